@@ -1,0 +1,25 @@
+"""gensweep: sweeps of six small generative and sequence models on Ray Tune, and the tables of a paper."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gensweep.read.collect import load
+    from gensweep.spec import Grid, Point, Sweep
+
+__version__ = "0.1.0"
+__all__ = ["Grid", "Point", "Sweep", "load"]
+
+_HOMES = {"Grid": "gensweep.spec", "Point": "gensweep.spec", "Sweep": "gensweep.spec", "load": "gensweep.read.collect"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gensweep' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,106 @@
+"""What a point can be asked: typed parameters, each with a default, a range and a line of documentation.
+
+A point's parameters come from three configs: the model's own, the training's (the model's config
+inherits it) and the dataset's. All are flat, and no two share a name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_UNSET = object()
+
+
+def param(
+    default: Any,
+    description: str,
+    *,
+    when: dict[str, tuple[Any, ...]] | None = None,
+    neutral: Any = _UNSET,
+    **constraints: Any,
+) -> Any:
+    """Declare one parameter.
+
+    Args:
+        default: the value of a point that does not name it.
+        description: one line for `list` and the error messages.
+        when: the parameter acts only where every named parameter has one of the given values;
+            elsewhere it is no part of the point (and of its id), and setting it is an error.
+        neutral: for a parameter added after results exist: the value under which those results
+            stay valid. At that value it is left out of the id.
+        constraints: `ge`, `gt`, `le`, `lt` as in `pydantic.Field`.
+    """
+    extra: dict[str, Any] = {}
+    if when is not None:
+        extra["when"] = when
+    if neutral is not _UNSET:
+        extra["neutral"] = neutral
+    return Field(default, description=description, json_schema_extra=extra or None, **constraints)
+
+
+class Config(BaseModel):
+    """Base of every config: strict types, no unknown keys, no NaN, immutable."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+    name: ClassVar[str]
+    numerics: ClassVar[int] = 1
+    """Part of every id: raised when this code's numbers change on purpose."""
+
+    @classmethod
+    def extras(cls, field: str) -> dict[str, Any]:
+        """What `param` kept beside the field: `when`, `neutral`."""
+        extra = cls.model_fields[field].json_schema_extra
+        return extra if isinstance(extra, dict) else {}
+
+    @classmethod
+    def active(cls, field: str, values: dict[str, Any]) -> bool:
+        """Whether the field acts in a point with these values."""
+        when = cls.extras(field).get("when", {})
+        return all(values.get(key) in allowed for key, allowed in when.items())
+
+
+class Training(Config):
+    """How a point is trained; every model's config inherits it and may move a default."""
+
+    epochs: int = param(10, "passes over the training examples", ge=1)
+    batch_size: int = param(128, "examples a step", ge=1)
+    optimizer: Literal["adam", "adamw", "muon"] = param("adam", "muon: matrices by Muon, the rest by AdamW")
+    lr: float = param(1e-3, "learning rate of Adam or AdamW", gt=0)
+    beta1: float = param(0.9, "Adam's decay of the gradient's mean", ge=0, lt=1)
+    beta2: float = param(0.999, "Adam's decay of the squared gradient's mean", ge=0, lt=1)
+    weight_decay: float = param(0.01, "decoupled weight decay", ge=0, when={"optimizer": ("adamw", "muon")})
+    muon_lr: float = param(0.02, "learning rate of the matrices", gt=0, when={"optimizer": ("muon",)})
+    muon_momentum: float = param(0.95, "Nesterov momentum of the matrices", ge=0, lt=1, when={"optimizer": ("muon",)})
+    schedule: Literal["constant", "one_cycle", "warmup_linear"] = param("constant", "learning rate over the steps")
+    warmup: float = param(0.05, "share of the steps that warm up", ge=0, le=1, when={"schedule": ("warmup_linear",)})
+    hold: float = param(
+        0.4, "share of the steps after which the rate falls to zero", ge=0, le=1, when={"schedule": ("warmup_linear",)}
+    )
+    clip_norm: float | None = param(None, "largest gradient norm a player and step; none: no clipping", gt=0)
+    init: Literal["torch", "keras"] = param("torch", "initial weights: PyTorch's or Keras' defaults")
+
+
+class Data(Config):
+    """How a dataset is split; every dataset's config inherits it."""
+
+    kind: ClassVar[str]
+    """What a model asks for: `arithmetic`, `arithmetic_pictures`, `pictures`."""
+
+    train_fraction: float = param(0.9, "share of the pool (all but the test set) that is trained on", gt=0, le=0.9)
+    split_seed: int = param(0, "seed of the permutation behind test, validation and training sets", ge=0)
+
+    def prepare(self) -> Any:
+        """Build the arrays, a `gensweep.core.arrays.Prepared`; the same for every `train_fraction`."""
+        raise NotImplementedError
+
+
+def type_name(annotation: Any) -> str:
+    """A type as a person would write it: `int`, `adam | adamw | muon`, `float or none`."""
+    if get_origin(annotation) is Literal:
+        return " | ".join(str(value) for value in get_args(annotation))
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Union or (arguments and type(None) in arguments):
+        return " or ".join("none" if a is type(None) else type_name(a) for a in arguments)
+    return getattr(annotation, "__name__", str(annotation))

@@ -1,0 +1,82 @@
+"""What produced a number: versions, commit, hardware."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("gensweep", "torch", "torchvision", "ray", "numpy", "mlxtend")
+
+
+@lru_cache(maxsize=1)
+def commit() -> str | None:
+    """The git commit of gensweep's own source, with `-dirty` after changes; None outside a checkout."""
+    source = Path(__file__).resolve().parents[1]
+    command = ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    tracked = done.returncode == 0 and (source.parent / ".git").exists()
+    return done.stdout.strip() if tracked else None
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str | None]:
+    """Python's, gensweep's and its main libraries' versions, and the commit; imports none of them."""
+    found: dict[str, str | None] = {"python": platform.python_version(), "commit": commit()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+@lru_cache(maxsize=1)
+def hardware() -> dict[str, Any]:
+    """Host, processor, cores that may be used, memory in bytes."""
+    return {
+        "host": socket.gethostname(),
+        "processor": _processor(),
+        "cores": usable_cores(),
+        "memory": memory_bytes(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """The machine's memory, or the container's limit where that is less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        text = _read(limit)
+        if text.isdigit():
+            return min(total, int(text)) or int(text)
+    return total
+
+
+def _processor() -> str:
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,46 @@
+"""What a model declares without torch: its parameters, what it reads and yields, and what it costs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, ClassVar
+
+from gensweep.core.config import Training
+
+if TYPE_CHECKING:
+    from gensweep.layers.network import Network
+
+
+class Model(Training):
+    """Base of the six models' configs.
+
+    Attributes:
+        abbreviation: the first part of every point's id.
+        reads: the kind of dataset it takes, as `Data.kind`.
+        default_dataset: the dataset of a point that names none.
+        inputs: fields of a batch that its network uses.
+        outputs: what its evaluation yields an example; metrics apply by these.
+        players: sub-networks with an optimizer each, in the order of a step.
+    """
+
+    abbreviation: ClassVar[str]
+    reads: ClassVar[str]
+    default_dataset: ClassVar[str]
+    inputs: ClassVar[tuple[str, ...]]
+    outputs: ClassVar[tuple[str, ...]]
+    players: ClassVar[tuple[str, ...]] = ("model",)
+
+    encoder_layers: int
+    decoder_layers: int
+
+    def parameter_count(self) -> int:
+        """Trainable numbers of the network, by arithmetic."""
+        raise NotImplementedError
+
+    def activation_count(self) -> int:
+        """Numbers that one example keeps for the backward pass, roughly."""
+        raise NotImplementedError
+
+    def network(self) -> Network:
+        """Build the network with undefined weights; imports torch."""
+        return importlib.import_module(f"{type(self).__module__}.network").build(self)

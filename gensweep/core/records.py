@@ -1,0 +1,92 @@
+"""The record: what a trial says of a point. The one format in which the run half and the read half meet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from gensweep.core.errors import NewerSchema, RecordError
+from gensweep.core.storage import write_atomic
+
+SCHEMA = 1
+"""Version of record.json and sweep.json."""
+
+OK, DIVERGED, FAILED, MISSING = "ok", "diverged", "failed", "missing"
+STATUSES = (OK, DIVERGED, FAILED)
+_SEAL = '{"checksum": "'
+
+
+@dataclass(frozen=True)
+class Record:
+    """One point's outcome.
+
+    Attributes:
+        id: the point's id; the folder's name too.
+        params: every parameter of the point, defaults included.
+        status: `ok`, `diverged` (a loss was not finite) or `failed` (see `error`).
+        metrics: `test/...` numbers; nothing here depends on the clock.
+        seconds: training and test time over all attempts.
+        epochs: epochs completed.
+        versions: gensweep, its commit, python, torch, numpy.
+        hardware: host, processor, device.
+        error: one line that says why, for `failed` and `diverged`.
+        pack: how many lanes were trained together, and which was this one.
+        finished: when the record was written (UTC, ISO 8601).
+    """
+
+    id: str
+    model: str
+    params: dict[str, Any]
+    seed: int
+    status: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    epochs: int = 0
+    versions: dict[str, Any] = field(default_factory=dict)
+    hardware: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    pack: dict[str, int] = field(default_factory=lambda: {"size": 1, "lane": 0})
+    finished: str = ""
+    schema: int = SCHEMA
+
+    def write(self, path: Path) -> None:
+        """Write atomically, under a checksum of the content so that an edit by hand is noticed."""
+        body = json.dumps(asdict(self), indent=1, allow_nan=False)[1:]
+        write_atomic(path, f'{_SEAL}{_digest(body)}",{body}\n')
+
+
+_FIELDS = {f.name for f in fields(Record)}
+
+
+def read_record(path: Path, expected_id: str | None = None) -> Record:
+    """Read and check one record.json.
+
+    Raises:
+        FileNotFoundError: there is none.
+        NewerSchema: a later gensweep wrote it.
+        RecordError: truncated, edited since it was written, of another point, or no record at all.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        values = json.loads(text)
+    except ValueError:
+        raise RecordError(f"{path}: not whole JSON (cut short?)") from None
+    if not isinstance(values, dict) or not isinstance(values.get("schema"), int):
+        raise RecordError(f"{path}: not a gensweep record")
+    if values["schema"] > SCHEMA:
+        raise NewerSchema(f"{path}: schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep")
+    body = text[len(_SEAL) + 64 + 2 :].rstrip("\n")
+    if values.pop("checksum", None) != _digest(body):
+        raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
+    if set(values) != _FIELDS or values["status"] not in STATUSES:
+        raise RecordError(f"{path}: not a gensweep record")
+    if expected_id is not None and values["id"] != expected_id:
+        raise RecordError(f"{path}: is the record of {values['id']}, not of {expected_id}")
+    return Record(**values)
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()

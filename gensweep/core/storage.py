@@ -1,0 +1,71 @@
+"""Files that are whole or absent: every write goes to a temporary file beside the target and is renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gensweep.core.errors import ResultsError
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write a file so that a reader, or a crash at any moment, sees the old content or the new one.
+
+    Raises:
+        OSError: disk full, no permission; the old content is still there.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_atomic` of indented JSON; NaN is refused."""
+    write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def results_root(results: str | Path) -> Path:
+    """The results folder as an absolute path, after checking that it can be used.
+
+    Raises:
+        ResultsError: a URI, a file, or a folder that cannot be written.
+    """
+    text = str(results)
+    if "://" in text:
+        raise ResultsError(f"--results {text}: only folders on a file system are supported, not URIs")
+    root = Path(text).expanduser().absolute()
+    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    if not existing.is_dir():
+        raise ResultsError(f"--results {text}: {existing} is a file, not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ResultsError(f"--results {text}: {existing} cannot be written to; name another folder")
+    return root
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on ``path`` (created if absent) among the processes that share the file system."""
+    with path.open("a") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,21 @@
+"""The check that every dataset makes before anything is built."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from gensweep.core.arrays import split_rows, training_rows
+
+
+@lru_cache(maxsize=256)
+def check_split(n: int, train_fraction: float) -> None:
+    """Make sure that ``n`` examples leave some to test, to validate and to train on.
+
+    Raises:
+        ValueError: one of the three sets would be empty.
+    """
+    split = split_rows(n, split_seed=0)
+    for name in ("test", "validation"):
+        if not len(split[name]):
+            raise ValueError(f"{n} examples leave none for the {name} set")
+    training_rows(split, train_fraction)

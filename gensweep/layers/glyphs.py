@@ -1,0 +1,72 @@
+"""Handwritten glyphs of 28x28 pixels: read, drawn, bent, and joined into one strip."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SIZE = 28
+_MOST = (math.radians(10), 0.1, 0.1, 2 / (SIZE / 2), 2 / (SIZE / 2))
+
+
+class GlyphEncoder(nn.Module):
+    """Two stride-2 convolutions and a dense layer, the same for every glyph: [B, T, 28, 28] to [B, T, features]."""
+
+    def __init__(self, filters: int, features: int) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            nn.Conv2d(1, filters, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(filters, 2 * filters, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(1),
+            nn.Linear(2 * filters * (SIZE // 4) ** 2, features),
+            nn.ReLU(),
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Features [B, T, features] of glyphs [B, T, 28, 28]."""
+        return self.stages(pictures.flatten(0, 1).unsqueeze(1)).unflatten(0, pictures.shape[:2])
+
+
+class GlyphDecoder(nn.Module):
+    """A dense layer and two stride-2 transposed convolutions, the same for every glyph."""
+
+    def __init__(self, features: int, filters: int) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            nn.Linear(features, 2 * filters * (SIZE // 4) ** 2),
+            nn.ReLU(),
+            nn.Unflatten(1, (2 * filters, SIZE // 4, SIZE // 4)),
+            nn.ConvTranspose2d(2 * filters, filters, 3, stride=2, padding=1, output_padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(filters, 1, 3, stride=2, padding=1, output_padding=1),
+        )
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Logits [B, T, 28, 28] of states [B, T, features]."""
+        return self.stages(states.flatten(0, 1)).squeeze(1).unflatten(0, states.shape[:2])
+
+
+def affine(pictures: Tensor, amounts: Tensor) -> Tensor:
+    """Turn, scale, shear and shift each glyph, bilinearly, with black beyond the border.
+
+    Args:
+        pictures: [B, T, 28, 28].
+        amounts: [B, T, 5]: angle, size, shear, shift across and down; 1 is 10 degrees, 10%, 10%, 2 pixels.
+    """
+    most = torch.tensor(_MOST, dtype=amounts.dtype, device=amounts.device)
+    angle, size, shear, across, down = (amounts.flatten(0, 1) * most).unbind(-1)
+    cos, sin = angle.cos() * (1 + size), angle.sin() * (1 + size)
+    theta = torch.stack([cos, shear * cos - sin, across, sin, shear * sin + cos, down], -1).unflatten(-1, (2, 3))
+    flat = pictures.flatten(0, 1).unsqueeze(1)
+    grid = F.affine_grid(theta, list(flat.shape), align_corners=False)
+    return F.grid_sample(flat, grid, align_corners=False).squeeze(1).unflatten(0, pictures.shape[:2])
+
+
+def joined(pictures: Tensor) -> Tensor:
+    """Glyphs side by side: [B, T, 28, 28] to [B, 1, 28, 28 T]."""
+    return pictures.transpose(1, 2).flatten(2).unsqueeze(1)

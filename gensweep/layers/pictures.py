@@ -1,0 +1,62 @@
+"""Stride-2 convolution stages from a picture to a vector and back (Radford et al. 2016 without batch statistics)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+SIZE = 64
+CHANNELS = 3
+
+
+class PictureEncoder(nn.Module):
+    """Stages of 3x3 convolutions that halve the picture, then one dense layer.
+
+    Args:
+        layers: stages; the picture is 64 / 2^layers wide after them.
+        filters: channels of every stage.
+        outputs: size of the vector.
+        slope: of the leaky ReLU; 0 is the plain one.
+    """
+
+    def __init__(self, layers: int, filters: int, outputs: int, slope: float = 0.0) -> None:
+        super().__init__()
+        sizes = [CHANNELS] + [filters] * layers
+        stages: list[nn.Module] = []
+        for inside, outside in zip(sizes, sizes[1:], strict=False):
+            stages += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.LeakyReLU(slope)]
+        self.stages = nn.Sequential(*stages)
+        self.output = nn.Linear(filters * (SIZE >> layers) ** 2, outputs)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Vectors [B, outputs] of pictures [B, 3, 64, 64]."""
+        return self.output(self.stages(pictures).flatten(1))
+
+
+class PictureDecoder(nn.Module):
+    """One dense layer, stages of transposed 3x3 convolutions that double the picture, a 3x3 convolution to colours.
+
+    Args:
+        inputs: size of the vector.
+        layers, filters: as for `PictureEncoder`.
+    """
+
+    def __init__(self, inputs: int, layers: int, filters: int) -> None:
+        super().__init__()
+        self._shape = (filters, SIZE >> layers, SIZE >> layers)
+        self.input = nn.Linear(inputs, filters * (SIZE >> layers) ** 2)
+        stages: list[nn.Module] = [nn.ReLU()]
+        for _ in range(layers):
+            stages += [nn.ConvTranspose2d(filters, filters, 3, stride=2, padding=1, output_padding=1), nn.ReLU()]
+        self.stages = nn.Sequential(*stages)
+        self.output = nn.Conv2d(filters, CHANNELS, 3, padding=1)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Logits [B, 3, 64, 64] of latent vectors [B, inputs]; a sigmoid makes them pictures."""
+        return self.output(self.stages(self.input(latent).unflatten(1, self._shape)))
+
+
+def interleave(pictures: Tensor, reconstructions: Tensor, columns: int = 8) -> Tensor:
+    """Rows of ``columns`` pictures alternating with rows of their reconstructions: [2 N, 3, 64, 64]."""
+    rows = zip(pictures.split(columns), reconstructions.split(columns), strict=True)
+    return torch.cat([row for pair in rows for row in pair])

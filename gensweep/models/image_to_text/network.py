@@ -1,0 +1,60 @@
+"""The torch code of image to text."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH
+from gensweep.layers.glyphs import GlyphEncoder, affine, joined
+from gensweep.layers.lstm import EncoderDecoder
+from gensweep.layers.network import Batch, Network, Noise, Samples
+from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
+from gensweep.models.image_to_text import ImageToText
+
+
+class ImageToTextNetwork(Network[ImageToText]):
+    """Glyphs [B, 5, 28, 28] to logits [B, 3, 13]."""
+
+    adamw_only = ("output.",)
+
+    def __init__(self, config: ImageToText) -> None:
+        super().__init__(config)
+        self.glyphs = nn.Flatten(2)
+        if config.glyph_encoder == "cnn":
+            self.glyphs = GlyphEncoder(config.glyph_filters, config.hidden)
+        self.sequence = EncoderDecoder(
+            config.step_width(), config.hidden, config.encoder_layers, config.decoder_layers, ANSWER_LENGTH
+        )
+        self.output = nn.Linear(config.hidden, len(ALPHABET))
+
+    def draw(self, batch_size: int, rng: torch.Generator) -> Noise:
+        """Five numbers in -1..1 for each glyph: angle, size, shear, shift across and down."""
+        if not self.config.augment:
+            return {}
+        return {"affine": torch.rand(batch_size, QUERY_LENGTH, 5, generator=rng) * 2 - 1}
+
+    def predict(self, pictures: Tensor) -> Tensor:
+        """Logits [B, 3, 13] of glyphs [B, 5, 28, 28]."""
+        return self.output(self.sequence(self.glyphs(pictures)))
+
+    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean cross-entropy a character."""
+        pictures = batch["query_pictures"]
+        if "affine" in noise:
+            pictures = affine(pictures, noise["affine"] * self.config.augment)
+        loss = answer_loss(self.predict(pictures), batch["answer"]).mean()
+        return loss, {"loss": loss}
+
+    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Loss [B], predicted and true codes [B, 3]."""
+        return answer_outputs(self.predict(batch["query_pictures"]), batch["answer"])
+
+    def samples(self, batch: Batch, noise: Noise) -> Samples:
+        """Queries as they were seen, with the answer given and the right one."""
+        predicted = self.predict(batch["query_pictures"]).argmax(-1)
+        captions = [answer_caption(guess, answer) for guess, answer in zip(predicted, batch["answer"], strict=True)]
+        return Samples(joined(batch["query_pictures"]), captions, columns=4)
+
+
+build = ImageToTextNetwork

@@ -1,0 +1,51 @@
+"""Text to image: read ``12+34``, draw the answer in handwritten digits.
+
+## Paper
+Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215) with a decoder of transposed
+convolutions (Radford et al. 2016, arXiv:1511.06434) at every step.
+
+## What each logged number means
+- `loss`, `mse`: mean squared error a pixel, pixels in 0..1. It barely moves while answers become readable:
+  a blurred mean digit and a right one are nearly as far from a picture that was never seen.
+
+## Differences from the paper
+No adversary and no noise: the least-squares picture, which is the mean of the digits it might be.
+
+## Differences from the report
+Its MSE is on another scale than pixels in 0..1, and the two cannot be compared. Digit pictures of training,
+validation and test are apart unless `digit_split="shared"` is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gensweep.core.alphabet import ANSWER_LENGTH
+from gensweep.core.catalog import MODELS
+from gensweep.core.config import param
+from gensweep.models._sequence import GLYPH, SequenceModel
+
+
+@MODELS("text_to_image")
+class TextToImage(SequenceModel):
+    """An encoder-decoder LSTM from query text to three pictures of the answer's characters."""
+
+    name: ClassVar[str] = "text_to_image"
+    abbreviation: ClassVar[str] = "t2i"
+    reads: ClassVar[str] = "arithmetic_pictures"
+    default_dataset: ClassVar[str] = "arithmetic_pictures"
+    inputs: ClassVar[tuple[str, ...]] = ("query", "answer_pictures")
+    outputs: ClassVar[tuple[str, ...]] = ("loss", "generated", "target")
+
+    glyph_filters: int = param(32, "channels of the last transposed convolution's input; the first has twice as many", ge=1)
+
+    def parameter_count(self) -> int:
+        """LSTMs and the glyph decoder."""
+        filters = self.glyph_filters
+        dense = (self.hidden + 1) * 2 * filters * (GLYPH // 4) ** 2
+        return self.lstm_count() + dense + (18 * filters + 1) * filters + 9 * filters + 1
+
+    def activation_count(self) -> int:
+        """LSTMs, two stages kept before and after their nonlinearity, and the picture."""
+        stages = 2 * self.glyph_filters * ((GLYPH // 2) ** 2 + 2 * (GLYPH // 4) ** 2)
+        return self.lstm_activations() + ANSWER_LENGTH * (stages + 2 * GLYPH**2)

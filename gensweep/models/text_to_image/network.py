@@ -1,0 +1,47 @@
+"""The torch code of text to image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
+from gensweep.layers.glyphs import GlyphDecoder, joined
+from gensweep.layers.lstm import EncoderDecoder
+from gensweep.layers.network import Batch, Network, Noise, Samples
+from gensweep.models.text_to_image import TextToImage
+
+
+class TextToImageNetwork(Network[TextToImage]):
+    """Codes [B, 5] to pictures [B, 3, 28, 28]."""
+
+    adamw_only = ("sequence.encoder.0.weight_ih",)
+
+    def __init__(self, config: TextToImage) -> None:
+        super().__init__(config)
+        self.sequence = EncoderDecoder(
+            len(ALPHABET), config.hidden, config.encoder_layers, config.decoder_layers, ANSWER_LENGTH
+        )
+        self.glyphs = GlyphDecoder(config.hidden, config.glyph_filters)
+
+    def generate(self, query: Tensor) -> Tensor:
+        """Pictures [B, 3, 28, 28] in 0..1 of codes [B, 5]."""
+        return self.glyphs(self.sequence(query)).sigmoid()
+
+    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean squared error a pixel."""
+        loss = (self.generate(batch["query"]) - batch["answer_pictures"]).square().mean()
+        return loss, {"loss": loss}
+
+    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Loss [B], generated and target pictures [B, 3, 28, 28]."""
+        generated, target = self.generate(batch["query"]), batch["answer_pictures"]
+        return {"loss": (generated - target).square().mean((1, 2, 3)), "generated": generated, "target": target}
+
+    def samples(self, batch: Batch, noise: Noise) -> Samples:
+        """Each query's generated answer above a true one."""
+        pairs = torch.cat([joined(self.generate(batch["query"])), joined(batch["answer_pictures"])], dim=2)
+        return Samples(pairs, [decode(query.cpu().numpy()) for query in batch["query"]], columns=8)
+
+
+build = TextToImageNetwork

@@ -1,0 +1,49 @@
+"""The torch code of text to text."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
+from gensweep.layers.lstm import EncoderDecoder
+from gensweep.layers.network import Batch, Network, Noise, Samples
+from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
+from gensweep.models.text_to_text import TextToText
+
+
+class TextToTextNetwork(Network[TextToText]):
+    """Codes [B, 5] to logits [B, 3, 13]."""
+
+    adamw_only = ("sequence.encoder.0.weight_ih", "output.")
+
+    def __init__(self, config: TextToText) -> None:
+        super().__init__(config)
+        self.sequence = EncoderDecoder(
+            len(ALPHABET), config.hidden, config.encoder_layers, config.decoder_layers, ANSWER_LENGTH
+        )
+        self.output = nn.Linear(config.hidden, len(ALPHABET))
+
+    def predict(self, query: Tensor) -> Tensor:
+        """Logits [B, 3, 13] of codes [B, 5]."""
+        return self.output(self.sequence(query))
+
+    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean cross-entropy a character."""
+        loss = answer_loss(self.predict(batch["query"]), batch["answer"]).mean()
+        return loss, {"loss": loss}
+
+    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Loss [B], predicted and true codes [B, 3]."""
+        return answer_outputs(self.predict(batch["query"]), batch["answer"])
+
+    def samples(self, batch: Batch, noise: Noise) -> Samples:
+        """A line a query: what was asked, what was answered, what is right."""
+        predicted = self.predict(batch["query"]).argmax(-1)
+        lines = [
+            f"{decode(query.cpu().numpy())} = {answer_caption(guess, answer)}"
+            for query, guess, answer in zip(batch["query"], predicted, batch["answer"], strict=True)
+        ]
+        return Samples(captions=lines)
+
+
+build = TextToTextNetwork

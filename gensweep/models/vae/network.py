@@ -1,0 +1,73 @@
+"""The torch code of the VAE."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gensweep.layers.network import Batch, Network, Noise, Samples
+from gensweep.layers.pictures import PictureDecoder, PictureEncoder, interleave
+from gensweep.models.vae import VAE
+
+
+class VAENetwork(Network[VAE]):
+    """Pictures [B, 3, 64, 64] to a normal distribution over latent vectors [B, latent_dim] and back."""
+
+    def __init__(self, config: VAE) -> None:
+        super().__init__(config)
+        self.encoder = PictureEncoder(config.encoder_layers, config.filters, config.encoder_width())
+        self.decoder = PictureDecoder(config.latent_dim, config.decoder_layers, config.filters)
+
+    def draw(self, batch_size: int, rng: torch.Generator) -> Noise:
+        """Standard normal [B, latent_dim]: `posterior` moves the encoder's mean, `prior` is sampled from."""
+        shape = (batch_size, self.config.latent_dim)
+        return {name: torch.randn(shape, generator=rng) for name in ("posterior", "prior")}
+
+    def sample(self, latent: Tensor) -> Tensor:
+        """Pictures [B, 3, 64, 64] in 0..1 of latent vectors [B, latent_dim]."""
+        return self.decoder(latent).sigmoid()
+
+    def _terms(self, picture: Tensor, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits [B, 3, 64, 64], negative log likelihood [B] and KL divergence [B]."""
+        mean, log_variance = self.encoder(picture).chunk(2, dim=-1)
+        logits = self.decoder(mean + noise["posterior"] * (0.5 * log_variance).exp())
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        return logits, negative_log_likelihood(logits, picture, self.config.likelihood), kl
+
+    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        """Negative evidence lower bound at weight beta, mean over pictures."""
+        _, nll, kl = self._terms(batch["picture"], noise)
+        loss = (nll + self.config.beta * kl).mean()
+        return loss, {"loss": loss, "nll": nll.mean(), "kl": kl.mean()}
+
+    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Loss, nll and kl [B]; reconstructions, samples and pictures [B, 3, 64, 64]."""
+        logits, nll, kl = self._terms(batch["picture"], noise)
+        return {
+            "loss": nll + self.config.beta * kl,
+            "nll": nll,
+            "kl": kl,
+            "reconstruction": logits.sigmoid(),
+            "sample": self.sample(noise["prior"]),
+            "picture": batch["picture"],
+        }
+
+    def samples(self, batch: Batch, noise: Noise) -> Samples:
+        """Pictures above their reconstructions, then as many samples from the prior."""
+        logits, _, _ = self._terms(batch["picture"], noise)
+        pairs = interleave(batch["picture"], logits.sigmoid())
+        return Samples(torch.cat([pairs, self.sample(noise["prior"])]))
+
+
+def negative_log_likelihood(logits: Tensor, picture: Tensor, likelihood: str) -> Tensor:
+    """Nats a picture [B], summed over pixels and channels, of pictures [B, 3, 64, 64] in 0..1."""
+    if likelihood == "bernoulli":
+        return F.binary_cross_entropy_with_logits(logits, picture, reduction="none").flatten(1).sum(1)
+    squares = (logits.sigmoid() - picture).square().flatten(1)
+    return 0.5 * (squares.sum(1) + squares.shape[1] * math.log(2 * math.pi))
+
+
+build = VAENetwork

@@ -1,0 +1,317 @@
+"""Sweeps: grids of points, seeds, and the ids by which results are found again."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from gensweep.core.catalog import DATASETS, FIGURES, MODELS, TABLES
+from gensweep.core.config import Config, Data, type_name
+from gensweep.core.errors import SweepError, UnknownName, unknown
+from gensweep.core.model import Model
+
+HASH_VERSION = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model, one value for every parameter, one seed.
+
+    Attributes:
+        params: every parameter that acts, the dataset's name included.
+    """
+
+    model: str
+    params: dict[str, Any]
+    seed: int
+
+    @cached_property
+    def id(self) -> str:
+        """Readable prefix and 12 hex digits of the hash of every field that changes numbers."""
+        return f"{self._prefix}-s{self.seed}-{_hash(self._identity | {'seed': self.seed})}"
+
+    @cached_property
+    def cell(self) -> str:
+        """The id of the point without its seed."""
+        return f"{self._prefix}-{_hash(self._identity)}"
+
+    @property
+    def _prefix(self) -> str:
+        config = MODELS[self.model]
+        return f"{config.abbreviation}-e{self.params['encoder_layers']}-d{self.params['decoder_layers']}"
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        model, dataset = MODELS[self.model], DATASETS[self.params["dataset"]]
+        hashed = {
+            key: value
+            for key, value in self.params.items()
+            if key == "dataset" or value != _owner(key, model, dataset).extras(key).get("neutral", _NO_NEUTRAL)
+        }
+        return {
+            "version": HASH_VERSION,
+            "model": self.model,
+            "numerics": [model.numerics, dataset.numerics],
+            "params": hashed,
+        }
+
+    def model_config(self) -> Model:
+        """The model's config, training included."""
+        model = MODELS[self.model]
+        return model(**{key: value for key, value in self.params.items() if key in model.model_fields})
+
+    def data_config(self) -> Data:
+        """The dataset's config."""
+        dataset = DATASETS[self.params["dataset"]]
+        return dataset(**{key: value for key, value in self.params.items() if key in dataset.model_fields})
+
+    @staticmethod
+    def make(model: str, values: dict[str, Any], seed: int) -> Point:
+        """A point from the parameters that were named; the rest take their defaults.
+
+        Raises:
+            SweepError: an unknown parameter, or a value out of its range.
+            UnknownName: an unknown model or dataset.
+        """
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise SweepError(f"seed {seed!r} is not a whole number of 0 or more")
+        return Point(model, resolve(model, values), seed)
+
+
+_NO_NEUTRAL = object()
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Points that differ only in seed, train fraction or learning rate: what one trial trains."""
+
+    points: tuple[Point, ...]
+
+    @property
+    def model(self) -> str:
+        """The one model of every lane."""
+        return self.points[0].model
+
+
+def _hash(identity: dict[str, Any]) -> str:
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _owner(key: str, model: type[Model], dataset: type[Data]) -> type[Config]:
+    return model if key in model.model_fields else dataset
+
+
+def schema(model: type[Model], dataset: type[Data]) -> dict[str, type[Config]]:
+    """Every parameter of a point (but the dataset's name) and the config that declares it."""
+    return {key: owner for owner in (model, dataset) for key in owner.model_fields}
+
+
+def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Complete, check and sort a point's parameters; those that do not act are left out."""
+    model, dataset_name = MODELS[model_name], values.get("dataset", MODELS[model_name].default_dataset)
+    dataset = DATASETS[dataset_name]
+    if dataset.kind != model.reads:
+        fitting = [name for name, other in DATASETS.items() if other.kind == model.reads]
+        raise SweepError(f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(fitting)}")
+    owners = schema(model, dataset)
+    for key in values:
+        if key != "dataset" and key not in owners:
+            raise SweepError(unknown("parameter", key, [*owners, "dataset"], model_name))
+    complete: dict[str, Any] = {"dataset": dataset_name}
+    for owner in (model, dataset):
+        own = {key: value for key, value in values.items() if key in owner.model_fields}
+        try:
+            complete |= owner(**own).model_dump()
+        except ValidationError as error:
+            raise SweepError(_explain(error, owner, model_name)) from None
+    return {key: complete[key] for key in sorted(complete) if key == "dataset" or owners[key].active(key, complete)}
+
+
+def _explain(error: ValidationError, owner: type[Config], model: str) -> str:
+    lines = []
+    for item in error.errors():
+        key = str(item["loc"][0]) if item["loc"] else owner.name
+        field = owner.model_fields.get(key)
+        what = f" ({type_name(field.annotation)}: {field.description})" if field else ""
+        lines.append(f"{model}: {key}={item['input']!r}: {item['msg'].lower()}{what}")
+    return "; ".join(dict.fromkeys(lines))
+
+
+class Grid:
+    """Every combination of some parameters of one model.
+
+    Scalars are fixed; any other iterable (list, tuple, range, array, generator, set) is swept.
+
+    Raises:
+        SweepError: an axis is empty or repeats a value, or a parameter is wrong.
+        UnknownName: the model is not known.
+    """
+
+    def __init__(self, model: str, **axes: Any) -> None:
+        MODELS[model]
+        self.model = model
+        self.axes: dict[str, list[Any]] = {key: _axis(f"Grid({model!r})", key, value) for key, value in axes.items()}
+        if "seed" in self.axes:
+            raise SweepError(f"Grid({model!r}): seeds belong to the sweep: Sweep(seeds=3) or Sweep(seeds=[0, 7])")
+        self.cells()
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The parameters of every cell, each once, in the order of the axes."""
+        cells: dict[str, dict[str, Any]] = {}
+        for values in itertools.product(*self.axes.values()):
+            params = resolve(self.model, dict(zip(self.axes, values, strict=True)))
+            cells.setdefault(json.dumps(params), params)
+        for key in self.axes:
+            if not any(key in params for params in cells.values()):
+                raise SweepError(f"Grid({self.model!r}): {key} does nothing here; {_condition(self.model, key, cells)}")
+        return list(cells.values())
+
+    def changed(self, values: dict[str, Any]) -> Grid:
+        """This grid with some axes replaced."""
+        return Grid(self.model, **(self.axes | values))
+
+    def __repr__(self) -> str:
+        return f"Grid({', '.join([repr(self.model), *(f'{k}={v!r}' for k, v in self.axes.items())])})"
+
+
+def _condition(model: str, key: str, cells: dict[str, dict[str, Any]]) -> str:
+    dataset = DATASETS[next(iter(cells.values()))["dataset"]]
+    when = _owner(key, MODELS[model], dataset).extras(key)["when"]
+    return "it acts only with " + " and ".join(f"{k}={' or '.join(map(str, v))}" for k, v in when.items())
+
+
+def _axis(place: str, key: str, value: Any) -> list[Any]:
+    if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
+        return [_plain(value)]
+    values = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
+    values = [_plain(item) for item in values]
+    if not values:
+        raise SweepError(f"{place}: {key} has no values")
+    for index, item in enumerate(values):
+        if any(item == other and type(item) is type(other) for other in values[:index]):
+            raise SweepError(f"{place}: {key} has {item!r} twice")
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as the Python number it is."""
+    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+
+
+class Sweep:
+    """What a file in ``sweeps/`` declares.
+
+    Args:
+        name: a plain folder name; results go to ``ROOT/<name>``.
+        grids: at least one `Grid`; a cell that two grids want is trained once.
+        seeds: how many (0, 1, ...), or which.
+        tables, figures: names of what the collector makes of it, beside the table of all cells.
+
+    Raises:
+        SweepError: an argument is wrong; the message says what would be right.
+        UnknownName: no such table or figure.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        grids: Iterable[Grid],
+        seeds: int | Iterable[int] = 1,
+        tables: Sequence[str] = (),
+        figures: Sequence[str] = (),
+    ) -> None:
+        self.name = _checked_name(name)
+        self.grids = [grids] if isinstance(grids, Grid) else list(grids)
+        if not self.grids:
+            raise SweepError(f"sweep {name!r} has no grids")
+        for grid in self.grids:
+            if not isinstance(grid, Grid):
+                raise SweepError(f"sweep {name!r}: grids holds {grid!r}, which is no Grid")
+        if len({repr(grid) for grid in self.grids}) < len(self.grids):
+            raise SweepError(f"sweep {name!r} has the same grid twice")
+        self.seeds = _checked_seeds(name, seeds)
+        self.tables, self.figures = _names(name, "tables", tables), _names(name, "figures", figures)
+        for registry, wanted in ((TABLES, self.tables), (FIGURES, self.figures)):
+            for entry in wanted:
+                registry[entry]
+
+    def changed(self, values: dict[str, Any] | None = None, seeds: int | None = None) -> Sweep:
+        """This sweep with parameters replaced in every grid that knows them, or with other seeds.
+
+        Raises:
+            SweepError: no grid knows the parameter.
+        """
+        grids = self.grids
+        for key, value in (values or {}).items():
+            knowing = [grid for grid in grids if key in _keys(grid)]
+            if not knowing:
+                valid = sorted({key for grid in grids for key in _keys(grid)})
+                raise SweepError(unknown("parameter", key, valid, f"sweep {self.name!r}"))
+            grids = [grid.changed({key: value}) if grid in knowing else grid for grid in grids]
+        unique = list({repr(grid): grid for grid in grids}.values())
+        return Sweep(self.name, unique, self.seeds if seeds is None else seeds, self.tables, self.figures)
+
+    def cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Model and parameters of every cell, each once."""
+        seen = set()
+        for grid in self.grids:
+            for params in grid.cells():
+                key = (grid.model, json.dumps(params))
+                if key not in seen:
+                    seen.add(key)
+                    yield grid.model, params
+
+    def points(self) -> list[Point]:
+        """Every cell with every seed."""
+        return [Point(model, params, seed) for model, params in self.cells() for seed in self.seeds]
+
+
+@lru_cache(maxsize=None)
+def _keys_of(model: str, dataset: str) -> frozenset[str]:
+    return frozenset(schema(MODELS[model], DATASETS[dataset])) | {"dataset"}
+
+
+def _keys(grid: Grid) -> frozenset[str]:
+    names = grid.axes.get("dataset", [MODELS[grid.model].default_dataset])
+    return frozenset().union(*(_keys_of(grid.model, name) for name in names))
+
+
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in ("points", ".", ".."):
+        raise SweepError(
+            f"sweep name {name!r} is no plain folder name (letters, digits, '.', '_', '-'; not 'points')"
+        )
+    return name
+
+
+def _checked_seeds(name: str, seeds: Any) -> list[int]:
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds < 1:
+            raise SweepError(f"sweep {name!r}: seeds={seeds}: at least one seed is needed")
+        return list(range(seeds))
+    if isinstance(seeds, (str, bytes, bool, float)) or not isinstance(seeds, Iterable):
+        raise SweepError(f"sweep {name!r}: seeds={seeds!r} is neither a number of seeds nor a list of them")
+    values = _axis(f"sweep {name!r}", "seeds", seeds)
+    for seed in values:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise SweepError(f"sweep {name!r}: seed {seed!r} is not a whole number of 0 or more")
+    return values
+
+
+def _names(sweep: str, what: str, names: Any) -> list[str]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise SweepError(f"sweep {sweep!r}: {what}={names!r} is not a list of names")
+    return list(dict.fromkeys(names))
+
+
+__all__ = ["Grid", "Pack", "Point", "Sweep", "UnknownName", "resolve", "schema"]

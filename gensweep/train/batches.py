@@ -1,0 +1,39 @@
+"""Prepared arrays on the device, and batches gathered from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from gensweep.core.arrays import Prepared
+
+
+class Batches:
+    """The fields of a dataset that one model reads, kept on the device as compact integers.
+
+    Args:
+        data: prepared arrays.
+        fields: names of rows or lookups.
+        device: where batches are wanted.
+    """
+
+    def __init__(self, data: Prepared, fields: Iterable[str], device: torch.device) -> None:
+        self._rows: dict[str, Tensor] = {}
+        self._banks: dict[str, Tensor] = {}
+        self._fields = {field: data.lookups.get(field, (field, "")) for field in fields}
+        for row, bank in self._fields.values():
+            self._rows[row] = torch.tensor(data.rows[row], device=device)
+            if bank:
+                self._banks[bank] = torch.tensor(data.banks[bank], device=device)
+
+    def take(self, rows: Tensor) -> dict[str, Tensor]:
+        """The fields of some examples: pictures as float32 in 0..1, codes as int64, each [B, ...]."""
+        batch = {}
+        for field, (name, bank) in self._fields.items():
+            values = self._rows[name][rows]
+            if bank:
+                values = self._banks[bank][values.long()]
+            batch[field] = values.float().div_(255) if values.ndim > 2 else values.long()
+        return batch
