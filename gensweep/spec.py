@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -64,6 +64,12 @@ class Point:
             "params": hashed,
         }
 
+    @cached_property
+    def data_key(self) -> str:
+        """Equal for points that share prepared arrays: the dataset and its parameters but `train_fraction`."""
+        data = self.data_config().model_dump(exclude={"train_fraction"})
+        return json.dumps({"dataset": self.params["dataset"], **data}, sort_keys=True)
+
     def model_config(self) -> Model:
         """The model's config, training included."""
         model = MODELS[self.model]
@@ -75,7 +81,7 @@ class Point:
         return dataset(**{key: value for key, value in self.params.items() if key in dataset.model_fields})
 
     @staticmethod
-    def make(model: str, values: dict[str, Any], seed: int) -> Point:
+    def make(model: str, params: dict[str, Any], seed: int) -> Point:
         """A point from the parameters that were named; the rest take their defaults.
 
         Raises:
@@ -84,7 +90,7 @@ class Point:
         """
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise SweepError(f"seed {seed!r} is not a whole number of 0 or more")
-        return Point(model, resolve(model, values), seed)
+        return Point(model, resolve(model, params), seed)
 
 
 _NO_NEUTRAL = object()
@@ -229,7 +235,12 @@ class Sweep:
         seeds: int | Iterable[int] = 1,
         tables: Sequence[str] = (),
         figures: Sequence[str] = (),
+        **others: Any,
     ) -> None:
+        for key in others:
+            raise SweepError(
+                unknown("argument", key, ["name", "grids", "seeds", "tables", "figures"], f"sweep {name!r}")
+            )
         self.name = _checked_name(name)
         self.grids = [grids] if isinstance(grids, Grid) else list(grids)
         if not self.grids:
@@ -276,7 +287,7 @@ class Sweep:
         return [Point(model, params, seed) for model, params in self.cells() for seed in self.seeds]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _keys_of(model: str, dataset: str) -> frozenset[str]:
     return frozenset(schema(MODELS[model], DATASETS[dataset])) | {"dataset"}
 
@@ -288,9 +299,7 @@ def _keys(grid: Grid) -> frozenset[str]:
 
 def _checked_name(name: Any) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in ("points", ".", ".."):
-        raise SweepError(
-            f"sweep name {name!r} is no plain folder name (letters, digits, '.', '_', '-'; not 'points')"
-        )
+        raise SweepError(f"sweep name {name!r} is no plain folder name (letters, digits, '.', '_', '-'; not 'points')")
     return name
 
 

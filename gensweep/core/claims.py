@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -137,7 +138,9 @@ class Claim:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join()
         with locked(self._lock):
@@ -156,7 +159,7 @@ class Claim:
             raise LostClaim(f"the driver of {self._path.parent.name} died")
 
     @contextlib.contextmanager
-    def writing(self):
+    def writing(self) -> Generator[None]:
         """Hold the lock around a write that must not come from an old attempt.
 
         Raises:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from gensweep.core.claims import Claim, Holder, Process, read_holder
 from gensweep.core.errors import NewerSchema, RecordError
 from gensweep.core.records import OK, Record, read_record
-from gensweep.core.storage import write_atomic
+from gensweep.core.storage import Content, write_atomic
 
 POINTS = "points"
 RECORD = "record.json"
@@ -39,9 +39,7 @@ class Ledger:
         """Where a point keeps its files."""
         return self.root / POINTS / point_id
 
-    def read(
-        self, wanted: Mapping[str, Mapping[str, Any]], newer: Literal["raise", "report"] = "raise"
-    ) -> State:
+    def read(self, wanted: Mapping[str, Mapping[str, Any]], newer: Literal["raise", "report"] = "raise") -> State:
         """Read the records of these points.
 
         Args:
@@ -88,7 +86,7 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         return Claim(folder, driver)
 
-    def write_file(self, claim: Claim, point_id: str, name: str, content: bytes | str) -> None:
+    def write_file(self, claim: Claim, point_id: str, name: str, content: Content) -> None:
         """Write one of the point's files, unless the claim was lost.
 
         Raises:

@@ -21,6 +21,7 @@ class Model(Training):
         inputs: fields of a batch that its network uses.
         outputs: what its evaluation yields an example; metrics apply by these.
         players: sub-networks with an optimizer each, in the order of a step.
+        evaluation_batch: examples evaluated at once; no larger in memory than a training step.
     """
 
     abbreviation: ClassVar[str]
@@ -29,6 +30,7 @@ class Model(Training):
     inputs: ClassVar[tuple[str, ...]]
     outputs: ClassVar[tuple[str, ...]]
     players: ClassVar[tuple[str, ...]] = ("model",)
+    evaluation_batch: ClassVar[int] = 512
 
     encoder_layers: int
     decoder_layers: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from gensweep.core.errors import UnknownName
 
@@ -39,7 +39,7 @@ class Registry(Generic[T]):
         """Decorator that registers a class or function under ``name``."""
 
         def add(entry: Entry) -> Entry:
-            self.register(name, entry)  # type: ignore[arg-type]
+            self.register(name, cast(T, entry))
             return entry
 
         return add

@@ -6,9 +6,9 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from gensweep.core.errors import ResultsError
 
@@ -18,17 +18,26 @@ except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
+Content = bytes | str | Callable[[BinaryIO], None]
+
+
+def write_atomic(path: Path, content: Content) -> None:
     """Write a file so that a reader, or a crash at any moment, sees the old content or the new one.
+
+    Args:
+        path: the file; its folder must exist.
+        content: what to write, or a function that writes it into a binary file.
 
     Raises:
         OSError: disk full, no permission; the old content is still there.
     """
-    data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
@@ -63,7 +72,7 @@ def results_root(results: str | Path) -> Path:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Generator[None]:
     """Hold an exclusive lock on ``path`` (created if absent) among the processes that share the file system."""
     with path.open("a") as file:
         if fcntl is not None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gensweep.core.alphabet import ALPHABET
+
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
@@ -88,10 +90,8 @@ def bank(source: str) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         Pictures, uint8 [G, 28, 28], and for each the code of its character in
-        `gensweep.core.alphabet.ALPHABET` [G]. Read-only: calls share them.
+        `ALPHABET` [G]. Read-only: calls share them.
     """
-    from gensweep.core.alphabet import ALPHABET
-
     digits, labels = DIGITS[source]()
     operators, signs = draw_operators(seed=0)
     pictures = np.concatenate([np.zeros((1, SIZE, SIZE), np.uint8), operators, digits])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import model_validator
-from typing_extensions import Self
 
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, encode
 from gensweep.core.arrays import Prepared, split_rows

@@ -90,7 +90,7 @@ def _assign(
     for code in range(len(ALPHABET)):
         owned = rng.permutation(np.flatnonzero(characters == code))
         ends = np.round(np.cumsum(shares) * len(owned)).astype(int)
-        for part, (start, end) in enumerate(zip([0, *ends], ends)):
+        for part, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
             choices = owned[start:end] if len(owned) > 1 else owned
             here = (codes == code) & (parts == part)[:, None]
             glyphs[here] = choices[(chance[here] * len(choices)).astype(int)]

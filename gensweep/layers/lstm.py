@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -68,12 +70,12 @@ class EncoderDecoder(nn.Module):
 
     def forward(self, query: Tensor) -> Tensor:
         """Answer states [B, steps, H] of codes [B, T] (integers) or features [B, T, inputs]."""
-        first, *rest = self.encoder
+        first, *rest = cast("list[LSTM]", list(self.encoder))
         query = query.transpose(0, 1)
         states = first(query) if query.is_floating_point() else first.tokens(query)
         for layer in rest:
             states = layer(states)
-        first, *rest = self.decoder
+        first, *rest = cast("list[LSTM]", list(self.decoder))
         states = first.repeated(states[-1], self.steps)
         for layer in rest:
             states = layer(states)

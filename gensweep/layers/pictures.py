@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,7 @@ class PictureEncoder(nn.Module):
         super().__init__()
         sizes = [CHANNELS] + [filters] * layers
         stages: list[nn.Module] = []
-        for inside, outside in zip(sizes, sizes[1:], strict=False):
+        for inside, outside in pairwise(sizes):
             stages += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.LeakyReLU(slope)]
         self.stages = nn.Sequential(*stages)
         self.output = nn.Linear(filters * (SIZE >> layers) ** 2, outputs)

@@ -15,13 +15,13 @@ PROJECTIONS = 256
 @metric("mse", needs=("generated", "target"), unit="pixel^2", direction="min")
 def mse(outputs: dict[str, Tensor]) -> float:
     """Mean squared error a pixel of a generated answer; blurred means score well, so it hardly tells models apart."""
-    return (outputs["generated"] - outputs["target"]).square().mean().item()
+    return (outputs["generated"] - outputs["target"]).square().double().mean().item()
 
 
 @metric("reconstruction_mse", needs=("reconstruction", "picture"), unit="pixel^2", direction="min")
 def reconstruction_mse(outputs: dict[str, Tensor]) -> float:
     """Mean squared error a pixel and channel of pictures against what comes back through the latent vector."""
-    return (outputs["reconstruction"] - outputs["picture"]).square().mean().item()
+    return (outputs["reconstruction"] - outputs["picture"]).square().double().mean().item()
 
 
 @metric("sliced_wasserstein", needs=("sample", "picture"), unit="pixel", direction="min")
@@ -39,4 +39,4 @@ def sliced_wasserstein(outputs: dict[str, Tensor]) -> float:
     directions = torch.randn(pictures.shape[1], PROJECTIONS, generator=rng)
     directions = (directions / directions.norm(dim=0)).to(pictures.device)
     gaps = (samples @ directions).sort(dim=0).values - (pictures @ directions).sort(dim=0).values
-    return gaps.abs().mean().item()
+    return gaps.abs().double().mean().item()

@@ -16,6 +16,7 @@ class PictureModel(Model):
     reads: ClassVar[str] = "pictures"
     default_dataset: ClassVar[str] = "avatars"
     inputs: ClassVar[tuple[str, ...]] = ("picture",)
+    evaluation_batch: ClassVar[int] = 64
     encoder_outputs: ClassVar[int] = 1
     """Numbers that the encoder gives for each latent dimension."""
 

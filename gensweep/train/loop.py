@@ -21,7 +21,6 @@ from gensweep.layers.network import Network, Samples
 from gensweep.train.batches import Batches
 from gensweep.train.optimizers import PlayerOptimizer
 
-EVALUATION_BATCH = 512
 SAMPLES = 16
 
 
@@ -63,10 +62,9 @@ class Training:
         self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
         self._split["train"] = torch.as_tensor(training_rows(prepared.split, data.train_fraction).copy())
         self.steps_per_epoch = math.ceil(len(self._split["train"]) / model.batch_size)
+        total, adamw_only = model.epochs * self.steps_per_epoch, self.network.adamw_only
         self._optimizers = {
-            player: PlayerOptimizer(
-                self.network.player_parameters(player), model, model.epochs * self.steps_per_epoch, self.network.adamw_only
-            )
+            player: PlayerOptimizer(self.network.player_parameters(player), model, total, adamw_only)
             for player in model.players
         }
 
@@ -84,11 +82,8 @@ class Training:
         line = {"epoch": float(self.epoch + 1)}
         line |= {f"train/{name}": (total / examples).item() for name, total in sums.items()}
         line |= self.evaluate("validation")
-        wrong = [name for name, value in line.items() if not math.isfinite(value)]
-        if wrong:
-            raise Diverged(f"{', '.join(wrong)} not finite in epoch {self.epoch + 1}")
+        self.history.append(_finite(line, f"in epoch {self.epoch + 1}"))
         self.epoch += 1
-        self.history.append(line)
         return line
 
     def steps(self) -> Iterator[tuple[dict[str, Tensor], int]]:
@@ -113,12 +108,20 @@ class Training:
         self.network.eval()
         noise_rng = generator(self.seed, split)
         parts: dict[str, list[Tensor]] = defaultdict(list)
-        for rows in self._split[split].split(EVALUATION_BATCH):
+        for rows in self._split[split].split(self.model.evaluation_batch):
             batch = self._batches.take(rows.to(self.device))
             for name, value in self.network.evaluate(batch, self._draw(len(rows), noise_rng)).items():
                 parts[name].append(value)
         outputs = {name: torch.cat(values) for name, values in parts.items()}
         return {f"{split}/{metric.name}": metric.compute(outputs) for metric in metrics_of(self.model.outputs)}
+
+    def test(self) -> dict[str, float]:
+        """Every metric on the test set; to be called once, at the end.
+
+        Raises:
+            Diverged: one of them is not finite.
+        """
+        return _finite(self.evaluate("test"), "at the test")
 
     @torch.no_grad()
     def samples(self) -> Samples:
@@ -147,6 +150,13 @@ class Training:
 
     def _draw(self, size: int, rng: torch.Generator) -> dict[str, Tensor]:
         return {name: value.to(self.device) for name, value in self.network.draw(size, rng).items()}
+
+
+def _finite(values: dict[str, float], when: str) -> dict[str, float]:
+    wrong = [name for name, value in values.items() if not math.isfinite(value)]
+    if wrong:
+        raise Diverged(f"{', '.join(wrong)} not finite {when}")
+    return values
 
 
 def build_network(model: Model, seed: int, device: torch.device) -> Network:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ EPSILON = 1e-7
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """Nearly U V^T for each matrix U S V^T of [m, n] or [lanes, m, n]: a quintic Newton-Schulz iteration (Jordan et al. 2024).
+    """Nearly U V^T for each matrix U S V^T of [m, n] or [lanes, m, n], by Newton-Schulz (Jordan et al. 2024).
 
     Iterates in bfloat16 on CUDA, as `torch.optim.Muon` does everywhere, and in float32 elsewhere: on a
     CPU without bfloat16 units that is several times faster, and closer.
@@ -56,7 +56,7 @@ class Muon(torch.optim.Optimizer):
                     raise ValueError(f"Muon moves matrices, not a parameter of shape {tuple(parameter.shape)}")
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> None:  # ty: ignore[invalid-method-override]
         """Move every parameter that has a gradient.
 
         Raises:

@@ -11,20 +11,22 @@ from torchvision.utils import make_grid
 
 from gensweep.layers.network import Samples
 
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 SCALE, LINE, MARGIN = 2, 18, 4
 
 
 def png(samples: Samples) -> bytes:
     """Draw pictures in a grid with a caption under each, or the captions alone as lines of text."""
     font = ImageFont.load_default(13)
-    sheet = _lines(samples.captions, font) if samples.pictures is None else _grid(samples, font)
+    pictures = samples.pictures
+    sheet = _lines(samples.captions, font) if pictures is None else _grid(pictures, samples, font)
     buffer = io.BytesIO()
     sheet.save(buffer, format="PNG")
     return buffer.getvalue()
 
 
-def _grid(samples: Samples, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> Image.Image:
-    pictures = samples.pictures.float().clamp(0, 1).cpu()
+def _grid(pictures: torch.Tensor, samples: Samples, font: Font) -> Image.Image:
+    pictures = pictures.float().clamp(0, 1).cpu()
     pictures = pictures.repeat_interleave(SCALE, 2).repeat_interleave(SCALE, 3)
     if not samples.captions:
         return to_pil_image(make_grid(pictures, nrow=samples.columns, padding=MARGIN, pad_value=1.0))
@@ -38,7 +40,7 @@ def _grid(samples: Samples, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) 
     return sheet
 
 
-def _lines(lines: list[str], font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> Image.Image:
+def _lines(lines: list[str], font: Font) -> Image.Image:
     width = max(int(font.getlength(line)) for line in lines)
     sheet = Image.new("RGB", (width + 4 * MARGIN, LINE * len(lines) + 4 * MARGIN), "white")
     draw = ImageDraw.Draw(sheet)

@@ -38,11 +38,15 @@ class ImageToText(SequenceModel):
     inputs: ClassVar[tuple[str, ...]] = ("query_pictures", "answer")
     outputs: ClassVar[tuple[str, ...]] = ("loss", "predicted", "answer")
 
-    glyph_encoder: Literal["cnn", "flat"] = param("cnn", "how a glyph is read: convolutions, or its 784 pixels as they are")
+    glyph_encoder: Literal["cnn", "flat"] = param(
+        "cnn", "how a glyph is read: convolutions, or its 784 pixels as they are"
+    )
     glyph_filters: int = param(32, "channels of the first convolution; the second has twice as many", ge=1,
                                when={"glyph_encoder": ("cnn",)})  # fmt: skip
     augment: float = param(
-        0.0, "strength of random affine changes of training glyphs (1: to 10 degrees, 10% in size and shear, 2 pixels)", ge=0
+        0.0,
+        "strength of random affine changes of training glyphs (1: to 10 degrees, 10% in size and shear, 2 pixels)",
+        ge=0,
     )
 
     def step_width(self) -> int:

@@ -37,7 +37,9 @@ class TextToImage(SequenceModel):
     inputs: ClassVar[tuple[str, ...]] = ("query", "answer_pictures")
     outputs: ClassVar[tuple[str, ...]] = ("loss", "generated", "target")
 
-    glyph_filters: int = param(32, "channels of the last transposed convolution's input; the first has twice as many", ge=1)
+    glyph_filters: int = param(
+        32, "channels of the last transposed convolution's input; the first has twice as many", ge=1
+    )
 
     def parameter_count(self) -> int:
         """LSTMs and the glyph decoder."""

@@ -1,0 +1,6 @@
+"""``python -m gensweep``."""
+
+from gensweep.cli import main
+
+if __name__ == "__main__":
+    main()

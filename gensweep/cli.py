@@ -1,0 +1,184 @@
+"""The command line: parses, calls, sets the exit status."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gensweep import __version__
+from gensweep.core.errors import GensweepError, SweepError, UserError
+from gensweep.core.signals import Stopped, stopping
+
+COMMANDS = ("run", "collect", "list")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Sweeps of six small models on Ray Tune. [bold]python -m gensweep sweeps/layers.py[/bold] runs one; "
+    "run it again and only what is missing runs.",
+)
+
+
+class Device(StrEnum):
+    """Where to train."""
+
+    auto, cpu, cuda, mps = "auto", "cpu", "cuda", "mps"
+
+
+class Kind(StrEnum):
+    """What `list` can list."""
+
+    models, datasets, metrics, tables, figures, sweeps = "models", "datasets", "metrics", "tables", "figures", "sweeps"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gensweep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("run")
+def run_command(
+    file: Annotated[Path, typer.Argument(help="The sweep file, such as sweeps/layers.py.", metavar="FILE")],
+    results: Annotated[str, typer.Option(metavar="ROOT", help="Where results are kept.")] = "results",
+    filter_: Annotated[
+        list[str] | None,
+        typer.Option("--filter", metavar="KEY=V1,V2", help="Run only these now; repeated: and, comma: or."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter of the sweep; V1,V2 sweeps it."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Use seeds 0 to N-1.")] = None,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+    cpus_per_trial: Annotated[int, typer.Option(min=1, help="Cores and threads of a trial.")] = 1,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(min=0, help="GPUs of a trial; default: 1 where there are any.", show_default=False)
+    ] = None,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once; default: as many as fit.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster, such as auto or ray://head:10001.")
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Train in this process, one trial at a time, without Ray.")
+    ] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="With --dry-run: time a few steps of every unknown shape.")
+    ] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed points again.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show Ray's output, logs and tracebacks.")] = False,
+) -> None:
+    """Train what a sweep is still missing, and print its tables. `run` may be left out."""
+    from gensweep.run.driver import Options, dry_run, run
+    from gensweep.run.local import Resources
+    from gensweep.run.sweepfile import parse_value, read_sweep
+
+    sweep = read_sweep(file)
+    parsed = {key: [parse_value(text) for text in texts] for key, texts in _pairs("--set", set_).items()}
+    values = {key: several if len(several) > 1 else several[0] for key, several in parsed.items()}
+    if values or seeds is not None:
+        sweep = sweep.changed(values, seeds)
+    resources = Resources(device.value, cpus_per_trial, gpus_per_trial, max_concurrent, address, verbose=verbose)
+    if local and address is not None:
+        raise UserError("--local trains without Ray; --address names a Ray cluster: give one of them")
+    if calibrate and not dry:
+        raise UserError("--calibrate goes with --dry-run")
+    filters = _pairs("--filter", filter_)
+    options = Options(results, filters, retry_failed, local, _command(), resources)
+    if dry:
+        dry_run(sweep, options, calibrate, Console())
+    else:
+        raise typer.Exit(run(sweep, options, Console()))
+
+
+@app.command("collect")
+def collect_command(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER...")
+    ],
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
+) -> None:
+    """Write tables and figures from records alone, and print the tables."""
+    from gensweep.read.collect import collect, load, print_tables
+
+    console = Console()
+    loaded = [load(folder) for folder in folders]
+    for folder, results in zip(folders, loaded, strict=True):
+        paths = collect(folder)
+        print_tables(results, console)
+        console.print(f"Wrote {len(paths)} files to {folder}.", highlight=False)
+
+
+@app.command("list")
+def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+    """List what a sweep can name."""
+    from gensweep.listing import show
+
+    show(kind.value, Console())
+
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
+    """`KEY=V1,V2` as key -> values.
+
+    Raises:
+        SweepError: there is no `=`, no value, or a key comes twice.
+    """
+    pairs: dict[str, list[str]] = {}
+    for text in texts or []:
+        key, equals, values = text.partition("=")
+        key, parts = key.strip(), [value.strip() for value in values.split(",")]
+        if not equals or not key or not all(parts):
+            raise SweepError(f"{option} {text!r} is not KEY=VALUE")
+        if key in pairs:
+            raise SweepError(f"{option} names {key} twice; write {option} {key}=V1,V2")
+        pairs[key] = parts
+    return pairs
+
+
+def _command() -> str:
+    """The command line as it can be typed again."""
+    return "python -m gensweep " + shlex.join(sys.argv[1:])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status: 0 all ok, 1 some point is not, 2 the call is wrong.
+
+    A signal ends it with 130 (SIGINT) or 143 (SIGTERM), after what was started has been stopped.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    verbose = "--verbose" in arguments
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True
+    )
+    if arguments and arguments[0] not in (*COMMANDS, "--help", "--version"):
+        arguments = ["run", *arguments]
+    console = Console(stderr=True)
+    try:
+        with stopping():
+            app(arguments, prog_name="python -m gensweep")
+    except Stopped as stopped:
+        console.print(f"Stopped; what is done is kept. To go on: {_command()}", highlight=False, soft_wrap=True)
+        sys.exit(128 + stopped.number)
+    except GensweepError as error:
+        if verbose:
+            logging.getLogger(__name__).exception("this call failed")
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,208 @@
+"""Hair that ends above the ears, or thereabouts."""
+
+from __future__ import annotations
+
+from gensweep.data._avatars.art import Part
+
+SHORT = (
+    Part(2),  # bald
+    Part(  # crop
+        3,
+        3,
+        """
+          oooooo
+        oohhhhhh
+       ohhhhhhhh
+      ohhhhhhhhh
+      ohhhhhHHHH
+      ohhHH.....
+      ohH.......
+      ohH.......
+      ohH.......
+      oh........
+        """,
+    ),
+    Part(  # buzz
+        2,
+        4,
+        """
+           ooooo
+         ooHHHHH
+        oHHHHHHH
+       oHHHHHHHH
+       oHHHHHHHH
+       oHHH.....
+       oHH......
+       oH.......
+       oH.......
+        """,
+    ),
+    Part(  # side parting
+        3,
+        2,
+        """
+           ooooo|ooooooo
+        ooohhhhh|hhhhhhhoo
+       ohhhhhhhh|hhhhhhhhho
+      ohhhhhhhhh|hhhhhhhhhho
+      ohhhhhhhhh|hhhhhhhhhho
+      ohhhHhhhhh|hhhHHHhhhho
+      ohhHHHHHHH|HHH..HHhhho
+      ohHH......|......HHhho
+      ohH.......|.......Hhho
+      ohH.......|........Hho
+      oh........|........Hho
+      oh........|.........ho
+        """,
+    ),
+    Part(  # quiff
+        3,
+        0,
+        """
+       oo.ooooo.|ooo
+      ohhohhhhho|hhhooo
+      ohhhhhhhhh|hhhhhhoo
+      ohhhhhhhhh|hhhhhhhho
+       ohhhhhhhh|hhhhhhhhho
+      ohhhHhhhHh|hhHhhhhhho
+      ohhHHHhHHH|HHHHhHHhho
+      ohHH.H.HH.|HH...HHHho
+      ohH.......|.......Hho
+      oH........|........Ho
+      oH........|........Ho
+        """,
+    ),
+    Part(  # mohawk
+        2,
+        0,
+        """
+             ohh
+             ohh
+            ohhh
+            ohhh
+         ooohhhh
+        ossohhhh
+        ossohhhh
+       osssoHhhh
+       ossssoHHh
+       ossssssoH
+        """,
+    ),
+    Part(  # spikes
+        2,
+        0,
+        """
+        .o....oo|....o
+       .oho..ohh|o..oho..o
+      ohohho.ohh|ho.ohhoohho
+      ohhhhhohhh|hhohhhhhho
+      .ohhhhhhhh|hhhhhhhhho
+      ohhhhhhhhh|hhhhhhhhho
+      ohhhHhhhHh|hhHhhhHhho
+      ohHH.HhH.H|hH.HhH.Hho
+      oH....H...|H...H...Ho
+      oH........|........Ho
+        """,
+    ),
+    Part(  # afro
+        3,
+        0,
+        """
+        oooooooo
+      oohhhhhhhh
+     ohhhHhhhHhh
+    ohhHhhhHhhhh
+   ohhhhhhhhhHhh
+   ohHhhHhhhhhhh
+  ohhhhhhhhHhhHh
+  ohhHhhHhhhhhhh
+  ohhhhhhHHHHHHH
+  ohHhhHH.......
+  ohhhHH........
+  ohhhH.........
+   ohHhH........
+   ohhhH........
+    ohhH........
+    oohh........
+      oo........
+        """,
+    ),
+    Part(  # curls
+        2,
+        1,
+        """
+        .oo.oo.o
+       ohhohhohh
+      ohhhhhhhhh
+     ohhHhhHhhHh
+     ohhhhhhhhhh
+     ohHhhHhhHhh
+     ohhhhhhhhhh
+     ohhHhHHhHHh
+     ohhhH..HH.H
+      ohHhH.....
+     ohhhH......
+     ohhHH......
+      ohhH......
+     ohhH.......
+      oo........
+        """,
+    ),
+    Part(  # bowl
+        2,
+        3,
+        """
+          oooooo
+        oohhhhhh
+       ohhhhhhhh
+      ohhhhhhhhh
+      ohhhhhhhhh
+     ohhhhhhhhhh
+     ohhhhhhhhhh
+     ohhhhhhhhhh
+     ohhHHHHHHHH
+     ohHH.......
+     oHH........
+        """,
+    ),
+    Part(  # swept over one eye
+        2,
+        2,
+        """
+         ooooooo|oooooo
+       oohhhhhhh|hhhhhhoo
+      ohhhhhhhhh|hhhhhhhho
+     ohhhhhhhhhh|hhhhhhhhho
+     ohhhhhhhhhh|hhhhhhhhho
+     ohhhhhhhhhh|hhhhhHhhho
+     ohhhhhhhhhh|hhhHHHHhho
+     ohhhhhhhhhh|HHH....Hho
+     ohhhhhhhhHH|........Ho
+     ohhhhhhHHH.|........Ho
+     ohhhhhHH...|........oo
+     ohhhhHH....|
+     ohhhHH.....|
+     ohhHH......|
+     ohHH.......|
+     ooH........|
+        """,
+    ),
+    Part(  # wild, receding
+        1,
+        7,
+        """
+     oo.........
+   oohho........
+    ohhhH.......
+  oohhhHH.......
+  ohhhhH........
+   oohhH........
+  oohhhH........
+  ohhhHH........
+   oohhH........
+  oohhH.........
+   oohh.........
+     oo.........
+        """,
+    ),
+)

@@ -1,0 +1,217 @@
+"""Tables as text: numbers and their intervals in one column, for Markdown and for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gensweep.core.records import MISSING, STATUSES
+from gensweep.read.statistics import METHOD
+from gensweep.read.tables import COUNTS, Table, rows
+from gensweep.read.tables.groups import plain
+from gensweep.read.tables.sources import report_tables, source_notes
+from gensweep.read.tables.sweep import fixed_text, problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from gensweep.read.collect import Results
+
+NOTHING = "–"
+UNMEASURED = "not measured"
+MOST_ROWS, MOST_PROBLEMS = 40, 10
+_LONGEST_UNIT = 12
+_BETTER = {"max": "larger is better", "min": "smaller is better", "none": "neither end is better"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as printed; `metric` is the metric it belongs to, if any."""
+
+    header: str
+    values: list[str]
+    numeric: bool = True
+    metric: str = ""
+
+    @property
+    def width(self) -> int:
+        """Characters of its widest line, the unit below the metric's name."""
+        return max(len(text) for text in (*self.header.split(" ["), *self.values))
+
+
+def with_interval(mean: float, ci95: float, n: int, n_ok: int) -> str:
+    """A mean with as many digits as its interval allows (two of the half-width), as in ``0.587 ± 0.012``."""
+    if n == 0:
+        return UNMEASURED if n_ok else NOTHING
+    if math.isnan(ci95):
+        return f"{mean:.4g} (n=1)"
+    digits = max(1 - math.floor(math.log10(size)) if size else 3 for size in (abs(ci95), abs(mean)))
+    form = (f".{digits}f", f".{digits}f") if 0 <= digits <= 6 else (".3g", ".2g")
+    text = f"{mean:{form[0]}} ± {ci95:{form[1]}}"
+    return text if n == n_ok else f"{text} (n={n})"
+
+
+def columns(frame: pd.DataFrame, results: Results) -> list[Column]:
+    """A table's columns as printed: counts in one, each metric with its interval in one, cell ids in none."""
+    found: list[Column] = []
+    for name in frame.columns:
+        values = frame[name].tolist()
+        metric, _, part = name.rpartition("_")
+        if name == "n_ok":
+            found.append(Column("seeds ok", [_seeds(row) for row in frame[list(COUNTS)].itertuples(index=False)]))
+        elif metric in results.metrics and part == "mean":
+            parts = (frame[f"{metric}_{key}"].tolist() for key in ("mean", "ci95", "n"))
+            texts = [_measured(*row) for row in zip(*parts, frame["n_ok"].tolist(), strict=True)]
+            found.append(Column(_header(metric, results), texts, metric=metric))
+        elif metric in results.metrics and part in ("report", "difference"):
+            texts = _verbatim(values) if part == "report" else _signed(values)
+            found.append(Column(part, texts, metric=metric))
+        elif name.startswith("report_"):
+            found.append(Column(f"report's {name.removeprefix('report_')}", _verbatim(values)))
+        elif name == "model":
+            found += [Column(name, values, numeric=False)] if len(set(values)) > 1 else []
+        elif name not in ("cell", *COUNTS) and not (metric in results.metrics and part in ("std", "ci95", "n")):
+            numeric = all(isinstance(value, (int, float)) for value in values)
+            found.append(Column(name, [_value(name, value) for value in values], numeric))
+    return found
+
+
+def _verbatim(values: list[float]) -> list[str]:
+    """Published numbers with all their decimals, and as many for each."""
+    digits = max(len(repr(value).partition(".")[2]) for value in values if not math.isnan(value))
+    return [NOTHING if math.isnan(value) else f"{value:.{digits}f}" for value in values]
+
+
+def _signed(values: list[float]) -> list[str]:
+    """Differences with as many decimals each: three significant digits of the largest."""
+    largest = max((abs(value) for value in values if not math.isnan(value)), default=0.0)
+    digits = min(6, max(0, 2 - math.floor(math.log10(largest)))) if largest else 4
+    return [NOTHING if math.isnan(value) else f"{value:+.{digits}f}" for value in values]
+
+
+def _measured(mean: float, ci95: float, n: Any, n_ok: int) -> str:
+    import pandas as pd
+
+    return NOTHING if n is pd.NA else with_interval(mean, ci95, int(n), n_ok)
+
+
+def _value(name: str, value: Any) -> str:
+    import pandas as pd
+
+    if value is pd.NA or value is None or (isinstance(value, float) and math.isnan(value)):
+        return NOTHING
+    return f"{value:.3g}" if name == "seconds" else plain(value)
+
+
+def _seeds(counts: Iterable[int]) -> str:
+    """``3/3``, or ``1/3, 1 failed, 1 missing``."""
+    by_status = dict(zip((*STATUSES, MISSING), counts, strict=True))
+    bad = [f"{count} {status}" for status, count in by_status.items() if count and status != STATUSES[0]]
+    return ", ".join([f"{by_status[STATUSES[0]]}/{sum(by_status.values())}", *bad])
+
+
+def _header(metric: str, results: Results) -> str:
+    unit = results.metrics[metric].unit
+    return f"{metric} [{unit}]" if 0 < len(unit) <= _LONGEST_UNIT else metric
+
+
+def markdown(table: Table, results: Results) -> str:
+    """The table with its notes and what its metrics mean."""
+    lines = [f"# {table.title}", ""]
+    for heading, frame in (table.sections or {"": table.frame}).items():
+        lines += [f"## {heading}", ""] if heading else []
+        lines += [*_pipes(columns(frame, results)), ""] if len(frame) else ["Nothing to show.", ""]
+    lines += [f"- {note}" for note in (*table.notes, *_legend(table.frame, results))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _pipes(shown: list[Column]) -> Iterator[str]:
+    def line(cells: Iterable[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    texts = [[_escaped(text) for text in (column.header, *column.values)] for column in shown]
+    widths = [max(3, *map(len, column)) for column in texts]
+    for number, row in enumerate(zip(*texts, strict=True)):
+        aligned = zip(row, widths, shown, strict=True)
+        yield line(text.rjust(width) if column.numeric else text.ljust(width) for text, width, column in aligned)
+        if number == 0:
+            yield line("-" * (w - 1) + ":" if c.numeric else "-" * w for w, c in zip(widths, shown, strict=True))
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
+    """What the numbers are, and each metric's unit, direction and meaning."""
+    if "seconds" in frame.columns:
+        yield "seconds: training and test time of a point, mean over the points that are ok."
+    metrics = [name for name in results.metrics if f"{name}_mean" in frame.columns]
+    if not metrics:
+        return
+    yield f"{METHOD[0].upper()}{METHOD[1:]}; of the points that are ok."
+    if any((frame[f"{name}_n"] == 1).any() for name in metrics):
+        yield "n=1: one seed, whose standard deviation and confidence interval are not defined."
+    for name in metrics:
+        info = results.metrics[name]
+        first = info.doc.strip().partition("\n")[0]
+        yield f"{name}: {info.unit or 'no unit declared'}, {_BETTER[info.direction]}. {first}".rstrip()
+
+
+def show(results: Results, console: Console) -> None:
+    """Print one table a model: what varies, the seeds that are ok, metrics as far as they fit, the report's number.
+
+    Args:
+        console: its width decides how many metrics are shown beside the main one.
+    """
+
+    def say(text: str, style: str = "dim") -> None:
+        console.print(text, style=style, highlight=False, markup=False)
+
+    counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
+    say(f"{results.sweep.name}: {sum(results.counts.values())} points: {counts}", style="bold")
+    for model in results.models:
+        ids, published = results.cells_of(model), report_tables(results, model)
+        frame = rows(results, ids, results.varying_of[model], published).drop(columns="seconds")
+        console.print(_rich_table(model, columns(frame.head(MOST_ROWS), results), console.width))
+        if len(ids) > MOST_ROWS:
+            say(f"{len(ids) - MOST_ROWS} more cells: see tables/cells.md")
+        for note in (
+            f"the same wherever it acts: {fixed_text(results, model)}",
+            *source_notes(results, ids, published),
+        ):
+            say(note)
+    bad = problems(results)
+    for point in bad.head(MOST_PROBLEMS).itertuples(index=False):
+        say(f"{point.status}: {point.id}: {point.reason}", style="")
+    if len(bad) > MOST_PROBLEMS:
+        say(f"{len(bad) - MOST_PROBLEMS} more such points: see tables/cells-problems.md")
+
+
+def _rich_table(title: str, shown: list[Column], width: int) -> Any:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    printed = RichTable(
+        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    fitting = _fitting(shown, width)
+    for column in fitting:
+        printed.add_column(Text(column.header.replace(" [", "\n[")), justify="right" if column.numeric else "left")
+    for row in zip(*(column.values for column in fitting), strict=True):
+        printed.add_row(*(Text(text) for text in row))
+    return printed
+
+
+def _fitting(shown: list[Column], width: int) -> list[Column]:
+    """The columns that fit: parameters, counts and the main metric always, further metrics in their order."""
+    metrics = list(dict.fromkeys(column.metric for column in shown if column.metric))
+    kept = {"", *metrics[:1]}
+    for metric in metrics[1:]:
+        needed = sum(column.width + 2 for column in shown if column.metric in kept | {metric})
+        kept |= {metric} if needed <= width else set()
+    return [column for column in shown if column.metric in kept]

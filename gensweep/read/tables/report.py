@@ -1,0 +1,73 @@
+"""The report's tables again, over seeds and beside its numbers, and the grids that it could not run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gensweep.core.catalog import TABLES, page
+from gensweep.read.published import published_tables
+from gensweep.read.tables import Table, rows
+from gensweep.read.tables.groups import Group, file_name, grids, groups, plain
+from gensweep.read.tables.sources import source_notes
+
+if TYPE_CHECKING:
+    from gensweep.read.collect import Results
+
+DEPTH = ("encoder_layers", "decoder_layers")
+GENERATIVE_METRICS = ("reconstruction_mse", "sliced_wasserstein")
+"""A model with one of these makes pictures like those it was given."""
+
+
+@page(TABLES, "depth")
+def depth(results: Results) -> list[Table]:
+    """Encoder by decoder layers, a table for each model and setting (the report's Tables 2 to 4)."""
+    return _grids(results, "depth", DEPTH, "encoder and decoder layers", (2, 3, 4))
+
+
+@page(TABLES, "splits")
+def splits(results: Results) -> list[Table]:
+    """Training set sizes, a table for each model and setting (the report's Table 1)."""
+    return _grids(results, "splits", ("train_fraction",), "training set size", (1,))
+
+
+@page(TABLES, "budget")
+def budget(results: Results) -> list[Table]:
+    """Epochs by batch size, a table for each model and setting."""
+    return _grids(results, "budget", ("epochs", "batch_size"), "epochs and batch size", ())
+
+
+def _grids(results: Results, page_name: str, axes: tuple[str, ...], what: str, numbers: Sequence[int]) -> list[Table]:
+    tables = []
+    kept, left = grids(results, axes)
+    for group in kept:
+        published = published_tables(group.model, numbers)
+        frame = rows(results, group.cells, axes, published)
+        notes = source_notes(results, group.cells, published)
+        if left[group.model]:
+            notes.append(f"{left[group.model]} cells, each alone in its setting, stand in the table of all cells only.")
+        tables.append(Table(group.name(page_name), f"{group.title}: {what}", frame, tuple(notes)))
+    return tables
+
+
+@page(TABLES, "generative")
+def generative(results: Results) -> list[Table]:
+    """Models that make pictures, side by side over depth and dataset, a table for each setting."""
+    models = [m for m in results.models if set(GENERATIVE_METRICS) & set(results.metrics_of(m))]
+    settings: dict[str, list[Group]] = {}
+    for group in groups(results, ("dataset", *DEPTH), models):
+        settings.setdefault(group.label, []).append(group)
+    if not models:
+        note = f"No model of this sweep has one of {', '.join(GENERATIVE_METRICS)}."
+        return [Table("generative", "Generative models by dataset and depth", rows(results, [], ()), (note,))]
+    return [_side_by_side(results, label, members) for label, members in settings.items()]
+
+
+def _side_by_side(results: Results, label: str, members: list[Group]) -> Table:
+    """Cells of several models; parameters that are fixed in each but differ between them are shown too."""
+    ids = [cell for group in members for cell in group.cells]
+    shared = set.intersection(*(set(group.params) for group in members)) - {"dataset", *DEPTH}
+    differing = [key for key in sorted(shared) if len({plain(group.params[key]) for group in members}) > 1]
+    frame = rows(results, ids, ["dataset", *DEPTH, *differing])
+    title = f"Generative models by dataset and depth{f' ({label})' if label else ''}"
+    return Table(file_name("generative", *label.split(", ")), title, frame)

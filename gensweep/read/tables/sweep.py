@@ -1,0 +1,72 @@
+"""Tables that every sweep can have: all its cells, its problems, and the best cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gensweep.core.catalog import TABLES, page
+from gensweep.core.records import DIVERGED, FAILED
+from gensweep.read.tables import Table, rows
+from gensweep.read.tables.groups import file_name, plain
+from gensweep.read.tables.sources import report_tables, source_notes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gensweep.read.collect import Results
+
+
+@page(TABLES, "cells")
+def cells(results: Results) -> list[Table]:
+    """Every cell with all its metrics, and every point that diverged, failed or cannot be read."""
+    frame = rows(results, list(results.params), results.varying)
+    notes, sections = [], {}
+    for model in results.models:
+        ids, published = results.cells_of(model), report_tables(results, model)
+        sections[model] = rows(results, ids, results.varying_of[model], published)
+        notes.append(f"{model}, the same wherever it acts: {fixed_text(results, model)}.")
+        notes += [f"{model}, {note}" for note in source_notes(results, ids, published)]
+    tables = [Table("cells", f"{results.sweep.name}: every cell", frame, tuple(notes), sections)]
+    bad = problems(results)
+    if len(bad):
+        tables.append(Table("cells-problems", f"{results.sweep.name}: points that are not ok", bad))
+    return tables
+
+
+def fixed_text(results: Results, model: str) -> str:
+    """A model's parameters with one value, as in ``batch_size=128, epochs=10``."""
+    return ", ".join(f"{name}={plain(value)}" for name, value in sorted(results.fixed[model].items()))
+
+
+def problems(results: Results) -> pd.DataFrame:
+    """The points that diverged, failed or have an unreadable record, with the reason; not those merely missing."""
+    points = results.points
+    bad = points["status"].isin([DIVERGED, FAILED]) | points["id"].isin(list(results.unreadable))
+    frame = points.loc[bad, ["id", "model", "seed", "status", "error"]].rename(columns={"error": "reason"})
+    return frame.reset_index(drop=True)
+
+
+@page(TABLES, "leaderboard")
+def leaderboard(results: Results) -> list[Table]:
+    """Each model's cells ordered by its main metric, best first; cells without a number come last, unranked."""
+    return [_ranking(results, model) for model in results.models]
+
+
+def _ranking(results: Results, model: str) -> Table:
+    import pandas as pd
+
+    ids, published = results.cells_of(model), report_tables(results, model)
+    frame = rows(results, ids, results.varying_of[model], published)
+    metric = results.main_metric(model)
+    name, title = file_name("leaderboard", model), f"{model}: no metric to order by"
+    if metric is None:
+        return Table(name, title, frame)
+    direction = results.metrics[metric].direction
+    if direction == "none":
+        return Table(name, f"{model}: {metric} declares no direction: in the sweep's order", frame)
+    title = f"{model}: by {metric}, {'largest' if direction == 'max' else 'smallest'} first"
+    frame = frame.sort_values(f"{metric}_mean", ascending=direction == "min", kind="stable", na_position="last")
+    rank = frame[f"{metric}_mean"].rank(ascending=direction == "min", method="min").astype("Int64")
+    frame.insert(0, "rank", pd.array(rank, dtype="Int64"))
+    caution = "A mean is of the seeds that are ok: a cell that lost some may look better than it is."
+    return Table(name, title, frame.reset_index(drop=True), (caution, *source_notes(results, ids, published)))

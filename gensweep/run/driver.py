@@ -1,0 +1,224 @@
+"""One run of a sweep, from plan to tables: what the command line calls."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from gensweep.core.claims import Process
+from gensweep.core.environment import hardware, usable_cores
+from gensweep.core.environment import memory_bytes as machine_memory
+from gensweep.core.errors import Claimed
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.core.storage import results_root
+from gensweep.run.local import Resources
+from gensweep.run.plan import Plan, make_plan, memory_bytes, rates_of
+from gensweep.run.progress import Screen
+from gensweep.run.sweepfile import points_of, write_sweep_json
+from gensweep.spec import Pack, Point, Sweep
+
+log = logging.getLogger(__name__)
+POLL = 1.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says beside the sweep.
+
+    Attributes:
+        results: the results root.
+        filters: parameter -> values; limits what runs now.
+        retry_failed: train failed points again.
+        local: without Ray.
+        command: the command line, to be shown and recorded.
+        resources: who trains, and with what.
+    """
+
+    results: str = "results"
+    filters: dict[str, list[str]] = field(default_factory=dict)
+    retry_failed: bool = False
+    local: bool = False
+    command: str = ""
+    resources: Resources = field(default_factory=Resources)
+
+
+def run(sweep: Sweep, options: Options, console: Console) -> int:
+    """Train what is missing, and collect.
+
+    Returns:
+        The exit status: 0 when every wanted point is ok, 1 otherwise.
+
+    Raises:
+        UserError: bad options or an unusable results folder; nothing was started.
+        Stopped: a signal came; what was done is kept.
+    """
+    root = results_root(options.results)
+    ledger = Ledger(root)
+    points = points_of(sweep, options.filters)
+    plan = make_plan(points, ledger, options.retry_failed)
+    folder = write_sweep_json(root, sweep, options.command)
+    show_unreadable(plan, console)
+    if plan.todo:
+        _train(plan, ledger, options, console)
+        plan = make_plan(points, ledger)
+    else:
+        _say(console, f"Nothing to do: {_summary(plan)}.")
+    _collect(folder, console)
+    return _exit_status(plan, console)
+
+
+def _train(plan: Plan, ledger: Ledger, options: Options, console: Console) -> None:
+    """Train until every point of the plan has an outcome, whoever gives it."""
+    done = len(plan.points) - len(plan.todo)
+    _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {len(plan.packs)} trials.")
+    attempted: set[str] = set()
+    with Screen(console, len(plan.todo), done) as screen:
+        while todo := _next(plan, ledger, attempted, console):
+            packs = Plan(plan.points, plan.state, todo).packs
+            died = _execute(packs, ledger.root, options, screen)
+            for point in todo:
+                if point.id in died:
+                    _record_death(ledger, point, died[point.id], screen)
+            attempted |= set(screen.outcomes)
+
+
+def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> list[Point]:
+    """Points that can be trained now; waits while the only ones left are being trained by another run."""
+    told = False
+    while True:
+        left = [point for point in plan.todo if point.id not in attempted]
+        state = ledger.read({point.id: point.params for point in left})
+        left = [p for p in left if (r := state.records.get(p.id)) is None or plan.status(p) == r.status]
+        free = [point for point in left if point.id not in state.running]
+        if free or not left:
+            return free
+        if not told:
+            holders = ", ".join(sorted({str(holder) for holder in state.running.values()}))
+            _say(console, f"Waiting for {len(left)} points that are being trained by {holders}.")
+            told = True
+        time.sleep(POLL)
+
+
+def _execute(packs: list[Pack], root: Path, options: Options, screen: Screen) -> dict[str, str]:
+    if options.local:
+        from gensweep.run import local
+
+        local.execute(packs, root, options.resources, screen.report)
+        return {}
+    from gensweep.run import launch
+
+    return launch.execute(packs, root, options.resources, screen.report)
+
+
+def _record_death(ledger: Ledger, point: Point, reason: str, screen: Screen) -> None:
+    """Write the record that a killed worker could not."""
+    record = Record(
+        point.id, point.model, point.params, point.seed, FAILED, error=f"the worker died: {reason}", hardware=hardware()
+    )
+    try:
+        with ledger.claim(point.id, Process.current()) as claim:
+            ledger.finish(claim, record)
+    except (Claimed, OSError) as error:
+        log.warning("no record of the failed %s: %s", point.id, error)
+    screen.report({"point": point.id, "status": FAILED, "error": record.error})
+
+
+def _collect(folder: Path, console: Console) -> None:
+    from gensweep.read.collect import collect, load, print_tables
+
+    collect(folder)
+    print_tables(load(folder), console)
+
+
+def show_unreadable(plan: Plan, console: Console) -> None:
+    """Say which records cannot be trusted; their points count as missing."""
+    for reason in plan.state.unreadable.values():
+        _say(console, f"unreadable record, counted as missing: {reason}", "yellow")
+
+
+def _exit_status(plan: Plan, console: Console) -> int:
+    bad = [point for point in plan.points if plan.status(point) != OK]
+    for point in bad[:20]:
+        record = plan.state.records.get(point.id)
+        reason = record.error if record else "no record"
+        _say(console, f"{plan.status(point)}: {point.id}: {reason}", "red")
+    if len(bad) > 20:
+        _say(console, f"and {len(bad) - 20} more", "red")
+    if any(plan.status(point) == FAILED for point in bad):
+        _say(console, "--retry-failed trains failed points again.")
+    return 1 if bad else 0
+
+
+def _summary(plan: Plan) -> str:
+    counts = plan.counts()
+    parts = [f"{counts[OK]} of {len(plan.points)} points done"]
+    parts += [f"{counts[status]} {status}" for status in (FAILED, DIVERGED, MISSING) if counts[status]]
+    return ", ".join(parts)
+
+
+def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -> None:
+    """Show the plan; writes and starts nothing."""
+    root = results_root(options.results)
+    plan = make_plan(points_of(sweep, options.filters), Ledger(root), options.retry_failed)
+    show_unreadable(plan, console)
+    counts, resources = plan.counts(), options.resources
+    states = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())
+    _say(console, f"Sweep {sweep.name}: {len(plan.points)} points wanted, {states}.")
+    if plan.state.running:
+        _say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
+    cores = usable_cores()
+    concurrent = min(resources.max_concurrent or cores, cores // resources.cpus_per_trial)
+    concurrent = 1 if options.local else max(1, concurrent)
+    _say(console, f"To train: {len(plan.todo)} points in {len(plan.packs)} trials, {concurrent} at once here.")
+    if plan.todo:
+        _show_time(plan, root, concurrent, calibrate, resources, console)
+        _show_memory(plan, concurrent, console)
+
+
+_WORDS = {OK: "done", MISSING: "missing", FAILED: "failed", DIVERGED: "diverged"}
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def _show_time(
+    plan: Plan, root: Path, concurrent: int, calibrate: bool, resources: Resources, console: Console
+) -> None:
+    rates = rates_of(root, resources.device)
+    source = "from earlier records of this machine"
+    if calibrate:
+        from gensweep.run.calibrate import calibrate as try_steps
+
+        tried = try_steps(plan.todo, rates, resources.device, resources.cpus_per_trial)
+        source += f", and a few training steps of {tried} shapes" if tried else ""
+    estimate = rates.estimate(plan.todo)
+    known = len(plan.todo) - estimate.unknown
+    if known:
+        _say(console, f"Time: about {duration(estimate.wall(concurrent))} for {known} points ({source}).")
+    if estimate.unknown:
+        hint = "" if calibrate else "; --calibrate tries a few steps of each"
+        _say(console, f"Time: unknown for {estimate.unknown} points (no record of their shape on this machine{hint}).")
+
+
+def _show_memory(plan: Plan, concurrent: int, console: Console) -> None:
+    sizes = sorted((memory_bytes(point), point.id) for point in plan.todo)
+    largest, point = sizes[-1]
+    _say(console, f"Memory: up to {largest / 1e9:.1f} GB a trial (estimated; {point}).")
+    together, there = sum(size for size, _ in sizes[-concurrent:]), machine_memory()
+    if together > there:
+        want = f"{concurrent} such trials at once want {together / 1e9:.1f} GB"
+        _say(console, f"{want}, this machine has {there / 1e9:.1f} GB: lower --max-concurrent.", "yellow")
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,150 @@
+"""The executor on Ray Tune: one trial a pack, on this machine or a cluster. The only file that imports ray."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gensweep.core.errors import UserError
+from gensweep.run.local import Report, Resources, trial_config
+from gensweep.spec import Pack, Point
+from gensweep.trainables import TRAINABLES
+
+_QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_MAX_PENDING_TRIALS_PG": "64",
+}
+
+
+def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:
+    """Train every pack as a trial of one Tune run.
+
+    Args:
+        packs: what to train.
+        root: the results folder, on storage that every node sees.
+        resources: who trains, and with what.
+        report: called on the driver with each report of each trial.
+
+    Returns:
+        Ids of points whose trial died (its worker was killed, too often), each with what Ray says.
+
+    Raises:
+        UserError: a trial asks for more than the cluster has, or no cluster answers at the address.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    with _cluster(resources):
+        _check_resources(resources, ray.cluster_resources())
+        datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
+        shared = {key: ray.put(point.data_config().prepare()) for key, point in datasets.items()}
+        return _fit(packs, root, resources, report, shared)
+
+
+@contextlib.contextmanager
+def _cluster(resources: Resources) -> Generator[None]:
+    """A Ray of our own, or a connection to the one at the address; left as it was found."""
+    import ray
+
+    if not resources.verbose:
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+    mine = not ray.is_initialized()
+    if mine:
+        said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
+        if resources.address is None:
+            said["include_dashboard"] = False
+        try:
+            ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UserError(f"--address {resources.address}: no Ray cluster answers there ({error})") from error
+    try:
+        yield
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
+    for name, wanted in (("CPU", resources.cpus_per_trial), ("GPU", resources.gpus_per_trial or 0)):
+        if wanted > there.get(name, 0):
+            raise UserError(
+                f"--{name.lower()}s-per-trial {wanted:g}: the cluster has {there.get(name, 0):g} {name}s in all"
+            )
+
+
+def _trial(config: dict[str, Any], configs: list[tuple[str, dict[str, Any]]], datasets: dict[str, Any]) -> None:
+    """Tune's one function: the pack's own trainable, with its dataset read from the object store."""
+    import ray
+
+    model, trial = configs[config["pack"]]
+    point = trial["points"][0]
+    key = Point.make(model, **point).data_key
+    TRAINABLES[model](trial, {key: ray.get(datasets[key])})
+
+
+def _fit(
+    packs: Sequence[Pack], root: Path, resources: Resources, report: Report, shared: dict[str, Any]
+) -> dict[str, str]:
+    from ray import tune
+
+    configs = [(pack.model, trial_config(pack, root, resources)) for pack in packs]
+    function = tune.with_parameters(_trial, configs=configs, datasets=shared)
+    scratch = tempfile.mkdtemp(prefix="gensweep-")
+    tuner = tune.Tuner(
+        tune.with_resources(function, {"cpu": resources.cpus_per_trial, "gpu": _gpus(resources)}),
+        param_space={"pack": tune.grid_search(list(range(len(packs))))},
+        tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=resources.max_concurrent),
+        run_config=tune.RunConfig(
+            name=f"gensweep-{uuid.uuid4().hex[:8]}",
+            storage_path=scratch,
+            callbacks=[_reporter(report)],
+            failure_config=tune.FailureConfig(max_failures=resources.max_failures),
+            verbose=2 if resources.verbose else 0,
+        ),
+    )
+    try:
+        results = tuner.fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    died = {result.config["pack"]: result.error for result in results if result.error and result.config}
+    return {point.id: _last_line(error) for index, error in died.items() for point in packs[index].points}
+
+
+def _reporter(report: Report) -> Any:
+    from ray import tune
+
+    class Reporter(tune.Callback):
+        """Hands each trial's report on; Tune pickles its callbacks, and what we report to cannot be."""
+
+        def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
+            report(result)
+
+        def __getstate__(self) -> dict:
+            return {}
+
+    return Reporter()
+
+
+def _gpus(resources: Resources) -> float:
+    import ray
+
+    if resources.gpus_per_trial is not None:
+        return resources.gpus_per_trial
+    return 1 if resources.device in ("auto", "cuda") and ray.cluster_resources().get("GPU", 0) >= 1 else 0
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,65 @@
+"""The executor without Ray: the same trials, one after another, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gensweep.core.claims import Process
+from gensweep.spec import Pack
+from gensweep.trainables import TRAINABLES
+
+if TYPE_CHECKING:
+    from gensweep.core.arrays import Prepared
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Who trains, and with what.
+
+    Attributes:
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        cpus_per_trial: cores, and threads, of a trial.
+        gpus_per_trial: GPUs, or a share of one; None: one where the cluster has any and the device allows it.
+        max_concurrent: trials at once; None: as many as there are resources for.
+        address: of a running Ray cluster; None: one is started on this machine.
+        max_failures: times that a trial whose worker died is started again.
+        verbose: let Ray say what it says.
+    """
+
+    device: str = "auto"
+    cpus_per_trial: int = 1
+    gpus_per_trial: float | None = None
+    max_concurrent: int | None = None
+    address: str | None = None
+    max_failures: int = 2
+    verbose: bool = False
+
+
+def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]:
+    """The config that a trainable takes for a pack, of plain values only."""
+    return {
+        "points": [{"params": point.params, "seed": point.seed} for point in pack.points],
+        "results": str(root),
+        "device": resources.device,
+        "threads": resources.cpus_per_trial,
+        "driver": asdict(Process.current()),
+    }
+
+
+def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> None:
+    """Train every pack in order; as `launch.execute`, without Ray.
+
+    Raises:
+        UserError: the device is not there.
+    """
+    datasets: dict[str, Prepared] = {}
+    for pack in packs:
+        point = pack.points[0]
+        if point.data_key not in datasets:  # one dataset in memory at a time
+            datasets = {point.data_key: point.data_config().prepare()}
+        TRAINABLES[pack.model](trial_config(pack, root, resources), datasets, report)

@@ -1,0 +1,149 @@
+"""The plan: what a sweep still needs, how long that may take, and how much memory."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gensweep.core.environment import hardware
+from gensweep.core.errors import RecordError
+from gensweep.core.ledger import POINTS, RECORD, Ledger, State
+from gensweep.core.records import FAILED, MISSING, OK, Record, read_record
+from gensweep.spec import Pack, Point
+
+PROCESS_BYTES = 600_000_000
+"""Resident memory of a worker with torch imported, before it holds a model."""
+
+_COSTLESS = {
+    "epochs", "train_fraction", "lr", "beta1", "beta2", "weight_decay", "muon_lr", "muon_momentum", "schedule",
+    "warmup", "hold", "init", "split_seed", "data_seed", "digit_split", "beta",
+}  # fmt: skip
+
+
+@dataclass
+class Plan:
+    """What is known of the wanted points, and what is to be done.
+
+    Attributes:
+        points: the points that this call wants.
+        state: what the ledger says of them.
+        todo: points to train now: missing, and failed ones if they are to be retried.
+    """
+
+    points: list[Point]
+    state: State
+    todo: list[Point]
+
+    @property
+    def packs(self) -> list[Pack]:
+        """One trial each; longest first, so that no long one is left alone at the end."""
+        return [Pack((point,)) for point in sorted(self.todo, key=cost, reverse=True)]
+
+    def status(self, point: Point) -> str:
+        """`ok`, `diverged`, `failed`, or `missing`."""
+        record = self.state.records.get(point.id)
+        return record.status if record else MISSING
+
+    def counts(self) -> Counter[str]:
+        """Points of each status."""
+        return Counter(self.status(point) for point in self.points)
+
+
+def make_plan(points: list[Point], ledger: Ledger, retry_failed: bool = False) -> Plan:
+    """Compare the wanted points with the ledger.
+
+    Raises:
+        NewerSchema: a record was written by a later gensweep.
+    """
+    state = ledger.read({point.id: point.params for point in points})
+    redo = {FAILED} if retry_failed else set()
+    todo = [p for p in points if (r := state.records.get(p.id)) is None or r.status in redo]
+    return Plan(points, state, todo)
+
+
+def cost(point: Point) -> float:
+    """A relative cost, from sizes alone: good enough to order trials by."""
+    model = point.model_config()
+    return (model.activation_count() + model.parameter_count() / 64) * model.epochs * point.params["train_fraction"]
+
+
+def memory_bytes(point: Point) -> int:
+    """Estimated peak memory of a trial: the process; weights, gradients and Adam's two moments; activations twice."""
+    model = point.model_config()
+    return PROCESS_BYTES + 4 * (4 * model.parameter_count() + 2 * model.batch_size * model.activation_count())
+
+
+def shape(model: str, params: Mapping[str, Any]) -> str:
+    """Equal for points whose epochs cost the same an example."""
+    return json.dumps([model, {key: value for key, value in params.items() if key not in _COSTLESS}], sort_keys=True)
+
+
+@dataclass
+class Estimate:
+    """How long the points to do may take.
+
+    Attributes:
+        seconds: sum over the points with a known shape, on one trial's resources.
+        unknown: points of shapes that were never timed here.
+        source: where the rates come from, in words.
+    """
+
+    seconds: float = 0.0
+    unknown: int = 0
+    longest: float = 0.0
+    source: str = "earlier records of this machine"
+
+    def wall(self, concurrent: int) -> float:
+        """Seconds with that many trials at once."""
+        return max(self.seconds / concurrent, self.longest)
+
+
+@dataclass
+class Rates:
+    """Seconds an epoch over a whole pool, by shape."""
+
+    seen: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """Learn from a point that was trained to its end."""
+        if record.status == OK and record.epochs:
+            rate = record.seconds / record.epochs / record.params["train_fraction"]
+            self.seen.setdefault(shape(record.model, record.params), []).append(rate)
+
+    def seconds(self, point: Point) -> float | None:
+        """What a point may take; None for a shape never seen."""
+        rates = self.seen.get(shape(point.model, point.params))
+        if not rates:
+            return None
+        return statistics.median(rates) * point.params["epochs"] * point.params["train_fraction"]
+
+    def estimate(self, points: Iterable[Point]) -> Estimate:
+        """Add up what the points may take."""
+        total = Estimate()
+        for point in points:
+            seconds = self.seconds(point)
+            if seconds is None:
+                total.unknown += 1
+            else:
+                total.seconds += seconds
+                total.longest = max(total.longest, seconds)
+        return total
+
+
+def rates_of(root: Path, device: str = "auto") -> Rates:
+    """Learn from every record under a results root that this machine wrote."""
+    here, rates = hardware(), Rates()
+    for path in sorted((root / POINTS).glob(f"*/{RECORD}")):
+        try:
+            record = read_record(path)
+        except (OSError, RecordError):
+            continue  # the plan counts and shows it; here it only has nothing to teach
+        same = all(record.hardware.get(key) == here[key] for key in ("host", "processor"))
+        if same and device in ("auto", record.hardware.get("device")):
+            rates.add(record)
+    return rates

@@ -1,0 +1,98 @@
+"""What a run shows while it goes on: one calm screen on a terminal, one line a point elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from gensweep.core.records import OK
+
+SHOWN = 12
+ENDED = ("ok", "diverged", "failed")
+
+
+class Screen:
+    """Takes a trial's reports; a context manager.
+
+    Args:
+        console: where to write; a live screen if it is a terminal.
+        total: points that this run trains.
+        done: points that were done before.
+    """
+
+    def __init__(self, console: Console, total: int, done: int) -> None:
+        self._console, self._total, self._done_before = console, total, done
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self._running: dict[str, dict[str, Any]] = {}
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=False),
+            console=console,
+        )
+        self._task = self._bar.add_task("", total=max(total, 1))
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Screen:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def report(self, result: dict[str, Any]) -> None:
+        """Take one report, as `gensweep.run.trial.run_pack` describes them."""
+        point = result.get("point")
+        if point is None:
+            return
+        if "status" not in result:
+            self._running[point] = result
+        else:
+            self._running.pop(point, None)
+            if result["status"] in ENDED and point not in self.outcomes:
+                self.outcomes[point] = result
+                self._print_end(point, result)
+        in_flight = sum(running["epoch"] / running["epochs"] for running in self._running.values())
+        self._bar.update(self._task, completed=len(self.outcomes) + in_flight)
+
+    def _print_end(self, point: str, result: dict[str, Any]) -> None:
+        failed = result["status"] != OK
+        if self._console.is_terminal and not failed:
+            return
+        detail = result.get("error") if failed else _metrics(result, "test/")
+        count = f"[{len(self.outcomes)}/{self._total}]"
+        self._console.print(
+            f"{count} {point} {result['status']} {result.get('seconds') or 0:.1f}s  {detail}",
+            markup=False, highlight=False, soft_wrap=True, style="red" if failed else None,
+        )  # fmt: skip
+
+    def _render(self) -> Group:
+        ok = sum(result["status"] == OK for result in self.outcomes.values())
+        bad = len(self.outcomes) - ok
+        text = f"{self._done_before + ok} done" + (f", [red]{bad} failed or diverged[/red]" if bad else "")
+        self._bar.update(self._task, description=f"{text}, {self._total - len(self.outcomes)} to go")
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for point, running in list(self._running.items())[:SHOWN]:
+            table.add_row(point, f"epoch {running['epoch']}/{running['epochs']}", _metrics(running, "validation/"))
+        if len(self._running) > SHOWN:
+            table.add_row(f"and {len(self._running) - SHOWN} more")
+        return Group(self._bar, table)
+
+
+def _metrics(result: dict[str, Any], prefix: str) -> str:
+    """The metrics of one split, shortly: `loss 1.13  char_accuracy 0.587`."""
+    numbers = {name[len(prefix) :]: value for name, value in result.items() if name.startswith(prefix)}
+    return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())

@@ -1,0 +1,158 @@
+"""Sweep files: read with errors that name the file and the line, and what a run writes down of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gensweep.core.catalog import METRICS, MODELS
+from gensweep.core.environment import hardware, versions
+from gensweep.core.errors import ResultsError, SweepError, UserError
+from gensweep.core.records import SCHEMA
+from gensweep.core.storage import write_json
+from gensweep.spec import Point, Sweep
+
+
+def read_sweep(path: Path) -> Sweep:
+    """Run a sweep file and return its ``SWEEP``.
+
+    Raises:
+        SweepError: no such file, or the file is wrong; the message names the line.
+    """
+    if not path.is_file():
+        near = sorted(str(p) for p in Path("sweeps").glob("*.py")) if Path("sweeps").is_dir() else []
+        hint = f" There are: {', '.join(near)}." if near else ""
+        raise SweepError(f"no sweep file {str(path)!r}.{hint}")
+    space: dict[str, Any] = {"__name__": f"gensweep_sweep_{path.stem}", "__file__": str(path)}
+    sys.path.insert(0, str(path.parent.absolute()))
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec"), space)
+    except UserError as error:
+        raise SweepError(f"{path}{_line(error, path)}: {error}") from error
+    except SyntaxError as error:
+        raise SweepError(f"{path}:{error.lineno}: syntax error: {error.msg}") from error
+    except Exception as error:
+        raise SweepError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    sweep = space.get("SWEEP")
+    if not isinstance(sweep, Sweep):
+        what = "defines no SWEEP" if sweep is None else f"has a SWEEP that is a {type(sweep).__name__}"
+        raise SweepError(f"{path} {what}; it should say SWEEP = Sweep(name=..., grids=[...])")
+    return sweep
+
+
+def _line(error: BaseException, path: Path) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f":{lines[-1]}" if lines else ""
+
+
+def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
+    """What sweep.json holds: every cell and point, each metric's unit and direction, and where this ran."""
+    cells: dict[str, dict[str, Any]] = {}
+    for point in sweep.points():
+        cell = cells.setdefault(
+            point.cell, {"id": point.cell, "model": point.model, "params": point.params, "points": {}}
+        )
+        cell["points"][str(point.seed)] = point.id
+    models = {cell["model"] for cell in cells.values()}
+    return {
+        "schema": SCHEMA,
+        "name": sweep.name,
+        "seeds": sweep.seeds,
+        "tables": sweep.tables,
+        "figures": sweep.figures,
+        "grids": [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids],
+        "cells": list(cells.values()),
+        "metrics": _metrics(models),
+        "command": command,
+        "commit": versions()["commit"],
+        "versions": versions(),
+        "hardware": hardware(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _metrics(models: set[str]) -> dict[str, Any]:
+    described = {}
+    for name, metric in METRICS.items():
+        having = sorted(model for model in models if metric.applies(MODELS[model].outputs))
+        if having:
+            described[name] = {
+                "unit": metric.unit, "direction": metric.direction, "doc": metric.doc, "models": having,
+            }  # fmt: skip
+    return described
+
+
+def write_sweep_json(root: Path, sweep: Sweep, command: str) -> Path:
+    """Write ``ROOT/<sweep>/sweep.json``; an older one is replaced, a newer gensweep's never.
+
+    Raises:
+        ResultsError: a newer gensweep wrote the folder, or it cannot be written.
+    """
+    folder = root / sweep.name
+    path = folder / "sweep.json"
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8")).get("schema")
+    except (OSError, ValueError, AttributeError):
+        schema = None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ResultsError(
+            f"{path}: schema {schema}, this gensweep knows up to {SCHEMA}: upgrade, or name another folder"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(path, sweep_json(sweep, command))
+    except OSError as error:
+        raise ResultsError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return folder
+
+
+def points_of(sweep: Sweep, filters: dict[str, list[str]]) -> list[Point]:
+    """The sweep's points that every filter lets through.
+
+    Args:
+        sweep: the whole sweep.
+        filters: parameter (or `model`, `seed`) -> values as written on the command line.
+
+    Raises:
+        SweepError: an unknown parameter, or nothing is left.
+    """
+    points = sweep.points()
+    known = {"model", "seed"} | {key for point in points for key in point.params}
+    for key, values in filters.items():
+        if key not in known:
+            from gensweep.core.errors import unknown
+
+            raise SweepError(unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}"))
+        there = {_text(_value(point, key)) for point in points}
+        wanted = {_text(parse_value(value)) for value in values}
+        if not wanted & there:
+            raise SweepError(f"--filter {key}={','.join(values)} matches nothing; there is {', '.join(sorted(there))}")
+        points = [point for point in points if _text(_value(point, key)) in wanted]
+    return points
+
+
+def _value(point: Point, key: str) -> Any:
+    return {"model": point.model, "seed": point.seed}.get(key, point.params.get(key))
+
+
+def _text(value: Any) -> str:
+    return repr(float(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value).lower()
+
+
+def parse_value(text: str) -> Any:
+    """A value from the command line: whole number, number, true, false, none, or text."""
+    named = {"none": None, "true": True, "false": False}
+    if text.lower() in named:
+        return named[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,92 @@
+"""The six Tune trainables: functions of a config dict, for gensweep's own runs and for a user's own `Tuner`.
+
+    from ray import tune
+    from gensweep.trainables import train_vae
+
+    tuner = tune.Tuner(train_vae, param_space={"encoder_layers": tune.grid_search([1, 2]), "epochs": 5})
+
+A config holds the model's parameters by name, and beside them `seed` (default 0), `results` (a folder for
+records and checkpoints; default: none are kept), `device` and `threads`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gensweep.core.catalog import MODELS
+from gensweep.core.claims import Process
+from gensweep.core.errors import UserError
+from gensweep.spec import Pack, Point
+
+if TYPE_CHECKING:
+    from gensweep.core.arrays import Prepared
+
+Report = Callable[[dict[str, Any]], None]
+Trainable = Callable[..., None]
+
+
+def _train(
+    model: str,
+    config: dict[str, Any],
+    datasets: Mapping[str, Prepared] | None = None,
+    report: Report | None = None,
+) -> None:
+    from gensweep.run.trial import Context, run_pack  # imports torch: only in the process that trains
+
+    config = dict(config)
+    points = config.pop("points", None)
+    driver = config.pop("driver", None)
+    context = Context(
+        root=Path(results) if (results := config.pop("results", None)) else None,
+        device=config.pop("device", "auto"),
+        threads=config.pop("threads", 1),
+        driver=Process(**driver) if driver else Process.current(),
+    )
+    if points is None:
+        seed = config.pop("seed", 0)
+        points = [{"params": config, "seed": seed}]
+    pack = Pack(tuple(Point.make(model, **point) for point in points))
+    run_pack(pack, datasets, context, report or _tune_report())
+
+
+def _tune_report() -> Report:
+    """Tune's own `report`, which a process that Tune started has already imported."""
+    tune = sys.modules.get("ray.tune")
+    if tune is None:
+        raise UserError("outside a Tune trial, hand in report=, a function that takes a dict (list.append will do)")
+    return tune.report
+
+
+def _trainable(model: str) -> Trainable:
+    def train(
+        config: dict[str, Any], datasets: Mapping[str, Prepared] | None = None, report: Report | None = None
+    ) -> None:
+        _train(model, config, datasets, report)
+
+    train.__name__ = train.__qualname__ = f"train_{model}"
+    train.__doc__ = f"""Train `{model}`, as `gensweep.models.{model}` documents it.
+
+    Reports each epoch's metrics, then the test's with `status`.
+
+    Args:
+        config: parameters by name, and `seed`, `results`, `device`, `threads`.
+        datasets: prepared arrays by `Point.data_key`; prepared here when absent.
+        report: called with each report; default: Tune's.
+
+    Raises:
+        UserError: a parameter is wrong, or there is no such device.
+    """
+    return train
+
+
+TRAINABLES: dict[str, Trainable] = {model: _trainable(model) for model in MODELS}
+
+train_cae = TRAINABLES["cae"]
+train_vae = TRAINABLES["vae"]
+train_gan = TRAINABLES["gan"]
+train_text_to_text = TRAINABLES["text_to_text"]
+train_image_to_text = TRAINABLES["image_to_text"]
+train_text_to_image = TRAINABLES["text_to_image"]

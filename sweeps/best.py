@@ -1,0 +1,17 @@
+"""The best recipes: Muon on the matrices, AdamW on the rest, a warm-up, and a linear fall to zero."""
+
+from gensweep import Grid, Sweep
+
+RECIPE = {"optimizer": "muon", "lr": 3e-3, "muon_lr": 0.02, "schedule": "warmup_linear", "warmup": 0.05, "hold": 0.4}
+
+SWEEP = Sweep(
+    name="best",
+    grids=[
+        Grid("text_to_text", batch_size=64, epochs=10, **RECIPE),
+        Grid("image_to_text", batch_size=64, epochs=15, augment=1.0, **RECIPE),
+        Grid("text_to_image", batch_size=64, epochs=30, **RECIPE),
+    ],
+    seeds=3,
+    tables=["leaderboard"],
+    figures=["learning_curves"],
+)

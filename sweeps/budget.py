@@ -1,0 +1,11 @@
+"""More epochs, or smaller batches? The two explanations that the report gives for its accuracy and does not test."""
+
+from gensweep import Grid, Sweep
+
+SWEEP = Sweep(
+    name="budget",
+    grids=[Grid("text_to_text", epochs=[10, 20, 40, 80], batch_size=[32, 64, 128, 256])],
+    seeds=3,
+    tables=["budget"],
+    figures=["budget_curve"],
+)

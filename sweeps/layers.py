@@ -1,0 +1,17 @@
+"""The report's Tables 2 to 4, and every combined depth, which it could not run."""
+
+from gensweep import Grid, Sweep
+
+DEPTHS = {"encoder_layers": [1, 2, 3, 4, 5], "decoder_layers": [1, 2, 3, 4, 5], "epochs": 10}
+
+SWEEP = Sweep(
+    name="layers",
+    grids=[
+        Grid("text_to_text", **DEPTHS),
+        Grid("image_to_text", glyph_encoder="flat", **DEPTHS),
+        Grid("text_to_image", **DEPTHS),
+    ],
+    seeds=3,
+    tables=["depth"],
+    figures=["depth_heatmap", "learning_curves"],
+)

