@@ -12,19 +12,21 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+for name, value in {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+}.items():
+    os.environ.setdefault(name, value)  # read by Ray when it is imported
+
+import ray
+from ray import tune
+
 from gensweep.core.errors import UserError
 from gensweep.run.local import Report, Resources, trial_config
 from gensweep.spec import Pack, Point
 from gensweep.trainables import TRAINABLES
-
-_QUIET = {
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_MAX_PENDING_TRIALS_PG": "64",
-}
 
 
 def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:
@@ -42,10 +44,6 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
     Raises:
         UserError: a trial asks for more than the cluster has, or no cluster answers at the address.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
-    import ray
-
     with _cluster(resources):
         _check_resources(resources, ray.cluster_resources())
         datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
@@ -56,8 +54,6 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
 @contextlib.contextmanager
 def _cluster(resources: Resources) -> Generator[None]:
     """A Ray of our own, or a connection to the one at the address; left as it was found."""
-    import ray
-
     if not resources.verbose:
         logging.getLogger("ray").setLevel(logging.CRITICAL)
     mine = not ray.is_initialized()
@@ -86,8 +82,6 @@ def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
 
 def _trial(config: dict[str, Any], configs: list[tuple[str, dict[str, Any]]], datasets: dict[str, Any]) -> None:
     """Tune's one function: the pack's own trainable, with its dataset read from the object store."""
-    import ray
-
     model, trial = configs[config["pack"]]
     point = trial["points"][0]
     key = Point.make(model, **point).data_key
@@ -97,8 +91,6 @@ def _trial(config: dict[str, Any], configs: list[tuple[str, dict[str, Any]]], da
 def _fit(
     packs: Sequence[Pack], root: Path, resources: Resources, report: Report, shared: dict[str, Any]
 ) -> dict[str, str]:
-    from ray import tune
-
     configs = [(pack.model, trial_config(pack, root, resources)) for pack in packs]
     function = tune.with_parameters(_trial, configs=configs, datasets=shared)
     scratch = tempfile.mkdtemp(prefix="gensweep-")
@@ -109,7 +101,7 @@ def _fit(
         run_config=tune.RunConfig(
             name=f"gensweep-{uuid.uuid4().hex[:8]}",
             storage_path=scratch,
-            callbacks=[_reporter(report)],
+            callbacks=[_Reporter(report)],
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
             verbose=2 if resources.verbose else 0,
         ),
@@ -122,24 +114,20 @@ def _fit(
     return {point.id: _last_line(error) for index, error in died.items() for point in packs[index].points}
 
 
-def _reporter(report: Report) -> Any:
-    from ray import tune
+class _Reporter(tune.Callback):
+    """Hands each trial's report on. Tune pickles its callbacks; what we report to stays here."""
 
-    class Reporter(tune.Callback):
-        """Hands each trial's report on; Tune pickles its callbacks, and what we report to cannot be."""
+    def __init__(self, report: Report) -> None:
+        self._report = report
 
-        def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
-            report(result)
+    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
+        self._report(result)
 
-        def __getstate__(self) -> dict:
-            return {}
-
-    return Reporter()
+    def __getstate__(self) -> dict:
+        return {}
 
 
 def _gpus(resources: Resources) -> float:
-    import ray
-
     if resources.gpus_per_trial is not None:
         return resources.gpus_per_trial
     return 1 if resources.device in ("auto", "cuda") and ray.cluster_resources().get("GPU", 0) >= 1 else 0

@@ -56,7 +56,7 @@ class Muon(torch.optim.Optimizer):
                     raise ValueError(f"Muon moves matrices, not a parameter of shape {tuple(parameter.shape)}")
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # ty: ignore[invalid-method-override]
+    def step(self, closure: Any = None) -> None:  # ty: ignore[incompatible-method-override]
         """Move every parameter that has a gradient.
 
         Raises:

@@ -185,8 +185,8 @@ def show(results: Results, console: Console) -> None:
         ):
             say(note)
     bad = problems(results)
-    for point in bad.head(MOST_PROBLEMS).itertuples(index=False):
-        say(f"{point.status}: {point.id}: {point.reason}", style="")
+    for point in bad.head(MOST_PROBLEMS).to_dict("records"):
+        say(f"{point['status']}: {point['id']}: {point['reason']}", style="")
     if len(bad) > MOST_PROBLEMS:
         say(f"{len(bad) - MOST_PROBLEMS} more such points: see tables/cells-problems.md")
 

@@ -53,8 +53,6 @@ def leaderboard(results: Results) -> list[Table]:
 
 
 def _ranking(results: Results, model: str) -> Table:
-    import pandas as pd
-
     ids, published = results.cells_of(model), report_tables(results, model)
     frame = rows(results, ids, results.varying_of[model], published)
     metric = results.main_metric(model)
@@ -65,8 +63,8 @@ def _ranking(results: Results, model: str) -> Table:
     if direction == "none":
         return Table(name, f"{model}: {metric} declares no direction: in the sweep's order", frame)
     title = f"{model}: by {metric}, {'largest' if direction == 'max' else 'smallest'} first"
-    frame = frame.sort_values(f"{metric}_mean", ascending=direction == "min", kind="stable", na_position="last")
     rank = frame[f"{metric}_mean"].rank(ascending=direction == "min", method="min").astype("Int64")
-    frame.insert(0, "rank", pd.array(rank, dtype="Int64"))
+    frame.insert(0, "rank", rank)
+    frame = frame.sort_values("rank", kind="stable", na_position="last")
     caution = "A mean is of the seeds that are ok: a cell that lost some may look better than it is."
     return Table(name, title, frame.reset_index(drop=True), (caution, *source_notes(results, ids, published)))
