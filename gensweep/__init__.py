@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gensweep.read.collect import load
+    from gensweep.read.results import load
     from gensweep.spec import Grid, Point, Sweep
 
 __version__ = "0.1.0"
 __all__ = ["Grid", "Point", "Sweep", "load"]
 
-_HOMES = {"Grid": "gensweep.spec", "Point": "gensweep.spec", "Sweep": "gensweep.spec", "load": "gensweep.read.collect"}
+_HOMES = {"Grid": "gensweep.spec", "Point": "gensweep.spec", "Sweep": "gensweep.spec", "load": "gensweep.read.results"}
 
 
 def __getattr__(name: str) -> Any:

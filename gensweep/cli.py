@@ -117,7 +117,8 @@ def collect_command(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
     """Write tables and figures from records alone, and print the tables."""
-    from gensweep.read.collect import collect, load, print_tables
+    from gensweep.read.collect import collect, print_tables
+    from gensweep.read.results import load
 
     console = Console()
     loaded = [load(folder) for folder in folders]
@@ -182,3 +183,8 @@ def main(arguments: list[str] | None = None) -> None:
             logging.getLogger(__name__).exception("this call failed")
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
+    except OSError as error:  # a full disk while tables are written, say
+        if verbose:
+            logging.getLogger(__name__).exception("the file system refused")
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

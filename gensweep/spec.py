@@ -231,7 +231,7 @@ class Sweep:
     def __init__(
         self,
         name: str,
-        grids: Iterable[Grid],
+        grids: Grid | Iterable[Grid],
         seeds: int | Iterable[int] = 1,
         tables: Sequence[str] = (),
         figures: Sequence[str] = (),

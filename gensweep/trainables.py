@@ -37,7 +37,7 @@ def _train(
     from gensweep.run.trial import Context, run_pack  # imports torch: only in the process that trains
 
     config = dict(config)
-    points = config.pop("points", None)
+    points: list[dict[str, Any]] | None = config.pop("points", None)
     driver = config.pop("driver", None)
     context = Context(
         root=Path(results) if (results := config.pop("results", None)) else None,
@@ -45,7 +45,7 @@ def _train(
         threads=config.pop("threads", 1),
         driver=Process(**driver) if driver else Process.current(),
     )
-    if points is None:
+    if points is None:  # a user's own flat config
         seed = config.pop("seed", 0)
         points = [{"params": config, "seed": seed}]
     pack = Pack(tuple(Point.make(model, **point) for point in points))

@@ -8,8 +8,8 @@ SWEEP = Sweep(
     name="layers",
     grids=[
         Grid("text_to_text", **DEPTHS),
-        Grid("image_to_text", glyph_encoder="flat", **DEPTHS),
-        Grid("text_to_image", **DEPTHS),
+        Grid("image_to_text", glyph_encoder="flat", digit_split="shared", **DEPTHS),  # the report's way
+        Grid("text_to_image", digit_split="shared", **DEPTHS),
     ],
     seeds=3,
     tables=["depth"],

@@ -50,5 +50,5 @@ def unknown(kind: str, name: str, valid: Iterable[str], place: str = "") -> str:
     names = sorted(valid)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     where = f" in {place}" if place else ""
-    guess = f"; did you mean {near[0]!r}?" if near else ""
+    guess = f"; did you mean {near[0]!r}?" if near else "."
     return f"unknown {kind} {name!r}{where}{guess} Valid: {', '.join(names) or 'none'}."

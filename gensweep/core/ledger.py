@@ -101,6 +101,8 @@ class Ledger:
         folder = self.folder(record.id)
         with claim.writing():
             self._set_aside(folder)
+            for left in folder.glob(".*.tmp"):  # by attempts that were killed while they wrote
+                left.unlink(missing_ok=True)
             record.write(folder / RECORD)
             if record.status == OK:
                 (folder / CHECKPOINT).unlink(missing_ok=True)

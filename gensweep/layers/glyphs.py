@@ -63,7 +63,10 @@ def affine(pictures: Tensor, amounts: Tensor) -> Tensor:
     cos, sin = angle.cos() * (1 + size), angle.sin() * (1 + size)
     theta = torch.stack([cos, shear * cos - sin, across, sin, shear * sin + cos, down], -1).unflatten(-1, (2, 3))
     flat = pictures.flatten(0, 1).unsqueeze(1)
-    grid = F.affine_grid(theta, list(flat.shape), align_corners=False)
+    # The products of `F.affine_grid`, which vmap cannot batch.
+    centres = (2 * torch.arange(SIZE, dtype=amounts.dtype, device=amounts.device) + 1 - SIZE) / SIZE
+    places = torch.cartesian_prod(centres, centres).flip(-1)
+    grid = (F.pad(places, (0, 1), value=1.0) @ theta.mT).unflatten(1, (SIZE, SIZE))
     return F.grid_sample(flat, grid, align_corners=False).squeeze(1).unflatten(0, pictures.shape[:2])
 
 

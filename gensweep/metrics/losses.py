@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@metric("loss", needs=("loss",), unit="as the model's page says", direction="min")
+@metric("loss", needs=("loss",), unit="model's own", direction="min")
 def loss(outputs: dict[str, Tensor]) -> float:
     """The training loss on examples never trained on; comparable only between points of one model."""
     return outputs["loss"].double().mean().item()

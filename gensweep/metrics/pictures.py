@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gensweep.core.catalog import metric
@@ -32,11 +33,16 @@ def sliced_wasserstein(outputs: dict[str, Tensor]) -> float:
     (Rabin et al. 2012; Bonneel et al. 2015). It sees colours and layout, hardly sharpness, and falls as
     pictures are added: compare at equal numbers.
     """
-    import torch
-
     samples, pictures = outputs["sample"].flatten(1).float(), outputs["picture"].flatten(1).float()
-    rng = torch.Generator().manual_seed(0)
-    directions = torch.randn(pictures.shape[1], PROJECTIONS, generator=rng)
-    directions = (directions / directions.norm(dim=0)).to(pictures.device)
+    directions = _directions(pictures.shape[1]).to(pictures.device)
     gaps = (samples @ directions).sort(dim=0).values - (pictures @ directions).sort(dim=0).values
     return gaps.abs().double().mean().item()
+
+
+@lru_cache(maxsize=1)
+def _directions(numbers: int) -> Tensor:
+    """Random unit vectors [numbers, 256], always the same; kept, for drawing them takes longer than using them."""
+    import torch
+
+    directions = torch.randn(numbers, PROJECTIONS, generator=torch.Generator().manual_seed(0))
+    return directions / directions.norm(dim=0)

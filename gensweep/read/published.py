@@ -65,9 +65,9 @@ class PublishedTable:
 
     def value(self, params: dict[str, Any], metric: str) -> float | None:
         """The report's number for the cell, or None: not in the table, or not at its setting."""
-        if metric not in self.numbers or self.deviations(params):
-            return None
-        return self.numbers[metric].get(tuple(_rounded(params.get(axis)) for axis in self.axes))
+        place = tuple(_rounded(params.get(axis)) for axis in self.axes)
+        number = self.numbers.get(metric, {}).get(place)
+        return None if number is None or self.deviations(params) else number
 
     def has(self, params: dict[str, Any]) -> bool:
         """Whether it has any number for the cell."""

@@ -13,7 +13,7 @@ from gensweep.core.records import MISSING, OK, STATUSES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gensweep.read.collect import CellInfo, MetricInfo
+    from gensweep.read.results import CellInfo, MetricInfo
 
 CONFIDENCE = 0.95
 METHOD = "mean over seeds ± half-width of its 95% confidence interval (Student's t, n - 1 degrees of freedom)"
@@ -52,8 +52,10 @@ def summarise(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
     measured = ~np.isnan(values)
     values, groups = values[measured], groups[measured]
     n = np.bincount(groups, minlength=count)
+    first = np.zeros(count)
+    first[groups[::-1]] = values[::-1]  # sums of differences are exact where all seeds agree
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(groups, values, count) / n
+        mean = first + np.bincount(groups, values - first[groups], count) / n
         squares = np.bincount(groups, (values - mean[groups]) ** 2, count)
         std = np.where(n > 1, np.sqrt(squares / (n - 1)), np.nan)
         quantile = stdtrit(np.maximum(n - 1, 1), (1 + CONFIDENCE) / 2)
@@ -63,7 +65,7 @@ def summarise(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
 def cell_frame(
     cells: Sequence[CellInfo], points: pd.DataFrame, varying: Sequence[str], metrics: Mapping[str, MetricInfo]
 ) -> pd.DataFrame:
-    """One row a cell, as `gensweep.read.collect.Results.cells`; only ok points count.
+    """One row a cell, as `gensweep.read.results.Results.cells`; only ok points count.
 
     Args:
         cells: the sweep's cells.

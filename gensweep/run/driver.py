@@ -129,9 +129,11 @@ def _record_death(ledger: Ledger, point: Point, reason: str, screen: Screen) -> 
 
 
 def _collect(folder: Path, console: Console) -> None:
-    from gensweep.read.collect import collect, load, print_tables
+    from gensweep.read.collect import collect, is_current, print_tables
+    from gensweep.read.results import load
 
-    collect(folder)
+    if not is_current(folder):
+        collect(folder)
     print_tables(load(folder), console)
 
 

@@ -6,6 +6,8 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
+import sys
 import tempfile
 import uuid
 from collections.abc import Generator, Mapping, Sequence
@@ -24,7 +26,7 @@ import ray
 from ray import tune
 
 from gensweep.core.errors import UserError
-from gensweep.run.local import Report, Resources, trial_config
+from gensweep.run.local import Report, Resources, prepared, trial_config
 from gensweep.spec import Pack, Point
 from gensweep.trainables import TRAINABLES
 
@@ -47,7 +49,7 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
     with _cluster(resources):
         _check_resources(resources, ray.cluster_resources())
         datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
-        shared = {key: ray.put(point.data_config().prepare()) for key, point in datasets.items()}
+        shared = {key: ray.put(data) for point in datasets.values() for key, data in prepared(point).items()}
         return _fit(packs, root, resources, report, shared)
 
 
@@ -61,6 +63,8 @@ def _cluster(resources: Resources) -> Generator[None]:
         said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
         if resources.address is None:
             said["include_dashboard"] = False
+        else:
+            _probe(resources.address)
         try:
             ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -72,7 +76,26 @@ def _cluster(resources: Resources) -> Generator[None]:
             ray.shutdown()
 
 
+def _probe(address: str) -> None:
+    """Make sure that somebody listens at HOST:PORT; `ray.init` waits for minutes where nobody does.
+
+    Raises:
+        UserError: nobody does.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except OSError as error:
+        raise UserError(f"--address {address}: nobody answers there ({error}); is the cluster up?") from error
+
+
 def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
+    if resources.device == "cuda" and not there.get("GPU"):
+        raise UserError("--device cuda: the cluster has no GPU")
+    if resources.device == "mps" and resources.address is None and sys.platform != "darwin":
+        raise UserError("--device mps: not on this machine, which is no Mac")
     for name, wanted in (("CPU", resources.cpus_per_trial), ("GPU", resources.gpus_per_trial or 0)):
         if wanted > there.get(name, 0):
             raise UserError(
@@ -85,7 +108,7 @@ def _trial(config: dict[str, Any], configs: list[tuple[str, dict[str, Any]]], da
     model, trial = configs[config["pack"]]
     point = trial["points"][0]
     key = Point.make(model, **point).data_key
-    TRAINABLES[model](trial, {key: ray.get(datasets[key])})
+    TRAINABLES[model](trial, {key: ray.get(datasets[key])} if key in datasets else None)
 
 
 def _fit(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.claims import Process
-from gensweep.spec import Pack
+from gensweep.spec import Pack, Point
 from gensweep.trainables import TRAINABLES
 
 if TYPE_CHECKING:
     from gensweep.core.arrays import Prepared
 
+log = logging.getLogger(__name__)
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -51,6 +53,15 @@ def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]
     }
 
 
+def prepared(point: Point) -> dict[str, Prepared]:
+    """The point's arrays by `Point.data_key`; empty where they cannot be built, which each of its trials then says."""
+    try:
+        return {point.data_key: point.data_config().prepare()}
+    except Exception:
+        log.debug("the data of %s cannot be prepared here", point.id, exc_info=True)
+        return {}
+
+
 def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> None:
     """Train every pack in order; as `launch.execute`, without Ray.
 
@@ -59,7 +70,6 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
     """
     datasets: dict[str, Prepared] = {}
     for pack in packs:
-        point = pack.points[0]
-        if point.data_key not in datasets:  # one dataset in memory at a time
-            datasets = {point.data_key: point.data_config().prepare()}
+        if pack.points[0].data_key not in datasets:  # one dataset in memory at a time
+            datasets = prepared(pack.points[0])
         TRAINABLES[pack.model](trial_config(pack, root, resources), datasets, report)

@@ -11,10 +11,12 @@ from typing import Any
 
 from gensweep.core.catalog import METRICS, MODELS
 from gensweep.core.environment import hardware, versions
-from gensweep.core.errors import ResultsError, SweepError, UserError
+from gensweep.core.errors import ResultsError, SweepError, UserError, unknown
 from gensweep.core.records import SCHEMA
 from gensweep.core.storage import write_json
 from gensweep.spec import Point, Sweep
+
+_OF_THE_CALL = ("command", "created", "hardware")
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -34,8 +36,9 @@ def read_sweep(path: Path) -> Sweep:
     except UserError as error:
         raise SweepError(f"{path}{_line(error, path)}: {error}") from error
     except SyntaxError as error:
-        raise SweepError(f"{path}:{error.lineno}: syntax error: {error.msg}") from error
-    except Exception as error:
+        place = f"{path}:{error.lineno}" if error.lineno else path
+        raise SweepError(f"{place}: syntax error: {error.msg}") from error
+    except (Exception, SystemExit) as error:
         raise SweepError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
@@ -89,7 +92,9 @@ def _metrics(models: set[str]) -> dict[str, Any]:
 
 
 def write_sweep_json(root: Path, sweep: Sweep, command: str) -> Path:
-    """Write ``ROOT/<sweep>/sweep.json``; an older one is replaced, a newer gensweep's never.
+    """Write ``ROOT/<sweep>/sweep.json``, and return the folder.
+
+    One that wants the same by the same code stays as it is; a newer gensweep's is never replaced.
 
     Raises:
         ResultsError: a newer gensweep wrote the folder, or it cannot be written.
@@ -97,16 +102,20 @@ def write_sweep_json(root: Path, sweep: Sweep, command: str) -> Path:
     folder = root / sweep.name
     path = folder / "sweep.json"
     try:
-        schema = json.loads(path.read_text(encoding="utf-8")).get("schema")
+        before = json.loads(path.read_text(encoding="utf-8"))
+        schema = before.get("schema")
     except (OSError, ValueError, AttributeError):
-        schema = None
+        before, schema = {}, None
     if isinstance(schema, int) and schema > SCHEMA:
         raise ResultsError(
-            f"{path}: schema {schema}, this gensweep knows up to {SCHEMA}: upgrade, or name another folder"
+            f"{path}: schema {schema}, gensweep knows up to {SCHEMA}: upgrade, or use another folder"
         )
+    wanted = json.loads(json.dumps(sweep_json(sweep, command)))
+    if before | {key: wanted[key] for key in _OF_THE_CALL} == wanted:
+        return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, sweep_json(sweep, command))
+        write_json(path, wanted)
     except OSError as error:
         raise ResultsError(f"{folder} cannot be written: {error.strerror or error}") from error
     return folder
@@ -126,13 +135,12 @@ def points_of(sweep: Sweep, filters: dict[str, list[str]]) -> list[Point]:
     known = {"model", "seed"} | {key for point in points for key in point.params}
     for key, values in filters.items():
         if key not in known:
-            from gensweep.core.errors import unknown
-
             raise SweepError(unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}"))
-        there = {_text(_value(point, key)) for point in points}
+        there = {_text(_value(point, key)): None for point in points}
         wanted = {_text(parse_value(value)) for value in values}
-        if not wanted & there:
-            raise SweepError(f"--filter {key}={','.join(values)} matches nothing; there is {', '.join(sorted(there))}")
+        if strangers := wanted - set(there):
+            strange = ",".join(sorted(strangers))
+            raise SweepError(f"--filter {key}={strange} matches nothing; there is {', '.join(there)}")
         points = [point for point in points if _text(_value(point, key)) in wanted]
     return points
 
@@ -142,7 +150,9 @@ def _value(point: Point, key: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    return repr(float(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value).lower()
+    """A value as it is compared and shown: 1, 1.0 and 1e0 are one number."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"{value:.17g}" if number else str(value).lower()
 
 
 def parse_value(text: str) -> Any:

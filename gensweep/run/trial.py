@@ -72,6 +72,8 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
             _run_point(point, datasets or {}, context, report)
         except (Claimed, LostClaim) as error:
             report({"point": point.id, "status": CLAIMED, "error": str(error)})
+        except OSError as error:  # not even a claim or a record could be written
+            report({"point": point.id, "status": FAILED, "error": f"{_reason(error)}; no record written"})
         gc.collect()  # a reused worker starts its next trial with what this one leaves
 
 

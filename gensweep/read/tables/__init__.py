@@ -1,4 +1,4 @@
-"""Tables: a file each or several to a file, as functions of `Results`. This package needs no pandas to be imported."""
+"""Tables: functions of `Results`, found in this package by their decorator; importing it imports no pandas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gensweep.read.tables.sources import report_columns
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gensweep.read.collect import Results
+    from gensweep.read.results import Results
 
 COUNTS = tuple(f"n_{status}" for status in (*STATUSES, MISSING))
 

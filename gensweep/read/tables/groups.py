@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gensweep.read.collect import CellInfo, Results
+    from gensweep.read.results import CellInfo, Results
 
 _LONGEST_NAME = 100
 

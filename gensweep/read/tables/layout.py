@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from gensweep.read.collect import Results
+    from gensweep.read.results import Results
 
 NOTHING = "–"
 UNMEASURED = "not measured"
@@ -47,15 +47,18 @@ def with_interval(mean: float, ci95: float, n: int, n_ok: int) -> str:
     if n == 0:
         return UNMEASURED if n_ok else NOTHING
     if math.isnan(ci95):
-        return f"{mean:.4g} (n=1)"
-    digits = max(1 - math.floor(math.log10(size)) if size else 3 for size in (abs(ci95), abs(mean)))
-    form = (f".{digits}f", f".{digits}f") if 0 <= digits <= 6 else (".3g", ".2g")
+        return f"{mean:#.4g}".rstrip(".") + " (n=1)"
+    significant, size = (2, ci95) if ci95 else (4, abs(mean) or 1.0)
+    digits = max(0, significant - 1 - math.floor(math.log10(size)))
+    form = (f".{digits}f", f".{digits}f") if digits <= 6 else (".3g", ".2g")
     text = f"{mean:{form[0]}} ± {ci95:{form[1]}}"
     return text if n == n_ok else f"{text} (n={n})"
 
 
 def columns(frame: pd.DataFrame, results: Results) -> list[Column]:
     """A table's columns as printed: counts in one, each metric with its interval in one, cell ids in none."""
+    import pandas as pd
+
     found: list[Column] = []
     for name in frame.columns:
         values = frame[name].tolist()
@@ -74,14 +77,14 @@ def columns(frame: pd.DataFrame, results: Results) -> list[Column]:
         elif name == "model":
             found += [Column(name, values, numeric=False)] if len(set(values)) > 1 else []
         elif name not in ("cell", *COUNTS) and not (metric in results.metrics and part in ("std", "ci95", "n")):
-            numeric = all(isinstance(value, (int, float)) for value in values)
+            numeric = all(isinstance(value, (int, float)) or value is pd.NA for value in values)
             found.append(Column(name, [_value(name, value) for value in values], numeric))
     return found
 
 
 def _verbatim(values: list[float]) -> list[str]:
     """Published numbers with all their decimals, and as many for each."""
-    digits = max(len(repr(value).partition(".")[2]) for value in values if not math.isnan(value))
+    digits = max((len(repr(value).partition(".")[2]) for value in values if not math.isnan(value)), default=0)
     return [NOTHING if math.isnan(value) else f"{value:.{digits}f}" for value in values]
 
 
@@ -147,7 +150,7 @@ def _escaped(text: str) -> str:
 
 def _legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     """What the numbers are, and each metric's unit, direction and meaning."""
-    if "seconds" in frame.columns:
+    if len(frame) and "seconds" in frame.columns:
         yield "seconds: training and test time of a point, mean over the points that are ok."
     metrics = [name for name in results.metrics if f"{name}_mean" in frame.columns]
     if not metrics:
@@ -179,10 +182,8 @@ def show(results: Results, console: Console) -> None:
         console.print(_rich_table(model, columns(frame.head(MOST_ROWS), results), console.width))
         if len(ids) > MOST_ROWS:
             say(f"{len(ids) - MOST_ROWS} more cells: see tables/cells.md")
-        for note in (
-            f"the same wherever it acts: {fixed_text(results, model)}",
-            *source_notes(results, ids, published),
-        ):
+        say(f"the same wherever it acts: {fixed_text(results, model)}")
+        for note in source_notes(results, ids, published):
             say(note)
     bad = problems(results)
     for point in bad.head(MOST_PROBLEMS).to_dict("records"):
@@ -200,8 +201,10 @@ def _rich_table(title: str, shown: list[Column], width: int) -> Any:
         title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
     fitting = _fitting(shown, width)
+    breaks = "_\n" if _width(fitting) > width else "_"
     for column in fitting:
-        printed.add_column(Text(column.header.replace(" [", "\n[")), justify="right" if column.numeric else "left")
+        header = column.header.replace(" [", "\n[").replace("_", breaks)
+        printed.add_column(Text(header), justify="right" if column.numeric else "left")
     for row in zip(*(column.values for column in fitting), strict=True):
         printed.add_row(*(Text(text) for text in row))
     return printed
@@ -212,6 +215,11 @@ def _fitting(shown: list[Column], width: int) -> list[Column]:
     metrics = list(dict.fromkeys(column.metric for column in shown if column.metric))
     kept = {"", *metrics[:1]}
     for metric in metrics[1:]:
-        needed = sum(column.width + 2 for column in shown if column.metric in kept | {metric})
-        kept |= {metric} if needed <= width else set()
+        more = kept | {metric}
+        kept = more if _width([column for column in shown if column.metric in more]) <= width else kept
     return [column for column in shown if column.metric in kept]
+
+
+def _width(shown: Iterable[Column]) -> int:
+    """Characters of a printed table, the space between its columns included."""
+    return sum(column.width + 3 for column in shown)

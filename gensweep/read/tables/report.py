@@ -12,7 +12,7 @@ from gensweep.read.tables.groups import Group, file_name, grids, groups, plain
 from gensweep.read.tables.sources import source_notes
 
 if TYPE_CHECKING:
-    from gensweep.read.collect import Results
+    from gensweep.read.results import Results
 
 DEPTH = ("encoder_layers", "decoder_layers")
 GENERATIVE_METRICS = ("reconstruction_mse", "sliced_wasserstein")

@@ -11,7 +11,7 @@ from gensweep.read.published import PublishedTable, published_tables
 from gensweep.read.tables.groups import plain
 
 if TYPE_CHECKING:
-    from gensweep.read.collect import Results
+    from gensweep.read.results import Results
 
 
 def report_tables(results: Results, model: str) -> list[PublishedTable]:

@@ -13,7 +13,7 @@ from gensweep.read.tables.sources import report_tables, source_notes
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gensweep.read.collect import Results
+    from gensweep.read.results import Results
 
 
 @page(TABLES, "cells")

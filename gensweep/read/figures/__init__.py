@@ -1,0 +1,1 @@
+"""Figures: functions of `Results`, found in this package by their decorator; importing it imports no matplotlib."""

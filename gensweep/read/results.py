@@ -1,0 +1,262 @@
+"""From records to results: what a sweep measured, and what is missing from it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationError
+
+from gensweep.core.errors import RecordError, ResultsError
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record
+from gensweep.read.statistics import cell_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SWEEP = "sweep.json"
+MAIN_METRICS = ("char_accuracy", "mse", "reconstruction_mse", "sliced_wasserstein", "loss")
+"""A model's main metric is the first of these that it has."""
+_PREFIX = "test/"
+
+
+class MetricInfo(BaseModel):
+    """What sweep.json says of a metric."""
+
+    unit: str = ""
+    direction: Literal["max", "min", "none"] = "none"
+    doc: str = ""
+    models: list[str]
+
+
+class CellInfo(BaseModel):
+    """A cell of sweep.json: a model, every parameter that acts, and seed -> point id."""
+
+    id: str
+    model: str
+    params: dict[str, Any]
+    points: dict[int, str]
+
+
+class GridInfo(BaseModel):
+    """A grid as the sweep file declared it."""
+
+    model: str
+    axes: dict[str, list[Any]]
+
+
+class SweepFile(BaseModel):
+    """A sweep's sweep.json; what else it says is kept as it is."""
+
+    model_config = {"extra": "allow"}
+
+    name: str
+    seeds: list[int]
+    tables: list[str]
+    figures: list[str]
+    grids: list[GridInfo]
+    cells: list[CellInfo] = Field(min_length=1)
+    metrics: dict[str, MetricInfo]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Everything that a sweep's files say.
+
+    Attributes:
+        folder: the sweep's folder.
+        sweep: its sweep.json.
+        params: cell id -> every parameter of the cell.
+        varying: parameters with more than one value within some model, in the order of the grids.
+        varying_of: model -> those that vary within it.
+        fixed: model -> its parameters with one value throughout the sweep.
+        metrics: by name; those of the records that sweep.json does not declare come last.
+        cells: one row a cell: `cell`, `model`, the varying parameters, `n_ok`, `n_diverged`,
+            `n_failed`, `n_missing`, `seconds` (mean of the ok points) and for each metric
+            `<metric>_mean`, `_std`, `_ci95` (NaN where not defined) and `_n` (seeds measured; <NA>
+            where the model does not have the metric). Only ok points count.
+        points: one row a point: `id`, `cell`, `model`, `seed`, `status`, `error`, `seconds` and the metrics.
+        unreadable: point id -> why its record cannot be trusted; such a point counts as missing.
+        counts: status -> number of points; they add up to all of the sweep's points.
+    """
+
+    folder: Path
+    sweep: SweepFile
+    params: dict[str, dict[str, Any]]
+    varying: list[str]
+    varying_of: dict[str, list[str]]
+    fixed: dict[str, dict[str, Any]]
+    metrics: dict[str, MetricInfo]
+    cells: pd.DataFrame
+    points: pd.DataFrame
+    unreadable: dict[str, str]
+    counts: dict[str, int]
+
+    @property
+    def models(self) -> list[str]:
+        """Every model, in the order of the sweep."""
+        return list(self.fixed)
+
+    def cells_of(self, model: str) -> list[str]:
+        """The ids of the model's cells, in the order of the sweep."""
+        return [cell.id for cell in self.sweep.cells if cell.model == model]
+
+    def metrics_of(self, model: str) -> list[str]:
+        """The model's metrics, its main metric first."""
+        names = [name for name, info in self.metrics.items() if model in info.models]
+        main = next((name for name in MAIN_METRICS if name in names), None)
+        return sorted(names, key=lambda name: name != main)
+
+    def main_metric(self, model: str) -> str | None:
+        """The metric by which the model's cells are compared; None where it has no metric."""
+        return next(iter(self.metrics_of(model)), None)
+
+    def history(self, point_id: str) -> dict[str, np.ndarray] | None:
+        """A point's history.csv: column -> one number an epoch [epochs], NaN where empty; None without a file.
+
+        Raises:
+            RecordError: it is cut short or holds something else.
+        """
+        path = Ledger(self.folder.parent).folder(point_id) / "history.csv"
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                header, *rows = csv.reader(file)
+            table = np.array([[float(value or "nan") for value in row] for row in rows], float)
+            return dict(zip(header, table.reshape(-1, len(header)).T, strict=True))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise RecordError(f"{path}: not a whole history ({error})") from None
+
+
+def load(folder: str | Path) -> Results:
+    """Read a sweep's results, finished or not.
+
+    Args:
+        folder: ``ROOT/<sweep>``; the points lie in ``ROOT/points``.
+
+    Raises:
+        ResultsError: no such folder, or no sweep.json in it that this gensweep can read.
+    """
+    folder = Path(folder).expanduser().resolve()
+    sweep = _read_sweep(folder)
+    ids = {point: cell.params for cell in sweep.cells for point in cell.points.values()}
+    ledger = Ledger(folder.parent)
+    state = ledger.read(ids, newer="report")
+    unreadable = {point: reason.replace(f"{ledger.folder(point)}/", "") for point, reason in state.unreadable.items()}
+    metrics = _all_metrics(sweep, state.records)
+    points = _points(sweep, state.records, unreadable, metrics)
+    varying_of, fixed = _vary(sweep)
+    varying = [name for name in _parameters(sweep) if any(name in names for names in varying_of.values())]
+    return Results(
+        folder=folder,
+        sweep=sweep,
+        params={cell.id: cell.params for cell in sweep.cells},
+        varying=varying,
+        varying_of=varying_of,
+        fixed=fixed,
+        metrics=metrics,
+        cells=cell_frame(sweep.cells, points, varying, metrics),
+        points=points,
+        unreadable=unreadable,
+        counts={status: points["status"].tolist().count(status) for status in (*STATUSES, MISSING)},
+    )
+
+
+def _read_sweep(folder: Path) -> SweepFile:
+    path = folder / SWEEP
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        what = f"{folder} has no {SWEEP}" if folder.is_dir() else f"{folder} is no folder"
+        raise ResultsError(f"{what}: {_alternatives(folder)}") from None
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise ResultsError(f"{path} is not whole JSON (cut short?): run the sweep again to write it anew") from None
+    if not isinstance(values, dict) or not isinstance(values.get("schema"), int):
+        raise ResultsError(f"{path} is not a gensweep {SWEEP}: it names no schema")
+    if values["schema"] > SCHEMA:
+        raise ResultsError(
+            f"{path} has schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep"
+        )
+    try:
+        return SweepFile(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ResultsError(f"{path} is not a gensweep {SWEEP}: {place}: {first['msg'].lower()}") from None
+
+
+def _alternatives(folder: Path) -> str:
+    for place in (folder, folder.parent):
+        found = sorted(str(path.parent) for path in place.glob(f"*/{SWEEP}"))
+        if found:
+            return f"sweeps found: {', '.join(found)}"
+    return "no sweep was found in it or beside it; name the folder of a sweep, such as results/layers"
+
+
+def _all_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, MetricInfo]:
+    """The declared metrics, and those that a record holds beside them."""
+    metrics = dict(sweep.metrics)
+    for record in records.values():
+        for key in record.metrics:
+            name = key.removeprefix(_PREFIX)
+            if name not in sweep.metrics and key.startswith(_PREFIX):
+                info = metrics.setdefault(name, MetricInfo(models=[], doc="not declared in sweep.json"))
+                if record.model not in info.models:
+                    info.models.append(record.model)
+    undeclared = sorted(metrics.keys() - sweep.metrics.keys())
+    return sweep.metrics | {name: metrics[name] for name in undeclared}
+
+
+def _points(
+    sweep: SweepFile, records: Mapping[str, Record], unreadable: Mapping[str, str], metrics: Mapping[str, MetricInfo]
+) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = []
+    for cell in sweep.cells:
+        for seed, point in cell.points.items():
+            row: dict[str, Any] = {"id": point, "cell": cell.id, "model": cell.model, "seed": seed}
+            record = records.get(point)
+            if record is None:
+                row |= {"status": MISSING, "error": unreadable.get(point)}
+            else:
+                row |= {"status": record.status, "error": record.error, "seconds": record.seconds}
+                row |= {name: record.metrics.get(_PREFIX + name) for name in metrics}
+            rows.append(row)
+    frame = pd.DataFrame(rows, columns=["id", "cell", "model", "seed", "status", "error", "seconds", *metrics])
+    return frame.astype(dict.fromkeys(("seconds", *metrics), float))
+
+
+def _parameters(sweep: SweepFile) -> list[str]:
+    """Every parameter: those of the grids in their order, then the others by name."""
+    axes = dict.fromkeys(name for grid in sweep.grids for name in grid.axes)
+    known = {name for cell in sweep.cells for name in cell.params}
+    return [name for name in axes if name in known] + sorted(known - axes.keys())
+
+
+def _vary(sweep: SweepFile) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
+    """For each model the parameters that vary, and those that do not with their value.
+
+    A parameter that acts in some cells only, always with one value, does not vary: another one
+    tells those cells apart.
+    """
+    values: dict[str, dict[str, dict[str, Any]]] = {}
+    for cell in sweep.cells:
+        for name, value in cell.params.items():
+            values.setdefault(cell.model, {}).setdefault(name, {})[json.dumps(value)] = value
+    order = _parameters(sweep)
+    varying = {model: [name for name in order if len(params.get(name, ())) > 1] for model, params in values.items()}
+    fixed = {
+        model: {name: next(iter(seen.values())) for name, seen in params.items() if len(seen) == 1}
+        for model, params in values.items()
+    }
+    return varying, fixed

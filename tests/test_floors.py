@@ -1,0 +1,222 @@
+"""The architecture, checked on the source: who imports whom, what quick commands leave out, what every file has."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gensweep.core.catalog import DATASETS, MODELS
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "gensweep"
+FILES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+FLOORS = (
+    ("core/",),
+    ("layers/", "data/", "metrics/", "models/", "read/", "__init__.py"),
+    ("spec.py",),
+    ("train/",),
+    ("run/trial.py", "run/__init__.py"),
+    ("trainables.py",),
+    ("run/local.py", "run/launch.py", "run/plan.py", "run/calibrate.py", "run/progress.py", "run/sweepfile.py"),
+    ("run/driver.py",),
+    ("listing.py", "cli.py", "__main__.py"),
+)
+"""From the ground up; a file imports from its own floor and from those below."""
+APART = {
+    "core/": ("core/",),
+    "read/": ("core/", "read/"),
+    "data/": ("core/", "data/"),
+    "metrics/": ("core/",),
+    "layers/": ("core/", "layers/"),
+    "models/": ("core/", "layers/", "models/"),
+}
+"""Folders that import from these folders only, whatever floor the others are on."""
+HEAVY = ("torch", "torchvision", "ray", "pandas", "scipy", "matplotlib", "PIL", "mlxtend", "wandb")
+every_file = pytest.mark.parametrize("name", list(FILES))
+
+
+def floor(name: str) -> int:
+    """The floor of a file; exactly one entry of `FLOORS` names it."""
+    (found,) = [number for number, parts in enumerate(FLOORS) if name.startswith(parts)]
+    return found
+
+
+def skips_types(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node that runs: all but the bodies of `if TYPE_CHECKING`."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            yield from skips_types(child)
+
+
+def modules(nodes: Iterator[ast.AST]) -> Iterator[str]:
+    """Every module that these nodes import, `from package import module` resolved."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner.startswith("gensweep.") and file_of(inner) else str(node.module)
+
+
+def file_of(module: str) -> str | None:
+    """The file of one of our modules."""
+    inner = "/".join(module.split(".")[1:])
+    return next((name for name in (f"{inner}.py", f"{inner}/__init__.py".lstrip("/")) if name in FILES), None)
+
+
+def ours(name: str) -> set[str]:
+    """The files of ours that a file imports, here or in its functions."""
+    wanted = [module for module in modules(skips_types(FILES[name])) if module.split(".")[0] == "gensweep"]
+    found = {module: file_of(module) for module in wanted}
+    assert all(found.values()), f"{name} imports what is not there: {found}"
+    return {file for file in found.values() if file}
+
+
+@every_file
+def test_a_file_imports_only_from_its_floor_and_below(name: str) -> None:
+    higher = {other for other in ours(name) if floor(other) > floor(name)}
+    assert not higher
+    for folder, allowed in APART.items():
+        if name.startswith(folder):
+            assert not {other for other in ours(name) if not other.startswith(allowed)}
+
+
+def test_the_check_sees_imports() -> None:
+    assert {"core/errors.py", "run/trial.py"} <= ours("trainables.py") | ours("run/sweepfile.py"), "in functions too"
+    assert "layers/network.py" not in ours("core/model.py"), "a type's import does not run"
+    assert floor("core/errors.py") < floor("spec.py") < floor("run/driver.py") < floor("cli.py")
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    graph = {name: top_level(name) - {name} for name in FILES}
+    while leaves := [name for name, needs in graph.items() if not needs & graph.keys()]:
+        for name in leaves:
+            del graph[name]
+    assert not graph
+
+
+def top_level(name: str) -> set[str]:
+    """Files of ours that a file imports when it is itself imported."""
+
+    def outside(node: ast.AST) -> Iterator[ast.AST]:
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) and not (
+                isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            ):
+                yield child
+                yield from outside(child)
+
+    return {file for module in modules(outside(FILES[name])) if (file := file_of(module)) and module[:8] == "gensweep"}
+
+
+def test_one_file_imports_ray() -> None:
+    users = {name for name, tree in FILES.items() if "ray" in {m.split(".")[0] for m in modules(ast.walk(tree))}}
+    assert users == {"run/launch.py"}
+
+
+QUICK = """
+import contextlib, io, sys
+from gensweep.cli import main
+
+for call in {calls!r}:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            main(call)
+    except SystemExit as exit:
+        assert not exit.code, (call, exit.code, said.getvalue())
+    assert len(said.getvalue()) > 80, (call, said.getvalue())
+    loaded = sorted(set({heavy!r}) & {{name.partition(".")[0] for name in sys.modules}})
+    assert not loaded, (call, loaded)
+print("done")
+"""
+
+
+def test_quick_commands_import_nothing_heavy(tmp_path: Path) -> None:
+    calls = [["--help"], ["run", "--help"]]
+    calls += [["list", kind] for kind in ("models", "datasets", "metrics", "tables", "figures", "sweeps")]
+    calls += [["sweeps/layers.py", "--dry-run", "--results", str(tmp_path / "none"), "--filter", "seed=0"]]
+    script = QUICK.format(calls=calls, heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert (done.stdout.strip(), done.stderr) == ("done", "")
+    assert not list(tmp_path.iterdir())
+
+
+# --- no dispatch by name, no error in silence
+
+
+@every_file
+def test_nothing_asks_which_model_or_dataset_it_has(name: str) -> None:
+    names = {*MODELS, *DATASETS}
+    asked = [
+        ast.unparse(node)
+        for node in ast.walk(FILES[name])
+        if isinstance(node, (ast.Compare, ast.match_case))
+        and names
+        & {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+    ]
+    assert not asked
+
+
+@every_file
+def test_no_error_is_dropped_in_silence(name: str) -> None:
+    broad = ("Exception", "BaseException")
+    for node in ast.walk(FILES[name]):
+        if isinstance(node, ast.ExceptHandler):
+            caught = (
+                {part.id for part in ast.walk(node.type) if isinstance(part, ast.Name)} if node.type else set(broad)
+            )
+            quiet = all(isinstance(line, (ast.Pass, ast.Continue)) for line in node.body)
+            assert not (caught & set(broad) and quiet), f"line {node.lineno}"
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+            assert not {ast.unparse(argument) for argument in node.args} & set(broad), f"line {node.lineno}"
+
+
+# --- documentation and size
+
+CLASSES = {node.name: node for tree in FILES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+def documented(owner: ast.ClassDef, method: str) -> bool:
+    """Whether the class documents the method, or one of its bases does."""
+    for node in owner.body:
+        if isinstance(node, ast.FunctionDef) and node.name == method and ast.get_docstring(node):
+            return True
+    bases = [ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in owner.bases]
+    return any(documented(CLASSES[base], method) for base in bases if base in CLASSES)
+
+
+def undocumented(body: list[ast.stmt], owner: ast.ClassDef | None = None) -> Iterator[str]:
+    """Public classes, functions and methods without a docstring."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            if not ast.get_docstring(node):
+                yield node.name
+            yield from undocumented(node.body, node)
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            known = documented(owner, node.name) if owner else ast.get_docstring(node)
+            yield from [] if known else [f"{owner.name}.{node.name}" if owner else node.name]
+
+
+@every_file
+def test_everything_public_is_documented(name: str) -> None:
+    tree = FILES[name]
+    assert not tree.body or ast.get_docstring(tree), "the module has no docstring"
+    assert not list(undocumented(tree.body))
+
+
+@every_file
+def test_files_and_functions_stay_small(name: str) -> None:
+    lines = len((SOURCE / name).read_text().splitlines())
+    assert lines <= 400
+    functions = [node for node in ast.walk(FILES[name]) if isinstance(node, ast.FunctionDef)]
+    long = {node.name: size for node in functions if (size := (node.end_lineno or 0) - node.lineno + 1) > 70}
+    assert not long

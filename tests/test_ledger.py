@@ -1,0 +1,450 @@
+"""The ledger: records that can be trusted, files that are whole, claims that die with their holder."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from gensweep.core import claims
+from gensweep.core.claims import EXPIRES, Claim, Holder, Process, read_holder
+from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, ResultsError
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import DIVERGED, FAILED, OK, SCHEMA, Record, read_record
+from gensweep.core.storage import results_root, write_atomic, write_json
+from gensweep.spec import Point
+
+POINT = Point.make("text_to_text", {"hidden": 8, "lr": 3e-4}, 1)
+RECORD = Record(
+    id=POINT.id,
+    model=POINT.model,
+    params=POINT.params,
+    seed=1,
+    status=OK,
+    metrics={"test/loss": 1.1249999999999998, "test/char_accuracy": 0.1},
+    seconds=3.25,
+    epochs=10,
+    versions={"python": "3.11.7", "commit": None},
+    hardware={"host": "h", "cores": 2},
+    finished="2026-01-01T00:00:00+00:00",
+)
+WANTED = {POINT.id: POINT.params}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path)
+
+
+@pytest.fixture
+def folder(ledger: Ledger) -> Path:
+    made = ledger.folder(POINT.id)
+    made.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+def path(folder: Path) -> Path:
+    """A record's file, written."""
+    RECORD.write(folder / "record.json")
+    return folder / "record.json"
+
+
+# --- records
+
+
+def test_a_record_comes_back_as_it_was_written(path: Path) -> None:
+    assert read_record(path, POINT.id) == RECORD
+    values = json.loads(path.read_text())
+    assert (values["schema"], values["metrics"]["test/loss"]) == (SCHEMA, 1.1249999999999998)
+
+
+def test_a_record_of_text_beyond_ascii_comes_back(path: Path) -> None:
+    failed = replace(RECORD, status=FAILED, error='OSError: "größe" \\ \n 中')
+    failed.write(path)
+    assert read_record(path) == failed
+
+
+def test_a_record_holds_no_nan(path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(RECORD, metrics={"test/loss": float("nan")}).write(path)
+    assert read_record(path) == RECORD, "the older one is whole"
+
+
+def resealed(path: Path, **changes: Any) -> None:
+    """Write a record's fields anew under a checksum that matches."""
+    values = json.loads(path.read_text()) | changes
+    del values["checksum"]
+    body = json.dumps(values, indent=1)[1:]
+    path.write_text(f'{{"checksum": "{claims_digest(body)}",{body}\n')
+
+
+def claims_digest(body: str) -> str:
+    from hashlib import sha256
+
+    return sha256(body.encode()).hexdigest()
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def digit_changed(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("1.1249999999999998") == 1
+    path.write_text(text.replace("1.1249999999999998", "1.1249999999999997"))
+
+
+def dumped_again(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=2))
+
+
+def checksum_dropped(path: Path) -> None:
+    values = json.loads(path.read_text())
+    del values["checksum"]
+    path.write_text(json.dumps(values))
+
+
+def binary(path: Path) -> None:
+    path.write_bytes(bytes(range(256)))
+
+
+SPOILED = [
+    (cut, "not whole JSON"),
+    (emptied, "not whole JSON"),
+    (binary, "not whole JSON"),
+    (digit_changed, "changed since it was written"),
+    (dumped_again, "changed since it was written"),
+    (checksum_dropped, "changed since it was written"),
+    (lambda path: path.write_text("[1, 2]"), "not a gensweep record"),
+    (lambda path: path.write_text('{"name": "something else"}'), "not a gensweep record"),
+    (lambda path: path.write_text('{"schema": "1"}'), "not a gensweep record"),
+    (lambda path: resealed(path, status="done"), "not a gensweep record"),
+    (lambda path: resealed(path, extra=1), "not a gensweep record"),
+    (lambda path: resealed(path, id="t2t-e1-d1-s0-000000000000"), "is the record of t2t-e1-d1-s0-000000000000, not of"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said"), SPOILED)
+def test_a_spoiled_record_is_missing_with_its_reason(ledger: Ledger, path: Path, spoil: Any, said: str) -> None:
+    assert ledger.read(WANTED).records == {POINT.id: RECORD}
+    spoil(path)
+    with pytest.raises(RecordError, match=f"{re.escape(str(path))}: .*{said}"):
+        read_record(path, POINT.id)
+    state = ledger.read(WANTED)
+    assert (state.records, state.running, list(state.unreadable)) == ({}, {}, [POINT.id])
+    assert said in state.unreadable[POINT.id]
+    assert not ledger.is_ok(POINT.id)
+
+
+def test_resealed_by_itself_changes_nothing(path: Path) -> None:
+    resealed(path)
+    assert read_record(path, POINT.id) == RECORD, "so the cases above fail for what they change"
+
+
+def test_a_record_of_other_params_is_missing(ledger: Ledger, path: Path) -> None:
+    state = ledger.read({POINT.id: POINT.params | {"hidden": 16}})
+    assert not state.records
+    assert "its params are not the point's" in state.unreadable[POINT.id]
+
+
+def test_a_point_without_files_is_only_missing(ledger: Ledger) -> None:
+    state = ledger.read(WANTED)
+    assert (state.records, state.running, state.unreadable) == ({}, {}, {})
+
+
+def test_a_newer_schema_stops_a_run_and_is_shown_to_a_reader(ledger: Ledger, path: Path) -> None:
+    path.write_text(json.dumps({"schema": SCHEMA + 1, "anything": "else"}))
+    with pytest.raises(NewerSchema, match=f"schema {SCHEMA + 1}, this gensweep reads up to {SCHEMA}: upgrade"):
+        ledger.read(WANTED)
+    assert "upgrade gensweep" in ledger.read(WANTED, newer="report").unreadable[POINT.id]
+
+
+# --- files
+
+
+def fail(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def half(file: BinaryIO) -> None:
+    file.write(b"half")
+    fail()
+
+
+@pytest.mark.parametrize("how", ["open", "write", "sync", "rename"])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    target = tmp_path / "file"
+    write_atomic(target, "old")
+    if how != "write":
+        place, name = {"open": (tempfile, "mkstemp"), "sync": (os, "fsync"), "rename": (os, "replace")}[how]
+        monkeypatch.setattr(place, name, lambda *args, **kwargs: fail())
+    with pytest.raises(OSError, match="No space left"):
+        write_atomic(target, half if how == "write" else "new")
+    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"file": "old"}
+
+
+def test_a_file_is_written_from_text_bytes_or_a_function(tmp_path: Path) -> None:
+    for index, content in enumerate(("é", "é".encode(), lambda file: file.write("é".encode()) and None)):
+        write_atomic(tmp_path / str(index), content)
+        assert (tmp_path / str(index)).read_bytes() == b"\xc3\xa9"
+        assert (tmp_path / str(index)).stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failed_record_leaves_the_older_one(ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ledger.claim(POINT.id, Process.current()) as claim:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fail)
+            with pytest.raises(OSError, match="No space left"):
+                ledger.finish(claim, replace(RECORD, status=FAILED))
+    assert read_record(path) == RECORD
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [("s3://bucket/results", "only folders on a file system"), ("file", "is a file"), ("file/below", "is a file")],
+)
+def test_a_results_root_that_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultsError, match=f"--results {results}: .*{said}"):
+        results_root(results)
+
+
+def test_a_results_root_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    with pytest.raises(ResultsError, match=r"cannot be written to; name another folder"):
+        results_root(tmp_path / "new" / "deep")
+
+
+def test_a_results_root_is_absolute_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert results_root("a/b") == tmp_path / "a/b"
+    assert not (tmp_path / "a").exists()
+
+
+# --- claims
+
+
+ME = Process.current()
+OTHER_HOST = replace(ME, host="elsewhere pid:[1]")
+
+
+def hold(folder: Path, worker: Process = ME, driver: Process = ME, age: float = 0.0, attempt: str = "other") -> None:
+    """Write somebody's claim."""
+    write_json(folder / "claim.json", asdict(Holder(attempt, driver, worker, time.time() - age)))
+
+
+def dead() -> Process:
+    """A process that ran on this host and ended."""
+    script = "import json; from dataclasses import asdict; from gensweep.core.claims import Process\n"
+    script += "print(json.dumps(asdict(Process.current())))"
+    return Process(**json.loads(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout))
+
+
+def free(ledger: Ledger) -> bool:
+    """Whether the ledger says that nobody trains the point, which is whether it can be claimed."""
+    state = ledger.read(WANTED)
+    try:
+        with ledger.claim(POINT.id, ME):
+            claimed = True
+    except Claimed:
+        claimed = False
+    assert claimed == (not state.running)
+    return claimed
+
+
+def test_a_claim_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
+    with ledger.claim(POINT.id, ME):
+        with pytest.raises(Claimed, match=f"{POINT.id} is being trained by process {os.getpid()} on "):
+            ledger.claim(POINT.id, ME).__enter__()
+        assert ledger.read(WANTED).running[POINT.id].worker == ME
+    assert not (ledger.folder(POINT.id) / "claim.json").exists()
+    assert free(ledger)
+
+
+def test_a_claim_ends_with_an_error_too(ledger: Ledger) -> None:
+    with pytest.raises(ZeroDivisionError), ledger.claim(POINT.id, ME):
+        _ = 1 / 0
+    assert free(ledger)
+
+
+CLAIMANT = """
+import sys, time
+from pathlib import Path
+from gensweep.core.claims import Process
+from gensweep.core.ledger import Ledger
+
+with Ledger(Path(sys.argv[1])).claim(sys.argv[2], Process.current()):
+    print("claimed", flush=True)
+    time.sleep(100)
+"""
+
+
+@contextmanager
+def claimant(ledger: Ledger) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the point."""
+    command = [sys.executable, "-c", CLAIMANT, str(ledger.root), POINT.id]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout and process.stdout.readline() == "claimed\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_killed_process_frees_its_point_at_once(ledger: Ledger) -> None:
+    with claimant(ledger) as process:
+        assert not free(ledger)
+        process.kill()
+        process.wait()
+        assert (ledger.folder(POINT.id) / "claim.json").exists(), "it could not clean up"
+        assert free(ledger)
+
+
+def test_a_killed_process_is_dead_before_its_parent_asks(ledger: Ledger) -> None:
+    with claimant(ledger) as process:
+        process.kill()
+        deadline = time.monotonic() + 10  # not waited for: a zombie keeps its number
+        while not free(ledger) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert process.returncode is None
+        assert free(ledger)
+
+
+@pytest.mark.parametrize(("age", "expected"), [(0.0, False), (EXPIRES - 5, False), (EXPIRES + 1, True)])
+def test_another_host_holds_a_point_for_a_minute(ledger: Ledger, folder: Path, age: float, expected: bool) -> None:
+    hold(folder, OTHER_HOST, OTHER_HOST, age)
+    assert free(ledger) is expected
+
+
+@pytest.mark.parametrize(("age", "expected"), [(0.0, False), (EXPIRES + 1, True)])
+def test_a_worker_here_with_a_driver_elsewhere_counts_by_its_heartbeat(
+    ledger: Ledger, folder: Path, age: float, expected: bool
+) -> None:
+    hold(folder, ME, OTHER_HOST, age)
+    assert free(ledger) is expected
+
+
+def test_a_driver_that_died_frees_what_its_worker_holds(ledger: Ledger) -> None:
+    driver = dead()
+    with ledger.claim(POINT.id, driver) as old:
+        with pytest.raises(LostClaim, match="the driver of .* died"):
+            old.check()
+        with ledger.claim(POINT.id, ME) as new:
+            with pytest.raises(LostClaim, match="was taken over by process"):
+                ledger.write_file(old, POINT.id, "weights.pt", b"late")
+            with pytest.raises(LostClaim):
+                ledger.finish(old, RECORD)
+            ledger.write_file(new, POINT.id, "weights.pt", b"right")
+        assert not (ledger.folder(POINT.id) / "record.json").exists()
+        assert (ledger.folder(POINT.id) / "weights.pt").read_bytes() == b"right"
+
+
+def test_a_late_end_leaves_the_new_claim(ledger: Ledger, folder: Path) -> None:
+    with ledger.claim(POINT.id, ME):
+        hold(folder, attempt="taken over")
+    holder = read_holder(folder / "claim.json")
+    assert holder is not None
+    assert holder.attempt == "taken over"
+
+
+@pytest.mark.parametrize("change", [{"started": "1"}, {"boot": "before the last"}])
+def test_a_number_used_again_is_another_process(ledger: Ledger, folder: Path, change: dict[str, str]) -> None:
+    assert ME.is_alive()
+    reused = replace(ME, **change)
+    assert reused.is_local()
+    assert not reused.is_alive()
+    hold(folder, worker=reused)
+    assert free(ledger)
+
+
+def test_a_heartbeat_renews_the_claim(ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "HEARTBEAT", 0.01)
+    with ledger.claim(POINT.id, ME) as claim:
+        first = read_holder(folder / "claim.json")
+        deadline = time.monotonic() + 10
+        while (now := read_holder(folder / "claim.json")) == first and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert first is not None
+        assert now is not None
+        assert now.time > first.time
+        assert replace(now, time=first.time) == first
+        claim.check()
+        hold(folder, attempt="taken over")
+        time.sleep(0.05)
+        taken = read_holder(folder / "claim.json")
+        assert taken is not None
+        assert taken.attempt == "taken over", "a heartbeat takes nothing back"
+
+
+def test_heartbeats_are_well_within_the_minute() -> None:
+    assert claims.HEARTBEAT * 3 < EXPIRES
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"attempt": "a", "driver": {}, "worker": {}, "time": 0}'])
+def test_a_spoiled_claim_holds_nothing(ledger: Ledger, folder: Path, text: str) -> None:
+    (folder / "claim.json").write_text(text)
+    assert read_holder(folder / "claim.json") is None
+    assert free(ledger)
+
+
+# --- finish
+
+
+def test_finish_writes_the_record_last_and_drops_what_was_for_resuming(ledger: Ledger, folder: Path) -> None:
+    for name in ("checkpoint.pt", "weights.pt", ".checkpoint.pt.k1ll3d.tmp"):
+        (folder / name).touch()
+    with ledger.claim(POINT.id, ME) as claim:
+        ledger.finish(claim, RECORD)
+    assert ledger.record(POINT.id) == RECORD
+    assert ledger.is_ok(POINT.id)
+    assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "record.json", "weights.pt"]
+
+
+@pytest.mark.parametrize("status", [FAILED, DIVERGED])
+def test_a_point_that_is_not_ok_keeps_its_checkpoint(ledger: Ledger, folder: Path, status: str) -> None:
+    (folder / "checkpoint.pt").touch()
+    with ledger.claim(POINT.id, ME) as claim:
+        ledger.finish(claim, replace(RECORD, status=status, error="why"))
+    assert (folder / "checkpoint.pt").exists()
+    assert not ledger.is_ok(POINT.id)
+
+
+@pytest.mark.parametrize(("spoil", "kept"), [(cut, True), (dumped_again, True), (lambda path: None, False)])
+def test_an_unreadable_record_is_kept_aside(ledger: Ledger, path: Path, spoil: Any, kept: bool) -> None:
+    spoil(path)
+    before = path.read_bytes()
+    with ledger.claim(POINT.id, ME) as claim:
+        ledger.finish(claim, replace(RECORD, seconds=9.0))
+    assert ledger.record(POINT.id).seconds == 9.0
+    aside = path.with_name("record.json.unreadable")
+    assert (aside.read_bytes() == before) if kept else (not aside.exists())
+
+
+def test_a_claim_belongs_to_one_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with Claim(tmp_path / "a", ME) as one, Claim(tmp_path / "b", ME) as other:
+        one.check()
+        other.check()

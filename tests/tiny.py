@@ -1,0 +1,69 @@
+"""Every model at a size that trains in a blink, on a handful of examples; shared by the tests of the torch half."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from gensweep.core.arrays import Prepared, split_rows
+from gensweep.core.config import Data
+from gensweep.spec import Point
+from gensweep.train.batches import Batches
+from gensweep.train.loop import Training
+
+CPU = torch.device("cpu")
+EXAMPLES = 24
+"""Of them 2 test, 2 validate and 20 train: two batches of 8 and one of 4."""
+TRAINED, STEPS = 20, 3
+
+_PICTURES = {"count": EXAMPLES, "encoder_layers": 2, "decoder_layers": 2, "filters": 2, "latent_dim": 4}
+_SEQUENCE = {"hidden": 6}
+_RUN = {"epochs": 1, "batch_size": 8}
+TINY: dict[str, dict[str, Any]] = {
+    "cae": _PICTURES | _RUN,
+    "vae": _PICTURES | _RUN,
+    "gan": _PICTURES | _RUN,
+    "text_to_text": _SEQUENCE | _RUN,
+    "image_to_text": _SEQUENCE | _RUN | {"glyph_filters": 2},
+    "text_to_image": _SEQUENCE | _RUN | {"glyph_filters": 2},
+}
+
+
+def point(model: str, seed: int = 0, **params: Any) -> Point:
+    """A tiny point of the model, some parameters changed."""
+    return Point.make(model, TINY[model] | params, seed)
+
+
+@lru_cache(maxsize=16)
+def few(data: Data) -> Prepared:
+    """`EXAMPLES` of the dataset's examples, with a split of their own; every call gets the same arrays."""
+    whole = data.prepare()
+    count = len(next(iter(whole.rows.values())))
+    chosen = np.random.default_rng(0).choice(count, EXAMPLES, replace=False)
+    rows = {name: array[chosen] for name, array in whole.rows.items()}
+    return Prepared(rows, split_rows(EXAMPLES, data.split_seed), whole.banks, whole.lookups)
+
+
+def training(model: str, seed: int = 0, **params: Any) -> Training:
+    """A tiny training of the model, before its first epoch."""
+    wanted = point(model, seed, **params)
+    data = wanted.data_config()
+    return Training(wanted.model_config(), data, seed, few(data), CPU)
+
+
+def trained(model: str, seed: int = 0, **params: Any) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """History and test metrics of a tiny training."""
+    run = training(model, seed, **params)
+    while run.epoch < run.model.epochs:
+        run.run_epoch()
+    return run.history, run.test()
+
+
+def batch(model: str, size: int, start: int = 0, **params: Any) -> dict[str, torch.Tensor]:
+    """A batch of the model's inputs: the ``size`` examples from ``start`` on."""
+    wanted = point(model, **params)
+    fields = wanted.model_config().inputs
+    return Batches(few(wanted.data_config()), fields, CPU).take(torch.arange(start, start + size))
