@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -88,13 +89,7 @@ def resealed(path: Path, **changes: Any) -> None:
     values = json.loads(path.read_text()) | changes
     del values["checksum"]
     body = json.dumps(values, indent=1)[1:]
-    path.write_text(f'{{"checksum": "{claims_digest(body)}",{body}\n')
-
-
-def claims_digest(body: str) -> str:
-    from hashlib import sha256
-
-    return sha256(body.encode()).hexdigest()
+    path.write_text(f'{{"checksum": "{hashlib.sha256(body.encode()).hexdigest()}",{body}\n')
 
 
 def cut(path: Path) -> None:
@@ -210,11 +205,10 @@ def test_a_file_is_written_from_text_bytes_or_a_function(tmp_path: Path) -> None
 
 
 def test_a_failed_record_leaves_the_older_one(ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ledger.claim(POINT.id, Process.current()) as claim:
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "fsync", fail)
-            with pytest.raises(OSError, match="No space left"):
-                ledger.finish(claim, replace(RECORD, status=FAILED))
+    with ledger.claim(POINT.id, Process.current()) as claim, monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="No space left"):
+            ledger.finish(claim, replace(RECORD, status=FAILED))
     assert read_record(path) == RECORD
 
 
@@ -349,7 +343,7 @@ def test_a_worker_here_with_a_driver_elsewhere_counts_by_its_heartbeat(
 def test_a_driver_that_died_frees_what_its_worker_holds(ledger: Ledger) -> None:
     driver = dead()
     with ledger.claim(POINT.id, driver) as old:
-        with pytest.raises(LostClaim, match="the driver of .* died"):
+        with pytest.raises(LostClaim, match=r"the driver of .* died"):
             old.check()
         with ledger.claim(POINT.id, ME) as new:
             with pytest.raises(LostClaim, match="was taken over by process"):

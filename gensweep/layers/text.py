@@ -20,5 +20,5 @@ def answer_outputs(logits: Tensor, answer: Tensor) -> dict[str, Tensor]:
 
 def answer_caption(predicted: Tensor, answer: Tensor) -> str:
     """One answer [T] beside the true one [T]."""
-    guess, right = decode(predicted.cpu().numpy()), decode(answer.cpu().numpy())
-    return f"{guess} (right)" if guess == right else f"{guess} (is {right})"
+    guess, right = decode(predicted.cpu().numpy()).rstrip(), decode(answer.cpu().numpy()).rstrip()
+    return f"{guess} (right)" if guess == right else f"{guess or 'nothing'} (is {right})"

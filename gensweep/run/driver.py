@@ -24,6 +24,8 @@ from gensweep.spec import Pack, Point, Sweep
 
 log = logging.getLogger(__name__)
 POLL = 1.0
+IDLE_ROUNDS = 3
+"""Rounds without any outcome after which a run gives up; what is left stays missing."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,15 @@ def _train(plan: Plan, ledger: Ledger, options: Options, console: Console) -> No
     _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {len(plan.packs)} trials.")
     attempted: set[str] = set()
     with Screen(console, len(plan.todo), done) as screen:
-        while todo := _next(plan, ledger, attempted, console):
+        idle = 0
+        while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
             packs = Plan(plan.points, plan.state, todo).packs
             died = _execute(packs, ledger.root, options, screen)
             for point in todo:
                 if point.id in died:
                     _record_death(ledger, point, died[point.id], screen)
-            attempted |= set(screen.outcomes)
+            idle = 0 if screen.outcomes.keys() - attempted else idle + 1
+            attempted |= screen.outcomes.keys()
 
 
 def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> list[Point]:
@@ -116,12 +120,15 @@ def _execute(packs: list[Pack], root: Path, options: Options, screen: Screen) ->
 
 
 def _record_death(ledger: Ledger, point: Point, reason: str, screen: Screen) -> None:
-    """Write the record that a killed worker could not."""
+    """Write the record that a killed worker could not, unless it had just written its own."""
     record = Record(
         point.id, point.model, point.params, point.seed, FAILED, error=f"the worker died: {reason}", hardware=hardware()
     )
     try:
         with ledger.claim(point.id, Process.current()) as claim:
+            if ledger.is_ok(point.id):
+                screen.report({"point": point.id, "status": OK})
+                return
             ledger.finish(claim, record)
     except (Claimed, OSError) as error:
         log.warning("no record of the failed %s: %s", point.id, error)

@@ -96,7 +96,7 @@ def rate_factor(config: Training, step: int, total: int) -> float:
     peak = 0.3 * total - 1
     if step <= peak:
         return _cosine(1 / 25, 1.0, step / peak)
-    return _cosine(1.0, 1 / 25 / 1e4, (step - peak) / max(1.0, total - 1 - peak))
+    return _cosine(1.0, 1 / 25 / 1e4, (step - peak) / (total - 1 - peak))
 
 
 def _cosine(start: float, end: float, share: float) -> float:

@@ -40,7 +40,7 @@ class TextToTextNetwork(Network[TextToText]):
         """A line a query: what was asked, what was answered, what is right."""
         predicted = self.predict(batch["query"]).argmax(-1)
         lines = [
-            f"{decode(query.cpu().numpy())} = {answer_caption(guess, answer)}"
+            f"{decode(query.cpu().numpy()).rstrip()} = {answer_caption(guess, answer)}"
             for query, guess, answer in zip(batch["query"], predicted, batch["answer"], strict=True)
         ]
         return Samples(captions=lines)

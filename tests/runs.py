@@ -1,0 +1,169 @@
+"""Sweeps that train in a blink, and ways to run them: in this process, or in one that is killed on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gensweep import cli
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import Record
+from gensweep.run.local import Resources, execute
+from gensweep.spec import Pack, Point
+from gensweep.train.loop import Training
+
+TINY = {"hidden": 8, "train_fraction": 0.02, "epochs": 2}
+"""360 queries: three steps an epoch."""
+TINY_PICTURES = {"filters": 2, "latent_dim": 4, "count": 40, "encoder_layers": 4, "decoder_layers": 4, "epochs": 2}
+FORKS = multiprocessing.get_context("forkserver")
+"""Processes that start with everything imported, and that have trained nothing yet."""
+FORKS.set_forkserver_preload(["gensweep.run.trial", "gensweep.read.collect", "pandas", "torch._dynamo"])
+
+
+def grid(model: str = "text_to_text", **axes: Any) -> str:
+    """The source of a tiny grid."""
+    base = TINY_PICTURES if model in ("cae", "vae", "gan") else TINY
+    return f"Grid({model!r}, **{base | axes!r})"
+
+
+def write_sweep(folder: Path, *grids: str, name: str = "tiny", **arguments: Any) -> str:
+    """Write a sweep file and return its path."""
+    rest = "".join(f", {key}={value!r}" for key, value in arguments.items())
+    path = folder / f"{name}.py"
+    text = f"from gensweep import Grid, Sweep\nSWEEP = Sweep({name!r}, [{', '.join(grids or [grid()])}]{rest})\n"
+    path.write_text(text)
+    return str(path)
+
+
+@dataclass(frozen=True)
+class Called:
+    """How a call of the command line ended."""
+
+    code: int
+    out: str
+    error: str
+
+
+def call(*arguments: Any) -> Called:
+    """Call the command line in this process."""
+    out, error, root = io.StringIO(), io.StringIO(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            cli.main([str(argument) for argument in arguments])
+        code: Any = None
+    except SystemExit as exit:
+        code = exit.code
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    return Called(code or 0, out.getvalue(), error.getvalue())
+
+
+def train(points: Sequence[Point], root: Path, **resources: Any) -> list[dict[str, Any]]:
+    """Train points without Ray; returns every report."""
+    reports: list[dict[str, Any]] = []
+    execute([Pack((point,)) for point in points], root, Resources(**resources), reports.append)
+    return reports
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def records(root: Path) -> dict[str, Record]:
+    """Every point that has a record, by id."""
+    ledger = Ledger(root)
+    found = sorted(path.parent.name for path in (root / "points").glob("*/record.json"))
+    return {point_id: ledger.record(point_id) for point_id in found}
+
+
+def wait_for(path: Path, text: str, seconds: float = 60.0) -> None:
+    """Wait until a file holds a text."""
+    deadline = time.monotonic() + seconds
+    while not (path.exists() and text in path.read_text()):
+        assert time.monotonic() < deadline, f"no {text!r} in {path.read_text() if path.exists() else path}"
+        time.sleep(0.01)
+
+
+# --- what runs in another process
+
+
+@contextlib.contextmanager
+def other(target: Any, *arguments: Any) -> Iterator[Any]:
+    """Another process, killed at the end if it still runs."""
+    process = FORKS.Process(target=target, args=arguments)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
+def ended(process: Any, seconds: float = 60.0) -> int:
+    """Exit code of another process, negative for a signal."""
+    process.join(seconds)
+    assert process.exitcode is not None, "it still runs"
+    return process.exitcode
+
+
+def command_line(arguments: list[str], folder: Path, hold: tuple[int, int] | None = None) -> None:
+    """Be the command line, with output to ``folder/output`` and a line in ``folder/epochs`` for every epoch begun.
+
+    Args:
+        arguments: as typed.
+        folder: where to say what is going on.
+        hold: seed and epochs completed at which to wait for as long as ``folder/hold`` exists.
+    """
+    with (folder / "output").open("w") as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+    os.environ["COLUMNS"] = "400"
+    run_epoch = Training.run_epoch
+
+    def logged(training: Training) -> dict[str, float]:
+        with (folder / "epochs").open("a") as log:
+            log.write(f"seed {training.seed} epoch {training.epoch + 1}\n")
+        while (training.seed, training.epoch) == hold and (folder / "hold").exists():
+            time.sleep(0.01)
+        return run_epoch(training)
+
+    Training.run_epoch = logged  # type: ignore[method-assign]
+    sys.argv = ["gensweep", *arguments]
+    cli.main(arguments)
+
+
+def killed_at(point: Point, root: Path, number: int, after: bool) -> None:
+    """Train a point and die without warning before, or after, a file is put into its place.
+
+    Args:
+        point: what to train.
+        root: the results folder.
+        number: which file, from 1, in the order in which they are written.
+        after: whether to die after it.
+    """
+    replace, count = os.replace, 0
+
+    def counted(source: Any, target: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == number and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.replace = counted
+    train([point], root)

@@ -1,0 +1,385 @@
+"""Runs without Ray: what is trained, what is not, and what is left after every kind of end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from runs import (
+    TINY, TINY_PICTURES, call, command_line, ended, files, grid, killed_at, other, records, train, wait_for, write_sweep,
+)  # fmt: skip
+
+from gensweep import load
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import DIVERGED, FAILED, OK
+from gensweep.data.arithmetic import Arithmetic
+from gensweep.spec import Point
+from gensweep.train.loop import Training
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
+    """Epochs that this process trains, by seed."""
+    counter: Counter[int] = Counter()
+    run_epoch = Training.run_epoch
+
+    def counted(training: Training) -> dict[str, float]:
+        counter[training.seed] += 1
+        return run_epoch(training)
+
+    monkeypatch.setattr(Training, "run_epoch", counted)
+    return counter
+
+
+def t2t(seed: int = 0, **params: Any) -> Point:
+    return Point.make("text_to_text", TINY | params, seed)
+
+
+def run(file: str, root: Path, *options: Any) -> Any:
+    return call(file, "--results", root, "--local", *options)
+
+
+# --- the ledger at work
+
+
+def test_a_run_leaves_every_file_and_another_does_nothing(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+    file = write_sweep(tmp_path, grid(), grid("cae"), seeds=2)
+    first = run(file, root)
+    assert (first.code, first.error) == (0, "")
+    assert "0 of 4 points done, 4 missing; training 4 in 4 trials." in first.out
+    assert trained == {0: 4, 1: 4}
+    ids = {Point.make(*point).id for seed in (0, 1) for point in (("text_to_text", TINY, seed), ("cae", TINY_PICTURES, seed))}
+    assert set(records(root)) == ids
+    for point_id, record in records(root).items():
+        assert (record.status, record.epochs, record.error) == (OK, 2, None)
+        assert record.metrics.keys() >= {"test/loss"}
+        folder = root / "points" / point_id
+        assert sorted(path.name for path in folder.iterdir()) == [
+            ".lock", "history.csv", "record.json", "samples.png", "weights.pt",
+        ]  # fmt: skip
+        assert len((folder / "history.csv").read_text().splitlines()) == 3
+        assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
+    assert load(root / "tiny").counts == {"ok": 4, "diverged": 0, "failed": 0, "missing": 0}
+    before = files(root / "points")
+    again = run(file, root)
+    assert (again.code, again.error) == (0, "")
+    assert "Nothing to do: 4 of 4 points done." in again.out
+    assert files(root / "points") == before
+    assert sum(trained.values()) == 8
+
+
+def test_the_same_point_gives_the_same_numbers(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        train([t2t()], tmp_path / name)
+    one, other = (next(iter(records(tmp_path / name).values())) for name in ("a", "b"))
+    assert one.metrics == other.metrics
+    assert weights(tmp_path / "a", t2t()) == weights(tmp_path / "b", t2t())
+
+
+def test_a_wider_grid_trains_only_what_is_new(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+    assert run(write_sweep(tmp_path, grid(hidden=[4, 8])), root).code == 0
+    before = files(root / "points")
+    wider = run(write_sweep(tmp_path, grid(hidden=[4, 8, 16]), seeds=2), root)
+    assert "2 of 6 points done, 4 missing; training 4" in wider.out
+    assert trained == {0: 2 * 3, 1: 2 * 3}
+    assert before.items() <= files(root / "points").items()
+
+
+def test_a_point_of_two_sweeps_is_trained_once(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+    one = write_sweep(tmp_path, grid(hidden=[4, 8]), name="one")
+    other = write_sweep(tmp_path, grid(hidden=[8, 16]), name="other")
+    assert run(one, root).code == 0
+    assert "1 of 2 points done, 1 missing; training 1" in run(other, root).out
+    assert sum(trained.values()) == 2 * 3
+    shutil.rmtree(root / "one")
+    assert call("collect", root / "other").code == 0
+    assert load(root / "other").counts["ok"] == 2
+    assert "Nothing to do: 2 of 2" in run(one, root).out, "and the points outlive the sweep's folder"
+
+
+# --- filter, set, seeds
+
+
+def test_a_filter_limits_the_run_and_not_the_sweep(tmp_path: Path, root: Path) -> None:
+    file = write_sweep(tmp_path, grid(hidden=[4, 8, 16]), grid("cae"), seeds=2)
+    filtered = run(file, root, "--filter", "hidden=4,8.0", "--filter", "seed=1")
+    assert filtered.code == 0, "the points that were asked for are all ok"
+    assert {(r.params["hidden"], r.seed) for r in records(root).values()} == {(4, 1), (8, 1)}
+    results = load(root / "tiny")
+    assert results.counts == {"ok": 2, "diverged": 0, "failed": 0, "missing": 6}
+    assert len(results.sweep.cells) == 4
+
+
+def test_a_filter_by_model_and_by_what_not_every_model_has(tmp_path: Path, root: Path) -> None:
+    file = write_sweep(tmp_path, grid(), grid("cae"))
+    assert run(file, root, "--filter", "model=cae").code == 0
+    assert [record.model for record in records(root).values()] == ["cae"]
+    assert "1 of 1 points done" in run(file, root, "--filter", "filters=2").out
+
+
+def test_the_exit_status_judges_what_the_filter_lets_through(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = fails(tmp_path, monkeypatch, seed=1)
+    file = write_sweep(tmp_path, seeds=2)
+    assert run(file, root).code == 1
+    assert run(file, root, "--filter", "seed=0").code == 0
+    assert run(file, root, "--filter", "seed=1").code == 1
+    assert marker.exists()
+
+
+def test_set_and_seeds_change_the_sweep(tmp_path: Path, root: Path) -> None:
+    file = write_sweep(tmp_path, grid(), grid("cae"))
+    options = ("--set", "hidden=4,6", "--set", "epochs=1", "--set", "lr=1e-2", "--seeds", 2)
+    assert run(file, root, *options).code == 0
+    found = Counter((r.params.get("hidden"), r.params["epochs"], r.params["lr"], r.seed) for r in records(root).values())
+    assert found == Counter((hidden, 1, 0.01, seed) for hidden in (4, 6, None) for seed in (0, 1))
+    assert load(root / "tiny").sweep.seeds == [0, 1]
+    assert "Nothing to do" in run(file, root, *options).out
+
+
+def test_set_takes_none_and_text(tmp_path: Path, root: Path) -> None:
+    file = write_sweep(tmp_path, grid(clip_norm=1.0, epochs=1))
+    assert run(file, root, "--set", "clip_norm=none", "--set", "optimizer=adamw").code == 0
+    (record,) = records(root).values()
+    assert (record.params["clip_norm"], record.params["optimizer"]) == (None, "adamw")
+
+
+# --- what goes wrong with a point
+
+
+def fails(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> Path:
+    """Make a seed's points fail for as long as a marker file exists."""
+    marker, run_epoch = folder / "marker", Training.run_epoch
+    marker.touch()
+
+    def failing(training: Training) -> dict[str, float]:
+        if training.seed == seed and training.epoch == 1 and marker.exists():
+            raise RuntimeError("no luck\ntoday")
+        return run_epoch(training)
+
+    monkeypatch.setattr(Training, "run_epoch", failing)
+    return marker
+
+
+def test_a_failed_point_stops_no_other_and_is_trained_again_when_told(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = fails(tmp_path, monkeypatch, seed=0)
+    file = write_sweep(tmp_path, seeds=3)
+    first = run(file, root)
+    assert first.code == 1
+    assert [record.status for record in records(root).values()] == [FAILED, OK, OK]
+    reason = records(root)[t2t().id].error or ""
+    assert reason.startswith("RuntimeError: no luck today")
+    assert f"failed: {t2t().id}: {reason}" in first.out
+    assert "--retry-failed trains failed points again." in first.out
+    assert "RuntimeError: no luck" in (root / "points" / t2t().id / "error.txt").read_text()
+
+    again = run(file, root)
+    assert again.code == 1
+    assert "Nothing to do: 2 of 3 points done, 1 failed." in again.out
+    assert run(file, root, "--retry-failed").code == 1
+
+    marker.unlink()
+    retried = run(file, root, "--retry-failed")
+    assert retried.code == 0
+    assert "2 of 3 points done, 1 failed; training 1 in 1 trials." in retried.out
+    assert {record.status for record in records(root).values()} == {OK}
+    train([t2t()], tmp_path / "plain")
+    assert records(root)[t2t().id].metrics == records(tmp_path / "plain")[t2t().id].metrics
+
+
+def test_data_that_cannot_be_made_fail_their_points_only(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = Arithmetic.prepare
+
+    def failing(data: Arithmetic) -> Any:
+        if data.split_seed:
+            raise MemoryError("too large")
+        return prepare(data)
+
+    monkeypatch.setattr(Arithmetic, "prepare", failing)
+    ended = run(write_sweep(tmp_path, grid(split_seed=[0, 1])), root)
+    assert ended.code == 1
+    assert {r.params["split_seed"]: (r.status, (r.error or "")[:22]) for r in records(root).values()} == {
+        0: (OK, ""), 1: (FAILED, "MemoryError: too large"),
+    }  # fmt: skip
+
+
+def test_a_diverged_point_is_an_outcome_of_its_own(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+    file = write_sweep(tmp_path, grid(lr=[1e-3, 1e38]))
+    ended = run(file, root)
+    assert ended.code == 1
+    assert {r.params["lr"]: r.status for r in records(root).values()} == {1e-3: OK, 1e38: DIVERGED}
+    (diverged,) = [record for record in records(root).values() if record.status == DIVERGED]
+    assert "not finite in epoch 1" in (diverged.error or "")
+    assert f"diverged: {diverged.id}: {diverged.error}" in ended.out
+    before = trained.copy()
+    assert run(file, root, "--retry-failed").code == 1
+    assert trained == before, "it would diverge again"
+
+
+def full(monkeypatch: pytest.MonkeyPatch, point: Point, *names: str) -> None:
+    """Let the disk be full for some files of a point, for all of them if none is named."""
+    make = tempfile.mkstemp
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        wanted = not names or options["prefix"].strip(".") in names
+        if point.id in str(options["dir"]) and wanted:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(tempfile, "mkstemp", failing)
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "samples.png", "weights.pt", "history.csv"])
+def test_a_full_disk_fails_the_point_with_that_reason(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert run(write_sweep(tmp_path), root).code == 0
+    before = files(root / "points")
+    full(monkeypatch, t2t(1), name)
+    ended = run(write_sweep(tmp_path, seeds=3), root)
+    assert ended.code == 1
+    assert [record.status for record in records(root).values()] == [OK, FAILED, OK]
+    assert "No space left on device" in (records(root)[t2t(1).id].error or "")
+    assert f"failed: {t2t(1).id}: OSError: [Errno 28] No space left on device" in ended.out
+    assert before.items() <= files(root / "points").items(), "older points are whole"
+
+
+@pytest.mark.parametrize("names", [(), ("record.json",), ("checkpoint.pt", "record.json", "error.txt")])
+def test_a_disk_too_full_for_a_record_is_said_all_the_same(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    with monkeypatch.context() as patch:
+        full(patch, t2t(1), *names)
+        ended = run(write_sweep(tmp_path, seeds=3), root)
+        assert ended.code == 1
+        assert set(records(root)) == {t2t(0).id, t2t(2).id}
+        (line,) = [line for line in ended.out.splitlines() if f"{t2t(1).id} failed" in line]
+        assert "No space left on device" in line
+        assert line.endswith("; no record written")
+        assert "Traceback" not in ended.out + ended.error
+    assert run(write_sweep(tmp_path, seeds=3), root).code == 0
+
+
+def test_a_disk_too_full_for_the_tables_ends_without_a_traceback(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = tempfile.mkstemp
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if "tables" in str(options["dir"]):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(tempfile, "mkstemp", failing)
+    ended = run(write_sweep(tmp_path), root)
+    assert (ended.code, ended.error.strip()) == (1, "error: [Errno 28] No space left on device")
+    assert [record.status for record in records(root).values()] == [OK]
+
+
+def test_a_spoiled_record_is_shown_trained_again_and_kept_aside(
+    tmp_path: Path, root: Path, trained: Counter[int]
+) -> None:
+    file = write_sweep(tmp_path, seeds=3)
+    assert run(file, root).code == 0
+    whole = records(root)
+    cut, edited = (root / "points" / t2t(seed).id / "record.json" for seed in (0, 1))
+    cut.write_bytes(cut.read_bytes()[:100])
+    edited.write_text(edited.read_text().replace('"test/loss": 2', '"test/loss": 1'))
+    untouched = files(root / "points" / t2t(2).id)
+    trained.clear()
+
+    planned = run(file, root, "--dry-run")
+    assert "3 points wanted, 1 done, 2 missing" in planned.out
+    again = run(file, root)
+    assert again.code == 0
+    for said in (planned.out, again.out):
+        assert f"unreadable record, counted as missing: {cut}: not whole JSON (cut short?)" in said
+        assert f"unreadable record, counted as missing: {edited}: changed since it was written" in said
+    assert trained == {0: 2, 1: 2}
+    assert {i: r.metrics for i, r in records(root).items()} == {i: r.metrics for i, r in whole.items()}
+    assert cut.with_name("record.json.unreadable").stat().st_size == 100
+    assert files(root / "points" / t2t(2).id) == untouched
+
+
+def test_a_record_of_a_newer_gensweep_stops_the_run(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+    file = write_sweep(tmp_path, seeds=2)
+    newer = root / "points" / t2t().id / "record.json"
+    newer.parent.mkdir(parents=True)
+    newer.write_text('{"schema": 2}')
+    ended = run(file, root)
+    assert (ended.code, ended.error) == (
+        2, f"error: {newer}: schema 2, this gensweep reads up to 1: upgrade gensweep\n",
+    )  # fmt: skip
+    assert list(files(root)) == [newer.relative_to(root).as_posix()]
+    assert not trained
+
+
+# --- killed and resumed
+
+
+EPOCHS = 3
+GAN = Point.make("gan", TINY_PICTURES | {"epochs": EPOCHS}, 0)
+WRITTEN = ["claim.json", *["checkpoint.pt"] * EPOCHS, "samples.png", "weights.pt", "history.csv", "record.json"]
+"""What a trial puts into the point's folder, in that order."""
+
+
+def weights(root: Path, point: Point) -> dict[str, list]:
+    """A point's weights as plain numbers, which compare bit for bit."""
+    state = torch.load(root / "points" / point.id / "weights.pt", weights_only=True)
+    return {name: tensor.tolist() for name, tensor in state.items()}
+
+
+def same(one: Path, other: Path, point: Point) -> None:
+    """Make sure that two roots hold the same numbers of a point, bit for bit."""
+    mine, theirs = records(one)[point.id], records(other)[point.id]
+    assert (mine.status, mine.metrics, mine.epochs) == (theirs.status, theirs.metrics, theirs.epochs)
+    assert mine.metrics
+    assert weights(one, point) == weights(other, point)
+    for name in ("history.csv", "samples.png"):
+        assert (one / "points" / point.id / name).read_bytes() == (other / "points" / point.id / name).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the GAN trained without interruption."""
+    root = tmp_path_factory.mktemp("whole")
+    train([GAN], root)
+    return root
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(1, len(WRITTEN) + 1))
+def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
+    root: Path, whole: Path, trained: Counter[int], number: int, after: bool
+) -> None:
+    with other(killed_at, GAN, root, number, after) as process:
+        assert ended(process) == -signal.SIGKILL
+    folder = root / "points" / GAN.id
+    left = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    gone = {"checkpoint.pt"} if number == len(WRITTEN) and after else set()
+    assert left | gone == set(WRITTEN[: number - 1 + after]) | gone, "killed where it was meant to be"
+    trained.clear()
+    train([GAN], root)
+    checkpoints = min(max(number - 2 + after, 0), EPOCHS)
+    assert sum(trained.values()) == (EPOCHS - checkpoints), "it goes on from the last checkpoint"
+    same(root, whole, GAN)
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", *sorted(set(WRITTEN) - {"claim.json", "checkpoint.pt"})]
