@@ -6,13 +6,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gensweep.points import Point
     from gensweep.read.results import load
-    from gensweep.spec import Grid, Point, Sweep
+    from gensweep.spec import Grid, Sweep
 
 __version__ = "0.1.0"
 __all__ = ["Grid", "Point", "Sweep", "load"]
 
-_HOMES = {"Grid": "gensweep.spec", "Point": "gensweep.spec", "Sweep": "gensweep.spec", "load": "gensweep.read.results"}
+_HOMES = {
+    "Grid": "gensweep.spec",
+    "Point": "gensweep.points",
+    "Sweep": "gensweep.spec",
+    "load": "gensweep.read.results",
+}
 
 
 def __getattr__(name: str) -> Any:

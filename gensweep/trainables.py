@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.catalog import MODELS
 from gensweep.core.claims import Process
 from gensweep.core.errors import UserError
-from gensweep.spec import Pack, Point
+from gensweep.points import Pack, Point
 
 if TYPE_CHECKING:
     from gensweep.core.arrays import Prepared

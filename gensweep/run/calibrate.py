@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import torch
 
+from gensweep.points import Point
 from gensweep.run.plan import Rates, shape
 from gensweep.run.trial import resolve_device
-from gensweep.spec import Point
 from gensweep.train.loop import Training
 
 WARM_UP, TIMED = 2, 4

@@ -16,11 +16,12 @@ from gensweep.core.errors import Claimed
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.core.storage import results_root
+from gensweep.points import Pack, Point
 from gensweep.run.local import Resources
 from gensweep.run.plan import Plan, make_plan, memory_bytes, rates_of
 from gensweep.run.progress import Screen
 from gensweep.run.sweepfile import points_of, write_sweep_json
-from gensweep.spec import Pack, Point, Sweep
+from gensweep.spec import Sweep
 
 log = logging.getLogger(__name__)
 POLL = 1.0

@@ -26,8 +26,8 @@ import ray
 from ray import tune
 
 from gensweep.core.errors import UserError
+from gensweep.points import Pack, Point
 from gensweep.run.local import Report, Resources, prepared, trial_config
-from gensweep.spec import Pack, Point
 from gensweep.trainables import TRAINABLES
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.claims import Process
-from gensweep.spec import Pack, Point
+from gensweep.points import Pack, Point
 from gensweep.trainables import TRAINABLES
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from gensweep.core.environment import hardware
 from gensweep.core.errors import RecordError
 from gensweep.core.ledger import POINTS, RECORD, Ledger, State
 from gensweep.core.records import FAILED, MISSING, OK, Record, read_record
-from gensweep.spec import Pack, Point
+from gensweep.points import Pack, Point
 
 PROCESS_BYTES = 600_000_000
 """Resident memory of a worker with torch imported, before it holds a model."""

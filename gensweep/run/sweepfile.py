@@ -14,7 +14,8 @@ from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import ResultsError, SweepError, UserError, unknown
 from gensweep.core.records import SCHEMA
 from gensweep.core.storage import write_json
-from gensweep.spec import Point, Sweep
+from gensweep.points import Point
+from gensweep.spec import Sweep
 
 _OF_THE_CALL = ("command", "created", "hardware")
 
@@ -107,9 +108,7 @@ def write_sweep_json(root: Path, sweep: Sweep, command: str) -> Path:
     except (OSError, ValueError, AttributeError):
         before, schema = {}, None
     if isinstance(schema, int) and schema > SCHEMA:
-        raise ResultsError(
-            f"{path}: schema {schema}, gensweep knows up to {SCHEMA}: upgrade, or use another folder"
-        )
+        raise ResultsError(f"{path}: schema {schema}, gensweep knows up to {SCHEMA}: upgrade, or use another folder")
     wanted = json.loads(json.dumps(sweep_json(sweep, command)))
     if before | {key: wanted[key] for key in _OF_THE_CALL} == wanted:
         return folder

@@ -25,7 +25,7 @@ from gensweep.core.errors import Claimed, LostClaim, RecordError, UserError
 from gensweep.core.ledger import CHECKPOINT, Ledger
 from gensweep.core.records import DIVERGED, FAILED, OK, Record
 from gensweep.core.storage import Content
-from gensweep.spec import Pack, Point
+from gensweep.points import Pack, Point
 from gensweep.train import checkpoint
 from gensweep.train.loop import Diverged, Training
 from gensweep.train.samples import png

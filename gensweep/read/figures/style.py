@@ -66,6 +66,7 @@ def render(figure_page: Page, results: Results) -> Iterator[tuple[str, bytes, by
 
 
 def drawn_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[Group]:
+    """The settings of a page that get a figure each; the log names how many are left out."""
     kept, _ = grids(results, axes)
     if len(kept) > MOST_FIGURES:
         _log.warning("%s: the first %d of %d settings are drawn; the tables have all", name, MOST_FIGURES, len(kept))
@@ -121,10 +122,12 @@ def legend(figure: Figure, axes: Axes, title: str = "") -> None:
 
 
 def label(results: Results, metric: str | None) -> str:
+    """An axis label: a metric of the test set with its unit."""
     return f"test {metric}{unit(results, metric)}" if metric else "no metric"
 
 
 def unit(results: Results, metric: str) -> str:
+    """A metric's unit in brackets, on a line of its own if it is long."""
     unit = results.metrics[metric].unit if metric in results.metrics else ""
     return "\n" * (len(unit) > 12) + f" [{unit}]" if unit else ""
 
@@ -137,6 +140,7 @@ def method(results: Results, cells: Sequence[str], metric: str | None) -> str:
 
 
 def seeds_caption(counts: Iterable[int]) -> str:
+    """What the means and intervals are of, given the number of seeds behind each."""
     found = sorted({int(count) for count in counts if count > 0})
     if not found:
         return "Nothing is measured yet."

@@ -1,0 +1,150 @@
+"""Points: one value for every parameter, one seed, and the ids by which results are found again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from gensweep.core.catalog import DATASETS, MODELS
+from gensweep.core.config import Config, Data, type_name
+from gensweep.core.errors import SweepError, unknown
+from gensweep.core.model import Model
+
+HASH_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model, one value for every parameter, one seed.
+
+    Attributes:
+        params: every parameter that acts, the dataset's name included.
+    """
+
+    model: str
+    params: dict[str, Any]
+    seed: int
+
+    @cached_property
+    def id(self) -> str:
+        """Readable prefix and 12 hex digits of the hash of every field that changes numbers."""
+        return f"{self._prefix}-s{self.seed}-{_hash(self._identity | {'seed': self.seed})}"
+
+    @cached_property
+    def cell(self) -> str:
+        """The id of the point without its seed."""
+        return f"{self._prefix}-{_hash(self._identity)}"
+
+    @property
+    def _prefix(self) -> str:
+        config = MODELS[self.model]
+        return f"{config.abbreviation}-e{self.params['encoder_layers']}-d{self.params['decoder_layers']}"
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        model, dataset = MODELS[self.model], DATASETS[self.params["dataset"]]
+        hashed = {
+            key: value
+            for key, value in self.params.items()
+            if key == "dataset" or value != declares(key, model, dataset).extras(key).get("neutral", _NO_NEUTRAL)
+        }
+        return {
+            "version": HASH_VERSION,
+            "model": self.model,
+            "numerics": [model.numerics, dataset.numerics],
+            "params": hashed,
+        }
+
+    @cached_property
+    def data_key(self) -> str:
+        """Equal for points that share prepared arrays: the dataset and its parameters but `train_fraction`."""
+        data = self.data_config().model_dump(exclude={"train_fraction"})
+        return json.dumps({"dataset": self.params["dataset"], **data}, sort_keys=True)
+
+    def model_config(self) -> Model:
+        """The model's config, training included."""
+        model = MODELS[self.model]
+        return model(**{key: value for key, value in self.params.items() if key in model.model_fields})
+
+    def data_config(self) -> Data:
+        """The dataset's config."""
+        dataset = DATASETS[self.params["dataset"]]
+        return dataset(**{key: value for key, value in self.params.items() if key in dataset.model_fields})
+
+    @staticmethod
+    def make(model: str, params: dict[str, Any], seed: int) -> Point:
+        """A point from the parameters that were named; the rest take their defaults.
+
+        Raises:
+            SweepError: an unknown parameter, or a value out of its range.
+            UnknownName: an unknown model or dataset.
+        """
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise SweepError(f"seed {seed!r} is not a whole number of 0 or more")
+        return Point(model, resolve(model, params), seed)
+
+
+_NO_NEUTRAL = object()
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Points that differ only in seed, train fraction or learning rate: what one trial trains."""
+
+    points: tuple[Point, ...]
+
+    @property
+    def model(self) -> str:
+        """The one model of every lane."""
+        return self.points[0].model
+
+
+def _hash(identity: dict[str, Any]) -> str:
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def declares(key: str, model: type[Model], dataset: type[Data]) -> type[Config]:
+    """The config that declares a parameter."""
+    return model if key in model.model_fields else dataset
+
+
+def schema(model: type[Model], dataset: type[Data]) -> dict[str, type[Config]]:
+    """Every parameter of a point (but the dataset's name) and the config that declares it."""
+    return {key: owner for owner in (model, dataset) for key in owner.model_fields}
+
+
+def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Complete, check and sort a point's parameters; those that do not act are left out."""
+    model, dataset_name = MODELS[model_name], values.get("dataset", MODELS[model_name].default_dataset)
+    dataset = DATASETS[dataset_name]
+    if dataset.kind != model.reads:
+        fitting = [name for name, other in DATASETS.items() if other.kind == model.reads]
+        raise SweepError(f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(fitting)}")
+    owners = schema(model, dataset)
+    for key in values:
+        if key != "dataset" and key not in owners:
+            raise SweepError(unknown("parameter", key, [*owners, "dataset"], model_name))
+    complete: dict[str, Any] = {"dataset": dataset_name}
+    for owner in (model, dataset):
+        own = {key: value for key, value in values.items() if key in owner.model_fields}
+        try:
+            complete |= owner(**own).model_dump()
+        except ValidationError as error:
+            raise SweepError(_explain(error, owner, model_name)) from None
+    return {key: complete[key] for key in sorted(complete) if key == "dataset" or owners[key].active(key, complete)}
+
+
+def _explain(error: ValidationError, owner: type[Config], model: str) -> str:
+    lines = []
+    for item in error.errors():
+        key = str(item["loc"][0]) if item["loc"] else owner.name
+        field = owner.model_fields.get(key)
+        what = f" ({type_name(field.annotation)}: {field.description})" if field else ""
+        lines.append(f"{model}: {key}={item['input']!r}: {item['msg'].lower()}{what}")
+    return "; ".join(dict.fromkeys(lines))
