@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,8 +20,11 @@ class CheckpointError(GensweepError):
 
 
 def save(file: BinaryIO, point_id: str, state: dict[str, Any]) -> None:
-    """Write a state of tensors and plain values into an open file."""
-    torch.save({"format": FORMAT, "point": point_id, "state": state}, file)
+    """Write a state of tensors and plain values into an open file, behind a checksum of four bytes."""
+    content = io.BytesIO()
+    torch.save({"format": FORMAT, "point": point_id, "state": state}, content)
+    file.write(_checksum(content.getbuffer()))
+    file.write(content.getbuffer())
 
 
 def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
@@ -27,12 +32,21 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is none.
-        CheckpointError: the file cannot be read, or is of another point or format.
+        CheckpointError: the file is damaged, or is of another point or format.
     """
+    whole = path.read_bytes()
+    content = memoryview(whole)[4:]
+    if whole[:4] != _checksum(content):
+        raise CheckpointError(f"{path} cannot be read: it was cut short or changed")
     try:
-        whole = torch.load(path, map_location=device, weights_only=True)
+        saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if not isinstance(whole, dict) or (whole.get("format"), whole.get("point")) != (FORMAT, point_id):
+    if not isinstance(saved, dict) or (saved.get("format"), saved.get("point")) != (FORMAT, point_id):
         raise CheckpointError(f"{path} is of another point or format")
-    return whole["state"]
+    return saved["state"]
+
+
+def _checksum(content: memoryview) -> bytes:
+    """PyTorch itself accepts changed numbers in silence, and fails on a shortened file in a dozen ways."""
+    return zlib.crc32(content).to_bytes(4, "big")

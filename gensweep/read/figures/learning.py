@@ -51,6 +51,8 @@ def _learning(results: Results, model: str) -> Figure:
     caption = seeds_caption([n for _, curve in curves.values() for n in curve.n])
     if many:
         caption += f" #: rank by test {metric} among {len(ids)} cells; grey: {len(rest)} others."
+    if unfinished := len(results.cells_of(model)) - len(ids):
+        caption += f" {unfinished} cells have nothing to show yet."
     if lost:
         caption += f" {lost} histories are missing or cannot be read."
     figure, axes = canvas((6.4, 3.8), model, caption)
@@ -67,9 +69,10 @@ def _learning(results: Results, model: str) -> Figure:
 
 
 def _ranked(results: Results, model: str) -> list[str]:
-    """The model's cells, the best first where the main metric has a direction."""
+    """The model's cells with a point that is ok, the best first where the main metric has a direction."""
     metric = results.main_metric(model)
-    ids = results.cells_of(model)
+    done = set(results.cells.loc[results.cells["n_ok"] > 0, "cell"])
+    ids = [cell for cell in results.cells_of(model) if cell in done]
     if metric is None or results.metrics[metric].direction == "none":
         return ids
     means = results.cells.set_index("cell").loc[ids, f"{metric}_mean"]
