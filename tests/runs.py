@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import io
 import logging
 import multiprocessing
@@ -15,19 +17,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gensweep import cli
 from gensweep.core.ledger import Ledger
-from gensweep.core.records import Record
+from gensweep.core.records import OK, Record
+from gensweep.points import Pack, Point
 from gensweep.run.local import Resources, execute
-from gensweep.spec import Pack, Point
 from gensweep.train.loop import Training
 
 TINY = {"hidden": 8, "train_fraction": 0.02, "epochs": 2}
 """360 queries: three steps an epoch."""
 TINY_PICTURES = {"filters": 2, "latent_dim": 4, "count": 40, "encoder_layers": 4, "decoder_layers": 4, "epochs": 2}
+atexit.register(gc.unfreeze)
 FORKS = multiprocessing.get_context("forkserver")
 """Processes that start with everything imported, and that have trained nothing yet."""
-FORKS.set_forkserver_preload(["gensweep.run.trial", "gensweep.read.collect", "pandas", "torch._dynamo"])
+FORKS.set_forkserver_preload(
+    ["gensweep.cli", "gensweep.run.driver", "gensweep.run.trial", "gensweep.read.collect", "pandas", "torch._dynamo"]
+)
 
 
 def grid(model: str = "text_to_text", **axes: Any) -> str:
@@ -58,6 +65,7 @@ def call(*arguments: Any) -> Called:
     """Call the command line in this process."""
     out, error, root = io.StringIO(), io.StringIO(), logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    gc.freeze()  # a trial ends with a collection, which need not look through all that is imported
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
             cli.main([str(argument) for argument in arguments])
@@ -73,6 +81,7 @@ def call(*arguments: Any) -> Called:
 def train(points: Sequence[Point], root: Path, **resources: Any) -> list[dict[str, Any]]:
     """Train points without Ray; returns every report."""
     reports: list[dict[str, Any]] = []
+    gc.freeze()
     execute([Pack((point,)) for point in points], root, Resources(**resources), reports.append)
     return reports
 
@@ -87,6 +96,22 @@ def records(root: Path) -> dict[str, Record]:
     ledger = Ledger(root)
     found = sorted(path.parent.name for path in (root / "points").glob("*/record.json"))
     return {point_id: ledger.record(point_id) for point_id in found}
+
+
+def weights(root: Path, point: Point) -> dict[str, list]:
+    """A point's weights as plain numbers, which compare bit for bit."""
+    state = torch.load(root / "points" / point.id / "weights.pt", weights_only=True)
+    return {name: tensor.tolist() for name, tensor in state.items()}
+
+
+def same(one: Path, other: Path, point: Point) -> None:
+    """Make sure that two roots hold the same numbers of a point, bit for bit."""
+    mine, theirs = records(one)[point.id], records(other)[point.id]
+    assert (mine.status, mine.metrics, mine.epochs) == (OK, theirs.metrics, theirs.epochs)
+    assert mine.metrics
+    assert weights(one, point) == weights(other, point)
+    for name in ("history.csv", "samples.png"):
+        assert (one / "points" / point.id / name).read_bytes() == (other / "points" / point.id / name).read_bytes()
 
 
 def wait_for(path: Path, text: str, seconds: float = 60.0) -> None:

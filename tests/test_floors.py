@@ -18,6 +18,7 @@ FILES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text()) for pa
 FLOORS = (
     ("core/",),
     ("layers/", "data/", "metrics/", "models/", "read/", "__init__.py"),
+    ("points.py",),
     ("spec.py",),
     ("train/",),
     ("run/trial.py", "run/__init__.py"),

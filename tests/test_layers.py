@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ class TestLSTM:
         assert len(list(package.rglob("*.py"))) > 50
 
 
-def filled(module: nn.Module, scheme: str, seed: int = 0) -> nn.Module:
+def filled(module: Any, scheme: str, seed: int = 0) -> Any:
     initialise(module, scheme, rng(seed))
     return module
 
@@ -243,9 +244,9 @@ class TestGlyphs:
 
     def test_affine_shifts_by_two_pixels(self, glyph: Tensor) -> None:
         """Each pixel shows what was two to its right, or two below."""
-        close = {"rtol": 0.0, "atol": 1e-5}
-        torch.testing.assert_close(affine(glyph, amounts(across=1)), glyph.roll(-2, dims=3), **close)
-        torch.testing.assert_close(affine(glyph, amounts(down=1)), glyph.roll(-2, dims=2), **close)
+        for direction, axis in (("across", 3), ("down", 2)):
+            shifted = affine(glyph, amounts(**{direction: 1}))
+            torch.testing.assert_close(shifted, glyph.roll(-2, dims=axis), rtol=0, atol=1e-5)
 
     def test_affine_fills_up_with_black(self) -> None:
         shifted = affine(torch.ones(1, 1, 28, 28), amounts(across=1))
@@ -293,6 +294,9 @@ class TestText:
         assert set(outputs) == {"loss", "predicted", "answer"}
         assert torch.equal(outputs["predicted"], codes("-24")) and torch.equal(outputs["answer"], answer)
 
-    def test_captions_say_what_is_right(self) -> None:
-        assert answer_caption(codes("46")[0], codes("46")[0]) == "46  (right)"
-        assert answer_caption(codes("47")[0], codes("46")[0]) == "47  (is 46 )"
+    @pytest.mark.parametrize(
+        ("guess", "right", "caption"),
+        [("46", "46", "46 (right)"), ("47", "46", "47 (is 46)"), ("", "105", "nothing (is 105)")],
+    )
+    def test_captions_say_what_is_right(self, guess: str, right: str, caption: str) -> None:
+        assert answer_caption(codes(guess)[0], codes(right)[0]) == caption

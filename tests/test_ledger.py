@@ -25,7 +25,7 @@ from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, R
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, OK, SCHEMA, Record, read_record
 from gensweep.core.storage import results_root, write_atomic, write_json
-from gensweep.spec import Point
+from gensweep.points import Point
 
 POINT = Point.make("text_to_text", {"hidden": 8, "lr": 3e-4}, 1)
 RECORD = Record(

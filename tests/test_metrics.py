@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def compute(name: str, **outputs: Tensor) -> float:
     return METRICS[name].compute(outputs)
 
 
-def network(name: str, **params: object) -> Network:
+def network(name: str, **params: Any) -> Network:
     return build_network(point(name, **params).model_config(), 0, CPU)
 
 

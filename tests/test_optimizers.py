@@ -69,19 +69,19 @@ class TestMuon:
         expected = steps(torchs, parameter, gradients)
         moved = by_muon(start, gradients)
         assert (expected - start).norm() > 0.3
-        assert (moved - expected).norm() < 0.02 * (expected - start).norm()
+        assert (moved - expected).norm() < 0.03 * (expected - start).norm()
 
     def test_equals_the_formula_in_double_precision(self, shape: tuple[int, int]) -> None:
         start, *gradients = matrices(shape, 6)
         expected = by_formula(start.double().numpy(), [gradient.double().numpy() for gradient in gradients])
-        np.testing.assert_allclose(by_muon(start, gradients).numpy(), expected, rtol=0, atol=2e-5)
+        np.testing.assert_allclose(by_muon(start, gradients).numpy(), expected, rtol=0, atol=3e-6)
 
     def test_stacked_lanes_equal_each_lane_alone(self, shape: tuple[int, int]) -> None:
         start, *gradients = matrices((3, *shape), 6)
         together = by_muon(start, gradients)
         for lane in range(3):
             alone = by_muon(start[lane], [gradient[lane] for gradient in gradients])
-            torch.testing.assert_close(together[lane], alone, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(together[lane], alone, rtol=0, atol=3e-6)
 
     def test_orthogonalises(self, shape: tuple[int, int]) -> None:
         """Five iterations bring singular values into 0.7..1.2 or near, in the directions that were there."""

@@ -19,12 +19,12 @@ from gensweep.core.catalog import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.core.errors import NewerSchema, RecordError, ResultsError, UnknownName
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.points import resolve, schema
 from gensweep.read.collect import collect, print_tables
 from gensweep.read.figures.learning import BACKGROUND
 from gensweep.read.published import PUBLISHED, published, published_tables
 from gensweep.read.tables.groups import groups
 from gensweep.read.tables.layout import with_interval
-from gensweep.spec import resolve, schema
 
 T_2, T_1 = 4.302652729911275, 12.706204736432095
 """Student's t at 0.975 with 2 and 1 degrees of freedom, from a printed table (4.303, 12.706) to more digits."""

@@ -8,21 +8,31 @@ import shutil
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from runs import (
-    TINY, TINY_PICTURES, call, command_line, ended, files, grid, killed_at, other, records, train, wait_for, write_sweep,
+    TINY,
+    TINY_PICTURES,
+    call,
+    command_line,
+    ended,
+    files,
+    grid,
+    killed_at,
+    other,
+    records,
+    same,
+    train,
+    wait_for,
+    write_sweep,
 )  # fmt: skip
 
 from gensweep import load
-from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, OK
 from gensweep.data.arithmetic import Arithmetic
-from gensweep.spec import Point
+from gensweep.points import Point
 from gensweep.train.loop import Training
 
 
@@ -62,7 +72,11 @@ def test_a_run_leaves_every_file_and_another_does_nothing(tmp_path: Path, root: 
     assert (first.code, first.error) == (0, "")
     assert "0 of 4 points done, 4 missing; training 4 in 4 trials." in first.out
     assert trained == {0: 4, 1: 4}
-    ids = {Point.make(*point).id for seed in (0, 1) for point in (("text_to_text", TINY, seed), ("cae", TINY_PICTURES, seed))}
+    ids = {
+        Point.make(*point).id
+        for seed in (0, 1)
+        for point in (("text_to_text", TINY, seed), ("cae", TINY_PICTURES, seed))
+    }
     assert set(records(root)) == ids
     for point_id, record in records(root).items():
         assert (record.status, record.epochs, record.error) == (OK, 2, None)
@@ -85,9 +99,10 @@ def test_a_run_leaves_every_file_and_another_does_nothing(tmp_path: Path, root: 
 def test_the_same_point_gives_the_same_numbers(tmp_path: Path) -> None:
     for name in ("a", "b"):
         train([t2t()], tmp_path / name)
-    one, other = (next(iter(records(tmp_path / name).values())) for name in ("a", "b"))
-    assert one.metrics == other.metrics
-    assert weights(tmp_path / "a", t2t()) == weights(tmp_path / "b", t2t())
+    same(tmp_path / "a", tmp_path / "b", t2t())
+    train([t2t(1)], tmp_path / "b")
+    one, other = (records(tmp_path / "b")[t2t(seed).id] for seed in (0, 1))
+    assert one.metrics != other.metrics, "a seed makes a difference"
 
 
 def test_a_wider_grid_trains_only_what_is_new(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
@@ -146,7 +161,9 @@ def test_set_and_seeds_change_the_sweep(tmp_path: Path, root: Path) -> None:
     file = write_sweep(tmp_path, grid(), grid("cae"))
     options = ("--set", "hidden=4,6", "--set", "epochs=1", "--set", "lr=1e-2", "--seeds", 2)
     assert run(file, root, *options).code == 0
-    found = Counter((r.params.get("hidden"), r.params["epochs"], r.params["lr"], r.seed) for r in records(root).values())
+    found = Counter(
+        (r.params.get("hidden"), r.params["epochs"], r.params["lr"], r.seed) for r in records(root).values()
+    )
     assert found == Counter((hidden, 1, 0.01, seed) for hidden in (4, 6, None) for seed in (0, 1))
     assert load(root / "tiny").sweep.seeds == [0, 1]
     assert "Nothing to do" in run(file, root, *options).out
@@ -201,7 +218,7 @@ def test_a_failed_point_stops_no_other_and_is_trained_again_when_told(
     assert "2 of 3 points done, 1 failed; training 1 in 1 trials." in retried.out
     assert {record.status for record in records(root).values()} == {OK}
     train([t2t()], tmp_path / "plain")
-    assert records(root)[t2t().id].metrics == records(tmp_path / "plain")[t2t().id].metrics
+    same(root, tmp_path / "plain", t2t())
 
 
 def test_data_that_cannot_be_made_fail_their_points_only(
@@ -342,22 +359,6 @@ WRITTEN = ["claim.json", *["checkpoint.pt"] * EPOCHS, "samples.png", "weights.pt
 """What a trial puts into the point's folder, in that order."""
 
 
-def weights(root: Path, point: Point) -> dict[str, list]:
-    """A point's weights as plain numbers, which compare bit for bit."""
-    state = torch.load(root / "points" / point.id / "weights.pt", weights_only=True)
-    return {name: tensor.tolist() for name, tensor in state.items()}
-
-
-def same(one: Path, other: Path, point: Point) -> None:
-    """Make sure that two roots hold the same numbers of a point, bit for bit."""
-    mine, theirs = records(one)[point.id], records(other)[point.id]
-    assert (mine.status, mine.metrics, mine.epochs) == (theirs.status, theirs.metrics, theirs.epochs)
-    assert mine.metrics
-    assert weights(one, point) == weights(other, point)
-    for name in ("history.csv", "samples.png"):
-        assert (one / "points" / point.id / name).read_bytes() == (other / "points" / point.id / name).read_bytes()
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the GAN trained without interruption."""
@@ -366,8 +367,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", range(1, len(WRITTEN) + 1))
+LAST = len(WRITTEN)
+
+
+@pytest.mark.parametrize(("number", "after"), [*((number, False) for number in range(1, LAST + 1)), (LAST, True)])
 def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
     root: Path, whole: Path, trained: Counter[int], number: int, after: bool
 ) -> None:
@@ -375,11 +378,103 @@ def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
         assert ended(process) == -signal.SIGKILL
     folder = root / "points" / GAN.id
     left = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    gone = {"checkpoint.pt"} if number == len(WRITTEN) and after else set()
-    assert left | gone == set(WRITTEN[: number - 1 + after]) | gone, "killed where it was meant to be"
+    assert left == set(WRITTEN[: number - 1 + after]), "killed where it was meant to be"
     trained.clear()
     train([GAN], root)
-    checkpoints = min(max(number - 2 + after, 0), EPOCHS)
-    assert sum(trained.values()) == (EPOCHS - checkpoints), "it goes on from the last checkpoint"
+    checkpoints = min(max(number - 2, 0), EPOCHS)
+    assert sum(trained.values()) == (0 if after else EPOCHS - checkpoints), "it goes on from the last checkpoint"
     same(root, whole, GAN)
-    assert sorted(path.name for path in folder.iterdir()) == [".lock", *sorted(set(WRITTEN) - {"claim.json", "checkpoint.pt"})]
+    kept = {".lock", *WRITTEN} - {"claim.json", *(["checkpoint.pt"] if not after else [])}
+    assert {path.name for path in folder.iterdir()} == kept, "nothing is left of the attempt that was killed"
+
+
+def test_a_spoiled_checkpoint_starts_the_point_anew(root: Path, whole: Path, trained: Counter[int]) -> None:
+    with other(killed_at, GAN, root, LAST - 1, False) as process:
+        ended(process)
+    checkpoint = root / "points" / GAN.id / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    trained.clear()
+    train([GAN], root)
+    assert sum(trained.values()) == EPOCHS
+    same(root, whole, GAN)
+
+
+# --- other processes
+
+
+@pytest.fixture
+def held(tmp_path: Path, root: Path) -> list[str]:
+    """A call that waits in seed 1 after two of four epochs, for as long as `tmp_path / "hold"` exists."""
+    (tmp_path / "hold").touch()
+    return [write_sweep(tmp_path, grid(epochs=4), seeds=3), "--results", str(root), "--local"]
+
+
+HOLD = (1, 2)
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def test_kill_9_loses_one_epoch_and_the_next_run_goes_on_at_once(
+    tmp_path: Path, root: Path, held: list[str], trained: Counter[int]
+) -> None:
+    with other(command_line, held, tmp_path, HOLD) as process:
+        wait_for(tmp_path / "epochs", "seed 1 epoch 3")
+        process.kill()
+        assert ended(process) == -signal.SIGKILL
+    assert (root / "points" / t2t(1, epochs=4).id / "claim.json").exists()
+    again = call(*held)
+    assert again.code == 0
+    assert "1 of 3 points done, 2 missing; training 2" in again.out
+    assert trained == {1: 2, 2: 4}
+    train([t2t(seed, epochs=4) for seed in range(3)], tmp_path / "plain")
+    for seed in range(3):
+        same(root, tmp_path / "plain", t2t(seed, epochs=4))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_and_says_how_to_go_on(
+    tmp_path: Path, root: Path, held: list[str], number: signal.Signals, code: int, trained: Counter[int]
+) -> None:
+    with other(command_line, held, tmp_path, HOLD) as process:
+        wait_for(tmp_path / "epochs", "seed 1 epoch 3")
+        os.kill(process.pid, number)
+        assert ended(process) == code
+    said = (tmp_path / "output").read_text()
+    command = f"python -m gensweep {' '.join(held)}"
+    assert said.splitlines()[-1] == f"Stopped; what is done is kept. To go on: {command}"
+    assert "Traceback" not in said
+    assert not (root / "points" / t2t(1, epochs=4).id / "claim.json").exists(), "the point is free"
+    assert call(*held).code == 0
+    assert trained == {1: 2, 2: 4}
+
+
+def test_two_runs_at_once_share_the_points(tmp_path: Path, root: Path, held: list[str]) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+    (one / "hold").touch()
+    with other(command_line, held, one, HOLD) as first:
+        wait_for(one / "epochs", "seed 1 epoch 3")
+        with other(command_line, held, two) as second:
+            wait_for(two / "output", "Waiting for 1 points that are being trained by process")
+            (one / "hold").unlink()
+            assert (ended(first), ended(second)) == (0, 0)
+    assert lines(one / "epochs") == [f"seed {seed} epoch {epoch}" for seed in (0, 1) for epoch in range(1, 5)]
+    assert lines(two / "epochs") == [f"seed 2 epoch {epoch}" for epoch in range(1, 5)]
+    assert "1 of 3 points done, 2 missing; training 2" in (two / "output").read_text()
+    assert {record.status for record in records(root).values()} == {OK}
+
+
+def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(tmp_path: Path, root: Path, held: list[str]) -> None:
+    two = tmp_path / "two"
+    two.mkdir()
+    with other(command_line, held, tmp_path, HOLD) as first:
+        wait_for(tmp_path / "epochs", "seed 1 epoch 3")
+        with other(command_line, held, two) as second:
+            wait_for(two / "output", "Waiting for 1 points")
+            first.kill()
+            assert ended(second) == 0
+    assert lines(two / "epochs")[-2:] == ["seed 1 epoch 3", "seed 1 epoch 4"]
+    assert {record.status for record in records(root).values()} == {OK}

@@ -18,8 +18,8 @@ from gensweep.core.config import param
 from gensweep.core.errors import SweepError, UnknownName, UserError
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.models.text_to_text import TextToText
+from gensweep.points import resolve, schema
 from gensweep.run.sweepfile import read_sweep
-from gensweep.spec import resolve, schema
 
 T2T = "text_to_text"
 SWEEPS = sorted((Path(__file__).parents[1] / "sweeps").glob("*.py"))

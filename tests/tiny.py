@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 
 from gensweep.core.arrays import Prepared, split_rows
-from gensweep.core.config import Data
-from gensweep.spec import Point
+from gensweep.points import Point
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
 
@@ -37,21 +35,26 @@ def point(model: str, seed: int = 0, **params: Any) -> Point:
     return Point.make(model, TINY[model] | params, seed)
 
 
-@lru_cache(maxsize=16)
-def few(data: Data) -> Prepared:
-    """`EXAMPLES` of the dataset's examples, with a split of their own; every call gets the same arrays."""
-    whole = data.prepare()
-    count = len(next(iter(whole.rows.values())))
-    chosen = np.random.default_rng(0).choice(count, EXAMPLES, replace=False)
-    rows = {name: array[chosen] for name, array in whole.rows.items()}
-    return Prepared(rows, split_rows(EXAMPLES, data.split_seed), whole.banks, whole.lookups)
+def few(wanted: Point) -> Prepared:
+    """`EXAMPLES` of the point's examples, with a split of their own; drawn once for all points that share them."""
+    if wanted.data_key not in _PREPARED:
+        data = wanted.data_config()
+        whole: Prepared = data.prepare()
+        count = len(next(iter(whole.rows.values())))
+        chosen = np.random.default_rng(0).choice(count, EXAMPLES, replace=False)
+        rows = {name: array[chosen] for name, array in whole.rows.items()}
+        split = split_rows(EXAMPLES, data.split_seed)
+        _PREPARED[wanted.data_key] = Prepared(rows, split, whole.banks, whole.lookups)
+    return _PREPARED[wanted.data_key]
+
+
+_PREPARED: dict[str, Prepared] = {}
 
 
 def training(model: str, seed: int = 0, **params: Any) -> Training:
     """A tiny training of the model, before its first epoch."""
     wanted = point(model, seed, **params)
-    data = wanted.data_config()
-    return Training(wanted.model_config(), data, seed, few(data), CPU)
+    return Training(wanted.model_config(), wanted.data_config(), seed, few(wanted), CPU)
 
 
 def trained(model: str, seed: int = 0, **params: Any) -> tuple[list[dict[str, float]], dict[str, float]]:
@@ -66,4 +69,4 @@ def batch(model: str, size: int, start: int = 0, **params: Any) -> dict[str, tor
     """A batch of the model's inputs: the ``size`` examples from ``start`` on."""
     wanted = point(model, **params)
     fields = wanted.model_config().inputs
-    return Batches(few(wanted.data_config()), fields, CPU).take(torch.arange(start, start + size))
+    return Batches(few(wanted), fields, CPU).take(torch.arange(start, start + size))

@@ -87,6 +87,8 @@ class Screen:
         table = Table(box=None, pad_edge=False, show_header=False)
         for point, running in list(self._running.items())[:SHOWN]:
             table.add_row(point, f"epoch {running['epoch']}/{running['epochs']}", _metrics(running, "validation/"))
+        if not self._running and not self.outcomes:
+            table.add_row("starting")
         if len(self._running) > SHOWN:
             table.add_row(f"and {len(self._running) - SHOWN} more")
         return Group(self._bar, table)

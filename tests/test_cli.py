@@ -1,0 +1,433 @@
+"""The command line: what it accepts, what it refuses and with which status, and what it shows."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from runs import TINY, TINY_PICTURES, call, files, grid, write_sweep
+
+from gensweep import __version__, cli
+from gensweep.core.catalog import DATASETS, FIGURES, METRICS, MODELS, TABLES
+from gensweep.core.config import Training
+from gensweep.core.environment import hardware
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import FAILED, OK, Record
+from gensweep.points import Point, schema
+from gensweep.run import plan
+from gensweep.run.driver import duration
+from gensweep.run.sweepfile import parse_value
+
+PROJECT = Path(__file__).parents[1]
+README = PROJECT / "README.md"
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A wide screen, and a folder of its own to be in."""
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.chdir(tmp_path)
+
+
+def recorded(root: Path, point: Point, **values: Any) -> Record:
+    """A record of this machine, written without training."""
+    fields: dict[str, Any] = {"status": OK, "seconds": 6.0, "epochs": point.params["epochs"]}
+    fields |= {"hardware": hardware() | {"device": "cpu"}} | values
+    record = Record(point.id, point.model, point.params, point.seed, **fields)
+    folder = Ledger(root).folder(point.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    record.write(folder / "record.json")
+    return record
+
+
+def tiny(seed: int = 0, **params: Any) -> Point:
+    return Point.make("text_to_text", TINY | params, seed)
+
+
+# --- refused
+
+
+FILES = {
+    "broken.py": "SWEEP = Sweep(\n",
+    "null.py": "SWEEP = 1\0",
+    "bare.py": "from gensweep import Sweep\nsweep = 1\n",
+    "odd.py": "SWEEP = {'name': 'odd'}\n",
+    "raises.py": "import math\n\n\ndef f(x):\n    return math.log(x)\n\n\nf(0)\n",
+    "exits.py": "import sys\nsys.exit(3)\n",
+    "keyword.py": "from gensweep import Grid, Sweep\n\nSWEEP = Sweep(name='k', grid=[Grid('cae')])\n",
+    "grids.py": "from gensweep import Grid, Sweep\n\nSWEEP = Sweep(name='k', gridz=[], grids=[Grid('cae')])\n",
+    "model.py": "from gensweep import Grid, Sweep\nSWEEP = Sweep('k', [\n    Grid('cea'),\n])\n",
+    "parameter.py": "from gensweep import Grid, Sweep\nSWEEP = Sweep('k', [Grid('cae', filter=8)])\n",
+    "value.py": "from gensweep import Grid, Sweep\nSWEEP = Sweep('k', [Grid('cae', encoder_layers=6)])\n",
+    "name.py": "from gensweep import Grid, Sweep\nSWEEP = Sweep('../evil', [Grid('cae')])\n",
+    "table.py": "from gensweep import Grid, Sweep\nSWEEP = Sweep('k', [Grid('cae')], tables=['dept'])\n",
+    "inner.py": "from helper import LAYERS\n",
+    "unhelped.py": "import no_such_module\n",
+    "helper.py": "LAYERS = 1 / 0\n",
+}
+WRONG_FILES = [
+    ("none.py", "no sweep file 'none.py'. There are: sweeps/other.py."),
+    (".", "no sweep file '.'."),
+    ("broken.py", "broken.py:1: syntax error: '(' was never closed"),
+    ("null.py", "null.py"),
+    ("bare.py", "bare.py defines no SWEEP; it should say SWEEP = Sweep(name=..., grids=[...])"),
+    ("odd.py", "odd.py has a SWEEP that is a dict; it should say"),
+    ("raises.py", "raises.py:5: ValueError: "),
+    ("exits.py", "exits.py:2: SystemExit: 3"),
+    ("keyword.py", "keyword.py:3: "),
+    ("grids.py", "grids.py:3: unknown argument 'gridz' in sweep 'k'; did you mean 'grids'?"),
+    ("model.py", "model.py:3: unknown model 'cea'; did you mean 'cae'?"),
+    ("parameter.py", "parameter.py:2: unknown parameter 'filter' in cae; did you mean 'filters'?"),
+    ("value.py", "value.py:2: cae: encoder_layers=6: input should be less than or equal to 5"),
+    ("name.py", "name.py:2: sweep name '../evil' is no plain folder name"),
+    ("table.py", "table.py:2: unknown table 'dept'; did you mean 'depth'?"),
+    ("inner.py", "inner.py:1: ZeroDivisionError: division by zero"),
+    ("unhelped.py", "unhelped.py:1: ModuleNotFoundError: No module named 'no_such_module'"),
+]
+WRONG_OPTIONS = [
+    (["--filter", "seed"], "--filter 'seed' is not KEY=VALUE"),
+    (["--filter", "=1"], "--filter '=1' is not KEY=VALUE"),
+    (["--filter", "seed="], "--filter 'seed=' is not KEY=VALUE"),
+    (["--filter", "seed=0,,1"], "--filter 'seed=0,,1' is not KEY=VALUE"),
+    (["--filter", "seed=0", "--filter", "seed=1"], "--filter names seed twice; write --filter seed=V1,V2"),
+    (["--filter", "sed=0"], "unknown parameter 'sed' in --filter of sweep 'tiny'; did you mean 'seed'? Valid: batch"),
+    (["--filter", "seed=7"], "--filter seed=7 matches nothing; there is 0, 1"),
+    (["--filter", "hidden=4"], "--filter hidden=4 matches nothing; there is 8"),
+    (["--filter", "model=cae"], "--filter model=cae matches nothing; there is text_to_text"),
+    (["--set", "epochs"], "--set 'epochs' is not KEY=VALUE"),
+    (["--set", "epoch=3"], "unknown parameter 'epoch' in sweep 'tiny'; did you mean 'epochs'?"),
+    (["--set", "epochs=0"], "epochs=0: input should be greater than or equal to 1"),
+    (["--set", "epochs=three"], "epochs='three': input should be a valid integer"),
+    (["--set", "epochs=3,3"], "epochs has 3 twice"),
+    (["--set", "muon_momentum=0.9"], "muon_momentum does nothing here; it acts only with optimizer=muon"),
+    (["--set", "dataset=mnist"], "unknown dataset 'mnist'"),
+    (["--seeds", "0"], "seeds=0: at least one seed is needed"),
+    (["--seeds", "many"], "Invalid value for '--seeds'"),
+    (["--results", "afile"], "--results afile: "),
+    (["--results", "afile/below"], "is a file, not a folder"),
+    (["--results", "s3://bucket/x"], "--results s3://bucket/x: only folders on a file system are supported"),
+    (["--address", "auto"], "--local trains without Ray; --address names a Ray cluster: give one of them"),
+    (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda', 'mps'"),
+    (["--cpus-per-trial", "0"], "Invalid value for '--cpus-per-trial'"),
+    (["--gpus-per-trial", "-1"], "Invalid value for '--gpus-per-trial'"),
+    (["--max-concurrent", "0"], "Invalid value for '--max-concurrent'"),
+    (["--calibrate"], "--calibrate goes with --dry-run"),
+    (["--sed", "3"], "No such option: --sed"),
+    (["another.py"], "another.py"),
+]  # fmt: skip
+
+
+def refused(*arguments: str) -> str:
+    """Make a call that must be refused without a trace; returns what it said."""
+    before = files(Path.cwd())
+    ended = call(*arguments)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert "Traceback" not in ended.error
+    assert files(Path.cwd()) == before, "something was written"
+    return ended.error
+
+
+@pytest.mark.parametrize(("file", "said"), WRONG_FILES)
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["run", "dry"])
+def test_a_wrong_sweep_file_is_refused(file: str, said: str, options: list[str], tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "other.py").touch()
+    sys.modules.pop("helper", None)
+    sys.dont_write_bytecode, kept = True, sys.dont_write_bytecode
+    try:
+        error = refused(file, "--local", *options)
+    finally:
+        sys.dont_write_bytecode = kept
+    assert error.startswith("error: ")
+    assert said in error
+
+
+@pytest.mark.parametrize(("options", "said"), WRONG_OPTIONS)
+def test_wrong_options_are_refused(tmp_path: Path, options: list[str], said: str) -> None:
+    write_sweep(tmp_path, seeds=2)
+    (tmp_path / "afile").touch()
+    assert said in refused("tiny.py", "--local", *options)
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    file = write_sweep(tmp_path)
+    ended = call(file, "--local", "--device", "mps" if sys.platform == "linux" else "cuda")
+    assert ended.code == 2
+    assert re.fullmatch(r"error: --device (mps|cuda): not on this machine; there is .*cpu\n", ended.error)
+    assert not list((tmp_path / "results").rglob("record.json"))
+
+
+def test_a_read_only_results_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sweep(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    assert "cannot be written to; name another folder" in refused("tiny.py", "--local")
+
+
+def test_a_folder_of_a_newer_gensweep_is_refused(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    (tmp_path / "results" / "tiny").mkdir(parents=True)
+    (tmp_path / "results" / "tiny" / "sweep.json").write_text('{"schema": 2}')
+    assert "results/tiny/sweep.json: schema 2, " in refused("tiny.py", "--local")
+    assert "schema 2" in refused("collect", "results/tiny")
+
+
+def test_a_sweep_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "tiny").touch()
+    assert "results/tiny cannot be written" in refused("tiny.py", "--local")
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "optimizers"], ["collect"], ["run"], ["collect", "none"], []])
+def test_wrong_commands_are_refused(arguments: list[str]) -> None:
+    ended = call(*arguments)
+    assert ended.code == 2
+    assert len(ended.out + ended.error) > 40
+    assert "Traceback" not in ended.error
+
+
+def test_verbose_adds_the_traceback(tmp_path: Path) -> None:
+    (tmp_path / "raises.py").write_text(FILES["raises.py"])
+    ended = call("raises.py", "--local", "--verbose")
+    assert ended.code == 2
+    assert "Traceback (most recent call last)" in ended.error
+    assert "math.log(x)" in ended.error
+    assert ended.error.splitlines()[-1].startswith("error: raises.py:5: ValueError")
+
+
+# --- shown
+
+
+def test_help_and_version() -> None:
+    assert call("--version").out == f"gensweep {__version__}\n"
+    help_ = call("--help")
+    assert help_.code == 0
+    for command in cli.COMMANDS:
+        assert f"│ {command} " in help_.out
+    for option in options_of("run"):
+        assert option in call("run", "--help").out
+
+
+def options_of(command: str) -> set[str]:
+    """Every long option of a command."""
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    return {text for parameter in commands[command].params for text in parameter.opts if text.startswith("--")}
+
+
+def test_the_promised_options_are_there() -> None:
+    assert options_of("run") == {
+        "--results", "--filter", "--set", "--seeds", "--device", "--cpus-per-trial", "--gpus-per-trial",
+        "--max-concurrent", "--address", "--local", "--dry-run", "--calibrate", "--retry-failed", "--verbose",
+    }  # fmt: skip
+
+
+def test_commands_are_those_of_the_app() -> None:
+    assert set(typer.main.get_command(cli.app).commands) == set(cli.COMMANDS)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ["models", "datasets"])
+def test_list_shows_every_parameter(kind: str) -> None:
+    shown = call("list", kind).out
+    for name, config in (MODELS if kind == "models" else DATASETS).items():
+        _, found, rest = shown.partition(f"{name}  {(config.__doc__ or '').splitlines()[0]}")
+        assert found, name
+        for key, field in config.model_fields.items():
+            assert re.search(
+                rf"^ *{key} +{re.escape(str(field.default).lower())} .*{re.escape(field.description or '?')}",
+                rest,
+                re.M,
+            )
+    if kind == "models":
+        assert re.search(r"muon_lr .*; only with optimizer=muon *$", shown, re.M)
+
+
+@pytest.mark.parametrize(("kind", "registry"), [("metrics", METRICS), ("tables", TABLES), ("figures", FIGURES)])
+def test_list_shows_every_entry_with_a_line(kind: str, registry: Any) -> None:
+    shown = {line.split()[0]: line for line in call("list", kind).out.splitlines()[1:]}
+    assert set(shown) == set(registry)
+    assert all(len(line.split()) > 3 for line in shown.values())
+
+
+def test_list_sweeps_counts(tmp_path: Path) -> None:
+    (tmp_path / "sweeps").mkdir()
+    write_sweep(tmp_path / "sweeps", grid(hidden=[4, 8]), grid("cae"), seeds=3)
+    (tmp_path / "sweeps" / "wrong.py").write_text("SWEEP = 1")
+    good, wrong = call("list", "sweeps").out.splitlines()[1:]
+    assert good.split() == ["sweeps/tiny.py", "9", "3", "3", "text_to_text,", "cae"]
+    assert wrong.startswith("sweeps/wrong.py")
+    assert "has a SWEEP that is a int" in wrong
+
+
+def test_list_sweeps_without_any_is_refused() -> None:
+    assert "there is no sweeps/*.py in this folder" in refused("list", "sweeps")
+
+
+# --- the plan
+
+
+def test_a_dry_run_writes_nothing_and_counts(tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, grid(hidden=[4, 8]), seeds=2)
+    root = tmp_path / "results"
+    recorded(root, tiny(hidden=4))
+    recorded(root, tiny(1, hidden=4), status=FAILED, error="why")
+    before = files(tmp_path)
+    said = call(file, "--dry-run").out
+    assert "Sweep tiny: 4 points wanted, 1 done, 2 missing, 1 failed, 0 diverged." in said
+    assert "To train: 2 points in 2 trials" in said
+    assert "To train: 3 points in 3 trials, 1 at once here." in call(file, "--dry-run", "--retry-failed", "--local").out
+    assert "2 points wanted, 1 done, 0 missing, 1 failed" in call(file, "--dry-run", "--filter", "hidden=4").out
+    assert files(tmp_path) == before
+
+
+def test_a_dry_run_without_anything_to_do(tmp_path: Path) -> None:
+    file = write_sweep(tmp_path)
+    recorded(tmp_path / "results", tiny())
+    said = call(file, "--dry-run").out
+    assert "1 points wanted, 1 done" in said
+    assert "To train: 0 points in 0 trials" in said
+    assert "Time" not in said
+
+
+def test_the_estimate_comes_from_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record of 2 epochs at 0.02 took 6 s: 150 s an epoch and pool. 4 points, 5 epochs, 0.4: 4 x 150 x 5 x 0.4."""
+    file = write_sweep(tmp_path, grid(epochs=5, train_fraction=0.4, lr=[0.1, 0.2]), seeds=2)
+    root = tmp_path / "results"
+    recorded(root, tiny())
+    said = call(file, "--dry-run", "--local").out
+    assert "Time: about 20 min for 4 points (from earlier records of this machine)." in said
+    assert "unknown" not in said
+    monkeypatch.setattr("gensweep.run.driver.usable_cores", lambda: 2)
+    assert "Time: about 10 min for 4 points" in call(file, "--dry-run").out
+    assert "Time: about 20 min for 4 points" in call(file, "--dry-run", "--max-concurrent", "1").out
+    assert "Time: about 20 min for 4 points" in call(file, "--dry-run", "--cpus-per-trial", "2").out
+
+
+def test_the_estimate_knows_what_it_does_not_know(tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, grid(hidden=[8, 16]), grid("cae"))
+    root = tmp_path / "results"
+    recorded(root, tiny(5, split_seed=9))
+    recorded(root, tiny(0, hidden=16), hardware=hardware() | {"host": "another", "device": "cpu"})
+    recorded(root, tiny(1, hidden=16), status=FAILED)
+    said = call(file, "--dry-run", "--local", "--filter", "hidden=8,16").out
+    assert "Time: about 6 s for 1 points" in said, "the same shape with another split"
+    assert "1 done" in said, "the record of another machine is a result"
+    said = call(file, "--dry-run", "--local", "--set", "hidden=16", "--set", "epochs=1").out
+    assert "Time: unknown for 2 points (no record of their shape on this machine; --calibrate tries a few steps" in said
+
+
+def test_calibrate_times_what_no_record_knows(tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, grid(hidden=[8, 16], epochs=3), grid("cae"))
+    recorded(tmp_path / "results", tiny(5))
+    before = files(tmp_path)
+    said = call(file, "--dry-run", "--calibrate", "--local", "--device", "cpu").out
+    assert re.search(r"Time: about \d+ s for 3 points \(.*, and a few training steps of 2 shapes\)", said)
+    assert "unknown" not in said
+    assert files(tmp_path) == before
+
+
+def test_the_memory_of_the_largest_trial(tmp_path: Path) -> None:
+    """VAE, one stage of 128 filters: two dense layers between 32x32x128 and 512 or 256 numbers are
+    (131072 x 512 + 256 x 131072) x 4 bytes = 0.4 GB, and training keeps four of it: at least 1.6 GB."""
+    point = Point.make("vae", {"encoder_layers": 1, "decoder_layers": 1}, 0)
+    assert plan.memory_bytes(point) >= 4 * 4 * (131072 * 512 + 256 * 131072) >= 1.6e9
+    assert plan.memory_bytes(tiny()) < 0.7e9
+    said = call(write_sweep(tmp_path, "Grid('vae', encoder_layers=1, decoder_layers=1)", grid()), "--dry-run").out
+    assert f"Memory: up to {plan.memory_bytes(point) / 1e9:.1f} GB a trial (estimated; {point.id})." in said
+
+
+def test_too_much_memory_at_once_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gensweep.run.driver.machine_memory", lambda: 10**9)
+    monkeypatch.setattr("gensweep.run.driver.usable_cores", lambda: 2)
+    file = write_sweep(tmp_path, seeds=3)
+    assert (
+        "2 such trials at once want 1.2 GB, this machine has 1.0 GB: lower --max-concurrent."
+        in call(file, "--dry-run").out
+    )
+    assert "such trials" not in call(file, "--dry-run", "--max-concurrent", "1").out
+
+
+def test_what_costs_nothing_is_a_parameter() -> None:
+    known = set().union(*(schema(model, DATASETS[model.default_dataset]) for _, model in MODELS.items()))
+    assert known >= plan._COSTLESS
+    assert {"epochs", "train_fraction", "lr", "split_seed"} < plan._COSTLESS
+    assert not plan._COSTLESS & {"hidden", "filters", "batch_size", "optimizer", *("encoder_layers", "decoder_layers")}
+
+
+def test_long_trials_come_first() -> None:
+    points = [tiny(), tiny(epochs=9), tiny(hidden=64), Point.make("cae", TINY_PICTURES, 0)]
+    costs = [plan.cost(pack.points[0]) for pack in plan.Plan(points, plan.State(), points).packs]
+    assert costs == sorted(costs, reverse=True)
+    assert plan.cost(tiny(epochs=4)) == 2 * plan.cost(tiny(epochs=2))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (3600, "60 min"), (5400, "1 h 30 min"), (90000, "25 h 0 min")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("-3", -3),
+        ("1e-3", 1e-3),
+        ("1.0", 1.0),
+        ("none", None),
+        ("None", None),
+        ("true", True),
+        ("adam", "adam"),
+    ],
+)
+def test_values_of_the_command_line(text: str, value: Any) -> None:
+    assert parse_value(text) == value
+    assert type(parse_value(text)) is type(value)
+
+
+def test_every_training_parameter_can_be_set_from_the_command_line(tmp_path: Path) -> None:
+    """Every number, choice and none has a spelling, so that `--set` reaches what a sweep file can say."""
+    file = write_sweep(tmp_path, grid(optimizer="muon", schedule="warmup_linear"))
+    for key, field in Training.model_fields.items():
+        assert call(file, "--dry-run", "--set", f"{key}={field.default}").code == 0
+        said = call(file, "--dry-run", "--set", f"{key}=nonsense")
+        assert (said.code, f"{key}='nonsense'" in said.error) == (2, True)
+
+
+# --- the README
+
+
+@pytest.mark.skipif(not README.exists(), reason="no README.md")
+def test_the_readme_names_commands_that_exist() -> None:
+    text = README.read_text()
+    calls = re.findall(r"^ *(?:\$ )?python -m gensweep ?([^#\n]*)", text, re.M)
+    assert calls
+    for words in (shlex.split(line.replace("|", " ")) for line in calls):
+        command = words[0] if words and words[0] in cli.COMMANDS else "run"
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert given <= options_of(command) | {"--help", "--version"}, words
+        for file in (word for word in words if word.endswith(".py") and word.startswith("sweeps/")):
+            assert (PROJECT / file).is_file(), words
+        if command == "list":
+            assert set(words[1:]) <= set(cli.Kind), words
+
+
+@pytest.mark.skipif(not README.exists(), reason="no README.md")
+def test_the_readme_documents_every_command_option_and_sweep() -> None:
+    text = README.read_text()
+    for command in cli.COMMANDS:
+        assert command == "run" or f"gensweep {command}" in text
+    for option in itertools.chain(options_of("run"), (f"`{path.name}`" for path in (PROJECT / "sweeps").glob("*.py"))):
+        assert option in text, option
+    assert set(re.findall(r"(?<![-\w])--[a-z][-a-z]+", text)) <= options_of("run") | {"--help", "--version"}

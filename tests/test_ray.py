@@ -1,0 +1,145 @@
+"""Runs on Ray Tune: the numbers of a run without it, and workers that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from runs import TINY, call, grid, records, same, train, write_sweep
+
+from gensweep.core.claims import read_holder
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import FAILED, OK
+from gensweep.points import Point
+from gensweep.run.driver import Options, run
+from gensweep.run.local import Resources
+from gensweep.run.progress import Screen
+from gensweep.run.sweepfile import read_sweep
+
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
+EPOCHS = 4
+
+
+@pytest.fixture(scope="session")
+def ray() -> Iterator[Any]:
+    """Ray on this machine, for every test."""
+    import gensweep.run.launch  # noqa: F401, I001 - it sets what Ray reads when it is imported
+    import ray
+
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield ray
+    ray.shutdown()
+
+
+def t2t(seed: int) -> Point:
+    return Point.make("text_to_text", TINY | {"epochs": EPOCHS}, seed)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the same points without Ray."""
+    root = tmp_path_factory.mktemp("plain")
+    train([t2t(seed) for seed in range(2)], root)
+    return root
+
+
+def killing(monkeypatch: pytest.MonkeyPatch, root: Path, seed: int, epochs: range) -> list[dict[str, Any]]:
+    """Kill the worker that trains a seed's point when it reports one of these epochs; returns every report."""
+    reports: list[dict[str, Any]] = []
+    report = Screen.report
+
+    def heard(screen: Screen, result: dict[str, Any]) -> None:
+        reports.append(result)
+        report(screen, result)
+        if result.get("point") == t2t(seed).id and result.get("epoch") in epochs:
+            holder = read_holder(Ledger(root).folder(t2t(seed).id) / "claim.json")
+            assert holder is not None
+            assert holder.worker.pid == result["pid"] != os.getpid()
+            os.kill(holder.worker.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(Screen, "report", heard)
+    return reports
+
+
+def test_a_killed_worker_goes_on_elsewhere_with_the_same_numbers(
+    ray: Any, tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, job = tmp_path / "results", ray.get_runtime_context().get_job_id()
+    file = write_sweep(tmp_path, grid(epochs=EPOCHS), seeds=2)
+    reports = killing(monkeypatch, root, seed=1, epochs=range(1, 2))
+    ended = call(file, "--results", root, "--max-concurrent", 1)
+    assert (ended.code, ended.error) == (0, "")
+    assert "training 2 in 2 trials" in ended.out
+    for seed in (0, 1):
+        same(root, plain, t2t(seed))
+    epochs = [
+        (result["pid"], result["epoch"]) for result in reports if result.get("point") == t2t(1).id and "epoch" in result
+    ]
+    (first, _), (second, _) = epochs[:2]
+    assert epochs == [(first, 1), *((second, epoch) for epoch in range(2, EPOCHS + 1))], "resumed, not restarted"
+    assert first != second
+    assert "Nothing to do: 2 of 2 points done." in call(file, "--results", root).out
+    assert ray.is_initialized()
+    assert ray.get_runtime_context().get_job_id() == job, "the Ray that was there is used and left alone"
+
+
+def test_a_worker_that_dies_every_time_is_a_failed_point(
+    ray: Any, tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "results"
+    file = write_sweep(tmp_path, grid(epochs=EPOCHS), seeds=2)
+    options = Options(str(root), resources=Resources(max_concurrent=1, max_failures=1))
+    with monkeypatch.context() as patch:
+        reports = killing(patch, root, seed=0, epochs=range(1, EPOCHS + 1))
+        assert run(read_sweep(Path(file)), options, Console(quiet=True)) == 1
+    assert [result["epoch"] for result in reports if result.get("point") == t2t(0).id and "epoch" in result] == [1, 2]
+    found = records(root)
+    assert {record.seed: record.status for record in found.values()} == {0: FAILED, 1: OK}
+    assert (found[t2t(0).id].error or "").startswith("the worker died: ")
+    retried = call(file, "--results", root, "--local", "--retry-failed")
+    assert retried.code == 0
+    for seed in (0, 1):
+        same(root, plain, t2t(seed))
+
+
+def test_the_trainables_work_in_a_tuner_of_ones_own(ray: Any, tmp_path: Path, plain: Path) -> None:
+    from ray import tune
+
+    from gensweep.trainables import train_text_to_text
+
+    space = TINY | {"epochs": EPOCHS, "seed": tune.grid_search([0, 1]), "device": "cpu"}
+    tuner = tune.Tuner(
+        train_text_to_text,
+        param_space=space,
+        tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=1),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
+    )
+    results = tuner.fit()
+    assert not results.errors
+    measured = {result.config["seed"]: result.metrics for result in results if result.config}
+    for seed in (0, 1):
+        expected = records(plain)[t2t(seed).id].metrics
+        assert expected.keys() >= {"test/char_accuracy", "test/loss"}
+        assert {name: measured[seed][name] for name in expected} == expected
+        assert measured[seed]["status"] == OK
+        assert len(results[seed].metrics_dataframe) == EPOCHS + 1
+    assert not list(tmp_path.rglob("record.json")), "without `results` no records are kept"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--cpus-per-trial", 64), "--cpus-per-trial 64: the cluster has 2 CPUs in all"),
+        (("--gpus-per-trial", 64), "--gpus-per-trial 64: the cluster has "),
+    ],
+)
+def test_more_than_the_cluster_has_is_refused(ray: Any, tmp_path: Path, option: tuple, said: str) -> None:
+    ended = call(write_sweep(tmp_path), "--results", tmp_path / "results", *option)
+    assert ended.code == 2
+    assert ended.error.startswith(f"error: {said}")
+    assert not records(tmp_path / "results")
