@@ -198,6 +198,12 @@ class TestGAN:
             torch.testing.assert_close(loss, expected)
             assert list(terms) == [f"{player}_loss"] and torch.equal(terms[f"{player}_loss"], loss)
 
+    def test_the_discriminators_loss_does_not_reach_the_generator(self) -> None:
+        gan = network("gan")
+        loss, _ = gan("discriminator", batch("gan", 5), gan.draw(5, rng(1)))
+        parameters = list(gan.player_parameters("generator").values())
+        assert set(torch.autograd.grad(loss, parameters, allow_unused=True)) == {None}
+
     def test_accuracy_is_the_share_told_apart(self) -> None:
         """With a discriminator that only knows its bias, all pictures are real: half are told apart."""
         gan = network("gan")

@@ -310,13 +310,13 @@ WITH: dict[str, dict[str, Any]] = {
     "hold": {"schedule": "warmup_linear"},
 }
 """Where a parameter acts that does not always."""
-OTHER: dict[str, Any] = {
-    "epochs": 2, "batch_size": 10, "lr": 2e-3, "beta1": 0.7, "beta2": 0.9, "weight_decay": 0.1,
-    "muon_lr": 0.05, "muon_momentum": 0.5, "warmup": 0.7, "hold": 0.7, "clip_norm": 1e-3,
-    "encoder_layers": 3, "decoder_layers": 3, "filters": 3, "latent_dim": 5, "beta": 4.0,
-    "hidden": 7, "glyph_filters": 3, "augment": 1.0,
+OTHER: dict[str, list[Any]] = {
+    "epochs": [2], "batch_size": [10], "lr": [2e-3], "beta1": [0.7], "beta2": [0.9], "weight_decay": [0.1],
+    "muon_lr": [0.05], "muon_momentum": [0.5], "warmup": [0.7], "hold": [0.7], "clip_norm": [1e-3, 2e-3],
+    "encoder_layers": [3], "decoder_layers": [3], "filters": [3], "latent_dim": [5], "beta": [0.0, 4.0],
+    "hidden": [7], "glyph_filters": [3], "augment": [0.5, 1.0],
 }  # fmt: skip
-"""For every number of any model, a value that no tiny point has; words take all that they may."""
+"""For every number of any model, values that no tiny point has; words take all that they may."""
 
 
 @pytest.mark.parametrize(("name", "field"), [(name, field) for name in MODELS for field in MODELS[name].model_fields])
@@ -326,7 +326,7 @@ def test_every_parameter_changes_the_numbers(name: str, field: str) -> None:
     now, annotation = point(name, **context).params[field], MODELS[name].model_fields[field].annotation
     others = [value for value in get_args(annotation) if value != now]
     if get_origin(annotation) is not Literal:
-        others = [OTHER[field]]
+        others = OTHER[field]
     outcomes = [usual(name, **context), *(trained(name, **(context | {field: other})) for other in others)]
     assert others and now not in others
     assert len({repr(outcome) for outcome in outcomes}) == len(outcomes)

@@ -23,7 +23,7 @@ from gensweep.core.storage import write_atomic
 from gensweep.layers.network import Samples
 from gensweep.points import Pack
 from gensweep.run.trial import Context, run_pack
-from gensweep.train import checkpoint
+from gensweep.train import checkpoint, loop, optimizers
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Diverged, generator
 from gensweep.train.samples import LINE, MARGIN, SCALE, png
@@ -44,6 +44,23 @@ class TestGenerator:
     def test_keeps_its_numbers(self) -> None:
         """The first 8 bytes of SHA-256 of `gensweep 3 order 2`, halved; a change would make old results others."""
         assert generator(3, "order", 2).initial_seed() == 0xB3B857133E231B78 // 2
+
+    def test_no_two_purposes_share_random_numbers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """But for validation, which sees the same noise after each epoch."""
+        asked: Counter[tuple[Any, ...]] = Counter()
+
+        def noted(*key: Any) -> torch.Generator:
+            asked[key] += 1
+            return generator(*key)
+
+        monkeypatch.setattr(loop, "generator", noted)
+        run = training("vae", seed=5, epochs=2)
+        for _ in range(2):
+            run.run_epoch()
+        run.test()
+        run.samples()
+        assert asked.pop((5, "validation")) == 2
+        assert set(asked.values()) == {1} and len(asked) == 7  # weights, test, samples, order and noise twice
 
 
 class Spy:
@@ -140,11 +157,17 @@ class TestHistory:
         assert all(line.keys() == history[0].keys() for line in history)
         assert all(isinstance(value, float) for line in history for value in line.values())
 
-    def test_the_schedule_runs_over_all_epochs(self) -> None:
-        """With the whole of it before the warm-up's end, half of 2 epochs does not equal the whole of 1."""
-        ramp = {"schedule": "warmup_linear", "warmup": 1.0, "hold": 1.0}
-        one, two = trained(MODEL, epochs=1, **ramp)[0], trained(MODEL, epochs=2, **ramp)[0]
-        assert one[0]["train/loss"] != two[0]["train/loss"]
+    def test_the_schedule_runs_over_the_steps_of_all_epochs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Two epochs of three steps, of two players each."""
+        asked: list[tuple[int, int]] = []
+
+        def noted(config: object, step: int, total: int) -> float:
+            asked.append((step, total))
+            return 1.0
+
+        monkeypatch.setattr(optimizers, "rate_factor", noted)
+        trained("gan", epochs=2)
+        assert asked == [(step, 6) for step in range(6) for _ in range(2)]
 
     def test_an_epoch_that_diverges_is_not_counted(self) -> None:
         run = training(MODEL, epochs=5, lr=1e38)

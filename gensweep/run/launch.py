@@ -26,8 +26,9 @@ import ray
 from ray import tune
 
 from gensweep.core.errors import UserError
+from gensweep.core.signals import stopping
 from gensweep.points import Pack, Point
-from gensweep.run.local import Report, Resources, prepared, trial_config
+from gensweep.run.local import Report, Resources, prepared, started, trial_config
 from gensweep.trainables import TRAINABLES
 
 
@@ -70,7 +71,8 @@ def _cluster(resources: Resources) -> Generator[None]:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(f"--address {resources.address}: no Ray cluster answers there ({error})") from error
     try:
-        yield
+        with stopping(through_ray=True):
+            yield
     finally:
         if mine:
             ray.shutdown()
@@ -124,7 +126,7 @@ def _fit(
         run_config=tune.RunConfig(
             name=f"gensweep-{uuid.uuid4().hex[:8]}",
             storage_path=scratch,
-            callbacks=[_Reporter(report)],
+            callbacks=[_Reporter(report, packs)],
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
             verbose=2 if resources.verbose else 0,
         ),
@@ -140,8 +142,11 @@ def _fit(
 class _Reporter(tune.Callback):
     """Hands each trial's report on. Tune pickles its callbacks; what we report to stays here."""
 
-    def __init__(self, report: Report) -> None:
-        self._report = report
+    def __init__(self, report: Report, packs: Sequence[Pack]) -> None:
+        self._report, self._packs = report, packs
+
+    def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self._report(started(self._packs[trial.config["pack"]].points[0]))
 
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
         self._report(result)

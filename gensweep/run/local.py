@@ -62,6 +62,11 @@ def prepared(point: Point) -> dict[str, Prepared]:
         return {}
 
 
+def started(point: Point) -> dict[str, Any]:
+    """What an executor reports of a point before its trial does."""
+    return {"point": point.id, "epoch": 0, "epochs": point.params["epochs"]}
+
+
 def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> None:
     """Train every pack in order; as `launch.execute`, without Ray.
 
@@ -72,4 +77,5 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
     for pack in packs:
         if pack.points[0].data_key not in datasets:  # one dataset in memory at a time
             datasets = prepared(pack.points[0])
+        report(started(pack.points[0]))
         TRAINABLES[pack.model](trial_config(pack, root, resources), datasets, report)

@@ -90,7 +90,7 @@ def _run_point(point: Point, datasets: Mapping[str, Prepared], context: Context,
         if record is None or record.status != OK:
             _train(point, datasets, context, report, _Folder(ledger, claim, point.id))
         else:
-            _report_end(record, report)
+            _report_end(record, report, {})
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _train(
     )
     if folder:
         record = _write(folder, record)
-    _report_end(record, report)
+    _report_end(record, report, run.training.history[-1] if run and run.training.history else {})
 
 
 def _write(folder: _Folder, record: Record) -> Record:
@@ -211,9 +211,10 @@ def _write(folder: _Folder, record: Record) -> Record:
         return Record(record.id, record.model, record.params, record.seed, FAILED, error=f"{reason}; no record written")
 
 
-def _report_end(record: Record, report: Report) -> None:
+def _report_end(record: Record, report: Report, last_epoch: dict[str, float]) -> None:
+    """The last epoch stands in the outcome too: a user's scheduler expects its metric in every report."""
     outcome = {"point": record.id, "status": record.status, "error": record.error, "seconds": record.seconds}
-    report(outcome | record.metrics)
+    report(last_epoch | {"epoch": record.epochs} | outcome | record.metrics)
 
 
 def _leave_traceback(folder: _Folder) -> None:
