@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from tiny import CPU, STEPS, TRAINED, few, point, trained, training
 
-from gensweep.core.arrays import Prepared
+from gensweep.core.arrays import Prepared, split_rows, training_rows
 from gensweep.core.claims import Process
 from gensweep.core.ledger import Ledger
 from gensweep.core.storage import write_atomic
@@ -115,6 +115,13 @@ class TestExamples:
         run = training(MODEL, train_fraction=fraction)
         assert list(run.steps()) and run.steps_per_epoch == math.ceil(count / 8)
         assert spy.since() == set(split()["pool"][:count])
+
+    @pytest.mark.parametrize("n", [20, 61, 200])
+    def test_the_largest_fraction_leaves_the_validation_set_out(self, n: int) -> None:
+        """Of 61, 6 test; of the other 55, 5.5 validate, rounded to 6: 49 train, and not round(0.9 * 55) = 50."""
+        parts = split_rows(n, split_seed=0)
+        rows = training_rows(parts, 0.9)
+        assert sorted([*rows, *parts["validation"], *parts["test"]]) == list(range(n))
 
     def test_validation_is_evaluated_and_the_test_set_left_alone(self, spy: Spy) -> None:
         run = training(MODEL)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import FrameType
 
 
@@ -19,32 +19,53 @@ class Stopped(BaseException):
 
 
 @contextlib.contextmanager
+def held_back() -> Generator[None]:
+    """Let SIGINT and SIGTERM wait for the end of the block: a Ray that is half started or stopped crashes on them."""
+    came: list[int] = []
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        if came:
+            os._exit(128 + number)
+        came.append(number)
+
+    with _handled_by(keep):
+        yield
+    if came:
+        signal.raise_signal(came[0])
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    """Another handler for both signals, which come to the main thread alone."""
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+@contextlib.contextmanager
 def stopping(through_ray: bool = False) -> Generator[None]:
     """Raise `Stopped` in the main thread at the first SIGINT or SIGTERM; a second one ends the process at once.
 
     Args:
-        through_ray: raise KeyboardInterrupt, the one exception that Ray lets out of its C++ calls, and
-            make it `Stopped` at the end. To be entered after Ray was started, which sets handlers of its own.
+        through_ray: raise KeyboardInterrupt, the one exception that Ray lets out of its C++ calls, and make it
+            `Stopped` at the end. To be entered after Ray was started, which sets handlers of its own.
     """
     came: list[int] = []
 
-    def force(number: int, frame: FrameType | None) -> None:
-        os._exit(128 + number)
-
     def stop(number: int, frame: FrameType | None) -> None:
-        for other in before:
-            signal.signal(other, force)
+        if came:
+            os._exit(128 + number)
         came.append(number)
         raise KeyboardInterrupt if through_ray else Stopped(number)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals come to the main thread alone
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
-    except KeyboardInterrupt:
-        raise Stopped(came[0] if came else signal.SIGINT) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        with _handled_by(stop):
+            yield
+    except BaseException as error:
+        if came and not isinstance(error, Stopped):
+            raise Stopped(came[0]) from error  # whatever became of it on its way
+        raise

@@ -26,7 +26,7 @@ import ray
 from ray import tune
 
 from gensweep.core.errors import UserError
-from gensweep.core.signals import stopping
+from gensweep.core.signals import held_back, stopping
 from gensweep.points import Pack, Point
 from gensweep.run.local import Report, Resources, prepared, started, trial_config
 from gensweep.trainables import TRAINABLES
@@ -60,22 +60,28 @@ def _cluster(resources: Resources) -> Generator[None]:
     if not resources.verbose:
         logging.getLogger("ray").setLevel(logging.CRITICAL)
     mine = not ray.is_initialized()
-    if mine:
-        said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
-        if resources.address is None:
-            said["include_dashboard"] = False
-        else:
-            _probe(resources.address)
-        try:
-            ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(f"--address {resources.address}: no Ray cluster answers there ({error})") from error
     try:
+        if mine:
+            with held_back():
+                _start(resources)
         with stopping(through_ray=True):
             yield
     finally:
         if mine:
-            ray.shutdown()
+            with held_back():
+                ray.shutdown()
+
+
+def _start(resources: Resources) -> None:
+    said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
+    if resources.address is None:
+        said["include_dashboard"] = False
+    else:
+        _probe(resources.address)
+    try:
+        ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UserError(f"--address {resources.address}: no Ray cluster answers there ({error})") from error
 
 
 def _probe(address: str) -> None:
