@@ -73,9 +73,7 @@ def run_command(
         float | None, typer.Option(min=0, help="GPUs of a trial; default: 1 where there are any.", show_default=False)
     ] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once; default: as many as fit.")] = None,
-    address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster, such as auto or ray://head:10001.")
-    ] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster: auto, or HOST:PORT of its head.")] = None,
     local: Annotated[
         bool, typer.Option("--local", help="Train in this process, one trial at a time, without Ray.")
     ] = False,
@@ -96,13 +94,21 @@ def run_command(
     values = {key: several if len(several) > 1 else several[0] for key, several in parsed.items()}
     if values or seeds is not None:
         sweep = sweep.changed(values, seeds)
-    resources = Resources(device.value, cpus_per_trial, gpus_per_trial, max_concurrent, address, verbose=verbose)
+    resources = Resources(
+        device=device.value,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        max_concurrent=max_concurrent,
+        address=address,
+        retry_failed=retry_failed,
+        verbose=verbose,
+    )
     if local and address is not None:
         raise UserError("--local trains without Ray; --address names a Ray cluster: give one of them")
     if calibrate and not dry:
         raise UserError("--calibrate goes with --dry-run")
-    filters = _pairs("--filter", filter_)
-    options = Options(results, filters, retry_failed, local, _command(), resources)
+    filters = [pair for text in filter_ or [] for pair in _pairs("--filter", [text]).items()]
+    options = Options(results, filters, local, _command(), resources)
     if dry:
         dry_run(sweep, options, calibrate, Console())
     else:
@@ -117,13 +123,13 @@ def collect_command(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
     """Write tables and figures from records alone, and print the tables."""
-    from gensweep.read.collect import collect, print_tables
+    from gensweep.read.collect import print_tables, write
     from gensweep.read.results import load
 
     console = Console()
     loaded = [load(folder) for folder in folders]
     for folder, results in zip(folders, loaded, strict=True):
-        paths = collect(folder)
+        paths = write(results)
         print_tables(results, console)
         console.print(f"Wrote {len(paths)} files to {folder}.", highlight=False)
 

@@ -86,7 +86,10 @@ class Point:
         """
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise SweepError(f"seed {seed!r} is not a whole number of 0 or more")
-        return Point(model, resolve(model, params), seed)
+        resolved = resolve(model, params)
+        for key in params.keys() - resolved.keys():
+            raise SweepError(f"{model}: {key} does nothing here; {condition(model, key, resolved)}")
+        return Point(model, resolved, seed)
 
 
 _NO_NEUTRAL = object()
@@ -102,6 +105,12 @@ class Pack:
     def model(self) -> str:
         """The one model of every lane."""
         return self.points[0].model
+
+
+def condition(model: str, key: str, params: dict[str, Any]) -> str:
+    """In words, when a parameter acts that does not act in a point with these parameters."""
+    when = declares(key, MODELS[model], DATASETS[params["dataset"]]).extras(key)["when"]
+    return "it acts only with " + " and ".join(f"{k}={' or '.join(map(str, v))}" for k, v in when.items())
 
 
 def _hash(identity: dict[str, Any]) -> str:
@@ -134,10 +143,15 @@ def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     for owner in (model, dataset):
         own = {key: value for key, value in values.items() if key in owner.model_fields}
         try:
-            complete |= owner(**own).model_dump()
+            complete |= {key: _unsigned(value) for key, value in owner(**own).model_dump().items()}
         except ValidationError as error:
             raise SweepError(_explain(error, owner, model_name)) from None
     return {key: complete[key] for key in sorted(complete) if key == "dataset" or owners[key].active(key, complete)}
+
+
+def _unsigned(value: Any) -> Any:
+    """-0.0 as the 0.0 that it equals."""
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def _explain(error: ValidationError, owner: type[Config], model: str) -> str:

@@ -6,12 +6,11 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from typing import Any
 
 from gensweep.core.catalog import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.core.errors import SweepError, unknown
-from gensweep.points import Point, declares, resolve, schema
+from gensweep.points import Point, condition, resolve, schema
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -36,27 +35,34 @@ class Grid:
 
     def cells(self) -> list[dict[str, Any]]:
         """The parameters of every cell, each once, in the order of the axes."""
-        cells: dict[str, dict[str, Any]] = {}
-        for values in itertools.product(*self.axes.values()):
-            params = resolve(self.model, dict(zip(self.axes, values, strict=True)))
-            cells.setdefault(json.dumps(params), params)
+        cells = _expand(self.model, self.axes)
         for key in self.axes:
-            if not any(key in params for params in cells.values()):
-                raise SweepError(f"Grid({self.model!r}): {key} does nothing here; {_condition(self.model, key, cells)}")
-        return list(cells.values())
+            if not _acts(key, cells):
+                why = condition(self.model, key, cells[0])
+                raise SweepError(f"Grid({self.model!r}): {key} does nothing here; {why}")
+        return cells
 
     def changed(self, values: dict[str, Any]) -> Grid:
-        """This grid with some axes replaced."""
-        return Grid(self.model, **(self.axes | values))
+        """This grid with some axes replaced, and without those of its own that do nothing then."""
+        axes = {key: _axis(f"Grid({self.model!r})", key, value) for key, value in (self.axes | values).items()}
+        cells = _expand(self.model, axes)
+        return Grid(self.model, **{key: axis for key, axis in axes.items() if key in values or _acts(key, cells)})
 
     def __repr__(self) -> str:
         return f"Grid({', '.join([repr(self.model), *(f'{k}={v!r}' for k, v in self.axes.items())])})"
 
 
-def _condition(model: str, key: str, cells: dict[str, dict[str, Any]]) -> str:
-    dataset = DATASETS[next(iter(cells.values()))["dataset"]]
-    when = declares(key, MODELS[model], dataset).extras(key)["when"]
-    return "it acts only with " + " and ".join(f"{k}={' or '.join(map(str, v))}" for k, v in when.items())
+def _expand(model: str, axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Every combination as a point's parameters, each once: those that do not act tell no two apart."""
+    cells: dict[str, dict[str, Any]] = {}
+    for values in itertools.product(*axes.values()):
+        params = resolve(model, dict(zip(axes, values, strict=True)))
+        cells.setdefault(json.dumps(params), params)
+    return list(cells.values())
+
+
+def _acts(key: str, cells: list[dict[str, Any]]) -> bool:
+    return any(key in params for params in cells)
 
 
 def _axis(place: str, key: str, value: Any) -> list[Any]:
@@ -67,14 +73,14 @@ def _axis(place: str, key: str, value: Any) -> list[Any]:
     if not values:
         raise SweepError(f"{place}: {key} has no values")
     for index, item in enumerate(values):
-        if any(item == other and type(item) is type(other) for other in values[:index]):
+        if any(item == other and isinstance(item, bool) == isinstance(other, bool) for other in values[:index]):
             raise SweepError(f"{place}: {key} has {item!r} twice")
     return values
 
 
 def _plain(value: Any) -> Any:
     """A NumPy scalar as the Python number it is."""
-    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+    return value.item() if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0 else value
 
 
 class Sweep:
@@ -125,13 +131,14 @@ class Sweep:
         Raises:
             SweepError: no grid knows the parameter.
         """
-        grids = self.grids
-        for key, value in (values or {}).items():
-            knowing = [grid for grid in grids if key in _keys(grid)]
-            if not knowing:
-                valid = sorted({key for grid in grids for key in _keys(grid)})
-                raise SweepError(unknown("parameter", key, valid, f"sweep {self.name!r}"))
-            grids = [grid.changed({key: value}) if grid in knowing else grid for grid in grids]
+        values = values or {}
+        known = [_keys(grid.model, values.get("dataset", grid.axes.get("dataset"))) for grid in self.grids]
+        for key in values.keys() - frozenset().union(*known):
+            raise SweepError(unknown("parameter", key, frozenset().union(*known), f"sweep {self.name!r}"))
+        grids = [
+            grid.changed({key: value for key, value in values.items() if key in keys})
+            for grid, keys in zip(self.grids, known, strict=True)
+        ]
         unique = list({repr(grid): grid for grid in grids}.values())
         return Sweep(self.name, unique, self.seeds if seeds is None else seeds, self.tables, self.figures)
 
@@ -150,14 +157,10 @@ class Sweep:
         return [Point(model, params, seed) for model, params in self.cells() for seed in self.seeds]
 
 
-@cache
-def _keys_of(model: str, dataset: str) -> frozenset[str]:
-    return frozenset(schema(MODELS[model], DATASETS[dataset])) | {"dataset"}
-
-
-def _keys(grid: Grid) -> frozenset[str]:
-    names = grid.axes.get("dataset", [MODELS[grid.model].default_dataset])
-    return frozenset().union(*(_keys_of(grid.model, name) for name in names))
+def _keys(model: str, datasets: Any) -> frozenset[str]:
+    """Every parameter of a model with some of its datasets."""
+    names = _axis("sweep", "dataset", datasets or MODELS[model].default_dataset)
+    return frozenset({"dataset"}).union(*(schema(MODELS[model], DATASETS[name]) for name in names))
 
 
 def _checked_name(name: Any) -> str:
@@ -167,6 +170,7 @@ def _checked_name(name: Any) -> str:
 
 
 def _checked_seeds(name: str, seeds: Any) -> list[int]:
+    seeds = _plain(seeds)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if seeds < 1:
             raise SweepError(f"sweep {name!r}: seeds={seeds}: at least one seed is needed")

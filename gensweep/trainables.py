@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.catalog import MODELS
 from gensweep.core.claims import Process
-from gensweep.core.errors import UserError
+from gensweep.core.errors import GensweepError, UserError
+from gensweep.core.records import CLAIMED, FAILED
 from gensweep.points import Pack, Point
 
 if TYPE_CHECKING:
@@ -43,13 +44,27 @@ def _train(
         root=Path(results) if (results := config.pop("results", None)) else None,
         device=config.pop("device", "auto"),
         threads=config.pop("threads", 1),
+        retry_failed=config.pop("retry_failed", points is None),
         driver=Process(**driver) if driver else Process.current(),
     )
+    report = report or _tune_report()
     if points is None:  # a user's own flat config
         seed = config.pop("seed", 0)
         points = [{"params": config, "seed": seed}]
+        report = _raising(report)
     pack = Pack(tuple(Point.make(model, **point) for point in points))
-    run_pack(pack, datasets, context, report or _tune_report())
+    run_pack(pack, datasets, context, report)
+
+
+def _raising(report: Report) -> Report:
+    """A report that ends a user's own trial with an error where there is one, so that Tune sees it."""
+
+    def checked(result: dict[str, Any]) -> None:
+        report(result)
+        if result.get("status") in (FAILED, CLAIMED):
+            raise GensweepError(f"{result['point']}: {result['error']}")
+
+    return checked
 
 
 def _tune_report() -> Report:
@@ -77,6 +92,7 @@ def _trainable(model: str) -> Trainable:
         report: called with each report; default: Tune's.
 
     Raises:
+        GensweepError: the training failed, or somebody else trains the point.
         UserError: a parameter is wrong, or there is no such device.
     """
     return train

@@ -145,7 +145,6 @@ def test_a_spoiled_record_is_missing_with_its_reason(ledger: Ledger, path: Path,
     state = ledger.read(WANTED)
     assert (state.records, state.running, list(state.unreadable)) == ({}, {}, [POINT.id])
     assert said in state.unreadable[POINT.id]
-    assert not ledger.is_ok(POINT.id)
 
 
 def test_resealed_by_itself_changes_nothing(path: Path) -> None:
@@ -412,17 +411,20 @@ def test_finish_writes_the_record_last_and_drops_what_was_for_resuming(ledger: L
     with ledger.claim(POINT.id, ME) as claim:
         ledger.finish(claim, RECORD)
     assert ledger.record(POINT.id) == RECORD
-    assert ledger.is_ok(POINT.id)
+    assert ledger.record(POINT.id).status == OK
     assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "record.json", "weights.pt"]
 
 
-@pytest.mark.parametrize("status", [FAILED, DIVERGED])
-def test_a_point_that_is_not_ok_keeps_its_checkpoint(ledger: Ledger, folder: Path, status: str) -> None:
-    (folder / "checkpoint.pt").touch()
+@pytest.mark.parametrize(
+    ("status", "kept"), [(FAILED, {"checkpoint.pt", "error.txt"}), (DIVERGED, {"error.txt"}), (OK, set())]
+)
+def test_what_a_finished_point_keeps(ledger: Ledger, folder: Path, status: str, kept: set[str]) -> None:
+    """A retry goes on from a failed point's checkpoint; the traceback of an attempt before goes with success."""
+    for name in ("checkpoint.pt", "error.txt"):
+        (folder / name).touch()
     with ledger.claim(POINT.id, ME) as claim:
         ledger.finish(claim, replace(RECORD, status=status, error="why"))
-    assert (folder / "checkpoint.pt").exists()
-    assert not ledger.is_ok(POINT.id)
+    assert {"checkpoint.pt", "error.txt"} & {path.name for path in folder.iterdir()} == kept
 
 
 @pytest.mark.parametrize(("spoil", "kept"), [(cut, True), (dumped_again, True), (lambda path: None, False)])

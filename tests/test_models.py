@@ -19,7 +19,7 @@ from tiny import CPU, TINY, batch, point, trained, training
 from torch.func import grad_and_value, stack_module_state, vmap
 
 from gensweep.core.catalog import MODELS, metrics_of
-from gensweep.core.config import Training as TrainingConfig
+from gensweep.core.config import TrainingConfig
 from gensweep.core.model import Model
 from gensweep.core.storage import write_atomic
 from gensweep.layers.network import Network

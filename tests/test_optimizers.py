@@ -13,7 +13,7 @@ from tiny import CPU, batch, point
 from torch import Tensor, nn
 
 from gensweep.core.catalog import MODELS
-from gensweep.core.config import Training
+from gensweep.core.config import TrainingConfig
 from gensweep.layers.network import Network
 from gensweep.train.loop import build_network
 from gensweep.train.muon import Muon, orthogonalise
@@ -154,7 +154,7 @@ class TestWhatMuonGets:
                 assert any(key.startswith(prefix) and p.ndim == 2 for key, p in net.named_parameters()), prefix
 
 
-def player(config: Training, shape: tuple[int, ...] = (4, 3)) -> tuple[nn.Parameter, PlayerOptimizer]:
+def player(config: TrainingConfig, shape: tuple[int, ...] = (4, 3)) -> tuple[nn.Parameter, PlayerOptimizer]:
     """One parameter of that shape, and what moves it."""
     parameter = nn.Parameter(torch.randn(shape, generator=rng(5)))
     return parameter, PlayerOptimizer({"weight": parameter}, config, 10)
@@ -164,14 +164,14 @@ class TestPlayerOptimizer:
     @pytest.mark.parametrize(
         ("config", "shape", "factor"),
         [
-            (Training(optimizer="adam", lr=0.01), (4, 3), 1),
-            (Training(optimizer="adamw", lr=0.01, weight_decay=0.5), (4, 3), (1 - 0.01 * 0.5) ** 3),
-            (Training(optimizer="muon", lr=0.01, muon_lr=0.2, weight_decay=0.5), (4, 3), (1 - 0.2 * 0.5) ** 3),
-            (Training(optimizer="muon", lr=0.01, muon_lr=0.2, weight_decay=0.5), (4,), (1 - 0.01 * 0.5) ** 3),
+            (TrainingConfig(optimizer="adam", lr=0.01), (4, 3), 1),
+            (TrainingConfig(optimizer="adamw", lr=0.01, weight_decay=0.5), (4, 3), (1 - 0.01 * 0.5) ** 3),
+            (TrainingConfig(optimizer="muon", lr=0.01, muon_lr=0.2, weight_decay=0.5), (4, 3), (1 - 0.2 * 0.5) ** 3),
+            (TrainingConfig(optimizer="muon", lr=0.01, muon_lr=0.2, weight_decay=0.5), (4,), (1 - 0.01 * 0.5) ** 3),
         ],
         ids=["adam", "adamw", "muon_matrix", "muon_vector"],
     )
-    def test_weight_decay_is_decoupled(self, config: Training, shape: tuple[int, ...], factor: float) -> None:
+    def test_weight_decay_is_decoupled(self, config: TrainingConfig, shape: tuple[int, ...], factor: float) -> None:
         """Without a gradient each step scales by 1 - rate * decay; Adam has none."""
         parameter, optimizer = player(config, shape)
         start = parameter.detach().clone()
@@ -181,7 +181,7 @@ class TestPlayerOptimizer:
 
     @pytest.mark.parametrize("name", ["adam", "adamw"])
     def test_equals_pytorchs(self, name: str) -> None:
-        config = Training(optimizer=name, lr=0.03, beta1=0.7, beta2=0.8, weight_decay=0.2)  # type: ignore[arg-type]
+        config = TrainingConfig(optimizer=name, lr=0.03, beta1=0.7, beta2=0.8, weight_decay=0.2)  # type: ignore[arg-type]
         parameter, optimizer = player(config)
         other = nn.Parameter(parameter.detach().clone())
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
@@ -199,20 +199,20 @@ class TestPlayerOptimizer:
         usual = {"optimizer": name, "schedule": "warmup_linear", "weight_decay": 0.0}
         moves = []
         for warmup in (0.0, 0.2):  # of 10 steps: 0 or 2, of which the first has half the rate
-            parameter, optimizer = player(Training(**usual, warmup=warmup))
+            parameter, optimizer = player(TrainingConfig(**usual, warmup=warmup))
             start = parameter.detach().clone()
             optimizer.step(parameter.sum(), 0)
             moves.append(parameter.detach() - start)
         torch.testing.assert_close(moves[0] / 2, moves[1], rtol=1e-3, atol=1e-6)
 
     def test_only_its_own_parameters_get_gradients(self) -> None:
-        parameter, optimizer = player(Training())
+        parameter, optimizer = player(TrainingConfig())
         other = nn.Parameter(torch.ones(4, 3))
         optimizer.step((parameter * other).sum(), 0)
         assert parameter.grad is not None and other.grad is None
 
     def test_keeps_no_gradient_of_the_step_before(self) -> None:
-        parameter, optimizer = player(Training())
+        parameter, optimizer = player(TrainingConfig())
         for step in range(2):
             optimizer.step((3 * parameter).sum(), step)
         assert parameter.grad is not None and (parameter.grad == 3).all()
@@ -221,7 +221,7 @@ class TestPlayerOptimizer:
     def test_clipping_bounds_the_norm_of_all_of_a_players_gradients(self, clip: float | None, norm: float) -> None:
         """12 gradients of 3 and 4 of the root of 73: sqrt(12 * 9 + 4 * 73) = 20."""
         weight, bias = nn.Parameter(torch.ones(4, 3)), nn.Parameter(torch.ones(4))
-        config = Training(clip_norm=clip, optimizer="muon")
+        config = TrainingConfig(clip_norm=clip, optimizer="muon")
         optimizer = PlayerOptimizer({"weight": weight, "bias": bias}, config, 10)
         optimizer.step(3 * weight.sum() + math.sqrt(73) * bias.sum(), 0)
         assert weight.grad is not None and bias.grad is not None
@@ -237,7 +237,7 @@ class TestPlayerOptimizer:
             assert norm == pytest.approx(1e-3, rel=1e-3)
 
     def test_state_resumes(self) -> None:
-        config = Training(optimizer="muon")
+        config = TrainingConfig(optimizer="muon")
         (one, optimizer), (other, fresh) = player(config), player(config)
         optimizer.step(one.square().sum(), 0)
         state = copy.deepcopy(optimizer.state_dict())  # PyTorch's hold on to the tensors that move
@@ -251,7 +251,7 @@ class TestPlayerOptimizer:
 
 class TestSchedule:
     def test_constant_is_one(self) -> None:
-        assert {rate_factor(Training(), step, 10) for step in range(10)} == {1.0}
+        assert {rate_factor(TrainingConfig(), step, 10) for step in range(10)} == {1.0}
 
     @pytest.mark.parametrize("total", [1, 2, 3, 10, 77])
     def test_one_cycle_is_pytorchs(self, total: int) -> None:
@@ -263,12 +263,12 @@ class TestSchedule:
             optimizer.step()
             if len(expected) < total:
                 scheduler.step()
-        factors = [rate_factor(Training(schedule="one_cycle"), step, total) for step in range(total)]
+        factors = [rate_factor(TrainingConfig(schedule="one_cycle"), step, total) for step in range(total)]
         assert factors == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
     def test_warmup_linear_rises_holds_and_falls(self) -> None:
         """Of 20 steps: 4 rise by quarters (warmup 0.2), 1 up to step 10 (hold 0.5), then falls by tenths to 0.1."""
-        config = Training(schedule="warmup_linear", warmup=0.2, hold=0.5)
+        config = TrainingConfig(schedule="warmup_linear", warmup=0.2, hold=0.5)
         factors = [rate_factor(config, step, 20) for step in range(20)]
         falling = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
         assert factors == pytest.approx([0.25, 0.5, 0.75, 1.0] + [1.0] * 6 + falling)
@@ -284,5 +284,5 @@ class TestSchedule:
     )
     def test_warmup_linear_at_its_ends(self, warmup: float, hold: float, expected: list[float]) -> None:
         """Four steps; where rising and falling meet, the lower of the two."""
-        config = Training(schedule="warmup_linear", warmup=warmup, hold=hold)
+        config = TrainingConfig(schedule="warmup_linear", warmup=warmup, hold=hold)
         assert [rate_factor(config, step, 4) for step in range(4)] == pytest.approx(expected)

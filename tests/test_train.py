@@ -295,7 +295,7 @@ class TestCheckpoint:
         buffer = io.BytesIO()
         torch.save(content, buffer)
         path = folder / "checkpoint.pt"
-        path.write_bytes(zlib.crc32(buffer.getvalue()).to_bytes(4, "big") + buffer.getvalue())
+        path.write_bytes(buffer.getvalue() + zlib.crc32(buffer.getvalue()).to_bytes(4, "big"))
         return path
 
     def test_that_is_absent_is_missing(self, tmp_path: Path) -> None:

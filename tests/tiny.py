@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gensweep.core.arrays import Prepared, split_rows
-from gensweep.points import Point
+from gensweep.points import Point, resolve
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
 
@@ -31,8 +31,8 @@ TINY: dict[str, dict[str, Any]] = {
 
 
 def point(model: str, seed: int = 0, **params: Any) -> Point:
-    """A tiny point of the model, some parameters changed."""
-    return Point.make(model, TINY[model] | params, seed)
+    """A tiny point of the model, some parameters changed; those that do not act then are left out."""
+    return Point(model, resolve(model, TINY[model] | params), seed)
 
 
 def few(wanted: Point) -> Prepared:

@@ -66,11 +66,12 @@ def _read(path: str) -> str:
 
 @lru_cache(maxsize=1)
 def _here() -> tuple[str, str]:
-    """This host (with its process namespace, since numbers mean nothing across two) and its boot."""
+    """This host (name, machine id, and process namespace, since numbers mean nothing across two) and its boot."""
     namespace = ""
     with contextlib.suppress(OSError):
         namespace = os.readlink("/proc/self/ns/pid")
-    return f"{socket.gethostname()} {namespace}".strip(), _read("/proc/sys/kernel/random/boot_id")
+    host = " ".join(filter(None, (socket.gethostname(), _read("/etc/machine-id"), namespace)))
+    return host, _read("/proc/sys/kernel/random/boot_id")
 
 
 def _started(pid: int) -> str:

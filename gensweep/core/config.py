@@ -61,7 +61,7 @@ class Config(BaseModel):
         return all(values.get(key) in allowed for key, allowed in when.items())
 
 
-class Training(Config):
+class TrainingConfig(Config):
     """How a point is trained; every model's config inherits it and may move a default."""
 
     epochs: int = param(10, "passes over the training examples", ge=1)

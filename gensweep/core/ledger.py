@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from gensweep.core.claims import Claim, Holder, Process, read_holder
 from gensweep.core.errors import NewerSchema, RecordError
-from gensweep.core.records import OK, Record, read_record
+from gensweep.core.records import FAILED, OK, Record, read_record
 from gensweep.core.storage import Content, write_atomic
 
 POINTS = "points"
 RECORD = "record.json"
 CHECKPOINT = "checkpoint.pt"
+ERROR = "error.txt"
 
 
 @dataclass
@@ -43,7 +44,8 @@ class Ledger:
         """Read the records of these points.
 
         Args:
-            wanted: id -> the point's params, which its record must repeat.
+            wanted: id -> the point's params, which its record must repeat. A parameter that only one of the
+                two knows was added in between, and the id vouches that it is at its neutral value.
             newer: what becomes of a record that a later gensweep wrote: `raise` stops a run, which would
                 overwrite it; `report` counts it among the unreadable, for those who only read.
 
@@ -54,7 +56,7 @@ class Ledger:
         for point_id, params in wanted.items():
             try:
                 record = self.record(point_id)
-                if record.params != params:
+                if any(record.params[key] != params[key] for key in record.params.keys() & params.keys()):
                     raise RecordError(f"{self.folder(point_id) / RECORD}: its params are not the point's")
                 state.records[point_id] = record
                 continue
@@ -72,13 +74,6 @@ class Ledger:
     def record(self, point_id: str) -> Record:
         """One point's record; raises as `read_record` does."""
         return read_record(self.folder(point_id) / RECORD, point_id)
-
-    def is_ok(self, point_id: str) -> bool:
-        """Whether the point is done and well."""
-        try:
-            return self.record(point_id).status == OK
-        except (OSError, RecordError):
-            return False
 
     def claim(self, point_id: str, driver: Process) -> Claim:
         """A claim on the point, to be entered; makes the folder."""
@@ -104,8 +99,10 @@ class Ledger:
             for left in folder.glob(".*.tmp"):  # by attempts that were killed while they wrote
                 left.unlink(missing_ok=True)
             record.write(folder / RECORD)
-            if record.status == OK:
+            if record.status != FAILED:  # a retry goes on from a failed point's checkpoint
                 (folder / CHECKPOINT).unlink(missing_ok=True)
+            if record.status == OK:
+                (folder / ERROR).unlink(missing_ok=True)
 
     def _set_aside(self, folder: Path) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, ClassVar
 
-from gensweep.core.config import Training
+from gensweep.core.config import TrainingConfig
 
 if TYPE_CHECKING:
     from gensweep.layers.network import Network
 
 
-class Model(Training):
+class Model(TrainingConfig):
     """Base of the six models' configs.
 
     Attributes:

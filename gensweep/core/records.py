@@ -16,6 +16,8 @@ SCHEMA = 1
 
 OK, DIVERGED, FAILED, MISSING = "ok", "diverged", "failed", "missing"
 STATUSES = (OK, DIVERGED, FAILED)
+CLAIMED = "claimed"
+"""Reported, never recorded: somebody else trains the point."""
 _SEAL = '{"checksum": "'
 
 

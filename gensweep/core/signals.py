@@ -28,8 +28,13 @@ def held_back() -> Generator[None]:
             os._exit(128 + number)
         came.append(number)
 
-    with _handled_by(keep):
-        yield
+    try:
+        with _handled_by(keep):
+            yield
+    except SystemExit as exit:
+        if exit.code != signal.SIGTERM:
+            raise
+        came.append(signal.SIGTERM)  # the handler that Ray sets while it starts
     if came:
         signal.raise_signal(came[0])
 

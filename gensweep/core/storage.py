@@ -42,10 +42,23 @@ def write_atomic(path: Path, content: Content) -> None:
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
         os.replace(name, path)
-    except BaseException:
+        _sync_folder(path.parent)
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk does not say where
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system lets a folder be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -62,7 +75,10 @@ def results_root(results: str | Path) -> Path:
     text = str(results)
     if "://" in text:
         raise ResultsError(f"--results {text}: only folders on a file system are supported, not URIs")
-    root = Path(text).expanduser().absolute()
+    try:
+        root = Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise ResultsError(f"--results {text}: {error}") from None
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     if not existing.is_dir():
         raise ResultsError(f"--results {text}: {existing} is a file, not a folder")

@@ -16,7 +16,7 @@ _DENSE = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 def initialise(network: nn.Module, scheme: str, rng: torch.Generator) -> None:
     """Fill every parameter in place.
 
-    `torch`: PyTorch's defaults (uniform in ±1/sqrt(fan in); for an LSTM ±1/sqrt(hidden)).
+    `torch`: PyTorch's defaults (uniform in ±1/sqrt(fan in); for an LSTM ±1/sqrt(hidden), its one bias drawn once).
     `keras`: Glorot uniform (Glorot and Bengio 2010), orthogonal recurrent weights (Saxe et al. 2014),
     zero biases, forget bias 1 (Jozefowicz et al. 2015).
 

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gensweep.core.catalog import FIGURES, TABLES
-from gensweep.core.ledger import RECORD, Ledger
+from gensweep.core.errors import ResultsError
 from gensweep.core.storage import write_atomic, write_json
-from gensweep.read.results import SWEEP, Results, load
+from gensweep.read.results import Results, load
 
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
 
 
-def is_current(folder: Path) -> bool:
-    """Whether nothing that the last collection read was written since."""
+def is_current(results: Results) -> bool:
+    """Whether the files of the last collection were made of what the sweep and its records say now."""
     try:
-        collected = (folder / COLLECTED).stat().st_mtime_ns
-        cells = json.loads((folder / SWEEP).read_text(encoding="utf-8"))["cells"]
-        ledger = Ledger(folder.parent)
-        read = [folder / SWEEP, *(ledger.folder(p) / RECORD for cell in cells for p in cell["points"].values())]
-        return all(path.stat().st_mtime_ns <= collected for path in read if path.exists())
-    except (OSError, ValueError, KeyError):
+        return json.loads((results.folder / COLLECTED).read_text(encoding="utf-8"))["digest"] == _digest(results)
+    except (OSError, ValueError, LookupError, TypeError):
         return False
+
+
+def _digest(results: Results) -> str:
+    """A hash of everything that the files are made of."""
+    text = "".join((results.sweep.model_dump_json(), results.points.to_csv(index=False), repr(results.unreadable)))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def collect(folder: str | Path) -> list[Path]:
@@ -41,19 +45,28 @@ def collect(folder: str | Path) -> list[Path]:
         The files written, under ``folder/tables`` (CSV, Markdown) and ``folder/figures`` (SVG, PNG).
 
     Raises:
-        ResultsError: as `load`.
+        ResultsError: as `load`, or the folder cannot be written.
         UnknownName: sweep.json names a table or figure that this gensweep does not have.
     """
-    results = load(folder)
+    return write(load(folder))
+
+
+def write(results: Results) -> list[Path]:
+    """Write tables and figures; as `collect`, of results that are loaded."""
     tables = [TABLES[name] for name in dict.fromkeys(["cells", *results.sweep.tables])]
     figures = [FIGURES[name] for name in dict.fromkeys(results.sweep.figures)]
     written = []
-    for name, content in _files(results, tables, figures):
-        path = results.folder / name
-        path.parent.mkdir(exist_ok=True)
-        write_atomic(path, content)
-        written.append(path)
-    _remove_stale(results.folder, [path.relative_to(results.folder).as_posix() for path in written])
+    try:
+        for name, content in _files(results, tables, figures):
+            path = results.folder / name
+            path.parent.mkdir(exist_ok=True)
+            write_atomic(path, content)
+            written.append(path)
+        _finish(results, [path.relative_to(results.folder).as_posix() for path in written])
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise ResultsError(f"{results.folder} cannot be written: {error}") from error
     return written
 
 
@@ -71,17 +84,17 @@ def _files(results: Results, tables: list[Any], figures: list[Any]) -> Iterator[
             yield f"figures/{name}.png", png
 
 
-def _remove_stale(folder: Path, written: list[str]) -> None:
-    """Remove what the last collection wrote and this one did not; nothing else is touched."""
+def _finish(results: Results, written: list[str]) -> None:
+    """Remove what the last collection wrote and this one did not, nothing else; write down what this one did."""
     try:
-        before = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        before = json.loads((results.folder / COLLECTED).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, LookupError, TypeError):
         before = []
     for name in before if isinstance(before, list) else []:
         parts = Path(str(name)).parts
         if name not in written and len(parts) == 2 and parts[0] in ("tables", "figures"):
-            (folder / name).unlink(missing_ok=True)
-    write_json(folder / COLLECTED, sorted(written))
+            (results.folder / name).unlink(missing_ok=True)
+    write_json(results.folder / COLLECTED, {"digest": _digest(results), "files": sorted(written)})
 
 
 def print_tables(results: Results, console: Any) -> None:

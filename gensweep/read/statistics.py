@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from gensweep.read.results import CellInfo, MetricInfo
 
 CONFIDENCE = 0.95
-METHOD = "mean over seeds ± half-width of its 95% confidence interval (Student's t, n - 1 degrees of freedom)"
+METHOD = (
+    "mean over seeds ± half-width of its 95% confidence interval (Student's t, n - 1 degrees of freedom); "
+    "std: standard deviation over seeds (n - 1)"
+)
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 from rich.console import Console
 
 from gensweep.core.claims import Process
-from gensweep.core.environment import hardware, usable_cores
+from gensweep.core.environment import hardware
 from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import Claimed
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.core.storage import results_root
-from gensweep.points import Pack, Point
-from gensweep.run.local import Resources
-from gensweep.run.plan import Plan, make_plan, memory_bytes, rates_of
+from gensweep.points import Point
+from gensweep.run.local import Execute, Resources
+from gensweep.run.plan import Plan, concurrent_trials, make_plan, memory_bytes, rates_of
 from gensweep.run.progress import Screen
 from gensweep.run.sweepfile import points_of, write_sweep_json
 from gensweep.spec import Sweep
@@ -35,16 +37,14 @@ class Options:
 
     Attributes:
         results: the results root.
-        filters: parameter -> values; limits what runs now.
-        retry_failed: train failed points again.
+        filters: pairs of a parameter and its values; limit what runs now, all of them together.
         local: without Ray.
         command: the command line, to be shown and recorded.
         resources: who trains, and with what.
     """
 
     results: str = "results"
-    filters: dict[str, list[str]] = field(default_factory=dict)
-    retry_failed: bool = False
+    filters: list[tuple[str, list[str]]] = field(default_factory=list)
     local: bool = False
     command: str = ""
     resources: Resources = field(default_factory=Resources)
@@ -63,19 +63,27 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     root = results_root(options.results)
     ledger = Ledger(root)
     points = points_of(sweep, options.filters)
-    plan = make_plan(points, ledger, options.retry_failed)
-    folder = write_sweep_json(root, sweep, options.command)
+    plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        _train(plan, ledger, options, console)
+        executor = _executor(options.local)
+        with executor.opened(options.resources):  # what is wrong with them is found before anything is written
+            folder = write_sweep_json(root, sweep, options.command)
+            _train(plan, ledger, options, executor.execute, console)
         plan = make_plan(points, ledger)
     else:
+        folder = write_sweep_json(root, sweep, options.command)
         _say(console, f"Nothing to do: {_summary(plan)}.")
     _collect(folder, console)
     return _exit_status(plan, console)
 
 
-def _train(plan: Plan, ledger: Ledger, options: Options, console: Console) -> None:
+def _executor(local: bool) -> ModuleType:
+    """The module with `opened` and `execute`: imported late, since one of them imports Ray."""
+    return importlib.import_module("gensweep.run.local" if local else "gensweep.run.launch")
+
+
+def _train(plan: Plan, ledger: Ledger, options: Options, execute: Execute, console: Console) -> None:
     """Train until every point of the plan has an outcome, whoever gives it."""
     done = len(plan.points) - len(plan.todo)
     _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {len(plan.packs)} trials.")
@@ -84,10 +92,10 @@ def _train(plan: Plan, ledger: Ledger, options: Options, console: Console) -> No
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
             packs = Plan(plan.points, plan.state, todo).packs
-            died = _execute(packs, ledger.root, options, screen)
+            died = execute(packs, ledger.root, options.resources, screen.report)
             for point in todo:
                 if point.id in died:
-                    _record_death(ledger, point, died[point.id], screen)
+                    _record_death(ledger, point, died[point.id], plan.state.records.get(point.id), screen)
             idle = 0 if screen.outcomes.keys() - attempted else idle + 1
             attempted |= screen.outcomes.keys()
 
@@ -109,40 +117,31 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
         time.sleep(POLL)
 
 
-def _execute(packs: list[Pack], root: Path, options: Options, screen: Screen) -> dict[str, str]:
-    if options.local:
-        from gensweep.run import local
-
-        local.execute(packs, root, options.resources, screen.report)
-        return {}
-    from gensweep.run import launch
-
-    return launch.execute(packs, root, options.resources, screen.report)
-
-
-def _record_death(ledger: Ledger, point: Point, reason: str, screen: Screen) -> None:
+def _record_death(ledger: Ledger, point: Point, reason: str, before: Record | None, screen: Screen) -> None:
     """Write the record that a killed worker could not, unless it had just written its own."""
     record = Record(
         point.id, point.model, point.params, point.seed, FAILED, error=f"the worker died: {reason}", hardware=hardware()
     )
     try:
         with ledger.claim(point.id, Process.current()) as claim:
-            if ledger.is_ok(point.id):
-                screen.report({"point": point.id, "status": OK})
-                return
-            ledger.finish(claim, record)
+            own = ledger.read({point.id: point.params}).records.get(point.id)
+            if own is not None and own != before:
+                record = own
+            else:
+                ledger.finish(claim, record)
     except (Claimed, OSError) as error:
         log.warning("no record of the failed %s: %s", point.id, error)
-    screen.report({"point": point.id, "status": FAILED, "error": record.error})
+    screen.report({"point": point.id, "status": record.status, "error": record.error, **record.metrics})
 
 
 def _collect(folder: Path, console: Console) -> None:
-    from gensweep.read.collect import collect, is_current, print_tables
+    from gensweep.read.collect import is_current, print_tables, write
     from gensweep.read.results import load
 
-    if not is_current(folder):
-        collect(folder)
-    print_tables(load(folder), console)
+    results = load(folder)
+    if not is_current(results):
+        write(results)
+    print_tables(results, console)
 
 
 def show_unreadable(plan: Plan, console: Console) -> None:
@@ -174,16 +173,14 @@ def _summary(plan: Plan) -> str:
 def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -> None:
     """Show the plan; writes and starts nothing."""
     root = results_root(options.results)
-    plan = make_plan(points_of(sweep, options.filters), Ledger(root), options.retry_failed)
+    plan = make_plan(points_of(sweep, options.filters), Ledger(root), options.resources.retry_failed)
     show_unreadable(plan, console)
     counts, resources = plan.counts(), options.resources
     states = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())
     _say(console, f"Sweep {sweep.name}: {len(plan.points)} points wanted, {states}.")
     if plan.state.running:
         _say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
-    cores = usable_cores()
-    concurrent = min(resources.max_concurrent or cores, cores // resources.cpus_per_trial)
-    concurrent = 1 if options.local else max(1, concurrent)
+    concurrent = 1 if options.local else concurrent_trials(resources)
     _say(console, f"To train: {len(plan.todo)} points in {len(plan.packs)} trials, {concurrent} at once here.")
     if plan.todo:
         _show_time(plan, root, concurrent, calibrate, resources, console)

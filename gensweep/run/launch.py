@@ -25,7 +25,7 @@ for name, value in {
 import ray
 from ray import tune
 
-from gensweep.core.errors import UserError
+from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import held_back, stopping
 from gensweep.points import Pack, Point
 from gensweep.run.local import Report, Resources, prepared, started, trial_config
@@ -33,7 +33,7 @@ from gensweep.trainables import TRAINABLES
 
 
 def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:
-    """Train every pack as a trial of one Tune run.
+    """Train every pack as a trial of one Tune run, within `opened`.
 
     Args:
         packs: what to train.
@@ -44,19 +44,19 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
     Returns:
         Ids of points whose trial died (its worker was killed, too often), each with what Ray says.
 
-    Raises:
-        UserError: a trial asks for more than the cluster has, or no cluster answers at the address.
     """
-    with _cluster(resources):
-        _check_resources(resources, ray.cluster_resources())
-        datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
-        shared = {key: ray.put(data) for point in datasets.values() for key, data in prepared(point).items()}
-        return _fit(packs, root, resources, report, shared)
+    datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
+    shared = {key: ray.put(data) for point in datasets.values() for key, data in prepared(point).items()}
+    return _fit(packs, root, resources, report, shared)
 
 
 @contextlib.contextmanager
-def _cluster(resources: Resources) -> Generator[None]:
-    """A Ray of our own, or a connection to the one at the address; left as it was found."""
+def opened(resources: Resources) -> Generator[None]:
+    """A Ray of our own, or a connection to the one at the address; left as it was found.
+
+    Raises:
+        UserError: a trial asks for more than the cluster has, or no cluster answers at the address.
+    """
     if not resources.verbose:
         logging.getLogger("ray").setLevel(logging.CRITICAL)
     mine = not ray.is_initialized()
@@ -64,6 +64,7 @@ def _cluster(resources: Resources) -> Generator[None]:
         if mine:
             with held_back():
                 _start(resources)
+        _check_resources(resources, ray.cluster_resources())
         with stopping(through_ray=True):
             yield
     finally:
@@ -81,7 +82,10 @@ def _start(resources: Resources) -> None:
     try:
         ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UserError(f"--address {resources.address}: no Ray cluster answers there ({error})") from error
+        if resources.address is None:
+            raise GensweepError(f"Ray could not start on this machine: {error}; --local trains without it") from error
+        hint = "is it up, of this Ray's version, and RAY_AUTH_MODE the same here and there?"
+        raise UserError(f"--address {resources.address}: no Ray cluster lets us in ({error}); {hint}") from error
 
 
 def _probe(address: str) -> None:
@@ -90,7 +94,9 @@ def _probe(address: str) -> None:
     Raises:
         UserError: nobody does.
     """
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):
+        raise UserError(f"--address {address}: Tune does not run through Ray's client; name HOST:PORT, or auto")
+    host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
         return
     try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Report = Callable[[dict[str, Any]], None]
+Execute = Callable[["Sequence[Pack]", Path, "Resources", Report], dict[str, str]]
+"""What an executor's module has under the name `execute`: packs, root, resources, report -> id -> how it died."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Resources:
         max_concurrent: trials at once; None: as many as there are resources for.
         address: of a running Ray cluster; None: one is started on this machine.
         max_failures: times that a trial whose worker died is started again.
+        retry_failed: train points again whose record says that they failed.
         verbose: let Ray say what it says.
     """
 
@@ -39,6 +43,7 @@ class Resources:
     max_concurrent: int | None = None
     address: str | None = None
     max_failures: int = 2
+    retry_failed: bool = False
     verbose: bool = False
 
 
@@ -49,6 +54,7 @@ def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]
         "results": str(root),
         "device": resources.device,
         "threads": resources.cpus_per_trial,
+        "retry_failed": resources.retry_failed,
         "driver": asdict(Process.current()),
     }
 
@@ -67,15 +73,26 @@ def started(point: Point) -> dict[str, Any]:
     return {"point": point.id, "epoch": 0, "epochs": point.params["epochs"]}
 
 
-def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> None:
-    """Train every pack in order; as `launch.execute`, without Ray.
+@contextlib.contextmanager
+def opened(resources: Resources) -> Generator[None]:
+    """Check the resources; an executor that needs something started starts it here, and stops it at the end.
 
     Raises:
         UserError: the device is not there.
     """
+    if resources.device in ("cuda", "mps"):
+        from gensweep.run.trial import resolve_device  # imports torch
+
+        resolve_device(resources.device)
+    yield
+
+
+def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:
+    """Train every pack in order; as `launch.execute`, without Ray, so that no trial can die alone."""
     datasets: dict[str, Prepared] = {}
     for pack in packs:
         if pack.points[0].data_key not in datasets:  # one dataset in memory at a time
             datasets = prepared(pack.points[0])
         report(started(pack.points[0]))
         TRAINABLES[pack.model](trial_config(pack, root, resources), datasets, report)
+    return {}

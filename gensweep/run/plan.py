@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.environment import hardware
+from gensweep.core.environment import gpu_count, hardware, usable_cores
 from gensweep.core.errors import RecordError
 from gensweep.core.ledger import POINTS, RECORD, Ledger, State
 from gensweep.core.records import FAILED, MISSING, OK, Record, read_record
 from gensweep.points import Pack, Point
+from gensweep.run.local import Resources
 
-PROCESS_BYTES = 600_000_000
+PROCESS_BYTES = 700_000_000
 """Resident memory of a worker with torch imported, before it holds a model."""
 
 _COSTLESS = {
@@ -90,13 +91,11 @@ class Estimate:
     Attributes:
         seconds: sum over the points with a known shape, on one trial's resources.
         unknown: points of shapes that were never timed here.
-        source: where the rates come from, in words.
     """
 
     seconds: float = 0.0
     unknown: int = 0
     longest: float = 0.0
-    source: str = "earlier records of this machine"
 
     def wall(self, concurrent: int) -> float:
         """Seconds with that many trials at once."""
@@ -135,15 +134,31 @@ class Rates:
         return total
 
 
+def concurrent_trials(resources: Resources) -> int:
+    """How many trials this machine can train at once."""
+    fit = usable_cores() // resources.cpus_per_trial
+    if _likely_device(resources.device) == "cuda":
+        fit = min(fit, int(gpu_count() / (resources.gpus_per_trial or 1)))
+    return max(1, min(resources.max_concurrent or fit, fit))
+
+
+def _likely_device(asked: str) -> str:
+    """What `auto` will find here, as far as can be told without torch."""
+    if asked != "auto":
+        return asked
+    if gpu_count():
+        return "cuda"
+    return "mps" if hardware()["system"] == "Darwin arm64" else "cpu"
+
+
 def rates_of(root: Path, device: str = "auto") -> Rates:
-    """Learn from every record under a results root that this machine wrote."""
-    here, rates = hardware(), Rates()
+    """Learn from every record under a results root that this machine wrote on the same kind of device."""
+    here, rates = hardware() | {"device": _likely_device(device)}, Rates()
     for path in sorted((root / POINTS).glob(f"*/{RECORD}")):
         try:
             record = read_record(path)
         except (OSError, RecordError):
             continue  # the plan counts and shows it; here it only has nothing to teach
-        same = all(record.hardware.get(key) == here[key] for key in ("host", "processor"))
-        if same and device in ("auto", record.hardware.get("device")):
+        if all(record.hardware.get(key) == here[key] for key in ("host", "processor", "device")):
             rates.add(record)
     return rates

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +13,8 @@ from rich.table import Table
 from gensweep.core.records import OK
 
 SHOWN = 12
+SPEED_PERIOD = 24 * 3600.0
+"""Seconds of the past that the ETA is told from: epochs may be minutes apart."""
 ENDED = ("ok", "diverged", "failed")
 
 
@@ -38,10 +39,10 @@ class Screen:
             TextColumn("ETA"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=False),
             console=console,
+            speed_estimate_period=SPEED_PERIOD,
         )
         self._task = self._bar.add_task("", total=max(total, 1))
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
-        self._started = time.monotonic()
 
     def __enter__(self) -> Screen:
         if self._console.is_terminal:
@@ -59,7 +60,8 @@ class Screen:
         if point is None:
             return
         if "status" not in result:
-            self._running[point] = result
+            if result["epoch"] or point not in self._running:  # a trial started again tells soon where it goes on
+                self._running[point] = result
         else:
             self._running.pop(point, None)
             if result["status"] in ENDED and point not in self.outcomes:
@@ -80,7 +82,7 @@ class Screen:
         )  # fmt: skip
 
     def _render(self) -> Group:
-        ok = sum(result["status"] == OK for result in self.outcomes.values())
+        ok = sum(result["status"] == OK for result in list(self.outcomes.values()))  # another thread than reports
         bad = len(self.outcomes) - ok
         text = f"{self._done_before + ok} done" + (f", [red]{bad} failed or diverged[/red]" if bad else "")
         self._bar.update(self._task, description=f"{text}, {self._total - len(self.outcomes)} to go")

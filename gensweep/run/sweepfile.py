@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from gensweep.core.storage import write_json
 from gensweep.points import Point
 from gensweep.spec import Sweep
 
-_OF_THE_CALL = ("command", "created", "hardware")
+_OF_THE_CALL = ("command", "commit", "versions", "hardware", "created")
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -95,7 +96,7 @@ def _metrics(models: set[str]) -> dict[str, Any]:
 def write_sweep_json(root: Path, sweep: Sweep, command: str) -> Path:
     """Write ``ROOT/<sweep>/sweep.json``, and return the folder.
 
-    One that wants the same by the same code stays as it is; a newer gensweep's is never replaced.
+    One that wants the same stays as it is; a newer gensweep's is never replaced.
 
     Raises:
         ResultsError: a newer gensweep wrote the folder, or it cannot be written.
@@ -120,19 +121,19 @@ def write_sweep_json(root: Path, sweep: Sweep, command: str) -> Path:
     return folder
 
 
-def points_of(sweep: Sweep, filters: dict[str, list[str]]) -> list[Point]:
+def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Point]:
     """The sweep's points that every filter lets through.
 
     Args:
         sweep: the whole sweep.
-        filters: parameter (or `model`, `seed`) -> values as written on the command line.
+        filters: a parameter (or `model`, `seed`) and values of it as written on the command line, each.
 
     Raises:
         SweepError: an unknown parameter, or nothing is left.
     """
     points = sweep.points()
     known = {"model", "seed"} | {key for point in points for key in point.params}
-    for key, values in filters.items():
+    for key, values in filters:
         if key not in known:
             raise SweepError(unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}"))
         there = {_text(_value(point, key)): None for point in points}

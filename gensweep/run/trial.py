@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gc
 import io
@@ -21,9 +22,9 @@ from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Claim, Process
 from gensweep.core.config import Data
 from gensweep.core.environment import hardware, versions
-from gensweep.core.errors import Claimed, LostClaim, RecordError, UserError
-from gensweep.core.ledger import CHECKPOINT, Ledger
-from gensweep.core.records import DIVERGED, FAILED, OK, Record
+from gensweep.core.errors import Claimed, LostClaim, UserError
+from gensweep.core.ledger import CHECKPOINT, ERROR, Ledger
+from gensweep.core.records import CLAIMED, DIVERGED, FAILED, OK, Record
 from gensweep.core.storage import Content
 from gensweep.points import Pack, Point
 from gensweep.train import checkpoint
@@ -32,9 +33,6 @@ from gensweep.train.samples import png
 
 log = logging.getLogger(__name__)
 Report = Callable[[dict[str, Any]], None]
-
-CLAIMED = "claimed"
-"""Reported in place of a status when somebody else trains the point."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +43,14 @@ class Context:
         root: the results folder; None: nothing is written.
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: PyTorch's threads.
+        retry_failed: train a point whose record says that it failed.
         driver: the process that asked for the trial; when it dies, the trial stops.
     """
 
     root: Path | None = None
     device: str = "auto"
     threads: int = 1
+    retry_failed: bool = False
     driver: Process = field(default_factory=Process.current)
 
 
@@ -83,13 +83,10 @@ def _run_point(point: Point, datasets: Mapping[str, Prepared], context: Context,
         return
     ledger = Ledger(context.root)
     with ledger.claim(point.id, context.driver) as claim:
-        try:
-            record = ledger.record(point.id)
-        except (OSError, RecordError):
-            record = None
-        if record is None or record.status != OK:
+        record = ledger.read({point.id: point.params}).records.get(point.id)
+        if record is None or (record.status == FAILED and context.retry_failed):
             _train(point, datasets, context, report, _Folder(ledger, claim, point.id))
-        else:
+        else:  # somebody was faster
             _report_end(record, report, {})
 
 
@@ -104,15 +101,9 @@ class _Folder:
     def write(self, name: str, content: Content) -> None:
         self.ledger.write_file(self.claim, self.point_id, name, content)
 
-    def checkpoint(self, device: torch.device) -> dict[str, Any] | None:
-        """The last checkpoint; None if there is none, or none that can be read."""
-        try:
-            return checkpoint.load(self.ledger.folder(self.point_id) / CHECKPOINT, self.point_id, device)
-        except FileNotFoundError:
-            return None
-        except checkpoint.CheckpointError as error:
-            log.warning("%s; the point starts anew", error)
-            return None
+    def checkpoint(self, device: torch.device) -> dict[str, Any]:
+        """The last checkpoint; raises as `gensweep.train.checkpoint.load`."""
+        return checkpoint.load(self.ledger.folder(self.point_id) / CHECKPOINT, self.point_id, device)
 
 
 class _Run:
@@ -120,12 +111,24 @@ class _Run:
 
     def __init__(self, point: Point, prepared: Prepared, device: torch.device, folder: _Folder | None) -> None:
         self.point, self.device, self.folder = point, device, folder
-        self.training = Training(point.model_config(), point.data_config(), point.seed, prepared, device)
         self._before, self._start = 0.0, time.perf_counter()
-        state = folder.checkpoint(device) if folder else None
-        if state:
-            self.training.load_state_dict(state["training"])
-            self._before = state["seconds"]
+        self.training = self._new(prepared)
+        try:
+            self._resume()
+        except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
+            log.warning("%s starts anew; its checkpoint does not fit: %s", point.id, error)
+            self._before, self.training = 0.0, self._new(prepared)
+
+    def _new(self, prepared: Prepared) -> Training:
+        return Training(self.point.model_config(), self.point.data_config(), self.point.seed, prepared, self.device)
+
+    def _resume(self) -> None:
+        """Take up the last checkpoint, if there is one."""
+        with contextlib.suppress(FileNotFoundError):
+            if self.folder:
+                state = self.folder.checkpoint(self.device)
+                self._before = state["seconds"]
+                self.training.load_state_dict(state["training"])
 
     @property
     def seconds(self) -> float:
@@ -192,7 +195,7 @@ def _train(
         seconds=round(run.seconds if run else time.perf_counter() - start, 3),
         epochs=run.training.epoch if run else 0,
         versions=versions(),
-        hardware=hardware() | {"device": _device_name(run.device) if run else context.device},
+        hardware=hardware() | (_describe(run.device) if run else {"device": context.device}),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         **outcome,
     )
@@ -219,9 +222,9 @@ def _report_end(record: Record, report: Report, last_epoch: dict[str, float]) ->
 
 def _leave_traceback(folder: _Folder) -> None:
     try:
-        folder.write("error.txt", traceback.format_exc())
+        folder.write(ERROR, traceback.format_exc())
     except OSError as error:
-        log.warning("cannot write error.txt of %s: %s", folder.point_id, error)
+        log.warning("cannot write the traceback of %s: %s", folder.point_id, error)
 
 
 def _reason(error: BaseException) -> str:
@@ -251,5 +254,7 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def _describe(device: torch.device) -> dict[str, str]:
+    """The device's type, and the name of a GPU."""
+    gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+    return {"device": device.type} | gpu

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import zlib
 from pathlib import Path
@@ -13,18 +12,32 @@ import torch
 from gensweep.core.errors import GensweepError
 
 FORMAT = 1
+_CRC, _CHUNK = 4, 1 << 20
 
 
 class CheckpointError(GensweepError):
     """A checkpoint is cut short, foreign, or of another point."""
 
 
+class _Checked:
+    """A file that sums up what is written to it, so that nothing is held in memory for that."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.crc = file, 0
+
+    def write(self, content: bytes) -> int:
+        self.crc = zlib.crc32(content, self.crc)
+        return self._file.write(content)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
 def save(file: BinaryIO, point_id: str, state: dict[str, Any]) -> None:
-    """Write a state of tensors and plain values into an open file, behind a checksum of four bytes."""
-    content = io.BytesIO()
-    torch.save({"format": FORMAT, "point": point_id, "state": state}, content)
-    file.write(_checksum(content.getbuffer()))
-    file.write(content.getbuffer())
+    """Write a state of tensors and plain values into an open file, and a CRC-32 of it in the last four bytes."""
+    checked = _Checked(file)
+    torch.save({"format": FORMAT, "point": point_id, "state": state}, checked)  # ty: ignore[invalid-argument-type]
+    file.write(checked.crc.to_bytes(_CRC, "big"))
 
 
 def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
@@ -34,12 +47,10 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
         FileNotFoundError: there is none.
         CheckpointError: the file is damaged, or is of another point or format.
     """
-    whole = path.read_bytes()
-    content = memoryview(whole)[4:]
-    if whole[:4] != _checksum(content):
+    if not _is_whole(path):
         raise CheckpointError(f"{path} cannot be read: it was cut short or changed")
     try:
-        saved = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+        saved = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     if not isinstance(saved, dict) or (saved.get("format"), saved.get("point")) != (FORMAT, point_id):
@@ -47,6 +58,10 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
     return saved["state"]
 
 
-def _checksum(content: memoryview) -> bytes:
-    """PyTorch itself accepts changed numbers in silence, and fails on a shortened file in a dozen ways."""
-    return zlib.crc32(content).to_bytes(4, "big")
+def _is_whole(path: Path) -> bool:
+    """Whether the checksum fits. PyTorch itself accepts changed numbers in silence, and fails in a dozen ways."""
+    left, crc = path.stat().st_size - _CRC, 0
+    with path.open("rb") as file:
+        while left > 0 and (chunk := file.read(min(_CHUNK, left))):
+            crc, left = zlib.crc32(chunk, crc), left - len(chunk)
+        return left == 0 and file.read() == crc.to_bytes(_CRC, "big")

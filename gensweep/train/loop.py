@@ -111,7 +111,7 @@ class Training:
         for rows in self._split[split].split(self.model.evaluation_batch):
             batch = self._batches.take(rows.to(self.device))
             for name, value in self.network.evaluate(batch, self._draw(len(rows), noise_rng)).items():
-                parts[name].append(value)
+                parts[name].append(value.cpu())  # not every device can hold them all, or count in float64
         outputs = {name: torch.cat(values) for name, values in parts.items()}
         return {f"{split}/{metric.name}": metric.compute(outputs) for metric in metrics_of(self.model.outputs)}
 
@@ -143,10 +143,10 @@ class Training:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` gave."""
-        self.epoch, self.history = state["epoch"], state["history"]
         self.network.load_state_dict(state["network"])
         for player, optimizer in self._optimizers.items():
             optimizer.load_state_dict(state["optimizers"][player])
+        self.epoch, self.history = state["epoch"], state["history"]
 
     def _draw(self, size: int, rng: torch.Generator) -> dict[str, Tensor]:
         return {name: value.to(self.device) for name, value in self.network.draw(size, rng).items()}

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from gensweep.core.config import Training
+from gensweep.core.config import TrainingConfig
 from gensweep.train.muon import Muon
 
 
@@ -25,7 +25,11 @@ class PlayerOptimizer:
     """
 
     def __init__(
-        self, parameters: dict[str, nn.Parameter], config: Training, total_steps: int, adamw_only: Iterable[str] = ()
+        self,
+        parameters: dict[str, nn.Parameter],
+        config: TrainingConfig,
+        total_steps: int,
+        adamw_only: Iterable[str] = (),
     ) -> None:
         self.parameters = list(parameters.values())
         self._config = config
@@ -62,7 +66,7 @@ class PlayerOptimizer:
 
 
 def _optimizers(
-    parameters: dict[str, nn.Parameter], config: Training, adamw_only: tuple[str, ...]
+    parameters: dict[str, nn.Parameter], config: TrainingConfig, adamw_only: tuple[str, ...]
 ) -> list[torch.optim.Optimizer]:
     betas, decay = (config.beta1, config.beta2), config.weight_decay
     if config.optimizer == "adam":
@@ -79,12 +83,12 @@ def _optimizers(
     return optimizers
 
 
-def rate_factor(config: Training, step: int, total: int) -> float:
+def rate_factor(config: TrainingConfig, step: int, total: int) -> float:
     """The learning rate's factor at a step of ``total``.
 
     `constant`: 1. `warmup_linear`: up linearly over `warmup`, 1 until `hold`, down linearly to 0.
     `one_cycle`: cosine from 1/25 up to 1 over the first 30%, then down to 1/250,000 (Smith and Topin
-    2018, with the defaults of `torch.optim.lr_scheduler.OneCycleLR`).
+    2018, with the defaults of `torch.optim.lr_scheduler.OneCycleLR`, but momentum is left alone).
     """
     if config.schedule == "constant":
         return 1.0

@@ -55,8 +55,14 @@ def with_interval(mean: float, ci95: float, n: int, n_ok: int) -> str:
     return text if n == n_ok else f"{text} (n={n})"
 
 
-def columns(frame: pd.DataFrame, results: Results) -> list[Column]:
-    """A table's columns as printed: counts in one, each metric with its interval in one, cell ids in none."""
+def columns(frame: pd.DataFrame, results: Results, std: bool = False) -> list[Column]:
+    """A table's columns as printed: counts in one, each metric with its interval in one, cell ids in none.
+
+    Args:
+        frame: what `rows` laid out.
+        results: the sweep's.
+        std: a column beside each metric for the standard deviation over seeds.
+    """
     import pandas as pd
 
     found: list[Column] = []
@@ -69,6 +75,10 @@ def columns(frame: pd.DataFrame, results: Results) -> list[Column]:
             parts = (frame[f"{metric}_{key}"].tolist() for key in ("mean", "ci95", "n"))
             texts = [_measured(*row) for row in zip(*parts, frame["n_ok"].tolist(), strict=True)]
             found.append(Column(_header(metric, results), texts, metric=metric))
+        elif metric in results.metrics and part == "std" and std:
+            found.append(
+                Column("std", [f"{value:#.2g}" if value == value else NOTHING for value in values], metric=metric)
+            )
         elif metric in results.metrics and part in ("report", "difference"):
             texts = _verbatim(values) if part == "report" else _signed(values)
             found.append(Column(part, texts, metric=metric))
@@ -126,7 +136,7 @@ def markdown(table: Table, results: Results) -> str:
     lines = [f"# {table.title}", ""]
     for heading, frame in (table.sections or {"": table.frame}).items():
         lines += [f"## {heading}", ""] if heading else []
-        lines += [*_pipes(columns(frame, results)), ""] if len(frame) else ["Nothing to show.", ""]
+        lines += [*_pipes(columns(frame, results, std=True)), ""] if len(frame) else ["Nothing to show.", ""]
     lines += [f"- {note}" for note in (*table.notes, *_legend(table.frame, results))]
     return "\n".join(lines).rstrip() + "\n"
 
