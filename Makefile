@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "gensweep needs Python 3.11 to 3.13; name one: make PYTHON=python3.12"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
-	  $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e ".[test]" || \
+	  $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[test]" || \
 	  $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[test]"
 	touch $(INSTALLED)
 
