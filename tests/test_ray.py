@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,6 +132,25 @@ def test_the_trainables_work_in_a_tuner_of_ones_own(ray: Any, tmp_path: Path, pl
         assert {name: measured[seed][name] for name in expected} == expected
         assert measured[seed]["status"] == OK
     assert not list(tmp_path.rglob("record.json")), "without `results` no records are kept"
+
+
+def test_sigterm_ends_a_run_on_a_cluster_and_says_how_to_go_on(ray: Any, tmp_path: Path) -> None:
+    """The harder of the two signals: Ray sets a handler for it, in Python and in C++."""
+    root, address = tmp_path / "results", ray.get_runtime_context().gcs_address
+    command = ["-m", "gensweep", write_sweep(tmp_path, grid(epochs=100_000)), "--results", str(root)]
+    command += ["--address", address]
+    with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not list(root.glob("points/*/claim.json")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=60)[0].decode()
+        finally:
+            process.kill()
+    assert process.returncode == 143
+    assert said.splitlines()[-1] == f"Stopped; what is done is kept. To go on: python {' '.join(command)}"
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from gensweep.core.records import FAILED, MISSING, OK, Record, read_record
 from gensweep.points import Pack, Point
 from gensweep.run.local import Resources
 
-PROCESS_BYTES = 700_000_000
+PROCESS_BYTES = 800_000_000
 """Resident memory of a worker with torch imported, before it holds a model."""
 
 _COSTLESS = {
@@ -74,9 +74,14 @@ def cost(point: Point) -> float:
 
 
 def memory_bytes(point: Point) -> int:
-    """Estimated peak memory of a trial: the process; weights, gradients and Adam's two moments; activations twice."""
+    """Estimated peak memory of a trial in bytes.
+
+    The process; weights, gradients and Adam's two moments; activations of a step with their gradients, or of
+    an evaluation.
+    """
     model = point.model_config()
-    return PROCESS_BYTES + 4 * (4 * model.parameter_count() + 2 * model.batch_size * model.activation_count())
+    examples = max(2 * model.batch_size, model.evaluation_batch)
+    return PROCESS_BYTES + 4 * (4 * model.parameter_count() + examples * model.activation_count())
 
 
 def shape(model: str, params: Mapping[str, Any]) -> str:
