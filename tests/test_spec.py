@@ -390,6 +390,21 @@ def test_a_neutral_value_keeps_the_old_id(later: None) -> None:
     assert len(changed | {"t2t-e1-d1-s0-0a9a568e45f2"}) == 3
 
 
+def test_a_recipe_can_be_left_and_the_order_of_changes_does_not_matter() -> None:
+    """Axes of the sweep's own that do nothing any more go; what the call names must act."""
+    best = named("best")
+    adam = best.changed({"optimizer": "adam"})
+    assert len(list(adam.cells())) == len(list(best.cells()))
+    assert all("muon_lr" not in params for _, params in adam.cells())
+    layers = named("layers")
+    there, back = ({"optimizer": "muon", "muon_lr": 0.01}, {"muon_lr": 0.01, "optimizer": "muon"})
+    assert [p.id for p in layers.changed(there).points()] == [p.id for p in layers.changed(back).points()]
+    with pytest.raises(SweepError, match="muon_lr does nothing here; it acts only with optimizer=muon"):
+        layers.changed({"muon_lr": 0.01})
+    with pytest.raises(SweepError, match="muon_lr does nothing here"):
+        Point.make(T2T, {"muon_lr": 0.01}, 0)
+
+
 def test_raised_numerics_change_every_id(monkeypatch: pytest.MonkeyPatch) -> None:
     class Remade(Arithmetic):
         numerics: ClassVar[int] = 2

@@ -1,0 +1,117 @@
+"""Runs after something changed: the code, a checkpoint, somebody else's records, the call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from runs import TINY, call, train, write_sweep
+
+from gensweep.core.claims import Process
+from gensweep.core.errors import GensweepError
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import DIVERGED, FAILED, OK, Record, read_record
+from gensweep.points import Point
+from gensweep.train import checkpoint
+from gensweep.train.loop import Training
+from gensweep.trainables import TRAINABLES
+
+
+def tiny(**params: Any) -> Point:
+    """A text-to-text point of two quick epochs."""
+    return Point.make("text_to_text", TINY | params, 0)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A results root of the test's own."""
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
+    """Epochs trained in this process, by seed."""
+    epochs: Counter[int] = Counter()
+    run_epoch = Training.run_epoch
+
+    def counted(training: Training) -> dict[str, float]:
+        epochs[training.seed] += 1
+        return run_epoch(training)
+
+    monkeypatch.setattr(Training, "run_epoch", counted)
+    return epochs
+
+
+def test_a_wrong_call_leaves_what_is_written_of_the_sweep_alone(tmp_path: Path, root: Path) -> None:
+    """The device is looked for before anything is written."""
+    file = write_sweep(tmp_path)
+    call(file, "--results", root, "--local")
+    before = (root / "tiny" / "sweep.json").read_bytes()
+    absent = "mps" if torch.cuda.is_available() else "cuda"
+    refused = call(file, "--results", root, "--local", "--set", "epochs=3", "--device", absent)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.error.startswith(f"error: --device {absent}: ")
+    assert (root / "tiny" / "sweep.json").read_bytes() == before
+    assert call(file, "--results", root, "--local").code == 0
+    assert (root / "tiny" / "sweep.json").read_bytes() == before, "the same sweep is not written again"
+
+
+def test_an_older_record_without_a_neutral_parameter_is_still_the_points(root: Path, trained: Counter[int]) -> None:
+    """What a later gensweep adds is not in the records of before, and the trial reads them as the plan does."""
+    point = tiny()
+    train([point], root)
+    path = Ledger(root).folder(point.id) / "record.json"
+    record = read_record(path)
+    older = replace(record, params={key: value for key, value in record.params.items() if key != "clip_norm"})
+    older.write(path)
+    assert Ledger(root).read({point.id: point.params}).records == {point.id: older}
+    reports = train([point], root)
+    assert trained[0] == point.params["epochs"]
+    assert reports[-1]["status"] == OK
+
+
+def test_a_checkpoint_of_another_network_starts_the_point_anew(root: Path, trained: Counter[int]) -> None:
+    """Its file is whole, and its weights have other shapes."""
+    point, other = tiny(), tiny(hidden=9)
+    state = build(other).state_dict()
+    folder = Ledger(root).folder(point.id)
+    folder.mkdir(parents=True)
+    with (folder / "checkpoint.pt").open("wb") as file:
+        checkpoint.save(file, point.id, {"training": state, "seconds": 9.0})
+    train([point], root)
+    assert trained[0] == point.params["epochs"]
+    assert read_record(folder / "record.json").status == OK
+
+
+@pytest.mark.parametrize("status", [FAILED, DIVERGED])
+def test_a_point_that_somebody_else_recorded_meanwhile_is_not_trained_again(
+    root: Path, trained: Counter[int], status: str
+) -> None:
+    point = tiny()
+    with Ledger(root).claim(point.id, Process.current()) as claim:
+        Ledger(root).finish(claim, Record(point.id, point.model, point.params, point.seed, status, error="why"))
+    reports = train([point], root)
+    assert (reports[-1]["status"], reports[-1]["error"]) == (status, "why")
+    assert not trained
+    train([point], root, retry_failed=True)
+    assert bool(trained) == (status == FAILED)
+
+
+def test_a_users_own_trial_ends_with_the_error_that_tune_must_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(training: Training) -> dict[str, float]:
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(Training, "run_epoch", failing)
+    reports: list[dict[str, Any]] = []
+    with pytest.raises(GensweepError, match="no luck"):
+        TRAINABLES["text_to_text"]({**TINY, "device": "cpu"}, None, reports.append)
+    assert reports[-1]["status"] == FAILED
+
+
+def build(point: Point) -> Training:
+    """A training of the point that has not begun."""
+    return Training(point.model_config(), point.data_config(), 0, point.data_config().prepare(), torch.device("cpu"))
