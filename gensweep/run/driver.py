@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import time
@@ -66,8 +67,10 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        executor = _executor(options.local)
-        with executor.opened(options.resources):  # what is wrong with them is found before anything is written
+        with contextlib.ExitStack() as stack:
+            with console.status("starting"):  # finds what is wrong with the resources before anything is written
+                executor = _executor(options.local)
+                stack.enter_context(executor.opened(options.resources))
             folder = write_sweep_json(root, sweep, options.command)
             _train(plan, ledger, options, executor.execute, console)
         plan = make_plan(points, ledger)
@@ -86,8 +89,8 @@ def _executor(local: bool) -> ModuleType:
 def _train(plan: Plan, ledger: Ledger, options: Options, execute: Execute, console: Console) -> None:
     """Train until every point of the plan has an outcome, whoever gives it."""
     done = len(plan.points) - len(plan.todo)
-    _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {len(plan.packs)} trials.")
     attempted: set[str] = set()
+    _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {len(plan.packs)} trials.")
     with Screen(console, len(plan.todo), done) as screen:
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
