@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,29 @@ def test_list_sweeps_counts(tmp_path: Path) -> None:
 
 def test_list_sweeps_without_any_is_refused() -> None:
     assert "there is no sweeps/*.py in this folder" in refused("list", "sweeps")
+
+
+DONE = """
+import sys
+from gensweep.cli import main
+
+try:
+    main([{file!r}, "--results", {root!r}])
+except SystemExit as exit:
+    assert not exit.code
+loaded = {{"torch", "ray"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+
+
+def test_a_run_with_nothing_to_do_starts_neither_torch_nor_ray(tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    recorded(root, tiny(), metrics={"test/loss": 1.0, "test/char_accuracy": 0.5, "test/exact_match": 0.25})
+    script = DONE.format(file=write_sweep(tmp_path), root=str(root))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Nothing to do: 1 of 1 points done.\n")
+    assert "0.50" in done.stdout, "its tables are shown all the same"
 
 
 # --- the plan

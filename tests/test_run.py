@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -30,10 +31,12 @@ from runs import (
 )  # fmt: skip
 
 from gensweep import load
+from gensweep.core.errors import UserError
 from gensweep.core.records import DIVERGED, FAILED, OK
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.points import Point
 from gensweep.train.loop import Training
+from gensweep.trainables import train_text_to_text
 
 
 @pytest.fixture
@@ -124,6 +127,31 @@ def test_a_point_of_two_sweeps_is_trained_once(tmp_path: Path, root: Path, train
     assert call("collect", root / "other").code == 0
     assert load(root / "other").counts["ok"] == 2
     assert "Nothing to do: 2 of 2" in run(one, root).out, "and the points outlive the sweep's folder"
+
+
+def test_a_trainable_is_a_plain_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    reports: list[dict[str, Any]] = []
+    train_text_to_text(TINY | {"seed": 1, "threads": 1}, report=reports.append)
+    assert not files(tmp_path), "without `results` nothing is kept"
+    train_text_to_text(TINY | {"seed": 1, "results": str(tmp_path)}, report=[].append)
+    (record,) = records(tmp_path).values()
+    assert (record.id, record.status) == (t2t(1).id, OK)
+    epochs, outcome = reports[:-1], reports[-1]
+    assert [(report["epoch"], report["epochs"]) for report in epochs] == [(1, 2), (2, 2)]
+    assert all(report.keys() >= {"train/loss", "validation/loss"} for report in epochs)
+    assert (outcome["status"], outcome["point"]) == (OK, record.id)
+    assert record.metrics.items() <= outcome.items()
+
+
+def test_a_trainable_refuses_what_a_sweep_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="unknown parameter 'epoch' in text_to_text; did you mean 'epochs'"):
+        train_text_to_text({"epoch": 1}, report=print)
+    with pytest.raises(UserError, match="epochs=0"):
+        train_text_to_text({"epochs": 0}, report=print)
+    monkeypatch.delitem(sys.modules, "ray.tune", raising=False)
+    with pytest.raises(UserError, match="outside a Tune trial, hand in report="):
+        train_text_to_text(TINY)
 
 
 # --- filter, set, seeds
