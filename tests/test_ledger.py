@@ -402,6 +402,12 @@ def test_a_spoiled_claim_holds_nothing(ledger: Ledger, folder: Path, text: str) 
     assert free(ledger)
 
 
+def test_points_that_are_a_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "points").touch()
+    with pytest.raises(ResultsError, match="points is a file"):
+        Ledger(tmp_path)
+
+
 # --- finish
 
 

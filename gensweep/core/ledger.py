@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gensweep.core.claims import Claim, Holder, Process, read_holder
-from gensweep.core.errors import NewerSchema, RecordError
+from gensweep.core.errors import NewerSchema, RecordError, ResultsError
 from gensweep.core.records import FAILED, OK, Record, read_record
 from gensweep.core.storage import Content, write_atomic
 
@@ -31,10 +31,16 @@ class State:
 
 
 class Ledger:
-    """The points trained under one results root."""
+    """The points trained under one results root.
+
+    Raises:
+        ResultsError: ``ROOT/points`` is a file.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        if (root / POINTS).is_file():
+            raise ResultsError(f"{root / POINTS} is a file, and should be the folder of every point")
 
     def folder(self, point_id: str) -> Path:
         """Where a point keeps its files."""
