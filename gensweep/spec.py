@@ -12,6 +12,13 @@ from gensweep.core.catalog import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.core.errors import SweepError, unknown
 from gensweep.points import Point, condition, resolve, schema
 
+_ELSEWHERE = {
+    "seed": "--seeds N chooses seeds 0 to N-1",
+    "seeds": "--seeds N chooses seeds 0 to N-1",
+    "model": "--filter model=NAME runs some models only; a grid names its model in the sweep file",
+}
+MOST_VALUES = 100_000
+"""Most values of an axis: an endless iterable must be an error, not a hang."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -68,7 +75,9 @@ def _acts(key: str, cells: list[dict[str, Any]]) -> bool:
 def _axis(place: str, key: str, value: Any) -> list[Any]:
     if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
         return [_plain(value)]
-    values = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
+    values = sorted(value) if isinstance(value, (set, frozenset)) else list(itertools.islice(value, MOST_VALUES + 1))
+    if len(values) > MOST_VALUES:
+        raise SweepError(f"{place}: {key} has more than {MOST_VALUES} values; does it ever end?")
     values = [_plain(item) for item in values]
     if not values:
         raise SweepError(f"{place}: {key} has no values")
@@ -133,6 +142,8 @@ class Sweep:
         """
         values = values or {}
         known = [_keys(grid.model, values.get("dataset", grid.axes.get("dataset"))) for grid in self.grids]
+        for key in values.keys() & _ELSEWHERE.keys():
+            raise SweepError(f"{key!r} is no parameter of sweep {self.name!r}: {_ELSEWHERE[key]}")
         for key in values.keys() - frozenset().union(*known):
             raise SweepError(unknown("parameter", key, frozenset().union(*known), f"sweep {self.name!r}"))
         grids = [

@@ -47,13 +47,13 @@ def _train(
         retry_failed=config.pop("retry_failed", points is None),
         driver=Process(**driver) if driver else Process.current(),
     )
-    report = report or _tune_report()
-    if points is None:  # a user's own flat config
+    flat = points is None  # a user's own
+    if points is None:
         seed = config.pop("seed", 0)
         points = [{"params": config, "seed": seed}]
-        report = _raising(report)
     pack = Pack(tuple(Point.make(model, **point) for point in points))
-    run_pack(pack, datasets, context, report)
+    report = report or _tune_report()
+    run_pack(pack, datasets, context, _raising(report) if flat else report)
 
 
 def _raising(report: Report) -> Report:

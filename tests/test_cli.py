@@ -74,8 +74,8 @@ FILES = {
     "helper.py": "LAYERS = 1 / 0\n",
 }
 WRONG_FILES = [
-    ("none.py", "no sweep file 'none.py'. There are: sweeps/other.py."),
-    (".", "no sweep file '.'."),
+    ("none.py", "'none.py' is no sweep file. There are: sweeps/other.py."),
+    (".", "'.' is a folder, no sweep file."),
     ("broken.py", "broken.py:1: syntax error: '(' was never closed"),
     ("null.py", "null.py"),
     ("bare.py", "bare.py defines no SWEEP; it should say SWEEP = Sweep(name=..., grids=[...])"),

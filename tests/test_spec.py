@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections import Counter
@@ -289,7 +290,7 @@ def test_changed_knows_the_parameters_of_any_dataset_of_the_grid() -> None:
     [
         ({"epoch": 3}, "unknown parameter 'epoch' in sweep 's'; did you mean 'epochs'?"),
         ({"filters": 3}, "unknown parameter 'filters' in sweep 's'"),
-        ({"seed": 3}, "unknown parameter 'seed' in sweep 's'"),
+        ({"seed": 3}, "'seed' is no parameter of sweep 's': --seeds N"),
         ({"epochs": 0}, "epochs=0"),
         ({"muon_lr": 0.1}, "muon_lr does nothing here"),
     ],
@@ -388,6 +389,11 @@ def test_a_neutral_value_keeps_the_old_id(later: None) -> None:
     assert Point.make(T2T, {"tie": False, "gain": None}, 0).id == "t2t-e1-d1-s0-0a9a568e45f2"
     changed = {Point.make(T2T, {"tie": True}, 0).id, Point.make(T2T, {"gain": 1.0}, 0).id}
     assert len(changed | {"t2t-e1-d1-s0-0a9a568e45f2"}) == 3
+
+
+def test_an_axis_that_never_ends_is_an_error() -> None:
+    with pytest.raises(SweepError, match="epochs has more than 100000 values; does it ever end"):
+        Grid(T2T, epochs=itertools.count(1))
 
 
 def test_a_recipe_can_be_left_and_the_order_of_changes_does_not_matter() -> None:

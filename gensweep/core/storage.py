@@ -73,6 +73,8 @@ def results_root(results: str | Path) -> Path:
         ResultsError: a URI, a file, or a folder that cannot be written.
     """
     text = str(results)
+    if not text:
+        raise ResultsError("--results is empty; name a folder")
     if "://" in text:
         raise ResultsError(f"--results {text}: only folders on a file system are supported, not URIs")
     try:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.catalog import FIGURES, TABLES
-from gensweep.core.errors import ResultsError
+from gensweep.core.catalog import FIGURES, TABLES, Page
+from gensweep.core.errors import ResultsError, UnknownName
+from gensweep.core.registry import Registry
 from gensweep.core.storage import write_atomic, write_json
-from gensweep.read.results import Results, load
+from gensweep.read.results import SWEEP, Results, load
 
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
@@ -53,8 +54,8 @@ def collect(folder: str | Path) -> list[Path]:
 
 def write(results: Results) -> list[Path]:
     """Write tables and figures; as `collect`, of results that are loaded."""
-    tables = [TABLES[name] for name in dict.fromkeys(["cells", *results.sweep.tables])]
-    figures = [FIGURES[name] for name in dict.fromkeys(results.sweep.figures)]
+    tables = _pages(TABLES, ["cells", *results.sweep.tables], results)
+    figures = _pages(FIGURES, results.sweep.figures, results)
     written = []
     try:
         for name, content in _files(results, tables, figures):
@@ -82,6 +83,13 @@ def _files(results: Results, tables: list[Any], figures: list[Any]) -> Iterator[
         for name, svg, png in render(page, results):
             yield f"figures/{name}.svg", svg
             yield f"figures/{name}.png", png
+
+
+def _pages(registry: Registry[Page], names: list[str], results: Results) -> list[Page]:
+    for name in names:
+        if name not in registry:
+            raise UnknownName(registry.kind, name, registry, str(results.folder / SWEEP))
+    return [registry[name] for name in dict.fromkeys(names)]
 
 
 def _finish(results: Results, written: list[str]) -> None:

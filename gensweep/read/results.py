@@ -199,7 +199,7 @@ def _alternatives(folder: Path) -> str:
         found = sorted(str(path.parent) for path in place.glob(f"*/{SWEEP}"))
         if found:
             return f"sweeps found: {', '.join(found)}"
-    return "no sweep was found in it or beside it; name the folder of a sweep, such as results/layers"
+    return "no sweep was found in it or beside it; name a sweep's folder, such as results/layers, or run it again"
 
 
 def _all_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, MetricInfo]:

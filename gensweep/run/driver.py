@@ -183,7 +183,7 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     _say(console, f"Sweep {sweep.name}: {len(plan.points)} points wanted, {states}.")
     if plan.state.running:
         _say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
-    concurrent = 1 if options.local else concurrent_trials(resources)
+    concurrent = 1 if options.local else min(concurrent_trials(resources), max(1, len(plan.todo)))
     _say(console, f"To train: {len(plan.todo)} points in {len(plan.packs)} trials, {concurrent} at once here.")
     if plan.todo:
         _show_time(plan, root, concurrent, calibrate, resources, console)
@@ -221,7 +221,9 @@ def _show_memory(plan: Plan, concurrent: int, console: Console) -> None:
     largest, point = sizes[-1]
     _say(console, f"Memory: up to {largest / 1e9:.1f} GB a trial (estimated; {point}).")
     together, there = sum(size for size, _ in sizes[-concurrent:]), machine_memory()
-    if together > there:
+    if largest > there:
+        _say(console, f"Such a trial alone does not fit into this machine's {there / 1e9:.1f} GB.", "yellow")
+    elif together > there:
         want = f"{concurrent} such trials at once want {together / 1e9:.1f} GB"
         _say(console, f"{want}, this machine has {there / 1e9:.1f} GB: lower --max-concurrent.", "yellow")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.environment import gpu_count, hardware, usable_cores
-from gensweep.core.errors import RecordError
+from gensweep.core.errors import RecordError, UserError
 from gensweep.core.ledger import POINTS, RECORD, Ledger, State
 from gensweep.core.records import FAILED, MISSING, OK, Record, read_record
 from gensweep.points import Pack, Point
@@ -140,8 +140,15 @@ class Rates:
 
 
 def concurrent_trials(resources: Resources) -> int:
-    """How many trials this machine can train at once."""
+    """How many trials this machine can train at once.
+
+    Raises:
+        UserError: a trial asks for more cores than there are.
+    """
     fit = usable_cores() // resources.cpus_per_trial
+    if not fit and resources.address is None:
+        there = f"this machine has {usable_cores()} cores"
+        raise UserError(f"--cpus-per-trial {resources.cpus_per_trial}: {there}")
     if _likely_device(resources.device) == "cuda":
         fit = min(fit, int(gpu_count() / (resources.gpus_per_trial or 1)))
     return max(1, min(resources.max_concurrent or fit, fit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import sys
 import traceback
@@ -28,9 +29,14 @@ def read_sweep(path: Path) -> Sweep:
         SweepError: no such file, or the file is wrong; the message names the line.
     """
     if not path.is_file():
-        near = sorted(str(p) for p in Path("sweeps").glob("*.py")) if Path("sweeps").is_dir() else []
-        hint = f" There are: {', '.join(near)}." if near else ""
-        raise SweepError(f"no sweep file {str(path)!r}.{hint}")
+        what = "is a folder, no sweep file" if path.is_dir() else "is no sweep file"
+        there = sorted(str(p) for p in Path("sweeps").glob("*.py"))
+        near = difflib.get_close_matches(str(path), there, n=1)
+        guess = f"; did you mean {near[0]!r}?" if near else "."
+        hint = f" There are: {', '.join(there)}." if there else ""
+        raise SweepError(f"{str(path)!r} {what}{guess}{hint}")
+    if path.suffix != ".py":
+        raise SweepError(f"{str(path)!r} is no Python file; a sweep file is one, named *.py")
     space: dict[str, Any] = {"__name__": f"gensweep_sweep_{path.stem}", "__file__": str(path)}
     sys.path.insert(0, str(path.parent.absolute()))
     try:

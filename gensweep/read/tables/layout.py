@@ -189,7 +189,11 @@ def show(results: Results, console: Console) -> None:
     for model in results.models:
         ids, published = results.cells_of(model), report_tables(results, model)
         frame = rows(results, ids, results.varying_of[model], published).drop(columns="seconds")
-        console.print(_rich_table(model, columns(frame.head(MOST_ROWS), results), console.width))
+        shown = columns(frame.head(MOST_ROWS), results)
+        fitting = _fitting(shown, console.width)
+        console.print(_rich_table(model, fitting, console.width))
+        if hidden := [column.header.partition(" [")[0] for column in shown if column not in fitting]:
+            say(f"too wide for this screen, see tables/cells.md: {', '.join(hidden)}")
         if len(ids) > MOST_ROWS:
             say(f"{len(ids) - MOST_ROWS} more cells: see tables/cells.md")
         say(f"the same wherever it acts: {fixed_text(results, model)}")
@@ -202,7 +206,7 @@ def show(results: Results, console: Console) -> None:
         say(f"{len(bad) - MOST_PROBLEMS} more such points: see tables/cells-problems.md")
 
 
-def _rich_table(title: str, shown: list[Column], width: int) -> Any:
+def _rich_table(title: str, fitting: list[Column], width: int) -> Any:
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -210,7 +214,6 @@ def _rich_table(title: str, shown: list[Column], width: int) -> Any:
     printed = RichTable(
         title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
-    fitting = _fitting(shown, width)
     breaks = "_\n" if _width(fitting) > width else "_"
     for column in fitting:
         header = column.header.replace(" [", "\n[").replace("_", breaks)
