@@ -3,6 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
 
 # One thread, as a trial has, so that numbers and times do not depend on the cores. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A results root of the test's own."""
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
+    """Epochs that this process trains, by seed."""
+    from gensweep.train.loop import Training
+
+    counter: Counter[int] = Counter()
+    run_epoch = Training.run_epoch
+
+    def counted(training: Training) -> dict[str, float]:
+        counter[training.seed] += 1
+        return run_epoch(training)
+
+    monkeypatch.setattr(Training, "run_epoch", counted)
+    return counter

@@ -26,26 +26,6 @@ def tiny(**params: Any) -> Point:
     return Point.make("text_to_text", TINY | params, 0)
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A results root of the test's own."""
-    return tmp_path / "results"
-
-
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
-    """Epochs trained in this process, by seed."""
-    epochs: Counter[int] = Counter()
-    run_epoch = Training.run_epoch
-
-    def counted(training: Training) -> dict[str, float]:
-        epochs[training.seed] += 1
-        return run_epoch(training)
-
-    monkeypatch.setattr(Training, "run_epoch", counted)
-    return epochs
-
-
 def test_a_wrong_call_leaves_what_is_written_of_the_sweep_alone(tmp_path: Path, root: Path) -> None:
     """The device is looked for before anything is written."""
     file = write_sweep(tmp_path)

@@ -39,25 +39,6 @@ from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "results"
-
-
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
-    """Epochs that this process trains, by seed."""
-    counter: Counter[int] = Counter()
-    run_epoch = Training.run_epoch
-
-    def counted(training: Training) -> dict[str, float]:
-        counter[training.seed] += 1
-        return run_epoch(training)
-
-    monkeypatch.setattr(Training, "run_epoch", counted)
-    return counter
-
-
 def t2t(seed: int = 0, **params: Any) -> Point:
     return Point.make("text_to_text", TINY | params, seed)
 

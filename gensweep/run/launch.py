@@ -43,7 +43,6 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
 
     Returns:
         Ids of points whose trial died (its worker was killed, too often), each with what Ray says.
-
     """
     datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
     shared = {key: ray.put(data) for point in datasets.values() for key, data in prepared(point).items()}
