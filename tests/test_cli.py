@@ -293,7 +293,7 @@ def test_a_run_with_nothing_to_do_starts_neither_torch_nor_ray(tmp_path: Path) -
     script = DONE.format(file=write_sweep(tmp_path), root=str(root))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Nothing to do: 1 of 1 points done.\n")
+    assert done.stdout.startswith("Nothing to do: 1 of 1 point done.\n")
     assert "0.50" in done.stdout, "its tables are shown all the same"
 
 
@@ -318,7 +318,7 @@ def test_a_dry_run_without_anything_to_do(tmp_path: Path) -> None:
     file = write_sweep(tmp_path)
     recorded(tmp_path / "results", tiny())
     said = call(file, "--dry-run").out
-    assert "1 points wanted, 1 done" in said
+    assert "1 point wanted, 1 done" in said
     assert "To train: 0 points in 0 trials" in said
     assert "Time" not in said
 
@@ -344,7 +344,7 @@ def test_the_estimate_knows_what_it_does_not_know(tmp_path: Path) -> None:
     recorded(root, tiny(0, hidden=16), hardware=hardware() | {"host": "another", "device": "cpu"})
     recorded(root, tiny(1, hidden=16), status=FAILED)
     said = call(file, "--dry-run", "--local", "--filter", "hidden=8,16").out
-    assert "Time: about 6 s for 1 points" in said, "the same shape with another split"
+    assert "Time: about 6 s for 1 point" in said, "the same shape with another split"
     assert "1 done" in said, "the record of another machine is a result"
     said = call(file, "--dry-run", "--local", "--set", "hidden=16", "--set", "epochs=1").out
     assert "Time: unknown for 2 points (no record of their shape on this machine; --calibrate tries a few steps" in said

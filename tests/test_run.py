@@ -152,7 +152,7 @@ def test_a_filter_by_model_and_by_what_not_every_model_has(tmp_path: Path, root:
     file = write_sweep(tmp_path, grid(), grid("cae"))
     assert run(file, root, "--filter", "model=cae").code == 0
     assert [record.model for record in records(root).values()] == ["cae"]
-    assert "1 of 1 points done" in run(file, root, "--filter", "filters=2").out
+    assert "1 of 1 point done" in run(file, root, "--filter", "filters=2").out
 
 
 def test_the_exit_status_judges_what_the_filter_lets_through(
@@ -224,7 +224,7 @@ def test_a_failed_point_stops_no_other_and_is_trained_again_when_told(
     marker.unlink()
     retried = run(file, root, "--retry-failed")
     assert retried.code == 0
-    assert "2 of 3 points done, 1 failed; training 1 in 1 trials." in retried.out
+    assert "2 of 3 points done, 1 failed; training 1 in 1 trial." in retried.out
     assert {record.status for record in records(root).values()} == {OK}
     train([t2t()], tmp_path / "plain")
     same(root, tmp_path / "plain", t2t())
@@ -467,7 +467,7 @@ def test_two_runs_at_once_share_the_points(tmp_path: Path, root: Path, held: lis
     with other(command_line, held, one, HOLD) as first:
         wait_for(one / "epochs", "seed 1 epoch 3")
         with other(command_line, held, two) as second:
-            wait_for(two / "output", "Waiting for 1 points that are being trained by process")
+            wait_for(two / "output", "Waiting for 1 point in training by process")
             (one / "hold").unlink()
             assert (ended(first), ended(second)) == (0, 0)
     assert lines(one / "epochs") == [f"seed {seed} epoch {epoch}" for seed in (0, 1) for epoch in range(1, 5)]
@@ -482,7 +482,7 @@ def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(tmp_path: Path,
     with other(command_line, held, tmp_path, HOLD) as first:
         wait_for(tmp_path / "epochs", "seed 1 epoch 3")
         with other(command_line, held, two) as second:
-            wait_for(two / "output", "Waiting for 1 points")
+            wait_for(two / "output", "Waiting for 1 point")
             first.kill()
             assert ended(second) == 0
     assert lines(two / "epochs")[-2:] == ["seed 1 epoch 3", "seed 1 epoch 4"]

@@ -19,6 +19,7 @@ from gensweep.core.errors import Claimed
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.core.storage import results_root
+from gensweep.core.words import counted
 from gensweep.points import Point
 from gensweep.run.local import Execute, Resources
 from gensweep.run.plan import Plan, concurrent_trials, make_plan, memory_bytes, rates_of
@@ -90,7 +91,7 @@ def _train(plan: Plan, ledger: Ledger, options: Options, execute: Execute, conso
     """Train until every point of the plan has an outcome, whoever gives it."""
     done = len(plan.points) - len(plan.todo)
     attempted: set[str] = set()
-    _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {len(plan.packs)} trials.")
+    _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {counted(len(plan.packs), 'trial')}.")
     with Screen(console, len(plan.todo), done) as screen:
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
@@ -115,7 +116,7 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
             return free
         if not told:
             holders = ", ".join(sorted({str(holder) for holder in state.running.values()}))
-            _say(console, f"Waiting for {len(left)} points that are being trained by {holders}.")
+            _say(console, f"Waiting for {counted(len(left), 'point')} in training by {holders}.")
             told = True
         time.sleep(POLL)
 
@@ -168,7 +169,7 @@ def _exit_status(plan: Plan, console: Console) -> int:
 
 def _summary(plan: Plan) -> str:
     counts = plan.counts()
-    parts = [f"{counts[OK]} of {len(plan.points)} points done"]
+    parts = [f"{counts[OK]} of {counted(len(plan.points), 'point')} done"]
     parts += [f"{counts[status]} {status}" for status in (FAILED, DIVERGED, MISSING) if counts[status]]
     return ", ".join(parts)
 
@@ -180,11 +181,12 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     show_unreadable(plan, console)
     counts, resources = plan.counts(), options.resources
     states = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())
-    _say(console, f"Sweep {sweep.name}: {len(plan.points)} points wanted, {states}.")
+    _say(console, f"Sweep {sweep.name}: {counted(len(plan.points), 'point')} wanted, {states}.")
     if plan.state.running:
         _say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
     concurrent = 1 if options.local else min(concurrent_trials(resources), max(1, len(plan.todo)))
-    _say(console, f"To train: {len(plan.todo)} points in {len(plan.packs)} trials, {concurrent} at once here.")
+    todo, trials = counted(len(plan.todo), "point"), counted(len(plan.packs), "trial")
+    _say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
     if plan.todo:
         _show_time(plan, root, concurrent, calibrate, resources, console)
         _show_memory(plan, concurrent, console)
@@ -206,14 +208,17 @@ def _show_time(
         from gensweep.run.calibrate import calibrate as try_steps
 
         tried = try_steps(plan.todo, rates, resources.device, resources.cpus_per_trial)
-        source += f", and a few training steps of {tried} shapes" if tried else ""
+        source += f", and a few training steps of {counted(tried, 'shape')}" if tried else ""
     estimate = rates.estimate(plan.todo)
     known = len(plan.todo) - estimate.unknown
     if known:
-        _say(console, f"Time: about {duration(estimate.wall(concurrent))} for {known} points ({source}).")
+        _say(console, f"Time: about {duration(estimate.wall(concurrent))} for {counted(known, 'point')} ({source}).")
     if estimate.unknown:
         hint = "" if calibrate else "; --calibrate tries a few steps of each"
-        _say(console, f"Time: unknown for {estimate.unknown} points (no record of their shape on this machine{hint}).")
+        _say(
+            console,
+            f"Time: unknown for {counted(estimate.unknown, 'point')} (no record of their shape on this machine{hint}).",
+        )
 
 
 def _show_memory(plan: Plan, concurrent: int, console: Console) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.records import MISSING, STATUSES
+from gensweep.core.words import counted
 from gensweep.read.statistics import METHOD
 from gensweep.read.tables import COUNTS, Table, rows
 from gensweep.read.tables.groups import plain
@@ -185,7 +186,7 @@ def show(results: Results, console: Console) -> None:
         console.print(text, style=style, highlight=False, markup=False)
 
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
-    say(f"{results.sweep.name}: {sum(results.counts.values())} points: {counts}", style="bold")
+    say(f"{results.sweep.name}: {counted(sum(results.counts.values()), 'point')}: {counts}", style="bold")
     for model in results.models:
         ids, published = results.cells_of(model), report_tables(results, model)
         frame = rows(results, ids, results.varying_of[model], published).drop(columns="seconds")
