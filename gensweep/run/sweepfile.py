@@ -157,8 +157,7 @@ def _value(point: Point, key: str) -> Any:
 
 def _text(value: Any) -> str:
     """A value as it is compared and shown: 1, 1.0 and 1e0 are one number."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return f"{value:.17g}" if number else str(value).lower()
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value).lower()
 
 
 def parse_value(text: str) -> Any:

@@ -67,6 +67,7 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
         report: called with each report.
     """
     torch.set_num_threads(context.threads)
+    versions()  # kept: the commit of the code that was imported, whatever is edited while it trains
     for point in pack.points:
         try:
             _run_point(point, datasets or {}, context, report)
