@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gensweep.core.catalog import DATASETS, FIGURES, MODELS, TABLES
@@ -38,16 +38,15 @@ class Grid:
         self.axes: dict[str, list[Any]] = {key: _axis(f"Grid({model!r})", key, value) for key, value in axes.items()}
         if "seed" in self.axes:
             raise SweepError(f"Grid({model!r}): seeds belong to the sweep: Sweep(seeds=3) or Sweep(seeds=[0, 7])")
-        self.cells()
+        self._cells = _expand(model, self.axes)
+        for key in self.axes:
+            if not _acts(key, self._cells):
+                why = condition(model, key, self._cells[0])
+                raise SweepError(f"Grid({model!r}): {key} does nothing here; {why}")
 
     def cells(self) -> list[dict[str, Any]]:
         """The parameters of every cell, each once, in the order of the axes."""
-        cells = _expand(self.model, self.axes)
-        for key in self.axes:
-            if not _acts(key, cells):
-                why = condition(self.model, key, cells[0])
-                raise SweepError(f"Grid({self.model!r}): {key} does nothing here; {why}")
-        return cells
+        return self._cells
 
     def changed(self, values: dict[str, Any]) -> Grid:
         """This grid with some axes replaced, and without those of its own that do nothing then."""
@@ -81,9 +80,12 @@ def _axis(place: str, key: str, value: Any) -> list[Any]:
     values = [_plain(item) for item in values]
     if not values:
         raise SweepError(f"{place}: {key} has no values")
-    for index, item in enumerate(values):
-        if any(item == other and isinstance(item, bool) == isinstance(other, bool) for other in values[:index]):
+    seen = set()
+    for item in values:
+        known = (isinstance(item, bool), item if isinstance(item, Hashable) else repr(item))  # 1 is 1.0, and not true
+        if known in seen:
             raise SweepError(f"{place}: {key} has {item!r} twice")
+        seen.add(known)
     return values
 
 

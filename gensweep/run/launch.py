@@ -28,8 +28,8 @@ from ray import tune
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import held_back, stopping
 from gensweep.points import Pack, Point
-from gensweep.run.local import Report, Resources, prepared, started, trial_config
-from gensweep.trainables import TRAINABLES
+from gensweep.run.local import Resources, prepared, started, trial_config
+from gensweep.trainables import TRAINABLES, Report
 
 
 def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:

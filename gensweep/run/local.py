@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.claims import Process
 from gensweep.points import Pack, Point
-from gensweep.trainables import TRAINABLES
+from gensweep.trainables import TRAINABLES, Report
 
 if TYPE_CHECKING:
     from gensweep.core.arrays import Prepared
 
 log = logging.getLogger(__name__)
-Report = Callable[[dict[str, Any]], None]
 Execute = Callable[["Sequence[Pack]", Path, "Resources", Report], dict[str, str]]
 """What an executor's module has under the name `execute`: packs, root, resources, report -> id -> how it died."""
 

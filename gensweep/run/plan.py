@@ -96,6 +96,7 @@ class Estimate:
     Attributes:
         seconds: sum over the points with a known shape, on one trial's resources.
         unknown: points of shapes that were never timed here.
+        longest: the longest of the points with a known shape.
     """
 
     seconds: float = 0.0

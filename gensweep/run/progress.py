@@ -10,12 +10,11 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gensweep.core.records import OK
+from gensweep.core.records import OK, STATUSES
 
 SHOWN = 12
 SPEED_PERIOD = 24 * 3600.0
 """Seconds of the past that the ETA is told from: epochs may be minutes apart."""
-ENDED = ("ok", "diverged", "failed")
 
 
 class Screen:
@@ -64,7 +63,7 @@ class Screen:
                 self._running[point] = result
         else:
             self._running.pop(point, None)
-            if result["status"] in ENDED and point not in self.outcomes:
+            if result["status"] in STATUSES and point not in self.outcomes:
                 self.outcomes[point] = result
                 self._print_end(point, result)
         in_flight = sum(running["epoch"] / running["epochs"] for running in self._running.values())
