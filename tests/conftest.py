@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 # One thread, as a trial has, so that numbers and times do not depend on the cores. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One cache folder for a run of the tests: large arrays are built once, and nothing of the user's is touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENSWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder of the test's own, and no place of the user's remembered."""
+    from gensweep.core import content
+
+    content.forget()
+    monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture

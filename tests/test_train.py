@@ -19,6 +19,7 @@ from tiny import CPU, STEPS, TRAINED, few, point, trained, training
 from gensweep.core.arrays import Prepared, split_rows, training_rows
 from gensweep.core.claims import Process
 from gensweep.core.ledger import Ledger
+from gensweep.core.sheets import LINE, MARGIN, SCALE
 from gensweep.core.storage import write_atomic
 from gensweep.layers.network import Samples
 from gensweep.points import Pack
@@ -26,7 +27,7 @@ from gensweep.run.trial import Context, run_pack
 from gensweep.train import checkpoint, loop, optimizers
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Diverged, generator
-from gensweep.train.samples import LINE, MARGIN, SCALE, png
+from gensweep.train.samples import png
 
 MODEL = "text_to_text"
 

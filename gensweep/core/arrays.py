@@ -21,12 +21,14 @@ class Prepared:
         lookups: fields that are read from a bank: name -> (row array of indices, bank).
         split: row indices of `test`, `validation` and `pool` (training examples, in order: the
             first of them are every smaller training set).
+        notes: what a person should know of it, such as pictures that were left out.
     """
 
     rows: dict[str, np.ndarray]
     split: dict[str, np.ndarray]
     banks: dict[str, np.ndarray] = field(default_factory=dict)
     lookups: dict[str, tuple[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def split_rows(n: int, split_seed: int) -> dict[str, np.ndarray]:

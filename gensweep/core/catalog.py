@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.config import Data
+from gensweep.core.errors import UnknownName
 from gensweep.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -16,6 +17,49 @@ if TYPE_CHECKING:
 
 MODELS: Registry[type[Model]] = Registry("model", "gensweep.models")
 DATASETS: Registry[type[Data]] = Registry("dataset", "gensweep.data")
+
+
+def dataset(name: str) -> type[Data]:
+    """The class of what a point calls its dataset: `avatars`, or a class that takes a place, as `folder:DIR`.
+
+    Raises:
+        UnknownName: there is none, or it takes no place.
+    """
+    bare, colon, _ = name.partition(":") if isinstance(name, str) else (name, "", "")
+    found = DATASETS[bare]
+    if colon and "dataset" not in found.model_fields:
+        raise UnknownName("dataset", name, DATASETS)
+    return found
+
+
+@dataclass(frozen=True)
+class Download:
+    """Something that `data fetch` gets.
+
+    Attributes:
+        doc: one line.
+        fetch: called with a `Progress` and, by name, the options of the command line that it takes; returns what
+            it says at the end. Raises `FetchError`.
+    """
+
+    name: str
+    doc: str
+    fetch: Callable[..., str]
+
+
+Progress = Callable[[str, int, int], None]
+"""What is being done, how much of it is done, how much there is (0: not known)."""
+DOWNLOADS: Registry[Download] = Registry("download", "gensweep.data")
+
+
+def download(name: str) -> Callable[[Any], Any]:
+    """Decorator that registers a function as a download; its docstring's first line documents it."""
+
+    def add(function: Callable[..., str]) -> Callable[..., str]:
+        DOWNLOADS.register(name, Download(name, (function.__doc__ or "").strip().partition("\n")[0], function))
+        return function
+
+    return add
 
 
 @dataclass(frozen=True)

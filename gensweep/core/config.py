@@ -6,9 +6,16 @@ inherits it) and the dataset's. All are flat, and no two share a name.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Union, get_args, get_origin
+from inspect import isfunction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gensweep.core.arrays import Prepared
 
 _UNSET = object()
 
@@ -55,6 +62,13 @@ class Config(BaseModel):
         return extra if isinstance(extra, dict) else {}
 
     @classmethod
+    def type_of(cls, field: str) -> str:
+        """A field's type as a person would write it; where a validator stands for the type, as that shows itself."""
+        info = cls.model_fields[field]
+        shown = [str(m.func) for m in info.metadata if isinstance(m, AfterValidator) and not isfunction(m.func)]
+        return shown[0] if shown else type_name(info.annotation)
+
+    @classmethod
     def active(cls, field: str, values: dict[str, Any]) -> bool:
         """Whether the field acts in a point with these values."""
         when = cls.extras(field).get("when", {})
@@ -87,13 +101,39 @@ class Data(Config):
 
     kind: ClassVar[str]
     """What a model asks for: `arithmetic`, `arithmetic_pictures`, `pictures`."""
+    source: ClassVar[str] = "drawn by gensweep"
+    """Where it comes from, in a few words."""
+    fixed: ClassVar[tuple[int, tuple[int, ...], str] | None] = None
+    """Count, shape and SHA-256 of the original pictures (uint8, C order; "" where there are none, or it depends), by
+    default parameters."""
 
     train_fraction: float = param(0.9, "share of the pool (all but the test set) that is trained on", gt=0, le=0.9)
     split_seed: int = param(0, "seed of the permutation behind test, validation and training sets", ge=0)
 
-    def prepare(self) -> Any:
-        """Build the arrays, a `gensweep.core.arrays.Prepared`; the same for every `train_fraction`."""
+    def place(self) -> Path | None:
+        """Where the files that the arrays come from lie, if there are any."""
+        return None
+
+    def check(self) -> None:
+        """Make sure, quickly, that what the arrays come from is on this machine.
+
+        Raises:
+            DataError: it is not; the message says how to get it.
+        """
+
+    def prepare(self) -> Prepared:
+        """Build the arrays; the same for every `train_fraction`.
+
+        Touches no network. Called through `gensweep.core.cache.prepared`, which keeps the arrays.
+
+        Raises:
+            DataError: what they come from is not here, or damaged.
+        """
         raise NotImplementedError
+
+    def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
+        """Some examples to look at: pictures, uint8 [n, channels, h, w], or None; and a caption each, or none."""
+        return data.rows["picture"][rows], []
 
 
 def type_name(annotation: Any) -> str:

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("gensweep", "torch", "torchvision", "ray", "numpy", "mlxtend")
+_PACKAGES = ("gensweep", "torch", "torchvision", "ray", "numpy", "pillow", "mlxtend")
 
 
 @lru_cache(maxsize=1)

@@ -29,6 +29,14 @@ class ResultsError(UserError):
     """A results folder cannot be used."""
 
 
+class DataError(UserError):
+    """A dataset is not here, damaged, or not what it says it is; the message says what to do."""
+
+
+class FetchError(DataError):
+    """A download failed; nothing of it was kept."""
+
+
 class RecordError(GensweepError):
     """A record.json is truncated, edited, foreign or of a newer schema."""
 

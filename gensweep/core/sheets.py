@@ -1,0 +1,71 @@
+"""Sheets: many pictures, or lines of text, as one picture to look at."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+SCALE, LINE, MARGIN, TEXT = 2, 18, 4, 13
+
+
+def picture_sheet(
+    pictures: np.ndarray, captions: Sequence[str] = (), columns: int | None = None, scale: int = SCALE
+) -> Image:
+    """Pictures side by side, row after row, each with a caption under it if there are any.
+
+    Args:
+        pictures: uint8 [n, channels, h, w], of one or three channels.
+        captions: none, or one a picture.
+        columns: pictures a row; default: as many as make the sheet about square.
+        scale: each pixel becomes that many, both ways.
+    """
+    from PIL import Image, ImageDraw
+
+    count, channels, height, width = pictures.shape
+    columns = min(columns or math.ceil(math.sqrt(count * height / width)), count)
+    rows = math.ceil(count / columns)
+    across, down = width * scale + MARGIN, height * scale + MARGIN + (LINE if captions else 0)
+    canvas = np.full((rows * down + MARGIN, columns * across + MARGIN, 3), 255, np.uint8)
+    large = pictures.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
+    for index, picture in enumerate(np.broadcast_to(large, (*large.shape[:3], 3)) if channels == 1 else large):
+        top, left = MARGIN + index // columns * down, MARGIN + index % columns * across
+        canvas[top : top + height * scale, left : left + width * scale] = picture
+    image = Image.fromarray(canvas)
+    pen = ImageDraw.Draw(image)
+    for index, caption in enumerate(captions):
+        place = MARGIN + index % columns * across, (index // columns + 1) * down - LINE + 1
+        pen.text(place, caption, fill="black", font=_font())
+    return image
+
+
+def text_sheet(lines: Sequence[str]) -> Image:
+    """Lines of text."""
+    from PIL import Image, ImageDraw
+
+    width = max(int(_font().getlength(line)) for line in lines)
+    sheet = Image.new("RGB", (width + 4 * MARGIN, LINE * len(lines) + 4 * MARGIN), "white")
+    pen = ImageDraw.Draw(sheet)
+    for index, line in enumerate(lines):
+        pen.text((2 * MARGIN, 2 * MARGIN + index * LINE), line, fill="black", font=_font())
+    return sheet
+
+
+def png(image: Image) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _font() -> ImageFont | FreeTypeFont:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(TEXT)
