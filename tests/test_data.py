@@ -5,32 +5,83 @@ from __future__ import annotations
 import gzip
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH, decode, encode
 from gensweep.core.arrays import Prepared, training_rows
+from gensweep.core.cache import cache_folder, sha256
 from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data
+from gensweep.core.download import keep
+from gensweep.core.sheets import png
+from gensweep.data import cryptopunks
 from gensweep.data._glyphs import DRAWN, draw_operators
+from gensweep.data._rijksmuseum.answers import Work
+from gensweep.data._rijksmuseum.kept import Kept
 from gensweep.data._split import check_split
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.avatars import LAYERS, TRAITS, Avatars, choose_parts, draw_faces
 
-SMALL: dict[str, dict[str, Any]] = {"avatars": {"count": 200}}
+SMALL: dict[str, dict[str, Any]] = {"avatars": {"count": 200}, "folder": {"dataset": "folder:PICTURES"}}
 """What keeps a dataset quick to prepare here."""
-OTHER = {"train_fraction": 0.5, "split_seed": 1, "digit_split": "shared", "count": 210, "data_seed": 1}
+OTHER = {
+    "train_fraction": 0.5, "split_seed": 1, "digit_split": "shared", "count": 210, "data_seed": 1,
+    "digits": "npz:DIGITS.npz", "dataset": "folder:OTHERS", "background": "#102030", "scaling": "report",
+}  # fmt: skip
 """For every parameter of any dataset, a value that is neither its default nor in `SMALL`."""
-COUNTS = {"arithmetic": 20_000, "arithmetic_pictures": 20_000, "avatars": 200}
+COUNTS = {
+    "arithmetic": 20_000, "arithmetic_pictures": 20_000, "avatars": 200,
+    "cryptopunks": 200, "folder": 100, "rijksmuseum": 100,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Small stand-ins for what a user fetches or has: punks, portraits, folders of pictures, digits."""
+    home, rng = tmp_path_factory.mktemp("places"), np.random.default_rng(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENSWEEP_CACHE", str(home / "cache"))
+        patch.setattr(cryptopunks, "COUNT", 200)
+        patch.setattr(cryptopunks, "ACROSS", 20)
+        punks = rng.integers(0, 256, (200, 24, 24, 4), np.uint8)
+        patch.setattr(cryptopunks, "PIXELS", sha256(punks))
+        keep(cache_folder("cryptopunks") / "punks.png", cryptopunks.sheet_of(punks))
+        for name, count in (("PICTURES", 100), ("OTHERS", 101)):
+            (home / name).mkdir()
+            for number, picture in enumerate(rng.integers(0, 256, (count, 20, 30, 4), np.uint8)):
+                Image.fromarray(picture).save(home / name / f"{number}.png")
+        cache_folder("rijksmuseum", "pictures")
+        kept = Kept(cache_folder("rijksmuseum"))
+        for number, picture in enumerate(rng.integers(0, 256, (100, 80, 70, 3), np.uint8)):
+            work = Work(str(number), f"SK-A-{number}", "Portrait", "Anonymous", "1642", "public domain", "image")
+            kept.add(work, "http://127.0.0.1/", png(Image.fromarray(picture)))
+        labels = np.arange(200) % 10
+        np.savez(home / "DIGITS", images=rng.integers(0, 120, (200, 28, 28)).astype(np.uint8) * 2, labels=labels)
+        patch.setattr(sys.modules[__name__], "HOME", home)
+        yield
+
+
+HOME = Path()
+
+
+def placed(value: Any) -> Any:
+    """A value with the places of this run in it."""
+    for name in ("PICTURES", "OTHERS", "DIGITS"):
+        value = value.replace(name, str(HOME / name)) if isinstance(value, str) else value
+    return value
 
 
 def config(name: str, **values: Any) -> Data:
-    return DATASETS[name](**(SMALL.get(name, {}) | values))
+    return DATASETS[name](**{key: placed(value) for key, value in (SMALL.get(name, {}) | values).items()})
 
 
 @lru_cache(maxsize=8)
@@ -61,7 +112,8 @@ def changeable() -> list[tuple[str, str]]:
         (name, field)
         for name, dataset in DATASETS.items()
         for field, info in dataset.model_fields.items()
-        if get_origin(info.annotation) is not Literal or len(get_args(info.annotation)) > 1
+        if (get_origin(info.annotation) is not Literal or len(get_args(info.annotation)) > 1)
+        and (name, field) != ("rijksmuseum", "dataset")  # there is one museum
     ]
 
 
@@ -130,7 +182,7 @@ def test_every_dataset_is_counted_here() -> None:
 
 
 def test_finding_the_datasets_imports_nothing_heavy() -> None:
-    heavy = ("torch", "ray", "pandas", "scipy", "matplotlib", "PIL", "mlxtend")
+    heavy = ("torch", "ray", "pandas", "scipy", "matplotlib", "PIL", "mlxtend", "requests", "torchvision")
     code = (
         "import sys; from gensweep.core.catalog import DATASETS; names = list(DATASETS); "
         f"print(len(names), [name for name in {heavy!r} if name in sys.modules])"
@@ -249,8 +301,8 @@ class TestArithmeticPictures:
         assert uses.sum() == 10_000 and uses.min() > 0 and uses.max() < 50
 
     def test_an_unknown_source_of_digits_is_refused(self) -> None:
-        with pytest.raises(ValidationError, match="mnist5k"):
-            ArithmeticPictures(digits="mnist")  # type: ignore[arg-type]
+        with pytest.raises(ValidationError, match=r"mnist6k.* is none of mnist5k \| mnist \| idx:DIR \| npz:FILE"):
+            ArithmeticPictures(digits="mnist6k")
 
 
 @pytest.fixture(scope="module")

