@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gensweep.core.catalog import DATASETS, FIGURES, METRICS, MODELS, TABLES
-from gensweep.core.config import Config, type_name
+from gensweep.core.config import Config
 from gensweep.core.errors import UserError
 from gensweep.run.sweepfile import read_sweep
 
@@ -39,7 +39,8 @@ def _parameters(config: type[Config]) -> Table:
     for name, field in config.model_fields.items():
         when = config.extras(name).get("when", {})
         only = "".join(f"; only with {key}={' or '.join(map(str, values))}" for key, values in when.items())
-        table.add_row(name, str(field.default).lower(), type_name(field.annotation), f"{field.description}{only}")
+        default = "" if field.is_required() else str(field.default).lower()
+        table.add_row(name, default, config.type_of(name), f"{field.description}{only}")
     return table
 
 

@@ -6,16 +6,18 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from gensweep.core.catalog import DATASETS, MODELS
-from gensweep.core.config import Config, Data, type_name
-from gensweep.core.errors import SweepError, unknown
+from gensweep.core.catalog import dataset as dataset_class
+from gensweep.core.config import Config, Data
+from gensweep.core.errors import DataError, SweepError, unknown
 from gensweep.core.model import Model
 
 HASH_VERSION = 1
+C = TypeVar("C", bound=Config)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Point:
 
     @property
     def _identity(self) -> dict[str, Any]:
-        model, dataset = MODELS[self.model], DATASETS[self.params["dataset"]]
+        model, dataset = MODELS[self.model], dataset_class(self.params["dataset"])
         hashed = {
             key: value
             for key, value in self.params.items()
@@ -73,7 +75,7 @@ class Point:
 
     def data_config(self) -> Data:
         """The dataset's config."""
-        dataset = DATASETS[self.params["dataset"]]
+        dataset = dataset_class(self.params["dataset"])
         return dataset(**{key: value for key, value in self.params.items() if key in dataset.model_fields})
 
     @staticmethod
@@ -109,7 +111,7 @@ class Pack:
 
 def condition(model: str, key: str, params: dict[str, Any]) -> str:
     """In words, when a parameter acts that does not act in a point with these parameters."""
-    when = declares(key, MODELS[model], DATASETS[params["dataset"]]).extras(key)["when"]
+    when = declares(key, MODELS[model], dataset_class(params["dataset"])).extras(key)["when"]
     return "it acts only with " + " and ".join(f"{k}={' or '.join(map(str, v))}" for k, v in when.items())
 
 
@@ -131,7 +133,7 @@ def schema(model: type[Model], dataset: type[Data]) -> dict[str, type[Config]]:
 def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     """Complete, check and sort a point's parameters; those that do not act are left out."""
     model, dataset_name = MODELS[model_name], values.get("dataset", MODELS[model_name].default_dataset)
-    dataset = DATASETS[dataset_name]
+    dataset = dataset_class(dataset_name)
     if dataset.kind != model.reads:
         fitting = [name for name, other in DATASETS.items() if other.kind == model.reads]
         raise SweepError(f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(fitting)}")
@@ -142,11 +144,26 @@ def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     complete: dict[str, Any] = {"dataset": dataset_name}
     for owner in (model, dataset):
         own = {key: value for key, value in values.items() if key in owner.model_fields}
-        try:
-            complete |= {key: _unsigned(value) for key, value in owner(**own).model_dump().items()}
-        except ValidationError as error:
-            raise SweepError(_explain(error, owner, model_name)) from None
+        config = configure(owner, own, model_name)
+        complete |= {key: _unsigned(value) for key, value in config.model_dump().items()}
     return {key: complete[key] for key in sorted(complete) if key == "dataset" or owners[key].active(key, complete)}
+
+
+def configure(owner: type[C], values: dict[str, Any], place: str = "") -> C:
+    """A config with some values set.
+
+    Raises:
+        SweepError: a value or a key is wrong; the message says what would be right, and begins with the place.
+        DataError: a value names data that is not here.
+    """
+    try:
+        return owner(**values)
+    except ValidationError as error:
+        for item in error.errors():
+            cause = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
+            if isinstance(cause, DataError):
+                raise cause from None
+        raise SweepError(_explain(error, owner, place or owner.name)) from None
 
 
 def _unsigned(value: Any) -> Any:
@@ -154,11 +171,16 @@ def _unsigned(value: Any) -> Any:
     return value + 0.0 if isinstance(value, float) else value
 
 
-def _explain(error: ValidationError, owner: type[Config], model: str) -> str:
+def _explain(error: ValidationError, owner: type[Config], place: str) -> str:
     lines = []
     for item in error.errors():
         key = str(item["loc"][0]) if item["loc"] else owner.name
         field = owner.model_fields.get(key)
-        what = f" ({type_name(field.annotation)}: {field.description})" if field else ""
-        lines.append(f"{model}: {key}={item['input']!r}: {item['msg'].lower()}{what}")
+        what = f" ({owner.type_of(key)}: {field.description})" if field else ""
+        raised = item.get("ctx", {}).get("error")
+        reason = str(raised) if isinstance(raised, ValueError) else item["msg"].lower()
+        if item["type"] == "extra_forbidden":
+            lines.append(unknown("parameter", key, owner.model_fields, place))
+            continue
+        lines.append(f"{place}: {key}={item['input']!r}: {reason}{what}")
     return "; ".join(dict.fromkeys(lines))

@@ -6,9 +6,10 @@ import itertools
 import json
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
-from gensweep.core.catalog import DATASETS, FIGURES, MODELS, TABLES
+from gensweep.core.catalog import FIGURES, MODELS, TABLES, dataset
 from gensweep.core.errors import SweepError, unknown
 from gensweep.points import Point, condition, resolve, schema
 
@@ -41,7 +42,8 @@ class Grid:
         self._cells = _expand(model, self.axes)
         for key in self.axes:
             if not _acts(key, self._cells):
-                why = condition(model, key, self._cells[0])
+                asked = next(params for params in self._cells if key in _own(model, params["dataset"]))
+                why = condition(model, key, asked)
                 raise SweepError(f"Grid({model!r}): {key} does nothing here; {why}")
 
     def cells(self) -> list[dict[str, Any]]:
@@ -50,7 +52,9 @@ class Grid:
 
     def changed(self, values: dict[str, Any]) -> Grid:
         """This grid with some axes replaced, and without those of its own that do nothing then."""
-        axes = {key: _axis(f"Grid({self.model!r})", key, value) for key, value in (self.axes | values).items()}
+        known = _keys(self.model, self.axes | values)
+        kept = {key: axis for key, axis in self.axes.items() if key in known} | values
+        axes = {key: _axis(f"Grid({self.model!r})", key, value) for key, value in kept.items()}
         cells = _expand(self.model, axes)
         return Grid(self.model, **{key: axis for key, axis in axes.items() if key in values or _acts(key, cells)})
 
@@ -61,8 +65,12 @@ class Grid:
 def _expand(model: str, axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
     """Every combination as a point's parameters, each once: those that do not act tell no two apart."""
     cells: dict[str, dict[str, Any]] = {}
+    known = _keys(model, axes)
     for values in itertools.product(*axes.values()):
-        params = resolve(model, dict(zip(axes, values, strict=True)))
+        chosen = dict(zip(axes, values, strict=True))
+        own = _own(model, str(chosen.get("dataset", MODELS[model].default_dataset)))
+        # What only another of the swept datasets knows does not act with this one.
+        params = resolve(model, {key: value for key, value in chosen.items() if key in own or key not in known})
         cells.setdefault(json.dumps(params), params)
     return list(cells.values())
 
@@ -143,7 +151,7 @@ class Sweep:
             SweepError: no grid knows the parameter.
         """
         values = values or {}
-        known = [_keys(grid.model, values.get("dataset", grid.axes.get("dataset"))) for grid in self.grids]
+        known = [_keys(grid.model, grid.axes | values) for grid in self.grids]
         for key in values.keys() & _ELSEWHERE.keys():
             raise SweepError(f"{key!r} is no parameter of sweep {self.name!r}: {_ELSEWHERE[key]}")
         for key in values.keys() - frozenset().union(*known):
@@ -170,10 +178,16 @@ class Sweep:
         return [Point(model, params, seed) for model, params in self.cells() for seed in self.seeds]
 
 
-def _keys(model: str, datasets: Any) -> frozenset[str]:
-    """Every parameter of a model with some of its datasets."""
-    names = _axis("sweep", "dataset", datasets or MODELS[model].default_dataset)
-    return frozenset({"dataset"}).union(*(schema(MODELS[model], DATASETS[name]) for name in names))
+@lru_cache(maxsize=256)
+def _own(model: str, name: str) -> frozenset[str]:
+    """Every parameter of a model with one dataset."""
+    return frozenset(schema(MODELS[model], dataset(name))) | {"dataset"}
+
+
+def _keys(model: str, axes: dict[str, Any]) -> frozenset[str]:
+    """Every parameter of a model with some of the datasets of these axes."""
+    datasets = axes.get("dataset", MODELS[model].default_dataset)
+    return frozenset().union(*(_own(model, str(name)) for name in _axis("sweep", "dataset", datasets)))
 
 
 def _checked_name(name: Any) -> str:

@@ -16,7 +16,7 @@ import typer.main
 from runs import TINY, TINY_PICTURES, call, files, grid, write_sweep
 
 from gensweep import __version__, cli
-from gensweep.core.catalog import DATASETS, FIGURES, METRICS, MODELS, TABLES
+from gensweep.core.catalog import DATASETS, DOWNLOADS, FIGURES, METRICS, MODELS, TABLES
 from gensweep.core.config import TrainingConfig
 from gensweep.core.environment import hardware
 from gensweep.core.ledger import Ledger
@@ -221,9 +221,13 @@ def test_help_and_version() -> None:
 
 
 def options_of(command: str) -> set[str]:
-    """Every long option of a command."""
-    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
-    return {text for parameter in commands[command].params for text in parameter.opts if text.startswith("--")}
+    """Every long option of a command and of those under it."""
+    found, commands = set(), [typer.main.get_command(cli.app).commands[command]]  # type: ignore[attr-defined]
+    while commands:
+        one = commands.pop()
+        commands += getattr(one, "commands", {}).values()
+        found |= {text for parameter in one.params for text in parameter.opts if text.startswith("--")}
+    return found
 
 
 def test_the_promised_options_are_there() -> None:
@@ -245,7 +249,8 @@ def test_list_shows_every_parameter(kind: str) -> None:
         assert found, name
         for key, field in config.model_fields.items():
             assert re.search(
-                rf"^ *{key} +{re.escape(str(field.default).lower())} .*{re.escape(field.description or '?')}",
+                rf"^ *{key} +{re.escape('' if field.is_required() else str(field.default).lower())} .*"
+                rf"{re.escape(config.type_of(key))} .*{re.escape(field.description or '?')}",
                 rest,
                 re.M,
             )
@@ -446,6 +451,8 @@ def test_the_readme_names_commands_that_exist() -> None:
             assert (PROJECT / file).is_file(), words
         if command == "list":
             assert set(words[1:]) <= set(cli.Kind), words
+        if command == "data":
+            assert words[1] in ("list", "fetch", "show"), words
 
 
 @pytest.mark.skipif(not README.exists(), reason="no README.md")
@@ -453,6 +460,9 @@ def test_the_readme_documents_every_command_option_and_sweep() -> None:
     text = README.read_text()
     for command in cli.COMMANDS:
         assert command == "run" or f"gensweep {command}" in text
-    for option in itertools.chain(options_of("run"), (f"`{path.name}`" for path in (PROJECT / "sweeps").glob("*.py"))):
+    options = set().union(*map(options_of, cli.COMMANDS))
+    for option in itertools.chain(options, (f"`{path.name}`" for path in (PROJECT / "sweeps").glob("*.py"))):
         assert option in text, option
-    assert set(re.findall(r"(?<![-\w])--[a-z][-a-z]+", text)) <= options_of("run") | {"--help", "--version"}
+    for name in (*DATASETS, *DOWNLOADS):
+        assert re.search(rf"`{name}[`:]", text), name
+    assert set(re.findall(r"(?<![-\w])--[a-z][-a-z]*", text)) <= options | {"--help", "--version"}

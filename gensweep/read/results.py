@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,8 @@ class SweepFile(BaseModel):
     figures: list[str]
     grids: list[GridInfo]
     cells: list[CellInfo] = Field(min_length=1)
+    of_dataset: list[str] = []
+    places: dict[str, str] = {}
     metrics: dict[str, MetricInfo]
 
 
@@ -150,6 +153,7 @@ def load(folder: str | Path) -> Results:
     ledger = Ledger(folder.parent)
     state = ledger.read(ids, newer="report")
     unreadable = {point: reason.replace(f"{ledger.folder(point)}/", "") for point, reason in state.unreadable.items()}
+    sweep = _named(sweep)
     metrics = _all_metrics(sweep, state.records)
     points = _points(sweep, state.records, unreadable, metrics)
     varying_of, fixed = _vary(sweep)
@@ -192,6 +196,20 @@ def _read_sweep(folder: Path) -> SweepFile:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise ResultsError(f"{path} is not a gensweep {SWEEP}: {place}: {first['msg'].lower()}") from None
+
+
+def _named(sweep: SweepFile) -> SweepFile:
+    """The sweep with the user's own data called by its folder's name, where sweep.json knows the place."""
+    names = {text: f"{text.partition(':')[0]}:{Path(place).name}" for text, place in sweep.places.items()}
+    taken = Counter(names.values())
+    names = {text: name if taken[name] == 1 else f"{name}@{text[-16:][:6]}" for text, name in names.items()}
+    cells = [
+        cell.model_copy(
+            update={"params": {k: names.get(v, v) if isinstance(v, str) else v for k, v in cell.params.items()}}
+        )
+        for cell in sweep.cells
+    ]
+    return sweep.model_copy(update={"cells": cells}) if names else sweep
 
 
 def _alternatives(folder: Path) -> str:
@@ -247,14 +265,20 @@ def _vary(sweep: SweepFile) -> tuple[dict[str, list[str]], dict[str, dict[str, A
     """For each model the parameters that vary, and those that do not with their value.
 
     A parameter that acts in some cells only, always with one value, does not vary: another one
-    tells those cells apart.
+    tells those cells apart. Nor does one of a dataset's own, with one value for each dataset.
     """
     values: dict[str, dict[str, dict[str, Any]]] = {}
+    several: set[tuple[str, str]] = set()
+    seen: dict[tuple[str, str, str], str] = {}
     for cell in sweep.cells:
         for name, value in cell.params.items():
-            values.setdefault(cell.model, {}).setdefault(name, {})[json.dumps(value)] = value
+            text = json.dumps(value)
+            values.setdefault(cell.model, {}).setdefault(name, {})[text] = value
+            within = str(cell.params.get("dataset")) if name in sweep.of_dataset else ""
+            if seen.setdefault((cell.model, name, within), text) != text:
+                several.add((cell.model, name))
     order = _parameters(sweep)
-    varying = {model: [name for name in order if len(params.get(name, ())) > 1] for model, params in values.items()}
+    varying = {model: [name for name in order if (model, name) in several] for model in values}
     fixed = {
         model: {name: next(iter(seen.values())) for name, seen in params.items() if len(seen) == 1}
         for model, params in values.items()

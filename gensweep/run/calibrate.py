@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import torch
 
+from gensweep.core.cache import prepared
 from gensweep.points import Point
 from gensweep.run.plan import Rates, shape
 from gensweep.run.trial import resolve_device
@@ -26,7 +27,7 @@ def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threa
     datasets: dict = {}
     for key, point in unknown.items():
         if point.data_key not in datasets:
-            datasets = {point.data_key: point.data_config().prepare()}
+            datasets = {point.data_key: prepared(point.data_config())}
         training = Training(
             point.model_config(), point.data_config(), point.seed, datasets[point.data_key], resolve_device(device)
         )

@@ -68,6 +68,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
+        check_data(plan.todo)
         with contextlib.ExitStack() as stack:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
@@ -146,6 +147,16 @@ def _collect(folder: Path, console: Console) -> None:
     if not is_current(results):
         write(results)
     print_tables(results, console)
+
+
+def check_data(points: list[Point]) -> None:
+    """Make sure that every dataset is on this machine: workers fetch nothing.
+
+    Raises:
+        DataError: one is not; the message says how to get it.
+    """
+    for point in {point.data_key: point for point in points}.values():
+        point.data_config().check()
 
 
 def show_unreadable(plan: Plan, console: Console) -> None:

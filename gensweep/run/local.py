@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gensweep.core import cache
 from gensweep.core.claims import Process
+from gensweep.core.errors import UserError
 from gensweep.points import Pack, Point
 from gensweep.trainables import TRAINABLES, Report
 
@@ -59,9 +61,15 @@ def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]
 
 
 def prepared(point: Point) -> dict[str, Prepared]:
-    """The point's arrays by `Point.data_key`; empty where they cannot be built, which each of its trials then says."""
+    """The point's arrays by `Point.data_key`; empty where they cannot be built, which each of its trials then says.
+
+    Raises:
+        DataError: what they come from is not here, or damaged.
+    """
     try:
-        return {point.data_key: point.data_config().prepare()}
+        return {point.data_key: cache.prepared(point.data_config())}
+    except UserError:
+        raise
     except Exception:
         log.debug("the data of %s cannot be prepared here", point.id, exc_info=True)
         return {}

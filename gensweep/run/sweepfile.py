@@ -11,7 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.catalog import METRICS, MODELS
+from gensweep.core.catalog import METRICS, MODELS, dataset
+from gensweep.core.config import Data
+from gensweep.core.content import known as known_place
+from gensweep.core.content import places
 from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import ResultsError, SweepError, UserError, unknown
 from gensweep.core.records import SCHEMA
@@ -19,7 +22,7 @@ from gensweep.core.storage import write_json
 from gensweep.points import Point
 from gensweep.spec import Sweep
 
-_OF_THE_CALL = ("command", "commit", "versions", "hardware", "created")
+_OF_THE_CALL = ("command", "places", "commit", "versions", "hardware", "created")
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -79,6 +82,8 @@ def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "figures": sweep.figures,
         "grids": [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids],
         "cells": list(cells.values()),
+        "of_dataset": _of_datasets({cell["params"]["dataset"] for cell in cells.values()}),
+        "places": places(value for cell in cells.values() for value in cell["params"].values()),
         "metrics": _metrics(models),
         "command": command,
         "commit": versions()["commit"],
@@ -86,6 +91,13 @@ def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "hardware": hardware(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _of_datasets(names: set[str]) -> list[str]:
+    """The parameters that some of these datasets have of their own: not every dataset knows them."""
+    return sorted(
+        {key for name in names for key in dataset(name).model_fields} - Data.model_fields.keys() - {"dataset"}
+    )
 
 
 def _metrics(models: set[str]) -> dict[str, Any]:
@@ -143,7 +155,7 @@ def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Po
         if key not in known:
             raise SweepError(unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}"))
         there = {_text(_value(point, key)): None for point in points}
-        wanted = {_text(parse_value(value)) for value in values}
+        wanted = {_text(parse_value(known_place(value))) for value in values}
         if strangers := wanted - set(there):
             strange = ",".join(sorted(strangers))
             raise SweepError(f"--filter {key}={strange} matches nothing; there is {', '.join(there)}")

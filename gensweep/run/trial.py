@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from gensweep.core import cache
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Claim, Process
 from gensweep.core.config import Data
@@ -238,7 +239,7 @@ def _reason(error: BaseException) -> str:
 @lru_cache(maxsize=2)
 def _prepare(data: Data) -> Prepared:
     """Arrays of a dataset that nobody handed in; kept for the next trial of this worker."""
-    return data.prepare()
+    return cache.prepared(data)
 
 
 def resolve_device(name: str) -> torch.device:
