@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 import sys
 from enum import StrEnum
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 
 
+_COMMA = re.compile(r"(?<!\\),")
 data_app = typer.Typer(no_args_is_help=True, help="Datasets: what there is, fetch one, look at one.")
 app.add_typer(data_app, name="data")
 
@@ -198,7 +200,7 @@ def data_show_command(
 
 
 def _pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
-    """`KEY=V1,V2` as key -> values.
+    """`KEY=V1,V2` as key -> values; a comma within a value is written with a backslash before it.
 
     Raises:
         SweepError: there is no `=`, no value, or a key comes twice.
@@ -206,7 +208,7 @@ def _pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
     pairs: dict[str, list[str]] = {}
     for text in texts or []:
         key, equals, values = text.partition("=")
-        key, parts = key.strip(), [value.strip() for value in values.split(",")]
+        key, parts = key.strip(), [value.strip().replace("\\,", ",") for value in _COMMA.split(values)]
         if not equals or not key or not all(parts):
             raise SweepError(f"{option} {text!r} is not KEY=VALUE")
         if key in pairs:
@@ -230,6 +232,8 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True
     )
+    if not verbose:
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # what came of its retries is told in the end
     if arguments and arguments[0] not in (*COMMANDS, "--help", "--version"):
         arguments = ["run", *arguments]
     console = Console(stderr=True)

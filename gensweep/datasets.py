@@ -64,7 +64,7 @@ def _datasets() -> list[About]:
             data = configure(config, {})
             data.check()
             _look(about, data)
-        except UserError as error:
+        except (UserError, OSError) as error:
             about.cached = f"no: {error}"
         found.append(about)
     return found
@@ -151,7 +151,7 @@ def show(name: str, values: dict[str, Any], n: int, seed: int, out: Path, consol
     sheet = text_sheet(captions) if pictures is None else picture_sheet(pictures, captions)
     write_atomic(out.absolute(), png(sheet))
     shown = len(captions) if pictures is None else len(pictures)
-    console.print(f"{shown} of {total:,} of {name}: {out}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{shown:,} of {total:,} of {name}: {out}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _examples(name: str, values: dict[str, Any], n: int, seed: int) -> tuple[np.ndarray | None, list[str], int]:
@@ -170,6 +170,8 @@ def _examples(name: str, values: dict[str, Any], n: int, seed: int) -> tuple[np.
     if scheme not in DATASETS:
         raise UnknownName("dataset", name, [*DATASETS, *_digits.DIGITS.names])
     config = dataset(name)
+    if "dataset" in values:
+        raise SweepError(f"--set dataset: {name} is the dataset; name another one in its place")
     data = configure(config, values | ({"dataset": name} if "dataset" in config.model_fields else {}))
     data.check()
     arrays = prepared(data)

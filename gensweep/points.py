@@ -174,10 +174,13 @@ def _unsigned(value: Any) -> Any:
 def _explain(error: ValidationError, owner: type[Config], place: str) -> str:
     lines = []
     for item in error.errors():
-        key = str(item["loc"][0]) if item["loc"] else owner.name
+        raised = item.get("ctx", {}).get("error")
+        if not item["loc"]:  # of the whole, not of one field
+            lines.append(f"{place}: {raised or item['msg']}")
+            continue
+        key = str(item["loc"][0])
         field = owner.model_fields.get(key)
         what = f" ({owner.type_of(key)}: {field.description})" if field else ""
-        raised = item.get("ctx", {}).get("error")
         reason = str(raised) if isinstance(raised, ValueError) else item["msg"].lower()
         if item["type"] == "extra_forbidden":
             lines.append(unknown("parameter", key, owner.model_fields, place))

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from gensweep.core.catalog import FIGURES, MODELS, TABLES, dataset
+from gensweep.core.content import known
 from gensweep.core.errors import SweepError, unknown
 from gensweep.points import Point, condition, resolve, schema
 
@@ -40,7 +41,10 @@ class Grid:
         if "seed" in self.axes:
             raise SweepError(f"Grid({model!r}): seeds belong to the sweep: Sweep(seeds=3) or Sweep(seeds=[0, 7])")
         self._cells = _expand(model, self.axes)
-        for key in self.axes:
+        for key, axis in self.axes.items():
+            places = [known(item) for item in axis if isinstance(item, str)]
+            if twice := [item for item in axis if isinstance(item, str) and places.count(known(item)) > 1]:
+                raise SweepError(f"Grid({model!r}): {key}: {' and '.join(twice)} hold the same")
             if not _acts(key, self._cells):
                 asked = next(params for params in self._cells if key in _own(model, params["dataset"]))
                 why = condition(model, key, asked)

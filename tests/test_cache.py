@@ -125,9 +125,9 @@ def test_the_code_that_counts_is_that_of_the_datasets() -> None:
 
 def test_equal_arrays_are_kept_once() -> None:
     prepared(Counted())
-    before = set((cache_root() / "arrays").iterdir())
+    before = set((cache_root() / "arrays").glob("*.npy"))
     prepared(Counted(split_seed=1))
-    new = set((cache_root() / "arrays").iterdir()) - before
+    new = set((cache_root() / "arrays").glob("*.npy")) - before
     assert len(before) == 6 and len(new) == 3, "three arrays of the split alone"
 
 
@@ -170,9 +170,19 @@ def test_a_full_disk_costs_time_and_leaves_nothing(
         patch.setattr(cache_module, "write_atomic", full)
         assert equal(prepared(Counted()), Counted().prepare())
     assert "No space left on device; free some space, or set GENSWEEP_CACHE" in caplog.text
-    assert not list((cache_root() / "arrays").iterdir()) and not entry_path(Counted()).exists()
+    assert [path.name for path in (cache_root() / "arrays").iterdir()] == ["lock"] and not entry_path(
+        Counted()
+    ).exists()
     prepared(Counted())
     assert entry_path(Counted()).exists(), "the second try works"
+
+
+def test_what_a_killed_process_left_is_swept_up() -> None:
+    prepared(Counted())
+    left = cache_root() / "arrays" / ".0123.npy.abcd.tmp"
+    left.write_bytes(b"half")
+    prepared(Counted(shade=9))
+    assert not left.exists()
 
 
 def test_a_cache_that_cannot_be_made_costs_time(

@@ -145,7 +145,7 @@ class TestLocating:
     def test_a_place_that_has_gone_is_named(self, box: Path, tmp_path: Path) -> None:
         pinned = again(box)
         box.rename(tmp_path / "elsewhere")
-        with pytest.raises(DataError, match=f"{pinned} has gone from {box}; name the place it lies at now"):
+        with pytest.raises(DataError, match=f"{pinned} has gone from {box} .*; name the place it lies at now"):
             locate(pinned)
 
     @pytest.mark.parametrize("damage", [None, "", "[]", '{"place": 3}', '{"place": "/x'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -77,6 +78,8 @@ class Answers(BaseHTTPRequestHandler):
         type(self).asked.append(self.path)
         status, body = self.content.get(self.path, (404, b""))
         self.send_response(status)
+        if self.path == "/packed.png":
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body) + 1000 * (self.path == "/cut.png")))
         self.end_headers()
         self.wfile.write(body)
@@ -155,6 +158,7 @@ class TestTheSheet:
             ("/gone.png", 404, b"", "HTTP 404 Not Found; it has moved"),
             ("/busy.png", 503, b"", "HTTP 503 Service Unavailable; try again later"),
             ("/login", 407, b"", "the proxy wants a login"),
+            ("/words.png", 200, b"words", "the sheet is damaged: it is no PNG"),
         ],
     )
     def test_what_is_wrong_is_told_and_nothing_kept(
@@ -194,6 +198,25 @@ class TestTheSheet:
         bomb = header + zlib.crc32(header[12:]).to_bytes(4, "big") + b"\0\0\0\0IEND\xaeB`\x82"
         with pytest.raises(FetchError, match=r"60000x60000|damaged"):
             tiles(bomb)
+
+    def test_a_packed_answer_is_unpacked(self, server: str, cache: Path) -> None:
+        """Its length is that of the packed bytes."""
+        Answers.content["/packed.png"] = (200, gzip.compress(SHEET))
+        fetch_cryptopunks(said, source=f"{server}/packed.png")
+        assert (cache / "cryptopunks" / "punks.png").read_bytes() == SHEET
+
+    def test_no_password_is_shown(self, server: str, cache: Path) -> None:
+        place = server.replace("http://", "http://joe:secret@")
+        assert "secret" not in fetch_cryptopunks(said, source=f"{place}/punks.png")
+        (cache / "cryptopunks" / "punks.png").unlink()
+        with pytest.raises(FetchError, match="HTTP 404") as raised:
+            fetch_cryptopunks(said, source=f"{place}/none.png")
+        assert "secret" not in str(raised.value) and "joe" not in str(raised.value)
+
+    @pytest.mark.parametrize("source", ["file:///etc/passwd", "ftp://127.0.0.1/punks.png"])
+    def test_other_schemes_are_refused(self, source: str, cache: Path) -> None:
+        with pytest.raises(FetchError, match=r"is not understood; name an http:// or https:// address, or a path"):
+            fetch_cryptopunks(said, source=source)
 
     def test_no_space_is_told(self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*_: object) -> None:

@@ -531,8 +531,9 @@ def test_a_stop_keeps_what_was_done_and_the_next_call_goes_on(
     assert len(kept(folder)) == len(there) == 12
     museum.log.clear()
     assert "30 pictures, 18 of them new" in fetch(museum)
-    assert museum.asked("record") == Counter(f"/{number}" for number in range(1, 31) if str(number) not in there)
-    assert sum(museum.asked("picture").values()) == 18 and len(lines(folder)) == 30
+    # What was under way at the stop may have been asked for, and not kept: no more than the workers had in hand.
+    assert not museum.asked("record").keys() & {f"/{number}" for number in there}
+    assert 18 <= sum(museum.asked("picture").values()) <= 18 + fetching.WORKERS and len(lines(folder)) == 30
 
 
 def test_a_line_cut_short_harms_no_other(museum: Museum, folder: Path) -> None:

@@ -61,7 +61,7 @@ def prepared(data: Data) -> Prepared:
     """
     found = _prepared(data, entry_path(data))
     for note in found.notes:
-        log.warning(note)
+        log.warning("%s: %s", data.title(), note)
     return found
 
 
@@ -74,7 +74,7 @@ def _prepared(data: Data, path: Path) -> Prepared:
         except (DataError, OSError) as error:
             log.warning("the arrays of %s are not kept: %s", data.name, error)
             return data.prepare()
-        if (kept := _read(path)) is not None:  # somebody was faster
+        if (kept := _read(path, logging.DEBUG)) is not None:  # somebody was faster
             return kept
         built = data.prepare()
         try:
@@ -120,7 +120,7 @@ def _builders() -> list[str]:
     code = hashlib.sha256()
     for path in sorted(path for pattern in BUILDERS for path in package.glob(pattern)):
         code.update(path.read_bytes())
-    return [code.hexdigest(), *(f"{name} {version(name)}" for name in ("numpy", "pillow"))]
+    return [code.hexdigest(), *(f"{name} {version(name)}" for name in ("numpy", "pillow", "mlxtend"))]
 
 
 def _array_path(digest: str) -> Path:
@@ -129,10 +129,18 @@ def _array_path(digest: str) -> Path:
 
 def _write(path: Path, built: Prepared) -> None:
     """Keep arrays by content, so that entries share what is equal; then list them in the entry, last."""
-    cache_folder("arrays")
-    described: dict[str, Any] = {}
+    folder = cache_folder("arrays")
+    described: dict[str, Any] = {group: {} for group in GROUPS}
+    with locked(folder / "lock"):
+        for left in folder.glob(".*.tmp"):  # by processes that were killed while they wrote
+            left.unlink(missing_ok=True)
+        _write_arrays(built, described)
+    lookups = {name: list(pair) for name, pair in built.lookups.items()}
+    write_json(path, {"arrays": described, "lookups": lookups, "notes": list(built.notes)})
+
+
+def _write_arrays(built: Prepared, described: dict[str, Any]) -> None:
     for group in GROUPS:
-        described[group] = {}
         for name, array in getattr(built, group).items():
             array = np.ascontiguousarray(array)
             about = {
@@ -142,12 +150,10 @@ def _write(path: Path, built: Prepared) -> None:
             if _map(about) is None:
                 write_atomic(_array_path(about["sha256"]), lambda file, array=array: np.save(file, array))
             described[group][name] = about
-    lookups = {name: list(pair) for name, pair in built.lookups.items()}
-    write_json(path, {"arrays": described, "lookups": lookups, "notes": list(built.notes)})
 
 
-def _read(path: Path) -> Prepared | None:
-    """An entry's arrays; None where there is none, or it is not whole."""
+def _read(path: Path, level: int = logging.WARNING) -> Prepared | None:
+    """An entry's arrays; None where there is none, or it is not whole, which is logged."""
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         found = {(group, name): _map(about) for group in GROUPS for name, about in entry["arrays"][group].items()}
@@ -156,12 +162,12 @@ def _read(path: Path) -> Prepared | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        log.warning("%s cannot be read (%s: %s); built again", path, type(error).__name__, error)
+        log.log(level, "%s cannot be read (%s: %s); built again", path, type(error).__name__, error)
         return None
     groups: dict[str, dict[str, np.ndarray]] = {group: {} for group in GROUPS}
     for (group, name), array in found.items():
         if array is None:
-            log.warning("%s of %s is cut short, changed or missing; built again", name, path)
+            log.log(level, "%s of %s is cut short, changed or missing; built again", name, path)
             return None
         groups[group][name] = array
     return Prepared(lookups=lookups, notes=notes, **groups)

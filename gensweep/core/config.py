@@ -110,6 +110,10 @@ class Data(Config):
     train_fraction: float = param(0.9, "share of the pool (all but the test set) that is trained on", gt=0, le=0.9)
     split_seed: int = param(0, "seed of the permutation behind test, validation and training sets", ge=0)
 
+    def title(self) -> str:
+        """The dataset's name, as it is shown."""
+        return self.name
+
     def place(self) -> Path | None:
         """Where the files that the arrays come from lie, if there are any."""
         return None

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +27,7 @@ DIGITS = 16
 PINNED = re.compile(rf"([a-z]+):sha256-[0-9a-f]{{{DIGITS}}}")
 _pinned: dict[str, str] = {}
 _places: dict[str, Path] = {}
+_counts: dict[str, int] = {}
 _SETTLED = 2.0
 """Seconds after which a file's time of change tells one content from another."""
 
@@ -97,13 +99,19 @@ def pin(scheme: Scheme, place: Path | None) -> str:
     if place is None:
         assert scheme.default is not None
         place = scheme.default()
-    pinned = scheme.pinned(digests(place, scheme.files(place)).values())
-    _places[pinned] = place
+    found = digests(place, scheme.files(place))
+    pinned = scheme.pinned(found.values())
+    _places[pinned], _counts[pinned] = place, len(set(found.values()))
     try:
         write_json(cache_folder("places") / f"{pinned.replace(':', '-')}.json", {"place": str(place)})
     except (DataError, OSError) as error:
         log.debug("%s is not remembered: %s", pinned, error)
     return pinned
+
+
+def count(pinned: str) -> int | None:
+    """How many different files pinned data has, where this process has pinned it; a worker need not have them."""
+    return _counts.get(pinned)
 
 
 def known(text: str) -> str:
@@ -121,10 +129,23 @@ def places(values: Iterable[Any]) -> dict[str, str]:
     return found
 
 
+def label(text: str) -> str:
+    """Pinned data by the name of its folder or file, where that is known; other text as it is."""
+    place = places([text]).get(text)
+    return named(text, place) if place else text
+
+
+def named(pinned: str, place: str) -> str:
+    """`folder:faces` for a folder of that name; `rijksmuseum` for one that lies where it always does."""
+    scheme, name = pinned.partition(":")[0], Path(place).name
+    return scheme if name == scheme else f"{scheme}:{name}"
+
+
 def forget() -> None:
     """Read every place anew when it is named again."""
     _pinned.clear()
     _places.clear()
+    _counts.clear()
 
 
 def locate(pinned: str) -> Path:
@@ -140,8 +161,10 @@ def locate(pinned: str) -> Path:
             place = Path(json.loads(kept.read_text(encoding="utf-8"))["place"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise DataError(f"{pinned} was never seen on this machine; name the place it lies at") from error
-    if not place.exists():
-        raise DataError(f"{pinned} has gone from {place}; name the place it lies at now")
+    try:
+        place.stat()
+    except OSError as error:
+        raise DataError(f"{pinned} has gone from {place} ({error.strerror}); name the place it lies at now") from error
     return place
 
 
@@ -151,7 +174,7 @@ def digests(place: Path, files: Sequence[Path]) -> dict[Path, str]:
     Raises:
         DataError: a file cannot be read.
     """
-    kept_at = cache_root() / "digests" / f"{hashlib.sha256(str(place).encode()).hexdigest()[:DIGITS]}.json"
+    kept_at = cache_root() / "digests" / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:DIGITS]}.json"
     kept = _kept(kept_at)
     found, fresh, settled = {}, {}, time.time_ns() - int(_SETTLED * 1e9)
     for path in files:

@@ -128,7 +128,10 @@ def get(
         FetchError: nobody answers, an error status, a body cut off or too long, a web page in place of
             the file (a proxy's, most often), another hash.
     """
-    if "://" not in url:
+    scheme, given, _ = url.partition("://")
+    if given and scheme not in ("http", "https"):
+        raise FetchError(f"{shown(url)}: {scheme}:// is not understood; name an http:// or https:// address, or a path")
+    if not given:
         body = _file(Path(url), limit)
     else:
         for left in reversed(range(CUT_OFF_TRIES)):
@@ -139,7 +142,7 @@ def get(
                 if not left:
                     raise
     if sha256 is not None:
-        check_sha256(body, sha256, url)
+        check_sha256(body, sha256, shown(url))
     return body
 
 
@@ -164,17 +167,16 @@ def _response(
 
     try:
         with session.get(url, params=params, headers=headers, timeout=TIMEOUT, stream=True) as response:
+            place = shown(response.url or url)
             if response.status_code != 200:
-                raise FetchError(f"{response.url}: HTTP {response.status_code} {response.reason}; {_hint(response)}")
+                raise FetchError(f"{place}: HTTP {response.status_code} {response.reason}; {_hint(response)}")
             body = _body(response, limit)
             if b"<html" in body[:1024].lower() or b"<!doctype html" in body[:1024].lower():
-                raise FetchError(
-                    f"{response.url} gave a web page in place of the file: a proxy or a login stands between"
-                )
+                raise FetchError(f"{place} gave a web page in place of the file: a proxy or a login stands between")
             return body
     except (requests.RequestException, HTTPError) as error:
         raise FetchError(
-            f"{url}: {_reason(error)}; is there a network, and a proxy to be set (HTTPS_PROXY)?"
+            f"{shown(url)}: {_reason(error)}; is there a network, and a proxy to be set (HTTPS_PROXY)?"
         ) from error
 
 
@@ -182,19 +184,27 @@ def _body(response: Response, limit: int) -> bytes:
     import requests
     from urllib3.exceptions import HTTPError
 
+    place = shown(response.url or "")
     parts, size = [], 0
     try:
         for part in response.iter_content(CHUNK):
             parts.append(part)
             size += len(part)
             if size > limit:
-                raise FetchError(f"{response.url} is longer than {limit:,} bytes: not what was asked for")
+                raise FetchError(f"{place} is longer than {limit:,} bytes: not what was asked for")
     except (requests.RequestException, HTTPError, OSError) as error:
-        raise _CutOff(f"{response.url} was cut off after {size:,} bytes ({_reason(error)}); try again") from error
+        raise _CutOff(f"{place} was cut off after {size:,} bytes ({_reason(error)}); try again") from error
     told = response.headers.get("Content-Length", "")
     if told.isdigit() and "Content-Encoding" not in response.headers and size != int(told):
-        raise _CutOff(f"{response.url} was cut off after {size:,} of {int(told):,} bytes; try again")
+        raise _CutOff(f"{place} was cut off after {size:,} of {int(told):,} bytes; try again")
     return b"".join(parts)
+
+
+def shown(url: str) -> str:
+    """An address as it may be shown and written down: without the name and password in it."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def check_sha256(content: bytes, wanted: str, place: str) -> None:

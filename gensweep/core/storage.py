@@ -46,7 +46,7 @@ def write_atomic(path: Path, content: Content) -> None:
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
             error.filename = str(path)  # a full disk does not say where
         raise
 

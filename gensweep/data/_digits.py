@@ -150,7 +150,7 @@ def _pictures(pictures: np.ndarray, name: str) -> np.ndarray:
     if not (low >= 0 and (0.5 < high <= 1 or 127 < high <= 255)):  # so written, NaN is refused
         raise DataError(f"{name} has pixels in {low:g}..{high:g}; scale them to 0..255, or to 0..1")
     if pictures.dtype != np.uint8 or high <= 1:
-        pictures = np.rint(pictures * (255 if high <= 1 else 1.0)).astype(np.uint8)
+        pictures = np.rint(pictures.astype(np.float64) * (255 if high <= 1 else 1)).astype(np.uint8)
     if pictures.shape[1:] != (SIZE, SIZE):
         pictures = _scale(pictures)
     if pictures.mean() > 127.5:

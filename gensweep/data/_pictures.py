@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -32,8 +34,11 @@ SUFFIXES = frozenset(
     }
 )
 """Ends of file names that count as pictures. The last row cannot be opened: it is reported, not passed over."""
-MAX_PIXELS = 100_000_000
-"""Larger pictures are not decoded: 100 million pixels take 400 MB."""
+MAX_PIXELS = 80_000_000
+"""Larger pictures are not decoded: 80 million pixels take 320 MB, and 1.7 GB while 16 bits become 8."""
+LARGE = 8_000_000
+"""Pixels from which pictures are decoded one at a time, so that threads do not add up to more memory than there is."""
+_large = threading.Lock()
 
 
 class PictureError(ValueError):
@@ -62,9 +67,11 @@ def picture_files(place: Path) -> list[Path]:
         raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
     if astray:
         _warn(f"left out, for they lead to no file: {some(map(str, sorted(astray)))}")
+    held = some((f"{count} with {suffix}" for suffix, count in others.most_common()), 5)
     if not found:
-        held = some((f"{count} with {suffix}" for suffix, count in others.most_common()), 5)
         raise DataError(f"{place} holds no picture; other files: {held or 'none'}")
+    if held:
+        _warn(f"{place}: passed over, no pictures by their names: {held}")
     return sorted(found)
 
 
@@ -116,8 +123,9 @@ def open_picture(content: bytes, *, at_least: int | None = None) -> Image:
     try:
         if at_least is not None:
             image.draft(None, (at_least, at_least))
-        image.load()
-        return upright(image)
+        with _large if image.width * image.height > LARGE else contextlib.nullcontext():
+            image.load()
+            return upright(image)
     except Exception as error:  # decoders raise what they like; all of it says that this file is damaged
         raise PictureError(f"cut off or damaged ({_reason(error)})") from error
 

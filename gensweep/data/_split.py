@@ -6,6 +6,9 @@ from functools import lru_cache
 
 from gensweep.core.arrays import split_rows, training_rows
 
+LEAST = 7
+"""round(.7) = 1 to test, of the other six round(.6) = 1 to validate."""
+
 
 @lru_cache(maxsize=256)
 def check_split(n: int, train_fraction: float) -> None:
@@ -17,5 +20,5 @@ def check_split(n: int, train_fraction: float) -> None:
     split = split_rows(n, split_seed=0)
     for name in ("test", "validation"):
         if not len(split[name]):
-            raise ValueError(f"{n} examples leave none for the {name} set")
+            raise ValueError(f"{n} examples leave none for the {name} set; {LEAST} are the least")
     training_rows(split, train_fraction)

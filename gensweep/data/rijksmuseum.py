@@ -90,7 +90,7 @@ def fetch_rijksmuseum(
         DataError: an option is wrong.
         FetchError: nobody answers, or nothing can be written. What was got is kept; the next call goes on from there.
     """
-    from gensweep.core.download import Gate, open_session, writing
+    from gensweep.core.download import Gate, open_session, shown, writing
     from gensweep.core.storage import locked
     from gensweep.data._rijksmuseum.fetch import WORKERS, Portraits
     from gensweep.data._rijksmuseum.kept import Kept
@@ -110,7 +110,7 @@ def fetch_rijksmuseum(
             kept.tidy()
     if not kept.entries:
         why = tally.failures() if tally.failed else f"{tally.not_free} left out, not in the public domain"
-        raise FetchError(f"rijksmuseum: no portrait of {years} from {services.base} ({why})")
+        raise FetchError(f"rijksmuseum: no portrait of {years} from {shown(services.base)} ({why})")
     parts = [f"rijksmuseum: {len(kept.entries):,} pictures, {tally.new:,} of them new"]
     if tally.not_free:
         parts.append(f"{tally.not_free:,} left out, not in the public domain")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
+from gensweep.core.content import named
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SWEEP = "sweep.json"
-MAIN_METRICS = ("char_accuracy", "mse", "reconstruction_mse", "sliced_wasserstein", "loss")
+MAIN_METRICS = (
+    "char_accuracy", "read_exact_match", "read_char_accuracy", "mse", "reconstruction_mse", "sliced_wasserstein", "loss",
+)  # fmt: skip
 """A model's main metric is the first of these that it has."""
 _PREFIX = "test/"
 
@@ -78,7 +81,7 @@ class Results:
         params: cell id -> every parameter of the cell.
         varying: parameters with more than one value within some model, in the order of the grids.
         varying_of: model -> those that vary within it.
-        fixed: model -> its parameters with one value throughout the sweep.
+        fixed: model -> its parameters with one value throughout the sweep, or wherever a dataset has it (`a or b`).
         metrics: by name; those of the records that sweep.json does not declare come last.
         cells: one row a cell: `cell`, `model`, the varying parameters, `n_ok`, `n_diverged`,
             `n_failed`, `n_missing`, `seconds` (mean of the ok points) and for each metric
@@ -200,7 +203,7 @@ def _read_sweep(folder: Path) -> SweepFile:
 
 def _named(sweep: SweepFile) -> SweepFile:
     """The sweep with the user's own data called by its folder's name, where sweep.json knows the place."""
-    names = {text: f"{text.partition(':')[0]}:{Path(place).name}" for text, place in sweep.places.items()}
+    names = {text: named(text, place) for text, place in sweep.places.items()}
     taken = Counter(names.values())
     names = {text: name if taken[name] == 1 else f"{name}@{text[-16:][:6]}" for text, name in names.items()}
     cells = [
@@ -280,7 +283,11 @@ def _vary(sweep: SweepFile) -> tuple[dict[str, list[str]], dict[str, dict[str, A
     order = _parameters(sweep)
     varying = {model: [name for name in order if (model, name) in several] for model in values}
     fixed = {
-        model: {name: next(iter(seen.values())) for name, seen in params.items() if len(seen) == 1}
+        model: {
+            name: next(iter(found.values())) if len(found) == 1 else " or ".join(map(str, found.values()))
+            for name, found in params.items()
+            if (model, name) not in several
+        }
         for model, params in values.items()
     }
     return varying, fixed

@@ -13,15 +13,16 @@ from types import ModuleType
 from rich.console import Console
 
 from gensweep.core.claims import Process
+from gensweep.core.content import label
 from gensweep.core.environment import hardware
 from gensweep.core.environment import memory_bytes as machine_memory
-from gensweep.core.errors import Claimed
+from gensweep.core.errors import Claimed, DataError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.core.storage import results_root
 from gensweep.core.words import counted
 from gensweep.points import Point
-from gensweep.run.local import Execute, Resources
+from gensweep.run.local import Execute, Resources, prepared
 from gensweep.run.plan import Plan, concurrent_trials, make_plan, memory_bytes, rates_of
 from gensweep.run.progress import Screen
 from gensweep.run.sweepfile import points_of, write_sweep_json
@@ -68,7 +69,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        check_data(plan.todo)
+        _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
@@ -149,14 +150,23 @@ def _collect(folder: Path, console: Console) -> None:
     print_tables(results, console)
 
 
-def check_data(points: list[Point]) -> None:
-    """Make sure that every dataset is on this machine: workers fetch nothing.
+def _make_ready(points: list[Point], console: Console) -> None:
+    """Prepare every dataset, in the cache, and say how it is split: workers fetch nothing.
 
     Raises:
-        DataError: one is not; the message says how to get it.
+        DataError: one is not here, or cannot be used; the message says what to do.
     """
-    for point in {point.data_key: point for point in points}.values():
+    ready = {point.data_key: point for point in points}.values()
+    for point in ready:
         point.data_config().check()
+    for point in ready:
+        with console.status(f"preparing {point.params['dataset']}"):
+            found = prepared(point)
+        if found:
+            split = {name: len(rows) for name, rows in found[point.data_key].split.items()}
+            parts = f"{split['test']:,} to test, {split['validation']:,} to validate"
+            name = label(point.params["dataset"])
+            _say(console, f"{name}: {split['test'] + split['pool']:,} examples, {parts}.")
 
 
 def show_unreadable(plan: Plan, console: Console) -> None:
@@ -198,6 +208,11 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     concurrent = 1 if options.local else min(concurrent_trials(resources), max(1, len(plan.todo)))
     todo, trials = counted(len(plan.todo), "point"), counted(len(plan.packs), "trial")
     _say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
+    for data in {point.data_key: point.data_config() for point in plan.todo}.values():
+        try:
+            data.check()
+        except DataError as error:
+            _say(console, f"Not to be started: {error}", "yellow")
     if plan.todo:
         _show_time(plan, root, concurrent, calibrate, resources, console)
         _show_memory(plan, concurrent, console)

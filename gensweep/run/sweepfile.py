@@ -14,7 +14,7 @@ from typing import Any
 from gensweep.core.catalog import METRICS, MODELS, dataset
 from gensweep.core.config import Data
 from gensweep.core.content import known as known_place
-from gensweep.core.content import places
+from gensweep.core.content import label, places
 from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import ResultsError, SweepError, UserError, unknown
 from gensweep.core.records import SCHEMA
@@ -154,12 +154,12 @@ def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Po
     for key, values in filters:
         if key not in known:
             raise SweepError(unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}"))
-        there = {_text(_value(point, key)): None for point in points}
+        there = {_text(value): _label(value) for value in (_value(point, key) for point in points)}
         wanted = {_text(parse_value(known_place(value))) for value in values}
-        if strangers := wanted - set(there):
+        if strangers := wanted - there.keys() - set(there.values()):
             strange = ",".join(sorted(strangers))
-            raise SweepError(f"--filter {key}={strange} matches nothing; there is {', '.join(there)}")
-        points = [point for point in points if _text(_value(point, key)) in wanted]
+            raise SweepError(f"--filter {key}={strange} matches nothing; there is {', '.join(there.values())}")
+        points = [p for p in points if (text := _text(_value(p, key))) in wanted or there[text] in wanted]
     return points
 
 
@@ -170,6 +170,11 @@ def _value(point: Point, key: str) -> Any:
 def _text(value: Any) -> str:
     """A value as it is compared and shown: 1, 1.0 and 1e0 are one number."""
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value).lower()
+
+
+def _label(value: Any) -> str:
+    """A value as tables show it: the user's own data by its folder's name."""
+    return label(value).lower() if isinstance(value, str) else _text(value)
 
 
 def parse_value(text: str) -> Any:

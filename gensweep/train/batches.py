@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,9 +26,9 @@ class Batches:
         self._banks: dict[str, Tensor] = {}
         self._fields = {field: data.lookups.get(field, (field, "")) for field in fields}
         for row, bank in self._fields.values():
-            self._rows[row] = torch.tensor(data.rows[row], device=device)
+            self._rows[row] = _shared(data.rows[row], device)
             if bank:
-                self._banks[bank] = torch.tensor(data.banks[bank], device=device)
+                self._banks[bank] = _shared(data.banks[bank], device)
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
         """The fields of some examples: pictures as float32 in 0..1, codes as int64, each [B, ...]."""
@@ -37,3 +39,10 @@ class Batches:
                 values = self._banks[bank][values.long()]
             batch[field] = values.float().div_(255) if values.ndim > 2 else values.long()
         return batch
+
+
+def _shared(array: np.ndarray, device: torch.device) -> Tensor:
+    """An array as a tensor that is only ever read; on the CPU in the memory that all processes share."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array).to(device)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from gensweep.core.catalog import Progress
-from gensweep.core.download import Gate
+from gensweep.core.download import Gate, shown
 from gensweep.core.errors import FetchError
 from gensweep.data._rijksmuseum.answers import Work
 from gensweep.data._rijksmuseum.kept import IDENTIFIER, Kept
@@ -24,6 +27,7 @@ MOST_PAGES = 10_000
 NAMED = 3
 """Failures that the summary names."""
 
+_Task = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 Got = tuple[Work, bytes | None]
 """A record, and its picture where it is free."""
 
@@ -46,6 +50,35 @@ class Tally:
         """How many failed, and the first of them."""
         more = f" | and {len(self.failed) - NAMED} more" if len(self.failed) > NAMED else ""
         return f"{len(self.failed)} failed: " + " | ".join(self.failed[:NAMED]) + more
+
+
+class Workers:
+    """Threads that nobody waits for: a server that hangs must not hold up a process that is told to stop."""
+
+    def __init__(self, count: int) -> None:
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._count = count
+        for number in range(count):
+            threading.Thread(target=self._work, name=f"rijksmuseum-{number}", daemon=True).start()
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Have a function called by the next thread that is free."""
+        future: Future[Any] = Future()
+        self._tasks.put((future, function, arguments))
+        return future
+
+    def close(self) -> None:
+        """End each thread when it is done with what it does."""
+        for _ in range(self._count):
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            future, function, arguments = task
+            try:
+                future.set_result(function(*arguments))
+            except BaseException as error:
+                future.set_exception(error)
 
 
 class Portraits:
@@ -82,17 +115,17 @@ class Portraits:
         return self.tally
 
     @contextmanager
-    def _pool(self) -> Generator[ThreadPoolExecutor]:
-        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rijksmuseum")
+    def _pool(self) -> Generator[Workers]:
+        pool = Workers(WORKERS)
         try:
             yield pool
         except BaseException:
             self.gate.stop()
             raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.close()
 
-    def _search(self, pool: ThreadPoolExecutor, years: str) -> Iterator[str]:
+    def _search(self, pool: Workers, years: str) -> Iterator[str]:
         """Objects, each once; a search that fails after others gave something is noted, and its rest left out."""
         found: set[str] = set()
         for query in queries(years):
@@ -117,7 +150,7 @@ class Portraits:
                     raise
                 self.tally.fail("search " + "&".join(f"{key}={value}" for key, value in query.items()), error)
 
-    def _get(self, pool: ThreadPoolExecutor, found: Iterator[str]) -> None:
+    def _get(self, pool: Workers, found: Iterator[str]) -> None:
         """Ask for objects, never for more than are wanted, and keep each as soon as it is there."""
         asked: dict[Future[Got], str] = {}
         for number in found:
@@ -156,7 +189,7 @@ class Portraits:
                 if body is None:
                     self.tally.not_free += 1
                 else:
-                    self.kept.add(work, self.services.picture_url(work.image or ""), body)
+                    self.kept.add(work, shown(self.services.picture_url(work.image or "")), body)
                     self.tally.new += 1
             done = len(self.kept.entries) if self.limit < math.inf else self._seen
             self.progress("pictures", done, self._total)

@@ -91,8 +91,10 @@ class Kept:
     def _read(self) -> str:
         try:
             return (self.folder / LISTED).read_bytes().decode("utf-8", errors="replace")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return ""
+        except OSError as error:
+            raise DataError(f"{self.folder / LISTED} cannot be read: {error.strerror}") from error
 
     def _state(self, entry: dict[str, Any]) -> str:
         """Whether a line's picture is `whole`, as it was written, `changed`, or `missing`."""

@@ -47,8 +47,8 @@ def date_patterns(years: str) -> list[str]:
 class Services:
     """The services of the museum, or of another server that speaks like them.
 
-    Of the addresses in the answers (objects, next pages, pictures) only the last part counts, never the host: no
-    answer leads away from the source.
+    Of the addresses in the answers (objects, next pages, pictures) only the last part counts, never the host.
+    Redirects are followed.
 
     Args:
         session: from `gensweep.core.download.open_session`.
