@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shlex
 import sys
 from enum import StrEnum
@@ -14,10 +13,12 @@ import typer
 from rich.console import Console
 
 from gensweep import __version__
-from gensweep.core.errors import GensweepError, SweepError, UserError
+from gensweep.commands import data, points
+from gensweep.commands.options import Device, pairs
+from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import Stopped, stopping
 
-COMMANDS = ("run", "collect", "data", "list")
+COMMANDS = ("run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate")
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -28,15 +29,8 @@ app = typer.Typer(
 )
 
 
-_COMMA = re.compile(r"(?<!\\),")
-data_app = typer.Typer(no_args_is_help=True, help="Datasets: what there is, fetch one, look at one.")
-app.add_typer(data_app, name="data")
-
-
-class Device(StrEnum):
-    """Where to train."""
-
-    auto, cpu, cuda, mps = "auto", "cpu", "cuda", "mps"
+app.add_typer(data.app, name="data")
+app.add_typer(points.app)
 
 
 class Kind(StrEnum):
@@ -96,7 +90,7 @@ def run_command(
     from gensweep.run.sweepfile import parse_value, read_sweep
 
     sweep = read_sweep(file)
-    parsed = {key: [parse_value(text) for text in texts] for key, texts in _pairs("--set", set_).items()}
+    parsed = {key: [parse_value(text) for text in texts] for key, texts in pairs("--set", set_).items()}
     values = {key: several if len(several) > 1 else several[0] for key, several in parsed.items()}
     if values or seeds is not None:
         sweep = sweep.changed(values, seeds)
@@ -113,7 +107,7 @@ def run_command(
         raise UserError("--local trains without Ray; --address names a Ray cluster: give one of them")
     if calibrate and not dry:
         raise UserError("--calibrate goes with --dry-run")
-    filters = [pair for text in filter_ or [] for pair in _pairs("--filter", [text]).items()]
+    filters = [pair for text in filter_ or [] for pair in pairs("--filter", [text]).items()]
     options = Options(results, filters, local, _command(), resources)
     if dry:
         dry_run(sweep, options, calibrate, Console())
@@ -126,18 +120,29 @@ def collect_command(
     folders: Annotated[
         list[Path], typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER...")
     ],
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="One page of all of them; default, with several: report.html in their common parent."
+        ),
+    ] = None,
+    watching: Annotated[
+        bool, typer.Option("--watch", help="Again and again, where records changed, until every point has one.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, help="With --watch: how often to look at the records.")
+    ] = 10.0,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
-    """Write tables and figures from records alone, and print the tables."""
-    from gensweep.read.collect import print_tables, write
-    from gensweep.read.results import load
+    """Write tables, figures and report.html from records alone, and print the tables."""
+    from gensweep.read.page.several import collect_all, watch
 
     console = Console()
-    loaded = [load(folder) for folder in folders]
-    for folder, results in zip(folders, loaded, strict=True):
-        paths = write(results)
-        print_tables(results, console)
-        console.print(f"Wrote {len(paths)} files to {folder}.", highlight=False)
+    unique = list({folder.expanduser().resolve(): folder for folder in folders}.values())
+    if watching:
+        watch(unique, page, every, console)
+    else:
+        collect_all(unique, page, console)
 
 
 @app.command("list")
@@ -146,75 +151,6 @@ def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
     from gensweep.listing import show
 
     show(kind.value, Console())
-
-
-@data_app.command("list")
-def data_list_command() -> None:
-    """List datasets and digits: count, shape, source, where cached, SHA-256 of the pixels."""
-    from gensweep.datasets import show_list
-
-    show_list(Console())
-
-
-@data_app.command("fetch")
-def data_fetch_command(
-    name: Annotated[str, typer.Argument(help="cryptopunks, rijksmuseum or mnist.", metavar="NAME")],
-    source: Annotated[str | None, typer.Option(metavar="URL", help="Fetch from there: a mirror, or a path.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="rijksmuseum: at most N pictures in all.")
-    ] = None,
-    years: Annotated[
-        str | None, typer.Option(metavar="A-B", help="rijksmuseum: painted in these years; default: 1600-1700.")
-    ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")] = False,
-) -> None:
-    """Get a dataset into the cache, once; what is there and whole is not fetched again."""
-    from gensweep.datasets import fetch
-
-    fetch(name, {"source": source, "limit": limit, "years": years}, Console())
-
-
-@data_app.command("show")
-def data_show_command(
-    name: Annotated[
-        str, typer.Argument(help="A dataset, or digits: avatars, folder:DIR, mnist, idx:DIR.", metavar="NAME")
-    ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The PNG to write.")] = Path("sheet.png"),
-    n: Annotated[int, typer.Option("--n", min=1, help="How many examples.")] = 36,
-    seed: Annotated[int, typer.Option(min=0, help="Which examples.")] = 0,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter of the dataset.")
-    ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")] = False,
-) -> None:
-    """Write a contact sheet of some examples."""
-    from gensweep.datasets import show
-    from gensweep.run.sweepfile import parse_value
-
-    values = {}
-    for key, texts in _pairs("--set", set_).items():
-        if len(texts) > 1:
-            raise SweepError(f"--set {key}: one value, not {len(texts)}")
-        values[key] = parse_value(texts[0])
-    show(name, values, n, seed, out, Console())
-
-
-def _pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
-    """`KEY=V1,V2` as key -> values; a comma within a value is written with a backslash before it.
-
-    Raises:
-        SweepError: there is no `=`, no value, or a key comes twice.
-    """
-    pairs: dict[str, list[str]] = {}
-    for text in texts or []:
-        key, equals, values = text.partition("=")
-        key, parts = key.strip(), [value.strip().replace("\\,", ",") for value in _COMMA.split(values)]
-        if not equals or not key or not all(parts):
-            raise SweepError(f"{option} {text!r} is not KEY=VALUE")
-        if key in pairs:
-            raise SweepError(f"{option} names {key} twice; write {option} {key}=V1,V2")
-        pairs[key] = parts
-    return pairs
 
 
 def _command() -> str:

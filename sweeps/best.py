@@ -13,5 +13,12 @@ SWEEP = Sweep(
     ],
     seeds=3,
     tables=["leaderboard"],
-    figures=["learning_curves"],
+    figures=[
+        "learning_curves",
+        "training_history",
+        "predicted_and_true",
+        "answer_distances",
+        "generated_answers",
+        "samples_by_epoch",
+    ],
 )

@@ -18,5 +18,5 @@ SWEEP = Sweep(
     ],
     seeds=3,
     tables=["generative"],
-    figures=["depth_heatmap", "learning_curves"],
+    figures=["depth_heatmap", "learning_curves", "samples_by_epoch", "interpolation", "dataset_samples"],
 )

@@ -13,5 +13,13 @@ SWEEP = Sweep(
     ],
     seeds=3,
     tables=["depth"],
-    figures=["depth_heatmap", "learning_curves"],
+    figures=[
+        "depth_heatmap",
+        "learning_curves",
+        "training_history",
+        "predicted_and_true",
+        "answer_distances",
+        "generated_answers",
+        "dataset_samples",
+    ],
 )

@@ -15,5 +15,14 @@ SWEEP = Sweep(
     ],
     seeds=2,
     tables=["leaderboard"],
-    figures=["learning_curves"],
+    figures=[
+        "learning_curves",
+        "training_history",
+        "predicted_and_true",
+        "answer_distances",
+        "generated_answers",
+        "samples_by_epoch",
+        "interpolation",
+        "dataset_samples",
+    ],
 )

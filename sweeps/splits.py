@@ -7,5 +7,5 @@ SWEEP = Sweep(
     grids=[Grid("text_to_text", train_fraction=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], epochs=10)],
     seeds=3,
     tables=["splits"],
-    figures=["train_fraction_curve", "learning_curves"],
+    figures=["train_fraction_curve", "learning_curves", "training_history", "predicted_and_true", "answer_distances"],
 )

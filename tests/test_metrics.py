@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import sqrtm
 from scipy.stats import wasserstein_distance
 from tiny import CPU, batch, point
 from torch import Tensor
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn import functional as F
 
-from gensweep.core.catalog import METRICS, MODELS, metric
+from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, encode
+from gensweep.core.catalog import DERIVED, METRICS, MODELS, metric
+from gensweep.core.errors import UnknownName, UserError
 from gensweep.layers.network import Network
+from gensweep.metrics import _features, generation
+from gensweep.metrics._answers import carries, parse
+from gensweep.metrics._features import features
 from gensweep.metrics.pictures import PROJECTIONS
 from gensweep.models.gan.network import GANNetwork
 from gensweep.models.vae.network import VAENetwork, negative_log_likelihood
 from gensweep.train.loop import build_network
+
+PINNED = 2.9630
+"""Mean of the random network's features of three pictures of noise, seed 1."""
 
 
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def compute(name: str, **outputs: Tensor) -> float:
+def compute(name: str, tool: Any = None, **outputs: Tensor) -> Any:
+    """A metric of these outputs, whatever it needs derived from them."""
+    for need in set(METRICS[name].needs) - set(outputs):
+        entry = DERIVED[need]
+        tools = [tool] if entry.tool else []
+        outputs[need] = entry.compute(*(outputs[name] for name in entry.source(outputs) or ()), *tools)
     return METRICS[name].compute(outputs)
+
+
+def codes(*texts: str, length: int = ANSWER_LENGTH) -> Tensor:
+    return torch.tensor(np.stack([encode(text, length) for text in texts])).long()
 
 
 def network(name: str, **params: Any) -> Network:
@@ -39,7 +60,13 @@ class TestEveryMetric:
     def test_is_documented(self, name: str) -> None:
         entry = METRICS[name]
         assert entry.name == name and entry.doc and entry.unit
-        assert entry.direction in ("max", "min", "none")
+        assert entry.direction in ("max", "min", "none") and entry.when in ("always", "test")
+
+    def test_says_its_range_and_which_end_is_better(self, name: str) -> None:
+        doc = " ".join(METRICS[name].doc.split())
+        assert "Range" in doc.partition("\n")[0]
+        better = {"max": "higher", "min": "lower"}.get(METRICS[name].direction)
+        assert re.findall(r"(higher|lower) is better", doc) == ([better] if better else [])
 
     def test_is_some_models(self, name: str) -> None:
         assert any(METRICS[name].applies(model.outputs) for _, model in MODELS.items())
@@ -48,6 +75,23 @@ class TestEveryMetric:
 def test_a_direction_is_not_guessed() -> None:
     with pytest.raises(ValueError, match="metric 'sharpness': direction 'up' is not max, min or none"):
         metric("sharpness", needs=("sample",), unit="pixel", direction="up")
+    with pytest.raises(ValueError, match="metric 'sharpness': when 'never' is not always or test"):
+        metric("sharpness", needs=("sample",), unit="pixel", direction="max", when="never")
+
+
+@pytest.mark.parametrize("name", list(DERIVED))
+def test_every_derived_output_is_documented_and_some_metrics(name: str) -> None:
+    entry = DERIVED[name]
+    assert entry.name == name and entry.doc and entry.needs
+    assert any(name in other.needs for _, other in METRICS.items())
+    assert any(entry.source(model.outputs) for _, model in MODELS.items())
+
+
+def test_derived_outputs_come_from_the_first_outputs_that_a_model_yields() -> None:
+    entry = DERIVED["similarity"]
+    assert entry.source(("loss", "generated", "target")) == ("generated", "target")
+    assert entry.source(("reconstruction", "picture", "generated")) == ("reconstruction", "picture")
+    assert entry.source(("generated", "picture")) is None
 
 
 class TestMeans:
@@ -72,6 +116,61 @@ class TestMeans:
         assert compute("loss", loss=tenths) == pytest.approx(float(np.float32(0.1)), rel=1e-12)
 
 
+def long_carries(first: int, second: int) -> int:
+    """Column by column, from the right."""
+    carry = count = 0
+    while first or second or carry:
+        carry = int(first % 10 + second % 10 + carry > 9)
+        count, first, second = count + carry, first // 10, second // 10
+    return count
+
+
+def long_borrows(first: int, second: int) -> int:
+    """Column by column, the smaller number from the larger one."""
+    larger, smaller = max(first, second), min(first, second)
+    borrow = count = 0
+    while larger or smaller:
+        borrow = int(larger % 10 - borrow < smaller % 10)
+        count, larger, smaller = count + borrow, larger // 10, smaller // 10
+    return count
+
+
+class FakeReader:
+    """Reads the code that the first pixel says, times 100."""
+
+    accuracy = 0.97
+
+    def read(self, pictures: Tensor) -> Tensor:
+        return (pictures[..., 0, 0] * 100).round().long()
+
+
+class TestReading:
+    """Answers 46, 5 and -3; what is drawn reads as 46, 6 and 3-."""
+
+    ANSWER = codes("46", "5", "-3")
+
+    def read(self, name: str) -> Any:
+        generated = torch.zeros(3, 3, 28, 28)
+        generated[..., 0, 0] = codes("46", "6", "3-") / 100
+        return compute(name, FakeReader(), generated=generated, answer=self.ANSWER)
+
+    def test_counts_characters_and_answers_as_read(self) -> None:
+        """3 + 2 + 1 of 9 characters, 1 of 3 answers"""
+        assert self.read("read_char_accuracy") == 6 / 9
+        assert self.read("read_exact_match") == 1 / 3
+
+    def test_what_is_no_integer_is_counted_and_left_out(self) -> None:
+        assert self.read("read_unparsable") == 1 / 3
+        assert self.read("read_mean_absolute_error") == 1 / 2
+
+    def test_the_readers_own_accuracy_stands_beside(self) -> None:
+        assert self.read("reader_accuracy") == 0.97
+
+    def test_of_a_reader_that_could_not_be_measured_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(FakeReader, "accuracy", math.nan)
+        assert self.read("reader_accuracy") is None
+
+
 class TestText:
     ANSWER = torch.tensor([[4, 6, 12], [1, 0, 5], [11, 1, 4], [7, 12, 12]])
     PREDICTED = torch.tensor([[4, 6, 12], [1, 0, 6], [10, 2, 4], [7, 12, 12]])
@@ -84,6 +183,50 @@ class TestText:
         """The first and the last of 4"""
         assert compute("exact_match", predicted=self.PREDICTED, answer=self.ANSWER) == 2 / 4
 
+    @pytest.mark.parametrize(
+        ("text", "number"),
+        [("46", 46), ("-5", -5), ("0", 0), ("-0", 0), ("007", 7), ("198", 198), ("-99", -99)]
+        + [(text, None) for text in ("", "-", "--1", "1-2", "12-", "4 6", " 46", "+46", "4+6", "- 5", "+")],
+    )
+    def test_an_integer_is_digits_after_a_minus_sign_or_not(self, text: str, number: int | None) -> None:
+        assert parse(text) == parse(text.ljust(3)) == number
+
+    def test_unparsable_answers_are_counted_and_left_out_of_the_error(self) -> None:
+        """Of 5, two say nothing; the others are off by 0, 4 and 51."""
+        given = {"predicted": codes("46", "", "1-2", "50", "-5"), "answer": codes("46", "1", "-12", "46", "46")}
+        assert compute("unparsable", **given) == 2 / 5
+        assert compute("mean_absolute_error", **given) == 55 / 3
+
+    def test_the_error_is_not_defined_where_nothing_can_be_parsed(self) -> None:
+        given = {"predicted": codes("", "-"), "answer": codes("1", "2")}
+        assert compute("mean_absolute_error", **given) is None
+        assert compute("unparsable", **given) == 1
+
+    def test_exact_match_is_told_by_operator(self) -> None:
+        """1 of 2 additions and 2 of 3 subtractions"""
+        query = codes("12+34", "99+99", "5-7", "30-4", "0-0", length=QUERY_LENGTH)
+        given = {"query": query, "answer": codes("46", "198", "-2", "26", "0")}
+        given["predicted"] = codes("46", "199", "-2", "36", "0")
+        assert compute("exact_match_plus", **given) == 1 / 2
+        assert compute("exact_match_minus", **given) == 2 / 3
+        only = {name: value[:2] for name, value in given.items()}
+        assert compute("exact_match_minus", **only) is None
+
+    def test_exact_match_is_told_by_carries(self) -> None:
+        """None in 12+34 and 57-23; one in 15+5, 50+60, 30-4 and 4-30; two in 99+1 and 55+45."""
+        texts = ("12+34", "57-23", "15+5", "50+60", "30-4", "4-30", "99+1", "55+45")
+        answers = ("46", "34", "20", "110", "26", "-26", "100", "100")
+        wrong = ("46", "35", "20", "111", "26", "-27", "100", "0")
+        given = {"query": codes(*texts, length=5), "answer": codes(*answers), "predicted": codes(*wrong)}
+        assert [compute(f"exact_match_carries_{count}", **given) for count in range(3)] == [1 / 2, 2 / 4, 1 / 2]
+        none = {name: value[:6] for name, value in given.items()}
+        assert compute("exact_match_carries_2", **none) is None
+
+    def test_carries_are_those_of_long_addition_and_subtraction(self) -> None:
+        for first, second in itertools.product(range(0, 100, 3), range(100)):
+            assert carries(first, "+", second) == long_carries(first, second), (first, second)
+            assert carries(first, "-", second) == long_borrows(first, second), (first, second)
+
 
 class TestPictures:
     @pytest.mark.parametrize(
@@ -95,6 +238,165 @@ class TestPictures:
         guess = target.clone()
         guess[0, 0, 0, 0], guess[1, 0, 1, 1] = 1.0, -0.5
         assert compute(name, **{made: guess, true: target}) == 1.25 / 8
+
+
+def window(sigma: float = 1.5, reach: int = 5) -> np.ndarray:
+    """The Gaussian window of Wang et al. 2004, 11 pixels wide; weights that add up to 1."""
+    along = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+    return np.outer(along, along) / along.sum() ** 2
+
+
+def structural_similarity(one: np.ndarray, other: np.ndarray) -> float:
+    """Pixel by pixel, by the formula; pictures [h, w] in 0..1, mirrored beyond their borders."""
+    weights, values = window(), []
+    one, other = (np.pad(picture.astype(float), 5, mode="reflect") for picture in (one, other))
+    for row, column in itertools.product(range(one.shape[0] - 10), range(one.shape[1] - 10)):
+        x, y = (picture[row : row + 11, column : column + 11] for picture in (one, other))
+        mean_x, mean_y = (weights * x).sum(), (weights * y).sum()
+        var_x, var_y = (weights * (x - mean_x) ** 2).sum(), (weights * (y - mean_y) ** 2).sum()
+        both = (weights * (x - mean_x) * (y - mean_y)).sum()
+        likeness = (2 * mean_x * mean_y + 1e-4) * (2 * both + 9e-4)
+        values.append(likeness / ((mean_x**2 + mean_y**2 + 1e-4) * (var_x + var_y + 9e-4)))
+    return float(np.mean(values))
+
+
+class TestSSIM:
+    def test_is_the_formula_of_the_paper(self) -> None:
+        one, other = (torch.rand(2, 3, 12, 14, generator=rng(seed)) for seed in (1, 2))
+        other = 0.3 * one + 0.7 * other
+        pairs = zip(one.flatten(0, 1).numpy(), other.flatten(0, 1).numpy(), strict=True)
+        expected = np.mean([structural_similarity(*pair) for pair in pairs])
+        assert 0.1 < expected < 0.9
+        assert compute("ssim", reconstruction=one, picture=other) == pytest.approx(expected, abs=1e-5)
+        assert compute("ssim", generated=one, target=other) == pytest.approx(expected, abs=1e-5)
+
+    def test_belongs_to_its_own_example(self) -> None:
+        one, other = (torch.rand(3, 3, 16, 16, generator=rng(seed)) for seed in (1, 2))
+        other[1] = one[1]
+        found = DERIVED["similarity"].compute(one, other)
+        assert found.shape == (3,)
+        assert found[1].item() == pytest.approx(1) and found[0] < 0.5 and found[2] < 0.5
+
+
+class TestGeneration:
+    """In features given, so that formulas can be written down."""
+
+    A = torch.randn(40, 6, generator=rng(1), dtype=torch.float64)
+    B = torch.randn(40, 6, generator=rng(2), dtype=torch.float64) * 1.5 + 0.5
+
+    def between(self, name: str, sample: Tensor, picture: Tensor) -> float:
+        return METRICS[name].compute({"sample_features": sample, "picture_features": picture})  # type: ignore[return-value]
+
+    def test_fid_is_the_distance_of_the_fitted_normal_distributions(self) -> None:
+        """|m - n|^2 + tr(S + T - 2 (S^1/2 T S^1/2)^1/2), by SciPy's roots of matrices."""
+        m, n = self.A.mean(0).numpy(), self.B.mean(0).numpy()
+        s, t = np.cov(self.A.numpy().T), np.cov(self.B.numpy().T)
+        root = sqrtm(s)
+        expected = ((m - n) ** 2).sum() + np.trace(s + t - 2 * np.real(sqrtm(root @ t @ root)))
+        assert self.between("fid", self.A, self.B) == pytest.approx(expected, rel=1e-6)
+        assert self.between("fid", self.A + 2, self.A) == pytest.approx(4 * 6, rel=1e-6)
+
+    def test_fid_of_what_is_not_finite_is_not_finite(self) -> None:
+        assert math.isnan(self.between("fid", self.A * math.nan, self.B))
+
+    def test_kid_is_the_unbiased_sum_over_the_kernel(self) -> None:
+        a, b = self.A.numpy(), self.B.numpy()
+        kernel = lambda x, y: (x @ y / 6 + 1) ** 3  # noqa: E731
+        own = sum(kernel(x[i], x[j]) for x in (a, b) for i in range(40) for j in range(40) if i != j) / (40 * 39)
+        cross = sum(kernel(x, y) for x in a for y in b) / 40**2
+        assert self.between("kid", self.A, self.B) == pytest.approx(own - 2 * cross, rel=1e-9)
+
+    def test_kid_of_many_is_the_same_again(self) -> None:
+        """Ten subsets of a thousand, drawn by a seed of their own; the global generator is left alone."""
+        many = torch.randn(1100, 4, generator=rng(3), dtype=torch.float64)
+        before = torch.get_rng_state()
+        once, again = (self.between("kid", many + 0.5, many) for _ in range(2))
+        assert once == again > 0
+        assert torch.equal(torch.get_rng_state(), before)
+
+    @pytest.mark.parametrize("chunk", [7, 1000])
+    def test_density_and_coverage_are_counted_by_hand(self, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+        monkeypatch.setattr(generation, "_CHUNK", chunk)
+        sample, picture = self.B[:30].tolist(), self.A.tolist()
+        inside = 0
+        covered = set()
+        for index, centre in enumerate(picture):
+            others = sorted(math.dist(centre, other) for place, other in enumerate(picture) if place != index)
+            hits = sum(math.dist(centre, point) < others[4] for point in sample)
+            inside += hits
+            covered |= {index} if hits else set()
+        assert 0 < len(covered) < 40
+        assert self.between("density", self.B[:30], self.A) == pytest.approx(inside / (5 * 30))
+        assert self.between("coverage", self.B[:30], self.A) == len(covered) / 40
+
+    def test_copies_of_one_picture_are_dense_and_cover_little(self) -> None:
+        copies = self.A[:1].repeat(40, 1)
+        assert self.between("coverage", copies, self.A) < 0.5
+        assert self.between("coverage", self.A, self.A) == 1
+        assert self.between("density", self.A + 100, self.A) == self.between("coverage", self.A + 100, self.A) == 0
+
+
+class TestFeatures:
+    PICTURES = torch.rand(3, 3, 64, 64, generator=rng(1))
+
+    def test_of_the_random_network_are_always_the_same(self) -> None:
+        """Pinned: other weights would make old distances others."""
+        once = features("random_vgg", self.PICTURES)
+        _features._built.cache_clear()
+        assert torch.equal(features("random_vgg", self.PICTURES), once)
+        assert once.shape == (3, 512)
+        assert once.double().mean().item() == pytest.approx(PINNED, rel=1e-3)
+
+    def test_belong_to_their_own_picture(self) -> None:
+        torch.testing.assert_close(
+            features("random_vgg", self.PICTURES[1:2]), features("random_vgg", self.PICTURES)[1:2]
+        )
+
+    def test_of_real_pictures_are_computed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[int] = []
+
+        def counted(name: str, pictures: Tensor) -> Tensor:
+            asked.append(len(pictures))
+            return pictures.flatten(1)[:, :2]
+
+        monkeypatch.setattr(_features, "features", counted)
+        monkeypatch.setattr(_features, "_KEPT", {})
+        monkeypatch.setattr(_features, "MOST_KEPT", 2)
+        batches = [self.PICTURES[:1], self.PICTURES[1:], self.PICTURES]
+        for index in (0, 1, 0, 1, 2, 1, 0):
+            found = _features.features_again("random_vgg", batches[index])
+            assert torch.equal(found, batches[index].flatten(1)[:, :2])
+        assert asked == [1, 2, 3, 1], "two are kept, the oldest makes room"
+
+    def test_of_another_network_are_metrics_of_their_own(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "hub/checkpoints").mkdir(parents=True)
+        (tmp_path / "hub/checkpoints" / _features.INCEPTION_WEIGHTS).touch()
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+        monkeypatch.setenv(_features.VARIABLE, "random_vgg, inception")
+        assert [network.suffix for network in _features.chosen()] == ["", "_inception"]
+        found: dict[str, Any] = {}
+        monkeypatch.setattr(generation, "metric", lambda name, **rest: lambda function: found.setdefault(name, rest))
+        monkeypatch.setattr(generation, "derived", lambda name, *rest, **more: lambda function: None)
+        generation.register(_features.NETWORKS["inception"])
+        assert list(found) == ["fid_inception", "kid_inception", "density_inception", "coverage_inception"]
+        assert {rest["needs"] for rest in found.values()} == {
+            ("sample_features_inception", "picture_features_inception")
+        }
+
+    def test_metrics_say_which_network(self) -> None:
+        for name in ("fid", "kid", "density", "coverage"):
+            assert "VGG-11" in METRICS[name].doc and f"{name}_inception" not in METRICS
+
+    def test_a_network_that_is_not_here_is_an_error_before_anything_is_trained(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+        monkeypatch.setenv(_features.VARIABLE, "inception")
+        with pytest.raises(UserError, match=rf"{tmp_path}/hub/checkpoints/inception_v3.*nothing is downloaded"):
+            _features.chosen()
+        monkeypatch.setenv(_features.VARIABLE, "inzeption")
+        with pytest.raises(UnknownName, match=r"inzeption.*random_vgg"):
+            _features.chosen()
 
 
 class TestSlicedWasserstein:

@@ -168,7 +168,10 @@ def test_counts_of_every_status_and_unequal_seeds(tmp_path):
     assert "it broke \\| at once" in problems
     assert "cut short" in problems
     assert a["points"]["4"] not in problems, "a point that nobody trained yet is no problem"
-    assert "1/5, 1 diverged, 1 failed, 2 missing" in (results.folder / "tables" / "cells.md").read_text()
+    lines = (results.folder / "tables" / "cells.md").read_text().splitlines()
+    head, first, second = ([part.strip() for part in lines[place].split("|")[2:6]] for place in (4, 6, 7))
+    assert head == ["seeds ok", "diverged", "failed", "missing"]
+    assert (first, second) == (["1/5", "1", "1", "2"], ["1/1", "0", "0", "0"])
 
 
 def test_a_sweep_with_nothing_done_has_every_page(tmp_path):
@@ -178,7 +181,9 @@ def test_a_sweep_with_nothing_done_has_every_page(tmp_path):
     assert results.cells["char_accuracy_n"].tolist() == [0]
     assert results.cells["char_accuracy_mean"].isna().all()
     assert all(path.stat().st_size for path in collect(folder))
-    assert "0/2, 2 missing" in (folder / "tables" / "depth-text_to_text.md").read_text()
+    lines = (folder / "tables" / "depth-text_to_text.md").read_text().splitlines()
+    assert [part.strip() for part in lines[2].split("|")[3:5]] == ["seeds ok", "missing"]
+    assert [part.strip() for part in lines[4].split("|")[3:5]] == ["0/2", "2"]
 
 
 def foreign(path: Path) -> None:
@@ -354,6 +359,19 @@ def test_the_leaderboard_follows_each_metric_s_declared_direction(tmp_path):
     assert text["rank"].isna().tolist() == [False, False, False, True]
 
 
+def test_a_leaderboard_orders_by_a_measured_metric_where_the_main_one_came_later(tmp_path):
+    """Records from before the reader have the MSE only."""
+    cells = [cell(0, model="text_to_image", encoder_layers=layers) for layers in (1, 2)]
+    for one, value in zip(cells, (0.4, 0.2), strict=True):
+        write_record(tmp_path, one, 0, mse=value)
+    read = METRICS["mse"] | {"direction": "max"}
+    folder = write_sweep(tmp_path, cells, metrics={"read_exact_match": read, "mse": METRICS["mse"]})
+    (board,) = TABLES["leaderboard"].make(load(folder))
+    assert board.title == "text_to_image: by mse, smallest first"
+    assert board.frame["encoder_layers"].tolist() == [2, 1]
+    assert any("No cell has read_exact_match" in note for note in board.notes)
+
+
 def test_generative_models_stand_side_by_side_with_what_tells_them_apart(tmp_path):
     """`lr` is fixed in each model but differs between them, so it is shown; `hidden` is the same."""
     pictures = {"dataset": "avatars", "encoder_layers": 2}
@@ -427,6 +445,30 @@ def test_each_table_shows_its_own_number_and_the_difference(tmp_path):
     assert any("two numbers" in note for note in depth.notes)
 
 
+def test_every_row_of_the_report_s_table_is_beside_ours_or_named(tmp_path):
+    """Of Table 1 the sweep has two rows, of which one never ran; the other seven are named."""
+    ran, waiting = cell(0, 1, train_fraction=0.5), cell(0, 1, train_fraction=0.1)
+    for seed in (0, 1):
+        write_record(tmp_path, ran, seed, char_accuracy=0.5 + seed / 10, loss=1.0)
+    (table,) = TABLES["splits"].make(load(write_sweep(tmp_path, [ran, waiting])))
+    assert table.frame["char_accuracy_report"].tolist() == [0.4005, 0.5242]
+    assert table.frame["loss_report"].tolist() == [1.8311, 1.3224]
+    assert table.frame["char_accuracy_difference"].tolist()[1] == pytest.approx(0.55 - 0.5242)
+    assert table.frame[["n_ok", "n_missing"]].to_numpy().tolist() == [[0, 2], [2, 0]]
+    assert table.frame["char_accuracy_n"].tolist() == [0, 2]
+    assert "The report's Table 1 also has train_fraction 0.9; 0.8; 0.7; 0.6; 0.4; 0.3; 0.2, which" in str(table.notes)
+    whole = [cell(0, train_fraction=tenths / 10) for tenths in range(1, 10)]
+    (table,) = TABLES["splits"].make(load(write_sweep(tmp_path, whole, "whole")))
+    assert "also has" not in str(table.notes)
+    assert table.frame["loss_report"].notna().all()
+
+
+def test_every_sweep_has_a_leaderboard_and_statistics(tmp_path):
+    folder = simple(tmp_path, 0.5)
+    stems = {path.stem for path in collect(folder)}
+    assert {"cells", "leaderboard-text_to_text", "statistics"} <= stems
+
+
 def test_a_shorter_run_is_not_put_beside_the_report_and_says_why(tmp_path):
     one = cell(0, epochs=2)
     write_record(tmp_path, one, 0, char_accuracy=0.4)
@@ -485,6 +527,7 @@ def test_every_table_makes_its_files(collected, name):
         assert table.name == name or table.name.startswith(f"{name}-")
         assert folder / "tables" / f"{table.name}.csv" in written
         assert folder / "tables" / f"{table.name}.md" in written
+        assert folder / "tables" / f"{table.name}.tex" in written
         again = pd.read_csv(folder / "tables" / f"{table.name}.csv")
         assert list(again.columns) == list(table.frame.columns)
         assert len(again) == len(table.frame) > 0
@@ -526,7 +569,9 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
     code = "import sys; from gensweep.read.collect import collect; collect(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(there)], check=True)
     written = collect(here)
-    assert len(written) == 2 * (3 + 2)
+    tables = ["cells", "cells-problems", "depth-text_to_text", "leaderboard-text_to_text", "statistics"]
+    assert sorted(path.stem for path in written if path.suffix == ".tex") == tables
+    assert {path.suffix for path in written} >= {".csv", ".md", ".tex", ".svg", ".png"}
     for path in written:
         assert (there / path.relative_to(here)).read_bytes() == path.read_bytes(), path.name
 
@@ -540,7 +585,7 @@ def test_what_a_sweep_no_longer_makes_is_removed_and_nothing_else(tmp_path):
     written = collect(folder)
     assert not list((folder / "figures").iterdir()), "the heatmaps are no longer asked for"
     left = {path.name for path in (folder / "tables").iterdir()}
-    assert left == {path.name for path in written} | {"mine.csv"}
+    assert left == {path.name for path in written if path.parent.name == "tables"} | {"mine.csv"}
     assert "depth-text_to_text-optimizer=adam.csv" in left
 
 

@@ -6,6 +6,8 @@ import io
 import math
 import zlib
 from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from PIL import Image
 from tiny import CPU, STEPS, TRAINED, few, point, trained, training
 
 from gensweep.core.arrays import Prepared, split_rows, training_rows
+from gensweep.core.catalog import DERIVED, Metric
 from gensweep.core.claims import Process
 from gensweep.core.ledger import Ledger
 from gensweep.core.sheets import LINE, MARGIN, SCALE
@@ -25,9 +28,9 @@ from gensweep.layers.network import Samples
 from gensweep.points import Pack
 from gensweep.run.trial import Context, run_pack
 from gensweep.train import checkpoint, loop, optimizers
+from gensweep.train.artifacts import sheet as png
 from gensweep.train.batches import Batches
-from gensweep.train.loop import Diverged, generator
-from gensweep.train.samples import png
+from gensweep.train.loop import Diverged, Training, generator
 
 MODEL = "text_to_text"
 
@@ -156,6 +159,65 @@ class TestExamples:
         run = training("cae", lr=1e-30)
         line = run.run_epoch()
         assert line["train/loss"] == pytest.approx(run.evaluate("train")["train/loss"], rel=1e-5)
+
+
+class TestEvaluation:
+    def metrics(self, *named: tuple[str, float | None, str]) -> Callable[..., list[Metric]]:
+        every = [
+            Metric(name, ("loss",), "1", "none", when, "", lambda outputs, value=value: value)
+            for name, value, when in named
+        ]
+        return lambda outputs, split: [m for m in every if split == "test" or m.when == "always"]
+
+    def test_leaves_out_what_is_not_defined(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Neither in the history nor in the record, and no reason to call a point diverged."""
+        monkeypatch.setattr(loop, "metrics_of", self.metrics(("one", 1.0, "always"), ("none", None, "always")))
+        run = training(MODEL)
+        assert {key for key in run.run_epoch() if key.startswith("validation/")} == {"validation/one"}
+        assert run.test() == {"test/one": 1.0}
+
+    def test_leaves_costly_metrics_to_the_test(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(loop, "metrics_of", self.metrics(("cheap", 1.0, "always"), ("costly", 2.0, "test")))
+        run = training(MODEL)
+        assert run.evaluate("validation") == {"validation/cheap": 1.0}
+        assert run.test() == {"test/cheap": 1.0, "test/costly": 2.0}
+
+    def test_derives_nothing_of_too_few_examples(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """20 training examples are enough for what needs 16, 2 test examples are not."""
+        sizes: list[int] = []
+
+        def derive(sample: torch.Tensor) -> torch.Tensor:
+            sizes.append(len(sample))
+            return sample.flatten(1)[:, :2]
+
+        entries = {name: replace(DERIVED[name], compute=derive) for name in ("sample_features", "picture_features")}
+        monkeypatch.setattr(loop, "DERIVED", entries)
+        run = training("vae")
+        assert run.outputs("test", entries) == {} and not sizes
+        assert {name: tuple(v.shape) for name, v in run.outputs("train", entries).items()} == dict.fromkeys(
+            entries, (20, 2)
+        )
+        assert sizes == [20, 20]
+
+    @pytest.mark.parametrize("name", ["cae", "vae", "gan", "text_to_image"])
+    def test_keeps_no_pictures_in_memory(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept: set[str] = set()
+        outputs = Training.outputs
+
+        def noted(run: Training, split: str, names: Collection[str]) -> dict[str, torch.Tensor]:
+            kept.update(names)
+            return outputs(run, split, names)
+
+        monkeypatch.setattr(Training, "outputs", noted)
+        training(name).test()
+        assert kept and not kept & {"sample", "picture", "reconstruction", "generated", "target"}
+
+    def test_can_be_asked_for_outputs_alone(self) -> None:
+        run = training("image_to_text")
+        outputs = run.outputs("validation", ("predicted", "query"))
+        rows = few(point("image_to_text")).split["validation"]
+        assert set(outputs) == {"predicted", "query"}
+        assert outputs["query"].tolist() == few(point("image_to_text")).rows["query"][rows].tolist()
 
 
 class TestHistory:

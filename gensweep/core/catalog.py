@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,47 +64,93 @@ def download(name: str) -> Callable[[Any], Any]:
 
 
 @dataclass(frozen=True)
+class Derived:
+    """Something computed from a batch of a model's outputs, once for all the metrics that read it.
+
+    Evaluation keeps what metrics need and nothing else, so a metric of pictures that reads numbers derived from them
+    holds no pictures in memory.
+
+    Attributes:
+        needs: tuples of output names; it is derived from the first of them that a model yields whole.
+        tool: what else it takes, by the name under which the training supplies it; "": nothing.
+        least: examples below which it is not computed, and no metric that needs it is measured.
+        doc: what it is, with its shape.
+        compute: those outputs [B, ...] in their order, then the tool -> [B, ...].
+    """
+
+    name: str
+    needs: tuple[tuple[str, ...], ...]
+    tool: str
+    least: int
+    doc: str
+    compute: Callable[..., torch.Tensor]
+
+    def source(self, outputs: Collection[str]) -> tuple[str, ...] | None:
+        """The outputs that it is derived from, in a model with these; None where it cannot be."""
+        return next((names for names in self.needs if set(names) <= set(outputs)), None)
+
+
+@dataclass(frozen=True)
 class Metric:
     """A number computed from what a model's evaluation yields.
 
     Attributes:
-        needs: names of the outputs it reads; it applies to every model that yields them all.
+        needs: names of the outputs, the model's own or derived ones, that it reads; it applies to every model that
+            yields them all.
         unit: as printed: `fraction`, `nats`, `pixel^2`.
         direction: `max` where larger is better, `min` where smaller is, `none` where neither.
+        when: `always`, on the validation set too, or `test`, on the test set alone.
         doc: what it means, range and caveats.
-        compute: outputs [n, ...] each -> a number.
+        compute: outputs [n, ...] each -> a number; None where these examples leave it undefined.
     """
 
     name: str
     needs: tuple[str, ...]
     unit: str
     direction: str
+    when: str
     doc: str
-    compute: Callable[[dict[str, torch.Tensor]], float]
+    compute: Callable[[dict[str, torch.Tensor]], float | None]
 
     def applies(self, outputs: tuple[str, ...]) -> bool:
         """Whether a model with these outputs has this metric."""
-        return set(self.needs) <= set(outputs)
+        derivable = {name for name, entry in DERIVED.items() if entry.source(outputs)}
+        return set(self.needs) <= derivable | set(outputs)
 
 
 METRICS: Registry[Metric] = Registry("metric", "gensweep.metrics")
+DERIVED: Registry[Derived] = Registry("derived output", "gensweep.metrics")
 
 
-def metric(name: str, *, needs: tuple[str, ...], unit: str, direction: str) -> Callable[[Any], Any]:
+def metric(
+    name: str, *, needs: tuple[str, ...], unit: str, direction: str, when: str = "always"
+) -> Callable[[Any], Any]:
     """Decorator that registers a function of the outputs as a metric; its docstring is the documentation."""
     if direction not in ("max", "min", "none"):
         raise ValueError(f"metric {name!r}: direction {direction!r} is not max, min or none")
+    if when not in ("always", "test"):
+        raise ValueError(f"metric {name!r}: when {when!r} is not always or test")
 
-    def add(function: Callable[[dict[str, torch.Tensor]], float]) -> Callable[[dict[str, torch.Tensor]], float]:
-        METRICS.register(name, Metric(name, needs, unit, direction, (function.__doc__ or "").strip(), function))
+    def add(function: Callable[[dict[str, torch.Tensor]], float | None]) -> Any:
+        METRICS.register(name, Metric(name, needs, unit, direction, when, inspect.getdoc(function) or "", function))
         return function
 
     return add
 
 
-def metrics_of(outputs: tuple[str, ...]) -> list[Metric]:
-    """Every metric of a model with these outputs, by name."""
-    return [entry for _, entry in METRICS.items() if entry.applies(outputs)]
+def derived(name: str, *needs: tuple[str, ...], tool: str = "", least: int = 1) -> Callable[[Any], Any]:
+    """Decorator that registers a function of a batch's outputs as a derived output."""
+
+    def add(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        DERIVED.register(name, Derived(name, needs, tool, least, inspect.getdoc(function) or "", function))
+        return function
+
+    return add
+
+
+def metrics_of(outputs: tuple[str, ...], split: str = "test") -> list[Metric]:
+    """Every metric of a model with these outputs that is measured on a split, by name."""
+    return [m for _, m in METRICS.items() if m.applies(outputs) and (split == "test" or m.when == "always")]
 
 
 @dataclass(frozen=True)

@@ -88,14 +88,16 @@ class Ledger:
         return Claim(folder, driver)
 
     def write_file(self, claim: Claim, point_id: str, name: str, content: Content) -> None:
-        """Write one of the point's files, unless the claim was lost.
+        """Write one of the point's files, `name` or `folder/name`, unless the claim was lost.
 
         Raises:
             LostClaim: a later attempt owns the point.
             OSError: as `write_atomic`.
         """
+        path = self.folder(point_id) / name
         with claim.writing():
-            write_atomic(self.folder(point_id) / name, content)
+            path.parent.mkdir(exist_ok=True)
+            write_atomic(path, content)
 
     def finish(self, claim: Claim, record: Record) -> None:
         """Write the record, last of all files; an unreadable older one is kept aside, a checkpoint dropped."""

@@ -46,6 +46,20 @@ def picture_sheet(
     return image
 
 
+def sheet_of(pictures: np.ndarray | None, captions: Sequence[str]) -> Image:
+    """A sheet of pictures [n, channels, h, w] with their captions, or of captions alone."""
+    return text_sheet(captions) if pictures is None else picture_sheet(pictures, captions)
+
+
+def strips(pictures: np.ndarray, columns: int) -> Image:
+    """Pictures, uint8 [n, 3, h, w], edge to edge, ``columns`` a row."""
+    from PIL import Image
+
+    count, _, height, width = pictures.shape
+    rows = pictures.reshape(count // columns, columns, 3, height, width).transpose(0, 3, 1, 4, 2)
+    return Image.fromarray(np.ascontiguousarray(rows.reshape(count // columns * height, columns * width, 3)))
+
+
 def text_sheet(lines: Sequence[str]) -> Image:
     """Lines of text."""
     from PIL import Image, ImageDraw

@@ -89,3 +89,14 @@ class Network(nn.Module, abc.ABC, Generic[C]):
         if len(self.config.players) == 1:
             return dict(self.named_parameters())
         return {name: p for name, p in self.named_parameters() if name.startswith(f"{player}.")}
+
+
+class LatentNetwork(Network[C]):
+    """A network that makes pictures of latent vectors drawn from a standard normal distribution.
+
+    Its config says how many numbers a vector has: `latent_dim`.
+    """
+
+    @abc.abstractmethod
+    def sample(self, latent: Tensor) -> Tensor:
+        """Pictures [B, 3, 64, 64] in 0..1 of latent vectors [B, latent_dim]."""

@@ -1,11 +1,12 @@
-"""The files that a sweep's results become: tables and figures."""
+"""The files that a sweep's results become: tables, figures and a page."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +14,46 @@ from gensweep.core.catalog import FIGURES, TABLES, Page
 from gensweep.core.errors import ResultsError, UnknownName
 from gensweep.core.registry import Registry
 from gensweep.core.storage import write_atomic, write_json
+from gensweep.read.page import PAGE, Made, is_page, render
+from gensweep.read.page.figures import drawn
 from gensweep.read.results import SWEEP, Results, load
 
+ALWAYS = ("cells", "leaderboard", "statistics")
+"""Tables that every sweep gets."""
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
+FORM = 2
+"""Raised when the same records make other files."""
 
 
 def is_current(results: Results) -> bool:
-    """Whether the files of the last collection were made of what the sweep and its records say now."""
+    """Whether the files of the last collection are there, and were made of what sweep and records say now."""
     try:
-        return json.loads((results.folder / COLLECTED).read_text(encoding="utf-8"))["digest"] == _digest(results)
+        last = json.loads((results.folder / COLLECTED).read_text(encoding="utf-8"))
+        there = all((results.folder / name).is_file() for name in last["files"])
+        return there and last["digest"] == digest(results)
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
-def _digest(results: Results) -> str:
+def digest(results: Results) -> str:
     """A hash of everything that the files are made of."""
-    text = "".join((results.sweep.model_dump_json(), results.points.to_csv(index=False), repr(results.unreadable)))
-    return hashlib.sha256(text.encode()).hexdigest()
+    sweep, points = results.sweep.model_dump_json(), results.points.to_csv(index=False)
+    return hashlib.sha256(_bytes(f"{FORM}{sweep}{points}{results.unreadable!r}")).hexdigest()
 
 
 def collect(folder: str | Path) -> list[Path]:
-    """Write a sweep's tables and figures; the same records give the same bytes.
+    """Write a sweep's tables, figures and page; the same records give the same bytes.
 
-    Every sweep gets the `cells` table beside those it names. Files of an earlier collection that
+    Every sweep gets the tables of `ALWAYS` beside those it names. Files of an earlier collection that
     this one does not make are removed.
 
     Args:
         folder: ``ROOT/<sweep>``.
 
     Returns:
-        The files written, under ``folder/tables`` (CSV, Markdown) and ``folder/figures`` (SVG, PNG).
+        The files written, under ``folder/tables`` (CSV, Markdown, LaTeX) and ``folder/figures`` (SVG, PNG), and
+        ``folder/report.html``.
 
     Raises:
         ResultsError: as `load`, or the folder cannot be written.
@@ -53,36 +63,86 @@ def collect(folder: str | Path) -> list[Path]:
 
 
 def write(results: Results) -> list[Path]:
-    """Write tables and figures; as `collect`, of results that are loaded."""
-    tables = _pages(TABLES, ["cells", *results.sweep.tables], results)
+    """Write tables, figures and page; as `collect`, of results that are loaded."""
+    return write_made(make(results))
+
+
+def make(results: Results) -> Made:
+    """A sweep's tables and figures, in memory.
+
+    Raises:
+        UnknownName: as `collect`.
+    """
+    tables = _pages(TABLES, [*ALWAYS, *results.sweep.tables], results)
     figures = _pages(FIGURES, results.sweep.figures, results)
-    written = []
-    try:
-        for name, content in _files(results, tables, figures):
+    return Made(
+        results,
+        [table for page in tables for table in page.make(results)],
+        [figure for page in figures for figure in drawn(page, results)],
+    )
+
+
+def write_made(made: Made, reload: int = 0) -> list[Path]:
+    """Write what was made, and the page of it.
+
+    Args:
+        reload: seconds after which a browser loads the page again; 0: never.
+
+    Raises:
+        ResultsError: the folder cannot be written.
+    """
+    results, written = made.results, []
+    with _refusing(results.folder):
+        for name, content in _files(made, reload):
             path = results.folder / name
             path.parent.mkdir(exist_ok=True)
-            write_atomic(path, content)
+            write_atomic(path, _bytes(content))
             written.append(path)
         _finish(results, [path.relative_to(results.folder).as_posix() for path in written])
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        raise ResultsError(f"{results.folder} cannot be written: {error}") from error
     return written
 
 
-def _files(results: Results, tables: list[Any], figures: list[Any]) -> Iterator[tuple[str, bytes | str]]:
-    from gensweep.read.figures.style import render
+def write_page(made: list[Made], path: Path, reload: int = 0) -> None:
+    """Write one page of several sweeps.
+
+    Raises:
+        ResultsError: it cannot be written, or there is a file that is no page of gensweep's.
+    """
+    if path.is_dir() or (path.exists() and not is_page(path)):
+        raise ResultsError(f"{path} is no page of gensweep's and is left alone; name another file with --page")
+    with _refusing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, _bytes(render(made, path.parent, reload)))
+
+
+@contextlib.contextmanager
+def _refusing(place: Path) -> Generator[None]:
+    """Make a refusal of the file system the user's to know."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise
+        raise ResultsError(f"{place} cannot be written: {error}") from error
+
+
+def _bytes(content: bytes | str) -> bytes:
+    """Text as UTF-8; what has no UTF-8, as a file's name in an error may not, as its number."""
+    return content.encode(errors="backslashreplace") if isinstance(content, str) else content
+
+
+def _files(made: Made, reload: int) -> Iterator[tuple[str, bytes | str]]:
+    from gensweep.read.tables.latex import latex
     from gensweep.read.tables.layout import markdown
 
-    for page in tables:
-        for table in page.make(results):
-            yield f"tables/{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n")
-            yield f"tables/{table.name}.md", markdown(table, results)
-    for page in figures:
-        for name, svg, png in render(page, results):
-            yield f"figures/{name}.svg", svg
-            yield f"figures/{name}.png", png
+    for table in made.tables:
+        yield f"tables/{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n")
+        yield f"tables/{table.name}.md", markdown(table, made.results)
+        yield f"tables/{table.name}.tex", latex(table, made.results)
+    for figure in made.figures:
+        yield f"figures/{figure.name}.svg", figure.svg
+        yield f"figures/{figure.name}.png", figure.png
+    yield PAGE, render([made], made.results.folder, reload)
 
 
 def _pages(registry: Registry[Page], names: list[str], results: Results) -> list[Page]:
@@ -102,7 +162,7 @@ def _finish(results: Results, written: list[str]) -> None:
         parts = Path(str(name)).parts
         if name not in written and len(parts) == 2 and parts[0] in ("tables", "figures"):
             (results.folder / name).unlink(missing_ok=True)
-    write_json(results.folder / COLLECTED, {"digest": _digest(results), "files": sorted(written)})
+    write_json(results.folder / COLLECTED, {"digest": digest(results), "files": sorted(written)})
 
 
 def print_tables(results: Results, console: Any) -> None:

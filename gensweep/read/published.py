@@ -65,9 +65,12 @@ class PublishedTable:
 
     def value(self, params: dict[str, Any], metric: str) -> float | None:
         """The report's number for the cell, or None: not in the table, or not at its setting."""
-        place = tuple(_rounded(params.get(axis)) for axis in self.axes)
-        number = self.numbers.get(metric, {}).get(place)
+        number = self.numbers.get(metric, {}).get(self.place(params))
         return None if number is None or self.deviations(params) else number
+
+    def place(self, params: dict[str, Any]) -> tuple[Any, ...]:
+        """The cell's values of the axes."""
+        return tuple(_rounded(params.get(axis)) for axis in self.axes)
 
     def has(self, params: dict[str, Any]) -> bool:
         """Whether it has any number for the cell."""

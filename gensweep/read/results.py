@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 SWEEP = "sweep.json"
 MAIN_METRICS = (
-    "char_accuracy", "read_exact_match", "read_char_accuracy", "mse", "reconstruction_mse", "sliced_wasserstein", "loss",
+    "char_accuracy", "read_exact_match", "read_char_accuracy", "mse", "reconstruction_mse", "sliced_wasserstein",
+    "loss",
 )  # fmt: skip
 """A model's main metric is the first of these that it has."""
 _PREFIX = "test/"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 from rich.console import Console
 
 from gensweep.core.claims import Process
@@ -19,7 +21,7 @@ from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import Claimed, DataError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
-from gensweep.core.storage import results_root
+from gensweep.core.storage import results_root, write_atomic
 from gensweep.core.words import counted
 from gensweep.points import Point
 from gensweep.run.local import Execute, Resources, prepared
@@ -30,6 +32,9 @@ from gensweep.spec import Sweep
 
 log = logging.getLogger(__name__)
 POLL = 1.0
+SHOWN = 16
+"""Examples of a dataset on its sheet."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 IDLE_ROUNDS = 3
 """Rounds without any outcome after which a run gives up; what is left stays missing."""
 
@@ -69,12 +74,15 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        _make_ready(plan.todo, console)
+        splits = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
                 stack.enter_context(executor.opened(options.resources))
             folder = write_sweep_json(root, sweep, options.command)
+            _show_data(plan.todo, folder / "datasets")
+            for line in splits:
+                _say(console, line)
             _train(plan, ledger, options, executor.execute, console)
         plan = make_plan(points, ledger)
     else:
@@ -150,8 +158,8 @@ def _collect(folder: Path, console: Console) -> None:
     print_tables(results, console)
 
 
-def _make_ready(points: list[Point], console: Console) -> None:
-    """Prepare every dataset, in the cache, and say how it is split: workers fetch nothing.
+def _make_ready(points: list[Point], console: Console) -> list[str]:
+    """Prepare every dataset, in the cache: workers fetch nothing. Returns a line for each on how it is split.
 
     Raises:
         DataError: one is not here, or cannot be used; the message says what to do.
@@ -159,6 +167,7 @@ def _make_ready(points: list[Point], console: Console) -> None:
     ready = {point.data_key: point for point in points}.values()
     for point in ready:
         point.data_config().check()
+    lines = []
     for point in ready:
         with console.status(f"preparing {point.params['dataset']}"):
             found = prepared(point)
@@ -166,7 +175,20 @@ def _make_ready(points: list[Point], console: Console) -> None:
             split = {name: len(rows) for name, rows in found[point.data_key].split.items()}
             parts = f"{split['test']:,} to test, {split['validation']:,} to validate"
             name = label(point.params["dataset"])
-            _say(console, f"{name}: {split['test'] + split['pool']:,} examples, {parts}.")
+            lines.append(f"{name}: {split['test'] + split['pool']:,} examples, {parts}.")
+    return list(dict.fromkeys(lines))
+
+
+def _show_data(points: list[Point], folder: Path) -> None:
+    """Leave a sheet of each dataset beside the sweep's tables, once."""
+    from gensweep.core.cache import prepared as arrays_of
+    from gensweep.core.sheets import png, sheet_of
+
+    for data in {point.data_key: point.data_config() for point in points}.values():
+        path = folder / f"{_UNSAFE.sub('_', data.title())}.png"
+        if not path.exists():
+            folder.mkdir(exist_ok=True)
+            write_atomic(path, png(sheet_of(*data.examples(arrays_of(data), np.arange(SHOWN)))))
 
 
 def show_unreadable(plan: Plan, console: Console) -> None:

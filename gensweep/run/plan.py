@@ -17,8 +17,8 @@ from gensweep.core.records import FAILED, MISSING, OK, Record, read_record
 from gensweep.points import Pack, Point
 from gensweep.run.local import Resources
 
-PROCESS_BYTES = 800_000_000
-"""Resident memory of a worker with torch imported, before it holds a model."""
+PROCESS_BYTES = 1_150_000_000
+"""Resident memory of a worker with torch imported and the networks that metrics need, before it holds a model."""
 
 _COSTLESS = {
     "epochs", "train_fraction", "lr", "beta1", "beta2", "weight_decay", "muon_lr", "muon_momentum", "schedule",

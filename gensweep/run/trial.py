@@ -29,8 +29,8 @@ from gensweep.core.records import CLAIMED, DIVERGED, FAILED, OK, Record
 from gensweep.core.storage import Content
 from gensweep.points import Pack, Point
 from gensweep.train import checkpoint
+from gensweep.train.artifacts import answers, answers_csv, interpolations, is_shown, sheet, with_answers
 from gensweep.train.loop import Diverged, Training
-from gensweep.train.samples import png
 
 log = logging.getLogger(__name__)
 Report = Callable[[dict[str, Any]], None]
@@ -143,6 +143,8 @@ class _Run:
         while training.epoch < training.model.epochs:
             line = training.run_epoch()
             if self.folder:
+                if is_shown(training.epoch, training.model.epochs):
+                    self.folder.write(f"samples/epoch-{training.epoch:04d}.png", sheet(training.samples()))
                 state = {"training": training.state_dict(), "seconds": self.seconds}
                 self.folder.write(CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state))
             report({"point": self.point.id, "epochs": training.model.epochs, **line, "epoch": training.epoch})
@@ -151,15 +153,16 @@ class _Run:
         """Touch the test set, and write what the point leaves behind but its record."""
         metrics = self.training.test()
         if self.folder:
-            self.folder.write("samples.png", png(self.training.samples()))
+            write_artifacts(self.training, self.folder.write)
             self.folder.write("weights.pt", partial(torch.save, self.training.network.state_dict()))
         return metrics
 
     def write_history(self) -> None:
         """Write history.csv: one line an epoch."""
         if self.folder and self.training.history:
+            columns = dict.fromkeys(name for line in self.training.history for name in line)
             table = io.StringIO()
-            writer = csv.DictWriter(table, list(self.training.history[0]), lineterminator="\n")
+            writer = csv.DictWriter(table, list(columns), lineterminator="\n")
             writer.writeheader()
             writer.writerows(line | {"epoch": int(line["epoch"])} for line in self.training.history)
             self.folder.write("history.csv", table.getvalue())
@@ -204,6 +207,16 @@ def _train(
     if folder:
         record = _write(folder, record)
     _report_end(record, report, run.training.history[-1] if run and run.training.history else {})
+
+
+def write_artifacts(training: Training, write: Callable[[str, Content], None]) -> None:
+    """Write what people look at: samples.png, answers.csv of a model that answers, strips of one with a prior."""
+    rows = answers(training)
+    write("samples.png", sheet(with_answers(training.samples(), rows) if training.is_read else training.samples()))
+    if rows:
+        write("answers.csv", answers_csv(rows))
+    for kind, picture in interpolations(training.network, training.seed).items():
+        write(f"interpolation-{kind}.png", picture)
 
 
 def _write(folder: _Folder, record: Record) -> Record:

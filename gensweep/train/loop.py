@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gensweep.core.arrays import Prepared, training_rows
-from gensweep.core.catalog import metrics_of
+from gensweep.core.catalog import DERIVED, Derived, metrics_of
 from gensweep.core.config import Data
 from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
@@ -20,8 +20,11 @@ from gensweep.layers.init import initialise
 from gensweep.layers.network import Network, Samples
 from gensweep.train.batches import Batches
 from gensweep.train.optimizers import PlayerOptimizer
+from gensweep.train.reader import reader_of
 
 SAMPLES = 16
+TOOLS: dict[str, Callable[[Prepared], torch.nn.Module]] = {"reader": reader_of}
+"""What derived outputs may ask for, made of the dataset."""
 
 
 class Diverged(GensweepError):
@@ -58,6 +61,8 @@ class Training:
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.network = build_network(model, seed, device)
+        self._prepared = prepared
+        self._tools: dict[str, Any] = {}
         self._batches = Batches(prepared, model.inputs, device)
         self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
         self._split["train"] = torch.as_tensor(training_rows(prepared.split, data.train_fraction).copy())
@@ -102,18 +107,54 @@ class Training:
                 logged |= terms
             yield logged, len(chosen)
 
-    @torch.no_grad()
     def evaluate(self, split: str) -> dict[str, float]:
-        """Every metric of the model on `validation` or `test`, as ``<split>/<metric>``."""
+        """The model's metrics on `validation` or `test`, as ``<split>/<metric>``.
+
+        Those that cost much are measured on the test set alone; those that these examples leave undefined are left out.
+        """
+        wanted = metrics_of(self.model.outputs, split)
+        outputs = self.outputs(split, {name for metric in wanted for name in metric.needs})
+        values = {m.name: m.compute(outputs) for m in wanted if set(m.needs) <= outputs.keys()}
+        return {f"{split}/{name}": value for name, value in values.items() if value is not None}
+
+    @torch.no_grad()
+    def outputs(self, split: str, names: Collection[str]) -> dict[str, Tensor]:
+        """What the model yields for every example of a split, and what is derived from it.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            names: the outputs that are wanted, the model's own or derived ones; no other is kept in memory.
+
+        Returns:
+            Each of them [n, ...], on the CPU; those that are not derived of so few examples are left out.
+        """
         self.network.eval()
         noise_rng = generator(self.seed, split)
+        rows = self._split[split]
+        entries = [entry for name, entry in DERIVED.items() if name in names and len(rows) >= entry.least]
         parts: dict[str, list[Tensor]] = defaultdict(list)
-        for rows in self._split[split].split(self.model.evaluation_batch):
-            batch = self._batches.take(rows.to(self.device))
-            for name, value in self.network.evaluate(batch, self._draw(len(rows), noise_rng)).items():
-                parts[name].append(value.cpu())  # not every device can hold them all, or count in float64
-        outputs = {name: torch.cat(values) for name, values in parts.items()}
-        return {f"{split}/{metric.name}": metric.compute(outputs) for metric in metrics_of(self.model.outputs)}
+        for chosen in rows.split(self.model.evaluation_batch):
+            batch = self._batches.take(chosen.to(self.device))
+            made = self.network.evaluate(batch, self._draw(len(chosen), noise_rng))
+            made |= {entry.name: self._derive(entry, made) for entry in entries if entry.source(made)}
+            for name in made.keys() & names:
+                parts[name].append(made[name].cpu())  # not every device can hold them all, or count in float64
+        return {name: torch.cat(values) for name, values in parts.items()}
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the model's answers are pictures that a reader reads."""
+        return DERIVED["read"].source(self.model.outputs) is not None
+
+    def tool(self, name: str) -> Any:
+        """What derived outputs take beside a model's own, made on first use: `reader`."""
+        if name not in self._tools:
+            self._tools[name] = TOOLS[name](self._prepared).to(self.device)
+        return self._tools[name]
+
+    def _derive(self, entry: Derived, made: dict[str, Tensor]) -> Tensor:
+        tools = [self.tool(entry.tool)] if entry.tool else []
+        return entry.compute(*(made[name] for name in entry.source(made) or ()), *tools)
 
     def test(self) -> dict[str, float]:
         """Every metric on the test set; to be called once, at the end.
@@ -124,13 +165,24 @@ class Training:
         return _finite(self.evaluate("test"), "at the test")
 
     @torch.no_grad()
-    def samples(self) -> Samples:
-        """The network's samples on the first examples of the test set."""
+    def samples(self, n: int = SAMPLES, seed: int | None = None) -> Samples:
+        """The network's samples on examples of the test set: the first ``n``, or as many drawn by a seed."""
         self.network.eval()
-        rows = self._split["test"][:SAMPLES]
-        return self.network.samples(
-            self._batches.take(rows.to(self.device)), self._draw(len(rows), generator(self.seed, "samples"))
-        )
+        rows = self._split["test"]
+        if seed is not None:
+            rows = rows[torch.randperm(len(rows), generator=generator(seed, "sample"))]
+        rows = rows[:n]
+        noise = self._draw(len(rows), generator(self.seed if seed is None else seed, "samples"))
+        return self.network.samples(self._batches.take(rows.to(self.device)), noise)
+
+    @torch.no_grad()
+    def look(self, batch: dict[str, Tensor], names: Collection[str], seed: int = 0) -> dict[str, Tensor]:
+        """What the model yields for a batch of any origin [B, ...], with the derived outputs of these names."""
+        self.network.eval()
+        size = len(next(iter(batch.values())))
+        made = self.network.evaluate(batch, self._draw(size, generator(seed, "samples")))
+        entries = [entry for name, entry in DERIVED.items() if name in names and entry.source(made)]
+        return made | {entry.name: self._derive(entry, made) for entry in entries}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next epoch depends on, and the history so far."""

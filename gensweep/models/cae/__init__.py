@@ -5,6 +5,7 @@ Stacked convolutional auto-encoders (Masci et al. 2011); the report follows Pint
 
 ## What each logged number means
 - `loss`, `reconstruction_mse`: mean squared error a pixel and channel, pixels in 0..1.
+- `ssim`: structural similarity of a picture and its reconstruction; 1 is equal.
 
 ## Differences from the paper
 Trained as a whole, with strides in place of pooling and one dense latent vector between the two halves.

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gensweep.layers.network import Batch, Network, Noise, Samples
+from gensweep.layers.network import Batch, LatentNetwork, Noise, Samples
 from gensweep.layers.pictures import PictureDecoder, PictureEncoder
 from gensweep.models.gan import GAN
 
 SLOPE = 0.2
 
 
-class GANNetwork(Network[GAN]):
+class GANNetwork(LatentNetwork[GAN]):
     """A generator from latent vectors [B, latent_dim] to pictures [B, 3, 64, 64], and their judge."""
 
     adamw_only = ("discriminator.output.",)

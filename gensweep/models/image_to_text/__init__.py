@@ -8,6 +8,11 @@ glyph (LeCun et al. 1998).
 - `loss`: cross-entropy in nats a character, mean over the three characters and the queries.
 - `char_accuracy`: share of characters that are right, padding included (the report's "accuracy").
 - `exact_match`: share of answers with all three characters right.
+- `exact_match_plus`, `exact_match_minus`: the same of additions alone, and of subtractions.
+- `exact_match_carries_0`, `exact_match_carries_1`, `exact_match_carries_2`: the same of queries with so many carries
+  or borrows; a subtraction takes the smaller number from the larger one, and borrows once at most.
+- `unparsable`: share of answers that are no integer.
+- `mean_absolute_error`: distance from the right answer, where the answer given is an integer.
 
 ## Differences from the paper
 One state is repeated to every decoder step. The glyph encoder has two stride-2 convolutions and a dense layer.
@@ -35,8 +40,8 @@ class ImageToText(SequenceModel):
     abbreviation: ClassVar[str] = "i2t"
     reads: ClassVar[str] = "arithmetic_pictures"
     default_dataset: ClassVar[str] = "arithmetic_pictures"
-    inputs: ClassVar[tuple[str, ...]] = ("query_pictures", "answer")
-    outputs: ClassVar[tuple[str, ...]] = ("loss", "predicted", "answer")
+    inputs: ClassVar[tuple[str, ...]] = ("query", "query_pictures", "answer")
+    outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "predicted", "answer")
 
     glyph_encoder: Literal["cnn", "flat"] = param(
         "cnn", "how a glyph is read: convolutions, or its 784 pixels as they are"

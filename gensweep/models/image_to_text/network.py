@@ -47,8 +47,8 @@ class ImageToTextNetwork(Network[ImageToText]):
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Loss [B], predicted and true codes [B, 3]."""
-        return answer_outputs(self.predict(batch["query_pictures"]), batch["answer"])
+        """Loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
+        return {"query": batch["query"]} | answer_outputs(self.predict(batch["query_pictures"]), batch["answer"])
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """Queries as they were seen, with the answer given and the right one."""

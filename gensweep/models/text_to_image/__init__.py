@@ -7,6 +7,12 @@ convolutions (Radford et al. 2016, arXiv:1511.06434) at every step.
 ## What each logged number means
 - `loss`, `mse`: mean squared error a pixel, pixels in 0..1. It barely moves while answers become readable:
   a blurred mean digit and a right one are nearly as far from a picture that was never seen.
+- `read_char_accuracy`, `read_exact_match`: share of characters, and of whole answers, that a reader (a small
+  classifier of single characters, trained on the glyphs of training queries) reads as the right ones.
+- `reader_accuracy`: share of real glyphs never seen in training that the reader itself reads rightly.
+- `read_unparsable`: share of the answers that are, as read, no integer.
+- `read_mean_absolute_error`: distance from the right answer, where what was read is an integer.
+- `ssim`: structural similarity to one true picture of the answer; a right answer in another handwriting scores low.
 
 ## Differences from the paper
 No adversary and no noise: the least-squares picture, which is the mean of the digits it might be.
@@ -34,8 +40,8 @@ class TextToImage(SequenceModel):
     abbreviation: ClassVar[str] = "t2i"
     reads: ClassVar[str] = "arithmetic_pictures"
     default_dataset: ClassVar[str] = "arithmetic_pictures"
-    inputs: ClassVar[tuple[str, ...]] = ("query", "answer_pictures")
-    outputs: ClassVar[tuple[str, ...]] = ("loss", "generated", "target")
+    inputs: ClassVar[tuple[str, ...]] = ("query", "answer", "answer_pictures")
+    outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "answer", "generated", "target")
 
     glyph_filters: int = param(
         32, "channels of the last transposed convolution's input; the first has twice as many", ge=1

@@ -34,9 +34,14 @@ class TextToImageNetwork(Network[TextToImage]):
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Loss [B], generated and target pictures [B, 3, 28, 28]."""
+        """Loss [B], codes of query [B, 5] and answer [B, 3], generated and target pictures [B, 3, 28, 28]."""
         generated, target = self.generate(batch["query"]), batch["answer_pictures"]
-        return {"loss": (generated - target).square().mean((1, 2, 3)), "generated": generated, "target": target}
+        loss = (generated - target).square().mean((1, 2, 3))
+        return {key: batch[key] for key in ("query", "answer")} | {
+            "loss": loss,
+            "generated": generated,
+            "target": target,
+        }
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """Each query's generated answer above a true one."""

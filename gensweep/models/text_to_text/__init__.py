@@ -8,6 +8,11 @@ Zaremba and Sutskever 2014 (arXiv:1410.4615) at two digits.
 - `loss`: cross-entropy in nats a character, mean over the three characters and the queries.
 - `char_accuracy`: share of characters that are right, padding included (the report's "accuracy").
 - `exact_match`: share of answers with all three characters right.
+- `exact_match_plus`, `exact_match_minus`: the same of additions alone, and of subtractions.
+- `exact_match_carries_0`, `exact_match_carries_1`, `exact_match_carries_2`: the same of queries with so many carries
+  or borrows; a subtraction takes the smaller number from the larger one, and borrows once at most.
+- `unparsable`: share of answers that are no integer.
+- `mean_absolute_error`: distance from the right answer, where the answer given is an integer.
 
 ## Differences from the paper
 One state is repeated to every decoder step instead of feeding back the last output; no reversal of the query.
@@ -34,7 +39,7 @@ class TextToText(SequenceModel):
     reads: ClassVar[str] = "arithmetic"
     default_dataset: ClassVar[str] = "arithmetic"
     inputs: ClassVar[tuple[str, ...]] = ("query", "answer")
-    outputs: ClassVar[tuple[str, ...]] = ("loss", "predicted", "answer")
+    outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "predicted", "answer")
 
     def parameter_count(self) -> int:
         """LSTMs and the dense output layer."""

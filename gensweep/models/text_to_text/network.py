@@ -33,8 +33,8 @@ class TextToTextNetwork(Network[TextToText]):
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Loss [B], predicted and true codes [B, 3]."""
-        return answer_outputs(self.predict(batch["query"]), batch["answer"])
+        """Loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
+        return {"query": batch["query"]} | answer_outputs(self.predict(batch["query"]), batch["answer"])
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """A line a query: what was asked, what was answered, what is right."""

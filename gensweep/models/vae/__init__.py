@@ -11,7 +11,11 @@ Auto-encoding variational Bayes (Kingma and Welling 2014, arXiv:1312.6114); `bet
   dimensions.
 - `loss`: nll + beta * kl, mean over pictures.
 - `reconstruction_mse`: mean squared error a pixel of the decoder's mean at that latent sample.
-- `sliced_wasserstein`: distance of as many random samples from as many test pictures.
+- `ssim`: structural similarity of a picture and that reconstruction; 1 is equal.
+- `sliced_wasserstein`: distance of as many random samples from as many test pictures, in raw pixels.
+- `fid`, `kid`: distances of as many samples from as many test pictures, in features of a random network.
+- `density`, `coverage`: how many real pictures' neighbourhoods a sample lies in, and the share of the real pictures
+  with a sample nearby, in the same features.
 
 ## Differences from the paper
 Convolutions, and one latent sample a picture (the paper's L = 1).

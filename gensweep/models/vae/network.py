@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gensweep.layers.network import Batch, Network, Noise, Samples
+from gensweep.layers.network import Batch, LatentNetwork, Noise, Samples
 from gensweep.layers.pictures import PictureDecoder, PictureEncoder, interleave
 from gensweep.models.vae import VAE
 
 
-class VAENetwork(Network[VAE]):
+class VAENetwork(LatentNetwork[VAE]):
     """Pictures [B, 3, 64, 64] to a normal distribution over latent vectors [B, latent_dim] and back."""
 
     def __init__(self, config: VAE) -> None:

@@ -33,6 +33,8 @@ def depth_heatmap(results: Results) -> Figures:
 
 
 def _heatmap(results: Results, group: Group) -> Figure:
+    from matplotlib.patches import Rectangle
+
     metric = results.main_metric(group.model)
     direction = results.metrics[metric].direction if metric else "none"
     encoders, decoders = (sorted({results.params[cell][axis] for cell in group.cells}) for axis in group.axes)
@@ -50,12 +52,14 @@ def _heatmap(results: Results, group: Group) -> Figure:
     for (row, column), text in texts.items():
         dark = not np.isnan(means[row, column]) and _luminance(image.to_rgba(means)[row, column]) < 0.5
         axes.text(column, row, text, ha="center", va="center", size=7.5, color="white" if dark else "black")
+        if np.isnan(means[row, column]):  # no shade of the scale, in grey either
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", color="#DADADA", lw=0))
     axes.set_xticks(range(len(decoders)), [str(value) for value in decoders])
     axes.set_yticks(range(len(encoders)), [str(value) for value in encoders])
     axes.set(xlabel="decoder layers", ylabel="encoder layers")
     axes.set_xticks(np.arange(1, len(decoders)) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, len(encoders)) - 0.5, minor=True)
-    axes.set_facecolor("#EFEFEF")
+    axes.set_facecolor("#F6F6F6")
     axes.grid(False)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="both", length=0)

@@ -31,6 +31,8 @@ SERIES = 7
 MOST_FIGURES = 24
 """Most settings of one page that are drawn; the log names how many are not."""
 REPORT = "report"
+DPI = 150
+"""Of the PNG files."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)))
@@ -47,7 +49,7 @@ _RC = {
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,
     "legend.frameon": False,
-    "savefig.dpi": 200,
+    "savefig.dpi": DPI,
 }
 _METHOD = "Mean over seeds and its 95% confidence interval (Student's t), of the points that are ok"
 _log = logging.getLogger(__name__)
@@ -59,6 +61,8 @@ def render(figure_page: Page, results: Results) -> Iterator[tuple[str, bytes, by
 
     with style.context(["default", _RC], after_reset=True):
         for name, figure in figure_page.make(results):
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # laid out once, not anew for each file
             svg, png = io.BytesIO(), io.BytesIO()
             figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
             figure.savefig(png, format="png", metadata={"Software": None})
@@ -75,16 +79,35 @@ def drawn_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[G
 
 def canvas(size: tuple[float, float], title: str, caption: str) -> tuple[Figure, Axes]:
     """A figure [inches] with its title above and its caption below."""
+    figure = _captioned(size, caption)
+    axes = figure.add_subplot()
+    axes.set_title(wrapped(title, size[0]), loc="left")
+    return figure, axes
+
+
+def panels(size: tuple[float, float], titles: Sequence[str], title: str, caption: str) -> tuple[Figure, list[Axes]]:
+    """A figure [inches] of axes side by side, each with a title of its own."""
+    figure = _captioned(size, caption)
+    figure.suptitle(wrapped(title, size[0]), x=0.01, ha="left", size=10.0)
+    found = figure.subplots(1, len(titles), squeeze=False)[0].tolist()
+    for axes, text in zip(found, titles, strict=True):
+        axes.set_title(wrapped(text, (size[0] - 2) / len(titles)), loc="left", size=9.0)
+    return figure, found
+
+
+def wrapped(text: str, width: float) -> str:
+    """A title in lines of so many inches."""
+    return "\n".join(textwrap.wrap(text, int(width * 11)))
+
+
+def _captioned(size: tuple[float, float], caption: str) -> Figure:
     from matplotlib.figure import Figure
 
-    characters = int(size[0] * 16)
-    caption = "\n".join(textwrap.wrap(caption, characters))
+    caption = "\n".join(textwrap.wrap(caption, int(size[0] * 16)))
     extra = 0.14 * caption.count("\n")
     figure = Figure(figsize=(size[0], size[1] + extra), layout="constrained")
     figure.supxlabel(caption, x=0.01, ha="left", size=7.5, color="#404040")
-    axes = figure.add_subplot()
-    axes.set_title("\n".join(textwrap.wrap(title, int(size[0] * 11))), loc="left")
-    return figure, axes
+    return figure
 
 
 def line(
@@ -112,13 +135,26 @@ def band(axes: Axes, x: np.ndarray, summary: Summary, label: str, style: int) ->
     axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
 
 
-def legend(figure: Figure, axes: Axes, title: str = "") -> None:
-    """Beside the axes, in the order of drawing but the report last."""
-    pairs = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda pair: pair[1] == REPORT)
-    if pairs:
-        handles, labels = zip(*pairs, strict=True)
-        title = "\n".join(textwrap.wrap(title, 28))
+def legend(figure: Figure, axes: Axes | Sequence[Axes], title: str = "") -> None:
+    """Beside the axes, in the order of drawing but the report last; axes with nothing drawn say so in words."""
+    found: dict[str, Any] = {}
+    for one in [axes] if not isinstance(axes, Sequence) else axes:
+        _say_if_empty(one)
+        for handle, text in zip(*one.get_legend_handles_labels(), strict=True):
+            found.setdefault(text, handle)
+    if found:
+        texts = sorted(found, key=lambda text: text == REPORT)
+        handles = [found[text] for text in texts]
+        title, *labels = ("\n".join(textwrap.wrap(text, 28)) for text in (title, *texts))
         figure.legend(handles, labels, loc="outside right upper", title=title, alignment="left")
+
+
+def _say_if_empty(axes: Axes) -> None:
+    """Words in the place of what nobody has measured."""
+    drawn = any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axes.lines)
+    if not drawn and not axes.patches and not axes.texts:
+        axes.text(0.5, 0.5, "Nothing is measured yet.", transform=axes.transAxes, ha="center", color="#404040")
+        axes.set(xticks=[], yticks=[])
 
 
 def label(results: Results, metric: str | None) -> str:
@@ -146,6 +182,13 @@ def seeds_caption(counts: Iterable[int]) -> str:
         return "Nothing is measured yet."
     if found == [1]:
         return "One seed (n = 1): no interval is defined."
-    seeds = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
     undefined = "; no interval is defined where n = 1" if found[0] == 1 else ""
-    return f"{_METHOD}; n = {seeds} seeds{undefined}."
+    return f"{_METHOD}; {seed_count(found)}{undefined}."
+
+
+def seed_count(counts: Iterable[int]) -> str:
+    """How many seeds: ``n = 3 seeds``, ``n = 1 to 3 seeds``."""
+    found = sorted({int(count) for count in counts}) or [0]
+    if found[0] == found[-1]:
+        return f"n = {found[0]} seed{'s' * (found[0] != 1)}"
+    return f"n = {found[0]} to {found[-1]} seeds"

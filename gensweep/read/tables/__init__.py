@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.records import MISSING, STATUSES
 from gensweep.read.published import PublishedTable
 from gensweep.read.statistics import parameter_column
-from gensweep.read.tables.sources import report_columns
+from gensweep.read.tables.sources import cell_places, report_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,8 @@ def rows(
     import numpy as np
     import pandas as pd
 
-    ours = results.cells.set_index("cell", drop=False).loc[list(cells)]
+    places = cell_places(results)
+    ours = results.cells.iloc[[places[cell] for cell in cells]]
     params = [results.params[cell] for cell in cells]
     columns: dict[str, Any] = {name: ours[name].to_numpy() for name in ("cell", "model")}
     for name in shown:

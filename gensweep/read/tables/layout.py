@@ -56,25 +56,26 @@ def with_interval(mean: float, ci95: float, n: int, n_ok: int) -> str:
     return text if n == n_ok else f"{text} (n={n})"
 
 
-def columns(frame: pd.DataFrame, results: Results, std: bool = False) -> list[Column]:
+def columns(frame: pd.DataFrame, results: Results, std: bool = False, apart: bool = False) -> list[Column]:
     """A table's columns as printed: counts in one, each metric with its interval in one, cell ids in none.
 
     Args:
         frame: what `rows` laid out.
         results: the sweep's.
         std: a column beside each metric for the standard deviation over seeds.
+        apart: a column for each status but ok that any cell has, rather than all in one.
     """
     import pandas as pd
 
     found: list[Column] = []
-    for name in frame.columns:
-        values = frame[name].tolist()
+    data: dict[str, list[Any]] = frame.to_dict("list")
+    for name, values in data.items():
         metric, _, part = name.rpartition("_")
         if name == "n_ok":
-            found.append(Column("seeds ok", [_seeds(row) for row in frame[list(COUNTS)].itertuples(index=False)]))
+            found += _counts(data, apart)
         elif metric in results.metrics and part == "mean":
-            parts = (frame[f"{metric}_{key}"].tolist() for key in ("mean", "ci95", "n"))
-            texts = [_measured(*row) for row in zip(*parts, frame["n_ok"].tolist(), strict=True)]
+            parts = (data[f"{metric}_{key}"] for key in ("mean", "ci95", "n"))
+            texts = [_measured(*row) for row in zip(*parts, data["n_ok"], strict=True)]
             found.append(Column(_header(metric, results), texts, metric=metric))
         elif metric in results.metrics and part == "std" and std:
             found.append(
@@ -91,6 +92,15 @@ def columns(frame: pd.DataFrame, results: Results, std: bool = False) -> list[Co
             numeric = all(isinstance(value, (int, float)) or value is pd.NA for value in values)
             found.append(Column(name, [_value(name, value) for value in values], numeric))
     return found
+
+
+def _counts(data: dict[str, list[Any]], apart: bool) -> list[Column]:
+    texts = [_seeds(row) for row in zip(*(data[name] for name in COUNTS), strict=True)]
+    if not apart:
+        return [Column("seeds ok", texts)]
+    bad = [name for name in COUNTS[1:] if any(data[name])]
+    others = [Column(name.removeprefix("n_"), [str(count) for count in data[name]]) for name in bad]
+    return [Column("seeds ok", [text.partition(",")[0] for text in texts]), *others]
 
 
 def _verbatim(values: list[float]) -> list[str]:
@@ -137,8 +147,10 @@ def markdown(table: Table, results: Results) -> str:
     lines = [f"# {table.title}", ""]
     for heading, frame in (table.sections or {"": table.frame}).items():
         lines += [f"## {heading}", ""] if heading else []
-        lines += [*_pipes(columns(frame, results, std=True)), ""] if len(frame) else ["Nothing to show.", ""]
-    lines += [f"- {note}" for note in (*table.notes, *_legend(table.frame, results))]
+        lines += (
+            [*_pipes(columns(frame, results, std=True, apart=True)), ""] if len(frame) else ["Nothing to show.", ""]
+        )
+    lines += [f"- {note}" for note in (*table.notes, *legend(table.frame, results))]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -159,7 +171,7 @@ def _escaped(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
+def legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     """What the numbers are, and each metric's unit, direction and meaning."""
     if len(frame) and "seconds" in frame.columns:
         yield "seconds: training and test time of a point, mean over the points that are ok."

@@ -9,7 +9,7 @@ from gensweep.core.catalog import TABLES, page
 from gensweep.read.published import published_tables
 from gensweep.read.tables import Table, rows
 from gensweep.read.tables.groups import Group, file_name, grids, groups, plain
-from gensweep.read.tables.sources import source_notes
+from gensweep.read.tables.sources import source_notes, unmatched_notes
 
 if TYPE_CHECKING:
     from gensweep.read.results import Results
@@ -33,8 +33,8 @@ def splits(results: Results) -> list[Table]:
 
 @page(TABLES, "budget")
 def budget(results: Results) -> list[Table]:
-    """Epochs by batch size, a table for each model and setting."""
-    return _grids(results, "budget", ("epochs", "batch_size"), "epochs and batch size", ())
+    """Epochs by batch size, a table for each model and setting; the report has one such cell."""
+    return _grids(results, "budget", ("epochs", "batch_size"), "epochs and batch size", (2, 3, 4, 1))
 
 
 def _grids(results: Results, page_name: str, axes: tuple[str, ...], what: str, numbers: Sequence[int]) -> list[Table]:
@@ -43,7 +43,10 @@ def _grids(results: Results, page_name: str, axes: tuple[str, ...], what: str, n
     for group in kept:
         published = published_tables(group.model, numbers)
         frame = rows(results, group.cells, axes, published)
-        notes = source_notes(results, group.cells, published)
+        notes = [
+            *source_notes(results, group.cells, published),
+            *unmatched_notes(results, group.cells, published, axes),
+        ]
         if left[group.model]:
             notes.append(f"{left[group.model]} cells, each alone in its setting, stand in the table of all cells only.")
         tables.append(Table(group.name(page_name), f"{group.title}: {what}", frame, tuple(notes)))

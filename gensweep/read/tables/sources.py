@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,22 @@ def source_notes(results: Results, cells: Sequence[str], published: Sequence[Pub
         notes = dict.fromkeys(table.note for table in sources if table.note)
         return [f"report: its {numbers}, one run a number, without an interval.", *notes]
     return [_left_out([results.params[cell] for cell in cells], table) for table in published[:1]]
+
+
+def unmatched_notes(
+    results: Results, cells: Sequence[str], published: Sequence[PublishedTable], axes: Sequence[str]
+) -> list[str]:
+    """The rows of the report's tables, by these axes, that a table of these cells does not have."""
+    found = _sources(results, cells, published)
+    notes = []
+    for table in (table for table in published if table in found and table.axes == tuple(axes)):
+        here = {table.place(results.params[cell]) for cell in cells}
+        absent = [place for place in next(iter(table.numbers.values())) if place not in here]
+        if absent:
+            rows = "; ".join(" and ".join(map(plain, place)) for place in absent)
+            what = " and ".join(table.axes)
+            notes.append(f"The report's Table {table.number} also has {what} {rows}, which this sweep does not.")
+    return notes
 
 
 def _left_out(params: Sequence[dict[str, Any]], table: PublishedTable) -> str:
@@ -60,8 +77,15 @@ def _sources(
     results: Results, cells: Sequence[str], published: Sequence[PublishedTable]
 ) -> list[PublishedTable | None]:
     """The report's table for each cell: the first with a number for it, and no other: each is a run of its own."""
-    models = {cell.id: cell.model for cell in results.sweep.cells}
+    places, all_cells = cell_places(results), results.sweep.cells
+    models = [all_cells[places[cell]].model for cell in cells]
     return [
-        next((table for table in published if table.model == models[cell] and table.has(results.params[cell])), None)
-        for cell in cells
+        next((table for table in published if table.model == model and table.has(results.params[cell])), None)
+        for cell, model in zip(cells, models, strict=True)
     ]
+
+
+@lru_cache(maxsize=1)
+def cell_places(results: Results) -> dict[str, int]:
+    """Cell id -> its place among the sweep's cells; of the last results asked for it is kept."""
+    return {cell.id: place for place, cell in enumerate(results.sweep.cells)}

@@ -16,7 +16,7 @@ from gensweep.core.cache import cache_root, entry_path, prepared, read_entry
 from gensweep.core.catalog import DATASETS, DOWNLOADS, dataset
 from gensweep.core.config import Data
 from gensweep.core.errors import DataError, SweepError, UnknownName, UserError
-from gensweep.core.sheets import picture_sheet, png, text_sheet
+from gensweep.core.sheets import png, sheet_of
 from gensweep.core.storage import write_atomic
 from gensweep.data import _digits, mnist
 from gensweep.points import configure
@@ -148,7 +148,7 @@ def show(name: str, values: dict[str, Any], n: int, seed: int, out: Path, consol
     if not out.absolute().parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.parent}")
     pictures, captions, total = _examples(name, values, n, seed)
-    sheet = text_sheet(captions) if pictures is None else picture_sheet(pictures, captions)
+    sheet = sheet_of(pictures, captions)
     write_atomic(out.absolute(), png(sheet))
     shown = len(captions) if pictures is None else len(pictures)
     console.print(f"{shown:,} of {total:,} of {name}: {out}", highlight=False, markup=False, soft_wrap=True)

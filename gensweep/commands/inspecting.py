@@ -1,0 +1,43 @@
+"""What `show`, `sample`, `interpolate`, `answer` and `evaluate` print and write of one point."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from gensweep.core.catalog import METRICS
+from gensweep.core.records import Record
+from gensweep.run.point import Kept, find
+
+
+def show(name: str, results: str, console: Console) -> None:
+    """Print what is known of a point: status, metrics, parameters, where and by what it was trained, its files."""
+    kept = find(name, results)
+    record = kept.record
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    say(f"{record.id}  {record.status}{f': {record.error}' if record.error else ''}")
+    say(f"{record.model}, seed {record.seed}, {record.epochs} epochs in {record.seconds:.1f} s; {record.finished}")
+    console.print(_metrics(record))
+    say("parameters  " + ", ".join(f"{key}={value}" for key, value in sorted(record.params.items())))
+    say("versions    " + ", ".join(f"{key} {value}" for key, value in record.versions.items()))
+    say("hardware    " + ", ".join(f"{key} {value}" for key, value in record.hardware.items()))
+    say(f"sweeps      {', '.join(kept.sweeps()) or 'none'}")
+    say(f"files       {kept.folder}: {', '.join(_files(kept))}")
+
+
+def _metrics(record: Record) -> Table:
+    table = Table("metric", "value", "unit", "better", box=None, pad_edge=False)
+    known = dict(METRICS.items())
+    words = {"max": "higher", "min": "lower", "none": "neither"}
+    for name, value in record.metrics.items():
+        bare = name.rpartition("/")[2]
+        metric = known.get(bare)
+        table.add_row(name, f"{value:.6g}", metric.unit if metric else "", words[metric.direction] if metric else "")
+    return table
+
+
+def _files(kept: Kept) -> list[str]:
+    return sorted(path.relative_to(kept.folder).as_posix() for path in kept.folder.rglob("[!.]*") if path.is_file())

@@ -1,0 +1,40 @@
+"""What several commands take, and how it is read."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from gensweep.core.errors import SweepError
+
+_COMMA = re.compile(r"(?<!\\),")
+Root = Annotated[str, typer.Option("--results", metavar="ROOT", help="Where results are kept.")]
+Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
+
+
+class Device(StrEnum):
+    """Where to train."""
+
+    auto, cpu, cuda, mps = "auto", "cpu", "cuda", "mps"
+
+
+def pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
+    """`KEY=V1,V2` as key -> values; a comma within a value is written with a backslash before it.
+
+    Raises:
+        SweepError: there is no `=`, no value, or a key comes twice.
+    """
+    pairs: dict[str, list[str]] = {}
+    for text in texts or []:
+        key, equals, values = text.partition("=")
+        key, parts = key.strip(), [value.strip().replace("\\,", ",") for value in _COMMA.split(values)]
+        if not equals or not key or not all(parts):
+            raise SweepError(f"{option} {text!r} is not KEY=VALUE")
+        if key in pairs:
+            raise SweepError(f"{option} names {key} twice; write {option} {key}=V1,V2")
+        pairs[key] = parts
+    return pairs

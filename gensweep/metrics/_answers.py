@@ -1,0 +1,56 @@
+"""Answers and queries as numbers: what an answer says, and how hard its query is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gensweep.core.alphabet import decode
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_INTEGER = re.compile(r"-?[0-9]+")
+
+
+def parse(text: str) -> int | None:
+    """The integer that an answer is, trailing spaces aside: digits, after a minus sign or not; None for all else.
+
+    So `46 `, `-5 ` and `007` are integers; the empty answer, `-`, `1-2`, `4 6`, ` 46` and `+46` are none.
+    """
+    text = text.rstrip(" ")
+    return int(text) if _INTEGER.fullmatch(text) else None
+
+
+def integers(codes: Tensor) -> list[int | None]:
+    """What each of some answers [n, T] says."""
+    return [parse(decode(row)) for row in codes.tolist()]
+
+
+def operands(codes: Tensor) -> list[tuple[int, str, int]]:
+    """Each of some queries [n, T] taken apart: first number, operator, second number.
+
+    Raises:
+        ValueError: one is not two numbers with an operator between.
+    """
+    parts = []
+    for row in codes.tolist():
+        first, operator, second = re.split(r"([+-])", decode(row).rstrip(" "))
+        parts.append((int(first), operator, int(second)))
+    return parts
+
+
+def carries(first: int, operator: str, second: int) -> int:
+    """Carries of an addition, or borrows of a subtraction, in column arithmetic.
+
+    A subtraction takes the smaller number from the larger one, as a person does before putting a minus sign, so one
+    of two-digit numbers borrows once or not at all. Each carry lowers the sum of the digits by 9 (Kummer 1852), and
+    borrows are the carries of adding back.
+    """
+    if operator == "-":
+        first, second = abs(first - second), min(first, second)
+    return (_digit_sum(first) + _digit_sum(second) - _digit_sum(first + second)) // 9
+
+
+def _digit_sum(number: int) -> int:
+    return sum(map(int, str(number)))

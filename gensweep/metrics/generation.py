@@ -1,0 +1,127 @@
+"""Metrics of generated pictures against real ones, in the vectors of a feature network.
+
+`fid`, `kid`, `density` and `coverage` compare in the default network, `random_vgg`; with another one, chosen by
+`GENSWEEP_FEATURES`, they are called after it: `fid_inception`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gensweep.core.catalog import derived, metric
+from gensweep.metrics._features import FeatureNetwork, chosen, features, features_again
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+LEAST = 16
+"""Pictures of each kind below which none of these says anything."""
+NEIGHBOURS = 5
+SUBSET = 1000
+"""Pictures that KID compares at once; of more, it is the mean over ten drawn subsets."""
+_CHUNK = 1000
+
+
+def fid(sample: Tensor, picture: Tensor) -> float:
+    """Fréchet distance of the normal distributions fitted to features of samples and of held-out pictures.
+
+    Range 0 and up, lower is better (Heusel et al. 2017; by torchmetrics). Biased: it falls as pictures are added, and
+    below as many pictures as there are features the covariances are not even of full rank. Compare at equal numbers.
+    """
+    import torch
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    if not (sample.isfinite().all() and picture.isfinite().all()):
+        return float("nan")
+    distance = FrechetInceptionDistance(feature=_given(sample.shape[1]))
+    distance.update(picture.double(), real=True)
+    distance.update(sample.double(), real=False)
+    return distance.compute().to(torch.float64).item()
+
+
+def kid(sample: Tensor, picture: Tensor) -> float:
+    """Kernel distance: squared maximum mean discrepancy of features, with the kernel (x.y / features + 1)^3.
+
+    Range: 0 in the mean for equal distributions, slightly negative by chance, no upper bound; lower is better
+    (Binkowski et al. 2018; by torchmetrics). Unbiased: its mean does not depend on the number of pictures.
+    """
+    import warnings
+
+    import torch
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    subset = min(len(sample), len(picture), SUBSET)
+    subsets = 1 if max(len(sample), len(picture)) <= SUBSET else 10
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save", UserWarning)
+        torch.manual_seed(0)  # torchmetrics draws subsets from the global generator
+        distance = KernelInceptionDistance(feature=_given(sample.shape[1]), subsets=subsets, subset_size=subset)
+        distance.update(picture.double(), real=True)
+        distance.update(sample.double(), real=False)
+        return distance.compute()[0].item()
+
+
+def density(sample: Tensor, picture: Tensor) -> float:
+    """How many real pictures' neighbourhoods a sample lies in, on average, over k = 5.
+
+    Range 0 and up, higher is better, 1 in the mean for equal distributions (Naeem et al. 2020). A neighbourhood is the
+    ball around a real picture that reaches to its fifth nearest other one. Says how likely samples are, not how
+    varied: copies of one common picture score above 1. Read it beside `coverage`.
+    """
+    inside = sum(part.sum().item() for part in _inside(sample, picture))
+    return inside / (NEIGHBOURS * len(sample))
+
+
+def coverage(sample: Tensor, picture: Tensor) -> float:
+    """Share of the real pictures with a sample in their neighbourhood, as `density` defines it.
+
+    Range 0 to 1, higher is better (Naeem et al. 2020); 1 - 1/2^5 = 0.97 in the mean for equal distributions and as
+    many samples as pictures. Depends on the number of samples: compare at equal numbers.
+    """
+    covered = sum(part.any(dim=1).sum().item() for part in _inside(sample, picture))
+    return covered / len(picture)
+
+
+def register(network: FeatureNetwork) -> None:
+    """Register the four metrics in a network's features, and the features that they need."""
+    names = tuple(f"{kind}_features{network.suffix}" for kind in ("sample", "picture"))
+    for name, kind, function in zip(names, ("sample", "picture"), (features, features_again), strict=True):
+        extract = partial(function, network.name)
+        extract.__doc__ = f"Features [B, features] of each {kind}, by {network.name}."
+        derived(name, (kind,), least=LEAST)(extract)
+    for compare, unit, direction in (
+        (fid, "feature^2", "min"), (kid, "1", "min"), (density, "1", "max"), (coverage, "fraction", "max"),
+    ):  # fmt: skip
+
+        def measured(outputs: dict[str, Tensor], compare=compare) -> float:
+            return compare(*(outputs[name].double() for name in names))
+
+        measured.__doc__ = f"{compare.__doc__}\n    {network.doc}\n"
+        metric(f"{compare.__name__}{network.suffix}", needs=names, unit=unit, direction=direction, when="test")(
+            measured
+        )
+
+
+def _given(count: int) -> nn.Module:
+    """A network that torchmetrics asks for features, given features."""
+    from torch import nn
+
+    network = nn.Identity()
+    network.num_features = count  # ty: ignore[invalid-assignment]
+    return network
+
+
+def _inside(sample: Tensor, picture: Tensor) -> Iterator[Tensor]:
+    """Whether samples lie in the neighbourhoods of pictures: booleans [pictures, samples], some pictures at a time."""
+    import torch
+
+    for some in picture.split(_CHUNK):
+        # The nearest picture is itself, at a distance of 0.
+        radius = torch.cdist(some, picture).kthvalue(min(NEIGHBOURS + 1, len(picture)), dim=1).values
+        yield torch.cdist(some, sample) < radius[:, None]
+
+
+for _network in chosen():
+    register(_network)

@@ -1,0 +1,80 @@
+"""The commands that make a sweep's numbers again."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gensweep.read.results import Results
+
+FRESH = "again"
+"""The results folder of a repetition: in the old one there would be nothing to do."""
+_KEPT = ("--set", "--seeds")
+
+
+class Commands:
+    """What to type, from the sweep file and the options that were typed."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        words = _words(str((results.sweep.model_extra or {}).get("command") or ""))
+        files = [word for word in words if word.endswith(".py")]
+        file = files[0] if files else f"sweeps/{results.sweep.name}.py"
+        kept = [part for option in _KEPT for part in _options(words, option)]
+        self._base = ["python", "-m", "gensweep", file, *kept]
+        self._root = _options(words, "--results")
+        self._pinned = {_shown(pinned, place): pinned for pinned, place in results.sweep.places.items()}
+
+    @property
+    def whole(self) -> str:
+        """Everything once more, in a results folder of its own."""
+        return shlex.join([*self._base, "--results", FRESH])
+
+    @property
+    def missing(self) -> str:
+        """What is missing, where the rest is."""
+        return shlex.join([*self._base, *self._root])
+
+    @property
+    def failed(self) -> str:
+        """What failed, where the rest is."""
+        return shlex.join([*self._base, *self._root, "--retry-failed"])
+
+    def cell(self, cell: str, model: str) -> str:
+        """One cell, every seed of it, in a results folder of its own."""
+        filters = {"model": model} if len(self._results.models) > 1 else {}
+        params = self._results.params[cell]
+        filters |= {name: params[name] for name in self._results.varying_of[model] if name in params}
+        pairs = [f"{name}={self._typed(value)}" for name, value in filters.items()]
+        return shlex.join([*self._base, *(part for pair in pairs for part in ("--filter", pair)), "--results", FRESH])
+
+    def _typed(self, value: Any) -> str:
+        """A parameter's value as `--filter` takes it."""
+        if value is None or isinstance(value, bool):
+            return str(value).lower()
+        return self._pinned.get(value, value) if isinstance(value, str) else repr(value)
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
+
+
+def _options(words: list[str], option: str) -> list[str]:
+    """An option with its value, each time that it was given."""
+    found = []
+    for place, word in enumerate(words):
+        if word == option:
+            found += words[place : place + 2]
+        elif word.startswith(f"{option}="):
+            found.append(word)
+    return found
+
+
+def _shown(pinned: str, place: str) -> str:
+    """A place of the user's as `gensweep.read.results` shows it."""
+    return f"{pinned.partition(':')[0]}:{Path(place).name}"

@@ -1,0 +1,138 @@
+"""Figures and samples as they stand on the page: pictures within the file, as few bytes as they can be."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from gensweep.core.catalog import Page
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import OK
+from gensweep.read.page import Drawn
+from gensweep.read.results import MAIN_METRICS
+from gensweep.read.tables.groups import plain
+
+if TYPE_CHECKING:
+    from gensweep.read.results import Results
+
+MOST_BYTES = 16_000_000
+"""Most bytes of a sweep's figures on a page, and of its samples; further ones are links."""
+_PIXELS = 96 / 200
+"""Of CSS, for a pixel of a figure's PNG."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the page; `source` is empty where it is too large, or where there is `trouble` with it."""
+
+    name: str
+    title: str
+    words: str
+    source: str = ""
+    width: int = 0
+    height: int = 0
+    trouble: str = ""
+
+
+def drawn(page: Page, results: Results) -> Iterator[Drawn]:
+    """A page's figures, with the title and the caption that are drawn in them."""
+    from gensweep.read.figures.style import render
+
+    words: dict[str, tuple[str, str]] = {}
+
+    def noting(results: Results) -> Iterator[tuple[str, Any]]:
+        for name, figure in page.make(results):
+            words[name] = _title(figure) or name, _line(figure.get_supxlabel())
+            yield name, figure
+
+    for name, svg, png in render(replace(page, make=noting), results):
+        yield Drawn(name, *words[name], svg, png)
+
+
+def _title(figure: Any) -> str:
+    own = [axes.get_title(loc="left") for axes in figure.axes[:1]]
+    return _line(figure.get_suptitle() or "".join(own))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def pictures(figures: list[Drawn]) -> list[Picture]:
+    """Each figure as SVG or PNG, whichever is smaller."""
+    found, left = [], MOST_BYTES
+    for figure in figures:
+        content, kind = min((figure.svg, "svg+xml"), (figure.png, "png"), key=lambda pair: len(pair[0]))
+        width, height = (round(size * _PIXELS) for size in _size(figure.png))
+        picture = Picture(figure.name, figure.title, figure.caption)
+        if len(content) <= left:
+            left -= len(content)
+            picture = replace(picture, source=_uri(content, kind), width=width, height=height)
+        found.append(picture)
+    return found
+
+
+def samples(results: Results) -> list[Picture]:
+    """For each model what its best and its worst cell gave, by its main metric: of the first seed that is ok."""
+    found, left = [], MOST_BYTES
+    points = results.points[results.points["status"] == OK].drop_duplicates("cell").set_index("cell")
+    for model in results.models:
+        metric = _measured(results, model)
+        for rank, cell in _extremes(results, model, metric):
+            row = points.loc[cell]
+            names = [name for name in results.varying_of[model] if name in results.params[cell]]
+            setting = ", ".join(f"{name}={plain(results.params[cell][name])}" for name in names)
+            value = f", {metric} {row[metric]:.4g}" if metric is not None and row[metric] == row[metric] else ""
+            title = f"{model}, {rank} cell{f': {setting}' if setting else ''}"
+            picture = _sample(results, Picture(str(row["id"]), title, f"seed {row['seed']}{value}"), left)
+            left -= len(picture.source)
+            found.append(picture)
+    return found
+
+
+def _measured(results: Results, model: str) -> str | None:
+    """The first of the main metrics that any of the model's cells has."""
+    found = results.cells[results.cells["model"] == model]
+    names = [name for name in MAIN_METRICS if name in results.metrics_of(model)]
+    return next((name for name in names if found[f"{name}_mean"].notna().any()), None)
+
+
+def _extremes(results: Results, model: str, metric: str | None) -> list[tuple[str, str]]:
+    """("best", cell) and ("worst", cell), as far as there are such; without an order the first with anything."""
+    cells = results.cells[(results.cells["model"] == model) & (results.cells["n_ok"] > 0)]
+    if metric is None or results.metrics[metric].direction == "none":
+        return [("first", cell) for cell in cells["cell"].head(1)]
+    means = cells.dropna(subset=[f"{metric}_mean"])
+    smaller = results.metrics[metric].direction == "min"
+    ids = means.sort_values(f"{metric}_mean", ascending=smaller, kind="stable")["cell"].tolist()
+    return [("best", ids[0]), ("worst", ids[-1])] if len(ids) > 1 else [("only measured", cell) for cell in ids]
+
+
+def _sample(results: Results, picture: Picture, left: int) -> Picture:
+    try:
+        content = (Ledger(results.folder.parent).folder(picture.name) / "samples.png").read_bytes()
+        width, height = _size(content)
+    except (FileNotFoundError, NotADirectoryError):
+        return replace(picture, trouble="The point has no samples.png.")
+    except (OSError, ValueError) as error:
+        return replace(
+            picture, trouble=f"Its samples.png cannot be shown: {getattr(error, 'strerror', None) or error}."
+        )
+    if len(content) > left:
+        return picture
+    return replace(picture, source=_uri(content, "png"), width=width, height=height)
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    """Width and height of a PNG, from its first block."""
+    if not png.startswith(_PNG) or len(png) < 24:
+        raise ValueError("it is no PNG")
+    return struct.unpack(">II", png[16:24])
+
+
+def _uri(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

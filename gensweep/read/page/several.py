@@ -1,0 +1,110 @@
+"""Several sweeps, once or again and again: each has its own page, and together they have one more."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gensweep.core.errors import ResultsError
+from gensweep.core.records import MISSING
+from gensweep.core.words import counted
+from gensweep.read.collect import digest, make, print_tables, write_made, write_page
+from gensweep.read.page import PAGE, Made
+from gensweep.read.results import Results, load
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SHARE = 4
+"""A pause is at least so many times as long as the work before it."""
+
+
+def collect_all(folders: Sequence[Path], page: Path | None, console: Console) -> None:
+    """Collect each sweep and print its tables; with several, or where a place is named, write one page of all.
+
+    Args:
+        folders: the sweeps'.
+        page: where the page of all of them goes; None: see `place`.
+        console: where tables go, and what was written.
+    """
+    together, made = place(folders, page), []
+    for folder, results in zip(folders, [load(folder) for folder in folders], strict=True):
+        made.append(make(results))
+        paths = write_made(made[-1])
+        print_tables(results, console)
+        say(console, f"Wrote {len(paths)} files to {folder}; the page is {folder / PAGE}.")
+    if together:
+        write_page(made, together)
+        say(console, f"The page of {'all of them' if len(made) > 1 else 'it'} is {together}.")
+
+
+def place(folders: Sequence[Path], page: Path | None) -> Path | None:
+    """Where the page of all sweeps goes: as asked for, or `report.html` in the folder that has them all.
+
+    Raises:
+        ResultsError: it would take the place of one sweep's own page.
+    """
+    places = [folder.expanduser().resolve() for folder in folders]
+    if page is None and len(places) > 1:
+        page = Path(os.path.commonpath(places)) / PAGE
+    page = page and page.expanduser().absolute()
+    if page and page.resolve() in [own / PAGE for own in places]:
+        raise ResultsError(f"{page} is the page of one sweep alone; name another file with --page")
+    return page
+
+
+def watch(folders: Sequence[Path], page: Path | None, pause: float, console: Console) -> None:
+    """Collect whenever records changed, until every point has one; a line a time.
+
+    The pages load themselves again while they are watched and incomplete, and never after that.
+
+    Args:
+        folders: the sweeps'.
+        page: where the page of all of them goes; None: see `place`.
+        pause: seconds between two looks.
+    """
+    page, made = place(folders, page), dict[Path, Made]()
+    seen: dict[Path, str] = {}
+    try:
+        while True:
+            started = time.monotonic()
+            loaded = [load(folder) for folder in folders]
+            incomplete = [results.folder for results in loaded if results.counts[MISSING]]
+            changed = [results for results in loaded if seen.get(results.folder) != digest(results)]
+            for results in changed:
+                made[results.folder] = make(results)
+                write_made(made[results.folder], _reload(pause) if results.folder in incomplete else 0)
+                seen[results.folder] = digest(results)
+                say(console, f"{datetime.now():%H:%M:%S} {summary(results)}")
+            if changed and page:
+                write_page([made[results.folder] for results in loaded], page, _reload(pause) if incomplete else 0)
+            if not incomplete:
+                return
+            time.sleep(max(pause, _SHARE * (time.monotonic() - started)))
+    except BaseException:  # a signal, most often: nobody renews the pages any more
+        for one in made.values():
+            if one.results.counts[MISSING]:
+                write_made(one)
+        if page and len(made) == len(folders):
+            write_page(list(made.values()), page)
+        raise
+
+
+def _reload(pause: float) -> int:
+    return max(1, round(pause))
+
+
+def summary(results: Results) -> str:
+    """``layers: 40 of 225 points ok, 1 failed, 184 missing``."""
+    ok, *others = results.counts.items()
+    bad = "".join(f", {count} {status}" for status, count in others if count)
+    return f"{results.sweep.name}: {ok[1]} of {counted(len(results.points), 'point')} ok{bad}"
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

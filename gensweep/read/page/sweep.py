@@ -1,0 +1,123 @@
+"""One sweep as the template sees it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from gensweep.core.records import OK
+from gensweep.core.words import counted
+from gensweep.read.page import Made, origin, troubles
+from gensweep.read.page.commands import FRESH, Commands
+from gensweep.read.page.figures import pictures, samples
+from gensweep.read.page.tables import STATISTICS, tables
+from gensweep.read.statistics import METHOD
+
+if TYPE_CHECKING:
+    from gensweep.read.findings import Finding
+    from gensweep.read.results import Results
+
+_BETTER = {"max": "larger is better", "min": "smaller is better", "none": "neither end is better"}
+_MOST_SEEDS = 20
+_MOST_COMMANDS = 500
+
+
+def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any]:
+    """Everything that the template shows of a sweep.
+
+    Args:
+        key: unique on the page; the beginning of every id of the sweep's.
+        prefix: the way from the page to the sweep's folder.
+        shows_folder: whether the page must tell where the sweep lies.
+    """
+    results, commands = made.results, Commands(made.results)
+    found = tables(made.tables, results, commands)
+    return {
+        "key": key,
+        "name": results.sweep.name,
+        "folder": (prefix or "./") if shows_folder else "",
+        "prefix": prefix,
+        "total": len(results.points),
+        "done": results.counts[OK],
+        "counts": _counts(results),
+        "bars": _bars(results),
+        "facts": _facts(results),
+        "origins": origin.origins(results),
+        "kinds": troubles.kinds(results),
+        "gaps": list(troubles.gaps(results)),
+        "findings": _findings(made),
+        "tables": found,
+        "figures": pictures(made.figures),
+        "samples": samples(results),
+        "commands": commands,
+        "cells": _cells(results, commands),
+        "more_cells": max(0, len(results.params) - _MOST_COMMANDS),
+        "fresh": FRESH,
+        "metrics": [(name, info, _BETTER[info.direction]) for name, info in results.metrics.items()],
+        "method": METHOD[0].upper() + METHOD[1:],
+    }
+
+
+def _counts(results: Results) -> list[tuple[str, int]]:
+    return [(status, count) for status, count in results.counts.items() if count]
+
+
+def _bars(results: Results) -> list[tuple[str, float, float]]:
+    """Status, start and width in percent of all points."""
+    bars, start = [], 0.0
+    for status, count in _counts(results):
+        width = 100 * count / len(results.points)
+        bars.append((status, round(start, 3), round(width, 3)))
+        start += width
+    return bars
+
+
+def _facts(results: Results) -> list[tuple[str, str, str]]:
+    """(what, value, "code" where it was typed or is a name) of the sweep as it was asked for."""
+    said = results.sweep.model_extra or {}
+    asked = sorted({seed for cell in results.sweep.cells for seed in cell.points})
+    seeds = ", ".join(map(str, asked[:_MOST_SEEDS])) + (
+        f" and {len(asked) - _MOST_SEEDS} more" * (len(asked) > _MOST_SEEDS)
+    )
+    axes = [
+        f"{model}: {counted(len(results.cells_of(model)), 'cell')}, by {', '.join(names)}"
+        if names
+        else f"{model}: 1 cell"
+        for model, names in results.varying_of.items()
+    ]
+    versions, hardware = (
+        said.get(name) if isinstance(said.get(name), dict) else {} for name in ("versions", "hardware")
+    )
+    facts = [
+        ("models and what varies", "; ".join(axes), ""),
+        ("seeds", f"{counted(len(asked), 'seed')}: {seeds}", ""),
+        ("command line", str(said.get("command") or ""), "code"),
+        ("asked for at", origin.time(str(said.get("created") or "")), ""),
+        ("commit of the call", origin.short(said.get("commit")), "code"),
+        ("versions of the call", origin.packages(versions or {}), ""),
+        ("machine of the call", origin.machine(hardware or {}), ""),
+        ("data of the user's own", ", ".join(f"{text}: {place}" for text, place in results.sweep.places.items()), ""),
+    ]
+    return [fact for fact in facts if fact[1]]
+
+
+def _findings(made: Made) -> list[tuple[Finding, str]]:
+    """Each finding, and what its answer does not say of the test; what has an answer comes first."""
+    from gensweep.read.findings import NOT_ENOUGH, Finding
+
+    frames = [table.frame for table in made.tables if table.name == STATISTICS]
+    found = [Finding(**row) for frame in frames for row in frame.to_dict("records")]
+    return sorted(((f, _numbers(f)) for f in found), key=lambda pair: pair[0].verdict == NOT_ENOUGH)
+
+
+def _numbers(finding: Finding) -> str:
+    parts = [finding.test]
+    if not math.isnan(finding.effect):
+        parts.append(f"effect {finding.effect:+.3g} ({finding.effect_name})")
+    return "; ".join(part for part in parts if part)
+
+
+def _cells(results: Results, commands: Commands) -> list[tuple[str, str]]:
+    """A cell and the command that makes its numbers again."""
+    first = results.sweep.cells[:_MOST_COMMANDS]
+    return [(cell.id, commands.cell(cell.id, cell.model)) for cell in first]

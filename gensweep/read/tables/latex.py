@@ -1,0 +1,192 @@
+"""Tables as LaTeX: `booktabs`, `longtable` where a page is too short, several tables where it is too narrow."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from gensweep.read.statistics import METHOD
+from gensweep.read.tables import COUNTS, Table
+from gensweep.read.tables.layout import NOTHING, Column, columns, legend
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gensweep.read.results import Results
+
+PACKAGES = ("booktabs", "longtable")
+"""What a document needs to typeset the tables."""
+WIDEST, MOST_LINES = 80, 40
+"""Characters of \\footnotesize in a line, and lines on a page, of a 10 point article."""
+_GAP, _NARROW = 2, 22
+_NUMBER = r"[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?"
+_CELL = re.compile(rf"({_NUMBER})(?: ± ({_NUMBER}))?(?: \(n=(\d+)\))?")
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "<": "$<$", ">": "$>$", "|": "$|$", "`": r"\`{}",
+    "±": r"$\pm$", "–": r"\textendash{}", "—": r"\textemdash{}", "×": r"$\times$", "…": r"\ldots{}", "ß": r"{\ss}",
+}  # fmt: skip
+_ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0308": '"', "\u030a": "r",
+            "\u030c": "v", "\u0327": "c"}  # fmt: skip
+
+
+def latex(table: Table, results: Results) -> str:
+    r"""The table for a document that says ``\usepackage{booktabs,longtable}``.
+
+    Each part is a whole `table` or `longtable` with a caption (title, what the numbers are, n) and a label,
+    ``tab:<sweep>-<table>``; further parts have ``:2``, ``:3`` after it. Notes follow the last part.
+    """
+    lines = [f"% \\usepackage{{{','.join(PACKAGES)}}}"]
+    label, number = re.sub(r"[^\w.+=-]", "_", f"{results.sweep.name}-{table.name}", flags=re.ASCII), 0
+    for heading, frame in (table.sections or {"": table.frame}).items():
+        title = f"{table.title}: {heading}" if heading else table.title
+        parts = _parts(columns(frame, results, apart=True)) if len(frame) else [[_nothing()]]
+        for place, part in enumerate(parts, 1):
+            number += 1
+            which = f"{title} (part {place} of {len(parts)})" if len(parts) > 1 else title
+            caption = f"{escape(which)}.{_caption(frame, part)}"
+            name = f"tab:{label}" if number == 1 else f"tab:{label}:{number}"
+            lines += ["", *_environment(part, f"\\caption{{{caption}}}\\label{{{name}}}")]
+    notes = [*table.notes, *legend(table.frame, results)]
+    if notes:
+        lines += ["", r"\begin{footnotesize}", r"\begin{itemize}"]
+        lines += [rf"\item {escape(note, breaks=True)}" for note in notes]
+        lines += [r"\end{itemize}", r"\end{footnotesize}"]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str, breaks: bool = False) -> str:
+    """Text as LaTeX prints it, in pdfLaTeX, too: letters with accents by commands, others by their code point.
+
+    Args:
+        text: white space in it counts as one space.
+        breaks: whether a line may end after an underscore, a slash or a hyphen: for paths and ids in narrow columns.
+    """
+    found = []
+    for char in unicodedata.normalize("NFC", " ".join(text.split())):
+        plain, *marks = unicodedata.normalize("NFD", char)
+        if char in _SPECIAL:
+            found.append(_SPECIAL[char])
+        elif " " <= char <= "~":
+            found.append(char)
+        elif plain.isascii() and plain.isalpha() and len(marks) == 1 and marks[0] in _ACCENTS:
+            found.append(f"\\{_ACCENTS[marks[0]]}{{{plain}}}")
+        else:
+            found.append(f"[U+{ord(char):04X}]")
+    safe = re.sub(r"(?<=-)(?=-)|(?<=')(?=')", "{}", "".join(found))  # not a dash, not a closing quotation mark
+    safe = re.sub(r"(?<![\w}-])-(?=\d)", "$-$", safe)
+    return re.sub(r"(\\_|/|(?<=\w)-(?=\w))", r"\1\\allowbreak{}", safe) if breaks else safe
+
+
+def _nothing() -> Column:
+    return Column("", ["Nothing to show."], numeric=False)
+
+
+def _caption(frame: pd.DataFrame, part: Sequence[Column]) -> str:
+    """What the numbers are and how many seeds they are of, where they are of seeds."""
+    if not any(column.metric for column in part):
+        return ""
+    ok = frame[COUNTS[0]]
+    n = str(ok.max()) if ok.min() == ok.max() else f"{ok.min()} to {ok.max()}"
+    method = METHOD.partition("; ")[0]
+    return f" {escape(method[0].upper() + method[1:])}; $n$ = {n} seeds."
+
+
+def _parts(shown: Sequence[Column]) -> list[list[Column]]:
+    """Columns in pieces that fit the page: parameters and counts in each, metrics as far as they go."""
+    keys = [column for column in shown if not column.metric and not _extra(column)]
+    blocks: dict[str, list[Column]] = {}
+    for column in sorted((c for c in shown if c not in keys), key=lambda c: not c.metric):
+        blocks.setdefault(column.metric or column.header, []).append(column)
+    parts, room = [list(keys)], WIDEST - _width(keys)
+    for block in blocks.values():
+        if _width(block) > room and len(parts[-1]) > len(keys):
+            parts.append(list(keys))
+            room = WIDEST - _width(keys)
+        parts[-1] += block
+        room -= _width(block)
+    return parts
+
+
+def _extra(column: Column) -> bool:
+    """Neither what a cell is nor what it measured: it may stand in any part."""
+    return column.header == "seconds" or column.header.startswith("report's ")
+
+
+def _width(shown: Sequence[Column]) -> int:
+    return sum(max(map(len, (*_header(column), *column.values))) + _GAP for column in shown)
+
+
+def _header(column: Column) -> list[str]:
+    """A header's words, one below the other, and its unit."""
+    name, bracket, unit = column.header.partition(" [")
+    return [*re.split("[_ ]", name), *([f"[{unit}"] if bracket else [])]
+
+
+def _environment(part: Sequence[Column], caption: str) -> Iterator[str]:
+    shares = _shares(part)
+    form = "".join(f"p{{{share:.3f}\\linewidth}}" if share else "r" if c.numeric else "l" for c, share in shares)
+    head, rows = list(_head(part)), list(_rows(shares))
+    if _lines(shares) > MOST_LINES:
+        yield r"\begingroup\footnotesize\setlength{\tabcolsep}{4pt}"
+        yield rf"\begin{{longtable}}{{@{{}}{form}@{{}}}}"
+        yield from (rf"{caption}\\", r"\toprule", *head, r"\midrule", r"\endfirsthead")
+        yield from (r"\toprule", *head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot")
+        yield from (*rows, r"\end{longtable}", r"\endgroup")
+    else:
+        yield from (r"\begin{table}[htbp]", r"\centering\footnotesize", r"\setlength{\tabcolsep}{4pt}")
+        yield from (r"\setlength{\belowcaptionskip}{4pt}", caption)
+        yield rf"\begin{{tabular}}{{@{{}}{form}@{{}}}}"
+        yield from (r"\toprule", *head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", r"\end{table}")
+
+
+def _shares(part: Sequence[Column]) -> list[tuple[Column, float]]:
+    """Each column with its share of the line if it is a paragraph, 0 if it is as wide as its longest line."""
+    long = [column for column in part if not column.numeric and column.width > _NARROW]
+    left = max(0.3, 0.97 - (_width([column for column in part if column not in long]) + _GAP * len(long)) / WIDEST)
+    weights = [max(map(len, column.values)) ** 0.5 for column in long]
+    shares = {id(column): left * weight / sum(weights) for column, weight in zip(long, weights, strict=True)}
+    return [(column, shares.get(id(column), 0.0)) for column in part]
+
+
+def _lines(shares: Sequence[tuple[Column, float]]) -> float:
+    """Lines of the printed table, paragraphs broken."""
+    paragraphs = [(column, share * WIDEST) for column, share in shares if share]
+    rows = zip(*([len(text) / width for text in column.values] for column, width in paragraphs), strict=True)
+    return sum(1 + max(row) for row in rows) if paragraphs else len(shares[0][0].values)
+
+
+def _head(part: Sequence[Column]) -> Iterator[str]:
+    headers = [_header(column) for column in part]
+    height = max(map(len, headers))
+    for row in zip(*([""] * (height - len(lines)) + lines for lines in headers), strict=True):
+        yield " & ".join(map(escape, row)) + r" \tabularnewline"
+
+
+def _rows(shares: Sequence[tuple[Column, float]]) -> Iterator[str]:
+    def text(value: str, share: float) -> str:
+        return r"\raggedright " + escape(value, breaks=True) if share else cell(value)
+
+    texts = [[text(value, share) for value in column.values] for column, share in shares]
+    for row in zip(*texts, strict=True):
+        yield " & ".join(row) + r" \tabularnewline"
+
+
+def cell(text: str) -> str:
+    r"""A printed cell: ``0.625 ± 0.022 (n=2)`` as ``$0.625 \pm 0.022$ ($n=2$)``; a signed number as mathematics."""
+    found = _CELL.fullmatch(text)
+    if not found:
+        return "--" if text == NOTHING else escape(text)
+    mean, half, n = found.groups()
+    if half is None and n is None and mean.replace(".", "").isdigit():
+        return text
+    numbers = _power(mean) if half is None else rf"{_power(mean)} \pm {_power(half)}"
+    return f"${numbers}$" + (f" ($n={n}$)" if n else "")
+
+
+def _power(number: str) -> str:
+    digits, exponent, power = number.partition("e")
+    return rf"{digits} \times 10^{{{int(power)}}}" if exponent else digits

@@ -1,0 +1,110 @@
+"""One point of a results root, found again by its id."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from gensweep.core.errors import RecordError, ResultsError
+from gensweep.core.ledger import POINTS, RECORD, Ledger
+from gensweep.core.records import OK, Record
+from gensweep.points import Point
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A point with what its trial left.
+
+    Attributes:
+        record: what the trial said of it.
+        folder: where its files lie.
+    """
+
+    record: Record
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        """The results root."""
+        return self.folder.parents[1]
+
+    @property
+    def point(self) -> Point:
+        """The point itself, with its configs.
+
+        Raises:
+            ResultsError: this gensweep would not train the same under its id.
+        """
+        point = Point.make(self.record.model, self.record.params, self.record.seed)
+        if point.id != self.record.id:
+            raise ResultsError(
+                f"{self.record.id}: this gensweep knows these parameters as {point.id}; it changed since"
+            )
+        return point
+
+    def sweeps(self) -> list[str]:
+        """The sweeps under the root that want the point."""
+        found = []
+        for path in sorted(self.root.glob("*/sweep.json")):
+            try:
+                cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+                if any(self.record.id in cell["points"].values() for cell in cells):
+                    found.append(path.parent.name)
+            except (OSError, ValueError, LookupError, TypeError, AttributeError):
+                continue  # `collect` says what is wrong with it
+        return found
+
+
+def find(name: str, results: str | Path = "results") -> Kept:
+    """A point by its id, the beginning of its id, or its folder.
+
+    Args:
+        name: `vae-e2-d3-s0-3f9a1c2b4d5e`, `vae-e2-d3-s0`, or `results/points/vae-e2-d3-s0-3f9a1c2b4d5e`.
+        results: the results root, where the name is no folder.
+
+    Raises:
+        ResultsError: there is none, more than one, or none with a record that can be read.
+    """
+    if (Path(name) / RECORD).is_file():
+        folder = Path(name).absolute()
+    else:
+        folder = _search(name.strip("/"), Path(results).expanduser().absolute() / POINTS)
+    try:
+        return Kept(Ledger(folder.parents[1]).record(folder.name), folder)
+    except FileNotFoundError:
+        raise ResultsError(f"{folder.name} has no {RECORD} yet: it was begun and not finished") from None
+    except (RecordError, OSError) as error:
+        raise ResultsError(str(error)) from error
+
+
+def _search(name: str, points: Path) -> Path:
+    if not points.is_dir():
+        raise ResultsError(f"there is no folder {points}; --results names another root")
+    names = sorted(path.name for path in points.iterdir() if path.is_dir())
+    found = [one for one in names if one == name] or [one for one in names if name and one.startswith(name)]
+    if len(found) == 1:
+        return points / found[0]
+    if found:
+        listed = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+        raise ResultsError(f"{name!r} begins the ids of {len(found)} points: {listed}")
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    guess = f"; did you mean {near[0]!r}?" if near else ""
+    raise ResultsError(f"no point {name!r} among the {len(names)} in {points}{guess}")
+
+
+def trained(name: str, results: str | Path = "results") -> Kept:
+    """As `find`, a point that ended ok and has weights.
+
+    Raises:
+        ResultsError: it diverged or failed, or its weights are gone.
+    """
+    kept = find(name, results)
+    if kept.record.status != OK:
+        raise ResultsError(f"{kept.record.id} {kept.record.status}: {kept.record.error}; it has no weights to look at")
+    if not (kept.folder / "weights.pt").is_file():
+        raise ResultsError(f"{kept.record.id}: there is no {kept.folder / 'weights.pt'}; train it again to have it")
+    return kept

@@ -1,0 +1,88 @@
+"""What a point leaves for people to look at: sheets of samples, its answers, ways through its latent space."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import torch
+from torch import Tensor
+
+from gensweep.core.alphabet import decode
+from gensweep.core.sheets import picture_sheet, strips, text_sheet
+from gensweep.core.sheets import png as png_bytes
+from gensweep.layers.latent import linear, spherical
+from gensweep.layers.network import LatentNetwork, Network, Samples
+from gensweep.train.loop import Training, generator
+
+ROWS, STEPS = 4, 10
+"""Ways that are shown, and pictures on each."""
+ANSWERS = ("predicted", "read")
+"""Outputs that hold a model's answers in characters: given, or read in what it drew."""
+
+
+def is_shown(epoch: int, epochs: int) -> bool:
+    """Whether an epoch's samples are kept: 1, 2, 5, 10, 20, 50, ... and the last."""
+    return epoch == epochs or str(epoch).rstrip("0") in ("1", "2", "5")
+
+
+def sheet(samples: Samples) -> bytes:
+    """A PNG of pictures in a grid with a caption under each, or of the captions alone as lines of text."""
+    if samples.pictures is None:
+        return png_bytes(text_sheet(samples.captions))
+    return png_bytes(picture_sheet(to_bytes(samples.pictures), samples.captions, samples.columns))
+
+
+def to_bytes(pictures: Tensor):
+    """Pictures in 0..1 as uint8, of the same shape."""
+    return pictures.float().clamp(0, 1).mul(255).round().byte().cpu().numpy()
+
+
+def answers(training: Training) -> list[tuple[str, str, str]]:
+    """Query, right answer and the model's answer of every test example; none of a model that answers nothing."""
+    found = training.outputs("test", {"query", "answer", *ANSWERS})
+    given = next((found[name] for name in ANSWERS if name in found), None)
+    if given is None or "query" not in found:
+        return []
+    columns = (found["query"], found["answer"], given)
+    return [
+        (decode(query).rstrip(), decode(answer).rstrip(), decode(guess).rstrip())
+        for query, answer, guess in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
+def with_answers(samples: Samples, rows: list[tuple[str, str, str]]) -> Samples:
+    """Samples of the first test examples, captioned with the query and what was read in the drawn answer."""
+    captions = [f"{query} = {guess or 'blank'}" for query, _, guess in rows[: len(samples.captions)]]
+    return Samples(samples.pictures, captions, samples.columns)
+
+
+def answers_csv(rows: list[tuple[str, str, str]]) -> str:
+    """`query,answer,predicted`, a line an example."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(("query", "answer", "predicted"))
+    writer.writerows(rows)
+    return table.getvalue()
+
+
+@torch.no_grad()
+def interpolations(network: Network, seed: int, rows: int = ROWS, steps: int = STEPS) -> dict[str, bytes]:
+    """Strips of pictures on the way between latent vectors drawn from the prior, as PNGs by the kind of way.
+
+    Args:
+        network: in evaluation mode; one without a prior has no such way.
+        seed: of the vectors; both kinds begin and end at the same ones.
+        rows: ways, one under the other.
+        steps: pictures on each, both ends included.
+    """
+    if not isinstance(network, LatentNetwork):
+        return {}
+    device = next(network.parameters()).device
+    shape = (2, rows, network.config.latent_dim)
+    starts, ends = torch.randn(shape, generator=generator(seed, "interpolation")).to(device)
+    found = {}
+    for kind, way in (("linear", linear), ("spherical", spherical)):
+        pictures = to_bytes(network.sample(way(starts, ends, steps).flatten(0, 1)))
+        found[kind] = png_bytes(strips(pictures, steps))
+    return found

@@ -1,0 +1,264 @@
+"""The reader: a small classifier of single characters, by which pictures of answers are judged.
+
+It learns the glyphs that training queries show, whatever part of them a point trains on, so that points of one dataset
+are read by one reader; it is trained once and kept in the cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gensweep.core.alphabet import ALPHABET
+from gensweep.core.arrays import Prepared, training_rows
+from gensweep.core.cache import cache_folder
+from gensweep.core.errors import DataError
+from gensweep.core.storage import locked, write_atomic
+from gensweep.layers import glyphs as glyph_layers
+from gensweep.layers import init as init_layers
+from gensweep.layers.glyphs import SIZE, affine
+from gensweep.layers.init import initialise
+from gensweep.train import checkpoint
+
+log = logging.getLogger(__name__)
+FIELDS = (("query", "query_pictures"), ("answer", "answer_pictures"))
+"""Codes, and the pictures that show them."""
+WHOLE_POOL = 0.9
+"""The largest training fraction."""
+LEARNT_SHARE = 0.9
+"""Of each character's glyphs, where training and test queries show the same ones."""
+EPOCHS, MOST_STEPS, BATCH, RATE = 20, 1600, 128, 5e-3
+FILTERS, FEATURES = 16, 128
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """Pictures of single characters, uint8 [n, 28, 28], and their codes, uint8 [n]."""
+
+    pictures: np.ndarray
+    codes: np.ndarray
+
+
+class Reader(nn.Module):
+    """Two stride-2 convolutions and two dense layers, from a glyph to a character of the alphabet.
+
+    Attributes:
+        accuracy: share of the glyphs held out from its training that it reads rightly; NaN where there are none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accuracy = float("nan")
+        self.stages = nn.Sequential(
+            nn.Conv2d(1, FILTERS, 5, stride=2, padding=2),
+            nn.BatchNorm2d(FILTERS, affine=False),
+            nn.ReLU(),
+            nn.Conv2d(FILTERS, 2 * FILTERS, 5, stride=2, padding=2),
+            nn.BatchNorm2d(2 * FILTERS, affine=False),
+            nn.ReLU(),
+            nn.Flatten(1),
+            nn.Linear(2 * FILTERS * (SIZE // 4) ** 2, FEATURES),
+            nn.ReLU(),
+            nn.Linear(FEATURES, len(ALPHABET)),
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Logits [n, 13] of glyphs [n, 28, 28] in 0..1."""
+        return self.stages(pictures.unsqueeze(1))
+
+    @torch.no_grad()
+    def read(self, pictures: Tensor) -> Tensor:
+        """Codes [B, T] of the characters in pictures [B, T, 28, 28], pixels in 0..1."""
+        return self(pictures.flatten(0, 1)).argmax(-1).unflatten(0, pictures.shape[:2])
+
+
+def reader_of(prepared: Prepared) -> Reader:
+    """The reader of a dataset's glyphs, from the cache, or trained and kept there.
+
+    When several processes ask at once, one trains and the others wait. A damaged file is replaced; a cache that cannot
+    be written to costs time, and nothing else.
+    """
+    learnt, held_out = divided(prepared)
+    digest = _digest(learnt, held_out)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = cache_folder("readers")
+            path = folder / f"{digest}.pt"
+            if kept := _load(path, digest):
+                return kept
+            stack.enter_context(locked(folder / f"{digest}.lock"))
+        except (DataError, OSError) as error:
+            log.warning("the reader is not kept: %s", error)
+            return train(learnt, held_out)
+        if kept := _load(path, digest):  # somebody was faster
+            return kept
+        reader = train(learnt, held_out)
+        state = {"weights": reader.state_dict(), "accuracy": reader.accuracy}
+        try:
+            write_atomic(path, partial(checkpoint.save, point_id=digest, state=state))
+        except OSError as error:
+            log.warning("the reader is not kept: %s; free some space, or set GENSWEEP_CACHE", error)
+        return reader
+
+
+def divided(prepared: Prepared) -> tuple[Glyphs, Glyphs]:
+    """The glyphs that a reader learns, and those that its accuracy is measured on.
+
+    Where no glyph is shown by training and by test queries, it learns the ones and is measured on the others. Where
+    they share glyphs, it learns nine in ten of each character's and is measured on the rest. A character that has
+    but one picture, as the space, is in both.
+    """
+    training = _shown(prepared, training_rows(prepared.split, WHOLE_POOL))
+    test = _shown(prepared, prepared.split["test"])
+    every = _shown(prepared, np.concatenate([prepared.split["pool"], prepared.split["test"]]))
+    (bank,) = {prepared.lookups[pictures][1] for _, pictures in FIELDS}
+    pictures = prepared.banks[bank]
+    single = [indices[0] for code in set(every.values()) if len(indices := _of(every, code)) == 1]
+    if (training.keys() & test.keys()) - set(single):
+        training, test = _shared(every)
+    return _glyphs(pictures, training), _glyphs(pictures, test)
+
+
+def _glyphs(bank: np.ndarray, shown: dict[int, int]) -> Glyphs:
+    indices = sorted(shown)
+    return Glyphs(bank[indices], np.array([shown[index] for index in indices], np.uint8))
+
+
+def _shared(every: dict[int, int]) -> tuple[dict[int, int], dict[int, int]]:
+    """Nine in ten of each character's glyphs, and the others, drawn by a fixed seed."""
+    rng = np.random.Generator(np.random.PCG64(0))
+    learnt: dict[int, int] = {}
+    held_out: dict[int, int] = {}
+    for code in sorted(set(every.values())):
+        indices = rng.permutation(_of(every, code))
+        count = max(1, int(len(indices) * LEARNT_SHARE))
+        learnt |= dict.fromkeys(indices[:count].tolist(), code)
+        held_out |= dict.fromkeys((indices[count:] if len(indices) > 1 else indices).tolist(), code)
+    return learnt, held_out
+
+
+def _of(shown: dict[int, int], code: int) -> list[int]:
+    return sorted(index for index, other in shown.items() if other == code)
+
+
+def _shown(prepared: Prepared, rows: np.ndarray) -> dict[int, int]:
+    """The code of every glyph that some rows show, by its index in the bank."""
+    shown: dict[int, int] = {}
+    for codes, pictures in FIELDS:
+        indices = prepared.rows[prepared.lookups[pictures][0]][rows].ravel()
+        found, first = np.unique(indices, return_index=True)
+        shown |= dict(zip(found.tolist(), prepared.rows[codes][rows].ravel()[first].tolist(), strict=True))
+    return shown
+
+
+def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
+    """Train a reader from scratch, on one thread of the CPU, with random numbers of its own: always the same.
+
+    Glyphs are turned, sheared, scaled, shifted and bent (Simard et al. 2003) a little; half of them are blurred, and
+    all get some noise, for the pictures to be read are not as sharp as handwriting.
+    """
+    log.info("training the reader on %s glyphs", f"{len(learnt.codes):,}")
+    rng = torch.Generator().manual_seed(0)
+    with _one_thread():
+        reader = _undefined()
+        initialise(reader, "torch", rng)
+        for module in reader.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.reset_running_stats()
+        pictures, codes = _tensors(learnt)
+        steps = min(EPOCHS * -(-len(codes) // BATCH), MOST_STEPS)
+        optimizer = torch.optim.AdamW(reader.parameters(), lr=RATE, weight_decay=0.05, fused=True)
+        for step, chosen in zip(range(steps), _batches(len(codes), rng), strict=False):
+            for group in optimizer.param_groups:
+                group["lr"] = RATE * min(1.0, 5 * (step + 1) / steps, 1.25 * (1 - step / steps))
+            loss = F.cross_entropy(reader(_varied(pictures[chosen], rng)), codes[chosen])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        pictures, codes = _tensors(held_out)
+        reader.eval()
+        if len(codes):
+            reader.accuracy = (reader.read(pictures.unsqueeze(1))[:, 0] == codes).double().mean().item()
+    return _ready(reader)
+
+
+def _batches(count: int, rng: torch.Generator) -> Iterator[Tensor]:
+    """Rows of one batch after another, in another order in each epoch, without end."""
+    while True:
+        yield from torch.randperm(count, generator=rng).split(BATCH)
+
+
+def _varied(pictures: Tensor, rng: torch.Generator) -> Tensor:
+    """Glyphs [n, 28, 28] as another hand, or a model, might have drawn them."""
+    n = len(pictures)
+    moved = affine(pictures.unsqueeze(1), 1.2 * (2 * torch.rand(n, 1, 5, generator=rng) - 1))
+    bends = F.interpolate(0.05 * torch.randn(n, 2, 5, 5, generator=rng), size=(SIZE, SIZE), mode="bicubic")
+    places = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, SIZE, SIZE], align_corners=False)
+    bent = F.grid_sample(moved, places + bends.permute(0, 2, 3, 1), align_corners=False)
+    blurred = F.avg_pool2d(bent, 3, stride=1, padding=1)
+    amount = torch.rand(n, 1, 1, 1, generator=rng) * (torch.rand(n, 1, 1, 1, generator=rng) < 0.5)
+    noise = torch.randn(bent.shape, generator=rng) * torch.rand(n, 1, 1, 1, generator=rng)
+    return (bent.lerp(blurred, amount) + 0.1 * noise).squeeze(1)
+
+
+def _tensors(glyphs: Glyphs) -> tuple[Tensor, Tensor]:
+    return torch.tensor(glyphs.pictures).float().div_(255), torch.tensor(glyphs.codes).long()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Generator[None]:
+    """One thread of PyTorch's: sums in one order, whatever the machine; and gradients, whoever asks."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _digest(learnt: Glyphs, held_out: Glyphs) -> str:
+    """SHA-256 of all that a reader depends on: both sets of glyphs, and the code."""
+    digest = hashlib.sha256()
+    for array in (learnt.pictures, learnt.codes, held_out.pictures, held_out.codes):
+        digest.update(f"{array.shape} {array.dtype.str}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    for source in (__file__, glyph_layers.__file__, init_layers.__file__):
+        digest.update(Path(source).read_bytes())
+    return digest.hexdigest()
+
+
+def _load(path: Path, digest: str) -> Reader | None:
+    """A reader as it was kept; None where there is none, or its file is damaged."""
+    reader = _undefined()
+    try:
+        state = checkpoint.load(path, digest, torch.device("cpu"))
+        reader.load_state_dict(state["weights"])
+        reader.accuracy = float(state["accuracy"])
+    except FileNotFoundError:
+        return None
+    except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        log.warning("%s; the reader is trained again", error)
+        return None
+    return _ready(reader)
+
+
+def _undefined() -> Reader:
+    """A reader with undefined weights, made without touching any global random state."""
+    with torch.device("meta"):
+        reader = Reader()
+    return reader.to_empty(device="cpu")
+
+
+def _ready(reader: Reader) -> Reader:
+    return reader.eval().requires_grad_(False)
