@@ -9,7 +9,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m gensweep sweeps/smoke.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

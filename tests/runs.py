@@ -110,8 +110,12 @@ def same(one: Path, other: Path, point: Point) -> None:
     assert (mine.status, mine.metrics, mine.epochs) == (OK, theirs.metrics, theirs.epochs)
     assert mine.metrics
     assert weights(one, point) == weights(other, point)
-    for name in ("history.csv", "samples.png"):
-        assert (one / "points" / point.id / name).read_bytes() == (other / "points" / point.id / name).read_bytes()
+    folders = [root / "points" / point.id for root in (one, other)]
+    kinds = ("history.csv", "answers.csv", "*.png", "samples/*.png")
+    names = [{path.relative_to(folder) for kind in kinds for path in folder.glob(kind)} for folder in folders]
+    assert names[0] == names[1] and len(names[0]) >= 2
+    for name in names[0]:
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
 
 
 def wait_for(path: Path, text: str, seconds: float = 60.0) -> None:

@@ -66,9 +66,11 @@ def test_a_run_leaves_every_file_and_another_does_nothing(tmp_path: Path, root: 
         assert (record.status, record.epochs, record.error) == (OK, 2, None)
         assert record.metrics.keys() >= {"test/loss"}
         folder = root / "points" / point_id
-        assert sorted(path.name for path in folder.iterdir()) == [
+        own = {"answers.csv"} if point_id.startswith("t2t") else set()
+        assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == own | {
             ".lock", "history.csv", "record.json", "samples.png", "weights.pt",
-        ]  # fmt: skip
+            "samples/epoch-0001.png", "samples/epoch-0002.png",
+        }  # fmt: skip
         assert len((folder / "history.csv").read_text().splitlines()) == 3
         assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
     assert load(root / "tiny").counts == {"ok": 4, "diverged": 0, "failed": 0, "missing": 0}
@@ -364,7 +366,12 @@ def test_a_record_of_a_newer_gensweep_stops_the_run(tmp_path: Path, root: Path, 
 
 EPOCHS = 3
 GAN = Point.make("gan", TINY_PICTURES | {"epochs": EPOCHS}, 0)
-WRITTEN = ["claim.json", *["checkpoint.pt"] * EPOCHS, "samples.png", "weights.pt", "history.csv", "record.json"]
+WRITTEN = [
+    "claim.json",
+    *(name for epoch in range(1, EPOCHS + 1) for name in (f"samples/epoch-{epoch:04d}.png", "checkpoint.pt")),
+    *("samples.png", "interpolation-linear.png", "interpolation-spherical.png"),
+    *("weights.pt", "history.csv", "record.json"),
+]
 """What a trial puts into the point's folder, in that order."""
 
 
@@ -379,6 +386,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LAST = len(WRITTEN)
 
 
+def left(folder: Path) -> set[str]:
+    """The files in a point's folder but the hidden ones."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("[!.]*") if path.is_file()}
+
+
 @pytest.mark.parametrize(("number", "after"), [*((number, False) for number in range(1, LAST + 1)), (LAST, True)])
 def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
     root: Path, whole: Path, trained: Counter[int], number: int, after: bool
@@ -386,15 +398,14 @@ def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
     with other(killed_at, GAN, root, number, after) as process:
         assert ended(process) == -signal.SIGKILL
     folder = root / "points" / GAN.id
-    left = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    assert left == set(WRITTEN[: number - 1 + after]), "killed where it was meant to be"
+    assert left(folder) == set(WRITTEN[: number - 1 + after]), "killed where it was meant to be"
     trained.clear()
     train([GAN], root)
-    checkpoints = min(max(number - 2, 0), EPOCHS)
+    checkpoints = WRITTEN[: number - 1].count("checkpoint.pt")
     assert sum(trained.values()) == (0 if after else EPOCHS - checkpoints), "it goes on from the last checkpoint"
     same(root, whole, GAN)
-    kept = {".lock", *WRITTEN} - {"claim.json", *(["checkpoint.pt"] if not after else [])}
-    assert {path.name for path in folder.iterdir()} == kept, "nothing is left of the attempt that was killed"
+    kept = {*WRITTEN} - {"claim.json", *(["checkpoint.pt"] if not after else [])}
+    assert left(folder) == kept, "nothing is left of the attempt that was killed"
 
 
 def test_a_spoiled_checkpoint_starts_the_point_anew(root: Path, whole: Path, trained: Counter[int]) -> None:

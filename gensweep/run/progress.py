@@ -96,6 +96,8 @@ class Screen:
 
 
 def _metrics(result: dict[str, Any], prefix: str) -> str:
-    """The metrics of one split, shortly: `loss 1.13  char_accuracy 0.587`."""
+    """The metrics of one split that are measured every epoch, shortly: `loss 1.13  char_accuracy 0.587`."""
+    every = {name.removeprefix("validation/") for name in result if name.startswith("validation/")}
     numbers = {name[len(prefix) :]: value for name, value in result.items() if name.startswith(prefix)}
+    numbers = {name: value for name, value in numbers.items() if name in every} or numbers
     return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
