@@ -132,6 +132,17 @@ SPOILED = [
     (lambda path: path.write_text('{"schema": "1"}'), "not a gensweep record"),
     (lambda path: resealed(path, status="done"), "not a gensweep record"),
     (lambda path: resealed(path, extra=1), "not a gensweep record"),
+    *(
+        (
+            lambda path, wrong=wrong: resealed(path, **wrong),
+            f"not a gensweep record ({next(iter(wrong))} of a wrong type)",
+        )
+        for wrong in ({"metrics": [1]}, {"params": [1]}, {"seconds": "1s"}, {"error": 3}, {"versions": None})
+    ),
+    *(
+        (lambda path, value=value: resealed(path, metrics={"test/loss": value}), "a metric is no finite number")
+        for value in ("x", float("inf"), float("nan"), None)
+    ),
     (lambda path: resealed(path, id="t2t-e1-d1-s0-000000000000"), "is the record of t2t-e1-d1-s0-000000000000, not of"),
 ]
 
@@ -450,3 +461,9 @@ def test_a_claim_belongs_to_one_folder(tmp_path: Path) -> None:
     with Claim(tmp_path / "a", ME) as one, Claim(tmp_path / "b", ME) as other:
         one.check()
         other.check()
+
+
+def test_text_that_no_file_can_hold_is_read_with_a_question_mark(tmp_path: Path) -> None:
+    """A file name that is not UTF-8 comes as a lone surrogate."""
+    Record("a", "cae", {}, 0, FAILED, error="no /data/caf\udce9.png").write(tmp_path / "record.json")
+    assert read_record(tmp_path / "record.json").error == "no /data/caf?.png"

@@ -116,6 +116,10 @@ class TestFinding:
         with pytest.raises(ResultsError, match=error):
             find(name, whole)
 
+    def test_several_are_told_apart(self, whole: Path) -> None:
+        with pytest.raises(ResultsError, match=r"t2i-\S+ \(.*dataset=arithmetic_pictures.*\); t2t-\S+ \(.*arithmetic"):
+            find("t2", whole)
+
     def test_no_results(self, tmp_path: Path) -> None:
         with pytest.raises(ResultsError, match=r"there is no folder .*points; --results names another root"):
             find("vae", tmp_path)
@@ -254,6 +258,18 @@ class TestEvaluate:
         ended = call("evaluate", "t2t", "--results", copied)
         assert ended.code == 2 and re.search(r"test/loss is .* now, 0.5 in the record", ended.error)
         assert (folder / "record.json").read_bytes() == before
+
+    def test_drawn_answers_are_read_by_one_who_knows_the_hand(self, copied: Path, tmp_path: Path) -> None:
+        """Text in, pictures out: with other digits the target differs, and what is drawn, and read in it, does not."""
+        labels = np.arange(100) % 10
+        images = np.random.default_rng(0).integers(0, 200, (100, 28, 28)).astype(np.uint8)
+        np.savez(tmp_path / "mine.npz", images=images, labels=labels)
+        own = json.loads(call("evaluate", "t2i", "--results", copied).out)["metrics"]
+        other = json.loads(call("evaluate", "t2i", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied).out)
+        for name, value in own.items():
+            assert (other["metrics"][name] == pytest.approx(value)) == (
+                name not in ("test/mse", "test/loss", "test/ssim")
+            )
 
     def test_with_other_digits(self, copied: Path, points: dict[str, Point], tmp_path: Path) -> None:
         labels = np.arange(100) % 10

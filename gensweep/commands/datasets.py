@@ -16,7 +16,7 @@ from gensweep.core.cache import cache_root, entry_path, prepared, read_entry
 from gensweep.core.catalog import DATASETS, DOWNLOADS, dataset
 from gensweep.core.config import Data
 from gensweep.core.errors import DataError, SweepError, UnknownName, UserError
-from gensweep.core.sheets import png, sheet_of
+from gensweep.core.sheets import choose, png, sheet_of
 from gensweep.core.storage import write_atomic
 from gensweep.data import _digits, mnist
 from gensweep.points import configure
@@ -164,7 +164,7 @@ def _examples(name: str, values: dict[str, Any], n: int, seed: int) -> tuple[np.
             pictures, labels = _digits.digits(_digits.DIGITS(name))
         except ValueError as error:
             raise DataError(str(error)) from error
-        chosen = _choose(len(labels), n, seed)
+        chosen = choose(len(labels), n, seed)
         chosen = chosen[np.argsort(labels[chosen], kind="stable")]
         return pictures[chosen, None], [str(label) for label in labels[chosen]], len(labels)
     if scheme not in DATASETS:
@@ -175,11 +175,4 @@ def _examples(name: str, values: dict[str, Any], n: int, seed: int) -> tuple[np.
     data = configure(config, values | ({"dataset": name} if "dataset" in config.model_fields else {}))
     data.check()
     arrays = prepared(data)
-    total = len(next(iter(arrays.rows.values())))
-    return *data.examples(arrays, _choose(total, n, seed)), total
-
-
-def _choose(total: int, n: int, seed: int) -> np.ndarray:
-    """``n`` of ``total`` places, in order."""
-    rng = np.random.Generator(np.random.PCG64(seed))
-    return np.sort(rng.choice(total, min(n, total), replace=False))
+    return *data.examples(arrays, choose(len(arrays), n, seed)), len(arrays)

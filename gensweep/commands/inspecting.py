@@ -23,7 +23,8 @@ def show(name: str, results: str, console: Console) -> None:
     console.print(_metrics(record))
     say("parameters  " + ", ".join(f"{key}={value}" for key, value in sorted(record.params.items())))
     say("versions    " + ", ".join(f"{key} {value}" for key, value in record.versions.items()))
-    say("hardware    " + ", ".join(f"{key} {value}" for key, value in record.hardware.items()))
+    hardware = record.hardware | ({"memory": f"{m / 1e9:.1f} GB"} if (m := record.hardware.get("memory")) else {})
+    say("hardware    " + ", ".join(f"{key} {value}" for key, value in hardware.items()))
     say(f"sweeps      {', '.join(kept.sweeps()) or 'none'}")
     say(f"files       {kept.folder}: {', '.join(_files(kept))}")
 

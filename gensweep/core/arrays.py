@@ -30,6 +30,10 @@ class Prepared:
     lookups: dict[str, tuple[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def __len__(self) -> int:
+        """How many examples there are."""
+        return len(next(iter(self.rows.values())))
+
 
 def split_rows(n: int, split_seed: int) -> dict[str, np.ndarray]:
     """Split ``n`` examples by one fixed permutation.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import NewerSchema, RecordError
 from gensweep.core.storage import write_atomic
+from gensweep.core.words import clean
 
 SCHEMA = 1
 """Version of record.json and sweep.json."""
@@ -60,6 +62,11 @@ class Record:
         write_atomic(path, f'{_SEAL}{_digest(body)}",{body}\n')
 
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    "id": (str,), "model": (str,), "params": (dict,), "seed": (int,), "metrics": (dict,), "seconds": (int, float),
+    "epochs": (int,), "versions": (dict,), "hardware": (dict,), "error": (str, type(None)), "pack": (dict,),
+    "finished": (str,),
+}  # fmt: skip
 _FIELDS = {f.name for f in fields(Record)}
 
 
@@ -85,6 +92,11 @@ def read_record(path: Path, expected_id: str | None = None) -> Record:
         raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
     if set(values) != _FIELDS or values["status"] not in STATUSES:
         raise RecordError(f"{path}: not a gensweep record")
+    if wrong := [name for name, kinds in _KINDS.items() if not isinstance(values[name], kinds)]:
+        raise RecordError(f"{path}: not a gensweep record ({', '.join(wrong)} of a wrong type)")
+    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values["metrics"].values()):
+        raise RecordError(f"{path}: not a gensweep record (a metric is no finite number)")
+    values["error"] = clean(values["error"])
     if expected_id is not None and values["id"] != expected_id:
         raise RecordError(f"{path}: is the record of {values['id']}, not of {expected_id}")
     return Record(**values)

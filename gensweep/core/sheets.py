@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 SCALE, LINE, MARGIN, TEXT = 2, 18, 4, 13
 
 
+def choose(total: int, n: int, seed: int = 0) -> np.ndarray:
+    """At most ``n`` of ``total`` places, drawn by a seed, in order."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    return np.sort(rng.choice(total, min(n, total), replace=False))
+
+
 def picture_sheet(
     pictures: np.ndarray, captions: Sequence[str] = (), columns: int | None = None, scale: int = SCALE
 ) -> Image:

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+
+def clean(value: Any) -> Any:
+    """Text, and lists and dicts of it, with `?` in place of what no file can hold: lone surrogates."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {clean(key): clean(item) for key, item in value.items()}
+    return [clean(item) for item in value] if isinstance(value, list) else value
+
 
 def counted(count: int, noun: str) -> str:
     """``1 point``, ``3 points``."""

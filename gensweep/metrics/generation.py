@@ -38,7 +38,7 @@ def fid(sample: Tensor, picture: Tensor) -> float:
     distance = FrechetInceptionDistance(feature=_given(sample.shape[1]))
     distance.update(picture.double(), real=True)
     distance.update(sample.double(), real=False)
-    return distance.compute().to(torch.float64).item()
+    return max(0.0, distance.compute().to(torch.float64).item())  # rounding goes below
 
 
 def kid(sample: Tensor, picture: Tensor) -> float:

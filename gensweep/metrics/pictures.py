@@ -16,13 +16,13 @@ PROJECTIONS = 256
 @derived("generated_error", ("generated", "target"))
 def generated_error(generated: Tensor, target: Tensor) -> Tensor:
     """Mean squared error a pixel of each example [B]."""
-    return (generated - target).square().flatten(1).mean(1)
+    return (generated - target).square().double().flatten(1).mean(1)
 
 
 @derived("reconstruction_error", ("reconstruction", "picture"))
 def reconstruction_error(reconstruction: Tensor, picture: Tensor) -> Tensor:
     """Mean squared error a pixel and channel of each example [B]."""
-    return (reconstruction - picture).square().flatten(1).mean(1)
+    return (reconstruction - picture).square().double().flatten(1).mean(1)
 
 
 @derived("similarity", ("generated", "target"), ("reconstruction", "picture"))

@@ -17,6 +17,7 @@ from gensweep.core.content import named
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record
+from gensweep.core.words import clean, counted
 from gensweep.read.statistics import cell_frame
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class SweepFile(BaseModel):
     metrics: dict[str, MetricInfo]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Results:
     """Everything that a sweep's files say.
 
@@ -104,6 +105,12 @@ class Results:
     points: pd.DataFrame
     unreadable: dict[str, str]
     counts: dict[str, int]
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
+        return (
+            f"<Results of {self.sweep.name}: {counted(len(self.params), 'cell')}, {len(self.points)} points: {states}>"
+        )
 
     @property
     def models(self) -> list[str]:
@@ -180,7 +187,7 @@ def load(folder: str | Path) -> Results:
 def _read_sweep(folder: Path) -> SweepFile:
     path = folder / SWEEP
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = clean(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         what = f"{folder} has no {SWEEP}" if folder.is_dir() else f"{folder} is no folder"
         raise ResultsError(f"{what}: {_alternatives(folder)}") from None

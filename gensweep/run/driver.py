@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 from rich.console import Console
 
 from gensweep.core.claims import Process
@@ -182,13 +181,14 @@ def _make_ready(points: list[Point], console: Console) -> list[str]:
 def _show_data(points: list[Point], folder: Path) -> None:
     """Leave a sheet of each dataset beside the sweep's tables, once."""
     from gensweep.core.cache import prepared as arrays_of
-    from gensweep.core.sheets import png, sheet_of
+    from gensweep.core.sheets import choose, png, sheet_of
 
     for data in {point.data_key: point.data_config() for point in points}.values():
         path = folder / f"{_UNSAFE.sub('_', data.title())}.png"
         if not path.exists():
             folder.mkdir(exist_ok=True)
-            write_atomic(path, png(sheet_of(*data.examples(arrays_of(data), np.arange(SHOWN)))))
+            arrays = arrays_of(data)
+            write_atomic(path, png(sheet_of(*data.examples(arrays, choose(len(arrays), SHOWN)))))
 
 
 def show_unreadable(plan: Plan, console: Console) -> None:

@@ -71,7 +71,9 @@ def revive(kept: Kept, device: str = "auto", digits: str | None = None) -> Reviv
             raise UserError(f"--digits: {point.model} on {point.params['dataset']} sees no digits")
         point = Point.make(point.model, point.params | {"digits": digits}, point.seed)
     data = prepared(point.data_config())
-    training = Training(point.model_config(), point.data_config(), point.seed, data, resolve_device(device))
+    # Drawn answers are read by one who knows the handwriting that the point was trained to draw.
+    own = data if digits is None else prepared(kept.point.data_config())
+    training = Training(point.model_config(), point.data_config(), point.seed, data, resolve_device(device), own)
     path = kept.folder / "weights.pt"
     try:
         weights = torch.load(path, map_location=training.device, weights_only=True)
@@ -141,7 +143,7 @@ def answer(revived: Revived, query: str, seed: int = 0) -> Answer:
     Args:
         revived: the point.
         query: such as `12+34`.
-        seed: which pictures of the digits it is shown, of those that no training query showed.
+        seed: which pictures of the digits it is shown, of those that test queries show.
 
     Raises:
         UserError: the model answers no queries, or the query has other characters or too many.

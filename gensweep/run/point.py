@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 from dataclasses import dataclass
@@ -89,11 +90,26 @@ def _search(name: str, points: Path) -> Path:
     if len(found) == 1:
         return points / found[0]
     if found:
-        listed = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-        raise ResultsError(f"{name!r} begins the ids of {len(found)} points: {listed}")
+        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise ResultsError(f"{name!r} begins the ids of {len(found)} points: {'; '.join(_apart(points, found))}{more}")
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     raise ResultsError(f"no point {name!r} among the {len(names)} in {points}{guess}")
+
+
+def _apart(points: Path, names: list[str]) -> list[str]:
+    """The first ids, each with the parameters in which it differs from the others."""
+    params: dict[str, dict] = {}
+    for name in names:
+        with contextlib.suppress(RecordError, OSError):
+            record = Ledger(points.parent).record(name)
+            params[name] = record.params | {"seed": record.seed}
+    values = {key: {str(found.get(key)) for found in params.values()} for found in params.values() for key in found}
+    differing = [key for key, several in sorted(values.items()) if len(several) > 1]
+    return [
+        f"{name} ({', '.join(f'{key}={params[name].get(key)}' for key in differing)})" if name in params else name
+        for name in names[:SHOWN]
+    ]
 
 
 def trained(name: str, results: str | Path = "results") -> Kept:

@@ -50,18 +50,27 @@ class Training:
         seed: drives initial weights, the order of examples and noise.
         prepared: the dataset's arrays.
         device: where to train.
+        judged_with: the arrays that a reader learns from; default: the dataset's.
 
     Attributes:
         epoch: epochs completed.
         history: one dict an epoch: `epoch`, `train/...` and `validation/...`.
     """
 
-    def __init__(self, model: Model, data: Data, seed: int, prepared: Prepared, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: Model,
+        data: Data,
+        seed: int,
+        prepared: Prepared,
+        device: torch.device,
+        judged_with: Prepared | None = None,
+    ) -> None:
         self.model, self.seed, self.device = model, seed, device
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.network = build_network(model, seed, device)
-        self._prepared = prepared
+        self._judged_with = prepared if judged_with is None else judged_with
         self._tools: dict[str, Any] = {}
         self._batches = Batches(prepared, model.inputs, device)
         self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
@@ -149,7 +158,7 @@ class Training:
     def tool(self, name: str) -> Any:
         """What derived outputs take beside a model's own, made on first use: `reader`."""
         if name not in self._tools:
-            self._tools[name] = TOOLS[name](self._prepared).to(self.device)
+            self._tools[name] = TOOLS[name](self._judged_with).to(self.device)
         return self._tools[name]
 
     def _derive(self, entry: Derived, made: dict[str, Tensor]) -> Tensor:
