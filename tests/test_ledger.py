@@ -135,7 +135,7 @@ SPOILED = [
     *(
         (
             lambda path, wrong=wrong: resealed(path, **wrong),
-            f"not a gensweep record ({next(iter(wrong))} of a wrong type)",
+            f"not a gensweep record [(]{next(iter(wrong))} of a wrong type[)]",
         )
         for wrong in ({"metrics": [1]}, {"params": [1]}, {"seconds": "1s"}, {"error": 3}, {"versions": None})
     ),
