@@ -343,6 +343,14 @@ class TestScaling:
         assert (large[0, :, :, :28] == 0).all() and (large[0, :, :, 36:] == 240).all()
         assert len(np.unique(large)) > 2 and set(np.unique(nearest(small))) == {0, 240}
 
+    def test_the_reports_way_is_that_of_pillow(self) -> None:
+        """Picture by picture, in whole numbers after each pass: a level off at most."""
+        small = np.random.default_rng(0).integers(0, 256, (4, 3, 24, 24), np.uint8)
+        for picture, scaled in zip(small, up_and_down(small), strict=True):
+            large = Image.fromarray(picture.transpose(1, 2, 0)).resize((336, 336), Image.Resampling.NEAREST)
+            pillow = np.asarray(large.resize((64, 64), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+            assert np.abs(pillow.astype(int) - scaled).max() <= 1
+
     def test_tiles_are_read_row_by_row(self) -> None:
         assert np.array_equal(tiles(SHEET), PICTURES)
         assert np.array_equal(tiles(sheet_of(PICTURES)), PICTURES)
