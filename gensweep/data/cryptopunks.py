@@ -176,7 +176,8 @@ def nearest(pictures: np.ndarray) -> np.ndarray:
 def up_and_down(pictures: np.ndarray) -> np.ndarray:
     """[n, 3, 24, 24] up to 336x336 by repetition, then down to [n, 3, 64, 64] by Pillow's bicubic filter, rounded.
 
-    Both steps are linear and treat rows and columns alike, so one matrix does them, for all pictures at once.
+    Both steps are linear and treat rows and columns alike, so one matrix does them, for all pictures at once; in whole
+    numbers after each pass, as Pillow's are.
     """
     from PIL import Image
 
@@ -184,8 +185,8 @@ def up_and_down(pictures: np.ndarray) -> np.ndarray:
     weights = np.asarray(single.resize((SIDE, SIZE), Image.Resampling.BICUBIC))  # [64, 24]; columns stay as they are
     scaled = np.empty((*pictures.shape[:2], SIZE, SIZE), np.uint8)
     for start in range(0, len(pictures), _CHUNK):
-        large = weights @ pictures[start : start + _CHUNK].astype(np.float32) @ weights.T
-        scaled[start : start + _CHUNK] = large.round().clip(0, 255)
+        across = (pictures[start : start + _CHUNK].astype(np.float32) @ weights.T).round().clip(0, 255)
+        scaled[start : start + _CHUNK] = (weights @ across).round().clip(0, 255)
     return scaled
 
 
