@@ -130,8 +130,14 @@ def collect_command(
         bool, typer.Option("--watch", help="Again and again, where records changed, until every point has one.")
     ] = False,
     every: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1, help="With --watch: how often to look at the records.")
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=1,
+            help="With --watch: how often to look at the records; default: 10.",
+            show_default=False,
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
     """Write tables, figures and report.html from records alone, and print the tables."""
@@ -139,8 +145,10 @@ def collect_command(
 
     console = Console()
     unique = list({folder.expanduser().resolve(): folder for folder in folders}.values())
+    if every is not None and not watching:
+        raise UserError("--every goes with --watch")
     if watching:
-        watch(unique, page, every, console)
+        watch(unique, page, every or 10.0, console)
     else:
         collect_all(unique, page, console)
 

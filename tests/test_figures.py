@@ -19,6 +19,7 @@ from gensweep import load
 from gensweep.core.catalog import FIGURES
 from gensweep.core.sheets import picture_sheet, text_sheet
 from gensweep.read.figures import answers, files
+from gensweep.read.figures.pictures import LARGEST
 from gensweep.read.figures.shown import MOST_SEEDS
 from gensweep.read.figures.style import render
 
@@ -179,6 +180,47 @@ def test_pictures_are_drawn_pixel_by_pixel(tmp_path):
         assert np.array_equal(page[top : top + 512, left : left + 1280], large)
 
 
+# Captions and titles
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_captions_have_single_blanks(tmp_path, name):
+    cells = gans(tmp_path, 0.1) + answering(tmp_path, 0.5)
+    with_answers(tmp_path, cells[1], [(1, "1")], [(2, "3")])
+    write(tmp_path, cells[0], 0, "samples.png", png(flat(1)))
+    write_history(tmp_path, cells[0], 0, "epoch,train/loss\n1,0.5\n")
+    for figure in drawn(write_sweep(tmp_path, cells), name).values():
+        text = figure.get_supxlabel().replace("\n", " ")
+        assert text == " ".join(text.split())
+
+
+def test_a_title_of_panels_ends_before_their_legend(tmp_path):
+    cells = answering(tmp_path, 0.5)
+    with_answers(tmp_path, cells[0], [(1, "1")])
+    (figure,) = drawn(write_sweep(tmp_path, cells), "predicted_and_true").values()
+    figure.draw_without_rendering()
+    title, (legend,) = figure._suptitle.get_window_extent(), figure.legends
+    assert not title.overlaps(legend.get_window_extent())
+
+
+@pytest.mark.parametrize(
+    ("model", "metric", "words"),
+    [
+        ("cae", ["reconstruction_mse"], "Rows, in turns: pictures of the test set, their reconstructions."),
+        ("vae", ["reconstruction_mse", "fid"], "their reconstructions, and in the last rows samples from the prior."),
+        ("gan", ["fid"], "Every picture is a sample of the generator."),
+    ],
+)
+def test_it_is_said_what_the_rows_of_a_sheet_are(tmp_path, monkeypatch, model, metric, words):
+    for name in metric:
+        monkeypatch.setitem(METRICS, name, {"unit": "", "direction": "min", "doc": "", "models": [model]})
+    one = cell(0, model=model)
+    write_record(tmp_path, one, 0, **dict.fromkeys(metric, 0.5))
+    write(tmp_path, one, 0, "samples.png", png(flat(1)))
+    (figure,) = drawn(write_sweep(tmp_path, [one]), "samples_by_epoch").values()
+    assert words in caption(figure)
+
+
 # Interpolation, datasets and generated answers
 
 
@@ -206,6 +248,20 @@ def test_datasets_have_a_panel_each_and_those_without_a_sheet_are_named(tmp_path
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["avatars", "folder_my_faces"]
     assert np.array_equal(pictures(figure)[1], noise(90, 80, 3))
     assert "No sheet of lost:" in caption(figure)
+
+
+def test_a_large_sheet_of_a_dataset_is_shown_whole(tmp_path):
+    """3000 x 1000 with a quarter of each grey: its right end is there, at a scale that is the same both ways."""
+    folder = write_sweep(tmp_path, [cell(0, model="cae", dataset="wide")])
+    (folder / "datasets").mkdir()
+    sheet = np.repeat(np.array([10, 20, 30, 40], np.uint8), 750)[None, :, None].repeat(1000, 0).repeat(3, 2)
+    (folder / "datasets" / "wide.png").write_bytes(png(sheet))
+    (figure,) = drawn(folder, "dataset_samples").values()
+    (picture,) = pictures(figure)
+    height, width = picture.shape[:2]
+    assert width == LARGEST[1] and height == round(width / 3)
+    assert [int(picture[height // 2, round(width * part), 0]) for part in (0.1, 0.4, 0.6, 0.9)] == [10, 20, 30, 40]
+    assert "Large sheets are shown smaller." in caption(figure)
 
 
 def test_generated_answers_stand_with_what_the_reader_read(tmp_path, monkeypatch):
@@ -263,8 +319,8 @@ def test_right_and_predicted_answers_are_counted_in_bars_of_ten(tmp_path):
     expected[[0, 1, 9, 29]] = 1 / 8, 1 / 8, 2 / 8, 1 / 8
     assert predicted.values.tolist() == expected.tolist()
     assert "n = 2 seeds of 4 answers" in caption(figure)
-    assert "no integer, in no bar: 2 (25.0%)" in caption(figure)
-    assert "outside -99 to 198, nor there: 1 (12.5%)" in caption(figure)
+    said = "not drawn: 2 (25.0%) that are not an integer, 1 (12.5%) that are below -99 or above 198."
+    assert said in caption(figure)
 
 
 def test_the_best_and_the_worst_cell_s_answers_are_side_by_side_on_one_scale(tmp_path):

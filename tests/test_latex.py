@@ -18,6 +18,7 @@ from gensweep.read.collect import collect
 from gensweep.read.tables import Table
 from gensweep.read.tables.latex import PACKAGES, escape, latex
 from gensweep.read.tables.latex import cell as printed
+from gensweep.read.tables.paper import compact, files
 
 HOSTILE = "50% of a_b & c#d ~ {x} ^2 $5 \\end{table} <1> \"q\" 'it''s' `b` --set é Å ß ± – € 数"
 
@@ -129,6 +130,69 @@ def test_an_empty_table_says_so(folder):
     assert "Nothing to show." in latex(Table("none", "None", pd.DataFrame({"a": []})), load(folder))
 
 
+def depths(root: Path, seeds: int = 2, lost: bool = False) -> Path:
+    """The report's depths of text_to_text, collected; of the last cell one point may have failed."""
+    cells = [cell(*range(seeds), encoder_layers=e, decoder_layers=d) for e, d in ((1, 1), (2, 1), (1, 2))]
+    for place, one in enumerate(cells):
+        for seed in range(seeds):
+            bad = lost and one is cells[-1] and seed == 0
+            values = {"char_accuracy": 0.5 + place / 10 + seed / 50, "exact_match": 0.25, "novel": 0.125}
+            write_record(root, one, seed, FAILED if bad else "ok", **({} if bad else values))
+    folder = write_sweep(root, cells, tables=["depth"])
+    collect(folder)
+    return folder
+
+
+def rows_of(text: str) -> list[str]:
+    return [line for line in text[text.index(r"\midrule") :].splitlines() if r"\tabularnewline" in line]
+
+
+def test_a_compact_table_has_what_a_paper_needs_and_no_more(tmp_path):
+    """Depths, the main metric, the report's number, the difference, exact match; n is the same and in the caption."""
+    folder = depths(tmp_path)
+    text = (folder / "tables" / "depth-text_to_text.tex").read_text()
+    assert text.count(r"\begin{table}") == 1
+    first, *_ = rows_of(text)
+    assert len(rows_of(text)) == 3, "the difference has three digits of the largest, 0.1"
+    values = first.removesuffix(r" \tabularnewline").split(" & ")
+    assert values[:2] == ["1", "1"]
+    assert values[2] == r"$0.51 \pm 0.13$", "0.50 and 0.52: 12.706 * 0.01"
+    assert values[3:] == ["0.5661", "$-0.056$", r"$0.2500 \pm 0.0000$"]
+    assert "$n$ = 2 seeds." in text
+    assert r"\label{tab:sweep-depth-text_to_text}" in text
+    assert "novel" not in text and "seconds" not in text and "points that are ok" not in text
+    full = (folder / "tables" / "depth-text_to_text-full.tex").read_text()
+    assert "novel" in full and "seconds" in full
+    assert r"\label{tab:sweep-depth-text_to_text-full}" in full
+
+
+def test_a_compact_table_counts_seeds_where_they_differ(tmp_path):
+    text = (depths(tmp_path, lost=True) / "tables" / "depth-text_to_text.tex").read_text()
+    assert [row.split(" & ")[2] for row in rows_of(text)] == ["2/2", "1/2", "2/2"], "ordered by encoder, then decoder"
+    assert "$n$: seeds that are ok, of those asked for" in text
+    assert "of the points that are ok" in text
+
+
+def test_settings_with_one_value_stand_in_the_caption(tmp_path):
+    cells = [cell(0, model="gan", dataset="avatars", encoder_layers=layers) for layers in (1, 2)]
+    for one in cells:
+        write_record(tmp_path, one, 0, sliced_wasserstein=0.5)
+    results = load(write_sweep(tmp_path, cells))
+    (table,) = TABLES["generative"].make(results)
+    text = compact(table, results)
+    assert "dataset avatars, decoder\\_layers 1. " in text
+    assert [row.split(" & ")[0] for row in rows_of(text)] == ["1", "2"]
+
+
+def test_only_the_report_s_tables_have_a_compact_form(folder):
+    results = load(folder)
+    for page in TABLES:
+        for table in TABLES[page].make(results):
+            stems = [stem for stem, _ in files(table, results)]
+            several = page in ("depth", "splits", "budget", "generative") and len(table.frame) > 0
+            assert stems == ([table.name, f"{table.name}-full"] if several else [table.name])
+
+
 @pytest.mark.latex
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_every_table_compiles(folder, tmp_path):
@@ -139,9 +203,10 @@ def test_every_table_compiles(folder, tmp_path):
     awkward = pd.DataFrame({"text": [HOSTILE, HOSTILE * 9], "number": [math.nan, -1e-9], HOSTILE: [1, 2]})
     tables = [table for page in sorted(TABLES) for table in TABLES[page].make(results)]
     tables.append(Table("awkward", HOSTILE, awkward, (HOSTILE,)))
-    body = [rf"\input{{{number}}}\clearpage" for number in range(len(tables))]
-    for number, table in enumerate(tables):
-        (tmp_path / f"{number}.tex").write_text(latex(table, results))
+    texts = [text for table in tables for _, text in files(table, results)]
+    body = [rf"\input{{{number}}}\clearpage" for number in range(len(texts))]
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.tex").write_text(text)
     lines = [r"\documentclass{article}", rf"\usepackage{{{','.join(PACKAGES)}}}", r"\begin{document}", *body]
     (tmp_path / "all.tex").write_text("\n".join([*lines, r"\end{document}"]))
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]

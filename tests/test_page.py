@@ -6,10 +6,13 @@ import base64
 import hashlib
 import io
 import json
+import os
 import re
 import shlex
+import shutil
 import struct
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -24,9 +27,9 @@ from test_read import cell, edited, foreign, generous, newer, of_another_point, 
 from gensweep import load
 from gensweep.core.catalog import FIGURES, TABLES
 from gensweep.core.errors import ResultsError
-from gensweep.core.records import DIVERGED, FAILED
+from gensweep.core.records import DIVERGED, FAILED, OK
 from gensweep.core.signals import Stopped
-from gensweep.read.collect import collect, is_current, make, write
+from gensweep.read.collect import collect, digest, is_current, make, write, write_made
 from gensweep.read.page import PAGE, several, troubles
 from gensweep.read.page import tables as page_tables
 from gensweep.read.page.commands import Commands
@@ -242,7 +245,7 @@ def test_failures_come_before_numbers_each_with_its_reason_and_point(tmp_path):
         "not a gensweep record", "schema 99, this gensweep reads up to 1", "changed since it was written",
         "6 of 9 points are missing (text_to_text 6), 5 of them with a record that cannot be trusted",
         "The seeds are unequal: cells were asked for with 1 to 8 of them",
-        "python -m gensweep sweeps/x.py --results old --retry-failed", "What the seeds say",
+        f"python -m gensweep sweeps/x.py --results {tmp_path} --retry-failed", "What the seeds say",
     ]  # fmt: skip
     places = [text.index(part) for part in expected]
     assert max(places) == places[-1], "failures first"
@@ -272,13 +275,44 @@ def test_a_whole_sweep_has_nothing_to_complain_of(tmp_path):
     assert "--retry-failed" not in text
 
 
-def test_samples_that_are_no_picture_are_named(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"GIF", "not a PNG file"), (b"", "not a PNG file"), (png()[:-20], "not a whole picture"),
+     (png(60, 60)[:50], "not a whole picture")],
+    ids=["other", "empty", "without its end", "without its pixels"],
+)  # fmt: skip
+def test_samples_that_are_no_whole_picture_are_named(tmp_path, content, reason):
     one = cell(0)
     path = write_record(tmp_path, one, 0, char_accuracy=0.5)
-    (path.parent / "samples.png").write_text("GIF")
+    (path.parent / "samples.png").write_bytes(content)
     folder = write_sweep(tmp_path, [one])
     collect(folder)
-    assert "samples.png cannot be shown: it is no PNG" in parsed(folder).text
+    page = parsed(folder)
+    assert f"Its samples.png cannot be shown: {reason}" in page.text
+    assert str(tmp_path) not in page.text and "0x" not in page.text
+    assert "img" not in [tag for tag, _ in page.elements]
+
+
+def test_models_with_nothing_measured_have_no_figure_on_the_page(tmp_path):
+    cells = [cell(0), cell(0, model="cae"), cell(0, model="gan")]
+    write_record(tmp_path, cells[0], 0, char_accuracy=0.5)
+    folder = write_sweep(tmp_path, cells, figures=["learning_curves", "samples_by_epoch", "dataset_samples"])
+    collect(folder)
+    page = parsed(folder)
+    shown = [link for link in page.attributes("href") if link.startswith("figures/")]
+    stems = ("learning_curves-text_to_text", "samples_by_epoch-text_to_text", "dataset_samples")
+    assert list(dict.fromkeys(shown)) == [f"figures/{stem}.svg" for stem in stems]
+    assert "Nothing is measured yet of cae, gan: their figures are left out here." in page.text
+    assert (folder / "figures" / "learning_curves-cae.svg").is_file()
+
+
+def test_ranks_stand_to_the_right_with_and_without_a_number(tmp_path):
+    cells = [cell(0), cell(0, encoder_layers=2)]
+    write_record(tmp_path, cells[0], 0, char_accuracy=0.5)
+    folder = write_sweep(tmp_path, cells)
+    collect(folder)
+    text = (folder / PAGE).read_text()
+    assert '<tr><td class="number">1</td>' in text and '<tr><td class="number">–</td>' in text
 
 
 def test_long_lists_are_folded_and_say_how_much_they_leave_out(tmp_path, monkeypatch):
@@ -366,14 +400,49 @@ def test_options_that_change_the_sweep_are_kept_and_others_are_not(tmp_path):
     typed = "python -m gensweep run 'my sweeps/x.py' --set epochs=3 --set=lr=0.1 --results r --local --retry-failed"
     commands = Commands(load(write_sweep(tmp_path, [cell(0)], command=typed)))
     base = "python -m gensweep 'my sweeps/x.py' --set epochs=3 --set=lr=0.1"
-    assert (commands.whole, commands.missing) == (f"{base} --results again", f"{base} --results r")
-    assert commands.failed == f"{base} --results r --retry-failed"
+    assert commands.whole == f"{base} --results again"
+    assert commands.repair == f"{base} --results {tmp_path}"
+
+
+def test_the_repair_names_the_root_that_was_collected_as_it_was_typed_where_that_leads_there(tmp_path, monkeypatch):
+    typed = "python -m gensweep sweeps/x.py --results here/old --seeds 2"
+    folder = write_sweep(tmp_path / "here" / "old", [cell(0)], command=typed)
+    base = "python -m gensweep sweeps/x.py --seeds 2"
+    assert Commands(load(folder)).repair == f"{base} --results {tmp_path}/here/old"
+    monkeypatch.chdir(tmp_path)
+    assert Commands(load(folder)).repair == f"{base} --results here/old"
+    there = shutil.copytree(tmp_path / "here" / "old", tmp_path / "a copy") / "sweep"
+    assert Commands(load(there)).repair == f"{base} --results '{tmp_path}/a copy'"
+    standard = write_sweep(tmp_path / "results", [cell(0)], command="python -m gensweep sweeps/x.py")
+    assert Commands(load(standard)).repair == "python -m gensweep sweeps/x.py"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        ((OK, OK), None),
+        ((OK, DIVERGED), None),
+        ((OK, None), "This trains what is missing: python -m gensweep sweeps/sweep.py"),
+        ((FAILED, OK), "This trains what failed once more: python -m gensweep sweeps/sweep.py --retry-failed"),
+        ((FAILED, None), "This trains what is missing, and what failed once more: python"),
+    ],
+)
+def test_the_repair_is_offered_where_there_is_something_to_do(tmp_path, statuses, words):
+    one = cell(0, 1)
+    for seed, status in enumerate(statuses):
+        if status is not None:
+            write_record(tmp_path, one, seed, status, char_accuracy=0.5)
+    folder = write_sweep(tmp_path, [one])
+    collect(folder)
+    text = parsed(folder).text
+    assert words in text if words else "This trains" not in text
+    assert ("--retry-failed" in text) == (FAILED in statuses)
 
 
 @pytest.mark.parametrize("typed", ["", "python -m gensweep 'unbalanced", None])
 def test_a_command_that_is_not_known_is_guessed_from_the_name(tmp_path, typed):
     commands = Commands(load(write_sweep(tmp_path, [cell(0)], command=typed)))
-    assert commands.missing == "python -m gensweep sweeps/sweep.py"
+    assert commands.repair == "python -m gensweep sweeps/sweep.py"
 
 
 # --- several sweeps
@@ -450,6 +519,54 @@ def test_a_collection_is_current_until_a_record_changes_or_a_file_is_gone(tmp_pa
     write(load(folder))
     write_record(tmp_path, one, 1, char_accuracy=0.5)
     assert not is_current(load(folder))
+
+
+FILES = (
+    "points/{}/answers.csv", "points/{}/history.csv", "points/{}/samples.png", "points/{}/samples/epoch-0001.png",
+    "points/{}/interpolation-linear.png", "sweep/datasets/arithmetic.png",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_added_or_changed_makes_a_collection_old(tmp_path, name):
+    one = cell(0)
+    write_record(tmp_path, one, 0, char_accuracy=0.5)
+    folder = write_sweep(tmp_path, [one])
+    write(load(folder))
+    assert is_current(load(folder))
+    path = tmp_path / name.format(one["points"]["0"])
+    path.parent.mkdir(exist_ok=True)
+    for change in (
+        lambda: path.write_bytes(png()),
+        lambda: path.write_bytes(png(5)),
+        lambda: os.utime(path, ns=(0, 7)),
+    ):
+        change()
+        assert not is_current(load(folder))
+        write(load(folder))
+        assert is_current(load(folder))
+    (tmp_path / "points" / one["points"]["0"] / "weights.pt").write_bytes(b"1")
+    assert is_current(load(folder)), "which is not shown"
+
+
+def test_a_file_that_is_added_while_figures_are_drawn_is_of_the_next_time(tmp_path):
+    one = cell(0)
+    path = write_record(tmp_path, one, 0, char_accuracy=0.5)
+    folder = write_sweep(tmp_path, [one])
+    made = make(load(folder))
+    (path.parent / "samples.png").write_bytes(png())
+    write_made(made)
+    assert not is_current(load(folder))
+
+
+def test_text_without_utf_8_has_a_digest(tmp_path):
+    """A lone surrogate, as of a folder's name that is not UTF-8."""
+    folder = write_sweep(tmp_path, [cell(0)])
+    results = load(folder)
+    said = results.sweep.model_copy(update={"name": "x\udcff", "command": "run --results \udcff"})
+    other = replace(results, sweep=said, unreadable={"a": "b\udcff"})
+    assert digest(other) != digest(results)
+    assert digest(other) == digest(replace(other))
 
 
 # --- watching
@@ -534,3 +651,5 @@ def test_a_watch_of_a_complete_sweep_collects_once_and_ends(tmp_path):
     assert called.out[9:] == "sweep: 1 of 1 point ok\n", "a line, and no table"
     assert is_current(load(folder))
     assert call("collect", folder, "--watch", "--every", "0").code == 2
+    refused = call("collect", folder, "--every", "5")
+    assert refused.code == 2 and "--every goes with --watch" in refused.error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browser import Browser, executable, started
 from test_page import EVIL, png
-from test_read import cell, write_record, write_sweep
+from test_read import METRICS, cell, write_record, write_sweep
 
 from gensweep.core.records import FAILED
 from gensweep.read.collect import collect
@@ -140,6 +141,37 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser, page):
     browser.open(page, 390, 844)
     assert browser.run("document.documentElement.scrollWidth") <= 390
     assert browser.run("innerWidth") == 390
+
+
+def test_a_phone_scrolls_wide_tables_in_their_boxes_with_every_column_in_reach(browser, page):
+    browser.open(page, 390, 844)
+    boxes = "[...document.querySelectorAll('.scroll')].filter(box => box.clientWidth)"
+    assert browser.run(f"{boxes}.some(box => box.scrollWidth > box.clientWidth)")
+    assert browser.run(f"{boxes}.every(box => getComputedStyle(box).overflowX === 'auto')")
+    assert browser.run("getComputedStyle(document.querySelector('td.again')).position") == "static"
+
+
+@pytest.mark.parametrize("columns", [4, 14, 30])
+def test_wide_tables_fit_their_paper(browser, tmp_path, monkeypatch, columns):
+    """Laid out as wide as a page of A4 across, with `columns` metrics."""
+    names = [f"exact_match_carries_{k}" for k in range(columns)]
+    for name in names:
+        monkeypatch.setitem(METRICS, name, {"unit": "fraction", "doc": "", "models": ["text_to_text"]})
+    cells = [cell(0, 1, encoder_layers=k) for k in (1, 2)]
+    for one in cells:
+        for seed in (0, 1):
+            write_record(tmp_path, one, seed, **dict.fromkeys(names, 0.123456 + seed / 9))
+    folder = write_sweep(tmp_path, cells)
+    collect(folder)
+    browser.open(folder / PAGE, round((297 - 2 * 10) / 25.4 * 96), 800)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    wide = (
+        "[...document.querySelectorAll('.tables table')].filter(t => t.offsetWidth > t.closest('.tables').offsetWidth)"
+    )
+    assert browser.run(f"{wide}.length") == 0
+    sizes = re.findall(rb"/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]", browser.pdf())
+    assert any(float(width) > float(height) for width, height in sizes), "landscape"
+    browser.call("Emulation.setEmulatedMedia", media="")
 
 
 def test_a_click_copies_the_command_of_a_row(browser, page):

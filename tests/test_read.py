@@ -24,7 +24,7 @@ from gensweep.read.collect import collect, print_tables
 from gensweep.read.figures.learning import BACKGROUND
 from gensweep.read.published import PUBLISHED, published, published_tables
 from gensweep.read.tables.groups import groups
-from gensweep.read.tables.layout import with_interval
+from gensweep.read.tables.layout import columns, markdown, with_interval
 
 T_2, T_1 = 4.302652729911275, 12.706204736432095
 """Student's t at 0.975 with 2 and 1 degrees of freedom, from a printed table (4.303, 12.706) to more digits."""
@@ -372,6 +372,42 @@ def test_a_leaderboard_orders_by_a_measured_metric_where_the_main_one_came_later
     assert any("No cell has read_exact_match" in note for note in board.notes)
 
 
+def test_ranks_stay_to_the_right_beside_a_cell_without_one(tmp_path):
+    cells = [cell(0, encoder_layers=layers) for layers in (1, 2)]
+    write_record(tmp_path, cells[0], 0, char_accuracy=0.5)
+    results = load(write_sweep(tmp_path, cells))
+    (board,) = TABLES["leaderboard"].make(results)
+    rank, *_ = columns(board.frame, results)
+    assert (rank.header, rank.values, rank.numeric) == ("rank", ["1", "–"], True)
+    lines = markdown(board, results).splitlines()
+    (rule,) = [line for line in lines if line.startswith(("|--", "| --"))]
+    assert rule.split("|")[1].strip().endswith(":")
+    assert [line.split("|")[1] for line in lines if "/1 |" in line] == ["    1 ", "    – "]
+
+
+def test_a_leaderboard_warns_of_lost_seeds_only_where_some_are(tmp_path):
+    for name, status in (("whole", OK), ("lost", FAILED)):
+        one = cell(0, 1)
+        write_record(tmp_path / name, one, 0, char_accuracy=0.5)
+        write_record(tmp_path / name, one, 1, status, **({"char_accuracy": 0.5} if status == OK else {}))
+        (board,) = TABLES["leaderboard"].make(load(write_sweep(tmp_path / name, [one])))
+        assert any("seeds that are ok" in note for note in board.notes) is (name == "lost")
+
+
+def test_a_metric_of_fewer_seeds_than_are_ok_is_explained(tmp_path):
+    """exact_match of one seed of two; char_accuracy of both."""
+    one = cell(0, 1)
+    write_record(tmp_path, one, 0, char_accuracy=0.5, exact_match=0.25)
+    write_record(tmp_path, one, 1, char_accuracy=0.6)
+    results = load(write_sweep(tmp_path, [one]))
+    (table, *_) = TABLES["cells"].make(results)
+    text = markdown(table, results)
+    assert "0.2500 (n=1)" in text and "2/2" in text
+    assert "n smaller than the seeds that are ok: the metric is not defined, or was not measured" in text
+    (whole, *_) = TABLES["cells"].make(load(simple(tmp_path / "whole", 0.5, 0.6)))
+    assert "n smaller" not in markdown(whole, load(tmp_path / "whole" / "sweep"))
+
+
 def test_generative_models_stand_side_by_side_with_what_tells_them_apart(tmp_path):
     """`lr` is fixed in each model but differs between them, so it is shown; `hidden` is the same."""
     pictures = {"dataset": "avatars", "encoder_layers": 2}
@@ -570,7 +606,9 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
     subprocess.run([sys.executable, "-c", code, str(there)], check=True)
     written = collect(here)
     tables = ["cells", "cells-problems", "depth-text_to_text", "leaderboard-text_to_text", "statistics"]
-    assert sorted(path.stem for path in written if path.suffix == ".tex") == tables
+    assert sorted(path.stem for path in written if path.suffix == ".md") == tables
+    stems = sorted(path.stem for path in written if path.suffix == ".tex")
+    assert stems == sorted([*tables, "depth-text_to_text-full"])
     assert {path.suffix for path in written} >= {".csv", ".md", ".tex", ".svg", ".png"}
     for path in written:
         assert (there / path.relative_to(here)).read_bytes() == path.read_bytes(), path.name

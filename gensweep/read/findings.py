@@ -12,6 +12,7 @@ from gensweep.read.inference import Block, Contrast, holm
 LEVEL = 0.05
 """A corrected p-value below this decides."""
 YES, NO, UNDECIDED, NOT_ENOUGH = "yes", "no", "undecided", "not enough data"
+FEW = "Two seeds leave one degree of freedom: only a difference that is many times its spread can be decided."
 _P = "{p}"
 """Stands in an answer for its p-values until all of the sweep's are known."""
 
@@ -25,12 +26,14 @@ class Finding:
         answer: a sentence or more, in words with the numbers.
         test: name of the test and its degrees of freedom; empty where none was made.
         n: seeds.
-        effect: size, in the unit that `effect_name` says; NaN where there is none.
+        effect: size, in the unit that `effect_name` says; NaN where there is none. It may be the estimate itself.
         effect_name: what the size is of.
         p: of the test alone, two-sided; NaN where none was made.
         p_corrected: by Holm, over all findings of the sweep.
-        verdict: `yes`, `no` (the contrary holds), `undecided` or `not enough data`.
-        estimate: what `low` and `high` enclose: the effect itself, or the difference behind it.
+        verdict: `yes` (corrected p below 0.05, and the effect is in the asked direction), `no` (below 0.05, and
+            it goes the other way), `undecided` (0.05 or more) or `not enough data` (no test).
+        estimate: what `low` and `high` enclose and the test is of; NaN where there is none.
+        estimate_name: what it is; the same as `effect_name` where it is the effect.
         low: lower end of the estimate's 95% confidence interval; not corrected.
         high: upper end.
         points: points that went in.
@@ -47,6 +50,7 @@ class Finding:
     p_corrected: float = math.nan
     verdict: str = NOT_ENOUGH
     estimate: float = math.nan
+    estimate_name: str = ""
     low: float = math.nan
     high: float = math.nan
     points: int = 0
@@ -72,7 +76,8 @@ def tested(finding: Finding, found: Contrast, sign: int, test: str) -> Finding:
         why = "One seed: no test." if finding.n < 2 else "The seeds agree exactly: there is no spread to test against."
         return replace(finding, answer=f"{why} {finding.answer}")
     verdict = YES if sign * found.estimate > 0 else NO
-    return replace(finding, test=f"{test}, seed as block, t({found.df})", p=found.p, verdict=verdict)
+    answer = f"{finding.answer} {FEW}" if found.df == 1 else finding.answer
+    return replace(finding, answer=answer, test=f"{test}, by seed, t({found.df})", p=found.p, verdict=verdict)
 
 
 def corrected(findings: Sequence[Finding]) -> list[Finding]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from gensweep.core.words import counted
 from gensweep.read.findings import YES, Finding, basis, corrected, interval, of_block, share, size, tested
-from gensweep.read.inference import complete, contrast, rank_biserial, slope_weights, tell_apart
+from gensweep.read.inference import best_against_best, complete, contrast, rank_biserial, slope_weights, tell_apart
 from gensweep.read.runs import Run, Runs
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ class Axis:
     doubling: bool = False
 
 
+SIDES = {
+    (True, False): "only the encoder raised",
+    (False, True): "only the decoder raised",
+    (True, True): "both depths raised",
+}
+"""Whether encoder and decoder are deeper than the sweep's least."""
 DEPTH = (
     Axis("encoder_layers", "Do more encoder layers help {}", "for each encoder layer"),
     Axis("decoder_layers", "Do more decoder layers help {}", "for each decoder layer"),
@@ -121,7 +127,7 @@ class _OfModel:
         question = self._question(axis.question)
         if len(wanted := self._wanted(axis)) < 2:
             return Finding(question, f"In every cell {axis.name} is {wanted[0]}.")
-        block = self.runs.block(self.model, self.dataset, self.metric, (axis.name,), lambda levels: len(levels) > 1)
+        block = complete(self.runs.along(self.model, self.dataset, self.metric, (axis.name,)))
         finding = of_block(question, block)
         if len(block.levels) < 2:
             what = f"No seed has {self.metric} at two values of {axis.name} with the rest alike."
@@ -136,38 +142,33 @@ class _OfModel:
             f"{basis(finding, self.runs.others(self.model, (axis.name,)))}"
         )
         name = f"slope of {self.metric} {axis.step}"
-        finding = replace(finding, answer=answer, effect=found.estimate, effect_name=name)
+        finding = replace(finding, answer=answer, effect=found.estimate, effect_name=name, estimate_name=name)
         return self._directed(finding) or tested(finding, found, sign, "linear contrast")
 
     def _together(self) -> Finding:
-        """Whether the best cell with both depths above their least beats the best of the others.
+        """Whether the best cell with both depths above their least beats every other cell.
 
-        The best of many cells is best by luck, too: p and interval are Bonferroni's (Dunn 1961) over the cells
-        that the winner was chosen from. That the loser was chosen as well only works against the winner.
+        Asked only of seeds that have cells with only the encoder raised, with only the decoder raised, and with
+        both. The cell with neither raised is no single-sided depth, but one more that must be beaten.
         """
-        least = [min(self._wanted(axis)) for axis in DEPTH]
-
-        def deep(level: tuple[Any, ...]) -> bool:
-            return all(value > low for value, low in zip(level, least, strict=True))
-
         question = self._question("Do more encoder and decoder layers together help {} beyond either alone")
         names = tuple(axis.name for axis in DEPTH)
-        block = self.runs.block(
-            self.model, self.dataset, self.metric, names, lambda levels: len({deep(level) for level in levels}) > 1
-        )
+        least = [min(self._wanted(axis)) for axis in DEPTH]
+
+        def raised(level: tuple[Any, ...]) -> tuple[bool, ...]:
+            return tuple(value > low for value, low in zip(level, least, strict=True))
+
+        rows = self.runs.along(self.model, self.dataset, self.metric, names)
+        block = complete(rows, lambda levels: set(SIDES) <= {raised(level) for level in levels})
         finding, sign = of_block(question, block), self.runs.sign(self.metric)
-        both = np.array([deep(level) for level in block.levels], bool)
-        if both.all() or not both.any():
-            what = "one depth raised, or none" if both.any() else "both depths raised"
-            return self._nothing(finding, f"No seed has {self.metric} of a cell with {what}, beside the others.")
-        means = block.values.mean(0) * sign
-        combined, single = (int(np.argmax(np.where(kept, means, -np.inf))) for kept in (both, ~both))
-        candidates = int(both.sum() if means[combined] > means[single] else (~both).sum())
-        weights = np.zeros(len(means))
-        weights[combined], weights[single] = 1.0, -1.0
-        found = contrast(block.values, weights, candidates)
+        if not set(SIDES) <= {raised(level) for level in block.levels}:
+            return self._nothing(finding, self._missing_sides({raised(level) for _, _, level, _ in rows}))
+        both = np.array([all(raised(level)) for level in block.levels])
+        best = best_against_best(block.values, both, sign or 1)
+        found, candidates = best.found, best.candidates
         cells = [
-            f"{'+'.join(map(str, block.levels[k]))} ({size(block.values[:, k].mean())})" for k in (combined, single)
+            f"{'+'.join(map(str, block.levels[k]))} ({size(block.values[:, k].mean())})"
+            for k in (best.first, best.second)
         ]
         how = f"widened for a choice among {candidates}" if candidates > 1 else ""
         answer = (
@@ -175,9 +176,17 @@ class _OfModel:
             f"{found.estimate:+.3g}{interval(found, how)}. {basis(finding, self.runs.others(self.model, names))}"
         )
         name = f"difference of {self.metric}, best combined less best other"
-        finding = replace(finding, answer=answer, effect=found.estimate, effect_name=name)
-        test = f"best against best, Bonferroni over {candidates}" if candidates > 1 else "best against best"
+        finding = replace(finding, answer=answer, effect=found.estimate, effect_name=name, estimate_name=name)
+        test = "best against best and every other"
+        test = f"{test}, Bonferroni over {candidates}" if candidates > 1 else test
         return self._directed(finding) or tested(finding, found, sign, test)
+
+    def _missing_sides(self, measured: set[tuple[bool, ...]]) -> str:
+        """Which kinds of cells the question needs and does not have, or not in one seed."""
+        absent = [what for side, what in SIDES.items() if side not in measured]
+        if absent:
+            return f"No ok point has {self.metric} with {', nor with '.join(absent)}."
+        return f"No seed has {self.metric} with each of: {', '.join(SIDES.values())}."
 
     def _directed(self, finding: Finding) -> Finding | None:
         """None where the metric has a better end; else the finding that says it has none."""
@@ -197,22 +206,22 @@ def _apart(runs: Runs) -> Iterator[Finding]:
 def _spread(runs: Runs, model: str, metric: str, question: str) -> Finding:
     if not runs.measured(model, metric):
         return Finding(question, f"No ok point has {metric}.")
-    found = {cell: list(runs.of_cell(cell, metric)) for cell in runs.results.cells_of(model)}
-    cells = {cell: [value for _, value in pairs] for cell, pairs in found.items() if pairs}
-    points, seeds = sum(map(len, cells.values())), len({seed for pairs in found.values() for seed, _ in pairs})
-    finding = Finding(question, "", n=seeds, points=points)
-    means = [float(np.mean(values)) for values in cells.values()]
-    span = f"{counted(len(cells), 'cell')}, means from {size(min(means))} to {size(max(means))}"
-    if (result := tell_apart(cells.values())) is None:
-        one = "there is one cell" if len(cells) == 1 else "no cell has a second seed"
-        why = one if points == len(cells) or len(cells) == 1 else "the seeds of every cell agree exactly"
+    found = [list(runs.of_cell(cell, metric)) for cell in runs.results.cells_of(model)]
+    measured = [pairs for pairs in found if pairs]
+    several = [pairs for pairs in measured if len(pairs) > 1]
+    kept = several if len(several) > 1 else measured
+    result = tell_apart([value for _, value in pairs] for pairs in kept)
+    points, seeds = sum(map(len, kept)), len({seed for pairs in kept for seed, _ in pairs})
+    finding = Finding(question, "", n=seeds, points=points, left_out=sum(map(len, measured)) - points)
+    means = [float(np.mean([value for _, value in pairs])) for pairs in kept]
+    span = f"{counted(len(kept), 'cell')}, means from {size(min(means))} to {size(max(means))}"
+    if result is None:
+        few = "there is one cell" if len(measured) == 1 else f"{('no', 'one')[len(several)]} cell has a second seed"
+        why = "the seeds of every cell agree exactly" if len(several) > 1 else few
         return replace(finding, answer=f"{span}: no test, for {why}. {basis(finding)}")
     answer = f"{span}: {share(result.eta_squared, result.icc)}. {basis(finding)}"
-    test = f"one-way analysis of variance, F({result.between}, {result.within})"
-    name = f"eta squared of {metric}"
-    return replace(
-        finding, answer=answer, test=test, p=result.p, verdict=YES, effect=result.eta_squared, effect_name=name
-    )
+    effect, name = result.eta_squared, f"eta squared of {metric}"
+    return replace(finding, answer=answer, test=result.test, p=result.p, verdict=YES, effect=effect, effect_name=name)
 
 
 def _rivals(runs: Runs) -> Iterator[Finding]:
@@ -252,8 +261,13 @@ def _duel(runs: Runs, dataset: Any, metric: str, question: str) -> Finding:
         f"better in {sum(value > 0 for value in better)} of {counted(len(both), 'pair')} of one depth and seed. "
         f"{basis(finding)}"
     )
-    name = f"rank-biserial correlation, positive where {first} is better"
-    finding = replace(finding, answer=answer, effect=rank_biserial(better), effect_name=name)
+    finding = replace(
+        finding,
+        answer=answer,
+        estimate_name=f"mean difference of {metric}, {first} less {second}",
+        effect=rank_biserial(better),
+        effect_name=f"rank-biserial correlation, positive where {first} is better",
+    )
     return tested(finding, found, sign, "paired difference")
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.records import OK
-from gensweep.read.inference import Block, complete
 
 if TYPE_CHECKING:
     from gensweep.read.results import Results
@@ -89,13 +88,10 @@ class Runs:
                 setting = tuple(repr(params.get(name)) for name in same)
                 yield from ((seed, setting, value, number) for seed, number in self.of_cell(cell, metric))
 
-    def block(
-        self, model: str, dataset: Any, metric: str, axes: tuple[str, ...], usable: Callable[[frozenset], bool]
-    ) -> Block:
-        """The model's runs by the values of the axes [tuples], alike in all else that varies."""
+    def along(self, model: str, dataset: Any, metric: str, axes: tuple[str, ...]) -> list[Run]:
+        """The model's runs by the values of the axes [tuples], a setting being all else that varies."""
 
         def level(params: dict[str, Any]) -> tuple[Any, ...] | None:
             return tuple(params[axis] for axis in axes) if all(axis in params for axis in axes) else None
 
-        same = self.others(model, axes)
-        return complete(self.rows(model, dataset, metric, same, level), usable)
+        return list(self.rows(model, dataset, metric, self.others(model, axes), level))

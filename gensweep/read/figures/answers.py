@@ -112,9 +112,9 @@ def _counts(answers: list[Answers]) -> str:
     sizes = sorted({len(one.true) for one in answers})
     each = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     return (
-        f"{seed_count([len(answers)])} of {each} answers, together; no integer, in no bar: {unparsable.sum()} "
-        f"({unparsable.mean():.1%}); outside {SMALLEST} to {LARGEST}, nor there: "
-        f"{beyond.sum()} ({beyond.mean():.1%})"
+        f"{seed_count([len(answers)])} of {each} answers, together; not drawn: {unparsable.sum()} "
+        f"({unparsable.mean():.1%}) that are not an integer, {beyond.sum()} ({beyond.mean():.1%}) that are below "
+        f"{SMALLEST} or above {LARGEST}"
     )
 
 
@@ -133,9 +133,9 @@ def _distances(results: Results, model: str) -> Figure:
     drawn = [one for one in shown if read[one.cell]]
     if not drawn:
         return words(title, NONE_KEPT, f"{nothing(results, [model])}{lost.caption()}", (_DISTANCE, _WITHIN))
-    caption = f"{seeds_caption(len(read[one.cell]) for one in drawn)} {choice(results, model)} Share exact"
-    caption += f" and no integer: {'; '.join(f'{one.role} cell {_exact(read[one.cell])}' for one in drawn)}."
-    caption += " Answers that are no integer are at no distance, and keep a line below 1."
+    caption = f"{seeds_caption(len(read[one.cell]) for one in drawn)} {choice(results, model)} Exactly right,"
+    caption += f" and not an integer: {'; '.join(f'{one.role} cell {_exact(read[one.cell])}' for one in drawn)}."
+    caption += " An answer that is not an integer has no distance: with such, a line ends below 1."
     figure, axes = canvas((6.8, 3.6), title, caption + _unread(shown, read) + lost.caption())
     for style, one in enumerate(drawn):
         _within(axes, read[one.cell], one.title, style % SERIES)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gensweep.read.figures.style import DPI, wrapped
+from gensweep.read.figures.style import DPI, paragraph, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def board(
     longest = max((len(line) for text in labels for line in text.split("\n")), default=0)
     left = _whole(0.45 + _CHARACTER * longest)
     width = _whole(max(left + across + 0.15, 5.2))
-    caption = "\n".join(textwrap.wrap(caption, int(width * 16)))
+    caption = paragraph(caption, width)
     title = wrapped(title, width)
     above = _whole(0.15 + _LINE * (title.count("\n") + 1))
     below = _whole((0.62 if any(column_labels) else 0.42) + _CAPTION_LINE * (caption.count("\n") + 1))

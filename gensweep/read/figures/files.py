@@ -18,6 +18,8 @@ MOST_PIXELS = 20_000_000
 """Of a picture that is read; sheets of samples have a million at most."""
 NOT_KEPT, DAMAGED = "not kept", "cannot be read"
 COLUMNS = ("query", "answer", "predicted")
+_END = b"IEND\xaeB`\x82"
+"""A PNG's last block: its name and checksum."""
 _NAMED = 4
 _INTEGER = re.compile(r"-?[0-9]+")
 _log = logging.getLogger(__name__)
@@ -74,17 +76,36 @@ def read_picture(path: Path) -> np.ndarray:
         FileNotFoundError: there is none.
         RecordError: it is damaged, no picture, or far too large.
     """
-    from PIL import Image
+    return read_whole(path)[1]
+
+
+def read_whole(path: Path) -> tuple[bytes, np.ndarray]:
+    """A picture file's bytes, and the pixels they hold, uint8 [h, w, 3].
+
+    Raises:
+        FileNotFoundError: there is none.
+        RecordError: as `read_picture`.
+    """
+    from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(_bytes(path)), formats=("PNG",)) as picture:
+        content = _bytes(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror}") from None
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise RecordError(f"{path}: {picture.width} x {picture.height} pixels are too many for a sheet")
-            return np.asarray(picture.convert("RGB"))
+            pixels = np.asarray(picture.convert("RGB"))
+    except UnidentifiedImageError:  # its text holds an address in memory
+        raise RecordError(f"{path}: not a PNG file") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise RecordError(f"{path}: not a whole picture ({type(error).__name__}: {error})") from None
+        raise RecordError(f"{path}: not a whole picture ({error})") from None
+    if not content.endswith(_END):
+        raise RecordError(f"{path}: not a whole picture (its end is missing)")
+    return content, pixels
 
 
 @dataclass(frozen=True)

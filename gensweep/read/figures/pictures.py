@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 
     Figures = list[tuple[str, Figure]]
 
+DATASETS = "datasets"
+"""Folder of the sweep with a sheet of each."""
 PATHS = ("linear", "spherical")
 MOST_DATASETS = 12
 _TILE = 64 * SCALE + MARGIN
 LARGEST = (4 * _TILE + MARGIN, 10 * _TILE + MARGIN)
-"""Of a dataset's sheet, what is shown [pixel]."""
+"""What a dataset's sheet may take; a larger one is shown smaller [pixel]."""
 
 
 @page(FIGURES, "interpolation")
@@ -65,7 +67,7 @@ def dataset_samples(results: Results) -> Figures:
     """The first pictures or queries of every dataset of the sweep (the report's Figures 1, 9 and 10)."""
     title, axis_labels, lost = "Datasets", ("pictures or queries", "dataset"), Lost()
     root = results.folder.parent
-    files = sorted((results.folder / "datasets").glob("*.png"))
+    files = sorted((results.folder / DATASETS).glob("*.png"))
     sheets = {path.stem: picture(root, path.relative_to(root).as_posix(), lost) for path in files[:MOST_DATASETS]}
     caption = nothing(results)
     if len(files) > MOST_DATASETS:
@@ -83,9 +85,19 @@ def dataset_samples(results: Results) -> Figures:
             )
         ]
     if any(height > LARGEST[0] or width > LARGEST[1] for height, width in sizes):
-        caption += " Of large sheets the upper left part."
-    rows = [[s if isinstance(s, str) else s[: LARGEST[0], : LARGEST[1]]] for s in sheets.values()]
+        caption += " Large sheets are shown smaller."
+    rows = [[sheet if isinstance(sheet, str) else _fitted(sheet)] for sheet in sheets.values()]
     return [("dataset_samples", board(rows, list(sheets), [""], title, caption + lost.caption(), axis_labels))]
+
+
+def _fitted(sheet: np.ndarray) -> np.ndarray:
+    """A sheet [h, w, 3], as much smaller as makes it fit."""
+    from PIL import Image
+
+    height, width = sheet.shape[:2]
+    scale = min(1.0, LARGEST[0] / height, LARGEST[1] / width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return sheet if scale == 1 else np.asarray(Image.fromarray(sheet).resize(size, Image.Resampling.LANCZOS))
 
 
 def _letters(name: str) -> str:

@@ -24,6 +24,7 @@ from gensweep.read.figures.shown import (
     nothing,
     points_caption,
     scores,
+    sheet_rows,
 )
 from gensweep.read.tables.groups import file_name
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     Figures = list[tuple[str, Figure]]
 
-LAST = "samples.png"
+LAST, SAMPLES = "samples.png", "samples"
 MOST_EPOCHS = 7
 WIDEST = 1500
 """Of all epochs side by side [pixel of the PNG]."""
@@ -77,8 +78,9 @@ def _by_epoch(results: Results, of: Setting) -> Figure:
         return words(title, NO_SHEET, caption + lost.caption(), axis_labels)
     epochs = _spread(epochs, max(2, WIDEST // _part(sheets[0]).shape[1]))
     rows = [[_panel(found, epoch) for epoch in epochs] for found in read]
+    caption += f" {sheet_rows(results, of.model)}"
     if any(_part(sheet).size < sheet.size for sheet in sheets):
-        caption += " Of each sheet a part: the left of its first and last rows."
+        caption += " Shown is a part of each sheet: the left of its first and last rows."
     if len(epochs) < len(kept):
         caption += f" Of {len(kept)} epochs kept, {len(epochs)} are shown."
     alone = [one.sample[1] for one, found in zip(shown, files, strict=True) if LAST in " ".join(found.values())]
@@ -91,8 +93,8 @@ def _by_epoch(results: Results, of: Setting) -> Figure:
 def _sheets(results: Results, one: Shown) -> dict[int, str]:
     """Epoch -> its sheet under the results root; of a point that kept no others, the sheet of the end."""
     root, point = results.folder.parent, f"{POINTS}/{one.sample[1]}"
-    names = [path.name for path in (root / point / "samples").glob("*.png")]
-    found = {int(match[1]): f"{point}/samples/{name}" for name in names if (match := _EPOCH.fullmatch(name))}
+    names = [path.name for path in (root / point / SAMPLES).glob("*.png")]
+    found = {int(match[1]): f"{point}/{SAMPLES}/{name}" for name in names if (match := _EPOCH.fullmatch(name))}
     return found or {int(results.params[one.cell].get("epochs", 0)): f"{point}/{LAST}"}
 
 

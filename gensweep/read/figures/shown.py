@@ -185,6 +185,17 @@ def generating(results: Results) -> list[str]:
     return _with_any(results, ("sliced_wasserstein", "fid", "kid", "density", "coverage"))
 
 
+def sheet_rows(results: Results, model: str) -> str:
+    """A caption's sentence on the rows of a sheet of pictures, as `samples` of the models' networks lays them out."""
+    metrics = results.metrics_of(model)
+    reconstructs, generates = "reconstruction_mse" in metrics, model in generating(results)
+    if reconstructs and generates:
+        return "Rows: pictures of the test set, their reconstructions, and in the last rows samples from the prior."
+    if reconstructs:
+        return "Rows, in turns: pictures of the test set, their reconstructions."
+    return "Every picture is a sample of the generator." if generates else ""
+
+
 def _with_any(results: Results, metrics: Sequence[str]) -> list[str]:
     return [model for model in results.models if set(metrics) & set(results.metrics_of(model))]
 

@@ -31,6 +31,8 @@ SERIES = 7
 MOST_FIGURES = 24
 """Most settings of one page that are drawn; the log names how many are not."""
 REPORT = "report"
+_LEGEND = 1.5
+"""What the legend of panels takes beside their title [inches]."""
 DPI = 150
 """Of the PNG files."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
@@ -58,14 +60,20 @@ _log = logging.getLogger(__name__)
 def render(figure_page: Page, results: Results) -> Iterator[tuple[str, bytes, bytes]]:
     """Draw a page's figures: name, SVG and PNG, the same bytes for the same results."""
     from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     with style.context(["default", _RC], after_reset=True):
         for name, figure in figure_page.make(results):
-            figure.draw_without_rendering()
-            figure.set_layout_engine("none")  # laid out once, not anew for each file
+            engine = figure.get_layout_engine()
+            if engine is not None:  # laid out once, not anew for each file
+                engine.execute(figure)
+                figure.set_layout_engine("none")
             svg, png = io.BytesIO(), io.BytesIO()
-            figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-            figure.savefig(png, format="png", metadata={"Software": None})
+            figure.dpi = DPI
+            FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})  # `savefig` draws twice
+            figure.dpi = DPI
+            FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
             yield name, svg.getvalue(), png.getvalue()
 
 
@@ -88,7 +96,7 @@ def canvas(size: tuple[float, float], title: str, caption: str) -> tuple[Figure,
 def panels(size: tuple[float, float], titles: Sequence[str], title: str, caption: str) -> tuple[Figure, list[Axes]]:
     """A figure [inches] of axes side by side, each with a title of its own."""
     figure = _captioned(size, caption)
-    figure.suptitle(wrapped(title, size[0]), x=0.01, ha="left", size=10.0)
+    figure.suptitle(wrapped(title, size[0] - _LEGEND), x=0.01, ha="left", size=10.0)
     found = figure.subplots(1, len(titles), squeeze=False)[0].tolist()
     for axes, text in zip(found, titles, strict=True):
         axes.set_title(wrapped(text, (size[0] - 2) / len(titles)), loc="left", size=9.0)
@@ -100,10 +108,15 @@ def wrapped(text: str, width: float) -> str:
     return "\n".join(textwrap.wrap(text, int(width * 11)))
 
 
+def paragraph(text: str, width: float) -> str:
+    """A caption in lines of so many inches, with single blanks."""
+    return "\n".join(textwrap.wrap(" ".join(text.split()), int(width * 16)))
+
+
 def _captioned(size: tuple[float, float], caption: str) -> Figure:
     from matplotlib.figure import Figure
 
-    caption = "\n".join(textwrap.wrap(caption, int(size[0] * 16)))
+    caption = paragraph(caption, size[0])
     extra = 0.14 * caption.count("\n")
     figure = Figure(figsize=(size[0], size[1] + extra), layout="constrained")
     figure.supxlabel(caption, x=0.01, ha="left", size=7.5, color="#404040")

@@ -28,22 +28,24 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A figure in its files' bytes, with its words."""
+    """A figure in its files' bytes, with its words; `model` is the one it is of, if it is of one."""
 
     name: str
     title: str
     caption: str
     svg: bytes
     png: bytes
+    model: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """What was made of a sweep's results."""
+    """What was made of a sweep's results; `digest` is of what they were."""
 
     results: Results
     tables: list[Table]
     figures: list[Drawn]
+    digest: str
 
 
 def render(made: Sequence[Made], folder: Path, reload: int = 0) -> str:

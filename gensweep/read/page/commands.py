@@ -6,6 +6,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gensweep.core.records import FAILED, MISSING
+
 if TYPE_CHECKING:
     from gensweep.read.results import Results
 
@@ -24,7 +26,7 @@ class Commands:
         file = files[0] if files else f"sweeps/{results.sweep.name}.py"
         kept = [part for option in _KEPT for part in _options(words, option)]
         self._base = ["python", "-m", "gensweep", file, *kept]
-        self._root = _options(words, "--results")
+        self._root = _root(words, results.folder.parent)
         self._pinned = {_shown(pinned, place): pinned for pinned, place in results.sweep.places.items()}
 
     @property
@@ -33,14 +35,12 @@ class Commands:
         return shlex.join([*self._base, "--results", FRESH])
 
     @property
-    def missing(self) -> str:
-        """What is missing, where the rest is."""
-        return shlex.join([*self._base, *self._root])
-
-    @property
-    def failed(self) -> str:
-        """What failed, where the rest is."""
-        return shlex.join([*self._base, *self._root, "--retry-failed"])
+    def repair(self) -> str:
+        """What is missing or failed, where the rest is; empty where a run would find nothing to do."""
+        counts = self._results.counts
+        if not counts[MISSING] + counts[FAILED]:
+            return ""
+        return shlex.join([*self._base, *self._root, *["--retry-failed"] * (counts[FAILED] > 0)])
 
     def cell(self, cell: str, model: str) -> str:
         """One cell, every seed of it, in a results folder of its own."""
@@ -55,6 +55,20 @@ class Commands:
         if value is None or isinstance(value, bool):
             return str(value).lower()
         return self._pinned.get(value, value) if isinstance(value, str) else repr(value)
+
+
+def _root(words: list[str], root: Path) -> list[str]:
+    """The option that names the results folder: as it was typed where that leads to ``root`` from here.
+
+    Nothing where the call is not known: all of the command is a guess then.
+    """
+    if not words:
+        return []
+    typed = _options(words, "--results")
+    value = typed[-1].removeprefix("--results=") if typed else "results"
+    if Path(value).expanduser().resolve() == root.resolve():
+        return typed
+    return ["--results", str(root)]
 
 
 def _words(command: str) -> list[str]:

@@ -9,11 +9,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.catalog import Page
+from gensweep.core.errors import RecordError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import OK
-from gensweep.read.page import Drawn
+from gensweep.read.figures.files import read_whole
+from gensweep.read.figures.samples import LAST
+from gensweep.read.figures.shown import sheet_rows
+from gensweep.read.page import Drawn, Made
 from gensweep.read.results import MAIN_METRICS
-from gensweep.read.tables.groups import plain
+from gensweep.read.tables.groups import file_name, plain
 
 if TYPE_CHECKING:
     from gensweep.read.results import Results
@@ -22,7 +26,6 @@ MOST_BYTES = 16_000_000
 """Most bytes of a sweep's figures on a page, and of its samples; further ones are links."""
 _PIXELS = 96 / 200
 """Of CSS, for a pixel of a figure's PNG."""
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,20 @@ def drawn(page: Page, results: Results) -> Iterator[Drawn]:
             yield name, figure
 
     for name, svg, png in render(replace(page, make=noting), results):
-        yield Drawn(name, *words[name], svg, png)
+        yield Drawn(name, *words[name], svg, png, _model(page, name, results))
+
+
+def _model(page: Page, name: str, results: Results) -> str:
+    """The model that a figure is of, by its name; empty where it is of all of them."""
+    stems = {model: file_name(page.name, model) for model in results.models}
+    found = [model for model, stem in stems.items() if name == stem or name.startswith(f"{stem}-")]
+    return max(found, key=len, default="")
+
+
+def unmeasured(results: Results) -> list[str]:
+    """The models without any point that is ok."""
+    done = set(results.cells.loc[results.cells["n_ok"] > 0, "model"])
+    return [model for model in results.models if model not in done]
 
 
 def _title(figure: Any) -> str:
@@ -62,10 +78,12 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def pictures(figures: list[Drawn]) -> list[Picture]:
-    """Each figure as SVG or PNG, whichever is smaller."""
-    found, left = [], MOST_BYTES
-    for figure in figures:
+def pictures(made: Made) -> list[Picture]:
+    """Each figure as SVG or PNG, whichever is smaller; none of models with nothing measured."""
+    found, left, empty = [], MOST_BYTES, unmeasured(made.results)
+    for figure in made.figures:
+        if figure.model in empty:
+            continue
         content, kind = min((figure.svg, "svg+xml"), (figure.png, "png"), key=lambda pair: len(pair[0]))
         width, height = (round(size * _PIXELS) for size in _size(figure.png))
         picture = Picture(figure.name, figure.title, figure.caption)
@@ -88,7 +106,8 @@ def samples(results: Results) -> list[Picture]:
             setting = ", ".join(f"{name}={plain(results.params[cell][name])}" for name in names)
             value = f", {metric} {row[metric]:.4g}" if metric is not None and row[metric] == row[metric] else ""
             title = f"{model}, {rank} cell{f': {setting}' if setting else ''}"
-            picture = _sample(results, Picture(str(row["id"]), title, f"seed {row['seed']}{value}"), left)
+            said = f"seed {row['seed']}{value}. {sheet_rows(results, model)}".rstrip(". ") + "."
+            picture = _sample(results, Picture(str(row["id"]), title, said), left)
             left -= len(picture.source)
             found.append(picture)
     return found
@@ -113,24 +132,20 @@ def _extremes(results: Results, model: str, metric: str | None) -> list[tuple[st
 
 
 def _sample(results: Results, picture: Picture, left: int) -> Picture:
+    path = Ledger(results.folder.parent).folder(picture.name) / LAST
     try:
-        content = (Ledger(results.folder.parent).folder(picture.name) / "samples.png").read_bytes()
-        width, height = _size(content)
-    except (FileNotFoundError, NotADirectoryError):
-        return replace(picture, trouble="The point has no samples.png.")
-    except (OSError, ValueError) as error:
-        return replace(
-            picture, trouble=f"Its samples.png cannot be shown: {getattr(error, 'strerror', None) or error}."
-        )
+        content, pixels = read_whole(path)
+    except FileNotFoundError:
+        return replace(picture, trouble=f"The point has no {LAST}.")
+    except RecordError as error:
+        return replace(picture, trouble=f"Its {LAST} cannot be shown: {str(error).removeprefix(f'{path}: ')}.")
     if len(content) > left:
         return picture
-    return replace(picture, source=_uri(content, "png"), width=width, height=height)
+    return replace(picture, source=_uri(content, "png"), width=pixels.shape[1], height=pixels.shape[0])
 
 
 def _size(png: bytes) -> tuple[int, int]:
-    """Width and height of a PNG, from its first block."""
-    if not png.startswith(_PNG) or len(png) < 24:
-        raise ValueError("it is no PNG")
+    """Width and height of a PNG that is whole, from its first block."""
     return struct.unpack(">II", png[16:24])
 
 

@@ -68,17 +68,16 @@ def watch(folders: Sequence[Path], page: Path | None, pause: float, console: Con
         pause: seconds between two looks.
     """
     page, made = place(folders, page), dict[Path, Made]()
-    seen: dict[Path, str] = {}
     try:
         while True:
             started = time.monotonic()
             loaded = [load(folder) for folder in folders]
             incomplete = [results.folder for results in loaded if results.counts[MISSING]]
-            changed = [results for results in loaded if seen.get(results.folder) != digest(results)]
+            known = {folder: one.digest for folder, one in made.items()}
+            changed = [results for results in loaded if known.get(results.folder) != digest(results)]
             for results in changed:
                 made[results.folder] = make(results)
                 write_made(made[results.folder], _reload(pause) if results.folder in incomplete else 0)
-                seen[results.folder] = digest(results)
                 say(console, f"{datetime.now():%H:%M:%S} {summary(results)}")
             if changed and page:
                 write_page([made[results.folder] for results in loaded], page, _reload(pause) if incomplete else 0)

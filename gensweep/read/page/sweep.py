@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.records import OK
+from gensweep.core.records import FAILED, MISSING, OK
 from gensweep.core.words import counted
 from gensweep.read.page import Made, origin, troubles
 from gensweep.read.page.commands import FRESH, Commands
-from gensweep.read.page.figures import pictures, samples
+from gensweep.read.page.figures import pictures, samples, unmeasured
 from gensweep.read.page.tables import STATISTICS, tables
 from gensweep.read.statistics import METHOD
 
@@ -39,6 +39,8 @@ def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any
         "prefix": prefix,
         "total": len(results.points),
         "done": results.counts[OK],
+        "missing": results.counts[MISSING],
+        "failed": results.counts[FAILED],
         "counts": _counts(results),
         "bars": _bars(results),
         "facts": _facts(results),
@@ -47,7 +49,8 @@ def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any
         "gaps": list(troubles.gaps(results)),
         "findings": _findings(made),
         "tables": found,
-        "figures": pictures(made.figures),
+        "figures": pictures(made),
+        "unmeasured": ", ".join(unmeasured(results)) if results.counts[OK] else "",
         "samples": samples(results),
         "commands": commands,
         "cells": _cells(results, commands),
@@ -112,8 +115,11 @@ def _findings(made: Made) -> list[tuple[Finding, str]]:
 
 def _numbers(finding: Finding) -> str:
     parts = [finding.test]
-    if not math.isnan(finding.effect):
-        parts.append(f"effect {finding.effect:+.3g} ({finding.effect_name})")
+    if not math.isnan(finding.estimate):
+        interval = "" if math.isnan(finding.low) else f", 95% CI {finding.low:.3g} to {finding.high:.3g}"
+        parts.append(f"estimate {finding.estimate:+.3g}{interval} ({finding.estimate_name})")
+    if not math.isnan(finding.effect) and finding.effect_name != finding.estimate_name:
+        parts.append(f"effect size {finding.effect:+.3g} ({finding.effect_name})")
     return "; ".join(part for part in parts if part)
 
 

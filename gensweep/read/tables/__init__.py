@@ -29,6 +29,7 @@ class Table:
         frame: numbers in full, as `rows` lays them out; the CSV.
         notes: what a reader must know beside the numbers.
         sections: printed in place of ``frame`` where one layout does not suit all rows: heading -> part.
+        compact: whether its LaTeX is one of few columns for a paper, and that of all metrics a second file.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Table:
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
     sections: dict[str, pd.DataFrame] | None = None
+    compact: bool = False
 
 
 def rows(

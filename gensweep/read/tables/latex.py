@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("booktabs", "longtable")
 """What a document needs to typeset the tables."""
+USES = f"% \\usepackage{{{','.join(PACKAGES)}}}"
 WIDEST, MOST_LINES = 80, 40
 """Characters of \\footnotesize in a line, and lines on a page, of a 10 point article."""
 _GAP, _NARROW = 2, 22
@@ -33,29 +34,39 @@ _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304"
             "\u030c": "v", "\u0327": "c"}  # fmt: skip
 
 
-def latex(table: Table, results: Results) -> str:
+def latex(table: Table, results: Results, suffix: str = "") -> str:
     r"""The table for a document that says ``\usepackage{booktabs,longtable}``.
 
     Each part is a whole `table` or `longtable` with a caption (title, what the numbers are, n) and a label,
     ``tab:<sweep>-<table>``; further parts have ``:2``, ``:3`` after it. Notes follow the last part.
+
+    Args:
+        suffix: of the label.
     """
-    lines = [f"% \\usepackage{{{','.join(PACKAGES)}}}"]
-    label, number = re.sub(r"[^\w.+=-]", "_", f"{results.sweep.name}-{table.name}", flags=re.ASCII), 0
+    lines, label, number = [USES], label_of(table, results) + suffix, 0
     for heading, frame in (table.sections or {"": table.frame}).items():
         title = f"{table.title}: {heading}" if heading else table.title
-        parts = _parts(columns(frame, results, apart=True)) if len(frame) else [[_nothing()]]
+        parts = parted(columns(frame, results, apart=True)) if len(frame) else [[_nothing()]]
         for place, part in enumerate(parts, 1):
             number += 1
             which = f"{title} (part {place} of {len(parts)})" if len(parts) > 1 else title
             caption = f"{escape(which)}.{_caption(frame, part)}"
-            name = f"tab:{label}" if number == 1 else f"tab:{label}:{number}"
-            lines += ["", *_environment(part, f"\\caption{{{caption}}}\\label{{{name}}}")]
-    notes = [*table.notes, *legend(table.frame, results)]
-    if notes:
-        lines += ["", r"\begin{footnotesize}", r"\begin{itemize}"]
-        lines += [rf"\item {escape(note, breaks=True)}" for note in notes]
-        lines += [r"\end{itemize}", r"\end{footnotesize}"]
-    return "\n".join(lines) + "\n"
+            name = label if number == 1 else f"{label}:{number}"
+            lines += ["", *environment(part, f"\\caption{{{caption}}}\\label{{{name}}}")]
+    return "\n".join([*lines, *notes([*table.notes, *legend(table.frame, results)])]) + "\n"
+
+
+def label_of(table: Table, results: Results) -> str:
+    """``tab:<sweep>-<table>``, of characters that a label can have."""
+    return "tab:" + re.sub(r"[^\w.+=-]", "_", f"{results.sweep.name}-{table.name}", flags=re.ASCII)
+
+
+def notes(texts: Sequence[str]) -> list[str]:
+    """A list in small type; nothing for none."""
+    if not texts:
+        return []
+    items = [rf"\item {escape(text, breaks=True)}" for text in texts]
+    return ["", r"\begin{footnotesize}", r"\begin{itemize}", *items, r"\end{itemize}", r"\end{footnotesize}"]
 
 
 def escape(text: str, breaks: bool = False) -> str:
@@ -95,19 +106,19 @@ def _caption(frame: pd.DataFrame, part: Sequence[Column]) -> str:
     return f" {escape(method[0].upper() + method[1:])}; $n$ = {n} seeds."
 
 
-def _parts(shown: Sequence[Column]) -> list[list[Column]]:
+def parted(shown: Sequence[Column]) -> list[list[Column]]:
     """Columns in pieces that fit the page: parameters and counts in each, metrics as far as they go."""
     keys = [column for column in shown if not column.metric and not _extra(column)]
     blocks: dict[str, list[Column]] = {}
     for column in sorted((c for c in shown if c not in keys), key=lambda c: not c.metric):
         blocks.setdefault(column.metric or column.header, []).append(column)
-    parts, room = [list(keys)], WIDEST - _width(keys)
+    parts, room = [list(keys)], WIDEST - width(keys)
     for block in blocks.values():
-        if _width(block) > room and len(parts[-1]) > len(keys):
+        if width(block) > room and len(parts[-1]) > len(keys):
             parts.append(list(keys))
-            room = WIDEST - _width(keys)
+            room = WIDEST - width(keys)
         parts[-1] += block
-        room -= _width(block)
+        room -= width(block)
     return parts
 
 
@@ -116,7 +127,8 @@ def _extra(column: Column) -> bool:
     return column.header == "seconds" or column.header.startswith("report's ")
 
 
-def _width(shown: Sequence[Column]) -> int:
+def width(shown: Sequence[Column]) -> int:
+    """Characters of a line of the table, with the space between columns."""
     return sum(max(map(len, (*_header(column), *column.values))) + _GAP for column in shown)
 
 
@@ -126,18 +138,26 @@ def _header(column: Column) -> list[str]:
     return [*re.split("[_ ]", name), *([f"[{unit}"] if bracket else [])]
 
 
-def _environment(part: Sequence[Column], caption: str) -> Iterator[str]:
+def environment(part: Sequence[Column], caption: str, size: str = "footnotesize", gap: int = 4) -> Iterator[str]:
+    """A `table`, or a `longtable` where a page is too short.
+
+    Args:
+        part: its columns.
+        caption: with the label.
+        size: of the letters.
+        gap: half the space between columns [pt].
+    """
     shares = _shares(part)
     form = "".join(f"p{{{share:.3f}\\linewidth}}" if share else "r" if c.numeric else "l" for c, share in shares)
-    head, rows = list(_head(part)), list(_rows(shares))
+    head, rows, space = list(_head(part)), list(_rows(shares)), rf"\setlength{{\tabcolsep}}{{{gap}pt}}"
     if _lines(shares) > MOST_LINES:
-        yield r"\begingroup\footnotesize\setlength{\tabcolsep}{4pt}"
+        yield rf"\begingroup\{size}{space}"
         yield rf"\begin{{longtable}}{{@{{}}{form}@{{}}}}"
         yield from (rf"{caption}\\", r"\toprule", *head, r"\midrule", r"\endfirsthead")
         yield from (r"\toprule", *head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot")
         yield from (*rows, r"\end{longtable}", r"\endgroup")
     else:
-        yield from (r"\begin{table}[htbp]", r"\centering\footnotesize", r"\setlength{\tabcolsep}{4pt}")
+        yield from (r"\begin{table}[htbp]", rf"\centering\{size}", space)
         yield from (r"\setlength{\belowcaptionskip}{4pt}", caption)
         yield rf"\begin{{tabular}}{{@{{}}{form}@{{}}}}"
         yield from (r"\toprule", *head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", r"\end{table}")
@@ -146,7 +166,7 @@ def _environment(part: Sequence[Column], caption: str) -> Iterator[str]:
 def _shares(part: Sequence[Column]) -> list[tuple[Column, float]]:
     """Each column with its share of the line if it is a paragraph, 0 if it is as wide as its longest line."""
     long = [column for column in part if not column.numeric and column.width > _NARROW]
-    left = max(0.3, 0.97 - (_width([column for column in part if column not in long]) + _GAP * len(long)) / WIDEST)
+    left = max(0.3, 0.97 - (width([column for column in part if column not in long]) + _GAP * len(long)) / WIDEST)
     weights = [max(map(len, column.values)) ** 0.5 for column in long]
     shares = {id(column): left * weight / sum(weights) for column, weight in zip(long, weights, strict=True)}
     return [(column, shares.get(id(column), 0.0)) for column in part]

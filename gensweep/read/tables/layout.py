@@ -65,8 +65,6 @@ def columns(frame: pd.DataFrame, results: Results, std: bool = False, apart: boo
         std: a column beside each metric for the standard deviation over seeds.
         apart: a column for each status but ok that any cell has, rather than all in one.
     """
-    import pandas as pd
-
     found: list[Column] = []
     data: dict[str, list[Any]] = frame.to_dict("list")
     for name, values in data.items():
@@ -89,7 +87,7 @@ def columns(frame: pd.DataFrame, results: Results, std: bool = False, apart: boo
         elif name == "model":
             found += [Column(name, values, numeric=False)] if len(set(values)) > 1 else []
         elif name not in ("cell", *COUNTS) and not (metric in results.metrics and part in ("std", "ci95", "n")):
-            numeric = all(isinstance(value, (int, float)) or value is pd.NA for value in values)
+            numeric = all(isinstance(value, (int, float)) or _absent(value) for value in values)
             found.append(Column(name, [_value(name, value) for value in values], numeric))
     return found
 
@@ -117,17 +115,20 @@ def _signed(values: list[float]) -> list[str]:
 
 
 def _measured(mean: float, ci95: float, n: Any, n_ok: int) -> str:
-    import pandas as pd
-
-    return NOTHING if n is pd.NA else with_interval(mean, ci95, int(n), n_ok)
+    return NOTHING if _absent(n) else with_interval(mean, ci95, int(n), n_ok)
 
 
 def _value(name: str, value: Any) -> str:
-    import pandas as pd
-
-    if value is pd.NA or value is None or (isinstance(value, float) and math.isnan(value)):
+    if _absent(value):
         return NOTHING
     return f"{value:.3g}" if name == "seconds" else plain(value)
+
+
+def _absent(value: Any) -> bool:
+    """A missing number, as a frame or a list made of it has it; a parameter that is none is the text ``none``."""
+    import pandas as pd
+
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 def _seeds(counts: Iterable[int]) -> str:
@@ -178,13 +179,23 @@ def legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     metrics = [name for name in results.metrics if f"{name}_mean" in frame.columns]
     if not metrics:
         return
-    yield f"{METHOD[0].upper()}{METHOD[1:]}; of the points that are ok."
+    method = f"{METHOD[0].upper()}{METHOD[1:]}"
+    yield f"{method}; of the points that are ok." if lost(frame) else f"{method}."
     if any((frame[f"{name}_n"] == 1).any() for name in metrics):
         yield "n=1: one seed, whose standard deviation and confidence interval are not defined."
+    if any(((frame[f"{name}_n"] > 0) & (frame[f"{name}_n"] < frame["n_ok"])).any() for name in metrics):
+        yield (
+            "n smaller than the seeds that are ok: the metric is not defined, or was not measured, for the other seeds."
+        )
     for name in metrics:
         info = results.metrics[name]
         first = info.doc.strip().partition("\n")[0]
         yield f"{name}: {info.unit or 'no unit declared'}, {_BETTER[info.direction]}. {first}".rstrip()
+
+
+def lost(frame: pd.DataFrame) -> bool:
+    """Whether any cell lacks points that are ok."""
+    return any(bool(frame[name].any()) for name in COUNTS[1:] if name in frame.columns)
 
 
 def show(results: Results, console: Console) -> None:

@@ -49,7 +49,7 @@ def _grids(results: Results, page_name: str, axes: tuple[str, ...], what: str, n
         ]
         if left[group.model]:
             notes.append(f"{left[group.model]} cells, each alone in its setting, stand in the table of all cells only.")
-        tables.append(Table(group.name(page_name), f"{group.title}: {what}", frame, tuple(notes)))
+        tables.append(Table(group.name(page_name), f"{group.title}: {what}", frame, tuple(notes), compact=True))
     return tables
 
 
@@ -73,4 +73,4 @@ def _side_by_side(results: Results, label: str, members: list[Group]) -> Table:
     differing = [key for key in sorted(shared) if len({plain(group.params[key]) for group in members}) > 1]
     frame = rows(results, ids, ["dataset", *DEPTH, *differing])
     title = f"Generative models by dataset and depth{f' ({label})' if label else ''}"
-    return Table(file_name("generative", *label.split(", ")), title, frame)
+    return Table(file_name("generative", *label.split(", ")), title, frame, compact=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gensweep.core.catalog import TABLES, page
 from gensweep.core.records import DIVERGED, FAILED
 from gensweep.read.results import MAIN_METRICS
-from gensweep.read.tables import Table, rows
+from gensweep.read.tables import COUNTS, Table, rows
 from gensweep.read.tables.groups import file_name, plain
 from gensweep.read.tables.sources import report_tables, source_notes
 
@@ -57,7 +57,7 @@ def _ranking(results: Results, model: str) -> Table:
     ids, published = results.cells_of(model), report_tables(results, model)
     frame = rows(results, ids, results.varying_of[model], published)
     main = results.main_metric(model)
-    metric = _measured(results, model, frame) or main
+    metric = measured_metric(results, model, frame) or main
     name, title = file_name("leaderboard", model), f"{model}: no metric to order by"
     if metric is None:
         return Table(name, title, frame)
@@ -68,13 +68,14 @@ def _ranking(results: Results, model: str) -> Table:
     rank = frame[f"{metric}_mean"].rank(ascending=direction == "min", method="min").astype("Int64")
     frame.insert(0, "rank", rank)
     frame = frame.sort_values("rank", kind="stable", na_position="last")
-    notes = ["A mean is of the seeds that are ok: a cell that lost some may look better than it is."]
+    less = "A mean is of the seeds that are ok: a cell that lost some may look better than it is."
+    notes = [less] if frame[list(COUNTS[1:])].to_numpy().any() else []
     notes += [f"No cell has {main}, the main metric."] if metric != main else []
     notes += source_notes(results, ids, published)
     return Table(name, title, frame.reset_index(drop=True), tuple(notes))
 
 
-def _measured(results: Results, model: str, frame: pd.DataFrame) -> str | None:
+def measured_metric(results: Results, model: str, frame: pd.DataFrame) -> str | None:
     """The first main metric that any cell has: one that came later than the records has no numbers."""
     names = set(results.metrics_of(model))
     return next((name for name in MAIN_METRICS if name in names and frame[f"{name}_mean"].notna().any()), None)
