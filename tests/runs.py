@@ -24,12 +24,15 @@ from gensweep.core.ledger import Ledger
 from gensweep.core.records import OK, Record
 from gensweep.points import Pack, Point
 from gensweep.run.local import Resources, execute
+from gensweep.train import reader
 from gensweep.train.loop import Training
 
 TINY = {"hidden": 8, "train_fraction": 0.02, "epochs": 2}
 """360 queries: three steps an epoch."""
 TINY_PICTURES = {"filters": 2, "latent_dim": 4, "count": 40, "encoder_layers": 4, "decoder_layers": 4, "epochs": 2}
 atexit.register(gc.unfreeze)
+reader.MOST_STEPS = 60
+"""A reader that has learnt a little reads as fast as one that has learnt all."""
 FORKS = multiprocessing.get_context("forkserver")
 """Processes that start with everything imported, and that have trained nothing yet."""
 FORKS.set_forkserver_preload(

@@ -133,7 +133,7 @@ def test_a_wrong_axis_is_named(axes: dict[str, Any], said: str) -> None:
         (lambda: Grid(T2T, encodr_layers=1), f"unknown parameter 'encodr_layers' in {T2T}", "encoder_layers", "batch_"),
         (lambda: Grid("cae", dataset="avatar"), "unknown dataset 'avatar'", "avatars", "arithmetic, "),
         (lambda: sweep(tables=["dept"]), "unknown table 'dept'", "depth", "budget, "),
-        (lambda: sweep(figures=["depth_heat"]), "unknown figure 'depth_heat'", "depth_heatmap", "budget_curve, "),
+        (lambda: sweep(figures=["depth_heat"]), "unknown figure 'depth_heat'", "depth_heatmap", "answer_distances, "),
         (
             lambda: sweep(seed=3),
             "unknown argument 'seed' in sweep 's'",
