@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import _thread
 import base64
 import errno
 import io
 import json
+import os
 import re
+import signal
 import struct
 import threading
 import time
@@ -557,7 +558,7 @@ def test_a_stop_does_not_wait_for_a_server_that_asks_for_patience(museum: Museum
     museum.add(*range(1, 6))
     for number in range(1, 6):
         museum.faults[f"/{number}"] = [busy(429, Retry_After="60")]
-    stop = threading.Timer(1, _thread.interrupt_main)
+    stop = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
     begun = time.monotonic()
     stop.start()
     with pytest.raises(KeyboardInterrupt):
