@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 Point = Annotated[str, typer.Argument(help="A point's id, its beginning, or its folder.", metavar="POINT")]
+Where = Annotated[Device, typer.Option(help="Where to compute.")]
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="The PNG to write; default: named by the point.")]
 
 
@@ -33,7 +34,7 @@ def sample_command(
     seed: Seed = 0,
     out: Out = None,
     results: Root = "results",
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
+    device: Where = Device.auto,
     verbose: Verbose = False,
 ) -> None:
     """Write new samples of a trained point: pictures drawn from a prior, or what it makes of test examples."""
@@ -52,7 +53,7 @@ def interpolate_command(
     seed: Seed = 0,
     out: Out = None,
     results: Root = "results",
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
+    device: Where = Device.auto,
     verbose: Verbose = False,
 ) -> None:
     """Write pictures on the way between latent vectors of a VAE or GAN: straight above, along great circles below."""
@@ -70,7 +71,7 @@ def answer_command(
     seed: Seed = 0,
     out: Out = None,
     results: Root = "results",
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
+    device: Where = Device.auto,
     verbose: Verbose = False,
 ) -> None:
     """Put a query to a trained point: prints the answer, and writes it where the point draws its answers."""
@@ -94,7 +95,7 @@ def evaluate_command(
         str | None, typer.Option(metavar="DIGITS", help="The test with other digits: mnist, idx:DIR, npz:FILE.")
     ] = None,
     results: Root = "results",
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
+    device: Where = Device.auto,
     verbose: Verbose = False,
 ) -> None:
     """Test a trained point again, with its own digits or others; fill in what it lacks. Prints JSON."""

@@ -13,8 +13,9 @@ from types import ModuleType
 
 from rich.console import Console
 
+from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
-from gensweep.core.content import label
+from gensweep.core.config import Data
 from gensweep.core.environment import hardware
 from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import Claimed, DataError
@@ -73,15 +74,13 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        splits = _make_ready(plan.todo, console)
+        ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
                 stack.enter_context(executor.opened(options.resources))
             folder = write_sweep_json(root, sweep, options.command)
-            _show_data(plan.todo, folder / "datasets")
-            for line in splits:
-                _say(console, line)
+            _show_data(ready, folder / "datasets", console)
             _train(plan, ledger, options, executor.execute, console)
         plan = make_plan(points, ledger)
     else:
@@ -157,38 +156,36 @@ def _collect(folder: Path, console: Console) -> None:
     print_tables(results, console)
 
 
-def _make_ready(points: list[Point], console: Console) -> list[str]:
-    """Prepare every dataset, in the cache: workers fetch nothing. Returns a line for each on how it is split.
+def _make_ready(points: list[Point], console: Console) -> list[tuple[Data, Prepared]]:
+    """Prepare every dataset, in the cache: workers fetch nothing. One that cannot be built is left to its trials.
 
     Raises:
         DataError: one is not here, or cannot be used; the message says what to do.
     """
-    ready = {point.data_key: point for point in points}.values()
-    for point in ready:
+    wanted = {point.data_key: point for point in points}
+    for point in wanted.values():
         point.data_config().check()
-    lines = []
-    for point in ready:
+    ready = []
+    for point in wanted.values():
         with console.status(f"preparing {point.params['dataset']}"):
-            found = prepared(point)
-        if found:
-            split = {name: len(rows) for name, rows in found[point.data_key].split.items()}
-            parts = f"{split['test']:,} to test, {split['validation']:,} to validate"
-            name = label(point.params["dataset"])
-            lines.append(f"{name}: {split['test'] + split['pool']:,} examples, {parts}.")
-    return list(dict.fromkeys(lines))
+            ready += [(point.data_config(), found) for found in prepared(point).values()]
+    return ready
 
 
-def _show_data(points: list[Point], folder: Path) -> None:
-    """Leave a sheet of each dataset beside the sweep's tables, once."""
-    from gensweep.core.cache import prepared as arrays_of
+def _show_data(ready: list[tuple[Data, Prepared]], folder: Path, console: Console) -> None:
+    """Say how each dataset is split, and leave a sheet of it beside the sweep's tables, once."""
     from gensweep.core.sheets import choose, png, sheet_of
 
-    for data in {point.data_key: point.data_config() for point in points}.values():
+    told = {}
+    for data, arrays in ready:
+        parts = f"{len(arrays.split['test']):,} to test, {len(arrays.split['validation']):,} to validate"
+        told[f"{data.title()}: {len(arrays):,} examples, {parts}."] = None
         path = folder / f"{_UNSAFE.sub('_', data.title())}.png"
         if not path.exists():
             folder.mkdir(exist_ok=True)
-            arrays = arrays_of(data)
             write_atomic(path, png(sheet_of(*data.examples(arrays, choose(len(arrays), SHOWN)))))
+    for line in told:
+        _say(console, line)
 
 
 def show_unreadable(plan: Plan, console: Console) -> None:
