@@ -13,12 +13,14 @@ import typer
 from rich.console import Console
 
 from gensweep import __version__
-from gensweep.commands import data, points
-from gensweep.commands.options import Device, pairs
+from gensweep.commands import data, points, wandb, wandb_report
+from gensweep.commands.options import Device, Entity, Project, Wandb, pairs
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import Stopped, stopping
 
-COMMANDS = ("run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate")
+COMMANDS = (
+    "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync", "wandb-report",
+)  # fmt: skip
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -31,6 +33,8 @@ app = typer.Typer(
 
 app.add_typer(data.app, name="data")
 app.add_typer(points.app)
+app.add_typer(wandb_report.app)
+app.add_typer(wandb.app)
 
 
 class Kind(StrEnum):
@@ -82,12 +86,19 @@ def run_command(
         bool, typer.Option("--calibrate", help="With --dry-run: time a few steps of every unknown shape.")
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed points again.")] = False,
+    wandb: Annotated[
+        Wandb | None,
+        typer.Option(help="What W&B is told; default: WANDB_MODE, else offline.", show_default=False),
+    ] = None,
+    wandb_project: Project = None,
+    wandb_entity: Entity = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Ray's output, logs and tracebacks.")] = False,
 ) -> None:
     """Train what a sweep is still missing, and print its tables. `run` may be left out."""
     from gensweep.run.driver import Options, dry_run, run
     from gensweep.run.local import Resources
     from gensweep.run.sweepfile import parse_value, read_sweep
+    from gensweep.run.tracking import Tracking
 
     sweep = read_sweep(file)
     parsed = {key: [parse_value(text) for text in texts] for key, texts in pairs("--set", set_).items()}
@@ -102,6 +113,7 @@ def run_command(
         address=address,
         retry_failed=retry_failed,
         verbose=verbose,
+        tracking=Tracking.asked(wandb.value if wandb else None, wandb_project, wandb_entity, sweep.name),
     )
     if local and address is not None:
         raise UserError("--local trains without Ray; --address names a Ray cluster: give one of them")

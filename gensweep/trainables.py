@@ -6,7 +6,8 @@
     tuner = tune.Tuner(train_vae, param_space={"encoder_layers": tune.grid_search([1, 2]), "epochs": 5})
 
 A config holds the model's parameters by name, and beside them `seed` (default 0), `results` (a folder for
-records and checkpoints; default: none are kept), `device` and `threads`.
+records and checkpoints; default: none are kept), `device`, `threads` and, with `results`, `tracking` (W&B's
+`mode`, `project` and `entity`, as `gensweep.run.tracking.Tracking`; default: nothing is logged).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def _train(
     datasets: Mapping[str, Prepared] | None = None,
     report: Report | None = None,
 ) -> None:
+    from gensweep.run.tracking import Tracking
     from gensweep.run.trial import Context, run_pack  # imports torch: only in the process that trains
 
     config = dict(config)
@@ -46,6 +48,7 @@ def _train(
         threads=config.pop("threads", 1),
         retry_failed=config.pop("retry_failed", points is None),
         driver=Process(**driver) if driver else Process.current(),
+        tracking=Tracking(**config.pop("tracking", {})),
     )
     flat = points is None  # a user's own
     if points is None:
@@ -87,7 +90,7 @@ def _trainable(model: str) -> Trainable:
     Reports each epoch's metrics, then the test's with `status`.
 
     Args:
-        config: parameters by name, and `seed`, `results`, `device`, `threads`.
+        config: parameters by name, and `seed`, `results`, `device`, `threads`, `tracking`.
         datasets: prepared arrays by `Point.data_key`; prepared here when absent.
         report: called with each report; default: Tune's.
 

@@ -21,7 +21,9 @@ FLOORS = (
     ("points.py",),
     ("spec.py",),
     ("train/",),
-    ("run/trial.py", "run/__init__.py"),
+    ("run/wandb_run.py",),
+    ("run/tracking.py",),
+    ("run/attempt.py", "run/trial.py", "run/__init__.py"),
     ("trainables.py",),
     (
         "run/local.py",

@@ -15,6 +15,23 @@ Root = Annotated[str, typer.Option("--results", metavar="ROOT", help="Where resu
 Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
 
+Project = Annotated[
+    str | None,
+    typer.Option("--wandb-project", metavar="NAME", help="W&B's project; default: WANDB_PROJECT, else gensweep."),
+]
+Entity = Annotated[
+    str | None,
+    typer.Option(
+        "--wandb-entity", metavar="NAME", help="W&B's user or team; default: WANDB_ENTITY, else your login's."
+    ),
+]
+
+
+class Wandb(StrEnum):
+    """Whether a run logs to W&B."""
+
+    online, offline, disabled = "online", "offline", "disabled"
+
 
 class Device(StrEnum):
     """Where to train."""

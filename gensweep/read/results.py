@@ -159,7 +159,7 @@ def load(folder: str | Path) -> Results:
         ResultsError: no such folder, or no sweep.json in it that this gensweep can read.
     """
     folder = Path(folder).expanduser().resolve()
-    sweep = _read_sweep(folder)
+    sweep = read_sweep_file(folder)
     ids = {point: cell.params for cell in sweep.cells for point in cell.points.values()}
     ledger = Ledger(folder.parent)
     state = ledger.read(ids, newer="report")
@@ -184,7 +184,12 @@ def load(folder: str | Path) -> Results:
     )
 
 
-def _read_sweep(folder: Path) -> SweepFile:
+def read_sweep_file(folder: Path) -> SweepFile:
+    """A sweep's sweep.json, checked.
+
+    Raises:
+        ResultsError: there is none, it is none, or a later gensweep wrote it.
+    """
     path = folder / SWEEP
     try:
         values = clean(json.loads(path.read_text(encoding="utf-8")))

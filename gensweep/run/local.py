@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from gensweep.core import cache
 from gensweep.core.claims import Process
 from gensweep.core.errors import UserError
 from gensweep.points import Pack, Point
+from gensweep.run.tracking import Tracking
 from gensweep.trainables import TRAINABLES, Report
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Execute = Callable[["Sequence[Pack]", Path, "Resources", Report], dict[str, str]
 
 @dataclass(frozen=True)
 class Resources:
-    """Who trains, and with what.
+    """Who trains, with what, and who is told.
 
     Attributes:
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -36,6 +37,7 @@ class Resources:
         max_failures: times that a trial whose worker died is started again.
         retry_failed: train points again whose record says that they failed.
         verbose: let Ray say what it says.
+        tracking: who is told beside the ledger.
     """
 
     device: str = "auto"
@@ -46,6 +48,7 @@ class Resources:
     max_failures: int = 2
     retry_failed: bool = False
     verbose: bool = False
+    tracking: Tracking = field(default_factory=Tracking)
 
 
 def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]:
@@ -57,6 +60,7 @@ def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]
         "threads": resources.cpus_per_trial,
         "retry_failed": resources.retry_failed,
         "driver": asdict(Process.current()),
+        "tracking": asdict(resources.tracking),
     }
 
 

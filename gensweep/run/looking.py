@@ -28,8 +28,8 @@ from gensweep.core.storage import write_atomic, write_json
 from gensweep.layers.network import LatentNetwork
 from gensweep.points import Point
 from gensweep.run.point import Kept
-from gensweep.run.trial import resolve_device, write_artifacts
-from gensweep.train.artifacts import ANSWERS, interpolations, sheet, to_bytes
+from gensweep.run.trial import resolve_device
+from gensweep.train.artifacts import ANSWERS, interpolations, sheet, to_bytes, write_artifacts
 from gensweep.train.loop import Training, generator
 
 log = logging.getLogger(__name__)

@@ -30,6 +30,7 @@ class Screen:
         self._console, self._total, self._done_before = console, total, done
         self.outcomes: dict[str, dict[str, Any]] = {}
         self._running: dict[str, dict[str, Any]] = {}
+        self._warned: set[str] = set()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -58,6 +59,7 @@ class Screen:
         point = result.get("point")
         if point is None:
             return
+        self._warn(result.get("warning"))
         if "status" not in result:
             if result["epoch"] or point not in self._running:  # a trial started again tells soon where it goes on
                 self._running[point] = result
@@ -68,6 +70,12 @@ class Screen:
                 self._print_end(point, result)
         in_flight = sum(running["epoch"] / running["epochs"] for running in self._running.values())
         self._bar.update(self._task, completed=len(self.outcomes) + in_flight)
+
+    def _warn(self, warning: str | None) -> None:
+        """Print a warning, once for all points."""
+        if warning and warning not in self._warned:
+            self._warned.add(warning)
+            self._console.print(warning, markup=False, highlight=False, soft_wrap=True, style="yellow")
 
     def _print_end(self, point: str, result: dict[str, Any]) -> None:
         failed = result["status"] != OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from gensweep.core.alphabet import decode
 from gensweep.core.sheets import picture_sheet, strips, text_sheet
 from gensweep.core.sheets import png as png_bytes
+from gensweep.core.storage import Content
 from gensweep.layers.latent import linear, spherical
 from gensweep.layers.network import LatentNetwork, Network, Samples
 from gensweep.train.loop import Training, generator
@@ -86,3 +88,13 @@ def interpolations(network: Network, seed: int, rows: int = ROWS, steps: int = S
         pictures = to_bytes(network.sample(way(starts, ends, steps).flatten(0, 1)))
         found[kind] = png_bytes(strips(pictures, steps))
     return found
+
+
+def write_artifacts(training: Training, write: Callable[[str, Content], None]) -> None:
+    """Write what people look at: samples.png, answers.csv of a model that answers, strips of one with a prior."""
+    rows = answers(training)
+    write("samples.png", sheet(with_answers(training.samples(), rows) if training.is_read else training.samples()))
+    if rows:
+        write("answers.csv", answers_csv(rows))
+    for kind, picture in interpolations(training.network, training.seed).items():
+        write(f"interpolation-{kind}.png", picture)

@@ -1,0 +1,106 @@
+"""What the points of a sweep have for W&B, by the files in their folders: what is there, and what is to be uploaded."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gensweep.core.claims import read_holder
+from gensweep.core.ledger import Ledger
+from gensweep.core.words import counted
+from gensweep.read.results import read_sweep_file
+
+SYNCED = ".synced"
+"""What W&B appends to a file's name for its mark beside one that was uploaded."""
+HEADER = 7
+"""Bytes at the beginning of every `.wandb` file: one that holds no more was never written to."""
+_STARTED = re.compile(r"run-(\d{8}_\d{6})-")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A point's run that is not there yet: its files in the order of their attempts, and where it goes."""
+
+    point: str
+    files: tuple[Path, ...]
+    entity: str
+    project: str
+
+
+@dataclass
+class Found:
+    """What the points of some sweeps have for W&B."""
+
+    waiting: list[Waiting] = field(default_factory=list)
+    there: int = 0
+    training: int = 0
+    empty: int = 0
+    never: int = 0
+
+    def words(self, host: str | None = None) -> str:
+        """All of it in one line."""
+        targets = {"/".join(filter(None, (one.entity, one.project))): None for one in self.waiting if one.project}
+        to = f" to {' and '.join(targets)}" if targets else ""
+        to += f" at {host}" if host else ""
+        said = f"{counted(len(self.waiting), 'run')} to upload{to}" if self.waiting else "Nothing to upload"
+        said += f", {self.there} there already" if self.there or self.waiting else ""
+        said += f", {self.training} in training and left for the next time" if self.training else ""
+        said += f", {self.empty} killed before anything was written" if self.empty else ""
+        return said + (f", {self.never} not logged." if self.never else ".")
+
+
+def find(folders: Sequence[Path], project: str | None, entity: str | None) -> Found:
+    """Look for what is to be uploaded, in the files alone; arguments and errors as in `gensweep.read.sync.sync`."""
+    found, points = Found(), {}
+    for folder in folders:
+        folder = folder.expanduser().resolve()
+        cells, ledger = read_sweep_file(folder).cells, Ledger(folder.parent)
+        points |= {ledger.folder(point): None for cell in cells for point in cell.points.values()}
+    for point in points:
+        files = sorted(point.glob("wandb/*run-*/run-*.wandb"), key=_started)
+        there = [file.with_name(file.name + SYNCED).exists() for file in files]
+        new = files[len(files) - there[::-1].index(True) :] if any(there) else files
+        holder = read_holder(point / "claim.json")
+        if holder is not None and holder.is_live():
+            found.training += 1
+        elif not files:
+            found.never += 1
+        elif written := [file for file in new if file.stat().st_size > HEADER]:
+            logged = _logged_to(written[-1])
+            own = logged and (logged[0] or os.environ.get("WANDB_ENTITY"))
+            to = (entity or own or "", project or (logged or ("", ""))[1])
+            found.waiting.append(Waiting(point.name, tuple(written), *to))
+        elif any(there):
+            found.there += 1
+        else:
+            found.empty += 1
+    return found
+
+
+def _started(file: Path) -> tuple[str, str]:
+    """When the attempt began that wrote a file, by the name of its folder."""
+    time = _STARTED.search(file.parent.name)
+    return time[1] if time else "", file.parent.name
+
+
+def _logged_to(file: Path) -> tuple[str, str] | None:
+    """Entity, or nothing, and project that a `.wandb` file names, where it does.
+
+    One of its first records describes the run, as a protobuf: field 1 is the run's id, 2 the entity, 3 the project,
+    each as a tag, a length and the text.
+    """
+    run = file.stem.removeprefix("run-").encode()
+    with file.open("rb") as opened:
+        start = opened.read(4096)
+    for found in re.finditer(re.escape(b"\x0a" + bytes([len(run)]) + run), start):
+        names, at = {}, found.end()
+        while start[at : at + 1] in (b"\x12", b"\x1a") and at + 1 < len(start):
+            end = at + 2 + start[at + 1]
+            names[start[at] >> 3] = start[at + 2 : end].decode(errors="replace")
+            at = end
+        if 3 in names:
+            return names.get(2, ""), names[3]
+    return None

@@ -1,0 +1,126 @@
+"""One attempt at a point: its training, its clock, and the files that it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gensweep.core.arrays import Prepared
+from gensweep.core.claims import Claim
+from gensweep.core.ledger import CHECKPOINT, Ledger
+from gensweep.core.storage import Content
+from gensweep.points import Point
+from gensweep.run.tracking import Tracker
+from gensweep.train import checkpoint
+from gensweep.train.artifacts import is_shown, sheet, write_artifacts
+from gensweep.train.loop import Training
+
+log = logging.getLogger(__name__)
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A claimed point's folder."""
+
+    ledger: Ledger
+    claim: Claim
+    point_id: str
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.ledger.folder(self.point_id)
+
+    def write(self, name: str, content: Content) -> None:
+        """Write a file of the point; raises as `Ledger.write_file`."""
+        self.ledger.write_file(self.claim, self.point_id, name, content)
+
+    def checkpoint(self, device: torch.device) -> dict[str, Any]:
+        """The last checkpoint; raises as `gensweep.train.checkpoint.load`."""
+        return checkpoint.load(self.path / CHECKPOINT, self.point_id, device)
+
+
+class Attempt:
+    """An attempt that begins with `start`, where an earlier one stopped.
+
+    Args:
+        point: the point.
+        folder: where its files go; None: nowhere.
+        tracker: hears of each epoch.
+
+    Attributes:
+        training: the point's training; None before `start`.
+    """
+
+    def __init__(self, point: Point, folder: Folder | None, tracker: Tracker) -> None:
+        self.point, self.folder, self.tracker = point, folder, tracker
+        self.training: Training | None = None
+        self._before, self._start = 0.0, time.perf_counter()
+
+    def start(self, prepared: Prepared, device: torch.device) -> Training:
+        """Build the training, and take up the last checkpoint, if there is one that fits."""
+        self.training = self._new(prepared, device)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                if self.folder:
+                    state = self.folder.checkpoint(device)
+                    self.training.load_state_dict(state["training"])
+                    self._before = state["seconds"]
+        except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
+            log.warning("%s starts anew; its checkpoint does not fit: %s", self.point.id, error)
+            self.training = self._new(prepared, device)
+        return self.training
+
+    def _new(self, prepared: Prepared, device: torch.device) -> Training:
+        return Training(self.point.model_config(), self.point.data_config(), self.point.seed, prepared, device)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far, earlier attempts included."""
+        return self._before + time.perf_counter() - self._start
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The lines of the epochs so far, earlier attempts included."""
+        return self.training.history if self.training else []
+
+    def epochs(self, training: Training, report: Report) -> None:
+        """Train what is left, with a durable checkpoint before anybody is told."""
+        while training.epoch < training.model.epochs:
+            line = training.run_epoch()
+            if self.folder:
+                if is_shown(training.epoch, training.model.epochs):
+                    self.folder.write(f"samples/epoch-{training.epoch:04d}.png", sheet(training.samples()))
+                state = {"training": training.state_dict(), "seconds": self.seconds}
+                self.folder.write(CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state))
+            self.tracker.log(training.history)
+            report({"point": self.point.id, "epochs": training.model.epochs, **line, "epoch": training.epoch})
+
+    def finish(self, training: Training) -> dict[str, float]:
+        """Touch the test set, and write what the point leaves behind but its record."""
+        metrics = training.test()
+        if self.folder:
+            write_artifacts(training, self.folder.write)
+            self.folder.write("weights.pt", partial(torch.save, training.network.state_dict()))
+        return metrics
+
+    def write_history(self) -> None:
+        """Write history.csv: one line an epoch."""
+        if self.folder and self.history:
+            columns = dict.fromkeys(name for line in self.history for name in line)
+            table = io.StringIO()
+            writer = csv.DictWriter(table, list(columns), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(line | {"epoch": int(line["epoch"])} for line in self.history)
+            self.folder.write("history.csv", table.getvalue())
