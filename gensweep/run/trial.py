@@ -26,6 +26,7 @@ from gensweep.points import Pack, Point
 from gensweep.run.attempt import Attempt, Folder, Report
 from gensweep.run.tracking import Tracker, Tracking
 from gensweep.train.loop import Diverged
+from gensweep.train.memory import keep_memory
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
         report: called with each report.
     """
     torch.set_num_threads(context.threads)
+    keep_memory()
     versions()  # kept: the commit of the code that was imported, whatever is edited while it trains
     for point in pack.points:
         try:
