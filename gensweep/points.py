@@ -20,6 +20,58 @@ HASH_VERSION = 1
 C = TypeVar("C", bound=Config)
 
 
+class _Cell:
+    """What the points of a cell share, worked out once for all its seeds."""
+
+    def __init__(self, model: str, params: dict[str, Any]) -> None:
+        self._model, self._params = model, params
+
+    @cached_property
+    def id(self) -> str:
+        return f"{self.prefix}-{_digest(self._canonical(None))}"
+
+    @cached_property
+    def prefix(self) -> str:
+        config = MODELS[self._model]
+        return f"{config.abbreviation}-e{self._params['encoder_layers']}-d{self._params['decoder_layers']}"
+
+    @cached_property
+    def around_seed(self) -> list[str]:
+        """What the canonical JSON of a point has before and after its seed."""
+        return self._canonical(_MARK).split(json.dumps(_MARK))
+
+    @cached_property
+    def model_config(self) -> Model:
+        model = MODELS[self._model]
+        return model(**{key: value for key, value in self._params.items() if key in model.model_fields})
+
+    @cached_property
+    def data_config(self) -> Data:
+        dataset = dataset_class(self._params["dataset"])
+        return dataset(**{key: value for key, value in self._params.items() if key in dataset.model_fields})
+
+    @cached_property
+    def data_key(self) -> str:
+        data = self.data_config.model_dump(exclude={"train_fraction"})
+        return json.dumps({"dataset": self._params["dataset"], **data}, sort_keys=True)
+
+    def _canonical(self, seed: str | None) -> str:
+        """Every field that changes numbers, as JSON that is the same wherever and whenever it is made."""
+        model, dataset = MODELS[self._model], dataset_class(self._params["dataset"])
+        hashed = {
+            key: value
+            for key, value in self._params.items()
+            if key == "dataset" or value != declares(key, model, dataset).extras(key).get("neutral", _NO_NEUTRAL)
+        }
+        identity = {
+            "version": HASH_VERSION,
+            "model": self._model,
+            "numerics": [model.numerics, dataset.numerics],
+            "params": hashed,
+        } | ({} if seed is None else {"seed": seed})
+        return json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 @dataclass(frozen=True)
 class Point:
     """One model, one value for every parameter, one seed.
@@ -33,50 +85,38 @@ class Point:
     seed: int
 
     @cached_property
+    def _cell(self) -> _Cell:
+        return _Cell(self.model, self.params)
+
+    @cached_property
     def id(self) -> str:
         """Readable prefix and 12 hex digits of the hash of every field that changes numbers."""
-        return f"{self._prefix}-s{self.seed}-{_hash(self._identity | {'seed': self.seed})}"
+        before, after = self._cell.around_seed
+        return f"{self._cell.prefix}-s{self.seed}-{_digest(f'{before}{self.seed}{after}')}"
 
-    @cached_property
+    @property
     def cell(self) -> str:
         """The id of the point without its seed."""
-        return f"{self._prefix}-{_hash(self._identity)}"
+        return self._cell.id
 
     @property
-    def _prefix(self) -> str:
-        config = MODELS[self.model]
-        return f"{config.abbreviation}-e{self.params['encoder_layers']}-d{self.params['decoder_layers']}"
-
-    @property
-    def _identity(self) -> dict[str, Any]:
-        model, dataset = MODELS[self.model], dataset_class(self.params["dataset"])
-        hashed = {
-            key: value
-            for key, value in self.params.items()
-            if key == "dataset" or value != declares(key, model, dataset).extras(key).get("neutral", _NO_NEUTRAL)
-        }
-        return {
-            "version": HASH_VERSION,
-            "model": self.model,
-            "numerics": [model.numerics, dataset.numerics],
-            "params": hashed,
-        }
-
-    @cached_property
     def data_key(self) -> str:
         """Equal for points that share prepared arrays: the dataset and its parameters but `train_fraction`."""
-        data = self.data_config().model_dump(exclude={"train_fraction"})
-        return json.dumps({"dataset": self.params["dataset"], **data}, sort_keys=True)
+        return self._cell.data_key
 
     def model_config(self) -> Model:
         """The model's config, training included."""
-        model = MODELS[self.model]
-        return model(**{key: value for key, value in self.params.items() if key in model.model_fields})
+        return self._cell.model_config
 
     def data_config(self) -> Data:
         """The dataset's config."""
-        dataset = dataset_class(self.params["dataset"])
-        return dataset(**{key: value for key, value in self.params.items() if key in dataset.model_fields})
+        return self._cell.data_config
+
+    def seeded(self, seed: int) -> Point:
+        """The point of the same cell with another seed."""
+        point = Point(self.model, self.params, seed)
+        point.__dict__["_cell"] = self._cell  # as cached_property does, past the frozen attributes
+        return point
 
     @staticmethod
     def make(model: str, params: dict[str, Any], seed: int) -> Point:
@@ -95,6 +135,7 @@ class Point:
 
 
 _NO_NEUTRAL = object()
+_MARK = "\0seed"
 
 
 @dataclass(frozen=True)
@@ -115,8 +156,7 @@ def condition(model: str, key: str, params: dict[str, Any]) -> str:
     return "it acts only with " + " and ".join(f"{k}={' or '.join(map(str, v))}" for k, v in when.items())
 
 
-def _hash(identity: dict[str, Any]) -> str:
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _digest(canonical: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 

@@ -179,7 +179,8 @@ class Sweep:
 
     def points(self) -> list[Point]:
         """Every cell with every seed."""
-        return [Point(model, params, seed) for model, params in self.cells() for seed in self.seeds]
+        firsts = (Point(model, params, self.seeds[0]) for model, params in self.cells())
+        return [first.seeded(seed) for first in firsts for seed in self.seeds]
 
 
 @lru_cache(maxsize=256)

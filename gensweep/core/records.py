@@ -59,7 +59,7 @@ class Record:
     def write(self, path: Path) -> None:
         """Write atomically, under a checksum of the content so that an edit by hand is noticed."""
         body = json.dumps(asdict(self), indent=1, allow_nan=False)[1:]
-        write_atomic(path, f'{_SEAL}{_digest(body)}",{body}\n')
+        write_atomic(path, f'{_SEAL}{_digest(body.encode())}",{body}\n')
 
 
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -70,7 +70,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 _FIELDS = {f.name for f in fields(Record)}
 
 
-def read_record(path: Path, expected_id: str | None = None) -> Record:
+def read_record(path: Path | str, expected_id: str | None = None) -> Record:
     """Read and check one record.json.
 
     Raises:
@@ -78,7 +78,8 @@ def read_record(path: Path, expected_id: str | None = None) -> Record:
         NewerSchema: a later gensweep wrote it.
         RecordError: truncated, edited since it was written, of another point, or no record at all.
     """
-    text = path.read_text(encoding="utf-8", errors="replace")
+    with open(path, "rb") as file:
+        text = file.read()
     try:
         values = json.loads(text)
     except ValueError:
@@ -87,7 +88,7 @@ def read_record(path: Path, expected_id: str | None = None) -> Record:
         raise RecordError(f"{path}: not a gensweep record")
     if values["schema"] > SCHEMA:
         raise NewerSchema(f"{path}: schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep")
-    body = text[len(_SEAL) + 64 + 2 :].rstrip("\n")
+    body = text[len(_SEAL) + 64 + 2 :].rstrip(b"\n")
     if values.pop("checksum", None) != _digest(body):
         raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
     if set(values) != _FIELDS or values["status"] not in STATUSES:
@@ -102,5 +103,5 @@ def read_record(path: Path, expected_id: str | None = None) -> Record:
     return Record(**values)
 
 
-def _digest(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

@@ -43,7 +43,8 @@ class Plan:
     @property
     def packs(self) -> list[Pack]:
         """One trial each; longest first, so that no long one is left alone at the end."""
-        return [Pack((point,)) for point in sorted(self.todo, key=cost, reverse=True)]
+        costs = {point.cell: cost(point) for point in {point.cell: point for point in self.todo}.values()}
+        return [Pack((point,)) for point in sorted(self.todo, key=lambda point: costs[point.cell], reverse=True)]
 
     def status(self, point: Point) -> str:
         """`ok`, `diverged`, `failed`, or `missing`."""
