@@ -36,7 +36,7 @@ def _train(
     datasets: Mapping[str, Prepared] | None = None,
     report: Report | None = None,
 ) -> None:
-    from gensweep.run.tracking import Tracking
+    from gensweep.run.tracking import DISABLED, Tracking
     from gensweep.run.trial import Context, run_pack  # imports torch: only in the process that trains
 
     config = dict(config)
@@ -48,8 +48,10 @@ def _train(
         threads=config.pop("threads", 1),
         retry_failed=config.pop("retry_failed", points is None),
         driver=Process(**driver) if driver else Process.current(),
-        tracking=Tracking(**config.pop("tracking", {})),
+        tracking=Tracking.of(config.pop("tracking", {})),
     )
+    if context.root is None and context.tracking.mode != DISABLED:
+        raise UserError("tracking: W&B's files lie in the point's folder; name one of the trial's config: results")
     flat = points is None  # a user's own
     if points is None:
         seed = config.pop("seed", 0)

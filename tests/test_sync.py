@@ -27,6 +27,7 @@ from gensweep.read.wandb_files import find
 from gensweep.run.sweepfile import write_sweep_json
 
 SWEEP = Sweep("tiny", [Grid("text_to_text", hidden=8)], seeds=4)
+WITHOUT = "without a W&B run (not trained yet, or with --wandb disabled)"
 PLAIN, OTHER, TABLE, NEVER = [Point.make("text_to_text", {"hidden": 8}, seed).id for seed in range(4)]
 EPOCHS = [1, 2, 3]
 
@@ -118,7 +119,7 @@ def test_runs_are_uploaded_once(root: Path, server: Server) -> None:
     online.rename(online.with_name(online.name.removeprefix("offline-")))
     code, said = sync(root)
     assert said == [
-        f"2 runs to upload to p at {server.url}, 0 there already, 2 not logged.",
+        f"2 runs to upload to p at {server.url}, 0 there already, 2 {WITHOUT}.",
         *said[1:-2],
         "[2/2] uploaded",
         f"Uploaded 2 runs: {server.url}/team/p",
@@ -131,7 +132,7 @@ def test_runs_are_uploaded_once(root: Path, server: Server) -> None:
         assert steps(run) == EPOCHS
         assert (run.summary["status"], run.summary["epoch"], run.exit_code) == ("ok", 3, 0)
     before = len(server.operations)
-    assert sync(root) == (0, ["Nothing to upload, 2 there already, 2 not logged."])
+    assert sync(root) == (0, [f"Nothing to upload, 2 there already, 2 {WITHOUT}."])
     assert len(server.operations) == before
 
 
@@ -144,7 +145,7 @@ def test_a_dry_run_asks_nobody(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", script, "sync", str(root / "tiny"), str(root / "again"), "--dry-run"]
     environment = os.environ | {"WANDB_ENTITY": "us", "WANDB_BASE_URL": "http://127.0.0.1:9"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
-    said = f"2 runs to upload to us/p, 0 there already, 2 not logged.\n  {PLAIN}\n  {OTHER}\n"
+    said = f"2 runs to upload to us/p, 0 there already, 2 {WITHOUT}.\n  {PLAIN}\n  {OTHER}\n"
     assert (done.stdout, done.stderr, done.returncode) == (said, "", 0)
     assert not marks(root)
 
@@ -180,7 +181,7 @@ def test_what_killed_processes_leave(root: Path, server: Server) -> None:
     (root / "points" / TABLE / "wandb" / "offline-run-20260101_000000-x" / "run-x.wandb").write_bytes(whole[:7])
     code, said = sync(root)
     assert said[0] == (
-        f"2 runs to upload to p at {server.url}, 0 there already, 1 killed before anything was written, 1 not logged."
+        f"2 runs to upload to p at {server.url}, 0 there already, 1 killed before anything was written, 1 {WITHOUT}."
     )
     assert said[-3:] == [
         f"Uploaded 1 run: {server.url}/team/p",
@@ -282,7 +283,7 @@ def test_points_in_training_are_left_alone(root: Path) -> None:
     assert (code, said) == (
         0,
         [
-            "1 run to upload to p, 0 there already, 1 in training and left for the next time, 2 not logged.",
+            f"1 run to upload to p, 0 there already, 1 in training and left for the next time, 2 {WITHOUT}.",
             f"  {OTHER}",
         ],
     )

@@ -26,6 +26,7 @@ from gensweep.run import tracking, wandb_run
 from gensweep.run.tracking import DISABLED, OFFLINE, ONLINE, ROWS, Tracker, Tracking
 from gensweep.run.trial import Context, run_pack
 from gensweep.train.loop import Diverged, Training
+from gensweep.trainables import train_text_to_text
 from tests.runs import TINY, TINY_PICTURES, call, ended, other, records, same, train, write_sweep
 from tests.wandb_server import HANG, HISTORY, Server, serving
 
@@ -332,7 +333,7 @@ def test_what_fails_online_is_whole_offline(root: Path, server: Server, fault: A
     server.fault = fault
     points = [Point.make("text_to_text", TINY, seed) for seed in (0, 1)]
     warning = trained_with_trouble(root, points)
-    assert said in warning and "python -m gensweep sync" in warning
+    assert said in warning and "logged offline instead" in warning
     for point in points:
         folder = run_folder(root, point)
         assert folder.name.startswith("offline-run-")
@@ -431,14 +432,35 @@ def test_a_full_disk_is_one_warning(root: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(wandb_run, "is_whole", cut)
     monkeypatch.setattr(wandb_run, "WRITE", 0.1)
     warning = trained_with_trouble(root, [POINT], OFF)
-    assert "cut short" in warning and "results are complete" in warning
+    assert "cut short" in warning and "not logged" in warning
 
 
-def test_a_folder_that_cannot_be_written_is_one_warning(root: Path) -> None:
-    folder = Ledger(root).folder(POINT.id)
-    folder.mkdir(parents=True)
-    (folder / "wandb").write_text("in the way")
-    assert "results are complete" in trained_with_trouble(root, [POINT], OFF)
+def test_folders_that_cannot_be_written_are_one_warning(root: Path) -> None:
+    points = [Point.make("text_to_text", TINY, seed) for seed in (0, 1)]
+    for point in points:
+        folder = Ledger(root).folder(point.id)
+        folder.mkdir(parents=True)
+        (folder / "wandb").write_text("in the way")
+    warning = trained_with_trouble(root, points, OFF)
+    assert "not logged" in warning and str(root) not in warning
+
+
+@pytest.mark.parametrize("refused", ["file_stream", "/put/"])
+def test_what_the_server_refuses_later_is_not_taken_for_uploaded(root: Path, server: Server, refused: str) -> None:
+    server.fault = lambda path, operation: 403 if refused in path else None
+    points = [Point.make("text_to_text", TINY, seed) for seed in (0, 1)]
+    assert "not all was uploaded (HTTP 403)" in trained_with_trouble(root, points)
+    for point in points:
+        folder = run_folder(root, point)
+        assert not [*folder.glob("*.synced")]
+        check_steps(inspected(folder), root, point)
+
+
+@pytest.mark.usefixtures("own_service")
+def test_another_process_s_helper_is_left_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_SERVICE", "3-1-127.0.0.1-3")
+    assert not any("warning" in report for report in train([POINT], root, tracking=OFF))
+    check_steps(inspected(run_folder(root)), root)
 
 
 def test_a_run_longer_than_a_block_is_whole_and_a_cut_one_is_not(root: Path) -> None:
@@ -478,7 +500,8 @@ def test_the_command_line_says_once_what_went_wrong(
     server.fault = lambda path, operation: 500 if operation else None
     called = call(write_sweep(tmp_path), "--results", root, "--local", "--seeds", 2, "--wandb", "online")
     assert called.code == 0
-    assert called.out.count("W&B:") == 1
+    assert sum(line.startswith("W&B:") for line in called.out.splitlines()) == 1
+    assert f"python -m gensweep sync {root / 'tiny'}" in called.out
 
 
 def test_modes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path) -> None:
@@ -497,6 +520,24 @@ def test_modes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path) -> N
     assert not root.exists()
     with pytest.raises(UserError, match="'sideways'"):
         Tracking("sideways")
+
+
+@pytest.mark.parametrize("project", ["a/b", "a:b", "p" * 129, " ", "a?b"])
+def test_a_project_that_wandb_would_refuse_is_found_first(tmp_path: Path, root: Path, project: str) -> None:
+    called = call(write_sweep(tmp_path), "--results", root, "--local", "--wandb-project", project)
+    assert called.code == 2
+    assert repr(project) in called.error
+    assert not root.exists()
+
+
+def test_a_user_s_own_config_says_what_is_wrong_in_it(root: Path) -> None:
+    own = {**TINY, "tracking": {"mode": OFFLINE}}
+    train_text_to_text(own | {"results": str(root)}, None, lambda report: None)
+    check_steps(inspected(run_folder(root)), root)
+    with pytest.raises(UserError, match="results"):
+        train_text_to_text(own, None, lambda report: None)
+    with pytest.raises(UserError, match=r"'mod'.*mode"):
+        train_text_to_text(own | {"tracking": {"mod": OFFLINE}}, None, lambda report: None)
 
 
 def test_without_a_results_folder_nothing_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

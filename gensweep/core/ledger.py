@@ -18,6 +18,8 @@ POINTS = "points"
 RECORD = "record.json"
 CHECKPOINT = "checkpoint.pt"
 ERROR = "error.txt"
+SYNCED = ".synced"
+"""What W&B appends to a `.wandb` file's name for its mark beside one that was uploaded."""
 
 
 @dataclass

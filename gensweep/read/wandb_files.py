@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gensweep.core.claims import read_holder
-from gensweep.core.ledger import Ledger
+from gensweep.core.ledger import SYNCED, Ledger
 from gensweep.core.words import counted
 from gensweep.read.results import read_sweep_file
 
-SYNCED = ".synced"
-"""What W&B appends to a file's name for its mark beside one that was uploaded."""
 HEADER = 7
 """Bytes at the beginning of every `.wandb` file: one that holds no more was never written to."""
 _STARTED = re.compile(r"run-(\d{8}_\d{6})-")
@@ -49,7 +47,9 @@ class Found:
         said += f", {self.there} there already" if self.there or self.waiting else ""
         said += f", {self.training} in training and left for the next time" if self.training else ""
         said += f", {self.empty} killed before anything was written" if self.empty else ""
-        return said + (f", {self.never} not logged." if self.never else ".")
+        return said + (
+            f", {self.never} without a W&B run (not trained yet, or with --wandb disabled)." if self.never else "."
+        )
 
 
 def find(folders: Sequence[Path], project: str | None, entity: str | None) -> Found:

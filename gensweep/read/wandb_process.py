@@ -21,8 +21,8 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from gensweep.core.ledger import SYNCED
 from gensweep.core.signals import held_back
-from gensweep.read.wandb_files import SYNCED
 
 AT_ONCE = 8
 """Runs that are uploaded at the same time."""

@@ -28,7 +28,7 @@ from gensweep.run.local import Execute, Resources, prepared
 from gensweep.run.plan import Plan, concurrent_trials, make_plan, memory_bytes, rates_of
 from gensweep.run.progress import Screen
 from gensweep.run.sweepfile import points_of, write_sweep_json
-from gensweep.run.tracking import OFFLINE
+from gensweep.run.tracking import waits_for_upload
 from gensweep.spec import Sweep
 
 log = logging.getLogger(__name__)
@@ -84,8 +84,8 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             _show_data(ready, folder / "datasets", console)
             _train(plan, ledger, options, executor.execute, console)
         plan = make_plan(points, ledger)
-        if options.resources.tracking.mode == OFFLINE:
-            _say(console, f"Logged for W&B, offline; to upload it: python -m gensweep sync {folder}", "dim")
+        if waits_for_upload(ledger.folder(point.id) for point in points):
+            _say(console, f"To upload what was logged for W&B: python -m gensweep sync {folder}", "dim")
     else:
         folder = write_sweep_json(root, sweep, options.command)
         _say(console, f"Nothing to do: {_summary(plan)}.")

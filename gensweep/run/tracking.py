@@ -12,17 +12,19 @@ import csv
 import logging
 import os
 import queue
+import re
 import secrets
 import shutil
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from gensweep.core.environment import commit, hardware, versions
-from gensweep.core.errors import UserError
+from gensweep.core.errors import UserError, unknown
+from gensweep.core.ledger import SYNCED
 from gensweep.core.records import OK, Record
 from gensweep.core.storage import write_atomic
 from gensweep.points import Point
@@ -31,14 +33,16 @@ from gensweep.run import wandb_run
 log = logging.getLogger(__name__)
 MODES = (ONLINE, OFFLINE, DISABLED) = ("online", "offline", "disabled")
 PROJECT = "gensweep"
-FOLDER, ID, SYNCED = "wandb", "id", ".synced"
-"""A point's folder of W&B files, the file in it that holds the run's id, and W&B's mark of a file that was uploaded."""
+FOLDER, ID = "wandb", "id"
+"""A point's folder of W&B files, and the file in it that holds the run's id."""
 ROWS = 100
 """Wrong answers in a run's table."""
 DEADLINE = wandb_run.INIT + wandb_run.FINISH + 15.0
 """Seconds that a point waits for W&B at its end."""
 LEAVE = 2.0
 """Seconds for a point that is stopped, or was lost to another attempt."""
+_NOT_IN_NAMES = r"/ \ # ? % :"
+_PROJECT = re.compile(r"[^/\\#?%:]{1,128}")
 _SPELLINGS = {"run": ONLINE, "dryrun": OFFLINE} | {mode: mode for mode in MODES}
 
 
@@ -53,7 +57,7 @@ class Tracking:
         sweep: the sweep that trains the point.
 
     Raises:
-        UserError: the mode is none of the three.
+        UserError: the mode is none of the three, or the project's name is none.
     """
 
     mode: str = DISABLED
@@ -64,6 +68,23 @@ class Tracking:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise UserError(f"W&B has no mode {self.mode!r}; it has {', '.join(MODES)}")
+        if not self.project.strip() or not _PROJECT.fullmatch(self.project):
+            raise UserError(
+                f"W&B takes no project {self.project!r}: at most 128 characters, and none of {_NOT_IN_NAMES}"
+            )
+
+    @staticmethod
+    def of(values: dict[str, Any]) -> Tracking:
+        """From a trial's config.
+
+        Raises:
+            UserError: a value or a name is wrong.
+        """
+        names = [field.name for field in fields(Tracking)]
+        for name in values:
+            if name not in names:
+                raise UserError(unknown("tracking setting", name, names, "the trial's config"))
+        return Tracking(**values)
 
     @staticmethod
     def asked(mode: str | None, project: str | None, entity: str | None, sweep: str) -> Tracking:
@@ -108,6 +129,7 @@ class Tracker:
         self._history: list[dict[str, float]] = []
         self._record: Record | None = None
         self._run: Any = None
+        self._earlier: list[Path] = []
         self._logged = 0
         self._is_left = False
         self._news: queue.SimpleQueue[tuple[list[dict[str, float]], Record | None] | None] = queue.SimpleQueue()
@@ -160,12 +182,13 @@ class Tracker:
 
     def _fall_back(self, error: BaseException) -> None:
         """Take the next way, with nothing written yet."""
-        reason = (str(error).splitlines() or [""])[0].strip() or type(error).__name__
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = (said.replace(str(self._folder), "POINT").splitlines() or [""])[0].strip(" .") or type(error).__name__
         if self._ways.pop(0) == ONLINE:
             _Process.best = OFFLINE
-            self.trouble = f"{reason}; logged offline instead, to be uploaded by: python -m gensweep sync"
+            self.trouble = f"{reason}; logged offline instead"
         elif not self._ways:
-            self.trouble = f"{reason}; logging was given up, results are complete"
+            self.trouble = f"{reason}; not logged"
         self._run, self._logged = None, 0
         wandb_run.close_service()
 
@@ -174,6 +197,7 @@ class Tracker:
         assert self._folder is not None
         folder = self._folder
         if self._run is None:
+            self._earlier = [*(folder / FOLDER).glob("*run-*")]
             self._run = wandb_run.open_run(folder, self._about(folder), commit())
         for line in self._history[self._logged :]:
             epoch = int(line["epoch"])
@@ -213,11 +237,19 @@ class Tracker:
         if not wandb_run.becomes_whole(file):
             raise OSError("its file was cut short (is the disk full?)")
         if self._ways[0] == ONLINE:
-            file.with_name(file.name + SYNCED).touch()
-        for other in (folder / FOLDER).glob("*run-*"):  # of earlier attempts, which said no more than this one
-            if other != file.parent:
-                shutil.rmtree(other, ignore_errors=True)
+            if error := wandb_run.upload_error(file):
+                self.trouble = f"not all was uploaded ({error.replace(self._point.id, 'POINT')})"
+            else:
+                file.with_name(file.name + SYNCED).touch()
+        for other in self._earlier:  # attempts, which said no more than this one
+            shutil.rmtree(other, ignore_errors=True)
         self._ways.clear()
+
+
+def waits_for_upload(folders: Iterable[Path]) -> bool:
+    """Whether any of these points has a run that is not uploaded."""
+    files = (file for folder in folders for file in (folder / FOLDER).glob("*run-*/*.wandb"))
+    return any(not file.with_name(file.name + SYNCED).exists() for file in files)
 
 
 def _run_id(folder: Path, point_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import struct
@@ -20,9 +21,11 @@ INIT, FINISH, REQUEST, WRITE = 15, 30, 10, 2
 """Seconds that a run may take to open, to upload at its end, for one request, and until its file is written."""
 _ENVIRONMENT = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
 """No reports of its own errors, which hold up the end of a process without network; no lines among ours, no prompt."""
-_NOT_OURS = ("WANDB_RESUME", "WANDB_RUN_ID", "WANDB_SWEEP_ID")
-"""Variables that would give the run another id or another meaning."""
+_NOT_OURS = ("WANDB_RESUME", "WANDB_RUN_ID", "WANDB_SERVICE", "WANDB_SWEEP_ID")
+"""Variables that would give the run another id, another meaning, or another process's helper."""
 _DATA_DIR = "WANDB_DATA_DIR"
+_HARMLESS = "featurechecker:"
+"""How an error begins of which nothing is lost."""
 _lock = threading.Lock()
 
 
@@ -51,7 +54,10 @@ def open_run(folder: Path, about: dict[str, Any], commit: str | None) -> wandb.R
         x_file_transfer_timeout_seconds=REQUEST, x_graphql_timeout_seconds=REQUEST, x_save_requirements=False,
         x_transaction_log_flush_interval=1,
     )  # fmt: skip
-    return wandb.init(dir=folder, settings=settings, reinit="create_new", **about)
+    run = wandb.init(dir=folder, settings=settings, reinit="create_new", **about)
+    for handler in logging.getLogger("wandb").handlers:  # a full disk is told once, and not by its log
+        handler.handleError = lambda record: None  # type: ignore[method-assign]
+    return run
 
 
 def close_service() -> None:
@@ -90,6 +96,23 @@ def staged(folder: Path) -> Generator[None]:
             os.environ.pop(_DATA_DIR)
             if before is not None:
                 os.environ[_DATA_DIR] = before
+
+
+def upload_error(file: Path) -> str | None:
+    """What went wrong with the upload of an online run that was finished: `finish` raises nothing then.
+
+    Args:
+        file: its `.wandb` file, beside which W&B keeps a log of a JSON object a line.
+    """
+    try:
+        lines = (file.parent / "logs" / "debug-internal.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        entries = [json.loads(line) for line in lines if '"ERROR' in line]
+    except (OSError, ValueError):
+        return "its log is not there, and so nobody knows"
+    for entry in entries:
+        if entry["level"].startswith("ERROR") and not entry["msg"].startswith(_HARMLESS):
+            return f"HTTP {entry['status']}" if "status" in entry else entry["msg"]
+    return None
 
 
 def becomes_whole(path: Path) -> bool:
