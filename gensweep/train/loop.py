@@ -226,4 +226,4 @@ def build_network(model: Model, seed: int, device: torch.device) -> Network:
         network = model.network()
     network.to_empty(device="cpu")
     initialise(network, model.init, generator(seed, "init"))
-    return network.to(device)
+    return network.to(device).to(memory_format=torch.channels_last)
