@@ -26,6 +26,7 @@ from gensweep.read import sync as syncing
 from gensweep.read.wandb_files import find
 from gensweep.run.sweepfile import write_sweep_json
 
+pytestmark = pytest.mark.wandb
 SWEEP = Sweep("tiny", [Grid("text_to_text", hidden=8)], seeds=4)
 WITHOUT = "without a W&B run (not trained yet, or with --wandb disabled)"
 PLAIN, OTHER, TABLE, NEVER = [Point.make("text_to_text", {"hidden": 8}, seed).id for seed in range(4)]

@@ -30,6 +30,7 @@ from gensweep.trainables import train_text_to_text
 from tests.runs import TINY, TINY_PICTURES, call, ended, other, records, same, train, write_sweep
 from tests.wandb_server import HANG, HISTORY, Server, serving
 
+pytestmark = pytest.mark.wandb
 POINT = Point.make("text_to_text", TINY, 0)
 PICTURES = Point.make("vae", TINY_PICTURES | {"epochs": 3}, 0)
 OFF = Tracking(OFFLINE, sweep="tiny")

@@ -268,7 +268,7 @@ def test_without_the_extra_it_says_how_to_get_it(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
     called = call("wandb-report", folder, "--json", folder / "one.json")
     assert called.code == 2
-    assert 'is not installed: pip install "gensweep[report]"' in called.error
+    assert 'is not installed: pip install -e ".[report]"' in called.error
 
 
 # --- with one

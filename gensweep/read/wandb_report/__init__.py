@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gensweep.read.results import Results
 
-EXTRA = 'pip install "gensweep[report]"'
+EXTRA = 'pip install -e ".[report]"'
 LONGEST_TITLE = 128
 """Characters that W&B takes."""
 _IDS = ("id", "__id__")
