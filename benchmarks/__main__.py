@@ -1,0 +1,165 @@
+"""A benchmark that cannot flatter: gensweep against what a user would write instead.
+
+    python -m benchmarks                 gensweep and the idiomatic script in turn, as whole processes, model by model
+    python -m benchmarks --quick         the same, small: less than three minutes on two cores
+    python -m benchmarks roofline        a training step against the machine's own matmul rate (part of the above, too)
+    python -m benchmarks overhead        what a sweep costs beside its training
+
+Prints tables; --write keeps them in benchmarks/results.md, with the machine they were measured on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from benchmarks import compare, overhead, roofline
+from benchmarks.cases import MODELS, QUICK_MODEL, Case, chosen
+from benchmarks.compare import BenchmarkError
+from benchmarks.pages import FILE, FULL, QUICK, PageError, check_parts, machine, write_parts
+from gensweep.core.environment import usable_cores
+from gensweep.core.words import counted
+
+COMPARE, ROOFLINE, OVERHEAD = "compare", "roofline", "overhead"
+POINTS, ROUNDS = 100, 5
+"""Of the overhead: trivial points, and repetitions of what takes seconds."""
+ORDER = (*MODELS, ROOFLINE, OVERHEAD)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("what", nargs="?", choices=(COMPARE, ROOFLINE, OVERHEAD), default=COMPARE, help="what to measure")
+    made.add_argument(
+        "--quick", action="store_true", help=f"small settings; processes of {QUICK_MODEL} alone, steps of all models"
+    )
+    made.add_argument("--models", type=_models, default=(), metavar="M1,M2", help=f"some of {', '.join(MODELS)}")
+    made.add_argument("--rounds", type=_positive, metavar="N", help="runs of each side; default 3, quick 2")
+    made.add_argument(
+        "--points", type=_positive, metavar="N", help="points of a grid, an even number; default 4, quick 2"
+    )
+    made.add_argument("--epochs", type=_positive, metavar="N", help="epochs of a point")
+    made.add_argument("--cores", type=_positive, metavar="N", help="trials at once; default: every core")
+    made.add_argument("--write", action="store_true", help=f"keep the results in benchmarks/{FILE.name}")
+    return made
+
+
+def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options; exits with 2 and says why where they do not fit."""
+    made = parser()
+    options = made.parse_args(arguments)
+    allowed = {COMPARE: {"models", "rounds", "points", "epochs"}, ROOFLINE: {"models"}, OVERHEAD: {"rounds", "points"}}
+    for name in ("models", "rounds", "points", "epochs"):
+        if getattr(options, name) and name not in allowed[options.what]:
+            made.error(f"--{name} does nothing for {options.what}")
+    if options.what == COMPARE and options.points and options.points % 2:
+        made.error(f"--points {options.points}: a grid has two learning rates, so an even number of points")
+    if options.what == OVERHEAD and options.points and options.points < 10:
+        made.error(f"--points {options.points}: too few to tell a point's cost from noise; 10 are the least")
+    there = usable_cores()
+    if options.cores and options.cores > there:
+        made.error(f"--cores {options.cores}: this machine has {there}")
+    options.cores = options.cores or there
+    if options.write:
+        if options.what == ROOFLINE and options.models:
+            made.error("--write keeps a roofline of all models; leave out --models")
+        try:
+            check_parts(names(options), kind(options))
+        except PageError as error:
+            made.error(str(error))
+    return options
+
+
+def kind(options: argparse.Namespace) -> str:
+    """Of the results: `quick` where anything is smaller than in the full settings."""
+    if options.what == OVERHEAD:
+        smaller = (options.rounds or ROUNDS) < ROUNDS or (options.points or POINTS) < POINTS
+    else:
+        usual = {case.model: case for case in chosen(quick=False)}
+        smaller = any(case.smaller_than(usual[case.model]) for case in cases(options))
+    return QUICK if options.quick or smaller else FULL
+
+
+def names(options: argparse.Namespace) -> list[str]:
+    """The parts of the page that a run measures."""
+    if options.what == OVERHEAD:
+        return [OVERHEAD]
+    models = [case.model for case in cases(options)] if options.what == COMPARE else []
+    return models if options.models else [*models, ROOFLINE]
+
+
+def cases(options: argparse.Namespace) -> list[Case]:
+    """What whole processes train, or what a roofline has steps of."""
+    models = options.models or ((QUICK_MODEL,) if options.quick and options.what == COMPARE else MODELS)
+    return chosen(options.quick, models, options.rounds, options.points, options.epochs)
+
+
+def measured(options: argparse.Namespace) -> dict[str, str]:
+    """Measure; the text of every part by name."""
+    here, size = machine(os.getloadavg()[0]), f"{kind(options).capitalize()} run"
+    if options.what == OVERHEAD:
+        numbers = (options.points or POINTS, options.rounds or ROUNDS)
+        costs = overhead.measure(*numbers, options.cores, options.quick, _say)
+        return {OVERHEAD: part("Overhead", f"{size} on {options.cores} cores.", here, overhead.costs_table(costs))}
+    rates = roofline.matmul_rates()
+    steps = {case.model: _step(case, options.quick) for case in chosen(options.quick, options.models or MODELS)}
+    table = roofline.rates_table(rates)
+    found = {}
+    for case in cases(options) if options.what == COMPARE else ():
+        result = compare.compare(case, options.cores, _say)
+        lead = f"{size}, {counted(case.rounds, 'round')} on {options.cores} cores. {case.title()}"
+        tables = compare.times_table(result), compare.metrics_table(result), table
+        found[case.model] = part(case.model, lead, here, *tables, roofline.steps_table(rates, [steps[case.model]]))
+    if options.what == ROOFLINE or not options.models:
+        found[ROOFLINE] = part("Roofline", f"{size}.", here, table, roofline.steps_table(rates, list(steps.values())))
+    return found
+
+
+def _step(case: Case, quick: bool) -> roofline.Step:
+    step = roofline.time_steps(case, 1.0 if quick else 6.0)
+    _say(f"{case.model}: a step takes gensweep {step.gensweep * 1e3:.1f} ms, idiomatic {step.idiomatic * 1e3:.1f} ms")
+    return step
+
+
+def part(title: str, *texts: str) -> str:
+    """A headed section of paragraphs and tables."""
+    return "\n\n".join((f"## {title}", *(text.strip() for text in texts))) + "\n"
+
+
+def main() -> None:
+    """Measure, print, and write where that is asked for."""
+    options = checked()
+    if hasattr(os, "sched_setaffinity"):  # the same cores for both sides, whatever they think they may use
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    try:
+        found = measured(options)
+    except BenchmarkError as error:
+        sys.exit(str(error))
+    print("\n" + "\n".join(found.values()))
+    if options.write:
+        write_parts(found, kind(options), ORDER)
+
+
+def _models(text: str) -> tuple[str, ...]:
+    wanted = tuple(text.split(","))
+    if unknown := [name for name in wanted if name not in MODELS]:
+        raise argparse.ArgumentTypeError(f"no model {unknown[0]!r}; there are {', '.join(MODELS)}")
+    return wanted
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
