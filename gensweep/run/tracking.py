@@ -151,14 +151,15 @@ class Tracker:
 
     def log(self, history: Sequence[dict[str, float]]) -> None:
         """Write the lines of the history that are not written yet; returns at once."""
-        self._news.put((list(history), None))
+        if self._ways:  # else nobody takes the news, and they would pile up
+            self._news.put((list(history), None))
 
     def close(self, record: Record, history: Sequence[dict[str, float]]) -> None:
         """Write the outcome, and end the run; waits for W&B, but not for ever."""
-        self._news.put((list(history), record))
-        self._news.put(None)
         if not self._thread.is_alive():
             return
+        self._news.put((list(history), record))
+        self._news.put(None)
         self._thread.join(DEADLINE)
         if self._thread.is_alive():
             _Process.best = DISABLED
