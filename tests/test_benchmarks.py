@@ -27,6 +27,7 @@ from gensweep.core.config import TrainingConfig
 from gensweep.core.words import clean
 from gensweep.run.sweepfile import read_sweep
 from gensweep.train.loop import Training
+from gensweep.train.optimizers import EPSILON
 
 ROOT = Path(__file__).parents[1]
 every_model = pytest.mark.parametrize("model", list(MODELS))
@@ -94,7 +95,7 @@ def test_the_script_gets_the_very_same_examples(model: str, few: None) -> None:
     counts = {name.partition("/")[0]: len(array) for name, array in arrays.items()}
     assert counts == {"train": 20, "validation": 2, "test": 2}
     for part, rows in (("train", split["pool"][:20]), ("validation", split["validation"]), ("test", split["test"])):
-        batch = training._batches.take(torch.as_tensor(rows.copy()))
+        batch = training.batches.take(torch.as_tensor(rows.copy()))
         for field in point.model_config().inputs:
             theirs = torch.tensor(arrays[f"{part}/{field}"])
             theirs = theirs / 255 if theirs.ndim > 2 else theirs.long()
@@ -237,11 +238,11 @@ def test_optimizers_are_the_same(model: str) -> None:
     training, idiomatic, config = both(model)
     made = idiomatic.make_optimizer(config, idiomatic.build(config))
     theirs = made if isinstance(made, list) else [made]
-    ours = [player._optimizers[0] for player in training._optimizers.values()]
-    for one, other in zip(ours, theirs, strict=True):
-        assert type(one) is type(other) is torch.optim.Adam
-        for key in ("lr", "betas", "eps", "weight_decay", "amsgrad"):
-            assert one.param_groups[0][key] == other.param_groups[0][key], key
+    for one, other in zip(training.optimizers.values(), theirs, strict=True):
+        assert type(other) is torch.optim.Adam and one.configs[0].optimizer == "adam"
+        group, ours = other.param_groups[0], one.configs[0]
+        assert (group["lr"], *group["betas"], group["eps"]) == (ours.lr, ours.beta1, ours.beta2, EPSILON)
+        assert (group["weight_decay"], group["amsgrad"], ours.clip_norm, ours.schedule) == (0, False, None, "constant")
 
 
 @every_model

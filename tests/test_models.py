@@ -184,8 +184,8 @@ class TestNetwork:
         noise = net.draw(8, torch.Generator().manual_seed(1))
         for player in net.config.players:
             before, mine = state(net), net.player_parameters(player)
-            stepper = PlayerOptimizer(mine, net.config, 10, net.adamw_only)
-            stepper.step(net(player, batch(name, 8), noise)[0], 0)
+            stepper = PlayerOptimizer.alone(mine, net.config, 10, net.adamw_only)
+            stepper.step(net(player, batch(name, 8), noise)[0], mine, [0])
             assert differing(before, state(net)) == set(mine)
 
     def test_two_lanes_by_vmap_equal_each_lane_alone(self, name: str) -> None:

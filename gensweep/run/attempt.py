@@ -112,7 +112,7 @@ class Attempt:
         metrics = training.test()
         if self.folder:
             write_artifacts(training, self.folder.write)
-            self.folder.write("weights.pt", partial(torch.save, training.network.state_dict()))
+            self.folder.write("weights.pt", partial(torch.save, training.weights()))
         return metrics
 
     def write_history(self) -> None:

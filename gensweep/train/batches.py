@@ -29,15 +29,16 @@ class Batches:
             self._rows[row] = _shared(data.rows[row], device)
             if bank:
                 self._banks[bank] = _shared(data.banks[bank], device)
+        self._pictures = {field for field, (row, bank) in self._fields.items() if bank or data.rows[row].ndim > 2}
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
-        """The fields of some examples: pictures as float32 in 0..1, codes as int64, each [B, ...]."""
+        """The fields of some examples [...]: pictures as float32 in 0..1, codes as int64, each [..., ...]."""
         batch = {}
         for field, (name, bank) in self._fields.items():
             values = self._rows[name][rows]
             if bank:
                 values = self._banks[bank][values.long()]
-            batch[field] = values.float().div_(255) if values.ndim > 2 else values.long()
+            batch[field] = values.float().div_(255) if field in self._pictures else values.long()
         return batch
 
 

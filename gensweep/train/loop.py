@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from gensweep.core.config import Data
 from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
 from gensweep.layers.init import initialise
-from gensweep.layers.network import Network, Samples
+from gensweep.layers.network import Network, Noise, Samples
 from gensweep.train.batches import Batches
 from gensweep.train.optimizers import PlayerOptimizer
 from gensweep.train.reader import reader_of
@@ -51,10 +51,16 @@ class Training:
         prepared: the dataset's arrays.
         device: where to train.
         judged_with: the arrays that a reader learns from; default: the dataset's.
+        beside: a training on the same arrays, with which their copies on the device are shared.
 
     Attributes:
         epoch: epochs completed.
         history: one dict an epoch: `epoch`, `train/...` and `validation/...`.
+        batches: the dataset's arrays on the device.
+        examples: how many are trained on.
+        steps_per_epoch: batches of them.
+        parameters: each player's, by name.
+        optimizers: each player's.
     """
 
     def __init__(
@@ -65,21 +71,24 @@ class Training:
         prepared: Prepared,
         device: torch.device,
         judged_with: Prepared | None = None,
+        beside: Training | None = None,
     ) -> None:
         self.model, self.seed, self.device = model, seed, device
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.network = build_network(model, seed, device)
         self._judged_with = prepared if judged_with is None else judged_with
-        self._tools: dict[str, Any] = {}
-        self._batches = Batches(prepared, model.inputs, device)
+        self._tools: dict[str, Any] = beside._tools if beside else {}
+        self.batches = beside.batches if beside else Batches(prepared, model.inputs, device)
         self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
         self._split["train"] = torch.as_tensor(training_rows(prepared.split, data.train_fraction).copy())
-        self.steps_per_epoch = math.ceil(len(self._split["train"]) / model.batch_size)
+        self.examples = len(self._split["train"])
+        self.steps_per_epoch = math.ceil(self.examples / model.batch_size)
+        self.parameters = {player: self.network.player_parameters(player) for player in model.players}
         total, adamw_only = model.epochs * self.steps_per_epoch, self.network.adamw_only
-        self._optimizers = {
-            player: PlayerOptimizer(self.network.player_parameters(player), model, total, adamw_only)
-            for player in model.players
+        self.optimizers = {
+            player: PlayerOptimizer.alone(parameters, model, total, adamw_only)
+            for player, parameters in self.parameters.items()
         }
 
     def run_epoch(self) -> dict[str, float]:
@@ -92,29 +101,43 @@ class Training:
         for logged, size in self.steps():
             for name, value in logged.items():
                 sums[name] += value.detach() * size
-        examples = len(self._split["train"])
-        line = {"epoch": float(self.epoch + 1)}
-        line |= {f"train/{name}": (total / examples).item() for name, total in sums.items()}
-        line |= self.evaluate("validation")
-        self.history.append(_finite(line, f"in epoch {self.epoch + 1}"))
-        self.epoch += 1
-        return line
+        return self.end_epoch(sums)
 
     def steps(self) -> Iterator[tuple[dict[str, Tensor], int]]:
         """The steps of the next epoch, one at a time: what was logged, and the number of examples."""
         self.network.train()
+        for index, (rows, noise) in enumerate(self.epoch_inputs()):
+            batch, noise = self.batches.take(rows), self.moved(noise)
+            logged: dict[str, Tensor] = {}
+            for player, optimizer in self.optimizers.items():
+                loss, terms = self.network(player, batch, noise)
+                optimizer.step(loss, self.parameters[player], [self.epoch * self.steps_per_epoch + index])
+                logged |= terms
+            yield logged, len(rows)
+
+    def epoch_inputs(self) -> Iterator[tuple[Tensor, Noise]]:
+        """Rows and noise of each step of the next epoch, by this point's own generators; noise is on the CPU."""
         rows = self._split["train"]
         order = torch.randperm(len(rows), generator=generator(self.seed, "order", self.epoch))
         noise_rng = generator(self.seed, "noise", self.epoch)
-        for index, chosen in enumerate(rows[order].split(self.model.batch_size)):
-            batch = self._batches.take(chosen.to(self.device))
-            noise = self._draw(len(chosen), noise_rng)
-            logged: dict[str, Tensor] = {}
-            for player, optimizer in self._optimizers.items():
-                loss, terms = self.network(player, batch, noise)
-                optimizer.step(loss, self.epoch * self.steps_per_epoch + index)
-                logged |= terms
-            yield logged, len(chosen)
+        for chosen in rows[order].to(self.device).split(self.model.batch_size):
+            yield chosen, self.network.draw(len(chosen), noise_rng)
+
+    def end_epoch(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
+        """Validate after the epoch's steps, and count it.
+
+        Args:
+            sums: over the epoch's examples, of everything that was logged.
+
+        Raises:
+            Diverged: a loss was not finite; no epoch is counted.
+        """
+        line = {"epoch": float(self.epoch + 1)}
+        line |= {f"train/{name}": (total / self.examples).item() for name, total in sums.items()}
+        line |= self.evaluate("validation")
+        self.history.append(_finite(line, f"in epoch {self.epoch + 1}"))
+        self.epoch += 1
+        return line
 
     def evaluate(self, split: str) -> dict[str, float]:
         """The model's metrics on `validation` or `test`, as ``<split>/<metric>``.
@@ -143,7 +166,7 @@ class Training:
         entries = [entry for name, entry in DERIVED.items() if name in names and len(rows) >= entry.least]
         parts: dict[str, list[Tensor]] = defaultdict(list)
         for chosen in rows.split(self.model.evaluation_batch):
-            batch = self._batches.take(chosen.to(self.device))
+            batch = self.batches.take(chosen.to(self.device))
             made = self.network.evaluate(batch, self._draw(len(chosen), noise_rng))
             made |= {entry.name: self._derive(entry, made) for entry in entries if entry.source(made)}
             for name in made.keys() & names:
@@ -182,7 +205,7 @@ class Training:
             rows = rows[torch.randperm(len(rows), generator=generator(seed, "sample"))]
         rows = rows[:n]
         noise = self._draw(len(rows), generator(self.seed if seed is None else seed, "samples"))
-        return self.network.samples(self._batches.take(rows.to(self.device)), noise)
+        return self.network.samples(self.batches.take(rows.to(self.device)), noise)
 
     @torch.no_grad()
     def look(self, batch: dict[str, Tensor], names: Collection[str], seed: int = 0) -> dict[str, Tensor]:
@@ -198,19 +221,38 @@ class Training:
         return {
             "epoch": self.epoch,
             "history": self.history,
-            "network": self.network.state_dict(),
-            "optimizers": {player: optimizer.state_dict() for player, optimizer in self._optimizers.items()},
+            "network": self.weights(),
+            "optimizers": {
+                player: {name: _own(state) for name, state in optimizer.state.items()}
+                for player, optimizer in self.optimizers.items()
+            },
         }
+
+    def weights(self) -> dict[str, Tensor]:
+        """The network's parameters by name."""
+        return _own(self.network.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` gave."""
         self.network.load_state_dict(state["network"])
-        for player, optimizer in self._optimizers.items():
+        for player, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][player])
         self.epoch, self.history = state["epoch"], state["history"]
 
-    def _draw(self, size: int, rng: torch.Generator) -> dict[str, Tensor]:
-        return {name: value.to(self.device) for name, value in self.network.draw(size, rng).items()}
+    def moved(self, noise: Noise) -> Noise:
+        """Noise on the device."""
+        return {name: value.to(self.device, non_blocking=True) for name, value in noise.items()}
+
+    def _draw(self, size: int, rng: torch.Generator) -> Noise:
+        return self.moved(self.network.draw(size, rng))
+
+
+def _own(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same, each in memory of its own: a lane's lie among others', and would be saved with them."""
+    return {
+        name: tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
+        for name, tensor in tensors.items()
+    }
 
 
 def _finite(values: dict[str, float], when: str) -> dict[str, float]:

@@ -1,0 +1,111 @@
+"""Lanes: trainings that differ only in seed, training fraction or learning rate, stepped as one batched model."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from gensweep.layers.network import Batch, Noise
+from gensweep.train.loop import Diverged, Training
+from gensweep.train.optimizers import PlayerOptimizer, Tensors
+
+
+class Lanes:
+    """Trains some lanes side by side, an epoch at a time.
+
+    Each training's weights and optimizer state become its lane of stacked tensors, so that everything else
+    (validation, samples, checkpoints) goes on with that training as if it were alone. The lanes lie in order
+    of their steps, longest first: those that have a step left in an epoch are then the first ones, and those with
+    equally large batches lie side by side, and no lane computes what it does not need.
+    """
+
+    def __init__(self) -> None:
+        self._lanes: list[Training] = []
+        self._optimizers: dict[str, PlayerOptimizer] = {}
+
+    def run_epoch(self, trainings: Sequence[Training]) -> list[dict[str, float] | Diverged]:
+        """Train and validate one epoch of each.
+
+        Args:
+            trainings: that completed equally many epochs; one alone runs plain, which on a CPU is faster.
+
+        Returns:
+            For each, the new line of its history, or how it diverged; the others do not feel that.
+        """
+        if len(trainings) == 1:
+            (only,) = trainings
+            return [_outcome(only, only.run_epoch)]
+        if {id(training) for training in trainings} != {id(lane) for lane in self._lanes}:
+            self._stack(trainings)
+        sums = self._train_epoch()
+        ends = {
+            id(lane): _outcome(lane, lambda lane=lane, k=k: lane.end_epoch({n: total[k] for n, total in sums.items()}))
+            for k, lane in enumerate(self._lanes)
+        }
+        return [ends[id(training)] for training in trainings]
+
+    def _stack(self, trainings: Sequence[Training]) -> None:
+        self._lanes = sorted(trainings, key=lambda lane: (-lane.examples, lane.model.lr, lane.model.muon_lr))
+        first = self._lanes[0]
+        for player in first.optimizers:
+            self._optimizers[player] = PlayerOptimizer.stacked([lane.optimizers[player] for lane in self._lanes])
+            for lane in self._lanes:
+                for name, parameter in lane.parameters[player].items():
+                    parameter.data = lane.optimizers[player].parameters[name].squeeze(0)
+
+    def _train_epoch(self) -> dict[str, Tensor]:
+        """Sums over each lane's examples of what was logged, [lanes] each."""
+        device = self._lanes[0].device
+        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(len(self._lanes), device=device))
+        for lane in self._lanes:
+            lane.network.train()
+        for index, inputs in enumerate(itertools.zip_longest(*(lane.epoch_inputs() for lane in self._lanes))):
+            for lanes in _alike([given and len(given[0]) for given in inputs]):
+                size = len(inputs[lanes.start][0])
+                for name, values in self._step(lanes, inputs[lanes], index).items():
+                    sums[name][lanes] += values.detach() * size
+        return sums
+
+    def _step(self, lanes: slice, inputs: Sequence[tuple[Tensor, Noise]], index: int) -> dict[str, Tensor]:
+        """One step of some lanes, by every player in turn; what was logged, [n] each."""
+        first = self._lanes[lanes.start]
+        batch = first.batches.take(torch.stack([rows for rows, _ in inputs]))
+        noise = first.moved(_stacked([noise for _, noise in inputs]))
+        steps = [lane.epoch * lane.steps_per_epoch + index for lane in self._lanes[lanes]]
+        logged: dict[str, Tensor] = {}
+        for player, optimizer in self._optimizers.items():
+            own = {name: tensor[lanes].requires_grad_() for name, tensor in optimizer.parameters.items()}
+            others = [o.parameters for other, o in self._optimizers.items() if other != player]
+            rest = {name: tensor[lanes] for parameters in others for name, tensor in parameters.items()}
+
+            def lane_loss(own: Tensors, rest: Tensors, batch: Batch, noise: Noise, player: str = player):
+                return first.network.loss(player, own | rest, batch, noise)
+
+            losses, terms = vmap(lane_loss)(own, rest, batch, noise)
+            optimizer.step(losses.sum(), own, steps, lanes.start)
+            logged |= terms
+        return logged
+
+
+def _alike(sizes: Sequence[int | None]) -> Iterator[slice]:
+    """Runs of lanes with equally many examples in their batch; those without any are left out."""
+    for size, run in itertools.groupby(range(len(sizes)), lambda lane: sizes[lane]):
+        if size:
+            places = list(run)
+            yield slice(places[0], places[-1] + 1)
+
+
+def _stacked(noises: Sequence[Noise]) -> Noise:
+    return {name: torch.stack([noise[name] for noise in noises]) for name in noises[0]}
+
+
+def _outcome(lane: Training, end) -> dict[str, float] | Diverged:
+    try:
+        return end()
+    except Diverged as error:
+        return error
