@@ -14,7 +14,7 @@ from rich.console import Console
 
 from gensweep import __version__
 from gensweep.commands import data, points, wandb, wandb_report
-from gensweep.commands.options import Device, Entity, Project, Wandb, pairs
+from gensweep.commands.options import Device, Entity, Lanes, Project, Wandb, pairs
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import Stopped, stopping
 
@@ -77,6 +77,7 @@ def run_command(
         float | None, typer.Option(min=0, help="GPUs of a trial; default: 1 where there are any.", show_default=False)
     ] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once; default: as many as fit.")] = None,
+    pack: Lanes = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster: auto, or HOST:PORT of its head.")] = None,
     local: Annotated[
         bool, typer.Option("--local", help="Train in this process, one trial at a time, without Ray.")
@@ -99,6 +100,7 @@ def run_command(
     from gensweep.run.local import Resources
     from gensweep.run.sweepfile import parse_value, read_sweep
     from gensweep.run.tracking import Tracking
+    from gensweep.spec import checked_pack
 
     sweep = read_sweep(file)
     parsed = {key: [parse_value(text) for text in texts] for key, texts in pairs("--set", set_).items()}
@@ -110,6 +112,7 @@ def run_command(
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
         max_concurrent=max_concurrent,
+        pack=sweep.pack if pack is None else checked_pack("--pack", parse_value(pack)),
         address=address,
         retry_failed=retry_failed,
         verbose=verbose,

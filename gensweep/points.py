@@ -17,6 +17,10 @@ from gensweep.core.errors import DataError, SweepError, unknown
 from gensweep.core.model import Model
 
 HASH_VERSION = 1
+AUTO = "auto"
+"""As many lanes in a pack as are worth it where it trains."""
+LANE_PARAMS = ("train_fraction", "lr", "muon_lr")
+"""What lanes of a pack may differ in, beside the seed."""
 C = TypeVar("C", bound=Config)
 
 
@@ -49,6 +53,11 @@ class _Cell:
     def data_config(self) -> Data:
         dataset = dataset_class(self._params["dataset"])
         return dataset(**{key: value for key, value in self._params.items() if key in dataset.model_fields})
+
+    @cached_property
+    def pack_key(self) -> str:
+        shared = {key: value for key, value in self._params.items() if key not in LANE_PARAMS}
+        return json.dumps([self._model, shared], sort_keys=True)
 
     @cached_property
     def data_key(self) -> str:
@@ -104,6 +113,11 @@ class Point:
         """Equal for points that share prepared arrays: the dataset and its parameters but `train_fraction`."""
         return self._cell.data_key
 
+    @property
+    def pack_key(self) -> str:
+        """Equal for points that may be lanes of one pack."""
+        return self._cell.pack_key
+
     def model_config(self) -> Model:
         """The model's config, training included."""
         return self._cell.model_config
@@ -140,7 +154,7 @@ _MARK = "\0seed"
 
 @dataclass(frozen=True)
 class Pack:
-    """Points that differ only in seed, train fraction or learning rate: what one trial trains."""
+    """Points that differ only in seed, train fraction or learning rates: what one trial trains."""
 
     points: tuple[Point, ...]
 

@@ -12,11 +12,12 @@ from typing import Any
 from gensweep.core.catalog import FIGURES, MODELS, TABLES, dataset
 from gensweep.core.content import known
 from gensweep.core.errors import SweepError, unknown
-from gensweep.points import Point, condition, resolve, schema
+from gensweep.points import AUTO, Point, condition, resolve, schema
 
 _ELSEWHERE = {
     "seed": "--seeds N chooses seeds 0 to N-1",
     "seeds": "--seeds N chooses seeds 0 to N-1",
+    "pack": "--pack N trains up to N points as one batched model",
     "model": "--filter model=NAME runs some models only; a grid names its model in the sweep file",
 }
 MOST_VALUES = 100_000
@@ -114,6 +115,8 @@ class Sweep:
         grids: at least one `Grid`; a cell that two grids want is trained once.
         seeds: how many (0, 1, ...), or which.
         tables, figures: names of what the collector makes of it, beside the table of all cells.
+        pack: points to train as one batched model, if they differ only in seed, training fraction or learning rates:
+            a number of lanes at most, or `auto`: as many as the device has memory for, and one on a CPU.
 
     Raises:
         SweepError: an argument is wrong; the message says what would be right.
@@ -127,12 +130,12 @@ class Sweep:
         seeds: int | Iterable[int] = 1,
         tables: Sequence[str] = (),
         figures: Sequence[str] = (),
+        pack: int | str = AUTO,
         **others: Any,
     ) -> None:
         for key in others:
-            raise SweepError(
-                unknown("argument", key, ["name", "grids", "seeds", "tables", "figures"], f"sweep {name!r}")
-            )
+            known = ["name", "grids", "seeds", "tables", "figures", "pack"]
+            raise SweepError(unknown("argument", key, known, f"sweep {name!r}"))
         self.name = _checked_name(name)
         self.grids = [grids] if isinstance(grids, Grid) else list(grids)
         if not self.grids:
@@ -143,6 +146,7 @@ class Sweep:
         if len({repr(grid) for grid in self.grids}) < len(self.grids):
             raise SweepError(f"sweep {name!r} has the same grid twice")
         self.seeds = _checked_seeds(name, seeds)
+        self.pack = checked_pack(f"sweep {name!r}: pack", pack)
         self.tables, self.figures = _names(name, "tables", tables), _names(name, "figures", figures)
         for registry, wanted in ((TABLES, self.tables), (FIGURES, self.figures)):
             for entry in wanted:
@@ -165,7 +169,7 @@ class Sweep:
             for grid, keys in zip(self.grids, known, strict=True)
         ]
         unique = list({repr(grid): grid for grid in grids}.values())
-        return Sweep(self.name, unique, self.seeds if seeds is None else seeds, self.tables, self.figures)
+        return Sweep(self.name, unique, self.seeds if seeds is None else seeds, self.tables, self.figures, self.pack)
 
     def cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Model and parameters of every cell, each once."""
@@ -214,6 +218,17 @@ def _checked_seeds(name: str, seeds: Any) -> list[int]:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise SweepError(f"sweep {name!r}: seed {seed!r} is not a whole number of 0 or more")
     return values
+
+
+def checked_pack(place: str, pack: Any) -> int | str:
+    """A number of lanes, or `auto`.
+
+    Raises:
+        SweepError: it is neither.
+    """
+    if pack == AUTO or (isinstance(pack, int) and not isinstance(pack, bool) and pack >= 1):
+        return pack
+    raise SweepError(f"{place} {pack!r} is neither {AUTO!r} nor a number of lanes, 1 or more")
 
 
 def _names(sweep: str, what: str, names: Any) -> list[str]:

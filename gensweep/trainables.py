@@ -46,6 +46,8 @@ def _train(
         root=Path(results) if (results := config.pop("results", None)) else None,
         device=config.pop("device", "auto"),
         threads=config.pop("threads", 1),
+        gpus=config.pop("gpus", 1.0),
+        fits=config.pop("fits", False),
         retry_failed=config.pop("retry_failed", points is None),
         driver=Process(**driver) if driver else Process.current(),
         tracking=Tracking.of(config.pop("tracking", {})),

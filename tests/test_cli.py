@@ -396,7 +396,7 @@ def test_what_costs_nothing_is_a_parameter() -> None:
 
 def test_long_trials_come_first() -> None:
     points = [tiny(), tiny(epochs=9), tiny(hidden=64), Point.make("cae", TINY_PICTURES, 0)]
-    costs = [plan.cost(pack.points[0]) for pack in plan.Plan(points, plan.State(), points).packs]
+    costs = [plan.cost(pack.points[0]) for pack in plan.Plan(points, plan.State(), points).packs()]
     assert costs == sorted(costs, reverse=True)
     assert plan.cost(tiny(epochs=4)) == 2 * plan.cost(tiny(epochs=2))
 

@@ -23,10 +23,11 @@ FLOORS = (
     ("train/",),
     ("run/wandb_run.py",),
     ("run/tracking.py",),
-    ("run/attempt.py", "run/trial.py", "run/__init__.py"),
+    ("run/attempt.py", "run/devices.py", "run/trial.py", "run/__init__.py"),
     ("trainables.py",),
     (
         "run/local.py",
+        "run/packs.py",
         "run/launch.py",
         "run/plan.py",
         "run/calibrate.py",

@@ -14,7 +14,10 @@ _COMMA = re.compile(r"(?<!\\),")
 Root = Annotated[str, typer.Option("--results", metavar="ROOT", help="Where results are kept.")]
 Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
-
+Lanes = Annotated[
+    str | None,
+    typer.Option(metavar="auto|N", help="Points trained as one batched model; default: the sweep's, else auto."),
+]
 Project = Annotated[
     str | None,
     typer.Option("--wandb-project", metavar="NAME", help="W&B's project; default: WANDB_PROJECT, else gensweep."),

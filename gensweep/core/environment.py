@@ -65,6 +65,15 @@ def gpu_count() -> int:
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
+def likely_device(asked: str) -> str:
+    """What `auto` will find here, as far as can be told without torch."""
+    if asked != "auto":
+        return asked
+    if gpu_count():
+        return "cuda"
+    return "mps" if hardware()["system"] == "Darwin arm64" else "cpu"
+
+
 def memory_bytes() -> int:
     """The machine's memory, or the container's limit where that is less."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0

@@ -43,6 +43,14 @@ class Model(TrainingConfig):
         """Numbers that one example keeps for the backward pass, roughly."""
         raise NotImplementedError
 
+    def training_bytes(self) -> int:
+        """Estimated memory of a training in bytes, its process aside.
+
+        Weights, gradients and Adam's two moments; activations of a step with their gradients, or of an evaluation.
+        """
+        examples = max(2 * self.batch_size, self.evaluation_batch)
+        return 4 * (4 * self.parameter_count() + examples * self.activation_count())
+
     def network(self) -> Network:
         """Build the network with undefined weights; imports torch."""
         return importlib.import_module(f"{type(self).__module__}.network").build(self)

@@ -58,19 +58,30 @@ class Attempt:
         point: the point.
         folder: where its files go; None: nowhere.
         tracker: hears of each epoch.
+        held: what is let go when the attempt ends: its claim, its tracker.
 
     Attributes:
         training: the point's training; None before `start`.
+        pack: how many lanes are trained together, and which is this one.
+        outcome: what the record will say of how it ended; None while it goes on.
     """
 
-    def __init__(self, point: Point, folder: Folder | None, tracker: Tracker) -> None:
-        self.point, self.folder, self.tracker = point, folder, tracker
+    def __init__(self, point: Point, folder: Folder | None, tracker: Tracker, held: contextlib.ExitStack) -> None:
+        self.point, self.folder, self.tracker, self.held = point, folder, tracker, held
         self.training: Training | None = None
+        self.pack = {"size": 1, "lane": 0}
+        self.outcome: dict[str, Any] | None = None
         self._before, self._start = 0.0, time.perf_counter()
 
-    def start(self, prepared: Prepared, device: torch.device) -> Training:
-        """Build the training, and take up the last checkpoint, if there is one that fits."""
-        self.training = self._new(prepared, device)
+    def start(self, prepared: Prepared, device: torch.device, beside: Training | None = None) -> None:
+        """Build the training, and take up the last checkpoint, if there is one that fits.
+
+        Args:
+            prepared: the dataset's arrays.
+            device: where to train.
+            beside: another lane's training, on the same arrays.
+        """
+        self.training = self._new(prepared, device, beside)
         try:
             with contextlib.suppress(FileNotFoundError):
                 if self.folder:
@@ -79,40 +90,51 @@ class Attempt:
                     self._before = state["seconds"]
         except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
             log.warning("%s starts anew; its checkpoint does not fit: %s", self.point.id, error)
-            self.training = self._new(prepared, device)
-        return self.training
+            self.training = self._new(prepared, device, beside)
 
-    def _new(self, prepared: Prepared, device: torch.device) -> Training:
-        return Training(self.point.model_config(), self.point.data_config(), self.point.seed, prepared, device)
+    def _new(self, prepared: Prepared, device: torch.device, beside: Training | None) -> Training:
+        config, data = self.point.model_config(), self.point.data_config()
+        return Training(config, data, self.point.seed, prepared, device, beside=beside)
+
+    def _started(self) -> Training:
+        assert self.training is not None, "start comes first"
+        return self.training
 
     @property
     def seconds(self) -> float:
-        """Time spent so far, earlier attempts included."""
-        return self._before + time.perf_counter() - self._start
+        """Time spent so far, earlier attempts included; of what a pack took, this lane's share."""
+        return self._before + (time.perf_counter() - self._start) / self.pack["size"]
+
+    @property
+    def epoch(self) -> int:
+        """Epochs completed, earlier attempts included."""
+        return self.training.epoch if self.training else 0
 
     @property
     def history(self) -> list[dict[str, float]]:
         """The lines of the epochs so far, earlier attempts included."""
         return self.training.history if self.training else []
 
-    def epochs(self, training: Training, report: Report) -> None:
-        """Train what is left, with a durable checkpoint before anybody is told."""
-        while training.epoch < training.model.epochs:
-            line = training.run_epoch()
-            if self.folder:
-                if is_shown(training.epoch, training.model.epochs):
-                    self.folder.write(f"samples/epoch-{training.epoch:04d}.png", sheet(training.samples()))
-                state = {"training": training.state_dict(), "seconds": self.seconds}
-                self.folder.write(CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state))
-            self.tracker.log(training.history)
-            report({"point": self.point.id, "epochs": training.model.epochs, **line, "epoch": training.epoch})
+    def end_epoch(self) -> dict[str, Any]:
+        """Keep what the last epoch gave, with a durable checkpoint before anybody is told; returns the report of it."""
+        training = self._started()
+        if self.folder:
+            if is_shown(training.epoch, training.model.epochs):
+                self.folder.write(f"samples/epoch-{training.epoch:04d}.png", sheet(training.samples()))
+            state = {"training": training.state_dict(), "seconds": self.seconds}
+            self.folder.write(CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state))
+        self.tracker.log(training.history)
+        told = {"point": self.point.id, "epochs": training.model.epochs, **training.history[-1]}
+        return told | {"epoch": training.epoch}
 
-    def finish(self, training: Training) -> dict[str, float]:
-        """Touch the test set, and write what the point leaves behind but its record."""
+    def finish(self) -> dict[str, float]:
+        """Touch the test set, and write what the point leaves behind but its record; returns the test's metrics."""
+        training = self._started()
         metrics = training.test()
         if self.folder:
             write_artifacts(training, self.folder.write)
             self.folder.write("weights.pt", partial(torch.save, training.weights()))
+        self.write_history()
         return metrics
 
     def write_history(self) -> None:

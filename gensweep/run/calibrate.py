@@ -9,8 +9,8 @@ import torch
 
 from gensweep.core.cache import prepared
 from gensweep.points import Point
+from gensweep.run.devices import resolve_device
 from gensweep.run.plan import Rates, shape
-from gensweep.run.trial import resolve_device
 from gensweep.train.loop import Training
 
 WARM_UP, TIMED = 2, 4

@@ -16,7 +16,7 @@ from rich.console import Console
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
 from gensweep.core.config import Data
-from gensweep.core.environment import hardware
+from gensweep.core.environment import hardware, likely_device
 from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import Claimed, DataError
 from gensweep.core.ledger import Ledger
@@ -25,6 +25,7 @@ from gensweep.core.storage import results_root, write_atomic
 from gensweep.core.words import counted
 from gensweep.points import Point
 from gensweep.run.local import Execute, Resources, prepared
+from gensweep.run.packs import pack_limit
 from gensweep.run.plan import Plan, concurrent_trials, make_plan, memory_bytes, rates_of
 from gensweep.run.progress import Screen
 from gensweep.run.sweepfile import points_of, write_sweep_json
@@ -79,10 +80,11 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         with contextlib.ExitStack() as stack:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
-                stack.enter_context(executor.opened(options.resources))
+                place = stack.enter_context(executor.opened(options.resources))
             folder = write_sweep_json(root, sweep, options.command)
             _show_data(ready, folder / "datasets", console)
-            _train(plan, ledger, options, executor.execute, console)
+            limit = pack_limit(options.resources.pack, place.device, len(plan.todo), place.slots)
+            _train(plan, ledger, options, limit, executor.execute, console)
         plan = make_plan(points, ledger)
         if waits_for_upload(ledger.folder(point.id) for point in points):
             _say(console, f"To upload what was logged for W&B: python -m gensweep sync {folder}", "dim")
@@ -98,15 +100,15 @@ def _executor(local: bool) -> ModuleType:
     return importlib.import_module("gensweep.run.local" if local else "gensweep.run.launch")
 
 
-def _train(plan: Plan, ledger: Ledger, options: Options, execute: Execute, console: Console) -> None:
+def _train(plan: Plan, ledger: Ledger, options: Options, limit: int, execute: Execute, console: Console) -> None:
     """Train until every point of the plan has an outcome, whoever gives it."""
     done = len(plan.points) - len(plan.todo)
     attempted: set[str] = set()
-    _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {counted(len(plan.packs), 'trial')}.")
+    _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {counted(len(plan.packs(limit)), 'trial')}.")
     with Screen(console, len(plan.todo), done) as screen:
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
-            packs = Plan(plan.points, plan.state, todo).packs
+            packs = Plan(plan.points, plan.state, todo).packs(limit)
             died = execute(packs, ledger.root, options.resources, screen.report)
             for point in todo:
                 if point.id in died:
@@ -228,7 +230,8 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     if plan.state.running:
         _say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
     concurrent = 1 if options.local else min(concurrent_trials(resources), max(1, len(plan.todo)))
-    todo, trials = counted(len(plan.todo), "point"), counted(len(plan.packs), "trial")
+    limit = pack_limit(resources.pack, likely_device(resources.device), len(plan.todo), concurrent)
+    todo, trials = counted(len(plan.todo), "point"), counted(len(plan.packs(limit)), "trial")
     _say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
     for data in {point.data_key: point.data_config() for point in plan.todo}.values():
         try:

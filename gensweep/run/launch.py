@@ -28,7 +28,7 @@ from ray import tune
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import held_back, stopping
 from gensweep.points import Pack, Point
-from gensweep.run.local import Resources, prepared, started, trial_config
+from gensweep.run.local import Place, Resources, prepared, started, trial_config
 from gensweep.trainables import TRAINABLES, Report
 
 
@@ -50,7 +50,7 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
 
 
 @contextlib.contextmanager
-def opened(resources: Resources) -> Generator[None]:
+def opened(resources: Resources) -> Generator[Place]:
     """A Ray of our own, or a connection to the one at the address; left as it was found.
 
     Raises:
@@ -65,7 +65,7 @@ def opened(resources: Resources) -> Generator[None]:
                 _start(resources)
         _check_resources(resources, ray.cluster_resources())
         with stopping(through_ray=True):
-            yield
+            yield _place(resources)
     finally:
         if mine:
             with held_back():
@@ -157,13 +157,22 @@ class _Reporter(tune.Callback):
         self._report, self._packs = report, packs
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._report(started(self._packs[trial.config["pack"]].points[0]))
+        self._report(started(self._packs[trial.config["pack"]]))
 
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
         self._report(result)
 
     def __getstate__(self) -> dict:
         return {}
+
+
+def _place(resources: Resources) -> Place:
+    there, gpus = ray.cluster_resources(), _gpus(resources)
+    slots = there.get("CPU", 1) // resources.cpus_per_trial
+    if gpus:
+        slots = min(slots, there["GPU"] // gpus)
+    slots = max(1, int(min(slots, resources.max_concurrent or slots)))
+    return Place("cuda" if gpus else "cpu", slots)
 
 
 def _gpus(resources: Resources) -> float:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core import cache
 from gensweep.core.claims import Process
+from gensweep.core.environment import likely_device
 from gensweep.core.errors import UserError
-from gensweep.points import Pack, Point
+from gensweep.points import AUTO, Pack, Point
 from gensweep.run.tracking import Tracking
 from gensweep.trainables import TRAINABLES, Report
 
@@ -35,6 +36,7 @@ class Resources:
         max_concurrent: trials at once; None: as many as there are resources for.
         address: of a running Ray cluster; None: one is started on this machine.
         max_failures: times that a trial whose worker died is started again.
+        pack: lanes of a trial at most, or `auto`.
         retry_failed: train points again whose record says that they failed.
         verbose: let Ray say what it says.
         tracking: who is told beside the ledger.
@@ -46,6 +48,7 @@ class Resources:
     max_concurrent: int | None = None
     address: str | None = None
     max_failures: int = 2
+    pack: int | str = AUTO
     retry_failed: bool = False
     verbose: bool = False
     tracking: Tracking = field(default_factory=Tracking)
@@ -58,6 +61,8 @@ def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]
         "results": str(root),
         "device": resources.device,
         "threads": resources.cpus_per_trial,
+        "gpus": resources.gpus_per_trial or 1.0,
+        "fits": resources.pack == AUTO,
         "retry_failed": resources.retry_failed,
         "driver": asdict(Process.current()),
         "tracking": asdict(resources.tracking),
@@ -79,23 +84,31 @@ def prepared(point: Point) -> dict[str, Prepared]:
         return {}
 
 
-def started(point: Point) -> dict[str, Any]:
-    """What an executor reports of a point before its trial does."""
-    return {"point": point.id, "epoch": 0, "epochs": point.params["epochs"]}
+def started(pack: Pack) -> dict[str, Any]:
+    """What an executor reports of a pack before its trial does."""
+    return {"lanes": [{"point": p.id, "epoch": 0, "epochs": p.params["epochs"]} for p in pack.points]}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an executor trains: the kind of device that most trials will find, and how many run at once."""
+
+    device: str
+    slots: int
 
 
 @contextlib.contextmanager
-def opened(resources: Resources) -> Generator[None]:
+def opened(resources: Resources) -> Generator[Place]:
     """Check the resources; an executor that needs something started starts it here, and stops it at the end.
 
     Raises:
         UserError: the device is not there.
     """
     if resources.device in ("cuda", "mps"):
-        from gensweep.run.trial import resolve_device  # imports torch
+        from gensweep.run.devices import resolve_device  # imports torch
 
         resolve_device(resources.device)
-    yield
+    yield Place(likely_device(resources.device), 1)
 
 
 def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:
@@ -104,6 +117,6 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
     for pack in packs:
         if pack.points[0].data_key not in datasets:  # one dataset in memory at a time
             datasets = prepared(pack.points[0])
-        report(started(pack.points[0]))
+        report(started(pack))
         TRAINABLES[pack.model](trial_config(pack, root, resources), datasets, report)
     return {}

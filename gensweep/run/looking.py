@@ -27,8 +27,8 @@ from gensweep.core.sheets import png as png_bytes
 from gensweep.core.storage import write_atomic, write_json
 from gensweep.layers.network import LatentNetwork
 from gensweep.points import Point
+from gensweep.run.devices import resolve_device
 from gensweep.run.point import Kept
-from gensweep.run.trial import resolve_device
 from gensweep.train.artifacts import ANSWERS, interpolations, sheet, to_bytes, write_artifacts
 from gensweep.train.loop import Training, generator
 

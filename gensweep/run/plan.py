@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.environment import gpu_count, hardware, usable_cores
+from gensweep.core.environment import gpu_count, hardware, likely_device, usable_cores
 from gensweep.core.errors import RecordError, UserError
 from gensweep.core.ledger import POINTS, RECORD, Ledger, State
 from gensweep.core.records import FAILED, MISSING, OK, Record, read_record
 from gensweep.points import Pack, Point
 from gensweep.run.local import Resources
+from gensweep.run.packs import make_packs
 
 PROCESS_BYTES = 1_150_000_000
 """Resident memory of a worker with torch imported and the networks that metrics need, before it holds a model."""
@@ -40,11 +41,11 @@ class Plan:
     state: State
     todo: list[Point]
 
-    @property
-    def packs(self) -> list[Pack]:
-        """One trial each; longest first, so that no long one is left alone at the end."""
+    def packs(self, limit: int = 1) -> list[Pack]:
+        """One trial each, of ``limit`` lanes at most; longest first, so that no long one is left alone at the end."""
         costs = {point.cell: cost(point) for point in {point.cell: point for point in self.todo}.values()}
-        return [Pack((point,)) for point in sorted(self.todo, key=lambda point: costs[point.cell], reverse=True)]
+        packs = make_packs(self.todo, limit)
+        return sorted(packs, key=lambda pack: sum(costs[point.cell] for point in pack.points), reverse=True)
 
     def status(self, point: Point) -> str:
         """`ok`, `diverged`, `failed`, or `missing`."""
@@ -75,14 +76,8 @@ def cost(point: Point) -> float:
 
 
 def memory_bytes(point: Point) -> int:
-    """Estimated peak memory of a trial in bytes.
-
-    The process; weights, gradients and Adam's two moments; activations of a step with their gradients, or of
-    an evaluation.
-    """
-    model = point.model_config()
-    examples = max(2 * model.batch_size, model.evaluation_batch)
-    return PROCESS_BYTES + 4 * (4 * model.parameter_count() + examples * model.activation_count())
+    """Estimated peak memory of a trial of one point in bytes: its process, and the training."""
+    return PROCESS_BYTES + point.model_config().training_bytes()
 
 
 def shape(model: str, params: Mapping[str, Any]) -> str:
@@ -151,23 +146,14 @@ def concurrent_trials(resources: Resources) -> int:
     if not fit and resources.address is None:
         there = f"this machine has {usable_cores()} cores"
         raise UserError(f"--cpus-per-trial {resources.cpus_per_trial}: {there}")
-    if _likely_device(resources.device) == "cuda":
+    if likely_device(resources.device) == "cuda":
         fit = min(fit, int(gpu_count() / (resources.gpus_per_trial or 1)))
     return max(1, min(resources.max_concurrent or fit, fit))
 
 
-def _likely_device(asked: str) -> str:
-    """What `auto` will find here, as far as can be told without torch."""
-    if asked != "auto":
-        return asked
-    if gpu_count():
-        return "cuda"
-    return "mps" if hardware()["system"] == "Darwin arm64" else "cpu"
-
-
 def rates_of(root: Path, device: str = "auto") -> Rates:
     """Learn from every record under a results root that this machine wrote on the same kind of device."""
-    here, rates = hardware() | {"device": _likely_device(device)}, Rates()
+    here, rates = hardware() | {"device": likely_device(device)}, Rates()
     for path in sorted((root / POINTS).glob(f"*/{RECORD}")):
         try:
             record = read_record(path)

@@ -56,9 +56,13 @@ class Screen:
 
     def report(self, result: dict[str, Any]) -> None:
         """Take one report, as `gensweep.run.trial.run_pack` describes them."""
-        point = result.get("point")
-        if point is None:
-            return
+        for lane in result.get("lanes", [result]):
+            if "point" in lane:
+                self._take(lane["point"], lane)
+        in_flight = sum(running["epoch"] / running["epochs"] for running in self._running.values())
+        self._bar.update(self._task, completed=len(self.outcomes) + in_flight)
+
+    def _take(self, point: str, result: dict[str, Any]) -> None:
         self._warn(result.get("warning"))
         if "status" not in result:
             if result["epoch"] or point not in self._running:  # a trial started again tells soon where it goes on
@@ -68,8 +72,6 @@ class Screen:
             if result["status"] in STATUSES and point not in self.outcomes:
                 self.outcomes[point] = result
                 self._print_end(point, result)
-        in_flight = sum(running["epoch"] / running["epochs"] for running in self._running.values())
-        self._bar.update(self._task, completed=len(self.outcomes) + in_flight)
 
     def _warn(self, warning: str | None) -> None:
         """Print a warning, once for all points."""

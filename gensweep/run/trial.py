@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -24,7 +25,9 @@ from gensweep.core.ledger import ERROR, Ledger
 from gensweep.core.records import CLAIMED, DIVERGED, FAILED, OK, Record
 from gensweep.points import Pack, Point
 from gensweep.run.attempt import Attempt, Folder, Report
+from gensweep.run.devices import describe, lanes_that_fit, resolve_device
 from gensweep.run.tracking import Tracker, Tracking
+from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Diverged
 from gensweep.train.memory import keep_memory
 
@@ -39,6 +42,8 @@ class Context:
         root: the results folder; None: nothing is written.
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: PyTorch's threads.
+        gpus: GPUs, or the share of one, that the trial has.
+        fits: train as many lanes of a pack together as fit on the device, instead of all.
         retry_failed: train a point whose record says that it failed.
         driver: the process that asked for the trial; when it dies, the trial stops.
         tracking: who is told beside the ledger.
@@ -47,6 +52,8 @@ class Context:
     root: Path | None = None
     device: str = "auto"
     threads: int = 1
+    gpus: float = 1.0
+    fits: bool = False
     retry_failed: bool = False
     driver: Process = field(default_factory=Process.current)
     tracking: Tracking = field(default_factory=Tracking)
@@ -57,85 +64,153 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
 
     Reports hold `point`, and either `epoch`, `epochs` and the epoch's metrics, or `status` (`ok`,
     `diverged`, `failed`, `claimed`), `error`, the test metrics, and a `warning` where there is one.
+    An epoch of several lanes is one report: `lanes`, a list of theirs.
 
     Args:
         pack: what to train.
         datasets: prepared arrays by `Point.data_key`; what is not there is prepared here.
         context: where, and for whom.
         report: called with each report.
+
+    Raises:
+        UserError: there is no such device, or no such data.
     """
     torch.set_num_threads(context.threads)
     keep_memory()
     versions()  # kept: the commit of the code that was imported, whatever is edited while it trains
-    for point in pack.points:
-        try:
-            _run_point(point, datasets or {}, context, report)
-        except (Claimed, LostClaim) as error:
-            report({"point": point.id, "status": CLAIMED, "error": str(error)})
-        except OSError as error:  # not even a claim or a record could be written
-            report({"point": point.id, "status": FAILED, "error": f"{_reason(error)}; no record written"})
+    device = resolve_device(context.device)
+    left = list(pack.points)
+    while left:
+        size = lanes_that_fit(left[0], device, context.gpus) if context.fits else len(left)
+        with contextlib.ExitStack() as held:
+            attempts = [begun for point in left[:size] if (begun := _begin(point, context, report, held))]
+            _train(attempts, datasets or {}, device, report)
+        left = left[size:]
         gc.collect()  # a reused worker starts its next trial with what this one leaves
 
 
-def _run_point(point: Point, datasets: Mapping[str, Prepared], context: Context, report: Report) -> None:
-    if context.root is None:
-        _train(point, datasets, context, report, None)
+def _begin(point: Point, context: Context, report: Report, stack: contextlib.ExitStack) -> Attempt | None:
+    """Claim a point and open what tells of it; None where there is nothing to do, which is reported."""
+    folder = None
+    held = stack.enter_context(contextlib.ExitStack())  # left to the attempt; closed here when something stops us
+    try:
+        if context.root is not None:
+            ledger = Ledger(context.root)
+            claim = held.enter_context(ledger.claim(point.id, context.driver))
+            record = ledger.read({point.id: point.params}).records.get(point.id)
+            if record is not None and not (record.status == FAILED and context.retry_failed):  # somebody was faster
+                held.close()
+                _report_end(record, report, {})
+                return None
+            folder = Folder(ledger, claim, point.id)
+    except (Claimed, OSError) as error:
+        held.close()
+        report(_unrecorded(point, error))
+        return None
+    tracker = held.enter_context(Tracker(point, folder.path if folder else None, context.tracking))
+    return Attempt(point, folder, tracker, held)
+
+
+def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: torch.device, report: Report) -> None:
+    """Train lanes to their records; whatever goes wrong with one is its outcome, not ours and not the others'."""
+    for lane, attempt in enumerate(attempts):
+        attempt.pack = {"size": len(attempts), "lane": lane}
+        with _outcome_of(attempt):
+            data = datasets.get(attempt.point.data_key) or _prepare(attempt.point.data_config())
+            attempt.start(data, device, attempts[0].training if lane else None)
+    lanes = Lanes()
+    while behind := _behind(attempts):
+        _run_epoch(lanes, behind, report)
+    for attempt in attempts:
+        with _outcome_of(attempt):
+            if attempt.outcome is None:
+                attempt.outcome = {"metrics": attempt.finish(), "status": OK}
+        _end(attempt, attempt.outcome or {}, device, report)
+
+
+def _behind(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """The lanes to train next: those with the fewest epochs, for a kill may come between two checkpoints."""
+    going = [a for a in attempts if a.outcome is None and a.epoch < a.point.params["epochs"]]
+    least = min((attempt.epoch for attempt in going), default=0)
+    return [attempt for attempt in going if attempt.epoch == least]
+
+
+def _run_epoch(lanes: Lanes, attempts: list[Attempt], report: Report) -> None:
+    """An epoch of some lanes, in one report."""
+    with _outcome_of(*attempts):  # what goes wrong with the step goes wrong with all of them
+        ends = lanes.run_epoch([attempt.training for attempt in attempts if attempt.training])
+        told = []
+        for attempt, end in zip(attempts, ends, strict=True):
+            with _outcome_of(attempt):
+                if isinstance(end, Diverged):
+                    raise end
+                told.append(attempt.end_epoch())
+        if told:
+            report(told[0] if len(told) == 1 else {"lanes": told})
+
+
+@contextlib.contextmanager
+def _outcome_of(*attempts: Attempt) -> Generator[None]:
+    """What goes wrong within is how these attempts end, unless the user is to mend it."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        for attempt in attempts:
+            if attempt.outcome is None:
+                attempt.outcome = _ended_by(error, attempt)
+
+
+def _ended_by(error: Exception, attempt: Attempt) -> dict[str, Any]:
+    if isinstance(error, LostClaim):
+        return {"status": CLAIMED, "error": str(error)}
+    if isinstance(error, Diverged):
+        return {"status": DIVERGED, "error": str(error)}
+    log.debug("%s failed", attempt.point.id, exc_info=error)
+    if attempt.folder:
+        _leave_traceback(attempt.folder, error)
+    hint = "; fewer lanes need less: --pack" if isinstance(error, torch.OutOfMemoryError) else ""
+    return {"status": FAILED, "error": _reason(error) + hint}
+
+
+def _end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report: Report) -> None:
+    """Record how a lane ended, let go of its point, and report."""
+    point = attempt.point
+    try:
+        with attempt.held:
+            if outcome["status"] == CLAIMED:
+                raise LostClaim(outcome["error"])
+            if outcome["status"] == DIVERGED:
+                attempt.write_history()
+            record = Record(
+                id=point.id,
+                model=point.model,
+                params=point.params,
+                seed=point.seed,
+                seconds=round(attempt.seconds, 3),
+                epochs=attempt.epoch,
+                versions=versions(),
+                hardware=hardware() | describe(device),
+                pack=attempt.pack,
+                finished=datetime.now(UTC).isoformat(timespec="seconds"),
+                **outcome,
+            )
+            attempt.tracker.close(record, attempt.history)
+            if attempt.folder:
+                record = _write(attempt.folder, record)
+    except (LostClaim, OSError) as error:
+        report(_unrecorded(point, error))
         return
-    ledger = Ledger(context.root)
-    with ledger.claim(point.id, context.driver) as claim:
-        record = ledger.read({point.id: point.params}).records.get(point.id)
-        if record is None or (record.status == FAILED and context.retry_failed):
-            _train(point, datasets, context, report, Folder(ledger, claim, point.id))
-        else:  # somebody was faster
-            _report_end(record, report, {})
-
-
-def _train(
-    point: Point, datasets: Mapping[str, Prepared], context: Context, report: Report, folder: Folder | None
-) -> None:
-    """Train a point to its record; whatever goes wrong with it is its outcome, not ours."""
-    with Tracker(point, folder.path if folder else None, context.tracking) as tracker:
-        attempt = Attempt(point, folder, tracker)
-        outcome = _outcome(attempt, datasets, context, report)
-        record = Record(
-            id=point.id,
-            model=point.model,
-            params=point.params,
-            seed=point.seed,
-            seconds=round(attempt.seconds, 3),
-            epochs=attempt.training.epoch if attempt.training else 0,
-            versions=versions(),
-            hardware=hardware() | _describe(attempt.training.device if attempt.training else context.device),
-            finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            **outcome,
-        )
-        tracker.close(record, attempt.history)
-    if folder:
-        record = _write(folder, record)
-    trouble = {"warning": f"W&B: {tracker.trouble}"} if tracker.trouble else {}
+    trouble = {"warning": f"W&B: {attempt.tracker.trouble}"} if attempt.tracker.trouble else {}
     _report_end(record, report, (attempt.history[-1] if attempt.history else {}) | trouble)
 
 
-def _outcome(attempt: Attempt, datasets: Mapping[str, Prepared], context: Context, report: Report) -> dict[str, Any]:
-    """Train and test; the status, and the metrics or what went wrong."""
-    point = attempt.point
-    try:
-        device = resolve_device(context.device)
-        training = attempt.start(datasets.get(point.data_key) or _prepare(point.data_config()), device)
-        attempt.epochs(training, report)
-        metrics = attempt.finish(training)
-        attempt.write_history()
-        return {"metrics": metrics, "status": OK}
-    except (LostClaim, UserError):
-        raise
-    except Diverged as error:
-        attempt.write_history()
-        return {"status": DIVERGED, "error": str(error)}
-    except Exception as error:
-        log.debug("%s failed", point.id, exc_info=True)
-        if attempt.folder:
-            _leave_traceback(attempt.folder)
-        return {"status": FAILED, "error": _reason(error)}
+def _unrecorded(point: Point, error: Exception) -> dict[str, Any]:
+    """The outcome of a point whose record is another's to write, or could not be written."""
+    if isinstance(error, OSError):
+        return {"point": point.id, "status": FAILED, "error": f"{_reason(error)}; no record written"}
+    return {"point": point.id, "status": CLAIMED, "error": str(error)}
 
 
 def _write(folder: Folder, record: Record) -> Record:
@@ -154,11 +229,11 @@ def _report_end(record: Record, report: Report, last_epoch: dict[str, Any]) -> N
     report(last_epoch | {"epoch": record.epochs} | outcome | record.metrics)
 
 
-def _leave_traceback(folder: Folder) -> None:
+def _leave_traceback(folder: Folder, error: Exception) -> None:
     try:
-        folder.write(ERROR, traceback.format_exc())
-    except OSError as error:
-        log.warning("cannot write the traceback of %s: %s", folder.point_id, error)
+        folder.write(ERROR, "".join(traceback.format_exception(error)))
+    except (OSError, LostClaim) as trouble:
+        log.warning("cannot write the traceback of %s: %s", folder.point_id, trouble)
 
 
 def _reason(error: BaseException) -> str:
@@ -172,25 +247,3 @@ def _reason(error: BaseException) -> str:
 def _prepare(data: Data) -> Prepared:
     """Arrays of a dataset that nobody handed in; kept for the next trial of this worker."""
     return cache.prepared(data)
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device asked for; `auto` is the best there is.
-
-    Raises:
-        UserError: there is no such device here.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(kind for kind, here in there.items() if here))
-    if not there.get(name, False):
-        raise UserError(f"--device {name}: not on this machine; there is {', '.join(k for k, h in there.items() if h)}")
-    return torch.device(name)
-
-
-def _describe(device: torch.device | str) -> dict[str, str]:
-    """The device's type, and the name of a GPU; the mere name of a device that was not to be had."""
-    if isinstance(device, str):
-        return {"device": device}
-    gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
-    return {"device": device.type} | gpu

@@ -1,0 +1,267 @@
+"""Packs: which points are trained together, and one trial of several lanes from claims to records."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from runs import TINY, call, grid, records, weights, write_sweep
+
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import CLAIMED, DIVERGED, FAILED, OK
+from gensweep.core.signals import Stopped
+from gensweep.points import Pack, Point
+from gensweep.run import devices, trial
+from gensweep.run.attempt import Attempt, Folder
+from gensweep.run.packs import MOST, make_packs, pack_limit
+from gensweep.run.trial import Context, run_pack
+from gensweep.train.lanes import Lanes
+
+CPU = torch.device("cpu")
+
+
+def point(seed: int = 0, **params: Any) -> Point:
+    return Point.make("text_to_text", TINY | params, seed)
+
+
+LANES = Pack((point(0, train_fraction=0.03), point(1), point(2, lr=0.01)))
+
+
+def trained(root: Path, pack: Pack = LANES, report: Any = None, **context: Any) -> list[dict[str, Any]]:
+    reports: list[dict[str, Any]] = []
+    run_pack(pack, None, Context(root=root, device="cpu", **context), report or reports.append)
+    return reports
+
+
+def alone(root: Path, pack: Pack = LANES) -> None:
+    for each in pack.points:
+        trained(root, Pack((each,)))
+
+
+def close(one: Path, other: Path, points: tuple[Point, ...]) -> None:
+    """The same numbers, but for the order of sums."""
+    for each in points:
+        mine, theirs = records(one)[each.id], records(other)[each.id]
+        assert (mine.status, mine.epochs) == (theirs.status, theirs.epochs) == (OK, TINY["epochs"])
+        assert mine.metrics == pytest.approx(theirs.metrics, rel=1e-4, abs=2e-3), "a share of 2,000 answers"
+        weight, other_weight = weights(one, each), weights(other, each)
+        for name in weight:
+            torch.testing.assert_close(
+                torch.tensor(weight[name]), torch.tensor(other_weight[name]), rtol=1e-4, atol=1e-5
+            )
+
+
+class TestMakePacks:
+    POINTS = [
+        point(seed, hidden=hidden, lr=lr, train_fraction=fraction)
+        for hidden in (4, 8) for seed in (0, 1, 2) for lr in (0.1, 0.01) for fraction in (0.02, 0.5)
+    ]  # fmt: skip
+    """Two models of twelve points."""
+
+    @pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 24), (5, [4] * 6), (12, [12, 12]), (32, [12, 12])])
+    def test_shares_points_out_evenly(self, limit: int, sizes: list[int]) -> None:
+        packs = make_packs(self.POINTS, limit)
+        assert [len(pack.points) for pack in packs] == sizes
+        assert sorted(each.id for pack in packs for each in pack.points) == sorted(each.id for each in self.POINTS)
+
+    def test_lanes_differ_only_in_what_lanes_may(self) -> None:
+        others = [point(optimizer="adamw"), point(encoder_layers=2), point(epochs=3), point(batch_size=64)]
+        muons = [point(optimizer="muon", muon_lr=rate) for rate in (0.1, 0.2)]
+        packs = make_packs([*self.POINTS, *others, *muons], 100)
+        assert sorted(len(pack.points) for pack in packs) == [1, 1, 1, 1, 2, 12, 12]
+
+    def test_lanes_with_equally_many_steps_lie_together(self) -> None:
+        (pack,) = make_packs(self.POINTS[:12], 12)
+        assert [each.params["train_fraction"] for each in pack.points] == [0.5] * 6 + [0.02] * 6
+
+    @pytest.mark.parametrize(
+        ("asked", "device", "points", "slots", "limit"),
+        [(7, "cpu", 100, 2, 7), (1, "cuda", 100, 1, 1), ("auto", "cpu", 100, 2, 1), ("auto", "mps", 100, 1, 1),
+         ("auto", "cuda", 100, 1, MOST), ("auto", "cuda", 100, 8, 13), ("auto", "cuda", 3, 8, 1)],
+    )  # fmt: skip
+    def test_auto_packs_on_gpus_and_leaves_none_without_work(
+        self, asked: int | str, device: str, points: int, slots: int, limit: int
+    ) -> None:
+        """100 points on 8 trials at once: 13 each."""
+        assert pack_limit(asked, device, points, slots) == limit
+
+
+class TestLanesThatFit:
+    def test_one_where_packs_gain_nothing(self) -> None:
+        assert devices.lanes_that_fit(point(), CPU, 1.0) == 1
+
+    @pytest.mark.parametrize(("free", "gpus", "lanes"), [(100, 1.0, 8), (100, 0.5, 4), (30, 0.5, 2), (1, 1.0, 1)])
+    def test_by_the_share_of_the_gpus_memory(
+        self, free: int, gpus: float, lanes: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A lane needs a tenth of the GPU, of which eight tenths may be filled; at least one is tried."""
+        lane = point().model_config().training_bytes()
+        monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * lane // 10 + 99, 10 * lane + 99))
+        assert devices.lanes_that_fit(point(), torch.device("cuda"), gpus) == lanes
+
+    def test_a_pack_that_does_not_fit_is_trained_in_parts(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(trial, "lanes_that_fit", lambda *_: 2)
+        trained(tmp_path, fits=True)
+        packs = [records(tmp_path)[each.id].pack for each in LANES.points]
+        assert packs == [{"size": 2, "lane": 0}, {"size": 2, "lane": 1}, {"size": 1, "lane": 0}]
+
+
+class TestATrialOfLanes:
+    def test_leaves_what_each_point_alone_leaves(self, tmp_path: Path) -> None:
+        together, apart = tmp_path / "together", tmp_path / "apart"
+        trained(together)
+        alone(apart)
+        close(together, apart, LANES.points)
+        for lane, each in enumerate(LANES.points):
+            names = [sorted(p.name for p in (root / "points" / each.id).rglob("*")) for root in (together, apart)]
+            assert names[0] == names[1] and "record.json" in names[0]
+            assert records(together)[each.id].pack == {"size": 3, "lane": lane}
+            assert records(apart)[each.id].pack == {"size": 1, "lane": 0}
+            assert (together / "points" / each.id / "weights.pt").stat().st_size == pytest.approx(
+                (apart / "points" / each.id / "weights.pt").stat().st_size, rel=0.02
+            )
+
+    def test_reports_an_epoch_once_and_every_outcome(self, tmp_path: Path) -> None:
+        reports = trained(tmp_path)
+        epochs, ends = reports[:2], reports[2:]
+        ids = [each.id for each in LANES.points]
+        for number, report in enumerate(epochs, start=1):
+            assert [(lane["point"], lane["epoch"]) for lane in report["lanes"]] == [(each, number) for each in ids]
+            assert all("validation/loss" in lane for lane in report["lanes"])
+        assert [(end["point"], end["status"]) for end in ends] == [(each, OK) for each in ids]
+
+    def test_one_lane_diverges_and_the_others_do_not_notice(self, tmp_path: Path) -> None:
+        wild = point(5, lr=1e38)
+        trained(tmp_path / "together", Pack((LANES.points[0], wild, LANES.points[1])))
+        alone(tmp_path / "apart")
+        record = records(tmp_path / "together")[wild.id]
+        assert record.status == DIVERGED and record.error and "not finite in epoch 1" in record.error
+        close(tmp_path / "together", tmp_path / "apart", LANES.points[:2])
+
+    def test_what_another_run_trains_or_has_trained_is_left_out(self, tmp_path: Path) -> None:
+        done, held, left = LANES.points
+        trained(tmp_path, Pack((done,)))
+        before = records(tmp_path)[done.id]
+        ledger, driver = Ledger(tmp_path), Context().driver
+        with ledger.claim(held.id, driver):
+            reports = trained(tmp_path)
+        assert {r["point"]: r["status"] for r in reports if "status" in r} == {
+            done.id: OK, held.id: CLAIMED, left.id: OK,
+        }  # fmt: skip
+        assert records(tmp_path)[done.id] == before
+        assert records(tmp_path)[left.id].pack == {"size": 1, "lane": 0}
+        assert held.id not in records(tmp_path)
+
+    def test_a_lane_that_cannot_be_written_fails_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        write = Folder.write
+
+        def full(self: Folder, name: str, content: Any) -> None:
+            if self.point_id == LANES.points[1].id and name == "checkpoint.pt":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(self, name, content)
+
+        monkeypatch.setattr(Folder, "write", full)
+        trained(tmp_path)
+        statuses = [records(tmp_path)[each.id].status for each in LANES.points]
+        assert statuses == [OK, FAILED, OK]
+        assert "No space left" in str(records(tmp_path)[LANES.points[1].id].error)
+
+    def test_a_step_that_fails_fails_all_of_them(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def step(*_: Any) -> Any:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        monkeypatch.setattr(Lanes, "_step", step)
+        trained(tmp_path)
+        for each in LANES.points:
+            record = records(tmp_path)[each.id]
+            assert record.status == FAILED and "CUDA out of memory" in str(record.error)
+            assert "--pack" in str(record.error), "what to do"
+            assert "OutOfMemoryError" in (tmp_path / "points" / each.id / "error.txt").read_text()
+
+    def test_seconds_are_shared_out(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A clock that moves by 3 s each time it is read: 1 s for each of three lanes."""
+        clock = iter(range(0, 3000, 3))
+        monkeypatch.setattr("gensweep.run.attempt.time.perf_counter", lambda: next(clock))
+        attempt = Attempt(point(), None, None, None)  # type: ignore[arg-type]
+        attempt.pack = {"size": 3, "lane": 0}
+        assert [attempt.seconds, attempt.seconds] == [1.0, 2.0]
+
+
+class TestAStoppedPack:
+    @staticmethod
+    def stop(report: dict[str, Any]) -> None:
+        if "lanes" in report:
+            raise Stopped(15)
+
+    def test_goes_on_bit_for_bit(self, tmp_path: Path) -> None:
+        straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+        trained(straight)
+        with pytest.raises(Stopped):
+            trained(stopped, report=self.stop)
+        assert not records(stopped)
+        reports = trained(stopped)
+        assert [lane["epoch"] for lane in reports[0]["lanes"]] == [2, 2, 2]
+        for each in LANES.points:
+            assert records(straight)[each.id].metrics == records(stopped)[each.id].metrics
+            assert weights(straight, each) == weights(stopped, each)
+            assert records(stopped)[each.id].pack["size"] == 3
+
+    def test_may_go_on_point_by_point(self, tmp_path: Path) -> None:
+        with pytest.raises(Stopped):
+            trained(tmp_path / "stopped", report=self.stop)
+        alone(tmp_path / "stopped")
+        alone(tmp_path / "apart")
+        close(tmp_path / "stopped", tmp_path / "apart", LANES.points)
+
+    def test_between_two_checkpoints_lets_the_late_ones_catch_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        end_epoch = Attempt.end_epoch
+
+        def killed(self: Attempt) -> Any:
+            if self.pack["lane"] == 1:
+                raise Stopped(9)
+            return end_epoch(self)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Attempt, "end_epoch", killed)
+            with pytest.raises(Stopped):
+                trained(tmp_path / "stopped")
+        reports = trained(tmp_path / "stopped")
+        told = [[(lane["point"], lane["epoch"]) for lane in report["lanes"]] for report in reports if "lanes" in report]
+        first, second, third = (each.id for each in LANES.points)
+        assert told == [[(second, 1), (third, 1)], [(first, 2), (second, 2), (third, 2)]]
+        alone(tmp_path / "apart")
+        close(tmp_path / "stopped", tmp_path / "apart", LANES.points)
+
+
+class TestTheCommandLine:
+    def test_a_sweep_says_how_many_and_the_option_overrides_it(self, tmp_path: Path) -> None:
+        file = write_sweep(tmp_path, grid(lr=[0.001, 0.01]), seeds=3, pack=3)
+        for options, size, trials in (((), 3, 2), (("--pack", "2"), 2, 3), (("--pack", "auto"), 1, 6)):
+            root = tmp_path / f"r{size}"
+            done = call(file, "--results", root, "--local", "--device", "cpu", *options)
+            assert (done.code, done.error) == (0, "")
+            assert f"training 6 in {trials} trials." in done.out
+            assert done.out.count(" ok ") >= 6
+            assert {record.pack["size"] for record in records(root).values()} == {size}
+
+    def test_the_plan_shows_trials(self, tmp_path: Path) -> None:
+        file = write_sweep(tmp_path, grid(lr=[0.001, 0.01]), seeds=3)
+        done = call(file, "--results", tmp_path / "none", "--dry-run", "--device", "cpu", "--pack", "6")
+        assert "To train: 6 points in 1 trial," in done.out
+
+    @pytest.mark.parametrize("wrong", ["0", "-1", "2.5", "many", "true"])
+    def test_anything_else_is_refused(self, tmp_path: Path, wrong: str) -> None:
+        file = write_sweep(tmp_path)
+        done = call(file, "--pack", wrong, "--dry-run")
+        assert done.code == 2 and "neither 'auto' nor a number of lanes, 1 or more" in done.error
+        sweep = write_sweep(tmp_path, name="wrong", pack={"true": True}.get(wrong, wrong))
+        done = call(sweep, "--dry-run")
+        assert done.code == 2 and "sweep 'wrong': pack" in done.error and "wrong.py:2" in done.error
