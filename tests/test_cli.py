@@ -233,7 +233,7 @@ def options_of(command: str) -> set[str]:
 def test_the_promised_options_are_there() -> None:
     assert options_of("run") == {
         "--results", "--filter", "--set", "--seeds", "--device", "--cpus-per-trial", "--gpus-per-trial",
-        "--max-concurrent", "--address", "--local", "--dry-run", "--calibrate", "--retry-failed", "--verbose",
+        "--max-concurrent", "--pack", "--address", "--local", "--dry-run", "--calibrate", "--retry-failed", "--verbose",
         "--wandb", "--wandb-project", "--wandb-entity",
     }  # fmt: skip
 
