@@ -93,6 +93,31 @@ def test_a_killed_worker_goes_on_elsewhere_with_the_same_numbers(
     assert ray.get_runtime_context().get_job_id() == job, "the Ray that was there is used and left alone"
 
 
+def test_a_killed_pack_goes_on_with_every_lane(ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, straight = tmp_path / "results", tmp_path / "straight"
+    file = write_sweep(tmp_path, grid(epochs=EPOCHS), seeds=2, pack=2)
+    assert call(file, "--results", straight, "--local").code == 0
+    told: list[dict[str, Any]] = []
+    report = Screen.report
+
+    def heard(screen: Screen, result: dict[str, Any]) -> None:
+        report(screen, result)
+        if "pid" in result and "lanes" in result:
+            told.append(result)
+            if len(told) == 2:
+                os.kill(result["pid"], signal.SIGKILL)
+
+    monkeypatch.setattr(Screen, "report", heard)
+    ended = call(file, "--results", root)
+    assert (ended.code, ended.error) == (0, "")
+    assert "training 2 in 1 trial." in ended.out
+    assert [[lane["epoch"] for lane in result["lanes"]] for result in told] == [[1, 1], [2, 2], [3, 3], [4, 4]]
+    assert told[1]["pid"] != told[2]["pid"]
+    for seed in (0, 1):
+        same(root, straight, t2t(seed))
+        assert records(root)[t2t(seed).id].pack == {"size": 2, "lane": seed}
+
+
 def test_a_worker_that_dies_too_often_is_a_failed_point(
     ray: Any, tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,6 +181,16 @@ def test_what_goes_wrong_is_in_the_summary(
     assert [line["exit"] for line in lines if line["type"] == "exit"] == [{"exit_code": 1}]
 
 
+def test_every_lane_of_a_pack_has_a_run_of_its_own(root: Path) -> None:
+    lanes = Pack((POINT, POINT.seeded(1), POINT.seeded(2)))
+    run_pack(lanes, None, Context(root=root, tracking=OFF), lambda report: None)
+    for point in lanes.points:
+        lines = inspected(run_folder(root, point))
+        assert [line["run"]["display_name"] for line in lines if line["type"] == "run"] == [point.id]
+        check_steps(lines, root, point)
+        assert summary(lines)["status"] == OK
+
+
 # --- resumed
 
 
