@@ -4,6 +4,7 @@
     python -m benchmarks --quick         the same, small: less than three minutes on two cores
     python -m benchmarks roofline        a training step against the machine's own matmul rate (part of the above, too)
     python -m benchmarks overhead        what a sweep costs beside its training
+    python -m benchmarks packs           lanes trained together against one alone, on a core and on a GPU
 
 Prints tables; --write keeps them in benchmarks/results.md, with the machine they were measured on.
 """
@@ -15,17 +16,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from benchmarks import compare, overhead, roofline
+from benchmarks import compare, overhead, packs, roofline
 from benchmarks.cases import MODELS, QUICK_MODEL, Case, chosen
 from benchmarks.compare import BenchmarkError
 from benchmarks.pages import FILE, FULL, QUICK, PageError, check_parts, machine, write_parts
 from gensweep.core.environment import usable_cores
 from gensweep.core.words import counted
 
-COMPARE, ROOFLINE, OVERHEAD = "compare", "roofline", "overhead"
+COMPARE, ROOFLINE, OVERHEAD, PACKS = "compare", "roofline", "overhead", "packs"
 POINTS, ROUNDS = 100, 5
 """Of the overhead: trivial points, and repetitions of what takes seconds."""
-ORDER = (*MODELS, ROOFLINE, OVERHEAD)
+ORDER = (*MODELS, ROOFLINE, OVERHEAD, PACKS)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("what", nargs="?", choices=(COMPARE, ROOFLINE, OVERHEAD), default=COMPARE, help="what to measure")
+    made.add_argument(
+        "what", nargs="?", choices=(COMPARE, ROOFLINE, OVERHEAD, PACKS), default=COMPARE, help="what to measure"
+    )
     made.add_argument(
         "--quick", action="store_true", help=f"small settings; processes of {QUICK_MODEL} alone, steps of all models"
     )
@@ -52,7 +55,12 @@ def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options; exits with 2 and says why where they do not fit."""
     made = parser()
     options = made.parse_args(arguments)
-    allowed = {COMPARE: {"models", "rounds", "points", "epochs"}, ROOFLINE: {"models"}, OVERHEAD: {"rounds", "points"}}
+    allowed = {
+        COMPARE: {"models", "rounds", "points", "epochs"},
+        ROOFLINE: {"models"},
+        OVERHEAD: {"rounds", "points"},
+        PACKS: set(),
+    }
     for name in ("models", "rounds", "points", "epochs"):
         if getattr(options, name) and name not in allowed[options.what]:
             made.error(f"--{name} does nothing for {options.what}")
@@ -86,8 +94,8 @@ def kind(options: argparse.Namespace) -> str:
 
 def names(options: argparse.Namespace) -> list[str]:
     """The parts of the page that a run measures."""
-    if options.what == OVERHEAD:
-        return [OVERHEAD]
+    if options.what in (OVERHEAD, PACKS):
+        return [options.what]
     models = [case.model for case in cases(options)] if options.what == COMPARE else []
     return models if options.models else [*models, ROOFLINE]
 
@@ -105,6 +113,9 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
         numbers = (options.points or POINTS, options.rounds or ROUNDS)
         costs = overhead.measure(*numbers, options.cores, options.quick, _say)
         return {OVERHEAD: part("Overhead", f"{size} on {options.cores} cores.", here, overhead.costs_table(costs))}
+    if options.what == PACKS:
+        gains = packs.measure(chosen(options.quick, MODELS), 1.0 if options.quick else 6.0, _say)
+        return {PACKS: part("Packs", f"{size}.", here, *packs.text(*gains))}
     rates = roofline.matmul_rates()
     steps = {case.model: _step(case, options.quick) for case in chosen(options.quick, options.models or MODELS)}
     table = roofline.rates_table(rates)

@@ -20,12 +20,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # a plain `pytest` does not 
 import tiny
 
 from benchmarks import __main__ as command
-from benchmarks import cases, compare, flops, overhead, pages, roofline
+from benchmarks import cases, compare, flops, overhead, packs, pages, roofline
 from gensweep.core.arrays import split_rows
 from gensweep.core.catalog import MODELS
 from gensweep.core.config import TrainingConfig
 from gensweep.core.words import clean
 from gensweep.run.sweepfile import read_sweep
+from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
 from gensweep.train.optimizers import EPSILON
 
@@ -324,6 +325,38 @@ def test_flops_by_hand() -> None:
     assert flops.step_flops(model) == 3 * (7 * 2 * 128 * 256 * 1024 + 2 * 384 * 256 * 13)
 
 
+def test_lanes_gain_what_they_save() -> None:
+    """Eight lanes in 20 ms, one alone in 5 ms: two points in the time of one."""
+    gain = packs.Gain("tiny", 8, 0.005, 0.020)
+    assert gain.ratio == 2.0
+    cpu, gpu = packs.text([gain], [])
+    assert cpu.splitlines()[-1].split("|")[1:-1] == [
+        " tiny     ",
+        "     8 ",
+        "      5.00 ",
+        "         20.0 ",
+        " " * 28 + "2.00 ",
+    ]
+    assert "not measured" in gpu and "not measured" not in packs.text([gain], [gain])[1]
+
+
+def test_both_sides_of_a_gain_take_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One alone takes batches [8], the lanes [3, 8]; of three batches an epoch the last one is left out."""
+    point = tiny.point("text_to_text")
+    monkeypatch.setattr(packs.cache, "prepared", lambda data: tiny.few(point))
+    taken: list[tuple[int, ...]] = []
+    take = Batches.take
+
+    def counted(self: Batches, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        taken.append(tuple(rows.shape))
+        return take(self, rows)
+
+    monkeypatch.setattr(Batches, "take", counted)
+    gain = packs._gain("tiny", point, 3, tiny.CPU, 0.0)
+    assert (gain.what, gain.lanes) == ("tiny", 3) and gain.alone > 0 and gain.together > 0
+    assert set(taken) == {(8,), (3, 8)}
+
+
 def test_a_matmul_has_a_rate_in_both_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roofline, "PRODUCTS", ((8, 8, 8),))
     rates = roofline.matmul_rates(seconds=0.0)
@@ -353,6 +386,7 @@ def test_steps_of_both_sides_go_on_over_epochs(model: str, few: None) -> None:
         (["--points", "3"], "an even number"),
         (["--cores", "100000"], "this machine has"),
         (["overhead", "--models", "cae"], "--models does nothing for overhead"),
+        (["packs", "--rounds", "3"], "--rounds does nothing for packs"),
         (["overhead", "--epochs", "3"], "--epochs does nothing for overhead"),
         (["overhead", "--points", "4"], "too few"),
         (["roofline", "--rounds", "3"], "--rounds does nothing for roofline"),
@@ -374,7 +408,7 @@ def test_options_choose_the_cases() -> None:
     assert models() == models("roofline") == models("roofline", "--quick") == list(cases.MODELS)
     assert models("--quick") == ["text_to_text"], "the processes of six would take too long"
     assert models("--quick", "--models", "gan") == ["gan"]
-    assert command.names(command.checked([])) == list(command.ORDER[:-1])
+    assert command.names(command.checked([])) == [*cases.MODELS, command.ROOFLINE]
     assert command.names(command.checked(["--quick"])) == ["text_to_text", "roofline"]
     assert command.names(command.checked(["--models", "gan"])) == ["gan"], "a roofline has all models"
     assert models("--models", "gan,text_to_image") == ["text_to_image", "gan"]

@@ -41,7 +41,7 @@ class Lanes:
             (only,) = trainings
             return [_outcome(only, only.run_epoch)]
         if {id(training) for training in trainings} != {id(lane) for lane in self._lanes}:
-            self._stack(trainings)
+            self.stack(trainings)
         sums = self._train_epoch()
         ends = {
             id(lane): _outcome(lane, lambda lane=lane, k=k: lane.end_epoch({n: total[k] for n, total in sums.items()}))
@@ -49,7 +49,8 @@ class Lanes:
         }
         return [ends[id(training)] for training in trainings]
 
-    def _stack(self, trainings: Sequence[Training]) -> None:
+    def stack(self, trainings: Sequence[Training]) -> None:
+        """Make the lanes of these trainings, in place of those of others."""
         self._lanes = sorted(trainings, key=lambda lane: (-lane.examples, lane.model.lr, lane.model.muon_lr))
         first = self._lanes[0]
         for player in first.optimizers:
@@ -62,14 +63,18 @@ class Lanes:
         """Sums over each lane's examples of what was logged, [lanes] each."""
         device = self._lanes[0].device
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(len(self._lanes), device=device))
+        for lanes, logged, size in self.steps():
+            for name, values in logged.items():
+                sums[name][lanes] += values.detach() * size
+        return sums
+
+    def steps(self) -> Iterator[tuple[slice, dict[str, Tensor], int]]:
+        """The steps of the next epoch: which lanes took each, what was logged [n], and each one's examples."""
         for lane in self._lanes:
             lane.network.train()
         for index, inputs in enumerate(itertools.zip_longest(*(lane.epoch_inputs() for lane in self._lanes))):
             for lanes in _alike([given and len(given[0]) for given in inputs]):
-                size = len(inputs[lanes.start][0])
-                for name, values in self._step(lanes, inputs[lanes], index).items():
-                    sums[name][lanes] += values.detach() * size
-        return sums
+                yield lanes, self._step(lanes, inputs[lanes], index), len(inputs[lanes.start][0])
 
     def _step(self, lanes: slice, inputs: Sequence[tuple[Tensor, Noise]], index: int) -> dict[str, Tensor]:
         """One step of some lanes, by every player in turn; what was logged, [n] each."""
