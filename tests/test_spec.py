@@ -314,7 +314,10 @@ def test_golden_ids_cover_every_model_at_its_defaults_and_beyond() -> None:
 
 def test_an_id_is_the_hash_of_a_canonical_json() -> None:
     point = Point.make(T2T, {"hidden": 8}, 3)
-    identity = {"version": 1, "model": T2T, "numerics": [1, 1], "params": point.params, "seed": 3}
+    params = {
+        key: value for key, value in point.params.items() if key != "precision"
+    }  # added later, at its neutral value
+    identity = {"version": 1, "model": T2T, "numerics": [1, 1], "params": params, "seed": 3}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     assert point.id == f"t2t-e1-d1-s3-{digest[:12]}"
 

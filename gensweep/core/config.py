@@ -94,6 +94,9 @@ class TrainingConfig(Config):
     )
     clip_norm: float | None = param(None, "largest gradient norm a player and step; none: no clipping", gt=0)
     init: Literal["torch", "keras"] = param("torch", "initial weights: PyTorch's or Keras' defaults")
+    precision: Literal["auto", "float32", "bfloat16"] = param(
+        "float32", "what products are computed in; auto: bfloat16 where the device has it", neutral="float32"
+    )
 
 
 class Data(Config):

@@ -47,8 +47,8 @@ class GlyphDecoder(nn.Module):
         )
 
     def forward(self, states: Tensor) -> Tensor:
-        """Logits [B, T, 28, 28] of states [B, T, features]."""
-        return self.stages(states.flatten(0, 1)).squeeze(1).unflatten(0, states.shape[:2])
+        """Logits [B, T, 28, 28], float32, of states [B, T, features]."""
+        return self.stages(states.flatten(0, 1)).float().squeeze(1).unflatten(0, states.shape[:2])
 
 
 def affine(pictures: Tensor, amounts: Tensor) -> Tensor:
@@ -66,7 +66,8 @@ def affine(pictures: Tensor, amounts: Tensor) -> Tensor:
     # The products of `F.affine_grid`, which vmap cannot batch.
     centres = (2 * torch.arange(SIZE, dtype=amounts.dtype, device=amounts.device) + 1 - SIZE) / SIZE
     places = torch.cartesian_prod(centres, centres).flip(-1)
-    grid = (F.pad(places, (0, 1), value=1.0) @ theta.mT).unflatten(1, (SIZE, SIZE))
+    with torch.autocast(amounts.device.type, enabled=False):  # bfloat16 is too coarse for places
+        grid = (F.pad(places, (0, 1), value=1.0) @ theta.mT).unflatten(1, (SIZE, SIZE))
     return F.grid_sample(flat, grid, align_corners=False).squeeze(1).unflatten(0, pictures.shape[:2])
 
 

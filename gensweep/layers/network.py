@@ -36,7 +36,8 @@ class Network(nn.Module, abc.ABC, Generic[C]):
     """A model's torch code.
 
     Every random number comes in through `draw`, every weight through the module's parameters, so the
-    same code runs plain, on other parameters (`loss`), or batched over lanes.
+    same code runs plain, on other parameters (`loss`), or batched over lanes. Under an autocast to bfloat16 its
+    last layer's output is made float32, so that losses and outputs are float32 throughout.
 
     Attributes:
         adamw_only: prefixes of matrices that Muon leaves to AdamW: embeddings and output layers.

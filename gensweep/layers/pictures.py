@@ -31,8 +31,8 @@ class PictureEncoder(nn.Module):
         self.output = nn.Linear(filters * (SIZE >> layers) ** 2, outputs)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Vectors [B, outputs] of pictures [B, 3, 64, 64]."""
-        return self.output(self.stages(pictures).flatten(1))
+        """Vectors [B, outputs], float32, of pictures [B, 3, 64, 64]."""
+        return self.output(self.stages(pictures).flatten(1)).float()
 
 
 class PictureDecoder(nn.Module):
@@ -54,8 +54,8 @@ class PictureDecoder(nn.Module):
         self.output = nn.Conv2d(filters, CHANNELS, 3, padding=1)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Logits [B, 3, 64, 64] of latent vectors [B, inputs]; a sigmoid makes them pictures."""
-        return self.output(self.stages(self.input(latent).unflatten(1, self._shape)))
+        """Logits [B, 3, 64, 64], float32, of latent vectors [B, inputs]; a sigmoid makes them pictures."""
+        return self.output(self.stages(self.input(latent).unflatten(1, self._shape))).float()
 
 
 def interleave(pictures: Tensor, reconstructions: Tensor, columns: int = 8) -> Tensor:

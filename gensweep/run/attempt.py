@@ -106,6 +106,11 @@ class Attempt:
         return self._before + (time.perf_counter() - self._start) / self.pack["size"]
 
     @property
+    def used(self) -> dict[str, Any]:
+        """What a record's hardware says of the training on it: the precision."""
+        return {"precision": self.training.precision} if self.training else {}
+
+    @property
     def epoch(self) -> int:
         """Epochs completed, earlier attempts included."""
         return self.training.epoch if self.training else 0

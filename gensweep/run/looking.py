@@ -95,7 +95,7 @@ def sample(revived: Revived, n: int, seed: int) -> bytes:
     training = revived.training
     if isinstance(training.network, LatentNetwork):
         latent = torch.randn((n, training.network.config.latent_dim), generator=generator(seed, "sample"))
-        with torch.no_grad():
+        with torch.no_grad(), training.computing():
             pictures = training.network.sample(latent.to(training.device))
         return png_bytes(picture_sheet(to_bytes(pictures)))
     return sheet(training.samples(n, seed))
@@ -109,7 +109,8 @@ def interpolate(revived: Revived, rows: int, steps: int, seed: int) -> bytes:
     """
     from PIL import Image
 
-    found = interpolations(revived.training.network, seed, rows, steps)
+    with revived.training.computing():
+        found = interpolations(revived.training.network, seed, rows, steps)
     if not found:
         raise UserError(f"{revived.point.model} has no latent vectors to draw: interpolate shows VAEs and GANs")
     strips = [Image.open(io.BytesIO(content)) for content in found.values()]

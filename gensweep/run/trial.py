@@ -191,7 +191,7 @@ def _end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report
                 seconds=round(attempt.seconds, 3),
                 epochs=attempt.epoch,
                 versions=versions(),
-                hardware=hardware() | describe(device),
+                hardware=hardware() | describe(device) | attempt.used,
                 pack=attempt.pack,
                 finished=datetime.now(UTC).isoformat(timespec="seconds"),
                 **outcome,

@@ -96,5 +96,7 @@ def write_artifacts(training: Training, write: Callable[[str, Content], None]) -
     write("samples.png", sheet(with_answers(training.samples(), rows) if training.is_read else training.samples()))
     if rows:
         write("answers.csv", answers_csv(rows))
-    for kind, picture in interpolations(training.network, training.seed).items():
+    with training.computing():
+        ways = interpolations(training.network, training.seed)
+    for kind, picture in ways.items():
         write(f"interpolation-{kind}.png", picture)

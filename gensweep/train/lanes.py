@@ -91,7 +91,8 @@ class Lanes:
             def lane_loss(own: Tensors, rest: Tensors, batch: Batch, noise: Noise, player: str = player):
                 return first.network.loss(player, own | rest, batch, noise)
 
-            losses, terms = vmap(lane_loss)(own, rest, batch, noise)
+            with first.computing():
+                losses, terms = vmap(lane_loss)(own, rest, batch, noise)
             optimizer.step(losses.sum(), own, steps, lanes.start)
             logged |= terms
         return logged

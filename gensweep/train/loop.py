@@ -18,6 +18,7 @@ from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
 from gensweep.layers.init import initialise
 from gensweep.layers.network import Network, Noise, Samples
+from gensweep.train import precision
 from gensweep.train.batches import Batches
 from gensweep.train.optimizers import PlayerOptimizer
 from gensweep.train.reader import reader_of
@@ -54,6 +55,7 @@ class Training:
         beside: a training on the same arrays, with which their copies on the device are shared.
 
     Attributes:
+        precision: what the network computes in, `float32` or `bfloat16`: what the model asks for, on this device.
         epoch: epochs completed.
         history: one dict an epoch: `epoch`, `train/...` and `validation/...`.
         batches: the dataset's arrays on the device.
@@ -74,6 +76,7 @@ class Training:
         beside: Training | None = None,
     ) -> None:
         self.model, self.seed, self.device = model, seed, device
+        self.precision = precision.resolve(model.precision, precision.has_native_bfloat16(device))
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.network = build_network(model, seed, device)
@@ -110,7 +113,8 @@ class Training:
             batch, noise = self.batches.take(rows), self.moved(noise)
             logged: dict[str, Tensor] = {}
             for player, optimizer in self.optimizers.items():
-                loss, terms = self.network(player, batch, noise)
+                with self.computing():
+                    loss, terms = self.network(player, batch, noise)
                 optimizer.step(loss, self.parameters[player], [self.epoch * self.steps_per_epoch + index])
                 logged |= terms
             yield logged, len(rows)
@@ -138,6 +142,10 @@ class Training:
         self.history.append(_finite(line, f"in epoch {self.epoch + 1}"))
         self.epoch += 1
         return line
+
+    def computing(self) -> torch.autocast:
+        """A context for every call of the network: its precision."""
+        return precision.computing(self.precision, self.device)
 
     def evaluate(self, split: str) -> dict[str, float]:
         """The model's metrics on `validation` or `test`, as ``<split>/<metric>``.
@@ -167,7 +175,8 @@ class Training:
         parts: dict[str, list[Tensor]] = defaultdict(list)
         for chosen in rows.split(self.model.evaluation_batch):
             batch = self.batches.take(chosen.to(self.device))
-            made = self.network.evaluate(batch, self._draw(len(chosen), noise_rng))
+            with self.computing():
+                made = self.network.evaluate(batch, self._draw(len(chosen), noise_rng))
             made |= {entry.name: self._derive(entry, made) for entry in entries if entry.source(made)}
             for name in made.keys() & names:
                 parts[name].append(made[name].cpu())  # not every device can hold them all, or count in float64
@@ -205,14 +214,16 @@ class Training:
             rows = rows[torch.randperm(len(rows), generator=generator(seed, "sample"))]
         rows = rows[:n]
         noise = self._draw(len(rows), generator(self.seed if seed is None else seed, "samples"))
-        return self.network.samples(self.batches.take(rows.to(self.device)), noise)
+        with self.computing():
+            return self.network.samples(self.batches.take(rows.to(self.device)), noise)
 
     @torch.no_grad()
     def look(self, batch: dict[str, Tensor], names: Collection[str], seed: int = 0) -> dict[str, Tensor]:
         """What the model yields for a batch of any origin [B, ...], with the derived outputs of these names."""
         self.network.eval()
         size = len(next(iter(batch.values())))
-        made = self.network.evaluate(batch, self._draw(size, generator(seed, "samples")))
+        with self.computing():
+            made = self.network.evaluate(batch, self._draw(size, generator(seed, "samples")))
         entries = [entry for name, entry in DERIVED.items() if name in names and entry.source(made)]
         return made | {entry.name: self._derive(entry, made) for entry in entries}
 

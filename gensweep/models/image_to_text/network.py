@@ -35,8 +35,8 @@ class ImageToTextNetwork(Network[ImageToText]):
         return {"affine": torch.rand(batch_size, QUERY_LENGTH, 5, generator=rng) * 2 - 1}
 
     def predict(self, pictures: Tensor) -> Tensor:
-        """Logits [B, 3, 13] of glyphs [B, 5, 28, 28]."""
-        return self.output(self.sequence(self.glyphs(pictures)))
+        """Logits [B, 3, 13], float32, of glyphs [B, 5, 28, 28]."""
+        return self.output(self.sequence(self.glyphs(pictures))).float()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean cross-entropy a character."""

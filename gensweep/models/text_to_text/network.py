@@ -24,8 +24,8 @@ class TextToTextNetwork(Network[TextToText]):
         self.output = nn.Linear(config.hidden, len(ALPHABET))
 
     def predict(self, query: Tensor) -> Tensor:
-        """Logits [B, 3, 13] of codes [B, 5]."""
-        return self.output(self.sequence(query))
+        """Logits [B, 3, 13], float32, of codes [B, 5]."""
+        return self.output(self.sequence(query)).float()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean cross-entropy a character."""
