@@ -70,7 +70,7 @@ class _Cell:
         hashed = {
             key: value
             for key, value in self._params.items()
-            if key == "dataset" or value != declares(key, model, dataset).extras(key).get("neutral", _NO_NEUTRAL)
+            if key == "dataset" or not declares(key, model, dataset).is_neutral(key, value)
         }
         identity = {
             "version": HASH_VERSION,
@@ -148,7 +148,6 @@ class Point:
         return Point(model, resolved, seed)
 
 
-_NO_NEUTRAL = object()
 _MARK = "\0seed"
 
 

@@ -371,20 +371,9 @@ def test_the_memory_of_the_largest_trial(tmp_path: Path) -> None:
     (131072 x 512 + 256 x 131072) x 4 bytes = 0.4 GB, and training keeps four of it: at least 1.6 GB."""
     point = Point.make("vae", {"encoder_layers": 1, "decoder_layers": 1}, 0)
     assert plan.memory_bytes(point) >= 4 * 4 * (131072 * 512 + 256 * 131072) >= 1.6e9
-    assert plan.memory_bytes(tiny()) < 1.2e9
+    assert plan.memory_bytes(tiny()) < 1.7e9
     said = call(write_sweep(tmp_path, "Grid('vae', encoder_layers=1, decoder_layers=1)", grid()), "--dry-run").out
-    assert f"Memory: up to {plan.memory_bytes(point) / 1e9:.1f} GB a trial (estimated; {point.id})." in said
-
-
-def test_too_much_memory_at_once_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gensweep.run.driver.machine_memory", lambda: 2 * 10**9)
-    monkeypatch.setattr("gensweep.run.plan.usable_cores", lambda: 2)
-    file = write_sweep(tmp_path, seeds=3)
-    assert (
-        "2 such trials at once want 2.3 GB, this machine has 2.0 GB: lower --max-concurrent."
-        in call(file, "--dry-run").out
-    )
-    assert "such trials" not in call(file, "--dry-run", "--max-concurrent", "1").out
+    assert f"Memory: up to {plan.memory_bytes(point) / 1e9:.1f} GB a trial ({point.id}, estimated)." in said
 
 
 def test_what_costs_nothing_is_a_parameter() -> None:

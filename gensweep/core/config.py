@@ -62,6 +62,11 @@ class Config(BaseModel):
         return extra if isinstance(extra, dict) else {}
 
     @classmethod
+    def is_neutral(cls, field: str, value: Any) -> bool:
+        """Whether the value is that under which results from before the field existed stay valid."""
+        return value == cls.extras(field).get("neutral", _UNSET)
+
+    @classmethod
     def type_of(cls, field: str) -> str:
         """A field's type as a person would write it; where a validator stands for the type, as that shows itself."""
         info = cls.model_fields[field]

@@ -35,7 +35,7 @@ class Record:
         seconds: training and test time over all attempts.
         epochs: epochs completed.
         versions: gensweep, its commit, python, torch, numpy.
-        hardware: host, processor, device.
+        hardware: host, processor, device, the precision on it, the most memory in bytes that the trial had.
         error: one line that says why, for `failed` and `diverged`.
         pack: how many lanes were trained together, and which was this one.
         finished: when the record was written (UTC, ISO 8601).

@@ -24,6 +24,7 @@ from gensweep.run.tracking import Tracker
 from gensweep.train import checkpoint
 from gensweep.train.artifacts import is_shown, sheet, write_artifacts
 from gensweep.train.loop import Training
+from gensweep.train.memory import peaks
 
 log = logging.getLogger(__name__)
 Report = Callable[[dict[str, Any]], None]
@@ -107,8 +108,8 @@ class Attempt:
 
     @property
     def used(self) -> dict[str, Any]:
-        """What a record's hardware says of the training on it: the precision."""
-        return {"precision": self.training.precision} if self.training else {}
+        """What a record's hardware says of the training on it: its precision, and the most memory of the process."""
+        return ({"precision": self.training.precision} if self.training else {}) | peaks()
 
     @property
     def epoch(self) -> int:

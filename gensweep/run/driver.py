@@ -7,7 +7,7 @@ import importlib
 import logging
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -18,16 +18,17 @@ from gensweep.core.claims import Process
 from gensweep.core.config import Data
 from gensweep.core.environment import hardware, likely_device
 from gensweep.core.environment import memory_bytes as machine_memory
-from gensweep.core.errors import Claimed, DataError
+from gensweep.core.errors import Claimed, DataError, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.core.storage import results_root, write_atomic
 from gensweep.core.words import counted
-from gensweep.points import Point
+from gensweep.points import Pack, Point
 from gensweep.run.local import Execute, Resources, prepared
 from gensweep.run.packs import pack_limit
-from gensweep.run.plan import Plan, concurrent_trials, make_plan, memory_bytes, rates_of
+from gensweep.run.plan import Plan, Rates, concurrent_trials, make_plan, rates_of
 from gensweep.run.progress import Screen
+from gensweep.run.room import RESERVE_BYTES, Room
 from gensweep.run.sweepfile import points_of, write_sweep_json
 from gensweep.run.tracking import waits_for_upload
 from gensweep.spec import Sweep
@@ -76,6 +77,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
+        options = _with_room(plan, options, console)
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
@@ -93,6 +95,41 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         _say(console, f"Nothing to do: {_summary(plan)}.")
     _collect(folder, console)
     return _exit_status(plan, console)
+
+
+def _with_room(plan: Plan, options: Options, console: Console) -> Options:
+    """The options with what the trials need; says where memory allows fewer trials at once than cores do.
+
+    Raises:
+        UserError: this machine has too little memory, or too few cores.
+    """
+    resources = options.resources
+    room = _room(plan, rates_of(results_root(options.results), resources.device), options)
+    if resources.address is None:
+        most, packs = _at_once(plan, options), _packs_here(plan, options)
+        if (fit := room.check(packs, most, None if options.local else resources.max_concurrent)) < most:
+            _say(console, f"{_needs(room, packs)}: {fit} of the largest fit at once, there are cores for {most}.")
+    return replace(options, resources=replace(resources, room=room))
+
+
+def _room(plan: Plan, rates: Rates, options: Options) -> Room:
+    """What the points to do need of this machine; in this process, no Ray takes a part."""
+    return rates.room(plan.todo, machine_memory(), options.resources.device, 0 if options.local else RESERVE_BYTES)
+
+
+def _needs(room: Room, packs: list[Pack]) -> str:
+    return f"Memory: up to {room.told(room.largest(packs))}"
+
+
+def _packs_here(plan: Plan, options: Options) -> list[Pack]:
+    """The trials, if this machine trains them."""
+    resources, slots = options.resources, _at_once(plan, options)
+    return plan.packs(pack_limit(resources.pack, likely_device(resources.device), len(plan.todo), slots))
+
+
+def _at_once(plan: Plan, options: Options) -> int:
+    """Trials at once, as far as cores go."""
+    return 1 if options.local else min(concurrent_trials(options.resources), max(1, len(plan.todo)))
 
 
 def _executor(local: bool) -> ModuleType:
@@ -229,9 +266,10 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     _say(console, f"Sweep {sweep.name}: {counted(len(plan.points), 'point')} wanted, {states}.")
     if plan.state.running:
         _say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
-    concurrent = 1 if options.local else min(concurrent_trials(resources), max(1, len(plan.todo)))
-    limit = pack_limit(resources.pack, likely_device(resources.device), len(plan.todo), concurrent)
-    todo, trials = counted(len(plan.todo), "point"), counted(len(plan.packs(limit)), "trial")
+    rates, most = rates_of(root, resources.device), _at_once(plan, options)
+    room, packs = _room(plan, rates, options), _packs_here(plan, options)
+    concurrent = most if resources.address is not None else max(1, room.fit(packs, most))
+    todo, trials = counted(len(plan.todo), "point"), counted(len(packs), "trial")
     _say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
     for data in {point.data_key: point.data_config() for point in plan.todo}.values():
         try:
@@ -239,8 +277,8 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
         except DataError as error:
             _say(console, f"Not to be started: {error}", "yellow")
     if plan.todo:
-        _show_time(plan, root, concurrent, calibrate, resources, console)
-        _show_memory(plan, concurrent, console)
+        _show_time(plan, rates, concurrent, calibrate, resources, console)
+        _show_memory(packs, room, most, options, console)
 
 
 _WORDS = {OK: "done", MISSING: "missing", FAILED: "failed", DIVERGED: "diverged"}
@@ -251,9 +289,8 @@ def _say(console: Console, text: str, style: str | None = None) -> None:
 
 
 def _show_time(
-    plan: Plan, root: Path, concurrent: int, calibrate: bool, resources: Resources, console: Console
+    plan: Plan, rates: Rates, concurrent: int, calibrate: bool, resources: Resources, console: Console
 ) -> None:
-    rates = rates_of(root, resources.device)
     source = "from earlier records of this machine"
     if calibrate:
         from gensweep.run.calibrate import calibrate as try_steps
@@ -272,16 +309,18 @@ def _show_time(
         )
 
 
-def _show_memory(plan: Plan, concurrent: int, console: Console) -> None:
-    sizes = sorted((memory_bytes(point), point.id) for point in plan.todo)
-    largest, point = sizes[-1]
-    _say(console, f"Memory: up to {largest / 1e9:.1f} GB a trial (estimated; {point}).")
-    together, there = sum(size for size, _ in sizes[-concurrent:]), machine_memory()
-    if largest > there:
-        _say(console, f"Such a trial alone does not fit into this machine's {there / 1e9:.1f} GB.", "yellow")
-    elif together > there:
-        want = f"{concurrent} such trials at once want {together / 1e9:.1f} GB"
-        _say(console, f"{want}, this machine has {there / 1e9:.1f} GB: lower --max-concurrent.", "yellow")
+def _show_memory(packs: list[Pack], room: Room, most: int, options: Options, console: Console) -> None:
+    """What the largest trial needs, and whether a run would be refused, or train fewer at once."""
+    _say(console, f"{_needs(room, packs)}.")
+    if options.resources.address is not None:
+        return
+    try:
+        fit = room.check(packs, most, None if options.local else options.resources.max_concurrent)
+    except UserError as error:
+        _say(console, f"A run would be refused: {error}", "yellow")
+        return
+    if fit < most:
+        _say(console, f"{fit} of the largest fit at once, there are cores for {most}.", "yellow")
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 import uuid
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,8 @@ def _start(resources: Resources) -> None:
     said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
     if resources.address is None:
         said["include_dashboard"] = False
+        if resources.room and resources.room.total:
+            said["_memory"] = resources.room.free
     else:
         _probe(resources.address)
     try:
@@ -131,7 +133,7 @@ def _fit(
     function = tune.with_parameters(_trial, configs=configs, datasets=shared)
     scratch = tempfile.mkdtemp(prefix="gensweep-")
     tuner = tune.Tuner(
-        tune.with_resources(function, {"cpu": resources.cpus_per_trial, "gpu": _gpus(resources)}),
+        tune.with_resources(function, _requests(packs, resources)),
         param_space={"pack": tune.grid_search(list(range(len(packs))))},
         tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=resources.max_concurrent),
         run_config=tune.RunConfig(
@@ -148,6 +150,14 @@ def _fit(
         shutil.rmtree(scratch, ignore_errors=True)
     died = {result.config["pack"]: result.error for result in results if result.error and result.config}
     return {point.id: _last_line(error) for index, error in died.items() for point in packs[index].points}
+
+
+def _requests(packs: Sequence[Pack], resources: Resources) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
+    """What each trial asks for; of memory no more than the largest node has, so that it is never waited for in vain."""
+    bundle = {"CPU": resources.cpus_per_trial, "GPU": _gpus(resources)}
+    most = max((node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"]), default=0)
+    needs = [min(resources.room.of(pack), int(most)) if resources.room else 0 for pack in packs]
+    return lambda config: tune.PlacementGroupFactory([bundle | {"memory": needs[config["pack"]]}])
 
 
 class _Reporter(tune.Callback):

@@ -14,6 +14,7 @@ from gensweep.core.claims import Process
 from gensweep.core.environment import likely_device
 from gensweep.core.errors import UserError
 from gensweep.points import AUTO, Pack, Point
+from gensweep.run.room import Room
 from gensweep.run.tracking import Tracking
 from gensweep.trainables import TRAINABLES, Report
 
@@ -40,6 +41,7 @@ class Resources:
         retry_failed: train points again whose record says that they failed.
         verbose: let Ray say what it says.
         tracking: who is told beside the ledger.
+        room: the memory that trials need, and this machine's; None: nobody counted.
     """
 
     device: str = "auto"
@@ -52,6 +54,7 @@ class Resources:
     retry_failed: bool = False
     verbose: bool = False
     tracking: Tracking = field(default_factory=Tracking)
+    room: Room | None = None
 
 
 def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]:

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gensweep.core.catalog import MODELS
+from gensweep.core.catalog import dataset as dataset_class
 from gensweep.core.environment import gpu_count, hardware, likely_device, usable_cores
 from gensweep.core.errors import RecordError, UserError
 from gensweep.core.ledger import POINTS, RECORD, Ledger, State
 from gensweep.core.records import FAILED, MISSING, OK, Record, read_record
-from gensweep.points import Pack, Point
+from gensweep.points import Pack, Point, declares
 from gensweep.run.local import Resources
 from gensweep.run.packs import make_packs
-
-PROCESS_BYTES = 1_150_000_000
-"""Resident memory of a worker with torch imported and the networks that metrics need, before it holds a model."""
+from gensweep.run.room import RESERVE_BYTES, Room, memory_bytes
 
 _COSTLESS = {
     "epochs", "train_fraction", "lr", "beta1", "beta2", "weight_decay", "muon_lr", "muon_momentum", "schedule",
@@ -75,14 +75,15 @@ def cost(point: Point) -> float:
     return (model.activation_count() + model.parameter_count() / 64) * model.epochs * point.params["train_fraction"]
 
 
-def memory_bytes(point: Point) -> int:
-    """Estimated peak memory of a trial of one point in bytes: its process, and the training."""
-    return PROCESS_BYTES + point.model_config().training_bytes()
-
-
 def shape(model: str, params: Mapping[str, Any]) -> str:
-    """Equal for points whose epochs cost the same an example."""
-    return json.dumps([model, {key: value for key, value in params.items() if key not in _COSTLESS}], sort_keys=True)
+    """Equal for points whose epochs cost the same an example, and that take the same memory."""
+    config, data = MODELS[model], dataset_class(params["dataset"])
+    sizes = {
+        key: value
+        for key, value in params.items()
+        if key not in _COSTLESS and (key == "dataset" or not declares(key, config, data).is_neutral(key, value))
+    }  # a record of before a parameter was added does not name it
+    return json.dumps([model, sizes], sort_keys=True)
 
 
 @dataclass
@@ -106,15 +107,24 @@ class Estimate:
 
 @dataclass
 class Rates:
-    """Seconds an epoch over a whole pool, by shape."""
+    """What was measured, by shape.
+
+    Attributes:
+        seen: seconds an epoch over a whole pool.
+        peaks: the most memory in bytes that a trial had.
+    """
 
     seen: dict[str, list[float]] = field(default_factory=dict)
+    peaks: dict[str, int] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:
         """Learn from a point that was trained to its end."""
         if record.status == OK and record.epochs:
             rate = record.seconds / record.epochs / record.params["train_fraction"]
-            self.seen.setdefault(shape(record.model, record.params), []).append(rate)
+            key = shape(record.model, record.params)
+            self.seen.setdefault(key, []).append(rate)
+            if record.pack["size"] == 1 and (peak := record.hardware.get("peak_memory")):
+                self.peaks[key] = max(peak, self.peaks.get(key, 0))
 
     def seconds(self, point: Point) -> float | None:
         """What a point may take; None for a shape never seen."""
@@ -122,6 +132,14 @@ class Rates:
         if not rates:
             return None
         return statistics.median(rates) * point.params["epochs"] * point.params["train_fraction"]
+
+    def room(self, points: Iterable[Point], total: int, device: str, reserve: int = RESERVE_BYTES) -> Room:
+        """What the points need, as it was measured, else by arithmetic, of a machine's memory in bytes."""
+        named = {point.cell: point for point in points}
+        peaks = {cell: self.peaks.get(shape(point.model, point.params)) for cell, point in named.items()}
+        kind, measured = likely_device(device), frozenset(cell for cell, peak in peaks.items() if peak)
+        needs = {cell: peak or memory_bytes(named[cell], kind) for cell, peak in peaks.items()}
+        return Room(needs, total, reserve, measured)
 
     def estimate(self, points: Iterable[Point]) -> Estimate:
         """Add up what the points may take."""

@@ -29,7 +29,7 @@ from gensweep.run.devices import describe, lanes_that_fit, resolve_device
 from gensweep.run.tracking import Tracker, Tracking
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Diverged
-from gensweep.train.memory import keep_memory
+from gensweep.train.memory import forget_peaks, keep_memory
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
     device = resolve_device(context.device)
     left = list(pack.points)
     while left:
+        forget_peaks()
         size = lanes_that_fit(left[0], device, context.gpus) if context.fits else len(left)
         with contextlib.ExitStack() as held:
             attempts = [begun for point in left[:size] if (begun := _begin(point, context, report, held))]

@@ -1,0 +1,205 @@
+"""Memory: what a trial had, what the next one may need, and that no more start at once than fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import TINY, call, files, grid, records, train, write_sweep
+
+from gensweep.core.catalog import MODELS
+from gensweep.core.environment import hardware
+from gensweep.core.errors import UserError
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import OK, Record
+from gensweep.points import Pack, Point
+from gensweep.run.packs import make_packs
+from gensweep.run.plan import rates_of, shape
+from gensweep.run.room import GRAIN, PROCESS_BYTES, RESERVE_BYTES, Room, memory_bytes
+from gensweep.run.trial import Context, run_pack
+from gensweep.train.memory import forget_peaks, peaks
+
+GB = 10**9
+
+
+def t2t(seed: int = 0, **params: object) -> Point:
+    return Point.make("text_to_text", TINY | params, seed)
+
+
+def room(total: int, reserve: int = 0, **needs: int) -> tuple[Room, list[Pack]]:
+    """A machine, and a trial of each hidden size, that needs so many grains."""
+    points = [t2t(hidden=int(name[1:])) for name in needs]
+    sizes = {point.cell: grains * GRAIN for point, grains in zip(points, needs.values(), strict=True)}
+    return Room(sizes, total, reserve), make_packs(points, 1)
+
+
+class TestPeak:
+    def test_holds_what_was_held_for_a_moment(self) -> None:
+        forget_peaks()
+        before = peaks()["peak_memory"]
+        held = np.ones(300_000_000, np.uint8)
+        del held
+        assert 290_000_000 <= peaks()["peak_memory"] - before < 600_000_000
+
+    @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="this system cannot forget a peak")
+    def test_is_not_that_of_an_earlier_point(self) -> None:
+        forget_peaks()
+        before = peaks()["peak_memory"]
+        held = np.ones(300_000_000, np.uint8)
+        del held
+        forget_peaks()
+        assert peaks()["peak_memory"] - before < 100_000_000
+
+    def test_is_in_the_record_and_in_no_metric(self, root: Path) -> None:
+        train([t2t()], root)
+        (record,) = records(root).values()
+        assert 10**8 < record.hardware["peak_memory"] < hardware()["memory"]
+        assert not any("memory" in name for name in record.metrics)
+
+
+class TestNeed:
+    @pytest.mark.parametrize("name", list(MODELS))
+    def test_grows_with_batch_and_depth_and_has_no_activations_on_a_gpu(self, name: str) -> None:
+        base = Point.make(name, {}, 0)
+        larger = Point.make(name, {"batch_size": 4096}, 0)
+        config = base.model_config()
+        assert memory_bytes(base) >= PROCESS_BYTES + 16 * config.parameter_count()
+        more = 2 * 4096 - max(2 * config.batch_size, config.evaluation_batch)
+        assert memory_bytes(larger) - memory_bytes(base) == 4 * more * config.activation_count()
+        assert memory_bytes(larger, "cuda") == PROCESS_BYTES + 12 * config.parameter_count()
+
+    def kept(self, root: Path, point: Point, peak: int | None, **where: object) -> None:
+        said = hardware() | {"device": "cpu"} | where | ({} if peak is None else {"peak_memory": peak})
+        Ledger(root).folder(point.id).mkdir(parents=True)
+        record = Record(point.id, point.model, point.params, point.seed, OK, seconds=1.0, epochs=2, hardware=said)
+        record.write(Ledger(root).folder(point.id) / "record.json")
+
+    def test_is_the_largest_measured_of_its_shape_on_this_machine(self, root: Path) -> None:
+        """Seeds, rates and epochs are no part of a shape; batches are. Another host teaches nothing."""
+        self.kept(root, t2t(0), 3 * GB)
+        self.kept(root, t2t(1, lr=0.1, epochs=7), 4 * GB)
+        self.kept(root, t2t(2), None)
+        self.kept(root, t2t(3), 9 * GB, host="another")
+        self.kept(root, t2t(batch_size=64), 8 * GB)
+        wanted = [t2t(5), t2t(5, batch_size=64), t2t(5, hidden=99)]
+        found = rates_of(root, "cpu").room(wanted, 24 * GB, "cpu")
+        assert [found.needs[point.cell] for point in wanted] == [4 * GB, 8 * GB, memory_bytes(wanted[2])]
+        assert found.measured == {wanted[0].cell, wanted[1].cell}
+        told = found.told(found.largest(make_packs(wanted, 1)))
+        assert "8.0 GB a trial" in told and "measured" in told
+        assert (found.total, found.reserve, found.free) == (24 * GB, RESERVE_BYTES, 24 * GB - RESERVE_BYTES)
+
+    def test_records_of_before_a_parameter_have_the_shape_of_its_neutral_value(self) -> None:
+        point = t2t()
+        older = {key: value for key, value in point.params.items() if key != "precision"}
+        assert shape(point.model, older) == shape(point.model, point.params)
+        assert shape(point.model, older) != shape(point.model, older | {"precision": "bfloat16"})
+
+
+class TestRoom:
+    def test_counts_the_largest_until_they_do_not_fit(self) -> None:
+        """Of 5, 3, 2 and 1 grains: 5 + 3 = 8 fit into 9, 5 + 3 + 2 = 10 do not; into 10 they do."""
+        for grains, fit in ((4, 0), (5, 1), (7, 1), (9, 2), (10, 3), (11, 4), (99, 4)):
+            small, packs = room(grains * GRAIN, h1=2, h2=5, h3=1, h4=3)
+            assert small.fit(packs, 4) == fit
+            assert small.fit(packs, 1) == min(fit, 1)
+
+    def test_leaves_the_reserve_alone(self) -> None:
+        small, packs = room(10 * GRAIN, 1, h1=5, h2=5)
+        assert small.fit(packs, 2) == 1
+        assert replace(small, reserve=0).fit(packs, 2) == 2
+
+    def test_lets_everything_pass_where_the_memory_is_not_known(self) -> None:
+        small, packs = room(0, h1=5, h2=5)
+        assert small.check(packs, 2, asked=2) == 2
+
+    def test_lowers_what_nobody_asked_for_and_refuses_what_somebody_did(self) -> None:
+        small, packs = room(9 * GRAIN, h1=5, h2=3, h3=2)
+        assert small.check(packs, 3, asked=None) == 2
+        assert small.check(packs, 2, asked=2) == 2
+        assert small.check(packs, 2, asked=64) == 2, "there are cores for two"
+        with pytest.raises(UserError) as refused:
+            small.check(packs, 3, asked=3)
+        most = f"1.3 GB a trial ({packs[0].points[0].id}, estimated)"
+        said = f"--max-concurrent 3: the 3 largest trials want 2.7 GB, up to {most}"
+        assert str(refused.value) == f"{said}, and this machine has 2.4 GB: 2 fit"
+
+    def test_refuses_a_point_that_does_not_fit_alone(self) -> None:
+        small, packs = room(4 * GRAIN, 10**8, h7=5)
+        with pytest.raises(UserError) as refused:
+            small.check(packs, 1, asked=None)
+        there = "this machine has 1.1 GB, of which 0.1 GB are for the driver and Ray"
+        assert str(refused.value) == (
+            f"memory: up to 1.3 GB a trial ({packs[0].points[0].id}, estimated), and {there}: "
+            "lower batch_size or hidden, or use a larger machine"
+        )
+
+    def test_a_packs_lanes_share_a_process(self) -> None:
+        seeds = tuple(t2t(seed) for seed in range(3))
+        cell = seeds[0].cell
+        for extra in (0, 10**9):
+            one = Room({cell: PROCESS_BYTES + extra}, 0)
+            assert 0 <= one.of(Pack(seeds)) - (PROCESS_BYTES + 3 * extra) < GRAIN
+            assert one.of(Pack(seeds)) % GRAIN == 0
+            assert "(3 lanes as " in one.told(Pack(seeds))
+
+    def test_a_pack_that_does_not_fit_may_be_made_smaller(self) -> None:
+        pack = Pack(tuple(t2t(seed) for seed in range(3)))
+        tight = Room({pack.points[0].cell: PROCESS_BYTES + 10**9}, PROCESS_BYTES + 2 * 10**9, 0)
+        with pytest.raises(UserError, match="lower batch_size or hidden or --pack, or use a larger machine"):
+            tight.check([pack], 1, asked=None)
+        assert tight.check(make_packs(pack.points, 1), 1, asked=None) == 1
+
+    def test_a_packs_peak_teaches_nothing_of_one_alone(self, root: Path) -> None:
+        run_pack(Pack(tuple(t2t(seed) for seed in range(2))), None, Context(root=root), lambda report: None)
+        assert {record.pack["size"] for record in records(root).values()} == {2}
+        assert not rates_of(root).peaks
+
+    @pytest.mark.parametrize("sweep", ["smoke", "layers", "splits", "budget", "best", "generative"])
+    def test_the_sweeps_fit_into_24_gigabytes_on_two_cores(self, sweep: str, tmp_path: Path) -> None:
+        from gensweep.run.sweepfile import read_sweep
+
+        points = read_sweep(Path(__file__).parents[1] / "sweeps" / f"{sweep}.py").points()
+        found = rates_of(tmp_path).room(points, 24 * GB, "cpu")
+        assert found.check(make_packs(points, 1), 2, asked=2) == 2
+
+
+class TestRun:
+    @pytest.fixture(autouse=True)
+    def machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Four cores, and memory for two tiny trials beside Ray."""
+        monkeypatch.setattr("gensweep.run.plan.usable_cores", lambda: 4)
+        monkeypatch.setattr("gensweep.run.driver.machine_memory", lambda: RESERVE_BYTES + 2 * 7 * GRAIN)
+
+    def test_what_does_not_fit_is_refused_before_anything_is_written(self, tmp_path: Path) -> None:
+        file = write_sweep(tmp_path, seeds=4)
+        before = files(tmp_path)
+        refused = call(file, "--results", tmp_path / "results", "--max-concurrent", 3)
+        assert refused.code == 2 and refused.error.startswith("error: --max-concurrent 3: the 3 largest trials want")
+        assert refused.error.strip().endswith(": 2 fit")
+        huge = call(file, "--results", tmp_path / "results", "--local", "--set", "batch_size=1000000")
+        assert huge.code == 2 and "lower batch_size or hidden" in huge.error
+        assert files(tmp_path) == before
+
+    def test_a_dry_run_says_what_a_run_would_do(self, tmp_path: Path) -> None:
+        file = write_sweep(tmp_path, seeds=4)
+        plain = call(file, "--dry-run")
+        assert plain.code == 0
+        assert "4 trials, 2 at once here." in plain.out
+        assert "2 of the largest fit at once, there are cores for 4." in plain.out
+        asked = call(file, "--dry-run", "--max-concurrent", 3)
+        assert asked.code == 0 and "A run would be refused: --max-concurrent 3: " in asked.out
+        huge = call(file, "--dry-run", "--set", "batch_size=1000000")
+        assert huge.code == 0 and "A run would be refused: memory: up to" in huge.out
+        cluster = call(file, "--dry-run", "--set", "batch_size=1000000", "--address", "auto")
+        assert cluster.code == 0 and "Memory: up to" in cluster.out and "refused" not in cluster.out
+
+    def test_a_run_without_ray_needs_no_reserve(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path
+    ) -> None:
+        monkeypatch.setattr("gensweep.run.driver.machine_memory", lambda: RESERVE_BYTES + GRAIN)
+        file = write_sweep(tmp_path, grid(epochs=1))
+        assert call(file, "--results", root).code == 2
+        assert call(file, "--results", root, "--local").code == 0
