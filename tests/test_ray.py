@@ -18,10 +18,11 @@ from runs import TINY, call, grid, records, same, train, write_sweep
 from gensweep.core.claims import read_holder
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK
-from gensweep.points import Point
+from gensweep.points import Pack, Point
 from gensweep.run.driver import Options, run
 from gensweep.run.local import Resources
 from gensweep.run.progress import Screen
+from gensweep.run.room import GRAIN, Room
 from gensweep.run.sweepfile import read_sweep
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
@@ -178,10 +179,23 @@ def test_sigterm_ends_a_run_on_a_cluster_and_says_how_to_go_on(ray: Any, tmp_pat
     assert "Traceback" not in said
 
 
+def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any) -> None:
+    from gensweep.run.launch import _requests
+
+    points = [Point.make("text_to_text", TINY | {"hidden": hidden}, 0) for hidden in (4, 5)]
+    needs = {points[0].cell: 3 * GRAIN - 1, points[1].cell: 10**15}
+    room = Room(needs, {point.cell: point for point in points}, 0)
+    packs, most = [Pack((point,)) for point in points], int(ray.nodes()[0]["Resources"]["memory"])
+    for limited, wanted in ((room, [3 * GRAIN, most]), (None, [None, None])):
+        ask = _requests(packs, Resources(device="cpu", room=limited))
+        assert [ask({"pack": index}).required_resources.get("memory") for index in (0, 1)] == wanted
+        assert ask({"pack": 0}).required_resources["CPU"] == 1
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (("--cpus-per-trial", 64), "--cpus-per-trial 64: the cluster has 2 CPUs in all"),
+        (("--cpus-per-trial", 64), "--cpus-per-trial 64: "),
         (("--gpus-per-trial", 64), "--gpus-per-trial 64: the cluster has "),
     ],
 )
