@@ -24,9 +24,8 @@ from gensweep.core.arrays import Prepared, training_rows
 from gensweep.core.cache import cache_folder
 from gensweep.core.errors import DataError
 from gensweep.core.storage import locked, write_atomic
-from gensweep.layers import glyphs as glyph_layers
 from gensweep.layers import init as init_layers
-from gensweep.layers.glyphs import SIZE, affine
+from gensweep.layers.glyphs import SIZE
 from gensweep.layers.init import initialise
 from gensweep.train import checkpoint
 
@@ -63,7 +62,7 @@ class Reader(nn.Module):
             nn.Conv2d(1, FILTERS, 5, stride=2, padding=2),
             nn.BatchNorm2d(FILTERS, affine=False),
             nn.ReLU(),
-            nn.Conv2d(FILTERS, 2 * FILTERS, 5, stride=2, padding=2),
+            nn.Conv2d(FILTERS, 2 * FILTERS, 3, stride=2, padding=1),
             nn.BatchNorm2d(2 * FILTERS, affine=False),
             nn.ReLU(),
             nn.Flatten(1),
@@ -199,16 +198,27 @@ def _batches(count: int, rng: torch.Generator) -> Iterator[Tensor]:
 
 
 def _varied(pictures: Tensor, rng: torch.Generator) -> Tensor:
-    """Glyphs [n, 28, 28] as another hand, or a model, might have drawn them."""
+    """Glyphs [n, 28, 28] as another hand, or a model, might have drawn them.
+
+    Bends and blur are products with small matrices, which PyTorch's own interpolation and pooling are slower than.
+    """
     n = len(pictures)
-    moved = affine(pictures.unsqueeze(1), 1.2 * (2 * torch.rand(n, 1, 5, generator=rng) - 1))
-    bends = F.interpolate(0.05 * torch.randn(n, 2, 5, 5, generator=rng), size=(SIZE, SIZE), mode="bicubic")
-    places = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, SIZE, SIZE], align_corners=False)
-    bent = F.grid_sample(moved, places + bends.permute(0, 2, 3, 1), align_corners=False)
-    blurred = F.avg_pool2d(bent, 3, stride=1, padding=1)
-    amount = torch.rand(n, 1, 1, 1, generator=rng) * (torch.rand(n, 1, 1, 1, generator=rng) < 0.5)
-    noise = torch.randn(bent.shape, generator=rng) * torch.rand(n, 1, 1, 1, generator=rng)
-    return (bent.lerp(blurred, amount) + 0.1 * noise).squeeze(1)
+    bends = _SPREAD @ (0.05 * torch.randn(n, 2, 5, 5, generator=rng)) @ _SPREAD.mT
+    moves = torch.eye(2, 3) + 0.17 * (2 * torch.rand(n, 2, 3, generator=rng) - 1)
+    places = F.pad(_CENTRES + bends.flatten(2).mT, (0, 1), value=1.0) @ moves.mT
+    moved = F.grid_sample(pictures.unsqueeze(1), places.unflatten(1, (SIZE, SIZE)), align_corners=False).squeeze(1)
+    amount = (2 * torch.rand(n, 1, 1, generator=rng) - 1).clamp(min=0)
+    noise = torch.randn(moved.shape, generator=rng) * torch.rand(n, 1, 1, generator=rng)
+    return moved.lerp(_BLUR @ moved @ _BLUR, amount) + 0.1 * noise
+
+
+_SPREAD = F.interpolate(torch.eye(5)[None, None], size=(SIZE, 5), mode="bicubic")[0, 0]
+"""Five numbers on a line to 28 between them [28, 5]."""
+_BLUR = sum(torch.diag(torch.ones(SIZE - abs(off)), off) for off in (-1, 0, 1)) / 3
+"""Each pixel of a line to the mean of its neighbours and itself [28, 28]."""
+_ACROSS = (2 * torch.arange(SIZE) + 1 - SIZE) / SIZE
+_CENTRES = torch.cartesian_prod(_ACROSS, _ACROSS).flip(-1)
+"""Where the pixels are, in -1..1: across and down [784, 2]."""
 
 
 def _tensors(glyphs: Glyphs) -> tuple[Tensor, Tensor]:
@@ -233,7 +243,7 @@ def _digest(learnt: Glyphs, held_out: Glyphs) -> str:
     for array in (learnt.pictures, learnt.codes, held_out.pictures, held_out.codes):
         digest.update(f"{array.shape} {array.dtype.str}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
-    for source in (__file__, glyph_layers.__file__, init_layers.__file__):
+    for source in (__file__, init_layers.__file__):
         digest.update(Path(source).read_bytes())
     return digest.hexdigest()
 
@@ -257,7 +267,7 @@ def _undefined() -> Reader:
     """A reader with undefined weights, made without touching any global random state."""
     with torch.device("meta"):
         reader = Reader()
-    return reader.to_empty(device="cpu")
+    return reader.to_empty(device="cpu").to(memory_format=torch.channels_last)
 
 
 def _ready(reader: Reader) -> Reader:
