@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,6 +86,7 @@ def png(image: Image) -> bytes:
     return buffer.getvalue()
 
 
+@lru_cache(maxsize=1)
 def _font() -> ImageFont | FreeTypeFont:
     from PIL import ImageFont
 

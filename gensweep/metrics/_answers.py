@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gensweep.core.alphabet import decode
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _INTEGER = re.compile(r"-?[0-9]+")
+_KEPT = 1 << 15
+"""Texts that are taken apart once for all metrics and points: more than there are queries, or answers."""
 
 
 def parse(text: str) -> int | None:
@@ -24,7 +27,7 @@ def parse(text: str) -> int | None:
 
 def integers(codes: Tensor) -> list[int | None]:
     """What each of some answers [n, T] says."""
-    return [parse(decode(row)) for row in codes.tolist()]
+    return [_integer(tuple(row)) for row in codes.tolist()]
 
 
 def operands(codes: Tensor) -> list[tuple[int, str, int]]:
@@ -33,13 +36,21 @@ def operands(codes: Tensor) -> list[tuple[int, str, int]]:
     Raises:
         ValueError: one is not two numbers with an operator between.
     """
-    parts = []
-    for row in codes.tolist():
-        first, operator, second = re.split(r"([+-])", decode(row).rstrip(" "))
-        parts.append((int(first), operator, int(second)))
-    return parts
+    return [_operands(tuple(row)) for row in codes.tolist()]
 
 
+@lru_cache(_KEPT)
+def _integer(codes: tuple[int, ...]) -> int | None:
+    return parse(decode(codes))
+
+
+@lru_cache(_KEPT)
+def _operands(codes: tuple[int, ...]) -> tuple[int, str, int]:
+    first, operator, second = re.split(r"([+-])", decode(codes).rstrip(" "))
+    return int(first), operator, int(second)
+
+
+@lru_cache(_KEPT)
 def carries(first: int, operator: str, second: int) -> int:
     """Carries of an addition, or borrows of a subtraction, in column arithmetic.
 
