@@ -255,3 +255,18 @@ class TestTraining:
         }  # fmt: skip
         generated = run.outputs("test", ("generated",))["generated"]
         assert torch.equal(run.tool("reader").read(generated), outputs["read"])
+
+    @pytest.mark.parametrize("model", ["text_to_text", "text_to_image"])
+    def test_answers_are_those_of_the_last_test(self, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+        run = training(model)
+        asked: list[str] = []
+        evaluate = run.outputs
+        monkeypatch.setattr(run, "outputs", lambda split, names: (asked.append(split), evaluate(split, names))[1])
+        afresh = run.answers()
+        run.test()
+        assert run.answers().keys() == afresh.keys() == {"query", "answer", "read" if run.is_read else "predicted"}
+        assert all(torch.equal(codes, afresh[name]) for name, codes in run.answers().items())
+        assert asked == ["test", "test"]
+        run.run_epoch()
+        run.answers()
+        assert asked == ["test", "test", "validation", "test"]

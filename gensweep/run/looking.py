@@ -29,8 +29,8 @@ from gensweep.layers.network import LatentNetwork
 from gensweep.points import Point
 from gensweep.run.devices import resolve_device
 from gensweep.run.point import Kept
-from gensweep.train.artifacts import ANSWERS, interpolations, sheet, to_bytes, write_artifacts
-from gensweep.train.loop import Training, generator
+from gensweep.train.artifacts import interpolations, sheet, to_bytes, write_artifacts
+from gensweep.train.loop import ANSWERS, Training, generator
 
 log = logging.getLogger(__name__)
 TOLERANCE = 1e-4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -15,12 +16,10 @@ from gensweep.core.sheets import png as png_bytes
 from gensweep.core.storage import Content
 from gensweep.layers.latent import linear, spherical
 from gensweep.layers.network import LatentNetwork, Network, Samples
-from gensweep.train.loop import Training, generator
+from gensweep.train.loop import ANSWERS, Training, generator
 
 ROWS, STEPS = 4, 10
 """Ways that are shown, and pictures on each."""
-ANSWERS = ("predicted", "read")
-"""Outputs that hold a model's answers in characters: given, or read in what it drew."""
 
 
 def is_shown(epoch: int, epochs: int) -> bool:
@@ -42,15 +41,18 @@ def to_bytes(pictures: Tensor):
 
 def answers(training: Training) -> list[tuple[str, str, str]]:
     """Query, right answer and the model's answer of every test example; none of a model that answers nothing."""
-    found = training.outputs("test", {"query", "answer", *ANSWERS})
+    found = training.answers()
     given = next((found[name] for name in ANSWERS if name in found), None)
     if given is None or "query" not in found:
         return []
     columns = (found["query"], found["answer"], given)
-    return [
-        (decode(query).rstrip(), decode(answer).rstrip(), decode(guess).rstrip())
-        for query, answer, guess in zip(*(column.tolist() for column in columns), strict=True)
-    ]
+    return list(zip(*(map(_text, map(tuple, codes.tolist())) for codes in columns), strict=True))
+
+
+@lru_cache(1 << 15)
+def _text(codes: tuple[int, ...]) -> str:
+    """A query or an answer as it is written, kept: other points have the same ones."""
+    return decode(codes).rstrip()
 
 
 def with_answers(samples: Samples, rows: list[tuple[str, str, str]]) -> Samples:

@@ -24,8 +24,13 @@ from gensweep.train.optimizers import PlayerOptimizer
 from gensweep.train.reader import reader_of
 
 SAMPLES = 16
+ANSWERS = ("predicted", "read")
+"""Outputs that hold a model's answers in characters: given, or read in what it drew."""
 TOOLS: dict[str, Callable[[Prepared], torch.nn.Module]] = {"reader": reader_of}
 """What derived outputs may ask for, made of the dataset."""
+
+
+_ANSWERED = ("query", "answer", *ANSWERS)
 
 
 class Diverged(GensweepError):
@@ -83,6 +88,7 @@ class Training:
         self._judged_with = prepared if judged_with is None else judged_with
         self._tools: dict[str, Any] = beside._tools if beside else {}
         self.batches = beside.batches if beside else Batches(prepared, model.inputs, device)
+        self._answered: tuple[int, dict[str, Tensor]] | None = None
         self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
         self._split["train"] = torch.as_tensor(training_rows(prepared.split, data.train_fraction).copy())
         self.examples = len(self._split["train"])
@@ -153,7 +159,10 @@ class Training:
         Those that cost much are measured on the test set alone; those that these examples leave undefined are left out.
         """
         wanted = metrics_of(self.model.outputs, split)
-        outputs = self.outputs(split, {name for metric in wanted for name in metric.needs})
+        kept = _ANSWERED if split == "test" else ()
+        outputs = self.outputs(split, {name for metric in wanted for name in metric.needs}.union(kept))
+        if kept:  # a few characters each
+            self._answered = (self.epoch, {name: outputs[name] for name in _ANSWERED if name in outputs})
         values = {m.name: m.compute(outputs) for m in wanted if set(m.needs) <= outputs.keys()}
         return {f"{split}/{name}": value for name, value in values.items() if value is not None}
 
@@ -181,6 +190,12 @@ class Training:
             for name in made.keys() & names:
                 parts[name].append(made[name].cpu())  # not every device can hold them all, or count in float64
         return {name: torch.cat(values) for name, values in parts.items()}
+
+    def answers(self) -> dict[str, Tensor]:
+        """Codes of each `query`, `answer` and what the model answers, on the test set; as the last test found them."""
+        if self._answered and self._answered[0] == self.epoch:
+            return self._answered[1]
+        return self.outputs("test", _ANSWERED)
 
     @property
     def is_read(self) -> bool:
