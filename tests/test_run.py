@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import signal
@@ -35,6 +36,7 @@ from gensweep.core.errors import UserError
 from gensweep.core.records import DIVERGED, FAILED, OK
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.points import Point
+from gensweep.run.local import freeze_imports
 from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
 
@@ -498,3 +500,12 @@ def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(tmp_path: Path,
             assert ended(second) == 0
     assert lines(two / "epochs")[-2:] == ["seed 1 epoch 3", "seed 1 epoch 4"]
     assert {record.status for record in records(root).values()} == {OK}
+
+
+def test_collections_look_at_imports_once_and_at_what_comes_later_always() -> None:
+    gc.unfreeze()
+    freeze_imports()
+    frozen = gc.get_freeze_count()
+    later = [[index] for index in range(100)]
+    freeze_imports()
+    assert frozen > 10_000 and gc.get_freeze_count() <= frozen and len(later) == 100

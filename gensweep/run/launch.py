@@ -28,7 +28,7 @@ from ray import tune
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import held_back, stopping
 from gensweep.points import Pack, Point
-from gensweep.run.local import Place, Resources, prepared, started, trial_config
+from gensweep.run.local import Place, Resources, freeze_imports, prepared, started, trial_config
 from gensweep.trainables import TRAINABLES, Report
 
 
@@ -124,6 +124,7 @@ def _trial(config: dict[str, Any], configs: list[tuple[str, dict[str, Any]]], da
     point = trial["points"][0]
     key = Point.make(model, **point).data_key
     TRAINABLES[model](trial, {key: ray.get(datasets[key])} if key in datasets else None)
+    freeze_imports()
 
 
 def _fit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -100,6 +101,12 @@ class Place:
     slots: int
 
 
+def freeze_imports() -> None:
+    """After a process's first trial: the collection that ends each one need not look through all that is imported."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+
+
 @contextlib.contextmanager
 def opened(resources: Resources) -> Generator[Place]:
     """Check the resources; an executor that needs something started starts it here, and stops it at the end.
@@ -122,4 +129,5 @@ def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Rep
             datasets = prepared(pack.points[0])
         report(started(pack))
         TRAINABLES[pack.model](trial_config(pack, root, resources), datasets, report)
+        freeze_imports()
     return {}
