@@ -16,6 +16,7 @@ from tiny import few, point, training
 from gensweep.core.alphabet import ALPHABET, encode
 from gensweep.core.arrays import Prepared, split_rows, training_rows
 from gensweep.train import reader as reading
+from gensweep.train.glyphs import digest_of, is_kept
 from gensweep.train.reader import Glyphs, Reader, divided, reader_of, train
 
 STRIPES, SHARE = 13, 6
@@ -107,7 +108,7 @@ class TestGlyphs:
         """What is read is judged alike for every training set of one dataset."""
         some = few(point("text_to_image", train_fraction=0.1))
         whole = few(point("text_to_image"))
-        assert reading._digest(*divided(some)) == reading._digest(*divided(whole))
+        assert digest_of(*divided(some)) == digest_of(*divided(whole))
 
 
 class TestReader:
@@ -168,7 +169,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 class TestCache:
     def test_a_reader_is_trained_once(self, cache: Path, trainings: list[int]) -> None:
+        assert not is_kept(toy())
         first, second = reader_of(toy()), reader_of(toy())
+        assert is_kept(toy())
         assert len(trainings) == 1
         assert same(first, second) and first.accuracy == second.accuracy
         assert not second.training and not any(p.requires_grad for p in second.parameters())

@@ -7,45 +7,28 @@ are read by one reader; it is trained once and kept in the cache.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gensweep.core.alphabet import ALPHABET
-from gensweep.core.arrays import Prepared, training_rows
+from gensweep.core.arrays import Prepared
 from gensweep.core.cache import cache_folder
 from gensweep.core.errors import DataError
 from gensweep.core.storage import locked, write_atomic
-from gensweep.layers import init as init_layers
 from gensweep.layers.glyphs import SIZE
 from gensweep.layers.init import initialise
 from gensweep.train import checkpoint
+from gensweep.train.glyphs import Glyphs, digest_of, divided
 
 log = logging.getLogger(__name__)
-FIELDS = (("query", "query_pictures"), ("answer", "answer_pictures"))
-"""Codes, and the pictures that show them."""
-WHOLE_POOL = 0.9
-"""The largest training fraction."""
-LEARNT_SHARE = 0.9
-"""Of each character's glyphs, where training and test queries show the same ones."""
 EPOCHS, MOST_STEPS, BATCH, RATE = 20, 1600, 128, 5e-3
 FILTERS, FEATURES = 16, 128
-
-
-@dataclass(frozen=True)
-class Glyphs:
-    """Pictures of single characters, uint8 [n, 28, 28], and their codes, uint8 [n]."""
-
-    pictures: np.ndarray
-    codes: np.ndarray
 
 
 class Reader(nn.Module):
@@ -88,7 +71,7 @@ def reader_of(prepared: Prepared) -> Reader:
     be written to costs time, and nothing else.
     """
     learnt, held_out = divided(prepared)
-    digest = _digest(learnt, held_out)
+    digest = digest_of(learnt, held_out)
     with contextlib.ExitStack() as stack:
         try:
             folder = cache_folder("readers")
@@ -108,56 +91,6 @@ def reader_of(prepared: Prepared) -> Reader:
         except OSError as error:
             log.warning("the reader is not kept: %s; free some space, or set GENSWEEP_CACHE", error)
         return reader
-
-
-def divided(prepared: Prepared) -> tuple[Glyphs, Glyphs]:
-    """The glyphs that a reader learns, and those that its accuracy is measured on.
-
-    Where no glyph is shown by training and by test queries, it learns the ones and is measured on the others. Where
-    they share glyphs, it learns nine in ten of each character's and is measured on the rest. A character that has
-    but one picture, as the space, is in both.
-    """
-    training = _shown(prepared, training_rows(prepared.split, WHOLE_POOL))
-    test = _shown(prepared, prepared.split["test"])
-    every = _shown(prepared, np.concatenate([prepared.split["pool"], prepared.split["test"]]))
-    (bank,) = {prepared.lookups[pictures][1] for _, pictures in FIELDS}
-    pictures = prepared.banks[bank]
-    single = [indices[0] for code in set(every.values()) if len(indices := _of(every, code)) == 1]
-    if (training.keys() & test.keys()) - set(single):
-        training, test = _shared(every)
-    return _glyphs(pictures, training), _glyphs(pictures, test)
-
-
-def _glyphs(bank: np.ndarray, shown: dict[int, int]) -> Glyphs:
-    indices = sorted(shown)
-    return Glyphs(bank[indices], np.array([shown[index] for index in indices], np.uint8))
-
-
-def _shared(every: dict[int, int]) -> tuple[dict[int, int], dict[int, int]]:
-    """Nine in ten of each character's glyphs, and the others, drawn by a fixed seed."""
-    rng = np.random.Generator(np.random.PCG64(0))
-    learnt: dict[int, int] = {}
-    held_out: dict[int, int] = {}
-    for code in sorted(set(every.values())):
-        indices = rng.permutation(_of(every, code))
-        count = max(1, int(len(indices) * LEARNT_SHARE))
-        learnt |= dict.fromkeys(indices[:count].tolist(), code)
-        held_out |= dict.fromkeys((indices[count:] if len(indices) > 1 else indices).tolist(), code)
-    return learnt, held_out
-
-
-def _of(shown: dict[int, int], code: int) -> list[int]:
-    return sorted(index for index, other in shown.items() if other == code)
-
-
-def _shown(prepared: Prepared, rows: np.ndarray) -> dict[int, int]:
-    """The code of every glyph that some rows show, by its index in the bank."""
-    shown: dict[int, int] = {}
-    for codes, pictures in FIELDS:
-        indices = prepared.rows[prepared.lookups[pictures][0]][rows].ravel()
-        found, first = np.unique(indices, return_index=True)
-        shown |= dict(zip(found.tolist(), prepared.rows[codes][rows].ravel()[first].tolist(), strict=True))
-    return shown
 
 
 def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
@@ -235,17 +168,6 @@ def _one_thread() -> Generator[None]:
             yield
     finally:
         torch.set_num_threads(before)
-
-
-def _digest(learnt: Glyphs, held_out: Glyphs) -> str:
-    """SHA-256 of all that a reader depends on: both sets of glyphs, and the code."""
-    digest = hashlib.sha256()
-    for array in (learnt.pictures, learnt.codes, held_out.pictures, held_out.codes):
-        digest.update(f"{array.shape} {array.dtype.str}\n".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    for source in (__file__, init_layers.__file__):
-        digest.update(Path(source).read_bytes())
-    return digest.hexdigest()
 
 
 def _load(path: Path, digest: str) -> Reader | None:
