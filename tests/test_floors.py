@@ -32,6 +32,7 @@ FLOORS = (
         "run/plan.py",
         "run/calibrate.py",
         "run/progress.py",
+        "run/readers.py",
         "run/sweepfile.py",
         "run/point.py",
         "run/looking.py",

@@ -15,6 +15,7 @@ from tiny import few, point, training
 
 from gensweep.core.alphabet import ALPHABET, encode
 from gensweep.core.arrays import Prepared, split_rows, training_rows
+from gensweep.run import readers
 from gensweep.train import reader as reading
 from gensweep.train.glyphs import digest_of, is_kept
 from gensweep.train.reader import Glyphs, Reader, divided, reader_of, train
@@ -273,3 +274,34 @@ class TestTraining:
         run.run_epoch()
         run.answers()
         assert asked == ["test", "test", "validation", "test"]
+
+
+def test_a_run_trains_the_readers_that_it_lacks_beside_ray(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    class Child:
+        """In place of a process, which would import torch: runs here, at its start."""
+
+        def __init__(self, target: Any, args: Any, daemon: bool) -> None:
+            self.target, self.args = target, args
+
+        def start(self) -> None:
+            asked.append([each.model for each in self.args[0]])
+            self.target(*self.args)
+
+        def terminate(self) -> None:
+            asked.append("terminated")
+
+        def join(self) -> None:
+            asked.append("joined")
+
+    drawn, written = point("text_to_image"), point("text_to_text")
+    ready = {drawn.data_key: few(drawn), written.data_key: few(written)}
+    monkeypatch.setattr(readers.multiprocessing, "get_context", lambda method: type("Spawn", (), {"Process": Child}))
+    monkeypatch.setattr(readers.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(readers.cache, "prepared", lambda data: few(drawn))
+    monkeypatch.setattr(reading, "MOST_STEPS", 2)
+    for _ in range(2):
+        with readers.trained_beside([written, drawn, drawn], ready):
+            assert is_kept(ready[drawn.data_key])
+    assert asked == [["text_to_image"], "terminated", "joined"]

@@ -15,7 +15,6 @@ from rich.console import Console
 
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
-from gensweep.core.config import Data
 from gensweep.core.environment import hardware, likely_device
 from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import Claimed, DataError, UserError
@@ -28,6 +27,7 @@ from gensweep.run.local import Execute, Resources, prepared
 from gensweep.run.packs import pack_limit
 from gensweep.run.plan import Plan, Rates, concurrent_trials, make_plan, rates_of
 from gensweep.run.progress import Screen
+from gensweep.run.readers import trained_beside
 from gensweep.run.room import RESERVE_BYTES, Room
 from gensweep.run.sweepfile import points_of, write_sweep_json
 from gensweep.run.tracking import waits_for_upload
@@ -80,11 +80,13 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         options = _with_room(plan, options, console)
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
+            if not options.local and options.resources.address is None:
+                stack.enter_context(trained_beside(plan.todo, ready))
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
                 place = stack.enter_context(executor.opened(options.resources))
             folder = write_sweep_json(root, sweep, options.command)
-            _show_data(ready, folder / "datasets", console)
+            _show_data(plan.todo, ready, folder / "datasets", console)
             limit = pack_limit(options.resources.pack, place.device, len(plan.todo), place.slots)
             _train(plan, ledger, options, limit, executor.execute, console)
         plan = make_plan(points, ledger)
@@ -198,8 +200,11 @@ def _collect(folder: Path, console: Console) -> None:
     print_tables(results, console)
 
 
-def _make_ready(points: list[Point], console: Console) -> list[tuple[Data, Prepared]]:
+def _make_ready(points: list[Point], console: Console) -> dict[str, Prepared]:
     """Prepare every dataset, in the cache: workers fetch nothing. One that cannot be built is left to its trials.
+
+    Returns:
+        Their arrays by `Point.data_key`.
 
     Raises:
         DataError: one is not here, or cannot be used; the message says what to do.
@@ -207,19 +212,21 @@ def _make_ready(points: list[Point], console: Console) -> list[tuple[Data, Prepa
     wanted = {point.data_key: point for point in points}
     for point in wanted.values():
         point.data_config().check()
-    ready = []
+    ready: dict[str, Prepared] = {}
     for point in wanted.values():
         with console.status(f"preparing {point.params['dataset']}"):
-            ready += [(point.data_config(), found) for found in prepared(point).values()]
+            ready |= prepared(point)
     return ready
 
 
-def _show_data(ready: list[tuple[Data, Prepared]], folder: Path, console: Console) -> None:
+def _show_data(points: list[Point], ready: dict[str, Prepared], folder: Path, console: Console) -> None:
     """Say how each dataset is split, and leave a sheet of it beside the sweep's tables, once."""
     from gensweep.core.sheets import choose, png, sheet_of
 
     told = {}
-    for data, arrays in ready:
+    wanted = {point.data_key: point for point in points}
+    for key, arrays in ready.items():
+        data = wanted[key].data_config()
         parts = f"{len(arrays.split['test']):,} to test, {len(arrays.split['validation']):,} to validate"
         told[f"{data.title()}: {len(arrays):,} examples, {parts}."] = None
         path = folder / f"{_UNSAFE.sub('_', data.title())}.png"
