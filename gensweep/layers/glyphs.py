@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gensweep.layers.doubling import Doubling
+
 SIZE = 28
 _MOST = (math.radians(10), 0.1, 0.1, 2 / (SIZE / 2), 2 / (SIZE / 2))
 
@@ -41,9 +43,9 @@ class GlyphDecoder(nn.Module):
             nn.Linear(features, 2 * filters * (SIZE // 4) ** 2),
             nn.ReLU(),
             nn.Unflatten(1, (2 * filters, SIZE // 4, SIZE // 4)),
-            nn.ConvTranspose2d(2 * filters, filters, 3, stride=2, padding=1, output_padding=1),
+            Doubling(2 * filters, filters),
             nn.ReLU(),
-            nn.ConvTranspose2d(filters, 1, 3, stride=2, padding=1, output_padding=1),
+            Doubling(filters, 1),
         )
 
     def forward(self, states: Tensor) -> Tensor:

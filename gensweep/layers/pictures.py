@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from gensweep.layers.doubling import Doubling
+
 SIZE = 64
 CHANNELS = 3
 
@@ -49,7 +51,7 @@ class PictureDecoder(nn.Module):
         self.input = nn.Linear(inputs, filters * (SIZE >> layers) ** 2)
         stages: list[nn.Module] = [nn.ReLU()]
         for _ in range(layers):
-            stages += [nn.ConvTranspose2d(filters, filters, 3, stride=2, padding=1, output_padding=1), nn.ReLU()]
+            stages += [Doubling(filters, filters), nn.ReLU()]
         self.stages = nn.Sequential(*stages)
         self.output = nn.Conv2d(filters, CHANNELS, 3, padding=1)
 
