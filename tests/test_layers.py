@@ -20,6 +20,7 @@ from gensweep.layers.glyphs import GlyphDecoder, GlyphEncoder, affine, joined
 from gensweep.layers.init import initialise
 from gensweep.layers.lstm import LSTM, EncoderDecoder
 from gensweep.layers.pictures import PictureDecoder, PictureEncoder, interleave
+from gensweep.layers.recurrence import recurrence
 from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
 
 INPUTS, HIDDEN, BATCH, TIME = 5, 7, 3, 4
@@ -45,6 +46,17 @@ def theirs(layers: list[LSTM]) -> nn.LSTM:
             getattr(reference, f"bias_ih_l{index}").copy_(layer.bias)
             getattr(reference, f"bias_hh_l{index}").zero_()
     return reference
+
+
+class Wayward(nn.Module):
+    """A layer that is given its input in one of its ways."""
+
+    def __init__(self, layer: LSTM, way: str) -> None:
+        super().__init__()
+        self.layer, self.way = layer, way
+
+    def forward(self, given: Tensor) -> Tensor:
+        return getattr(self.layer, self.way)(given, *([TIME] if self.way == "repeated" else []))
 
 
 class TestLSTM:
@@ -79,6 +91,49 @@ class TestLSTM:
         layer(sequences[0])[-1].square().sum().backward()
         theirs([layer])(sequences[1])[0][-1].square().sum().backward()
         torch.testing.assert_close(sequences[0].grad, sequences[1].grad)
+
+    def test_its_gradient_is_that_of_small_differences(self) -> None:
+        """Also of one step alone, and where only the last state counts."""
+        for time in (1, TIME):
+            projected = torch.randn(time, BATCH, 4 * HIDDEN, generator=rng(1), dtype=torch.float64).requires_grad_()
+            weight = torch.randn(4 * HIDDEN, HIDDEN, generator=rng(2), dtype=torch.float64).requires_grad_()
+            torch.autograd.gradcheck(recurrence, (projected, weight))
+            torch.autograd.gradcheck(lambda *inputs: recurrence(*inputs)[-1], (projected, weight))
+
+    @pytest.mark.parametrize("shared", ["nothing", "input", "weights"])
+    @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
+    def test_lanes_equal_each_layer_alone(self, way: str, shared: str) -> None:
+        """`vmap` over stacked weights and inputs, or either; the gradient is taken of all lanes at once."""
+        layers = [ours(seed=0 if shared == "weights" else lane) for lane in range(2)]
+        shape = {"forward": (TIME, BATCH, INPUTS), "tokens": (TIME, BATCH), "repeated": (BATCH, INPUTS)}[way]
+        inputs = [torch.rand(shape, generator=rng(0 if shared == "input" else lane)) for lane in range(2)]
+        if way == "tokens":
+            inputs = [(given * INPUTS).long() for given in inputs]
+
+        def run(params: dict[str, Tensor], given: Tensor) -> Tensor:
+            return torch.func.functional_call(Wayward(layers[0], way), params, (given,))
+
+        alone = [dict(Wayward(layer, way).named_parameters()) for layer in layers]
+        expected = [run(params, given) for params, given in zip(alone, inputs, strict=True)]
+        wanted = [torch.autograd.grad(s.square().sum(), list(p.values())) for s, p in zip(expected, alone, strict=True)]
+        stacked = {name: torch.stack([params[name].detach() for params in alone]) for name in alone[0]}
+        params = {n: (p[0] if shared == "weights" else p).clone().requires_grad_() for n, p in stacked.items()}
+        dims = (None if shared == "weights" else 0, None if shared == "input" else 0)
+        states = torch.func.vmap(run, dims)(params, inputs[0] if shared == "input" else torch.stack(inputs))
+        torch.testing.assert_close(states, torch.stack(expected), rtol=0, atol=1e-5)
+        found = torch.autograd.grad(states.square().sum(), list(params.values()))
+        for index, gradient in enumerate(found):
+            each = torch.stack([gradients[index] for gradients in wanted])
+            torch.testing.assert_close(gradient, each.sum(0) if shared == "weights" else each, rtol=1e-5, atol=1e-5)
+
+    def test_autocast_gives_bfloat16_and_float32_gradients(self) -> None:
+        layer = ours()
+        sequence = torch.randn(TIME, BATCH, INPUTS, generator=rng(1))
+        with torch.autocast("cpu", torch.bfloat16):
+            states = layer(sequence)
+        torch.testing.assert_close(states.float(), layer(sequence), rtol=0, atol=0.02)
+        states.float().square().sum().backward()
+        assert (states.dtype, layer.weight_hh.grad.dtype) == (torch.bfloat16, torch.float32)
 
     @pytest.mark.parametrize(("encoders", "decoders"), [(1, 1), (2, 3)])
     @pytest.mark.parametrize("tokens", [True, False])

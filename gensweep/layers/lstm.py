@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gensweep.layers.recurrence import recurrence
+
 
 class LSTM(nn.Module):
     """One LSTM layer (Hochreiter and Schmidhuber 1997; forget gates, Gers et al. 2000), time first.
@@ -27,28 +29,20 @@ class LSTM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Hidden states [T, B, H] of a sequence [T, B, I]; one product serves all its steps."""
-        return self._unroll(list(F.linear(x, self.weight_ih, self.bias)))
+        return self._unroll(F.linear(x, self.weight_ih, self.bias))
 
     def tokens(self, codes: Tensor) -> Tensor:
         """Hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot vectors."""
-        return self._unroll(list(F.embedding(codes, self.weight_ih.t()) + self.bias))
+        table = (self.weight_ih + self.bias.unsqueeze(-1)).t().contiguous()
+        return self._unroll(F.embedding(codes, table))
 
     def repeated(self, x: Tensor, steps: int) -> Tensor:
         """Hidden states [T, B, H] of one input [B, I] seen at every one of ``steps``; projected once."""
-        return self._unroll([F.linear(x, self.weight_ih, self.bias)] * steps)
+        return self._unroll(F.linear(x, self.weight_ih, self.bias).expand(steps, -1, -1))
 
-    def _unroll(self, projected: list[Tensor]) -> Tensor:
-        hidden = cell = None
-        states = []
-        for gates in projected:
-            if hidden is not None:  # the first state is zero: nothing to multiply
-                gates = gates + F.linear(hidden, self.weight_hh)
-            i, f, g, o = gates.chunk(4, dim=-1)
-            update = i.sigmoid() * g.tanh()
-            cell = update if cell is None else f.sigmoid() * cell + update
-            hidden = o.sigmoid() * cell.tanh()
-            states.append(hidden)
-        return torch.stack(states)
+    def _unroll(self, projected: Tensor) -> Tensor:
+        # Under autocast the projection comes in bfloat16; autocast does not reach into the recurrence.
+        return recurrence(projected, self.weight_hh.to(projected.dtype))
 
 
 class EncoderDecoder(nn.Module):
