@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import gensweep
 from gensweep.core.alphabet import encode
+from gensweep.layers.colours import Colours
 from gensweep.layers.doubling import Doubling
 from gensweep.layers.glyphs import GlyphDecoder, GlyphEncoder, affine, joined
 from gensweep.layers.init import initialise
@@ -161,15 +162,25 @@ class TestLSTM:
         assert len(list(package.rglob("*.py"))) > 50
 
 
-class TestDoubling:
+@pytest.mark.parametrize(
+    ("make", "pytorch"),
+    [
+        (lambda: Doubling(3, 4), lambda: nn.ConvTranspose2d(3, 4, 3, stride=2, padding=1, output_padding=1)),
+        (lambda: Colours(3, 4), lambda: nn.Conv2d(3, 4, 3, padding=1)),
+    ],
+    ids=["Doubling", "Colours"],
+)
+class TestConvolutions:
     @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
     @pytest.mark.parametrize("first", [True, False])
-    def test_equals_pytorchs_in_values_and_gradients(self, memory_format: torch.memory_format, first: bool) -> None:
+    def test_equals_pytorchs_in_values_and_gradients(
+        self, make, pytorch, memory_format: torch.memory_format, first: bool
+    ) -> None:
         """Also where it is the first layer, so that its input needs no gradient."""
-        layer, reference = Doubling(3, 4), nn.ConvTranspose2d(3, 4, 3, stride=2, padding=1, output_padding=1)
+        layer, reference = make(), pytorch()
         initialise(layer.to(memory_format=memory_format), "torch", rng())
         reference.load_state_dict(layer.state_dict())
-        x = torch.randn(2, 3, 5, 6, generator=rng(1)).to(memory_format=memory_format)
+        x = torch.randn(2, 3, 4, 6, generator=rng(1)).to(memory_format=memory_format)
         inputs = [x.clone().requires_grad_(not first) for _ in range(2)]
         for module, given in ((layer, inputs[0]), (reference, inputs[1])):
             output = module(given)
@@ -180,10 +191,10 @@ class TestDoubling:
         if not first:
             torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
 
-    def test_autocast_gives_bfloat16_and_float32_gradients(self) -> None:
-        layer = filled(Doubling(3, 4), "torch")
+    def test_autocast_gives_bfloat16_and_float32_gradients(self, make, pytorch) -> None:
+        layer = filled(make(), "torch")
         with torch.autocast("cpu", torch.bfloat16):
-            output = layer(torch.randn(2, 3, 5, 6, generator=rng(1)))
+            output = layer(torch.randn(2, 3, 4, 6, generator=rng(1)))
         output.float().square().sum().backward()
         assert (output.dtype, layer.weight.grad.dtype) == (torch.bfloat16, torch.float32)
 

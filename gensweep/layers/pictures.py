@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from gensweep.layers.colours import Colours
 from gensweep.layers.doubling import Doubling
 
 SIZE = 64
@@ -53,7 +54,7 @@ class PictureDecoder(nn.Module):
         for _ in range(layers):
             stages += [Doubling(filters, filters), nn.ReLU()]
         self.stages = nn.Sequential(*stages)
-        self.output = nn.Conv2d(filters, CHANNELS, 3, padding=1)
+        self.output = Colours(filters, CHANNELS)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Logits [B, 3, 64, 64], float32, of latent vectors [B, inputs]; a sigmoid makes them pictures."""
