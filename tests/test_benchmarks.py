@@ -25,6 +25,7 @@ from gensweep.core.arrays import split_rows
 from gensweep.core.catalog import MODELS
 from gensweep.core.config import TrainingConfig
 from gensweep.core.words import clean
+from gensweep.layers.colours import Colours
 from gensweep.run.sweepfile import read_sweep
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
@@ -298,8 +299,12 @@ def test_a_process_that_fails_ends_the_benchmark_and_says_why(tmp_path: Path) ->
 
 @every_model
 @pytest.mark.parametrize("params", [{}, DEEP, {"batch_size": 5}], ids=["shallow", "deep", "batch"])
-def test_flops_are_those_that_pytorch_counts(model: str, params: dict[str, int]) -> None:
-    """But for a product of one-hot text, forward and for its weights, which a step may do and need not."""
+def test_flops_are_those_that_pytorch_counts(
+    model: str, params: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for a product of one-hot text, forward and for its weights, which a step may do and need not; and for what a
+    core's idle lanes compute in the convolution to colours."""
+    monkeypatch.setattr(Colours, "forward", nn.Conv2d.forward)
     training = tiny.training(model, **params)
     with FlopCounterMode(display=False) as counter:
         next(training.steps())

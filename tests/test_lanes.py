@@ -42,13 +42,19 @@ def run(trainings: list[Training], epochs: int = EPOCHS, lanes: Lanes | None = N
 
 
 def close(lane: Training, alone: Training) -> None:
-    """Equal within rounding, which Muon's five iterations magnify in small directions, by up to 3.4445^5 = 485."""
-    within = 1e-4 if lane.model.optimizer == "muon" else 1e-5
+    """Equal within rounding.
+
+    Muon's matrices as wholes: its iterations magnify rounding in small directions, by up to 3.4445^5 = 485, and where
+    that turns a unit on or off at its ReLU, a row differs by more.
+    """
     assert lane.epoch == alone.epoch and len(lane.history) == len(alone.history)
     for mine, theirs in zip([*lane.history, lane.test()], [*alone.history, alone.test()], strict=True):
         assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-5)
     for (name, weight), other in zip(lane.network.named_parameters(), alone.network.parameters(), strict=True):
-        torch.testing.assert_close(weight, other, rtol=1e-4, atol=within, msg=lambda text, name=name: f"{name}: {text}")
+        if lane.model.optimizer == "muon":
+            assert (weight - other).norm() <= 1e-3 * other.norm(), name
+        else:
+            torch.testing.assert_close(weight, other, rtol=1e-4, atol=1e-5)
 
 
 def state(one: Training) -> dict[str, Any]:

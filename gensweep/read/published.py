@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from gensweep.core.catalog import MODELS
+
 TRAINING: dict[str, Any] = {
     "epochs": 10,
     "batch_size": 128,
@@ -53,9 +55,12 @@ class PublishedTable:
     def deviations(self, params: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Where a cell is not at the table's setting: parameter -> (the cell's value, the report's).
 
-        A parameter that the setting does not know is a deviation too, and None where there is no value.
+        A parameter that the setting does not know is a deviation too, and None where there is no value; but not one
+        that came later, at the value that leaves all as it was.
         """
-        wanted = self.setting
+        wanted, model = self.setting, MODELS[self.model]
+        later = {key for key in params if key in model.model_fields and model.is_neutral(key, params[key])}
+        params = {key: value for key, value in params.items() if key not in later}
         keys = (params.keys() | wanted.keys()) - set(self.axes) - self.free
         return {
             key: (params.get(key), wanted.get(key))

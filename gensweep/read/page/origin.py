@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 MOST_ORIGINS = 20
 _VERSIONS, _ERROR, _FINISHED = '\n "versions": {', '\n "error": ', '\n "finished": "'
 """Where the parts of a record begin, as `gensweep.core.records` writes it."""
+_PEAKS = re.compile(r',\n  "peak_\w+": \d+')
+"""What is every point's own: without it the same text is read once for many points."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def _parts(text: str) -> tuple[str, str]:
     start, end = text.find(_VERSIONS), text.find(_ERROR)  # a line's beginning is no part of a value
     finished = text.rpartition(_FINISHED)[2].partition('"')[0]
     if 0 <= start < end and _FINISHED in text:
-        return f"{{{text[start:end].rstrip().rstrip(',')}}}", finished
+        return _PEAKS.sub("", f"{{{text[start:end].rstrip().rstrip(',')}}}"), finished
     record = json.loads(text)
     return json.dumps({name: record[name] for name in ("versions", "hardware")}), str(record["finished"])
 
@@ -103,7 +106,7 @@ def machine(hardware: dict[str, Any]) -> str:
     """A machine in words: device, processor, cores, memory, system, name."""
     memory = hardware.get("memory")
     parts = [
-        str(hardware.get("device") or ""),
+        " in ".join(filter(None, (str(hardware.get("device") or ""), str(hardware.get("precision") or "")))),
         str(hardware.get("processor") or ""),
         f"{hardware['cores']} cores" if hardware.get("cores") else "",
         f"{memory / 1e9:.0f} GB" if isinstance(memory, (int, float)) and memory else "",
