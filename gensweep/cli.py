@@ -96,8 +96,9 @@ def run_command(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Ray's output, logs and tracebacks.")] = False,
 ) -> None:
     """Train what a sweep is still missing, and print its tables. `run` may be left out."""
-    from gensweep.run.driver import Options, dry_run, run
+    from gensweep.run.driver import run
     from gensweep.run.local import Resources
+    from gensweep.run.preview import Options, dry_run
     from gensweep.run.sweepfile import parse_value, read_sweep
     from gensweep.run.tracking import Tracking
     from gensweep.spec import checked_pack

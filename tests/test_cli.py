@@ -23,7 +23,7 @@ from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK, Record
 from gensweep.points import Point, schema
 from gensweep.run import plan
-from gensweep.run.driver import duration
+from gensweep.run.preview import duration
 from gensweep.run.sweepfile import parse_value
 
 PROJECT = Path(__file__).parents[1]

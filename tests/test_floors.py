@@ -37,6 +37,7 @@ FLOORS = (
         "run/point.py",
         "run/looking.py",
     ),
+    ("run/preview.py",),
     ("run/driver.py",),
     ("commands/", "listing.py", "cli.py", "__main__.py"),
 )

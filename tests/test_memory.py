@@ -170,7 +170,7 @@ class TestRun:
     def machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Four cores, and memory for two tiny trials beside Ray."""
         monkeypatch.setattr("gensweep.run.plan.usable_cores", lambda: 4)
-        monkeypatch.setattr("gensweep.run.driver.machine_memory", lambda: RESERVE_BYTES + 2 * 7 * GRAIN)
+        monkeypatch.setattr("gensweep.run.preview.machine_memory", lambda: RESERVE_BYTES + 2 * 7 * GRAIN)
 
     def test_what_does_not_fit_is_refused_before_anything_is_written(self, tmp_path: Path) -> None:
         file = write_sweep(tmp_path, seeds=4)
@@ -198,7 +198,7 @@ class TestRun:
     def test_a_run_without_ray_needs_no_reserve(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path
     ) -> None:
-        monkeypatch.setattr("gensweep.run.driver.machine_memory", lambda: RESERVE_BYTES + GRAIN)
+        monkeypatch.setattr("gensweep.run.preview.machine_memory", lambda: RESERVE_BYTES + GRAIN)
         file = write_sweep(tmp_path, grid(epochs=1))
         assert call(file, "--results", root).code == 2
         assert call(file, "--results", root, "--local").code == 0

@@ -19,8 +19,9 @@ from gensweep.core.claims import read_holder
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK
 from gensweep.points import Pack, Point
-from gensweep.run.driver import Options, run
+from gensweep.run.driver import run
 from gensweep.run.local import Resources
+from gensweep.run.preview import Options
 from gensweep.run.progress import Screen
 from gensweep.run.room import GRAIN, Room
 from gensweep.run.sweepfile import read_sweep

@@ -1,8 +1,11 @@
-"""Words for numbers."""
+"""Words for numbers, and how they are said."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def clean(value: Any) -> Any:
@@ -17,3 +20,8 @@ def clean(value: Any) -> Any:
 def counted(count: int, noun: str) -> str:
     """``1 point``, ``3 points``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def say(console: Console, text: str, style: str | None = None) -> None:
+    """Print a line as it is: nothing in it is markup, and it is not broken."""
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
-from gensweep.core.words import counted
+from gensweep.core.words import counted, say
 from gensweep.read.wandb_files import Waiting, find
 from gensweep.read.wandb_process import Upload
 
@@ -54,11 +54,11 @@ def sync(
     """
     found = find(folders, project, entity)
     if dry or not found.waiting:
-        _say(console, found.words())
+        say(console, found.words())
         for waiting in found.waiting:
-            _say(console, f"  {waiting.point}")
+            say(console, f"  {waiting.point}")
         return True
-    _say(console, found.words(_login()))
+    say(console, found.words(_login()))
     with _Screen(console, len(found.waiting)) as screen:
         uploads = _Uploads(found.waiting, ["-p", project] if project else [], patience, screen)
         uploads.run()
@@ -142,20 +142,20 @@ class _Uploads:
         left = [one for one in self._all if not settled.issuperset(one.files)]
         done = [one for one in self._all if settled.issuperset(one.files) and self._uploaded.keys() & set(one.files)]
         if done:
-            _say(console, f"Uploaded {counted(len(done), 'run')}: {', '.join(sorted(self._urls))}")
+            say(console, f"Uploaded {counted(len(done), 'run')}: {', '.join(sorted(self._urls))}")
         for why, count in Counter(filter(None, self._uploaded.values())).items():
-            _say(console, f"{counted(count, 'file')} uploaded as far as can be: {why}")
+            say(console, f"{counted(count, 'file')} uploaded as far as can be: {why}")
         for file, why in self._unreadable.items():
-            _say(console, f"left out: {file} has no run: {why.partition('. ')[0]}")
+            say(console, f"left out: {file} has no run: {why.partition('. ')[0]}")
         if left:
             reasons = Counter(self._failed.values())
             for why in dict.fromkeys([*reasons, *filter(None, [self._trouble])]):
                 refused = (
                     "W&B refuses this login (wandb login --relogin; --wandb-entity): " if _LOGIN.search(why) else ""
                 )
-                _say(console, f"error: {refused}{why}", style="red")
+                say(console, f"error: {refused}{why}", style="red")
             are = "is" if len(left) == 1 else "are"
-            _say(console, f"{counted(len(left), 'run')} {are} not uploaded; the same command goes on from here.")
+            say(console, f"{counted(len(left), 'run')} {are} not uploaded; the same command goes on from here.")
         return not left
 
 
@@ -188,11 +188,7 @@ class _Screen:
             return
         if again not in self._told:
             self._told.add(again)
-            _say(self._console, trouble)
+            say(self._console, trouble)
         if done * 10 // self._total > self._shown * 10 // self._total:
             self._shown = done
-            _say(self._console, f"[{done}/{self._total}] uploaded")
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True, style=style)
+            say(self._console, f"[{done}/{self._total}] uploaded")

@@ -7,7 +7,7 @@ import importlib
 import logging
 import re
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -15,20 +15,19 @@ from rich.console import Console
 
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
-from gensweep.core.environment import hardware, likely_device
-from gensweep.core.environment import memory_bytes as machine_memory
-from gensweep.core.errors import Claimed, DataError, UserError
+from gensweep.core.environment import hardware
+from gensweep.core.errors import Claimed
 from gensweep.core.ledger import Ledger
-from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.storage import results_root, write_atomic
-from gensweep.core.words import counted
-from gensweep.points import Pack, Point
-from gensweep.run.local import Execute, Resources, prepared
+from gensweep.core.words import counted, say
+from gensweep.points import Point
+from gensweep.run.local import Execute, prepared
 from gensweep.run.packs import pack_limit
-from gensweep.run.plan import Plan, Rates, concurrent_trials, make_plan, rates_of
+from gensweep.run.plan import Plan, make_plan, rates_of
+from gensweep.run.preview import Options, at_once, needs, packs_here, room_of, show_unreadable, summary
 from gensweep.run.progress import Screen
 from gensweep.run.readers import trained_beside
-from gensweep.run.room import RESERVE_BYTES, Room
 from gensweep.run.sweepfile import points_of, write_sweep_json
 from gensweep.run.tracking import waits_for_upload
 from gensweep.spec import Sweep
@@ -40,25 +39,6 @@ SHOWN = 16
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 IDLE_ROUNDS = 3
 """Rounds without any outcome after which a run gives up; what is left stays missing."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says beside the sweep.
-
-    Attributes:
-        results: the results root.
-        filters: pairs of a parameter and its values; limit what runs now, all of them together.
-        local: without Ray.
-        command: the command line, to be shown and recorded.
-        resources: who trains, and with what.
-    """
-
-    results: str = "results"
-    filters: list[tuple[str, list[str]]] = field(default_factory=list)
-    local: bool = False
-    command: str = ""
-    resources: Resources = field(default_factory=Resources)
 
 
 def run(sweep: Sweep, options: Options, console: Console) -> int:
@@ -91,10 +71,10 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             _train(plan, ledger, options, limit, executor.execute, console)
         plan = make_plan(points, ledger)
         if waits_for_upload(ledger.folder(point.id) for point in points):
-            _say(console, f"To upload what was logged for W&B: python -m gensweep sync {folder}", "dim")
+            say(console, f"To upload what was logged for W&B: python -m gensweep sync {folder}", "dim")
     else:
         folder = write_sweep_json(root, sweep, options.command)
-        _say(console, f"Nothing to do: {_summary(plan)}.")
+        say(console, f"Nothing to do: {summary(plan)}.")
     _collect(folder, console)
     return _exit_status(plan, console)
 
@@ -106,32 +86,12 @@ def _with_room(plan: Plan, options: Options, console: Console) -> Options:
         UserError: this machine has too little memory, or too few cores.
     """
     resources = options.resources
-    room = _room(plan, rates_of(results_root(options.results), resources.device), options)
+    room = room_of(plan, rates_of(results_root(options.results), resources.device), options)
     if resources.address is None:
-        most, packs = _at_once(plan, options), _packs_here(plan, options)
+        most, packs = at_once(plan, options), packs_here(plan, options)
         if (fit := room.check(packs, most, None if options.local else resources.max_concurrent)) < most:
-            _say(console, f"{_needs(room, packs)}: {fit} of the largest fit at once, there are cores for {most}.")
+            say(console, f"{needs(room, packs)}: {fit} of the largest fit at once, there are cores for {most}.")
     return replace(options, resources=replace(resources, room=room))
-
-
-def _room(plan: Plan, rates: Rates, options: Options) -> Room:
-    """What the points to do need of this machine; in this process, no Ray takes a part."""
-    return rates.room(plan.todo, machine_memory(), options.resources.device, 0 if options.local else RESERVE_BYTES)
-
-
-def _needs(room: Room, packs: list[Pack]) -> str:
-    return f"Memory: up to {room.told(room.largest(packs))}"
-
-
-def _packs_here(plan: Plan, options: Options) -> list[Pack]:
-    """The trials, if this machine trains them."""
-    resources, slots = options.resources, _at_once(plan, options)
-    return plan.packs(pack_limit(resources.pack, likely_device(resources.device), len(plan.todo), slots))
-
-
-def _at_once(plan: Plan, options: Options) -> int:
-    """Trials at once, as far as cores go."""
-    return 1 if options.local else min(concurrent_trials(options.resources), max(1, len(plan.todo)))
 
 
 def _executor(local: bool) -> ModuleType:
@@ -143,7 +103,7 @@ def _train(plan: Plan, ledger: Ledger, options: Options, limit: int, execute: Ex
     """Train until every point of the plan has an outcome, whoever gives it."""
     done = len(plan.points) - len(plan.todo)
     attempted: set[str] = set()
-    _say(console, f"{_summary(plan)}; training {len(plan.todo)} in {counted(len(plan.packs(limit)), 'trial')}.")
+    say(console, f"{summary(plan)}; training {len(plan.todo)} in {counted(len(plan.packs(limit)), 'trial')}.")
     with Screen(console, len(plan.todo), done) as screen:
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
@@ -168,7 +128,7 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
             return free
         if not told:
             holders = ", ".join(sorted({str(holder) for holder in state.running.values()}))
-            _say(console, f"Waiting for {counted(len(left), 'point')} in training by {holders}.")
+            say(console, f"Waiting for {counted(len(left), 'point')} in training by {holders}.")
             told = True
         time.sleep(POLL)
 
@@ -234,13 +194,7 @@ def _show_data(points: list[Point], ready: dict[str, Prepared], folder: Path, co
             folder.mkdir(exist_ok=True)
             write_atomic(path, png(sheet_of(*data.examples(arrays, choose(len(arrays), SHOWN)))))
     for line in told:
-        _say(console, line)
-
-
-def show_unreadable(plan: Plan, console: Console) -> None:
-    """Say which records cannot be trusted; their points count as missing."""
-    for reason in plan.state.unreadable.values():
-        _say(console, f"unreadable record, counted as missing: {reason}", "yellow")
+        say(console, line)
 
 
 def _exit_status(plan: Plan, console: Console) -> int:
@@ -248,91 +202,9 @@ def _exit_status(plan: Plan, console: Console) -> int:
     for point in bad[:20]:
         record = plan.state.records.get(point.id)
         reason = record.error if record else "no record"
-        _say(console, f"{plan.status(point)}: {point.id}: {reason}", "red")
+        say(console, f"{plan.status(point)}: {point.id}: {reason}", "red")
     if len(bad) > 20:
-        _say(console, f"and {len(bad) - 20} more", "red")
+        say(console, f"and {len(bad) - 20} more", "red")
     if any(plan.status(point) == FAILED for point in bad):
-        _say(console, "--retry-failed trains failed points again.")
+        say(console, "--retry-failed trains failed points again.")
     return 1 if bad else 0
-
-
-def _summary(plan: Plan) -> str:
-    counts = plan.counts()
-    parts = [f"{counts[OK]} of {counted(len(plan.points), 'point')} done"]
-    parts += [f"{counts[status]} {status}" for status in (FAILED, DIVERGED, MISSING) if counts[status]]
-    return ", ".join(parts)
-
-
-def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -> None:
-    """Show the plan; writes and starts nothing."""
-    root = results_root(options.results)
-    plan = make_plan(points_of(sweep, options.filters), Ledger(root), options.resources.retry_failed)
-    show_unreadable(plan, console)
-    counts, resources = plan.counts(), options.resources
-    states = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())
-    _say(console, f"Sweep {sweep.name}: {counted(len(plan.points), 'point')} wanted, {states}.")
-    if plan.state.running:
-        _say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
-    rates, most = rates_of(root, resources.device), _at_once(plan, options)
-    room, packs = _room(plan, rates, options), _packs_here(plan, options)
-    concurrent = most if resources.address is not None else max(1, room.fit(packs, most))
-    todo, trials = counted(len(plan.todo), "point"), counted(len(packs), "trial")
-    _say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
-    for data in {point.data_key: point.data_config() for point in plan.todo}.values():
-        try:
-            data.check()
-        except DataError as error:
-            _say(console, f"Not to be started: {error}", "yellow")
-    if plan.todo:
-        _show_time(plan, rates, concurrent, calibrate, resources, console)
-        _show_memory(packs, room, most, options, console)
-
-
-_WORDS = {OK: "done", MISSING: "missing", FAILED: "failed", DIVERGED: "diverged"}
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
-
-
-def _show_time(
-    plan: Plan, rates: Rates, concurrent: int, calibrate: bool, resources: Resources, console: Console
-) -> None:
-    source = "from earlier records of this machine"
-    if calibrate:
-        from gensweep.run.calibrate import calibrate as try_steps
-
-        tried = try_steps(plan.todo, rates, resources.device, resources.cpus_per_trial)
-        source += f", and a few training steps of {counted(tried, 'shape')}" if tried else ""
-    estimate = rates.estimate(plan.todo)
-    known = len(plan.todo) - estimate.unknown
-    if known:
-        _say(console, f"Time: about {duration(estimate.wall(concurrent))} for {counted(known, 'point')} ({source}).")
-    if estimate.unknown:
-        hint = "" if calibrate else "; --calibrate tries a few steps of each"
-        _say(
-            console,
-            f"Time: unknown for {counted(estimate.unknown, 'point')} (no record of their shape on this machine{hint}).",
-        )
-
-
-def _show_memory(packs: list[Pack], room: Room, most: int, options: Options, console: Console) -> None:
-    """What the largest trial needs, and whether a run would be refused, or train fewer at once."""
-    _say(console, f"{_needs(room, packs)}.")
-    if options.resources.address is not None:
-        return
-    try:
-        fit = room.check(packs, most, None if options.local else options.resources.max_concurrent)
-    except UserError as error:
-        _say(console, f"A run would be refused: {error}", "yellow")
-        return
-    if fit < most:
-        _say(console, f"{fit} of the largest fit at once, there are cores for {most}.", "yellow")
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

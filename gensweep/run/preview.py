@@ -1,0 +1,146 @@
+"""What a run would do: points and trials to train, time, memory; shown before anything is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from gensweep.core.environment import likely_device
+from gensweep.core.environment import memory_bytes as machine_memory
+from gensweep.core.errors import DataError, UserError
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import DIVERGED, FAILED, MISSING, OK
+from gensweep.core.storage import results_root
+from gensweep.core.words import counted, say
+from gensweep.points import Pack
+from gensweep.run.local import Resources
+from gensweep.run.packs import pack_limit
+from gensweep.run.plan import Plan, Rates, concurrent_trials, make_plan, rates_of
+from gensweep.run.room import RESERVE_BYTES, Room
+from gensweep.run.sweepfile import points_of
+from gensweep.spec import Sweep
+
+_WORDS = {OK: "done", MISSING: "missing", FAILED: "failed", DIVERGED: "diverged"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says beside the sweep.
+
+    Attributes:
+        results: the results root.
+        filters: pairs of a parameter and its values; limit what runs now, all of them together.
+        local: without Ray.
+        command: the command line, to be shown and recorded.
+        resources: who trains, and with what.
+    """
+
+    results: str = "results"
+    filters: list[tuple[str, list[str]]] = field(default_factory=list)
+    local: bool = False
+    command: str = ""
+    resources: Resources = field(default_factory=Resources)
+
+
+def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -> None:
+    """Show the plan; writes and starts nothing."""
+    root = results_root(options.results)
+    plan = make_plan(points_of(sweep, options.filters), Ledger(root), options.resources.retry_failed)
+    show_unreadable(plan, console)
+    counts, resources = plan.counts(), options.resources
+    states = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())
+    say(console, f"Sweep {sweep.name}: {counted(len(plan.points), 'point')} wanted, {states}.")
+    if plan.state.running:
+        say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
+    rates, most = rates_of(root, resources.device), at_once(plan, options)
+    room, packs = room_of(plan, rates, options), packs_here(plan, options)
+    concurrent = most if resources.address is not None else max(1, room.fit(packs, most))
+    todo, trials = counted(len(plan.todo), "point"), counted(len(packs), "trial")
+    say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
+    for data in {point.data_key: point.data_config() for point in plan.todo}.values():
+        try:
+            data.check()
+        except DataError as error:
+            say(console, f"Not to be started: {error}", "yellow")
+    if plan.todo:
+        _show_time(plan, rates, concurrent, calibrate, resources, console)
+        _show_memory(packs, room, most, options, console)
+
+
+def _show_time(
+    plan: Plan, rates: Rates, concurrent: int, calibrate: bool, resources: Resources, console: Console
+) -> None:
+    source = "from earlier records of this machine"
+    if calibrate:
+        from gensweep.run.calibrate import calibrate as try_steps
+
+        tried = try_steps(plan.todo, rates, resources.device, resources.cpus_per_trial)
+        source += f", and a few training steps of {counted(tried, 'shape')}" if tried else ""
+    estimate = rates.estimate(plan.todo)
+    known = len(plan.todo) - estimate.unknown
+    if known:
+        say(console, f"Time: about {duration(estimate.wall(concurrent))} for {counted(known, 'point')} ({source}).")
+    if estimate.unknown:
+        hint = "" if calibrate else "; --calibrate tries a few steps of each"
+        say(
+            console,
+            f"Time: unknown for {counted(estimate.unknown, 'point')} (no record of their shape on this machine{hint}).",
+        )
+
+
+def _show_memory(packs: list[Pack], room: Room, most: int, options: Options, console: Console) -> None:
+    """What the largest trial needs, and whether a run would be refused, or train fewer at once."""
+    say(console, f"{needs(room, packs)}.")
+    if options.resources.address is not None:
+        return
+    try:
+        fit = room.check(packs, most, None if options.local else options.resources.max_concurrent)
+    except UserError as error:
+        say(console, f"A run would be refused: {error}", "yellow")
+        return
+    if fit < most:
+        say(console, f"{fit} of the largest fit at once, there are cores for {most}.", "yellow")
+
+
+def room_of(plan: Plan, rates: Rates, options: Options) -> Room:
+    """What the points to do need of this machine; in this process, no Ray takes a part."""
+    return rates.room(plan.todo, machine_memory(), options.resources.device, 0 if options.local else RESERVE_BYTES)
+
+
+def needs(room: Room, packs: list[Pack]) -> str:
+    """What the largest trial needs, in words."""
+    return f"Memory: up to {room.told(room.largest(packs))}"
+
+
+def packs_here(plan: Plan, options: Options) -> list[Pack]:
+    """The trials, if this machine trains them."""
+    resources, slots = options.resources, at_once(plan, options)
+    return plan.packs(pack_limit(resources.pack, likely_device(resources.device), len(plan.todo), slots))
+
+
+def at_once(plan: Plan, options: Options) -> int:
+    """Trials at once, as far as cores go."""
+    return 1 if options.local else min(concurrent_trials(options.resources), max(1, len(plan.todo)))
+
+
+def show_unreadable(plan: Plan, console: Console) -> None:
+    """Say which records cannot be trusted; their points count as missing."""
+    for reason in plan.state.unreadable.values():
+        say(console, f"unreadable record, counted as missing: {reason}", "yellow")
+
+
+def summary(plan: Plan) -> str:
+    """How far the wanted points are, in words."""
+    counts = plan.counts()
+    parts = [f"{counts[OK]} of {counted(len(plan.points), 'point')} done"]
+    parts += [f"{counts[status]} {status}" for status in (FAILED, DIVERGED, MISSING) if counts[status]]
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
