@@ -138,9 +138,10 @@ class TestATrialOfLanes:
 
     def test_one_lane_diverges_and_the_others_do_not_notice(self, tmp_path: Path) -> None:
         wild = point(5, lr=1e38)
-        trained(tmp_path / "together", Pack((LANES.points[0], wild, LANES.points[1])))
+        told = trained(tmp_path / "together", Pack((LANES.points[0], wild, LANES.points[1])))[1:]
         alone(tmp_path / "apart")
         record = records(tmp_path / "together")[wild.id]
+        assert told[0]["point"] == wild.id and "lanes" not in told[0], "it is recorded before the others go on"
         assert record.status == DIVERGED and record.error and "not finite in epoch 1" in record.error
         close(tmp_path / "together", tmp_path / "apart", LANES.points[:2])
 

@@ -120,18 +120,27 @@ def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: to
             data = datasets.get(attempt.point.data_key) or _prepare(attempt.point.data_config())
             attempt.start(data, device, attempts[0].training if lane else None)
     lanes = Lanes()
+    attempts = _going(attempts, device, report)
     while behind := _behind(attempts):
         _run_epoch(lanes, behind, report)
+        attempts = _going(attempts, device, report)
     for attempt in attempts:
         with _outcome_of(attempt):
-            if attempt.outcome is None:
-                attempt.outcome = {"metrics": attempt.finish(), "status": OK}
+            attempt.outcome = {"metrics": attempt.finish(), "status": OK}
         _end(attempt, attempt.outcome or {}, device, report)
+
+
+def _going(attempts: list[Attempt], device: torch.device, report: Report) -> list[Attempt]:
+    """Record those that have ended, at once; the others go on."""
+    for attempt in attempts:
+        if attempt.outcome is not None:
+            _end(attempt, attempt.outcome, device, report)
+    return [attempt for attempt in attempts if attempt.outcome is None]
 
 
 def _behind(attempts: Iterable[Attempt]) -> list[Attempt]:
     """The lanes to train next: those with the fewest epochs, for a kill may come between two checkpoints."""
-    going = [a for a in attempts if a.outcome is None and a.epoch < a.point.params["epochs"]]
+    going = [attempt for attempt in attempts if attempt.epoch < attempt.point.params["epochs"]]
     least = min((attempt.epoch for attempt in going), default=0)
     return [attempt for attempt in going if attempt.epoch == least]
 
