@@ -31,9 +31,6 @@ from gensweep.points import Pack, Point
 from gensweep.run.local import Place, Resources, freeze_imports, prepared, started, trial_config
 from gensweep.trainables import TRAINABLES, Report
 
-TRIALS_ENV = {"PL_DISABLE_FORK": "1"}
-"""What Tune sets for each trial; as the whole job's, Ray's first workers have it too, and serve trials."""
-
 
 def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:
     """Train every pack as a trial of one Tune run, within `opened`.
@@ -79,7 +76,6 @@ def _start(resources: Resources) -> None:
     said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
     if resources.address is None:
         said["include_dashboard"] = False
-        said["runtime_env"] = {"env_vars": TRIALS_ENV}
         if resources.room and resources.room.total:
             said["_memory"] = resources.room.free
     else:
