@@ -19,6 +19,8 @@ from gensweep.core.model import Model
 HASH_VERSION = 1
 AUTO = "auto"
 """As many lanes in a pack as are worth it where it trains."""
+MOST_LANES = 32
+"""Lanes of a pack at most, if nobody says how many."""
 LANE_PARAMS = ("train_fraction", "lr", "muon_lr")
 """What lanes of a pack may differ in, beside the seed."""
 C = TypeVar("C", bound=Config)

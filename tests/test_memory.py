@@ -12,11 +12,13 @@ from runs import TINY, call, files, grid, records, train, write_sweep
 from gensweep.core.catalog import MODELS
 from gensweep.core.environment import hardware
 from gensweep.core.errors import UserError
-from gensweep.core.ledger import Ledger
+from gensweep.core.ledger import Ledger, State
 from gensweep.core.records import OK, Record
 from gensweep.points import Pack, Point
+from gensweep.run.local import Resources
 from gensweep.run.packs import make_packs
-from gensweep.run.plan import rates_of, shape
+from gensweep.run.plan import Plan, Rates, rates_of, shape
+from gensweep.run.preview import Options, lanes_here
 from gensweep.run.room import GRAIN, PROCESS_BYTES, RESERVE_BYTES, Room, memory_bytes
 from gensweep.run.trial import Context, run_pack
 from gensweep.train.memory import forget_peaks, peaks
@@ -136,17 +138,32 @@ class TestRoom:
         )
 
     def test_a_packs_lanes_share_a_process(self) -> None:
-        seeds = tuple(t2t(seed) for seed in range(3))
-        cell = seeds[0].cell
-        for extra in (0, 10**9):
-            one = Room({cell: PROCESS_BYTES + extra}, 0)
-            assert 0 <= one.of(Pack(seeds)) - (PROCESS_BYTES + 3 * extra) < GRAIN
+        """What one takes was measured; each further one has its own weights and activations."""
+        seeds = tuple(t2t(seed, batch_size=512) for seed in range(3))
+        model = seeds[0].model_config()
+        more = 2 * 4 * (4 * model.parameter_count() + 2 * 512 * model.activation_count())
+        for need in (PROCESS_BYTES // 2, PROCESS_BYTES + 10**9):
+            one = Room({seeds[0].cell: need}, 0)
+            assert 0 <= one.of(Pack(seeds)) - (need + more) < GRAIN
             assert one.of(Pack(seeds)) % GRAIN == 0
             assert "(3 lanes as " in one.told(Pack(seeds))
 
+    def test_auto_makes_no_packs_that_do_not_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """32 lanes of a large model on a GPU, 12 bytes a parameter of this machine's memory each."""
+        monkeypatch.setattr("gensweep.core.environment.gpu_count", lambda: 1)
+        points = [Point.make("text_to_text", {"hidden": 2048}, seed) for seed in range(32)]
+        lane = 12 * points[0].model_config().parameter_count()
+        plan = Plan(points, State(), points)
+        for lanes, limit in ((40, 32), (9, 8), (7, 4), (1, 1)):
+            options = Options(local=True, resources=Resources(device="cuda"))
+            room = Rates().room(points, PROCESS_BYTES + lanes * lane + GRAIN, "cuda", 0)
+            assert lanes_here(plan, options, room) == limit
+            asked = replace(options, resources=Resources(device="cuda", pack=32))
+            assert lanes_here(plan, asked, room) == 32
+
     def test_a_pack_that_does_not_fit_may_be_made_smaller(self) -> None:
-        pack = Pack(tuple(t2t(seed) for seed in range(3)))
-        tight = Room({pack.points[0].cell: PROCESS_BYTES + 10**9}, PROCESS_BYTES + 2 * 10**9, 0)
+        pack = Pack(tuple(t2t(seed, batch_size=4096) for seed in range(3)))
+        tight = Room({pack.points[0].cell: PROCESS_BYTES}, PROCESS_BYTES + GRAIN, 0)
         with pytest.raises(UserError, match="lower batch_size or hidden or --pack, or use a larger machine"):
             tight.check([pack], 1, asked=None)
         assert tight.check(make_packs(pack.points, 1), 1, asked=None) == 1

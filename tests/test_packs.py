@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from runs import TINY, call, grid, records, weights, write_sweep
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import CLAIMED, DIVERGED, FAILED, OK
 from gensweep.core.signals import Stopped
-from gensweep.points import Pack, Point
+from gensweep.points import MOST_LANES, Pack, Point
 from gensweep.run import devices, trial
 from gensweep.run.attempt import Attempt, Folder
-from gensweep.run.packs import MOST, make_packs, pack_limit
+from gensweep.run.packs import make_packs, pack_limit
 from gensweep.run.trial import Context, run_pack
 from gensweep.train.lanes import Lanes
+from gensweep.train.loop import Training
 
 CPU = torch.device("cpu")
 
@@ -80,7 +82,7 @@ class TestMakePacks:
     @pytest.mark.parametrize(
         ("asked", "device", "points", "slots", "limit"),
         [(7, "cpu", 100, 2, 7), (1, "cuda", 100, 1, 1), ("auto", "cpu", 100, 2, 1), ("auto", "mps", 100, 1, 1),
-         ("auto", "cuda", 100, 1, MOST), ("auto", "cuda", 100, 8, 13), ("auto", "cuda", 3, 8, 1)],
+         ("auto", "cuda", 100, 1, MOST_LANES), ("auto", "cuda", 100, 8, 13), ("auto", "cuda", 3, 8, 1)],
     )  # fmt: skip
     def test_auto_packs_on_gpus_and_leaves_none_without_work(
         self, asked: int | str, device: str, points: int, slots: int, limit: int
@@ -98,10 +100,12 @@ class TestLanesThatFit:
         self, free: int, gpus: float, lanes: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A lane needs a tenth of the GPU, of which eight tenths may be filled; at least one is tried."""
-        lane = point().model_config().training_bytes()
+        large = point(batch_size=512)
+        lane = large.model_config().training_bytes()
+        assert large.model_config().training_bytes(7) == 7 * lane
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * lane // 10 + 99, 10 * lane + 99))
-        assert devices.lanes_that_fit(point(), torch.device("cuda"), gpus) == lanes
+        assert devices.lanes_that_fit(large, torch.device("cuda"), gpus) == lanes
 
     def test_a_pack_that_does_not_fit_is_trained_in_parts(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -186,12 +190,34 @@ class TestATrialOfLanes:
             assert "OutOfMemoryError" in (tmp_path / "points" / each.id / "error.txt").read_text()
 
     def test_seconds_are_shared_out(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A clock that moves by 3 s each time it is read: 1 s for each of three lanes."""
-        clock = iter(range(0, 3000, 3))
-        monkeypatch.setattr("gensweep.run.attempt.time.perf_counter", lambda: next(clock))
+        """6 s alone, 6 s as one of three lanes, 6 s as one of two: 6 + 2 + 3."""
+        now = 0.0
+        monkeypatch.setattr("gensweep.run.attempt.time.perf_counter", lambda: now)
         attempt = Attempt(point(), None, None, None)  # type: ignore[arg-type]
-        attempt.pack = {"size": 3, "lane": 0}
-        assert [attempt.seconds, attempt.seconds] == [1.0, 2.0]
+        for lanes in (3, 2, 1):
+            now += 6
+            attempt.share(lanes)
+        assert attempt.seconds == 11.0
+
+    def test_shares_of_time_add_up_to_the_trials(self, tmp_path: Path) -> None:
+        start = time.perf_counter()
+        trained(tmp_path, Pack((LANES.points[0], point(5, lr=1e38), LANES.points[1])))
+        took = time.perf_counter() - start
+        assert 0.4 * took < sum(record.seconds for record in records(tmp_path).values()) <= took
+
+    def test_a_lane_that_cannot_be_validated_fails_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        evaluate = Training.evaluate
+
+        def broken(self: Training, split: str) -> dict[str, float]:
+            if self.seed == 1 and self.epoch == 1:
+                raise ValueError("no such luck")
+            return evaluate(self, split)
+
+        monkeypatch.setattr(Training, "evaluate", broken)
+        trained(tmp_path)
+        found = [records(tmp_path)[each.id] for each in LANES.points]
+        assert [(record.status, record.epochs) for record in found] == [(OK, 2), (FAILED, 1), (OK, 2)]
+        assert "no such luck" in str(found[1].error)
 
 
 class TestAStoppedPack:

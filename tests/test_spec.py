@@ -28,7 +28,7 @@ GOLDEN = {
     "cae-e3-d3-s0-c96295b18b31": ("cae", {}, 0),
     "gan-e3-d3-s0-af3f71d92fd5": ("gan", {}, 0),
     "i2t-e1-d1-s0-6524399e31c9": ("image_to_text", {}, 0),
-    "t2i-e1-d1-s0-f8e9d28becaf": ("text_to_image", {}, 0),
+    "t2i-e1-d1-s0-b5f8b0991a8f": ("text_to_image", {}, 0),
     "t2t-e1-d1-s0-0a9a568e45f2": ("text_to_text", {}, 0),
     "vae-e3-d3-s0-c6ecb49f1f15": ("vae", {}, 0),
     "t2t-e3-d2-s7-57173d4b169c": (
@@ -40,7 +40,7 @@ GOLDEN = {
     "i2t-e1-d1-s1-2e144f1b112f": (
         "image_to_text", {"glyph_encoder": "flat", "augment": 1.0, "digit_split": "shared"}, 1,
     ),
-    "t2i-e1-d1-s2-3319c679aa7e": (
+    "t2i-e1-d1-s2-852bdd6d9059": (
         "text_to_image", {"glyph_filters": 4, "train_fraction": 0.5, "schedule": "one_cycle"}, 2,
     ),
     "cae-e3-d3-s0-34c6875f6c1b": ("cae", {"filters": 8, "count": 400, "data_seed": 3}, 0),

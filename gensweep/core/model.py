@@ -43,13 +43,14 @@ class Model(TrainingConfig):
         """Numbers that one example keeps for the backward pass, roughly."""
         raise NotImplementedError
 
-    def training_bytes(self) -> int:
-        """Estimated memory of a training in bytes, its process aside.
+    def training_bytes(self, lanes: int = 1) -> int:
+        """Estimated memory of a training of some lanes in bytes, its process aside.
 
-        Weights, gradients and Adam's two moments; activations of a step with their gradients, or of an evaluation.
+        Each lane's weights, gradients and Adam's two moments, and activations of a step with their gradients; or
+        activations of an evaluation, which is one lane's at a time.
         """
-        examples = max(2 * self.batch_size, self.evaluation_batch)
-        return 4 * (4 * self.parameter_count() + examples * self.activation_count())
+        examples = max(2 * self.batch_size * lanes, self.evaluation_batch)
+        return 4 * (4 * self.parameter_count() * lanes + examples * self.activation_count())
 
     def network(self) -> Network:
         """Build the network with undefined weights; imports torch."""

@@ -72,7 +72,7 @@ class Attempt:
         self.training: Training | None = None
         self.pack = {"size": 1, "lane": 0}
         self.outcome: dict[str, Any] | None = None
-        self._before, self._start = 0.0, time.perf_counter()
+        self._spent, self._since, self._sharing = 0.0, time.perf_counter(), 1
 
     def start(self, prepared: Prepared, device: torch.device, beside: Training | None = None) -> None:
         """Build the training, and take up the last checkpoint, if there is one that fits.
@@ -88,7 +88,7 @@ class Attempt:
                 if self.folder:
                     state = self.folder.checkpoint(device)
                     self.training.load_state_dict(state["training"])
-                    self._before = state["seconds"]
+                    self._spent += state["seconds"]
         except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
             log.warning("%s starts anew; its checkpoint does not fit: %s", self.point.id, error)
             self.training = self._new(prepared, device, beside)
@@ -104,7 +104,11 @@ class Attempt:
     @property
     def seconds(self) -> float:
         """Time spent so far, earlier attempts included; of what a pack took, this lane's share."""
-        return self._before + (time.perf_counter() - self._start) / self.pack["size"]
+        return self._spent + (time.perf_counter() - self._since) / self._sharing
+
+    def share(self, lanes: int) -> None:
+        """From now on, time is that of so many lanes."""
+        self._spent, self._since, self._sharing = self.seconds, time.perf_counter(), lanes
 
     @property
     def used(self) -> dict[str, Any]:

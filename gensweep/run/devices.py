@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gensweep.core.errors import UserError
-from gensweep.points import Point
+from gensweep.points import MOST_LANES, Point
 
 FILLED = 0.8
 """The share of a GPU's memory that lanes may fill by estimate."""
@@ -43,4 +43,7 @@ def lanes_that_fit(point: Point, device: torch.device, gpus: float) -> int:
         return 1
     torch.cuda.empty_cache()
     free, total = torch.cuda.mem_get_info(device)
-    return max(1, int(FILLED * min(free, total * min(1.0, gpus)) / point.model_config().training_bytes()))
+    room, model, lanes = FILLED * min(free, total * min(1.0, gpus)), point.model_config(), 1
+    while lanes < MOST_LANES and model.training_bytes(lanes + 1) <= room:
+        lanes += 1
+    return lanes

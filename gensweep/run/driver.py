@@ -25,7 +25,7 @@ from gensweep.points import Point
 from gensweep.run.local import Execute, prepared
 from gensweep.run.packs import pack_limit
 from gensweep.run.plan import Plan, make_plan, rates_of
-from gensweep.run.preview import Options, at_once, needs, packs_here, room_of, show_unreadable, summary
+from gensweep.run.preview import Options, at_once, lanes_here, needs, room_of, show_unreadable, summary
 from gensweep.run.progress import Screen
 from gensweep.run.readers import trained_beside
 from gensweep.run.sweepfile import points_of, write_sweep_json
@@ -57,7 +57,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        options = _with_room(plan, options, console)
+        options, limit = _with_room(plan, options, console)
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
             if not options.local and options.resources.address is None:
@@ -67,7 +67,8 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 place = stack.enter_context(executor.opened(options.resources))
             folder = write_sweep_json(root, sweep, options.command)
             _show_data(plan.todo, ready, folder / "datasets", console)
-            limit = pack_limit(options.resources.pack, place.device, len(plan.todo), place.slots)
+            if options.resources.address is not None:
+                limit = pack_limit(options.resources.pack, place.device, len(plan.todo), place.slots)
             _train(plan, ledger, options, limit, executor.execute, console)
         plan = make_plan(points, ledger)
         if waits_for_upload(ledger.folder(point.id) for point in points):
@@ -79,19 +80,20 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     return _exit_status(plan, console)
 
 
-def _with_room(plan: Plan, options: Options, console: Console) -> Options:
-    """The options with what the trials need; says where memory allows fewer trials at once than cores do.
+def _with_room(plan: Plan, options: Options, console: Console) -> tuple[Options, int]:
+    """The options with what the trials need, and lanes of a pack; says where memory allows fewer trials than cores do.
 
     Raises:
         UserError: this machine has too little memory, or too few cores.
     """
     resources = options.resources
-    room = room_of(plan, rates_of(results_root(options.results), resources.device), options)
+    room = room_of(plan, rates_of(results_root(options.results), resources.kind), options)
+    limit = lanes_here(plan, options, room)
     if resources.address is None:
-        most, packs = at_once(plan, options), packs_here(plan, options)
+        most, packs = at_once(plan, options), plan.packs(limit)
         if (fit := room.check(packs, most, None if options.local else resources.max_concurrent)) < most:
             say(console, f"{needs(room, packs)}: {fit} of the largest fit at once, there are cores for {most}.")
-    return replace(options, resources=replace(resources, room=room))
+    return replace(options, resources=replace(resources, room=room)), limit
 
 
 def _executor(local: bool) -> ModuleType:

@@ -57,6 +57,11 @@ class Resources:
     tracking: Tracking = field(default_factory=Tracking)
     room: Room | None = None
 
+    @property
+    def kind(self) -> str:
+        """The device that a trial here will find, as far as can be told without torch: `cpu`, `cuda` or `mps`."""
+        return "cpu" if self.device == "auto" and self.gpus_per_trial == 0 else likely_device(self.device)
+
 
 def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]:
     """The config that a trainable takes for a pack, of plain values only."""
@@ -118,7 +123,7 @@ def opened(resources: Resources) -> Generator[Place]:
         from gensweep.run.devices import resolve_device  # imports torch
 
         resolve_device(resources.device)
-    yield Place(likely_device(resources.device), 1)
+    yield Place(resources.kind, 1)
 
 
 def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:

@@ -6,10 +6,7 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 
-from gensweep.points import Pack, Point
-
-MOST = 32
-"""Lanes of a pack at most, if nobody says how many."""
+from gensweep.points import MOST_LANES, Pack, Point
 
 
 def pack_limit(asked: int | str, device: str, points: int, slots: int) -> int:
@@ -23,7 +20,7 @@ def pack_limit(asked: int | str, device: str, points: int, slots: int) -> int:
     """
     if isinstance(asked, int):
         return asked
-    return min(MOST, math.ceil(points / slots)) if device == "cuda" else 1
+    return min(MOST_LANES, math.ceil(points / slots)) if device == "cuda" else 1
 
 
 def make_packs(points: Iterable[Point], limit: int) -> list[Pack]:

@@ -21,6 +21,7 @@ from gensweep.run.local import Resources
 from gensweep.run.packs import make_packs
 from gensweep.run.room import RESERVE_BYTES, Room, memory_bytes
 
+PACKED = "packed"
 _COSTLESS = {
     "epochs", "train_fraction", "lr", "beta1", "beta2", "weight_decay", "muon_lr", "muon_momentum", "schedule",
     "warmup", "hold", "init", "split_seed", "data_seed", "digit_split", "beta",
@@ -93,7 +94,7 @@ class Estimate:
     Attributes:
         seconds: sum over the points with a known shape, on one trial's resources.
         unknown: points of shapes that were never timed here.
-        longest: the longest of the points with a known shape.
+        longest: the longest of the trials, as far as their points' shapes are known.
     """
 
     seconds: float = 0.0
@@ -110,7 +111,7 @@ class Rates:
     """What was measured, by shape.
 
     Attributes:
-        seen: seconds an epoch over a whole pool.
+        seen: seconds an epoch over a whole pool; of lanes of packs, under a key of their own.
         peaks: the most memory in bytes that a trial had.
     """
 
@@ -122,13 +123,15 @@ class Rates:
         if record.status == OK and record.epochs:
             rate = record.seconds / record.epochs / record.params["train_fraction"]
             key = shape(record.model, record.params)
-            self.seen.setdefault(key, []).append(rate)
-            if record.pack["size"] == 1 and (peak := record.hardware.get("peak_memory")):
+            packed = record.pack["size"] > 1
+            self.seen.setdefault(key + PACKED * packed, []).append(rate)
+            if not packed and (peak := record.hardware.get("peak_memory")):
                 self.peaks[key] = max(peak, self.peaks.get(key, 0))
 
-    def seconds(self, point: Point) -> float | None:
-        """What a point may take; None for a shape never seen."""
-        rates = self.seen.get(shape(point.model, point.params))
+    def seconds(self, point: Point, packed: bool = False) -> float | None:
+        """What a point may take, alone or as its share of a pack (as alone, at worst); None for a shape never seen."""
+        key = shape(point.model, point.params)
+        rates = (packed and self.seen.get(key + PACKED)) or self.seen.get(key)
         if not rates:
             return None
         return statistics.median(rates) * point.params["epochs"] * point.params["train_fraction"]
@@ -139,18 +142,17 @@ class Rates:
         peaks = {cell: self.peaks.get(shape(point.model, point.params)) for cell, point in named.items()}
         kind, measured = likely_device(device), frozenset(cell for cell, peak in peaks.items() if peak)
         needs = {cell: peak or memory_bytes(named[cell], kind) for cell, peak in peaks.items()}
-        return Room(needs, total, reserve, measured)
+        return Room(needs, total, reserve, measured, kind)
 
-    def estimate(self, points: Iterable[Point]) -> Estimate:
-        """Add up what the points may take."""
+    def estimate(self, packs: Iterable[Pack]) -> Estimate:
+        """Add up what the packs may take."""
         total = Estimate()
-        for point in points:
-            seconds = self.seconds(point)
-            if seconds is None:
-                total.unknown += 1
-            else:
-                total.seconds += seconds
-                total.longest = max(total.longest, seconds)
+        for pack in packs:
+            lanes = [self.seconds(point, len(pack.points) > 1) for point in pack.points]
+            known = [seconds for seconds in lanes if seconds is not None]
+            total.unknown += len(lanes) - len(known)
+            total.seconds += sum(known)
+            total.longest = max(total.longest, sum(known))
         return total
 
 
@@ -164,7 +166,7 @@ def concurrent_trials(resources: Resources) -> int:
     if not fit and resources.address is None:
         there = f"this machine has {usable_cores()} cores"
         raise UserError(f"--cpus-per-trial {resources.cpus_per_trial}: {there}")
-    if likely_device(resources.device) == "cuda":
+    if resources.kind == "cuda":
         fit = min(fit, int(gpu_count() / (resources.gpus_per_trial or 1)))
     return max(1, min(resources.max_concurrent or fit, fit))
 

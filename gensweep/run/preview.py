@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from gensweep.core.environment import likely_device
 from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import DataError, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK
 from gensweep.core.storage import results_root
 from gensweep.core.words import counted, say
-from gensweep.points import Pack
+from gensweep.points import AUTO, Pack
 from gensweep.run.local import Resources
 from gensweep.run.packs import pack_limit
 from gensweep.run.plan import Plan, Rates, concurrent_trials, make_plan, rates_of
@@ -53,8 +52,9 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     say(console, f"Sweep {sweep.name}: {counted(len(plan.points), 'point')} wanted, {states}.")
     if plan.state.running:
         say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
-    rates, most = rates_of(root, resources.device), at_once(plan, options)
-    room, packs = room_of(plan, rates, options), packs_here(plan, options)
+    rates, most = rates_of(root, resources.kind), at_once(plan, options)
+    room = room_of(plan, rates, options)
+    packs = plan.packs(lanes_here(plan, options, room))
     concurrent = most if resources.address is not None else max(1, room.fit(packs, most))
     todo, trials = counted(len(plan.todo), "point"), counted(len(packs), "trial")
     say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
@@ -64,12 +64,18 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
         except DataError as error:
             say(console, f"Not to be started: {error}", "yellow")
     if plan.todo:
-        _show_time(plan, rates, concurrent, calibrate, resources, console)
+        _show_time(plan, packs, rates, concurrent, calibrate, resources, console)
         _show_memory(packs, room, most, options, console)
 
 
 def _show_time(
-    plan: Plan, rates: Rates, concurrent: int, calibrate: bool, resources: Resources, console: Console
+    plan: Plan,
+    packs: list[Pack],
+    rates: Rates,
+    concurrent: int,
+    calibrate: bool,
+    resources: Resources,
+    console: Console,
 ) -> None:
     source = "from earlier records of this machine"
     if calibrate:
@@ -77,7 +83,7 @@ def _show_time(
 
         tried = try_steps(plan.todo, rates, resources.device, resources.cpus_per_trial)
         source += f", and a few training steps of {counted(tried, 'shape')}" if tried else ""
-    estimate = rates.estimate(plan.todo)
+    estimate = rates.estimate(packs)
     known = len(plan.todo) - estimate.unknown
     if known:
         say(console, f"Time: about {duration(estimate.wall(concurrent))} for {counted(known, 'point')} ({source}).")
@@ -105,7 +111,7 @@ def _show_memory(packs: list[Pack], room: Room, most: int, options: Options, con
 
 def room_of(plan: Plan, rates: Rates, options: Options) -> Room:
     """What the points to do need of this machine; in this process, no Ray takes a part."""
-    return rates.room(plan.todo, machine_memory(), options.resources.device, 0 if options.local else RESERVE_BYTES)
+    return rates.room(plan.todo, machine_memory(), options.resources.kind, 0 if options.local else RESERVE_BYTES)
 
 
 def needs(room: Room, packs: list[Pack]) -> str:
@@ -113,10 +119,13 @@ def needs(room: Room, packs: list[Pack]) -> str:
     return f"Memory: up to {room.told(room.largest(packs))}"
 
 
-def packs_here(plan: Plan, options: Options) -> list[Pack]:
-    """The trials, if this machine trains them."""
-    resources, slots = options.resources, at_once(plan, options)
-    return plan.packs(pack_limit(resources.pack, likely_device(resources.device), len(plan.todo), slots))
+def lanes_here(plan: Plan, options: Options, room: Room) -> int:
+    """Lanes of a pack at most, if this machine trains them: if nobody says how many, no more than fit into memory."""
+    resources = options.resources
+    limit = pack_limit(resources.pack, resources.kind, len(plan.todo), at_once(plan, options))
+    while limit > 1 and resources.pack == AUTO and not room.fit(plan.packs(limit), 1):
+        limit = (limit + 1) // 2
+    return limit
 
 
 def at_once(plan: Plan, options: Options) -> int:

@@ -18,16 +18,16 @@ GRAIN = 1 << 28
 _SIZES = ("batch_size", "filters", "hidden", "glyph_filters", "latent_dim")
 
 
-def memory_bytes(point: Point, device: str = "cpu") -> int:
-    """Estimated peak memory of a trial in bytes; what it has on a GPU is left out.
+def memory_bytes(point: Point, device: str = "cpu", lanes: int = 1) -> int:
+    """Estimated peak memory of a trial of some lanes in bytes; what it has on a GPU is left out.
 
     The process; weights, gradients and Adam's two moments; activations of a step with their gradients, or of
     an evaluation. Of a point on a GPU, weights and moments as they are once more when a checkpoint is written.
     """
     model = point.model_config()
     if device == "cuda":
-        return PROCESS_BYTES + 4 * 3 * model.parameter_count()
-    return PROCESS_BYTES + model.training_bytes()
+        return PROCESS_BYTES + 4 * 3 * model.parameter_count() * lanes
+    return PROCESS_BYTES + model.training_bytes(lanes)
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Room:
     Attributes:
         needs: bytes that a point takes, by its cell.
         measured: cells whose need was measured; the others' is estimated.
+        device: `cpu`, `cuda` or `mps`.
         total: the machine's memory in bytes; 0: not known, so that everything fits.
         reserve: bytes of it that are not for trials.
     """
@@ -45,6 +46,7 @@ class Room:
     total: int
     reserve: int = RESERVE_BYTES
     measured: frozenset[str] = frozenset()
+    device: str = "cpu"
 
     @property
     def free(self) -> int:
@@ -56,9 +58,10 @@ class Room:
         return -(-self._bytes(pack) // GRAIN) * GRAIN
 
     def _bytes(self, pack: Pack) -> int:
-        """What its largest lane takes, and the other lanes beside the process that they share."""
+        """What its largest lane takes, and by estimate the others beside it."""
+        first, lanes = pack.points[0], len(pack.points)
         need = max(self.needs.get(point.cell, PROCESS_BYTES) for point in pack.points)
-        return need + (len(pack.points) - 1) * max(0, need - PROCESS_BYTES)
+        return need + memory_bytes(first, self.device, lanes) - memory_bytes(first, self.device)
 
     def largest(self, packs: Iterable[Pack]) -> Pack:
         """The pack that takes the most."""

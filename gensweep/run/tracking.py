@@ -104,6 +104,9 @@ class _Process:
     """What this process has learnt of W&B: the best mode that still makes sense to try."""
 
     best = ONLINE
+    services = 0
+    """Helpers of W&B's that were ended, and with each the runs of every lane of a pack."""
+    lock = threading.Lock()
 
 
 class Tracker:
@@ -132,6 +135,7 @@ class Tracker:
         self._earlier: list[Path] = []
         self._logged = 0
         self._is_left = False
+        self._service = _Process.services
         self._news: queue.SimpleQueue[tuple[list[dict[str, float]], Record | None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, daemon=True, name="gensweep-wandb")
 
@@ -146,7 +150,7 @@ class Tracker:
     ) -> None:
         self._is_left = True
         self._news.put(None)
-        if self._thread.is_alive():
+        if self._thread.is_alive() and _Process.best != DISABLED:
             self._thread.join(LEAVE)
 
     def log(self, history: Sequence[dict[str, float]]) -> None:
@@ -160,7 +164,7 @@ class Tracker:
             return
         self._news.put((list(history), record))
         self._news.put(None)
-        self._thread.join(DEADLINE)
+        self._thread.join(0.0 if _Process.best == DISABLED else DEADLINE)  # another lane has waited already
         if self._thread.is_alive():
             _Process.best = DISABLED
             self.trouble = f"no answer for {DEADLINE:.0f} s; not logged any more by this worker"
@@ -182,7 +186,13 @@ class Tracker:
                 log.debug("the run of %s was left open", self._point.id, exc_info=True)
 
     def _fall_back(self, error: BaseException) -> None:
-        """Take the next way, with nothing written yet."""
+        """Take the next way, with nothing written yet; the same, if it was another lane's trouble."""
+        self._run, self._logged = None, 0
+        with _Process.lock:
+            if self._service != _Process.services:
+                return
+            _Process.services += 1
+            wandb_run.close_service()
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         reason = (said.replace(str(self._folder), "POINT").splitlines() or [""])[0].strip(" .") or type(error).__name__
         if self._ways.pop(0) == ONLINE:
@@ -190,14 +200,13 @@ class Tracker:
             self.trouble = f"{reason}; logged offline instead"
         elif not self._ways:
             self.trouble = f"{reason}; not logged"
-        self._run, self._logged = None, 0
-        wandb_run.close_service()
 
     def _catch_up(self) -> None:
         """Make the run say all that is known of the point."""
         assert self._folder is not None
         folder = self._folder
         if self._run is None:
+            self._service = _Process.services
             self._earlier = [*(folder / FOLDER).glob("*run-*")]
             self._run = wandb_run.open_run(folder, self._about(folder), commit())
         for line in self._history[self._logged :]:

@@ -83,11 +83,18 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
     while left:
         forget_peaks()
         size = lanes_that_fit(left[0], device, context.gpus) if context.fits else len(left)
-        with contextlib.ExitStack() as held:
-            attempts = [begun for point in left[:size] if (begun := _begin(point, context, report, held))]
-            _train(attempts, datasets or {}, device, report)
+        _run_lanes(left[:size], datasets or {}, device, context, report)
         left = left[size:]
         gc.collect()  # a reused worker starts its next trial with what this one leaves
+
+
+def _run_lanes(
+    points: list[Point], datasets: Mapping[str, Prepared], device: torch.device, context: Context, report: Report
+) -> None:
+    """Train together what is free of these points."""
+    with contextlib.ExitStack() as held:
+        attempts = [begun for point in points if (begun := _begin(point, context, report, held))]
+        _train(attempts, datasets, device, report)
 
 
 def _begin(point: Point, context: Context, report: Report, stack: contextlib.ExitStack) -> Attempt | None:
@@ -116,6 +123,8 @@ def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: to
     """Train lanes to their records; whatever goes wrong with one is its outcome, not ours and not the others'."""
     for lane, attempt in enumerate(attempts):
         attempt.pack = {"size": len(attempts), "lane": lane}
+        attempt.share(len(attempts))
+    for lane, attempt in enumerate(attempts):
         with _outcome_of(attempt):
             data = datasets.get(attempt.point.data_key) or _prepare(attempt.point.data_config())
             attempt.start(data, device, attempts[0].training if lane else None)
@@ -124,18 +133,22 @@ def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: to
     while behind := _behind(attempts):
         _run_epoch(lanes, behind, report)
         attempts = _going(attempts, device, report)
-    for attempt in attempts:
-        with _outcome_of(attempt):
-            attempt.outcome = {"metrics": attempt.finish(), "status": OK}
-        _end(attempt, attempt.outcome or {}, device, report)
+    while attempts:
+        with _outcome_of(attempts[0]):
+            attempts[0].outcome = {"metrics": attempts[0].finish(), "status": OK}
+        attempts = _going(attempts, device, report)
 
 
 def _going(attempts: list[Attempt], device: torch.device, report: Report) -> list[Attempt]:
     """Record those that have ended, at once; the others go on."""
+    going = [attempt for attempt in attempts if attempt.outcome is None]
     for attempt in attempts:
         if attempt.outcome is not None:
             _end(attempt, attempt.outcome, device, report)
-    return [attempt for attempt in attempts if attempt.outcome is None]
+            attempt.training = None  # its tensors lie among those of others, and would hold them all
+    for attempt in going:
+        attempt.share(len(going))
+    return going
 
 
 def _behind(attempts: Iterable[Attempt]) -> list[Attempt]:
@@ -152,7 +165,7 @@ def _run_epoch(lanes: Lanes, attempts: list[Attempt], report: Report) -> None:
         told = []
         for attempt, end in zip(attempts, ends, strict=True):
             with _outcome_of(attempt):
-                if isinstance(end, Diverged):
+                if isinstance(end, Exception):
                     raise end
                 told.append(attempt.end_epoch())
         if told:
@@ -180,7 +193,8 @@ def _ended_by(error: Exception, attempt: Attempt) -> dict[str, Any]:
     log.debug("%s failed", attempt.point.id, exc_info=error)
     if attempt.folder:
         _leave_traceback(attempt.folder, error)
-    hint = "; fewer lanes need less: --pack" if isinstance(error, torch.OutOfMemoryError) else ""
+    crowded = isinstance(error, torch.OutOfMemoryError) and attempt.pack["size"] > 1
+    hint = "; fewer lanes need less: --pack" if crowded else ""
     return {"status": FAILED, "error": _reason(error) + hint}
 
 

@@ -11,7 +11,7 @@ import torch
 
 from gensweep.core.errors import GensweepError
 
-FORMAT = 1
+FORMAT = 2
 _CRC, _CHUNK = 4, 1 << 20
 
 

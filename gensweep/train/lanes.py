@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.func import vmap
 
 from gensweep.layers.network import Batch, Noise
-from gensweep.train.loop import Diverged, Training
+from gensweep.train.loop import Training
 from gensweep.train.optimizers import PlayerOptimizer, Tensors
 
 
@@ -28,23 +29,27 @@ class Lanes:
         self._lanes: list[Training] = []
         self._optimizers: dict[str, PlayerOptimizer] = {}
 
-    def run_epoch(self, trainings: Sequence[Training]) -> list[dict[str, float] | Diverged]:
+    def run_epoch(self, trainings: Sequence[Training]) -> list[dict[str, float] | Exception]:
         """Train and validate one epoch of each.
 
         Args:
             trainings: that completed equally many epochs; one alone runs plain, which on a CPU is faster.
 
         Returns:
-            For each, the new line of its history, or how it diverged; the others do not feel that.
+            For each, the new line of its history, or what went wrong with it alone: that it diverged, or that it could
+            not be validated.
+
+        Raises:
+            Exception: a step went wrong, and with it all of them.
         """
         if len(trainings) == 1:
             (only,) = trainings
-            return [_outcome(only, only.run_epoch)]
+            return [_outcome(only.run_epoch)]
         if {id(training) for training in trainings} != {id(lane) for lane in self._lanes}:
             self.stack(trainings)
         sums = self._train_epoch()
         ends = {
-            id(lane): _outcome(lane, lambda lane=lane, k=k: lane.end_epoch({n: total[k] for n, total in sums.items()}))
+            id(lane): _outcome(partial(lane.end_epoch, {name: total[k] for name, total in sums.items()}))
             for k, lane in enumerate(self._lanes)
         }
         return [ends[id(training)] for training in trainings]
@@ -110,8 +115,8 @@ def _stacked(noises: Sequence[Noise]) -> Noise:
     return {name: torch.stack([noise[name] for noise in noises]) for name in noises[0]}
 
 
-def _outcome(lane: Training, end) -> dict[str, float] | Diverged:
+def _outcome(end: Callable[[], dict[str, float]]) -> dict[str, float] | Exception:
     try:
         return end()
-    except Diverged as error:
+    except Exception as error:
         return error

@@ -147,7 +147,7 @@ def _varied(pictures: Tensor, rng: torch.Generator) -> Tensor:
 
 _SPREAD = F.interpolate(torch.eye(5)[None, None], size=(SIZE, 5), mode="bicubic")[0, 0]
 """Five numbers on a line to 28 between them [28, 5]."""
-_BLUR = sum(torch.diag(torch.ones(SIZE - abs(off)), off) for off in (-1, 0, 1)) / 3
+_BLUR = torch.stack([torch.diag(torch.ones(SIZE - abs(off)), off) for off in (-1, 0, 1)]).sum(0) / 3
 """Each pixel of a line to the mean of its neighbours and itself [28, 28]."""
 _ACROSS = (2 * torch.arange(SIZE) + 1 - SIZE) / SIZE
 _CENTRES = torch.cartesian_prod(_ACROSS, _ACROSS).flip(-1)

@@ -37,6 +37,8 @@ class TextToImage(SequenceModel):
     """An encoder-decoder LSTM from query text to three pictures of the answer's characters."""
 
     name: ClassVar[str] = "text_to_image"
+    numerics: ClassVar[int] = 2
+    """2: another reader reads what is drawn."""
     abbreviation: ClassVar[str] = "t2i"
     reads: ClassVar[str] = "arithmetic_pictures"
     default_dataset: ClassVar[str] = "arithmetic_pictures"
