@@ -191,6 +191,28 @@ def test_every_lane_of_a_pack_has_a_run_of_its_own(root: Path) -> None:
         assert summary(lines)["status"] == OK
 
 
+def test_one_lanes_trouble_costs_no_other_lane_its_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The helper that is ended for one lane served all of them: they write their runs anew, however often."""
+    lanes = Pack((POINT, POINT.seeded(1), POINT.seeded(2)))
+    open_run, failed = wandb_run.open_run, []
+
+    def failing(folder: Path, about: dict[str, Any], commit: str | None) -> Any:
+        run = open_run(folder, about, commit)
+        if about["name"] == lanes.points[1].id and not failed:
+            failed.append(about["name"])
+            raise OSError("no such luck")
+        return run
+
+    monkeypatch.setattr(wandb_run, "open_run", failing)
+    reports: list[dict[str, Any]] = []
+    run_pack(lanes, None, Context(root=root, tracking=OFF), reports.append)
+    assert failed and not any("warning" in report for report in reports)
+    for point in lanes.points:
+        lines = inspected(run_folder(root, point))
+        check_steps(lines, root, point)
+        assert summary(lines)["status"] == OK
+
+
 # --- resumed
 
 
