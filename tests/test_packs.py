@@ -283,6 +283,12 @@ class TestTheCommandLine:
         file = write_sweep(tmp_path, grid(lr=[0.001, 0.01]), seeds=3)
         done = call(file, "--results", tmp_path / "none", "--dry-run", "--device", "cpu", "--pack", "6")
         assert "To train: 6 points in 1 trial," in done.out
+        assert "fit at once" not in done.out, "one trial needs one core"
+
+    def test_a_lane_says_which_it_was(self, tmp_path: Path) -> None:
+        trained(tmp_path)
+        for lane, each in enumerate(LANES.points):
+            assert f"lane {lane} of 3" in call("show", each.id, "--results", tmp_path).out
 
     @pytest.mark.parametrize("wrong", ["0", "-1", "2.5", "many", "true"])
     def test_anything_else_is_refused(self, tmp_path: Path, wrong: str) -> None:

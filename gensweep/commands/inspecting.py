@@ -23,8 +23,12 @@ def show(name: str, results: str, console: Console) -> None:
     console.print(_metrics(record))
     say("parameters  " + ", ".join(f"{key}={value}" for key, value in sorted(record.params.items())))
     say("versions    " + ", ".join(f"{key} {value}" for key, value in record.versions.items()))
-    hardware = record.hardware | ({"memory": f"{m / 1e9:.1f} GB"} if (m := record.hardware.get("memory")) else {})
+    hardware = {
+        key: f"{value / 1e9:.1f} GB" if "memory" in key and value else value for key, value in record.hardware.items()
+    }
     say("hardware    " + ", ".join(f"{key} {value}" for key, value in hardware.items()))
+    if record.pack["size"] > 1:
+        say(f"pack        lane {record.pack['lane']} of {record.pack['size']} that were trained together, from 0")
     say(f"sweeps      {', '.join(kept.sweeps()) or 'none'}")
     say(f"files       {kept.folder}: {', '.join(_files(kept))}")
 

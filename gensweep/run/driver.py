@@ -90,7 +90,8 @@ def _with_room(plan: Plan, options: Options, console: Console) -> tuple[Options,
     room = room_of(plan, rates_of(results_root(options.results), resources.kind), options)
     limit = lanes_here(plan, options, room)
     if resources.address is None:
-        most, packs = at_once(plan, options), plan.packs(limit)
+        packs = plan.packs(limit)
+        most = min(at_once(plan, options), len(packs))
         if (fit := room.check(packs, most, None if options.local else resources.max_concurrent)) < most:
             say(console, f"{needs(room, packs)}: {fit} of the largest fit at once, there are cores for {most}.")
     return replace(options, resources=replace(resources, room=room)), limit

@@ -55,6 +55,7 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     rates, most = rates_of(root, resources.kind), at_once(plan, options)
     room = room_of(plan, rates, options)
     packs = plan.packs(lanes_here(plan, options, room))
+    most = min(most, max(1, len(packs)))
     concurrent = most if resources.address is not None else max(1, room.fit(packs, most))
     todo, trials = counted(len(plan.todo), "point"), counted(len(packs), "trial")
     say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
