@@ -27,7 +27,7 @@ from gensweep.train import checkpoint
 from gensweep.train.glyphs import Glyphs, digest_of, divided
 
 log = logging.getLogger(__name__)
-EPOCHS, MOST_STEPS, BATCH, RATE = 20, 1600, 128, 5e-3
+EPOCHS, MOST_STEPS, BATCH, RATE = 20, 500, 128, 5e-3
 FILTERS, FEATURES = 16, 128
 
 
