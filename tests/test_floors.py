@@ -23,7 +23,7 @@ FLOORS = (
     ("train/",),
     ("run/wandb_run.py",),
     ("run/tracking.py",),
-    ("run/attempt.py", "run/devices.py", "run/trial.py", "run/__init__.py"),
+    ("run/attempt.py", "run/devices.py", "run/outcomes.py", "run/trial.py", "run/__init__.py"),
     ("trainables.py", "run/room.py"),
     (
         "run/local.py",

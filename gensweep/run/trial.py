@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
-import traceback
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -19,19 +15,17 @@ from gensweep.core import cache
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
 from gensweep.core.config import Data
-from gensweep.core.environment import hardware, versions
-from gensweep.core.errors import Claimed, LostClaim, UserError
-from gensweep.core.ledger import ERROR, Ledger
-from gensweep.core.records import CLAIMED, DIVERGED, FAILED, OK, Record
+from gensweep.core.environment import versions
+from gensweep.core.errors import Claimed
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import FAILED, OK
 from gensweep.points import Pack, Point
 from gensweep.run.attempt import Attempt, Folder, Report
-from gensweep.run.devices import describe, lanes_that_fit, resolve_device
+from gensweep.run.devices import lanes_that_fit, resolve_device
+from gensweep.run.outcomes import end, outcome_of, report_end, unrecorded
 from gensweep.run.tracking import Tracker, Tracking
 from gensweep.train.lanes import Lanes
-from gensweep.train.loop import Diverged
 from gensweep.train.memory import forget_peaks, keep_memory
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,12 +102,12 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
             record = ledger.read({point.id: point.params}).records.get(point.id)
             if record is not None and not (record.status == FAILED and context.retry_failed):  # somebody was faster
                 held.close()
-                _report_end(record, report, {})
+                report_end(record, report, {})
                 return None
             folder = Folder(ledger, claim, point.id)
     except (Claimed, OSError) as error:
         held.close()
-        report(_unrecorded(point, error))
+        report(unrecorded(point, error))
         return None
     tracker = held.enter_context(Tracker(point, folder.path if folder else None, context.tracking))
     return Attempt(point, folder, tracker, held)
@@ -125,7 +119,7 @@ def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: to
         attempt.pack = {"size": len(attempts), "lane": lane}
         attempt.share(len(attempts))
     for lane, attempt in enumerate(attempts):
-        with _outcome_of(attempt):
+        with outcome_of(attempt):
             data = datasets.get(attempt.point.data_key) or _prepare(attempt.point.data_config())
             attempt.start(data, device, attempts[0].training if lane else None)
     lanes = Lanes()
@@ -134,7 +128,7 @@ def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: to
         _run_epoch(lanes, behind, report)
         attempts = _going(attempts, device, report)
     while attempts:
-        with _outcome_of(attempts[0]):
+        with outcome_of(attempts[0]):
             attempts[0].outcome = {"metrics": attempts[0].finish(), "status": OK}
         attempts = _going(attempts, device, report)
 
@@ -144,7 +138,7 @@ def _going(attempts: list[Attempt], device: torch.device, report: Report) -> lis
     going = [attempt for attempt in attempts if attempt.outcome is None]
     for attempt in attempts:
         if attempt.outcome is not None:
-            _end(attempt, attempt.outcome, device, report)
+            end(attempt, attempt.outcome, device, report)
             attempt.training = None  # its tensors lie among those of others, and would hold them all
     for attempt in going:
         attempt.share(len(going))
@@ -160,111 +154,16 @@ def _behind(attempts: Iterable[Attempt]) -> list[Attempt]:
 
 def _run_epoch(lanes: Lanes, attempts: list[Attempt], report: Report) -> None:
     """An epoch of some lanes, in one report."""
-    with _outcome_of(*attempts):  # what goes wrong with the step goes wrong with all of them
+    with outcome_of(*attempts):  # what goes wrong with the step goes wrong with all of them
         ends = lanes.run_epoch([attempt.training for attempt in attempts if attempt.training])
         told = []
-        for attempt, end in zip(attempts, ends, strict=True):
-            with _outcome_of(attempt):
-                if isinstance(end, Exception):
-                    raise end
+        for attempt, result in zip(attempts, ends, strict=True):
+            with outcome_of(attempt):
+                if isinstance(result, Exception):
+                    raise result
                 told.append(attempt.end_epoch())
         if told:
             report(told[0] if len(told) == 1 else {"lanes": told})
-
-
-@contextlib.contextmanager
-def _outcome_of(*attempts: Attempt) -> Generator[None]:
-    """What goes wrong within is how these attempts end, unless the user is to mend it."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        for attempt in attempts:
-            if attempt.outcome is None:
-                attempt.outcome = _ended_by(error, attempt)
-
-
-def _ended_by(error: Exception, attempt: Attempt) -> dict[str, Any]:
-    if isinstance(error, LostClaim):
-        return {"status": CLAIMED, "error": str(error)}
-    if isinstance(error, Diverged):
-        return {"status": DIVERGED, "error": str(error)}
-    log.debug("%s failed", attempt.point.id, exc_info=error)
-    if attempt.folder:
-        _leave_traceback(attempt.folder, error)
-    crowded = isinstance(error, torch.OutOfMemoryError) and attempt.pack["size"] > 1
-    hint = "; fewer lanes need less: --pack" if crowded else ""
-    return {"status": FAILED, "error": _reason(error) + hint}
-
-
-def _end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report: Report) -> None:
-    """Record how a lane ended, let go of its point, and report."""
-    point = attempt.point
-    try:
-        with attempt.held:
-            if outcome["status"] == CLAIMED:
-                raise LostClaim(outcome["error"])
-            if outcome["status"] == DIVERGED:
-                attempt.write_history()
-            record = Record(
-                id=point.id,
-                model=point.model,
-                params=point.params,
-                seed=point.seed,
-                seconds=round(attempt.seconds, 3),
-                epochs=attempt.epoch,
-                versions=versions(),
-                hardware=hardware() | describe(device) | attempt.used,
-                pack=attempt.pack,
-                finished=datetime.now(UTC).isoformat(timespec="seconds"),
-                **outcome,
-            )
-            attempt.tracker.close(record, attempt.history)
-            if attempt.folder:
-                record = _write(attempt.folder, record)
-    except (LostClaim, OSError) as error:
-        report(_unrecorded(point, error))
-        return
-    trouble = {"warning": f"W&B: {attempt.tracker.trouble}"} if attempt.tracker.trouble else {}
-    _report_end(record, report, (attempt.history[-1] if attempt.history else {}) | trouble)
-
-
-def _unrecorded(point: Point, error: Exception) -> dict[str, Any]:
-    """The outcome of a point whose record is another's to write, or could not be written."""
-    if isinstance(error, OSError):
-        return {"point": point.id, "status": FAILED, "error": f"{_reason(error)}; no record written"}
-    return {"point": point.id, "status": CLAIMED, "error": str(error)}
-
-
-def _write(folder: Folder, record: Record) -> Record:
-    """Write the record; where even that fails (a full disk), the driver hears it all the same."""
-    try:
-        folder.ledger.finish(folder.claim, record)
-        return record
-    except OSError as error:
-        reason = record.error or _reason(error)
-        return Record(record.id, record.model, record.params, record.seed, FAILED, error=f"{reason}; no record written")
-
-
-def _report_end(record: Record, report: Report, last_epoch: dict[str, Any]) -> None:
-    """The last epoch stands in the outcome too: a user's scheduler expects its metric in every report."""
-    outcome = {"point": record.id, "status": record.status, "error": record.error, "seconds": record.seconds}
-    report(last_epoch | {"epoch": record.epochs} | outcome | record.metrics)
-
-
-def _leave_traceback(folder: Folder, error: Exception) -> None:
-    try:
-        folder.write(ERROR, "".join(traceback.format_exception(error)))
-    except (OSError, LostClaim) as trouble:
-        log.warning("cannot write the traceback of %s: %s", folder.point_id, trouble)
-
-
-def _reason(error: BaseException) -> str:
-    """An exception as one line: its type, what it says, and where in this project it came from."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "gensweep" in frame.filename]
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}{place}"
 
 
 @lru_cache(maxsize=2)

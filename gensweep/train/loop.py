@@ -26,11 +26,9 @@ from gensweep.train.reader import reader_of
 SAMPLES = 16
 ANSWERS = ("predicted", "read")
 """Outputs that hold a model's answers in characters: given, or read in what it drew."""
+_ANSWERED = ("query", "answer", *ANSWERS)
 TOOLS: dict[str, Callable[[Prepared], torch.nn.Module]] = {"reader": reader_of}
 """What derived outputs may ask for, made of the dataset."""
-
-
-_ANSWERED = ("query", "answer", *ANSWERS)
 
 
 class Diverged(GensweepError):

@@ -1,0 +1,119 @@
+"""How a point's attempt ends: what went wrong, in a line; its record; and what the driver is told."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import traceback
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gensweep.core.environment import hardware, versions
+from gensweep.core.errors import LostClaim, UserError
+from gensweep.core.ledger import ERROR
+from gensweep.core.records import CLAIMED, DIVERGED, FAILED, Record
+from gensweep.points import Point
+from gensweep.run.attempt import Attempt, Folder, Report
+from gensweep.run.devices import describe
+from gensweep.train.loop import Diverged
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def outcome_of(*attempts: Attempt) -> Generator[None]:
+    """What goes wrong within is how these attempts end, unless the user is to mend it."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        for attempt in attempts:
+            if attempt.outcome is None:
+                attempt.outcome = _ended_by(error, attempt)
+
+
+def _ended_by(error: Exception, attempt: Attempt) -> dict[str, Any]:
+    if isinstance(error, LostClaim):
+        return {"status": CLAIMED, "error": str(error)}
+    if isinstance(error, Diverged):
+        return {"status": DIVERGED, "error": str(error)}
+    log.debug("%s failed", attempt.point.id, exc_info=error)
+    if attempt.folder:
+        _leave_traceback(attempt.folder, error)
+    crowded = isinstance(error, torch.OutOfMemoryError) and attempt.pack["size"] > 1
+    hint = "; fewer lanes need less: --pack" if crowded else ""
+    return {"status": FAILED, "error": _reason(error) + hint}
+
+
+def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report: Report) -> None:
+    """Record how a lane ended, let go of its point, and report."""
+    point = attempt.point
+    try:
+        with attempt.held:
+            if outcome["status"] == CLAIMED:
+                raise LostClaim(outcome["error"])
+            if outcome["status"] == DIVERGED:
+                attempt.write_history()
+            record = Record(
+                id=point.id,
+                model=point.model,
+                params=point.params,
+                seed=point.seed,
+                seconds=round(attempt.seconds, 3),
+                epochs=attempt.epoch,
+                versions=versions(),
+                hardware=hardware() | describe(device) | attempt.used,
+                pack=attempt.pack,
+                finished=datetime.now(UTC).isoformat(timespec="seconds"),
+                **outcome,
+            )
+            attempt.tracker.close(record, attempt.history)
+            if attempt.folder:
+                record = _write(attempt.folder, record)
+    except (LostClaim, OSError) as error:
+        report(unrecorded(point, error))
+        return
+    trouble = {"warning": f"W&B: {attempt.tracker.trouble}"} if attempt.tracker.trouble else {}
+    report_end(record, report, (attempt.history[-1] if attempt.history else {}) | trouble)
+
+
+def unrecorded(point: Point, error: Exception) -> dict[str, Any]:
+    """The outcome of a point whose record is another's to write, or could not be written."""
+    if isinstance(error, OSError):
+        return {"point": point.id, "status": FAILED, "error": f"{_reason(error)}; no record written"}
+    return {"point": point.id, "status": CLAIMED, "error": str(error)}
+
+
+def _write(folder: Folder, record: Record) -> Record:
+    """Write the record; where even that fails (a full disk), the driver hears it all the same."""
+    try:
+        folder.ledger.finish(folder.claim, record)
+        return record
+    except OSError as error:
+        reason = record.error or _reason(error)
+        return Record(record.id, record.model, record.params, record.seed, FAILED, error=f"{reason}; no record written")
+
+
+def report_end(record: Record, report: Report, last_epoch: dict[str, Any]) -> None:
+    """Report a record; with the last epoch, since a user's scheduler expects its metric in every report."""
+    outcome = {"point": record.id, "status": record.status, "error": record.error, "seconds": record.seconds}
+    report(last_epoch | {"epoch": record.epochs} | outcome | record.metrics)
+
+
+def _leave_traceback(folder: Folder, error: Exception) -> None:
+    try:
+        folder.write(ERROR, "".join(traceback.format_exception(error)))
+    except (OSError, LostClaim) as trouble:
+        log.warning("cannot write the traceback of %s: %s", folder.point_id, trouble)
+
+
+def _reason(error: BaseException) -> str:
+    """An exception as one line: its type, what it says, and where in this project it came from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "gensweep" in frame.filename]
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}{place}"
