@@ -134,10 +134,10 @@ def run_command(
 @app.command("collect")
 def collect_command(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER...")
+        list[str], typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER...")
     ],
     page: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="FILE", help="One page of all of them; default, with several: report.html in their common parent."
         ),
@@ -157,10 +157,11 @@ def collect_command(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
     """Write tables, figures and report.html from records alone, and print the tables."""
+    from gensweep.core.stores import told
     from gensweep.read.page.several import collect_all, watch
 
     console = Console()
-    unique = list({folder.expanduser().resolve(): folder for folder in folders}.values())
+    unique = list({told(folder): folder for folder in folders}.values())
     if every is not None and not watching:
         raise UserError("--every goes with --watch")
     if watching:

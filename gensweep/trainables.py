@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.catalog import MODELS
@@ -43,7 +42,7 @@ def _train(
     points: list[dict[str, Any]] | None = config.pop("points", None)
     driver = config.pop("driver", None)
     context = Context(
-        root=Path(results) if (results := config.pop("results", None)) else None,
+        root=config.pop("results", None) or None,
         device=config.pop("device", "auto"),
         threads=config.pop("threads", 1),
         gpus=config.pop("gpus", 1.0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ app = typer.Typer()
 @app.command("sync")
 def sync_command(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER...")
+        list[str], typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER...")
     ],
     dry: Annotated[bool, typer.Option("--dry-run", help="Show what there is to upload and stop.")] = False,
     wandb_project: Annotated[

@@ -14,7 +14,7 @@ app = typer.Typer()
 
 @app.command("wandb-report")
 def wandb_report_command(
-    folder: Annotated[Path, typer.Argument(help="A sweep's folder, such as results/layers.", metavar="FOLDER")],
+    folder: Annotated[str, typer.Argument(help="A sweep's folder, such as results/layers.", metavar="FOLDER")],
     draft: Annotated[bool, typer.Option("--draft", help="Save it as a draft, a new one each time.")] = False,
     json_: Annotated[
         Path | None,

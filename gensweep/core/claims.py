@@ -16,12 +16,12 @@ import uuid
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 from types import TracebackType
 
 from gensweep.core.errors import Claimed, LostClaim
-from gensweep.core.storage import locked, write_json
+from gensweep.core.stores import Store
 
+CLAIM = "claim.json"
 EXPIRES = 60.0
 HEARTBEAT = 15.0
 
@@ -94,22 +94,31 @@ class Holder:
 
     def is_live(self) -> bool:
         """Whether the claim still stands."""
-        if self.worker.is_local() and self.driver.is_local():
-            return self.worker.is_alive() and self.driver.is_alive()
-        return time.time() - self.time < EXPIRES
+        near = [process for process in (self.worker, self.driver) if process.is_local()]
+        if not all(process.is_alive() for process in near):
+            return False
+        return len(near) == 2 or time.time() - self.time < EXPIRES
 
     def __str__(self) -> str:
         return f"process {self.worker.pid} on {self.worker.host.split()[0]}"
 
 
-def read_holder(path: Path) -> Holder | None:
-    """The claim in ``path``; None where there is none or it was cut short."""
+def decoded(text: bytes) -> Holder | None:
+    """Who holds a claim; None where it was cut short."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(text)
         return Holder(
             values["attempt"], Process(**values["driver"]), Process(**values["worker"]), float(values["time"])
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def holder_of(store: Store, folder: str) -> Holder | None:
+    """Who holds the point in a folder of the root; None where nobody does."""
+    try:
+        return decoded(store.read(f"{folder}/{CLAIM}"))
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -117,47 +126,60 @@ class Claim:
     """A hold on one point's folder while it is trained; a context manager.
 
     A thread renews it every 15 s. `check` before each write: a worker that was taken for dead, or
-    whose driver died, must write nothing more.
+    whose driver died, must write nothing more. A claim of the same driver is taken over at once: it tries a point
+    again only where it knows that the earlier attempt's worker, or its machine, is gone.
+
+    Args:
+        store: the results root.
+        folder: the point's, in it.
+        driver: the process that wants the point trained.
 
     Raises:
         Claimed: on entry, a live process holds the point.
     """
 
-    def __init__(self, folder: Path, driver: Process) -> None:
-        self._path = folder / "claim.json"
-        self._lock = folder / ".lock"
+    def __init__(self, store: Store, folder: str, driver: Process) -> None:
+        self._store, self._point = store, folder.rpartition("/")[2]
+        self._name, self._lock = f"{folder}/{CLAIM}", f"{folder}/.lock"
+        self._folder = folder
         self._me = Holder(uuid.uuid4().hex, driver, Process.current(), 0.0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="gensweep-claim")
 
     def __enter__(self) -> Claim:
-        with locked(self._lock):
-            holder = read_holder(self._path)
-            if holder is not None and holder.is_live():
-                raise Claimed(f"{self._path.parent.name} is being trained by {holder}")
+        with self._store.lock(self._lock):
+            holder = holder_of(self._store, self._folder)
+            if holder is not None and holder.is_live() and not self._succeeds(holder):
+                raise Claimed(f"{self._point} is being trained by {holder}")
             self._write()
         self._thread.start()
         return self
+
+    def _succeeds(self, holder: Holder) -> bool:
+        """Whether the holder is an earlier attempt of our own driver's, on a machine that can no more be asked."""
+        return holder.driver == self._me.driver and not holder.worker.is_local()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
         self._thread.join()
-        with locked(self._lock):
+        with contextlib.suppress(OSError), self._store.lock(self._lock):  # what cannot be removed expires
             if self._is_mine():
-                self._path.unlink(missing_ok=True)
+                self._store.remove(self._name)
 
     def check(self) -> None:
         """Make sure that the point is still ours.
 
         Raises:
             LostClaim: another attempt took it, or our driver is dead.
+            OSError: the store does not say.
         """
-        if not self._is_mine():
-            raise LostClaim(f"{self._path.parent.name} was taken over by {read_holder(self._path)}")
+        holder = holder_of(self._store, self._folder)
+        if holder is None or holder.attempt != self._me.attempt:
+            raise LostClaim(f"{self._point} was taken over by {holder}")
         if self._me.driver.is_local() and not self._me.driver.is_alive():
-            raise LostClaim(f"the driver of {self._path.parent.name} died")
+            raise LostClaim(f"the driver of {self._point} died")
 
     @contextlib.contextmanager
     def writing(self) -> Generator[None]:
@@ -166,20 +188,20 @@ class Claim:
         Raises:
             LostClaim: as `check`.
         """
-        with locked(self._lock):
+        with self._store.lock(self._lock):
             self.check()
             yield
 
     def _is_mine(self) -> bool:
-        holder = read_holder(self._path)
+        holder = holder_of(self._store, self._folder)
         return holder is not None and holder.attempt == self._me.attempt
 
     def _write(self) -> None:
-        write_json(self._path, asdict(self._me) | {"time": time.time()})
+        self._store.write_json(self._name, asdict(self._me) | {"time": time.time()})
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT):
-            with contextlib.suppress(OSError), locked(self._lock):
+            with contextlib.suppress(OSError), self._store.lock(self._lock):
                 if not self._is_mine():
                     return
                 self._write()

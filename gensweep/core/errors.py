@@ -29,6 +29,10 @@ class ResultsError(UserError):
     """A results folder cannot be used."""
 
 
+class Unavailable(OSError):
+    """A results root elsewhere does not answer, or refuses; the message says what to do."""
+
+
 class DataError(UserError):
     """A dataset is not here, damaged, or not what it says it is; the message says what to do."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from gensweep.core.claims import Claim, Holder, Process, read_holder
-from gensweep.core.errors import NewerSchema, RecordError, ResultsError
-from gensweep.core.records import FAILED, OK, Record, read_record
-from gensweep.core.storage import Content, write_atomic
+from gensweep.core import claims
+from gensweep.core.claims import CLAIM, Claim, Holder, Process
+from gensweep.core.errors import NewerSchema, RecordError, ResultsError, Unavailable
+from gensweep.core.records import FAILED, OK, Record, decoded
+from gensweep.core.storage import Content
+from gensweep.core.stores import Store
 
 POINTS = "points"
 RECORD = "record.json"
@@ -20,6 +20,8 @@ CHECKPOINT = "checkpoint.pt"
 ERROR = "error.txt"
 SYNCED = ".synced"
 """What W&B appends to a `.wandb` file's name for its mark beside one that was uploaded."""
+FEW = 50
+"""Points that are asked for one by one; of more, what has been begun is listed first."""
 
 
 @dataclass
@@ -35,18 +37,21 @@ class State:
 class Ledger:
     """The points trained under one results root.
 
+    Args:
+        store: the root, or its folder.
+
     Raises:
         ResultsError: ``ROOT/points`` is a file.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        if (root / POINTS).is_file():
-            raise ResultsError(f"{root / POINTS} is a file, and should be the folder of every point")
+    def __init__(self, store: Store | Path) -> None:
+        self.store = store if isinstance(store, Store) else Store(store)
+        if (self.store.root / POINTS).is_file():
+            raise ResultsError(f"{self.store.told(POINTS)} is a file, and should be the folder of every point")
 
     def folder(self, point_id: str) -> Path:
-        """Where a point keeps its files."""
-        return self.root / POINTS / point_id
+        """Where a point's files, or the copies of them that were made, lie on this machine."""
+        return self.store.root / POINTS / point_id
 
     def read(self, wanted: Mapping[str, Mapping[str, Any]], newer: Literal["raise", "report"] = "raise") -> State:
         """Read the records of these points.
@@ -59,73 +64,85 @@ class Ledger:
 
         Raises:
             NewerSchema: there is one, and ``newer`` is `raise`.
+            Unavailable: a root elsewhere does not answer, or refuses.
         """
-        state, started = State(), self._started()
-        for point_id, params in wanted.items():
-            if point_id not in started:
-                continue
+        state, store, begun = State(), self.store, list(wanted)
+        if len(wanted) > FEW:
+            store = store.snapshot(POINTS)
+            there = store.folders(POINTS)
+            begun = [point_id for point_id in wanted if point_id in there]
+        names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in begun]
+        for point_id, name, found in zip(begun, names, store.read_all(names), strict=True):
             try:
-                record = self.record(point_id)
+                record = _record(found, store.told(name), point_id)
+                params = wanted[point_id]
                 if any(record.params[key] != params[key] for key in record.params.keys() & params.keys()):
-                    raise RecordError(f"{self.folder(point_id) / RECORD}: its params are not the point's")
+                    raise RecordError(f"{store.told(name)}: its params are not the point's")
                 state.records[point_id] = record
-                continue
             except (FileNotFoundError, NotADirectoryError):
                 pass
             except (RecordError, OSError) as error:
-                if isinstance(error, NewerSchema) and newer == "raise":
+                if isinstance(error, Unavailable) or (isinstance(error, NewerSchema) and newer == "raise"):
                     raise
                 state.unreadable[point_id] = str(error)
-            holder = read_holder(self.folder(point_id) / "claim.json")
-            if holder is not None and holder.is_live():
-                state.running[point_id] = holder
+        self._read_claims(store, [point_id for point_id in begun if point_id not in state.records], state)
         return state
 
-    def _started(self) -> set[str]:
-        """Every point that has a folder: one look instead of one a point."""
-        try:
-            return set(os.listdir(self.root / POINTS))
-        except FileNotFoundError:
-            return set()
+    def _read_claims(self, store: Store, points: list[str], state: State) -> None:
+        names = [f"{POINTS}/{point_id}/{CLAIM}" for point_id in points]
+        for point_id, found in zip(points, store.read_all(names), strict=True):
+            holder = claims.decoded(found) if isinstance(found, bytes) else None
+            if holder is not None and holder.is_live():
+                state.running[point_id] = holder
 
     def record(self, point_id: str) -> Record:
-        """One point's record; raises as `read_record` does."""
-        return read_record(f"{self.root}/{POINTS}/{point_id}/{RECORD}", point_id)
+        """One point's record.
+
+        Raises:
+            FileNotFoundError, NotADirectoryError: there is none.
+            RecordError: as `gensweep.core.records.decoded`.
+        """
+        name = f"{POINTS}/{point_id}/{RECORD}"
+        return decoded(self.store.read(name), self.store.told(name), point_id)
 
     def claim(self, point_id: str, driver: Process) -> Claim:
-        """A claim on the point, to be entered; makes the folder."""
-        folder = self.folder(point_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        return Claim(folder, driver)
+        """A claim on the point, to be entered; it makes the folder."""
+        return Claim(self.store, f"{POINTS}/{point_id}", driver)
 
     def write_file(self, claim: Claim, point_id: str, name: str, content: Content) -> None:
         """Write one of the point's files, `name` or `folder/name`, unless the claim was lost.
 
         Raises:
             LostClaim: a later attempt owns the point.
-            OSError: as `write_atomic`.
+            OSError: as `Store.write`.
         """
-        path = self.folder(point_id) / name
         with claim.writing():
-            path.parent.mkdir(exist_ok=True)
-            write_atomic(path, content)
+            self.store.write(f"{POINTS}/{point_id}/{name}", content)
 
     def finish(self, claim: Claim, record: Record) -> None:
         """Write the record, last of all files; an unreadable older one is kept aside, a checkpoint dropped."""
-        folder = self.folder(record.id)
+        folder = f"{POINTS}/{record.id}"
         with claim.writing():
-            self._set_aside(folder)
-            for left in folder.glob(".*.tmp"):  # by attempts that were killed while they wrote
-                left.unlink(missing_ok=True)
-            record.write(folder / RECORD)
+            self._set_aside(record.id)
+            self.store.tidy(folder)
+            self.store.write(f"{folder}/{RECORD}", record.encoded())
             if record.status != FAILED:  # a retry goes on from a failed point's checkpoint
-                (folder / CHECKPOINT).unlink(missing_ok=True)
+                self.store.remove(f"{folder}/{CHECKPOINT}")
             if record.status == OK:
-                (folder / ERROR).unlink(missing_ok=True)
+                self.store.remove(f"{folder}/{ERROR}")
 
-    def _set_aside(self, folder: Path) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                read_record(folder / RECORD, folder.name)
-            except RecordError:
-                os.replace(folder / RECORD, folder / f"{RECORD}.unreadable")
+    def _set_aside(self, point_id: str) -> None:
+        name = f"{POINTS}/{point_id}/{RECORD}"
+        try:
+            text = self.store.read(name)
+            decoded(text, name, point_id)
+        except FileNotFoundError:
+            pass
+        except RecordError:
+            self.store.write(f"{name}.unreadable", text)
+
+
+def _record(found: bytes | OSError, place: str, point_id: str) -> Record:
+    if isinstance(found, OSError):
+        raise found
+    return decoded(found, place, point_id)

@@ -6,11 +6,9 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import NewerSchema, RecordError
-from gensweep.core.storage import write_atomic
 from gensweep.core.words import clean
 
 SCHEMA = 1
@@ -56,10 +54,10 @@ class Record:
     finished: str = ""
     schema: int = SCHEMA
 
-    def write(self, path: Path) -> None:
-        """Write atomically, under a checksum of the content so that an edit by hand is noticed."""
+    def encoded(self) -> str:
+        """What record.json holds: under a checksum of the rest, so that an edit by hand is noticed."""
         body = json.dumps(asdict(self), indent=1, allow_nan=False)[1:]
-        write_atomic(path, f'{_SEAL}{_digest(body.encode())}",{body}\n')
+        return f'{_SEAL}{_digest(body.encode())}",{body}\n'
 
 
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -70,16 +68,18 @@ _KINDS: dict[str, tuple[type, ...]] = {
 _FIELDS = {f.name for f in fields(Record)}
 
 
-def read_record(path: Path | str, expected_id: str | None = None) -> Record:
-    """Read and check one record.json.
+def decoded(text: bytes, path: str, expected_id: str | None = None) -> Record:
+    """Check the content of one record.json.
+
+    Args:
+        text: the content.
+        path: where it comes from, for errors.
+        expected_id: the point whose record it should be; None: any.
 
     Raises:
-        FileNotFoundError: there is none.
         NewerSchema: a later gensweep wrote it.
         RecordError: truncated, edited since it was written, of another point, or no record at all.
     """
-    with open(path, "rb") as file:
-        text = file.read()
     try:
         values = json.loads(text)
     except ValueError:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, BinaryIO
-
-from gensweep.core.errors import ResultsError
 
 try:
     import fcntl
@@ -61,32 +60,23 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def as_json(value: Any) -> str:
+    """Indented JSON as files hold it; NaN is refused."""
+    return json.dumps(value, indent=1, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
-    """`write_atomic` of indented JSON; NaN is refused."""
-    write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+    """`write_atomic` of `as_json`."""
+    write_atomic(path, as_json(value))
 
 
-def results_root(results: str | Path) -> Path:
-    """The results folder as an absolute path, after checking that it can be used.
-
-    Raises:
-        ResultsError: a URI, a file, or a folder that cannot be written.
-    """
-    text = str(results)
-    if not text:
-        raise ResultsError("--results is empty; name a folder")
-    if "://" in text:
-        raise ResultsError(f"--results {text}: only folders on a file system are supported, not URIs")
-    try:
-        root = Path(text).expanduser().absolute()
-    except RuntimeError as error:
-        raise ResultsError(f"--results {text}: {error}") from None
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
-    if not existing.is_dir():
-        raise ResultsError(f"--results {text}: {existing} is a file, not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ResultsError(f"--results {text}: {existing} cannot be written to; name another folder")
-    return root
+def as_bytes(content: Content) -> bytes | memoryview:
+    """What `write_atomic` would write, in memory."""
+    if not callable(content):
+        return content.encode() if isinstance(content, str) else content
+    file = io.BytesIO()
+    content(file)
+    return file.getbuffer()
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
 import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from gensweep.core.errors import ResultsError, UnknownName
 from gensweep.core.ledger import POINTS
 from gensweep.core.records import OK
 from gensweep.core.registry import Registry
-from gensweep.core.storage import write_atomic, write_json
+from gensweep.core.stores import Store, open_folder
 from gensweep.read.figures.answers import ANSWERS
 from gensweep.read.figures.pictures import DATASETS
 from gensweep.read.figures.samples import SAMPLES
@@ -29,17 +28,18 @@ ALWAYS = ("cells", "leaderboard", "statistics")
 """Tables that every sweep gets."""
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
-FORM = 3
+FORM = 4
 """Raised when the same records make other files."""
-_SHOWN = re.compile(rf"[^.].*\.png|{re.escape(ANSWERS)}|{re.escape('history.csv')}|{SAMPLES}", re.DOTALL)
+_SHOWN = re.compile(rf"[^.].*\.png|{re.escape(ANSWERS)}|{re.escape('history.csv')}", re.DOTALL)
 """Names of what figures and the page show beside records."""
 
 
 def is_current(results: Results) -> bool:
     """Whether the files of the last collection are there, and were made of what sweep and records say now."""
+    store, folder = results.store, results.folder.name
     try:
-        last = json.loads((results.folder / COLLECTED).read_text(encoding="utf-8"))
-        there = all((results.folder / name).is_file() for name in last["files"])
+        last = json.loads(store.read(f"{folder}/{COLLECTED}"))
+        there = all(store.exists(f"{folder}/{name}") for name in last["files"])
         return there and last["digest"] == digest(results)
     except (OSError, ValueError, LookupError, TypeError):
         return False
@@ -56,26 +56,17 @@ def digest(results: Results) -> str:
 
 def _shown(results: Results) -> Iterator[str]:
     """Every file that a figure or the page may show, by point and name."""
-    yield from _listed(f"{results.folder}/{DATASETS}")
+    yield from _listed(results.store, f"{results.folder.name}/{DATASETS}")
     for point in results.points.loc[results.points["status"] == OK, "id"]:
-        folder = f"{results.folder.parent}/{POINTS}/{point}"
         yield point
-        for line in _listed(folder):
-            yield line
-            if line.startswith(f"{SAMPLES} "):
-                yield from _listed(f"{folder}/{SAMPLES}")
+        for folder in (f"{POINTS}/{point}", f"{POINTS}/{point}/{SAMPLES}"):
+            yield from _listed(results.store, folder)
 
 
-def _listed(folder: str) -> list[str]:
+def _listed(store: Store, folder: str) -> list[str]:
     """``name size time`` of the files of `_SHOWN` in a folder, by name; none where there is no folder."""
-    found = []
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        for entry in entries:
-            if _SHOWN.fullmatch(entry.name):
-                with contextlib.suppress(FileNotFoundError):  # gone since it was listed
-                    stat = entry.stat()
-                    found.append(f"{entry.name} {stat.st_size} {stat.st_mtime_ns}\n")
-    return sorted(found)
+    entries = store.entries(folder).items()
+    return sorted(f"{name} {entry.size} {entry.mtime_ns}\n" for name, entry in entries if _SHOWN.fullmatch(name))
 
 
 def collect(folder: str | Path) -> list[Path]:
@@ -130,31 +121,35 @@ def write_made(made: Made, reload: int = 0) -> list[Path]:
         ResultsError: the folder cannot be written.
     """
     results, written = made.results, []
-    with _refusing(results.folder):
+    with _refusing(results.store.told(results.folder.name)):
         for name, content in _files(made, reload):
-            path = results.folder / name
-            path.parent.mkdir(exist_ok=True)
-            write_atomic(path, _bytes(content))
-            written.append(path)
-        _finish(made, [path.relative_to(results.folder).as_posix() for path in written])
-    return written
+            results.store.write(f"{results.folder.name}/{name}", _bytes(content))
+            written.append(name)
+        _finish(made, written)
+    return [results.folder / name for name in written]
 
 
-def write_page(made: list[Made], path: Path, reload: int = 0) -> None:
+def write_page(made: list[Made], page: str, reload: int = 0) -> None:
     """Write one page of several sweeps.
 
     Raises:
         ResultsError: it cannot be written, or there is a file that is no page of gensweep's.
     """
-    if path.is_dir() or (path.exists() and not is_page(path)):
-        raise ResultsError(f"{path} is no page of gensweep's and is left alone; name another file with --page")
-    with _refusing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, _bytes(render(made, path.parent, reload)))
+    store, name = open_folder(page)
+    with _refusing(page):
+        try:
+            mine = is_page(store.read(name))
+        except FileNotFoundError:
+            mine = True
+        except IsADirectoryError:
+            mine = False
+        if not mine:
+            raise ResultsError(f"{page} is no page of gensweep's and is left alone; name another file with --page")
+        store.write(name, _bytes(render(made, store.root, reload)))
 
 
 @contextlib.contextmanager
-def _refusing(place: Path) -> Generator[None]:
+def _refusing(place: str) -> Generator[None]:
     """Make a refusal of the file system the user's to know."""
     try:
         yield
@@ -186,22 +181,22 @@ def _files(made: Made, reload: int) -> Iterator[tuple[str, bytes | str]]:
 def _pages(registry: Registry[Page], names: list[str], results: Results) -> list[Page]:
     for name in names:
         if name not in registry:
-            raise UnknownName(registry.kind, name, registry, str(results.folder / SWEEP))
+            raise UnknownName(registry.kind, name, registry, results.store.told(f"{results.folder.name}/{SWEEP}"))
     return [registry[name] for name in dict.fromkeys(names)]
 
 
 def _finish(made: Made, written: list[str]) -> None:
     """Remove what the last collection wrote and this one did not, nothing else; write down what this one did."""
-    folder = made.results.folder
+    store, folder = made.results.store, made.results.folder.name
     try:
-        before = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))["files"]
+        before = json.loads(store.read(f"{folder}/{COLLECTED}"))["files"]
     except (OSError, ValueError, LookupError, TypeError):
         before = []
     for name in before if isinstance(before, list) else []:
         parts = Path(str(name)).parts
         if name not in written and len(parts) == 2 and parts[0] in ("tables", "figures"):
-            (folder / name).unlink(missing_ok=True)
-    write_json(folder / COLLECTED, {"digest": made.digest, "files": sorted(written)})
+            store.remove(f"{folder}/{name}")
+    store.write_json(f"{folder}/{COLLECTED}", {"digest": made.digest, "files": sorted(written)})
 
 
 def print_tables(results: Results, console: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -15,8 +16,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from gensweep.core.content import named
 from gensweep.core.errors import RecordError, ResultsError
-from gensweep.core.ledger import Ledger
+from gensweep.core.ledger import POINTS, Ledger
 from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record
+from gensweep.core.stores import Store, answering, open_folder
 from gensweep.core.words import clean, counted
 from gensweep.read.statistics import cell_frame
 
@@ -78,7 +80,8 @@ class Results:
     """Everything that a sweep's files say.
 
     Attributes:
-        folder: the sweep's folder.
+        store: the results root, as it was when they were read.
+        folder: the sweep's folder, or where copies of its files lie here.
         sweep: its sweep.json.
         params: cell id -> every parameter of the cell.
         varying: parameters with more than one value within some model, in the order of the grids.
@@ -94,6 +97,7 @@ class Results:
         counts: status -> number of points; they add up to all of the sweep's points.
     """
 
+    store: Store
     folder: Path
     sweep: SweepFile
     params: dict[str, dict[str, Any]]
@@ -137,40 +141,43 @@ class Results:
         Raises:
             RecordError: it is cut short or holds something else.
         """
-        path = Ledger(self.folder.parent).folder(point_id) / "history.csv"
+        name = f"{POINTS}/{point_id}/history.csv"
         try:
-            with path.open(newline="", encoding="utf-8") as file:
-                header, *rows = csv.reader(file)
+            header, *rows = csv.reader(io.StringIO(self.store.read(name).decode(), newline=""))
             table = np.array([[float(value or "nan") for value in row] for row in rows], float)
             return dict(zip(header, table.reshape(-1, len(header)).T, strict=True))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            raise RecordError(f"{path}: not a whole history ({error})") from None
+            raise RecordError(f"{self.store.told(name)}: not a whole history ({error})") from None
 
 
 def load(folder: str | Path) -> Results:
     """Read a sweep's results, finished or not.
 
     Args:
-        folder: ``ROOT/<sweep>``; the points lie in ``ROOT/points``.
+        folder: ``ROOT/<sweep>``, where the root may be a URI; the points lie in ``ROOT/points``.
 
     Raises:
         ResultsError: no such folder, or no sweep.json in it that this gensweep can read.
     """
-    folder = Path(folder).expanduser().resolve()
-    sweep = read_sweep_file(folder)
-    ids = {point: cell.params for cell in sweep.cells for point in cell.points.values()}
-    ledger = Ledger(folder.parent)
-    state = ledger.read(ids, newer="report")
-    unreadable = {point: reason.replace(f"{ledger.folder(point)}/", "") for point, reason in state.unreadable.items()}
+    store, name = open_folder(folder)
+    with answering(store):
+        sweep = read_sweep_file(store, name)
+        store = store.snapshot(POINTS, name)
+        ids = {point: cell.params for cell in sweep.cells for point in cell.points.values()}
+        state = Ledger(store).read(ids, newer="report")
+    unreadable = {
+        point: reason.replace(f"{store.told(f'{POINTS}/{point}')}/", "") for point, reason in state.unreadable.items()
+    }
     sweep = _named(sweep)
     metrics = _all_metrics(sweep, state.records)
     points = _points(sweep, state.records, unreadable, metrics)
     varying_of, fixed = _vary(sweep)
     varying = [name for name in _parameters(sweep) if any(name in names for names in varying_of.values())]
     return Results(
-        folder=folder,
+        store=store,
+        folder=store.root / name,
         sweep=sweep,
         params={cell.id: cell.params for cell in sweep.cells},
         varying=varying,
@@ -184,20 +191,20 @@ def load(folder: str | Path) -> Results:
     )
 
 
-def read_sweep_file(folder: Path) -> SweepFile:
-    """A sweep's sweep.json, checked.
+def read_sweep_file(store: Store, folder: str) -> SweepFile:
+    """The sweep.json in a folder of a root, checked.
 
     Raises:
         ResultsError: there is none, it is none, or a later gensweep wrote it.
     """
-    path = folder / SWEEP
+    path = store.told(f"{folder}/{SWEEP}")
     try:
-        values = clean(json.loads(path.read_text(encoding="utf-8")))
+        values = clean(json.loads(store.read(f"{folder}/{SWEEP}").decode()))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        what = f"{folder} has no {SWEEP}" if folder.is_dir() else f"{folder} is no folder"
-        raise ResultsError(f"{what}: {_alternatives(folder)}") from None
+        what = f"has no {SWEEP}" if folder in store.folders("") else "is no folder"
+        raise ResultsError(f"{store.told(folder)} {what}: {_alternatives(store, folder)}") from None
     except OSError as error:
-        raise ResultsError(f"{path} cannot be read: {error.strerror}") from None
+        raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError:
         raise ResultsError(f"{path} is not whole JSON (cut short?): run the sweep again to write it anew") from None
     if not isinstance(values, dict) or not isinstance(values.get("schema"), int):
@@ -228,11 +235,11 @@ def _named(sweep: SweepFile) -> SweepFile:
     return sweep.model_copy(update={"cells": cells}) if names else sweep
 
 
-def _alternatives(folder: Path) -> str:
-    for place in (folder, folder.parent):
-        found = sorted(str(path.parent) for path in place.glob(f"*/{SWEEP}"))
-        if found:
-            return f"sweeps found: {', '.join(found)}"
+def _alternatives(store: Store, folder: str) -> str:
+    for place in (f"{folder}/", ""):
+        found = sorted(f"{place}{name}" for name in store.folders(place.rstrip("/")))
+        if there := [store.told(name) for name in found if store.exists(f"{name}/{SWEEP}")]:
+            return f"sweeps found: {', '.join(there)}"
     return "no sweep was found in it or beside it; name a sweep's folder, such as results/layers, or run it again"
 
 

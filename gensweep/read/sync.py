@@ -28,7 +28,7 @@ _LOGIN = re.compile(r"\b401\b|permission denied")
 
 
 def sync(
-    folders: Sequence[Path],
+    folders: Sequence[str],
     console: Console,
     project: str | None = None,
     entity: str | None = None,
@@ -61,7 +61,11 @@ def sync(
     say(console, found.words(_login()))
     with _Screen(console, len(found.waiting)) as screen:
         uploads = _Uploads(found.waiting, ["-p", project] if project else [], patience, screen)
-        uploads.run()
+        try:
+            uploads.run()
+        finally:
+            for one in found.waiting:
+                one.keep()
     return uploads.report(console)
 
 

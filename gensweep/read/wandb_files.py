@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from gensweep.core.claims import read_holder
-from gensweep.core.ledger import SYNCED, Ledger
+from gensweep.core.claims import holder_of
+from gensweep.core.ledger import POINTS, SYNCED
+from gensweep.core.stores import Store, open_folder
 from gensweep.core.words import counted
 from gensweep.read.results import read_sweep_file
 
+WANDB = "wandb"
+"""A point's folder of W&B files."""
 HEADER = 7
 """Bytes at the beginning of every `.wandb` file: one that holds no more was never written to."""
 _STARTED = re.compile(r"run-(\d{8}_\d{6})-")
@@ -20,12 +24,17 @@ _STARTED = re.compile(r"run-(\d{8}_\d{6})-")
 
 @dataclass(frozen=True)
 class Waiting:
-    """A point's run that is not there yet: its files in the order of their attempts, and where it goes."""
+    """A point's run that is not there yet: its files in the order of their attempts, and where it goes.
+
+    Attributes:
+        keep: to be called when marks were put beside its files.
+    """
 
     point: str
     files: tuple[Path, ...]
     entity: str
     project: str
+    keep: Callable[[], None]
 
 
 @dataclass
@@ -52,18 +61,20 @@ class Found:
         )
 
 
-def find(folders: Sequence[Path], project: str | None, entity: str | None) -> Found:
+def find(folders: Sequence[str], project: str | None, entity: str | None) -> Found:
     """Look for what is to be uploaded, in the files alone; arguments and errors as in `gensweep.read.sync.sync`."""
-    found, points = Found(), {}
+    found, points = Found(), dict[str, tuple[Store, Store]]()
     for folder in folders:
-        folder = folder.expanduser().resolve()
-        cells, ledger = read_sweep_file(folder).cells, Ledger(folder.parent)
-        points |= {ledger.folder(point): None for cell in cells for point in cell.points.values()}
-    for point in points:
+        store, name = open_folder(folder)
+        cells = read_sweep_file(store, name).cells
+        there = store.snapshot(POINTS)
+        points |= {f"{POINTS}/{point}": (store, there) for cell in cells for point in cell.points.values()}
+    for name, (store, there) in points.items():
+        point = there.download(f"{name}/{WANDB}").parent
         files = sorted(point.glob("wandb/*run-*/run-*.wandb"), key=_started)
         there = [file.with_name(file.name + SYNCED).exists() for file in files]
         new = files[len(files) - there[::-1].index(True) :] if any(there) else files
-        holder = read_holder(point / "claim.json")
+        holder = holder_of(there, name)
         if holder is not None and holder.is_live():
             found.training += 1
         elif not files:
@@ -72,7 +83,8 @@ def find(folders: Sequence[Path], project: str | None, entity: str | None) -> Fo
             logged = _logged_to(written[-1])
             own = logged and (logged[0] or os.environ.get("WANDB_ENTITY"))
             to = (entity or own or "", project or (logged or ("", ""))[1])
-            found.waiting.append(Waiting(point.name, tuple(written), *to))
+            keep = partial(store.upload, f"{name}/{WANDB}")
+            found.waiting.append(Waiting(point.name, tuple(written), *to, keep))
         elif any(there):
             found.there += 1
         else:

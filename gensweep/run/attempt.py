@@ -17,7 +17,7 @@ import torch
 
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Claim
-from gensweep.core.ledger import CHECKPOINT, Ledger
+from gensweep.core.ledger import CHECKPOINT, POINTS, Ledger
 from gensweep.core.storage import Content
 from gensweep.points import Point
 from gensweep.run.tracking import Tracker
@@ -40,8 +40,12 @@ class Folder:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """Where its files, or copies of them, lie on this machine."""
         return self.ledger.folder(self.point_id)
+
+    def send(self, folder: str) -> None:
+        """Keep a folder of the point, which others wrote to on this machine, as it is here."""
+        self.ledger.store.upload(f"{POINTS}/{self.point_id}/{folder}")
 
     def write(self, name: str, content: Content) -> None:
         """Write a file of the point; raises as `Ledger.write_file`."""

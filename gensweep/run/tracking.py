@@ -16,7 +16,7 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -117,16 +117,19 @@ class Tracker:
 
     Args:
         point: the point.
-        folder: its folder; None: nothing is logged.
         tracking: where to.
+        folder: the point's; None: nothing is logged.
+        keep: called when what W&B wrote in the folder is to be kept.
 
     Attributes:
         trouble: what went wrong, for people, without the point's name.
     """
 
-    def __init__(self, point: Point, folder: Path | None, tracking: Tracking) -> None:
+    def __init__(
+        self, point: Point, tracking: Tracking, folder: Path | None = None, keep: Callable[[], None] = lambda: None
+    ) -> None:
         self.trouble: str | None = None
-        self._point, self._folder, self._tracking = point, folder, tracking
+        self._point, self._folder, self._tracking, self._keep = point, folder, tracking, keep
         mode = DISABLED if folder is None else max(tracking.mode, _Process.best, key=MODES.index)
         self._ways = {ONLINE: [ONLINE, OFFLINE, OFFLINE], OFFLINE: [OFFLINE, OFFLINE], DISABLED: []}[mode]
         self._history: list[dict[str, float]] = []
@@ -208,7 +211,9 @@ class Tracker:
         if self._run is None:
             self._service = _Process.services
             self._earlier = [*(folder / FOLDER).glob("*run-*")]
-            self._run = wandb_run.open_run(folder, self._about(folder), commit())
+            about = self._about(folder)
+            self._keep()  # its id, before anybody else knows it
+            self._run = wandb_run.open_run(folder, about, commit())
         for line in self._history[self._logged :]:
             epoch = int(line["epoch"])
             sheet = folder / "samples" / f"epoch-{epoch:04d}.png"
@@ -253,6 +258,7 @@ class Tracker:
                 file.with_name(file.name + SYNCED).touch()
         for other in self._earlier:  # attempts, which said no more than this one
             shutil.rmtree(other, ignore_errors=True)
+        self._keep()
         self._ways.clear()
 
 

@@ -6,7 +6,7 @@ import contextlib
 import gc
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -17,13 +17,14 @@ from gensweep.core.claims import Process
 from gensweep.core.config import Data
 from gensweep.core.environment import versions
 from gensweep.core.errors import Claimed
-from gensweep.core.ledger import Ledger
+from gensweep.core.ledger import POINTS, Ledger
 from gensweep.core.records import FAILED, OK
+from gensweep.core.stores import Store, open_store
 from gensweep.points import Pack, Point
 from gensweep.run.attempt import Attempt, Folder, Report
 from gensweep.run.devices import lanes_that_fit, resolve_device
 from gensweep.run.outcomes import end, outcome_of, report_end, unrecorded
-from gensweep.run.tracking import Tracker, Tracking
+from gensweep.run.tracking import FOLDER, Tracker, Tracking
 from gensweep.train.lanes import Lanes
 from gensweep.train.memory import forget_peaks, keep_memory
 
@@ -33,7 +34,7 @@ class Context:
     """Where a trial runs, and for whom.
 
     Attributes:
-        root: the results folder; None: nothing is written.
+        root: the results root; None: nothing is written.
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: PyTorch's threads.
         gpus: GPUs, or the share of one, that the trial has.
@@ -43,7 +44,7 @@ class Context:
         tracking: who is told beside the ledger.
     """
 
-    root: Path | None = None
+    root: str | Path | None = None
     device: str = "auto"
     threads: int = 1
     gpus: float = 1.0
@@ -97,7 +98,8 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
     held = stack.enter_context(contextlib.ExitStack())  # left to the attempt; closed here when something stops us
     try:
         if context.root is not None:
-            ledger = Ledger(context.root)
+            ledger = Ledger(_store(context.root))
+            held.callback(ledger.store.discard, f"{POINTS}/{point.id}")
             claim = held.enter_context(ledger.claim(point.id, context.driver))
             record = ledger.read({point.id: point.params}).records.get(point.id)
             if record is not None and not (record.status == FAILED and context.retry_failed):  # somebody was faster
@@ -105,11 +107,13 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
                 report_end(record, report, {})
                 return None
             folder = Folder(ledger, claim, point.id)
+            ledger.store.download(f"{POINTS}/{point.id}")
     except (Claimed, OSError) as error:
         held.close()
         report(unrecorded(point, error))
         return None
-    tracker = held.enter_context(Tracker(point, folder.path if folder else None, context.tracking))
+    kept = (folder.path, partial(folder.send, FOLDER)) if folder else ()
+    tracker = held.enter_context(Tracker(point, context.tracking, *kept))
     return Attempt(point, folder, tracker, held)
 
 
@@ -164,6 +168,12 @@ def _run_epoch(lanes: Lanes, attempts: list[Attempt], report: Report) -> None:
                 told.append(attempt.end_epoch())
         if told:
             report(told[0] if len(told) == 1 else {"lanes": told})
+
+
+@lru_cache(maxsize=1)
+def _store(root: str | Path) -> Store:
+    """The results root; a connection to one elsewhere is kept for the next trial of this worker."""
+    return open_store(root, lasting=False)
 
 
 @lru_cache(maxsize=2)

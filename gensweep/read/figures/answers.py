@@ -9,7 +9,7 @@ import numpy as np
 
 from gensweep.core.catalog import FIGURES, page
 from gensweep.core.errors import RecordError
-from gensweep.core.ledger import Ledger
+from gensweep.core.ledger import POINTS
 from gensweep.read.figures.board import words
 from gensweep.read.figures.files import Answers, Lost, read_answers
 from gensweep.read.figures.shown import Shown, answering, best_and_others, choice, nothing
@@ -56,12 +56,12 @@ def _each(results: Results, name: str, draw: Drawing, axis_labels: tuple[str, st
 
 def _read(results: Results, shown: list[Shown], lost: Lost) -> dict[str, list[Answers]]:
     """Cell -> the answers of its points."""
-    ledger, found = Ledger(results.folder.parent), {}
+    found: dict[str, list[Answers]] = {}
     for one in shown:
         found[one.cell] = []
         for point in one.points.values():
             try:
-                found[one.cell].append(read_answers(ledger.folder(point) / ANSWERS))
+                found[one.cell].append(read_answers(results.store, f"{POINTS}/{point}/{ANSWERS}"))
             except FileNotFoundError:
                 lost.not_kept(f"{point}/{ANSWERS}")
             except RecordError as error:

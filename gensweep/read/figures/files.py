@@ -8,11 +8,11 @@ import logging
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from gensweep.core.errors import RecordError
+from gensweep.core.stores import Store
 
 MOST_PIXELS = 20_000_000
 """Of a picture that is read; sheets of samples have a million at most."""
@@ -57,10 +57,10 @@ class Lost:
         return "".join(sentences)
 
 
-def picture(root: Path, name: str, lost: Lost) -> np.ndarray | str:
-    """A picture under the results root, as `read_picture`; what is lost is written down, and said in words."""
+def picture(store: Store, name: str, lost: Lost) -> np.ndarray | str:
+    """A picture of the results root, as `read_picture`; what is lost is written down, and said in words."""
     try:
-        return read_picture(root / name)
+        return read_picture(store, name)
     except FileNotFoundError:
         lost.not_kept(name)
         return NOT_KEPT
@@ -69,17 +69,17 @@ def picture(root: Path, name: str, lost: Lost) -> np.ndarray | str:
         return DAMAGED
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(store: Store, name: str) -> np.ndarray:
     """A picture file's pixels, uint8 [h, w, 3].
 
     Raises:
         FileNotFoundError: there is none.
         RecordError: it is damaged, no picture, or far too large.
     """
-    return read_whole(path)[1]
+    return read_whole(store, name)[1]
 
 
-def read_whole(path: Path) -> tuple[bytes, np.ndarray]:
+def read_whole(store: Store, name: str) -> tuple[bytes, np.ndarray]:
     """A picture file's bytes, and the pixels they hold, uint8 [h, w, 3].
 
     Raises:
@@ -88,12 +88,13 @@ def read_whole(path: Path) -> tuple[bytes, np.ndarray]:
     """
     from PIL import Image, UnidentifiedImageError
 
+    path = store.told(name)
     try:
-        content = _bytes(path)
+        content = _bytes(store, name)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise RecordError(f"{path}: {error.strerror}") from None
+        raise RecordError(f"{path}: {error.strerror or error}") from None
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
             if picture.width * picture.height > MOST_PIXELS:
@@ -126,15 +127,16 @@ class Answers:
         return np.isnan(self.predicted)
 
 
-def read_answers(path: Path) -> Answers:
+def read_answers(store: Store, name: str) -> Answers:
     """A point's answers.csv.
 
     Raises:
         FileNotFoundError: there is none.
         RecordError: it is cut short or holds something else.
     """
+    path = store.told(name)
     try:
-        text = _bytes(path).decode()
+        text = _bytes(store, name).decode()
         if not text.endswith("\n"):
             raise RecordError(f"{path}: its last line has no end (cut short?)")
         header, *rows = csv.reader(io.StringIO(text, newline=""))
@@ -153,9 +155,9 @@ def read_answers(path: Path) -> Answers:
     return Answers(true, predicted)
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(store: Store, name: str) -> bytes:
     try:
-        return path.read_bytes()
+        return store.read(name)
     except NotADirectoryError as error:
         raise FileNotFoundError(str(error)) from None
 

@@ -55,7 +55,7 @@ def _strips(results: Results, of: Setting) -> Figure:
     if not shown:
         return words(title, "No cell has a result yet.", nothing(results, [of.model]), axis_labels)
     names = [f"{POINTS}/{shown[0].sample[1]}/interpolation-{path}.png" for path in PATHS]
-    rows = [[picture(results.folder.parent, name, lost)] for name in names]
+    rows = [[picture(results.store, name, lost)] for name in names]
     caption = f"{shown[0].name}. {choice(results, of.model, of.cells)} {points_caption(shown)}{lost.caption()}"
     if all(isinstance(row[0], str) for row in rows):
         return words(title, "No strip to show; the caption says why.", caption, axis_labels)
@@ -66,13 +66,14 @@ def _strips(results: Results, of: Setting) -> Figure:
 def dataset_samples(results: Results) -> Figures:
     """The first pictures or queries of every dataset of the sweep (the report's Figures 1, 9 and 10)."""
     title, axis_labels, lost = "Datasets", ("pictures or queries", "dataset"), Lost()
-    root = results.folder.parent
-    files = sorted((results.folder / DATASETS).glob("*.png"))
-    sheets = {path.stem: picture(root, path.relative_to(root).as_posix(), lost) for path in files[:MOST_DATASETS]}
+    folder = f"{results.folder.name}/{DATASETS}"
+    files = sorted(name for name in results.store.entries(folder) if name.endswith(".png"))
+    stems = [name.removesuffix(".png") for name in files]
+    sheets = {stem: picture(results.store, f"{folder}/{stem}.png", lost) for stem in stems[:MOST_DATASETS]}
     caption = nothing(results)
     if len(files) > MOST_DATASETS:
         caption += f" {MOST_DATASETS} of {len(files)} datasets are shown."
-    known = {_letters(path.stem) for path in files}
+    known = {_letters(stem) for stem in stems}
     wanted = dict.fromkeys(plain(params["dataset"]) for params in results.params.values() if "dataset" in params)
     if missing := [name for name in wanted if _letters(name) not in known]:
         caption += f" No sheet of {', '.join(missing)}: a run of the sweep writes it."

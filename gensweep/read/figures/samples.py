@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,7 +68,7 @@ def _by_epoch(results: Results, of: Setting) -> Figure:
     files = [_sheets(results, one) for one in shown]
     kept = sorted({epoch for found in files for epoch in found})
     epochs = _spread(kept, MOST_EPOCHS)
-    read = [{e: picture(results.folder.parent, found[e], lost) for e in epochs if e in found} for found in files]
+    read = [{e: picture(results.store, found[e], lost) for e in epochs if e in found} for found in files]
     sheets = [sheet for found in read for sheet in found.values() if isinstance(sheet, np.ndarray)]
     caption = (
         f"{choice(results, of.model, of.cells)} {points_caption(shown)}" if shown else nothing(results, [of.model])
@@ -92,8 +91,8 @@ def _by_epoch(results: Results, of: Setting) -> Figure:
 
 def _sheets(results: Results, one: Shown) -> dict[int, str]:
     """Epoch -> its sheet under the results root; of a point that kept no others, the sheet of the end."""
-    root, point = results.folder.parent, f"{POINTS}/{one.sample[1]}"
-    names = [path.name for path in (root / point / SAMPLES).glob("*.png")]
+    point = f"{POINTS}/{one.sample[1]}"
+    names = results.store.entries(f"{point}/{SAMPLES}")
     found = {int(match[1]): f"{point}/{SAMPLES}/{name}" for name in names if (match := _EPOCH.fullmatch(name))}
     return found or {int(results.params[one.cell].get("epochs", 0)): f"{point}/{LAST}"}
 
@@ -135,7 +134,7 @@ def _drawn(results: Results, model: str) -> Figure:
     title, axis_labels = f"{model}: generated answers", ("query of the test set", "cell")
     if not shown:
         return words(title, NO_SHEET, nothing(results, [model]), axis_labels)
-    rows = [[_whole_sheet(results.folder.parent, one, lost)] for one in shown]
+    rows = [[_whole_sheet(results, one, lost)] for one in shown]
     caption = f"{choice(results, model)} {points_caption(shown)} Each answer stands above a picture of the right one"
     caption += "; below them, the query and what else the trial wrote."
     for one in shown:
@@ -145,6 +144,6 @@ def _drawn(results: Results, model: str) -> Figure:
     return board(rows, [one.title for one in shown], [""], title, caption + lost.caption(), axis_labels)
 
 
-def _whole_sheet(root: Path, one: Shown, lost: Lost) -> np.ndarray | str:
-    sheet = picture(root, f"{POINTS}/{one.sample[1]}/{LAST}", lost)
+def _whole_sheet(results: Results, one: Shown, lost: Lost) -> np.ndarray | str:
+    sheet = picture(results.store, f"{POINTS}/{one.sample[1]}/{LAST}", lost)
     return sheet if isinstance(sheet, str) else sheet[: 2 * CORNER[0], :WIDEST]

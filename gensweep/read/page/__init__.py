@@ -76,10 +76,9 @@ def render(made: Sequence[Made], folder: Path, reload: int = 0) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", _template().render(values))
 
 
-def is_page(path: Path) -> bool:
-    """Whether the file is a page of gensweep's."""
-    with path.open("rb") as file:
-        return _MARK in file.read(1000)
+def is_page(content: bytes) -> bool:
+    """Whether a file is a page of gensweep's."""
+    return _MARK in content[:1000]
 
 
 def _prefix(folder: Path, page: Path) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.catalog import Page
 from gensweep.core.errors import RecordError
-from gensweep.core.ledger import Ledger
+from gensweep.core.ledger import POINTS
 from gensweep.core.records import OK
 from gensweep.read.figures.files import read_whole
 from gensweep.read.figures.samples import LAST
@@ -132,13 +132,13 @@ def _extremes(results: Results, model: str, metric: str | None) -> list[tuple[st
 
 
 def _sample(results: Results, picture: Picture, left: int) -> Picture:
-    path = Ledger(results.folder.parent).folder(picture.name) / LAST
+    name = f"{POINTS}/{picture.name}/{LAST}"
     try:
-        content, pixels = read_whole(path)
+        content, pixels = read_whole(results.store, name)
     except FileNotFoundError:
         return replace(picture, trouble=f"The point has no {LAST}.")
     except RecordError as error:
-        return replace(picture, trouble=f"Its {LAST} cannot be shown: {str(error).removeprefix(f'{path}: ')}.")
+        return replace(picture, trouble=f"Its {LAST} cannot be shown: {str(error).removeprefix(f'{results.store.told(name)}: ')}.")
     if len(content) > left:
         return picture
     return replace(picture, source=_uri(content, "png"), width=pixels.shape[1], height=pixels.shape[0])

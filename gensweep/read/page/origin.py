@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.ledger import RECORD, Ledger
+from gensweep.core.ledger import POINTS, RECORD
 from gensweep.core.records import MISSING
 
 if TYPE_CHECKING:
@@ -53,13 +53,12 @@ def origins(results: Results) -> tuple[list[Origin], Times, int]:
     """Where the records come from, the most frequent first; when; how many origins are left out of the list."""
     count: Counter[tuple[str, str, str]] = Counter()
     seconds: dict[tuple[str, str, str], float] = defaultdict(float)
-    finished, ledger = [], Ledger(results.folder.parent)
+    finished = []
     known: dict[str, tuple[str, str, str]] = {}
     done = results.points[results.points["status"] != MISSING]
     for point, spent in zip(done["id"].tolist(), done["seconds"].tolist(), strict=True):
         try:
-            with open(f"{ledger.folder(point)}/{RECORD}", encoding="utf-8") as file:
-                said, when = _parts(file.read())
+            said, when = _parts(results.store.read(f"{POINTS}/{point}/{RECORD}").decode())
             key = known[said] if said in known else known.setdefault(said, _key(json.loads(said)))
             finished.append(when)
         except (OSError, ValueError, LookupError, TypeError, AttributeError):  # replaced since it was read

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.errors import ResultsError
 from gensweep.core.records import MISSING
+from gensweep.core.stores import open_folder
 from gensweep.core.words import counted
 from gensweep.read.collect import digest, make, print_tables, write_made, write_page
 from gensweep.read.page import PAGE, Made
@@ -23,7 +24,7 @@ _SHARE = 4
 """A pause is at least so many times as long as the work before it."""
 
 
-def collect_all(folders: Sequence[Path], page: Path | None, console: Console) -> None:
+def collect_all(folders: Sequence[str], page: str | None, console: Console) -> None:
     """Collect each sweep and print its tables; with several, or where a place is named, write one page of all.
 
     Args:
@@ -36,28 +37,35 @@ def collect_all(folders: Sequence[Path], page: Path | None, console: Console) ->
         made.append(make(results))
         paths = write_made(made[-1])
         print_tables(results, console)
-        say(console, f"Wrote {len(paths)} files to {folder}; the page is {folder / PAGE}.")
+        page_of_it = results.store.told(f"{results.folder.name}/{PAGE}") if "://" in folder else f"{folder}/{PAGE}"
+        say(console, f"Wrote {len(paths)} files to {folder}; the page is {page_of_it}.")
     if together:
         write_page(made, together)
         say(console, f"The page of {'all of them' if len(made) > 1 else 'it'} is {together}.")
 
 
-def place(folders: Sequence[Path], page: Path | None) -> Path | None:
+def place(folders: Sequence[str], page: str | None) -> str | None:
     """Where the page of all sweeps goes: as asked for, or `report.html` in the folder that has them all.
 
     Raises:
-        ResultsError: it would take the place of one sweep's own page.
+        ResultsError: it would take the place of one sweep's own page, or no folder has them all.
     """
-    places = [folder.expanduser().resolve() for folder in folders]
+    places = [open_folder(folder) for folder in folders]
+    roots = {store.place: store for store, _ in places}
     if page is None and len(places) > 1:
-        page = Path(os.path.commonpath(places)) / PAGE
-    page = page and page.expanduser().absolute()
-    if page and page.resolve() in [own / PAGE for own in places]:
+        if len(roots) > 1 and any("://" in root for root in roots):
+            raise ResultsError(f"{' and '.join(roots)} have no folder in common; name the page of all with --page")
+        page = next(iter(roots.values())).told(PAGE) if len(roots) == 1 else f"{os.path.commonpath(roots)}/{PAGE}"
+    if page is None:
+        return None
+    store, name = open_folder(page)
+    page = store.told(name)
+    if page in [own.told(f"{folder}/{PAGE}") for own, folder in places]:
         raise ResultsError(f"{page} is the page of one sweep alone; name another file with --page")
     return page
 
 
-def watch(folders: Sequence[Path], page: Path | None, pause: float, console: Console) -> None:
+def watch(folders: Sequence[str], page: str | None, pause: float, console: Console) -> None:
     """Collect whenever records changed, until every point has one; a line a time.
 
     The pages load themselves again while they are watched and incomplete, and never after that.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import RecordError
-from gensweep.core.ledger import Ledger
+from gensweep.core.ledger import POINTS
 from gensweep.core.records import OK
 from gensweep.read.questions import DEPTH
 from gensweep.read.tables.sweep import measured_metric
@@ -57,8 +58,7 @@ def run_set(wr: Any, results: Results, model: str) -> tuple[Any, str]:
 
 def tracked(results: Results, points: Iterable[str]) -> int:
     """How many of these points have a W&B run, uploaded or not."""
-    ledger = Ledger(results.folder.parent)
-    return sum((ledger.folder(point) / RUN_ID).is_file() for point in points)
+    return sum(results.store.exists(f"{POINTS}/{point}/{RUN_ID}") for point in points)
 
 
 def panels(wr: Any, results: Results, model: str) -> list[Any]:
@@ -119,10 +119,10 @@ def _swept(wr: Any, results: Results, model: str, metric: str | None) -> list[An
 def _media(wr: Any, results: Results, model: str) -> list[Any]:
     """Samples by epoch and, of a model that has a latent space, the ways through it."""
     found = [wr.MediaBrowser(title="Samples", media_keys=["samples"], num_columns=3)]
-    ledger = Ledger(results.folder.parent)
     points = results.points.loc[results.points["model"] == model, "id"]
-    files = (sorted(ledger.folder(point).glob("interpolation-*.png")) for point in points)
+    listed = (sorted(results.store.entries(f"{POINTS}/{point}")) for point in points)
+    files = ([name for name in names if fnmatch(name, "interpolation-*.png")] for names in listed)
     if ways := next(filter(None, files), None):
-        keys = [f"interpolation/{path.stem.partition('-')[2]}" for path in ways]
+        keys = [f"interpolation/{name.removesuffix('.png').partition('-')[2]}" for name in ways]
         found.append(wr.MediaBrowser(title="Ways through the latent space", media_keys=keys, num_columns=2))
     return found

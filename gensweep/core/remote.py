@@ -1,0 +1,332 @@
+"""A results root in an object store: S3 and what speaks its protocol, or Google Cloud Storage, through pyarrow.
+
+One put writes a file, so it is whole or absent there as well. There are no locks: a claim says who trains a
+point, and whoever finds it taken over stops; two that claim in the same moment train an epoch twice, at worst.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from gensweep.core.errors import ResultsError, Unavailable, unknown
+from gensweep.core.storage import Content, as_bytes, write_atomic
+from gensweep.core.stores import SCHEMES, Entry, Store
+
+if TYPE_CHECKING:
+    from pyarrow import fs
+
+THREADS = 32
+"""Requests at once, where there are many files to read."""
+CONNECT, REQUEST = 5.0, 20.0
+"""Seconds for a connection, and for an answer."""
+ATTEMPTS = 6
+"""Of a request that is refused for now, with pauses that double."""
+SETTLED = 60 * 10**9
+"""Nanoseconds after which a time of change tells two contents of one size apart: stores count in seconds, by a clock
+of their own."""
+_OPTIONS = ("endpoint_override", "region", "scheme", "tls_ca_file_path")
+_CODE = re.compile(r"AWS Error (\w+)|google::cloud::Status\((\w+)|HTTP status (\d+)")
+_LOGIN = "are there credentials on this host, of somebody who may read and write there?"
+_ADVICE = {
+    "NO_SUCH_BUCKET": "there is no such bucket; make it, or name another",
+    "NOT_FOUND": "there is no such bucket; make it, or name another",
+    "ACCESS_DENIED": f"access denied: {_LOGIN}",
+    "PERMISSION_DENIED": f"access denied: {_LOGIN}",
+    "UNAUTHENTICATED": f"not logged in: {_LOGIN}",
+    "INVALID_ACCESS_KEY_ID": f"the access key is not known there: {_LOGIN}",
+    "SIGNATURE_DOES_NOT_MATCH": f"the secret key is wrong: {_LOGIN}",
+    "INVALID_SIGNATURE": f"the secret key is wrong: {_LOGIN}",
+    "EXPIRED_TOKEN": "the login has expired: log in again on this host",
+    "NETWORK_CONNECTION": "nobody answers: is the network up, and the endpoint right?",
+    "SLOW_DOWN": "overloaded; tried again until now",
+    "SERVICE_UNAVAILABLE": "not available; tried again until now",
+    "REQUEST_TIMEOUT": "no answer in time",
+}
+
+
+class RemoteStore(Store):
+    """A results root in an object store.
+
+    Args:
+        place: its URI.
+        files: the file system that pyarrow has for it.
+        base: bucket and prefix in it.
+        copies: the folder for copies of its files on this machine.
+    """
+
+    def __init__(self, place: str, files: fs.FileSystem, base: str, copies: Path) -> None:
+        super().__init__(copies)
+        self.place, self._fs, self._base = place, files, base
+
+    @classmethod
+    def open(cls, place: str, lasting: bool) -> RemoteStore:
+        """The root at a URI; as `open_store`."""
+        files, base = _connected(place)
+        return cls(place, files, base, _mirror(place) if lasting else _passing())
+
+    def told(self, name: str) -> str:
+        root, _, query = self.place.partition("?")
+        return f"{root.rstrip('/')}/{name}" + (f"?{query}" if query else "")
+
+    def read(self, name: str) -> bytes:
+        with self._explained(name), self._fs.open_input_file(self._key(name)) as file:
+            return file.read()
+
+    def read_all(self, names: Iterable[str]) -> Iterator[bytes | OSError]:
+        def one(name: str) -> bytes | OSError:
+            try:
+                return self.read(name)
+            except OSError as error:
+                return error
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            yield from pool.map(one, names)
+
+    def write(self, name: str, content: Content) -> None:
+        data = as_bytes(content)
+        copy = self.root / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(copy, bytes(data))
+        with self._explained(name), self._fs.open_output_stream(self._key(name)) as file:
+            file.write(data)
+
+    def remove(self, name: str) -> None:
+        (self.root / name).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError), self._explained(name):
+            self._fs.delete_file(self._key(name))
+
+    def entries(self, folder: str) -> dict[str, Entry]:
+        return {name: entry for name, entry in self._listed(folder, False).items() if "/" not in name}
+
+    def folders(self, folder: str) -> set[str]:
+        from pyarrow.fs import FileType
+
+        return {info.base_name for info in self._infos(folder, False) if info.type == FileType.Directory}
+
+    def exists(self, name: str) -> bool:
+        from pyarrow.fs import FileType
+
+        with self._explained(name):
+            return self._fs.get_file_info(self._key(name)).type == FileType.File
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def tidy(self, folder: str) -> None:
+        """Nothing to do: what was not written whole is not there."""
+
+    def snapshot(self, *folders: str) -> Store:
+        return Snapshot(self, {folder: self._listed(folder, True) for folder in folders})
+
+    def download(self, folder: str) -> Path:
+        there = self.snapshot(folder)
+        names = [f"{folder}/{name}" for name in self._listed(folder, True)]
+        for name, found in zip(names, there.read_all(names), strict=True):
+            if isinstance(found, OSError) and not isinstance(found, FileNotFoundError):
+                raise found
+            if isinstance(found, FileNotFoundError):
+                (self.root / name).unlink(missing_ok=True)
+        for path in _files(self.root / folder):
+            if path.relative_to(self.root).as_posix() not in names:
+                path.unlink()
+        (self.root / folder).mkdir(parents=True, exist_ok=True)
+        return self.root / folder
+
+    def upload(self, folder: str) -> None:
+        there = self._listed(folder, True)
+        here = {path.relative_to(self.root / folder).as_posix(): path for path in _files(self.root / folder)}
+        for name, path in here.items():
+            if not _is_copy(path, there.get(name)):
+                self.write(f"{folder}/{name}", path.read_bytes())
+        for name in there.keys() - here.keys():
+            self.remove(f"{folder}/{name}")
+
+    def discard(self, folder: str) -> None:
+        shutil.rmtree(self.root / folder, ignore_errors=True)
+
+    def _key(self, name: str) -> str:
+        return f"{self._base}/{name}" if name else self._base
+
+    def _infos(self, folder: str, deep: bool) -> list[fs.FileInfo]:
+        from pyarrow.fs import FileSelector
+
+        with self._explained(folder):
+            return self._fs.get_file_info(FileSelector(self._key(folder), allow_not_found=True, recursive=deep))
+
+    def _listed(self, folder: str, deep: bool) -> dict[str, Entry]:
+        """Every file in a folder, by its name relative to it."""
+        start = len(self._key(folder)) + 1
+        infos = self._infos(folder, deep)
+        return {info.path[start:]: Entry(info.size, info.mtime_ns or 0) for info in infos if info.is_file}
+
+    @contextlib.contextmanager
+    def _explained(self, name: str) -> Generator[None]:
+        """Say of an error which file it is about, and what to do."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{self.told(name)}: there is no such file") from None
+        except OSError as error:
+            raise Unavailable(f"{self.told(name)}: {_reason(error)}") from error
+
+
+class Snapshot(RemoteStore):
+    """An object store's folders as they were when they were listed; a file is fetched when it is first read.
+
+    Copies are kept from one call to the next, and are good as long as size and time of change are those of the listing.
+    """
+
+    def __init__(self, store: RemoteStore, listed: dict[str, dict[str, Entry]]) -> None:
+        super().__init__(store.place, store._fs, store._base, store.root)
+        self._known: dict[str, dict[str, Entry]] = {}
+        self._inner: dict[str, set[str]] = {}
+        for folder, entries in listed.items():
+            for name, entry in entries.items():
+                parent, _, last = f"{folder}/{name}".rpartition("/")
+                self._known.setdefault(parent, {})[last] = entry
+        for name in self._known:
+            while name:
+                parent, _, last = name.rpartition("/")
+                self._inner.setdefault(parent, set()).add(last)
+                name = parent
+
+    def snapshot(self, *folders: str) -> Store:
+        return self
+
+    def read(self, name: str) -> bytes:
+        entry, copy = self._entry(name), self.root / name
+        if entry is None:
+            raise FileNotFoundError(f"{self.told(name)}: there is no such file")
+        if _is_copy(copy, entry):
+            return copy.read_bytes()
+        content = super().read(name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(copy, content)
+        os.utime(copy, ns=(entry.mtime_ns, entry.mtime_ns))
+        return content
+
+    def entries(self, folder: str) -> dict[str, Entry]:
+        return self._known.get(folder, {})
+
+    def folders(self, folder: str) -> set[str]:
+        return self._inner.get(folder, set())
+
+    def exists(self, name: str) -> bool:
+        return self._entry(name) is not None
+
+    def _listed(self, folder: str, deep: bool) -> dict[str, Entry]:
+        found = dict(self.entries(folder))
+        if deep:
+            for name in self.folders(folder):
+                below = self._listed(f"{folder}/{name}", True)
+                found |= {f"{name}/{inner}": entry for inner, entry in below.items()}
+        return found
+
+    def _entry(self, name: str) -> Entry | None:
+        folder, _, last = name.rpartition("/")
+        return self._known.get(folder, {}).get(last)
+
+
+def _is_copy(path: Path, entry: Entry | None) -> bool:
+    """Whether a file here is what the store has; one that was fetched too soon after a change may not be."""
+    if entry is None:
+        return False
+    try:
+        stat = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    same = (stat.st_size, stat.st_mtime_ns) == entry
+    return same and stat.st_ctime_ns - entry.mtime_ns > SETTLED
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(".tmp")]
+
+
+def _mirror(place: str) -> Path:
+    from gensweep.core.cache import cache_root
+
+    return cache_root() / "roots" / quote(place, safe="")[:200]
+
+
+def _passing() -> Path:
+    """A folder that ends with this process."""
+    folder = tempfile.mkdtemp(prefix="gensweep-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _connected(place: str) -> tuple[fs.FileSystem, str]:
+    """The file system of a URI, and bucket and prefix in it.
+
+    Raises:
+        ResultsError: it is no URI of ours, or its bucket's region cannot be found out.
+    """
+    parts = urlsplit(place)
+    if parts.scheme not in SCHEMES:
+        valid = ", ".join(f"{scheme}://bucket/prefix" for scheme in SCHEMES)
+        raise ResultsError(f"--results {place}: no results can be kept at {parts.scheme}://; there is {valid}, or a folder")
+    if parts.username or parts.password:
+        raise ResultsError(
+            f"--results {parts.scheme}://...@{parts.hostname}: no secrets in a place, which results repeat; "
+            "credentials come from the environment, a login's files or the machine's role"
+        )
+    base = unquote(f"{parts.netloc}{parts.path}").rstrip("/")
+    if not parts.netloc:
+        raise ResultsError(f"--results {place}: names no bucket; write {parts.scheme}://bucket/prefix")
+    options = dict(parse_qsl(parts.query))
+    if strange := options.keys() - set(_OPTIONS):
+        raise ResultsError(unknown("option", min(strange), _OPTIONS, f"--results {place}"))
+    try:
+        return _CONNECT[parts.scheme](parts.netloc, options), base
+    except (OSError, ValueError, TypeError) as error:
+        raise ResultsError(f"--results {place}: {_reason(error)}") from error
+
+
+def _s3(bucket: str, options: dict[str, Any]) -> fs.FileSystem:
+    import pyarrow
+    from pyarrow import fs
+
+    pyarrow.set_io_thread_count(THREADS)
+    elsewhere = options.get("endpoint_override") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if not elsewhere and not options.keys() & {"region"}:
+        options["region"] = fs.resolve_s3_region(bucket)
+    return fs.S3FileSystem(
+        connect_timeout=CONNECT,
+        request_timeout=REQUEST,
+        allow_delayed_open=True,  # one put, where the other way would take three requests
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
+        **options,
+    )
+
+
+def _gs(bucket: str, options: dict[str, Any]) -> fs.FileSystem:
+    from datetime import timedelta
+
+    from pyarrow import fs
+
+    options.pop("region", None)
+    return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=REQUEST), **options)
+
+
+_CONNECT = {"s3": _s3, "gs": _gs}
+
+
+def _reason(error: Exception) -> str:
+    """What an error of a store means, in words; its own words where nobody knows."""
+    said = " ".join(str(error).split())
+    found = _CODE.search(said)
+    code = next(filter(None, found.groups()), "") if found else ""
+    said = said.partition(" (Request ID")[0]
+    return f"{_ADVICE[code]} ({said})" if code in _ADVICE else said
