@@ -343,6 +343,22 @@ def test_the_estimate_comes_from_records(tmp_path: Path, monkeypatch: pytest.Mon
     assert "Time: about 20 min for 4 points" in call(file, "--dry-run", "--cpus-per-trial", "2").out
 
 
+@pytest.mark.parametrize("options", [["--dry-run"], []])
+def test_a_plan_reads_each_record_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+    """Of the points wanted, and of others, which teach too; one that cannot be read teaches nothing."""
+    root, seen = tmp_path / "results", []
+    for seed in range(3):
+        recorded(root, tiny(seed))
+    cut = Ledger(root).folder(tiny(2).id) / "record.json"
+    cut.write_text(cut.read_text()[:99])
+    read = Ledger.record
+    monkeypatch.setattr(Ledger, "record", lambda ledger, point: seen.append(point) or read(ledger, point))
+    monkeypatch.setattr("gensweep.run.preview.machine_memory", lambda: 1)
+    file = write_sweep(tmp_path, grid(lr=[1e-3, 0.1]))
+    assert "this machine has 0.0 GB" in str(call(file, "--local", "--results", root, *options))
+    assert sorted(seen) == sorted(tiny(seed).id for seed in range(3))
+
+
 def test_the_estimate_knows_what_it_does_not_know(tmp_path: Path) -> None:
     file = write_sweep(tmp_path, grid(hidden=[8, 16]), grid("cae"))
     root = tmp_path / "results"

@@ -85,7 +85,7 @@ class TestNeed:
         self.kept(root, t2t(3), 9 * GB, host="another")
         self.kept(root, t2t(batch_size=64), 8 * GB)
         wanted = [t2t(5), t2t(5, batch_size=64), t2t(5, hidden=99)]
-        found = rates_of(root, "cpu").room(wanted, 24 * GB, "cpu")
+        found = rates_of(Ledger(root), State(), "cpu").room(wanted, 24 * GB, "cpu")
         assert [found.needs[point.cell] for point in wanted] == [4 * GB, 8 * GB, memory_bytes(wanted[2])]
         assert found.measured == {wanted[0].cell, wanted[1].cell}
         told = found.told(found.largest(make_packs(wanted, 1)))
@@ -171,14 +171,14 @@ class TestRoom:
     def test_a_packs_peak_teaches_nothing_of_one_alone(self, root: Path) -> None:
         run_pack(Pack(tuple(t2t(seed) for seed in range(2))), None, Context(root=root), lambda report: None)
         assert {record.pack["size"] for record in records(root).values()} == {2}
-        assert not rates_of(root).peaks
+        assert not rates_of(Ledger(root), State()).peaks
 
     @pytest.mark.parametrize("sweep", ["smoke", "layers", "splits", "budget", "best", "generative"])
     def test_the_sweeps_fit_into_24_gigabytes_on_two_cores(self, sweep: str, tmp_path: Path) -> None:
         from gensweep.run.sweepfile import read_sweep
 
         points = read_sweep(Path(__file__).parents[1] / "sweeps" / f"{sweep}.py").points()
-        found = rates_of(tmp_path).room(points, 24 * GB, "cpu")
+        found = rates_of(Ledger(tmp_path), State()).room(points, 24 * GB, "cpu")
         assert found.check(make_packs(points, 1), 2, asked=2) == 2
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -104,6 +105,15 @@ class Ledger:
         """
         name = f"{POINTS}/{point_id}/{RECORD}"
         return decoded(self.store.read(name), self.store.told(name), point_id)
+
+    def others(self, known: Set[str]) -> Iterator[Record]:
+        """Every record that can be read, in no order, but those of points that are known."""
+        store = self.store.snapshot(POINTS)
+        points = store.folders(POINTS) - known
+        names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in points]
+        for point_id, name, found in zip(points, names, store.read_all(names), strict=True):
+            with contextlib.suppress(OSError, RecordError):
+                yield _record(found, name, point_id)
 
     def claim(self, point_id: str, driver: Process) -> Claim:
         """A claim on the point, to be entered; it makes the folder."""

@@ -57,7 +57,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        options, limit = _with_room(plan, options, console)
+        options, limit = _with_room(plan, ledger, options, console)
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
             if not options.local and options.resources.address is None:
@@ -80,14 +80,14 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     return _exit_status(plan, console)
 
 
-def _with_room(plan: Plan, options: Options, console: Console) -> tuple[Options, int]:
+def _with_room(plan: Plan, ledger: Ledger, options: Options, console: Console) -> tuple[Options, int]:
     """The options with what the trials need, and lanes of a pack; says where memory allows fewer trials than cores do.
 
     Raises:
         UserError: this machine has too little memory, or too few cores.
     """
     resources = options.resources
-    room = room_of(plan, rates_of(results_root(options.results), resources.kind), options)
+    room = room_of(plan, rates_of(ledger, plan.state, resources.kind), options)
     limit = lanes_here(plan, options, room)
     if resources.address is None:
         packs = plan.packs(limit)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from gensweep.core.catalog import MODELS
 from gensweep.core.catalog import dataset as dataset_class
 from gensweep.core.environment import gpu_count, hardware, likely_device, usable_cores
-from gensweep.core.errors import RecordError, UserError
-from gensweep.core.ledger import POINTS, RECORD, Ledger, State
-from gensweep.core.records import FAILED, MISSING, OK, Record, read_record
+from gensweep.core.errors import UserError
+from gensweep.core.ledger import Ledger, State
+from gensweep.core.records import FAILED, MISSING, OK, Record
 from gensweep.points import Pack, Point, declares
 from gensweep.run.local import Resources
 from gensweep.run.packs import make_packs
@@ -171,14 +171,16 @@ def concurrent_trials(resources: Resources) -> int:
     return max(1, min(resources.max_concurrent or fit, fit))
 
 
-def rates_of(root: Path, device: str = "auto") -> Rates:
-    """Learn from every record under a results root that this machine wrote on the same kind of device."""
+def rates_of(ledger: Ledger, state: State, device: str = "auto") -> Rates:
+    """Learn from every record in a ledger that this machine wrote on the same kind of device.
+
+    Args:
+        ledger: records of any sweep teach.
+        state: what was read of it before, and is not read again.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+    """
     here, rates = hardware() | {"device": likely_device(device)}, Rates()
-    for path in sorted((root / POINTS).glob(f"*/{RECORD}")):
-        try:
-            record = read_record(path)
-        except (OSError, RecordError):
-            continue  # the plan counts and shows it; here it only has nothing to teach
+    for record in itertools.chain(state.records.values(), ledger.others(state.records.keys())):
         if all(record.hardware.get(key) == here[key] for key in ("host", "processor", "device")):
             rates.add(record)
     return rates

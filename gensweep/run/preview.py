@@ -44,15 +44,15 @@ class Options:
 
 def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -> None:
     """Show the plan; writes and starts nothing."""
-    root = results_root(options.results)
-    plan = make_plan(points_of(sweep, options.filters), Ledger(root), options.resources.retry_failed)
+    ledger = Ledger(results_root(options.results))
+    plan = make_plan(points_of(sweep, options.filters), ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     counts, resources = plan.counts(), options.resources
     states = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())
     say(console, f"Sweep {sweep.name}: {counted(len(plan.points), 'point')} wanted, {states}.")
     if plan.state.running:
         say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
-    rates, most = rates_of(root, resources.kind), at_once(plan, options)
+    rates, most = rates_of(ledger, plan.state, resources.kind), at_once(plan, options)
     room = room_of(plan, rates, options)
     packs = plan.packs(lanes_here(plan, options, room))
     most = min(most, max(1, len(packs)))
