@@ -18,7 +18,7 @@ from gensweep.points import Pack, Point
 from gensweep.run.local import Resources
 from gensweep.run.packs import make_packs
 from gensweep.run.plan import Plan, Rates, rates_of, shape
-from gensweep.run.preview import Options, lanes_here
+from gensweep.run.preview import Options, packs_here
 from gensweep.run.room import GRAIN, PROCESS_BYTES, RESERVE_BYTES, Room, memory_bytes
 from gensweep.run.trial import Context, run_pack
 from gensweep.train.memory import forget_peaks, peaks
@@ -157,9 +157,9 @@ class TestRoom:
         for lanes, limit in ((40, 32), (9, 8), (7, 4), (1, 1)):
             options = Options(local=True, resources=Resources(device="cuda"))
             room = Rates().room(points, PROCESS_BYTES + lanes * lane + GRAIN, "cuda", 0)
-            assert lanes_here(plan, options, room) == limit
+            assert {len(pack.points) for pack in packs_here(plan, options, room)} == {limit}
             asked = replace(options, resources=Resources(device="cuda", pack=32))
-            assert lanes_here(plan, asked, room) == 32
+            assert len(packs_here(plan, asked, room)) == 1
 
     def test_a_pack_that_does_not_fit_may_be_made_smaller(self) -> None:
         pack = Pack(tuple(t2t(seed, batch_size=4096) for seed in range(3)))

@@ -11,13 +11,15 @@ import pytest
 import torch
 from runs import TINY, call, grid, records, weights, write_sweep
 
+from gensweep.core.claims import Process
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import CLAIMED, DIVERGED, FAILED, OK
 from gensweep.core.signals import Stopped
 from gensweep.points import MOST_LANES, Pack, Point
-from gensweep.run import devices, trial
+from gensweep.run import devices, local, trial
 from gensweep.run.attempt import Attempt, Folder
 from gensweep.run.packs import make_packs, pack_limit
+from gensweep.run.plan import Plan
 from gensweep.run.trial import Context, run_pack
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Training
@@ -284,6 +286,27 @@ class TestTheCommandLine:
         done = call(file, "--results", tmp_path / "none", "--dry-run", "--device", "cpu", "--pack", "6")
         assert "To train: 6 points in 1 trial," in done.out
         assert "fit at once" not in done.out, "one trial needs one core"
+
+    def test_what_another_run_trains_is_left_for_a_later_round(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The packs are worked out once; each round trains what is free of them."""
+        root, planned, rounds = tmp_path / "results", [], []
+        claim = Ledger(root).claim(point(1).id, Process.current())
+        make, execute = Plan.packs, local.execute
+
+        def one_round(packs: list[Pack], *rest: Any) -> dict[str, str]:
+            rounds.append([[each.seed for each in pack.points] for pack in packs])
+            died = execute(packs, *rest)
+            claim.__exit__(None, None, None)
+            return died
+
+        monkeypatch.setattr(Plan, "packs", lambda plan, *limit: planned.append(limit) or make(plan, *limit))
+        monkeypatch.setattr(local, "execute", one_round)
+        claim.__enter__()
+        done = call(write_sweep(tmp_path, seeds=4), "--results", root, "--local", "--device", "cpu", "--pack", 2)
+        assert (done.code, rounds) == (0, [[[0], [2, 3]], [[1]]])
+        assert planned == [(2,)]
 
     def test_a_lane_says_which_it_was(self, tmp_path: Path) -> None:
         trained(tmp_path)

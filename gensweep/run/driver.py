@@ -7,6 +7,7 @@ import importlib
 import logging
 import re
 import time
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -21,11 +22,11 @@ from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.storage import results_root, write_atomic
 from gensweep.core.words import counted, say
-from gensweep.points import Point
+from gensweep.points import Pack, Point
 from gensweep.run.local import Execute, prepared
 from gensweep.run.packs import pack_limit
 from gensweep.run.plan import Plan, make_plan, rates_of
-from gensweep.run.preview import Options, at_once, lanes_here, needs, room_of, show_unreadable, summary
+from gensweep.run.preview import Options, at_once, needs, packs_here, room_of, show_unreadable, summary
 from gensweep.run.progress import Screen
 from gensweep.run.readers import trained_beside
 from gensweep.run.sweepfile import points_of, write_sweep_json
@@ -57,7 +58,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        options, limit = _with_room(plan, ledger, options, console)
+        options, packs = _with_room(plan, ledger, options, console)
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
             if not options.local and options.resources.address is None:
@@ -68,8 +69,8 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             folder = write_sweep_json(root, sweep, options.command)
             _show_data(plan.todo, ready, folder / "datasets", console)
             if options.resources.address is not None:
-                limit = pack_limit(options.resources.pack, place.device, len(plan.todo), place.slots)
-            _train(plan, ledger, options, limit, executor.execute, console)
+                packs = plan.packs(pack_limit(options.resources.pack, place.device, len(plan.todo), place.slots))
+            _train(plan, packs, ledger, options, executor.execute, console)
         plan = make_plan(points, ledger)
         if waits_for_upload(ledger.folder(point.id) for point in points):
             say(console, f"To upload what was logged for W&B: python -m gensweep sync {folder}", "dim")
@@ -80,21 +81,23 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     return _exit_status(plan, console)
 
 
-def _with_room(plan: Plan, ledger: Ledger, options: Options, console: Console) -> tuple[Options, int]:
-    """The options with what the trials need, and lanes of a pack; says where memory allows fewer trials than cores do.
+def _with_room(plan: Plan, ledger: Ledger, options: Options, console: Console) -> tuple[Options, list[Pack]]:
+    """The options with what the trials need, and the trials of this machine: none if a cluster is to train.
+
+    Says where memory allows fewer trials at once than cores do.
 
     Raises:
         UserError: this machine has too little memory, or too few cores.
     """
     resources = options.resources
     room = room_of(plan, rates_of(ledger, plan.state, resources.kind), options)
-    limit = lanes_here(plan, options, room)
+    packs: list[Pack] = []
     if resources.address is None:
-        packs = plan.packs(limit)
+        packs = packs_here(plan, options, room)
         most = min(at_once(plan, options), len(packs))
         if (fit := room.check(packs, most, None if options.local else resources.max_concurrent)) < most:
             say(console, f"{needs(room, packs)}: {fit} of the largest fit at once, there are cores for {most}.")
-    return replace(options, resources=replace(resources, room=room)), limit
+    return replace(options, resources=replace(resources, room=room)), packs
 
 
 def _executor(local: bool) -> ModuleType:
@@ -102,21 +105,26 @@ def _executor(local: bool) -> ModuleType:
     return importlib.import_module("gensweep.run.local" if local else "gensweep.run.launch")
 
 
-def _train(plan: Plan, ledger: Ledger, options: Options, limit: int, execute: Execute, console: Console) -> None:
+def _train(plan: Plan, packs: list[Pack], ledger: Ledger, options: Options, execute: Execute, console: Console) -> None:
     """Train until every point of the plan has an outcome, whoever gives it."""
     done = len(plan.points) - len(plan.todo)
     attempted: set[str] = set()
-    say(console, f"{summary(plan)}; training {len(plan.todo)} in {counted(len(plan.packs(limit)), 'trial')}.")
+    say(console, f"{summary(plan)}; training {len(plan.todo)} in {counted(len(packs), 'trial')}.")
     with Screen(console, len(plan.todo), done) as screen:
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
-            packs = Plan(plan.points, plan.state, todo).packs(limit)
-            died = execute(packs, ledger.root, options.resources, screen.report)
+            died = execute(_left(packs, {point.id for point in todo}), ledger.root, options.resources, screen.report)
             for point in todo:
                 if point.id in died:
                     _record_death(ledger, point, died[point.id], plan.state.records.get(point.id), screen)
             idle = 0 if screen.outcomes.keys() - attempted else idle + 1
             attempted |= screen.outcomes.keys()
+
+
+def _left(packs: list[Pack], todo: Set[str]) -> list[Pack]:
+    """The packs with those of their points that are to be trained now."""
+    left = (Pack(tuple(point for point in pack.points if point.id in todo)) for pack in packs)
+    return [pack for pack in left if pack.points]
 
 
 def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> list[Point]:

@@ -54,7 +54,7 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
         say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
     rates, most = rates_of(ledger, plan.state, resources.kind), at_once(plan, options)
     room = room_of(plan, rates, options)
-    packs = plan.packs(lanes_here(plan, options, room))
+    packs = packs_here(plan, options, room)
     most = min(most, max(1, len(packs)))
     concurrent = most if resources.address is not None else max(1, room.fit(packs, most))
     todo, trials = counted(len(plan.todo), "point"), counted(len(packs), "trial")
@@ -120,13 +120,15 @@ def needs(room: Room, packs: list[Pack]) -> str:
     return f"Memory: up to {room.told(room.largest(packs))}"
 
 
-def lanes_here(plan: Plan, options: Options, room: Room) -> int:
-    """Lanes of a pack at most, if this machine trains them: if nobody says how many, no more than fit into memory."""
+def packs_here(plan: Plan, options: Options, room: Room) -> list[Pack]:
+    """The trials, if this machine trains them: of no more lanes than fit into memory, if nobody says how many."""
     resources = options.resources
     limit = pack_limit(resources.pack, resources.kind, len(plan.todo), at_once(plan, options))
-    while limit > 1 and resources.pack == AUTO and not room.fit(plan.packs(limit), 1):
+    packs = plan.packs(limit)
+    while limit > 1 and resources.pack == AUTO and not room.fit(packs, 1):
         limit = (limit + 1) // 2
-    return limit
+        packs = plan.packs(limit)
+    return packs
 
 
 def at_once(plan: Plan, options: Options) -> int:
