@@ -49,7 +49,7 @@ def write_records(root: Path, count: int) -> Path:
             metrics=metrics if status == OK else {}, seconds=float(rng.random() * 60), epochs=EPOCHS,
             error=None if status == OK else "ValueError: made up",
         )  # fmt: skip
-        record.write(folder / "record.json")
+        (folder / "record.json").write_text(record.encoded())
     return write_sweep_json(root, sweep, "python -m benchmarks.collect")
 
 

@@ -44,7 +44,7 @@ def recorded(root: Path, point: Point, **values: Any) -> Record:
     record = Record(point.id, point.model, point.params, point.seed, **fields)
     folder = Ledger(root).folder(point.id)
     folder.mkdir(parents=True, exist_ok=True)
-    record.write(folder / "record.json")
+    (folder / "record.json").write_text(record.encoded())
     return record
 
 

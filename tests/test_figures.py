@@ -18,6 +18,7 @@ from test_read import METRICS, cell, write_history, write_record, write_sweep
 from gensweep import load
 from gensweep.core.catalog import FIGURES
 from gensweep.core.sheets import picture_sheet, text_sheet
+from gensweep.core.stores import Store
 from gensweep.read.figures import answers, files
 from gensweep.read.figures.pictures import LARGEST
 from gensweep.read.figures.shown import MOST_SEEDS
@@ -518,6 +519,6 @@ def test_answers_are_integers_as_a_person_reads_them(tmp_path):
     one = cell(0)
     written = ["46 ", "-5", "007", "", "-", "1-2", "4 6", " 46", "+46", "٣"]
     with_answers(tmp_path, one, [(1, text) for text in written])
-    read = files.read_answers(tmp_path / "points" / one["points"]["0"] / answers.ANSWERS)
+    read = files.read_answers(Store(tmp_path), f"points/{one['points']['0']}/{answers.ANSWERS}")
     assert read.predicted[:3].tolist() == [46, -5, 7]
     assert read.unparsable.tolist() == [False] * 3 + [True] * 7

@@ -20,11 +20,12 @@ from typing import Any, BinaryIO
 import pytest
 
 from gensweep.core import claims
-from gensweep.core.claims import EXPIRES, Claim, Holder, Process, read_holder
+from gensweep.core.claims import EXPIRES, Claim, Holder, Process
 from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, ResultsError
 from gensweep.core.ledger import Ledger
-from gensweep.core.records import DIVERGED, FAILED, OK, SCHEMA, Record, read_record
-from gensweep.core.storage import results_root, write_atomic, write_json
+from gensweep.core.records import DIVERGED, FAILED, OK, SCHEMA, Record, decoded
+from gensweep.core.storage import write_atomic, write_json
+from gensweep.core.stores import Store, open_store
 from gensweep.points import Point
 
 POINT = Point.make("text_to_text", {"hidden": 8, "lr": 3e-4}, 1)
@@ -44,6 +45,16 @@ RECORD = Record(
 WANTED = {POINT.id: POINT.params}
 
 
+def read_record(path: Path, expected_id: str | None = None) -> Record:
+    """The record in a file."""
+    return decoded(path.read_bytes(), str(path), expected_id)
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Who holds the claim in a file."""
+    return claims.decoded(path.read_bytes())
+
+
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path)
@@ -59,7 +70,7 @@ def folder(ledger: Ledger) -> Path:
 @pytest.fixture
 def path(folder: Path) -> Path:
     """A record's file, written."""
-    RECORD.write(folder / "record.json")
+    write_atomic(folder / "record.json", RECORD.encoded())
     return folder / "record.json"
 
 
@@ -74,13 +85,13 @@ def test_a_record_comes_back_as_it_was_written(path: Path) -> None:
 
 def test_a_record_of_text_beyond_ascii_comes_back(path: Path) -> None:
     failed = replace(RECORD, status=FAILED, error='OSError: "größe" \\ \n 中')
-    failed.write(path)
+    write_atomic(path, failed.encoded())
     assert read_record(path) == failed
 
 
 def test_a_record_holds_no_nan(path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        replace(RECORD, metrics={"test/loss": float("nan")}).write(path)
+        path.write_text(replace(RECORD, metrics={"test/loss": float("nan")}).encoded())
     assert read_record(path) == RECORD, "the older one is whole"
 
 
@@ -224,7 +235,11 @@ def test_a_failed_record_leaves_the_older_one(ledger: Ledger, path: Path, monkey
 
 @pytest.mark.parametrize(
     ("results", "said"),
-    [("s3://bucket/results", "only folders on a file system"), ("file", "is a file"), ("file/below", "is a file")],
+    [
+        ("ftp://host/results", "no results can be kept at ftp://; there is s3://bucket/prefix"),
+        ("file", "is a file"),
+        ("file/below", "is a file"),
+    ],
 )
 def test_a_results_root_that_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: str, said: str
@@ -232,18 +247,18 @@ def test_a_results_root_that_cannot_be_used(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(ResultsError, match=f"--results {results}: .*{said}"):
-        results_root(results)
+        open_store(results)
 
 
 def test_a_results_root_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     with pytest.raises(ResultsError, match=r"cannot be written to; name another folder"):
-        results_root(tmp_path / "new" / "deep")
+        open_store(tmp_path / "new" / "deep")
 
 
 def test_a_results_root_is_absolute_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert results_root("a/b") == tmp_path / "a/b"
+    assert open_store("a/b").root == tmp_path / "a/b"
     assert not (tmp_path / "a").exists()
 
 
@@ -456,14 +471,14 @@ def test_an_unreadable_record_is_kept_aside(ledger: Ledger, path: Path, spoil: A
 
 
 def test_a_claim_belongs_to_one_folder(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    with Claim(tmp_path / "a", ME) as one, Claim(tmp_path / "b", ME) as other:
+    store = Store(tmp_path)
+    with Claim(store, "a", ME) as one, Claim(store, "b", ME) as other:
         one.check()
         other.check()
 
 
 def test_text_that_no_file_can_hold_is_read_with_a_question_mark(tmp_path: Path) -> None:
     """A file name that is not UTF-8 comes as a lone surrogate."""
-    Record("a", "cae", {}, 0, FAILED, error="no /data/caf\udce9.png").write(tmp_path / "record.json")
+    record = Record("a", "cae", {}, 0, FAILED, error="no /data/caf\udce9.png")
+    write_atomic(tmp_path / "record.json", record.encoded())
     assert read_record(tmp_path / "record.json").error == "no /data/caf?.png"

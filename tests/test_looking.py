@@ -17,7 +17,8 @@ from PIL import Image
 from runs import TINY, TINY_PICTURES, call, records, train
 
 from gensweep.core.errors import ResultsError, UserError
-from gensweep.core.records import Record, read_record
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import Record
 from gensweep.points import Point
 from gensweep.run import looking
 from gensweep.run.point import find, trained
@@ -235,25 +236,25 @@ class TestEvaluate:
     def test_what_a_record_lacks_is_filled_in(self, copied: Path, points: dict[str, Point]) -> None:
         """As if an earlier version had trained it: a metric fewer, no answers, no strips."""
         folder = copied / "points" / points["text_to_text"].id
-        record = read_record(folder / "record.json")
+        record = Ledger(folder.parents[1]).record(folder.name)
         metrics = dict(record.metrics)
         del metrics["test/exact_match"]
-        Record(**{**record.__dict__, "metrics": metrics}).write(folder / "record.json")
+        (folder / "record.json").write_text(Record(**{**record.__dict__, "metrics": metrics}).encoded())
         answers = (folder / "answers.csv").read_bytes()
         (folder / "answers.csv").unlink()
         ended = call("evaluate", "t2t", "--results", copied)
         said = json.loads(ended.out)
         assert (ended.code, said["added"]) == (0, ["test/exact_match"])
         assert said["metrics"] == pytest.approx(record.metrics)
-        after = read_record(folder / "record.json")
+        after = Ledger(folder.parents[1]).record(folder.name)
         assert after.metrics == pytest.approx(record.metrics) and after.finished == record.finished
         assert (folder / "answers.csv").read_bytes() == answers
         assert json.loads(call("evaluate", "t2t", "--results", copied).out)["added"] == []
 
     def test_other_numbers_than_the_records_change_nothing(self, copied: Path, points: dict[str, Point]) -> None:
         folder = copied / "points" / points["text_to_text"].id
-        record = read_record(folder / "record.json")
-        Record(**{**record.__dict__, "metrics": {"test/loss": 0.5}}).write(folder / "record.json")
+        record = Ledger(folder.parents[1]).record(folder.name)
+        (folder / "record.json").write_text(Record(**{**record.__dict__, "metrics": {"test/loss": 0.5}}).encoded())
         before = (folder / "record.json").read_bytes()
         ended = call("evaluate", "t2t", "--results", copied)
         assert ended.code == 2 and re.search(r"test/loss is .* now, 0.5 in the record", ended.error)

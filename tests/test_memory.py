@@ -75,7 +75,7 @@ class TestNeed:
         said = hardware() | {"device": "cpu"} | where | ({} if peak is None else {"peak_memory": peak})
         Ledger(root).folder(point.id).mkdir(parents=True)
         record = Record(point.id, point.model, point.params, point.seed, OK, seconds=1.0, epochs=2, hardware=said)
-        record.write(Ledger(root).folder(point.id) / "record.json")
+        (Ledger(root).folder(point.id) / "record.json").write_text(record.encoded())
 
     def test_is_the_largest_measured_of_its_shape_on_this_machine(self, root: Path) -> None:
         """Seeds, rates and epochs are no part of a shape; batches are. Another host teaches nothing."""

@@ -215,7 +215,7 @@ def rewrite(path: Path, values: dict[str, Any]) -> None:
     from gensweep.core.records import Record
 
     values = {key: value for key, value in values.items() if key != "checksum"}
-    Record(**values).write(path)
+    path.write_text(Record(**values).encoded())
 
 
 @pytest.mark.parametrize(
@@ -484,7 +484,7 @@ def test_the_page_of_all_goes_where_it_is_asked_to_and_replaces_nothing_else(tmp
     assert refused.code == 2 and "is no page of gensweep's and is left alone" in refused.error
     assert (tmp_path / PAGE).read_text() == "<p>mine</p>"
     with pytest.raises(ResultsError, match="of one sweep alone"):
-        place([first, second], first / PAGE)
+        place([str(first), str(second)], str(first / PAGE))
 
 
 def test_a_folder_named_twice_counts_once(tmp_path):
@@ -603,7 +603,7 @@ def test_a_watch_refreshes_where_records_changed_and_ends_with_the_sweep(tmp_pat
 
     slept = Slept(nothing, more)
     monkeypatch.setattr(several, "time", slept)
-    watch([folder], None, 30.0, screen)
+    watch([str(folder)], None, 30.0, screen)
     assert times[0] == times[1], "nothing changed, nothing is written"
     assert [line[9:] for line in said(screen)] == [
         "sweep: 1 of 2 points ok, 1 missing",
@@ -628,7 +628,7 @@ def test_a_watch_that_is_stopped_leaves_pages_that_do_not_load_themselves(tmp_pa
 
     monkeypatch.setattr(several, "time", Slept(stop))
     with pytest.raises(Stopped):
-        watch(folders, None, 1.0, screen)
+        watch([str(folder) for folder in folders], None, 1.0, screen)
     for folder in (tmp_path, *folders):
         assert b'http-equiv="refresh"' not in (folder / PAGE).read_bytes()
 
@@ -638,7 +638,7 @@ def test_a_watch_of_much_work_pauses_for_longer(tmp_path, monkeypatch):
     one = cell(0)
     folder = write_sweep(tmp_path, [one])
     monkeypatch.setattr(several, "time", slept)
-    watch([folder], None, 0.5, console())
+    watch([str(folder)], None, 0.5, console())
     assert slept.pauses == [4.0], "four times the second that the clock says it took"
 
 

@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 from runs import TINY, call, grid, records, same, train, write_sweep
 
-from gensweep.core.claims import read_holder
-from gensweep.core.ledger import Ledger
+from gensweep.core.claims import holder_of
 from gensweep.core.records import FAILED, OK
+from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
 from gensweep.run.driver import run
 from gensweep.run.local import Resources
@@ -67,7 +67,7 @@ def killing(monkeypatch: pytest.MonkeyPatch, root: Path, seed: int, epochs: rang
         reports.append(result)
         report(screen, result)
         if result.get("point") == t2t(seed).id and is_epoch(result) and result["epoch"] in epochs:
-            holder = read_holder(Ledger(root).folder(t2t(seed).id) / "claim.json")
+            holder = holder_of(Store(root), f"points/{t2t(seed).id}")
             assert holder is not None
             assert holder.worker.pid == result["pid"] != os.getpid()
             os.kill(holder.worker.pid, signal.SIGKILL)

@@ -65,7 +65,7 @@ def write_record(root: Path, of: dict[str, Any], seed: int, status: str = OK, **
     error = "it broke | at once" if status == FAILED else None
     named = {f"test/{key}": value for key, value in metrics.items()}
     record = Record(folder.name, of["model"], of["params"], seed, status, named, seconds=2.0, epochs=10, error=error)
-    record.write(folder / "record.json")
+    (folder / "record.json").write_text(record.encoded())
     return folder / "record.json"
 
 
@@ -204,12 +204,12 @@ def newer(path: Path) -> None:
 
 def of_another_point(path: Path) -> None:
     values = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("checksum", "id")}
-    Record(id="another", **values).write(path)
+    path.write_text(Record(id="another", **values).encoded())
 
 
 def with_other_params(path: Path) -> None:
     values = {key: value for key, value in json.loads(path.read_text()).items() if key != "checksum"}
-    Record(**values | {"params": values["params"] | {"hidden": 8}}).write(path)
+    path.write_text(Record(**values | {"params": values["params"] | {"hidden": 8}}).encoded())
 
 
 @pytest.mark.parametrize(

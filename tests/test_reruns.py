@@ -14,7 +14,7 @@ from runs import TINY, call, train, write_sweep
 from gensweep.core.claims import Process
 from gensweep.core.errors import GensweepError
 from gensweep.core.ledger import Ledger
-from gensweep.core.records import DIVERGED, FAILED, OK, Record, read_record
+from gensweep.core.records import DIVERGED, FAILED, OK, Record
 from gensweep.points import Point
 from gensweep.train import checkpoint
 from gensweep.train.loop import Training
@@ -45,9 +45,9 @@ def test_an_older_record_without_a_neutral_parameter_is_still_the_points(root: P
     point = tiny()
     train([point], root)
     path = Ledger(root).folder(point.id) / "record.json"
-    record = read_record(path)
+    record = Ledger(root).record(point.id)
     older = replace(record, params={key: value for key, value in record.params.items() if key != "clip_norm"})
-    older.write(path)
+    path.write_text(older.encoded())
     assert Ledger(root).read({point.id: point.params}).records == {point.id: older}
     reports = train([point], root)
     assert trained[0] == point.params["epochs"]
@@ -64,7 +64,7 @@ def test_a_checkpoint_of_another_network_starts_the_point_anew(root: Path, train
         checkpoint.save(file, point.id, {"training": state, "seconds": 9.0})
     train([point], root)
     assert trained[0] == point.params["epochs"]
-    assert read_record(folder / "record.json").status == OK
+    assert Ledger(root).record(point.id).status == OK
 
 
 @pytest.mark.parametrize("status", [FAILED, DIVERGED])

@@ -279,7 +279,7 @@ def test_lanes_log_beside_each_other(root: Path) -> None:
         for point in points:
             folder = Ledger(root).folder(point.id)
             folder.mkdir(parents=True)
-            trackers.append(stack.enter_context(Tracker(point, folder, OFF)))
+            trackers.append(stack.enter_context(Tracker(point, OFF, folder)))
         for epoch in (1, 2):
             for lane, tracker in enumerate(trackers):
                 tracker.log([line | {"lane": lane} for line in lines[:epoch]])
@@ -500,7 +500,7 @@ def test_a_run_longer_than_a_block_is_whole_and_a_cut_one_is_not(root: Path) -> 
     folder = Ledger(root).folder(POINT.id)
     folder.mkdir(parents=True)
     lines = [{"epoch": float(epoch), **{f"train/{name:040d}": 0.5 for name in range(200)}} for epoch in range(1, 20)]
-    with Tracker(POINT, folder, OFF) as tracker:
+    with Tracker(POINT, OFF, folder) as tracker:
         tracker.close(_record(POINT, status=FAILED, error="none"), lines)
     assert tracker.trouble is None
     (file,) = run_folder(root).glob("*.wandb")

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gensweep.core.catalog import METRICS
+from gensweep.core.ledger import POINTS
 from gensweep.core.records import Record
 from gensweep.run.point import Kept, find
 
@@ -30,7 +31,7 @@ def show(name: str, results: str, console: Console) -> None:
     if record.pack["size"] > 1:
         say(f"pack        lane {record.pack['lane']} of {record.pack['size']} that were trained together, from 0")
     say(f"sweeps      {', '.join(kept.sweeps()) or 'none'}")
-    say(f"files       {kept.folder}: {', '.join(_files(kept))}")
+    say(f"files       {kept.store.told(f'{POINTS}/{record.id}')}: {', '.join(_files(kept))}")
 
 
 def _metrics(record: Record) -> Table:

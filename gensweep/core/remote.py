@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -36,7 +37,8 @@ SETTLED = 60 * 10**9
 """Nanoseconds after which a time of change tells two contents of one size apart: stores count in seconds, by a clock
 of their own."""
 _OPTIONS = ("endpoint_override", "region", "scheme", "tls_ca_file_path")
-_CODE = re.compile(r"AWS Error (\w+)|google::cloud::Status\((\w+)|HTTP status (\d+)")
+_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)
+_CODE = re.compile(r"AWS Error (\w+)|google::cloud::Status\((\w+)|^(NOT_FOUND)$")
 _LOGIN = "are there credentials on this host, of somebody who may read and write there?"
 _ADVICE = {
     "NO_SUCH_BUCKET": "there is no such bucket; make it, or name another",
@@ -48,6 +50,7 @@ _ADVICE = {
     "SIGNATURE_DOES_NOT_MATCH": f"the secret key is wrong: {_LOGIN}",
     "INVALID_SIGNATURE": f"the secret key is wrong: {_LOGIN}",
     "EXPIRED_TOKEN": "the login has expired: log in again on this host",
+    "INTERNAL_FAILURE": f"refused, or overloaded: {_LOGIN}",
     "NETWORK_CONNECTION": "nobody answers: is the network up, and the endpoint right?",
     "SLOW_DOWN": "overloaded; tried again until now",
     "SERVICE_UNAVAILABLE": "not available; tried again until now",
@@ -80,7 +83,18 @@ class RemoteStore(Store):
         return f"{root.rstrip('/')}/{name}" + (f"?{query}" if query else "")
 
     def read(self, name: str) -> bytes:
-        with self._explained(name), self._fs.open_input_file(self._key(name)) as file:
+        with self._explained(name):
+            for pause in _PAUSES:
+                try:
+                    return self._get(name)
+                except OSError as error:  # which pyarrow says of any refusal that is longer than the file
+                    if "INTERNAL_FAILURE" not in str(error):
+                        raise
+                time.sleep(pause)
+            return self._get(name)
+
+    def _get(self, name: str) -> bytes:
+        with self._fs.open_input_file(self._key(name)) as file:
             return file.read()
 
     def read_all(self, names: Iterable[str]) -> Iterator[bytes | OSError]:
@@ -276,7 +290,9 @@ def _connected(place: str) -> tuple[fs.FileSystem, str]:
     parts = urlsplit(place)
     if parts.scheme not in SCHEMES:
         valid = ", ".join(f"{scheme}://bucket/prefix" for scheme in SCHEMES)
-        raise ResultsError(f"--results {place}: no results can be kept at {parts.scheme}://; there is {valid}, or a folder")
+        raise ResultsError(
+            f"--results {place}: no results can be kept at {parts.scheme}://; there is {valid}, or a folder"
+        )
     if parts.username or parts.password:
         raise ResultsError(
             f"--results {parts.scheme}://...@{parts.hostname}: no secrets in a place, which results repeat; "
@@ -289,9 +305,12 @@ def _connected(place: str) -> tuple[fs.FileSystem, str]:
     if strange := options.keys() - set(_OPTIONS):
         raise ResultsError(unknown("option", min(strange), _OPTIONS, f"--results {place}"))
     try:
-        return _CONNECT[parts.scheme](parts.netloc, options), base
+        files = _CONNECT[parts.scheme](parts.netloc, options)
+        if not files.get_file_info(parts.netloc).type:  # NotFound is 0
+            raise OSError("NOT_FOUND")
+        return files, base
     except (OSError, ValueError, TypeError) as error:
-        raise ResultsError(f"--results {place}: {_reason(error)}") from error
+        raise ResultsError(f"--results {place} cannot be used: {_reason(error)}") from error
 
 
 def _s3(bucket: str, options: dict[str, Any]) -> fs.FileSystem:
@@ -299,8 +318,10 @@ def _s3(bucket: str, options: dict[str, Any]) -> fs.FileSystem:
     from pyarrow import fs
 
     pyarrow.set_io_thread_count(THREADS)
-    elsewhere = options.get("endpoint_override") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if not elsewhere and not options.keys() & {"region"}:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        options = {"endpoint_override": endpoint} | options
+    if "endpoint_override" not in options and "region" not in options:
         options["region"] = fs.resolve_s3_region(bucket)
     return fs.S3FileSystem(
         connect_timeout=CONNECT,
@@ -329,4 +350,6 @@ def _reason(error: Exception) -> str:
     found = _CODE.search(said)
     code = next(filter(None, found.groups()), "") if found else ""
     said = said.partition(" (Request ID")[0]
-    return f"{_ADVICE[code]} ({said})" if code in _ADVICE else said
+    if code not in _ADVICE:
+        return said
+    return _ADVICE[code] if said == code else f"{_ADVICE[code]} ({said})"

@@ -72,8 +72,8 @@ def find(folders: Sequence[str], project: str | None, entity: str | None) -> Fou
     for name, (store, there) in points.items():
         point = there.download(f"{name}/{WANDB}").parent
         files = sorted(point.glob("wandb/*run-*/run-*.wandb"), key=_started)
-        there = [file.with_name(file.name + SYNCED).exists() for file in files]
-        new = files[len(files) - there[::-1].index(True) :] if any(there) else files
+        marked = [file.with_name(file.name + SYNCED).exists() for file in files]
+        new = files[len(files) - marked[::-1].index(True) :] if any(marked) else files
         holder = holder_of(there, name)
         if holder is not None and holder.is_live():
             found.training += 1
@@ -85,7 +85,7 @@ def find(folders: Sequence[str], project: str | None, entity: str | None) -> Fou
             to = (entity or own or "", project or (logged or ("", ""))[1])
             keep = partial(store.upload, f"{name}/{WANDB}")
             found.waiting.append(Waiting(point.name, tuple(written), *to, keep))
-        elif any(there):
+        elif any(marked):
             found.there += 1
         else:
             found.empty += 1

@@ -6,10 +6,10 @@ import contextlib
 import importlib
 import logging
 import re
+import shlex
 import time
 from collections.abc import Set
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 
 from rich.console import Console
@@ -20,7 +20,7 @@ from gensweep.core.environment import hardware
 from gensweep.core.errors import Claimed
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK, Record
-from gensweep.core.storage import results_root, write_atomic
+from gensweep.core.stores import Store, check, open_store
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
 from gensweep.run.local import Execute, prepared
@@ -52,12 +52,13 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         UserError: bad options or an unusable results folder; nothing was started.
         Stopped: a signal came; what was done is kept.
     """
-    root = results_root(options.results)
-    ledger = Ledger(root)
+    store = open_store(options.results)
+    ledger = Ledger(store)
     points = points_of(sweep, options.filters)
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
+        check(store)
         options, packs = _with_room(plan, ledger, options, console)
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
@@ -66,18 +67,19 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
                 place = stack.enter_context(executor.opened(options.resources))
-            folder = write_sweep_json(root, sweep, options.command)
-            _show_data(plan.todo, ready, folder / "datasets", console)
+            write_sweep_json(store, sweep, options.command)
+            _show_data(plan.todo, ready, store, f"{sweep.name}/datasets", console)
             if options.resources.address is not None:
                 packs = plan.packs(pack_limit(options.resources.pack, place.device, len(plan.todo), place.slots))
             _train(plan, packs, ledger, options, executor.execute, console)
         plan = make_plan(points, ledger)
-        if waits_for_upload(ledger.folder(point.id) for point in points):
+        if waits_for_upload(store, points):
+            folder = shlex.quote(store.told(sweep.name))
             say(console, f"To upload what was logged for W&B: python -m gensweep sync {folder}", "dim")
     else:
-        folder = write_sweep_json(root, sweep, options.command)
+        write_sweep_json(store, sweep, options.command)
         say(console, f"Nothing to do: {summary(plan)}.")
-    _collect(folder, console)
+    _collect(store.told(sweep.name), console)
     return _exit_status(plan, console)
 
 
@@ -113,7 +115,8 @@ def _train(plan: Plan, packs: list[Pack], ledger: Ledger, options: Options, exec
     with Screen(console, len(plan.todo), done) as screen:
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
-            died = execute(_left(packs, {point.id for point in todo}), ledger.root, options.resources, screen.report)
+            left, place = _left(packs, {point.id for point in todo}), ledger.store.place
+            died = execute(left, place, options.resources, screen.report)
             for point in todo:
                 if point.id in died:
                     _record_death(ledger, point, died[point.id], plan.state.records.get(point.id), screen)
@@ -161,7 +164,7 @@ def _record_death(ledger: Ledger, point: Point, reason: str, before: Record | No
     screen.report({"point": point.id, "status": record.status, "error": record.error, **record.metrics})
 
 
-def _collect(folder: Path, console: Console) -> None:
+def _collect(folder: str, console: Console) -> None:
     from gensweep.read.collect import is_current, print_tables, write
     from gensweep.read.results import load
 
@@ -190,7 +193,7 @@ def _make_ready(points: list[Point], console: Console) -> dict[str, Prepared]:
     return ready
 
 
-def _show_data(points: list[Point], ready: dict[str, Prepared], folder: Path, console: Console) -> None:
+def _show_data(points: list[Point], ready: dict[str, Prepared], store: Store, folder: str, console: Console) -> None:
     """Say how each dataset is split, and leave a sheet of it beside the sweep's tables, once."""
     from gensweep.core.sheets import choose, png, sheet_of
 
@@ -200,10 +203,9 @@ def _show_data(points: list[Point], ready: dict[str, Prepared], folder: Path, co
         data = wanted[key].data_config()
         parts = f"{len(arrays.split['test']):,} to test, {len(arrays.split['validation']):,} to validate"
         told[f"{data.title()}: {len(arrays):,} examples, {parts}."] = None
-        path = folder / f"{_UNSAFE.sub('_', data.title())}.png"
-        if not path.exists():
-            folder.mkdir(exist_ok=True)
-            write_atomic(path, png(sheet_of(*data.examples(arrays, choose(len(arrays), SHOWN)))))
+        name = f"{folder}/{_UNSAFE.sub('_', data.title())}.png"
+        if not store.exists(name):
+            store.write(name, png(sheet_of(*data.examples(arrays, choose(len(arrays), SHOWN)))))
     for line in told:
         say(console, line)
 

@@ -33,12 +33,12 @@ from gensweep.run.local import Place, Resources, freeze_imports, prepared, start
 from gensweep.trainables import TRAINABLES, Report
 
 
-def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:
+def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report) -> dict[str, str]:
     """Train every pack as a trial of one Tune run, within `opened`.
 
     Args:
         packs: what to train.
-        root: the results folder, on storage that every node sees.
+        root: the results root, on storage that every node sees.
         resources: who trains, and with what.
         report: called on the driver with each report of each trial.
 
@@ -129,7 +129,7 @@ def _trial(config: dict[str, Any], configs: list[tuple[str, dict[str, Any]]], da
 
 
 def _fit(
-    packs: Sequence[Pack], root: Path, resources: Resources, report: Report, shared: dict[str, Any]
+    packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report, shared: dict[str, Any]
 ) -> dict[str, str]:
     configs = [(pack.model, trial_config(pack, root, resources)) for pack in packs]
     function = tune.with_parameters(_trial, configs=configs, datasets=shared)

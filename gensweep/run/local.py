@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gensweep.core.arrays import Prepared
 
 log = logging.getLogger(__name__)
-Execute = Callable[["Sequence[Pack]", Path, "Resources", Report], dict[str, str]]
+Execute = Callable[["Sequence[Pack]", "str | Path", "Resources", Report], dict[str, str]]
 """What an executor's module has under the name `execute`: packs, root, resources, report -> id -> how it died."""
 
 
@@ -63,7 +63,7 @@ class Resources:
         return "cpu" if self.device == "auto" and self.gpus_per_trial == 0 else likely_device(self.device)
 
 
-def trial_config(pack: Pack, root: Path, resources: Resources) -> dict[str, Any]:
+def trial_config(pack: Pack, root: str | Path, resources: Resources) -> dict[str, Any]:
     """The config that a trainable takes for a pack, of plain values only."""
     return {
         "points": [{"params": point.params, "seed": point.seed} for point in pack.points],
@@ -126,7 +126,7 @@ def opened(resources: Resources) -> Generator[Place]:
     yield Place(resources.kind, 1)
 
 
-def execute(packs: Sequence[Pack], root: Path, resources: Resources, report: Report) -> dict[str, str]:
+def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report) -> dict[str, str]:
     """Train every pack in order; as `launch.execute`, without Ray, so that no trial can die alone."""
     datasets: dict[str, Prepared] = {}
     for pack in packs:

@@ -21,10 +21,10 @@ from gensweep.core.cache import prepared
 from gensweep.core.claims import Process
 from gensweep.core.content import label
 from gensweep.core.errors import ResultsError, UserError
-from gensweep.core.ledger import Ledger
+from gensweep.core.ledger import POINTS, Ledger
 from gensweep.core.sheets import picture_sheet
 from gensweep.core.sheets import png as png_bytes
-from gensweep.core.storage import write_atomic, write_json
+from gensweep.core.storage import write_atomic
 from gensweep.layers.network import LatentNetwork
 from gensweep.points import Point
 from gensweep.run.devices import resolve_device
@@ -218,18 +218,17 @@ def evaluate(revived: Revived, digits: str | None) -> dict[str, Any]:
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if digits is not None:
-        folder = kept.folder / "evaluations"
-        folder.mkdir(exist_ok=True)
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", revived.point.params["digits"])
-        write_json(folder / f"{name}.json", found)
-        return found | {"written": str(folder / f"{name}.json")}
+        digits = re.sub(r"[^A-Za-z0-9._-]", "_", revived.point.params["digits"])
+        name = f"{POINTS}/{kept.record.id}/evaluations/{digits}.json"
+        kept.store.write_json(name, found)
+        return found | {"written": kept.store.told(name)}
     added = _fill_in(revived, metrics)
     return found | {"added": sorted(added)}
 
 
 def _fill_in(revived: Revived, metrics: dict[str, float]) -> set[str]:
     """Add what the record lacks, after a check that the rest is the same; the names of what was added."""
-    record, ledger = revived.kept.record, Ledger(revived.kept.root)
+    record, ledger = revived.kept.record, Ledger(revived.kept.store)
     for name in metrics.keys() & record.metrics.keys():
         if not math.isclose(metrics[name], record.metrics[name], rel_tol=TOLERANCE, abs_tol=TOLERANCE):
             raise ResultsError(
@@ -245,7 +244,7 @@ def _fill_in(revived: Revived, metrics: dict[str, float]) -> set[str]:
 
 
 def _if_absent(ledger: Ledger, claim: Any, point_id: str, name: str, content: Any) -> None:
-    if not (ledger.folder(point_id) / name).exists():
+    if not ledger.store.exists(f"{POINTS}/{point_id}/{name}"):
         ledger.write_file(claim, point_id, name, content)
 
 

@@ -16,6 +16,7 @@ from gensweep.core.environment import gpu_count, hardware, likely_device, usable
 from gensweep.core.errors import UserError
 from gensweep.core.ledger import Ledger, State
 from gensweep.core.records import FAILED, MISSING, OK, Record
+from gensweep.core.stores import answering
 from gensweep.points import Pack, Point, declares
 from gensweep.run.local import Resources
 from gensweep.run.packs import make_packs
@@ -63,8 +64,10 @@ def make_plan(points: list[Point], ledger: Ledger, retry_failed: bool = False) -
 
     Raises:
         NewerSchema: a record was written by a later gensweep.
+        ResultsError: the results root does not answer.
     """
-    state = ledger.read({point.id: point.params for point in points})
+    with answering(ledger.store):
+        state = ledger.read({point.id: point.params for point in points})
     redo = {FAILED} if retry_failed else set()
     todo = [p for p in points if (r := state.records.get(p.id)) is None or r.status in redo]
     return Plan(points, state, todo)

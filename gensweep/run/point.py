@@ -11,6 +11,7 @@ from pathlib import Path
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.ledger import POINTS, RECORD, Ledger
 from gensweep.core.records import OK, Record
+from gensweep.core.stores import Store, answering, open_store
 from gensweep.points import Point
 
 SHOWN = 5
@@ -22,16 +23,13 @@ class Kept:
 
     Attributes:
         record: what the trial said of it.
-        folder: where its files lie.
+        store: the results root.
+        folder: where its files, or copies of them, lie on this machine.
     """
 
     record: Record
+    store: Store
     folder: Path
-
-    @property
-    def root(self) -> Path:
-        """The results root."""
-        return self.folder.parents[1]
 
     @property
     def point(self) -> Point:
@@ -50,11 +48,11 @@ class Kept:
     def sweeps(self) -> list[str]:
         """The sweeps under the root that want the point."""
         found = []
-        for path in sorted(self.root.glob("*/sweep.json")):
+        for sweep in sorted(self.store.folders("")):
             try:
-                cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+                cells = json.loads(self.store.read(f"{sweep}/sweep.json"))["cells"]
                 if any(self.record.id in cell["points"].values() for cell in cells):
-                    found.append(path.parent.name)
+                    found.append(sweep)
             except (OSError, ValueError, LookupError, TypeError, AttributeError):
                 continue  # `collect` says what is wrong with it
         return found
@@ -72,37 +70,41 @@ def find(name: str, results: str | Path = "results") -> Kept:
     """
     if (Path(name) / RECORD).is_file():
         folder = Path(name).absolute()
+        store, found = Store(folder.parents[1]), folder.name
     else:
-        folder = _search(name.strip("/"), Path(results).expanduser().absolute() / POINTS)
+        store = open_store(results)
+        with answering(store):
+            found = _search(name.strip("/"), store)
     try:
-        return Kept(Ledger(folder.parents[1]).record(folder.name), folder)
+        return Kept(Ledger(store).record(found), store, store.download(f"{POINTS}/{found}"))
     except FileNotFoundError:
-        raise ResultsError(f"{folder.name} has no {RECORD} yet: it was begun and not finished") from None
+        raise ResultsError(f"{found} has no {RECORD} yet: it was begun and not finished") from None
     except (RecordError, OSError) as error:
         raise ResultsError(str(error)) from error
 
 
-def _search(name: str, points: Path) -> Path:
-    if not points.is_dir():
+def _search(name: str, store: Store) -> str:
+    points = store.told(POINTS)
+    if POINTS not in store.folders(""):
         raise ResultsError(f"there is no folder {points}; --results names another root")
-    names = sorted(path.name for path in points.iterdir() if path.is_dir())
+    names = sorted(one for one in store.folders(POINTS) if not one.startswith("."))
     found = [one for one in names if one == name] or [one for one in names if name and one.startswith(name)]
     if len(found) == 1:
-        return points / found[0]
+        return found[0]
     if found:
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        raise ResultsError(f"{name!r} begins the ids of {len(found)} points: {'; '.join(_apart(points, found))}{more}")
+        raise ResultsError(f"{name!r} begins the ids of {len(found)} points: {'; '.join(_apart(store, found))}{more}")
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     raise ResultsError(f"no point {name!r} among the {len(names)} in {points}{guess}")
 
 
-def _apart(points: Path, names: list[str]) -> list[str]:
+def _apart(store: Store, names: list[str]) -> list[str]:
     """The first ids, each with the parameters in which it differs from the others."""
     params: dict[str, dict] = {}
     for name in names:
         with contextlib.suppress(RecordError, OSError):
-            record = Ledger(points.parent).record(name)
+            record = Ledger(store).record(name)
             params[name] = record.params | {"seed": record.seed}
     values = {key: {str(found.get(key)) for found in params.values()} for found in params.values() for key in found}
     differing = [key for key, several in sorted(values.items()) if len(several) > 1]
@@ -122,5 +124,6 @@ def trained(name: str, results: str | Path = "results") -> Kept:
     if kept.record.status != OK:
         raise ResultsError(f"{kept.record.id} {kept.record.status}: {kept.record.error}; it has no weights to look at")
     if not (kept.folder / "weights.pt").is_file():
-        raise ResultsError(f"{kept.record.id}: there is no {kept.folder / 'weights.pt'}; train it again to have it")
+        weights = kept.store.told(f"{POINTS}/{kept.record.id}/weights.pt")
+        raise ResultsError(f"{kept.record.id}: there is no {weights}; train it again to have it")
     return kept

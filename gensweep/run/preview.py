@@ -10,7 +10,7 @@ from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import DataError, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK
-from gensweep.core.storage import results_root
+from gensweep.core.stores import open_store
 from gensweep.core.words import counted, say
 from gensweep.points import AUTO, Pack
 from gensweep.run.local import Resources
@@ -44,7 +44,7 @@ class Options:
 
 def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -> None:
     """Show the plan; writes and starts nothing."""
-    ledger = Ledger(results_root(options.results))
+    ledger = Ledger(open_store(options.results))
     plan = make_plan(points_of(sweep, options.filters), ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     counts, resources = plan.counts(), options.resources

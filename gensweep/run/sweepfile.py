@@ -18,7 +18,7 @@ from gensweep.core.content import label, places
 from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import ResultsError, SweepError, UserError, unknown
 from gensweep.core.records import SCHEMA
-from gensweep.core.storage import write_json
+from gensweep.core.stores import Store
 from gensweep.points import Point
 from gensweep.spec import Sweep
 
@@ -111,32 +111,30 @@ def _metrics(models: set[str]) -> dict[str, Any]:
     return described
 
 
-def write_sweep_json(root: Path, sweep: Sweep, command: str) -> Path:
-    """Write ``ROOT/<sweep>/sweep.json``, and return the folder.
+def write_sweep_json(store: Store, sweep: Sweep, command: str) -> None:
+    """Write ``ROOT/<sweep>/sweep.json``.
 
     One that wants the same stays as it is; a newer gensweep's is never replaced.
 
     Raises:
         ResultsError: a newer gensweep wrote the folder, or it cannot be written.
     """
-    folder = root / sweep.name
-    path = folder / "sweep.json"
+    name = f"{sweep.name}/sweep.json"
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = json.loads(store.read(name))
         schema = before.get("schema")
     except (OSError, ValueError, AttributeError):
         before, schema = {}, None
     if isinstance(schema, int) and schema > SCHEMA:
-        raise ResultsError(f"{path}: schema {schema}, gensweep knows up to {SCHEMA}: upgrade, or use another folder")
+        known = f"schema {schema}, gensweep knows up to {SCHEMA}"
+        raise ResultsError(f"{store.told(name)}: {known}: upgrade, or use another folder")
     wanted = json.loads(json.dumps(sweep_json(sweep, command)))
     if before | {key: wanted[key] for key in _OF_THE_CALL} == wanted:
-        return folder
+        return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, wanted)
+        store.write_json(name, wanted)
     except OSError as error:
-        raise ResultsError(f"{folder} cannot be written: {error.strerror or error}") from error
-    return folder
+        raise ResultsError(f"{store.told(sweep.name)} cannot be written: {error.strerror or error}") from error
 
 
 def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Point]:

@@ -24,9 +24,10 @@ from typing import Any
 
 from gensweep.core.environment import commit, hardware, versions
 from gensweep.core.errors import UserError, unknown
-from gensweep.core.ledger import SYNCED
+from gensweep.core.ledger import POINTS, SYNCED
 from gensweep.core.records import OK, Record
 from gensweep.core.storage import write_atomic
+from gensweep.core.stores import Store
 from gensweep.points import Point
 from gensweep.run import wandb_run
 
@@ -262,10 +263,12 @@ class Tracker:
         self._ways.clear()
 
 
-def waits_for_upload(folders: Iterable[Path]) -> bool:
+def waits_for_upload(store: Store, points: Iterable[Point]) -> bool:
     """Whether any of these points has a run that is not uploaded."""
-    files = (file for folder in folders for file in (folder / FOLDER).glob("*run-*/*.wandb"))
-    return any(not file.with_name(file.name + SYNCED).exists() for file in files)
+    store = store.snapshot(POINTS)
+    folders = (f"{POINTS}/{point.id}/{FOLDER}" for point in points)
+    runs = (store.entries(f"{folder}/{run}") for folder in folders for run in store.folders(folder) if "run-" in run)
+    return any(name.endswith(".wandb") and name + SYNCED not in files for files in runs for name in files)
 
 
 def _run_id(folder: Path, point_id: str) -> str:

@@ -133,12 +133,13 @@ def _extremes(results: Results, model: str, metric: str | None) -> list[tuple[st
 
 def _sample(results: Results, picture: Picture, left: int) -> Picture:
     name = f"{POINTS}/{picture.name}/{LAST}"
+    place = f"{results.store.told(name)}: "
     try:
         content, pixels = read_whole(results.store, name)
     except FileNotFoundError:
         return replace(picture, trouble=f"The point has no {LAST}.")
     except RecordError as error:
-        return replace(picture, trouble=f"Its {LAST} cannot be shown: {str(error).removeprefix(f'{results.store.told(name)}: ')}.")
+        return replace(picture, trouble=f"Its {LAST} cannot be shown: {str(error).removeprefix(place)}.")
     if len(content) > left:
         return picture
     return replace(picture, source=_uri(content, "png"), width=pixels.shape[1], height=pixels.shape[0])

@@ -1,0 +1,295 @@
+"""Results elsewhere: the same sweep in a bucket and in a folder, and what goes wrong between them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import TINY, call, files, records, train, write_sweep
+from s3_server import BUCKET, KEYS, Fault, Server, running
+
+from gensweep import load
+from gensweep.core import remote
+from gensweep.core.claims import Process
+from gensweep.core.errors import LostClaim, Unavailable
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import OK
+from gensweep.core.stores import Store, check, open_folder, open_store
+from gensweep.points import Point
+
+pytestmark = [pytest.mark.s3, pytest.mark.filterwarnings("default")]
+ME = Process.current()
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Server]:
+    """The server for all tests of this file."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def server(started: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """An empty bucket, and an environment in which it is found; copies are kept in a cache of the test's own."""
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": started.url, "AWS_EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(remote, "ATTEMPTS", 3)
+    monkeypatch.setattr(remote, "REQUEST", 2.0)
+    monkeypatch.setattr(remote, "_PAUSES", (0.01, 0.01))
+    started.asked.clear()
+    return started
+
+
+@pytest.fixture
+def bucket(server: Server, tmp_path: Path) -> str:
+    """A root of the test's own."""
+    return f"s3://{BUCKET}/{tmp_path.name}/results"
+
+
+def here(tmp_path: Path, place: str) -> Path:
+    """A bucket's root as a folder."""
+    store, name = open_folder(place)
+    target = tmp_path / "as a folder"
+    shutil.copytree(store.download(name), target)
+    return target
+
+
+def t2t(**params: Any) -> Point:
+    return Point.make("text_to_text", TINY | params, 0)
+
+
+# --- what a store does, wherever it lies
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "folder":
+        return open_store(tmp_path / "results")
+    return open_store(request.getfixturevalue("bucket"))
+
+
+def test_files_come_back_as_they_were_written(store: Store) -> None:
+    store.write("points/a/record.json", "text ä")
+    store.write("points/a/weights.pt", lambda file: file.write(b"12") and None)
+    store.write("points/a/samples/1.png", b"")
+    assert store.read("points/a/record.json").decode() == "text ä"
+    assert store.read("points/a/weights.pt") == b"12"
+    assert list(store.read_all(["points/a/samples/1.png"])) == [b""]
+    store.write("points/a/weights.pt", b"34")
+    assert store.read("points/a/weights.pt") == b"34"
+    for seen in (store, store.snapshot("points")):
+        assert {name: entry.size for name, entry in seen.entries("points/a").items()} == {
+            "record.json": 7,
+            "weights.pt": 2,
+        }
+        assert seen.folders("points") == {"a"}
+        assert "samples" in seen.folders("points/a")
+        assert (seen.exists("points/a/weights.pt"), seen.exists("points/a/no")) == (True, False)
+        assert seen.read("points/a/weights.pt") == b"34"
+        assert (seen.entries("nothing"), seen.folders("nothing")) == ({}, set())
+    store.remove("points/a/weights.pt")
+    store.remove("points/a/weights.pt")
+    assert not store.exists("points/a/weights.pt")
+
+
+def test_what_is_not_there_is_no_other_trouble(store: Store) -> None:
+    with pytest.raises(FileNotFoundError):
+        store.read("points/none/record.json")
+    (found,) = store.read_all(["points/none/record.json"])
+    assert isinstance(found, FileNotFoundError)
+    store.write("a", b"")
+    with pytest.raises(FileNotFoundError):
+        store.snapshot("points").read("points/none")
+
+
+def test_a_store_that_works_passes_the_check_and_is_left_clean(store: Store) -> None:
+    check(store)
+    assert store.entries("") == {}
+
+
+def test_a_claim_keeps_others_out_and_an_attempt_that_lost_it_from_writing(store: Store) -> None:
+    ledger = Ledger(store)
+    with ledger.claim("a", ME) as claim:
+        ledger.write_file(claim, "a", "weights.pt", b"right")
+        assert ledger.read({"a": {}}).running["a"].worker == ME
+        store.write("points/a/claim.json", store.read("points/a/claim.json").replace(claim._me.attempt.encode(), b"x"))
+        with pytest.raises(LostClaim):
+            ledger.write_file(claim, "a", "weights.pt", b"late")
+    assert store.read("points/a/weights.pt") == b"right"
+
+
+# --- a sweep in a bucket
+
+
+def test_a_sweep_in_a_bucket_is_the_sweep_in_a_folder(server: Server, bucket: str, tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, seeds=2, figures=["learning_curves", "samples_by_epoch"])
+    ended = call(file, "--results", bucket, "--local")
+    assert (ended.code, ended.error) == (0, "")
+    plain = tmp_path / "plain"
+    assert call(file, "--results", plain, "--local").code == 0
+    copied = here(tmp_path, bucket)
+    theirs, mine = files(plain), files(copied)
+    assert set(theirs) - set(mine) == {f"points/{point}/.lock" for point in records(plain)}
+    assert set(mine) <= set(theirs)
+    same = [name for name in mine if name.startswith("points/") and not name.endswith("record.json")]
+    assert [name for name in same if mine[name] != theirs[name]] == []
+    for point, record in records(copied).items():
+        assert (record.status, record.metrics) == (OK, records(plain)[point].metrics)
+    assert mine["tiny/tables/cells.csv"].splitlines()[0] == theirs["tiny/tables/cells.csv"].splitlines()[0]
+    assert "report.html" in " ".join(mine)
+    again = call(file, "--results", bucket, "--local")
+    assert "Nothing to do: 2 of 2 points done." in again.out
+
+
+def test_one_put_writes_a_record(server: Server, bucket: str, tmp_path: Path) -> None:
+    assert call(write_sweep(tmp_path), "--results", bucket, "--local").code == 0
+    puts = [request for request in server.asked if request.startswith(("PUT", "POST")) and "record.json" in request]
+    assert puts == [f"PUT /{BUCKET}/{tmp_path.name}/results/points/{t2t().id}/record.json"]
+
+
+def test_a_point_goes_on_from_the_bucket_and_not_from_what_lies_here(
+    server: Server, bucket: str, tmp_path: Path, trained: Any
+) -> None:
+    point, store = t2t(epochs=4), open_store(bucket)
+
+    def full(request: str) -> bool:
+        return request.startswith("PUT") and "epoch-0004" in request
+
+    with server.failing(Fault(full, "AccessDenied")):
+        (*_, last) = train([point], bucket)  # type: ignore[arg-type]
+    assert "access denied: are there credentials" in last["error"]
+    assert trained == {0: 4}
+    assert store.exists(f"points/{point.id}/checkpoint.pt")
+    (*_, last) = train([point], bucket, retry_failed=True)  # type: ignore[arg-type]
+    assert last["status"] == OK
+    assert trained == {0: 5}, "one epoch more, after the three that were kept"
+    train([point], tmp_path / "straight")
+    straight = records(tmp_path / "straight")[point.id]
+    assert Ledger(store).record(point.id).metrics == straight.metrics
+
+
+def test_collect_show_and_evaluate_read_a_bucket(server: Server, bucket: str, tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, seeds=2, figures=["samples_by_epoch"])
+    assert call(file, "--results", bucket, "--local").code == 0
+    ended = call("collect", f"{bucket}/tiny")
+    assert ended.code == 0, ended.error
+    assert f"the page is {bucket}/tiny/report.html" in ended.out.replace("\n", "")
+    shown = call("show", "t2t", "--results", bucket)
+    assert shown.code == 2 and "begins the ids of 2 points" in shown.error
+    shown = call("show", t2t().id, "--results", bucket)
+    assert (shown.code, shown.error) == (0, "")
+    assert f"files       {bucket}/points/{t2t().id}: " in shown.out
+    assert call("evaluate", t2t().id, "--results", bucket).code == 0
+    assert load(f"{bucket}/tiny").counts["ok"] == 2
+
+
+def test_a_second_look_fetches_only_what_changed(
+    server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "SETTLED", -(10**12))  # as if all had been written long ago
+    assert call(write_sweep(tmp_path, seeds=2), "--results", bucket, "--local").code == 0
+    load(f"{bucket}/tiny")
+    server.asked.clear()
+    before = load(f"{bucket}/tiny")
+    assert [request for request in server.asked if "record.json" in request] == []
+    store = open_store(bucket)
+    name = f"points/{t2t().id}/record.json"
+    store.write(name, store.read(name) + b" ")
+    assert load(f"{bucket}/tiny").counts == {**before.counts, "ok": 1, "missing": 1}, "an edited record"
+
+
+# --- what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("s3://no-such-bucket/results", "there is no such bucket; make it, or name another"),
+        ("s3:///results", "names no bucket; write s3://bucket/prefix"),
+        ("s3://id:secret@bucket/results", "no secrets in a place"),
+        ("s3://bucket/results?regoin=x", "unknown option 'regoin' in --results .*; did you mean 'region'?"),
+        ("hdfs://name/results", "no results can be kept at hdfs://"),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_refused(
+    server: Server, bucket: str, tmp_path: Path, place: str, said: str
+) -> None:
+    for options in ((), ("--dry-run",)):
+        ended = call(write_sweep(tmp_path), "--results", place, "--local", *options)
+        assert ended.code == 2, ended
+        assert re.search(said, ended.error), ended.error
+        assert "secret@" not in ended.error
+    assert call("collect", f"{place}/tiny" if "?" not in place else place).code == 2
+
+
+def test_nobody_there_is_said_at_once(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    ended = call(write_sweep(tmp_path), "--results", bucket, "--local")
+    assert ended.code == 2
+    assert "nobody answers: is the network up, and the endpoint right?" in ended.error
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])
+def test_lost_permission_is_said_before_anything_trains(
+    server: Server, bucket: str, tmp_path: Path, trained: Any, method: str
+) -> None:
+    with server.failing(Fault(lambda request: request.startswith(method), "AccessDenied")):
+        ended = call(write_sweep(tmp_path), "--results", bucket, "--local")
+    assert ended.code == 2
+    assert "are there credentials on this host" in ended.error
+    assert not trained
+
+
+def test_an_overloaded_store_is_asked_again(server: Server, bucket: str, tmp_path: Path) -> None:
+    turns = iter(range(10**9))
+    with server.failing(Fault(lambda request: next(turns) % 5 == 0, "SlowDown")):
+        ended = call(write_sweep(tmp_path), "--results", bucket, "--local")
+    assert (ended.code, ended.error) == (0, "")
+
+
+def test_a_slow_store_is_waited_for(server: Server, bucket: str, tmp_path: Path) -> None:
+    with server.failing(Fault(lambda request: True, seconds=0.05)):
+        assert call(write_sweep(tmp_path), "--results", bucket, "--local").code == 0
+
+
+def test_a_store_that_stays_away_loses_no_epoch_that_was_kept(server: Server, bucket: str, tmp_path: Path) -> None:
+    file, store = write_sweep(tmp_path), open_store(bucket)
+    with server.failing(Fault(lambda request: "record.json" in request and "PUT" in request, "SlowDown")):
+        ended = call(file, "--results", bucket, "--local")
+    assert ended.code == 1
+    assert "overloaded; tried again until now" in ended.out
+    assert store.exists(f"points/{t2t().id}/checkpoint.pt")
+    assert not store.exists(f"points/{t2t().id}/record.json")
+    assert call(file, "--results", bucket, "--local").code == 0
+
+
+def test_an_unreadable_answer_is_not_a_missing_point(server: Server, bucket: str, tmp_path: Path) -> None:
+    """A record that cannot be read now must not be trained again."""
+    train([t2t()], bucket)  # type: ignore[arg-type]
+    with server.failing(Fault(lambda request: "record.json" in request, "SlowDown")), pytest.raises(Unavailable):
+        Ledger(open_store(bucket)).read({t2t().id: t2t().params})
+
+
+def test_no_secret_is_in_what_is_written(server: Server, bucket: str, tmp_path: Path) -> None:
+    file = write_sweep(tmp_path)
+    assert call(file, "--results", bucket, "--local", "--wandb", "offline").code == 0
+    copied = here(tmp_path, bucket)
+    assert any(name.endswith(".wandb") for name in files(copied))
+    for name, content in files(copied).items():
+        for secret in (*KEYS.values(),):
+            assert secret.encode() not in content, name
+
+
+def test_copies_of_a_trial_are_gone_when_it_ends(server: Server, bucket: str, tmp_path: Path) -> None:
+    train([t2t()], bucket)  # type: ignore[arg-type]
+    from gensweep.run.trial import _store
+
+    copies = _store(bucket).root
+    assert copies.is_dir()
+    assert not list(copies.rglob("*.pt"))
