@@ -114,7 +114,7 @@ WRONG_OPTIONS = [
     (["--seeds", "many"], "Invalid value for '--seeds'"),
     (["--results", "afile"], "--results afile: "),
     (["--results", "afile/below"], "is a file, not a folder"),
-    (["--results", "s3://bucket/x"], "--results s3://bucket/x: only folders on a file system are supported"),
+    (["--results", "ftp://host/x"], "--results ftp://host/x: no results can be kept at ftp://"),
     (["--address", "auto"], "--local trains without Ray; --address names a Ray cluster: give one of them"),
     (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda', 'mps'"),
     (["--cpus-per-trial", "0"], "Invalid value for '--cpus-per-trial'"),

@@ -134,9 +134,8 @@ class TestFinding:
         with pytest.raises(ResultsError, match="begun and not finished"):
             find("vae", copied)
         point = points["gan"]
-        Record(point.id, "gan", point.params, 0, "failed", error="no luck").write(
-            copied / "points" / point.id / "record.json"
-        )
+        failed = Record(point.id, "gan", point.params, 0, "failed", error="no luck")
+        (copied / "points" / point.id / "record.json").write_text(failed.encoded())
         with pytest.raises(ResultsError, match="failed: no luck; it has no weights"):
             trained("gan", copied)
         (copied / "points" / points["cae"].id / "weights.pt").unlink()

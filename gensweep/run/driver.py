@@ -58,7 +58,6 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        check(store)
         options, packs = _with_room(plan, ledger, options, console)
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
@@ -67,6 +66,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
                 place = stack.enter_context(executor.opened(options.resources))
+            check(store)
             write_sweep_json(store, sweep, options.command)
             _show_data(plan.todo, ready, store, f"{sweep.name}/datasets", console)
             if options.resources.address is not None:
