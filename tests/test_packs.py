@@ -18,6 +18,7 @@ from gensweep.core.signals import Stopped
 from gensweep.points import MOST_LANES, Pack, Point
 from gensweep.run import devices, local, trial
 from gensweep.run.attempt import Attempt, Folder
+from gensweep.run.local import Resources
 from gensweep.run.packs import make_packs, pack_limit
 from gensweep.run.plan import Plan
 from gensweep.run.trial import Context, run_pack
@@ -91,6 +92,24 @@ class TestMakePacks:
     ) -> None:
         """100 points on 8 trials at once: 13 each."""
         assert pack_limit(asked, device, points, slots) == limit
+
+    @pytest.mark.parametrize(
+        ("resources", "cores", "gpus", "share", "slots"),
+        [
+            (Resources(), 5, 9, 0, 5),
+            (Resources(cpus_per_trial=2), 5, 0, 0, 2),
+            (Resources(cpus_per_trial=9), 5, 0, 0, 1),
+            (Resources(max_concurrent=3), 5, 0, 0, 3),
+            (Resources(max_concurrent=9), 5, 0, 0, 5),
+            (Resources(), 16, 1, 0.1, 10),
+            (Resources(), 16, 4, 2, 2),
+            (Resources(), 3, 4, 0.5, 3),
+        ],
+    )
+    def test_as_many_at_once_as_cores_and_gpus_serve(
+        self, resources: Resources, cores: int, gpus: int, share: float, slots: int
+    ) -> None:
+        assert resources.slots(cores, gpus, share) == slots
 
 
 class TestLanesThatFit:

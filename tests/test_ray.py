@@ -205,3 +205,17 @@ def test_more_than_the_cluster_has_is_refused(ray: Any, tmp_path: Path, option: 
     assert ended.code == 2
     assert ended.error.startswith(f"error: {said}")
     assert not records(tmp_path / "results")
+
+
+def test_a_cluster_says_how_many_lanes_its_gpus_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """40 points: on 2 GPUs 20 each; on tenths of them with 16 cores, 3 on each; as many as asked; on cores one."""
+    from gensweep.run import launch
+
+    there = {"CPU": 16.0, "GPU": 2.0}
+    monkeypatch.setattr(launch.ray, "cluster_resources", lambda: there)
+    assert launch.lanes(Resources(), 40) == 20
+    assert launch.lanes(Resources(gpus_per_trial=0.1), 40) == 3
+    assert launch.lanes(Resources(pack=7), 40) == 7
+    assert launch.lanes(Resources(device="cpu"), 40) == 1
+    there.pop("GPU")
+    assert launch.lanes(Resources(), 40) == 1

@@ -59,9 +59,8 @@ def folder(tmp_path: Path) -> Path:
         write_record(tmp_path, shallow, seed, char_accuracy=0.5 + seed / 10, exact_match=0.1)
         write_record(tmp_path, deep, seed, char_accuracy=0.7 + seed / 10, exact_match=0.2)
     write_history(tmp_path, shallow, 0, f"{COLUMNS}\n1,2.0,0.4,1.5\n2,1.0,0.5,1.2\n")
-    Record(shallow["points"]["3"], "text_to_text", shallow["params"], 3, FAILED, {}, error=EVIL).write(
-        write_record(tmp_path, shallow, 3, FAILED)
-    )
+    failed = Record(shallow["points"]["3"], "text_to_text", shallow["params"], 3, FAILED, {}, error=EVIL)
+    write_record(tmp_path, shallow, 3, FAILED).write_text(failed.encoded())
     write_record(tmp_path, deep, 3, DIVERGED)
     return write_sweep(tmp_path, [shallow, deep, cell(0, 1, model="text_to_image")])
 

@@ -24,7 +24,6 @@ from gensweep.core.stores import Store, check, open_store
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
 from gensweep.run.local import Execute, prepared
-from gensweep.run.packs import pack_limit
 from gensweep.run.plan import Plan, make_plan, rates_of
 from gensweep.run.preview import Options, at_once, needs, packs_here, room_of, show_unreadable, summary
 from gensweep.run.progress import Screen
@@ -65,12 +64,12 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 stack.enter_context(trained_beside(plan.todo, ready))
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
-                place = stack.enter_context(executor.opened(options.resources))
+                stack.enter_context(executor.opened(options.resources))
             check(store)
             write_sweep_json(store, sweep, options.command)
             _show_data(plan.todo, ready, store, f"{sweep.name}/datasets", console)
             if options.resources.address is not None:
-                packs = plan.packs(pack_limit(options.resources.pack, place.device, len(plan.todo), place.slots))
+                packs = plan.packs(executor.lanes(options.resources, len(plan.todo)))
             _train(plan, packs, ledger, options, executor.execute, console)
         plan = make_plan(points, ledger)
         if waits_for_upload(store, points):

@@ -29,7 +29,8 @@ from ray import tune
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import held_back, stopping
 from gensweep.points import Pack, Point
-from gensweep.run.local import Place, Resources, freeze_imports, prepared, started, trial_config
+from gensweep.run.local import Resources, freeze_imports, prepared, started, trial_config
+from gensweep.run.packs import pack_limit
 from gensweep.trainables import TRAINABLES, Report
 
 
@@ -51,7 +52,7 @@ def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, repor
 
 
 @contextlib.contextmanager
-def opened(resources: Resources) -> Generator[Place]:
+def opened(resources: Resources) -> Generator[None]:
     """A Ray of our own, or a connection to the one at the address; left as it was found.
 
     Raises:
@@ -66,11 +67,18 @@ def opened(resources: Resources) -> Generator[Place]:
                 _start(resources)
         _check_resources(resources, ray.cluster_resources())
         with stopping(through_ray=True):
-            yield _place(resources)
+            yield
     finally:
         if mine:
             with held_back():
                 ray.shutdown()
+
+
+def lanes(resources: Resources, points: int) -> int:
+    """Lanes of a pack at most where the cluster is to train so many points, within `opened`."""
+    there, gpus = ray.cluster_resources(), _gpus(resources)
+    slots = resources.slots(there.get("CPU", 0), there.get("GPU", 0), gpus)
+    return pack_limit(resources.pack, "cuda" if gpus else "cpu", points, slots)
 
 
 def _start(resources: Resources) -> None:
@@ -176,15 +184,6 @@ class _Reporter(tune.Callback):
 
     def __getstate__(self) -> dict:
         return {}
-
-
-def _place(resources: Resources) -> Place:
-    there, gpus = ray.cluster_resources(), _gpus(resources)
-    slots = there.get("CPU", 1) // resources.cpus_per_trial
-    if gpus:
-        slots = min(slots, there["GPU"] // gpus)
-    slots = max(1, int(min(slots, resources.max_concurrent or slots)))
-    return Place("cuda" if gpus else "cpu", slots)
 
 
 def _gpus(resources: Resources) -> float:

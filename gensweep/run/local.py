@@ -62,6 +62,12 @@ class Resources:
         """The device that a trial here will find, as far as can be told without torch: `cpu`, `cuda` or `mps`."""
         return "cpu" if self.device == "auto" and self.gpus_per_trial == 0 else likely_device(self.device)
 
+    def slots(self, cores: float, gpus: float, share: float) -> int:
+        """Trials at once, where there are so many cores and GPUs and each takes such a share of those; at least 1."""
+        fit = cores // self.cpus_per_trial
+        fit = min(fit, gpus / share) if share else fit
+        return max(1, int(min(fit, self.max_concurrent or fit)))
+
 
 def trial_config(pack: Pack, root: str | Path, resources: Resources) -> dict[str, Any]:
     """The config that a trainable takes for a pack, of plain values only."""
@@ -98,14 +104,6 @@ def started(pack: Pack) -> dict[str, Any]:
     return {"lanes": [{"point": p.id, "epoch": 0, "epochs": p.params["epochs"]} for p in pack.points]}
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where an executor trains: the kind of device that most trials will find, and how many run at once."""
-
-    device: str
-    slots: int
-
-
 def freeze_imports() -> None:
     """After a process's first trial: the collection that ends each one need not look through all that is imported."""
     if not gc.get_freeze_count():
@@ -113,7 +111,7 @@ def freeze_imports() -> None:
 
 
 @contextlib.contextmanager
-def opened(resources: Resources) -> Generator[Place]:
+def opened(resources: Resources) -> Generator[None]:
     """Check the resources; an executor that needs something started starts it here, and stops it at the end.
 
     Raises:
@@ -123,7 +121,7 @@ def opened(resources: Resources) -> Generator[Place]:
         from gensweep.run.devices import resolve_device  # imports torch
 
         resolve_device(resources.device)
-    yield Place(resources.kind, 1)
+    yield
 
 
 def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report) -> dict[str, str]:

@@ -165,13 +165,10 @@ def concurrent_trials(resources: Resources) -> int:
     Raises:
         UserError: a trial asks for more cores than there are.
     """
-    fit = usable_cores() // resources.cpus_per_trial
-    if not fit and resources.address is None:
-        there = f"this machine has {usable_cores()} cores"
-        raise UserError(f"--cpus-per-trial {resources.cpus_per_trial}: {there}")
-    if resources.kind == "cuda":
-        fit = min(fit, int(gpu_count() / (resources.gpus_per_trial or 1)))
-    return max(1, min(resources.max_concurrent or fit, fit))
+    cores, share = usable_cores(), (resources.gpus_per_trial or 1) if resources.kind == "cuda" else 0
+    if resources.cpus_per_trial > cores and resources.address is None:
+        raise UserError(f"--cpus-per-trial {resources.cpus_per_trial}: this machine has {cores} cores")
+    return resources.slots(cores, gpu_count(), share)
 
 
 def rates_of(ledger: Ledger, state: State, device: str = "auto") -> Rates:
