@@ -149,6 +149,14 @@ class TestReader:
         nothing = Glyphs(glyphs[1].pictures[:0], glyphs[1].codes[:0])
         assert np.isnan(train(Glyphs(glyphs[0].pictures[:5], glyphs[0].codes[:5]), nothing).accuracy)
 
+    def test_is_stepped_by_none_of_torchs_optimizers(
+        self, glyphs: tuple[Glyphs, Glyphs], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They import its compiler, which takes seconds."""
+        monkeypatch.setattr(torch.optim.Optimizer, "__init__", lambda *_, **__: pytest.fail("one of torch's"))
+        monkeypatch.setattr(reading, "MOST_STEPS", 1)
+        train(*glyphs)
+
 
 def same(one: Reader, other: Reader) -> bool:
     mine, others = one.state_dict(), other.state_dict()

@@ -84,7 +84,7 @@ def digest_of(learnt: Glyphs, held_out: Glyphs) -> str:
         digest.update(f"{array.shape} {array.dtype.str}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
     package = Path(__file__).parents[1]
-    for source in ("train/reader.py", "train/glyphs.py", "layers/init.py"):
+    for source in ("train/reader.py", "train/glyphs.py", "train/optimizers.py", "layers/init.py"):
         digest.update((package / source).read_bytes())
     return digest.hexdigest()
 

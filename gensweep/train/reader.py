@@ -19,15 +19,18 @@ from torch.nn import functional as F
 from gensweep.core.alphabet import ALPHABET
 from gensweep.core.arrays import Prepared
 from gensweep.core.cache import cache_folder
+from gensweep.core.config import TrainingConfig
 from gensweep.core.errors import DataError
 from gensweep.core.storage import locked, write_atomic
 from gensweep.layers.glyphs import SIZE
 from gensweep.layers.init import initialise
 from gensweep.train import checkpoint
 from gensweep.train.glyphs import Glyphs, digest_of, divided
+from gensweep.train.optimizers import PlayerOptimizer
 
 log = logging.getLogger(__name__)
-EPOCHS, MOST_STEPS, BATCH, RATE = 20, 500, 128, 5e-3
+EPOCHS, MOST_STEPS, BATCH = 20, 500, 128
+RECIPE = TrainingConfig(optimizer="adamw", lr=5e-3, weight_decay=0.05, schedule="warmup_linear", warmup=0.2, hold=0.2)
 FILTERS, FEATURES = 16, 128
 
 
@@ -109,14 +112,11 @@ def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
                 module.reset_running_stats()
         pictures, codes = _tensors(learnt)
         steps = min(EPOCHS * -(-len(codes) // BATCH), MOST_STEPS)
-        optimizer = torch.optim.AdamW(reader.parameters(), lr=RATE, weight_decay=0.05, fused=True)
+        weights = dict(reader.named_parameters())
+        optimizer = PlayerOptimizer.alone(weights, RECIPE, steps)
         for step, chosen in zip(range(steps), _batches(len(codes), rng), strict=False):
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * min(1.0, 5 * (step + 1) / steps, 1.25 * (1 - step / steps))
             loss = F.cross_entropy(reader(_varied(pictures[chosen], rng)), codes[chosen])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
+            optimizer.step(loss, weights, [step])
         pictures, codes = _tensors(held_out)
         reader.eval()
         if len(codes):
