@@ -21,9 +21,9 @@ from gensweep.core.config import TrainingConfig
 from gensweep.core.environment import hardware
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK, Record
+from gensweep.core.words import duration
 from gensweep.points import Point, schema
 from gensweep.run import plan
-from gensweep.run.preview import duration
 from gensweep.run.sweepfile import parse_value
 
 PROJECT = Path(__file__).parents[1]
@@ -377,7 +377,7 @@ def test_calibrate_times_what_no_record_knows(tmp_path: Path) -> None:
     recorded(tmp_path / "results", tiny(5))
     before = files(tmp_path)
     said = call(file, "--dry-run", "--calibrate", "--local", "--device", "cpu").out
-    assert re.search(r"Time: about \d+ s for 3 points \(.*, and a few training steps of 2 shapes\)", said)
+    assert re.search(r"Time: about [\d.]+ s for 3 points \(.*, and a few training steps of 2 shapes\)", said)
     assert "unknown" not in said
     assert files(tmp_path) == before
 
@@ -408,9 +408,19 @@ def test_long_trials_come_first() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (3600, "60 min"), (5400, "1 h 30 min"), (90000, "25 h 0 min")],
+    [
+        (0, "0 s"),
+        (0.42, "0.42 s"),
+        (4.26, "4.3 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (3600, "60 min"),
+        (5400, "1 h 30 min"),
+        (90000, "25 h 0 min"),
+        (4e6, "1111 h"),
+    ],
 )
-def test_durations(seconds: float, text: str) -> None:
+def test_durations_are_for_people(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 

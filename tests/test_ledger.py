@@ -323,7 +323,7 @@ with Ledger(Path(sys.argv[1])).claim(sys.argv[2], Process.current()):
 @contextmanager
 def claimant(ledger: Ledger) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the point."""
-    command = [sys.executable, "-c", CLAIMANT, str(ledger.root), POINT.id]
+    command = [sys.executable, "-c", CLAIMANT, ledger.store.place, POINT.id]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout and process.stdout.readline() == "claimed\n"

@@ -33,7 +33,6 @@ from gensweep.read.collect import collect, digest, is_current, make, write, writ
 from gensweep.read.page import PAGE, several, troubles
 from gensweep.read.page import tables as page_tables
 from gensweep.read.page.commands import Commands
-from gensweep.read.page.origin import duration
 from gensweep.read.page.several import place, watch
 from gensweep.read.page.tables import OPEN_TABLES, tables
 from gensweep.run.sweepfile import points_of, read_sweep, sweep_json
@@ -216,14 +215,6 @@ def rewrite(path: Path, values: dict[str, Any]) -> None:
 
     values = {key: value for key, value in values.items() if key != "checksum"}
     path.write_text(Record(**values).encoded())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.42, "0.42 s"), (9.0, "9 s"), (61.0, "61 s"), (720.0, "12 min"), (12000.0, "3 h 20 min"), (4e6, "1111 h")],
-)
-def test_durations_are_for_people(seconds, text):
-    assert duration(seconds) == text
 
 
 # --- what went wrong

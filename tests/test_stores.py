@@ -227,8 +227,6 @@ def test_a_place_that_cannot_be_used_is_refused(
 
 
 def test_nobody_there_is_said_at_once(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     ended = call(write_sweep(tmp_path), "--results", bucket, "--local")
     assert ended.code == 2

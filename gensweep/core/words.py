@@ -22,6 +22,16 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def duration(seconds: float) -> str:
+    """`0.42 s`, `45 s`, `12 min`, `3 h 20 min`, `412 h`."""
+    if seconds < 90:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 6000 else f"{minutes / 60:.0f} h"
+
+
 def say(console: Console, text: str, style: str | None = None) -> None:
     """Print a line as it is: nothing in it is markup, and it is not broken."""
     console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)

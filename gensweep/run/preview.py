@@ -11,7 +11,7 @@ from gensweep.core.errors import DataError, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK
 from gensweep.core.stores import open_store
-from gensweep.core.words import counted, say
+from gensweep.core.words import counted, duration, say
 from gensweep.points import AUTO, Pack
 from gensweep.run.local import Resources
 from gensweep.run.packs import pack_limit
@@ -148,11 +148,3 @@ def summary(plan: Plan) -> str:
     parts = [f"{counts[OK]} of {counted(len(plan.points), 'point')} done"]
     parts += [f"{counts[status]} {status}" for status in (FAILED, DIVERGED, MISSING) if counts[status]]
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.ledger import POINTS, RECORD
 from gensweep.core.records import MISSING
+from gensweep.core.words import duration
 
 if TYPE_CHECKING:
     from gensweep.read.results import Results
@@ -118,13 +119,3 @@ def machine(hardware: dict[str, Any]) -> str:
 def time(text: str) -> str:
     """A time of ISO 8601 in UTC, as a person reads it."""
     return text.replace("T", " ").replace("+00:00", " UTC")
-
-
-def duration(seconds: float) -> str:
-    """`0.42 s`, `45 s`, `12 min`, `3 h 20 min`, `412 h`."""
-    if seconds < 90:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes < 6000 else f"{minutes / 60:.0f} h"
