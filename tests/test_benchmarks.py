@@ -25,7 +25,7 @@ from gensweep.core.arrays import split_rows
 from gensweep.core.catalog import MODELS
 from gensweep.core.config import TrainingConfig
 from gensweep.core.words import clean
-from gensweep.layers.colours import Colours
+from gensweep.layers.convolutions import Colours
 from gensweep.run.sweepfile import read_sweep
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 import gensweep
 from gensweep.core.alphabet import encode
-from gensweep.layers.colours import Colours
-from gensweep.layers.doubling import Doubling
+from gensweep.layers.convolutions import Colours, Doubling
 from gensweep.layers.glyphs import GlyphDecoder, GlyphEncoder, affine, joined
 from gensweep.layers.init import initialise
 from gensweep.layers.lstm import LSTM, EncoderDecoder

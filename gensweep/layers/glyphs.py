@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gensweep.layers.doubling import Doubling
+from gensweep.layers.convolutions import Doubling
 
 SIZE = 28
 _MOST = (math.radians(10), 0.1, 0.1, 2 / (SIZE / 2), 2 / (SIZE / 2))

@@ -7,8 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gensweep.layers.colours import Colours
-from gensweep.layers.doubling import Doubling
+from gensweep.layers.convolutions import Colours, Doubling
 
 SIZE = 64
 CHANNELS = 3
