@@ -21,6 +21,7 @@ from gensweep.core.config import TrainingConfig
 from gensweep.core.environment import hardware
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK, Record
+from gensweep.core.stores import Store
 from gensweep.core.words import duration
 from gensweep.points import Point, schema
 from gensweep.run import plan
@@ -351,12 +352,13 @@ def test_a_plan_reads_each_record_once(tmp_path: Path, monkeypatch: pytest.Monke
         recorded(root, tiny(seed))
     cut = Ledger(root).folder(tiny(2).id) / "record.json"
     cut.write_text(cut.read_text()[:99])
-    read = Ledger.record
-    monkeypatch.setattr(Ledger, "record", lambda ledger, point: seen.append(point) or read(ledger, point))
+    read = Store.read
+    monkeypatch.setattr(Store, "read", lambda store, name: seen.append(name) or read(store, name))
     monkeypatch.setattr("gensweep.run.preview.machine_memory", lambda: 1)
     file = write_sweep(tmp_path, grid(lr=[1e-3, 0.1]))
     assert "this machine has 0.0 GB" in str(call(file, "--local", "--results", root, *options))
-    assert sorted(seen) == sorted(tiny(seed).id for seed in range(3))
+    names = sorted(name for name in seen if name.endswith("/record.json"))
+    assert names == sorted(f"points/{tiny(seed).id}/record.json" for seed in range(3))
 
 
 def test_the_estimate_knows_what_it_does_not_know(tmp_path: Path) -> None:
