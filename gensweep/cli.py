@@ -14,7 +14,7 @@ from rich.console import Console
 
 from gensweep import __version__
 from gensweep.commands import data, points, wandb, wandb_report
-from gensweep.commands.options import Device, Entity, Lanes, Project, Wandb, pairs
+from gensweep.commands.options import Device, Entity, Lanes, Project, Root, Wandb, pairs
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import Stopped, stopping
 
@@ -60,8 +60,9 @@ def _main(
 
 @app.command("run")
 def run_command(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="The sweep file, such as sweeps/layers.py.", metavar="FILE")],
-    results: Annotated[str, typer.Option(metavar="ROOT", help="Where results are kept.")] = "results",
+    results: Root = "results",
     filter_: Annotated[
         list[str] | None,
         typer.Option("--filter", metavar="KEY=V1,V2", help="Run only these now; repeated: and, comma: or."),
@@ -78,7 +79,10 @@ def run_command(
     ] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once; default: as many as fit.")] = None,
     pack: Lanes = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster: auto, or HOST:PORT of its head.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(envvar="RAY_ADDRESS", help="A running Ray cluster: auto, or HOST:PORT of its head."),
+    ] = None,
     local: Annotated[
         bool, typer.Option("--local", help="Train in this process, one trial at a time, without Ray.")
     ] = False,
@@ -108,6 +112,11 @@ def run_command(
     values = {key: several if len(several) > 1 else several[0] for key, several in parsed.items()}
     if values or seeds is not None:
         sweep = sweep.changed(values, seeds)
+    if local and address is not None:
+        source = context.get_parameter_source("address")
+        if source and source.name == "COMMANDLINE":
+            raise UserError("--local trains without Ray; --address names a Ray cluster: give one of them")
+        address = None  # RAY_ADDRESS is of the environment: a Ray job has it
     resources = Resources(
         device=device.value,
         cpus_per_trial=cpus_per_trial,
@@ -119,8 +128,6 @@ def run_command(
         verbose=verbose,
         tracking=Tracking.asked(wandb.value if wandb else None, wandb_project, wandb_entity, sweep.name),
     )
-    if local and address is not None:
-        raise UserError("--local trains without Ray; --address names a Ray cluster: give one of them")
     if calibrate and not dry:
         raise UserError("--calibrate goes with --dry-run")
     filters = [pair for text in filter_ or [] for pair in pairs("--filter", [text]).items()]

@@ -20,7 +20,8 @@ def _shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("GENSWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("WANDB_MODE", "disabled")  # but where W&B is what is tested, and then never with a user's login
         patch.setenv("NETRC", str(tmp_path_factory.mktemp("nobody") / "netrc"))
-        patch.delenv("WANDB_API_KEY", raising=False)
+        for name in ("WANDB_API_KEY", "RAY_ADDRESS", "GENSWEEP_RESULTS"):
+            patch.delenv(name, raising=False)
         yield
 
 

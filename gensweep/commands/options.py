@@ -11,7 +11,9 @@ import typer
 from gensweep.core.errors import SweepError
 
 _COMMA = re.compile(r"(?<!\\),")
-Root = Annotated[str, typer.Option("--results", metavar="ROOT", help="Where results are kept.")]
+Root = Annotated[
+    str, typer.Option("--results", metavar="ROOT", envvar="GENSWEEP_RESULTS", help="Where results are kept.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
 Lanes = Annotated[
