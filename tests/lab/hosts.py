@@ -1,0 +1,81 @@
+"""The lab's hosts, for a test: commands run in them, and who trains what in the folder that they share."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from gensweep.core.claims import read_holder
+from gensweep.core.ledger import Ledger
+from gensweep.points import Point
+from gensweep.train import checkpoint
+
+LAB = Path(__file__).parent / "lab.sh"
+CANNOT = 77
+"""lab.sh's exit status where hosts cannot be made."""
+
+
+def lab(*arguments: str, seconds: float = 240) -> subprocess.CompletedProcess[str]:
+    """Call lab.sh; `stdout` has all that it said."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.run([LAB, *arguments], **streams, text=True, errors="replace", timeout=seconds)
+
+
+def enter(host: str, command: str) -> str:
+    """Run a command line in a host; returns what it said, and prints that with the seconds it took.
+
+    Raises:
+        AssertionError: it failed.
+    """
+    start = time.monotonic()
+    ended = lab("enter", host, "bash", "-c", command)
+    print(f"--- {time.monotonic() - start:.1f} s on {host}: {command}\n{ended.stdout[-3000:]}")
+    assert ended.returncode == 0, ended.stdout
+    return ended.stdout
+
+
+def answers(host: str, address: str, port: int) -> bool:
+    """Whether somebody listens, seen from a host."""
+    return lab("enter", host, "bash", "-c", f"exec 3<> /dev/tcp/{address}/{port}").returncode == 0
+
+
+@contextlib.contextmanager
+def running(host: str, command: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A command line that runs in a host meanwhile; what it says goes to the log."""
+    with log.open("w") as output:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+        with subprocess.Popen([LAB, "enter", host, "bash", "-c", command], **streams) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+                print(f"--- on {host}: {command}\n{log.read_text(errors='replace')[-6000:]}")
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float, every: float = 0.05) -> float:
+    """Wait until something is so; returns the seconds that took.
+
+    Raises:
+        AssertionError: it did not become so in time.
+    """
+    start = time.monotonic()
+    while not true():
+        assert time.monotonic() < start + seconds, f"not within {seconds:g} s: {what}"
+        time.sleep(every)
+    return time.monotonic() - start
+
+
+def progress(root: Path, point: Point) -> tuple[str, int] | None:
+    """The host that trains a point, and the epoch that its checkpoint holds; None without either."""
+    folder = Ledger(root).folder(point.id)
+    holder = read_holder(folder / "claim.json")
+    try:
+        state = checkpoint.load(folder / "checkpoint.pt", point.id, torch.device("cpu"))
+    except FileNotFoundError:
+        return None
+    return (holder.worker.host.split()[0], state["training"]["epoch"]) if holder else None
