@@ -180,7 +180,8 @@ def rates_of(ledger: Ledger, state: State, device: str = "auto") -> Rates:
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
     here, rates = hardware() | {"device": likely_device(device)}, Rates()
-    for record in itertools.chain(state.records.values(), ledger.others(state.records.keys())):
-        if all(record.hardware.get(key) == here[key] for key in ("host", "processor", "device")):
-            rates.add(record)
+    with answering(ledger.store):
+        for record in itertools.chain(state.records.values(), ledger.others(state.records.keys())):
+            if all(record.hardware.get(key) == here[key] for key in ("host", "processor", "device")):
+                rates.add(record)
     return rates

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import torch
 
-from gensweep.core.claims import read_holder
+from gensweep.core.claims import holder_of
 from gensweep.core.ledger import Ledger
+from gensweep.core.stores import Store
 from gensweep.points import Point
 from gensweep.train import checkpoint
 
@@ -72,10 +73,9 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float, every: float
 
 def progress(root: Path, point: Point) -> tuple[str, int] | None:
     """The host that trains a point, and the epoch that its checkpoint holds; None without either."""
-    folder = Ledger(root).folder(point.id)
-    holder = read_holder(folder / "claim.json")
+    holder = holder_of(Store(root), f"points/{point.id}")
     try:
-        state = checkpoint.load(folder / "checkpoint.pt", point.id, torch.device("cpu"))
+        state = checkpoint.load(Ledger(root).folder(point.id) / "checkpoint.pt", point.id, torch.device("cpu"))
     except FileNotFoundError:
         return None
     return (holder.worker.host.split()[0], state["training"]["epoch"]) if holder else None
