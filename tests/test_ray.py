@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,28 @@ def killing(monkeypatch: pytest.MonkeyPatch, root: Path, seed: int, epochs: rang
     return reports
 
 
+@contextmanager
+def killed_when_it_begins(root: Path, point: Point) -> Iterator[None]:
+    """Kill every worker that claims a point, before it can have trained an epoch."""
+    done = threading.Event()
+
+    def watch() -> None:
+        seen = {os.getpid()}
+        while not done.wait(0.001):
+            holder = holder_of(Store(root), f"points/{point.id}")
+            if holder is not None and holder.worker.pid not in seen:
+                seen.add(holder.worker.pid)
+                os.kill(holder.worker.pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def test_a_killed_worker_goes_on_elsewhere_with_the_same_numbers(
     ray: Any, tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,16 +144,23 @@ def test_a_killed_pack_goes_on_with_every_lane(ray: Any, tmp_path: Path, monkeyp
         assert records(root)[t2t(seed).id].pack == {"size": 2, "lane": seed}
 
 
-def test_a_worker_that_dies_too_often_is_a_failed_point(
+def test_a_worker_that_dies_again_and_again_but_gets_on_is_no_failure(
     ray: Any, tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "results"
+    options = Options(str(root), resources=Resources(max_concurrent=1, max_failures=0))
+    reports = killing(monkeypatch, root, seed=0, epochs=range(1, 4))
+    assert run(read_sweep(Path(write_sweep(tmp_path, grid(epochs=EPOCHS)))), options, Console(quiet=True)) == 0
+    assert [result["epoch"] for result in reports if is_epoch(result)] == [1, 2, 3, 4]
+    same(root, plain, t2t(0))
+
+
+def test_a_worker_that_dies_too_often_is_a_failed_point(ray: Any, tmp_path: Path, plain: Path) -> None:
+    root = tmp_path / "results"
     file = write_sweep(tmp_path, grid(epochs=EPOCHS))
     options = Options(str(root), resources=Resources(max_concurrent=1, max_failures=0))
-    with monkeypatch.context() as patch:
-        reports = killing(patch, root, seed=0, epochs=range(1, EPOCHS + 1))
+    with killed_when_it_begins(root, t2t(0)):
         assert run(read_sweep(Path(file)), options, Console(quiet=True)) == 1
-    assert [result["epoch"] for result in reports if is_epoch(result)] == [1]
     record = records(root)[t2t(0).id]
     assert record.status == FAILED
     assert (record.error or "").startswith("the worker died: ")

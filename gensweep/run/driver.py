@@ -114,12 +114,12 @@ def _train(plan: Plan, packs: list[Pack], ledger: Ledger, options: Options, exec
     with Screen(console, len(plan.todo), done) as screen:
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
-            left, place = _left(packs, {point.id for point in todo}), ledger.store.place
+            left, place, before = _left(packs, {point.id for point in todo}), ledger.store.place, dict(screen.epochs)
             died = execute(left, place, options.resources, screen.report)
-            for point in todo:
-                if point.id in died:
+            for point in todo:  # one that got further goes on in the next round: machines may come and go
+                if point.id in died and screen.epochs[point.id] <= before.get(point.id, 0):
                     _record_death(ledger, point, died[point.id], plan.state.records.get(point.id), screen)
-            idle = 0 if screen.outcomes.keys() - attempted else idle + 1
+            idle = 0 if screen.outcomes.keys() - attempted or screen.epochs != before else idle + 1
             attempted |= screen.outcomes.keys()
 
 

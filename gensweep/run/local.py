@@ -37,7 +37,7 @@ class Resources:
         gpus_per_trial: GPUs, or a share of one; None: one where the cluster has any and the device allows it.
         max_concurrent: trials at once; None: as many as there are resources for.
         address: of a running Ray cluster; None: one is started on this machine.
-        max_failures: times that a trial whose worker died is started again.
+        max_failures: times that a trial whose worker died is started again; one that got on in the meantime, always.
         pack: lanes of a trial at most, or `auto`.
         retry_failed: train points again whose record says that they failed.
         verbose: let Ray say what it says.

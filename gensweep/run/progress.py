@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import TracebackType
 from typing import Any
 
@@ -24,11 +25,16 @@ class Screen:
         console: where to write; a live screen if it is a terminal.
         total: points that this run trains.
         done: points that were done before.
+
+    Attributes:
+        outcomes: how each point ended, by its id.
+        epochs: the last epoch that was reported of each point.
     """
 
     def __init__(self, console: Console, total: int, done: int) -> None:
         self._console, self._total, self._done_before = console, total, done
         self.outcomes: dict[str, dict[str, Any]] = {}
+        self.epochs: Counter[str] = Counter()
         self._running: dict[str, dict[str, Any]] = {}
         self._warned: set[str] = set()
         self._bar = Progress(
@@ -64,6 +70,7 @@ class Screen:
 
     def _take(self, point: str, result: dict[str, Any]) -> None:
         self._warn(result.get("warning"))
+        self.epochs[point] = max(self.epochs[point], result.get("epoch", 0))
         if "status" not in result:
             if result["epoch"] or point not in self._running:  # a trial started again tells soon where it goes on
                 self._running[point] = result
