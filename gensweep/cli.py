@@ -112,18 +112,13 @@ def run_command(
     values = {key: several if len(several) > 1 else several[0] for key, several in parsed.items()}
     if values or seeds is not None:
         sweep = sweep.changed(values, seeds)
-    if local and address is not None:
-        source = context.get_parameter_source("address")
-        if source and source.name == "COMMANDLINE":
-            raise UserError("--local trains without Ray; --address names a Ray cluster: give one of them")
-        address = None  # RAY_ADDRESS is of the environment: a Ray job has it
     resources = Resources(
         device=device.value,
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
         max_concurrent=max_concurrent,
         pack=sweep.pack if pack is None else checked_pack("--pack", parse_value(pack)),
-        address=address,
+        address=_cluster(context, address, local),
         retry_failed=retry_failed,
         verbose=verbose,
         tracking=Tracking.asked(wandb.value if wandb else None, wandb_project, wandb_entity, sweep.name),
@@ -136,6 +131,14 @@ def run_command(
         dry_run(sweep, options, calibrate, Console())
     else:
         raise typer.Exit(run(sweep, options, Console()))
+
+
+def _cluster(context: typer.Context, address: str | None, local: bool) -> str | None:
+    """The cluster to train on; with --local none, although RAY_ADDRESS, which a Ray job has, may name one."""
+    source = context.get_parameter_source("address")
+    if local and source and source.name == "COMMANDLINE":
+        raise UserError("--local trains without Ray; --address names a Ray cluster: give one of them")
+    return None if local else address
 
 
 @app.command("collect")
