@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from rich.console import Console
 from runs import TINY, call, grid, records, same, train, write_sweep
 
 from gensweep.core.claims import holder_of
+from gensweep.core.errors import UserError
 from gensweep.core.records import FAILED, OK
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
@@ -222,6 +224,32 @@ def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any
         ask = _requests(packs, Resources(device="cpu", room=limited))
         assert [ask({"pack": index}).required_resources.get("memory") for index in (0, 1)] == wanted
         assert ask({"pack": 0}).required_resources["CPU"] == 1
+
+
+def test_a_cluster_may_grow_to_what_trials_ask_for(ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cores and no GPU are up; the autoscaler may start three workers, of two kinds, at most."""
+    from gensweep.run.launch import _check_resources, _gpus, _reach, _requests, lanes
+
+    kinds = {
+        "head": {"resources": {"CPU": 2}, "max_workers": 0},
+        "small": {"resources": {"CPU": 4, "GPU": 1, "memory": 10**12}, "max_workers": 1},
+        "large": {"resources": {"CPU": 8, "GPU": 2, "memory": 10**13}, "max_workers": 9},
+    }
+    here, cluster = Resources(), Resources(address="auto")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert _gpus(cluster) == _gpus(here) == 0, "no autoscaler"
+    (tmp_path / "ray_bootstrap_config.yaml").write_text(json.dumps({"max_workers": 3, "available_node_types": kinds}))
+    assert _gpus(here) == 0
+    assert (_reach(cluster)["CPU"], _reach(cluster)["GPU"]) == (4 + 8 + 8, 1 + 2 + 2)
+    assert (_gpus(cluster), lanes(cluster, 50)) == (1, 50 // 5)
+    assert (_gpus(Resources(address="auto", device="cpu")), lanes(Resources(address="auto", device="cpu"), 50)) == (0, 1)
+    _check_resources(Resources(address="auto", device="cuda", gpus_per_trial=2), _reach(cluster))
+    with pytest.raises(UserError, match="--gpus-per-trial 6: the cluster has 5 GPUs in all"):
+        _check_resources(Resources(address="auto", gpus_per_trial=6), _reach(cluster))
+    point = Point.make("text_to_text", TINY, 0)
+    room = Room({point.cell: 10**14}, {point.cell: point}, 0)
+    asked = _requests([Pack((point,))], Resources(address="auto", room=room))({"pack": 0}).required_resources
+    assert asked == {"CPU": 1, "GPU": 1, "memory": 10**13}
 
 
 @pytest.mark.parametrize(

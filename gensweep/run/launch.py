@@ -29,6 +29,7 @@ from ray import tune
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import held_back, stopping
 from gensweep.points import Pack, Point
+from gensweep.run.growth import addable
 from gensweep.run.local import Resources, freeze_imports, prepared, started, trial_config
 from gensweep.run.packs import pack_limit
 from gensweep.trainables import TRAINABLES, Report
@@ -65,7 +66,7 @@ def opened(resources: Resources) -> Generator[None]:
         if mine:
             with held_back():
                 _start(resources)
-        _check_resources(resources, ray.cluster_resources())
+        _check_resources(resources, _reach(resources))
         with stopping(through_ray=True):
             yield
     finally:
@@ -76,7 +77,7 @@ def opened(resources: Resources) -> Generator[None]:
 
 def lanes(resources: Resources, points: int) -> int:
     """Lanes of a pack at most where the cluster is to train so many points, within `opened`."""
-    there, gpus = ray.cluster_resources(), _gpus(resources)
+    there, gpus = _reach(resources), _gpus(resources)
     slots = resources.slots(there.get("CPU", 0), there.get("GPU", 0), gpus)
     return pack_limit(resources.pack, "cuda" if gpus else "cpu", points, slots)
 
@@ -127,6 +128,17 @@ def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
             )
 
 
+def _reach(resources: Resources) -> dict[str, float]:
+    """What the cluster has, or will have when trials wait for it and it grows as far as it may."""
+    there, workers = ray.cluster_resources(), _addable(resources)
+    names = there.keys() | {name for worker in workers for name in worker}
+    return {name: max(there.get(name, 0), sum(worker.get(name, 0) for worker in workers)) for name in names}
+
+
+def _addable(resources: Resources) -> list[dict[str, float]]:
+    return [] if resources.address is None else addable()
+
+
 def _trial(config: dict[str, Any], configs: list[tuple[str, dict[str, Any]]], datasets: dict[str, Any]) -> None:
     """Tune's one function: the pack's own trainable, with its dataset read from the object store."""
     model, trial = configs[config["pack"]]
@@ -165,7 +177,8 @@ def _fit(
 def _requests(packs: Sequence[Pack], resources: Resources) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
     """What each trial asks for; of memory no more than the largest node has, so that it is never waited for in vain."""
     bundle = {"CPU": resources.cpus_per_trial, "GPU": _gpus(resources)}
-    most = max((node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"]), default=0)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]] + _addable(resources)
+    most = max((node.get("memory", 0) for node in nodes), default=0)
     needs = [min(resources.room.of(pack), int(most)) if resources.room else 0 for pack in packs]
     return lambda config: tune.PlacementGroupFactory([bundle | {"memory": needs[config["pack"]]}])
 
@@ -189,7 +202,7 @@ class _Reporter(tune.Callback):
 def _gpus(resources: Resources) -> float:
     if resources.gpus_per_trial is not None:
         return resources.gpus_per_trial
-    return 1 if resources.device in ("auto", "cuda") and ray.cluster_resources().get("GPU", 0) >= 1 else 0
+    return 1 if resources.device in ("auto", "cuda") and _reach(resources).get("GPU", 0) >= 1 else 0
 
 
 def _last_line(error: BaseException) -> str:
