@@ -14,7 +14,7 @@ from rich.console import Console
 
 from gensweep import __version__
 from gensweep.commands import data, points, wandb, wandb_report
-from gensweep.commands.options import Device, Entity, Lanes, Project, Root, Wandb, pairs
+from gensweep.commands.options import Address, Device, Entity, Lanes, Project, Root, Wandb, pairs
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import Stopped, stopping
 
@@ -79,10 +79,7 @@ def run_command(
     ] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once; default: as many as fit.")] = None,
     pack: Lanes = None,
-    address: Annotated[
-        str | None,
-        typer.Option(envvar="RAY_ADDRESS", help="A running Ray cluster: auto, or HOST:PORT of its head."),
-    ] = None,
+    address: Address = None,
     local: Annotated[
         bool, typer.Option("--local", help="Train in this process, one trial at a time, without Ray.")
     ] = False,

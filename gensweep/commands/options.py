@@ -20,6 +20,9 @@ Lanes = Annotated[
     str | None,
     typer.Option(metavar="auto|N", help="Points trained as one batched model; default: the sweep's, else auto."),
 ]
+Address = Annotated[
+    str | None, typer.Option(envvar="RAY_ADDRESS", help="A running Ray cluster: auto, or HOST:PORT of its head.")
+]
 Project = Annotated[
     str | None,
     typer.Option("--wandb-project", metavar="NAME", help="W&B's project; default: WANDB_PROJECT, else gensweep."),
