@@ -367,7 +367,7 @@ def test_a_plan_reads_each_record_once(tmp_path: Path, monkeypatch: pytest.Monke
     cut = Ledger(root).folder(tiny(2).id) / "record.json"
     cut.write_text(cut.read_text()[:99])
     read = Store.read
-    monkeypatch.setattr(Store, "read", lambda store, name: seen.append(name) or read(store, name))
+    monkeypatch.setattr(Store, "read", lambda store, name: [read(store, name), seen.append(name)][0])
     monkeypatch.setattr("gensweep.run.preview.machine_memory", lambda: 1)
     file = write_sweep(tmp_path, grid(lr=[1e-3, 0.1]))
     assert "this machine has 0.0 GB" in str(call(file, "--local", "--results", root, *options))
