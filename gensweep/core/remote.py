@@ -36,7 +36,10 @@ ATTEMPTS = 6
 SETTLED = 60 * 10**9
 """Nanoseconds after which a time of change tells two contents of one size apart: stores count in seconds, by a clock
 of their own."""
-_OPTIONS = ("endpoint_override", "region", "scheme", "tls_ca_file_path")
+_OPTIONS = {
+    "s3": ("anonymous", "endpoint_override", "region", "scheme", "tls_ca_file_path"),
+    "gs": ("anonymous", "endpoint_override", "scheme"),
+}
 _PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)
 _CODE = re.compile(r"AWS Error (\w+)|google::cloud::Status\((\w+)|^(NOT_FOUND)$")
 _LOGIN = "are there credentials on this host, of somebody who may read and write there?"
@@ -50,6 +53,7 @@ _ADVICE = {
     "SIGNATURE_DOES_NOT_MATCH": f"the secret key is wrong: {_LOGIN}",
     "INVALID_SIGNATURE": f"the secret key is wrong: {_LOGIN}",
     "EXPIRED_TOKEN": "the login has expired: log in again on this host",
+    "UNAVAILABLE": f"no answer: is the network up, and {_LOGIN}",
     "INTERNAL_FAILURE": f"refused, or overloaded: {_LOGIN}",
     "NETWORK_CONNECTION": "nobody answers: is the network up, and the endpoint right?",
     "SLOW_DOWN": "overloaded; tried again until now",
@@ -75,7 +79,7 @@ class RemoteStore(Store):
     @classmethod
     def open(cls, place: str, lasting: bool) -> RemoteStore:
         """The root at a URI; as `open_store`."""
-        files, base = _connected(place)
+        files, base = _connected(place, lasting)
         return cls(place, files, base, _mirror(place) if lasting else _passing())
 
     def told(self, name: str) -> str:
@@ -126,7 +130,10 @@ class RemoteStore(Store):
     def folders(self, folder: str) -> set[str]:
         from pyarrow.fs import FileType
 
-        return {info.base_name for info in self._infos(folder, False) if info.type == FileType.Directory}
+        found = {info.base_name for info in self._infos(folder, False) if info.type == FileType.Directory}
+        if found:
+            return found
+        return {name.partition("/")[0] for name in self._listed(folder, True) if "/" in name}  # Google's shows none
 
     def exists(self, name: str) -> bool:
         from pyarrow.fs import FileType
@@ -281,8 +288,12 @@ def _passing() -> Path:
     return Path(folder)
 
 
-def _connected(place: str) -> tuple[fs.FileSystem, str]:
+def _connected(place: str, asked: bool) -> tuple[fs.FileSystem, str]:
     """The file system of a URI, and bucket and prefix in it.
+
+    Args:
+        place: the URI.
+        asked: whether the bucket is asked for, without much patience: a user waits for the answer.
 
     Raises:
         ResultsError: it is no URI of ours, or its bucket's region cannot be found out.
@@ -301,19 +312,20 @@ def _connected(place: str) -> tuple[fs.FileSystem, str]:
     base = unquote(f"{parts.netloc}{parts.path}").rstrip("/")
     if not parts.netloc:
         raise ResultsError(f"--results {place}: names no bucket; write {parts.scheme}://bucket/prefix")
-    options = dict(parse_qsl(parts.query))
-    if strange := options.keys() - set(_OPTIONS):
-        raise ResultsError(unknown("option", min(strange), _OPTIONS, f"--results {place}"))
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    options |= {name: value == "true" for name, value in options.items() if name == "anonymous"}
+    if strange := options.keys() - set(_OPTIONS[parts.scheme]):
+        raise ResultsError(unknown("option", min(strange), _OPTIONS[parts.scheme], f"--results {place}"))
     try:
-        files = _CONNECT[parts.scheme](parts.netloc, options)
-        if not files.get_file_info(parts.netloc).type:  # NotFound is 0
+        connect = _CONNECT[parts.scheme]
+        if asked and not connect(parts.netloc, options, 2).get_file_info(parts.netloc).type:  # NotFound is 0
             raise OSError("NOT_FOUND")
-        return files, base
+        return connect(parts.netloc, options, ATTEMPTS), base
     except (OSError, ValueError, TypeError) as error:
         raise ResultsError(f"--results {place} cannot be used: {_reason(error)}") from error
 
 
-def _s3(bucket: str, options: dict[str, Any]) -> fs.FileSystem:
+def _s3(bucket: str, options: dict[str, Any], attempts: int) -> fs.FileSystem:
     import pyarrow
     from pyarrow import fs
 
@@ -327,18 +339,17 @@ def _s3(bucket: str, options: dict[str, Any]) -> fs.FileSystem:
         connect_timeout=CONNECT,
         request_timeout=REQUEST,
         allow_delayed_open=True,  # one put, where the other way would take three requests
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
         **options,
     )
 
 
-def _gs(bucket: str, options: dict[str, Any]) -> fs.FileSystem:
+def _gs(bucket: str, options: dict[str, Any], attempts: int) -> fs.FileSystem:
     from datetime import timedelta
 
     from pyarrow import fs
 
-    options.pop("region", None)
-    return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=REQUEST), **options)
+    return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=CONNECT * attempts), **options)
 
 
 _CONNECT = {"s3": _s3, "gs": _gs}
@@ -349,7 +360,7 @@ def _reason(error: Exception) -> str:
     said = " ".join(str(error).split())
     found = _CODE.search(said)
     code = next(filter(None, found.groups()), "") if found else ""
-    said = said.partition(" (Request ID")[0]
+    said = said.partition(" (Request ID")[0].partition(" error_info=")[0]
     if code not in _ADVICE:
         return said
     return _ADVICE[code] if said == code else f"{_ADVICE[code]} ({said})"
