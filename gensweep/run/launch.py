@@ -92,7 +92,7 @@ def _start(resources: Resources) -> None:
         _probe(resources.address)
     try:
         ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises plain ones too, when the machine is too busy to start in time
         if resources.address is None:
             raise GensweepError(f"Ray could not start on this machine: {error}; --local trains without it") from error
         hint = "is it up, of this Ray's version, and RAY_AUTH_MODE the same here and there?"
