@@ -31,8 +31,8 @@ THREADS = 32
 """Requests at once, where there are many files to read."""
 CONNECT, REQUEST = 5.0, 20.0
 """Seconds for a connection, and for an answer."""
-ATTEMPTS = 6
-"""Of a request that is refused for now, with pauses that double."""
+ATTEMPTS = 8
+"""Of a request that is refused for now, with pauses that double: the better part of a minute."""
 SETTLED = 60 * 10**9
 """Nanoseconds after which a time of change tells two contents of one size apart: stores count in seconds, by a clock
 of their own."""
@@ -40,8 +40,8 @@ _OPTIONS = {
     "s3": ("anonymous", "endpoint_override", "region", "scheme", "tls_ca_file_path"),
     "gs": ("anonymous", "endpoint_override", "scheme"),
 }
-_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)
-_CODE = re.compile(r"AWS Error (\w+)|google::cloud::Status\((\w+)|^(NOT_FOUND)$")
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+_CODE = re.compile(r"AWS Error UNKNOWN \(HTTP status (\d+)|AWS Error (\w+)|google::cloud::Status\((\w+)|^(NOT_FOUND)$")
 _LOGIN = "are there credentials on this host, of somebody who may read and write there?"
 _ADVICE = {
     "NO_SUCH_BUCKET": "there is no such bucket; make it, or name another",
@@ -56,6 +56,8 @@ _ADVICE = {
     "UNAVAILABLE": f"no answer: is the network up, and {_LOGIN}",
     "INTERNAL_FAILURE": f"refused, or overloaded: {_LOGIN}",
     "NETWORK_CONNECTION": "nobody answers: is the network up, and the endpoint right?",
+    "403": f"access denied: {_LOGIN}",
+    "503": "overloaded; tried again until now",
     "SLOW_DOWN": "overloaded; tried again until now",
     "SERVICE_UNAVAILABLE": "not available; tried again until now",
     "REQUEST_TIMEOUT": "no answer in time",
