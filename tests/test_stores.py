@@ -178,6 +178,8 @@ def test_collect_show_and_evaluate_read_a_bucket(server: Server, bucket: str, tm
     ended = call("collect", f"{bucket}/tiny")
     assert ended.code == 0, ended.error
     assert f"the page is {bucket}/tiny/report.html" in ended.out.replace("\n", "")
+    page = open_store(bucket).read("tiny/report.html").decode()
+    assert "roots" not in page, "no place of the copies"
     shown = call("show", "t2t", "--results", bucket)
     assert shown.code == 2 and "begins the ids of 2 points" in shown.error
     shown = call("show", t2t().id, "--results", bucket)
@@ -274,13 +276,14 @@ def test_an_unreadable_answer_is_not_a_missing_point(server: Server, bucket: str
         Ledger(open_store(bucket)).read({t2t().id: t2t().params})
 
 
-def test_no_secret_is_in_what_is_written(server: Server, bucket: str, tmp_path: Path) -> None:
-    file = write_sweep(tmp_path)
+def test_no_secret_is_in_what_is_written(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, planted = write_sweep(tmp_path), "planted0" * 5
+    monkeypatch.setenv("WANDB_API_KEY", planted)
     assert call(file, "--results", bucket, "--local", "--wandb", "offline").code == 0
     copied = here(tmp_path, bucket)
     assert any(name.endswith(".wandb") for name in files(copied))
     for name, content in files(copied).items():
-        for secret in (*KEYS.values(),):
+        for secret in (*KEYS.values(), planted):
             assert secret.encode() not in content, name
 
 

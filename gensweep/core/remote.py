@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -280,7 +281,8 @@ def _files(folder: Path) -> list[Path]:
 def _mirror(place: str) -> Path:
     from gensweep.core.cache import cache_root
 
-    return cache_root() / "roots" / quote(place, safe="")[:200]
+    digest = hashlib.sha256(place.encode()).hexdigest()
+    return cache_root() / "roots" / f"{quote(place, safe='')[:80]}-{digest[:12]}"
 
 
 def _passing() -> Path:

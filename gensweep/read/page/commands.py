@@ -26,7 +26,7 @@ class Commands:
         file = files[0] if files else f"sweeps/{results.sweep.name}.py"
         kept = [part for option in _KEPT for part in _options(words, option)]
         self._base = ["python", "-m", "gensweep", file, *kept]
-        self._root = _root(words, results.folder.parent)
+        self._root = _root(words, results.store.place)
         self._pinned = {_shown(pinned, place): pinned for pinned, place in results.sweep.places.items()}
 
     @property
@@ -57,8 +57,8 @@ class Commands:
         return self._pinned.get(value, value) if isinstance(value, str) else repr(value)
 
 
-def _root(words: list[str], root: Path) -> list[str]:
-    """The option that names the results folder: as it was typed where that leads to ``root`` from here.
+def _root(words: list[str], root: str) -> list[str]:
+    """The option that names the results root: as it was typed where that leads to ``root`` from here.
 
     Nothing where the call is not known: all of the command is a guess then.
     """
@@ -66,9 +66,9 @@ def _root(words: list[str], root: Path) -> list[str]:
         return []
     typed = _options(words, "--results")
     value = typed[-1].removeprefix("--results=") if typed else "results"
-    if Path(value).expanduser().resolve() == root.resolve():
+    if root == (value if "://" in value else str(Path(value).expanduser().resolve())):
         return typed
-    return ["--results", str(root)]
+    return ["--results", root]
 
 
 def _words(command: str) -> list[str]:
