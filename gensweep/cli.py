@@ -13,13 +13,14 @@ import typer
 from rich.console import Console
 
 from gensweep import __version__
-from gensweep.commands import data, points, wandb, wandb_report
+from gensweep.commands import data, doctor, points, wandb, wandb_report
 from gensweep.commands.options import Address, Device, Entity, Lanes, Project, Root, Wandb, pairs
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import Stopped, stopping
 
 COMMANDS = (
     "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync", "wandb-report",
+    "doctor",
 )  # fmt: skip
 app = typer.Typer(
     add_completion=False,
@@ -35,6 +36,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(points.app)
 app.add_typer(wandb_report.app)
 app.add_typer(wandb.app)
+app.add_typer(doctor.app)
 
 
 class Kind(StrEnum):

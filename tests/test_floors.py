@@ -24,8 +24,9 @@ FLOORS = (
     ("run/wandb_run.py",),
     ("run/tracking.py",),
     ("run/attempt.py", "run/devices.py", "run/outcomes.py", "run/trial.py", "run/__init__.py"),
-    ("trainables.py", "run/growth.py", "run/room.py"),
+    ("trainables.py", "run/growth.py", "run/room.py", "run/address.py", "run/machine.py"),
     (
+        "run/doctor.py",
         "run/local.py",
         "run/packs.py",
         "run/launch.py",

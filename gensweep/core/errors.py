@@ -29,6 +29,10 @@ class ResultsError(UserError):
     """A results folder cannot be used."""
 
 
+class OtherCode(UserError):
+    """A worker has other code than its driver."""
+
+
 class Unavailable(OSError):
     """A results root elsewhere does not answer, or refuses; the message says what to do."""
 

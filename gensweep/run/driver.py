@@ -66,6 +66,8 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 executor = _executor(options.local)
                 stack.enter_context(executor.opened(options.resources))
             check(store)
+            if options.resources.address is not None:
+                executor.check_nodes(store)
             write_sweep_json(store, sweep, options.command)
             _show_data(plan.todo, ready, store, f"{sweep.name}/datasets", console)
             if options.resources.address is not None:

@@ -6,10 +6,10 @@ import contextlib
 import logging
 import os
 import shutil
-import socket
 import sys
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,23 @@ for name, value in {
 
 import ray
 from ray import tune
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from gensweep.core.errors import GensweepError, UserError
+from gensweep.core.errors import GensweepError, OtherCode, UserError
 from gensweep.core.signals import held_back, stopping
+from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
+from gensweep.run import doctor
+from gensweep.run.address import probe
 from gensweep.run.growth import addable
 from gensweep.run.local import Resources, freeze_imports, prepared, started, trial_config
+from gensweep.run.machine import check_code, code
 from gensweep.run.packs import pack_limit
 from gensweep.trainables import TRAINABLES, Report
+
+PATIENCE = 30.0
+"""Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
 
 
 def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report) -> dict[str, str]:
@@ -46,6 +55,9 @@ def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, repor
 
     Returns:
         Ids of points whose trial died (its worker was killed, too often), each with what Ray says.
+
+    Raises:
+        OtherCode: a node that joined later has other code than this driver; points that it was given have no record.
     """
     datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
     shared = {key: ray.put(data) for point in datasets.values() for key, data in prepared(point).items()}
@@ -75,6 +87,55 @@ def opened(resources: Resources) -> Generator[None]:
                 ray.shutdown()
 
 
+def check_nodes(store: Store) -> None:
+    """Make sure that every node of the cluster has this code and this results root, within `opened`.
+
+    Raises:
+        UserError: one has not; says which, and what to do.
+    """
+    doctor.require(doctor.examine_nodes(store, on_each_node, full=False))
+
+
+def on_each_node(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """Call a function on every node that is alive, at the same time, within `opened`.
+
+    Args:
+        function: one of a module that nodes can import; takes the node's id, then the arguments.
+
+    Returns:
+        What it returned, by the node's name; a GensweepError where it raised, or gave no answer in time.
+    """
+    task = ray.remote(num_cpus=0, max_retries=0)(function)
+    asked = {}
+    for node, name in _names([node for node in ray.nodes() if node["Alive"]]).items():
+        there = NodeAffinitySchedulingStrategy(node, soft=False)
+        asked[task.options(scheduling_strategy=there).remote(node, *arguments)] = name
+    answered = set(ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE)[0])
+    return {name: _answer(call, call in answered) for call, name in asked.items()}
+
+
+def _answer(call: Any, is_there: bool) -> Any:
+    if not is_there:
+        ray.cancel(call, force=True)
+        return GensweepError(f"no answer in {PATIENCE:.0f} s")
+    try:
+        return ray.get(call)
+    except RayError as error:
+        return GensweepError(_last_line(error))
+
+
+def _names(nodes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Id -> host, with its address and a part of the id where hosts share their name."""
+    hosts = Counter(node["NodeManagerHostname"] for node in nodes)
+    several = {host for host, count in hosts.items() if count > 1}
+    names = {}
+    for node in sorted(nodes, key=lambda node: (node["NodeManagerHostname"], node["NodeID"])):
+        host = node["NodeManagerHostname"]
+        more = f" ({node['NodeManagerAddress']}, {node['NodeID'][:6]})" if host in several else ""
+        names[node["NodeID"]] = host + more
+    return names
+
+
 def lanes(resources: Resources, points: int) -> int:
     """Lanes of a pack at most where the cluster is to train so many points, within `opened`."""
     there, gpus = _reach(resources), _gpus(resources)
@@ -89,31 +150,17 @@ def _start(resources: Resources) -> None:
         if resources.room and resources.room.total:
             said["_memory"] = resources.room.free
     else:
-        _probe(resources.address)
+        probe(resources.address)
     try:
         ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
     except Exception as error:  # Ray raises plain ones too, when the machine is too busy to start in time
         if resources.address is None:
             raise GensweepError(f"Ray could not start on this machine: {error}; --local trains without it") from error
-        hint = "is it up, of this Ray's version, and RAY_AUTH_MODE the same here and there?"
-        raise UserError(f"--address {resources.address}: no Ray cluster lets us in ({error}); {hint}") from error
-
-
-def _probe(address: str) -> None:
-    """Make sure that somebody listens at HOST:PORT; `ray.init` waits for minutes where nobody does.
-
-    Raises:
-        UserError: nobody does.
-    """
-    if address.startswith("ray://"):
-        raise UserError(f"--address {address}: Tune does not run through Ray's client; name HOST:PORT, or auto")
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-    except OSError as error:
-        raise UserError(f"--address {address}: nobody answers there ({error}); is the cluster up?") from error
+        why = " ".join(str(error).split())
+        hint = "is it up, is this its head's port (6379, if none was named), RAY_AUTH_MODE the same here and there?"
+        if "Version mismatch" in why:
+            hint = "use the same everywhere: pip install -c constraints.txt, here and there"
+        raise UserError(f"--address {resources.address}: no Ray cluster lets us in ({why}); {hint}") from error
 
 
 def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
@@ -139,8 +186,19 @@ def _addable(resources: Resources) -> list[dict[str, float]]:
     return [] if resources.address is None else addable()
 
 
-def _trial(config: dict[str, Any], configs: list[tuple[str, dict[str, Any]]], datasets: dict[str, Any]) -> None:
-    """Tune's one function: the pack's own trainable, with its dataset read from the object store."""
+def _trial(
+    config: dict[str, Any],
+    configs: list[tuple[str, dict[str, Any]]],
+    datasets: dict[str, Any],
+    drivers: dict[str, str | None] | None,
+) -> None:
+    """Tune's one function: the pack's own trainable, with its dataset read from the object store.
+
+    Raises:
+        OtherCode: as `check_code`, of the driver's code, which is None where it cannot differ.
+    """
+    if drivers is not None:
+        check_code(drivers)
     model, trial = configs[config["pack"]]
     point = trial["points"][0]
     key = Point.make(model, **point).data_key
@@ -152,7 +210,9 @@ def _fit(
     packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report, shared: dict[str, Any]
 ) -> dict[str, str]:
     configs = [(pack.model, trial_config(pack, root, resources)) for pack in packs]
-    function = tune.with_parameters(_trial, configs=configs, datasets=shared)
+    function = tune.with_parameters(
+        _trial, configs=configs, datasets=shared, drivers=code() if resources.address else None
+    )
     scratch = tempfile.mkdtemp(prefix="gensweep-")
     tuner = tune.Tuner(
         tune.with_resources(function, _requests(packs, resources)),
@@ -170,8 +230,12 @@ def _fit(
         results = tuner.fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    died = {result.config["pack"]: result.error for result in results if result.error and result.config}
-    return {point.id: _last_line(error) for index, error in died.items() for point in packs[index].points}
+    died = {result.config["pack"]: _last_line(result.error) for result in results if result.error and result.config}
+    for said in died.values():
+        name, _, why = said.partition(": ")
+        if name.endswith(OtherCode.__name__):
+            raise OtherCode(why)
+    return {point.id: said for index, said in died.items() for point in packs[index].points}
 
 
 def _requests(packs: Sequence[Pack], resources: Resources) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
