@@ -171,6 +171,7 @@ print("done")
 def test_quick_commands_import_nothing_heavy(tmp_path: Path) -> None:
     calls = [["--help"], ["run", "--help"]]
     calls += [["list", kind] for kind in ("models", "datasets", "metrics", "tables", "figures", "sweeps")]
+    calls += [["doctor", "--results", str(tmp_path / "none")]]
     calls += [["sweeps/layers.py", "--dry-run", "--results", str(tmp_path / "none"), "--filter", "seed=0"]]
     script = QUICK.format(calls=calls, heavy=HEAVY)
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100)

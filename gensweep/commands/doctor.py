@@ -21,9 +21,12 @@ def doctor_command(
     verbose: Verbose = False,
 ) -> None:
     """Check this machine, or every node of a cluster: code, hardware, disk, clock, results, cache, W&B."""
+    from gensweep.run.address import probe
     from gensweep.run.doctor import FAILED, examine_here, examine_nodes, folded
 
     console = Console()
+    if address is not None:
+        probe(address)
     findings, store = examine_here(results)
     if address is not None:
         from gensweep.run.launch import on_each_node, opened

@@ -73,7 +73,7 @@ def examine_nodes(store: Store | None, ask: Ask, full: bool = True) -> list[Find
     """What there is to say of every node: one question to all of them at once.
 
     Args:
-        store: the results root, proven usable here; None: it is not asked for.
+        store: the results root; None: it is not asked for.
         ask: puts the question.
         full: as `describe`.
 
@@ -102,13 +102,14 @@ def probing(store: Store) -> Generator[Probe]:
     """Leave a file in the root for others to read, and nothing in the end.
 
     Raises:
-        ResultsError: it cannot be written.
+        ResultsError: it cannot be written and read here.
     """
     name, content = f".{os.urandom(6).hex()}.probe", os.urandom(16)
     with _vanishing(store):
         try:
             with answering(store):
                 store.write(name, content)
+                store.read(name)
             yield name, content
         finally:
             try:

@@ -23,6 +23,7 @@ from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.stores import Store, check, open_store
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
+from gensweep.run.address import probe
 from gensweep.run.local import Execute, prepared
 from gensweep.run.plan import Plan, make_plan, rates_of
 from gensweep.run.preview import Options, at_once, needs, packs_here, room_of, show_unreadable, summary
@@ -57,6 +58,8 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
+        if options.resources.address is not None:
+            probe(options.resources.address)
         options, packs = _with_room(plan, ledger, options, console)
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
@@ -65,8 +68,9 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
                 stack.enter_context(executor.opened(options.resources))
-            check(store)
-            if options.resources.address is not None:
+            if options.resources.address is None:
+                check(store)
+            else:
                 executor.check_nodes(store)
             write_sweep_json(store, sweep, options.command)
             _show_data(plan.todo, ready, store, f"{sweep.name}/datasets", console)

@@ -33,7 +33,6 @@ from gensweep.core.signals import held_back, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
 from gensweep.run import doctor
-from gensweep.run.address import probe
 from gensweep.run.growth import addable
 from gensweep.run.local import Resources, freeze_imports, prepared, started, trial_config
 from gensweep.run.machine import check_code, code
@@ -66,10 +65,10 @@ def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, repor
 
 @contextlib.contextmanager
 def opened(resources: Resources) -> Generator[None]:
-    """A Ray of our own, or a connection to the one at the address; left as it was found.
+    """A Ray of our own, or a connection to the one at the address, which was probed; left as it was found.
 
     Raises:
-        UserError: a trial asks for more than the cluster has, or no cluster answers at the address.
+        UserError: a trial asks for more than the cluster has, or no cluster lets us in at the address.
     """
     if not resources.verbose:
         logging.getLogger("ray").setLevel(logging.CRITICAL)
@@ -149,8 +148,6 @@ def _start(resources: Resources) -> None:
         said["include_dashboard"] = False
         if resources.room and resources.room.total:
             said["_memory"] = resources.room.free
-    else:
-        probe(resources.address)
     try:
         ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
     except Exception as error:  # Ray raises plain ones too, when the machine is too busy to start in time
