@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -302,14 +302,17 @@ def listening(answer: bytes | None) -> Iterator[str]:
                 return
             kept.append(connection)
             if answer is not None:
-                connection.recv(64)
-                connection.sendall(answer)
+                with suppress(OSError):  # the client has left
+                    connection.recv(64)
+                    connection.sendall(answer)
 
     kept: list[socket.socket] = []
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        threading.Thread(target=serve, daemon=True).start()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
+        thread.join()
     for connection in kept:
         connection.close()
 
