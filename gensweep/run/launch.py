@@ -39,7 +39,7 @@ from gensweep.run.machine import check_code, code
 from gensweep.run.packs import pack_limit
 from gensweep.trainables import TRAINABLES, Report
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
 
 
