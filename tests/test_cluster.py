@@ -21,7 +21,7 @@ from gensweep.run.sweepfile import read_sweep
 pytestmark = pytest.mark.filterwarnings("default")
 GUIDE = (SHIPPED.parent / "docs" / "cluster.md").read_text()
 SUBMIT = "ray job submit --address http://127.0.0.1:8265 --working-dir /shared/sweeps -- python -m gensweep tiny.py"
-EPOCHS, SOME = 120, 20
+EPOCHS, SOME = 60, 10
 """Of a point; and after how many, at least, its host is killed."""
 
 
@@ -165,7 +165,10 @@ def test_a_sweep_outlives_a_worker_host(shared: Path, tmp_path: Path) -> None:
         assert enter("lap", look).endswith("401"), "no token, no answer"
         with running("lap", SUBMIT, tmp_path / "job") as job:
             found: list[tuple[Point, str, int]] = []
-            wait_until(lambda: found.extend(on_a_worker(root, points)) or bool(found), "a point on a worker", 120)
+            took = wait_until(
+                lambda: found.extend(on_a_worker(root, points)) or bool(found), "a point on a worker", 180
+            )
+            print(f"--- {took:.1f} s from the submission to a point in training on a worker")
             point, host, before = found[0]
             assert lab("kill", host).returncode == 0
             seen: list[tuple[str, int]] = []
