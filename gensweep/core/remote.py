@@ -154,8 +154,8 @@ class RemoteStore(Store):
         return Snapshot(self, {folder: self._listed(folder, True) for folder in folders})
 
     def download(self, folder: str) -> Path:
-        there = self.snapshot(folder)
-        names = [f"{folder}/{name}" for name in self._listed(folder, True)]
+        listed = self._listed(folder, True)
+        there, names = Snapshot(self, {folder: listed}), [f"{folder}/{name}" for name in listed]
         for name, found in zip(names, there.read_all(names), strict=True):
             if isinstance(found, OSError) and not isinstance(found, FileNotFoundError):
                 raise found
