@@ -5,6 +5,7 @@
     python -m benchmarks roofline        a training step against the machine's own matmul rate (part of the above, too)
     python -m benchmarks overhead        what a sweep costs beside its training
     python -m benchmarks packs           lanes trained together against one alone, on a core and on a GPU
+    python -m benchmarks scaling         what limits many points on many nodes: the driver, and requests to a bucket
 
 Prints tables; --write keeps them in benchmarks/results.md, with the machine they were measured on.
 """
@@ -16,17 +17,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from benchmarks import compare, overhead, packs, roofline
+from benchmarks import buckets, compare, overhead, packs, roofline, scaling
 from benchmarks.cases import MODELS, QUICK_MODEL, Case, chosen
 from benchmarks.compare import BenchmarkError
 from benchmarks.pages import FILE, FULL, QUICK, PageError, check_parts, machine, write_parts
 from gensweep.core.environment import usable_cores
 from gensweep.core.words import counted
 
-COMPARE, ROOFLINE, OVERHEAD, PACKS = "compare", "roofline", "overhead", "packs"
+COMPARE, ROOFLINE, OVERHEAD, PACKS, SCALING = "compare", "roofline", "overhead", "packs", "scaling"
 POINTS, ROUNDS = 100, 5
 """Of the overhead: trivial points, and repetitions of what takes seconds."""
-ORDER = (*MODELS, ROOFLINE, OVERHEAD, PACKS)
+MANY, SOME = 1000, 200
+"""Points of the largest run of the scaling, and of a quick one."""
+ORDER = (*MODELS, ROOFLINE, OVERHEAD, PACKS, SCALING)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +38,11 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument(
-        "what", nargs="?", choices=(COMPARE, ROOFLINE, OVERHEAD, PACKS), default=COMPARE, help="what to measure"
+        "what",
+        nargs="?",
+        choices=(COMPARE, ROOFLINE, OVERHEAD, PACKS, SCALING),
+        default=COMPARE,
+        help="what to measure",
     )
     made.add_argument(
         "--quick", action="store_true", help=f"small settings; processes of {QUICK_MODEL} alone, steps of all models"
@@ -60,6 +67,7 @@ def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         ROOFLINE: {"models"},
         OVERHEAD: {"rounds", "points"},
         PACKS: set(),
+        SCALING: {"points"},
     }
     for name in ("models", "rounds", "points", "epochs"):
         if getattr(options, name) and name not in allowed[options.what]:
@@ -68,6 +76,8 @@ def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         made.error(f"--points {options.points}: a grid has two learning rates, so an even number of points")
     if options.what == OVERHEAD and options.points and options.points < 10:
         made.error(f"--points {options.points}: too few to tell a point's cost from noise; 10 are the least")
+    if options.what == SCALING and options.points and options.points < SOME:
+        made.error(f"--points {options.points}: too few to tell a point's cost from noise; {SOME} are the least")
     there = usable_cores()
     if options.cores and options.cores > there:
         made.error(f"--cores {options.cores}: this machine has {there}")
@@ -86,6 +96,8 @@ def kind(options: argparse.Namespace) -> str:
     """Of the results: `quick` where anything is smaller than in the full settings."""
     if options.what == OVERHEAD:
         smaller = (options.rounds or ROUNDS) < ROUNDS or (options.points or POINTS) < POINTS
+    elif options.what == SCALING:
+        smaller = (options.points or MANY) < MANY
     else:
         usual = {case.model: case for case in chosen(quick=False)}
         smaller = any(case.smaller_than(usual[case.model]) for case in cases(options))
@@ -94,7 +106,7 @@ def kind(options: argparse.Namespace) -> str:
 
 def names(options: argparse.Namespace) -> list[str]:
     """The parts of the page that a run measures."""
-    if options.what in (OVERHEAD, PACKS):
+    if options.what in (OVERHEAD, PACKS, SCALING):
         return [options.what]
     models = [case.model for case in cases(options)] if options.what == COMPARE else []
     return models if options.models else [*models, ROOFLINE]
@@ -116,6 +128,8 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     if options.what == PACKS:
         gains = packs.measure(chosen(options.quick, MODELS), 1.0 if options.quick else 6.0, _say)
         return {PACKS: part("Packs", f"{size}.", here, *packs.text(*gains))}
+    if options.what == SCALING:
+        return {SCALING: part("Scaling", f"{size}.", here, *_scaling(options))}
     rates = roofline.matmul_rates()
     steps = {case.model: _step(case, options.quick) for case in chosen(options.quick, options.models or MODELS)}
     table = roofline.rates_table(rates)
@@ -128,6 +142,14 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     if options.what == ROOFLINE or not options.models:
         found[ROOFLINE] = part("Roofline", f"{size}.", here, table, roofline.steps_table(rates, list(steps.values())))
     return found
+
+
+def _scaling(options: argparse.Namespace) -> tuple[str, ...]:
+    nodes, slots = (2, 2) if options.quick else (scaling.NODES, scaling.SLOTS)
+    asked = buckets.measure(buckets.QUICK if options.quick else buckets.SIZES, _say)
+    runs = scaling.measure(options.points or (SOME if options.quick else MANY), nodes, slots, _say)
+    lead = f"{counted(nodes, 'node')} of {slots} trials at once, which only keep the books; processor milliseconds."
+    return lead, scaling.runs_table(runs), scaling.far(runs), buckets.table(asked), buckets.far(asked)
 
 
 def _step(case: Case, quick: bool) -> roofline.Step:
