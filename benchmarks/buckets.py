@@ -95,7 +95,7 @@ def _counted(server: Any) -> Iterator[Counter[str]]:
         found["LIST" if kind == "GET" and path.strip("/").count("/") == 0 else kind] += 1
 
 
-def _slope(more: Mapping[str, float], fewer: Mapping[str, float], steps: int) -> dict[str, float]:
+def _slope(more: Mapping[str, float], fewer: Mapping[str, float], steps: float) -> dict[str, float]:
     return {kind: (more[kind] - fewer[kind]) / steps for kind in KINDS if more[kind] != fewer[kind]}
 
 
@@ -144,7 +144,7 @@ def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
         found[size] = first, again
     fewer, more = (found[size] for size in sizes)
     for number, words in enumerate(("read", "read again: copies are kept")):
-        slope = _slope(more[number], fewer[number], (sizes[1] - sizes[0]) // 1000)
+        slope = _slope(more[number], fewer[number], (sizes[1] - sizes[0]) / 1000)
         yield Asked(f"1,000 records, {words}", slope, remote.THREADS)
 
 
