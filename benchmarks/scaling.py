@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -118,7 +117,8 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
         patch.object(driver, "_collect"),
     ):
         status = driver.run(sweep, Options(root, resources=resources), Console())
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    memory = int(peak.split()[1]) * 1024  # getrusage would tell of the process that started this one, too
     (Path(root) / "driven.json").write_text(json.dumps({"heard": heard, "workers": len(workers), "memory": memory}))
     sys.exit(status)
 
