@@ -14,10 +14,6 @@ _COMMA = re.compile(r"(?<!\\),")
 Root = Annotated[
     str, typer.Option("--results", metavar="ROOT", envvar="GENSWEEP_RESULTS", help="Where results are kept.")
 ]
-Address = Annotated[
-    str | None,
-    typer.Option(envvar="RAY_ADDRESS", help="A running Ray cluster: auto, or HOST:PORT of its head."),
-]
 Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
 Lanes = Annotated[

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Set
+import logging
+from collections.abc import Generator, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from gensweep.core import claims
 from gensweep.core.claims import CLAIM, Claim, Holder, Process
-from gensweep.core.errors import NewerSchema, RecordError, ResultsError, Unavailable
+from gensweep.core.errors import LostClaim, NewerSchema, RecordError, ResultsError, Unavailable
 from gensweep.core.records import FAILED, OK, Record, decoded
 from gensweep.core.storage import Content
 from gensweep.core.stores import Store
 
+log = logging.getLogger(__name__)
 POINTS = "points"
 RECORD = "record.json"
 CHECKPOINT = "checkpoint.pt"
@@ -130,26 +132,44 @@ class Ledger:
             self.store.write(f"{POINTS}/{point_id}/{name}", content)
 
     def finish(self, claim: Claim, record: Record) -> None:
-        """Write the record, last of all files; an unreadable older one is kept aside, a checkpoint dropped."""
+        """Write the record, last of all files; an unreadable older one is kept aside, a checkpoint dropped.
+
+        Raises:
+            LostClaim: a later attempt owns the point, or has finished it.
+            OSError: as `Store.write`.
+        """
         folder = f"{POINTS}/{record.id}"
         with claim.writing():
-            self._set_aside(record.id)
+            before = self._set_aside(record.id)
+            if before and before.status == OK != record.status:
+                raise LostClaim(f"{record.id} was finished by somebody else")  # where the root knows no locks
             self.store.tidy(folder)
             self.store.write(f"{folder}/{RECORD}", record.encoded())
-            if record.status != FAILED:  # a retry goes on from a failed point's checkpoint
-                self.store.remove(f"{folder}/{CHECKPOINT}")
-            if record.status == OK:
-                self.store.remove(f"{folder}/{ERROR}")
+            with self._cleaning(record.id):
+                if record.status != FAILED:  # a retry goes on from a failed point's checkpoint
+                    self.store.remove(f"{folder}/{CHECKPOINT}")
+                if record.status == OK:
+                    self.store.remove(f"{folder}/{ERROR}")
 
-    def _set_aside(self, point_id: str) -> None:
+    @contextlib.contextmanager
+    def _cleaning(self, point_id: str) -> Generator[None]:
+        """A record that is written counts, whatever cannot be removed after it."""
+        try:
+            yield
+        except OSError as error:
+            log.warning("%s is finished, and keeps what is of no use any more: %s", point_id, error)
+
+    def _set_aside(self, point_id: str) -> Record | None:
+        """The record that is there; one that cannot be trusted is copied beside it."""
         name = f"{POINTS}/{point_id}/{RECORD}"
         try:
             text = self.store.read(name)
-            decoded(text, name, point_id)
+            return decoded(text, name, point_id)
         except FileNotFoundError:
-            pass
+            return None
         except RecordError:
             self.store.write(f"{name}.unreadable", text)
+            return None
 
 
 def _record(found: bytes | OSError, place: str, point_id: str) -> Record:

@@ -18,6 +18,8 @@ OK, DIVERGED, FAILED, MISSING = "ok", "diverged", "failed", "missing"
 STATUSES = (OK, DIVERGED, FAILED)
 CLAIMED = "claimed"
 """Reported, never recorded: somebody else trains the point."""
+UNKEPT = "unkept"
+"""Neither reported nor recorded as such: the results root would not take what the point left."""
 _SEAL = '{"checksum": "'
 
 

@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -18,51 +17,21 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from gensweep.core.errors import ResultsError, Unavailable, unknown
+from gensweep.core.buckets import THREADS, bucket_of, reason
+from gensweep.core.errors import Unavailable
 from gensweep.core.storage import Content, as_bytes, write_atomic
-from gensweep.core.stores import SCHEMES, Entry, Store
+from gensweep.core.stores import MIRRORS, Entry, Store
 
 if TYPE_CHECKING:
     from pyarrow import fs
 
-THREADS = 32
-"""Requests at once, where there are many files to read."""
-CONNECT, REQUEST = 5.0, 20.0
-"""Seconds for a connection, and for an answer."""
-ATTEMPTS = 8
-"""Of a request that is refused for now, with pauses that double: the better part of a minute."""
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 SETTLED = 60 * 10**9
 """Nanoseconds after which a time of change tells two contents of one size apart: stores count in seconds, by a clock
 of their own."""
-_OPTIONS = {
-    "s3": ("anonymous", "endpoint_override", "region", "scheme", "tls_ca_file_path"),
-    "gs": ("anonymous", "endpoint_override", "scheme"),
-}
-_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-_CODE = re.compile(r"AWS Error UNKNOWN \(HTTP status (\d+)|AWS Error (\w+)|google::cloud::Status\((\w+)|^(NOT_FOUND)$")
-_LOGIN = "are there credentials on this host, of somebody who may read and write there?"
-_ADVICE = {
-    "NO_SUCH_BUCKET": "there is no such bucket; make it, or name another",
-    "NOT_FOUND": "there is no such bucket; make it, or name another",
-    "ACCESS_DENIED": f"access denied: {_LOGIN}",
-    "PERMISSION_DENIED": f"access denied: {_LOGIN}",
-    "UNAUTHENTICATED": f"not logged in: {_LOGIN}",
-    "INVALID_ACCESS_KEY_ID": f"the access key is not known there: {_LOGIN}",
-    "SIGNATURE_DOES_NOT_MATCH": f"the secret key is wrong: {_LOGIN}",
-    "INVALID_SIGNATURE": f"the secret key is wrong: {_LOGIN}",
-    "EXPIRED_TOKEN": "the login has expired: log in again on this host",
-    "UNAVAILABLE": f"no answer: is the network up, and {_LOGIN}",
-    "INTERNAL_FAILURE": f"refused, or overloaded: {_LOGIN}",
-    "NETWORK_CONNECTION": "nobody answers: is the network up, and the endpoint right?",
-    "403": f"access denied: {_LOGIN}",
-    "503": "overloaded; tried again until now",
-    "SLOW_DOWN": "overloaded; tried again until now",
-    "SERVICE_UNAVAILABLE": "not available; tried again until now",
-    "REQUEST_TIMEOUT": "no answer in time",
-}
 
 
 class RemoteStore(Store):
@@ -75,6 +44,8 @@ class RemoteStore(Store):
         copies: the folder for copies of its files on this machine.
     """
 
+    pause = 10.0
+
     def __init__(self, place: str, files: fs.FileSystem, base: str, copies: Path) -> None:
         super().__init__(copies)
         self.place, self._fs, self._base = place, files, base
@@ -82,12 +53,14 @@ class RemoteStore(Store):
     @classmethod
     def open(cls, place: str, lasting: bool) -> RemoteStore:
         """The root at a URI; as `open_store`."""
-        files, base = _connected(place, lasting)
-        return cls(place, files, base, _mirror(place) if lasting else _passing())
+        bucket = bucket_of(place)
+        if lasting:
+            bucket.check()
+        return cls(bucket.place, bucket.connect(), bucket.base, _mirror(bucket.place) if lasting else _passing())
 
     def told(self, name: str) -> str:
         root, _, query = self.place.partition("?")
-        return f"{root.rstrip('/')}/{name}" + (f"?{query}" if query else "")
+        return f"{root}/{name}" + (f"?{query}" if query else "")
 
     def read(self, name: str) -> bytes:
         with self._explained(name):
@@ -116,11 +89,11 @@ class RemoteStore(Store):
 
     def write(self, name: str, content: Content) -> None:
         data = as_bytes(content)
+        with self._explained(name), self._fs.open_output_stream(self._key(name)) as file:
+            file.write(data)
         copy = self.root / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(copy, bytes(data))
-        with self._explained(name), self._fs.open_output_stream(self._key(name)) as file:
-            file.write(data)
 
     def remove(self, name: str) -> None:
         (self.root / name).unlink(missing_ok=True)
@@ -167,14 +140,15 @@ class RemoteStore(Store):
         (self.root / folder).mkdir(parents=True, exist_ok=True)
         return self.root / folder
 
-    def upload(self, folder: str) -> None:
+    def upload(self, folder: str, gone: Iterable[str] = ()) -> None:
         there = self._listed(folder, True)
-        here = {path.relative_to(self.root / folder).as_posix(): path for path in _files(self.root / folder)}
-        for name, path in here.items():
+        for path in _files(self.root / folder):
+            name = path.relative_to(self.root / folder).as_posix()
             if not _is_copy(path, there.get(name)):
                 self.write(f"{folder}/{name}", path.read_bytes())
-        for name in there.keys() - here.keys():
-            self.remove(f"{folder}/{name}")
+        for name in there:
+            if name.partition("/")[0] in set(gone):
+                self.remove(f"{folder}/{name}")
 
     def discard(self, folder: str) -> None:
         shutil.rmtree(self.root / folder, ignore_errors=True)
@@ -192,7 +166,11 @@ class RemoteStore(Store):
         """Every file in a folder, by its name relative to it."""
         start = len(self._key(folder)) + 1
         infos = self._infos(folder, deep)
-        return {info.path[start:]: Entry(info.size, info.mtime_ns or 0) for info in infos if info.is_file}
+        found = {info.path[start:]: Entry(info.size, info.mtime_ns or 0) for info in infos if info.is_file}
+        for name in found:
+            if {"", ".", ".."} & set(name.split("/")) or "\\" in name:  # whose copy would lie elsewhere
+                raise Unavailable(f"{self.told(folder)}: {name!r} is no name of a file of results; remove it")
+        return found
 
     @contextlib.contextmanager
     def _explained(self, name: str) -> Generator[None]:
@@ -202,7 +180,7 @@ class RemoteStore(Store):
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.told(name)}: there is no such file") from None
         except OSError as error:
-            raise Unavailable(f"{self.told(name)}: {_reason(error)}") from error
+            raise Unavailable(f"{self.told(name)}: {reason(error)}") from error
 
 
 class Snapshot(RemoteStore):
@@ -282,7 +260,7 @@ def _mirror(place: str) -> Path:
     from gensweep.core.cache import cache_root
 
     digest = hashlib.sha256(place.encode()).hexdigest()
-    return cache_root() / "roots" / f"{quote(place, safe='')[:80]}-{digest[:12]}"
+    return cache_root() / MIRRORS / f"{quote(place, safe='')[:80]}-{digest[:12]}"
 
 
 def _passing() -> Path:
@@ -290,81 +268,3 @@ def _passing() -> Path:
     folder = tempfile.mkdtemp(prefix="gensweep-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
-
-
-def _connected(place: str, asked: bool) -> tuple[fs.FileSystem, str]:
-    """The file system of a URI, and bucket and prefix in it.
-
-    Args:
-        place: the URI.
-        asked: whether the bucket is asked for, without much patience: a user waits for the answer.
-
-    Raises:
-        ResultsError: it is no URI of ours, or its bucket's region cannot be found out.
-    """
-    parts = urlsplit(place)
-    if parts.scheme not in SCHEMES:
-        valid = ", ".join(f"{scheme}://bucket/prefix" for scheme in SCHEMES)
-        raise ResultsError(
-            f"--results {place}: no results can be kept at {parts.scheme}://; there is {valid}, or a folder"
-        )
-    if parts.username or parts.password:
-        raise ResultsError(
-            f"--results {parts.scheme}://...@{parts.hostname}: no secrets in a place, which results repeat; "
-            "credentials come from the environment, a login's files or the machine's role"
-        )
-    base = unquote(f"{parts.netloc}{parts.path}").rstrip("/")
-    if not parts.netloc:
-        raise ResultsError(f"--results {place}: names no bucket; write {parts.scheme}://bucket/prefix")
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
-    options |= {name: value == "true" for name, value in options.items() if name == "anonymous"}
-    if strange := options.keys() - set(_OPTIONS[parts.scheme]):
-        raise ResultsError(unknown("option", min(strange), _OPTIONS[parts.scheme], f"--results {place}"))
-    try:
-        connect = _CONNECT[parts.scheme]
-        if asked and not connect(parts.netloc, options, 2).get_file_info(parts.netloc).type:  # NotFound is 0
-            raise OSError("NOT_FOUND")
-        return connect(parts.netloc, options, ATTEMPTS), base
-    except (OSError, ValueError, TypeError) as error:
-        raise ResultsError(f"--results {place} cannot be used: {_reason(error)}") from error
-
-
-def _s3(bucket: str, options: dict[str, Any], attempts: int) -> fs.FileSystem:
-    import pyarrow
-    from pyarrow import fs
-
-    pyarrow.set_io_thread_count(THREADS)
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        options = {"endpoint_override": endpoint} | options
-    if "endpoint_override" not in options and "region" not in options:
-        options["region"] = fs.resolve_s3_region(bucket)
-    return fs.S3FileSystem(
-        connect_timeout=CONNECT,
-        request_timeout=REQUEST,
-        allow_delayed_open=True,  # one put, where the other way would take three requests
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
-        **options,
-    )
-
-
-def _gs(bucket: str, options: dict[str, Any], attempts: int) -> fs.FileSystem:
-    from datetime import timedelta
-
-    from pyarrow import fs
-
-    return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=CONNECT * attempts), **options)
-
-
-_CONNECT = {"s3": _s3, "gs": _gs}
-
-
-def _reason(error: Exception) -> str:
-    """What an error of a store means, in words; its own words where nobody knows."""
-    said = " ".join(str(error).split())
-    found = _CODE.search(said)
-    code = next(filter(None, found.groups()), "") if found else ""
-    said = said.partition(" (Request ID")[0].partition(" error_info=")[0]
-    if code not in _ADVICE:
-        return said
-    return _ADVICE[code] if said == code else f"{_ADVICE[code]} ({said})"

@@ -8,10 +8,13 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from gensweep.core.errors import ResultsError
 from gensweep.core.storage import Content, as_json, locked, write_atomic
 
+MIRRORS = "roots"
+"""The folder of the cache for copies of roots elsewhere."""
 SCHEMES = ("s3", "gs")
 """What a results root may begin with, before `://`."""
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -31,8 +34,11 @@ class Store:
 
     Attributes:
         place: the root as people write it, and as another process can open it.
+        pause: seconds between two looks at it, where somebody waits for something.
         root: the folder in which the root's files lie here.
     """
+
+    pause = 1.0
 
     def __init__(self, root: Path) -> None:
         self.place, self.root = str(root), root
@@ -123,8 +129,8 @@ class Store:
         """Make everything in a folder, and below it, a file of this machine; returns where."""
         return self.root / folder
 
-    def upload(self, folder: str) -> None:
-        """Make a downloaded folder of the root what it is here: files that are new or changed or gone."""
+    def upload(self, folder: str, gone: Iterable[str] = ()) -> None:
+        """Keep what has been written in a folder here: files that are new or changed, less what folders in it are gone."""
 
     def discard(self, folder: str) -> None:
         """Forget the copies of a folder here."""
@@ -150,7 +156,7 @@ def open_store(place: str | Path, lasting: bool = True) -> Store:
 
         return RemoteStore.open(text, lasting)
     try:
-        root = Path(rest if colon else text).expanduser().absolute()
+        root = Path(unquote(rest) if colon else text).expanduser().absolute()
     except RuntimeError as error:
         raise ResultsError(f"--results {text}: {error}") from None
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
@@ -164,11 +170,14 @@ def open_store(place: str | Path, lasting: bool = True) -> Store:
 def open_folder(place: str | Path) -> tuple[Store, str]:
     """The root and the name of one of its folders, such as a sweep's."""
     text = str(place)
-    if "://" in text:
-        parent, _, name = text.partition("?")[0].rstrip("/").rpartition("/")
-        query = text.partition("?")[2]
-        return open_store(f"{parent}?{query}" if query else parent), name
-    folder = Path(text).expanduser().resolve()
+    scheme, colon, rest = text.partition("://")
+    if colon and scheme != "file":
+        path, mark, query = rest.partition("?")
+        parent, _, name = path.rstrip("/").rpartition("/")
+        if not parent:
+            raise ResultsError(f"{scheme}://{path} is a bucket, and no folder of a results root in it")
+        return open_store(f"{scheme}://{parent}{mark}{query}"), name
+    folder = Path(unquote(rest) if colon else text).expanduser().resolve()
     return Store(folder.parent), folder.name
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.catalog import FIGURES, TABLES, Page
-from gensweep.core.errors import ResultsError, UnknownName
+from gensweep.core.errors import ResultsError, Unavailable, UnknownName
 from gensweep.core.ledger import POINTS
 from gensweep.core.records import OK
 from gensweep.core.registry import Registry
@@ -154,7 +154,8 @@ def _refusing(place: str) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+        if not refused and not isinstance(error, Unavailable):
             raise
         raise ResultsError(f"{place} cannot be written: {error}") from error
 

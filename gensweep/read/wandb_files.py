@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from gensweep.core.claims import holder_of
@@ -27,14 +26,21 @@ class Waiting:
     """A point's run that is not there yet: its files in the order of their attempts, and where it goes.
 
     Attributes:
-        keep: to be called when marks were put beside its files.
+        store: the root in which the files lie, or the one that they are copies of.
     """
 
     point: str
     files: tuple[Path, ...]
     entity: str
     project: str
-    keep: Callable[[], None]
+    store: Store
+
+    def keep(self) -> None:
+        """Keep the marks that were put beside its files; what others have written since is left alone."""
+        for file in self.files:
+            mark = file.with_name(file.name + SYNCED)
+            if mark.exists():
+                self.store.write(mark.relative_to(self.store.root).as_posix(), b"")
 
 
 @dataclass
@@ -83,8 +89,7 @@ def find(folders: Sequence[str], project: str | None, entity: str | None) -> Fou
             logged = _logged_to(written[-1])
             own = logged and (logged[0] or os.environ.get("WANDB_ENTITY"))
             to = (entity or own or "", project or (logged or ("", ""))[1])
-            keep = partial(store.upload, f"{name}/{WANDB}")
-            found.waiting.append(Waiting(point.name, tuple(written), *to, keep))
+            found.waiting.append(Waiting(point.name, tuple(written), *to, store))
         elif any(marked):
             found.there += 1
         else:

@@ -24,9 +24,15 @@ def probe(address: str) -> None:
     """
     if address.startswith("ray://"):
         raise UserError(f"--address {address}: Tune does not run through Ray's client; name HOST:PORT, or auto")
+    if "://" in address:
+        raise UserError(
+            f"--address {address}: is no Ray cluster's (`ray job` knows it); name HOST:PORT of the head, 6379"
+        )
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
-        return
+        if address in ("auto", "local"):
+            return
+        raise UserError(f"--address {address}: names no port; write {host or address}:6379, if no other was given")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=WAIT) as connection:
             known = _speaks_grpc(connection)

@@ -7,7 +7,7 @@ import csv
 import io
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,9 +43,10 @@ class Folder:
         """Where its files, or copies of them, lie on this machine."""
         return self.ledger.folder(self.point_id)
 
-    def send(self, folder: str) -> None:
-        """Keep a folder of the point, which others wrote to on this machine, as it is here."""
-        self.ledger.store.upload(f"{POINTS}/{self.point_id}/{folder}")
+    def send(self, folder: str, gone: Sequence[str] = ()) -> None:
+        """Keep what others wrote on this machine in a folder of the point; raises as `write`, and as `Store.upload`."""
+        with self.claim.writing():
+            self.ledger.store.upload(f"{POINTS}/{self.point_id}/{folder}", gone)
 
     def write(self, name: str, content: Content) -> None:
         """Write a file of the point; raises as `Ledger.write_file`."""

@@ -17,10 +17,10 @@ from rich.console import Console
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
 from gensweep.core.environment import hardware
-from gensweep.core.errors import Claimed
+from gensweep.core.errors import Claimed, LostClaim
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK, Record
-from gensweep.core.stores import Store, check, open_store
+from gensweep.core.stores import Store, answering, check, open_store
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
 from gensweep.run.address import probe
@@ -34,7 +34,6 @@ from gensweep.run.tracking import waits_for_upload
 from gensweep.spec import Sweep
 
 log = logging.getLogger(__name__)
-POLL = 1.0
 SHOWN = 16
 """Examples of a dataset on its sheet."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -55,9 +54,12 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     store = open_store(options.results)
     ledger = Ledger(store)
     points = points_of(sweep, options.filters)
-    plan = make_plan(points, ledger, options.resources.retry_failed)
+    with answering(store):
+        plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
+        if store.place != str(store.root):  # a bucket; a folder is not made before all else is well
+            check(store)
         if options.resources.address is not None:
             probe(options.resources.address)
         options, packs = _with_room(plan, ledger, options, console)
@@ -142,14 +144,15 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
         left = [point for point in plan.todo if point.id not in attempted]
         state = ledger.read({point.id: point.params for point in left})
         left = [p for p in left if (r := state.records.get(p.id)) is None or plan.status(p) == r.status]
-        free = [point for point in left if point.id not in state.running]
+        me = Process.current()  # whose trials have all ended by now
+        free = [p for p in left if p.id not in state.running or state.running[p.id].driver == me]
         if free or not left:
             return free
         if not told:
             holders = ", ".join(sorted({str(holder) for holder in state.running.values()}))
             say(console, f"Waiting for {counted(len(left), 'point')} in training by {holders}.")
             told = True
-        time.sleep(POLL)
+        time.sleep(ledger.store.pause)
 
 
 def _record_death(ledger: Ledger, point: Point, reason: str, before: Record | None, screen: Screen) -> None:
@@ -164,7 +167,7 @@ def _record_death(ledger: Ledger, point: Point, reason: str, before: Record | No
                 record = own
             else:
                 ledger.finish(claim, record)
-    except (Claimed, OSError) as error:
+    except (Claimed, LostClaim, OSError) as error:
         log.warning("no record of the failed %s: %s", point.id, error)
     screen.report({"point": point.id, "status": record.status, "error": record.error, **record.metrics})
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
+log = logging.getLogger(__name__)
 CONFIG = "~/ray_bootstrap_config.yaml"
 """Where Ray's cluster launcher leaves, on the head, what it told the autoscaler: JSON."""
 
@@ -13,8 +15,10 @@ def addable() -> list[dict[str, float]]:
     """Ray's resources of each worker that the autoscaler of this host's cluster may start; empty without one."""
     try:
         config = json.loads(Path(CONFIG).expanduser().read_text(encoding="utf-8"))
+        most, kinds = config["max_workers"], config["available_node_types"].values()
+        return [kind["resources"] for kind in kinds for _ in range(min(kind.get("max_workers", most), most))][:most]
     except FileNotFoundError:
         return []
-    most = config["max_workers"]
-    kinds = config["available_node_types"].values()
-    return [kind["resources"] for kind in kinds for _ in range(min(kind.get("max_workers", most), most))][:most]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        log.warning("%s does not say what the cluster may grow to: %r", CONFIG, error)
+        return []

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from gensweep.core.cache import cache_root
 from gensweep.core.environment import gpu_count, memory_bytes, usable_cores, versions
 from gensweep.core.errors import OtherCode, ResultsError
-from gensweep.core.stores import open_store
+from gensweep.core.stores import MIRRORS, open_store
 
 AGAIN = "ray up cluster.yaml again, without --no-restart"
 """What brings one code to every node."""
@@ -89,7 +89,9 @@ def _free(folder: Path) -> float:
 def _size(folder: Path) -> tuple[int, int]:
     """Files below a folder, and their bytes."""
     files = size = 0
-    for place, _, names in os.walk(folder):
+    for place, folders, names in os.walk(folder):
+        if place == str(folder):
+            folders[:] = [inner for inner in folders if inner != MIRRORS]  # copies of results are no datasets
         for name in names:
             with contextlib.suppress(OSError):
                 size += os.stat(os.path.join(place, name)).st_size

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from gensweep.core.environment import hardware, versions
-from gensweep.core.errors import LostClaim, UserError
+from gensweep.core.errors import LostClaim, Unavailable, UserError
 from gensweep.core.ledger import ERROR
-from gensweep.core.records import CLAIMED, DIVERGED, FAILED, Record
+from gensweep.core.records import CLAIMED, DIVERGED, FAILED, UNKEPT, Record
 from gensweep.points import Point
 from gensweep.run.attempt import Attempt, Folder, Report
 from gensweep.run.devices import describe
@@ -40,6 +40,8 @@ def outcome_of(*attempts: Attempt) -> Generator[None]:
 def _ended_by(error: Exception, attempt: Attempt) -> dict[str, Any]:
     if isinstance(error, LostClaim):
         return {"status": CLAIMED, "error": str(error)}
+    if isinstance(error, Unavailable):  # no fault of the point's, which goes on from its last checkpoint
+        return {"status": UNKEPT, "error": str(error)}
     if isinstance(error, Diverged):
         return {"status": DIVERGED, "error": str(error)}
     log.debug("%s failed", attempt.point.id, exc_info=error)
@@ -57,6 +59,8 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
         with attempt.held:
             if outcome["status"] == CLAIMED:
                 raise LostClaim(outcome["error"])
+            if outcome["status"] == UNKEPT:
+                raise Unavailable(outcome["error"])
             if outcome["status"] == DIVERGED:
                 attempt.write_history()
             record = Record(

@@ -64,10 +64,9 @@ def make_plan(points: list[Point], ledger: Ledger, retry_failed: bool = False) -
 
     Raises:
         NewerSchema: a record was written by a later gensweep.
-        ResultsError: the results root does not answer.
+        Unavailable: a results root elsewhere does not answer, or refuses.
     """
-    with answering(ledger.store):
-        state = ledger.read({point.id: point.params for point in points})
+    state = ledger.read({point.id: point.params for point in points})
     redo = {FAILED} if retry_failed else set()
     todo = [p for p in points if (r := state.records.get(p.id)) is None or r.status in redo]
     return Plan(points, state, todo)

@@ -11,7 +11,7 @@ from pathlib import Path
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.ledger import POINTS, RECORD, Ledger
 from gensweep.core.records import OK, Record
-from gensweep.core.stores import Store, answering, open_store
+from gensweep.core.stores import Store, answering, open_folder, open_store
 from gensweep.points import Point
 
 SHOWN = 5
@@ -68,7 +68,10 @@ def find(name: str, results: str | Path = "results") -> Kept:
     Raises:
         ResultsError: there is none, more than one, or none with a record that can be read.
     """
-    if (Path(name) / RECORD).is_file():
+    if "://" in name:
+        points, found = open_folder(name)
+        store, _ = open_folder(points.place)
+    elif (Path(name) / RECORD).is_file():
         folder = Path(name).absolute()
         store, found = Store(folder.parents[1]), folder.name
     else:

@@ -10,7 +10,7 @@ from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import DataError, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK
-from gensweep.core.stores import open_store
+from gensweep.core.stores import answering, open_store
 from gensweep.core.words import counted, duration, say
 from gensweep.points import AUTO, Pack
 from gensweep.run.local import Resources
@@ -45,7 +45,8 @@ class Options:
 def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -> None:
     """Show the plan; writes and starts nothing."""
     ledger = Ledger(open_store(options.results))
-    plan = make_plan(points_of(sweep, options.filters), ledger, options.resources.retry_failed)
+    with answering(ledger.store):
+        plan = make_plan(points_of(sweep, options.filters), ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     counts, resources = plan.counts(), options.resources
     states = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())

@@ -16,7 +16,7 @@ from gensweep.core.config import Data
 from gensweep.core.content import known as known_place
 from gensweep.core.content import label, places
 from gensweep.core.environment import hardware, versions
-from gensweep.core.errors import ResultsError, SweepError, UserError, unknown
+from gensweep.core.errors import ResultsError, SweepError, Unavailable, UserError, unknown
 from gensweep.core.records import SCHEMA
 from gensweep.core.stores import Store
 from gensweep.points import Point
@@ -123,6 +123,8 @@ def write_sweep_json(store: Store, sweep: Sweep, command: str) -> None:
     try:
         before = json.loads(store.read(name))
         schema = before.get("schema")
+    except Unavailable as error:
+        raise ResultsError(str(error)) from error
     except (OSError, ValueError, AttributeError):
         before, schema = {}, None
     if isinstance(schema, int) and schema > SCHEMA:

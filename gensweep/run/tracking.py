@@ -120,14 +120,18 @@ class Tracker:
         point: the point.
         tracking: where to.
         folder: the point's; None: nothing is logged.
-        keep: called when what W&B wrote in the folder is to be kept.
+        keep: called when what W&B wrote in the folder is to be kept, with the runs that are not any more.
 
     Attributes:
         trouble: what went wrong, for people, without the point's name.
     """
 
     def __init__(
-        self, point: Point, tracking: Tracking, folder: Path | None = None, keep: Callable[[], None] = lambda: None
+        self,
+        point: Point,
+        tracking: Tracking,
+        folder: Path | None = None,
+        keep: Callable[[Sequence[str]], None] = lambda gone: None,
     ) -> None:
         self.trouble: str | None = None
         self._point, self._folder, self._tracking, self._keep = point, folder, tracking, keep
@@ -213,7 +217,7 @@ class Tracker:
             self._service = _Process.services
             self._earlier = [*(folder / FOLDER).glob("*run-*")]
             about = self._about(folder)
-            self._keep()  # its id, before anybody else knows it
+            self._keep(())  # its id, before anybody else knows it
             self._run = wandb_run.open_run(folder, about, commit())
         for line in self._history[self._logged :]:
             epoch = int(line["epoch"])
@@ -259,7 +263,7 @@ class Tracker:
                 file.with_name(file.name + SYNCED).touch()
         for other in self._earlier:  # attempts, which said no more than this one
             shutil.rmtree(other, ignore_errors=True)
-        self._keep()
+        self._keep([other.name for other in self._earlier])
         self._ways.clear()
 
 

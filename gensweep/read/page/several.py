@@ -60,6 +60,9 @@ def place(folders: Sequence[str], page: str | None) -> str | None:
         return None
     store, name = open_folder(page)
     page = store.told(name)
+    if any("://" in root and root != store.place for root in roots):
+        there = next(root for root in roots if "://" in root)
+        raise ResultsError(f"--page {page}: the page of sweeps in a bucket lies beside them, as {there}/{PAGE} would")
     if page in [own.told(f"{folder}/{PAGE}") for own, folder in places]:
         raise ResultsError(f"{page} is the page of one sweep alone; name another file with --page")
     return page
