@@ -6,6 +6,7 @@ The nodes are raylets of one host, so whoever holds a claim can be seen to be de
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -113,6 +114,15 @@ def node_of(cluster: Any, pid: int) -> Any:
     return next(node for node, its in pids.items() if parent in its)
 
 
+def lose(cluster: Any, pid: int) -> Any:
+    """End the node of a worker as a machine ends: the worker, too, which outlives its raylet by a moment."""
+    node = node_of(cluster, pid)
+    cluster.remove_node(node, allow_graceful=False)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    return node
+
+
 def only(cluster: Any, count: int) -> list[Any]:
     """Make it so many worker nodes of one core each."""
     for node in list(cluster.worker_nodes)[count:]:
@@ -127,18 +137,16 @@ def test_what_a_lost_node_trained_goes_on_elsewhere_from_its_last_epoch(
 ) -> None:
     """Both nodes are lost, one after the other, and another comes."""
     first = only(cluster, 2)
-    folder = held(tmp_path / "driver", 2, 3)
-    with other(heard, sweep, folder, {0: (2, 3)}) as driver:
-        lost = node_of(cluster, reported(folder, 0, 2))
-        cluster.remove_node(lost, allow_graceful=False)
+    folder = held(tmp_path / "driver", 2, 3, 4)
+    with other(heard, sweep, folder, {0: (2, 3, 4)}) as driver:
+        lost = lose(cluster, reported(folder, 0, 2))
         release(folder, 2)
-        second = node_of(cluster, reported(folder, 0, 3))
+        second = lose(cluster, reported(folder, 0, 3))
         assert {lost, second} == set(first), "it goes on where there is room"
-        cluster.remove_node(second, allow_graceful=False)
         added = cluster.add_node(num_cpus=1)
         release(folder, 3)
-        last = reported(folder, 0, 4)
-        assert node_of(cluster, last) is added, "a node that comes during the run is used"
+        assert node_of(cluster, reported(folder, 0, 4)) is added, "a node that comes during the run is used"
+        release(folder, 4)
         assert ended(driver) == 0, (folder / "output").read_text()
     for seed in range(SEEDS):
         assert epochs_of(seed, folder) == [1, 2, 3, 4], "resumed, not restarted"
