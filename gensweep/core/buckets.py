@@ -20,7 +20,7 @@ THREADS = 32
 CONNECT, REQUEST = 5.0, 20.0
 """Seconds for a connection, and for an answer."""
 ATTEMPTS = 6
-"""Of a request that is refused for now, with pauses that double: a quarter of a minute, well within the life of a claim."""
+"""Of a request that is refused for now, with pauses that double: a quarter of a minute, well within a claim's life."""
 _OPTIONS = {
     "s3": ("anonymous", "endpoint_override", "region", "scheme", "tls_ca_file_path"),
     "gs": ("anonymous", "endpoint_override", "scheme"),

@@ -130,7 +130,7 @@ class Store:
         return self.root / folder
 
     def upload(self, folder: str, gone: Iterable[str] = ()) -> None:
-        """Keep what has been written in a folder here: files that are new or changed, less what folders in it are gone."""
+        """Keep what has been written here in a folder, less the folders in it that are gone."""
 
     def discard(self, folder: str) -> None:
         """Forget the copies of a folder here."""
