@@ -225,7 +225,9 @@ def test_a_file_is_written_from_text_bytes_or_a_function(tmp_path: Path) -> None
         assert (tmp_path / str(index)).stat().st_mode & 0o777 == 0o644
 
 
-def test_a_record_that_cannot_be_written_leaves_the_older_one(ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_cannot_be_written_leaves_the_older_one(
+    ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ledger.claim(POINT.id, Process.current()) as claim, monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="No space left"):
