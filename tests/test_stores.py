@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import TINY, call, files, records, train, write_sweep
+from runs import TINY, call, files, grid, records, train, write_sweep
 from s3_server import BUCKET, KEYS, Fault, Server, running
 
 from gensweep import load
@@ -283,14 +283,24 @@ def test_an_unreadable_answer_is_not_a_missing_point(server: Server, bucket: str
         Ledger(open_store(bucket)).read({t2t().id: t2t().params})
 
 
-def test_no_secret_is_in_what_is_written(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, planted = write_sweep(tmp_path), "planted0" * 5
-    monkeypatch.setenv("WANDB_API_KEY", planted)
-    assert call(file, "--results", bucket, "--local", "--wandb", "offline").code == 0
-    copied = here(tmp_path, bucket)
-    assert any(name.endswith(".wandb") for name in files(copied))
-    for name, content in files(copied).items():
-        for secret in (*KEYS.values(), planted):
+def test_no_secret_is_in_what_is_written_or_said(
+    server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records, page, W&B's files and config, logs of a verbose run, errors of a refused one, and what doctor says."""
+    file, planted = write_sweep(tmp_path, grid(), grid(lr=1e38)), {"WANDB_API_KEY": "planted0" * 5}
+    planted |= {"RAY_AUTH_TOKEN": "planted-token", "AWS_SESSION_TOKEN": "planted-session"}
+    for name, value in planted.items():
+        monkeypatch.setenv(name, value)
+    said = [call(file, "--results", bucket, "--local", "--wandb", "offline", "--verbose")]
+    with server.failing(Fault(lambda request: request.startswith("PUT"), "AccessDenied")):
+        said.append(call(file, "--results", f"{bucket}/other", "--local", "--verbose"))
+    said += [call("doctor", "--results", bucket), call("show", t2t().id, "--results", bucket)]
+    assert [ended.code for ended in said] == [1, 2, 0, 0], "one point diverges"
+    copied = files(here(tmp_path, bucket))
+    assert {name.rpartition("/")[2].rpartition(".")[2] for name in copied} >= {"wandb", "json", "html", "log"}
+    copied |= {f"call {number}": f"{ended.out}{ended.error}".encode() for number, ended in enumerate(said)}
+    for name, content in copied.items():
+        for secret in (*KEYS.values(), *planted.values()):
             assert secret.encode() not in content, name
 
 
