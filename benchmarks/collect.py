@@ -20,6 +20,7 @@ import numpy as np
 
 from gensweep.core.ledger import POINTS
 from gensweep.core.records import DIVERGED, FAILED, OK, Record
+from gensweep.core.stores import Store
 from gensweep.run.sweepfile import write_sweep_json
 from gensweep.spec import Grid, Sweep
 
@@ -50,7 +51,8 @@ def write_records(root: Path, count: int) -> Path:
             error=None if status == OK else "ValueError: made up",
         )  # fmt: skip
         (folder / "record.json").write_text(record.encoded())
-    return write_sweep_json(root, sweep, "python -m benchmarks.collect")
+    write_sweep_json(Store(root), sweep, "python -m benchmarks.collect")
+    return root / sweep.name
 
 
 def collect(folder: Path) -> dict[str, float]:

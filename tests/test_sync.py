@@ -21,6 +21,7 @@ from wandb_server import HANG, KEY, Run, Server, serving
 from gensweep import Grid, Sweep
 from gensweep.core.claims import Process
 from gensweep.core.ledger import Ledger
+from gensweep.core.stores import Store
 from gensweep.points import Point
 from gensweep.read import sync as syncing
 from gensweep.read.wandb_files import find
@@ -38,7 +39,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with the offline runs of three points; a fourth was never logged."""
     root = tmp_path_factory.mktemp("logged") / "results"
     root.mkdir()
-    write_sweep_json(root, SWEEP, "python -m gensweep tiny.py")
+    write_sweep_json(Store(root), SWEEP, "python -m gensweep tiny.py")
     settings = wandb.Settings(
         console="off", disable_code=True, disable_git=True, silent=True, symlink=False, x_disable_meta=True,
         x_disable_stats=True, x_save_requirements=False,
