@@ -1,6 +1,7 @@
 """A results root in an object store: S3 and what speaks its protocol, or Google Cloud Storage, through pyarrow.
 
-One put writes a file, so it is whole or absent there as well. There are no locks: a claim says who trains a
+One put writes a file (a large one comes in parts, and is there when the last one is), so it is whole or absent there
+as well. There are no locks: a claim says who trains a
 point, and whoever finds it taken over stops; two that claim in the same moment train an epoch twice, at worst.
 """
 
@@ -44,7 +45,7 @@ class RemoteStore(Store):
         copies: the folder for copies of its files on this machine.
     """
 
-    pause = 10.0
+    pause, elsewhere = 10.0, True
 
     def __init__(self, place: str, files: fs.FileSystem, base: str, copies: Path) -> None:
         super().__init__(copies)
@@ -135,19 +136,19 @@ class RemoteStore(Store):
             if isinstance(found, FileNotFoundError):
                 (self.root / name).unlink(missing_ok=True)
         for path in _files(self.root / folder):
-            if path.relative_to(self.root).as_posix() not in names:
+            if path.relative_to(self.root / folder).as_posix() not in listed:
                 path.unlink()
         (self.root / folder).mkdir(parents=True, exist_ok=True)
         return self.root / folder
 
     def upload(self, folder: str, gone: Iterable[str] = ()) -> None:
-        there = self._listed(folder, True)
+        there, left = self._listed(folder, True), set(gone)
         for path in _files(self.root / folder):
             name = path.relative_to(self.root / folder).as_posix()
             if not _is_copy(path, there.get(name)):
                 self.write(f"{folder}/{name}", path.read_bytes())
         for name in there:
-            if name.partition("/")[0] in set(gone):
+            if name.partition("/")[0] in left:
                 self.remove(f"{folder}/{name}")
 
     def discard(self, folder: str) -> None:

@@ -35,10 +35,11 @@ class Store:
     Attributes:
         place: the root as people write it, and as another process can open it.
         pause: seconds between two looks at it, where somebody waits for something.
+        elsewhere: whether only copies of its files lie here.
         root: the folder in which the root's files lie here.
     """
 
-    pause = 1.0
+    pause, elsewhere = 1.0, False
 
     def __init__(self, root: Path) -> None:
         self.place, self.root = str(root), root

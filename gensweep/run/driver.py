@@ -58,7 +58,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         plan = make_plan(points, ledger, options.resources.retry_failed)
     show_unreadable(plan, console)
     if plan.todo:
-        if store.place != str(store.root):  # a bucket; a folder is not made before all else is well
+        if store.elsewhere:  # a folder is not made before all else is well
             check(store)
         if options.resources.address is not None:
             probe(options.resources.address)
@@ -70,10 +70,10 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
                 stack.enter_context(executor.opened(options.resources))
-            if options.resources.address is None:
-                check(store)
-            else:
+            if options.resources.address is not None:
                 executor.check_nodes(store)
+            elif not store.elsewhere:
+                check(store)
             write_sweep_json(store, sweep, options.command)
             _show_data(plan.todo, ready, store, f"{sweep.name}/datasets", console)
             if options.resources.address is not None:

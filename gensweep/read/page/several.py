@@ -53,16 +53,17 @@ def place(folders: Sequence[str], page: str | None) -> str | None:
     places = [open_folder(folder) for folder in folders]
     roots = {store.place: store for store, _ in places}
     if page is None and len(places) > 1:
-        if len(roots) > 1 and any("://" in root for root in roots):
+        if len(roots) > 1 and any(root.elsewhere for root in roots.values()):
             raise ResultsError(f"{' and '.join(roots)} have no folder in common; name the page of all with --page")
         page = next(iter(roots.values())).told(PAGE) if len(roots) == 1 else f"{os.path.commonpath(roots)}/{PAGE}"
     if page is None:
         return None
     store, name = open_folder(page)
     page = store.told(name)
-    if any("://" in root and root != store.place for root in roots):
-        there = next(root for root in roots if "://" in root)
-        raise ResultsError(f"--page {page}: the page of sweeps in a bucket lies beside them, as {there}/{PAGE} would")
+    if there := next((root for root in roots.values() if root.elsewhere and root.place != store.place), None):
+        raise ResultsError(
+            f"--page {page}: the page of sweeps in a bucket lies beside them, as {there.told(PAGE)} would"
+        )
     if page in [own.told(f"{folder}/{PAGE}") for own, folder in places]:
         raise ResultsError(f"{page} is the page of one sweep alone; name another file with --page")
     return page
