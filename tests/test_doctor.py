@@ -493,18 +493,21 @@ def test_other_code_on_a_node_is_refused(cluster: Any, outdated: str, tmp_path: 
 def test_a_node_that_joined_later_with_other_code_ends_the_run_and_records_nothing(
     cluster: Any, outdated: str, tmp_path: Path
 ) -> None:
-    """It joined after the nodes were asked: here nobody asks, and trials go nowhere else."""
+    """It joined after the nodes were asked: here nobody asks. The other trial would train for an hour."""
     script = """
 import sys
 from gensweep import cli
 from gensweep.run import launch
 launch.check_nodes = lambda store: None
 requests = launch._requests
-launch._requests = lambda *rest: lambda config: launch.tune.PlacementGroupFactory([{"CPU": 1, "outdated": 1}])
+launch._requests = lambda *rest: lambda config: launch.tune.PlacementGroupFactory(
+    [{"CPU": 1, "outdated": config["pack"]}]
+)
 cli.main(sys.argv[1:])
 """
     where = ("--address", cluster.address, "--results", tmp_path / "results")
-    code, lines, [*_, error] = gensweep(write_sweep(tmp_path, grid()), *where, folder=cluster.folder, script=script)
+    sweep = write_sweep(tmp_path, grid(epochs=100_000), seeds=2)
+    code, lines, [*_, error] = gensweep(sweep, *where, folder=cluster.folder, script=script)
     assert code == 2, lines
     assert error.startswith(f"error: {socket.gethostname()} runs other code than the driver (other source files than ")
     assert error.endswith(f"): {AGAIN}")

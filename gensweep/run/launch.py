@@ -57,7 +57,8 @@ def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, repor
         Ids of points whose trial died (its worker was killed, too often), each with what Ray says.
 
     Raises:
-        OtherCode: a node that joined later has other code than this driver; points that it was given have no record.
+        OtherCode: a node that joined later has other code than this driver; it is told at once, and trials end where
+            they are.
     """
     datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
     shared = {key: ray.put(data) for point in datasets.values() for key, data in prepared(point).items()}
@@ -235,10 +236,6 @@ def _fit(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     died = {result.config["pack"]: _last_line(result.error) for result in results if result.error and result.config}
-    for said in died.values():
-        name, _, why = said.partition(": ")
-        if name.endswith(OtherCode.__name__):
-            raise OtherCode(why)
     return {point.id: said for index, said in died.items() for point in packs[index].points}
 
 
@@ -256,12 +253,25 @@ class _Reporter(tune.Callback):
 
     def __init__(self, report: Report, packs: Sequence[Pack]) -> None:
         self._report, self._packs = report, packs
+        self._refused: OtherCode | None = None
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._report(started(self._packs[trial.config["pack"]]))
 
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
         self._report(result)
+
+    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        """Of a trial that died. Where nodes differ in code it ends the run: they would fail whatever they are given."""
+        name, _, why = _last_line(Path(trial.error_file).read_text()).partition(": ")
+        if name.endswith(OtherCode.__name__):
+            self._refused = OtherCode(why)
+
+    on_trial_recover = on_trial_error
+
+    def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
+        if self._refused:  # raised here, since Tune turns what is raised about a trial into text
+            raise self._refused
 
     def __getstate__(self) -> dict:
         return {}
@@ -273,6 +283,6 @@ def _gpus(resources: Resources) -> float:
     return 1 if resources.device in ("auto", "cuda") and _reach(resources).get("GPU", 0) >= 1 else 0
 
 
-def _last_line(error: BaseException) -> str:
+def _last_line(error: BaseException | str) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
