@@ -27,8 +27,8 @@ from gensweep.points import Pack, Point
 from gensweep.spec import Grid, Sweep
 
 KINDS = ("PUT", "LIST", "GET", "HEAD", "DELETE")
-SIZES, QUICK = (1000, 3000), (200, 1200)
-"""Records of the two plans."""
+SIZES = 100, 1100
+"""Records of the two plans: a page of a listing apart."""
 EPOCHS = (1, 11)
 DELAY = 0.03
 """Seconds before an answer: a bucket in the nodes' region takes 10 to 50 ms."""

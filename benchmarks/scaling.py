@@ -66,12 +66,17 @@ class Driven:
     memory: int
 
 
-def bookkeeping(config: dict[str, Any], configs: list, datasets: dict[str, Any]) -> None:
+def bookkeeping(
+    config: dict[str, Any], configs: list[Any], datasets: dict[str, Any], drivers: dict[str, str | None] | None
+) -> None:
     """A trial that trains nothing, in place of `gensweep.run.launch._trial`, whose arguments it has."""
     from ray import tune
 
     from gensweep.run.launch import read
+    from gensweep.run.machine import check_code
 
+    if drivers is not None:
+        check_code(drivers)
     model, trial = read(configs[0])[config["pack"]]
     point, root = Point.make(model, **trial["points"][0]), Path(trial["results"])
     _wait_for_all(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -50,6 +51,14 @@ def test_what_is_asked_of_a_bucket(cache: Any) -> None:
     assert beat.requests == {"PUT": 1, "GET": 1, "HEAD": 1}
     assert read.requests == {"GET": 1000, "HEAD": 1000}, "and one LIST for each thousand, which these are not"
     assert again.requests == {}
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("default")
+def test_a_trial_that_keeps_the_books_takes_the_place_of_one() -> None:
+    from gensweep.run import launch
+
+    assert signature(scaling.bookkeeping) == signature(launch._trial)
 
 
 @pytest.mark.ray
