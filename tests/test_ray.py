@@ -236,16 +236,18 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(ray: Any, tmp_path: Path, mon
         "large": {"resources": {"CPU": 8, "GPU": 2, "memory": 10**13}, "max_workers": 9},
     }
     here, cluster = Resources(), Resources(address="auto")
+    cpu = Resources(address="auto", device="cpu")
+
+    def gpus(resources: Resources) -> float:
+        return _gpus(resources, _reach(resources))
+
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert _gpus(cluster) == _gpus(here) == 0, "no autoscaler"
+    assert gpus(cluster) == gpus(here) == 0, "no autoscaler"
     (tmp_path / "ray_bootstrap_config.yaml").write_text(json.dumps({"max_workers": 3, "available_node_types": kinds}))
-    assert _gpus(here) == 0
+    assert gpus(here) == 0
     assert (_reach(cluster)["CPU"], _reach(cluster)["GPU"]) == (4 + 8 + 8, 1 + 2 + 2)
-    assert (_gpus(cluster), lanes(cluster, 50)) == (1, 50 // 5)
-    assert (_gpus(Resources(address="auto", device="cpu")), lanes(Resources(address="auto", device="cpu"), 50)) == (
-        0,
-        1,
-    )
+    assert (gpus(cluster), lanes(cluster, 50)) == (1, 50 // 5)
+    assert (gpus(cpu), lanes(cpu, 50)) == (0, 1)
     _check_resources(Resources(address="auto", device="cuda", gpus_per_trial=2), _reach(cluster))
     with pytest.raises(UserError, match="--gpus-per-trial 6: the cluster has 5 GPUs in all"):
         _check_resources(Resources(address="auto", gpus_per_trial=6), _reach(cluster))

@@ -139,7 +139,8 @@ def _names(nodes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def lanes(resources: Resources, points: int) -> int:
     """Lanes of a pack at most where the cluster is to train so many points, within `opened`."""
-    there, gpus = _reach(resources), _gpus(resources)
+    there = _reach(resources)
+    gpus = _gpus(resources, there)
     slots = resources.slots(there.get("CPU", 0), there.get("GPU", 0), gpus)
     return pack_limit(resources.pack, "cuda" if gpus else "cpu", points, slots)
 
@@ -241,7 +242,7 @@ def _fit(
 
 def _requests(packs: Sequence[Pack], resources: Resources) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
     """What each trial asks for; of memory no more than the largest node has, so that it is never waited for in vain."""
-    bundle = {"CPU": resources.cpus_per_trial, "GPU": _gpus(resources)}
+    bundle = {"CPU": resources.cpus_per_trial, "GPU": _gpus(resources, _reach(resources))}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]] + _addable(resources)
     most = max((node.get("memory", 0) for node in nodes), default=0)
     needs = [min(resources.room.of(pack), int(most)) if resources.room else 0 for pack in packs]
@@ -277,10 +278,10 @@ class _Reporter(tune.Callback):
         return {}
 
 
-def _gpus(resources: Resources) -> float:
+def _gpus(resources: Resources, there: Mapping[str, float]) -> float:
     if resources.gpus_per_trial is not None:
         return resources.gpus_per_trial
-    return 1 if resources.device in ("auto", "cuda") and _reach(resources).get("GPU", 0) >= 1 else 0
+    return 1 if resources.device in ("auto", "cuda") and there.get("GPU", 0) >= 1 else 0
 
 
 def _last_line(error: BaseException | str) -> str:
