@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from inspect import signature
+from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,3 +74,41 @@ def test_a_worker_reads_what_its_trials_share_once(monkeypatch: pytest.MonkeyPat
     assert [launch.read("one"), launch.read("one"), launch.read("two")] == [["one"], ["one"], ["two"]]
     assert asked == ["one", "two"]
     launch.read.cache_clear()
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("default")
+def test_trials_start_in_the_order_of_rays_own_scheduler() -> None:
+    """Whatever happens to them: new ones, some that start out of turn, end, or wait again after a worker's death."""
+    from ray.tune.schedulers import FIFOScheduler
+
+    from gensweep.run.launch import _InOrder
+
+    random, trials, ours, rays = Random(0), [], _InOrder(), FIFOScheduler()
+    controller = SimpleNamespace(get_trials=lambda: trials)
+
+    class Trial:
+        status = "none yet"
+
+    def add(trial: Trial) -> None:
+        trial.status = "PENDING"
+        trials.append(trial)
+        ours.on_trial_add(controller, trial)
+
+    chosen = []
+    for _ in range(400):
+        started = [trial for trial in trials if trial.status == "RUNNING"]
+        event = random.choice(["new", "new", "first", "any", "end", "death"])
+        if event == "new":
+            add(Trial())
+        elif event in ("first", "any") and chosen and chosen[-1]:
+            waiting = [trial for trial in trials if trial.status == "PENDING"]
+            (chosen[-1] if event == "first" else random.choice(waiting)).status = "RUNNING"
+        elif started and event == "end":
+            random.choice(started).status = random.choice(["TERMINATED", "ERROR"])
+        elif started and event == "death":
+            trials.remove(again := random.choice(started))
+            add(again)
+        chosen.append(ours.choose_trial_to_run(controller))
+        assert chosen[-1] is rays.choose_trial_to_run(controller), event
+    assert len({*chosen}) > 20
