@@ -148,7 +148,8 @@ def _scaling(options: argparse.Namespace) -> tuple[str, ...]:
     nodes, slots = (2, 2) if options.quick else (scaling.NODES, scaling.SLOTS)
     asked = buckets.measure(buckets.SIZES, _say)
     runs = scaling.measure(options.points or (SOME if options.quick else MANY), nodes, slots, _say)
-    lead = f"{counted(nodes, 'node')} of {slots} trials at once, which only keep the books; processor milliseconds."
+    at_once = counted(slots, "trial")
+    lead = f"{counted(nodes, 'node')} of {at_once} at once, which only keep the books; processor milliseconds."
     return lead, scaling.runs_table(runs), scaling.far(runs), buckets.table(asked), buckets.far(asked)
 
 

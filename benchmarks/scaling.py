@@ -29,7 +29,7 @@ from gensweep.core.stores import open_store
 from gensweep.points import Point
 from gensweep.spec import Grid, Sweep
 
-NODES, SLOTS = 4, 4
+NODES, SLOTS = 16, 1
 EPOCHS = 11
 """Of the last run's points; those of the others have one."""
 WARM_SHARE = 0.3

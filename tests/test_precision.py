@@ -191,6 +191,7 @@ REAL: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 SEEDS = range(5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(REAL))
 def test_results_in_bfloat16_are_those_in_float32(name: str) -> None:
     """The parity that bfloat16 is used on: over the same five seeds the mean of a test metric moves by less than the

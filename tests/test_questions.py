@@ -433,6 +433,7 @@ def simulated(folder: Path, rng: np.random.Generator, effect: float) -> list[Fin
     return answers(replace(results, points=points.assign(status=OK)))
 
 
+@pytest.mark.slow
 def test_false_positives_are_rare_and_large_effects_are_found(tmp_path):
     """Three corrected questions of a sweep: any wrong verdict in at most 5% of sweeps, up to 3 standard errors."""
     grid = {place: dict.fromkeys(range(3)) for place in itertools.product((1, 2, 3), (1, 2, 3))}
@@ -453,6 +454,7 @@ NOISE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", NOISE)
 @pytest.mark.parametrize(("seeds", "levels"), [(2, 2), (2, 5), (3, 2), (3, 5)])
 def test_a_contrast_errs_as_often_as_it_says(seeds, levels, noise):
@@ -467,6 +469,7 @@ def test_a_contrast_errs_as_often_as_it_says(seeds, levels, noise):
 GRID = list(itertools.product(range(1, 6), range(1, 6)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [2, 3, 6])
 @pytest.mark.parametrize("case", ["many as good", "two noisy", "noisy others", "noisy combined"])
 def test_the_best_of_many_is_not_better_by_luck_alone(case, seeds):
@@ -487,6 +490,7 @@ def test_the_best_of_many_is_not_better_by_luck_alone(case, seeds):
     assert wrong / runs <= 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", [2, 3, 5, 25])
 @pytest.mark.parametrize("seeds", [2, 3])
 def test_equal_cells_are_rarely_told_apart(cells, seeds):
