@@ -40,6 +40,11 @@ FORKS.set_forkserver_preload(
 )
 
 
+def t2t(seed: int = 0, **params: Any) -> Point:
+    """A tiny point of text to text."""
+    return Point.make("text_to_text", TINY | params, seed)
+
+
 def grid(model: str = "text_to_text", **axes: Any) -> str:
     """The source of a tiny grid."""
     base = TINY_PICTURES if model in ("cae", "vae", "gan") else TINY

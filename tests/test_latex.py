@@ -73,10 +73,10 @@ def hostile(root: Path) -> Path:
     return write_sweep(root, [*cells, failed, diverged, cell(0, hidden=9)], "a-b_c", tables=list(TABLES))
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The hostile sweep, collected."""
-    found = hostile(tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The hostile sweep, collected; not to be changed."""
+    found = hostile(tmp_path_factory.mktemp("hostile"))
     collect(found)
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import TINY, call, files, grid, records, train, write_sweep
+from runs import call, files, grid, records, t2t, train, write_sweep
 
 from gensweep.core.catalog import MODELS
 from gensweep.core.environment import hardware
@@ -24,10 +24,6 @@ from gensweep.run.trial import Context, run_pack
 from gensweep.train.memory import forget_peaks, peaks
 
 GB = 10**9
-
-
-def t2t(seed: int = 0, **params: object) -> Point:
-    return Point.make("text_to_text", TINY | params, seed)
 
 
 def room(total: int, reserve: int = 0, **needs: int) -> tuple[Room, list[Pack]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import TINY, call, files, grid, records, train, write_sweep
+from runs import call, files, grid, records, t2t, train, write_sweep
 from s3_server import BUCKET, KEYS, Fault, Server, running
 
 from gensweep import load
@@ -20,7 +20,6 @@ from gensweep.core.errors import LostClaim, Unavailable
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.stores import Store, check, open_folder, open_store
-from gensweep.points import Point
 
 pytestmark = [pytest.mark.s3, pytest.mark.filterwarnings("default")]
 ME = Process.current()
@@ -57,10 +56,6 @@ def here(tmp_path: Path, place: str) -> Path:
     target = tmp_path / "as a folder"
     shutil.copytree(store.download(name), target)
     return target
-
-
-def t2t(**params: Any) -> Point:
-    return Point.make("text_to_text", TINY | params, 0)
 
 
 # --- what a store does, wherever it lies
