@@ -79,7 +79,7 @@ class Ledger:
             try:
                 record = _record(found, store.told(name), point_id)
                 params = wanted[point_id]
-                if any(record.params[key] != params[key] for key in record.params.keys() & params.keys()):
+                if record.params != params and _contradicts(record.params, params):
                     raise RecordError(f"{store.told(name)}: its params are not the point's")
                 state.records[point_id] = record
             except (FileNotFoundError, NotADirectoryError):
@@ -170,6 +170,10 @@ class Ledger:
         except RecordError:
             self.store.write(f"{name}.unreadable", text)
             return None
+
+
+def _contradicts(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return any(one[key] != other[key] for key in one.keys() & other.keys())
 
 
 def _record(found: bytes | OSError, place: str, point_id: str) -> Record:
