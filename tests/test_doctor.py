@@ -63,6 +63,7 @@ def test_this_machine_is_ready_and_nothing_is_left_behind(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "gpu_count", lambda: 0)
+    monkeypatch.delenv("WANDB_MODE")
     cache.mkdir()
     (cache / "one").write_bytes(bytes(2_000_000))
     ended = call("doctor", "--results", tmp_path / "new" / "results")
@@ -100,6 +101,7 @@ def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_login_is_found_and_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret, file = "0123456789abcdef" * 2, tmp_path / "netrc"
     monkeypatch.setenv("NETRC", str(file))
+    monkeypatch.delenv("WANDB_MODE")
     file.write_text(f"machine other.example login somebody password {secret}\n")
     file.chmod(0o600)
     assert "W&B: no login" in call("doctor", "--results", tmp_path).out
@@ -110,6 +112,8 @@ def test_a_login_is_found_and_not_told(tmp_path: Path, monkeypatch: pytest.Monke
         assert secret not in out and "somebody" not in out
         file.write_text("no netrc at all")
         monkeypatch.setenv("WANDB_API_KEY", secret)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert "W&B: WANDB_MODE=disabled: nothing is logged" in call("doctor", "--results", tmp_path).out
 
 
 # --- nodes
@@ -358,6 +362,8 @@ def test_an_address_is_looked_at_before_ray_is(monkeypatch: pytest.MonkeyPatch) 
         address.probe(there)
     with pytest.raises(UserError, match="Tune does not run through Ray's client; name HOST:PORT, or auto"):
         address.probe("ray://127.0.0.1:10001")
+    with pytest.raises(UserError, match="ports end at 65535; the head's is 6379, if no other was given"):
+        address.probe("127.0.0.1:99999")
 
 
 def alone(*paths: Path, **more: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from rich.console import Console
 from runs import TINY, call, grid, records, same, train, write_sweep
 
 from gensweep.core.claims import holder_of
-from gensweep.core.errors import UserError
+from gensweep.core.errors import Unavailable, UserError
 from gensweep.core.records import FAILED, OK
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
@@ -224,6 +224,20 @@ def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any
         ask = _requests(packs, Resources(device="cpu", room=limited))
         assert [ask({"pack": index}).required_resources.get("memory") for index in (0, 1)] == wanted
         assert ask({"pack": 0}).required_resources["CPU"] == 1
+
+
+def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step() -> None:
+    """Not within it, where Tune makes text of every error."""
+    from gensweep.run.launch import _Reporter
+
+    def report(result: dict[str, Any]) -> None:
+        raise Unavailable(result["error"])
+
+    reporter = _Reporter(report, [])
+    reporter.on_step_end(0, [])
+    reporter.on_trial_result(0, [], None, {"error": "gone"})
+    with pytest.raises(Unavailable, match="gone"):
+        reporter.on_step_end(0, [])
 
 
 def test_a_cluster_may_grow_to_what_trials_ask_for(ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

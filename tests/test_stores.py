@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -269,6 +271,28 @@ def test_a_store_that_stays_away_loses_no_epoch_that_was_kept(server: Server, bu
     assert store.exists(f"points/{t2t().id}/checkpoint.pt")
     assert not store.exists(f"points/{t2t().id}/record.json")
     assert call(file, "--results", bucket, "--local").code == 0
+
+
+def test_a_store_that_is_gone_ends_the_run_at_once_and_says_how_to_go_on(
+    server: Server, bucket: str, tmp_path: Path, trained: Any
+) -> None:
+    """One point finds out; the two others do not wait for it in turn."""
+    words, asked = [write_sweep(tmp_path, seeds=3), "--results", bucket, "--local"], [""]
+
+    def gone(request: str) -> bool:
+        asked.append(request)
+        return any(before.startswith("PUT") and "checkpoint.pt" in before for before in asked[:-1])
+
+    with server.failing(Fault(gone, "AccessDenied")):
+        command = [sys.executable, "-m", "gensweep", *words]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 1
+    assert ended.stdout.count("; no record written") == 1 and "(outcomes.py" not in ended.stdout
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith(f"error: {bucket}/record.json: access denied")
+    assert last.endswith("; what was kept is there: once it answers, the same command goes on")
+    assert call(*words).code == 0
+    assert trained == {0: 1, 1: 2, 2: 2}, "the first of two epochs was kept"
 
 
 def test_an_unreadable_answer_is_not_a_missing_point(server: Server, bucket: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,6 +18,8 @@ MIRRORS = "roots"
 """The folder of the cache for copies of roots elsewhere."""
 SCHEMES = ("s3", "gs")
 """What a results root may begin with, before `://`."""
+_TYPED = re.compile(rf"({'|'.join(SCHEMES)}):/?(?!/)", re.IGNORECASE)
+"""A scheme without its two slashes."""
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
@@ -151,7 +154,7 @@ def open_store(place: str | Path, lasting: bool = True) -> Store:
     text = str(place)
     if not text:
         raise ResultsError("--results is empty; name a folder, or s3://bucket/prefix")
-    scheme, colon, rest = text.partition("://")
+    scheme, colon, rest = _taken_apart(text)
     if colon and scheme != "file":
         from gensweep.core.remote import RemoteStore
 
@@ -171,7 +174,7 @@ def open_store(place: str | Path, lasting: bool = True) -> Store:
 def open_folder(place: str | Path) -> tuple[Store, str]:
     """The root and the name of one of its folders, such as a sweep's."""
     text = str(place)
-    scheme, colon, rest = text.partition("://")
+    scheme, colon, rest = _taken_apart(text)
     if colon and scheme != "file":
         path, mark, query = rest.partition("?")
         parent, _, name = path.rstrip("/").rpartition("/")
@@ -180,6 +183,19 @@ def open_folder(place: str | Path) -> tuple[Store, str]:
         return open_store(f"{scheme}://{parent}{mark}{query}"), name
     folder = Path(unquote(rest) if colon else text).expanduser().resolve()
     return Store(folder.parent), folder.name
+
+
+def _taken_apart(place: str) -> tuple[str, str, str]:
+    """Scheme, `://` and the rest; of a path the last two are empty.
+
+    Raises:
+        ResultsError: a slash of `://` is missing: it would be a folder here of that name.
+    """
+    if typed := _TYPED.match(place):
+        meant = f"{typed[1].lower()}://{place[typed.end() :]}"
+        raise ResultsError(f"--results {place}: did you mean {meant}? ./{place} is the folder of that name")
+    scheme, colon, rest = place.partition("://")
+    return scheme, colon, rest
 
 
 def told(place: str | Path) -> str:

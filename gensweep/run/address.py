@@ -14,6 +14,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 
 """How every gRPC client begins (RFC 9113, section 3.4): the preface, and empty settings."""
 _SETTINGS = 4
 """The type of frame with which every gRPC server begins: the fourth byte of the frame."""
+_LAST_PORT = 65535
 
 
 def probe(address: str) -> None:
@@ -33,6 +34,8 @@ def probe(address: str) -> None:
         if address in ("auto", "local"):
             return
         raise UserError(f"--address {address}: names no port; write {host or address}:6379, if no other was given")
+    if int(port) > _LAST_PORT:
+        raise UserError(f"--address {address}: ports end at {_LAST_PORT}; the head's is 6379, if no other was given")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=WAIT) as connection:
             known = _speaks_grpc(connection)

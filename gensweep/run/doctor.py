@@ -23,6 +23,11 @@ LEAST = 1.0
 """GB of free disk below which a machine is not ready."""
 _STEPS = [digit * 10**power for power in range(5) for digit in (1, 2, 5)]
 _SHARE = "name a folder that every node mounts, or s3://bucket/prefix"
+_LOGIN = {
+    True: "logged in",
+    False: "no login; runs are logged offline (wandb login, or WANDB_API_KEY)",
+    None: "WANDB_MODE=disabled: nothing is logged",
+}
 _SHOWN = ("python", "gensweep", "torch", "ray")
 Ask = Callable[..., "dict[str, Told | GensweepError]"]
 """Calls a function on every node, with the node's id and then the arguments: name -> result, or what went wrong."""
@@ -65,7 +70,8 @@ def examine_here(place: str) -> tuple[list[Finding], Store | None]:
     if store:
         findings.append(Finding("here", "storage", OK, f"{store.place} is written and read"))
     else:
-        findings.append(Finding("here", "storage", FAILED, trouble, "name another place, or mend that one"))
+        remedy = "" if "://" in place else "name another place, or mend that one"  # a bucket's refusal says what to do
+        findings.append(Finding("here", "storage", FAILED, trouble, remedy))
     return findings, store
 
 
@@ -187,8 +193,7 @@ def _judge(node: str, told: Told, mine: dict[str, str | None]) -> list[Finding]:
     found.append(_disk(node, told["disk"]))
     kept = f"{counted(files, 'file')}, {size / 1e6:.0f} MB" if files else "empty: the driver prepares each dataset once"
     found.append(Finding(node, "cache", OK if files else NOTE, kept))
-    login = "logged in" if told["login"] else "no login; runs are logged offline (wandb login, or WANDB_API_KEY)"
-    return [*found, Finding(node, "W&B", OK if told["login"] else NOTE, login)]
+    return [*found, Finding(node, "W&B", OK if told["login"] else NOTE, _LOGIN[told["login"]])]
 
 
 def _code(node: str, theirs: dict[str, str | None], mine: dict[str, str | None]) -> Finding:

@@ -11,14 +11,15 @@ import time
 from collections.abc import Set
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 from rich.console import Console
 
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
 from gensweep.core.environment import hardware
-from gensweep.core.errors import Claimed, LostClaim
-from gensweep.core.ledger import Ledger
+from gensweep.core.errors import Claimed, LostClaim, Unavailable
+from gensweep.core.ledger import RECORD, Ledger
 from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.stores import Store, answering, check, open_store
 from gensweep.core.words import counted, say
@@ -32,6 +33,7 @@ from gensweep.run.readers import trained_beside
 from gensweep.run.sweepfile import points_of, write_sweep_json
 from gensweep.run.tracking import waits_for_upload
 from gensweep.spec import Sweep
+from gensweep.trainables import Report
 
 log = logging.getLogger(__name__)
 SHOWN = 16
@@ -49,6 +51,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
 
     Raises:
         UserError: bad options or an unusable results folder; nothing was started.
+        Unavailable: a results root elsewhere does not answer any more.
         Stopped: a signal came; what was done is kept.
     """
     store = open_store(options.results)
@@ -123,12 +126,32 @@ def _train(plan: Plan, packs: list[Pack], ledger: Ledger, options: Options, exec
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
             left, place, before = _left(packs, {point.id for point in todo}), ledger.store.place, dict(screen.epochs)
-            died = execute(left, place, options.resources, screen.report)
+            died = execute(left, place, options.resources, _heard(screen, ledger.store))
             for point in todo:  # one that got further goes on in the next round: machines may come and go
                 if point.id in died and screen.epochs[point.id] <= before.get(point.id, 0):
                     _record_death(ledger, point, died[point.id], plan.state.records.get(point.id), screen)
             idle = 0 if screen.outcomes.keys() - attempted or screen.epochs != before else idle + 1
             attempted |= screen.outcomes.keys()
+
+
+def _heard(screen: Screen, store: Store) -> Report:
+    """The screen's report; where a trial's results root did not answer, it asks whether ours does.
+
+    Raises:
+        Unavailable: it does not: whatever was trained now could not be kept.
+    """
+
+    def report(result: dict[str, Any]) -> None:
+        screen.report(result)
+        if any(lane.get("unavailable") for lane in result.get("lanes", [result])):
+            try:
+                store.exists(RECORD)
+            except Unavailable as error:
+                raise Unavailable(
+                    f"{error}; what was kept is there: once it answers, the same command goes on"
+                ) from error
+
+    return report
 
 
 def _left(packs: list[Pack], todo: Set[str]) -> list[Pack]:

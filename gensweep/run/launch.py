@@ -30,7 +30,7 @@ from ray.exceptions import RayError
 from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from gensweep.core.errors import GensweepError, OtherCode, UserError
+from gensweep.core.errors import GensweepError, OtherCode, Unavailable, UserError
 from gensweep.core.signals import held_back, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
@@ -156,9 +156,14 @@ def _start(resources: Resources) -> None:
         ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
     except Exception as error:  # Ray raises plain ones too, when the machine is too busy to start in time
         if resources.address is None:
-            raise GensweepError(f"Ray could not start on this machine: {error}; --local trains without it") from error
+            why = str(error).rstrip(".")
+            hint = "is it busy? Try again, or train without Ray: --local"
+            raise GensweepError(f"Ray could not start on this machine: {why}; {hint}") from error
         why = " ".join(str(error).split())
-        hint = "is it up, is this its head's port (6379, if none was named), RAY_AUTH_MODE the same here and there?"
+        hint = (
+            "is it up, is this its head's port (6379, if none was named), and RAY_AUTH_MODE the same here and there? "
+            "One that wants a token lets in who has it and sets RAY_AUTH_MODE=token"
+        )
         if "Version mismatch" in why:
             hint = "use the same everywhere: pip install -c constraints.txt, here and there"
         raise UserError(f"--address {resources.address}: no Ray cluster lets us in ({why}); {hint}") from error
@@ -276,13 +281,16 @@ class _Reporter(tune.Callback):
 
     def __init__(self, report: Report, packs: Sequence[Pack]) -> None:
         self._report, self._packs = report, packs
-        self._refused: OtherCode | None = None
+        self._refused: Exception | None = None
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._report(started(self._packs[trial.config["pack"]]))
 
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
-        self._report(result)
+        try:
+            self._report(result)
+        except Unavailable as error:
+            self._refused = error
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         """Of a trial that died. Where nodes differ in code it ends the run: they would fail whatever they are given."""
@@ -293,7 +301,7 @@ class _Reporter(tune.Callback):
     on_trial_recover = on_trial_error
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
-        if self._refused:  # raised here, since Tune turns what is raised about a trial into text
+        if self._refused:  # raised here, since Tune makes text of what is raised about a trial
             raise self._refused
 
     def __getstate__(self) -> dict:

@@ -99,8 +99,10 @@ def _size(folder: Path) -> tuple[int, int]:
     return files, size
 
 
-def _has_login() -> bool:
-    """Whether W&B would find a key, without looking at it."""
+def _has_login() -> bool | None:
+    """Whether W&B would find a key, without looking at it; None where it is switched off."""
+    if os.environ.get("WANDB_MODE") == "disabled":
+        return None
     if os.environ.get("WANDB_API_KEY"):
         return True
     host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""

@@ -88,6 +88,8 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
 
 def unrecorded(point: Point, error: Exception) -> dict[str, Any]:
     """The outcome of a point whose record is another's to write, or could not be written."""
+    if isinstance(error, Unavailable):
+        return {"point": point.id, "status": FAILED, "error": f"{error}; no record written", "unavailable": True}
     if isinstance(error, OSError):
         return {"point": point.id, "status": FAILED, "error": f"{_reason(error)}; no record written"}
     return {"point": point.id, "status": CLAIMED, "error": str(error)}

@@ -92,8 +92,9 @@ class Screen:
             return
         detail = result.get("error") if failed else _metrics(result, "test/")
         count = f"[{len(self.outcomes)}/{self._total}]"
+        took = f" {result['seconds']:.1f}s" if "seconds" in result else ""
         self._console.print(
-            f"{count} {point} {result['status']} {result.get('seconds') or 0:.1f}s  {detail}",
+            f"{count} {point} {result['status']}{took}  {detail}",
             markup=False, highlight=False, soft_wrap=True, style="red" if failed else None,
         )  # fmt: skip
 

@@ -58,7 +58,8 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
     """Train every point of a pack, and report an epoch and an outcome at a time.
 
     Reports hold `point`, and either `epoch`, `epochs` and the epoch's metrics, or `status` (`ok`,
-    `diverged`, `failed`, `claimed`), `error`, the test metrics, and a `warning` where there is one.
+    `diverged`, `failed`, `claimed`), `error`, the test metrics, and a `warning` where there is one; `unavailable` where
+    the results root did not answer.
     An epoch of several lanes is one report: `lanes`, a list of theirs.
 
     Args:
