@@ -206,6 +206,7 @@ class TestRun:
         huge = call(file, "--dry-run", "--set", "batch_size=1000000")
         assert huge.code == 0 and "A run would be refused: memory: up to" in huge.out
         cluster = call(file, "--dry-run", "--set", "batch_size=1000000", "--address", "auto")
+        assert "The cluster at auto was not asked: trials, times and memory are this machine's." in cluster.out
         assert cluster.code == 0 and "Memory: up to" in cluster.out and "refused" not in cluster.out
 
     def test_a_run_without_ray_needs_no_reserve(

@@ -60,6 +60,8 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     concurrent = most if resources.address is not None else max(1, room.fit(packs, most))
     todo, trials = counted(len(plan.todo), "point"), counted(len(packs), "trial")
     say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
+    if resources.address is not None:
+        say(console, f"The cluster at {resources.address} was not asked: trials, times and memory are this machine's.")
     for data in {point.data_key: point.data_config() for point in plan.todo}.values():
         try:
             data.check()
