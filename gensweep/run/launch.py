@@ -27,6 +27,7 @@ for name, value in {
 import ray
 from ray import tune
 from ray.exceptions import RayError
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -262,7 +263,7 @@ class _InOrder(FIFOScheduler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: OrderedDict[Any, None] = OrderedDict()
+        self._waiting: OrderedDict[Trial, None] = OrderedDict()
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         self._waiting[trial] = None
@@ -270,7 +271,7 @@ class _InOrder(FIFOScheduler):
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         while self._waiting:
-            if (first := next(iter(self._waiting))).status == "PENDING":
+            if (first := next(iter(self._waiting))).status == Trial.PENDING:
                 return first
             del self._waiting[first]
         return None
