@@ -288,8 +288,7 @@ def _finite(values: dict[str, float], when: str) -> dict[str, float]:
 
 def build_network(model: Model, seed: int, device: torch.device) -> Network:
     """The model's network with initial weights; made without touching any global random state."""
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]):  # PyTorch fills what it makes
         network = model.network()
-    network.to_empty(device="cpu")
     initialise(network, model.init, generator(seed, "init"))
     return network.to(device).to(memory_format=torch.channels_last)

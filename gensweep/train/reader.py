@@ -105,7 +105,7 @@ def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
     log.info("training the reader on %s glyphs", f"{len(learnt.codes):,}")
     rng = torch.Generator().manual_seed(0)
     with _one_thread():
-        reader = _undefined()
+        reader = _unfilled()
         initialise(reader, "torch", rng)
         for module in reader.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -172,7 +172,7 @@ def _one_thread() -> Generator[None]:
 
 def _load(path: Path, digest: str) -> Reader | None:
     """A reader as it was kept; None where there is none, or its file is damaged."""
-    reader = _undefined()
+    reader = _unfilled()
     try:
         state = checkpoint.load(path, digest, torch.device("cpu"))
         reader.load_state_dict(state["weights"])
@@ -185,11 +185,10 @@ def _load(path: Path, digest: str) -> Reader | None:
     return _ready(reader)
 
 
-def _undefined() -> Reader:
-    """A reader with undefined weights, made without touching any global random state."""
-    with torch.device("meta"):
-        reader = Reader()
-    return reader.to_empty(device="cpu").to(memory_format=torch.channels_last)
+def _unfilled() -> Reader:
+    """A reader whose weights are still to be filled, made without touching any global random state."""
+    with torch.random.fork_rng(devices=[]):
+        return Reader().to(memory_format=torch.channels_last)
 
 
 def _ready(reader: Reader) -> Reader:
