@@ -165,9 +165,10 @@ class TestLSTM:
     ("make", "pytorch"),
     [
         (lambda: Doubling(3, 4), lambda: nn.ConvTranspose2d(3, 4, 3, stride=2, padding=1, output_padding=1)),
+        (lambda: Doubling(3, 2), lambda: nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=1)),
         (lambda: Colours(3, 4), lambda: nn.Conv2d(3, 4, 3, padding=1)),
     ],
-    ids=["Doubling", "Colours"],
+    ids=["Doubling", "Doubling to few", "Colours"],
 )
 class TestConvolutions:
     @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])

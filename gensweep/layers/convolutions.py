@@ -9,11 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+FEW = 3
+"""Channels of which a core computes so few at once that a product of all kernels is faster."""
+
+
 class Doubling(nn.ConvTranspose2d):
     """A transposed 3x3 convolution of stride 2: [B, inside, H, W] to [B, outside, 2 H, 2 W].
 
     It is the gradient of a convolution, so that convolution gives its own gradient. For channels-last
-    tensors oneDNN computes the weights' several times faster this way, with the same digits.
+    tensors oneDNN computes the weights' several times faster this way, with the same digits. To a few channels, which
+    leave most of a core idle, one product computes what each pixel adds to those around it.
     """
 
     def __init__(self, inside: int, outside: int) -> None:
@@ -56,7 +61,12 @@ class _Convolution(torch.autograd.Function):
 class _Doubling(_Convolution):
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return F.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1)
+        if weight.shape[1] > FEW:
+            return F.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1)
+        kernels, pixels = weight.permute(2, 3, 1, 0), x.transpose(0, 1)
+        parts = (kernels.flatten(0, 2) @ pixels.flatten(1)).unflatten(0, kernels.shape[:3])
+        sums = _interleaved(_interleaved(parts.unflatten(-1, pixels.shape[1:])))
+        return (sums + bias.view(-1, 1, 1, 1)).transpose(0, 1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
@@ -79,6 +89,16 @@ class _Colours(_Convolution):
         )
         # From few channels to many, no core is idle.
         return F.conv_transpose2d(gradient, weight, padding=1), to_weight, gradient.sum((0, 2, 3))
+
+
+def _interleaved(parts: Tensor) -> Tensor:
+    """Add up what an axis of pixels [3, ..., N, M] gives to those around it: [..., M, 2 N], for the other axis to follow.
+
+    Of a kernel's three numbers the second falls on pixel 2 n, the first before it and the third behind.
+    """
+    before, at, behind = parts.unbind(0)
+    odd = behind + F.pad(before[..., 1:, :], (0, 0, 0, 1))
+    return torch.stack([at, odd], -2).flatten(-3, -2).mT
 
 
 def _laid_out(weight: Tensor) -> Tensor:
