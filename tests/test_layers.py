@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 import gensweep
 from gensweep.core.alphabet import encode
+from gensweep.layers import cell
 from gensweep.layers.convolutions import Colours, Doubling
 from gensweep.layers.glyphs import GlyphDecoder, GlyphEncoder, affine, joined
 from gensweep.layers.init import initialise
@@ -59,6 +61,15 @@ class Wayward(nn.Module):
         return getattr(self.layer, self.way)(given, *([TIME] if self.way == "repeated" else []))
 
 
+@pytest.fixture(params=["C", "PyTorch"])
+def lstm_cell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either way to compute a cell."""
+    monkeypatch.setenv(cell.SWITCH, "0" if request.param == "PyTorch" else "1")
+    if request.param == "C" and not cell.serves(torch.float32, torch.device("cpu")):
+        pytest.skip("no C compiler")
+
+
+@pytest.mark.usefixtures("lstm_cell")
 class TestLSTM:
     @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
     def test_equals_pytorchs_in_values_and_gradients(self, way: str) -> None:
@@ -148,17 +159,89 @@ class TestLSTM:
         expected, _ = decoder(last[-1].expand(3, BATCH, HIDDEN))
         torch.testing.assert_close(network(query), expected.transpose(0, 1))
 
-    def test_no_other_recurrent_layer_is_used(self) -> None:
-        """`vmap` cannot batch PyTorch's own."""
-        banned = {f"{kind}{cell}" for kind in ("LSTM", "GRU", "RNN") for cell in ("", "Cell")}
-        package = Path(gensweep.__file__).parent
-        for path in package.rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Attribute):
-                    assert node.attr not in banned, f"{path}:{node.lineno}"
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("torch"):
-                    assert not banned & {alias.name for alias in node.names}, f"{path}:{node.lineno}"
-        assert len(list(package.rglob("*.py"))) > 50
+    def test_what_is_not_finite_shows(self) -> None:
+        """Of two examples one is not a number: its states and gradients are none either, the other's are."""
+        layer = ours()
+        sequence = torch.randn(TIME, 2, INPUTS, generator=rng(1))
+        sequence[1, 0, 2] = torch.nan
+        sequence.requires_grad_()
+        states = layer(sequence)
+        (gradient,) = torch.autograd.grad(states.sum(), sequence)
+        assert states[1:, 0].isnan().all() and gradient[:, 0].isnan().any()
+        assert states[:, 1].isfinite().all() and gradient[:, 1].isfinite().all()
+
+    def test_saturates_where_sums_are_large(self) -> None:
+        """sigmoid(-x), sigmoid(x) and tanh(x) of large x are 0, 1 and 1, of infinity too."""
+        for large in (20.0, 100.0, 1e30, math.inf):
+            projected = torch.tensor([large, -large, large, large]).view(1, 1, 4)
+            torch.testing.assert_close(
+                recurrence(projected, torch.zeros(4, 1)).item(), math.tanh(1.0), rtol=0, atol=1e-6
+            )
+
+
+def test_no_other_recurrent_layer_is_used() -> None:
+    """`vmap` cannot batch PyTorch's own."""
+    banned = {f"{kind}{cell}" for kind in ("LSTM", "GRU", "RNN") for cell in ("", "Cell")}
+    package = Path(gensweep.__file__).parent
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in banned, f"{path}:{node.lineno}"
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("torch"):
+                assert not banned & {alias.name for alias in node.names}, f"{path}:{node.lineno}"
+    assert len(list(package.rglob("*.py"))) > 50
+
+
+needs_compiler = pytest.mark.skipif(cell._compiler() is None, reason="no C compiler")
+
+
+@pytest.fixture
+def fresh(cache: Path) -> Iterator[Path]:
+    """A cache without a compiled cell; what the process has loaded is forgotten, before and after."""
+    cell._library.cache_clear()
+    yield cache / "compiled"
+    cell._library.cache_clear()
+
+
+class TestCompiling:
+    """Where the compiled cell comes from, and what happens where there is none."""
+
+    @staticmethod
+    def serves() -> bool:
+        return cell.serves(torch.float32, torch.device("cpu"))
+
+    @needs_compiler
+    def test_compiles_once_a_kind_of_processor(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for processor in ("one", "one", "another"):
+            monkeypatch.setattr(cell, "_processor", lambda processor=processor: processor)
+            cell._library.cache_clear()
+            assert self.serves()
+            written = {path: path.stat().st_mtime_ns for path in fresh.iterdir()}
+            if processor == "one":
+                first = written
+        assert len(written) == 2 and first.items() <= written.items()
+
+    @pytest.mark.parametrize("compiler", ["false", "no-such-compiler", "cc --no-such-flag"])
+    def test_goes_without_where_compiling_fails(self, fresh: Path, monkeypatch, compiler: str) -> None:
+        monkeypatch.setenv("CC", compiler)
+        assert not self.serves() and not list(fresh.glob("*"))
+        torch.testing.assert_close(recurrence(torch.zeros(1, 1, 4), torch.zeros(4, 1)), torch.zeros(1, 1, 1))
+
+    def test_goes_without_where_nothing_can_be_kept(self, fresh: Path) -> None:
+        fresh.parent.parent.mkdir(exist_ok=True)
+        fresh.parent.write_text("a file where the cache folder should be")
+        assert not self.serves()
+
+    @needs_compiler
+    def test_goes_without_where_it_cannot_be_loaded(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As where the cache folder lies on a disk that forbids running what is on it."""
+        monkeypatch.setattr(cell, "_compile", lambda command, path: path.write_bytes(b"no library"))
+        assert not self.serves()
+
+    def test_serves_nothing_else(self) -> None:
+        assert not cell.serves(torch.float64, torch.device("cpu"))
+        assert not cell.serves(torch.bfloat16, torch.device("cpu"))
+        assert not cell.serves(torch.float32, torch.device("cuda"))
 
 
 @pytest.mark.parametrize(

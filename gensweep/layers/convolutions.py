@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
 FEW = 3
 """Channels of which a core computes so few at once that a product of all kernels is faster."""
 
@@ -92,7 +91,7 @@ class _Colours(_Convolution):
 
 
 def _interleaved(parts: Tensor) -> Tensor:
-    """Add up what an axis of pixels [3, ..., N, M] gives to those around it: [..., M, 2 N], for the other axis to follow.
+    """Add up what each of N rows gives to those around it, [3, ..., N, M] to [..., M, 2 N]: M is the next axis.
 
     Of a kernel's three numbers the second falls on pixel 2 n, the first before it and the third behind.
     """

@@ -1,5 +1,7 @@
 """An LSTM's steps with a gradient of their own: no autograd node, no new tensor for every operation of every step.
 
+Between two products lies the cell: compiled (`cell.py`) where that serves, else a dozen of PyTorch's operations.
+
 Sequences are [T, B, ...], time first; several lanes stand between, [T, L, B, ...], and in front of a matrix, [L, ...].
 """
 
@@ -9,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from gensweep.layers import cell
 
 _sigmoid_gradient = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_gradient = torch.ops.aten.tanh_backward.grad_input
@@ -32,22 +36,13 @@ class _Steps(torch.autograd.Function):
 
     @staticmethod
     def forward(projected: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        product = _product(weight)
         gates = torch.empty_like(projected, memory_format=torch.contiguous_format)
         states, cells, squashed = (gates.new_empty((*gates.shape[:-1], weight.shape[-1])) for _ in range(3))
-        hidden = cell = None
-        for projection, gate, state, next_cell, squash in zip(projected, gates, states, cells, squashed, strict=True):
-            if hidden is None:  # the first state is zero: nothing to multiply
-                gate.copy_(projection)
-            else:
-                product(projection, hidden, weight.mT, out=gate)
-            i, f, g, o = gate.chunk(4, -1)
-            gate.narrow(-1, 0, 2 * weight.shape[-1]).sigmoid_()
-            torch.mul(i, g.tanh_(), out=next_cell)
-            if cell is not None:
-                next_cell.addcmul_(f, cell)
-            torch.mul(o.sigmoid_(), torch.tanh(next_cell, out=squash), out=state)
-            hidden, cell = state, next_cell
+        step = _compiled_step if cell.serves(gates.dtype, gates.device) else _step
+        hidden = before = None
+        for projection, *made in zip(projected, gates, cells, squashed, states, strict=True):
+            step(projection, hidden, before, weight, *made)
+            _, before, _, hidden = made
         return states, gates, cells, squashed
 
     @staticmethod
@@ -74,23 +69,13 @@ class _Gradients(torch.autograd.Function):
     def forward(
         gradient: Tensor, weight: Tensor, states: Tensor, gates: Tensor, cells: Tensor, squashed: Tensor
     ) -> tuple[Tensor, Tensor]:
-        product = _product(weight)
-        found = torch.empty_like(gates)
-        to_state, to_cell = gradient[-1], None
+        gradient_step = _compiled_gradient if cell.serves(gates.dtype, gates.device) else _gradient
+        found, to_cells = torch.empty_like(gates), torch.empty_like(states[0])
+        after = None
         for step in reversed(range(len(gates))):
-            i, f, g, o = gates[step].chunk(4, -1)
-            to_i, to_f, to_g, to_o = found[step].chunk(4, -1)
-            _sigmoid_gradient(to_state * squashed[step], o, grad_input=to_o)
-            through = torch.ops.aten.tanh_backward(to_state * o, squashed[step])
-            to_cell = through if to_cell is None else through.add_(to_cell)
-            _sigmoid_gradient(to_cell * g, i, grad_input=to_i)
-            _tanh_gradient(to_cell * i, g, grad_input=to_g)
-            if step == 0:
-                to_f.zero_()
-                break
-            _sigmoid_gradient(to_cell * cells[step - 1], f, grad_input=to_f)
-            to_cell.mul_(f)
-            to_state = product(gradient[step - 1], found[step], weight)
+            before = cells[step - 1] if step else None
+            gradient_step(gradient[step], after, gates[step], before, squashed[step], weight, to_cells, found[step])
+            after = found[step]
         return found, _rows(found[1:]).mT @ _rows(states[:-1])
 
     @staticmethod
@@ -108,7 +93,64 @@ class _Gradients(torch.autograd.Function):
         return _Gradients.apply(*_laned(info.batch_size, args, in_dims, (1, 0, 1, 1, 1, 1))), (1, 0)
 
 
-def _product(weight: Tensor) -> Any:
+def _step(
+    projected: Tensor, hidden: Tensor | None, before: Tensor | None, weight: Tensor,
+    gates: Tensor, cells: Tensor, squashed: Tensor, states: Tensor,
+) -> None:  # fmt: skip
+    """One step: gates [..., 4H], cells, their tanh and states [..., H], of the states and cells before."""
+    if hidden is None:  # the first state is zero: nothing to multiply
+        gates.copy_(projected)
+    else:
+        _sum_of_product(weight)(projected, hidden, weight.mT, out=gates)
+    i, f, g, o = gates.chunk(4, -1)
+    gates.narrow(-1, 0, 2 * cells.shape[-1]).sigmoid_()
+    torch.mul(i, g.tanh_(), out=cells)
+    if before is not None:
+        cells.addcmul_(f, before)
+    torch.mul(o.sigmoid_(), torch.tanh(cells, out=squashed), out=states)
+
+
+def _compiled_step(
+    projected: Tensor, hidden: Tensor | None, before: Tensor | None, weight: Tensor,
+    gates: Tensor, cells: Tensor, squashed: Tensor, states: Tensor,
+) -> None:  # fmt: skip
+    if hidden is not None:
+        torch.matmul(hidden, weight.mT, out=gates)
+    cell.forward(projected.contiguous(), before, gates, cells, squashed, states)
+
+
+def _gradient(
+    gradient: Tensor, after: Tensor | None, gates: Tensor, before: Tensor | None, squashed: Tensor, weight: Tensor,
+    to_cells: Tensor, found: Tensor,
+) -> None:  # fmt: skip
+    """One step back: `found` [..., 4H] of the gradient of its states [..., H], and of what the step after found."""
+    i, f, g, o = gates.chunk(4, -1)
+    to_i, to_f, to_g, to_o = found.chunk(4, -1)
+    to_states = gradient if after is None else _sum_of_product(weight)(gradient, after, weight)
+    _sigmoid_gradient(to_states * squashed, o, grad_input=to_o)
+    through = torch.ops.aten.tanh_backward(to_states * o, squashed)
+    if after is None:
+        to_cells.copy_(through)
+    else:
+        to_cells.add_(through)
+    _sigmoid_gradient(to_cells * g, i, grad_input=to_i)
+    _tanh_gradient(to_cells * i, g, grad_input=to_g)
+    if before is None:
+        to_f.zero_()
+    else:
+        _sigmoid_gradient(to_cells * before, f, grad_input=to_f)
+    to_cells.mul_(f)
+
+
+def _compiled_gradient(
+    gradient: Tensor, after: Tensor | None, gates: Tensor, before: Tensor | None, squashed: Tensor, weight: Tensor,
+    to_cells: Tensor, found: Tensor,
+) -> None:  # fmt: skip
+    more = None if after is None else torch.matmul(after, weight)
+    cell.backward(gates, before, squashed, gradient.contiguous(), more, to_cells, found)
+
+
+def _sum_of_product(weight: Tensor) -> Any:
     return torch.addmm if weight.ndim == 2 else torch.baddbmm
 
 

@@ -117,8 +117,8 @@ class Attempt:
 
     @property
     def used(self) -> dict[str, Any]:
-        """What a record's hardware says of the training on it: its precision, and the most memory of the process."""
-        return ({"precision": self.training.precision} if self.training else {}) | peaks()
+        """What a record's hardware says of the training on it: how it computed, and the most memory of the process."""
+        return (self.training.computed if self.training else {}) | peaks()
 
     @property
     def epoch(self) -> int:

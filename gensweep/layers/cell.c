@@ -1,0 +1,98 @@
+/* One step of an LSTM's cell and its gradient: what PyTorch computes in a dozen passes over memory, in one.
+
+   Equations: Hochreiter and Schmidhuber 1997, with the forget gates of Gers et al. 2000. All arrays are float32, dense
+   and apart from each other: gates [n, 4h] in the order input, forget, cell, output; the others [n, h]. */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* exp(x) - 1 by Cephes' polynomial (Moshier 1992), within 3e-7 of its size; no branch, so that loops over it become
+   vectors. What is not a number stays so: a training that diverges has to show it. */
+static inline float exp_minus_one(float x) {
+    x = x > 88.0f ? 88.0f : x < -88.0f ? -88.0f : x;
+    float n = rintf(x * 1.44269504f);
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r;
+    int32_t bits = (int32_t)((uint32_t)((int32_t)n + 127) << 23);
+    float power; /* 2^n */
+    memcpy(&power, &bits, sizeof power);
+    return p * power + (power - 1.0f);
+}
+
+static inline float sigmoid(float x) { return 1.0f / (2.0f + exp_minus_one(-x)); }
+
+static inline float hyperbolic_tangent(float x) {
+    float e = exp_minus_one(x > 15.0f ? 30.0f : 2.0f * x);
+    return e / (e + 2.0f);
+}
+
+static inline void row_forward(int64_t h, int first, const float *restrict p, const float *restrict before,
+                               float *restrict g, float *restrict cells, float *restrict squashed,
+                               float *restrict states) {
+    for (int64_t k = 0; k < h; k++) {
+        float i = sigmoid(first ? p[k] : g[k] + p[k]);
+        float f = sigmoid(first ? p[h + k] : g[h + k] + p[h + k]);
+        float c = hyperbolic_tangent(first ? p[2 * h + k] : g[2 * h + k] + p[2 * h + k]);
+        float o = sigmoid(first ? p[3 * h + k] : g[3 * h + k] + p[3 * h + k]);
+        float cell = first ? i * c : f * before[k] + i * c, t = hyperbolic_tangent(cell);
+        g[k] = i, g[h + k] = f, g[2 * h + k] = c, g[3 * h + k] = o;
+        cells[k] = cell, squashed[k] = t, states[k] = o * t;
+    }
+}
+
+static inline void row_backward(int64_t h, int first, int last, const float *restrict g, const float *restrict before,
+                                const float *restrict squashed, const float *restrict to_states,
+                                const float *restrict more, float *restrict to_cells, float *restrict d) {
+    for (int64_t k = 0; k < h; k++) {
+        float i = g[k], f = g[h + k], c = g[2 * h + k], o = g[3 * h + k], t = squashed[k];
+        float to_state = last ? to_states[k] : to_states[k] + more[k];
+        float through = to_state * o * (1.0f - t * t), to_cell = last ? through : through + to_cells[k];
+        d[k] = to_cell * c * i * (1.0f - i);
+        d[h + k] = first ? 0.0f : to_cell * before[k] * f * (1.0f - f);
+        d[2 * h + k] = to_cell * i * (1.0f - c * c);
+        d[3 * h + k] = to_state * t * o * (1.0f - o);
+        to_cells[k] = to_cell * f;
+    }
+}
+
+/* gates: in, the state before times the weights; out, the gates. before: the cells before; none at the first step, when
+   gates holds nothing yet. Out: cells, tanh(cells), states. */
+void lstm_forward(int64_t n, int64_t h, const float *projected, const float *before, float *gates, float *cells,
+                  float *squashed, float *states) {
+    for (int64_t row = 0; row < n; row++) {
+        int64_t at = h * row;
+        const float *p = projected + 4 * at;
+        float *g = gates + 4 * at, *c = cells + at, *t = squashed + at, *s = states + at;
+        if (before)
+            row_forward(h, 0, p, before + at, g, c, t, s);
+        else
+            row_forward(h, 1, p, p, g, c, t, s);
+    }
+}
+
+/* to_states and more: the gradient that reaches the states, in two parts; the second comes from the step after, as
+   to_cells does, which leaves with what reaches the cells before. At the last step there is no second part, and nothing
+   in to_cells yet. Out: found, the gradient of projected. */
+void lstm_backward(int64_t n, int64_t h, const float *gates, const float *before, const float *squashed,
+                   const float *to_states, const float *more, float *to_cells, float *found) {
+    for (int64_t row = 0; row < n; row++) {
+        int64_t at = h * row;
+        const float *g = gates + 4 * at, *t = squashed + at, *s = to_states + at;
+        float *c = to_cells + at, *d = found + 4 * at;
+        if (before && more)
+            row_backward(h, 0, 0, g, before + at, t, s, more + at, c, d);
+        else if (before)
+            row_backward(h, 0, 1, g, before + at, t, s, s, c, d);
+        else if (more)
+            row_backward(h, 1, 0, g, g, t, s, more + at, c, d);
+        else
+            row_backward(h, 1, 1, g, g, t, s, s, c, d);
+    }
+}

@@ -1,0 +1,132 @@
+"""An LSTM's cell in C, compiled on the machine that trains, once; where that cannot be, PyTorch computes it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gensweep.core.cache import cache_folder
+from gensweep.core.errors import DataError
+
+log = logging.getLogger(__name__)
+SWITCH = "GENSWEEP_COMPILED"
+"""An environment variable: `0` leaves the cell to PyTorch."""
+_SOURCE = Path(__file__).with_name("cell.c")
+_FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")  # none that lets go of NaN
+_MACHINES = ("-march=native", "-mcpu=native")
+"""Whose instructions to use, as compilers for x86 and for ARM call it."""
+
+
+def serves(dtype: torch.dtype, device: torch.device) -> bool:
+    """Whether the compiled cell computes such tensors: float32 on a CPU. The first time it may take a second."""
+    asked = dtype == torch.float32 and device.type == "cpu" and os.environ.get(SWITCH) != "0"
+    return asked and _library() is not None
+
+
+def forward(
+    projected: Tensor, before: Tensor | None, gates: Tensor, cells: Tensor, squashed: Tensor, states: Tensor
+) -> None:
+    """One step of some examples, in place; every tensor is dense.
+
+    Args:
+        projected: [..., 4H].
+        before: the cells before, [..., H]; None at the first step.
+        gates: [..., 4H]: in, the states before times the weights, or anything at the first step; out, the gates.
+        cells, squashed, states: [..., H]: out, the cells, their tanh, the states.
+    """
+    _call("lstm_forward", cells, projected, before, gates, cells, squashed, states)
+
+
+def backward(
+    gates: Tensor,
+    before: Tensor | None,
+    squashed: Tensor,
+    to_states: Tensor,
+    more: Tensor | None,
+    to_cells: Tensor,
+    found: Tensor,
+) -> None:
+    """The gradient of one step, in place; every tensor is dense.
+
+    Args:
+        gates, before, squashed: what `forward` had and made.
+        to_states: [..., H]: the gradient of the states.
+        more: as much again, by way of the step after; None at the last step.
+        to_cells: [..., H]: in, the gradient of the cells by way of the step after, or anything at the last step; out,
+            the gradient of the cells before.
+        found: [..., 4H]: out, the gradient of `projected`.
+    """
+    _call("lstm_backward", squashed, gates, before, squashed, to_states, more, to_cells, found)
+
+
+def _call(name: str, like: Tensor, *tensors: Tensor | None) -> None:
+    library = _library()
+    assert library is not None, "serves comes first"
+    hidden = like.shape[-1]
+    addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+    getattr(library, name)(like.numel() // hidden, hidden, *addresses)
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL | None:
+    """The compiled cell, kept in the cache folder; None where there is no compiler, or nothing can be kept."""
+    command = _compiler()
+    if command is None:
+        return None
+    try:
+        known = f"{_processor()} {command} {_FLAGS}".encode() + _SOURCE.read_bytes()
+        path = cache_folder("compiled") / f"cell-{hashlib.sha256(known).hexdigest()[:16]}.so"
+        if not path.exists():
+            _compile(command, path)
+        library = ctypes.CDLL(str(path))
+    except (OSError, DataError, subprocess.SubprocessError) as error:
+        log.info("an LSTM's cell is not compiled: %s", error)
+        return None
+    library.lstm_forward.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * 6
+    library.lstm_backward.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * 7
+    library.lstm_forward.restype = library.lstm_backward.restype = None
+    return library
+
+
+def _compiler() -> list[str] | None:
+    """The C compiler: what `CC` names, else the first of the usual names."""
+    named = shlex.split(os.environ.get("CC", ""))
+    for command in [named] if named else [["cc"], ["gcc"], ["clang"]]:
+        if found := shutil.which(command[0]):
+            return [found, *command[1:]]
+    return None
+
+
+def _processor() -> str:
+    """What the processor can: machines that differ may share a cache folder, and each compiles for itself."""
+    with contextlib.suppress(OSError):
+        if features := re.search(r"^(?:flags|Features)\s*:.*", Path("/proc/cpuinfo").read_text(), re.M):
+            return f"{platform.system()} {platform.machine()} {features[0]}"
+    return f"{platform.system()} {platform.machine()} {platform.node()}"
+
+
+def _compile(command: list[str], path: Path) -> None:
+    """Compile for this processor; whoever looks sees a whole library or none."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        for machine in _MACHINES:
+            call = [*command, *_FLAGS, machine, str(_SOURCE), "-o", str(made), "-lm"]
+            done = subprocess.run(call, capture_output=True, text=True, timeout=60)
+            if done.returncode == 0:
+                os.replace(made, path)
+                return
+        raise OSError(f"{shlex.join(call)}: {done.stderr.strip()[-500:]}")
