@@ -1,4 +1,4 @@
-"""The architecture, checked on the source: who imports whom, what quick commands leave out, what every file has."""
+"""The architecture, checked on the source: who imports whom, what commands and metrics leave out, what files have."""
 
 from __future__ import annotations
 
@@ -54,7 +54,6 @@ APART = {
 """Folders that import from these folders only, whatever floor the others are on."""
 HEAVY = (
     "torch",
-    "torchmetrics",
     "torchvision",
     "ray",
     "pandas",
@@ -177,6 +176,38 @@ def test_quick_commands_import_nothing_heavy(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert (done.stdout.strip(), done.stderr) == ("done", "")
     assert not list(tmp_path.iterdir())
+
+
+MEASURED = """
+import sys, torch
+
+before = set(sys.modules)
+from gensweep.core.catalog import DERIVED, MODELS, metrics_of
+
+class Reader:
+    accuracy = 1.0
+    read = lambda self, pictures: torch.zeros(len(pictures), 3).long()
+
+pictures = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+for model in ("vae", "gan", "text_to_image"):
+    names = MODELS[model].outputs
+    outputs = dict.fromkeys(names, pictures) | {"answer": Reader().read(pictures)}
+    for name, entry in DERIVED.items():
+        if needs := entry.source(names):
+            outputs[name] = entry.compute(*(outputs[need] for need in needs), *[Reader()] * bool(entry.tool))
+    for metric in metrics_of(names, "test"):
+        metric.compute(outputs)
+    assert {"similarity", "sample_features", "read"} & set(outputs)
+print(sorted(SLOW & (set(sys.modules) - before)))
+"""
+
+
+def test_measuring_imports_nothing_that_takes_longer_than_it() -> None:
+    """The first point of every worker pays for imports: seconds for each of these."""
+    slow = {"matplotlib", "scipy", "scipy.signal", "sympy", "torch._dynamo", "torchmetrics", "torchvision.models"}
+    script = MEASURED.replace("SLOW", repr(slow))
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.stdout == "[]\n", done.stderr
 
 
 # --- no dispatch by name, no error in silence

@@ -277,12 +277,37 @@ class TestSSIM:
         assert found.shape == (3,)
         assert found[1].item() == pytest.approx(1) and found[0] < 0.5 and found[2] < 0.5
 
+    @pytest.mark.parametrize("shape", [(5, 1, 28, 28), (3, 3, 64, 64), (2, 3, 6, 40)])
+    @pytest.mark.parametrize(("lowest", "tolerance"), [(0.0, 1e-6), (0.9, 1e-5), (0.999, 1e-4)])
+    def test_is_that_of_torchmetrics(self, shape: tuple[int, ...], lowest: float, tolerance: float) -> None:
+        """In double precision; in single precision nearly white pictures, of hardly any variance, lose most."""
+        from torchmetrics.functional.image import structural_similarity_index_measure
+
+        one, other = (lowest + (1 - lowest) * torch.rand(shape, generator=rng(seed)).double() for seed in (1, 2))
+        expected = structural_similarity_index_measure(
+            one, other, sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
+        )[1].mean((1, 2, 3))
+        similarity = DERIVED["similarity"].compute
+        torch.testing.assert_close(similarity(one, other), expected, rtol=1e-10, atol=0)
+        single = similarity(one.float(), other.float())
+        torch.testing.assert_close(single.double(), expected, rtol=0, atol=tolerance)
+
+
+def given(measure: Any, count: int, **options: Any) -> Any:
+    """A metric of torchmetrics that takes features [n, count] as they are."""
+    network = torch.nn.Identity()
+    network.num_features = count
+    return measure(feature=network, **options)
+
 
 class TestGeneration:
     """In features given, so that formulas can be written down."""
 
     A = torch.randn(40, 6, generator=rng(1), dtype=torch.float64)
     B = torch.randn(40, 6, generator=rng(2), dtype=torch.float64) * 1.5 + 0.5
+
+    def many(self, count: int, features: int, seed: int) -> Tensor:
+        return torch.randn(count, features, generator=rng(seed), dtype=torch.float64)
 
     def between(self, name: str, sample: Tensor, picture: Tensor) -> float:
         return METRICS[name].compute({"sample_features": sample, "picture_features": picture})  # type: ignore[return-value]
@@ -298,6 +323,18 @@ class TestGeneration:
 
     def test_fid_of_what_is_not_finite_is_not_finite(self) -> None:
         assert math.isnan(self.between("fid", self.A * math.nan, self.B))
+        assert math.isnan(self.between("fid", self.A, self.B / 0))
+
+    @pytest.mark.parametrize("features", [6, 100])
+    def test_fid_is_that_of_torchmetrics(self, features: int) -> None:
+        """Of more pictures than features, and of fewer."""
+        from torchmetrics.image.fid import FrechetInceptionDistance
+
+        sample, picture = self.many(60, features, 1), self.many(50, features, 2) * 1.5 + 0.5
+        expected = given(FrechetInceptionDistance, features)
+        expected.update(picture, real=True)
+        expected.update(sample, real=False)
+        assert self.between("fid", sample, picture) == pytest.approx(expected.compute().item(), rel=1e-6)
 
     def test_kid_is_the_unbiased_sum_over_the_kernel(self) -> None:
         a, b = self.A.numpy(), self.B.numpy()
@@ -305,6 +342,24 @@ class TestGeneration:
         own = sum(kernel(x[i], x[j]) for x in (a, b) for i in range(40) for j in range(40) if i != j) / (40 * 39)
         cross = sum(kernel(x, y) for x in a for y in b) / 40**2
         assert self.between("kid", self.A, self.B) == pytest.approx(own - 2 * cross, rel=1e-9)
+
+    @pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance` will save:UserWarning")
+    @pytest.mark.parametrize(("most", "subset", "subsets"), [(1000, 50, 1), (20, 20, 10)])
+    def test_kid_is_that_of_torchmetrics(
+        self, monkeypatch: pytest.MonkeyPatch, most: int, subset: int, subsets: int
+    ) -> None:
+        """On the same subsets, which it draws by the global generator."""
+        from torchmetrics.image.kid import KernelInceptionDistance
+
+        monkeypatch.setattr(generation, "SUBSET", most)
+        sample, picture = self.many(60, 6, 1), self.many(50, 6, 2) * 1.5 + 0.5
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            expected = given(KernelInceptionDistance, 6, subsets=subsets, subset_size=subset)
+            expected.update(picture, real=True)
+            expected.update(sample, real=False)
+            value = expected.compute()[0].item()
+        assert self.between("kid", sample, picture) == pytest.approx(value, rel=1e-9)
 
     def test_kid_of_many_is_the_same_again(self) -> None:
         """Ten subsets of a thousand, drawn by a seed of their own; the global generator is left alone."""
@@ -346,6 +401,20 @@ class TestFeatures:
         assert torch.equal(features("random_vgg", self.PICTURES), once)
         assert once.shape == (3, 512)
         assert once.double().mean().item() == pytest.approx(PINNED, rel=1e-3)
+
+    def test_of_the_random_network_are_those_of_torchvisions_vgg_11(self) -> None:
+        """Layer for layer, with normal weights of variance 2 / inputs, drawn in its order."""
+        from torchvision.models import vgg11
+
+        network = _features._random_vgg().requires_grad_(False)
+        with torch.device("meta"):
+            stages = vgg11(weights=None, init_weights=False).features.requires_grad_(False)
+        stages.load_state_dict(network.state_dict(), assign=True)
+        assert torch.equal(network(self.PICTURES), stages(self.PICTURES).mean((2, 3)))
+        drawn = rng(0)
+        for name, values in network.state_dict().items():
+            normal = torch.randn(values.shape, generator=drawn) if "weight" in name else torch.zeros(len(values))
+            torch.testing.assert_close(values, normal * math.sqrt(2 / values[0].numel()))
 
     def test_belong_to_their_own_picture(self) -> None:
         torch.testing.assert_close(

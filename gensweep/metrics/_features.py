@@ -25,6 +25,8 @@ AT_ONCE = 16
 MOST_KEPT = 512
 """Batches of real pictures whose features are kept: 64 MB of the default network's, 32,768 pictures."""
 _KEPT: dict[tuple[str, bytes], Tensor] = {}
+_VGG_11 = ((64,), (128,), (256, 256), (512, 512), (512, 512))
+"""Filters of its convolutions, between poolings."""
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -104,17 +106,19 @@ def _random_vgg() -> nn.Module:
     """The convolutions of VGG-11 (Simonyan and Zisserman 2015) with He-normal weights of seed 0, mean over places."""
     import torch
     from torch import nn
-    from torchvision.models import vgg11
 
-    with torch.device("meta"):
-        stages = vgg11(weights=None, init_weights=False).features
-    stages.to_empty(device="cpu")
     rng = torch.Generator().manual_seed(0)
-    for module in stages.modules():
-        if isinstance(module, nn.Conv2d) and module.bias is not None:
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=rng)
-            nn.init.zeros_(module.bias)
-    return nn.Sequential(stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
+    layers: list[nn.Module] = []
+    before = 3
+    for stage in _VGG_11:
+        for filters in stage:
+            weights = nn.init.kaiming_normal_(torch.empty(filters, before, 3, 3), nonlinearity="relu", generator=rng)
+            convolution = nn.Conv2d(before, filters, 3, padding=1, device="meta")  # draws no weights of its own
+            convolution.weight, convolution.bias = nn.Parameter(weights), nn.Parameter(torch.zeros(filters))
+            layers += [convolution, nn.ReLU(inplace=True)]
+            before = filters
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
 
 
 def _inception() -> nn.Module:

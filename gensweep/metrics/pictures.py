@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PROJECTIONS = 256
+REACH = 5
+"""Pixels that the window of the structural similarity reaches to each side: past 3 sigma."""
 
 
 @derived("generated_error", ("generated", "target"))
@@ -27,15 +29,16 @@ def reconstruction_error(reconstruction: Tensor, picture: Tensor) -> Tensor:
 
 @derived("similarity", ("generated", "target"), ("reconstruction", "picture"))
 def similarity(made: Tensor, true: Tensor) -> Tensor:
-    """Structural similarity of each pair of pictures [B], mean over pixels and channels."""
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
-    # Each channel is treated alone, so examples may stand in for channels: three times as fast on a CPU.
-    pair = (made.transpose(0, 1), true.transpose(0, 1))
-    _, pixels = structural_similarity_index_measure(
-        *pair, sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
+    """Structural similarity of each pair of pictures [B], mean over pixels and channels; sides of 6 pixels at least."""
+    rows, columns = (_window(side).to(made) for side in made.shape[2:])
+    mean_made, mean_true, squares, product = (
+        rows @ (values @ columns.T) for values in (made, true, made.square() + true.square(), made * true)
     )
-    return pixels.mean((0, 2, 3))
+    mean_squares, mean_product = mean_made.square() + mean_true.square(), mean_made * mean_true
+    variances = (squares - mean_squares).clamp(min=0)  # rounding goes below
+    luminance = (2 * mean_product + 0.01**2) / (mean_squares + 0.01**2)
+    contrast = (2 * (product - mean_product) + 0.03**2) / (variances + 0.03**2)
+    return (luminance * contrast).mean((1, 2, 3))
 
 
 @derived("sample_projections", ("sample",))
@@ -73,9 +76,9 @@ def ssim(outputs: dict[str, Tensor]) -> float:
     """Structural similarity: of a picture and its reconstruction, or of a generated answer and the true picture.
 
     Range -1 to 1, higher is better, 1 for equal pictures. Mean over pixels, channels and examples of the index of
-    Wang et al. 2004 (K1 = 0.01, K2 = 0.03, Gaussian window of sigma 1.5), by torchmetrics. It is high wherever both
-    pictures are flat, as most of a glyph is, and asks for one certain picture: a right answer in another
-    handwriting scores low.
+    Wang et al. 2004 (K1 = 0.01, K2 = 0.03, Gaussian window of sigma 1.5 and 11 pixels), pictures mirrored beyond
+    their borders. It is high wherever both pictures are flat, as most of a glyph is, and asks for one certain picture:
+    a right answer in another handwriting scores low.
     """
     return outputs["similarity"].double().mean().item()
 
@@ -90,6 +93,19 @@ def sliced_wasserstein(outputs: dict[str, Tensor]) -> float:
     """
     samples, pictures = (outputs[name].sort(dim=0).values for name in ("sample_projections", "picture_projections"))
     return (samples - pictures).abs().double().mean().item()
+
+
+def _window(side: int) -> Tensor:
+    """The Gaussian window along a side as a matrix [side, side]: row i weights the pixels around pixel i.
+
+    It mirrors the picture beyond its borders. At a picture's size, two products are faster than a convolution.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    weights = (-torch.arange(-REACH, REACH + 1).double().div(1.5).square() / 2).exp()
+    pixels = F.pad(torch.eye(side).double()[None], (REACH, REACH), mode="reflect")[0]
+    return (pixels.unfold(1, len(weights), 1) @ (weights / weights.sum())).T
 
 
 def _projected(pictures: Tensor) -> Tensor:
