@@ -16,6 +16,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks import buckets, compare, overhead, packs, roofline, scaling
 from benchmarks.cases import MODELS, QUICK_MODEL, Case, chosen
@@ -131,7 +132,9 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     if options.what == SCALING:
         return {SCALING: part("Scaling", f"{size}.", here, *_scaling(options))}
     rates = roofline.matmul_rates()
-    steps = {case.model: _step(case, options.quick) for case in chosen(options.quick, options.models or MODELS)}
+    wanted = chosen(options.quick, options.models or MODELS)
+    with roofline.workers() as sides:
+        steps = {case.model: _step(case, sides, options.quick) for case in wanted}
     table = roofline.rates_table(rates)
     found = {}
     for case in cases(options) if options.what == COMPARE else ():
@@ -153,8 +156,8 @@ def _scaling(options: argparse.Namespace) -> tuple[str, ...]:
     return lead, scaling.runs_table(runs), scaling.far(runs), buckets.table(asked), buckets.far(asked)
 
 
-def _step(case: Case, quick: bool) -> roofline.Step:
-    step = roofline.time_steps(case, 1.0 if quick else 6.0)
+def _step(case: Case, sides: Sequence[ProcessPoolExecutor], quick: bool) -> roofline.Step:
+    step = roofline.time_steps(case, sides, 1.0 if quick else 6.0)
     _say(f"{case.model}: a step takes gensweep {step.gensweep * 1e3:.1f} ms, idiomatic {step.idiomatic * 1e3:.1f} ms")
     return step
 

@@ -35,6 +35,7 @@ gensweep, of each round: above 1, gensweep is faster.
   answers; SSIM, FID, KID, density and coverage of pictures), tables, figures and a page.
 - Threads: a trial has one core, for which Ray sets `OMP_NUM_THREADS=1`, on either side.
 - Data: the arrays lie ready for both sides, in a cache and in a file.
+- A step of either side is timed in a process of its own, set up as that side's trials are.
 - The FLOPs of a step are counted from the layers (two a multiply-add, none for what need not be computed, such as a
   product with the zero state). The machine's rate is the best of `F.linear` and a 1x1 convolution on one thread, and
   the share is of the faster of its two products.

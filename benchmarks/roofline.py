@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import itertools
+import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 
 PRODUCTS = ((1024, 1024, 1024), (128, 256, 1024))
 """Rows, inner size and columns: a large product, and an LSTM's at batches of 128 and 256 units."""
+
+
+_step: Callable[[], object]
+"""Of a process that takes steps of one side: its next."""
 
 
 @dataclass(frozen=True)
@@ -73,22 +80,49 @@ class Step:
         return step_flops(self.case.points()[0].model_config())
 
 
-def time_steps(case: Case, seconds: float = 3.0, turns: int = 3) -> Step:
-    """Time both sides' steps in turn in this process, each for about so many seconds in all."""
-    import torch
+@contextlib.contextmanager
+def workers() -> Generator[list[ProcessPoolExecutor]]:
+    """A process for gensweep's steps and one for the script's, so that neither meets what the other leaves behind."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as ours, ProcessPoolExecutor(1, context) as theirs:
+        yield [ours, theirs]
 
-    torch.set_num_threads(1)
-    sides = [_gensweep_steps(case), _idiomatic_steps(case)]
+
+def time_steps(case: Case, sides: Sequence[ProcessPoolExecutor], seconds: float = 3.0, turns: int = 3) -> Step:
+    """Time both sides' steps in turn, each in its process as a trial is, for about so many seconds of each."""
+    makers = (_gensweep_steps, _idiomatic_steps)
+    for ready in [side.submit(_begin, make, case) for side, make in zip(sides, makers, strict=True)]:
+        ready.result()
     took: list[list[float]] = [[], []]
     for _ in range(turns):
-        for step, kept in zip(sides, took, strict=True):
-            step()  # warm
-            end = time.perf_counter() + seconds / turns
-            while not kept or time.perf_counter() < end:
-                start = time.perf_counter()
-                step()
-                kept.append(time.perf_counter() - start)
+        for side, kept in zip(sides, took, strict=True):
+            kept += side.submit(_some_steps, seconds / turns).result()
     return Step(case, *map(statistics.median, took))
+
+
+def _begin(make: Callable[[Case], Callable[[], object]], case: Case) -> None:
+    """In a worker: get ready to take steps."""
+    global _step
+    import torch
+
+    from gensweep.train.memory import keep_memory
+
+    torch.set_num_threads(1)
+    if make is _gensweep_steps:
+        keep_memory()  # as its trials do
+    _step = make(case)
+
+
+def _some_steps(seconds: float) -> list[float]:
+    """In a worker: take steps for about so many seconds, at least one; the seconds of each."""
+    _step()  # warm
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+    while not took or time.perf_counter() < end:
+        start = time.perf_counter()
+        _step()
+        took.append(time.perf_counter() - start)
+    return took
 
 
 def _gensweep_steps(case: Case) -> Callable[[], object]:
