@@ -35,8 +35,8 @@ class Case:
     model: str
     params: dict[str, Any]
     rates: tuple[float, ...]
-    seeds: int = 2
-    rounds: int = 3
+    seeds: int = 4
+    rounds: int = 2
 
     @property
     def script(self) -> str:

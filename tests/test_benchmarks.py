@@ -429,7 +429,7 @@ def test_options_choose_the_cases() -> None:
         ([], "full"),
         (["--quick"], "quick"),
         (["--models", "cae", "--rounds", "5"], "full"),
-        (["--models", "cae", "--rounds", "2"], "quick"),
+        (["--models", "cae", "--rounds", "1"], "quick"),
         (["--epochs", "1"], "quick"),
         (["overhead"], "full"),
         (["overhead", "--points", "50"], "quick"),
