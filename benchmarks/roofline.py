@@ -82,7 +82,7 @@ class Step:
 
 @contextlib.contextmanager
 def workers() -> Generator[list[ProcessPoolExecutor]]:
-    """A process for gensweep's steps and one for the script's, so that neither meets what the other leaves behind."""
+    """A process for gensweep's steps and one for the script's, each set up as that side's trials are."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as ours, ProcessPoolExecutor(1, context) as theirs:
         yield [ours, theirs]

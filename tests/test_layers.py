@@ -137,14 +137,54 @@ class TestLSTM:
             each = torch.stack([gradients[index] for gradients in wanted])
             torch.testing.assert_close(gradient, each.sum(0) if shared == "weights" else each, rtol=1e-5, atol=1e-5)
 
-    def test_autocast_gives_bfloat16_and_float32_gradients(self) -> None:
+    @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
+    def test_autocast_gives_bfloat16_and_float32_gradients(self, way: str) -> None:
         layer = ours()
-        sequence = torch.randn(TIME, BATCH, INPUTS, generator=rng(1))
+        shape = {"forward": (TIME, BATCH, INPUTS), "tokens": (TIME, BATCH), "repeated": (BATCH, INPUTS)}[way]
+        given = torch.rand(shape, generator=rng(1))
+        given = (given * INPUTS).long() if way == "tokens" else given
         with torch.autocast("cpu", torch.bfloat16):
-            states = layer(sequence)
-        torch.testing.assert_close(states.float(), layer(sequence), rtol=0, atol=0.02)
+            states = Wayward(layer, way)(given)
+        torch.testing.assert_close(states.float(), Wayward(layer, way)(given), rtol=0, atol=0.02)
         states.float().square().sum().backward()
         assert (states.dtype, layer.weight_hh.grad.dtype) == (torch.bfloat16, torch.float32)
+
+    def test_a_gradient_is_the_same_within_autocast(self) -> None:
+        projected = torch.randn(TIME, BATCH, 4 * HIDDEN, generator=rng(1)).requires_grad_()
+        weight = torch.randn(4 * HIDDEN, HIDDEN, generator=rng(2)).requires_grad_()
+        found = []
+        for within in (False, True):
+            states = recurrence(projected, weight)
+            with torch.autocast("cpu", torch.bfloat16, enabled=within):
+                found.append(torch.autograd.grad(states.square().sum(), projected)[0])
+        torch.testing.assert_close(*found)
+
+    def test_many_gradients_of_one_pass_equal_each_alone(self) -> None:
+        """`jacrev` batches the gradients over what the pass kept, which has no such axis."""
+        inputs = torch.randn(TIME, BATCH, 4 * HIDDEN, generator=rng(1)), torch.randn(28, HIDDEN, generator=rng(2))
+        found = torch.func.jacrev(lambda *given: recurrence(*given)[-1].sum(0), (0, 1))(*inputs)
+        for unit in range(HIDDEN):
+            leaves = [given.clone().requires_grad_() for given in inputs]
+            alone = torch.autograd.grad(recurrence(*leaves)[-1].sum(0)[unit], leaves)
+            for many, one in zip(found, alone, strict=True):
+                torch.testing.assert_close(many[unit], one, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("projected", "weight"),
+        [((4, 3, 20), (20, 6)), ((1, 3, 20), (20, 20)), ((2, 3, 12), (20, 5)), ((4, 20), (20, 5))],
+    )
+    def test_shapes_that_do_not_fit_are_refused(self, projected: tuple[int, ...], weight: tuple[int, ...]) -> None:
+        with pytest.raises(ValueError, match=r"are not \[T, B, 4H\] and \[4H, H\]"):
+            recurrence(torch.zeros(projected), torch.zeros(weight))
+
+    @pytest.mark.parametrize(("batch", "hidden"), [(0, HIDDEN), (BATCH, 1), (BATCH, 17)])
+    def test_takes_any_size(self, batch: int, hidden: int) -> None:
+        layer = ours(INPUTS, hidden)
+        sequence = torch.randn(TIME, batch, INPUTS, generator=rng(1)).requires_grad_()
+        (gradient,) = torch.autograd.grad(layer(sequence).sum(), sequence)
+        assert gradient.shape == sequence.shape and bool(gradient.any()) == bool(batch)
+        if batch:
+            torch.testing.assert_close(layer(sequence), theirs([layer])(sequence)[0])
 
     @pytest.mark.parametrize(("encoders", "decoders"), [(1, 1), (2, 3)])
     @pytest.mark.parametrize("tokens", [True, False])
@@ -177,6 +217,23 @@ class TestLSTM:
             torch.testing.assert_close(
                 recurrence(projected, torch.zeros(4, 1)).item(), math.tanh(1.0), rtol=0, atol=1e-6
             )
+
+
+@pytest.mark.parametrize("bad", [torch.zeros(2, 28).double(), torch.zeros(28, 2).T, torch.zeros(2, 27)])
+def test_the_compiled_cell_takes_dense_float32_of_the_right_size(bad: Tensor) -> None:
+    if not cell.serves(torch.float32, torch.device("cpu")):
+        pytest.skip("no C compiler")
+    with pytest.raises(ValueError, match="lstm_forward"):
+        cell.forward(bad, None, torch.zeros(2, 28), *(torch.zeros(2, 7) for _ in range(3)))
+
+
+def test_no_gate_is_subnormal() -> None:
+    """Processors take ten times as long with such numbers."""
+    if not cell.serves(torch.float32, torch.device("cpu")):
+        pytest.skip("no C compiler")
+    gates = torch.zeros(1, 4)
+    cell.forward(torch.full((1, 4), -1000.0), None, gates, *(torch.zeros(1, 1) for _ in range(3)))
+    assert (gates.abs() > torch.finfo(torch.float32).tiny).all() and gates[0, 0] < 1e-15
 
 
 def test_no_other_recurrent_layer_is_used() -> None:
@@ -216,16 +273,25 @@ class TestCompiling:
             monkeypatch.setattr(cell, "_processor", lambda processor=processor: processor)
             cell._library.cache_clear()
             assert self.serves()
-            written = {path: path.stat().st_mtime_ns for path in fresh.iterdir()}
+            written = {path: path.stat().st_mtime_ns for path in fresh.glob("*.so")}
             if processor == "one":
                 first = written
         assert len(written) == 2 and first.items() <= written.items()
 
-    @pytest.mark.parametrize("compiler", ["false", "no-such-compiler", "cc --no-such-flag"])
+    @pytest.mark.parametrize("compiler", ["false", "true", "no-such-compiler", "cc --no-such-flag", "cc -c", 'cc "'])
     def test_goes_without_where_compiling_fails(self, fresh: Path, monkeypatch, compiler: str) -> None:
         monkeypatch.setenv("CC", compiler)
-        assert not self.serves() and not list(fresh.glob("*"))
-        torch.testing.assert_close(recurrence(torch.zeros(1, 1, 4), torch.zeros(4, 1)), torch.zeros(1, 1, 1))
+        assert not self.serves() and not list(fresh.glob("*.so"))
+        sequence = torch.randn(TIME, BATCH, INPUTS, generator=rng(1))
+        torch.testing.assert_close(ours()(sequence), theirs([ours()])(sequence)[0])
+
+    @needs_compiler
+    def test_a_compiler_may_say_anything(self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        talking, compiler = tmp_path / "talking", cell._compiler() or []
+        talking.write_text(f"#!/bin/sh\nprintf '\\351' >&2\nexec {compiler[0]} \"$@\"\n")
+        talking.chmod(0o755)
+        monkeypatch.setenv("CC", str(talking))
+        assert self.serves()
 
     def test_goes_without_where_nothing_can_be_kept(self, fresh: Path) -> None:
         fresh.parent.parent.mkdir(exist_ok=True)
@@ -235,7 +301,7 @@ class TestCompiling:
     @needs_compiler
     def test_goes_without_where_it_cannot_be_loaded(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """As where the cache folder lies on a disk that forbids running what is on it."""
-        monkeypatch.setattr(cell, "_compile", lambda command, path: path.write_bytes(b"no library"))
+        monkeypatch.setattr(cell, "_compiled", lambda command: b"no library")
         assert not self.serves()
 
     def test_serves_nothing_else(self) -> None:

@@ -8,9 +8,10 @@
 #include <string.h>
 
 /* exp(x) - 1 by Cephes' polynomial (Moshier 1992), within 3e-7 of its size; no branch, so that loops over it become
-   vectors. What is not a number stays so: a training that diverges has to show it. */
+   vectors. x ends at 44, so that no gate is subnormal, which processors are slow with. What is not a number stays so: a
+   training that diverges has to show it. */
 static inline float exp_minus_one(float x) {
-    x = x > 88.0f ? 88.0f : x < -88.0f ? -88.0f : x;
+    x = x > 44.0f ? 44.0f : x < -44.0f ? -44.0f : x;
     float n = rintf(x * 1.44269504f);
     float r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
     float p = 1.9875691500e-4f;
@@ -20,7 +21,7 @@ static inline float exp_minus_one(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r;
-    int32_t bits = (int32_t)((uint32_t)((int32_t)n + 127) << 23);
+    int32_t bits = ((int32_t)(n == n ? n : 0.0f) + 127) << 23;
     float power; /* 2^n */
     memcpy(&power, &bits, sizeof power);
     return p * power + (power - 1.0f);

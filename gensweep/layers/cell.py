@@ -21,14 +21,17 @@ from torch import Tensor
 
 from gensweep.core.cache import cache_folder
 from gensweep.core.errors import DataError
+from gensweep.core.storage import locked, write_atomic
 
 log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"
 """An environment variable: `0` leaves the cell to PyTorch."""
 _SOURCE = Path(__file__).with_name("cell.c")
 _FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")  # none that lets go of NaN
-_MACHINES = ("-march=native", "-mcpu=native")
+_MACHINES = (["-march=native"], ["-mcpu=native"], [])
 """Whose instructions to use, as compilers for x86 and for ARM call it."""
+_PATIENCE = 30.0
+"""Seconds that a compiler gets; it takes about one."""
 
 
 def serves(dtype: torch.dtype, device: torch.device) -> bool:
@@ -74,28 +77,39 @@ def backward(
 
 
 def _call(name: str, like: Tensor, *tensors: Tensor | None) -> None:
-    library = _library()
+    """Call a function of the library on tensors with as many numbers as ``like`` [..., H], or four times as many."""
+    library, hidden, size = _library(), like.shape[-1], like.numel()
     assert library is not None, "serves comes first"
-    hidden = like.shape[-1]
-    addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
-    getattr(library, name)(like.numel() // hidden, hidden, *addresses)
+    for tensor in tensors:  # what lies behind an address, nobody checks
+        if tensor is not None and not (
+            tensor.dtype == torch.float32 and tensor.is_contiguous() and tensor.numel() in (size, 4 * size)
+        ):
+            raise ValueError(f"{name}: {tensor.dtype} {list(tensor.shape)} beside {list(like.shape)}, or not dense")
+    if size:
+        addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+        getattr(library, name)(size // hidden, hidden, *addresses)
 
 
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL | None:
-    """The compiled cell, kept in the cache folder; None where there is no compiler, or nothing can be kept."""
-    command = _compiler()
-    if command is None:
-        return None
+    """The compiled cell, kept in the cache folder; None where there is no compiler, or it does not do."""
     try:
+        if (command := _compiler()) is None:
+            return None
         known = f"{_processor()} {command} {_FLAGS}".encode() + _SOURCE.read_bytes()
         path = cache_folder("compiled") / f"cell-{hashlib.sha256(known).hexdigest()[:16]}.so"
         if not path.exists():
-            _compile(command, path)
-        library = ctypes.CDLL(str(path))
-    except (OSError, DataError, subprocess.SubprocessError) as error:
-        log.info("an LSTM's cell is not compiled: %s", error)
+            with locked(path.with_suffix(".lock")):  # of several processes, one compiles
+                if not path.exists():
+                    write_atomic(path, _compiled(command))
+        return _loaded(path)
+    except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
+        log.warning("PyTorch computes the LSTMs' cell, for it cannot be compiled: %s", error)
         return None
+
+
+def _loaded(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
     library.lstm_forward.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * 6
     library.lstm_backward.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * 7
     library.lstm_forward.restype = library.lstm_backward.restype = None
@@ -119,14 +133,16 @@ def _processor() -> str:
     return f"{platform.system()} {platform.machine()} {platform.node()}"
 
 
-def _compile(command: list[str], path: Path) -> None:
-    """Compile for this processor; whoever looks sees a whole library or none."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        made = Path(folder) / path.name
+def _compiled(command: list[str]) -> bytes:
+    """A library for this processor, which was seen to load."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "cell.so"
         for machine in _MACHINES:
-            call = [*command, *_FLAGS, machine, str(_SOURCE), "-o", str(made), "-lm"]
-            done = subprocess.run(call, capture_output=True, text=True, timeout=60)
+            call = [*command, *_FLAGS, *machine, str(_SOURCE), "-o", str(made), "-lm"]
+            done = subprocess.run(
+                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PATIENCE
+            )
             if done.returncode == 0:
-                os.replace(made, path)
-                return
+                _loaded(made)
+                return made.read_bytes()
         raise OSError(f"{shlex.join(call)}: {done.stderr.strip()[-500:]}")

@@ -44,7 +44,7 @@ class Colours(nn.Conv2d):
 
 
 def _gains(x: Tensor) -> bool:
-    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and x.ndim == 4 and not torch.is_autocast_enabled("cpu")
 
 
 class _Convolution(torch.autograd.Function):

@@ -34,6 +34,8 @@ class LSTM(nn.Module):
     def tokens(self, codes: Tensor) -> Tensor:
         """Hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot vectors."""
         table = (self.weight_ih + self.bias.unsqueeze(-1)).t().contiguous()
+        if torch.is_autocast_enabled(table.device.type):  # which knows products, and no table of them
+            table = table.to(torch.get_autocast_dtype(table.device.type))
         return self._unroll(F.embedding(codes, table))
 
     def repeated(self, x: Tensor, steps: int) -> Tensor:

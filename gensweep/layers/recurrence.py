@@ -27,7 +27,12 @@ def recurrence(projected: Tensor, weight: Tensor) -> Tensor:
 
     Returns:
         [T, B, H].
+
+    Raises:
+        ValueError: the shapes do not fit each other.
     """
+    if projected.ndim != 3 or weight.shape != (projected.shape[-1], projected.shape[-1] // 4):
+        raise ValueError(f"{list(projected.shape)} and {list(weight.shape)} are not [T, B, 4H] and [4H, H]")
     return _Steps.apply(projected, weight)[0]
 
 
@@ -69,14 +74,16 @@ class _Gradients(torch.autograd.Function):
     def forward(
         gradient: Tensor, weight: Tensor, states: Tensor, gates: Tensor, cells: Tensor, squashed: Tensor
     ) -> tuple[Tensor, Tensor]:
-        gradient_step = _compiled_gradient if cell.serves(gates.dtype, gates.device) else _gradient
-        found, to_cells = torch.empty_like(gates), torch.empty_like(states[0])
-        after = None
-        for step in reversed(range(len(gates))):
-            before = cells[step - 1] if step else None
-            gradient_step(gradient[step], after, gates[step], before, squashed[step], weight, to_cells, found[step])
-            after = found[step]
-        return found, _rows(found[1:]).mT @ _rows(states[:-1])
+        with torch.autocast(gates.device.type, enabled=False):  # a caller's, which was not there for the pass
+            gradient_step = _compiled_gradient if cell.serves(gates.dtype, gates.device) else _gradient
+            gates, cells, squashed = (saved.contiguous() for saved in (gates, cells, squashed))
+            found, to_cells = torch.empty_like(gates), torch.empty_like(squashed[0])
+            after = None
+            for step in reversed(range(len(gates))):
+                before = cells[step - 1] if step else None
+                gradient_step(gradient[step], after, gates[step], before, squashed[step], weight, to_cells, found[step])
+                after = found[step]
+            return found, _rows(found[1:]).mT @ _rows(states[:-1])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
@@ -114,9 +121,10 @@ def _compiled_step(
     projected: Tensor, hidden: Tensor | None, before: Tensor | None, weight: Tensor,
     gates: Tensor, cells: Tensor, squashed: Tensor, states: Tensor,
 ) -> None:  # fmt: skip
+    """The same, compiled."""
     if hidden is not None:
         torch.matmul(hidden, weight.mT, out=gates)
-    cell.forward(projected.contiguous(), before, gates, cells, squashed, states)
+    cell.forward(projected.contiguous().resolve_neg(), before, gates, cells, squashed, states)
 
 
 def _gradient(
@@ -146,8 +154,9 @@ def _compiled_gradient(
     gradient: Tensor, after: Tensor | None, gates: Tensor, before: Tensor | None, squashed: Tensor, weight: Tensor,
     to_cells: Tensor, found: Tensor,
 ) -> None:  # fmt: skip
+    """The same, compiled."""
     more = None if after is None else torch.matmul(after, weight)
-    cell.backward(gates, before, squashed, gradient.contiguous(), more, to_cells, found)
+    cell.backward(gates, before, squashed, gradient.contiguous().resolve_neg(), more, to_cells, found)
 
 
 def _sum_of_product(weight: Tensor) -> Any:

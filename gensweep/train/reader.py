@@ -107,9 +107,6 @@ def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
     with _one_thread():
         reader = _unfilled()
         initialise(reader, "torch", rng)
-        for module in reader.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.reset_running_stats()
         pictures, codes = _tensors(learnt)
         steps = min(EPOCHS * -(-len(codes) // BATCH), MOST_STEPS)
         weights = dict(reader.named_parameters())
