@@ -126,7 +126,7 @@ def same(one: Path, other: Path, point: Point) -> None:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
 
 
-def wait_for(path: Path, text: str, seconds: float = 60.0) -> None:
+def wait_for(path: Path, text: str, seconds: float = 120.0) -> None:
     """Wait until a file holds a text."""
     deadline = time.monotonic() + seconds
     while not (path.exists() and text in path.read_text()):
