@@ -219,7 +219,9 @@ class TestLSTM:
             )
 
 
-@pytest.mark.parametrize("bad", [torch.zeros(2, 28).double(), torch.zeros(28, 2).T, torch.zeros(2, 27)])
+@pytest.mark.parametrize(
+    "bad", [torch.zeros(2, 28).double(), torch.zeros(28, 2).T, torch.zeros(2, 27), torch.zeros(2, 7)]
+)
 def test_the_compiled_cell_takes_dense_float32_of_the_right_size(bad: Tensor) -> None:
     if not cell.serves(torch.float32, torch.device("cpu")):
         pytest.skip("no C compiler")

@@ -30,6 +30,8 @@ _SOURCE = Path(__file__).with_name("cell.c")
 _FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")  # none that lets go of NaN
 _MACHINES = (["-march=native"], ["-mcpu=native"], [])
 """Whose instructions to use, as compilers for x86 and for ARM call it."""
+_WIDTHS = {"lstm_forward": (4, 1, 4, 1, 1, 1), "lstm_backward": (4, 1, 1, 1, 1, 1, 4)}
+"""Of each function's arrays [n, width h]."""
 _PATIENCE = 30.0
 """Seconds that a compiler gets; it takes about one."""
 
@@ -77,12 +79,12 @@ def backward(
 
 
 def _call(name: str, like: Tensor, *tensors: Tensor | None) -> None:
-    """Call a function of the library on tensors with as many numbers as ``like`` [..., H], or four times as many."""
+    """Call a function of the library; ``like`` [..., H] has the sizes."""
     library, hidden, size = _library(), like.shape[-1], like.numel()
     assert library is not None, "serves comes first"
-    for tensor in tensors:  # what lies behind an address, nobody checks
+    for tensor, width in zip(tensors, _WIDTHS[name], strict=True):  # what lies behind an address, nobody checks
         if tensor is not None and not (
-            tensor.dtype == torch.float32 and tensor.is_contiguous() and tensor.numel() in (size, 4 * size)
+            tensor.dtype == torch.float32 and tensor.is_contiguous() and tensor.numel() == width * size
         ):
             raise ValueError(f"{name}: {tensor.dtype} {list(tensor.shape)} beside {list(like.shape)}, or not dense")
     if size:
@@ -110,9 +112,10 @@ def _library() -> ctypes.CDLL | None:
 
 def _loaded(path: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
-    library.lstm_forward.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * 6
-    library.lstm_backward.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * 7
-    library.lstm_forward.restype = library.lstm_backward.restype = None
+    for name, widths in _WIDTHS.items():
+        function = getattr(library, name)
+        function.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * len(widths)
+        function.restype = None
     return library
 
 
