@@ -30,7 +30,7 @@ static inline float exp_minus_one(float x) {
 static inline float sigmoid(float x) { return 1.0f / (2.0f + exp_minus_one(-x)); }
 
 static inline float hyperbolic_tangent(float x) {
-    float e = exp_minus_one(x > 15.0f ? 30.0f : 2.0f * x);
+    float e = exp_minus_one(2.0f * x);
     return e / (e + 2.0f);
 }
 
