@@ -55,3 +55,16 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
 
     monkeypatch.setattr(Training, "run_epoch", counted)
     return counter
+
+
+@pytest.fixture(params=["C", "PyTorch"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Either way to compute a layer."""
+    import torch
+
+    from gensweep.layers import compiled
+
+    monkeypatch.setenv(compiled.SWITCH, "0" if request.param == "PyTorch" else "1")
+    if request.param == "C" and not compiled.serves(torch.zeros(1)):
+        pytest.skip("no C compiler")
+    return request.param

@@ -25,7 +25,7 @@ from gensweep.core.arrays import split_rows
 from gensweep.core.catalog import MODELS
 from gensweep.core.config import TrainingConfig
 from gensweep.core.words import clean
-from gensweep.layers.convolutions import Colours
+from gensweep.layers import compiled
 from gensweep.run.sweepfile import read_sweep
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
@@ -302,9 +302,8 @@ def test_a_process_that_fails_ends_the_benchmark_and_says_why(tmp_path: Path) ->
 def test_flops_are_those_that_pytorch_counts(
     model: str, params: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But for a product of one-hot text, forward and for its weights, which a step may do and need not; and for what a
-    core's idle lanes compute in the convolution to colours."""
-    monkeypatch.setattr(Colours, "forward", nn.Conv2d.forward)
+    """But for a product of one-hot text, forward and for its weights, which a step may do and need not."""
+    monkeypatch.setenv(compiled.SWITCH, "0")  # PyTorch counts what it computes itself
     training = tiny.training(model, **params)
     with FlopCounterMode(display=False) as counter:
         next(training.steps())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from torch import Tensor, nn
 
 import gensweep
 from gensweep.core.alphabet import encode
-from gensweep.layers import cell
-from gensweep.layers.convolutions import Colours, Doubling
+from gensweep.layers import cell, compiled
 from gensweep.layers.glyphs import GlyphDecoder, GlyphEncoder, affine, joined
 from gensweep.layers.init import initialise
 from gensweep.layers.lstm import LSTM, EncoderDecoder
@@ -61,15 +59,7 @@ class Wayward(nn.Module):
         return getattr(self.layer, self.way)(given, *([TIME] if self.way == "repeated" else []))
 
 
-@pytest.fixture(params=["C", "PyTorch"])
-def lstm_cell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Either way to compute a cell."""
-    monkeypatch.setenv(cell.SWITCH, "0" if request.param == "PyTorch" else "1")
-    if request.param == "C" and not cell.serves(torch.float32, torch.device("cpu")):
-        pytest.skip("no C compiler")
-
-
-@pytest.mark.usefixtures("lstm_cell")
+@pytest.mark.usefixtures("either_way")
 class TestLSTM:
     @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
     def test_equals_pytorchs_in_values_and_gradients(self, way: str) -> None:
@@ -223,7 +213,7 @@ class TestLSTM:
     "bad", [torch.zeros(2, 28).double(), torch.zeros(28, 2).T, torch.zeros(2, 27), torch.zeros(2, 7)]
 )
 def test_the_compiled_cell_takes_dense_float32_of_the_right_size(bad: Tensor) -> None:
-    if not cell.serves(torch.float32, torch.device("cpu")):
+    if not compiled.serves(torch.zeros(1)):
         pytest.skip("no C compiler")
     with pytest.raises(ValueError, match="lstm_forward"):
         cell.forward(bad, None, torch.zeros(2, 28), *(torch.zeros(2, 7) for _ in range(3)))
@@ -231,7 +221,7 @@ def test_the_compiled_cell_takes_dense_float32_of_the_right_size(bad: Tensor) ->
 
 def test_no_gate_is_subnormal() -> None:
     """Processors take ten times as long with such numbers."""
-    if not cell.serves(torch.float32, torch.device("cpu")):
+    if not compiled.serves(torch.zeros(1)):
         pytest.skip("no C compiler")
     gates = torch.zeros(1, 4)
     cell.forward(torch.full((1, 4), -1000.0), None, gates, *(torch.zeros(1, 1) for _ in range(3)))
@@ -249,105 +239,6 @@ def test_no_other_recurrent_layer_is_used() -> None:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("torch"):
                 assert not banned & {alias.name for alias in node.names}, f"{path}:{node.lineno}"
     assert len(list(package.rglob("*.py"))) > 50
-
-
-needs_compiler = pytest.mark.skipif(cell._compiler() is None, reason="no C compiler")
-
-
-@pytest.fixture
-def fresh(cache: Path) -> Iterator[Path]:
-    """A cache without a compiled cell; what the process has loaded is forgotten, before and after."""
-    cell._library.cache_clear()
-    yield cache / "compiled"
-    cell._library.cache_clear()
-
-
-class TestCompiling:
-    """Where the compiled cell comes from, and what happens where there is none."""
-
-    @staticmethod
-    def serves() -> bool:
-        return cell.serves(torch.float32, torch.device("cpu"))
-
-    @needs_compiler
-    def test_compiles_once_a_kind_of_processor(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        for processor in ("one", "one", "another"):
-            monkeypatch.setattr(cell, "_processor", lambda processor=processor: processor)
-            cell._library.cache_clear()
-            assert self.serves()
-            written = {path: path.stat().st_mtime_ns for path in fresh.glob("*.so")}
-            if processor == "one":
-                first = written
-        assert len(written) == 2 and first.items() <= written.items()
-
-    @pytest.mark.parametrize("compiler", ["false", "true", "no-such-compiler", "cc --no-such-flag", "cc -c", 'cc "'])
-    def test_goes_without_where_compiling_fails(self, fresh: Path, monkeypatch, compiler: str) -> None:
-        monkeypatch.setenv("CC", compiler)
-        assert not self.serves() and not list(fresh.glob("*.so"))
-        sequence = torch.randn(TIME, BATCH, INPUTS, generator=rng(1))
-        torch.testing.assert_close(ours()(sequence), theirs([ours()])(sequence)[0])
-
-    @needs_compiler
-    def test_a_compiler_may_say_anything(self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        talking, compiler = tmp_path / "talking", cell._compiler() or []
-        talking.write_text(f"#!/bin/sh\nprintf '\\351' >&2\nexec {compiler[0]} \"$@\"\n")
-        talking.chmod(0o755)
-        monkeypatch.setenv("CC", str(talking))
-        assert self.serves()
-
-    def test_goes_without_where_nothing_can_be_kept(self, fresh: Path) -> None:
-        fresh.parent.parent.mkdir(exist_ok=True)
-        fresh.parent.write_text("a file where the cache folder should be")
-        assert not self.serves()
-
-    @needs_compiler
-    def test_goes_without_where_it_cannot_be_loaded(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As where the cache folder lies on a disk that forbids running what is on it."""
-        monkeypatch.setattr(cell, "_compiled", lambda command: b"no library")
-        assert not self.serves()
-
-    def test_serves_nothing_else(self) -> None:
-        assert not cell.serves(torch.float64, torch.device("cpu"))
-        assert not cell.serves(torch.bfloat16, torch.device("cpu"))
-        assert not cell.serves(torch.float32, torch.device("cuda"))
-
-
-@pytest.mark.parametrize(
-    ("make", "pytorch"),
-    [
-        (lambda: Doubling(3, 4), lambda: nn.ConvTranspose2d(3, 4, 3, stride=2, padding=1, output_padding=1)),
-        (lambda: Doubling(3, 2), lambda: nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=1)),
-        (lambda: Colours(3, 4), lambda: nn.Conv2d(3, 4, 3, padding=1)),
-    ],
-    ids=["Doubling", "Doubling to few", "Colours"],
-)
-class TestConvolutions:
-    @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-    @pytest.mark.parametrize("first", [True, False])
-    def test_equals_pytorchs_in_values_and_gradients(
-        self, make, pytorch, memory_format: torch.memory_format, first: bool
-    ) -> None:
-        """Also where it is the first layer, so that its input needs no gradient."""
-        layer, reference = make(), pytorch()
-        initialise(layer.to(memory_format=memory_format), "torch", rng())
-        reference.load_state_dict(layer.state_dict())
-        x = torch.randn(2, 3, 4, 6, generator=rng(1)).to(memory_format=memory_format)
-        inputs = [x.clone().requires_grad_(not first) for _ in range(2)]
-        for module, given in ((layer, inputs[0]), (reference, inputs[1])):
-            output = module(given)
-            (output * torch.randn(output.shape, generator=rng(2))).sum().backward()
-        torch.testing.assert_close(layer(x), reference(x))
-        torch.testing.assert_close(layer.weight.grad, reference.weight.grad)
-        torch.testing.assert_close(layer.bias.grad, reference.bias.grad)
-        if not first:
-            torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
-
-    def test_autocast_gives_bfloat16_and_float32_gradients(self, make, pytorch) -> None:
-        layer = filled(make(), "torch")
-        with torch.autocast("cpu", torch.bfloat16):
-            output = layer(torch.randn(2, 3, 4, 6, generator=rng(1)))
-        output.float().square().sum().backward()
-        assert (output.dtype, layer.weight.grad.dtype) == (torch.bfloat16, torch.float32)
 
 
 def filled(module: Any, scheme: str, seed: int = 0) -> Any:
@@ -441,9 +332,12 @@ class TestPictures:
         assert widths == [64 // 2**k for k in range(1, layers + 1)] + [64 // 2**k for k in reversed(range(layers))]
 
     def test_the_slope_is_that_of_negative_sums(self) -> None:
-        stage = PictureEncoder(1, 2, 6, slope=0.2).stages[1]
-        assert stage(torch.tensor([-1.0, 2.0])).tolist() == pytest.approx([-0.2, 2.0])
-        assert PictureEncoder(1, 2, 6).stages[1](torch.tensor([-1.0, 2.0])).tolist() == [0.0, 2.0]
+        """With kernels of zeros, the sums are the biases."""
+        for slope, expected in ((0.2, [-0.2, 2.0]), (0.0, [0.0, 2.0])):
+            stage = PictureEncoder(1, 2, 6, slope=slope).stages[0]
+            stage.weight.data.zero_()
+            stage.bias.data = torch.tensor([-1.0, 2.0])
+            assert stage(torch.rand(1, 3, 64, 64))[0, :, 5, 7].tolist() == pytest.approx(expected)
 
     def test_interleave_alternates_rows(self) -> None:
         """Ten pictures in rows of four: 0-3, their copies, 4-7, theirs, 8-9, theirs."""

@@ -118,7 +118,7 @@ BY_MUON = {
     "vae": {"encoder.output.weight", "decoder.input.weight"},
     "gan": {"generator.input.weight"},
     "text_to_text": lstm("encoder.0") - {"sequence.encoder.0.weight_ih"} | lstm("decoder.0") | lstm("decoder.1"),
-    "image_to_text": lstm("encoder.0") | lstm("decoder.0") | lstm("decoder.1") | {"glyphs.stages.5.weight"},
+    "image_to_text": lstm("encoder.0") | lstm("decoder.0") | lstm("decoder.1") | {"glyphs.stages.3.weight"},
     "text_to_image": lstm("encoder.0") - {"sequence.encoder.0.weight_ih"} | lstm("decoder.0") | lstm("decoder.1")
     | {"glyphs.stages.0.weight"},
 }  # fmt: skip

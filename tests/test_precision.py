@@ -15,7 +15,7 @@ from tiny import CPU, batch, point, training
 from torch.func import grad_and_value, stack_module_state, vmap
 
 from gensweep.core.catalog import MODELS
-from gensweep.layers import cell
+from gensweep.layers import compiled
 from gensweep.points import Point
 from gensweep.run.point import find
 from gensweep.train import precision
@@ -174,8 +174,8 @@ class TestPoint:
         (record,) = records(root).values()
         assert record.params["precision"] == asked
         assert record.hardware["precision"] == resolve(asked, has_native_bfloat16(CPU))
-        compiled = record.hardware["precision"] == FLOAT32 and cell.serves(torch.float32, CPU)
-        assert record.hardware["lstm_cell"] == ("C" if compiled else "PyTorch")
+        serves = record.hardware["precision"] == FLOAT32 and compiled.serves(torch.zeros(1))
+        assert record.hardware["kernels"] == ("C" if serves else "PyTorch")
         assert find(record.id, root).point == point_
 
 

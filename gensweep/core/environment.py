@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import re
+import shlex
+import shutil
 import socket
 import subprocess
 from functools import lru_cache
@@ -96,3 +100,23 @@ def _read(path: str) -> str:
         return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
+
+
+def compiler() -> list[str] | None:
+    """The C compiler: what `CC` names, else the first of the usual names; None where there is none."""
+    try:
+        named = shlex.split(os.environ.get("CC", ""))
+    except ValueError:  # a quotation that does not end
+        return None
+    for command in [named] if named else [["cc"], ["gcc"], ["clang"]]:
+        if found := shutil.which(command[0]):
+            return [found, *command[1:]]
+    return None
+
+
+def processor() -> str:
+    """What the processor can: machines that differ may share a cache folder, and each compiles for itself."""
+    with contextlib.suppress(OSError):
+        if features := re.search(r"^(?:flags|Features)\s*:.*", Path("/proc/cpuinfo").read_text(), re.M):
+            return f"{platform.system()} {platform.machine()} {features[0]}"
+    return f"{platform.system()} {platform.machine()} {platform.node()}"

@@ -3,7 +3,6 @@
    Equations: Hochreiter and Schmidhuber 1997, with the forget gates of Gers et al. 2000. All arrays are float32, dense
    and apart from each other: gates [n, 4h] in the order input, forget, cell, output; the others [n, h]. */
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -11,8 +10,10 @@
    vectors. x ends at 44, so that no gate is subnormal, which processors are slow with. What is not a number stays so: a
    training that diverges has to show it. */
 static inline float exp_minus_one(float x) {
-    x = x > 44.0f ? 44.0f : x < -44.0f ? -44.0f : x;
-    float n = rintf(x * 1.44269504f);
+    x = 44.0f < x ? 44.0f : x;
+    x = -44.0f > x ? -44.0f : x;
+    float whole = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23, which rounds: the last bits are those of n */
+    float n = whole - 12582912.0f, power;        /* 2^n */
     float r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
@@ -21,8 +22,9 @@ static inline float exp_minus_one(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r;
-    int32_t bits = ((int32_t)(n == n ? n : 0.0f) + 127) << 23;
-    float power; /* 2^n */
+    uint32_t bits;
+    memcpy(&bits, &whole, sizeof bits);
+    bits = (bits + 127) << 23;
     memcpy(&power, &bits, sizeof power);
     return p * power + (power - 1.0f);
 }

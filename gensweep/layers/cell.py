@@ -1,45 +1,14 @@
-"""An LSTM's cell in C, compiled on the machine that trains, once; where that cannot be, PyTorch computes it."""
+"""An LSTM's cell, compiled: one pass over memory for what takes a dozen of PyTorch's operations."""
 
 from __future__ import annotations
-
-import contextlib
-import ctypes
-import hashlib
-import logging
-import os
-import platform
-import re
-import shlex
-import shutil
-import subprocess
-import tempfile
-from functools import lru_cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gensweep.core.cache import cache_folder
-from gensweep.core.errors import DataError
-from gensweep.core.storage import locked, write_atomic
+from gensweep.layers import compiled
 
-log = logging.getLogger(__name__)
-SWITCH = "GENSWEEP_COMPILED"
-"""An environment variable: `0` leaves the cell to PyTorch."""
-_SOURCE = Path(__file__).with_name("cell.c")
-_FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")  # none that lets go of NaN
-_MACHINES = (["-march=native"], ["-mcpu=native"], [])
-"""Whose instructions to use, as compilers for x86 and for ARM call it."""
 _WIDTHS = {"lstm_forward": (4, 1, 4, 1, 1, 1), "lstm_backward": (4, 1, 1, 1, 1, 1, 4)}
 """Of each function's arrays [n, width h]."""
-_PATIENCE = 30.0
-"""Seconds that a compiler gets; it takes about one."""
-
-
-def serves(dtype: torch.dtype, device: torch.device) -> bool:
-    """Whether the compiled cell computes such tensors: float32 on a CPU. The first time it may take a second."""
-    asked = dtype == torch.float32 and device.type == "cpu" and os.environ.get(SWITCH) != "0"
-    return asked and _library() is not None
 
 
 def forward(
@@ -79,9 +48,8 @@ def backward(
 
 
 def _call(name: str, like: Tensor, *tensors: Tensor | None) -> None:
-    """Call a function of the library; ``like`` [..., H] has the sizes."""
-    library, hidden, size = _library(), like.shape[-1], like.numel()
-    assert library is not None, "serves comes first"
+    """Call a function of `cell.c`; ``like`` [..., H] has the sizes."""
+    hidden, size = like.shape[-1], like.numel()
     for tensor, width in zip(tensors, _WIDTHS[name], strict=True):  # what lies behind an address, nobody checks
         if tensor is not None and not (
             tensor.dtype == torch.float32 and tensor.is_contiguous() and tensor.numel() == width * size
@@ -89,63 +57,4 @@ def _call(name: str, like: Tensor, *tensors: Tensor | None) -> None:
             raise ValueError(f"{name}: {tensor.dtype} {list(tensor.shape)} beside {list(like.shape)}, or not dense")
     if size:
         addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
-        getattr(library, name)(size // hidden, hidden, *addresses)
-
-
-@lru_cache(maxsize=1)
-def _library() -> ctypes.CDLL | None:
-    """The compiled cell, kept in the cache folder; None where there is no compiler, or it does not do."""
-    try:
-        if (command := _compiler()) is None:
-            return None
-        known = f"{_processor()} {command} {_FLAGS}".encode() + _SOURCE.read_bytes()
-        path = cache_folder("compiled") / f"cell-{hashlib.sha256(known).hexdigest()[:16]}.so"
-        if not path.exists():
-            with locked(path.with_suffix(".lock")):  # of several processes, one compiles
-                if not path.exists():
-                    write_atomic(path, _compiled(command))
-        return _loaded(path)
-    except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
-        log.warning("PyTorch computes the LSTMs' cell, for it cannot be compiled: %s", error)
-        return None
-
-
-def _loaded(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(path))
-    for name, widths in _WIDTHS.items():
-        function = getattr(library, name)
-        function.argtypes = [ctypes.c_int64] * 2 + [ctypes.c_void_p] * len(widths)
-        function.restype = None
-    return library
-
-
-def _compiler() -> list[str] | None:
-    """The C compiler: what `CC` names, else the first of the usual names."""
-    named = shlex.split(os.environ.get("CC", ""))
-    for command in [named] if named else [["cc"], ["gcc"], ["clang"]]:
-        if found := shutil.which(command[0]):
-            return [found, *command[1:]]
-    return None
-
-
-def _processor() -> str:
-    """What the processor can: machines that differ may share a cache folder, and each compiles for itself."""
-    with contextlib.suppress(OSError):
-        if features := re.search(r"^(?:flags|Features)\s*:.*", Path("/proc/cpuinfo").read_text(), re.M):
-            return f"{platform.system()} {platform.machine()} {features[0]}"
-    return f"{platform.system()} {platform.machine()} {platform.node()}"
-
-
-def _compiled(command: list[str]) -> bytes:
-    """A library for this processor, which was seen to load."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "cell.so"
-        for machine in _MACHINES:
-            call = [*command, *_FLAGS, *machine, str(_SOURCE), "-o", str(made), "-lm"]
-            done = subprocess.run(
-                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PATIENCE
-            )
-            if done.returncode == 0:
-                _loaded(made)
-                return made.read_bytes()
-        raise OSError(f"{shlex.join(call)}: {done.stderr.strip()[-500:]}")
+        getattr(compiled.library(), name)(size // hidden, hidden, *addresses)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gensweep.layers.convolutions import Doubling
+from gensweep.layers.convolutions import Doubling, Halving
 
 SIZE = 28
 _MOST = (math.radians(10), 0.1, 0.1, 2 / (SIZE / 2), 2 / (SIZE / 2))
@@ -20,10 +20,8 @@ class GlyphEncoder(nn.Module):
     def __init__(self, filters: int, features: int) -> None:
         super().__init__()
         self.stages = nn.Sequential(
-            nn.Conv2d(1, filters, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(filters, 2 * filters, 3, stride=2, padding=1),
-            nn.ReLU(),
+            Halving(1, filters),
+            Halving(filters, 2 * filters),
             nn.Flatten(1),
             nn.Linear(2 * filters * (SIZE // 4) ** 2, features),
             nn.ReLU(),
@@ -44,8 +42,7 @@ class GlyphDecoder(nn.Module):
             nn.ReLU(),
             nn.Unflatten(1, (2 * filters, SIZE // 4, SIZE // 4)),
             Doubling(2 * filters, filters),
-            nn.ReLU(),
-            Doubling(filters, 1),
+            Doubling(filters, 1, slope=1.0),
         )
 
     def forward(self, states: Tensor) -> Tensor:

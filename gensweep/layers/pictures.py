@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gensweep.layers.convolutions import Colours, Doubling
+from gensweep.layers.convolutions import Colours, Doubling, Halving
 
 SIZE = 64
 CHANNELS = 3
@@ -26,10 +26,7 @@ class PictureEncoder(nn.Module):
     def __init__(self, layers: int, filters: int, outputs: int, slope: float = 0.0) -> None:
         super().__init__()
         sizes = [CHANNELS] + [filters] * layers
-        stages: list[nn.Module] = []
-        for inside, outside in pairwise(sizes):
-            stages += [nn.Conv2d(inside, outside, 3, stride=2, padding=1), nn.LeakyReLU(slope)]
-        self.stages = nn.Sequential(*stages)
+        self.stages = nn.Sequential(*(Halving(inside, outside, slope) for inside, outside in pairwise(sizes)))
         self.output = nn.Linear(filters * (SIZE >> layers) ** 2, outputs)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -49,10 +46,7 @@ class PictureDecoder(nn.Module):
         super().__init__()
         self._shape = (filters, SIZE >> layers, SIZE >> layers)
         self.input = nn.Linear(inputs, filters * (SIZE >> layers) ** 2)
-        stages: list[nn.Module] = [nn.ReLU()]
-        for _ in range(layers):
-            stages += [Doubling(filters, filters), nn.ReLU()]
-        self.stages = nn.Sequential(*stages)
+        self.stages = nn.Sequential(nn.ReLU(), *(Doubling(filters, filters) for _ in range(layers)))
         self.output = Colours(filters, CHANNELS)
 
     def forward(self, latent: Tensor) -> Tensor:

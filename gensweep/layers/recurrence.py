@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gensweep.layers import cell
+from gensweep.layers import cell, compiled
+from gensweep.layers.laned import laned
 
 _sigmoid_gradient = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_gradient = torch.ops.aten.tanh_backward.grad_input
@@ -43,7 +44,7 @@ class _Steps(torch.autograd.Function):
     def forward(projected: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         gates = torch.empty_like(projected, memory_format=torch.contiguous_format)
         states, cells, squashed = (gates.new_empty((*gates.shape[:-1], weight.shape[-1])) for _ in range(3))
-        step = _compiled_step if cell.serves(gates.dtype, gates.device) else _step
+        step = _compiled_step if compiled.serves(gates) else _step
         hidden = before = None
         for projection, *made in zip(projected, gates, cells, squashed, states, strict=True):
             step(projection, hidden, before, weight, *made)
@@ -64,7 +65,7 @@ class _Steps(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        return _Steps.apply(*_laned(info.batch_size, args, in_dims, (1, 0))), (1, 1, 1, 1)
+        return _Steps.apply(*laned(info.batch_size, args, in_dims, (1, 0))), (1, 1, 1, 1)
 
 
 class _Gradients(torch.autograd.Function):
@@ -75,7 +76,7 @@ class _Gradients(torch.autograd.Function):
         gradient: Tensor, weight: Tensor, states: Tensor, gates: Tensor, cells: Tensor, squashed: Tensor
     ) -> tuple[Tensor, Tensor]:
         with torch.autocast(gates.device.type, enabled=False):  # a caller's, which was not there for the pass
-            gradient_step = _compiled_gradient if cell.serves(gates.dtype, gates.device) else _gradient
+            gradient_step = _compiled_gradient if compiled.serves(gates) else _gradient
             gates, cells, squashed = (saved.contiguous() for saved in (gates, cells, squashed))
             found, to_cells = torch.empty_like(gates), torch.empty_like(squashed[0])
             after = None
@@ -97,7 +98,7 @@ class _Gradients(torch.autograd.Function):
     def vmap(
         info: Any, in_dims: tuple[int | None, ...], *args: Tensor
     ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
-        return _Gradients.apply(*_laned(info.batch_size, args, in_dims, (1, 0, 1, 1, 1, 1))), (1, 0)
+        return _Gradients.apply(*laned(info.batch_size, args, in_dims, (1, 0, 1, 1, 1, 1))), (1, 0)
 
 
 def _step(
@@ -166,15 +167,3 @@ def _sum_of_product(weight: Tensor) -> Any:
 def _rows(sequence: Tensor) -> Tensor:
     """Steps and examples as rows: [T, B, N] to [T B, N], or [T, L, B, N] to [L, T B, N]."""
     return sequence.transpose(0, -3).flatten(-3, -2)
-
-
-def _laned(
-    size: int, tensors: tuple[Tensor, ...], dims: tuple[int | None, ...], places: tuple[int, ...]
-) -> list[Tensor]:
-    """The tensors with their axis of lanes at these places; one that has none is every lane's."""
-    return [
-        tensor.unsqueeze(place).expand(*tensor.shape[:place], size, *tensor.shape[place:])
-        if dim is None
-        else tensor.movedim(dim, place)
-        for tensor, dim, place in zip(tensors, dims, places, strict=True)
-    ]

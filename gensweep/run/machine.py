@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gensweep.core.cache import cache_root
-from gensweep.core.environment import gpu_count, memory_bytes, usable_cores, versions
+from gensweep.core.environment import compiler, gpu_count, memory_bytes, usable_cores, versions
 from gensweep.core.errors import OtherCode, ResultsError
 from gensweep.core.stores import MIRRORS, open_store
 
@@ -44,6 +44,7 @@ def describe(node: str, place: str, probe: Probe | None, full: bool) -> Told:
         if place and "://" not in place:
             folders.append(Path(place))
         told["hardware"] = {"cores": usable_cores(), "gpus": gpu_count(), "memory": memory_bytes()}
+        told["hardware"]["compiler"] = compiler() is not None
         told["disk"] = {str(folder): _free(folder) for folder in folders}
         told["cache"] = _size(cache_root())
         told["login"] = _has_login()
@@ -54,7 +55,7 @@ def describe(node: str, place: str, probe: Probe | None, full: bool) -> Told:
 def code() -> dict[str, str | None]:
     """`versions`, and under `source` a digest of gensweep's own files: commits hide what was changed since."""
     package, digest = Path(__file__).parents[1], hashlib.sha256()
-    for path in sorted(path for suffix in (".py", ".c") for path in package.rglob(f"*{suffix}")):
+    for path in sorted(path for suffix in (".py", ".c", ".h") for path in package.rglob(f"*{suffix}")):
         digest.update(f"{path.relative_to(package).as_posix()} {path.stat().st_size}\n".encode() + path.read_bytes())
     return versions() | {"source": digest.hexdigest()[:16]}
 

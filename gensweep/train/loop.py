@@ -16,9 +16,8 @@ from gensweep.core.catalog import DERIVED, Derived, metrics_of
 from gensweep.core.config import Data
 from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
-from gensweep.layers import cell
+from gensweep.layers import compiled
 from gensweep.layers.init import initialise
-from gensweep.layers.lstm import LSTM
 from gensweep.layers.network import Network, Noise, Samples
 from gensweep.train import precision
 from gensweep.train.batches import Batches
@@ -151,12 +150,10 @@ class Training:
 
     @property
     def computed(self) -> dict[str, str]:
-        """How the network is computed, for the record: `precision`, and `lstm_cell`, `C` or `PyTorch`, of LSTMs."""
-        found = {"precision": self.precision}
-        if any(isinstance(module, LSTM) for module in self.network.modules()):
-            compiled = self.precision == precision.FLOAT32 and cell.serves(torch.float32, self.device)
-            found["lstm_cell"] = "C" if compiled else "PyTorch"
-        return found
+        """How the network is computed, for the record: `precision`, and `kernels`, `C` or `PyTorch`."""
+        with self.computing():
+            serves = compiled.serves(torch.empty(0, device=self.device))
+        return {"precision": self.precision, "kernels": "C" if serves else "PyTorch"}
 
     def computing(self) -> torch.autocast:
         """A context for every call of the network: its precision."""

@@ -1,0 +1,129 @@
+"""The library of kernels in C, compiled on the machine that trains, once; where that cannot be, PyTorch computes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import shlex
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gensweep.core.cache import cache_folder
+from gensweep.core.environment import compiler, processor
+from gensweep.core.errors import DataError
+from gensweep.core.storage import locked, write_atomic
+
+log = logging.getLogger(__name__)
+SWITCH = "GENSWEEP_COMPILED"
+"""An environment variable: `0` leaves everything to PyTorch."""
+_SOURCES = [Path(__file__).with_name(name) for name in ("cell.c", "convolution.c")]
+_HEADERS = [Path(__file__).with_name("tile.h")]
+_FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")  # none that lets go of NaN
+_MACHINES = (["-march=native", "-mprefer-vector-width=512"], ["-march=native"], ["-mcpu=native"], [])
+"""Whose instructions to use, as compilers for x86 and for ARM call it; the widest vectors that there are."""
+_NUMBER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
+_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "lstm_forward": (None, [_NUMBER] * 2 + [_ADDRESS] * 6),
+    "lstm_backward": (None, [_NUMBER] * 2 + [_ADDRESS] * 7),
+    "lanes": (_NUMBER, []),
+    "scratch_size": (_NUMBER, [_ADDRESS]),
+} | {name: (None, [_ADDRESS] * 2) for name in ("convolve", "transpose", "convolve_back", "transpose_back")}
+"""What each returns and takes."""
+_PATIENCE = 30.0
+"""Seconds that a compiler gets; it takes about two."""
+
+
+def serves(tensor: Tensor) -> bool:
+    """Whether the kernels compute such tensors: float32 on a CPU, in the one thread that a trial has.
+
+    The first time it may take some seconds. Not within an autocast, whose products have another precision.
+    """
+    asked = (
+        tensor.dtype == torch.float32
+        and tensor.device.type == "cpu"
+        and torch.get_num_threads() == 1
+        and not torch.is_autocast_enabled("cpu")
+        and os.environ.get(SWITCH) != "0"
+    )
+    return asked and _library() is not None
+
+
+def panels(matrices: Tensor, most: int) -> Tensor:
+    """Columns in panels as wide as two vectors, with zeros behind the last: what a tile of a product reads.
+
+    Args:
+        matrices: [..., rows, columns].
+        most: rows with those of zeros that are put behind.
+
+    Returns:
+        [panels, ..., most, width of a panel], dense.
+    """
+    width = 2 * lanes()
+    rows, columns = matrices.shape[-2:]
+    if columns % width or most > rows:
+        matrices = F.pad(matrices, (0, -columns % width, 0, most - rows))
+    return matrices.unflatten(-1, (-1, width)).movedim(-2, 0).contiguous()
+
+
+def lanes() -> int:
+    """Numbers in a vector of this processor."""
+    return library().lanes()
+
+
+def library() -> ctypes.CDLL:
+    """The kernels, where `serves` said that there are some."""
+    found = _library()
+    assert found is not None, "serves comes first"
+    return found
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL | None:
+    """The compiled kernels, kept in the cache folder; None where there is no compiler, or it does not do."""
+    try:
+        if (command := compiler()) is None:
+            return None
+        digest = hashlib.sha256(f"{processor()} {command} {_FLAGS} {_MACHINES}".encode())
+        for source in _SOURCES + _HEADERS:
+            digest.update(source.read_bytes())
+        path = cache_folder("compiled") / f"kernels-{digest.hexdigest()[:16]}.so"
+        if not path.exists():
+            with locked(path.with_suffix(".lock")):  # of several processes, one compiles
+                if not path.exists():
+                    write_atomic(path, _compiled(command))
+        return _loaded(path)
+    except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
+        log.warning("PyTorch computes everything, for the kernels cannot be compiled: %s", error)
+        return None
+
+
+def _loaded(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    for name, (returned, taken) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = returned, taken
+    return library
+
+
+def _compiled(command: list[str]) -> bytes:
+    """A library for this processor, which was seen to load."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "kernels.so"
+        for machine in _MACHINES:
+            call = [*command, *_FLAGS, *machine, *map(str, _SOURCES), "-o", str(made), "-lm"]
+            done = subprocess.run(
+                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PATIENCE
+            )
+            if done.returncode == 0:
+                _loaded(made)
+                return made.read_bytes()
+        raise OSError(f"{shlex.join(call)}: {done.stderr.strip()[-500:]}")

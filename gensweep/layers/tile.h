@@ -1,0 +1,83 @@
+/* A tile of a product of matrices: what every kernel here spends its time in.
+
+   Vectors are GCC's and Clang's own, so that one source serves every processor. A tile's sums fill half of the
+   registers: enough of them to hide how long a multiply-add takes, few enough that each load serves several. */
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+enum { LANES = 16, ROWS = 8 };
+#elif defined(__AVX__)
+enum { LANES = 8, ROWS = 4 };
+#else
+enum { LANES = 4, ROWS = 8 };
+#endif
+enum { PAIR = 2 * LANES };
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+
+#define INLINE static inline __attribute__((always_inline))
+#define ALIGNED __attribute__((aligned(64)))
+
+INLINE vec load(const float *from) {
+    vec found;
+    memcpy(&found, from, sizeof found);
+    return found;
+}
+
+INLINE void store(float *to, vec value) { memcpy(to, &value, sizeof value); }
+
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Where factors lie, in floats: a[segment, k, row] and b[segment, k, column]; columns are side by side. */
+typedef struct {
+    int64_t segments, depth;
+    int64_t a_segment, a_depth, a_row;
+    int64_t b_segment, b_depth;
+} layout;
+
+/* sums[row, column] = start[row, column] + of all segments and k, a[segment, k, row] * b[segment, k, column]; rows and
+   vecs are constants. */
+INLINE void product(const int rows, const int vecs, const layout *at, const float *a, const float *b,
+                    const float *start, int64_t start_row, float *sums, int64_t sums_row) {
+    vec sum[ROWS][2];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vecs; v++) sum[r][v] = load(start + r * start_row + v * LANES);
+    const int64_t row = at->a_row, a_step = at->a_depth, b_step = at->b_depth;
+    for (int64_t segment = 0; segment < at->segments; segment++) {
+        const float *p = a + segment * at->a_segment, *q = b + segment * at->b_segment;
+        for (int64_t k = at->depth; k > 0; k--, p += a_step, q += b_step) {
+            vec w[2];
+            for (int v = 0; v < vecs; v++) w[v] = load(q + v * LANES);
+            for (int r = 0; r < rows; r++)
+                for (int v = 0; v < vecs; v++) sum[r][v] += p[r * row] * w[v];
+        }
+    }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vecs; v++) store(sums + r * sums_row + v * LANES, sum[r][v]);
+}
+
+typedef void tile(const layout *, const float *, const float *, const float *, int64_t, float *, int64_t);
+
+#define TILE(rows, vecs)                                                                                   \
+    static void tile_##rows##_##vecs(const layout *at, const float *a, const float *b, const float *start, \
+                                     int64_t start_row, float *sums, int64_t sums_row) {                   \
+        product(rows, vecs, at, a, b, start, start_row, sums, sums_row);                                   \
+    }
+#define BOTH(rows) TILE(rows, 1) TILE(rows, 2)
+BOTH(1) BOTH(2) BOTH(3) BOTH(4)
+#define SMALL(vecs) tile_1_##vecs, tile_2_##vecs, tile_3_##vecs, tile_4_##vecs
+#if defined(__AVX__) && !defined(__AVX512F__)
+#define EVERY(vecs) {SMALL(vecs)}
+#else
+BOTH(5) BOTH(6) BOTH(7) BOTH(8)
+#define EVERY(vecs) {SMALL(vecs), tile_5_##vecs, tile_6_##vecs, tile_7_##vecs, tile_8_##vecs}
+#endif
+static tile *const TILES[2][ROWS] = {EVERY(1), EVERY(2)};
+
+/* `product` of 1 to ROWS rows and 1 to PAIR columns; of b and start, whole vectors are read. */
+INLINE void multiply(int64_t rows, int64_t columns, const layout *at, const float *a, const float *b, const float *start,
+                     int64_t start_row, float *sums, int64_t sums_row) {
+    TILES[columns > LANES][rows - 1](at, a, b, start, start_row, sums, sums_row);
+}

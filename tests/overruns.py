@@ -1,0 +1,41 @@
+"""Layers of random shapes through kernels that watch every address: run with AddressSanitizer preloaded.
+
+`python -m tests.overruns FLAGS` ends with what was found if anything was.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+
+import torch
+
+from gensweep.layers import _convolution, compiled
+from gensweep.layers.convolutions import Colours, Doubling, Halving
+from gensweep.layers.recurrence import recurrence
+
+SIZES = (1, 2, 3, 4, 5, 7, 16, 17, 20, 31, 32, 33, 48, 64)
+
+
+def main(flags: list[str]) -> None:
+    """Some hundred passes and their gradients."""
+    compiled._FLAGS = (*compiled._FLAGS, "-fsanitize=address")
+    compiled._MACHINES = [flags]
+    torch.set_num_threads(1)
+    assert compiled.serves(torch.zeros(1)), "not compiled"
+    rng = random.Random(0)
+    for _ in range(200):
+        _convolution._BUDGET = rng.choice([1, 500, 5000, 1 << 17])
+        inside, outside, kind = rng.choice(SIZES), rng.choice(SIZES), rng.choice([Halving, Doubling, Colours])
+        layer = Colours(inside, outside) if kind is Colours else kind(inside, outside, rng.choice([0.0, 0.2, 1.0]))
+        scale = 2 if kind is Halving else 1
+        sides = scale * rng.randint(1, 9), scale * rng.randint(1, 20)
+        x = torch.randn(rng.randint(0, 5), inside, *sides, requires_grad=rng.random() < 0.8)
+        layer(x).square().sum().backward()
+        steps, batch, hidden = rng.randint(1, 4), rng.randint(1, 9), rng.choice(SIZES)
+        projected = torch.randn(steps, batch, 4 * hidden, requires_grad=True)
+        recurrence(projected, torch.randn(4 * hidden, hidden, requires_grad=True)).square().sum().backward()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,304 @@
+"""The kernels in C, against PyTorch's layers; where the library comes from, and what happens where there is none."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gensweep.core.environment import compiler
+from gensweep.layers import _convolution, compiled
+from gensweep.layers.convolutions import Colours, Doubling, Halving
+from gensweep.layers.lstm import LSTM
+
+Layer = Halving | Doubling | Colours
+needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler")
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(shape, generator=rng(seed))
+
+
+def filled(layer: Layer, seed: int = 0) -> Layer:
+    """With weights as large as those that training makes, of either sign."""
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(normal(*parameter.shape, seed=seed) / 3)
+    return layer
+
+
+def by_pytorch(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """What the layer computes, in double precision, of PyTorch's own functions."""
+    x, weight, bias = (part.double() for part in (x, weight, bias))
+    if isinstance(layer, Colours):
+        return F.conv2d(x, weight, bias, padding=1)
+    if isinstance(layer, Halving):
+        sums = F.conv2d(x, weight, bias, stride=2, padding=1)
+    else:
+        sums = F.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1)
+    return torch.where(sums > 0, sums, layer.slope * sums)
+
+
+def check(layer: Layer, x: Tensor, first: bool = False) -> None:
+    """Values, and the gradients of a random sum of them, within float32's rounding of some hundred terms."""
+    x = x.requires_grad_(not first)
+    inputs = [x, layer.weight, layer.bias]
+    made, expected = layer(x), by_pytorch(layer, *inputs)
+    torch.testing.assert_close(made, expected.float(), rtol=1e-4, atol=1e-5)
+    weights, wanted = normal(*made.shape, seed=2), inputs[1:] if first else inputs
+    found = torch.autograd.grad((made * weights).sum(), wanted)
+    for one, other in zip(found, torch.autograd.grad((expected * weights).sum(), wanted), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 * other.abs().max().item() + 1e-6)
+
+
+LAYERS = {
+    "halving": lambda: (Halving(20, 35, 0.2), (2, 20, 4, 6)),
+    "halving, plain ReLU": lambda: (Halving(3, 16), (3, 3, 8, 36)),
+    "halving, no activation": lambda: (Halving(1, 2, 1.0), (2, 1, 2, 2)),
+    "halving pictures of three colours": lambda: (Halving(3, 33, 0.2), (2, 3, 6, 38)),
+    "doubling": lambda: (Doubling(35, 20, 0.2), (2, 35, 2, 3)),
+    "doubling, plain ReLU": lambda: (Doubling(16, 48), (3, 16, 3, 19)),
+    "doubling to one channel": lambda: (Doubling(17, 1, 1.0), (2, 17, 3, 5)),
+    "doubling to few channels": lambda: (Doubling(5, 3, 0.2), (2, 5, 1, 2)),
+    "colours": lambda: (Colours(18, 3), (2, 18, 4, 7)),
+    "two colours": lambda: (Colours(33, 2), (2, 33, 1, 1)),
+    "many colours": lambda: (Colours(2, 40), (2, 2, 5, 19)),
+}
+every_layer = pytest.mark.parametrize("name", LAYERS)
+
+
+@every_layer
+@pytest.mark.usefixtures("either_way")
+class TestConvolutions:
+    @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+    @pytest.mark.parametrize("first", [True, False], ids=["first layer", "any layer"])
+    def test_equal_pytorchs_in_values_and_gradients(
+        self, name: str, memory_format: torch.memory_format, first: bool
+    ) -> None:
+        """Also where it is the first layer, so that its input needs no gradient."""
+        layer, shape = LAYERS[name]()
+        check(filled(layer).to(memory_format=memory_format), normal(*shape).to(memory_format=memory_format), first)
+
+    def test_the_weights_need_no_gradient(self, name: str) -> None:
+        """As of a judge while the generator learns."""
+        layer, shape = LAYERS[name]()
+        x = normal(*shape).requires_grad_()
+        whole = torch.autograd.grad(filled(layer)(x).square().sum(), x)
+        frozen = torch.autograd.grad(filled(layer).requires_grad_(False)(x).square().sum(), x)
+        torch.testing.assert_close(frozen, whole, rtol=0, atol=0)
+
+    def test_no_picture_at_all(self, name: str) -> None:
+        layer, shape = LAYERS[name]()
+        x = torch.zeros(0, *shape[1:]).requires_grad_()
+        made = filled(layer)(x)
+        assert made.shape[0] == 0 and made.shape[1:] == layer(torch.zeros(shape)).shape[1:]
+        assert not torch.autograd.grad(made.sum(), layer.weight)[0].any()
+
+    @pytest.mark.parametrize("shared", ["nothing", "input", "weights"])
+    def test_lanes_equal_each_layer_alone(self, name: str, shared: str) -> None:
+        """`vmap` over stacked weights and inputs, or either; the gradient is taken of all lanes at once."""
+        layer, shape = LAYERS[name]()
+        lanes = [
+            [
+                normal(*part.shape, seed=index + (0 if shared == kind else 10 * lane)) / 3
+                for index, (part, kind) in enumerate(
+                    [(torch.empty(shape), "input"), (layer.weight, "weights"), (layer.bias, "weights")]
+                )
+            ]
+            for lane in range(3)
+        ]
+
+        def run(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+            return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,))
+
+        dims = tuple(None if shared == kind else 0 for kind in ("input", "weights", "weights"))
+        stacked = [torch.stack(parts) for parts in zip(*lanes, strict=True)]
+        given = [part if dim == 0 else part[0] for part, dim in zip(stacked, dims, strict=True)]
+        given = [part.clone().requires_grad_() for part in given]
+        made = torch.func.vmap(run, dims)(*given)
+        alone = [[part.clone().requires_grad_() for part in lane] for lane in lanes]
+        expected = [run(*parts) for parts in alone]
+        torch.testing.assert_close(made, torch.stack(expected), rtol=1e-5, atol=1e-5)
+        wanted = [torch.autograd.grad(e.square().sum(), parts) for e, parts in zip(expected, alone, strict=True)]
+        found = torch.autograd.grad(made.square().sum(), given)
+        for index, gradient in enumerate(found):
+            each = torch.stack([gradients[index] for gradients in wanted])
+            total = each if dims[index] == 0 else each.sum(0)
+            torch.testing.assert_close(gradient, total, rtol=1e-4, atol=1e-5 * total.abs().max().item())
+
+    def test_many_gradients_of_one_pass_equal_each_alone(self, name: str) -> None:
+        """`jacrev` batches the gradients over what the pass kept, which has no such axis."""
+        layer, shape = LAYERS[name]()
+        given = normal(*shape), filled(layer).weight.detach(), layer.bias.detach()
+
+        def sums(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+            return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,)).sum((0, 2, 3))
+
+        found = torch.func.jacrev(sums, (0, 1, 2))(*given)
+        for channel in range(len(layer.bias)):
+            leaves = [part.clone().requires_grad_() for part in given]
+            alone = torch.autograd.grad(sums(*leaves)[channel], leaves)
+            for many, one in zip(found, alone, strict=True):
+                torch.testing.assert_close(many[channel], one, rtol=1e-4, atol=1e-4)
+
+    def test_autocast_gives_bfloat16_and_float32_gradients(self, name: str) -> None:
+        layer, shape = LAYERS[name]()
+        with torch.autocast("cpu", torch.bfloat16):
+            made = filled(layer)(normal(*shape))
+        made.float().square().sum().backward()
+        assert (made.dtype, layer.weight.grad.dtype) == (torch.bfloat16, torch.float32)
+
+    def test_what_is_not_a_number_shows(self, name: str) -> None:
+        layer, shape = LAYERS[name]()
+        x = normal(*shape)
+        x[0, 0, -1, -1] = torch.nan
+        made = filled(layer)(x)
+        assert made[0].isnan().any() and not made[1:].isnan().any()
+
+    def test_another_number_of_channels_is_refused(self, name: str) -> None:
+        layer, shape = LAYERS[name]()
+        with pytest.raises((ValueError, RuntimeError), match=r"channels|do not fit"):
+            layer(torch.zeros(2, shape[1] + 1, *shape[2:]))
+
+
+@needs_compiler
+class TestKernels:
+    @every_layer
+    @pytest.mark.parametrize("budget", [1, 3000])
+    def test_equal_pytorchs_a_band_or_a_group_at_a_time(
+        self, name: str, budget: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As little as a row of a picture, or some pictures, the last of them fewer."""
+        monkeypatch.setattr(_convolution, "_BUDGET", budget)
+        layer, shape = LAYERS[name]()
+        check(filled(layer), normal(7, shape[1], 3 * shape[2], shape[3]))
+
+    @pytest.mark.skipif(platform.machine() != "x86_64", reason="flags of x86")
+    @pytest.mark.parametrize("flags", [["-march=haswell"], ["-march=x86-64"]], ids=["8 lanes", "4 lanes"])
+    def test_equal_pytorchs_with_narrower_vectors(
+        self, flags: list[str], fresh: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on processors without AVX-512, and without AVX."""
+        if flags == ["-march=haswell"] and "avx2" not in Path("/proc/cpuinfo").read_text():
+            pytest.skip("a processor without AVX2")
+        monkeypatch.setattr(compiled, "_MACHINES", [flags])
+        assert compiled.serves(torch.zeros(1)) and compiled.lanes() == {"-march=haswell": 8}.get(flags[0], 4)
+        for make in LAYERS.values():
+            layer, shape = make()
+            check(filled(layer), normal(*shape))
+        layer, reference = LSTM(3, 9), nn.LSTM(3, 9)
+        layer.load_state_dict({"weight_ih": normal(36, 3), "weight_hh": normal(36, 9), "bias": normal(36)})
+        ours = [layer.weight_ih, layer.weight_hh, layer.bias, torch.zeros(36)]
+        for mine, theirs in zip(ours, reference.parameters(), strict=True):
+            theirs.data.copy_(mine)
+        torch.testing.assert_close(layer(normal(4, 2, 3)), reference(normal(4, 2, 3))[0])
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(platform.machine() != "x86_64" or platform.system() != "Linux", reason="flags of x86, libasan")
+    @pytest.mark.parametrize("flags", ["-march=native -mprefer-vector-width=512", "-march=haswell", "-march=x86-64"])
+    def test_read_and_write_no_other_address(self, flags: str, cache: Path) -> None:
+        """AddressSanitizer sees each access beyond an array."""
+        command = compiler() or []
+        libraries = [
+            subprocess.run([*command, f"-print-file-name={name}.so"], capture_output=True, text=True).stdout.strip()
+            for name in ("libasan", "libstdc++")
+        ]
+        if not all(Path(library).is_absolute() for library in libraries):
+            pytest.skip("no AddressSanitizer")
+        if "haswell" in flags and "avx2" not in Path("/proc/cpuinfo").read_text():
+            pytest.skip("a processor without AVX2")
+        environment = {**os.environ, "LD_PRELOAD": " ".join(libraries), "ASAN_OPTIONS": "detect_leaks=0"}
+        call = [sys.executable, "-m", "tests.overruns", *flags.split()]
+        done = subprocess.run(call, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    @pytest.mark.parametrize("sides", [(3, 4), (4, 5)])
+    def test_an_odd_side_is_not_halved(self, sides: tuple[int, int]) -> None:
+        with pytest.raises(ValueError, match="do not fit"):
+            Halving(2, 2)(torch.zeros(1, 2, *sides))
+
+    def test_second_derivatives_are_refused(self) -> None:
+        for layer in (Halving(2, 2), Doubling(2, 2), Colours(2, 2)):
+            x = normal(1, 2, 4, 4).requires_grad_()
+            (slope,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+            with pytest.raises(NotImplementedError, match="second derivatives"):
+                torch.autograd.grad(slope.sum(), x)
+
+    def test_serve_float32_in_one_thread_of_a_cpu(self) -> None:
+        assert compiled.serves(torch.zeros(1))
+        assert not compiled.serves(torch.zeros(1).double())
+        assert not compiled.serves(torch.zeros(1).bfloat16())
+        assert not compiled.serves(torch.zeros(1, device="meta"))
+        with torch.autocast("cpu", torch.bfloat16):
+            assert not compiled.serves(torch.zeros(1))
+        torch.set_num_threads(2)
+        try:
+            assert not compiled.serves(torch.zeros(1))
+        finally:
+            torch.set_num_threads(1)
+
+
+@pytest.fixture
+def fresh(cache: Path) -> Iterator[Path]:
+    """A cache without a library; what the process has loaded is forgotten, before and after."""
+    compiled._library.cache_clear()
+    yield cache / "compiled"
+    compiled._library.cache_clear()
+
+
+class TestCompiling:
+    @staticmethod
+    def serves() -> bool:
+        return compiled.serves(torch.zeros(1))
+
+    @needs_compiler
+    def test_once_a_kind_of_processor(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for processor in ("one", "one", "another"):
+            monkeypatch.setattr(compiled, "processor", lambda processor=processor: processor)
+            compiled._library.cache_clear()
+            assert self.serves()
+            written = {path: path.stat().st_mtime_ns for path in fresh.glob("*.so")}
+            if processor == "one":
+                first = written
+        assert len(written) == 2 and first.items() <= written.items()
+
+    @pytest.mark.parametrize("command", ["false", "true", "no-such-compiler", "cc --no-such-flag", "cc -c", 'cc "'])
+    def test_goes_without_where_it_fails(self, fresh: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+        monkeypatch.setenv("CC", command)
+        assert not self.serves() and not list(fresh.glob("*.so"))
+        for make in LAYERS.values():
+            layer, shape = make()
+            x = normal(*shape)
+            expected = by_pytorch(filled(layer), x, layer.weight, layer.bias)
+            torch.testing.assert_close(layer(x), expected.float(), rtol=1e-4, atol=1e-5)
+
+    @needs_compiler
+    def test_a_compiler_may_say_anything(self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        talking, command = tmp_path / "talking", compiler() or []
+        talking.write_text(f"#!/bin/sh\nprintf '\\351' >&2\nexec {command[0]} \"$@\"\n")
+        talking.chmod(0o755)
+        monkeypatch.setenv("CC", str(talking))
+        assert self.serves()
+
+    def test_goes_without_where_nothing_can_be_kept(self, fresh: Path) -> None:
+        fresh.parent.parent.mkdir(exist_ok=True)
+        fresh.parent.write_text("a file where the cache folder should be")
+        assert not self.serves()
+
+    @needs_compiler
+    def test_goes_without_where_it_cannot_be_loaded(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As where the cache folder lies on a disk that forbids running what is on it."""
+        monkeypatch.setattr(compiled, "_compiled", lambda command: b"no library")
+        assert not self.serves()
