@@ -22,19 +22,23 @@ def main(flags: list[str]) -> None:
     compiled._FLAGS = (*compiled._FLAGS, "-fsanitize=address")
     compiled._MACHINES = [flags]
     torch.set_num_threads(1)
-    assert compiled.serves(torch.zeros(1)), "not compiled"
+    for dtype in (torch.float32, torch.bfloat16):
+        assert compiled.serves(torch.zeros(1, dtype=dtype)), "not compiled"
     rng = random.Random(0)
-    for _ in range(200):
+    for _ in range(300):
         _convolution._BUDGET = rng.choice([1, 500, 5000, 1 << 17])
         inside, outside, kind = rng.choice(SIZES), rng.choice(SIZES), rng.choice([Halving, Doubling, Colours])
         layer = Colours(inside, outside) if kind is Colours else kind(inside, outside, rng.choice([0.0, 0.2, 1.0]))
         scale = 2 if kind is Halving else 1
         sides = scale * rng.randint(1, 9), scale * rng.randint(1, 20)
         x = torch.randn(rng.randint(0, 5), inside, *sides, requires_grad=rng.random() < 0.8)
-        layer(x).square().sum().backward()
+        dtype = rng.choice([torch.float32, torch.bfloat16])
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            layer(x).float().square().sum().backward()
         steps, batch, hidden = rng.randint(1, 4), rng.randint(1, 9), rng.choice(SIZES)
-        projected = torch.randn(steps, batch, 4 * hidden, requires_grad=True)
-        recurrence(projected, torch.randn(4 * hidden, hidden, requires_grad=True)).square().sum().backward()
+        projected, weight = torch.randn(steps, batch, 4 * hidden), torch.randn(4 * hidden, hidden)
+        given = [part.to(dtype).requires_grad_() for part in (projected, weight)]
+        recurrence(*given).square().sum().backward()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -32,10 +34,10 @@ def normal(*shape: int, seed: int = 1) -> Tensor:
 
 
 def filled(layer: Layer, seed: int = 0) -> Layer:
-    """With weights as large as those that training makes, of either sign."""
+    """With weights as large as those that training makes, of either sign; bfloat16 holds them."""
     with torch.no_grad():
         for parameter in layer.parameters():
-            parameter.copy_(normal(*parameter.shape, seed=seed) / 3)
+            parameter.copy_((normal(*parameter.shape, seed=seed) / 3).bfloat16())
     return layer
 
 
@@ -51,16 +53,48 @@ def by_pytorch(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.where(sums > 0, sums, layer.slope * sums)
 
 
-def check(layer: Layer, x: Tensor, first: bool = False) -> None:
-    """Values, and the gradients of a random sum of them, within float32's rounding of some hundred terms."""
-    x = x.requires_grad_(not first)
+@dataclass(frozen=True)
+class Precision:
+    """What a layer computes in, and how much its sums of some hundred terms are rounded, as a share."""
+
+    dtype: torch.dtype
+    rounding: float
+
+    def computing(self) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+
+PRECISIONS = (Precision(torch.float32, 1e-5), Precision(torch.bfloat16, 2.0**-7))
+every_precision = pytest.mark.parametrize("precision", PRECISIONS, ids=lambda precision: str(precision.dtype)[6:])
+
+
+def close(found: Tensor, expected: Tensor, precision: Precision) -> None:
+    """Within the rounding of the number itself, or of the largest that are added up."""
+    most = expected.abs().max().item() if expected.numel() else 0.0
+    rounding = precision.rounding
+    torch.testing.assert_close(
+        found.double(), expected.double(), rtol=10 * rounding, atol=rounding * most + rounding / 10
+    )
+
+
+def check(layer: Layer, x: Tensor, precision: Precision = PRECISIONS[0], first: bool = False) -> None:
+    """Values, and the gradients of a random sum of them."""
+    x = x.to(precision.dtype).float().contiguous(memory_format=form(x)).requires_grad_(not first)
     inputs = [x, layer.weight, layer.bias]
-    made, expected = layer(x), by_pytorch(layer, *inputs)
-    torch.testing.assert_close(made, expected.float(), rtol=1e-4, atol=1e-5)
-    weights, wanted = normal(*made.shape, seed=2), inputs[1:] if first else inputs
-    found = torch.autograd.grad((made * weights).sum(), wanted)
-    for one, other in zip(found, torch.autograd.grad((expected * weights).sum(), wanted), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 * other.abs().max().item() + 1e-6)
+    with precision.computing():
+        made = layer(x)
+    expected = by_pytorch(layer, *inputs)
+    close(made, expected, precision)
+    weights, wanted = normal(*made.shape, seed=2).to(precision.dtype), inputs[1:] if first else inputs
+    found = torch.autograd.grad(made, wanted, weights)
+    for one, other in zip(found, torch.autograd.grad(expected, wanted, weights.double()), strict=True):
+        assert one.dtype == torch.float32
+        close(one, other, precision)
+
+
+def form(x: Tensor) -> torch.memory_format:
+    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 LAYERS = {
@@ -82,22 +116,50 @@ every_layer = pytest.mark.parametrize("name", LAYERS)
 @every_layer
 @pytest.mark.usefixtures("either_way")
 class TestConvolutions:
+    @every_precision
     @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
     @pytest.mark.parametrize("first", [True, False], ids=["first layer", "any layer"])
     def test_equal_pytorchs_in_values_and_gradients(
-        self, name: str, memory_format: torch.memory_format, first: bool
+        self, name: str, memory_format: torch.memory_format, first: bool, precision: Precision
     ) -> None:
         """Also where it is the first layer, so that its input needs no gradient."""
         layer, shape = LAYERS[name]()
-        check(filled(layer).to(memory_format=memory_format), normal(*shape).to(memory_format=memory_format), first)
+        layer, x = filled(layer).to(memory_format=memory_format), normal(*shape).to(memory_format=memory_format)
+        check(layer, x, precision, first)
 
-    def test_the_weights_need_no_gradient(self, name: str) -> None:
-        """As of a judge while the generator learns."""
+    @pytest.mark.parametrize("way", ["autograd", "func"])
+    def test_any_of_its_inputs_may_need_no_gradient(self, name: str, way: str) -> None:
+        """As the weights of a judge, while the generator learns."""
         layer, shape = LAYERS[name]()
-        x = normal(*shape).requires_grad_()
-        whole = torch.autograd.grad(filled(layer)(x).square().sum(), x)
-        frozen = torch.autograd.grad(filled(layer).requires_grad_(False)(x).square().sum(), x)
-        torch.testing.assert_close(frozen, whole, rtol=0, atol=0)
+        given = normal(*shape), filled(layer).weight.detach(), layer.bias.detach()
+
+        def loss(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+            return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,)).square().sum()
+
+        leaves = [part.clone().requires_grad_() for part in given]
+        whole = torch.autograd.grad(loss(*leaves), leaves)
+        for places in (places for size in (1, 2, 3) for places in combinations(range(3), size)):
+            if way == "func":
+                some = torch.func.grad(loss, places)(*given)
+            else:
+                parts = [part.clone().requires_grad_(place in places) for place, part in enumerate(given)]
+                some = torch.autograd.grad(loss(*parts), [parts[place] for place in places])
+            for place, gradient in zip(places, some, strict=True):
+                torch.testing.assert_close(gradient, whole[place], rtol=1e-6, atol=1e-6)
+
+    def test_inputs_and_gradients_may_lie_anyhow(self, name: str) -> None:
+        """Every other picture, one picture for all, one gradient for all places, a negative view."""
+        layer, shape = LAYERS[name]()
+        batch = normal(2 * shape[0], *shape[1:])
+        for x in (batch[::2], batch[:1].expand(shape), batch.flip(-1)[: shape[0]].transpose(0, 1).transpose(0, 1)):
+            check(filled(layer), x)
+            check(filled(layer), torch._neg_view(x))
+        x = batch[: shape[0]].requires_grad_()
+        made = layer(x)
+        for gradient in (torch.ones(()).expand(made.shape), torch._neg_view(torch.ones(made.shape))):
+            dense = gradient.resolve_neg().contiguous()
+            expected = torch.autograd.grad(made, x, dense, retain_graph=True)
+            torch.testing.assert_close(torch.autograd.grad(made, x, gradient, retain_graph=True), expected)
 
     def test_no_picture_at_all(self, name: str) -> None:
         layer, shape = LAYERS[name]()
@@ -169,45 +231,93 @@ class TestConvolutions:
 
     def test_another_number_of_channels_is_refused(self, name: str) -> None:
         layer, shape = LAYERS[name]()
-        with pytest.raises((ValueError, RuntimeError), match=r"channels|do not fit"):
+        with pytest.raises(ValueError, match=rf"do not fit: \[B, {shape[1]}, H, W\]"):
             layer(torch.zeros(2, shape[1] + 1, *shape[2:]))
+        with pytest.raises(ValueError, match="do not fit"):
+            layer(torch.zeros(shape[1:]))
+
+
+@pytest.mark.usefixtures("either_way")
+class TestRefused:
+    @pytest.mark.parametrize("sides", [(3, 4), (4, 5)])
+    def test_an_odd_side_is_not_halved(self, sides: tuple[int, int]) -> None:
+        with pytest.raises(ValueError, match="odd side"):
+            Halving(2, 2)(torch.zeros(1, 2, *sides))
+
+    @pytest.mark.parametrize("layer", [Halving, Doubling])
+    def test_a_negative_slope(self, layer: type[Halving] | type[Doubling]) -> None:
+        """Of what it makes, the sign of the sums could not be told."""
+        with pytest.raises(ValueError, match=r"slope -0\.1"):
+            layer(2, 2, -0.1)
 
 
 @needs_compiler
 class TestKernels:
     @every_layer
+    @every_precision
     @pytest.mark.parametrize("budget", [1, 3000])
     def test_equal_pytorchs_a_band_or_a_group_at_a_time(
-        self, name: str, budget: int, monkeypatch: pytest.MonkeyPatch
+        self, name: str, budget: int, precision: Precision, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As little as a row of a picture, or some pictures, the last of them fewer."""
         monkeypatch.setattr(_convolution, "_BUDGET", budget)
         layer, shape = LAYERS[name]()
-        check(filled(layer), normal(7, shape[1], 3 * shape[2], shape[3]))
+        check(filled(layer), normal(7, shape[1], 3 * shape[2], shape[3]), precision)
+
+    @pytest.mark.parametrize("layer", [Colours(2, 3), Doubling(2, 3), Halving(2, 3)])
+    def test_pictures_may_be_wider_than_a_stack(self, layer: Layer) -> None:
+        """Eight megabytes are common."""
+        check(filled(layer), normal(1, 2, 2, 40_000))
+
+    def test_what_would_be_written_to_a_copy_is_refused(self) -> None:
+        shape = _convolution.shape_of(1, 2, 2, 4, 4)
+        kernels = _convolution.kernels_down(torch.zeros(4, 4, 3, 3), 2, torch.float32)
+        pictures = torch.zeros(1, 4, 4, 4)
+        with pytest.raises(ValueError, match="small does not lie as convolve writes it"):
+            _convolution.call(
+                "convolve", shape, torch.float32, large=pictures, small=pictures[..., :2, :2], kernels=kernels
+            )
 
     @pytest.mark.skipif(platform.machine() != "x86_64", reason="flags of x86")
-    @pytest.mark.parametrize("flags", [["-march=haswell"], ["-march=x86-64"]], ids=["8 lanes", "4 lanes"])
-    def test_equal_pytorchs_with_narrower_vectors(
-        self, flags: list[str], fresh: Path, monkeypatch: pytest.MonkeyPatch
+    @every_precision
+    @pytest.mark.parametrize(
+        ("flags", "lanes"),
+        [("-march=native -mno-avx512bf16", 0), ("-march=haswell", 8), ("-march=x86-64", 4)],
+        ids=["no products of bfloat16", "8 lanes", "4 lanes"],
+    )
+    def test_equal_pytorchs_on_lesser_processors(
+        self, flags: str, lanes: int, precision: Precision, fresh: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As on processors without AVX-512, and without AVX."""
-        if flags == ["-march=haswell"] and "avx2" not in Path("/proc/cpuinfo").read_text():
+        """As on those without AVX-512, and without AVX."""
+        if lanes == 8 and "avx2" not in Path("/proc/cpuinfo").read_text():
             pytest.skip("a processor without AVX2")
-        monkeypatch.setattr(compiled, "_MACHINES", [flags])
-        assert compiled.serves(torch.zeros(1)) and compiled.lanes() == {"-march=haswell": 8}.get(flags[0], 4)
+        monkeypatch.setattr(compiled, "_MACHINES", [flags.split()])
+        assert compiled.serves(torch.zeros(1, dtype=precision.dtype))
+        assert not lanes or compiled.lanes(precision.dtype) == lanes
         for make in LAYERS.values():
             layer, shape = make()
-            check(filled(layer), normal(*shape))
+            check(filled(layer), normal(*shape), precision)
         layer, reference = LSTM(3, 9), nn.LSTM(3, 9)
         layer.load_state_dict({"weight_ih": normal(36, 3), "weight_hh": normal(36, 9), "bias": normal(36)})
         ours = [layer.weight_ih, layer.weight_hh, layer.bias, torch.zeros(36)]
         for mine, theirs in zip(ours, reference.parameters(), strict=True):
             theirs.data.copy_(mine)
-        torch.testing.assert_close(layer(normal(4, 2, 3)), reference(normal(4, 2, 3))[0])
+        with precision.computing():
+            states = layer(normal(4, 2, 3))
+        assert states.dtype == precision.dtype
+        torch.testing.assert_close(states.float(), reference(normal(4, 2, 3))[0], rtol=0, atol=5 * precision.rounding)
 
     @pytest.mark.slow
     @pytest.mark.skipif(platform.machine() != "x86_64" or platform.system() != "Linux", reason="flags of x86, libasan")
-    @pytest.mark.parametrize("flags", ["-march=native -mprefer-vector-width=512", "-march=haswell", "-march=x86-64"])
+    @pytest.mark.parametrize(
+        "flags",
+        [
+            "-march=native -mprefer-vector-width=512",
+            "-march=native -mno-avx512bf16",
+            "-march=haswell",
+            "-march=x86-64",
+        ],
+    )
     def test_read_and_write_no_other_address(self, flags: str, cache: Path) -> None:
         """AddressSanitizer sees each access beyond an array."""
         command = compiler() or []
@@ -224,11 +334,6 @@ class TestKernels:
         done = subprocess.run(call, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
 
-    @pytest.mark.parametrize("sides", [(3, 4), (4, 5)])
-    def test_an_odd_side_is_not_halved(self, sides: tuple[int, int]) -> None:
-        with pytest.raises(ValueError, match="do not fit"):
-            Halving(2, 2)(torch.zeros(1, 2, *sides))
-
     def test_second_derivatives_are_refused(self) -> None:
         for layer in (Halving(2, 2), Doubling(2, 2), Colours(2, 2)):
             x = normal(1, 2, 4, 4).requires_grad_()
@@ -236,13 +341,14 @@ class TestKernels:
             with pytest.raises(NotImplementedError, match="second derivatives"):
                 torch.autograd.grad(slope.sum(), x)
 
-    def test_serve_float32_in_one_thread_of_a_cpu(self) -> None:
-        assert compiled.serves(torch.zeros(1))
-        assert not compiled.serves(torch.zeros(1).double())
-        assert not compiled.serves(torch.zeros(1).bfloat16())
+    def test_serve_two_precisions_in_one_thread_of_a_cpu(self) -> None:
+        assert compiled.serves(torch.zeros(1)) and compiled.serves(torch.zeros(1).bfloat16())
+        assert not compiled.serves(torch.zeros(1).double()) and not compiled.serves(torch.zeros(1).half())
         assert not compiled.serves(torch.zeros(1, device="meta"))
-        with torch.autocast("cpu", torch.bfloat16):
-            assert not compiled.serves(torch.zeros(1))
+        for asked in (torch.bfloat16, torch.float16):
+            with torch.autocast("cpu", asked):
+                assert compiled.cast(torch.zeros(1)).dtype == asked
+        assert compiled.cast(torch.zeros(1)).dtype == torch.float32
         torch.set_num_threads(2)
         try:
             assert not compiled.serves(torch.zeros(1))
@@ -300,5 +406,5 @@ class TestCompiling:
     @needs_compiler
     def test_goes_without_where_it_cannot_be_loaded(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """As where the cache folder lies on a disk that forbids running what is on it."""
-        monkeypatch.setattr(compiled, "_compiled", lambda command: b"no library")
+        monkeypatch.setattr(compiled, "_compiled", lambda *given: b"no library")
         assert not self.serves()

@@ -87,6 +87,16 @@ def test_a_root_that_cannot_be_used_is_a_failure_with_a_remedy(tmp_path: Path) -
     assert f"FAILED  here  storage: {expected}" in ended.out.splitlines()
 
 
+@pytest.mark.parametrize(("told", "noted"), [({}, False), ({"compiler": True}, False), ({"compiler": False}, True)])
+def test_a_node_without_a_compiler_is_told_and_one_that_does_not_say_is_not(
+    told: dict[str, bool], noted: bool, tmp_path: Path
+) -> None:
+    """As one with earlier code, whose other answers are still to be read."""
+    other = answering(hardware={"cores": 2, "gpus": 0, "memory": 1e9, **told})
+    findings = doctor.examine_nodes(Store(tmp_path / "root"), asking(n1=other), full=True)
+    assert ("no C compiler" in said(findings, "hardware", NOTE)["n1"][0]) == noted
+
+
 def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = {tmp_path: 0.9e9}
     usage = shutil.disk_usage(tmp_path)

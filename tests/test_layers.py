@@ -86,6 +86,24 @@ class TestLSTM:
             torch.testing.assert_close(getattr(layer, name).grad, getattr(reference, f"{name}_l0").grad)
         torch.testing.assert_close(layer.bias.grad, reference.bias_ih_l0.grad)
 
+    def test_in_bfloat16_equals_float32_but_for_rounding(self) -> None:
+        """Values within 1, and sums of gradients, with three digits."""
+        given = [
+            torch.randn(TIME, BATCH, 4 * HIDDEN, generator=rng(1)),
+            torch.randn(4 * HIDDEN, HIDDEN, generator=rng(2)),
+        ]
+        given[1] /= HIDDEN**0.5
+        found = []
+        for dtype in (torch.float32, torch.bfloat16):
+            parts = [part.bfloat16().to(dtype).requires_grad_() for part in given]
+            states = recurrence(*parts)
+            assert states.dtype == dtype
+            gradients = torch.autograd.grad(states.float().square().sum(), parts)
+            found.append([part.float() for part in (states, *gradients)])
+        for exact, rounded in zip(*found, strict=True):
+            torch.testing.assert_close(rounded, exact, rtol=0, atol=2**-6 * exact.abs().max().item())
+            assert not torch.equal(rounded, exact)
+
     def test_passes_gradients_to_its_input(self) -> None:
         layer = ours()
         sequences = [torch.randn(TIME, BATCH, INPUTS, generator=rng(1)).requires_grad_() for _ in range(2)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from gensweep.layers import compiled
@@ -52,9 +51,11 @@ def _call(name: str, like: Tensor, *tensors: Tensor | None) -> None:
     hidden, size = like.shape[-1], like.numel()
     for tensor, width in zip(tensors, _WIDTHS[name], strict=True):  # what lies behind an address, nobody checks
         if tensor is not None and not (
-            tensor.dtype == torch.float32 and tensor.is_contiguous() and tensor.numel() == width * size
+            tensor.dtype == like.dtype and tensor.is_contiguous() and tensor.numel() == width * size
         ):
-            raise ValueError(f"{name}: {tensor.dtype} {list(tensor.shape)} beside {list(like.shape)}, or not dense")
+            raise ValueError(
+                f"{name}: {tensor.dtype} {list(tensor.shape)} beside {like.dtype} {list(like.shape)}, or not dense"
+            )
     if size:
         addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
-        getattr(compiled.library(), name)(size // hidden, hidden, *addresses)
+        getattr(compiled.library(like.dtype), name)(size // hidden, hidden, *addresses)

@@ -1,4 +1,4 @@
-"""The library of kernels in C, compiled on the machine that trains, once; where that cannot be, PyTorch computes."""
+"""The kernels in C, compiled on the machine that trains, once a precision; where that cannot be, PyTorch computes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"
 """An environment variable: `0` leaves everything to PyTorch."""
 _SOURCES = [Path(__file__).with_name(name) for name in ("cell.c", "convolution.c")]
-_HEADERS = [Path(__file__).with_name("tile.h")]
+_HEADERS = [Path(__file__).with_name(name) for name in ("number.h", "tile.h")]
+_DEFINED = {torch.float32: [], torch.bfloat16: ["-DBFLOAT16"]}
+"""Of each precision that there is a library for, what its sources are told."""
 _FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")  # none that lets go of NaN
 _MACHINES = (["-march=native", "-mprefer-vector-width=512"], ["-march=native"], ["-mcpu=native"], [])
 """Whose instructions to use, as compilers for x86 and for ARM call it; the widest vectors that there are."""
@@ -43,66 +45,75 @@ _PATIENCE = 30.0
 
 
 def serves(tensor: Tensor) -> bool:
-    """Whether the kernels compute such tensors: float32 on a CPU, in the one thread that a trial has.
+    """Whether the kernels compute such tensors: float32 or bfloat16 on a CPU, in the one thread that a trial has.
 
-    The first time it may take some seconds. Not within an autocast, whose products have another precision.
+    The first time it may take some seconds.
     """
     asked = (
-        tensor.dtype == torch.float32
+        tensor.dtype in _DEFINED
         and tensor.device.type == "cpu"
         and torch.get_num_threads() == 1
-        and not torch.is_autocast_enabled("cpu")
         and os.environ.get(SWITCH) != "0"
     )
-    return asked and _library() is not None
+    return asked and _library(tensor.dtype) is not None
 
 
-def panels(matrices: Tensor, most: int) -> Tensor:
+def cast(tensor: Tensor) -> Tensor:
+    """The tensor in the precision of what a layer computes of it: another one within an autocast."""
+    device = tensor.device.type
+    return tensor.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else tensor
+
+
+def panels(matrices: Tensor, most: int, dtype: torch.dtype) -> Tensor:
     """Columns in panels as wide as two vectors, with zeros behind the last: what a tile of a product reads.
 
     Args:
         matrices: [..., rows, columns].
         most: rows with those of zeros that are put behind.
+        dtype: of the kernels that read them.
 
     Returns:
-        [panels, ..., most, width of a panel], dense.
+        [panels, ..., most up to a whole word, width of a panel], dense; rows that share a word are beside each other:
+        [panels, ..., words, width of a panel, rows in a word].
     """
-    width = 2 * lanes()
+    width, held = 2 * lanes(dtype), torch.float32.itemsize // dtype.itemsize
     rows, columns = matrices.shape[-2:]
-    if columns % width or most > rows:
-        matrices = F.pad(matrices, (0, -columns % width, 0, most - rows))
-    return matrices.unflatten(-1, (-1, width)).movedim(-2, 0).contiguous()
+    more = most + -most % held - rows
+    if columns % width or more:
+        matrices = F.pad(matrices, (0, -columns % width, 0, more))
+    found = matrices.to(dtype).unflatten(-1, (-1, width)).movedim(-2, 0)
+    return (found if held == 1 else found.unflatten(-2, (-1, held)).transpose(-1, -2)).contiguous()
 
 
-def lanes() -> int:
-    """Numbers in a vector of this processor."""
-    return library().lanes()
+def lanes(dtype: torch.dtype) -> int:
+    """Sums in a vector of this processor."""
+    return library(dtype).lanes()
 
 
-def library() -> ctypes.CDLL:
+def library(dtype: torch.dtype) -> ctypes.CDLL:
     """The kernels, where `serves` said that there are some."""
-    found = _library()
+    found = _library(dtype)
     assert found is not None, "serves comes first"
     return found
 
 
-@lru_cache(maxsize=1)
-def _library() -> ctypes.CDLL | None:
+@lru_cache
+def _library(dtype: torch.dtype) -> ctypes.CDLL | None:
     """The compiled kernels, kept in the cache folder; None where there is no compiler, or it does not do."""
     try:
         if (command := compiler()) is None:
             return None
-        digest = hashlib.sha256(f"{processor()} {command} {_FLAGS} {_MACHINES}".encode())
+        digest = hashlib.sha256(f"{processor()} {command} {_FLAGS} {_MACHINES} {dtype}".encode())
         for source in _SOURCES + _HEADERS:
             digest.update(source.read_bytes())
         path = cache_folder("compiled") / f"kernels-{digest.hexdigest()[:16]}.so"
         if not path.exists():
             with locked(path.with_suffix(".lock")):  # of several processes, one compiles
                 if not path.exists():
-                    write_atomic(path, _compiled(command))
+                    write_atomic(path, _compiled(command, _DEFINED[dtype]))
         return _loaded(path)
     except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
-        log.warning("PyTorch computes everything, for the kernels cannot be compiled: %s", error)
+        log.warning("PyTorch computes everything, for the kernels cannot be compiled, kept or loaded: %s", error)
         return None
 
 
@@ -114,12 +125,12 @@ def _loaded(path: Path) -> ctypes.CDLL:
     return library
 
 
-def _compiled(command: list[str]) -> bytes:
+def _compiled(command: list[str], defined: list[str]) -> bytes:
     """A library for this processor, which was seen to load."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "kernels.so"
         for machine in _MACHINES:
-            call = [*command, *_FLAGS, *machine, *map(str, _SOURCES), "-o", str(made), "-lm"]
+            call = [*command, *_FLAGS, *defined, *machine, *map(str, _SOURCES), "-o", str(made)]
             done = subprocess.run(
                 call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PATIENCE
             )

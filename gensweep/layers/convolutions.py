@@ -1,6 +1,7 @@
 """The convolutions of pictures: those that halve their sides, their transposes, and the last one, to colours.
 
 On a CPU the kernels of `convolution.c` compute them with the leaky ReLU behind; where those do not serve, PyTorch does.
+These derive once: neither `jvp` nor a gradient's gradient goes through them.
 Within, several lanes stand in front of everything: pictures [L, B, channels, H, W], kernels [L, ...].
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,17 +28,25 @@ class Halving(nn.Conv2d):
     Args:
         inside, outside: channels.
         slope: of the leaky ReLU; 0 is the plain one, 1 none.
+
+    Raises:
+        ValueError: the slope is negative, which no kernel could derive; or pictures do not fit, when it is called.
     """
 
     def __init__(self, inside: int, outside: int, slope: float = 0.0) -> None:
         super().__init__(inside, outside, 3, stride=2, padding=1)
-        self.slope = slope
+        self.slope = _not_negative(slope)
 
     def forward(self, input: Tensor) -> Tensor:
         """Activations [B, outside, H/2, W/2] of [B, inside, H, W]."""
-        if compiled.serves(input):
-            return _pass("convolve", input, self.weight, self.bias, self.slope)
+        _check(input, self.in_channels, halved=True)
+        if compiled.serves(given := compiled.cast(input)):
+            return _pass("convolve", given, self.weight, self.bias, self.slope)
         return _activated(super().forward(input), self.slope)
+
+    def extra_repr(self) -> str:
+        """What a printed network says of the layer."""
+        return f"{super().extra_repr()}, slope={self.slope:g}"
 
 
 class Doubling(nn.ConvTranspose2d):
@@ -45,30 +55,56 @@ class Doubling(nn.ConvTranspose2d):
     Args:
         inside, outside: channels.
         slope: of the leaky ReLU; 0 is the plain one, 1 none.
+
+    Raises:
+        ValueError: the slope is negative, which no kernel could derive; or pictures do not fit, when it is called.
     """
 
     def __init__(self, inside: int, outside: int, slope: float = 0.0) -> None:
         super().__init__(inside, outside, 3, stride=2, padding=1, output_padding=1)
-        self.slope = slope
+        self.slope = _not_negative(slope)
 
     def forward(self, x: Tensor) -> Tensor:  # ty: ignore[incompatible-method-override]
         """Activations [B, outside, 2 H, 2 W] of [B, inside, H, W]."""
-        if compiled.serves(x):
-            return _pass("transpose", x, self.weight, self.bias, self.slope)
+        _check(x, self.in_channels)
+        if compiled.serves(given := compiled.cast(x)):
+            return _pass("transpose", given, self.weight, self.bias, self.slope)
         return _activated(super().forward(x), self.slope)
+
+    def extra_repr(self) -> str:
+        """What a printed network says of the layer."""
+        return f"{super().extra_repr()}, slope={self.slope:g}"
 
 
 class Colours(nn.Conv2d):
-    """A 3x3 convolution: [B, inside, H, W] to [B, outside, H, W]."""
+    """A 3x3 convolution: [B, inside, H, W] to [B, outside, H, W].
+
+    Raises:
+        ValueError: pictures do not fit, when it is called.
+    """
 
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__(inside, outside, 3, padding=1)
 
     def forward(self, input: Tensor) -> Tensor:
         """Sums [B, outside, H, W] of [B, inside, H, W]."""
-        if compiled.serves(input):
-            return _Colours.apply(*_lane(input, self.weight, self.bias)).squeeze(0)
+        _check(input, self.in_channels)
+        if compiled.serves(given := compiled.cast(input)):
+            return _Colours.apply(*_lane(given, self.weight, self.bias)).squeeze(0)
         return super().forward(input)
+
+
+def _not_negative(slope: float) -> float:
+    if slope < 0:
+        raise ValueError(f"slope {slope:g} is negative")
+    return slope
+
+
+def _check(pictures: Tensor, channels: int, halved: bool = False) -> None:
+    if pictures.ndim != 4 or pictures.shape[1] != channels:
+        raise ValueError(f"pictures {list(pictures.shape)} do not fit: [B, {channels}, H, W] is wanted")
+    if halved and (pictures.shape[2] % 2 or pictures.shape[3] % 2):
+        raise ValueError(f"pictures {list(pictures.shape)} do not fit: an odd side cannot be halved")
 
 
 def _activated(sums: Tensor, slope: float) -> Tensor:
@@ -80,26 +116,21 @@ def _pass(way: Way, pictures: Tensor, weight: Tensor, bias: Tensor | None, slope
 
 
 def _lane(*parts: Tensor | None) -> list[Tensor]:
-    """One lane; these layers all have a bias."""
+    """One lane."""
+    assert parts[-1] is not None, "these layers all have a bias"
     return [part.unsqueeze(0) for part in parts if part is not None]
 
 
-def _fitting(way: Way, pictures: Tensor, weight: Tensor, slope: float) -> Shape:
-    """The shape of one lane's pass.
-
-    Raises:
-        ValueError: pictures and kernels do not fit each other, or an odd side cannot be halved.
-    """
+def _shape(way: Way, pictures: Tensor, weight: Tensor, slope: float) -> Shape:
+    """The shape of one lane's pass."""
     small, large = weight.shape[1:3]
-    count, channels, height, width = pictures.shape[1:]
+    count, _, height, width = pictures.shape[1:]
     scale = 2 if way == "convolve" else 1
-    if channels != (large if way == "convolve" else small) or height % scale or width % scale:
-        raise ValueError(f"pictures {list(pictures.shape[1:])} do not fit kernels {list(weight.shape[1:])}")
     return shape_of(count, height // scale, width // scale, large, small, slope=slope)
 
 
-def _read(weight: Tensor, made: Side) -> Tensor:
-    return kernels_down(weight, 2) if made == "small" else kernels_up(weight)
+def _read(weight: Tensor, made: Side, like: Tensor) -> Tensor:
+    return kernels_down(weight, 2, like.dtype) if made == "small" else kernels_up(weight, like.dtype)
 
 
 def _channels_last(tensors: Tensor) -> Tensor:
@@ -107,29 +138,34 @@ def _channels_last(tensors: Tensor) -> Tensor:
     return tensors.movedim(-1, 2)
 
 
+def _only(wanted: tuple[bool, ...], gradients: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
+    return tuple(gradient if want else None for want, gradient in zip(wanted, gradients, strict=True))
+
+
 class _Pass(Laned):
     """Activations of pictures, kernels and biases."""
 
     @staticmethod
     def forward(pictures: Tensor, weight: Tensor, bias: Tensor, way: Way, slope: float) -> Tensor:
-        shape = _fitting(way, pictures, weight, slope)
+        shape, dtype = _shape(way, pictures, weight, slope), pictures.dtype
         source, target = _SIDES[way]
         made = _channels_last(pictures.new_empty(len(pictures), *shape.sizes(target)))
         for lane, given in enumerate(pictures):
-            kernels = _read(weight[lane], target)
-            call(way, shape, **{source: given, target: made[lane], "kernels": kernels, "bias": bias[lane]})
+            arrays = {source: given, target: made[lane], "kernels": _read(weight[lane], target, given)}
+            call(way, shape, dtype, bias=bias[lane].float(), **arrays)
         return made
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        pictures, weight, _, *ctx.how = inputs
-        ctx.save_for_backward(output, pictures, weight)
+        pictures, weight, _, way, slope = inputs
+        ctx.how = way, slope
+        ctx.save_for_backward(pictures if slope == 1 else output, pictures, weight)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        wanted = ctx.needs_input_grad[:2]
-        to_pictures, *to_weights = _Gradients.apply(*gradients, *ctx.saved_tensors, *ctx.how, *wanted)
-        return to_pictures if wanted[0] else None, *(to_weights if wanted[1] else (None, None)), None, None
+        wanted = ctx.needs_input_grad[:3]
+        found = _Gradients.apply(*gradients, *ctx.saved_tensors, *ctx.how, wanted[0], any(wanted[1:]))
+        return *_only(wanted, found), None, None
 
 
 class _Once(Laned):
@@ -152,20 +188,20 @@ class _Gradients(_Once):
         gradient: Tensor, made: Tensor, pictures: Tensor, weight: Tensor, way: Way, slope: float,
         wants_pictures: bool, wants_weight: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        shape, lanes = _fitting(way, pictures, weight, slope), len(pictures)
+        shape, lanes = _shape(way, pictures, weight, slope), len(pictures)
         source, target = _SIDES[way]
         to_pictures = _channels_last(pictures.new_empty(lanes, *(shape.sizes(source) if wants_pictures else (0,) * 4)))
-        to_kernels = pictures.new_zeros(lanes, *((3, 3, shape.large, shape.small) if wants_weight else (0, 1, 1, 1)))
-        to_bias = pictures.new_zeros(lanes, getattr(shape, target) if wants_weight else 0)
+        to_kernels = torch.zeros(lanes, *((3, 3, shape.large, shape.small) if wants_weight else (0, 1, 1, 1)))
+        to_bias = torch.zeros(lanes, getattr(shape, target) if wants_weight else 0)
         for lane in range(lanes):
             arrays = {source: pictures[lane], target: None if slope == 1 else made[lane], "gradient": gradient[lane]}
             if wants_pictures:
-                arrays |= {"to_pictures": to_pictures[lane], "kernels": _read(weight[lane], source)}
+                arrays |= {"to_pictures": to_pictures[lane], "kernels": _read(weight[lane], source, pictures)}
             if wants_weight:
                 arrays |= {"to_kernels": to_kernels[lane], "to_bias": to_bias[lane]}
-            call(f"{way}_back", shape, **arrays)
+            call(f"{way}_back", shape, pictures.dtype, **arrays)
         to_weight = _channels_last(to_kernels.permute(0, 4, 1, 2, 3).contiguous())
-        return to_pictures, to_weight, to_bias
+        return to_pictures, to_weight.to(weight.dtype), to_bias.to(weight.dtype)
 
 
 class _Colours(Laned):
@@ -173,11 +209,11 @@ class _Colours(Laned):
 
     @staticmethod
     def forward(pictures: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        shape = _same(pictures, weight)
+        shape, dtype = _same(pictures, weight), pictures.dtype
         made = _channels_last(pictures.new_empty(len(pictures), *shape.sizes("small")))
         for lane, given in enumerate(pictures):
-            kernels = kernels_down(weight[lane], 1)
-            call("convolve", shape, large=given, small=made[lane], kernels=kernels, bias=bias[lane])
+            kernels = kernels_down(weight[lane], 1, dtype)
+            call("convolve", shape, dtype, large=given, small=made[lane], kernels=kernels, bias=bias[lane].float())
         return made
 
     @staticmethod
@@ -186,7 +222,7 @@ class _Colours(Laned):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return _ColoursGradients.apply(*gradients, *ctx.saved_tensors)
+        return _only(ctx.needs_input_grad, _ColoursGradients.apply(*gradients, *ctx.saved_tensors))
 
 
 class _ColoursGradients(_Once):
@@ -195,23 +231,18 @@ class _ColoursGradients(_Once):
     @staticmethod
     def forward(gradient: Tensor, pictures: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         turned = weight.flip(3, 4).transpose(1, 2)
-        shape, lanes = _same(gradient, turned), len(gradient)
+        shape, lanes, dtype = _same(gradient, turned), len(gradient), gradient.dtype
         to_pictures = _channels_last(gradient.new_empty(lanes, *shape.sizes("small")))
-        to_kernels = gradient.new_zeros(lanes, 3, 3, shape.large, shape.small)
+        to_kernels = torch.zeros(lanes, 3, 3, shape.large, shape.small)
         for lane, given in enumerate(gradient):
-            call("convolve", shape, large=given, small=to_pictures[lane], kernels=kernels_down(turned[lane], 1))
-            call("convolve_back", shape, large=given, gradient=pictures[lane], to_kernels=to_kernels[lane])
+            kernels = kernels_down(turned[lane], 1, dtype)
+            call("convolve", shape, dtype, large=given, small=to_pictures[lane], kernels=kernels)
+            call("convolve_back", shape, dtype, large=given, gradient=pictures[lane], to_kernels=to_kernels[lane])
         to_weight = _channels_last(to_kernels.flip(1, 2).permute(0, 3, 1, 2, 4).contiguous())
-        return to_pictures, to_weight, gradient.sum((1, 3, 4))
+        return to_pictures, to_weight.to(weight.dtype), gradient.sum((1, 3, 4), dtype=weight.dtype)
 
 
 def _same(pictures: Tensor, weight: Tensor) -> Shape:
-    """The shape of one lane's convolution to pictures of the same size.
-
-    Raises:
-        ValueError: pictures and kernels do not fit each other.
-    """
-    count, channels, height, width = pictures.shape[1:]
-    if channels != weight.shape[2]:
-        raise ValueError(f"pictures {list(pictures.shape[1:])} do not fit kernels {list(weight.shape[1:])}")
-    return shape_of(count, height, width, channels, weight.shape[1], stride=1)
+    """The shape of one lane's convolution to pictures of the same size."""
+    count, _, height, width = pictures.shape[1:]
+    return shape_of(count, height, width, weight.shape[2], weight.shape[1], stride=1)

@@ -1,10 +1,11 @@
-/* A tile of a product of matrices: what every kernel here spends its time in.
+/* A tile of a product of matrices: what every convolution here spends its time in.
 
-   Vectors are GCC's and Clang's own, so that one source serves every processor. A tile's sums fill half of the
-   registers: enough of them to hide how long a multiply-add takes, few enough that each load serves several. */
+   Vectors are GCC's and Clang's own, so that one source serves every processor. A tile's sums take half of the registers
+   (all that there are without AVX, which is slow anyway): enough of them to hide how long a multiply-add takes, few
+   enough that each load serves several. Factors come in words: a float32, or two bfloat16 whose products are added at
+   once, by one instruction where the processor has it. */
 
-#include <stdint.h>
-#include <string.h>
+#include "number.h"
 
 #if defined(__AVX512F__)
 enum { LANES = 16, ROWS = 8 };
@@ -15,9 +16,16 @@ enum { LANES = 4, ROWS = 8 };
 #endif
 enum { PAIR = 2 * LANES };
 
-typedef float vec __attribute__((vector_size(4 * LANES)));
+#ifdef BFLOAT16
+typedef uint32_t word;
+#else
+typedef float word;
+#endif
+enum { HELD = sizeof(word) / sizeof(element) };
 
-#define INLINE static inline __attribute__((always_inline))
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef word words __attribute__((vector_size(4 * LANES)));
+
 #define ALIGNED __attribute__((aligned(64)))
 
 INLINE vec load(const float *from) {
@@ -26,11 +34,32 @@ INLINE vec load(const float *from) {
     return found;
 }
 
+INLINE words load_words(const word *from) {
+    words found;
+    memcpy(&found, from, sizeof found);
+    return found;
+}
+
 INLINE void store(float *to, vec value) { memcpy(to, &value, sizeof value); }
+
+/* sum + one * others, of the numbers that words hold. */
+#ifndef BFLOAT16
+INLINE vec add_product(vec sum, word one, words others) { return sum + one * others; }
+#elif defined(__AVX512BF16__)
+#include <immintrin.h>
+INLINE vec add_product(vec sum, word one, words others) {
+    return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)others, (__m512bh)_mm512_set1_epi32((int)one));
+}
+#else
+INLINE vec add_product(vec sum, word one, words others) {
+    vec first = (vec)(others << 16), second = (vec)(others & 0xffff0000u);
+    return sum + number((element)one) * first + number((element)(one >> 16)) * second;
+}
+#endif
 
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Where factors lie, in floats: a[segment, k, row] and b[segment, k, column]; columns are side by side. */
+/* Where factors lie, in words: a[segment, k, row] and b[segment, k, column]; columns are side by side. */
 typedef struct {
     int64_t segments, depth;
     int64_t a_segment, a_depth, a_row;
@@ -39,31 +68,31 @@ typedef struct {
 
 /* sums[row, column] = start[row, column] + of all segments and k, a[segment, k, row] * b[segment, k, column]; rows and
    vecs are constants. */
-INLINE void product(const int rows, const int vecs, const layout *at, const float *a, const float *b,
+INLINE void product(const int rows, const int vecs, const layout *at, const word *a, const word *b,
                     const float *start, int64_t start_row, float *sums, int64_t sums_row) {
     vec sum[ROWS][2];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vecs; v++) sum[r][v] = load(start + r * start_row + v * LANES);
     const int64_t row = at->a_row, a_step = at->a_depth, b_step = at->b_depth;
     for (int64_t segment = 0; segment < at->segments; segment++) {
-        const float *p = a + segment * at->a_segment, *q = b + segment * at->b_segment;
+        const word *p = a + segment * at->a_segment, *q = b + segment * at->b_segment;
         for (int64_t k = at->depth; k > 0; k--, p += a_step, q += b_step) {
-            vec w[2];
-            for (int v = 0; v < vecs; v++) w[v] = load(q + v * LANES);
+            words w[2];
+            for (int v = 0; v < vecs; v++) w[v] = load_words(q + v * LANES);
             for (int r = 0; r < rows; r++)
-                for (int v = 0; v < vecs; v++) sum[r][v] += p[r * row] * w[v];
+                for (int v = 0; v < vecs; v++) sum[r][v] = add_product(sum[r][v], p[r * row], w[v]);
         }
     }
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vecs; v++) store(sums + r * sums_row + v * LANES, sum[r][v]);
 }
 
-typedef void tile(const layout *, const float *, const float *, const float *, int64_t, float *, int64_t);
+typedef void tile(const layout *, const word *, const word *, const float *, int64_t, float *, int64_t);
 
-#define TILE(rows, vecs)                                                                                   \
-    static void tile_##rows##_##vecs(const layout *at, const float *a, const float *b, const float *start, \
-                                     int64_t start_row, float *sums, int64_t sums_row) {                   \
-        product(rows, vecs, at, a, b, start, start_row, sums, sums_row);                                   \
+#define TILE(rows, vecs)                                                                                 \
+    static void tile_##rows##_##vecs(const layout *at, const word *a, const word *b, const float *start, \
+                                     int64_t start_row, float *sums, int64_t sums_row) {                 \
+        product(rows, vecs, at, a, b, start, start_row, sums, sums_row);                                 \
     }
 #define BOTH(rows) TILE(rows, 1) TILE(rows, 2)
 BOTH(1) BOTH(2) BOTH(3) BOTH(4)
@@ -77,7 +106,7 @@ BOTH(5) BOTH(6) BOTH(7) BOTH(8)
 static tile *const TILES[2][ROWS] = {EVERY(1), EVERY(2)};
 
 /* `product` of 1 to ROWS rows and 1 to PAIR columns; of b and start, whole vectors are read. */
-INLINE void multiply(int64_t rows, int64_t columns, const layout *at, const float *a, const float *b, const float *start,
+INLINE void multiply(int64_t rows, int64_t columns, const layout *at, const word *a, const word *b, const float *start,
                      int64_t start_row, float *sums, int64_t sums_row) {
     TILES[columns > LANES][rows - 1](at, a, b, start, start_row, sums, sums_row);
 }

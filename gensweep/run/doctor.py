@@ -189,7 +189,7 @@ def _judge(node: str, told: Told, mine: dict[str, str | None]) -> list[Finding]:
     about, (files, size) = told["hardware"], told["cache"]
     gpus = counted(about["gpus"], "GPU") if about["gpus"] else "no GPU"
     what = f"{counted(about['cores'], 'core')}, {gpus}, {about['memory'] / 1e9:.0f} GB memory"
-    if not about["gpus"] and not about["compiler"]:
+    if not about["gpus"] and not about.get("compiler", True):  # a node with earlier code does not tell
         what += "; no C compiler (apt-get install gcc libc6-dev), which trains faster on the CPU"
     found.append(Finding(node, "hardware", OK if about["gpus"] else NOTE, what))
     found.append(_disk(node, told["disk"]))

@@ -152,7 +152,7 @@ class Training:
     def computed(self) -> dict[str, str]:
         """How the network is computed, for the record: `precision`, and `kernels`, `C` or `PyTorch`."""
         with self.computing():
-            serves = compiled.serves(torch.empty(0, device=self.device))
+            serves = compiled.serves(compiled.cast(torch.empty(0, device=self.device)))
         return {"precision": self.precision, "kernels": "C" if serves else "PyTorch"}
 
     def computing(self) -> torch.autocast:
