@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks import buckets, compare, overhead, packs, roofline, scaling
@@ -49,11 +49,14 @@ def parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help=f"small settings; processes of {QUICK_MODEL} alone, steps of all models"
     )
     made.add_argument("--models", type=_models, default=(), metavar="M1,M2", help=f"some of {', '.join(MODELS)}")
-    made.add_argument("--rounds", type=_positive, metavar="N", help="runs of each side; default 3, quick 2")
+    made.add_argument("--rounds", type=_positive, metavar="N", help="runs of each side; default 2")
     made.add_argument(
-        "--points", type=_positive, metavar="N", help="points of a grid, an even number; default 4, quick 2"
+        "--points", type=_positive, metavar="N", help="points of a grid, an even number; default 8, quick 2"
     )
     made.add_argument("--epochs", type=_positive, metavar="N", help="epochs of a point")
+    made.add_argument(
+        "--precision", choices=("auto", "float32", "bfloat16"), help="what gensweep's sweeps compute in; default auto"
+    )
     made.add_argument("--cores", type=_positive, metavar="N", help="trials at once; default: every core")
     made.add_argument("--write", action="store_true", help=f"keep the results in benchmarks/{FILE.name}")
     return made
@@ -64,13 +67,13 @@ def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     made = parser()
     options = made.parse_args(arguments)
     allowed = {
-        COMPARE: {"models", "rounds", "points", "epochs"},
+        COMPARE: {"models", "rounds", "points", "epochs", "precision"},
         ROOFLINE: {"models"},
         OVERHEAD: {"rounds", "points"},
         PACKS: set(),
         SCALING: {"points"},
     }
-    for name in ("models", "rounds", "points", "epochs"):
+    for name in ("models", "rounds", "points", "epochs", "precision"):
         if getattr(options, name) and name not in allowed[options.what]:
             made.error(f"--{name} does nothing for {options.what}")
     if options.what == COMPARE and options.points and options.points % 2:
@@ -116,7 +119,7 @@ def names(options: argparse.Namespace) -> list[str]:
 def cases(options: argparse.Namespace) -> list[Case]:
     """What whole processes train, or what a roofline has steps of."""
     models = options.models or ((QUICK_MODEL,) if options.quick and options.what == COMPARE else MODELS)
-    return chosen(options.quick, models, options.rounds, options.points, options.epochs)
+    return chosen(options.quick, models, options.rounds, options.points, options.epochs, options.precision or "auto")
 
 
 def measured(options: argparse.Namespace) -> dict[str, str]:
@@ -134,16 +137,23 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     rates = roofline.matmul_rates()
     wanted = chosen(options.quick, options.models or MODELS)
     with roofline.workers() as sides:
-        steps = {case.model: _step(case, sides, options.quick) for case in wanted}
+        steps = {case.model: _steps(case, sides, options.quick) for case in wanted}
     table = roofline.rates_table(rates)
     found = {}
     for case in cases(options) if options.what == COMPARE else ():
         result = compare.compare(case, options.cores, _say)
         lead = f"{size}, {counted(case.rounds, 'round')} on {options.cores} cores. {case.title()}"
+        lead += f" gensweep computes in {result.precision}, the script in float32."
         tables = compare.times_table(result), compare.metrics_table(result), table
-        found[case.model] = part(case.model, lead, here, *tables, roofline.steps_table(rates, [steps[case.model]]))
+        found[case.model] = part(case.model, lead, here, *tables, roofline.steps_table(rates, steps[case.model]))
     if options.what == ROOFLINE or not options.models:
-        found[ROOFLINE] = part("Roofline", f"{size}.", here, table, roofline.steps_table(rates, list(steps.values())))
+        found[ROOFLINE] = part(
+            "Roofline",
+            f"{size}.",
+            here,
+            table,
+            roofline.steps_table(rates, [step for each in steps.values() for step in each]),
+        )
     return found
 
 
@@ -156,10 +166,11 @@ def _scaling(options: argparse.Namespace) -> tuple[str, ...]:
     return lead, scaling.runs_table(runs), scaling.far(runs), buckets.table(asked), buckets.far(asked)
 
 
-def _step(case: Case, sides: Sequence[ProcessPoolExecutor], quick: bool) -> roofline.Step:
-    step = roofline.time_steps(case, sides, 1.0 if quick else 6.0)
-    _say(f"{case.model}: a step takes gensweep {step.gensweep * 1e3:.1f} ms, idiomatic {step.idiomatic * 1e3:.1f} ms")
-    return step
+def _steps(case: Case, sides: Mapping[str, ProcessPoolExecutor], quick: bool) -> list[roofline.Step]:
+    steps = roofline.time_steps(case, sides, 1.0 if quick else 6.0)
+    ours = ", ".join(f"in {step.precision} {step.gensweep * 1e3:.1f} ms" for step in steps)
+    _say(f"{case.model}: a step takes gensweep {ours}, idiomatic {steps[0].idiomatic * 1e3:.1f} ms")
+    return steps
 
 
 def part(title: str, *texts: str) -> str:

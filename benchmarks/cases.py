@@ -48,6 +48,10 @@ class Case:
         """Every parameter that is named and not swept."""
         return {"init": "torch"} | self.params
 
+    def computing(self, precision: str) -> Case:
+        """The same in a precision."""
+        return replace(self, params=self.params | {"precision": precision})
+
     def smaller_than(self, other: Case) -> bool:
         """Whether this is a smaller measurement: fewer rounds, points or epochs."""
         sizes = [(case.rounds, case.seeds, case.params["epochs"]) for case in (self, other)]
@@ -150,6 +154,7 @@ def chosen(
     rounds: int | None = None,
     points: int | None = None,
     epochs: int | None = None,
+    precision: str = "auto",
 ) -> list[Case]:
     """The cases of a run, some of their settings changed.
 
@@ -159,12 +164,13 @@ def chosen(
         rounds: runs of each side.
         points: of each grid; an even number, for there are two learning rates.
         epochs: of each point.
+        precision: what gensweep computes in, by the parameter's name.
     """
     wanted = set(models)
     cases = []
     for case in QUICK if quick else FULL:
         if case.model in wanted:
-            params = case.params | ({} if epochs is None else {"epochs": epochs})
+            params = case.params | ({} if epochs is None else {"epochs": epochs}) | {"precision": precision}
             seeds = case.seeds if points is None else points // len(case.rates)
             cases.append(replace(case, params=params, seeds=seeds, rounds=rounds or case.rounds))
     return cases

@@ -46,10 +46,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class Run:
-    """One process: wall clock from start to end in seconds, and its points."""
+    """One process: wall clock from start to end in seconds, its points, and what they computed in."""
 
     wall: float
     points: list[Trained]
+    precision: str = "float32"
 
     @property
     def seconds(self) -> float:
@@ -64,6 +65,11 @@ class Comparison:
     case: Case
     gensweep: list[Run]
     idiomatic: list[Run]
+
+    @property
+    def precision(self) -> str:
+        """What gensweep's records say that they computed in."""
+        return self.gensweep[0].precision
 
     def ratios(self, of: Callable[[Run], float]) -> list[float]:
         """Idiomatic over gensweep in each round: above 1, gensweep is faster."""
@@ -106,7 +112,7 @@ def run_gensweep(case: Case, cores: int) -> Run:
             if record.status != OK:
                 raise BenchmarkError(f"{point.id} is {record.status}: {record.error}")
             points.append(Trained(point.params["lr"], point.seed, record.seconds, record.metrics))
-        return Run(wall, points)
+        return Run(wall, points, record.hardware["precision"])
 
 
 def run_idiomatic(case: Case, cores: int) -> Run:

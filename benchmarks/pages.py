@@ -21,10 +21,12 @@ A quick run never replaces a full one.
 ## What is compared
 
 Both sides train the same grid on the same examples, splits, batch size, epochs and cores: the same layers, PyTorch's
-initial weights, float32, Adam. One run of each side follows one of the other, gensweep first, so that it meets the
-machine cold. Every run is a process of its own, timed from its start to its end, Ray's start included; "a point" is the
-mean time inside a point's training function: data, epochs, validation, checkpoints and test. Ratios are idiomatic over
-gensweep, of each round: above 1, gensweep is faster.
+initial weights, Adam. The script computes in float32; gensweep in what `precision=auto` chooses for the processor. Each
+part says which, the metrics beside it show at what cost, and steps are timed in float32 too. One run of each side
+follows one of the other, gensweep first, so that it meets the machine cold. Every run is a process of its own, timed
+from its start to its end, Ray's start included; "a point" is the mean time inside a point's training function: data,
+epochs, validation, checkpoints and test. Ratios are idiomatic over gensweep, of each round; above 1, gensweep is
+faster.
 
 - **idiomatic**: `benchmarks/idiomatic/`, as PyTorch's and Ray Tune's guides teach: `nn.LSTM` and `nn.Conv2d`, a
   `DataLoader` over a `TensorDataset`, `torch.optim.Adam`, a default `tune.Tuner` over `tune.grid_search` with

@@ -8,7 +8,7 @@ import itertools
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PRODUCTS = ((1024, 1024, 1024), (128, 256, 1024))
 """Rows, inner size and columns: a large product, and an LSTM's at batches of 128 and 256 units."""
+IDIOMATIC = "idiomatic"
+"""The script's side of a step; gensweep's are called by their precision."""
 
 
 _step: Callable[[], object]
@@ -68,9 +70,16 @@ def _rate(rows: int, inner: int, columns: int, dtype: torch.dtype, seconds: floa
 
 @dataclass(frozen=True)
 class Step:
-    """A full training step on one thread, batch, loss and optimizer included, median in seconds of either side."""
+    """A full training step on one thread, batch, loss and optimizer included, median in seconds of either side.
+
+    Attributes:
+        case: what is trained.
+        precision: what gensweep computes in; the script has float32.
+        gensweep, idiomatic: seconds.
+    """
 
     case: Case
+    precision: str
     gensweep: float
     idiomatic: float
 
@@ -81,26 +90,37 @@ class Step:
 
 
 @contextlib.contextmanager
-def workers() -> Generator[list[ProcessPoolExecutor]]:
-    """A process for gensweep's steps and one for the script's, each set up as that side's trials are."""
+def workers() -> Generator[dict[str, ProcessPoolExecutor]]:
+    """A process for the script's steps, and one for gensweep's in each precision that pays here, by name.
+
+    Each is set up as that side's trials are.
+    """
+    import torch
+
+    from gensweep.train.precision import BFLOAT16, FLOAT32, has_native_bfloat16
+
+    native = has_native_bfloat16(torch.device("cpu"))
+    sides = [FLOAT32, BFLOAT16] if native else [FLOAT32]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context) as ours, ProcessPoolExecutor(1, context) as theirs:
-        yield [ours, theirs]
+    with contextlib.ExitStack() as stack:
+        yield {side: stack.enter_context(ProcessPoolExecutor(1, context)) for side in (*sides, IDIOMATIC)}
 
 
-def time_steps(case: Case, sides: Sequence[ProcessPoolExecutor], seconds: float = 3.0, turns: int = 3) -> Step:
-    """Time both sides' steps in turn, each in its process as a trial is, for about so many seconds of each."""
-    makers = (_gensweep_steps, _idiomatic_steps)
-    for ready in [side.submit(_begin, make, case) for side, make in zip(sides, makers, strict=True)]:
+def time_steps(
+    case: Case, sides: Mapping[str, ProcessPoolExecutor], seconds: float = 3.0, turns: int = 3
+) -> list[Step]:
+    """Time all sides' steps in turn, each in its process as a trial is, for about so many seconds of each."""
+    for ready in [process.submit(_begin, side, case) for side, process in sides.items()]:
         ready.result()
-    took: list[list[float]] = [[], []]
+    took: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(turns):
-        for side, kept in zip(sides, took, strict=True):
-            kept += side.submit(_some_steps, seconds / turns).result()
-    return Step(case, *map(statistics.median, took))
+        for side, process in sides.items():
+            took[side] += process.submit(_some_steps, seconds / turns).result()
+    *ours, theirs = (statistics.median(took[side]) for side in sides)
+    return [Step(case, precision, mine, theirs) for precision, mine in zip(sides, ours, strict=False)]
 
 
-def _begin(make: Callable[[Case], Callable[[], object]], case: Case) -> None:
+def _begin(side: str, case: Case) -> None:
     """In a worker: get ready to take steps."""
     global _step
     import torch
@@ -108,9 +128,11 @@ def _begin(make: Callable[[Case], Callable[[], object]], case: Case) -> None:
     from gensweep.train.memory import keep_memory
 
     torch.set_num_threads(1)
-    if make is _gensweep_steps:
+    if side == IDIOMATIC:
+        _step = _idiomatic_steps(case)
+    else:
         keep_memory()  # as its trials do
-    _step = make(case)
+        _step = _gensweep_steps(case.computing(side))
 
 
 def _some_steps(seconds: float) -> list[float]:
@@ -177,12 +199,12 @@ def steps_table(rates: Rates, steps: Sequence[Step]) -> str:
     for step in steps:
         reached = step.flops / step.gensweep / 1e9
         rows.append([
-            step.case.model, f"{step.flops / 1e9:.2f}", f"{step.gensweep * 1e3:.1f}", f"{reached:.1f}",
+            step.case.model, f"{step.flops / 1e9:.2f}", step.precision, f"{step.gensweep * 1e3:.1f}", f"{reached:.1f}",
             *(f"{reached / roof:.0%}" for roof in roofs),
             f"{step.idiomatic * 1e3:.1f}", f"{step.idiomatic / step.gensweep:.2f}",
         ])  # fmt: skip
     heads = [
-        "model", "GFLOP a step", "gensweep, ms", "GFLOP/s", "of float32", "of bfloat16", "idiomatic, ms",
+        "model", "GFLOP a step", "precision", "gensweep, ms", "GFLOP/s", "of float32", "of bfloat16", "idiomatic, ms",
         "idiomatic / gensweep",
     ]  # fmt: skip
     return markdown_table(heads, rows)

@@ -374,7 +374,7 @@ def test_steps_of_both_sides_go_on_over_epochs(model: str, few: None) -> None:
     for side in (roofline._gensweep_steps(wanted), roofline._idiomatic_steps(wanted)):
         for _ in range(5):
             side()
-    assert roofline.Step(wanted, 1.0, 2.0).flops > 0
+    assert roofline.Step(wanted, "float32", 1.0, 2.0).flops > 0
 
 
 # --- the command line
@@ -511,10 +511,13 @@ def test_ratios_are_of_the_same_round() -> None:
 def test_a_step_is_a_share_of_the_faster_product() -> None:
     """3 GFLOP in 0.1 s are 30 GFLOP/s: a quarter of 120, three quarters of 40."""
     wanted = cases.Case("text_to_text", {"epochs": 1}, (1e-3,))
-    step = roofline.Step(wanted, wanted_seconds := roofline.Step(wanted, 1.0, 1.0).flops / 30e9, 2 * wanted_seconds)
+    seconds = roofline.Step(wanted, "bfloat16", 1.0, 1.0).flops / 30e9
+    step = roofline.Step(wanted, "bfloat16", seconds, 2 * seconds)
     rates = roofline.Rates({(1, 1, 1): 120.0, (2, 2, 2): 60.0}, {(1, 1, 1): 10.0, (2, 2, 2): 40.0})
     (row,) = roofline.steps_table(rates, [step]).splitlines()[2:]
-    assert [cell.strip() for cell in row.split("|")][4:9:1] == [
+    assert [cell.strip() for cell in row.split("|")][3:10] == [
+        "bfloat16",
+        f"{seconds * 1e3:.1f}",
         "30.0",
         "25%",
         "75%",
