@@ -233,8 +233,37 @@ class TestConvolutions:
         layer, shape = LAYERS[name]()
         with pytest.raises(ValueError, match=rf"do not fit: \[B, {shape[1]}, H, W\]"):
             layer(torch.zeros(2, shape[1] + 1, *shape[2:]))
-        with pytest.raises(ValueError, match="do not fit"):
-            layer(torch.zeros(shape[1:]))
+        for other in (shape[1:], (*shape[:2], 0, 4)):
+            with pytest.raises(ValueError, match="do not fit"):
+                layer(torch.zeros(other))
+
+    def test_another_precision_than_the_weights_is_refused_but_within_autocast(self, name: str) -> None:
+        layer, shape = LAYERS[name]()
+        x = normal(*shape).bfloat16()
+        for one, given in ((layer, x), (LAYERS[name]()[0].bfloat16(), x.float()), (layer, x.byte())):
+            with pytest.raises(RuntimeError, match=r"should be the same|not implemented"):
+                one(given)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert layer(x).dtype == layer(x.float()).dtype == torch.bfloat16
+
+    def test_double_precision_stays_so_within_autocast(self, name: str) -> None:
+        layer, shape = LAYERS[name]()
+        with torch.autocast("cpu", torch.bfloat16):
+            assert layer.double()(normal(*shape).double()).dtype == torch.float64
+
+    def test_shapes_are_known_without_data(self, name: str) -> None:
+        layer, shape = LAYERS[name]()
+        made = layer(torch.zeros(shape))
+        assert layer.to("meta")(torch.zeros(shape, device="meta")).shape == made.shape
+
+    def test_a_gradient_that_is_not_a_number_shows(self, name: str) -> None:
+        """Also where an activation is none, of which no side of a ReLU can be told."""
+        layer, shape = LAYERS[name]()
+        layer(torch.full(shape, torch.nan)).sum().backward()
+        assert layer.bias.grad.abs().sum() > 0
+        made = filled(layer)(normal(*shape))
+        (found,) = torch.autograd.grad(made, layer.weight, torch.full_like(made, torch.nan))
+        assert found.isnan().any()
 
 
 @pytest.mark.usefixtures("either_way")
@@ -245,10 +274,11 @@ class TestRefused:
             Halving(2, 2)(torch.zeros(1, 2, *sides))
 
     @pytest.mark.parametrize("layer", [Halving, Doubling])
-    def test_a_negative_slope(self, layer: type[Halving] | type[Doubling]) -> None:
+    @pytest.mark.parametrize("slope", [-0.1, float("nan")])
+    def test_a_negative_slope(self, layer: type[Halving] | type[Doubling], slope: float) -> None:
         """Of what it makes, the sign of the sums could not be told."""
-        with pytest.raises(ValueError, match=r"slope -0\.1"):
-            layer(2, 2, -0.1)
+        with pytest.raises(ValueError, match=f"slope {slope:g}"):
+            layer(2, 2, slope)
 
 
 @needs_compiler
@@ -345,9 +375,13 @@ class TestKernels:
         assert compiled.serves(torch.zeros(1)) and compiled.serves(torch.zeros(1).bfloat16())
         assert not compiled.serves(torch.zeros(1).double()) and not compiled.serves(torch.zeros(1).half())
         assert not compiled.serves(torch.zeros(1, device="meta"))
+
+    def test_a_layer_computes_in_an_autocasts_precision(self) -> None:
         for asked in (torch.bfloat16, torch.float16):
             with torch.autocast("cpu", asked):
                 assert compiled.cast(torch.zeros(1)).dtype == asked
+                assert compiled.cast(torch.zeros(1).double()).dtype == torch.float64
+                assert compiled.cast(torch.zeros(1).byte()).dtype == torch.uint8
         assert compiled.cast(torch.zeros(1)).dtype == torch.float32
         torch.set_num_threads(2)
         try:

@@ -104,6 +104,19 @@ class TestLSTM:
             torch.testing.assert_close(rounded, exact, rtol=0, atol=2**-6 * exact.abs().max().item())
             assert not torch.equal(rounded, exact)
 
+    @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
+    def test_lanes_recur_in_bfloat16_too(self, way: str) -> None:
+        """Where `vmap` adds a projection's bias in float32."""
+        layer = Wayward(ours(), way)
+        stacked = {name: torch.stack([part.detach()] * 2) for name, part in layer.named_parameters()}
+        shape = {"forward": (TIME, BATCH, INPUTS), "tokens": (TIME, BATCH), "repeated": (BATCH, INPUTS)}[way]
+        given = torch.ones(shape, dtype=torch.int64 if way == "tokens" else torch.float32)
+        with torch.autocast("cpu", torch.bfloat16):
+            lanes = torch.func.vmap(lambda params: torch.func.functional_call(layer, params, (given,)))(stacked)
+            alone = layer(given)
+        assert lanes.dtype == alone.dtype == torch.bfloat16
+        torch.testing.assert_close(lanes[1].float(), alone.float(), rtol=0, atol=2**-6)
+
     def test_passes_gradients_to_its_input(self) -> None:
         layer = ours()
         sequences = [torch.randn(TIME, BATCH, INPUTS, generator=rng(1)).requires_grad_() for _ in range(2)]

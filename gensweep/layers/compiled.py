@@ -29,7 +29,8 @@ _SOURCES = [Path(__file__).with_name(name) for name in ("cell.c", "convolution.c
 _HEADERS = [Path(__file__).with_name(name) for name in ("number.h", "tile.h")]
 _DEFINED = {torch.float32: [], torch.bfloat16: ["-DBFLOAT16"]}
 """Of each precision that there is a library for, what its sources are told."""
-_FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")  # none that lets go of NaN
+_FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-shared", "-fPIC")
+"""None that lets go of NaN; a scratch is read in words that were written in parts."""
 _MACHINES = (["-march=native", "-mprefer-vector-width=512"], ["-march=native"], ["-mcpu=native"], [])
 """Whose instructions to use, as compilers for x86 and for ARM call it; the widest vectors that there are."""
 _NUMBER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
@@ -58,10 +59,18 @@ def serves(tensor: Tensor) -> bool:
     return asked and _library(tensor.dtype) is not None
 
 
-def cast(tensor: Tensor) -> Tensor:
-    """The tensor in the precision of what a layer computes of it: another one within an autocast."""
+def computed(tensor: Tensor) -> torch.dtype:
+    """What a layer computes with such a tensor: its own precision, or that of an autocast around it."""
     device = tensor.device.type
-    return tensor.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else tensor
+    lowered = tensor.is_floating_point() and tensor.dtype != torch.float64  # as autocast does
+    if lowered and torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return tensor.dtype
+
+
+def cast(tensor: Tensor) -> Tensor:
+    """The tensor in the precision that a layer computes it in."""
+    return tensor.to(computed(tensor))
 
 
 def panels(matrices: Tensor, most: int, dtype: torch.dtype) -> Tensor:

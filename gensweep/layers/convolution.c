@@ -103,7 +103,8 @@ static void add_up(int64_t pixels, int64_t channels, int64_t stride, const eleme
 }
 
 INLINE element sloped(element from, element activation, float slope) {
-    return number(activation) > 0.0f ? from : rounded(number(from) * slope);
+    float lower = number(from) * slope;
+    return number(activation) <= 0.0f ? rounded(lower) : from;
 }
 
 INLINE void lay_pixels(int64_t pixels, int64_t channels, int64_t stride, float slope, const element *restrict from,
@@ -113,7 +114,7 @@ INLINE void lay_pixels(int64_t pixels, int64_t channels, int64_t stride, float s
             to[c] = activation ? sloped(from[c], activation[x * channels + c], slope) : from[c];
 }
 
-/* Lay a row of pixels ``stride`` elements apart; times the slope where there is an activation that is not positive. */
+/* Lay a row of pixels ``stride`` elements apart; times the slope where there is an activation, and it is not positive. */
 static void lay_row(int64_t pixels, int64_t channels, int64_t stride, float slope, const element *restrict from,
                     const element *restrict activation, element *restrict to) {
     if (stride == channels)

@@ -30,7 +30,8 @@ class Halving(nn.Conv2d):
         slope: of the leaky ReLU; 0 is the plain one, 1 none.
 
     Raises:
-        ValueError: the slope is negative, which no kernel could derive; or pictures do not fit, when it is called.
+        ValueError: the slope is negative, so that activations would not tell the sums' sign; or, when it is called,
+            pictures do not fit.
     """
 
     def __init__(self, inside: int, outside: int, slope: float = 0.0) -> None:
@@ -40,7 +41,7 @@ class Halving(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """Activations [B, outside, H/2, W/2] of [B, inside, H, W]."""
         _check(input, self.in_channels, halved=True)
-        if compiled.serves(given := compiled.cast(input)):
+        if (given := _served(input, self.weight)) is not None:
             return _pass("convolve", given, self.weight, self.bias, self.slope)
         return _activated(super().forward(input), self.slope)
 
@@ -57,7 +58,8 @@ class Doubling(nn.ConvTranspose2d):
         slope: of the leaky ReLU; 0 is the plain one, 1 none.
 
     Raises:
-        ValueError: the slope is negative, which no kernel could derive; or pictures do not fit, when it is called.
+        ValueError: the slope is negative, so that activations would not tell the sums' sign; or, when it is called,
+            pictures do not fit.
     """
 
     def __init__(self, inside: int, outside: int, slope: float = 0.0) -> None:
@@ -67,7 +69,7 @@ class Doubling(nn.ConvTranspose2d):
     def forward(self, x: Tensor) -> Tensor:  # ty: ignore[incompatible-method-override]
         """Activations [B, outside, 2 H, 2 W] of [B, inside, H, W]."""
         _check(x, self.in_channels)
-        if compiled.serves(given := compiled.cast(x)):
+        if (given := _served(x, self.weight)) is not None:
             return _pass("transpose", given, self.weight, self.bias, self.slope)
         return _activated(super().forward(x), self.slope)
 
@@ -89,22 +91,30 @@ class Colours(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """Sums [B, outside, H, W] of [B, inside, H, W]."""
         _check(input, self.in_channels)
-        if compiled.serves(given := compiled.cast(input)):
+        if (given := _served(input, self.weight)) is not None:
             return _Colours.apply(*_lane(given, self.weight, self.bias)).squeeze(0)
         return super().forward(input)
 
 
 def _not_negative(slope: float) -> float:
-    if slope < 0:
-        raise ValueError(f"slope {slope:g} is negative")
+    if not slope >= 0:
+        raise ValueError(f"slope {slope:g} is not a number from 0 on")
     return slope
 
 
 def _check(pictures: Tensor, channels: int, halved: bool = False) -> None:
-    if pictures.ndim != 4 or pictures.shape[1] != channels:
+    if pictures.ndim != 4 or pictures.shape[1] != channels or not all(pictures.shape[2:]):
         raise ValueError(f"pictures {list(pictures.shape)} do not fit: [B, {channels}, H, W] is wanted")
     if halved and (pictures.shape[2] % 2 or pictures.shape[3] % 2):
         raise ValueError(f"pictures {list(pictures.shape)} do not fit: an odd side cannot be halved")
+
+
+def _served(pictures: Tensor, weight: Tensor) -> Tensor | None:
+    """The pictures as the kernels take them; None where PyTorch computes, or refuses."""
+    if pictures.device.type != "cpu" or compiled.computed(pictures) != compiled.computed(weight):
+        return None
+    given = compiled.cast(pictures)
+    return given if compiled.serves(given) else None
 
 
 def _activated(sums: Tensor, slope: float) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gensweep.layers import compiled
 from gensweep.layers.recurrence import recurrence
 
 
@@ -34,16 +35,17 @@ class LSTM(nn.Module):
     def tokens(self, codes: Tensor) -> Tensor:
         """Hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot vectors."""
         table = (self.weight_ih + self.bias.unsqueeze(-1)).t().contiguous()
-        if torch.is_autocast_enabled(table.device.type):  # which knows products, and no table of them
-            table = table.to(torch.get_autocast_dtype(table.device.type))
-        return self._unroll(F.embedding(codes, table))
+        return self._unroll(
+            F.embedding(codes, compiled.cast(table))
+        )  # an autocast knows products, and no table of them
 
     def repeated(self, x: Tensor, steps: int) -> Tensor:
         """Hidden states [T, B, H] of one input [B, I] seen at every one of ``steps``; projected once."""
         return self._unroll(F.linear(x, self.weight_ih, self.bias).expand(steps, -1, -1))
 
     def _unroll(self, projected: Tensor) -> Tensor:
-        # Under autocast the projection comes in bfloat16; autocast does not reach into the recurrence.
+        # Autocast does not reach into the recurrence; and within `vmap` it adds a bias in float32.
+        projected = compiled.cast(projected)
         return recurrence(projected, self.weight_hh.to(projected.dtype))
 
 

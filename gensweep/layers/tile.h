@@ -3,7 +3,7 @@
    Vectors are GCC's and Clang's own, so that one source serves every processor. A tile's sums take half of the registers
    (all that there are without AVX, which is slow anyway): enough of them to hide how long a multiply-add takes, few
    enough that each load serves several. Factors come in words: a float32, or two bfloat16 whose products are added at
-   once, by one instruction where the processor has it. */
+   once, by one instruction where an x86 has it (which takes subnormal numbers for zero). */
 
 #include "number.h"
 

@@ -48,7 +48,8 @@ def computing(precision: str, device: torch.device) -> torch.autocast:
 
     In `bfloat16` products and convolutions are, and what they feed, until the network makes its outputs float32;
     parameters, gradients and losses stay float32. In `float32` nothing changes, even within a caller's own autocast.
-    Within `vmap` or around it, it does the same, but that a CPU's convolutions stay float32 there where PyTorch
-    computes them. To be entered anew for every step: it keeps the weights that it converted until it is left.
+    Within `vmap` or around it, it does the same, but that a dense layer's output is float32 there (its product is not),
+    and a CPU's convolutions are where PyTorch computes them. To be entered anew for every step: it keeps the weights
+    that it converted until it is left.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == BFLOAT16)
