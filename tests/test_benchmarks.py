@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,14 +128,42 @@ def few_arrays(model: str, split: str) -> dict[str, np.ndarray]:
     return found
 
 
+def channels_last(network: nn.Module) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+    """What turns the script's weights beside a flattening into gensweep's, whose pictures have channels last."""
+    found: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
+    for prefix, chain in network.named_modules():
+        parts = list(chain.named_children()) if isinstance(chain, nn.Sequential) else []
+        channels = 0
+        for index, (name, part) in enumerate(parts):
+            channels = part.out_channels if isinstance(part, nn.Conv2d) else channels
+            if not isinstance(part, nn.Linear):
+                continue
+            if index and isinstance(parts[index - 1][1], nn.Flatten):
+                found[f"{prefix}.{name}.weight"] = lambda w, c=channels: w.unflatten(1, (c, -1)).mT.flatten(1)
+            for unflatten in (later for _, later in parts[index + 1 : index + 3] if isinstance(later, nn.Unflatten)):
+                for kind in ("weight", "bias"):
+                    size = unflatten.unflattened_size[0]
+                    found[f"{prefix}.{name}.{kind}"] = lambda w, c=size: (
+                        w.unflatten(0, (c, -1)).transpose(0, 1).flatten(0, 1)
+                    )
+    return found
+
+
+def in_our_order(network: nn.Module, of: Callable[[nn.Parameter], Any]) -> list[torch.Tensor]:
+    """The script's parameters, or what is of each, as gensweep's network has them; the second biases left out."""
+    orders = channels_last(network)
+    return [
+        orders.get(name, lambda same: same)(of(value))
+        for name, value in network.named_parameters()
+        if "bias_hh" not in name
+    ]
+
+
 def transplant(training: Training, idiomatic: nn.Module) -> None:
     """Give gensweep's network the script's weights; of an LSTM's two biases it has the sum."""
     theirs = dict(idiomatic.named_parameters())
-    values = []
-    for name, value in theirs.items():
-        if "bias_hh" in name:
-            continue
-        values.append(value + theirs[name.replace("bias_ih", "bias_hh")] if "bias_ih" in name else value)
+    seconds = {id(theirs[name]): theirs[name.replace("bias_ih", "bias_hh")] for name in theirs if "bias_ih" in name}
+    values = in_our_order(idiomatic, lambda value: value + seconds[id(value)] if id(value) in seconds else value)
     ours = list(training.network.parameters())
     assert [tuple(value.shape) for value in values] == [tuple(parameter.shape) for parameter in ours]
     with torch.no_grad():
@@ -187,9 +216,9 @@ def test_equal_weights_give_equal_losses_and_gradients(model: str, params: dict[
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
     ours.backward()
     theirs.backward()
-    gradients = [p.grad for name, p in network.named_parameters() if "bias_hh" not in name]
+    gradients = in_our_order(network, lambda parameter: parameter.grad)
     for parameter, gradient in zip(training.network.parameters(), gradients, strict=True):
-        assert parameter.grad is not None and gradient is not None
+        assert parameter.grad is not None
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
 
 
@@ -305,6 +334,9 @@ def test_flops_are_those_that_pytorch_counts(
     """But for a product of one-hot text, forward and for its weights, which a step may do and need not."""
     monkeypatch.setenv(compiled.SWITCH, "0")  # PyTorch counts what it computes itself
     training = tiny.training(model, **params)
+    take = training.batches.take
+    fields = training.model.inputs  # glyphs that are seen again are read again, as the script does
+    monkeypatch.setattr(training.batches, "take", lambda rows: {field: take(rows)[field] for field in fields})
     with FlopCounterMode(display=False) as counter:
         next(training.steps())
     needed = flops.step_flops(training.model)

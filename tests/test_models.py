@@ -214,6 +214,25 @@ def _stacked(lanes: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     return {key: torch.stack([lane[key] for lane in lanes]) for key in lanes[0]}
 
 
+@pytest.mark.parametrize("glyph_encoder", ["cnn", "flat"])
+def test_glyphs_that_are_seen_again_are_read_once(glyph_encoder: str) -> None:
+    """With the values and gradients of reading each; bent ones differ, and are all read."""
+    run = training("image_to_text", glyph_encoder=glyph_encoder)
+    batch_ = run.batches.take(torch.tensor([0, 1, 2, 0, 1]))
+    plain = {name: batch_[name] for name in run.model.inputs}
+    seen: list[int] = []
+    run.network.glyphs.register_forward_pre_hook(lambda module, given: seen.append(given[0].shape[0]))
+    losses = [run.network("model", given, {})[0] for given in (batch_, plain)]
+    assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-6)
+    some, every = (torch.autograd.grad(loss, list(run.network.parameters())) for loss in losses)
+    for one, other in zip(some, every, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    assert seen == ([5] if glyph_encoder == "cnn" else [5, 5]), "calls that read all glyphs of 5 examples"
+    bent = training("image_to_text", glyph_encoder=glyph_encoder, augment=1.0).network
+    noise = bent.draw(5, torch.Generator().manual_seed(0))
+    assert torch.equal(bent("model", batch_, noise)[0], bent("model", plain, noise)[0])
+
+
 @every_model
 class TestTraining:
     def test_leaves_every_global_generator_alone(self, name: str) -> None:

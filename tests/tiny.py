@@ -66,7 +66,8 @@ def trained(model: str, seed: int = 0, **params: Any) -> tuple[list[dict[str, fl
 
 
 def batch(model: str, size: int, start: int = 0, **params: Any) -> dict[str, torch.Tensor]:
-    """A batch of the model's inputs: the ``size`` examples from ``start`` on."""
+    """A batch of the model's inputs alone: the ``size`` examples from ``start`` on."""
     wanted = point(model, **params)
     fields = wanted.model_config().inputs
-    return Batches(few(wanted), fields, CPU).take(torch.arange(start, start + size))
+    made = Batches(few(wanted), fields, CPU).take(torch.arange(start, start + size))
+    return {field: made[field] for field in fields}

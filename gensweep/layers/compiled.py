@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"
 """An environment variable: `0` leaves everything to PyTorch."""
 _SOURCES = [Path(__file__).with_name(name) for name in ("cell.c", "convolution.c")]
-_HEADERS = [Path(__file__).with_name(name) for name in ("number.h", "tile.h")]
+_HEADERS = [Path(__file__).with_name(name) for name in ("number.h", "tile.h", "scratch.h")]
 _DEFINED = {torch.float32: [], torch.bfloat16: ["-DBFLOAT16"]}
 """Of each precision that there is a library for, what its sources are told."""
 _FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-shared", "-fPIC")

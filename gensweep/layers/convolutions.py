@@ -96,6 +96,30 @@ class Colours(nn.Conv2d):
         return super().forward(input)
 
 
+class Flatten(nn.Module):
+    """[B, channels, H, W] to [B, H W channels]: channels last, as pictures lie, so that nothing is copied."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """A view."""
+        return pictures.movedim(1, -1).flatten(1)
+
+
+class Unflatten(nn.Module):
+    """[B, H W channels] to [B, channels, H, W], the other way round.
+
+    Args:
+        channels, height, width: of the pictures.
+    """
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self._shape = height, width, channels
+
+    def forward(self, flat: Tensor) -> Tensor:
+        """A view."""
+        return flat.unflatten(1, self._shape).movedim(-1, 1)
+
+
 def _not_negative(slope: float) -> float:
     if not slope >= 0:
         raise ValueError(f"slope {slope:g} is not a number from 0 on")

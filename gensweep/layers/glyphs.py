@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gensweep.layers.convolutions import Doubling, Halving
+from gensweep.layers.convolutions import Doubling, Flatten, Halving, Unflatten
 
 SIZE = 28
 _MOST = (math.radians(10), 0.1, 0.1, 2 / (SIZE / 2), 2 / (SIZE / 2))
@@ -22,7 +22,7 @@ class GlyphEncoder(nn.Module):
         self.stages = nn.Sequential(
             Halving(1, filters),
             Halving(filters, 2 * filters),
-            nn.Flatten(1),
+            Flatten(),
             nn.Linear(2 * filters * (SIZE // 4) ** 2, features),
             nn.ReLU(),
         )
@@ -30,6 +30,15 @@ class GlyphEncoder(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Features [B, T, features] of glyphs [B, T, 28, 28]."""
         return self.stages(pictures.flatten(0, 1).unsqueeze(1)).unflatten(0, pictures.shape[:2])
+
+    def of_few(self, distinct: Tensor, which: Tensor) -> Tensor:
+        """The same where glyphs are seen again: of each only once.
+
+        Args:
+            distinct: [U, 28, 28].
+            which: of them is each glyph, [B, T].
+        """
+        return F.embedding(which, self.stages(distinct.unsqueeze(1)))
 
 
 class GlyphDecoder(nn.Module):
@@ -40,7 +49,7 @@ class GlyphDecoder(nn.Module):
         self.stages = nn.Sequential(
             nn.Linear(features, 2 * filters * (SIZE // 4) ** 2),
             nn.ReLU(),
-            nn.Unflatten(1, (2 * filters, SIZE // 4, SIZE // 4)),
+            Unflatten(2 * filters, SIZE // 4, SIZE // 4),
             Doubling(2 * filters, filters),
             Doubling(filters, 1, slope=1.0),
         )

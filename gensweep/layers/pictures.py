@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gensweep.layers.convolutions import Colours, Doubling, Halving
+from gensweep.layers.convolutions import Colours, Doubling, Flatten, Halving, Unflatten
 
 SIZE = 64
 CHANNELS = 3
@@ -26,12 +26,13 @@ class PictureEncoder(nn.Module):
     def __init__(self, layers: int, filters: int, outputs: int, slope: float = 0.0) -> None:
         super().__init__()
         sizes = [CHANNELS] + [filters] * layers
-        self.stages = nn.Sequential(*(Halving(inside, outside, slope) for inside, outside in pairwise(sizes)))
+        stages = (Halving(inside, outside, slope) for inside, outside in pairwise(sizes))
+        self.stages = nn.Sequential(*stages, Flatten())
         self.output = nn.Linear(filters * (SIZE >> layers) ** 2, outputs)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Vectors [B, outputs], float32, of pictures [B, 3, 64, 64]."""
-        return self.output(self.stages(pictures).flatten(1)).float()
+        return self.output(self.stages(pictures)).float()
 
 
 class PictureDecoder(nn.Module):
@@ -44,14 +45,15 @@ class PictureDecoder(nn.Module):
 
     def __init__(self, inputs: int, layers: int, filters: int) -> None:
         super().__init__()
-        self._shape = (filters, SIZE >> layers, SIZE >> layers)
-        self.input = nn.Linear(inputs, filters * (SIZE >> layers) ** 2)
-        self.stages = nn.Sequential(nn.ReLU(), *(Doubling(filters, filters) for _ in range(layers)))
+        side = SIZE >> layers
+        self.input = nn.Linear(inputs, filters * side**2)
+        stages = (Doubling(filters, filters) for _ in range(layers))
+        self.stages = nn.Sequential(nn.ReLU(), Unflatten(filters, side, side), *stages)
         self.output = Colours(filters, CHANNELS)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Logits [B, 3, 64, 64], float32, of latent vectors [B, inputs]; a sigmoid makes them pictures."""
-        return self.output(self.stages(self.input(latent).unflatten(1, self._shape))).float()
+        return self.output(self.stages(self.input(latent))).float()
 
 
 def interleave(pictures: Tensor, reconstructions: Tensor, columns: int = 8) -> Tensor:

@@ -32,14 +32,26 @@ class Batches:
         self._pictures = {field for field, (row, bank) in self._fields.items() if bank or data.rows[row].ndim > 2}
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
-        """The fields of some examples [...]: pictures as float32 in 0..1, codes as int64, each [..., ...]."""
+        """The fields of some examples [...]: pictures as float32 in 0..1, codes as int64, each [..., ...].
+
+        On a CPU, examples [B] of a field that is looked up come with what a network need not compute twice: `distinct`
+        entries [U, ...] and `which` of them each is, [B, ...]; elsewhere, to count them would take longer.
+        """
         batch = {}
         for field, (name, bank) in self._fields.items():
             values = self._rows[name][rows]
-            if bank:
-                values = self._banks[bank][values.long()]
-            batch[field] = values.float().div_(255) if field in self._pictures else values.long()
+            if not bank:
+                batch[field] = self._numbers(field, values)
+            elif rows.ndim == 1 and rows.device.type == "cpu":
+                found, which = torch.unique(values.long(), return_inverse=True)
+                distinct = self._numbers(field, self._banks[bank][found])
+                batch |= {field: distinct[which], f"{field}/distinct": distinct, f"{field}/which": which}
+            else:
+                batch[field] = self._numbers(field, self._banks[bank][values.long()])
         return batch
+
+    def _numbers(self, field: str, values: Tensor) -> Tensor:
+        return values.float().div_(255) if field in self._pictures else values.long()
 
 
 def _shared(array: np.ndarray, device: torch.device) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 
 from gensweep.core.errors import GensweepError
 
-FORMAT = 2
+FORMAT = 3
 _CRC, _CHUNK = 4, 1 << 20
 
 

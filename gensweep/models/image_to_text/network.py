@@ -34,25 +34,29 @@ class ImageToTextNetwork(Network[ImageToText]):
             return {}
         return {"affine": torch.rand(batch_size, QUERY_LENGTH, 5, generator=rng) * 2 - 1}
 
-    def predict(self, pictures: Tensor) -> Tensor:
-        """Logits [B, 3, 13], float32, of glyphs [B, 5, 28, 28]."""
-        return self.output(self.sequence(self.glyphs(pictures))).float()
+    def predict(self, batch: Batch, bent: Tensor | None = None) -> Tensor:
+        """Logits [B, 3, 13], float32, of the batch's glyphs, or of bent ones in their place [B, 5, 28, 28]."""
+        if bent is None and "query_pictures/which" in batch and isinstance(self.glyphs, GlyphEncoder):
+            features = self.glyphs.of_few(batch["query_pictures/distinct"], batch["query_pictures/which"])
+        else:
+            features = self.glyphs(batch["query_pictures"] if bent is None else bent)
+        return self.output(self.sequence(features)).float()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean cross-entropy a character."""
-        pictures = batch["query_pictures"]
+        bent = None
         if "affine" in noise:
-            pictures = affine(pictures, noise["affine"] * self.config.augment)
-        loss = answer_loss(self.predict(pictures), batch["answer"]).mean()
+            bent = affine(batch["query_pictures"], noise["affine"] * self.config.augment)
+        loss = answer_loss(self.predict(batch, bent), batch["answer"]).mean()
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
-        return {"query": batch["query"]} | answer_outputs(self.predict(batch["query_pictures"]), batch["answer"])
+        return {"query": batch["query"]} | answer_outputs(self.predict(batch), batch["answer"])
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """Queries as they were seen, with the answer given and the right one."""
-        predicted = self.predict(batch["query_pictures"]).argmax(-1)
+        predicted = self.predict(batch).argmax(-1)
         captions = [answer_caption(guess, answer) for guess, answer in zip(predicted, batch["answer"], strict=True)]
         return Samples(joined(batch["query_pictures"]), captions, columns=4)
 

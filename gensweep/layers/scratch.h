@@ -1,0 +1,173 @@
+/* What lies ready for a convolution: bands of pictures, or several small ones, within a border of zeros where the
+   second-level cache holds them. An activation's gradient is applied on the way in. */
+
+#include "tile.h"
+
+/* A convolution takes large pictures [count, stride height, stride width, large] to small ones [count, height, width,
+   small] with kernels of 3x3, from one place beyond the border. At a time: ``group`` pictures, ``band`` rows of
+   the small ones; all rows if more than one picture. slope: of the leaky ReLU, not negative; 1 for none. */
+typedef struct {
+    int64_t count, height, width, large, small, stride, group, band;
+    float slope;
+} shape;
+
+enum { FEW = 3 };
+
+/* Laying: sizes in words. Of a pixel, channels lie beside each other, zeros behind the last; there is a border on the
+   left of large rows, and on the right of small ones. */
+
+static int64_t panels(int64_t channels) { return (channels + PAIR - 1) / PAIR; }
+static int64_t vectors(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
+static int64_t across(const shape *s) { return s->stride * s->width; }
+static int64_t bordered(const shape *s) { return across(s) + 3 - s->stride; }
+static int64_t rows_of(const shape *s, int64_t band) { return s->stride * (band - 1) + 3; }
+static int64_t large_pixel(const shape *s) { return (s->large + HELD - 1) / HELD; }
+static int64_t large_row(const shape *s) { return bordered(s) * large_pixel(s); }
+static int64_t large_size(const shape *s) { return rows_of(s, s->band) * large_row(s); }
+static int64_t small_pixel(const shape *s) { return vectors(s->small) / HELD; }
+static int64_t small_row(const shape *s) { return (s->width + 1) * small_pixel(s); }
+static int64_t small_size(const shape *s) { return (s->band + 1) * small_row(s); }
+
+/* The kernels' gradient is a sum over pixels, so a word has to hold the same channel of neighbours: of two pixels
+   of a small row, and of what these two meet of a large one. Where a word is one number, what was laid serves. */
+
+static int64_t large_twins_row(const shape *s) { return bordered(s) * s->large; }
+static int64_t large_twins(const shape *s) { return rows_of(s, s->band) * large_twins_row(s); }
+static int64_t small_twins_row(const shape *s) { return HELD == 1 ? small_row(s) : (s->width + 1) / 2 * vectors(s->small); }
+static int64_t small_twins(const shape *s) { return HELD == 1 ? small_size(s) : s->band * small_twins_row(s); }
+
+/* To few channels, which would leave most of a vector idle, pictures go in two steps: what each pixel adds to the nine
+   around it, as one product [pixels, 9 few up to PAIR], and the sums of that. */
+static int64_t added_row(const shape *s) {
+    int64_t to_small = s->small <= FEW && s->stride == 1 ? (s->width + 2) * panels(9 * s->small) * PAIR : 0;
+    int64_t to_large = s->large <= FEW ? (s->width + 1) * panels(9 * s->large) * PAIR : 0;
+    return to_small > to_large ? to_small : to_large;
+}
+
+/* Parts of the scratch: a picture of either side as it is laid, the same for the kernels' gradient, and for few channels
+   three rows of what is added, and one of sums, four more than there are. */
+typedef struct {
+    word *large, *small, *large_twins, *small_twins;
+    float *added;
+} room;
+
+static int64_t group_size(const shape *s) { return large_twins(s) + small_twins(s); }
+static int64_t laid_size(const shape *s) { return HELD == 1 ? 0 : large_size(s) + small_size(s); }
+
+static int64_t words_of(const shape *s) {
+    int64_t added = added_row(s);
+    return laid_size(s) + s->group * group_size(s) + (added ? 3 * added + 2 * s->width * FEW + 4 : 0);
+}
+
+/* That of a picture of the group. */
+static room room_of(const shape *s, word *scratch, int64_t picture) {
+    word *large = scratch + laid_size(s) + picture * large_twins(s);
+    word *small = scratch + laid_size(s) + s->group * large_twins(s) + picture * small_twins(s);
+    room found = {scratch, scratch + large_size(s), large, small, 0};
+    if (HELD == 1) found.large = large, found.small = small;
+    found.added = (float *)(scratch + laid_size(s) + s->group * group_size(s));
+    return found;
+}
+
+/* Add to ``total`` a row of pixels, ``stride`` elements apart. */
+static void add_up(int64_t pixels, int64_t channels, int64_t stride, const element *restrict row, float *restrict total) {
+    for (int64_t c = 0; c < channels; c += LANES) {
+        float sums[LANES] = {0};
+        int64_t columns = least(LANES, channels - c);
+        if (columns == LANES)
+            for (int64_t x = 0; x < pixels; x++)
+                for (int64_t j = 0; j < LANES; j++) sums[j] += number(row[x * stride + c + j]);
+        else
+            for (int64_t x = 0; x < pixels; x++)
+                for (int64_t j = 0; j < columns; j++) sums[j] += number(row[x * stride + c + j]);
+        for (int64_t j = 0; j < columns; j++) total[c + j] += sums[j];
+    }
+}
+
+INLINE element sloped(element from, element activation, float slope) {
+    float lower = number(from) * slope;
+    return number(activation) <= 0.0f ? rounded(lower) : from;
+}
+
+INLINE void lay_pixels(int64_t pixels, int64_t channels, int64_t stride, float slope, const element *restrict from,
+                       const element *restrict activation, element *restrict to) {
+    for (int64_t x = 0; x < pixels; x++, from += channels, to += stride)
+        for (int64_t c = 0; c < channels; c++)
+            to[c] = activation ? sloped(from[c], activation[x * channels + c], slope) : from[c];
+}
+
+/* Lay a row of pixels ``stride`` elements apart; times the slope where there is an activation, and it is not positive. */
+static void lay_row(int64_t pixels, int64_t channels, int64_t stride, float slope, const element *restrict from,
+                    const element *restrict activation, element *restrict to) {
+    if (stride == channels)
+        lay_pixels(1, pixels * channels, 0, slope, from, activation, to);
+    else if (channels == 1)
+        lay_pixels(pixels, 1, stride, slope, from, activation, to);
+    else
+        lay_pixels(pixels, channels, stride, slope, from, activation, to);
+}
+
+/* Lay what a band of a picture is made of, from a row above it on, with zeros beyond the border; its own rows of pixels
+   are added up in total, if at all. */
+static void lay_large(const shape *s, int64_t picture, int64_t y, const element *from, const element *activation,
+                      word *to, float *total) {
+    const int64_t row = across(s) * s->large, height = s->stride * s->height, first = s->stride * y - 1;
+    const int64_t last = first + rows_of(s, least(s->band, s->height - y)), pixel = HELD * large_pixel(s);
+    for (int64_t at = first; at < last; at++, to += large_row(s))
+        if (at < 0 || at >= height)
+            memset(to, 0, large_row(s) * sizeof *to);
+        else {
+            int64_t start = (picture * height + at) * row;
+            element *within = (element *)to + pixel;
+            lay_row(across(s), s->large, pixel, s->slope, from + start, activation ? activation + start : 0, within);
+            if (total && at > first) add_up(across(s), s->large, pixel, within, total);
+        }
+}
+
+/* The same of a small picture, to a row below the band. */
+static void lay_small(const shape *s, int64_t picture, int64_t y, const element *from, const element *activation,
+                      word *to, float *total) {
+    const int64_t row = s->width * s->small, last = y + least(s->band, s->height - y), pixel = HELD * small_pixel(s);
+    for (int64_t at = y; at <= last; at++, to += small_row(s))
+        if (at == s->height)
+            memset(to, 0, small_row(s) * sizeof *to);
+        else {
+            int64_t start = (picture * s->height + at) * row;
+            element *within = (element *)to;
+            lay_row(s->width, s->small, pixel, s->slope, from + start, activation ? activation + start : 0, within);
+            if (total && at < last) add_up(s->width, s->small, pixel, within, total);
+        }
+}
+
+#ifdef BFLOAT16
+INLINE void twin_row(int64_t size, const element *restrict one, const element *restrict other, word *restrict to) {
+    for (int64_t k = 0; k < size; k++) to[k] = one[k] | (word)other[k] << 16;
+}
+
+/* Each place of the rows that were laid, beside the one that the next pixel of a small row meets. */
+static void twin_large(const shape *s, int64_t band, const word *laid, word *to) {
+    const int64_t pixel = HELD * large_pixel(s), last = bordered(s) - s->stride;
+    for (int64_t y = 0; y < rows_of(s, band); y++, laid += large_row(s), to += large_twins_row(s)) {
+        const element *row = (const element *)laid;
+        if (pixel == s->large)
+            twin_row(last * pixel, row, row + s->stride * pixel, to);
+        else
+            for (int64_t x = 0; x < last; x++)
+                twin_row(s->large, row + x * pixel, row + (x + s->stride) * pixel, to + x * s->large);
+        for (int64_t x = last; x < bordered(s); x++)
+            for (int64_t c = 0; c < s->large; c++) to[x * s->large + c] = row[x * pixel + c];
+    }
+}
+
+static void twin_small(const shape *s, int64_t band, const word *laid, word *to) {
+    const int64_t pixel = HELD * small_pixel(s), pairs = (s->width + 1) / 2;
+    for (int64_t y = 0; y < band; y++, laid += small_row(s))
+        for (int64_t x = 0; x < pairs; x++, to += pixel) {
+            const element *row = (const element *)laid + 2 * x * pixel;
+            twin_row(pixel, row, row + pixel, to);
+        }
+}
+#else
+static void twin_large(const shape *s, int64_t band, const word *laid, word *to) {}
+static void twin_small(const shape *s, int64_t band, const word *laid, word *to) {}
+#endif
