@@ -379,6 +379,26 @@ def test_mse_and_reader_tell_cells_apart_each_for_itself(tmp_path):
     assert sorted(question.rpartition(" by ")[2] for question in depth) == ["mse?", "read_exact_match?"]
 
 
+@pytest.mark.parametrize(
+    ("errors", "why"),
+    [
+        ([[0.1, 0.1], [0.2, 0.2]], "the seeds of every cell agree exactly"),
+        ([[0.1, 0.1], [0.1, 0.1], [0.3]], "the seeds of every cell agree exactly"),
+        ([[0.1, 0.2]], "there is one cell"),
+        ([[0.1, 0.2], [0.3]], "one cell has a second seed"),
+        ([[0.1], [0.3]], "no cell has a second seed"),
+    ],
+)
+def test_cells_without_a_test_say_why(errors: list[list[float]], why: str, tmp_path: Path) -> None:
+    cells = [cell(*range(len(each)), model="text_to_image", encoder_layers=i) for i, each in enumerate(errors, 1)]
+    for one, each in zip(cells, errors, strict=True):
+        for seed, value in enumerate(each):
+            write_record(tmp_path, one, seed, mse=value)
+    found = ask(write_sweep(tmp_path, cells, metrics={"mse": METRICS["mse"]}), "Does the MSE")
+    assert (found.verdict, found.test) == (NOT_ENOUGH, "")
+    assert f"no test, for {why}." in found.answer
+
+
 def duel(root: Path, gan: np.ndarray, vae: np.ndarray, dataset: str = "avatars") -> list[dict[str, Any]]:
     """Cells and records of both models [seeds, depths]; lower is better, and `lr` is each model's own."""
     cells = []

@@ -216,8 +216,10 @@ def _spread(runs: Runs, model: str, metric: str, question: str) -> Finding:
     means = [float(np.mean([value for _, value in pairs])) for pairs in kept]
     span = f"{counted(len(kept), 'cell')}, means from {size(min(means))} to {size(max(means))}"
     if result is None:
-        few = "there is one cell" if len(measured) == 1 else f"{('no', 'one')[len(several)]} cell has a second seed"
-        why = "the seeds of every cell agree exactly" if len(several) > 1 else few
+        if len(several) > 1:
+            why = "the seeds of every cell agree exactly"
+        else:
+            why = "there is one cell" if len(measured) == 1 else f"{('no', 'one')[len(several)]} cell has a second seed"
         return replace(finding, answer=f"{span}: no test, for {why}. {basis(finding)}")
     answer = f"{span}: {share(result.eta_squared, result.icc)}. {basis(finding)}"
     effect, name = result.eta_squared, f"eta squared of {metric}"
