@@ -38,7 +38,10 @@ class GlyphEncoder(nn.Module):
             distinct: [U, 28, 28].
             which: of them is each glyph, [B, T].
         """
-        return F.embedding(which, self.stages(distinct.unsqueeze(1)))
+        features = self.stages(distinct.unsqueeze(1))
+        return F.embedding(which, features.float()).to(
+            features.dtype
+        )  # whose gradient is a sum over all that are equal
 
 
 class GlyphDecoder(nn.Module):

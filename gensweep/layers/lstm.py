@@ -35,9 +35,7 @@ class LSTM(nn.Module):
     def tokens(self, codes: Tensor) -> Tensor:
         """Hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot vectors."""
         table = (self.weight_ih + self.bias.unsqueeze(-1)).t().contiguous()
-        return self._unroll(
-            F.embedding(codes, compiled.cast(table))
-        )  # an autocast knows products, and no table of them
+        return self._unroll(F.embedding(codes, table))  # in float32: its gradient adds up all that are equal
 
     def repeated(self, x: Tensor, steps: int) -> Tensor:
         """Hidden states [T, B, H] of one input [B, I] seen at every one of ``steps``; projected once."""
