@@ -147,13 +147,8 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
         tables = compare.times_table(result), compare.metrics_table(result), table
         found[case.model] = part(case.model, lead, here, *tables, roofline.steps_table(rates, steps[case.model]))
     if options.what == ROOFLINE or not options.models:
-        found[ROOFLINE] = part(
-            "Roofline",
-            f"{size}.",
-            here,
-            table,
-            roofline.steps_table(rates, [step for each in steps.values() for step in each]),
-        )
+        every = [step for each in steps.values() for step in each]
+        found[ROOFLINE] = part("Roofline", f"{size}.", here, table, roofline.steps_table(rates, every))
     return found
 
 

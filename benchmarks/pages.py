@@ -21,18 +21,18 @@ A quick run never replaces a full one.
 ## What is compared
 
 Both sides train the same grid on the same examples, splits, batch size, epochs and cores: the same layers, PyTorch's
-initial weights, Adam. The script computes in float32; gensweep in what `precision=auto` chooses for the processor. Each
-part says which, the metrics beside it show at what cost, and steps are timed in float32 too. One run of each side
-follows one of the other, gensweep first, so that it meets the machine cold. Every run is a process of its own, timed
-from its start to its end, Ray's start included; "a point" is the mean time inside a point's training function: data,
-epochs, validation, checkpoints and test. Ratios are idiomatic over gensweep, of each round; above 1, gensweep is
-faster.
+initial weights, Adam. The script computes in float32; gensweep in what `precision=auto` chooses for the processor.
+Each part says which (float32 where it does not), the metrics beside it show at what cost, and steps are timed in
+float32 too. One run of each side follows one of the other, gensweep first, so that it meets the machine cold. Every
+run is a process of its own, timed from its start to its end, Ray's start included; "a point" is the mean time inside a
+point's training function: data, epochs, validation, checkpoints and test. Ratios are idiomatic over gensweep, of each
+round; above 1, gensweep is faster.
 
 - **idiomatic**: `benchmarks/idiomatic/`, as PyTorch's and Ray Tune's guides teach: `nn.LSTM` and `nn.Conv2d`, a
   `DataLoader` over a `TensorDataset`, `torch.optim.Adam`, a default `tune.Tuner` over `tune.grid_search` with
   `tune.with_parameters`, and a checkpoint reported every epoch. Its GAN uses the generated pictures twice, as the DCGAN
   tutorial does; gensweep draws them twice. `nn.LSTM` has two biases that are only ever added, so that Adam moves their
-  sum twice as far in a step as gensweep's one bias: the sequence models of the script learn a little faster at first.
+  sum twice as far in a step as gensweep's one bias: from equal weights, the two sides of a sequence model part.
 - **gensweep**: the real command line with `--wandb disabled`, and all else that it does, which the script does not:
   durable records and claims, sample sheets, answers, more metrics (a reader, trained anew in every run, of drawn
   answers; SSIM, FID, KID, density and coverage of pictures), tables, figures and a page.

@@ -39,9 +39,8 @@ class GlyphEncoder(nn.Module):
             which: of them is each glyph, [B, T].
         """
         features = self.stages(distinct.unsqueeze(1))
-        return F.embedding(which, features.float()).to(
-            features.dtype
-        )  # whose gradient is a sum over all that are equal
+        # Looked up in float32: the gradient of a glyph adds up all that are equal.
+        return F.embedding(which, features.float()).to(features.dtype)
 
 
 class GlyphDecoder(nn.Module):
