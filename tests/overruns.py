@@ -35,7 +35,7 @@ def main(flags: list[str]) -> None:
         dtype = rng.choice([torch.float32, torch.bfloat16])
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
             layer(x).float().square().sum().backward()
-        steps, batch, hidden = rng.randint(1, 4), rng.randint(1, 9), rng.choice(SIZES)
+        steps, batch, hidden = rng.randint(1, 4), rng.randint(1, 70), rng.choice(SIZES)
         projected, weight = torch.randn(steps, batch, 4 * hidden), torch.randn(4 * hidden, hidden)
         given = [part.to(dtype).requires_grad_() for part in (projected, weight)]
         recurrence(*given).square().sum().backward()

@@ -327,15 +327,21 @@ class TestKernels:
         for make in LAYERS.values():
             layer, shape = make()
             check(filled(layer), normal(*shape), precision)
-        layer, reference = LSTM(3, 9), nn.LSTM(3, 9)
-        layer.load_state_dict({"weight_ih": normal(36, 3), "weight_hh": normal(36, 9), "bias": normal(36)})
-        ours = [layer.weight_ih, layer.weight_hh, layer.bias, torch.zeros(36)]
+        layer, reference = LSTM(3, 40), nn.LSTM(3, 40)
+        layer.load_state_dict({"weight_ih": normal(160, 3), "weight_hh": normal(160, 40) / 6, "bias": normal(160)})
+        ours = [layer.weight_ih, layer.weight_hh, layer.bias, torch.zeros(160)]
         for mine, theirs in zip(ours, reference.parameters(), strict=True):
             theirs.data.copy_(mine)
         with precision.computing():
-            states = layer(normal(4, 2, 3))
+            states = layer(normal(4, 12, 3))
+        expected = reference(normal(4, 12, 3))[0]
         assert states.dtype == precision.dtype
-        torch.testing.assert_close(states.float(), reference(normal(4, 2, 3))[0], rtol=0, atol=5 * precision.rounding)
+        torch.testing.assert_close(states.float(), expected, rtol=0, atol=5 * precision.rounding)
+        weights = normal(*states.shape, seed=2).to(precision.dtype)
+        found = torch.autograd.grad(states, list(layer.parameters()), weights)
+        wanted = torch.autograd.grad(expected, list(reference.parameters())[:3], weights.float())
+        for mine, theirs in zip(found, wanted, strict=True):
+            close(mine, theirs, Precision(precision.dtype, 4 * precision.rounding))
 
     @pytest.mark.slow
     @pytest.mark.skipif(platform.machine() != "x86_64" or platform.system() != "Linux", reason="flags of x86, libasan")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import gensweep
 from gensweep.core.alphabet import encode
-from gensweep.layers import cell, compiled
+from gensweep.layers import _recurrence, compiled
 from gensweep.layers.glyphs import GlyphDecoder, GlyphEncoder, affine, joined
 from gensweep.layers.init import initialise
 from gensweep.layers.lstm import LSTM, EncoderDecoder
@@ -240,23 +240,71 @@ class TestLSTM:
             )
 
 
-@pytest.mark.parametrize(
-    "bad", [torch.zeros(2, 28).double(), torch.zeros(28, 2).T, torch.zeros(2, 27), torch.zeros(2, 7)]
-)
-def test_the_compiled_cell_takes_dense_float32_of_the_right_size(bad: Tensor) -> None:
-    if not compiled.serves(torch.zeros(1)):
-        pytest.skip("no C compiler")
-    with pytest.raises(ValueError, match="lstm_forward"):
-        cell.forward(bad, None, torch.zeros(2, 28), *(torch.zeros(2, 7) for _ in range(3)))
+class TestRecurrenceKernels:
+    """What is compiled for an LSTM, against PyTorch's operations in double precision, which are checked above."""
 
+    @pytest.mark.parametrize(
+        ("steps", "batch", "hidden"), [(1, 3, 2), (2, 1, 32), (4, 37, 6), (3, 70, 44), (2, 33, 70), (3, 9, 33)]
+    )
+    @pytest.mark.parametrize(("dtype", "rounding"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6)])
+    @pytest.mark.parametrize("lanes", [0, 2])
+    @pytest.mark.parametrize("expanded", [False, True])
+    def test_equal_double_precision(
+        self, steps: int, batch: int, hidden: int, dtype: torch.dtype, rounding: float, lanes: int, expanded: bool
+    ) -> None:
+        """Sizes beyond a block of rows and a panel of units; one step's inputs for all."""
+        first = 1 if expanded else steps
+        projected = torch.randn(*[lanes] * (lanes > 0), first, batch, 4 * hidden, generator=rng(1))
+        weight = torch.randn(*[lanes] * (lanes > 0), 4 * hidden, hidden, generator=rng(2)) / hidden**0.5
 
-def test_no_gate_is_subnormal() -> None:
-    """Processors take ten times as long with such numbers."""
-    if not compiled.serves(torch.zeros(1)):
-        pytest.skip("no C compiler")
-    gates = torch.zeros(1, 4)
-    cell.forward(torch.full((1, 4), -1000.0), None, gates, *(torch.zeros(1, 1) for _ in range(3)))
-    assert (gates.abs() > torch.finfo(torch.float32).tiny).all() and gates[0, 0] < 1e-15
+        def states(projected: Tensor, weight: Tensor) -> Tensor:
+            return recurrence(projected.expand(steps, -1, -1), weight)
+
+        unroll = torch.func.vmap(states) if lanes else states
+        found = []
+        for precision in (torch.float64, dtype):
+            given = [part.to(dtype).to(precision).requires_grad_() for part in (projected, weight)]
+            made = unroll(*given)
+            weights = torch.randn(made.shape, generator=rng(3)).to(dtype).to(made.dtype)
+            found.append([made, *torch.autograd.grad(made, given, weights)])
+        for exact, mine in zip(*found, strict=True):
+            assert mine.dtype == dtype
+            most = exact.abs().max().item()
+            torch.testing.assert_close(mine.double(), exact, rtol=10 * rounding, atol=rounding * most)
+
+    @pytest.mark.parametrize("which", range(5))
+    @pytest.mark.parametrize(
+        "bad", [torch.zeros(1, 2, 8).double(), torch.zeros(1, 2, 9), torch.zeros(2, 2), torch.zeros(1, 16, 4)[:, ::8]]
+    )
+    def test_take_what_fits_and_write_no_copy(self, bad: Tensor, which: int) -> None:
+        if not compiled.serves(torch.zeros(1)):
+            pytest.skip("no C compiler")
+        arrays = [torch.zeros(1, 2, width) for width in (8, 8, 2, 2, 2)]
+        arrays[which] = bad
+        with pytest.raises(ValueError, match="beside gates"):
+            _recurrence.forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
+        arrays[which] = torch.zeros(1, 4, 8)[:, ::2, : 8 if which < 2 else 2]
+        if which:
+            with pytest.raises(ValueError, match="does not lie as it is to be written"):
+                _recurrence.forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
+        else:
+            _recurrence.forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
+
+    def test_make_no_subnormal_gate(self) -> None:
+        """Processors take ten times as long with such numbers."""
+        if not compiled.serves(torch.zeros(1)):
+            pytest.skip("no C compiler")
+        gates = torch.zeros(1, 1, 4)
+        _recurrence.forward(
+            torch.full((1, 1, 4), -1000.0), torch.zeros(4, 1), gates, *(torch.zeros(1, 1, 1) for _ in range(3))
+        )
+        assert (gates.abs() > torch.finfo(torch.float32).tiny).all() and gates[0, 0, 0] < 1e-15
+
+    def test_leave_odd_units_in_bfloat16_to_pytorch(self) -> None:
+        if not compiled.serves(torch.zeros(1)):
+            pytest.skip("no C compiler")
+        for units, dtype, served in [(7, torch.float32, True), (7, torch.bfloat16, False), (8, torch.bfloat16, True)]:
+            assert _recurrence.serves(torch.zeros(1, 4 * units, dtype=dtype)) == served
 
 
 def test_no_other_recurrent_layer_is_used() -> None:

@@ -25,8 +25,8 @@ from gensweep.core.storage import locked, write_atomic
 log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"
 """An environment variable: `0` leaves everything to PyTorch."""
-_SOURCES = [Path(__file__).with_name(name) for name in ("cell.c", "convolution.c")]
-_HEADERS = [Path(__file__).with_name(name) for name in ("number.h", "tile.h", "scratch.h")]
+_SOURCES = [Path(__file__).with_name(name) for name in ("recurrence.c", "convolution.c")]
+_HEADERS = [Path(__file__).with_name(name) for name in ("number.h", "tile.h", "cell.h", "scratch.h")]
 _DEFINED = {torch.float32: [], torch.bfloat16: ["-DBFLOAT16"]}
 """Of each precision that there is a library for, what its sources are told."""
 _FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-shared", "-fPIC")
@@ -35,11 +35,13 @@ _MACHINES = (["-march=native", "-mprefer-vector-width=512"], ["-march=native"], 
 """Whose instructions to use, as compilers for x86 and for ARM call it; the widest vectors that there are."""
 _NUMBER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "lstm_forward": (None, [_NUMBER] * 2 + [_ADDRESS] * 6),
-    "lstm_backward": (None, [_NUMBER] * 2 + [_ADDRESS] * 7),
     "lanes": (_NUMBER, []),
     "scratch_size": (_NUMBER, [_ADDRESS]),
-} | {name: (None, [_ADDRESS] * 2) for name in ("convolve", "transpose", "convolve_back", "transpose_back")}
+    "lstm_scratch": (_NUMBER, [_ADDRESS]),
+} | {
+    name: (None, [_ADDRESS] * 2)
+    for name in ("convolve", "transpose", "convolve_back", "transpose_back", "lstm_forward", "lstm_backward")
+}
 """What each returns and takes."""
 _PATIENCE = 30.0
 """Seconds that a compiler gets; it takes about two."""

@@ -1,6 +1,6 @@
 """An LSTM's steps with a gradient of their own: no autograd node, no new tensor for every operation of every step.
 
-Between two products lies the cell: compiled (`cell.py`) where that serves, else a dozen of PyTorch's operations.
+Compiled (`_recurrence.py`) where that serves; else a product and a dozen of PyTorch's operations a step.
 
 Sequences are [T, B, ...], time first; several lanes stand between, [T, L, B, ...], and in front of a matrix, [L, ...].
 """
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gensweep.layers import cell, compiled
+from gensweep.layers import _recurrence
 from gensweep.layers.laned import laned
 
 _sigmoid_gradient = torch.ops.aten.sigmoid_backward.grad_input
@@ -44,11 +44,8 @@ class _Steps(torch.autograd.Function):
     def forward(projected: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         gates = torch.empty_like(projected, memory_format=torch.contiguous_format)
         states, cells, squashed = (gates.new_empty((*gates.shape[:-1], weight.shape[-1])) for _ in range(3))
-        step = _compiled_step if compiled.serves(gates) else _step
-        hidden = before = None
-        for projection, *made in zip(projected, gates, cells, squashed, states, strict=True):
-            step(projection, hidden, before, weight, *made)
-            _, before, _, hidden = made
+        unroll = _recurrence.forward if _recurrence.serves(gates) else _unroll
+        unroll(projected, weight, gates, cells, squashed, states)
         return states, gates, cells, squashed
 
     @staticmethod
@@ -76,14 +73,10 @@ class _Gradients(torch.autograd.Function):
         gradient: Tensor, weight: Tensor, states: Tensor, gates: Tensor, cells: Tensor, squashed: Tensor
     ) -> tuple[Tensor, Tensor]:
         with torch.autocast(gates.device.type, enabled=False):  # a caller's, which was not there for the pass
-            gradient_step = _compiled_gradient if compiled.serves(gates) else _gradient
             gates, cells, squashed = (saved.contiguous() for saved in (gates, cells, squashed))
-            found, to_cells = torch.empty_like(gates), torch.empty_like(squashed[0])
-            after = None
-            for step in reversed(range(len(gates))):
-                before = cells[step - 1] if step else None
-                gradient_step(gradient[step], after, gates[step], before, squashed[step], weight, to_cells, found[step])
-                after = found[step]
+            found = torch.empty_like(gates)
+            back = _recurrence.backward if _recurrence.serves(gates) else _back
+            back(gradient, weight, gates, cells, squashed, found)
             return found, _rows(found[1:]).mT @ _rows(states[:-1])
 
     @staticmethod
@@ -99,6 +92,14 @@ class _Gradients(torch.autograd.Function):
         info: Any, in_dims: tuple[int | None, ...], *args: Tensor
     ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
         return _Gradients.apply(*laned(info.batch_size, args, in_dims, (1, 0, 1, 1, 1, 1))), (1, 0)
+
+
+def _unroll(projected: Tensor, weight: Tensor, gates: Tensor, cells: Tensor, squashed: Tensor, states: Tensor) -> None:
+    """All steps, by PyTorch: fill what is made of them."""
+    hidden = before = None
+    for projection, *made in zip(projected, gates, cells, squashed, states, strict=True):
+        _step(projection, hidden, before, weight, *made)
+        _, before, _, hidden = made
 
 
 def _step(
@@ -118,14 +119,13 @@ def _step(
     torch.mul(o.sigmoid_(), torch.tanh(cells, out=squashed), out=states)
 
 
-def _compiled_step(
-    projected: Tensor, hidden: Tensor | None, before: Tensor | None, weight: Tensor,
-    gates: Tensor, cells: Tensor, squashed: Tensor, states: Tensor,
-) -> None:  # fmt: skip
-    """The same, compiled."""
-    if hidden is not None:
-        torch.matmul(hidden, weight.mT, out=gates)
-    cell.forward(projected.contiguous().resolve_neg(), before, gates, cells, squashed, states)
+def _back(gradient: Tensor, weight: Tensor, gates: Tensor, cells: Tensor, squashed: Tensor, found: Tensor) -> None:
+    """The gradient of all steps, by PyTorch: fill ``found`` [..., 4H], of the projected inputs."""
+    to_cells, after = torch.empty_like(squashed[0]), None
+    for step in reversed(range(len(gates))):
+        before = cells[step - 1] if step else None
+        _gradient(gradient[step], after, gates[step], before, squashed[step], weight, to_cells, found[step])
+        after = found[step]
 
 
 def _gradient(
@@ -149,15 +149,6 @@ def _gradient(
     else:
         _sigmoid_gradient(to_cells * before, f, grad_input=to_f)
     to_cells.mul_(f)
-
-
-def _compiled_gradient(
-    gradient: Tensor, after: Tensor | None, gates: Tensor, before: Tensor | None, squashed: Tensor, weight: Tensor,
-    to_cells: Tensor, found: Tensor,
-) -> None:  # fmt: skip
-    """The same, compiled."""
-    more = None if after is None else torch.matmul(after, weight)
-    cell.backward(gates, before, squashed, gradient.contiguous().resolve_neg(), more, to_cells, found)
 
 
 def _sum_of_product(weight: Tensor) -> Any:

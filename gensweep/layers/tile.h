@@ -57,6 +57,20 @@ INLINE vec add_product(vec sum, word one, words others) {
 }
 #endif
 
+/* `rounded`, of as many numbers as a row of a tile has at most. */
+INLINE void round_row(int64_t columns, const float *restrict from, element *restrict to) {
+#if defined(BFLOAT16) && defined(__AVX512BF16__)
+    if (columns == PAIR) {
+        for (int v = 0; v < 2; v++) {
+            __m256bh found = _mm512_cvtneps_pbh((__m512)load(from + v * LANES));
+            memcpy(to + v * LANES, &found, sizeof found);
+        }
+        return;
+    }
+#endif
+    for (int64_t k = 0; k < columns; k++) to[k] = rounded(from[k]);
+}
+
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Where factors lie, in words: a[segment, k, row] and b[segment, k, column]; columns are side by side. */

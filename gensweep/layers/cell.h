@@ -1,0 +1,73 @@
+/* An LSTM's cell and its gradient, of a row of units: what PyTorch computes in a dozen passes over memory, in one.
+
+   Equations: Hochreiter and Schmidhuber 1997, with the forget gates of Gers et al. 2000. Rows of four gates, in the order
+   input, forget, cell, output, lie ``wide`` apart; all rows are apart from each other. */
+
+#include "tile.h"
+
+/* exp(x) - 1 by Cephes' polynomial (Moshier 1992), within 3e-7 of its size; no branch, so that loops over it become
+   vectors. x ends at 44, so that no gate is subnormal, which processors are slow with. What is not a number stays so: a
+   training that diverges has to show it. */
+INLINE float exp_minus_one(float x) {
+    x = 44.0f < x ? 44.0f : x;
+    x = -44.0f > x ? -44.0f : x;
+    float whole = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23, which rounds: the last bits are those of n */
+    float n = whole - 12582912.0f, power;        /* 2^n */
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r;
+    uint32_t bits;
+    memcpy(&bits, &whole, sizeof bits);
+    bits = (bits + 127) << 23;
+    memcpy(&power, &bits, sizeof power);
+    return p * power + (power - 1.0f);
+}
+
+INLINE float sigmoid(float x) { return 1.0f / (2.0f + exp_minus_one(-x)); }
+
+INLINE float hyperbolic_tangent(float x) {
+    float e = exp_minus_one(2.0f * x);
+    return e / (e + 2.0f);
+}
+
+/* p: what the inputs add to the gates; sums: what the states before do; before: the cells before. */
+INLINE void row_forward(int64_t units, int64_t wide, int first, const element *restrict p, const float *restrict sums,
+                        int64_t sums_wide, const element *restrict before, element *restrict g,
+                        element *restrict cells, element *restrict squashed, element *restrict states) {
+    float found[7][PAIR] ALIGNED;
+    for (int64_t k = 0; k < units; k++) {
+        float to[4];
+        for (int64_t j = 0; j < 4; j++) to[j] = number(p[j * wide + k]) + (first ? 0.0f : sums[j * sums_wide + k]);
+        float i = sigmoid(to[0]), f = sigmoid(to[1]), c = hyperbolic_tangent(to[2]), o = sigmoid(to[3]);
+        float cell = i * c + (first ? 0.0f : f * number(before[k])), t = hyperbolic_tangent(cell);
+        found[0][k] = i, found[1][k] = f, found[2][k] = c, found[3][k] = o;
+        found[4][k] = cell, found[5][k] = t, found[6][k] = o * t;
+    }
+    for (int64_t j = 0; j < 4; j++) round_row(units, found[j], g + j * wide);
+    round_row(units, found[4], cells);
+    round_row(units, found[5], squashed);
+    round_row(units, found[6], states);
+}
+
+/* to_states and sums: the gradient that reaches the states, from outside and from the step after. to_cells: what reaches
+   the cells from the step after, and, when it leaves, those before. d: the gradient of what was added to the gates. */
+INLINE void row_backward(int64_t units, int64_t wide, int first, int last, const element *restrict g,
+                         const element *restrict before, const element *restrict squashed,
+                         const element *restrict to_states, const float *restrict sums, float *restrict to_cells,
+                         element *restrict d) {
+    for (int64_t k = 0; k < units; k++) {
+        float i = number(g[k]), f = number(g[wide + k]), c = number(g[2 * wide + k]), o = number(g[3 * wide + k]);
+        float t = number(squashed[k]), to_state = number(to_states[k]) + (last ? 0.0f : sums[k]);
+        float to_cell = to_state * o * (1.0f - t * t) + (last ? 0.0f : to_cells[k]);
+        d[k] = rounded(to_cell * c * i * (1.0f - i));
+        d[wide + k] = rounded(first ? 0.0f : to_cell * number(before[k]) * f * (1.0f - f));
+        d[2 * wide + k] = rounded(to_cell * i * (1.0f - c * c));
+        d[3 * wide + k] = rounded(to_state * t * o * (1.0f - o));
+        to_cells[k] = to_cell * f;
+    }
+}
