@@ -62,9 +62,9 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Either way to compute a layer."""
     import torch
 
-    from gensweep.layers import compiled
+    from gensweep.layers import compiled, compiling
 
-    monkeypatch.setenv(compiled.SWITCH, "0" if request.param == "PyTorch" else "1")
+    monkeypatch.setenv(compiling.SWITCH, "0" if request.param == "PyTorch" else "1")
     if request.param == "C" and not compiled.serves(torch.zeros(1)):
         pytest.skip("no C compiler")
     return request.param

@@ -10,7 +10,7 @@ import sys
 
 import torch
 
-from gensweep.layers import _convolution, compiled
+from gensweep.layers import _convolution, compiled, compiling
 from gensweep.layers.convolutions import Colours, Doubling, Halving
 from gensweep.layers.recurrence import recurrence
 
@@ -19,8 +19,8 @@ SIZES = (1, 2, 3, 4, 5, 7, 16, 17, 20, 31, 32, 33, 48, 64)
 
 def main(flags: list[str]) -> None:
     """Some hundred passes and their gradients."""
-    compiled._FLAGS = (*compiled._FLAGS, "-fsanitize=address")
-    compiled._MACHINES = [flags]
+    compiling._FLAGS = (*compiling._FLAGS, "-fsanitize=address")
+    compiling._MACHINES = [flags]
     torch.set_num_threads(1)
     for dtype in (torch.float32, torch.bfloat16):
         assert compiled.serves(torch.zeros(1, dtype=dtype)), "not compiled"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gensweep.core.environment import compiler
-from gensweep.layers import _convolution, compiled
+from gensweep.layers import _convolution, compiled, compiling
 from gensweep.layers.convolutions import Colours, Doubling, Halving
 from gensweep.layers.lstm import LSTM
 
@@ -321,7 +321,7 @@ class TestKernels:
         """As on those without AVX-512, and without AVX."""
         if lanes == 8 and "avx2" not in Path("/proc/cpuinfo").read_text():
             pytest.skip("a processor without AVX2")
-        monkeypatch.setattr(compiled, "_MACHINES", [flags.split()])
+        monkeypatch.setattr(compiling, "_MACHINES", [flags.split()])
         assert compiled.serves(torch.zeros(1, dtype=precision.dtype))
         assert not lanes or compiled.lanes(precision.dtype) == lanes
         for make in LAYERS.values():
@@ -399,9 +399,9 @@ class TestKernels:
 @pytest.fixture
 def fresh(cache: Path) -> Iterator[Path]:
     """A cache without a library; what the process has loaded is forgotten, before and after."""
-    compiled._library.cache_clear()
+    compiling.library.cache_clear()
     yield cache / "compiled"
-    compiled._library.cache_clear()
+    compiling.library.cache_clear()
 
 
 class TestCompiling:
@@ -412,8 +412,8 @@ class TestCompiling:
     @needs_compiler
     def test_once_a_kind_of_processor(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for processor in ("one", "one", "another"):
-            monkeypatch.setattr(compiled, "processor", lambda processor=processor: processor)
-            compiled._library.cache_clear()
+            monkeypatch.setattr(compiling, "processor", lambda processor=processor: processor)
+            compiling.library.cache_clear()
             assert self.serves()
             written = {path: path.stat().st_mtime_ns for path in fresh.glob("*.so")}
             if processor == "one":
@@ -446,5 +446,5 @@ class TestCompiling:
     @needs_compiler
     def test_goes_without_where_it_cannot_be_loaded(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """As where the cache folder lies on a disk that forbids running what is on it."""
-        monkeypatch.setattr(compiled, "_compiled", lambda *given: b"no library")
+        monkeypatch.setattr(compiling, "_compiled", lambda *given: b"no library")
         assert not self.serves()

@@ -33,7 +33,7 @@ FLOORS = (
         "run/plan.py",
         "run/calibrate.py",
         "run/progress.py",
-        "run/readers.py",
+        "run/beside.py",
         "run/sweepfile.py",
         "run/point.py",
         "run/looking.py",
