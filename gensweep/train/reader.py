@@ -135,7 +135,7 @@ def _varied(pictures: Tensor, rng: torch.Generator) -> Tensor:
     n = len(pictures)
     bends = _SPREAD @ (0.05 * torch.randn(n, 2, 5, 5, generator=rng)) @ _SPREAD.mT
     moves = torch.eye(2, 3) + 0.17 * (2 * torch.rand(n, 2, 3, generator=rng) - 1)
-    places = F.pad(_CENTRES + bends.flatten(2).mT, (0, 1), value=1.0) @ moves.mT
+    places = torch.baddbmm(moves[..., 2:], moves[..., :2], _CENTRES + bends.flatten(2)).mT.contiguous()
     moved = F.grid_sample(pictures.unsqueeze(1), places.unflatten(1, (SIZE, SIZE)), align_corners=False).squeeze(1)
     amount = (2 * torch.rand(n, 1, 1, generator=rng) - 1).clamp(min=0)
     noise = torch.randn(moved.shape, generator=rng) * torch.rand(n, 1, 1, generator=rng)
@@ -147,7 +147,8 @@ _SPREAD = F.interpolate(torch.eye(5)[None, None], size=(SIZE, 5), mode="bicubic"
 _BLUR = torch.stack([torch.diag(torch.ones(SIZE - abs(off)), off) for off in (-1, 0, 1)]).sum(0) / 3
 """Each pixel of a line to the mean of its neighbours and itself [28, 28]."""
 _ACROSS = (2 * torch.arange(SIZE) + 1 - SIZE) / SIZE
-_CENTRES = torch.cartesian_prod(_ACROSS, _ACROSS).flip(-1)
+_CENTRES = torch.cartesian_prod(_ACROSS, _ACROSS).flip(-1).T.contiguous()
+"""Of each pixel, how far across and how far down, from -1 to 1 [2, 28 * 28]."""
 """Where the pixels are, in -1..1: across and down [784, 2]."""
 
 
