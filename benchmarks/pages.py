@@ -32,7 +32,10 @@ round; above 1, gensweep is faster.
   `DataLoader` over a `TensorDataset`, `torch.optim.Adam`, a default `tune.Tuner` over `tune.grid_search` with
   `tune.with_parameters`, and a checkpoint reported every epoch. Its GAN uses the generated pictures twice, as the DCGAN
   tutorial does; gensweep draws them twice. `nn.LSTM` has two biases that are only ever added, so that Adam moves their
-  sum twice as far in a step as gensweep's one bias: from equal weights, the two sides of a sequence model part.
+  sum twice as far in a step as gensweep's one bias: from equal weights, the two sides of a sequence model part. Of
+  text_to_text with lr 0.002, eight seeds of ten epochs had a last training loss of 0.869 ± 0.026 in the script, of
+  0.885 ± 0.016 with its second bias held at zero, and of 0.890 ± 0.016 in gensweep (0.889 ± 0.016 in float32). A test
+  loss is 0.03 off the mean of the epochs beside it, on either side.
 - **gensweep**: the real command line with `--wandb disabled`, and all else that it does, which the script does not:
   durable records and claims, sample sheets, answers, more metrics (a reader, trained anew in every run, of drawn
   answers; SSIM, FID, KID, density and coverage of pictures), tables, figures and a page.
