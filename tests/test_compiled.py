@@ -12,6 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+import tiny
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,6 +21,7 @@ from gensweep.core.environment import compiler
 from gensweep.layers import _convolution, compiled, compiling
 from gensweep.layers.convolutions import Colours, Doubling, Halving
 from gensweep.layers.lstm import LSTM
+from gensweep.run import beside
 
 Layer = Halving | Doubling | Colours
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler")
@@ -442,6 +444,29 @@ class TestCompiling:
         fresh.parent.parent.mkdir(exist_ok=True)
         fresh.parent.write_text("a file where the cache folder should be")
         assert not self.serves()
+
+    @needs_compiler
+    @pytest.mark.parametrize(
+        ("asked", "likely", "made"),
+        [
+            (["float32"], True, {"float32"}),
+            (["auto"], True, {"bfloat16"}),
+            (["auto"], False, {"float32"}),
+            (["auto", "bfloat16", "bfloat16"], False, {"float32", "bfloat16"}),
+        ],
+    )
+    def test_a_run_compiles_what_its_points_lack(
+        self, fresh: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str], likely: bool, made: set[str]
+    ) -> None:
+        monkeypatch.setattr(beside, "likely_bfloat16", lambda: likely)
+        points = [tiny.point("cae", precision=precision) for precision in asked]
+        monkeypatch.setenv(compiling.SWITCH, "0")
+        assert not beside.compile_beside(points).is_alive() and not fresh.exists()
+        monkeypatch.setenv(compiling.SWITCH, "1")
+        beside.compile_beside(points).join()
+        kept = set(fresh.glob("*.so"))
+        assert len(kept) == len(made)
+        assert all(compiling.library(precision) for precision in made) and set(fresh.glob("*.so")) == kept
 
     @needs_compiler
     def test_goes_without_where_it_cannot_be_loaded(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,6 @@ from tiny import few, point, training
 
 from gensweep.core.alphabet import ALPHABET, encode
 from gensweep.core.arrays import Prepared, split_rows, training_rows
-from gensweep.core.environment import compiler
-from gensweep.layers import compiling
 from gensweep.run import beside
 from gensweep.train import reader as reading
 from gensweep.train.glyphs import digest_of, is_kept
@@ -286,18 +284,17 @@ class TestTraining:
         assert asked == ["test", "test", "validation", "test"]
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What is asked of a process beside Ray, which would import torch: here it runs in this one, at its start."""
+def test_a_run_trains_the_readers_that_it_lacks_beside_ray(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
     class Child:
+        """In place of a process, which would import torch: runs here, at its start."""
+
         def __init__(self, target: Any, args: Any, daemon: bool) -> None:
             self.target, self.args = target, args
 
         def start(self) -> None:
-            precisions, points = self.args
-            asked.append((precisions, [each.model for each in points]))
+            asked.append([each.model for each in self.args[0]])
             self.target(*self.args)
 
         def terminate(self) -> None:
@@ -306,52 +303,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         def join(self) -> None:
             asked.append("joined")
 
-    monkeypatch.setattr(beside.multiprocessing, "get_context", lambda method: type("Spawn", (), {"Process": Child}))
-    monkeypatch.setattr(beside.signal, "signal", lambda number, handler: None)
-    return asked
-
-
-def test_a_run_trains_the_readers_that_it_lacks_beside_ray(
-    cache: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
     drawn, written = point("text_to_image"), point("text_to_text")
     ready = {drawn.data_key: few(drawn), written.data_key: few(written)}
+    monkeypatch.setattr(beside.multiprocessing, "get_context", lambda method: type("Spawn", (), {"Process": Child}))
+    monkeypatch.setattr(beside.signal, "signal", lambda number, handler: None)
     monkeypatch.setattr(beside.cache, "prepared", lambda data: few(drawn))
     monkeypatch.setattr(reading, "MOST_STEPS", 2)
     for _ in range(2):
-        with beside.made_beside([written, drawn, drawn], ready, kernels=False):
+        with beside.trained_beside([written, drawn, drawn], ready):
             assert is_kept(ready[drawn.data_key])
-    assert asked == [([], ["text_to_image"]), "terminated", "joined"]
-
-
-@pytest.mark.skipif(compiler() is None, reason="no C compiler")
-@pytest.mark.parametrize(
-    ("precisions", "lacking"),
-    [
-        (["float32"], ["float32"]),
-        (["bfloat16", "float32", "float32"], ["bfloat16", "float32"]),
-        (["auto"], ["auto"]),
-        (["auto", "bfloat16", "float32"], ["auto", "bfloat16", "float32"]),
-    ],
-)
-def test_a_run_compiles_the_kernels_that_it_lacks_beside_ray(
-    cache: Path,
-    asked: list[Any],
-    monkeypatch: pytest.MonkeyPatch,
-    precisions: list[str],
-    lacking: list[str],
-) -> None:
-    """Where trials compute with any; `auto` needs one of them."""
-    points = [point("cae", precision=precision) for precision in precisions]
-    compiling.library.cache_clear()
-    for without in (False, True):
-        monkeypatch.setenv(compiling.SWITCH, "0" if without else "1")
-        with beside.made_beside(points, {}, kernels=without):
-            assert asked == []
-    monkeypatch.setenv(compiling.SWITCH, "1")
-    for _ in range(2):
-        with beside.made_beside(points, {}, kernels=True):
-            kept = {name for name in ("float32", "bfloat16") if compiling.is_kept(name)}
-            assert kept.issuperset(set(precisions) - {"auto"}) and kept
-    compiling.library.cache_clear()
-    assert asked == [(lacking, []), "terminated", "joined"]
+    assert asked == [["text_to_image"], "terminated", "joined"]

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.cache import cache_folder, cache_root
+from gensweep.core.cache import cache_folder
 from gensweep.core.environment import compiler, processor
 from gensweep.core.errors import DataError
 from gensweep.core.storage import locked, write_atomic
@@ -21,8 +21,6 @@ from gensweep.core.storage import locked, write_atomic
 log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"
 """An environment variable: `0` leaves everything to PyTorch."""
-FOLDER = "compiled"
-"""Of the cache."""
 _SOURCES = [Path(__file__).with_name(name) for name in ("recurrence.c", "convolution.c")]
 _HEADERS = [Path(__file__).with_name(name) for name in ("number.h", "tile.h", "cell.h", "scratch.h")]
 _DEFINED = {"float32": [], "bfloat16": ["-DBFLOAT16"]}
@@ -50,21 +48,16 @@ def is_wanted() -> bool:
     return os.environ.get(SWITCH) != "0"
 
 
-def is_kept(precision: str) -> bool:
-    """Whether the cache has a library for this machine, or nothing to compile one with could be found."""
-    try:
-        return (command := compiler()) is None or (cache_root() / FOLDER / _name(precision, command)).exists()
-    except (OSError, ValueError):
-        return True
-
-
 @lru_cache
 def library(precision: str) -> ctypes.CDLL | None:
     """The kernels of `float32` or `bfloat16`, kept in the cache; None where there is no compiler, or it fails."""
     try:
         if (command := compiler()) is None:
             return None
-        path = cache_folder(FOLDER) / _name(precision, command)
+        digest = hashlib.sha256(f"{processor()} {command} {_FLAGS} {_MACHINES} {precision}".encode())
+        for source in _SOURCES + _HEADERS:
+            digest.update(source.read_bytes())
+        path = cache_folder("compiled") / f"kernels-{digest.hexdigest()[:16]}.so"
         if not path.exists():
             with locked(path.with_suffix(".lock")):  # of several processes, one compiles
                 if not path.exists():
@@ -73,14 +66,6 @@ def library(precision: str) -> ctypes.CDLL | None:
     except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
         log.warning("PyTorch computes everything, for the kernels cannot be compiled, kept or loaded: %s", error)
         return None
-
-
-def _name(precision: str, command: list[str]) -> str:
-    """Of all that a library depends on."""
-    digest = hashlib.sha256(f"{processor()} {command} {_FLAGS} {_MACHINES} {precision}".encode())
-    for source in _SOURCES + _HEADERS:
-        digest.update(source.read_bytes())
-    return f"kernels-{digest.hexdigest()[:16]}.so"
 
 
 def _loaded(path: Path) -> ctypes.CDLL:

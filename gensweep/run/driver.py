@@ -25,7 +25,7 @@ from gensweep.core.stores import Store, answering, check, open_store
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
 from gensweep.run.address import probe
-from gensweep.run.beside import made_beside
+from gensweep.run.beside import compile_beside, trained_beside
 from gensweep.run.local import Execute, prepared
 from gensweep.run.plan import Plan, make_plan, rates_of
 from gensweep.run.preview import Options, at_once, needs, packs_here, room_of, show_unreadable, summary
@@ -69,8 +69,9 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
             if not options.local and options.resources.address is None:
-                kernels = options.resources.kind == "cpu" and options.resources.cpus_per_trial == 1
-                stack.enter_context(made_beside(plan.todo, ready, kernels))
+                if options.resources.kind == "cpu" and options.resources.cpus_per_trial == 1:
+                    compile_beside(plan.todo)
+                stack.enter_context(trained_beside(plan.todo, ready))
             with console.status("starting"):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
                 stack.enter_context(executor.opened(options.resources))

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
+from gensweep.core import environment
+
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
-_NATIVE = ("avx512_bf16", "amx_bf16", "bf16")
-"""What PyTorch calls the instructions that multiply bfloat16: of x86, of x86's matrix unit, of ARM."""
 
 
 def has_native_bfloat16(device: torch.device, processor: Mapping[str, Any] | None = None) -> bool:
@@ -27,7 +27,7 @@ def has_native_bfloat16(device: torch.device, processor: Mapping[str, Any] | Non
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
         there = torch.cpu.get_capabilities() if processor is None else processor
-        return any(there.get(name, False) for name in _NATIVE)
+        return any(there.get(name, False) for name in environment.BFLOAT16)
     return False
 
 
