@@ -433,6 +433,18 @@ class TestCompiling:
             torch.testing.assert_close(layer(x), expected.float(), rtol=1e-4, atol=1e-5)
 
     @needs_compiler
+    def test_a_compiler_that_is_killed_is_not_asked_for_less(
+        self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What it made without this processor's instructions would be kept."""
+        killed = tmp_path / "killed"
+        killed.write_text(f'#!/bin/sh\necho asked >> "{tmp_path}/asked"\nkill -9 $$\n')
+        killed.chmod(0o755)
+        monkeypatch.setenv("CC", str(killed))
+        assert not self.serves() and not list(fresh.glob("*.so"))
+        assert (tmp_path / "asked").read_text() == "asked\n"
+
+    @needs_compiler
     def test_a_compiler_may_say_anything(self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         talking, command = tmp_path / "talking", compiler() or []
         talking.write_text(f"#!/bin/sh\nprintf '\\351' >&2\nexec {command[0]} \"$@\"\n")

@@ -272,6 +272,37 @@ class TestRecurrenceKernels:
             most = exact.abs().max().item()
             torch.testing.assert_close(mine.double(), exact, rtol=10 * rounding, atol=rounding * most)
 
+    def test_lanes_of_lanes_equal_each_alone(self) -> None:
+        """As many of the one as of the other, that none may take the other's place."""
+        if not compiled.serves(torch.zeros(1)):
+            pytest.skip("no C compiler")
+        projected = torch.randn(2, 2, TIME, BATCH, 4 * HIDDEN, generator=rng(1))
+        weight = torch.randn(2, 2, 4 * HIDDEN, HIDDEN, generator=rng(2))
+        gradient = torch.func.grad(lambda *given: recurrence(*given).square().sum(), (0, 1))
+        found = torch.func.vmap(torch.func.vmap(gradient))(projected, weight)
+        for outer, inner in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            alone = gradient(projected[outer, inner], weight[outer, inner])
+            for many, one in zip(found, alone, strict=True):
+                torch.testing.assert_close(many[outer, inner], one, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("shape", [(0, 3, 8), (2, 0, 8), (2, 3, 0)])
+    @pytest.mark.parametrize("expanded", [False, True])
+    def test_nothing_at_all(self, shape: tuple[int, int, int], expanded: bool) -> None:
+        projected = torch.zeros(1, *shape[1:]).expand(shape) if expanded else torch.zeros(shape)
+        given = [projected.requires_grad_(), torch.zeros(shape[-1], shape[-1] // 4, requires_grad=True)]
+        states = recurrence(*given)
+        assert states.shape == (*shape[:2], shape[2] // 4)
+        assert all(not part.any() for part in torch.autograd.grad(states.sum(), given))
+
+    def test_do_not_depend_on_the_default_precision(self) -> None:
+        given = [torch.randn(TIME, BATCH, 128, generator=rng(1)), torch.randn(128, 32, generator=rng(2))]
+        expected = recurrence(*given)
+        torch.set_default_dtype(torch.float64)
+        try:
+            assert torch.equal(recurrence(*given), expected)
+        finally:
+            torch.set_default_dtype(torch.float32)
+
     @pytest.mark.parametrize("which", range(5))
     @pytest.mark.parametrize(
         "bad", [torch.zeros(1, 2, 8).double(), torch.zeros(1, 2, 9), torch.zeros(2, 2), torch.zeros(1, 16, 4)[:, ::8]]

@@ -77,7 +77,7 @@ def call(function: str, shape: Shape, dtype: torch.dtype, **arrays: Tensor | Non
             raise ValueError(f"{name} does not lie as {function} writes it")
     library = compiled.library(dtype)
     _divide(shape, library, function.endswith("_back"))
-    laid["scratch"] = torch.zeros(library.scratch_size(ctypes.byref(shape)))
+    laid["scratch"] = torch.zeros(library.scratch_size(ctypes.byref(shape)), dtype=torch.float32, device="cpu")
     addresses = _Arrays(**{name: array.data_ptr() for name, array in laid.items()})
     getattr(library, function)(ctypes.byref(shape), ctypes.byref(addresses))
 

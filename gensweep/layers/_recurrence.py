@@ -41,7 +41,8 @@ def forward(projected: Tensor, weight: Tensor, *made: Tensor) -> None:
     Raises:
         ValueError: a tensor has another shape or precision, or would have to be copied to be written.
     """
-    projected = projected if projected.stride(0) == 0 and projected[0].is_contiguous() else projected.contiguous()
+    if projected.stride(0) or not projected[:1].is_contiguous():
+        projected = projected.contiguous()
     gates, cells, squashed, states = made
     _call("lstm_forward", gates, projected=projected, weight=weight, cells=cells, squashed=squashed, states=states)
 
@@ -76,7 +77,7 @@ def _call(function: str, gates: Tensor, **arrays: Tensor) -> None:
     stride = 0 if projected is None else projected.stride(0)
     library, lanes = compiled.library(gates.dtype), gates.numel() // (steps * rows * wide)
     sizes = ctypes.byref(_Sequence(steps, lanes, rows, hidden, stride))
-    laid["scratch"] = torch.empty(library.lstm_scratch(sizes))
+    laid["scratch"] = torch.empty(library.lstm_scratch(sizes), dtype=torch.float32, device="cpu")
     addresses = _Arrays(**{name: array.data_ptr() for name, array in laid.items()})
     getattr(library, function)(sizes, ctypes.byref(addresses))
 

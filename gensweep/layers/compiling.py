@@ -83,8 +83,11 @@ def _compiled(command: list[str], defined: list[str]) -> bytes:
         for machine in _MACHINES:
             call = [*command, *_FLAGS, *defined, *machine, *map(str, _SOURCES), "-o", str(made)]
             done = subprocess.run(
-                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PATIENCE
-            )
+                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PATIENCE,
+                start_new_session=True,  # not to hear the terminal's Ctrl-C, after which lesser instructions would do
+            )  # fmt: skip
+            if done.returncode < 0:
+                break
             if done.returncode == 0:
                 _loaded(made)
                 return made.read_bytes()

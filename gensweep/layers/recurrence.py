@@ -157,4 +157,4 @@ def _sum_of_product(weight: Tensor) -> Any:
 
 def _rows(sequence: Tensor) -> Tensor:
     """Steps and examples as rows: [T, B, N] to [T B, N], or [T, L, B, N] to [L, T B, N]."""
-    return sequence.transpose(0, -3).flatten(-3, -2)
+    return sequence.movedim(0, -3).flatten(-3, -2)

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -45,8 +44,6 @@ from gensweep.trainables import TRAINABLES, Report
 
 PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
-_ending: list[threading.Thread] = []
-"""Of a Ray that is being ended."""
 
 
 def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report) -> dict[str, str]:
@@ -74,15 +71,11 @@ def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, repor
 def opened(resources: Resources) -> Generator[None]:
     """A Ray of our own, or a connection to the one at the address, which was probed; left as it was found.
 
-    When all went well, what is ours is ended in a thread: tables need not wait for it, the process does.
-
     Raises:
         UserError: a trial asks for more than the cluster has, or no cluster lets us in at the address.
     """
     if not resources.verbose:
         logging.getLogger("ray").setLevel(logging.CRITICAL)
-    while _ending:
-        _ending.pop().join()
     mine = not ray.is_initialized()
     try:
         if mine:
@@ -91,14 +84,10 @@ def opened(resources: Resources) -> Generator[None]:
         _check_resources(resources, _reach(resources))
         with stopping(through_ray=True):
             yield
-    except BaseException:
+    finally:
         if mine:
             with held_back():
                 ray.shutdown()
-        raise
-    if mine:
-        _ending.append(threading.Thread(target=ray.shutdown, name="the end of Ray"))
-        _ending[0].start()
 
 
 def check_nodes(store: Store) -> None:

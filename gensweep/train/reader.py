@@ -149,7 +149,6 @@ _BLUR = torch.stack([torch.diag(torch.ones(SIZE - abs(off)), off) for off in (-1
 _ACROSS = (2 * torch.arange(SIZE) + 1 - SIZE) / SIZE
 _CENTRES = torch.cartesian_prod(_ACROSS, _ACROSS).flip(-1).T.contiguous()
 """Of each pixel, how far across and how far down, from -1 to 1 [2, 28 * 28]."""
-"""Where the pixels are, in -1..1: across and down [784, 2]."""
 
 
 def _tensors(glyphs: Glyphs) -> tuple[Tensor, Tensor]:
