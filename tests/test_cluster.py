@@ -157,7 +157,8 @@ def test_a_sweep_outlives_a_worker_host(shared: Path, tmp_path: Path) -> None:
 
     enter("lap", "ray get-auth-token --generate > /dev/null")
     bring_up()
-    assert "3 local.cluster.node" in enter("lap", "ray exec /shared/lab.yaml 'ray status'")
+    status = "ray exec /shared/lab.yaml 'ray status'"  # as the autoscaler last told it, some seconds ago
+    wait_until(lambda: "3 local.cluster.node" in enter("lap", status), "three nodes", 60, every=2)
     assert [answers("w2", HEAD, port) for port in (6379, 8265)] == [True, False], "the dashboard is its own host's"
     with running("lap", "ray dashboard /shared/lab.yaml", tmp_path / "tunnel"):
         wait_until(lambda: answers("lap", "127.0.0.1", 8265), "the tunnel", 60, every=1)
