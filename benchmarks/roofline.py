@@ -97,7 +97,8 @@ def workers() -> Generator[dict[str, ProcessPoolExecutor]]:
     """
     import torch
 
-    from gensweep.train.precision import BFLOAT16, FLOAT32, has_native_bfloat16
+    from gensweep.core.precision import BFLOAT16, FLOAT32
+    from gensweep.train.precision import has_native_bfloat16
 
     native = has_native_bfloat16(torch.device("cpu"))
     sides = [FLOAT32, BFLOAT16] if native else [FLOAT32]

@@ -15,13 +15,13 @@ from tiny import CPU, batch, point, training
 from torch.func import grad_and_value, stack_module_state, vmap
 
 from gensweep.core.catalog import MODELS
-from gensweep.core.environment import likely_bfloat16
+from gensweep.core.precision import BFLOAT16, FLOAT32, likely_bfloat16, resolve
 from gensweep.layers import compiled
 from gensweep.points import Point
 from gensweep.run.point import find
 from gensweep.train import precision
 from gensweep.train.loop import Training
-from gensweep.train.precision import BFLOAT16, FLOAT32, computing, has_native_bfloat16, resolve
+from gensweep.train.precision import computing, has_native_bfloat16
 
 NOISY: dict[str, dict[str, Any]] = {"image_to_text": {"augment": 1.0}}
 every_model = pytest.mark.parametrize("name", list(MODELS))

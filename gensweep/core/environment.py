@@ -114,15 +114,6 @@ def compiler() -> list[str] | None:
     return None
 
 
-BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
-"""Instructions that multiply bfloat16, as Linux and PyTorch call them: of x86, of x86's matrix unit, of ARM."""
-
-
-def likely_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 itself, as far as can be told without torch."""
-    return not set(BFLOAT16).isdisjoint(processor().split())
-
-
 def processor() -> str:
     """What the processor can: machines that differ may share a cache folder, and each compiles for itself."""
     with contextlib.suppress(OSError):

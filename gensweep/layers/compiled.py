@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gensweep.core.precision import BFLOAT16, FLOAT32
 from gensweep.layers import compiling
 
-_NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+_NAMES = {torch.float32: FLOAT32, torch.bfloat16: BFLOAT16}
 """The precisions that there are kernels for."""
 
 

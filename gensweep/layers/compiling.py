@@ -16,6 +16,7 @@ from typing import Any
 from gensweep.core.cache import cache_folder
 from gensweep.core.environment import compiler, processor
 from gensweep.core.errors import DataError
+from gensweep.core.precision import BFLOAT16, FLOAT32
 from gensweep.core.storage import locked, write_atomic
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ SWITCH = "GENSWEEP_COMPILED"
 """An environment variable: `0` leaves everything to PyTorch."""
 _SOURCES = [Path(__file__).with_name(name) for name in ("recurrence.c", "convolution.c")]
 _HEADERS = [Path(__file__).with_name(name) for name in ("number.h", "tile.h", "cell.h", "scratch.h")]
-_DEFINED = {"float32": [], "bfloat16": ["-DBFLOAT16"]}
+_DEFINED = {FLOAT32: [], BFLOAT16: ["-DBFLOAT16"]}
 """Of each precision that there is a library for, what its sources are told."""
 _FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-shared", "-fPIC")
 """None that lets go of NaN; a scratch is read in words that were written in parts."""

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from gensweep.core import cache
 from gensweep.core.arrays import Prepared
 from gensweep.core.catalog import DERIVED
-from gensweep.core.environment import likely_bfloat16
+from gensweep.core.precision import likely_bfloat16, resolve
 from gensweep.layers import compiling
 from gensweep.points import Point
 from gensweep.train.glyphs import is_kept
@@ -22,8 +22,8 @@ def compile_beside(points: Sequence[Point]) -> threading.Thread:
 
     What `auto` is, torch has to say; here it is told from the processor, and where that is wrong, trials compile.
     """
-    asked = {point.model_config().precision for point in points}
-    names = {("bfloat16" if likely_bfloat16() else "float32") if name == "auto" else name for name in asked}
+    native = likely_bfloat16()
+    names = {resolve(point.model_config().precision, native) for point in points}
 
     def make() -> None:
         for name in sorted(names):

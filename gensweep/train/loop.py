@@ -16,6 +16,7 @@ from gensweep.core.catalog import DERIVED, Derived, metrics_of
 from gensweep.core.config import Data
 from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
+from gensweep.core.precision import resolve
 from gensweep.layers import compiled
 from gensweep.layers.init import initialise
 from gensweep.layers.network import Network, Noise, Samples
@@ -80,7 +81,7 @@ class Training:
         beside: Training | None = None,
     ) -> None:
         self.model, self.seed, self.device = model, seed, device
-        self.precision = precision.resolve(model.precision, precision.has_native_bfloat16(device))
+        self.precision = resolve(model.precision, precision.has_native_bfloat16(device))
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.network = build_network(model, seed, device)

@@ -11,9 +11,7 @@ from typing import Any
 
 import torch
 
-from gensweep.core import environment
-
-FLOAT32, BFLOAT16 = "float32", "bfloat16"
+from gensweep.core.precision import BFLOAT16, INSTRUCTIONS
 
 
 def has_native_bfloat16(device: torch.device, processor: Mapping[str, Any] | None = None) -> bool:
@@ -27,20 +25,8 @@ def has_native_bfloat16(device: torch.device, processor: Mapping[str, Any] | Non
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
         there = torch.cpu.get_capabilities() if processor is None else processor
-        return any(there.get(name, False) for name in environment.BFLOAT16)
+        return any(there.get(name, False) for name in INSTRUCTIONS)
     return False
-
-
-def resolve(asked: str, native: bool) -> str:
-    """The precision that a training has: `float32` or `bfloat16`.
-
-    Args:
-        asked: `auto`, `float32` or `bfloat16`.
-        native: whether the device computes bfloat16 natively; decides what `auto` is.
-    """
-    if asked == "auto":
-        return BFLOAT16 if native else FLOAT32
-    return asked
 
 
 def computing(precision: str, device: torch.device) -> torch.autocast:
