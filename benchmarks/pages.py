@@ -43,9 +43,9 @@ round; above 1, gensweep is faster.
 - Data: the arrays lie ready for both sides, in a cache and in a file.
 - A step of either side is timed in a process of its own, set up as that side's trials are.
 - The FLOPs of a step are counted from the layers (two a multiply-add, none for what need not be computed, such as a
-  product with the zero state; glyphs that a batch shows twice are counted twice, as the script reads them, though
-  gensweep reads them once). The machine's rate is the best of `F.linear` and a 1x1 convolution on one thread, and
-  the share is of the faster of its two products.
+  product with the zero state; glyphs, and beginnings of written queries, that a batch shows twice are counted twice, as
+  the script reads them, though gensweep reads them once). The machine's rate is the best of `F.linear` and a 1x1
+  convolution on one thread, and the share is of the faster of its two products.
 - The load before a run is what others kept the machine busy with. Above a few tenths, seconds are too long and ratios
   are noise: look at their minimum and maximum.
 

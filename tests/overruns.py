@@ -11,8 +11,10 @@ import sys
 import torch
 
 from gensweep.layers import _convolution, compiled, compiling
+from gensweep.layers.branching import branching
 from gensweep.layers.convolutions import Colours, Doubling, Halving
 from gensweep.layers.recurrence import recurrence
+from gensweep.layers.trie import Trie
 
 SIZES = (1, 2, 3, 4, 5, 7, 16, 17, 20, 31, 32, 33, 48, 64)
 
@@ -39,6 +41,9 @@ def main(flags: list[str]) -> None:
         projected, weight = torch.randn(steps, batch, 4 * hidden), torch.randn(4 * hidden, hidden)
         given = [part.to(dtype).requires_grad_() for part in (projected, weight)]
         recurrence(*given).square().sum().backward()
+        trie = Trie.of(torch.randint(rng.choice([1, 2, 9]), (batch, steps)))
+        given[0] = torch.randn(9, 4 * hidden, requires_grad=True)
+        branching(*given, trie, trie.codes).square().sum().backward()
 
 
 if __name__ == "__main__":

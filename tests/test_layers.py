@@ -16,12 +16,14 @@ from torch import Tensor, nn
 import gensweep
 from gensweep.core.alphabet import encode
 from gensweep.layers import _recurrence, compiled
+from gensweep.layers.branching import branching
 from gensweep.layers.glyphs import GlyphDecoder, GlyphEncoder, affine, joined
 from gensweep.layers.init import initialise
 from gensweep.layers.lstm import LSTM, EncoderDecoder
 from gensweep.layers.pictures import PictureDecoder, PictureEncoder, interleave
 from gensweep.layers.recurrence import recurrence
 from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
+from gensweep.layers.trie import Trie
 
 INPUTS, HIDDEN, BATCH, TIME = 5, 7, 3, 4
 
@@ -61,7 +63,7 @@ class Wayward(nn.Module):
 
 @pytest.mark.usefixtures("either_way")
 class TestLSTM:
-    @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
+    @pytest.mark.parametrize("way", ["forward", "tokens", "token_nodes", "nodes", "repeated"])
     def test_equals_pytorchs_in_values_and_gradients(self, way: str) -> None:
         """Each way of giving the input, against `nn.LSTM` on that input written out step by step."""
         layer = ours()
@@ -73,6 +75,13 @@ class TestLSTM:
             codes = torch.randint(INPUTS, (TIME, BATCH), generator=rng(1))
             sequence = nn.functional.one_hot(codes, INPUTS).float()
             states = layer.tokens(codes)
+        elif "nodes" in way:
+            codes = torch.randint(2, (TIME, BATCH), generator=rng(1))
+            trie = Trie.of(codes.T)
+            paths = trie.paths()[:, trie.leaves]
+            given = torch.randn(len(trie.codes), INPUTS, generator=rng(1))
+            sequence = given[paths] if way == "nodes" else nn.functional.one_hot(codes, INPUTS).float()
+            states = (layer.nodes(given, trie) if way == "nodes" else layer.token_nodes(trie))[paths]
         else:
             once = torch.randn(BATCH, INPUTS, generator=rng(1))
             sequence = once.expand(TIME, BATCH, INPUTS)
@@ -220,6 +229,36 @@ class TestLSTM:
         expected, _ = decoder(last[-1].expand(3, BATCH, HIDDEN))
         torch.testing.assert_close(network(query), expected.transpose(0, 1))
 
+    @pytest.mark.parametrize("layers", [1, 3])
+    def test_an_encoder_decoder_reads_a_trie_as_its_sequences(self, layers: int) -> None:
+        network = EncoderDecoder(INPUTS, HIDDEN, layers, 1, steps=3)
+        initialise(network, "keras", rng())
+        codes = torch.randint(2, (6, TIME), generator=rng(1))
+        found = []
+        for trie in (None, Trie.of(codes)):
+            answer = network(codes, trie)
+            loss = (answer * torch.arange(6.0).view(6, 1, 1)).square().sum()
+            found.append([answer, *torch.autograd.grad(loss, list(network.parameters()))])
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("projected", "weight", "which", "message"),
+        [
+            ((4, 20), (20, 5), None, r"are not \[3, 4H\] and \[4H, H\]"),
+            ((3, 20), (20, 6), None, r"are not \[3, 4H\] and \[4H, H\]"),
+            ((2, 24), (20, 5), [0, 1, 1], r"are not \[2, 4H\] and \[4H, H\]"),
+            ((2, 20), (20, 5), [0, 1, 2], "rows 0 to 2 are asked of 2"),
+            ((2, 20), (20, 5), [0, -1, 1], "rows -1 to 1 are asked of 2"),
+        ],
+    )
+    def test_what_does_not_fit_a_trie_is_refused(
+        self, projected: tuple[int, ...], weight: tuple[int, ...], which: list[int] | None, message: str
+    ) -> None:
+        trie = Trie.of(torch.tensor([[0, 1], [0, 2]]))
+        with pytest.raises(ValueError, match=message):
+            branching(torch.zeros(projected), torch.zeros(weight), trie, None if which is None else torch.tensor(which))
+
     def test_what_is_not_finite_shows(self) -> None:
         """Of two examples one is not a number: its states and gradients are none either, the other's are."""
         layer = ours()
@@ -271,6 +310,33 @@ class TestRecurrenceKernels:
             assert mine.dtype == dtype
             most = exact.abs().max().item()
             torch.testing.assert_close(mine.double(), exact, rtol=10 * rounding, atol=rounding * most)
+
+    @pytest.mark.parametrize(
+        ("steps", "batch", "hidden"),
+        [(1, 3, 2), (3, 1, 32), (4, 37, 6), (3, 70, 44), (5, 150, 34), (3, 9, 33), (2, 0, 8)],
+    )
+    @pytest.mark.parametrize(("dtype", "rounding"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6)])
+    @pytest.mark.parametrize("looked_up", [False, True])
+    def test_of_a_trie_equal_its_sequences_in_double_precision(
+        self, steps: int, batch: int, hidden: int, dtype: torch.dtype, rounding: float, looked_up: bool
+    ) -> None:
+        """Of three codes: first levels narrower than a block of rows, and last ones wider."""
+        sequences = torch.randint(3, (batch, steps), generator=rng(3))
+        trie = Trie.of(sequences)
+        paths = trie.paths()[:, trie.leaves]
+        projected = torch.randn(3 if looked_up else len(trie.codes), 4 * hidden, generator=rng(1))
+        weight = torch.randn(4 * hidden, hidden, generator=rng(2)) / hidden**0.5
+        weights = torch.randn(steps, batch, hidden, generator=rng(4)).to(dtype)
+        exact = [part.to(dtype).double().requires_grad_() for part in (projected, weight)]
+        expected = [recurrence(exact[0][sequences.T if looked_up else paths], exact[1])]
+        given = [part.to(dtype).requires_grad_() for part in (projected, weight)]
+        found = [branching(*given, trie, trie.codes if looked_up else None)[paths]]
+        expected += torch.autograd.grad(expected[0], exact, weights.double())
+        found += torch.autograd.grad(found[0], given, weights)
+        for right, mine in zip(expected, found, strict=True):
+            assert mine.dtype == dtype
+            most = max([0.0, *right.abs().flatten().tolist()])
+            torch.testing.assert_close(mine.double(), right, rtol=10 * rounding, atol=rounding * most)
 
     def test_lanes_of_lanes_equal_each_alone(self) -> None:
         """As many of the one as of the other, that none may take the other's place."""

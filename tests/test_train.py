@@ -25,6 +25,7 @@ from gensweep.core.ledger import Ledger
 from gensweep.core.sheets import LINE, MARGIN, SCALE
 from gensweep.core.storage import write_atomic
 from gensweep.layers.network import Samples
+from gensweep.layers.trie import Trie
 from gensweep.points import Pack
 from gensweep.run.trial import Context, run_pack
 from gensweep.train import checkpoint, loop, optimizers
@@ -308,6 +309,16 @@ class TestBatches:
         assert batch["pictures/which"].tolist() == [[0, 0], [1, 0]]
         lanes = batches.take(torch.tensor([[1, 0], [2, 2]]))
         assert list(lanes) == ["pictures", "code"] and torch.equal(lanes["pictures"][0], batch["pictures"])
+
+    def test_says_which_sequences_begin_alike(self) -> None:
+        """Of those that are read one after another, and not in lanes."""
+        batches = Batches(self.DATA, ["code", "label"], CPU, sequences=["code"])
+        batch = batches.take(torch.tensor([0, 0, 1]))
+        assert list(batch) == ["code", "code/codes", "code/firsts", "code/leaves", "label"]
+        trie = Trie.found(batch, "code")
+        assert trie is not None and trie.inner == 2  # of three sequences
+        assert torch.equal(trie.codes[trie.paths()[:, trie.leaves]].T, batch["code"])
+        assert list(batches.take(torch.tensor([[0], [1]]))) == ["code", "label"]
 
     def test_a_batch_is_a_copy(self) -> None:
         batches = Batches(self.DATA, ["picture"], CPU)

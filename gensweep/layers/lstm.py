@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gensweep.layers import compiled
+from gensweep.layers.branching import branching
 from gensweep.layers.recurrence import recurrence
+from gensweep.layers.trie import Trie
 
 
 class LSTM(nn.Module):
@@ -34,12 +36,25 @@ class LSTM(nn.Module):
 
     def tokens(self, codes: Tensor) -> Tensor:
         """Hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot vectors."""
-        table = (self.weight_ih + self.bias.unsqueeze(-1)).t().contiguous()
-        return self._unroll(F.embedding(codes, table))  # in float32: its gradient adds up all that are equal
+        return self._unroll(F.embedding(codes, self._table()))  # in float32: its gradient adds up all that are equal
+
+    def token_nodes(self, trie: Trie) -> Tensor:
+        """The same of a trie's nodes, [N, H]."""
+        table = self._table()
+        return branching(table, self.weight_hh.to(compiled.computed(table)), trie, trie.codes)
+
+    def nodes(self, x: Tensor, trie: Trie) -> Tensor:
+        """Hidden states [N, H] of what a trie's nodes are, [N, I]."""
+        projected = compiled.cast(F.linear(x, self.weight_ih, self.bias))
+        return branching(projected, self.weight_hh.to(projected.dtype), trie)
 
     def repeated(self, x: Tensor, steps: int) -> Tensor:
         """Hidden states [T, B, H] of one input [B, I] seen at every one of ``steps``; projected once."""
         return self._unroll(F.linear(x, self.weight_ih, self.bias).expand(steps, -1, -1))
+
+    def _table(self) -> Tensor:
+        """What each code adds to the gates, [I, 4H]."""
+        return (self.weight_ih + self.bias.unsqueeze(-1)).t().contiguous()
 
     def _unroll(self, projected: Tensor) -> Tensor:
         # Autocast does not reach into the recurrence; and within `vmap` it adds a bias in float32.
@@ -64,15 +79,27 @@ class EncoderDecoder(nn.Module):
         self.encoder = nn.ModuleList(LSTM(size, hidden) for size in sizes)
         self.decoder = nn.ModuleList(LSTM(hidden, hidden) for _ in range(decoder_layers))
 
-    def forward(self, query: Tensor) -> Tensor:
-        """Answer states [B, steps, H] of codes [B, T] (integers) or features [B, T, inputs]."""
-        first, *rest = cast("list[LSTM]", list(self.encoder))
-        query = query.transpose(0, 1)
-        states = first(query) if query.is_floating_point() else first.tokens(query)
-        for layer in rest:
-            states = layer(states)
+    def forward(self, query: Tensor, trie: Trie | None = None) -> Tensor:
+        """Answer states [B, steps, H] of codes [B, T] (integers; faster with a trie), or features [B, T, inputs]."""
+        last = self._read(query.transpose(0, 1)) if trie is None else self._read_nodes(trie)
         first, *rest = cast("list[LSTM]", list(self.decoder))
-        states = first.repeated(states[-1], self.steps)
+        states = first.repeated(last, self.steps)
         for layer in rest:
             states = layer(states)
         return states.transpose(0, 1)
+
+    def _read(self, query: Tensor) -> Tensor:
+        """The encoder's last states [B, H]."""
+        first, *rest = cast("list[LSTM]", list(self.encoder))
+        states = first(query) if query.is_floating_point() else first.tokens(query)
+        for layer in rest:
+            states = layer(states)
+        return states[-1]
+
+    def _read_nodes(self, trie: Trie) -> Tensor:
+        """The same of a trie's sequences."""
+        first, *rest = cast("list[LSTM]", list(self.encoder))
+        states = first.token_nodes(trie)
+        for layer in rest:
+            states = layer.nodes(states, trie)
+        return F.embedding(trie.leaves, states[trie.inner :])

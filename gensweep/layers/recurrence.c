@@ -4,17 +4,27 @@
 
 /* Sequences are [steps, lanes, rows, ...] and weights [lanes, 4 hidden, hidden]; a lane has weights of its own. From one
    step of what the inputs add to the next it is ``stride`` elements: none where all are the same. The hidden units are a
-   whole number of words. */
+   whole number of words.
+
+   With ``firsts``, a step's rows are the nodes of a level of a trie, of one lane, levels one behind the other, of which
+   the last one is the widest, ``rows``. Those that follow a row of a level before it lie from firsts[row] on to
+   firsts[row + 1]; each row has some. */
 typedef struct {
     int64_t steps, lanes, rows, hidden, stride;
+    const int64_t *firsts;
 } sequence;
 
-/* All dense; gates and their gradient are [..., 4 hidden], the others [..., hidden]. */
+/* All dense; gates and gradients of what is added to them are [..., 4 hidden], the others [..., hidden]. Of a trie: in
+   place of ``projected``, what the inputs add may be row which[row] of a table, to whose gradient is added; to_sums, of
+   rows that others follow, is the gradient of what they add to these, all together. */
 typedef struct {
     const element *projected, *weight;
     element *gates, *cells, *squashed, *states;
     const element *to_states;
-    element *to_projected;
+    element *to_projected, *to_sums;
+    const element *table;
+    const int64_t *which;
+    float *to_table;
     word *scratch;
 } unrolled;
 
@@ -69,81 +79,149 @@ static void sum_rows(int64_t rows, int64_t depth, const element *from, const wor
         multiply(least(ROWS, rows - r), PAIR, &at, (const word *)from + r * depth, panel, NOTHING, 0, sums + r * PAIR, PAIR);
 }
 
-/* Some rows of a step, from ``row`` of all steps' on, where ``before`` is that of the step before; none at the first. */
-static void block_forward(const sequence *s, const unrolled *a, const element *projected, int64_t row, int64_t before,
-                          int64_t rows, float *sums) {
+/* Some rows of a step. */
+typedef struct {
+    int64_t first, end;
+} range;
+
+/* The first row that follows a row. */
+INLINE int64_t follows(const sequence *s, int64_t row) { return s->firsts ? s->firsts[row] : row + s->lanes * s->rows; }
+
+INLINE range after(const sequence *s, range rows) {
+    range found = {follows(s, rows.first), follows(s, rows.end)};
+    return found;
+}
+
+/* A lane's rows of step t. */
+static range step_of(const sequence *s, int64_t lane, int64_t t) {
+    range found = {lane * s->rows, s->firsts ? s->firsts[0] : (lane + 1) * s->rows};
+    for (; t > 0; t--) found = after(s, found);
+    return found;
+}
+
+/* What the inputs add to a row of step t. */
+INLINE const element *added(const sequence *s, const unrolled *a, int64_t t, int64_t row) {
+    const int64_t wide = 4 * s->hidden, step = s->lanes * s->rows * wide;
+    if (a->which) return a->table + a->which[row] * wide;
+    return a->projected + row * wide - (s->firsts ? 0 : t * (step - s->stride));
+}
+
+/* The rows of step t that follow some of the step before; of the first step, these rows. */
+static void block_forward(const sequence *s, const unrolled *a, int64_t t, range from, float *sums) {
     const int64_t h = s->hidden, depth = h / HELD;
+    const range rows = t ? after(s, from) : from;
     const word *panel = a->scratch;
     for (int64_t unit = 0; unit < h; unit += PAIR, panel += 4 * depth * PAIR) {
         const int64_t units = least(PAIR, h - unit);
-        if (before >= 0)
-            for (int64_t gate = 0; gate < 4; gate++)
-                sum_rows(rows, depth, a->states + before * h, panel + gate * depth * PAIR, sums + gate * BLOCK * PAIR);
-        for (int64_t r = 0; r < rows; r++) {
-            const int64_t at = (row + r) * h + unit;
-            const element *p = projected + 4 * r * h + unit;
-            element *g = a->gates + 4 * (row + r) * h + unit, *c = a->cells + at, *t = a->squashed + at;
-            if (before >= 0)
-                row_forward(units, h, 0, p, sums + r * PAIR, BLOCK * PAIR, a->cells + (before + r) * h + unit, g, c, t,
-                            a->states + at);
+        for (int64_t gate = 0; gate < 4 && t; gate++)
+            sum_rows(from.end - from.first, depth, a->states + from.first * h, panel + gate * depth * PAIR,
+                     sums + gate * BLOCK * PAIR);
+        for (int64_t row = rows.first, before = from.first; row < rows.end; row++) {
+            const int64_t at = row * h + unit;
+            const element *p = added(s, a, t, row) + unit;
+            element *g = a->gates + 4 * row * h + unit, *c = a->cells + at, *q = a->squashed + at, *to = a->states + at;
+            while (t && follows(s, before + 1) <= row) before++;
+            if (t)
+                row_forward(units, h, 0, p, sums + (before - from.first) * PAIR, BLOCK * PAIR,
+                            a->cells + before * h + unit, g, c, q, to);
             else
-                row_forward(units, h, 1, p, sums, 0, p, g, c, t, a->states + at);
+                row_forward(units, h, 1, p, sums, 0, p, g, c, q, to);
         }
     }
 }
 
-/* The same back: ``before`` is that of the step before, ``after`` of the one after; none at the first and at the last. */
-static void block_backward(const sequence *s, const unrolled *a, int64_t row, int64_t before, int64_t after,
-                           int64_t rows, float *sums, float *to_cells) {
+/* Some rows of step t back; the first of them follows row ``from``. to_cells: the gradient of their cells. */
+static void block_backward(const sequence *s, const unrolled *a, int64_t t, range rows, int64_t from, float *sums,
+                           float *to_cells) {
     const int64_t h = s->hidden, depth = 4 * h / HELD;
+    const int last = t + 1 == s->steps;
+    const element *to_sums = s->firsts ? a->to_sums : a->to_projected + s->lanes * s->rows * 4 * h;
     const word *panel = a->scratch;
     for (int64_t unit = 0; unit < h; unit += PAIR, panel += depth * PAIR) {
         const int64_t units = least(PAIR, h - unit);
-        if (after >= 0) sum_rows(rows, depth, a->to_projected + 4 * after * h, panel, sums);
-        for (int64_t r = 0; r < rows; r++) {
-            const int64_t at = (row + r) * h + unit;
-            const element *g = a->gates + 4 * (row + r) * h + unit, *t = a->squashed + at, *to = a->to_states + at;
-            const element *b = a->cells + ((before < 0 ? row : before) + r) * h + unit;
-            element *d = a->to_projected + 4 * (row + r) * h + unit;
-            float *sum = sums + r * PAIR, *c = to_cells + r * h + unit;
-            if (before >= 0 && after >= 0)
-                row_backward(units, h, 0, 0, g, b, t, to, sum, c, d);
-            else if (before >= 0)
-                row_backward(units, h, 0, 1, g, b, t, to, sum, c, d);
-            else if (after >= 0)
-                row_backward(units, h, 1, 0, g, b, t, to, sum, c, d);
+        if (!last) sum_rows(rows.end - rows.first, depth, to_sums + 4 * rows.first * h, panel, sums);
+        for (int64_t row = rows.first, before = from; row < rows.end; row++) {
+            while (t && follows(s, before + 1) <= row) before++;
+            const int64_t at = row * h + unit;
+            const element *g = a->gates + 4 * row * h + unit, *q = a->squashed + at, *to = a->to_states + at;
+            const element *b = a->cells + (t ? before : row) * h + unit;
+            element *d = a->to_projected + 4 * row * h + unit;
+            float *sum = sums + (row - rows.first) * PAIR, *c = to_cells + (row - rows.first) * h + unit;
+            if (t && !last)
+                row_backward(units, h, 0, 0, g, b, q, to, sum, c, d);
+            else if (t)
+                row_backward(units, h, 0, 1, g, b, q, to, sum, c, d);
+            else if (!last)
+                row_backward(units, h, 1, 0, g, b, q, to, sum, c, d);
             else
-                row_backward(units, h, 1, 1, g, b, t, to, sum, c, d);
+                row_backward(units, h, 1, 1, g, b, q, to, sum, c, d);
         }
+    }
+}
+
+/* Add up, for each row of a level of a trie, what those that follow it say of its sums and, in to_cells, of its cells:
+   the place of a row there is no later than that of any that follow it. */
+static void gather(const sequence *s, const unrolled *a, range rows, float *to_cells) {
+    const int64_t h = s->hidden, wide = 4 * h, next = follows(s, rows.first);
+    for (int64_t row = rows.first; row < rows.end; row++) {
+        const range those = {follows(s, row), follows(s, row + 1)};
+        for (int64_t k = 0; k < wide; k += PAIR) {
+            const int64_t columns = least(PAIR, wide - k);
+            float sums[PAIR] ALIGNED = {0};
+            for (int64_t r = those.first; r < those.end; r++)
+                for (int64_t j = 0; j < columns; j++) sums[j] += number(a->to_projected[r * wide + k + j]);
+            round_row(columns, sums, a->to_sums + row * wide + k);
+        }
+        for (int64_t k = 0; k < h; k++) {
+            float sum = 0.0f;
+            for (int64_t r = those.first; r < those.end; r++) sum += to_cells[(r - next) * h + k];
+            to_cells[(row - rows.first) * h + k] = sum;
+        }
+    }
+}
+
+/* Add some rows' gradient to the table's. */
+static void tabulate(const sequence *s, const unrolled *a, range rows) {
+    const int64_t wide = 4 * s->hidden;
+    for (int64_t row = rows.first; row < rows.end; row++) {
+        const element *restrict from = a->to_projected + row * wide;
+        float *restrict to = a->to_table + a->which[row] * wide;
+        for (int64_t k = 0; k < wide; k++) to[k] += number(from[k]);
     }
 }
 
 /* Out: gates, cells, their tanh and the states. */
 void lstm_forward(const sequence *s, const unrolled *a) {
-    const int64_t h = s->hidden, step = s->lanes * s->rows;
+    const int64_t h = s->hidden;
     float *sums = (float *)(a->scratch + panels_size(s));
     for (int64_t lane = 0; lane < s->lanes; lane++) {
         if (s->steps > 1) lay_forward(h, a->weight + 4 * lane * h * h, a->scratch);
-        for (int64_t t = 0; t < s->steps; t++)
-            for (int64_t r = 0; r < s->rows; r += BLOCK) {
-                const int64_t within = lane * s->rows + r, row = t * step + within;
-                block_forward(s, a, a->projected + t * s->stride + 4 * within * h, row, t ? row - step : -1,
-                              least(BLOCK, s->rows - r), sums);
+        for (int64_t t = 0; t < s->steps; t++) {
+            const range from = step_of(s, lane, t ? t - 1 : 0);
+            for (int64_t row = from.first; row < from.end; row += BLOCK) {
+                const range some = {row, least(row + BLOCK, from.end)};
+                block_forward(s, a, t, some, sums);
             }
+        }
     }
 }
 
-/* Out: to_projected, the gradient of projected. */
+/* Out: to_projected, the gradient of what the inputs add, and of a trie to_sums and to_table. */
 void lstm_backward(const sequence *s, const unrolled *a) {
-    const int64_t h = s->hidden, step = s->lanes * s->rows;
+    const int64_t h = s->hidden;
     float *sums = (float *)(a->scratch + panels_size(s)), *to_cells = sums + SUMS;
     for (int64_t lane = 0; lane < s->lanes; lane++) {
         if (s->steps > 1) lay_backward(h, a->weight + 4 * lane * h * h, a->scratch);
-        for (int64_t t = s->steps - 1; t >= 0; t--)
-            for (int64_t r = 0; r < s->rows; r += BLOCK) {
-                const int64_t row = t * step + lane * s->rows + r;
-                block_backward(s, a, row, t ? row - step : -1, t + 1 < s->steps ? row + step : -1,
-                               least(BLOCK, s->rows - r), sums, to_cells + r * h);
+        for (int64_t t = s->steps - 1; t >= 0; t--) {
+            const range rows = step_of(s, lane, t);
+            int64_t from = t ? step_of(s, lane, t - 1).first : 0;
+            if (s->firsts && t + 1 < s->steps) gather(s, a, rows, to_cells);
+            for (int64_t row = rows.first; row < rows.end; row += BLOCK) {
+                const range some = {row, least(row + BLOCK, rows.end)};
+                while (t && follows(s, from + 1) <= row) from++;
+                block_backward(s, a, t, some, from, sums, to_cells + (row - rows.first) * h);
+                if (a->which) tabulate(s, a, some);
             }
+        }
     }
 }

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gensweep.core.arrays import Prepared
+from gensweep.layers.trie import Trie
 
 
 class Batches:
@@ -19,9 +20,13 @@ class Batches:
         data: prepared arrays.
         fields: names of rows or lookups.
         device: where batches are wanted.
+        sequences: fields of codes that are read one after another.
     """
 
-    def __init__(self, data: Prepared, fields: Iterable[str], device: torch.device) -> None:
+    def __init__(
+        self, data: Prepared, fields: Iterable[str], device: torch.device, sequences: Iterable[str] = ()
+    ) -> None:
+        self._sequences = set(sequences)
         self._rows: dict[str, Tensor] = {}
         self._banks: dict[str, Tensor] = {}
         self._fields = {field: data.lookups.get(field, (field, "")) for field in fields}
@@ -34,15 +39,18 @@ class Batches:
     def take(self, rows: Tensor) -> dict[str, Tensor]:
         """The fields of some examples [...]: pictures as float32 in 0..1, codes as int64, each [..., ...].
 
-        On a CPU, examples [B] of a field that is looked up come with what a network need not compute twice: `distinct`
-        entries [U, ...] and `which` of them each is, [B, ...]; elsewhere, to count them would take longer.
+        On a CPU, examples [B] come with what a network need not compute twice: of a field that is looked up, `distinct`
+        entries [U, ...] and `which` of them each is, [B, ...]; of sequences, their `Trie`. Elsewhere, to find it would
+        take longer.
         """
-        batch = {}
+        batch, is_told = {}, rows.ndim == 1 and rows.device.type == "cpu"
         for field, (name, bank) in self._fields.items():
             values = self._rows[name][rows]
             if not bank:
                 batch[field] = self._numbers(field, values)
-            elif rows.ndim == 1 and rows.device.type == "cpu":
+                if is_told and field in self._sequences:
+                    batch |= Trie.of(batch[field]).parts(field)
+            elif is_told:
                 found, which = torch.unique(values.long(), return_inverse=True)
                 distinct = self._numbers(field, self._banks[bank][found])
                 batch |= {field: distinct[which], f"{field}/distinct": distinct, f"{field}/which": which}

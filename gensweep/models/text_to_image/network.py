@@ -9,6 +9,7 @@ from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.layers.glyphs import GlyphDecoder, joined
 from gensweep.layers.lstm import EncoderDecoder
 from gensweep.layers.network import Batch, Network, Noise, Samples
+from gensweep.layers.trie import Trie
 from gensweep.models.text_to_image import TextToImage
 
 
@@ -24,18 +25,18 @@ class TextToImageNetwork(Network[TextToImage]):
         )
         self.glyphs = GlyphDecoder(config.hidden, config.glyph_filters)
 
-    def generate(self, query: Tensor) -> Tensor:
-        """Pictures [B, 3, 28, 28] in 0..1 of codes [B, 5]."""
-        return self.glyphs(self.sequence(query)).sigmoid()
+    def generate(self, batch: Batch) -> Tensor:
+        """Pictures [B, 3, 28, 28] in 0..1 of the batch's queries."""
+        return self.glyphs(self.sequence(batch["query"], Trie.found(batch, "query"))).sigmoid()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean squared error a pixel."""
-        loss = (self.generate(batch["query"]) - batch["answer_pictures"]).square().mean()
+        loss = (self.generate(batch) - batch["answer_pictures"]).square().mean()
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Loss [B], codes of query [B, 5] and answer [B, 3], generated and target pictures [B, 3, 28, 28]."""
-        generated, target = self.generate(batch["query"]), batch["answer_pictures"]
+        generated, target = self.generate(batch), batch["answer_pictures"]
         loss = (generated - target).square().mean((1, 2, 3))
         return {key: batch[key] for key in ("query", "answer")} | {
             "loss": loss,
@@ -45,7 +46,7 @@ class TextToImageNetwork(Network[TextToImage]):
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """Each query's generated answer above a true one."""
-        pairs = torch.cat([joined(self.generate(batch["query"])), joined(batch["answer_pictures"])], dim=2)
+        pairs = torch.cat([joined(self.generate(batch)), joined(batch["answer_pictures"])], dim=2)
         return Samples(pairs, [decode(query.cpu().numpy()) for query in batch["query"]], columns=8)
 
 

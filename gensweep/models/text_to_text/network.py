@@ -8,6 +8,7 @@ from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.layers.lstm import EncoderDecoder
 from gensweep.layers.network import Batch, Network, Noise, Samples
 from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
+from gensweep.layers.trie import Trie
 from gensweep.models.text_to_text import TextToText
 
 
@@ -23,22 +24,22 @@ class TextToTextNetwork(Network[TextToText]):
         )
         self.output = nn.Linear(config.hidden, len(ALPHABET))
 
-    def predict(self, query: Tensor) -> Tensor:
-        """Logits [B, 3, 13], float32, of codes [B, 5]."""
-        return self.output(self.sequence(query)).float()
+    def predict(self, batch: Batch) -> Tensor:
+        """Logits [B, 3, 13], float32, of the batch's queries."""
+        return self.output(self.sequence(batch["query"], Trie.found(batch, "query"))).float()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean cross-entropy a character."""
-        loss = answer_loss(self.predict(batch["query"]), batch["answer"]).mean()
+        loss = answer_loss(self.predict(batch), batch["answer"]).mean()
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
-        return {"query": batch["query"]} | answer_outputs(self.predict(batch["query"]), batch["answer"])
+        return {"query": batch["query"]} | answer_outputs(self.predict(batch), batch["answer"])
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """A line a query: what was asked, what was answered, what is right."""
-        predicted = self.predict(batch["query"]).argmax(-1)
+        predicted = self.predict(batch).argmax(-1)
         lines = [
             f"{decode(query.cpu().numpy()).rstrip()} = {answer_caption(guess, answer)}"
             for query, guess, answer in zip(batch["query"], predicted, batch["answer"], strict=True)
