@@ -22,6 +22,7 @@ from gensweep.core.catalog import MODELS, metrics_of
 from gensweep.core.config import TrainingConfig
 from gensweep.core.model import Model
 from gensweep.core.storage import write_atomic
+from gensweep.layers.glyphs import shown
 from gensweep.layers.network import Network
 from gensweep.points import Point
 from gensweep.train import checkpoint
@@ -219,7 +220,7 @@ def test_glyphs_that_are_seen_again_are_read_once(glyph_encoder: str) -> None:
     """With the values and gradients of reading each; bent ones differ, and are all read."""
     run = training("image_to_text", glyph_encoder=glyph_encoder)
     batch_ = run.batches.take(torch.tensor([0, 1, 2, 0, 1]))
-    plain = {name: batch_[name] for name in run.model.inputs}
+    plain = {name: shown(batch_, name) for name in run.model.inputs}
     seen: list[int] = []
     run.network.glyphs.register_forward_pre_hook(lambda module, given: seen.append(given[0].shape[0]))
     losses = [run.network("model", given, {})[0] for given in (batch_, plain)]

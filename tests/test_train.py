@@ -24,6 +24,7 @@ from gensweep.core.claims import Process
 from gensweep.core.ledger import Ledger
 from gensweep.core.sheets import LINE, MARGIN, SCALE
 from gensweep.core.storage import write_atomic
+from gensweep.layers.glyphs import shown
 from gensweep.layers.network import Samples
 from gensweep.layers.trie import Trie
 from gensweep.points import Pack
@@ -302,17 +303,17 @@ class TestBatches:
 
     def test_says_what_was_looked_up_twice(self) -> None:
         """Glyphs 0, 0 and 1, 0: two distinct ones. Not of the rows of lanes, which may have other numbers of them."""
-        batches = Batches(self.DATA, ["pictures", "code"], CPU)
+        batches = Batches(self.DATA, ["pictures", "code"], CPU, read_once=["pictures"])
         batch = batches.take(torch.tensor([1, 0]))
-        assert list(batch) == ["pictures", "pictures/distinct", "pictures/which", "code"]
+        assert list(batch) == ["pictures/distinct", "pictures/which", "code"]
         torch.testing.assert_close(batch["pictures/distinct"], torch.tensor([[[0, 1.0]], [[0.2, 0.4]]]))
         assert batch["pictures/which"].tolist() == [[0, 0], [1, 0]]
         lanes = batches.take(torch.tensor([[1, 0], [2, 2]]))
-        assert list(lanes) == ["pictures", "code"] and torch.equal(lanes["pictures"][0], batch["pictures"])
+        assert list(lanes) == ["pictures", "code"] and torch.equal(lanes["pictures"][0], shown(batch, "pictures"))
 
     def test_says_which_sequences_begin_alike(self) -> None:
-        """Of those that are read one after another, and not in lanes."""
-        batches = Batches(self.DATA, ["code", "label"], CPU, sequences=["code"])
+        """Neither of others nor of the rows of lanes."""
+        batches = Batches(self.DATA, ["code", "label"], CPU, read_once=["code"])
         batch = batches.take(torch.tensor([0, 0, 1]))
         assert list(batch) == ["code", "code/codes", "code/firsts", "code/leaves", "label"]
         trie = Trie.found(batch, "code")

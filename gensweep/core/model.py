@@ -19,7 +19,7 @@ class Model(TrainingConfig):
         reads: the kind of dataset it takes, as `Data.kind`.
         default_dataset: the dataset of a point that names none.
         inputs: fields of a batch that its network uses.
-        sequences: those of them whose codes it reads one after another.
+        read_once: those of them of which it reads once what a batch has twice: pictures, and beginnings of codes.
         outputs: what its evaluation yields an example; metrics apply by these.
         players: sub-networks with an optimizer each, in the order of a step.
         evaluation_batch: examples evaluated at once; no larger in memory than a training step.
@@ -29,7 +29,7 @@ class Model(TrainingConfig):
     reads: ClassVar[str]
     default_dataset: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]]
-    sequences: ClassVar[tuple[str, ...]] = ()
+    read_once: ClassVar[tuple[str, ...]] = ()
     outputs: ClassVar[tuple[str, ...]]
     players: ClassVar[tuple[str, ...]] = ("model",)
     evaluation_batch: ClassVar[int] = 512

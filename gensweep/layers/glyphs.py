@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,11 @@ class GlyphDecoder(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """Logits [B, T, 28, 28], float32, of states [B, T, features]."""
         return self.stages(states.flatten(0, 1)).float().squeeze(1).unflatten(0, states.shape[:2])
+
+
+def shown(batch: Mapping[str, Tensor], field: str) -> Tensor:
+    """The glyphs of every example [B, T, 28, 28], also where a batch has but distinct ones."""
+    return batch[field] if field in batch else batch[f"{field}/distinct"][batch[f"{field}/which"]]
 
 
 def affine(pictures: Tensor, amounts: Tensor) -> Tensor:

@@ -20,13 +20,13 @@ class Batches:
         data: prepared arrays.
         fields: names of rows or lookups.
         device: where batches are wanted.
-        sequences: fields of codes that are read one after another.
+        read_once: those of them of which batches say what they have twice.
     """
 
     def __init__(
-        self, data: Prepared, fields: Iterable[str], device: torch.device, sequences: Iterable[str] = ()
+        self, data: Prepared, fields: Iterable[str], device: torch.device, read_once: Iterable[str] = ()
     ) -> None:
-        self._sequences = set(sequences)
+        self._read_once = set(read_once)
         self._rows: dict[str, Tensor] = {}
         self._banks: dict[str, Tensor] = {}
         self._fields = {field: data.lookups.get(field, (field, "")) for field in fields}
@@ -39,24 +39,25 @@ class Batches:
     def take(self, rows: Tensor) -> dict[str, Tensor]:
         """The fields of some examples [...]: pictures as float32 in 0..1, codes as int64, each [..., ...].
 
-        On a CPU, examples [B] come with what a network need not compute twice: of a field that is looked up, `distinct`
-        entries [U, ...] and `which` of them each is, [B, ...]; of sequences, their `Trie`. Elsewhere, to find it would
-        take longer.
+        On a CPU, examples [B] of a field to be read once come as a network needs it for that: looked up, `distinct`
+        entries [U, ...] and `which` of them each is, [B, ...]; codes with the parts of their `Trie`. Elsewhere, to find
+        these would take longer.
         """
         batch, is_told = {}, rows.ndim == 1 and rows.device.type == "cpu"
         for field, (name, bank) in self._fields.items():
             values = self._rows[name][rows]
-            if not bank:
-                batch[field] = self._numbers(field, values)
-                if is_told and field in self._sequences:
-                    batch |= Trie.of(batch[field]).parts(field)
-            elif is_told:
-                found, which = torch.unique(values.long(), return_inverse=True)
-                distinct = self._numbers(field, self._banks[bank][found])
-                batch |= {field: distinct[which], f"{field}/distinct": distinct, f"{field}/which": which}
+            if is_told and field in self._read_once:
+                batch |= self._once(field, bank, values)
             else:
-                batch[field] = self._numbers(field, self._banks[bank][values.long()])
+                batch[field] = self._numbers(field, self._banks[bank][values.long()] if bank else values)
         return batch
+
+    def _once(self, field: str, bank: str, values: Tensor) -> dict[str, Tensor]:
+        if not bank:
+            codes = self._numbers(field, values)
+            return {field: codes} | Trie.of(codes).parts(field)
+        found, which = torch.unique(values.long(), return_inverse=True)
+        return {f"{field}/distinct": self._numbers(field, self._banks[bank][found]), f"{field}/which": which}
 
     def _numbers(self, field: str, values: Tensor) -> Tensor:
         return values.float().div_(255) if field in self._pictures else values.long()

@@ -87,7 +87,7 @@ class Training:
         self.network = build_network(model, seed, device)
         self._judged_with = prepared if judged_with is None else judged_with
         self._tools: dict[str, Any] = beside._tools if beside else {}
-        self.batches = beside.batches if beside else Batches(prepared, model.inputs, device, model.sequences)
+        self.batches = beside.batches if beside else Batches(prepared, model.inputs, device, model.read_once)
         self._answered: tuple[int, dict[str, Tensor]] | None = None
         self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
         self._split["train"] = torch.as_tensor(training_rows(prepared.split, data.train_fraction).copy())

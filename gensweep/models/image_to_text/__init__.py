@@ -41,6 +41,7 @@ class ImageToText(SequenceModel):
     reads: ClassVar[str] = "arithmetic_pictures"
     default_dataset: ClassVar[str] = "arithmetic_pictures"
     inputs: ClassVar[tuple[str, ...]] = ("query", "query_pictures", "answer")
+    read_once: ClassVar[tuple[str, ...]] = ("query_pictures",)
     outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "predicted", "answer")
 
     glyph_encoder: Literal["cnn", "flat"] = param(

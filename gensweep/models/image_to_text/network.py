@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH
-from gensweep.layers.glyphs import GlyphEncoder, affine, joined
+from gensweep.layers.glyphs import GlyphEncoder, affine, joined, shown
 from gensweep.layers.lstm import EncoderDecoder
 from gensweep.layers.network import Batch, Network, Noise, Samples
 from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
@@ -39,14 +39,14 @@ class ImageToTextNetwork(Network[ImageToText]):
         if bent is None and "query_pictures/which" in batch and isinstance(self.glyphs, GlyphEncoder):
             features = self.glyphs.of_few(batch["query_pictures/distinct"], batch["query_pictures/which"])
         else:
-            features = self.glyphs(batch["query_pictures"] if bent is None else bent)
+            features = self.glyphs(shown(batch, "query_pictures") if bent is None else bent)
         return self.output(self.sequence(features)).float()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean cross-entropy a character."""
         bent = None
         if "affine" in noise:
-            bent = affine(batch["query_pictures"], noise["affine"] * self.config.augment)
+            bent = affine(shown(batch, "query_pictures"), noise["affine"] * self.config.augment)
         loss = answer_loss(self.predict(batch, bent), batch["answer"]).mean()
         return loss, {"loss": loss}
 
@@ -58,7 +58,7 @@ class ImageToTextNetwork(Network[ImageToText]):
         """Queries as they were seen, with the answer given and the right one."""
         predicted = self.predict(batch).argmax(-1)
         captions = [answer_caption(guess, answer) for guess, answer in zip(predicted, batch["answer"], strict=True)]
-        return Samples(joined(batch["query_pictures"]), captions, columns=4)
+        return Samples(joined(shown(batch, "query_pictures")), captions, columns=4)
 
 
 build = ImageToTextNetwork

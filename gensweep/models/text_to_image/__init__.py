@@ -43,7 +43,7 @@ class TextToImage(SequenceModel):
     reads: ClassVar[str] = "arithmetic_pictures"
     default_dataset: ClassVar[str] = "arithmetic_pictures"
     inputs: ClassVar[tuple[str, ...]] = ("query", "answer", "answer_pictures")
-    sequences: ClassVar[tuple[str, ...]] = ("query",)
+    read_once: ClassVar[tuple[str, ...]] = ("query",)
     outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "answer", "generated", "target")
 
     glyph_filters: int = param(

@@ -39,7 +39,7 @@ class TextToText(SequenceModel):
     reads: ClassVar[str] = "arithmetic"
     default_dataset: ClassVar[str] = "arithmetic"
     inputs: ClassVar[tuple[str, ...]] = ("query", "answer")
-    sequences: ClassVar[tuple[str, ...]] = ("query",)
+    read_once: ClassVar[tuple[str, ...]] = ("query",)
     outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "predicted", "answer")
 
     def parameter_count(self) -> int:
