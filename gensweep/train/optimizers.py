@@ -117,10 +117,10 @@ class PlayerOptimizer:
                 rest.append(name)
         if rest:
             adam(
-                [self.parameters[name][lanes] for name in rest],
-                [gradients[name][own] for name in rest],
-                [self.state[name]["mean"][lanes] for name in rest],
-                [self.state[name]["square"][lanes] for name in rest],
+                [_some(self.parameters[name], lanes) for name in rest],
+                [_some(gradients[name], own) for name in rest],
+                [_some(self.state[name]["mean"], lanes) for name in rest],
+                [_some(self.state[name]["square"], lanes) for name in rest],
                 [],
                 list(torch.full((len(rest),), float(step), device=gradients[rest[0]].device).unbind()),
                 fused=True,
@@ -170,6 +170,11 @@ def _laid_out_as(parameter: Tensor, gradient: Tensor) -> Tensor:
     if gradient.ndim < parameter.ndim:
         gradient = gradient.unsqueeze(0)
     return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+
+
+def _some(tensor: Tensor, lanes: slice) -> Tensor:
+    """Some lanes of a tensor; itself, if they are all: a view of it takes as long as a small product."""
+    return tensor if lanes.stop - lanes.start == len(tensor) else tensor[lanes]
 
 
 def _clip(gradients: Iterable[Tensor], limit: float) -> None:
