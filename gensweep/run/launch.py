@@ -150,6 +150,7 @@ def lanes(resources: Resources, points: int) -> int:
 def _start(resources: Resources) -> None:
     said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
     if resources.address is None:
+        os.environ.setdefault("RAY_enable_autoscaler_v2", "1")  # as `ray start` has it; the first ends late
         said["include_dashboard"] = False
         if resources.room and resources.room.total:
             said["_memory"] = resources.room.free
