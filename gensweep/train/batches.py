@@ -45,22 +45,28 @@ class Batches:
         """
         batch, is_told = {}, rows.ndim == 1 and rows.device.type == "cpu"
         for field, (name, bank) in self._fields.items():
-            values = self._rows[name][rows]
+            values = _looked_up(self._rows[name], rows)
             if is_told and field in self._read_once:
                 batch |= self._once(field, bank, values)
             else:
-                batch[field] = self._numbers(field, self._banks[bank][values.long()] if bank else values)
+                batch[field] = self._numbers(field, _looked_up(self._banks[bank], values) if bank else values)
         return batch
 
     def _once(self, field: str, bank: str, values: Tensor) -> dict[str, Tensor]:
         if not bank:
             codes = self._numbers(field, values)
             return {field: codes} | Trie.of(codes).parts(field)
-        found, which = torch.unique(values.long(), return_inverse=True)
-        return {f"{field}/distinct": self._numbers(field, self._banks[bank][found]), f"{field}/which": which}
+        found, which = torch.unique(values, return_inverse=True)
+        distinct = _looked_up(self._banks[bank], found)
+        return {f"{field}/distinct": self._numbers(field, distinct), f"{field}/which": which}
 
     def _numbers(self, field: str, values: Tensor) -> Tensor:
         return values.float().div_(255) if field in self._pictures else values.long()
+
+
+def _looked_up(table: Tensor, rows: Tensor) -> Tensor:
+    """Rows [...] of a table: to index it takes ten times as long."""
+    return table.index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 
 def _shared(array: np.ndarray, device: torch.device) -> Tensor:
