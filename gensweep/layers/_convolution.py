@@ -76,7 +76,7 @@ def call(function: str, shape: Shape, dtype: torch.dtype, **arrays: Tensor | Non
         if name in laid and laid[name] is not arrays[name]:
             raise ValueError(f"{name} does not lie as {function} writes it")
     library = compiled.library(dtype)
-    _divide(shape, library, function.endswith("_back"))
+    _divide(shape, library, torch.float32.itemsize // dtype.itemsize if function.endswith("_back") else 0)
     laid["scratch"] = torch.zeros(library.scratch_size(ctypes.byref(shape)), dtype=torch.float32, device="cpu")
     addresses = _Arrays(**{name: array.data_ptr() for name, array in laid.items()})
     getattr(library, function)(ctypes.byref(shape), ctypes.byref(addresses))
@@ -91,14 +91,14 @@ def _laid(name: str, array: Tensor, dtype: torch.dtype) -> Tensor:
     return array.resolve_neg().contiguous(memory_format=form)
 
 
-def _divide(shape: Shape, library: ctypes.CDLL, grouped: bool) -> None:
-    """Set how much lies ready at a time: ``group`` of small pictures, if they are taken together, or a ``band``."""
-    shape.group, shape.band = 1, shape.height
+def _divide(shape: Shape, library: ctypes.CDLL, held: int) -> None:
+    """Set how much lies ready at a time: ``group`` of small pictures, if some are ``held`` together, or a ``band``."""
+    shape.group, shape.band = held or 1, shape.height
     whole = library.scratch_size(ctypes.byref(shape))
     if whole > _BUDGET:
         shape.band = max(1, shape.height * _BUDGET // whole)
-    elif grouped:
-        shape.group = min(shape.count, _BUDGET // whole) or 1
+    elif held:
+        shape.group = held * (min(-(-shape.count // held), _BUDGET // whole) or 1)
 
 
 def kernels_down(weight: Tensor, stride: int, dtype: torch.dtype) -> Tensor:

@@ -160,12 +160,11 @@ static void up(const shape *s, int64_t band, const word *small, const word *kern
     }
 }
 
-/* Add to the kernels' gradient [3, 3, large, small] what some pictures say, laid for it one behind the other. */
-static void weigh(const shape *s, int64_t pictures, int64_t band, const word *large, const word *small,
+/* Add to the kernels' gradient [3, 3, large, small] what some twins say, one behind the other. */
+static void weigh(const shape *s, int64_t twins, int64_t band, const word *large, const word *small,
                   float *to_kernels) {
     const int64_t row = large_twins_row(s), depth = 3 * s->large, parts = (depth + ROWS - 1) / ROWS;
-    const layout at = {band, (s->width + HELD - 1) / HELD, s->stride * row, HELD * s->stride * s->large, 1,
-                       small_twins_row(s), vectors(s->small)};
+    const layout at = {band, s->width, s->stride * row, s->stride * s->large, 1, small_twins_row(s), vectors(s->small)};
     float sums[ROWS * PAIR] ALIGNED;
     for (int64_t c = 0; c < s->small; c += PAIR)
         for (int64_t y = 0; y < 3; y++)
@@ -174,7 +173,7 @@ static void weigh(const shape *s, int64_t pictures, int64_t band, const word *la
                 int64_t columns = least(PAIR, s->small - c);
                 float *to = to_kernels + (y * depth + k) * s->small + c;
                 memset(sums, 0, sizeof sums);
-                for (int64_t i = 0; i < pictures; i++)
+                for (int64_t i = 0; i < twins; i++)
                     multiply(rows, columns, &at, large + i * large_twins(s) + y * row + k,
                              small + i * small_twins(s) + c, sums, PAIR, sums, PAIR);
                 for (int64_t r = 0; r < rows; r++)
@@ -215,28 +214,36 @@ void transpose(const shape *s, const arrays *a) {
         }
 }
 
+/* The gradients of one picture's band, which are laid for those of the kernels. */
+static void back_one(const shape *s, const arrays *a, int from_small, int64_t picture, int64_t y, room own) {
+    const place at = find(s, picture, y);
+    if (from_small) {
+        lay_small(s, picture, y, a->gradient, a->small, own.small, a->to_bias);
+        if (a->to_pictures) up(s, at.rows, own.small, a->kernels, 0, 1.0f, own.added, a->to_pictures + at.large);
+        if (a->to_kernels) lay_large(s, picture, y, a->large, 0, own.large, 0);
+    } else {
+        lay_large(s, picture, y, a->gradient, a->large, own.large, a->to_bias);
+        if (a->to_pictures) down(s, at.rows, own.large, a->kernels, 0, 1.0f, own.added, a->to_pictures + at.small);
+        if (a->to_kernels) lay_small(s, picture, y, a->small, 0, own.small, 0);
+    }
+}
+
 /* The gradients of a convolution, of a group of pictures from i on and of their rows from y on. */
 static void back(const shape *s, const arrays *a, int from_small, int64_t i, int64_t y) {
-    const int64_t pictures = least(s->group, s->count - i), rows = find(s, i, y).rows;
-    for (int64_t j = 0; j < pictures; j++) {
-        const place at = find(s, i + j, y);
+    const int64_t pictures = least(s->group, s->count - i), twins = (pictures + HELD - 1) / HELD;
+    const int64_t rows = find(s, i, y).rows;
+    for (int64_t j = 0; j < twins * HELD; j++) {
         const room own = room_of(s, a->scratch, j);
-        if (from_small) {
-            lay_small(s, i + j, y, a->gradient, a->small, own.small, a->to_bias);
-            if (a->to_pictures) up(s, rows, own.small, a->kernels, 0, 1.0f, own.added, a->to_pictures + at.large);
-            if (a->to_kernels) lay_large(s, i + j, y, a->large, 0, own.large, 0);
-        } else {
-            lay_large(s, i + j, y, a->gradient, a->large, own.large, a->to_bias);
-            if (a->to_pictures) down(s, rows, own.large, a->kernels, 0, 1.0f, own.added, a->to_pictures + at.small);
-            if (a->to_kernels) lay_small(s, i + j, y, a->small, 0, own.small, 0);
+        if (j < pictures)
+            back_one(s, a, from_small, i + j, y, own);
+        else { /* nothing beside the last one */
+            memset(own.large, 0, large_size(s) * sizeof *own.large);
+            memset(own.small, 0, small_size(s) * sizeof *own.small);
         }
-        if (a->to_kernels) {
-            twin_large(s, rows, own.large, own.large_twins);
-            twin_small(s, rows, own.small, own.small_twins);
-        }
+        if (a->to_kernels && j % HELD == HELD - 1) twin(s, rows, room_of(s, a->scratch, j + 1 - HELD));
     }
     const room first = room_of(s, a->scratch, 0);
-    if (a->to_kernels) weigh(s, pictures, rows, first.large_twins, first.small_twins, a->to_kernels);
+    if (a->to_kernels) weigh(s, twins, rows, first.large_twins, first.small_twins, a->to_kernels);
 }
 
 static void back_all(const shape *s, const arrays *a, int from_small) {

@@ -4,8 +4,9 @@
 #include "tile.h"
 
 /* A convolution takes large pictures [count, stride height, stride width, large] to small ones [count, height, width,
-   small] with kernels of 3x3, from one place beyond the border. At a time: ``group`` pictures, ``band`` rows of
-   the small ones; all rows if more than one picture. slope: of the leaky ReLU, not negative; 1 for none. */
+   small] with kernels of 3x3, from one place beyond the border. At a time: ``group`` pictures, one or for gradients a
+   multiple of HELD; ``band`` rows of the small ones, all if there are more. slope: of the leaky ReLU, not negative; 1 for
+   none. */
 typedef struct {
     int64_t count, height, width, large, small, stride, group, band;
     float slope;
@@ -28,13 +29,13 @@ static int64_t small_pixel(const shape *s) { return vectors(s->small) / HELD; }
 static int64_t small_row(const shape *s) { return (s->width + 1) * small_pixel(s); }
 static int64_t small_size(const shape *s) { return (s->band + 1) * small_row(s); }
 
-/* The kernels' gradient is a sum over pixels, so a word has to hold the same channel of neighbours: of two pixels
-   of a small row, and of what these two meet of a large one. Where a word is one number, what was laid serves. */
+/* The kernels' gradient is a sum over pictures, so a word holds the same channel and place of HELD of them. Where that is
+   one, what was laid serves. */
 
 static int64_t large_twins_row(const shape *s) { return bordered(s) * s->large; }
 static int64_t large_twins(const shape *s) { return rows_of(s, s->band) * large_twins_row(s); }
-static int64_t small_twins_row(const shape *s) { return HELD == 1 ? small_row(s) : (s->width + 1) / 2 * vectors(s->small); }
-static int64_t small_twins(const shape *s) { return HELD == 1 ? small_size(s) : s->band * small_twins_row(s); }
+static int64_t small_twins_row(const shape *s) { return HELD * small_row(s); }
+static int64_t small_twins(const shape *s) { return HELD * small_size(s); }
 
 /* To few channels, which would leave most of a vector idle, pictures go in two steps: what each pixel adds to the nine
    around it, as one product [pixels, 9 few up to PAIR], and the sums of that. */
@@ -51,21 +52,26 @@ typedef struct {
     float *added;
 } room;
 
-static int64_t group_size(const shape *s) { return large_twins(s) + small_twins(s); }
-static int64_t laid_size(const shape *s) { return HELD == 1 ? 0 : large_size(s) + small_size(s); }
+static int64_t laid(const shape *s) { return HELD == 1 ? s->group : least(s->group, HELD); }
+static int64_t laid_size(const shape *s) { return laid(s) * (large_size(s) + small_size(s)); }
+static int64_t twinned(const shape *s) { return HELD == 1 ? 0 : s->group / HELD; }
+static int64_t twins_size(const shape *s) { return twinned(s) * (large_twins(s) + small_twins(s)); }
 
 static int64_t words_of(const shape *s) {
     int64_t added = added_row(s);
-    return laid_size(s) + s->group * group_size(s) + (added ? 3 * added + 2 * s->width * FEW + 4 : 0);
+    return laid_size(s) + twins_size(s) + (added ? 3 * added + 2 * s->width * FEW + 4 : 0);
 }
 
 /* That of a picture of the group. */
 static room room_of(const shape *s, word *scratch, int64_t picture) {
-    word *large = scratch + laid_size(s) + picture * large_twins(s);
-    word *small = scratch + laid_size(s) + s->group * large_twins(s) + picture * small_twins(s);
-    room found = {scratch, scratch + large_size(s), large, small, 0};
-    if (HELD == 1) found.large = large, found.small = small;
-    found.added = (float *)(scratch + laid_size(s) + s->group * group_size(s));
+    const int64_t place = picture % laid(s), twin = picture / HELD;
+    word *large = scratch + place * large_size(s), *small = scratch + laid(s) * large_size(s) + place * small_size(s);
+    word *twins = scratch + laid_size(s);
+    room found = {large, small, large, small, (float *)(twins + twins_size(s))};
+    if (HELD > 1) {
+        found.large_twins = twins + twin * large_twins(s);
+        found.small_twins = twins + twinned(s) * large_twins(s) + twin * small_twins(s);
+    }
     return found;
 }
 
@@ -140,34 +146,25 @@ static void lay_small(const shape *s, int64_t picture, int64_t y, const element 
 }
 
 #ifdef BFLOAT16
-INLINE void twin_row(int64_t size, const element *restrict one, const element *restrict other, word *restrict to) {
-    for (int64_t k = 0; k < size; k++) to[k] = one[k] | (word)other[k] << 16;
+INLINE void twin_pixels(int64_t pixels, int64_t channels, int64_t stride, const element *restrict one,
+                        const element *restrict other, word *restrict to) {
+    for (int64_t x = 0; x < pixels; x++, one += stride, other += stride, to += channels)
+        for (int64_t c = 0; c < channels; c++) to[c] = one[c] | (word)other[c] << 16;
 }
 
-/* Each place of the rows that were laid, beside the one that the next pixel of a small row meets. */
-static void twin_large(const shape *s, int64_t band, const word *laid, word *to) {
-    const int64_t pixel = HELD * large_pixel(s), last = bordered(s) - s->stride;
-    for (int64_t y = 0; y < rows_of(s, band); y++, laid += large_row(s), to += large_twins_row(s)) {
-        const element *row = (const element *)laid;
-        if (pixel == s->large)
-            twin_row(last * pixel, row, row + s->stride * pixel, to);
-        else
-            for (int64_t x = 0; x < last; x++)
-                twin_row(s->large, row + x * pixel, row + (x + s->stride) * pixel, to + x * s->large);
-        for (int64_t x = last; x < bordered(s); x++)
-            for (int64_t c = 0; c < s->large; c++) to[x * s->large + c] = row[x * pixel + c];
-    }
-}
-
-static void twin_small(const shape *s, int64_t band, const word *laid, word *to) {
-    const int64_t pixel = HELD * small_pixel(s), pairs = (s->width + 1) / 2;
-    for (int64_t y = 0; y < band; y++, laid += small_row(s))
-        for (int64_t x = 0; x < pairs; x++, to += pixel) {
-            const element *row = (const element *)laid + 2 * x * pixel;
-            twin_row(pixel, row, row + pixel, to);
-        }
+/* Each place of two pictures' bands beside each other, of which the first is given. */
+static void twin(const shape *s, int64_t band, room first) {
+    const element *large = (const element *)first.large, *small = (const element *)first.small;
+    const int64_t pixel = HELD * large_pixel(s), pixels = rows_of(s, band) * bordered(s);
+    const element *other = large + HELD * large_size(s);
+    if (pixel == s->large)
+        twin_pixels(1, pixels * pixel, 0, large, other, first.large_twins);
+    else if (s->large == 1)
+        twin_pixels(pixels, 1, pixel, large, other, first.large_twins);
+    else
+        twin_pixels(pixels, s->large, pixel, large, other, first.large_twins);
+    twin_pixels(1, band * small_twins_row(s), 0, small, small + HELD * small_size(s), first.small_twins);
 }
 #else
-static void twin_large(const shape *s, int64_t band, const word *laid, word *to) {}
-static void twin_small(const shape *s, int64_t band, const word *laid, word *to) {}
+static void twin(const shape *s, int64_t band, room first) {}
 #endif
