@@ -164,7 +164,9 @@ static void up(const shape *s, int64_t band, const word *small, const word *kern
 static void weigh(const shape *s, int64_t twins, int64_t band, const word *large, const word *small,
                   float *to_kernels) {
     const int64_t row = large_twins_row(s), depth = 3 * s->large, parts = (depth + ROWS - 1) / ROWS;
-    const layout at = {band, s->width, s->stride * row, s->stride * s->large, 1, small_twins_row(s), vectors(s->small)};
+    const layout at = {band, s->width, s->stride * row, s->stride * s->large, 1, small_twins_row(s), vectors(s->small),
+                       twins - 1, large_twins(s), small_twins(s)};
+    const float zeros[PAIR] ALIGNED = {0};
     float sums[ROWS * PAIR] ALIGNED;
     for (int64_t c = 0; c < s->small; c += PAIR)
         for (int64_t y = 0; y < 3; y++)
@@ -172,10 +174,7 @@ static void weigh(const shape *s, int64_t twins, int64_t band, const word *large
                 int64_t k = depth * part / parts, rows = depth * (part + 1) / parts - k;
                 int64_t columns = least(PAIR, s->small - c);
                 float *to = to_kernels + (y * depth + k) * s->small + c;
-                memset(sums, 0, sizeof sums);
-                for (int64_t i = 0; i < twins; i++)
-                    multiply(rows, columns, &at, large + i * large_twins(s) + y * row + k,
-                             small + i * small_twins(s) + c, sums, PAIR, sums, PAIR);
+                multiply(rows, columns, &at, large + y * row + k, small + c, zeros, 0, sums, PAIR);
                 for (int64_t r = 0; r < rows; r++)
                     for (int64_t j = 0; j < columns; j++) to[r * s->small + j] += sums[r * PAIR + j];
             }

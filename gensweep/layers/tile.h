@@ -73,11 +73,12 @@ INLINE void round_row(int64_t columns, const float *restrict from, element *rest
 
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Where factors lie, in words: a[segment, k, row] and b[segment, k, column]; columns are side by side. */
+/* Where factors lie, in words: a[part, segment, k, row] and b[part, segment, k, column]; columns are side by side. */
 typedef struct {
     int64_t segments, depth;
     int64_t a_segment, a_depth, a_row;
     int64_t b_segment, b_depth;
+    int64_t more, a_part, b_part; /* parts behind the first */
 } layout;
 
 /* sums[row, column] = start[row, column] + of all segments and k, a[segment, k, row] * b[segment, k, column]; rows and
@@ -88,15 +89,17 @@ INLINE void product(const int rows, const int vecs, const layout *at, const word
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vecs; v++) sum[r][v] = load(start + r * start_row + v * LANES);
     const int64_t row = at->a_row, a_step = at->a_depth, b_step = at->b_depth;
-    for (int64_t segment = 0; segment < at->segments; segment++) {
-        const word *p = a + segment * at->a_segment, *q = b + segment * at->b_segment;
-        for (int64_t k = at->depth; k > 0; k--, p += a_step, q += b_step) {
-            words w[2];
-            for (int v = 0; v < vecs; v++) w[v] = load_words(q + v * LANES);
-            for (int r = 0; r < rows; r++)
-                for (int v = 0; v < vecs; v++) sum[r][v] = add_product(sum[r][v], p[r * row], w[v]);
+    for (int64_t part = 0; part <= at->more; part++)
+        for (int64_t segment = 0; segment < at->segments; segment++) {
+            const word *p = a + part * at->a_part + segment * at->a_segment;
+            const word *q = b + part * at->b_part + segment * at->b_segment;
+            for (int64_t k = at->depth; k > 0; k--, p += a_step, q += b_step) {
+                words w[2];
+                for (int v = 0; v < vecs; v++) w[v] = load_words(q + v * LANES);
+                for (int r = 0; r < rows; r++)
+                    for (int v = 0; v < vecs; v++) sum[r][v] = add_product(sum[r][v], p[r * row], w[v]);
+            }
         }
-    }
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vecs; v++) store(sums + r * sums_row + v * LANES, sum[r][v]);
 }
