@@ -78,7 +78,7 @@ static void down_few(const shape *s, int64_t band, const word *large, const word
             }
             memcpy(sums + x * few, &sum, sizeof sum);
         }
-        for (int64_t k = 0; k < s->width * few; k++) to[k] = rounded(activated(sums[k], slope));
+        leave(1, s->width * few, 0, slope, sums, to);
         to += s->width * few;
     }
 }
@@ -104,7 +104,7 @@ static void up_few(const shape *s, int64_t band, const word *small, const word *
                 if (odd && x % 2) sum += load_four(below + across);
                 memcpy(sums + x * few, &sum, sizeof sum);
             }
-            for (int64_t k = 0; k < 2 * s->width * few; k++) to[k] = rounded(activated(sums[k], slope));
+            leave(1, 2 * s->width * few, 0, slope, sums, to);
         }
     }
 }
@@ -160,6 +160,11 @@ static void up(const shape *s, int64_t band, const word *small, const word *kern
     }
 }
 
+static void add_rows(int64_t rows, int64_t columns, int64_t stride, const float *restrict sums, float *restrict to) {
+    for (int64_t r = 0; r < rows; r++, sums += PAIR, to += stride)
+        for (int64_t c = 0; c < columns; c++) to[c] += sums[c];
+}
+
 /* Add to the kernels' gradient [3, 3, large, small] what some twins say, one behind the other. */
 static void weigh(const shape *s, int64_t twins, int64_t band, const word *large, const word *small,
                   float *to_kernels) {
@@ -173,10 +178,8 @@ static void weigh(const shape *s, int64_t twins, int64_t band, const word *large
             for (int64_t part = 0; part < parts; part++) {
                 int64_t k = depth * part / parts, rows = depth * (part + 1) / parts - k;
                 int64_t columns = least(PAIR, s->small - c);
-                float *to = to_kernels + (y * depth + k) * s->small + c;
                 multiply(rows, columns, &at, large + y * row + k, small + c, zeros, 0, sums, PAIR);
-                for (int64_t r = 0; r < rows; r++)
-                    for (int64_t j = 0; j < columns; j++) to[r * s->small + j] += sums[r * PAIR + j];
+                add_rows(rows, columns, s->small, sums, to_kernels + (y * depth + k) * s->small + c);
             }
 }
 
