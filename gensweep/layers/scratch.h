@@ -109,6 +109,8 @@ static void lay_row(int64_t pixels, int64_t channels, int64_t stride, float slop
         lay_pixels(1, pixels * channels, 0, slope, from, activation, to);
     else if (channels == 1)
         lay_pixels(pixels, 1, stride, slope, from, activation, to);
+    else if (channels == 3)
+        lay_pixels(pixels, 3, stride, slope, from, activation, to);
     else
         lay_pixels(pixels, channels, stride, slope, from, activation, to);
 }
@@ -161,6 +163,8 @@ static void twin(const shape *s, int64_t band, room first) {
         twin_pixels(1, pixels * pixel, 0, large, other, first.large_twins);
     else if (s->large == 1)
         twin_pixels(pixels, 1, pixel, large, other, first.large_twins);
+    else if (s->large == 3)
+        twin_pixels(pixels, 3, pixel, large, other, first.large_twins);
     else
         twin_pixels(pixels, s->large, pixel, large, other, first.large_twins);
     twin_pixels(1, band * small_twins_row(s), 0, small, small + HELD * small_size(s), first.small_twins);
