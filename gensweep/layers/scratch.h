@@ -75,19 +75,25 @@ static room room_of(const shape *s, word *scratch, int64_t picture) {
     return found;
 }
 
-/* Add to ``total`` a row of pixels, ``stride`` elements apart. */
-static void add_up(int64_t pixels, int64_t channels, int64_t stride, const element *restrict row, float *restrict total) {
-    for (int64_t c = 0; c < channels; c += LANES) {
+/* Add to ``total`` pixels, ``stride`` elements apart with zeros between them; narrow ones as many as fill a vector. */
+static void add_up(int64_t pixels, int64_t channels, int64_t stride, const element *restrict from, float *restrict total) {
+    const int64_t size = pixels * stride, step = LANES % stride ? stride : LANES, whole = size / step * step;
+    for (int64_t c = 0; c < step; c += LANES) {
         float sums[LANES] = {0};
-        int64_t columns = least(LANES, channels - c);
+        int64_t columns = least(LANES, step - c);
         if (columns == LANES)
-            for (int64_t x = 0; x < pixels; x++)
-                for (int64_t j = 0; j < LANES; j++) sums[j] += number(row[x * stride + c + j]);
+            for (int64_t k = c; k < whole; k += step)
+                for (int64_t j = 0; j < LANES; j++) sums[j] += number(from[k + j]);
         else
-            for (int64_t x = 0; x < pixels; x++)
-                for (int64_t j = 0; j < columns; j++) sums[j] += number(row[x * stride + c + j]);
-        for (int64_t j = 0; j < columns; j++) total[c + j] += sums[j];
+            for (int64_t k = c; k < whole; k += step)
+                for (int64_t j = 0; j < columns; j++) sums[j] += number(from[k + j]);
+        for (int64_t j = 0; j < columns; j++) {
+            const int64_t channel = step == stride ? c + j : j % stride;
+            if (channel < channels) total[channel] += sums[j];
+        }
     }
+    for (int64_t k = whole; k < size; k++)
+        if (k % stride < channels) total[k % stride] += number(from[k]);
 }
 
 INLINE element sloped(element from, element activation, float slope) {
@@ -121,6 +127,7 @@ static void lay_large(const shape *s, int64_t picture, int64_t y, const element 
                       word *to, float *total) {
     const int64_t row = across(s) * s->large, height = s->stride * s->height, first = s->stride * y - 1;
     const int64_t last = first + rows_of(s, least(s->band, s->height - y)), pixel = HELD * large_pixel(s);
+    const element *own = (const element *)(to + large_row(s));
     for (int64_t at = first; at < last; at++, to += large_row(s))
         if (at < 0 || at >= height)
             memset(to, 0, large_row(s) * sizeof *to);
@@ -128,14 +135,15 @@ static void lay_large(const shape *s, int64_t picture, int64_t y, const element 
             int64_t start = (picture * height + at) * row;
             element *within = (element *)to + pixel;
             lay_row(across(s), s->large, pixel, s->slope, from + start, activation ? activation + start : 0, within);
-            if (total && at > first) add_up(across(s), s->large, pixel, within, total);
         }
+    if (total) add_up((last - first - 1) * bordered(s), s->large, pixel, own, total);
 }
 
 /* The same of a small picture, to a row below the band. */
 static void lay_small(const shape *s, int64_t picture, int64_t y, const element *from, const element *activation,
                       word *to, float *total) {
     const int64_t row = s->width * s->small, last = y + least(s->band, s->height - y), pixel = HELD * small_pixel(s);
+    const element *own = (const element *)to;
     for (int64_t at = y; at <= last; at++, to += small_row(s))
         if (at == s->height)
             memset(to, 0, small_row(s) * sizeof *to);
@@ -143,8 +151,8 @@ static void lay_small(const shape *s, int64_t picture, int64_t y, const element 
             int64_t start = (picture * s->height + at) * row;
             element *within = (element *)to;
             lay_row(s->width, s->small, pixel, s->slope, from + start, activation ? activation + start : 0, within);
-            if (total && at < last) add_up(s->width, s->small, pixel, within, total);
         }
+    if (total) add_up((last - y) * (s->width + 1), s->small, pixel, own, total);
 }
 
 #ifdef BFLOAT16
