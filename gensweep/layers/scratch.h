@@ -101,11 +101,33 @@ INLINE element sloped(element from, element activation, float slope) {
     return number(activation) <= 0.0f ? rounded(lower) : from;
 }
 
+/* A gradient, times the slope where its activation is not positive. */
+INLINE void lay_sloped(int64_t size, float slope, const element *restrict from, const element *restrict activation,
+                       element *restrict to) {
+    const int64_t whole = size / PAIR * PAIR;
+    for (int64_t k = 0; k < whole; k += PAIR) {
+        float lower[PAIR];
+        element low[PAIR];
+        for (int64_t j = 0; j < PAIR; j++) lower[j] = number(from[k + j]) * slope;
+        round_row(PAIR, lower, low);
+        for (int64_t j = 0; j < PAIR; j++) to[k + j] = number(activation[k + j]) <= 0.0f ? low[j] : from[k + j];
+    }
+    for (int64_t k = whole; k < size; k++) to[k] = sloped(from[k], activation[k], slope);
+}
+
 INLINE void lay_pixels(int64_t pixels, int64_t channels, int64_t stride, float slope, const element *restrict from,
                        const element *restrict activation, element *restrict to) {
     for (int64_t x = 0; x < pixels; x++, from += channels, to += stride)
-        for (int64_t c = 0; c < channels; c++)
-            to[c] = activation ? sloped(from[c], activation[x * channels + c], slope) : from[c];
+        if (activation)
+            lay_sloped(channels, slope, from, activation + x * channels, to);
+        else
+            for (int64_t c = 0; c < channels; c++) to[c] = from[c];
+}
+
+/* Pixels of one channel, each in a word. */
+static void lay_single(int64_t pixels, float slope, const element *restrict from, const element *restrict activation,
+                       word *restrict to) {
+    for (int64_t x = 0; x < pixels; x++) to[x] = activation ? sloped(from[x], activation[x], slope) : from[x];
 }
 
 /* Lay a row of pixels ``stride`` elements apart; times the slope where there is an activation, and it is not positive. */
@@ -113,8 +135,8 @@ static void lay_row(int64_t pixels, int64_t channels, int64_t stride, float slop
                     const element *restrict activation, element *restrict to) {
     if (stride == channels)
         lay_pixels(1, pixels * channels, 0, slope, from, activation, to);
-    else if (channels == 1)
-        lay_pixels(pixels, 1, stride, slope, from, activation, to);
+    else if (channels == 1 && stride == HELD)
+        lay_single(pixels, slope, from, activation, (word *)to);
     else if (channels == 3)
         lay_pixels(pixels, 3, stride, slope, from, activation, to);
     else
@@ -170,9 +192,9 @@ static void twin(const shape *s, int64_t band, room first) {
     if (pixel == s->large)
         twin_pixels(1, pixels * pixel, 0, large, other, first.large_twins);
     else if (s->large == 1)
-        twin_pixels(pixels, 1, pixel, large, other, first.large_twins);
+        twin_pixels(pixels, 1, HELD, large, other, first.large_twins);
     else if (s->large == 3)
-        twin_pixels(pixels, 3, pixel, large, other, first.large_twins);
+        twin_pixels(pixels, 3, 2 * HELD, large, other, first.large_twins);
     else
         twin_pixels(pixels, s->large, pixel, large, other, first.large_twins);
     twin_pixels(1, band * small_twins_row(s), 0, small, small + HELD * small_size(s), first.small_twins);
