@@ -81,13 +81,15 @@ typedef struct {
     int64_t more, a_part, b_part; /* parts behind the first */
 } layout;
 
+/* A loop of constant length without a loop: only so do compilers keep an array in registers all along. */
+#define EACH(size) _Pragma("GCC unroll 16") for (int i = 0; i < (size); i++)
+
 /* sums[row, column] = start[row, column] + of all segments and k, a[segment, k, row] * b[segment, k, column]; rows and
    vecs are constants. */
 INLINE void product(const int rows, const int vecs, const layout *at, const word *a, const word *b,
                     const float *start, int64_t start_row, float *sums, int64_t sums_row) {
-    vec sum[ROWS][2];
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vecs; v++) sum[r][v] = load(start + r * start_row + v * LANES);
+    vec sum[2 * ROWS];
+    EACH(rows * vecs) sum[i] = load(start + i / vecs * start_row + i % vecs * LANES);
     const int64_t row = at->a_row, a_step = at->a_depth, b_step = at->b_depth;
     for (int64_t part = 0; part <= at->more; part++)
         for (int64_t segment = 0; segment < at->segments; segment++) {
@@ -95,13 +97,11 @@ INLINE void product(const int rows, const int vecs, const layout *at, const word
             const word *q = b + part * at->b_part + segment * at->b_segment;
             for (int64_t k = at->depth; k > 0; k--, p += a_step, q += b_step) {
                 words w[2];
-                for (int v = 0; v < vecs; v++) w[v] = load_words(q + v * LANES);
-                for (int r = 0; r < rows; r++)
-                    for (int v = 0; v < vecs; v++) sum[r][v] = add_product(sum[r][v], p[r * row], w[v]);
+                EACH(vecs) w[i] = load_words(q + i * LANES);
+                EACH(rows * vecs) sum[i] = add_product(sum[i], p[i / vecs * row], w[i % vecs]);
             }
         }
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vecs; v++) store(sums + r * sums_row + v * LANES, sum[r][v]);
+    EACH(rows * vecs) store(sums + i / vecs * sums_row + i % vecs * LANES, sum[i]);
 }
 
 typedef void tile(const layout *, const word *, const word *, const float *, int64_t, float *, int64_t);
