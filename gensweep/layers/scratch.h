@@ -75,15 +75,15 @@ static room room_of(const shape *s, word *scratch, int64_t picture) {
     return found;
 }
 
-/* Add to ``total`` pixels, ``stride`` elements apart with zeros between them; narrow ones as many as fill a vector. */
+/* Add to ``total`` pixels, ``stride`` elements apart with zeros between them; narrow ones as many as fill two vectors. */
 static void add_up(int64_t pixels, int64_t channels, int64_t stride, const element *restrict from, float *restrict total) {
-    const int64_t size = pixels * stride, step = LANES % stride ? stride : LANES, whole = size / step * step;
-    for (int64_t c = 0; c < step; c += LANES) {
-        float sums[LANES] = {0};
-        int64_t columns = least(LANES, step - c);
-        if (columns == LANES)
+    const int64_t size = pixels * stride, step = PAIR % stride ? stride : PAIR, whole = size / step * step;
+    for (int64_t c = 0; c < step; c += PAIR) {
+        float sums[PAIR] = {0};
+        int64_t columns = least(PAIR, step - c);
+        if (columns == PAIR)
             for (int64_t k = c; k < whole; k += step)
-                for (int64_t j = 0; j < LANES; j++) sums[j] += number(from[k + j]);
+                for (int64_t j = 0; j < PAIR; j++) sums[j] += number(from[k + j]);
         else
             for (int64_t k = c; k < whole; k += step)
                 for (int64_t j = 0; j < columns; j++) sums[j] += number(from[k + j]);
