@@ -362,10 +362,17 @@ class TestRecurrenceKernels:
 
     def test_do_not_depend_on_the_default_precision(self) -> None:
         given = [torch.randn(TIME, BATCH, 128, generator=rng(1)), torch.randn(128, 32, generator=rng(2))]
-        expected = recurrence(*given)
+        trie = Trie.of(torch.randint(2, (BATCH, TIME), generator=rng(3)))
+        table = torch.randn(2, 128, generator=rng(1)).requires_grad_()
+
+        def found() -> list[Tensor]:
+            states = branching(table, given[1], trie, trie.codes)
+            return [recurrence(*given), states, *torch.autograd.grad(states.sum(), table)]
+
+        expected = found()
         torch.set_default_dtype(torch.float64)
         try:
-            assert torch.equal(recurrence(*given), expected)
+            assert all(torch.equal(*both) for both in zip(found(), expected, strict=True))
         finally:
             torch.set_default_dtype(torch.float32)
 

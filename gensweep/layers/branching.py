@@ -69,9 +69,7 @@ class _Nodes(torch.autograd.Function):
             return None, None, None, None
         weight, states, gates, cells, squashed = ctx.saved_tensors
         found, sums = torch.empty_like(gates), gates.new_empty(trie.inner, len(weight))
-        table = None if ctx.which is None else torch.zeros(ctx.rows, len(weight))
+        table = None if ctx.which is None else gates.new_zeros(ctx.rows, len(weight), dtype=torch.float32)
         with torch.autocast(gates.device.type, enabled=False):  # a caller's, which was not there for the pass
-            _recurrence.backward(
-                gradient, weight, gates, cells, squashed, found, trie, sums, ctx.which, table
-            )  # fmt: skip
+            _recurrence.backward(gradient, weight, gates, cells, squashed, found, trie, sums, ctx.which, table)
             return found if table is None else table, sums.mT @ states[: trie.inner], None, None
