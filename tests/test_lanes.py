@@ -21,9 +21,9 @@ MIXED: list[tuple[int, dict[str, Any]]] = [
 ]  # fmt: skip
 """Seeds and what else differs: 20, 11 and 4 examples, which are 3, 2 and 1 steps with last ones of 4, 3 and 4."""
 WHOLE: list[tuple[int, dict[str, Any]]] = [
-    (0, {}), (1, {"muon_lr": 0.1}), (2, {"train_fraction": 0.46}), (3, {"lr": 0.01}), (4, {}),
+    (0, {}), (6, {"muon_lr": 0.1}), (2, {"train_fraction": 0.46}), (3, {"lr": 0.01}), (4, {}),
 ]  # fmt: skip
-"""20 and 10 examples."""
+"""20 and 10 examples; seeds of which none has a unit so near to its ReLU's edge that rounding turns it."""
 MUON: dict[str, Any] = {"optimizer": "muon", "clip_norm": 0.1, "schedule": "warmup_linear", "batch_size": 10}
 """Whole batches, of more examples than the narrowest matrix has rows: of a gradient of lesser rank Muon makes
 directions out of rounding errors, which no two ways to add up have in common."""
@@ -45,14 +45,14 @@ def close(lane: Training, alone: Training) -> None:
     """Equal within rounding.
 
     Muon's matrices as wholes: its iterations magnify rounding in small directions, by up to 3.4445^5 = 485, and where
-    that turns a unit on or off at its ReLU, a row differs by more, the whole by 0.004 (by 0.17 with a rate 10% higher).
+    that turns a unit on or off at its ReLU, a row differs by more.
     """
     assert lane.epoch == alone.epoch and len(lane.history) == len(alone.history)
     for mine, theirs in zip([*lane.history, lane.test()], [*alone.history, alone.test()], strict=True):
         assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-5)
     for (name, weight), other in zip(lane.network.named_parameters(), alone.network.parameters(), strict=True):
         if lane.model.optimizer == "muon":
-            assert (weight - other).norm() <= 1e-2 * other.norm(), name
+            assert (weight - other).norm() <= 1e-3 * other.norm(), name
         else:
             torch.testing.assert_close(weight, other, rtol=1e-4, atol=1e-5)
 
