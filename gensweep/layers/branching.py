@@ -34,8 +34,10 @@ def branching(projected: Tensor, weight: Tensor, trie: Trie, which: Tensor | Non
     rows, wide = len(trie.codes) if which is None else len(projected), len(weight)
     if projected.shape != (rows, wide) or weight.shape != (wide, wide // 4):
         raise ValueError(f"{list(projected.shape)} and {list(weight.shape)} are not [{rows}, 4H] and [4H, H]")
-    if which is not None and ((which < 0) | (which >= rows)).any():
-        raise ValueError(f"rows {which.min()} to {which.max()} are asked of {rows}")
+    if which is not None and len(which):
+        lowest, highest = (int(bound) for bound in which.aminmax())
+        if lowest < 0 or highest >= rows:
+            raise ValueError(f"rows {lowest} to {highest} are asked of {rows}")
     if _recurrence.serves(weight.new_empty(0, len(weight))):
         return _Nodes.apply(projected, weight, trie, which)[0]
     paths = trie.paths()
