@@ -76,7 +76,7 @@ def call(function: str, shape: Shape, dtype: torch.dtype, **arrays: Tensor | Non
         if name in laid and laid[name] is not arrays[name]:
             raise ValueError(f"{name} does not lie as {function} writes it")
     library = compiled.library(dtype)
-    _divide(shape, library, torch.float32.itemsize // dtype.itemsize if function.endswith("_back") else 0)
+    _divide(shape, library, compiled.held(dtype) if function.endswith("_back") else 0)
     laid["scratch"] = torch.zeros(library.scratch_size(ctypes.byref(shape)), dtype=torch.float32, device="cpu")
     addresses = _Arrays(**{name: array.data_ptr() for name, array in laid.items()})
     getattr(library, function)(ctypes.byref(shape), ctypes.byref(addresses))

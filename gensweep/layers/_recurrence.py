@@ -33,7 +33,7 @@ class _Arrays(ctypes.Structure):
 
 def serves(gates: Tensor) -> bool:
     """Whether the kernels compute such gates [..., 4H]; of bfloat16 they take two units at a time."""
-    return compiled.serves(gates) and gates.shape[-1] // 4 % (torch.float32.itemsize // gates.dtype.itemsize) == 0
+    return compiled.serves(gates) and gates.shape[-1] // 4 % compiled.held(gates.dtype) == 0
 
 
 def forward(

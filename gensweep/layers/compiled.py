@@ -55,13 +55,18 @@ def panels(matrices: Tensor, most: int, dtype: torch.dtype) -> Tensor:
         [panels, ..., most up to a whole word, width of a panel], dense; rows that share a word are beside each other:
         [panels, ..., words, width of a panel, rows in a word].
     """
-    width, held = 2 * lanes(dtype), torch.float32.itemsize // dtype.itemsize
+    width, in_word = 2 * lanes(dtype), held(dtype)
     rows, columns = matrices.shape[-2:]
-    more = most + -most % held - rows
+    more = most + -most % in_word - rows
     if columns % width or more:
         matrices = F.pad(matrices, (0, -columns % width, 0, more))
     found = matrices.to(dtype).unflatten(-1, (-1, width)).movedim(-2, 0)
-    return (found if held == 1 else found.unflatten(-2, (-1, held)).transpose(-1, -2)).contiguous()
+    return (found if in_word == 1 else found.unflatten(-2, (-1, in_word)).transpose(-1, -2)).contiguous()
+
+
+def held(dtype: torch.dtype) -> int:
+    """Numbers in a word of the kernels: `HELD` of `tile.h`."""
+    return torch.float32.itemsize // dtype.itemsize
 
 
 def lanes(dtype: torch.dtype) -> int:
