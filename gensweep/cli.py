@@ -14,7 +14,18 @@ from rich.console import Console
 
 from gensweep import __version__
 from gensweep.commands import data, doctor, points, wandb, wandb_report
-from gensweep.commands.options import Address, Device, Entity, Lanes, Project, Root, Wandb, pairs
+from gensweep.commands.options import (
+    Address,
+    Device,
+    Entity,
+    Lanes,
+    Project,
+    RetrainChanged,
+    RetryFailed,
+    Root,
+    Wandb,
+    pairs,
+)
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import Stopped, stopping
 
@@ -89,7 +100,8 @@ def run_command(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="With --dry-run: time a few steps of every unknown shape.")
     ] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed points again.")] = False,
+    retry_failed: RetryFailed = False,
+    retrain_changed: RetrainChanged = False,
     wandb: Annotated[
         Wandb | None,
         typer.Option(help="What W&B is told; default: WANDB_MODE, else offline.", show_default=False),
@@ -119,6 +131,7 @@ def run_command(
         pack=sweep.pack if pack is None else checked_pack("--pack", parse_value(pack)),
         address=_cluster(context, address, local),
         retry_failed=retry_failed,
+        retrain_changed=retrain_changed,
         verbose=verbose,
         tracking=Tracking.asked(wandb.value if wandb else None, wandb_project, wandb_entity, sweep.name),
     )

@@ -48,6 +48,7 @@ def _train(
         gpus=config.pop("gpus", 1.0),
         fits=config.pop("fits", False),
         retry_failed=config.pop("retry_failed", points is None),
+        retrain_changed=config.pop("retrain_changed", False),
         driver=Process(**driver) if driver else Process.current(),
         tracking=Tracking.of(config.pop("tracking", {})),
     )

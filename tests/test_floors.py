@@ -37,6 +37,7 @@ FLOORS = (
         "run/sweepfile.py",
         "run/point.py",
         "run/looking.py",
+        "run/verify.py",
     ),
     ("run/preview.py",),
     ("run/driver.py",),

@@ -15,6 +15,13 @@ Root = Annotated[
     str, typer.Option("--results", metavar="ROOT", envvar="GENSWEEP_RESULTS", help="Where results are kept.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Train failed points again.")]
+RetrainChanged = Annotated[
+    bool,
+    typer.Option(
+        "--retrain-changed", help="Train points again that are not known to be of today's code."
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
 Lanes = Annotated[
     str | None,

@@ -20,15 +20,29 @@ _PACKAGES = ("gensweep", "torch", "torchvision", "ray", "numpy", "pillow", "mlxt
 
 @lru_cache(maxsize=1)
 def commit() -> str | None:
-    """The git commit of gensweep's own source, with `-dirty` after changes; None outside a checkout."""
+    """Return the git commit of gensweep's own source; None outside a checkout.
+
+    `-dirty` follows it where a tracked file was changed, or the package has files that git does not know.
+    """
     source = Path(__file__).resolve().parents[1]
-    command = ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    if not (source.parent / ".git").exists():
+        return None
+    described = _ask_git(source, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    unknown = _ask_git(source, "ls-files", "--others", "--exclude-standard", "--", ".")
+    if not described:
+        return None
+    is_marked = described.endswith("-dirty")
+    return f"{described}-dirty" if unknown and not is_marked else described
+
+
+def _ask_git(folder: Path, *arguments: str) -> str | None:
+    """Return what git prints about a folder; None where it fails, or is not there."""
+    command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    tracked = done.returncode == 0 and (source.parent / ".git").exists()
-    return done.stdout.strip() if tracked else None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 @lru_cache(maxsize=1)

@@ -141,7 +141,8 @@ class Ledger:
         folder = f"{POINTS}/{record.id}"
         with claim.writing():
             before = self._set_aside(record.id)
-            if before and before.status == OK != record.status:
+            is_other_attempt = before is not None and before.code == record.code
+            if before and before.status == OK != record.status and is_other_attempt:
                 raise LostClaim(f"{record.id} was finished by somebody else")  # where the root knows no locks
             self.store.tidy(folder)
             self.store.write(f"{folder}/{RECORD}", record.encoded())

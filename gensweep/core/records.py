@@ -39,6 +39,8 @@ class Record:
         error: one line that says why, for `failed` and `diverged`.
         pack: how many lanes were trained together, and which was this one.
         finished: when the record was written (UTC, ISO 8601).
+        code: digests of the code that made the numbers, as `gensweep.core.code_fingerprint`; None in records of
+            before there were any.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Record:
     error: str | None = None
     pack: dict[str, int] = field(default_factory=lambda: {"size": 1, "lane": 0})
     finished: str = ""
+    code: dict[str, Any] | None = None
     schema: int = SCHEMA
 
     def encoded(self) -> str:
@@ -65,9 +68,11 @@ class Record:
 _KINDS: dict[str, tuple[type, ...]] = {
     "id": (str,), "model": (str,), "params": (dict,), "seed": (int,), "metrics": (dict,), "seconds": (int, float),
     "epochs": (int,), "versions": (dict,), "hardware": (dict,), "error": (str, type(None)), "pack": (dict,),
-    "finished": (str,),
+    "finished": (str,), "code": (dict, type(None)),
 }  # fmt: skip
 _FIELDS = {f.name for f in fields(Record)}
+_LATER = {"code"}
+"""Fields that records of before do not have."""
 
 
 def decoded(text: bytes, path: str, expected_id: str | None = None) -> Record:
@@ -93,9 +98,9 @@ def decoded(text: bytes, path: str, expected_id: str | None = None) -> Record:
     body = text[len(_SEAL) + 64 + 2 :].rstrip(b"\n")
     if values.pop("checksum", None) != _digest(body):
         raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
-    if set(values) != _FIELDS or values["status"] not in STATUSES:
+    if not _FIELDS - _LATER <= set(values) <= _FIELDS or values["status"] not in STATUSES:
         raise RecordError(f"{path}: not a gensweep record")
-    if wrong := [name for name, kinds in _KINDS.items() if not isinstance(values[name], kinds)]:
+    if wrong := [name for name, kinds in _KINDS.items() if not isinstance(values.get(name), kinds)]:
         raise RecordError(f"{path}: not a gensweep record ({', '.join(wrong)} of a wrong type)")
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values["metrics"].values()):
         raise RecordError(f"{path}: not a gensweep record (a metric is no finite number)")

@@ -17,6 +17,7 @@ import torch
 
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Claim
+from gensweep.core.code_fingerprint import fingerprint, trains_alike
 from gensweep.core.ledger import CHECKPOINT, POINTS, Ledger
 from gensweep.core.storage import Content
 from gensweep.points import Point
@@ -92,6 +93,8 @@ class Attempt:
             with contextlib.suppress(FileNotFoundError):
                 if self.folder:
                     state = self.folder.checkpoint(device)
+                    if not trains_alike(state.get("code"), self._code):
+                        raise checkpoint.CheckpointError("other code began this training")
                     self.training.load_state_dict(state["training"])
                     self._spent += state["seconds"]
         except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
@@ -101,6 +104,11 @@ class Attempt:
     def _new(self, prepared: Prepared, device: torch.device, beside: Training | None) -> Training:
         config, data = self.point.model_config(), self.point.data_config()
         return Training(config, data, self.point.seed, prepared, device, beside=beside)
+
+    @property
+    def _code(self) -> dict[str, Any] | None:
+        """The code that trains; read once in a process, whatever is edited while it trains."""
+        return fingerprint(self.point.model, self.point.params["dataset"])
 
     def _started(self) -> Training:
         assert self.training is not None, "start comes first"
@@ -136,7 +144,7 @@ class Attempt:
         if self.folder:
             if is_shown(training.epoch, training.model.epochs):
                 self.folder.write(f"samples/epoch-{training.epoch:04d}.png", sheet(training.samples()))
-            state = {"training": training.state_dict(), "seconds": self.seconds}
+            state = {"training": training.state_dict(), "seconds": self.seconds, "code": self._code}
             self.folder.write(CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state))
         self.tracker.log(training.history)
         told = {"point": self.point.id, "epochs": training.model.epochs, **training.history[-1]}

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
+from gensweep.core.code_fingerprint import fingerprint
 from gensweep.core.environment import hardware
 from gensweep.core.errors import Claimed, LostClaim, Unavailable
 from gensweep.core.ledger import RECORD, Ledger
@@ -28,7 +29,17 @@ from gensweep.run.address import probe
 from gensweep.run.beside import compile_beside, trained_beside
 from gensweep.run.local import Execute, prepared
 from gensweep.run.plan import Plan, make_plan, rates_of
-from gensweep.run.preview import Options, at_once, needs, packs_here, room_of, show_unreadable, summary
+from gensweep.run.preview import (
+    Options,
+    at_once,
+    needs,
+    packs_here,
+    plan_run,
+    room_of,
+    show_code,
+    show_unreadable,
+    summary,
+)
 from gensweep.run.progress import Screen
 from gensweep.run.sweepfile import points_of, write_sweep_json
 from gensweep.run.tracking import waits_for_upload
@@ -58,8 +69,9 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     ledger = Ledger(store)
     points = points_of(sweep, options.filters)
     with answering(store):
-        plan = make_plan(points, ledger, options.resources.retry_failed)
+        plan = plan_run(points, ledger, options)
     show_unreadable(plan, console)
+    show_code(plan, options, console)
     if plan.todo:
         if store.elsewhere:  # a folder is not made before all else is well
             check(store)
@@ -183,7 +195,14 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
 def _record_death(ledger: Ledger, point: Point, reason: str, before: Record | None, screen: Screen) -> None:
     """Write the record that a killed worker could not, unless it had just written its own."""
     record = Record(
-        point.id, point.model, point.params, point.seed, FAILED, error=f"the worker died: {reason}", hardware=hardware()
+        point.id,
+        point.model,
+        point.params,
+        point.seed,
+        FAILED,
+        error=f"the worker died: {reason}",
+        hardware=hardware(),
+        code=fingerprint(point.model, point.params["dataset"]),
     )
     try:
         with ledger.claim(point.id, Process.current()) as claim:

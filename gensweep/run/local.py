@@ -40,6 +40,7 @@ class Resources:
         max_failures: times that a trial whose worker died is started again; one that got on in the meantime, always.
         pack: lanes of a trial at most, or `auto`.
         retry_failed: train points again whose record says that they failed.
+        retrain_changed: train points again whose record is not known to be of today's code.
         verbose: let Ray say what it says.
         tracking: who is told beside the ledger.
         room: the memory that trials need, and this machine's; None: nobody counted.
@@ -53,6 +54,7 @@ class Resources:
     max_failures: int = 2
     pack: int | str = AUTO
     retry_failed: bool = False
+    retrain_changed: bool = False
     verbose: bool = False
     tracking: Tracking = field(default_factory=Tracking)
     room: Room | None = None
@@ -79,6 +81,7 @@ def trial_config(pack: Pack, root: str | Path, resources: Resources) -> dict[str
         "gpus": resources.gpus_per_trial or 1.0,
         "fits": resources.pack == AUTO,
         "retry_failed": resources.retry_failed,
+        "retrain_changed": resources.retrain_changed,
         "driver": asdict(Process.current()),
         "tracking": asdict(resources.tracking),
     }

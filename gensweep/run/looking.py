@@ -19,9 +19,11 @@ from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, decode, encode
 from gensweep.core.arrays import Prepared
 from gensweep.core.cache import prepared
 from gensweep.core.claims import Process
+from gensweep.core.code_fingerprint import fingerprint
 from gensweep.core.content import label
 from gensweep.core.errors import ResultsError, UserError
 from gensweep.core.ledger import POINTS, Ledger
+from gensweep.core.records import Record
 from gensweep.core.sheets import picture_sheet
 from gensweep.core.sheets import png as png_bytes
 from gensweep.core.storage import write_atomic
@@ -239,8 +241,18 @@ def _fill_in(revived: Revived, metrics: dict[str, float]) -> set[str]:
     with ledger.claim(record.id, Process.current()) as claim:
         write_artifacts(revived.training, lambda name, content: _if_absent(ledger, claim, record.id, name, content))
         if added:
-            ledger.finish(claim, replace(record, metrics=record.metrics | {name: metrics[name] for name in added}))
+            ledger.finish(claim, _with_metrics(record, {name: metrics[name] for name in added}))
     return set(added)
+
+
+def _with_metrics(record: Record, metrics: dict[str, float]) -> Record:
+    """Return the record with more metrics, and with the code that measured them where it names any code."""
+    code, today = record.code, fingerprint(record.model, record.params["dataset"])
+    if code is not None and today is not None:
+        names = {name.removeprefix("test/") for name in metrics}
+        measured_by = {name: today["metrics"][name] for name in names & today["metrics"].keys()}
+        code = code | {"metrics": code.get("metrics", {}) | measured_by}
+    return replace(record, metrics=record.metrics | metrics, code=code)
 
 
 def _if_absent(ledger: Ledger, claim: Any, point_id: str, name: str, content: Any) -> None:

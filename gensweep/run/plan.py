@@ -12,6 +12,7 @@ from typing import Any
 
 from gensweep.core.catalog import MODELS
 from gensweep.core.catalog import dataset as dataset_class
+from gensweep.core.code_fingerprint import OTHER, SAME, UNKNOWN, changed_parts, compare, fingerprint
 from gensweep.core.environment import gpu_count, hardware, likely_device, usable_cores
 from gensweep.core.errors import UserError
 from gensweep.core.ledger import Ledger, State
@@ -36,7 +37,7 @@ class Plan:
     Attributes:
         points: the points that this call wants.
         state: what the ledger says of them.
-        todo: points to train now: missing, and failed ones if they are to be retried.
+        todo: points to train now: missing ones; failed ones and those of other code where these are asked for.
     """
 
     points: list[Point]
@@ -58,17 +59,48 @@ class Plan:
         """Points of each status."""
         return Counter(self.status(point) for point in self.points)
 
+    def codes(self) -> dict[str, list[Point]]:
+        """Return the points that have a record, by how its code compares with today's: `same`, `other`, `unknown`."""
+        codes: dict[str, list[Point]] = {SAME: [], OTHER: [], UNKNOWN: []}
+        for point in self.points:
+            if record := self.state.records.get(point.id):
+                codes[_compare_code(record)].append(point)
+        return codes
 
-def make_plan(points: list[Point], ledger: Ledger, retry_failed: bool = False) -> Plan:
+    def changed_code(self) -> list[str]:
+        """Return which parts of the code changed since the points of other code were trained, most frequent first."""
+        parts: Counter[str] = Counter()
+        for point in self.codes()[OTHER]:
+            record = self.state.records[point.id]
+            today = fingerprint(point.model, point.params["dataset"])
+            parts.update(changed_parts(record.code or {}, today or {}))
+        return [part for part, _ in parts.most_common()]
+
+
+def _compare_code(record: Record) -> str:
+    return compare(record.code, record.model, record.params["dataset"])
+
+
+def make_plan(points: list[Point], ledger: Ledger, retry_failed: bool = False, retrain_changed: bool = False) -> Plan:
     """Compare the wanted points with the ledger.
+
+    Args:
+        points: the wanted points.
+        ledger: what is known of them.
+        retry_failed: train points again that failed.
+        retrain_changed: train points again whose record is not known to be of today's code.
 
     Raises:
         NewerSchema: a record was written by a later gensweep.
         Unavailable: a results root elsewhere does not answer, or refuses.
     """
     state = ledger.read({point.id: point.params for point in points})
-    redo = {FAILED} if retry_failed else set()
-    todo = [p for p in points if (r := state.records.get(p.id)) is None or r.status in redo]
+    todo = []
+    for point in points:
+        record = state.records.get(point.id)
+        is_retried = record is not None and retry_failed and record.status == FAILED
+        if record is None or is_retried or (retrain_changed and _compare_code(record) != SAME):
+            todo.append(point)
     return Plan(points, state, todo)
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from gensweep.core.code_fingerprint import OTHER, UNKNOWN
 from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import DataError, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK
 from gensweep.core.stores import answering, open_store
 from gensweep.core.words import counted, duration, say
-from gensweep.points import AUTO, Pack
+from gensweep.points import AUTO, Pack, Point
 from gensweep.run.local import Resources
 from gensweep.run.packs import pack_limit
 from gensweep.run.plan import Plan, Rates, concurrent_trials, make_plan, rates_of
@@ -46,11 +47,12 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     """Show the plan; writes and starts nothing."""
     ledger = Ledger(open_store(options.results))
     with answering(ledger.store):
-        plan = make_plan(points_of(sweep, options.filters), ledger, options.resources.retry_failed)
+        plan = plan_run(points_of(sweep, options.filters), ledger, options)
     show_unreadable(plan, console)
     counts, resources = plan.counts(), options.resources
     states = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items())
     say(console, f"Sweep {sweep.name}: {counted(len(plan.points), 'point')} wanted, {states}.")
+    show_code(plan, options, console)
     if plan.state.running:
         say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
     rates, most = rates_of(ledger, plan.state, resources.kind), at_once(plan, options)
@@ -137,6 +139,30 @@ def packs_here(plan: Plan, options: Options, room: Room) -> list[Pack]:
 def at_once(plan: Plan, options: Options) -> int:
     """Trials at once, as far as cores go."""
     return 1 if options.local else min(concurrent_trials(options.resources), max(1, len(plan.todo)))
+
+
+def plan_run(points: list[Point], ledger: Ledger, options: Options) -> Plan:
+    """Return the plan of the points that a call wants; raises as `make_plan`."""
+    resources = options.resources
+    return make_plan(points, ledger, resources.retry_failed, resources.retrain_changed)
+
+
+def show_code(plan: Plan, options: Options, console: Console) -> None:
+    """Say how many points were trained by other code than today's, or by nobody knows which."""
+    codes = plan.codes()
+    total = sum(map(len, codes.values()))
+    if options.resources.retrain_changed or not (codes[OTHER] or codes[UNKNOWN]):
+        return
+    if codes[OTHER]:
+        changed = ", ".join(plan.changed_code())
+        say(
+            console,
+            f"{len(codes[OTHER])} of {counted(total, 'point')} were trained by other code ({changed}).",
+            "yellow",
+        )
+    if codes[UNKNOWN]:
+        say(console, f"{len(codes[UNKNOWN])} of {counted(total, 'point')} do not say by which code they were trained.")
+    say(console, "`verify` compares them with today's code; --retrain-changed trains them again.")
 
 
 def show_unreadable(plan: Plan, console: Console) -> None:

@@ -14,11 +14,12 @@ import torch
 from gensweep.core import cache
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
+from gensweep.core.code_fingerprint import SAME, compare, fingerprint
 from gensweep.core.config import Data
 from gensweep.core.environment import versions
 from gensweep.core.errors import Claimed
 from gensweep.core.ledger import POINTS, Ledger
-from gensweep.core.records import FAILED, OK
+from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.stores import Store, open_store
 from gensweep.points import Pack, Point
 from gensweep.run.attempt import Attempt, Folder, Report
@@ -40,6 +41,7 @@ class Context:
         gpus: GPUs, or the share of one, that the trial has.
         fits: train as many lanes of a pack together as fit on the device, instead of all.
         retry_failed: train a point whose record says that it failed.
+        retrain_changed: train a point whose record is not known to be of today's code.
         driver: the process that asked for the trial; when it dies, the trial stops.
         tracking: who is told beside the ledger.
     """
@@ -50,8 +52,16 @@ class Context:
     gpus: float = 1.0
     fits: bool = False
     retry_failed: bool = False
+    retrain_changed: bool = False
     driver: Process = field(default_factory=Process.current)
     tracking: Tracking = field(default_factory=Tracking)
+
+    def replaces(self, record: Record) -> bool:
+        """Whether a point with this record is to be trained again."""
+        if self.retry_failed and record.status == FAILED:
+            return True
+        code = compare(record.code, record.model, record.params["dataset"])
+        return self.retrain_changed and code != SAME
 
 
 def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Context, report: Report) -> None:
@@ -73,7 +83,9 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
     """
     torch.set_num_threads(context.threads)
     keep_memory()
-    versions()  # kept: the commit of the code that was imported, whatever is edited while it trains
+    versions()  # remembered: the commit of the code that was imported, whatever is edited while it trains
+    for point in pack.points:
+        fingerprint(point.model, point.params["dataset"])  # remembered for the same reason
     device = resolve_device(context.device)
     left = list(pack.points)
     while left:
@@ -103,7 +115,7 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
             held.callback(ledger.store.discard, f"{POINTS}/{point.id}")
             claim = held.enter_context(ledger.claim(point.id, context.driver))
             record = ledger.read({point.id: point.params}).records.get(point.id)
-            if record is not None and not (record.status == FAILED and context.retry_failed):  # somebody was faster
+            if record is not None and not context.replaces(record):  # somebody was faster
                 held.close()
                 report_end(record, report, {})
                 return None

@@ -1,0 +1,227 @@
+"""The fingerprint of the code that acts: what moves it, what does not, and what a run says of it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gensweep.core import code_fingerprint
+from gensweep.core.catalog import MODELS
+from gensweep.core.code_fingerprint import changed_parts, compare, fingerprint, trains_alike
+from gensweep.core.source_code import SourceTree
+
+SOURCE = Path(code_fingerprint.__file__).parents[1]
+PACKAGE = {
+    "train.py": """
+        from pkg import maths
+        from pkg.layers import scale as enlarge
+        from pkg.faces import reexported
+
+        RATE = 0.5
+
+
+        def param(default, description):
+            return default
+
+
+        class Loop:
+            \"\"\"Train.\"\"\"
+
+            epochs: int = param(3, "passes")
+
+            def step(self, x: float) -> float:
+                if x < 0:
+                    raise ValueError(f"{x} is negative")
+                return enlarge(x) * maths.half(RATE) + reexported()
+
+
+        def unused():
+            return 1
+        """,
+    "maths.py": "def half(x):\n    return x / 2\n\n\ndef third(x):\n    return x / 3\n",
+    "layers.py": "FACTOR = 2\n\n\ndef scale(x):\n    return FACTOR * x\n",
+    "faces.py": "from pkg.deep import reexported\n",
+    "deep.py": "def reexported():\n    from pkg.maths import third\n\n    return third(9)\n",
+}
+
+
+def write_package(folder: Path) -> Path:
+    """Write `PACKAGE` and return its folder."""
+    package = folder / "pkg"
+    package.mkdir()
+    for name, text in PACKAGE.items():
+        lines = text.splitlines()
+        indent = 8 if text.startswith("\n") else 0
+        (package / name).write_text("\n".join(line[indent:] for line in lines) + "\n")
+    return package
+
+
+def digest(package: Path, without: tuple[str, ...] = ()) -> str:
+    """Return the digest of `Loop`, read anew."""
+    return SourceTree(package).digest(["pkg.train.Loop"], without)
+
+
+def edit(package: Path, name: str, before: str, after: str) -> None:
+    """Replace a text that a file has once."""
+    text = (package / name).read_text()
+    assert text.count(before) == 1
+    (package / name).write_text(text.replace(before, after))
+
+
+def test_a_digest_covers_all_that_a_definition_refers_to(tmp_path: Path) -> None:
+    reached = SourceTree(write_package(tmp_path)).reached(["pkg.train.Loop"])
+    assert reached == {
+        "pkg.train.Loop", "pkg.train.RATE", "pkg.train.param", "pkg.layers.scale", "pkg.layers.FACTOR",
+        "pkg.maths.half", "pkg.maths.third", "pkg.deep.reexported",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("train.py", "RATE = 0.5", "RATE = 0.25"),
+        ("train.py", "enlarge(x) *", "enlarge(x) /"),
+        ("train.py", 'param(3, "passes")', 'param(4, "passes")'),
+        ("train.py", "x < 0", "x <= 0"),
+        ("layers.py", "FACTOR = 2", "FACTOR = 3"),
+        ("maths.py", "x / 2", "x / 4"),
+        ("deep.py", "third(9)", "third(8)"),
+    ],
+)
+def test_code_that_acts_moves_the_digest(tmp_path: Path, name: str, before: str, after: str) -> None:
+    package = write_package(tmp_path)
+    first = digest(package)
+    edit(package, name, before, after)
+    assert digest(package) != first
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("train.py", "RATE = 0.5", "RATE = (\n    0.5  # half\n)"),
+        ("train.py", '"""Train."""', '"""Train a model."""'),
+        ("train.py", '"passes"', '"passes over the examples"'),
+        ("train.py", "is negative", "is below zero"),
+        ("train.py", "x: float", "x: int"),
+        ("train.py", "-> float", "-> int"),
+        ("train.py", "return 1", "return 2"),
+        ("maths.py", "def half(x):\n", 'def half(x):\n    """Return a half."""\n'),
+        ("layers.py", "FACTOR = 2\n", "# twice\nFACTOR = 2\nOTHER = 5\n"),
+    ],
+)
+def test_other_code_does_not(tmp_path: Path, name: str, before: str, after: str) -> None:
+    package = write_package(tmp_path)
+    first = digest(package)
+    edit(package, name, before, after)
+    assert digest(package) == first
+
+
+def test_code_that_moves_to_another_file_is_the_same(tmp_path: Path) -> None:
+    package = write_package(tmp_path)
+    first = digest(package)
+    (package / "layers.py").rename(package / "scaling.py")
+    edit(package, "train.py", "pkg.layers", "pkg.scaling")
+    assert digest(package) == first
+
+
+def test_what_is_left_out_does_not_count_nor_what_only_it_needs(tmp_path: Path) -> None:
+    package = write_package(tmp_path)
+    first = digest(package, ("pkg.deep",))
+    edit(package, "deep.py", "third(9)", "third(8)")
+    edit(package, "maths.py", "x / 3", "x / 5")
+    assert digest(package, ("pkg.deep",)) == first
+
+
+def test_data_beside_a_module_counts(tmp_path: Path) -> None:
+    package = write_package(tmp_path)
+    first = digest(package)
+    (package / "art.txt").write_text("..x..\n")
+    second = digest(package)
+    (package / "art.txt").write_text("..xx.\n")
+    assert len({first, second, digest(package)}) == 3
+
+
+def test_a_root_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match=r"pkg\.train\.Nothing is not in "):
+        SourceTree(write_package(tmp_path)).digest(["pkg.train.Nothing"])
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of this package's source."""
+    package = tmp_path_factory.mktemp("source") / "gensweep"
+    shutil.copytree(SOURCE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    return package
+
+
+SEQUENCES = {"text_to_text", "image_to_text", "text_to_image"}
+PICTURES = {"cae", "vae", "gan"}
+EDITS = {
+    "a model's network": ("models/vae/network.py", "0.5 * (mean", "0.4 * (mean", {"vae"}, "training"),
+    "the optimizer": ("train/muon.py", "ITERATIONS = 5", "ITERATIONS = 6", SEQUENCES | PICTURES, "training"),
+    "the alphabet": ("core/alphabet.py", "ANSWER_LENGTH = 3", "ANSWER_LENGTH = 4", SEQUENCES, "training"),
+    "a dataset": ("data/avatars.py", "COUNT = 64, 10_000", "COUNT = 64, 9_999", PICTURES, "data"),
+    "the split": ("core/arrays.py", "TEST_SHARE = 0.1", "TEST_SHARE = 0.2", set(MODELS), "data"),
+    "a metric": (
+        "metrics/text.py",
+        'return right_answers(outputs["predicted"], ',
+        'return 1 - right_answers(outputs["predicted"], ',
+        {"text_to_text", "image_to_text"},
+        "exact_match",
+    ),
+    "the page": ("read/page/__init__.py", 'PAGE = "report', 'PAGE = "page', set(), ""),
+    "a kernel": ("layers/tile.h", "/* A tile", "#define MORE 1\n/* A tile", set(), ""),
+}
+
+
+def fingerprints(package: Path) -> dict[str, dict]:
+    """Return the fingerprint of every model on its default dataset, read anew."""
+    tree = SourceTree(package)
+    return {name: code_fingerprint._fingerprint(name, model.default_dataset, tree) for name, model in MODELS.items()}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_marks_the_models_that_it_acts_in(copy: Path, name: str) -> None:
+    path, before, after, models, part = EDITS[name]
+    today = fingerprints(copy)
+    source = (copy / path).read_text()
+    edit(copy, path, before, after)
+    try:
+        later = fingerprints(copy)
+    finally:
+        (copy / path).write_text(source)
+    parts = {model: changed_parts(today[model], later[model]) for model in MODELS}
+    assert {model for model, changed in parts.items() if changed} == models
+    assert all(part in parts[model] for model in models)
+
+
+def test_metrics_that_only_one_fingerprint_has_are_no_change() -> None:
+    today = fingerprint("text_to_text", "arithmetic")
+    assert today is not None
+    fewer = today | {"metrics": {"loss": today["metrics"]["loss"]}}
+    assert changed_parts(fewer, today) == changed_parts(today, fewer) == []
+    assert compare(fewer, "text_to_text", "arithmetic") == "same"
+    assert compare(None, "text_to_text", "arithmetic") == "unknown"
+    assert compare(today | {"data": "0" * 12}, "text_to_text", "arithmetic") == "other"
+
+
+def test_a_training_goes_on_by_the_code_that_began_it_alone() -> None:
+    today = fingerprint("text_to_text", "arithmetic")
+    assert today is not None
+    assert trains_alike(today | {"metrics": {}}, today)
+    assert not trains_alike(today | {"training": "0" * 12}, today)
+    assert not trains_alike(None, today)
+
+
+def test_reading_the_source_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from gensweep.core.code_fingerprint import fingerprint\n"
+        "assert fingerprint('vae', 'avatars')\n"
+        "print([m for m in ('torch', 'ray', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
