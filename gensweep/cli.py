@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from gensweep import __version__
-from gensweep.commands import data, doctor, points, wandb, wandb_report
+from gensweep.commands import data, doctor, points, verify, wandb, wandb_report
 from gensweep.commands.options import (
     Address,
     Device,
@@ -31,7 +31,7 @@ from gensweep.core.signals import Stopped, stopping
 
 COMMANDS = (
     "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync", "wandb-report",
-    "doctor",
+    "doctor", "verify",
 )  # fmt: skip
 app = typer.Typer(
     add_completion=False,
@@ -48,6 +48,7 @@ app.add_typer(points.app)
 app.add_typer(wandb_report.app)
 app.add_typer(wandb.app)
 app.add_typer(doctor.app)
+app.add_typer(verify.app)
 
 
 class Kind(StrEnum):

@@ -18,9 +18,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Train failed points again.")]
 RetrainChanged = Annotated[
     bool,
-    typer.Option(
-        "--retrain-changed", help="Train points again that are not known to be of today's code."
-    ),
+    typer.Option("--retrain-changed", help="Train points again that are not known to be of today's code."),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
 Lanes = Annotated[

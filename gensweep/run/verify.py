@@ -1,0 +1,198 @@
+"""Some points of a sweep trained again by today's code, for a few epochs, and compared with what was recorded."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from gensweep.core import cache
+from gensweep.core.code_fingerprint import fingerprint
+from gensweep.core.environment import hardware, versions
+from gensweep.core.errors import GensweepError, ResultsError
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import OK, Record
+from gensweep.core.stores import open_store
+from gensweep.core.words import counted, say
+from gensweep.points import Point
+from gensweep.read.collect import write
+from gensweep.read.results import Results, load
+from gensweep.read.verified import DIFFERENT, EQUAL, ROUNDING, UNCOMPARED, VERIFIED, read_verified
+from gensweep.run.devices import describe, resolve_device
+from gensweep.run.sweepfile import read_sweep
+from gensweep.train.loop import Diverged, Training
+from gensweep.train.memory import keep_memory
+
+log = logging.getLogger(__name__)
+TOLERANCES = {"float32": 0.02, "bfloat16": 0.1}
+"""By what share of itself a number of an early epoch may move where another machine, or PyTorch in place of kernels,
+rounds differently. Measured after one epoch, kernels on and off: float32 0.0005 to 0.006, bfloat16 0.002 to 0.03. An
+accuracy is of few examples, and moves by as much of its range."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of one point.
+
+    Attributes:
+        outcome: `equal` digit for digit, `within rounding`, `different`, or `not compared`.
+        epochs: how many were compared.
+        largest: the largest relative difference, and of what; None where nothing differs.
+        reason: why the point was not compared.
+        is_same_machine: whether the record names this processor and this way of computing.
+    """
+
+    record: Record
+    outcome: str
+    epochs: int = 0
+    largest: tuple[float, str] | None = None
+    reason: str = ""
+    is_same_machine: bool = False
+    computed: Mapping[str, Any] | None = None
+
+    @property
+    def style(self) -> str:
+        """The colour of the line on a terminal."""
+        return {EQUAL: "green", ROUNDING: "green", DIFFERENT: "red"}.get(self.outcome, "yellow")
+
+    def __str__(self) -> str:
+        """Say in a line what came of the point."""
+        if self.outcome == UNCOMPARED:
+            return f"{self.outcome}: {self.record.id}: {self.reason}"
+        words = [f"{self.outcome}: {self.record.id}: {counted(self.epochs, 'epoch')}"]
+        if self.largest:
+            share, name = self.largest
+            words.append(f"{name} differs by {share:.2g} of its size")
+        computed = self.computed or {}
+        how = ", ".join(str(computed[name]) for name in ("precision", "kernels") if name in computed)
+        where = "the machine that trained it" if self.is_same_machine else "another machine"
+        return ", ".join([*words, f"on {where} ({how})"])
+
+    def entry(self) -> dict[str, Any]:
+        """Return what the results root remembers of it."""
+        return {
+            "point": self.record.id,
+            "outcome": self.outcome,
+            "epochs": self.epochs,
+            "largest_difference": self.largest and {"share": self.largest[0], "of": self.largest[1]},
+            "reason": self.reason,
+            "is_same_machine": self.is_same_machine,
+            "recorded_code": self.record.code,
+            "code": fingerprint(self.record.model, self.record.params["dataset"]),
+            "commit": versions()["commit"],
+            "torch": versions()["torch"],
+            "hardware": {"processor": hardware()["processor"], **(self.computed or {})},
+            "verified": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def choose_points(results: Results, sample: int) -> list[str]:
+    """Return the ids of finished points to verify: every model in turn, evenly spaced over its cells and seeds."""
+    finished = results.points[results.points["status"] == OK]
+    ids = {model: finished[finished["model"] == model]["id"].tolist() for model in results.models}
+    turns = [model for turn in range(sample) for model in results.models if turn < len(ids[model])]
+    quotas = Counter(turns[:sample])
+    chosen = []
+    for model, quota in quotas.items():
+        middles = ((2 * index + 1) * len(ids[model]) // (2 * quota) for index in range(quota))
+        chosen.extend(ids[model][middle] for middle in middles)
+    return chosen
+
+
+def verify(results: Results, ids: Sequence[str], epochs: int, device_name: str) -> Iterator[Comparison]:
+    """Yield what comes of each of these points.
+
+    Args:
+        results: of the sweep.
+        ids: of points with a record.
+        epochs: to train again, of each.
+        device_name: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UserError: there is no such device.
+    """
+    torch.set_num_threads(1)
+    keep_memory()
+    device = resolve_device(device_name)
+    for point_id in ids:
+        record = Ledger(results.store).record(point_id)
+        try:
+            yield _compare(results, record, epochs, device)
+        except (GensweepError, OSError) as error:
+            yield Comparison(record, UNCOMPARED, reason=str(error))
+
+
+def _compare(results: Results, record: Record, epochs: int, device: torch.device) -> Comparison:
+    history = results.history(record.id)
+    if history is None:
+        return Comparison(record, UNCOMPARED, reason="it has no history.csv")
+    point = Point.make(record.model, record.params, record.seed)
+    if point.id != record.id:
+        raise ResultsError(f"this gensweep knows these parameters as {point.id}")
+    data = point.data_config()
+    training = Training(point.model_config(), data, point.seed, cache.prepared(data), device)
+    epochs = min(epochs, len(history["epoch"]))
+    computed = describe(device) | training.computed
+    is_same_machine = _is_same_machine(record.hardware, computed)
+    differences: dict[str, float] = {}
+    for epoch in range(epochs):
+        try:
+            line = training.run_epoch()
+        except Diverged as error:
+            return Comparison(record, DIFFERENT, epoch, (math.inf, str(error)), "", is_same_machine, computed)
+        for name in line.keys() & history.keys():
+            share = _difference(line[name], float(history[name][epoch]), name)
+            differences[name] = max(share, differences.get(name, 0.0))
+    name, share = max(differences.items(), key=lambda item: item[1])
+    largest = (share, name) if share else None
+    tolerance = TOLERANCES[training.precision]
+    outcome = EQUAL if not share else ROUNDING if share <= tolerance else DIFFERENT
+    return Comparison(record, outcome, epochs, largest, "", is_same_machine, computed)
+
+
+def _difference(now: float, before: float, name: str) -> float:
+    """Return by what share of itself a number moved; of a share of examples, by how much."""
+    if now == before:
+        return 0.0
+    size = max(abs(now), abs(before))
+    return abs(now - before) / (size if "loss" in name else max(size, 1.0))
+
+
+def _is_same_machine(recorded: Mapping[str, Any], computed: Mapping[str, Any]) -> bool:
+    here = {"processor": hardware()["processor"], **computed}
+    return all(recorded.get(name) == value for name, value in here.items())
+
+
+def name_folder(sweep: str, results: str) -> str:
+    """Return the folder of a sweep's results: of a sweep file's sweep under the root, or as it was typed.
+
+    Raises:
+        SweepError: the sweep file is wrong.
+    """
+    if not sweep.endswith(".py"):
+        return sweep
+    return open_store(results).told(read_sweep(Path(sweep)).name)
+
+
+def remember(results: Results, comparisons: Sequence[Comparison], console: Console) -> None:
+    """Keep what came of some points, and write tables and page anew, which say it.
+
+    An earlier entry of the same point is replaced. Where the results root cannot be written, a line says so.
+    """
+    store, sweep = results.store, results.folder.name
+    entries = {entry["point"]: entry for entry in read_verified(store, sweep)}
+    entries |= {comparison.record.id: comparison.entry() for comparison in comparisons}
+    store = open_store(store.place)
+    try:
+        store.write_json(f"{sweep}/{VERIFIED}", list(entries.values()))
+        write(load(store.told(sweep)))
+    except (OSError, ResultsError) as error:
+        say(console, f"This is not kept in {store.told(sweep)}: {error}", "yellow")

@@ -1,0 +1,207 @@
+"""Code that changed: what a plan says, what is trained again, and what `verify` finds."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from runs import call, files, records, same, t2t, train, write_sweep
+
+from gensweep.core.code_fingerprint import fingerprint
+from gensweep.core.errors import LostClaim
+from gensweep.core.ledger import Ledger
+from gensweep.core.records import OK, Record
+from gensweep.run.verify import choose_points
+from gensweep.train.loop import Training
+
+QUIET = ("--local", "--wandb", "disabled")
+
+
+def rewrite(root: Path, change: Callable[[Record], Record]) -> None:
+    """Change every record, under a checksum that fits."""
+    for point, record in records(root).items():
+        (root / "points" / point / "record.json").write_text(change(record).encoded())
+
+
+def by_other_code(record: Record) -> Record:
+    """Return the record as a gensweep with another training loop would have left it."""
+    assert record.code is not None
+    return replace(record, code=record.code | {"training": "0" * 12})
+
+
+def run(sweep: str, root: Path, *arguments: Any) -> str:
+    """Run a sweep and return what it printed."""
+    called = call(sweep, "--results", root, *QUIET, *arguments)
+    assert called.code == 0, called.error
+    return called.out
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results root with a sweep of two seeds, trained."""
+    folder = tmp_path_factory.mktemp("finished")
+    run(write_sweep(folder, seeds=2), folder / "results")
+    return folder / "results"
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, root: Path, finished: Path) -> str:
+    """The same sweep's file, with a copy of its results in this test's root."""
+    shutil.copytree(finished, root)
+    return write_sweep(tmp_path, seeds=2)
+
+
+def test_a_record_names_the_code_that_made_it(sweep: str, root: Path) -> None:
+    today = fingerprint("text_to_text", "arithmetic")
+    assert today is not None
+    assert all(record.code == today for record in records(root).values())
+    assert set(today["metrics"]) >= {"loss", "exact_match", "char_accuracy"}
+
+
+def test_a_plan_counts_points_by_other_code(sweep: str, root: Path) -> None:
+    assert "by other code" not in run(sweep, root)
+    first = min(records(root))
+    (root / "points" / first / "record.json").write_text(by_other_code(records(root)[first]).encoded())
+    for arguments in ((), ("--dry-run",)):
+        assert "1 of 2 points were trained by other code (training)." in run(sweep, root, *arguments)
+    rewrite(root, lambda record: replace(record, code=None))
+    said = run(sweep, root, "--dry-run")
+    assert "2 of 2 points do not say by which code they were trained." in said
+
+
+def test_points_of_other_code_are_trained_again_when_told(
+    sweep: str, root: Path, trained: Counter[int], tmp_path: Path
+) -> None:
+    before = records(root)
+    rewrite(root, by_other_code)
+    run(sweep, root)
+    assert not trained, "nothing is trained again unasked"
+    assert "To train: 2 points" in run(sweep, root, "--retrain-changed", "--dry-run")
+    run(sweep, root, "--retrain-changed")
+    assert trained == {0: 2, 1: 2}
+    assert {point: record.metrics for point, record in records(root).items()} == {
+        point: record.metrics for point, record in before.items()
+    }
+    run(sweep, root, "--retrain-changed")
+    assert trained == {0: 2, 1: 2}, "they are of today's code now"
+
+
+def test_an_old_record_stands_until_the_new_one_is_written(root: Path) -> None:
+    point = t2t()
+    train([point], root)
+    ledger, today = Ledger(root), records(root)[point.id]
+    with ledger.claim(point.id, driver=_process()) as claim:
+        with pytest.raises(LostClaim):
+            ledger.finish(claim, replace(today, status="failed", error="a second attempt"))
+        ledger.finish(claim, replace(by_other_code(today), status="diverged", metrics={}, error="loss"))
+    assert records(root)[point.id].status == "diverged", "other code may end otherwise"
+
+
+def _process() -> Any:
+    from gensweep.core.claims import Process
+
+    return Process.current()
+
+
+def test_a_checkpoint_of_other_code_is_not_gone_on_from(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
+) -> None:
+    from gensweep.run import attempt
+
+    point, whole = t2t(), tmp_path / "whole"
+    train([point], whole)
+    trained.clear()
+    today = fingerprint(point.model, "arithmetic")
+    assert today is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(attempt, "fingerprint", lambda *_: today | {"training": "0" * 12})
+        run_epoch = Training.run_epoch
+
+        def stop_in_the_second(training: Training) -> dict[str, float]:
+            if training.epoch == 1:
+                raise KeyboardInterrupt
+            return run_epoch(training)
+
+        patch.setattr(Training, "run_epoch", stop_in_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            train([point], root)
+    assert (root / "points" / point.id / "checkpoint.pt").exists()
+    trained.clear()
+    train([point], root)
+    assert trained == {0: 2}, "both epochs are trained by today's code"
+    same(root, whole, point)
+
+
+def test_points_reproduce_and_the_results_say_so(sweep: str, root: Path) -> None:
+    called = call("verify", sweep, "--results", root, "--sample", 2, "--epochs", 2)
+    assert called.code == 0, called.error
+    assert called.out.count("equal: t2t-e1-d1-s") == 2
+    assert "2 epochs, on the machine that trained it" in called.out
+    entries = json.loads((root / "tiny" / "verified.json").read_text())
+    assert {entry["point"] for entry in entries} == set(records(root))
+    assert all(entry["outcome"] == "equal" and entry["epochs"] == 2 for entry in entries)
+    rewrite(root, by_other_code)
+    assert call("collect", root / "tiny").code == 0
+    page = (root / "tiny" / "report.html").read_text()
+    assert "2 of 2 points were trained by other code" in page
+    assert "2 of 2 sampled points reproduce (2 digit for digit)" in page
+    assert "2 of 2 points were trained by other code" in (root / "tiny/tables/cells.md").read_text()
+
+
+@pytest.mark.parametrize(("factor", "outcome", "code"), [(1 + 1e-7, "within rounding", 0), (1.5, "different", 1)])
+def test_numbers_that_moved_are_found(sweep: str, root: Path, factor: float, outcome: str, code: int) -> None:
+    for path in (root / "points").glob("*/history.csv"):
+        with path.open() as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            row["train/loss"] = repr(float(row["train/loss"]) * factor)
+        pd.DataFrame(rows).to_csv(path, index=False)
+    called = call("verify", root / "tiny", "--sample", 1)
+    assert called.code == code, called.error
+    share = f"{abs(1 - 1 / factor):.2g}" if factor > 1.1 else f"{1e-7:.2g}"
+    assert f"{outcome}: t2t-e1-d1-s" in called.out
+    assert f"train/loss differs by {share} of its size" in called.out
+
+
+def test_what_cannot_be_compared_is_no_success(sweep: str, root: Path) -> None:
+    for path in (root / "points").glob("*/history.csv"):
+        path.unlink()
+    called = call("verify", sweep, "--results", root)
+    assert called.code == 1
+    assert called.out.count("it has no history.csv") == 2
+
+
+def test_a_sweep_without_results_is_an_error(tmp_path: Path, root: Path) -> None:
+    path = write_sweep(tmp_path)
+    assert call("verify", path, "--results", root).code == 2
+    run(path, root)
+    for folder in (root / "points").iterdir():
+        (folder / "record.json").unlink()
+    called = call("verify", path, "--results", root)
+    assert called.code == 2
+    assert "has no finished point to verify" in called.error
+
+
+def test_a_sample_takes_every_model_in_turn_and_is_spread_over_its_cells() -> None:
+    rows = [{"id": f"{model}{n}", "model": model, "status": OK} for model in "ab" for n in range(9)]
+    rows[0]["status"] = "failed"
+    results: Any = SimpleNamespace(points=pd.DataFrame(rows), models=["a", "b"])
+    # The middles of two halves: of a1 to a8 numbers 8 / 4 = 2 and 24 / 4 = 6, of b0 to b8 9 // 4 = 2 and 27 // 4 = 6.
+    assert choose_points(results, 4) == ["a3", "a7", "b2", "b6"]
+    assert choose_points(results, 1) == ["a5"]
+    assert len(choose_points(results, 99)) == 17
+
+
+def test_verifying_leaves_records_and_histories_alone(sweep: str, root: Path) -> None:
+    before = files(root / "points")
+    assert call("verify", sweep, "--results", root).code == 0
+    assert files(root / "points") == before
