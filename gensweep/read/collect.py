@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gensweep.read.figures.samples import SAMPLES
 from gensweep.read.page import PAGE, Made, is_page, render
 from gensweep.read.page.figures import drawn
 from gensweep.read.results import SWEEP, Results, load
+from gensweep.read.tables import Table
 
 ALWAYS = ("cells", "leaderboard", "statistics")
 """Tables that every sweep gets."""
@@ -48,7 +50,7 @@ def is_current(results: Results) -> bool:
 def digest(results: Results) -> str:
     """A hash of everything that the files are made of: of what is no record the names, sizes and times alone."""
     sweep, points = json.dumps(results.sweep.model_dump(), default=str), results.points.to_csv(index=False)
-    found = hashlib.sha256(_bytes(f"{FORM}{sweep}{points}{results.unreadable!r}"))
+    found = hashlib.sha256(_bytes(f"{FORM}{sweep}{points}{results.unreadable!r}{results.code_note}"))
     for line in _shown(results):
         found.update(_bytes(line))
     return found.hexdigest()
@@ -105,10 +107,16 @@ def make(results: Results) -> Made:
     figures = _pages(FIGURES, results.sweep.figures, results)
     return Made(
         results,
-        [table for page in tables for table in page.make(results)],
+        [_with_code(table, results) for page in tables for table in page.make(results)],
         [figure for page in figures for figure in drawn(page, results)],
         state,
     )
+
+
+def _with_code(table: Table, results: Results) -> Table:
+    """Return the table with a note on the code behind its numbers, where one is needed."""
+    notes = [f"{results.code_note}."] if results.code_note else []
+    return replace(table, notes=(*table.notes, *notes))
 
 
 def write_made(made: Made, reload: int = 0) -> list[Path]:

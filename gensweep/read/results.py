@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
+from gensweep.core.code_fingerprint import compare
 from gensweep.core.content import named
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.ledger import POINTS, Ledger
@@ -21,6 +22,7 @@ from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record
 from gensweep.core.stores import Store, answering, open_folder
 from gensweep.core.words import clean, counted
 from gensweep.read.statistics import cell_frame
+from gensweep.read.verified import describe_code, read_verified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,9 +94,11 @@ class Results:
             `n_failed`, `n_missing`, `seconds` (mean of the ok points) and for each metric
             `<metric>_mean`, `_std`, `_ci95` (NaN where not defined) and `_n` (seeds measured; <NA>
             where the model does not have the metric). Only ok points count.
-        points: one row a point: `id`, `cell`, `model`, `seed`, `status`, `error`, `seconds` and the metrics.
+        points: one row a point: `id`, `cell`, `model`, `seed`, `status`, `error`, `seconds`, `code` (`same`, `other`
+            or `unknown`: how the code that trained it compares with today's) and the metrics.
         unreadable: point id -> why its record cannot be trusted; such a point counts as missing.
         counts: status -> number of points; they add up to all of the sweep's points.
+        code_note: what is to be said of points that are not known to be of today's code; mostly empty.
     """
 
     store: Store
@@ -109,6 +113,7 @@ class Results:
     points: pd.DataFrame
     unreadable: dict[str, str]
     counts: dict[str, int]
+    code_note: str = ""
 
     def __repr__(self) -> str:
         states = ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
@@ -188,6 +193,7 @@ def load(folder: str | Path) -> Results:
         points=points,
         unreadable=unreadable,
         counts={status: points["status"].tolist().count(status) for status in (*STATUSES, MISSING)},
+        code_note=describe_code(points, read_verified(store, name)),
     )
 
 
@@ -271,9 +277,11 @@ def _points(
                 row |= {"status": MISSING, "error": unreadable.get(point)}
             else:
                 row |= {"status": record.status, "error": record.error, "seconds": record.seconds}
+                row["code"] = compare(record.code, record.model, record.params["dataset"])
                 row |= {name: record.metrics.get(_PREFIX + name) for name in metrics}
             rows.append(row)
-    frame = pd.DataFrame(rows, columns=["id", "cell", "model", "seed", "status", "error", "seconds", *metrics])
+    columns = ["id", "cell", "model", "seed", "status", "error", "seconds", "code", *metrics]
+    frame = pd.DataFrame(rows, columns=columns)
     return frame.astype(dict.fromkeys(("seconds", *metrics), float))
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gensweep.core.code_fingerprint import fingerprint, trains_alike
+from gensweep.core.code_fingerprint import OTHER, UNKNOWN, fingerprint, trains_alike
 from gensweep.core.stores import Store
 from gensweep.core.words import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERIFIED = "verified.json"
 EQUAL, ROUNDING, DIFFERENT, UNCOMPARED = "equal", "within rounding", "different", "not compared"
@@ -26,21 +29,34 @@ def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
     return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("point"), str)]
 
 
-def of_today(entries: Iterable[Mapping[str, Any]], points: Mapping[str, tuple[str, str]]) -> list[Mapping[str, Any]]:
-    """Return the entries that say something of today's code.
+def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) -> str:
+    """Return what a reader must know of the code behind some points; nothing where all are of today's code.
 
     Args:
+        points: with the columns `id` and `code`.
         entries: as `read_verified`.
-        points: id -> model and dataset, of the sweep's points.
     """
-    current = []
-    for entry in entries:
-        if entry["point"] in points:
-            today = fingerprint(*points[entry["point"]])
-            code = entry.get("code")
-            if today is not None and isinstance(code, dict) and trains_alike(code, today):
-                current.append(entry)
-    return current
+    codes = points["code"].dropna().tolist()
+    total = counted(len(codes), "point")
+    parts = []
+    if others := codes.count(OTHER):
+        parts.append(f"{others} of {total} were trained by other code than today's")
+    if unknown := codes.count(UNKNOWN):
+        parts.append(f"{unknown} of {total} do not say by which code they were trained")
+    ids = set(points["id"])
+    verified = describe_verified(entry for entry in entries if entry["point"] in ids and is_of_today(entry))
+    if parts or verified:
+        parts.append(verified or "none was verified with today's code")
+    return "; ".join(parts)
+
+
+def is_of_today(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry says something of the code that would train its point now."""
+    code, model, dataset = (entry.get(name) for name in ("code", "model", "dataset"))
+    if not (isinstance(code, dict) and isinstance(model, str) and isinstance(dataset, str)):
+        return False
+    today = fingerprint(model, dataset)
+    return today is not None and trains_alike(code, today)
 
 
 def describe_verified(entries: Iterable[Mapping[str, Any]]) -> str:

@@ -80,6 +80,8 @@ class Comparison:
         """Return what the results root remembers of it."""
         return {
             "point": self.record.id,
+            "model": self.record.model,
+            "dataset": self.record.params["dataset"],
             "outcome": self.outcome,
             "epochs": self.epochs,
             "largest_difference": self.largest and {"share": self.largest[0], "of": self.largest[1]},

@@ -71,7 +71,9 @@ def _kind(name: str, reasons: dict[str, list[str]]) -> Kind:
 
 
 def gaps(results: Results) -> Iterator[str]:
-    """Sentences on what is missing, and on cells with fewer seeds than others."""
+    """Sentences on what other code trained, on what is missing, and on cells with fewer seeds than others."""
+    if results.code_note:
+        yield f"{results.code_note}."
     total, missing = len(results.points), results.counts[MISSING]
     if missing:
         status = results.points["status"].tolist()

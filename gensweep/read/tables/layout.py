@@ -223,6 +223,8 @@ def show(results: Results, console: Console) -> None:
         say(f"the same wherever it acts: {fixed_text(results, model)}")
         for note in source_notes(results, ids, published):
             say(note)
+    if results.code_note:
+        say(results.code_note)
     bad = problems(results)
     for point in bad.head(MOST_PROBLEMS).to_dict("records"):
         say(f"{point['status']}: {point['id']}: {point['reason']}", style="")
