@@ -22,8 +22,10 @@ from gensweep.core.cache import cache_folder, sha256
 from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data
 from gensweep.core.download import keep
+from gensweep.core.errors import DataError
 from gensweep.core.sheets import png
 from gensweep.data import cryptopunks
+from gensweep.data._avatars import art, colours
 from gensweep.data._glyphs import DRAWN, draw_operators
 from gensweep.data._rijksmuseum.answers import Work
 from gensweep.data._rijksmuseum.kept import Kept
@@ -332,7 +334,74 @@ class TestOperators:
         assert not np.array_equal(pictures, draw_operators(seed=1)[0])
 
 
+DRAWINGS = {
+    "clothes": "3e55da4d43c8a997b4fa0e98b70f42de881a9eb964b914cef2801f0735b86f4c",
+    "skull": "039214ca3baeb26b581577691833a23fd92772a5ec8e4f4ec3b9a86e44427b5a",
+    "jaw": "4a12970283ca7ce9d703ab2b68e13c3396ff33a8a72d3e3754e5ff7e9e0a3ad7",
+    "mark": "927332ea0dcdc1d03bacb6ceb0ef1dae801b9bd923254571d0c254a3ed9f1c9c",
+    "eyes": "ff4ee8afee447a5b0dab6c7726819cac81f91d7feb7d94490e6f7ada408255a0",
+    "brows": "afcd46ec7bba1da382e34e837f6e184c32121181fc7ea1a93cd2cd599173a49a",
+    "nose": "d6c6e1c48e04d014321bbd112fdc7bf6a8e2643f1bdb4011827acca055e317b7",
+    "beard": "7f8f8d26ba0decfbc9e22ce953a9c012f291c01280c61dae5e18aa74777480a0",
+    "mouth": "33dc65e5f7108744b8f3432313b9487680f1f83bacf2137acf7c3a79a8110a84",
+    "earrings": "0f7e23fc5c82ad64d5fcf5fe2bf0206a2a0e9d1045b8ec53763627dac5f747cc",
+    "hair": "a1531bace0e72a045cad891c04f7d38b7af867419b2a311dad2f7b8422b30c96",
+    "under_hat": "d6c85da8666cef4263b2698d47999b5a48682c4e58c592a56799b271f473b401",
+    "glasses": "a8e431eecab6f6efc3ee8c1d331e44c9c4d1f68c0cbdd6b0b671b9ae2974ff82",
+    "extra": "4180f8d9493b6f63d67f95e5b6c7906b8ab9a38b1cfba6a215860ca1993f6866",
+    "ornament": "7f230db1fb97243caba3ae97a9cced630970e98ad376063797111c606532f64c",
+    "hat": "77a6179b9ca89c22a9d2bbadb0a485cbfb4152ab6656a6e5f9e3defe783792a7",
+}
+"""SHA-256 of the drawings of every layer: the slots of all fronts, then of all backs."""
+PATTERNS = "b870f0bee46b3b8a838e78a5607fdae18f6ac276d7edd8c4eb8b9bba389436e3"
+PALETTES = "b4125f564a877c40e478270e9cdf6c442e51bc1b33c4951966fa646a94a3624e"
+"""Of the colours of a thousand faces, for numbers drawn from one seed."""
+
+
 class TestAvatars:
+    @pytest.mark.parametrize("name", LAYERS)
+    def test_drawings_stay_as_they_are(self, name: str) -> None:
+        layer = art.read_layer(name)
+        assert layer.fronts.shape == layer.backs.shape == (len(layer.names), 32, 32)
+        assert sha256(np.concatenate([layer.fronts, layer.backs])) == DRAWINGS[name]
+
+    def test_patterns_and_colours_stay_as_they_are(self) -> None:
+        assert sha256(art.draw_patterns()) == PATTERNS
+        numbers = np.random.Generator(np.random.PCG64([7, 7])).random((1_000, len(TRAITS)))
+        assert sha256(colours.mix_palettes(dict(zip(TRAITS, numbers.T, strict=True)))) == PALETTES
+
+    def test_every_file_of_drawings_is_a_layer(self) -> None:
+        assert {path.stem for path in (art.FOLDER / "parts").iterdir()} == set(LAYERS)
+
+    @pytest.mark.parametrize("name", LAYERS)
+    def test_parts_of_a_layer_have_a_name_each(self, name: str) -> None:
+        names = art.read_layer(name).names
+        assert len(set(names)) == len(names)
+
+    def test_a_line_is_mirrored_unless_it_has_both_halves(self) -> None:
+        half, left, right = "." * 14 + "sd", "." * 15 + "s", "d" + "." * 15
+        slots = art.draw("here", 30, f"{half}\n{left}|{right}\n")
+        skin, shade = 2, 3
+        assert slots[30, 14:18].tolist() == [skin, shade, shade, skin]
+        assert slots[31, 14:18].tolist() == [0, skin, shade, 0]
+        assert np.count_nonzero(slots) == 6
+
+    @pytest.mark.parametrize(
+        ("fields", "error"),
+        [
+            ({"front": "oo"}, "x.toml, front of 'cap': 'oo' is neither 16 letters nor twice 16 with | between them"),
+            ({"back": "o" * 16 + "|o"}, "x.toml, back of 'cap': 'oooooooooooooooo|o' is neither"),
+            ({"front": "?" + "o" * 14 + "!"}, "'?oooooooooooooo!' has !, ?; letters are . o s d l h H"),
+            ({"front": "o" * 16, "top": 32}, "front of 'cap': 1 lines from row 32 leave the grid of 32 rows"),
+            ({"front": "o" * 16, "top": -1}, "front of 'cap': 1 lines from row -1 leave the grid of 32 rows"),
+            ({"bakc": "o" * 16}, "x.toml, part 'cap': a part has name, weight, top, front, back_top, back; "),
+        ],
+    )
+    def test_a_drawing_that_is_none_is_an_error_that_says_where(self, fields: dict[str, Any], error: str) -> None:
+        with pytest.raises(DataError) as raised:
+            art.draw_layer("x.toml", [{"name": "cap", "weight": 1, **fields}])
+        assert error in str(raised.value)
+
     def test_more_faces_begin_with_the_same_ones(self) -> None:
         """1,100 faces are composed in three chunks, 200 in one."""
         assert np.array_equal(draw_faces(1_100, seed=3)[:200], draw_faces(200, seed=3))
@@ -355,8 +424,8 @@ class TestAvatars:
     def test_every_part_is_worn_by_somebody(self) -> None:
         numbers = np.random.default_rng(0).random((20_000, len(TRAITS)))
         chosen = choose_parts(dict(zip(TRAITS, numbers.T, strict=True)))
-        for name, layer in LAYERS.items():
-            assert set(chosen[name].tolist()) == set(range(len(layer))), name
+        for name in LAYERS:
+            assert set(chosen[name].tolist()) == set(range(len(art.read_layer(name).names))), name
 
     def test_a_hat_replaces_hair_and_ornaments(self) -> None:
         numbers = np.random.default_rng(0).random((2_000, len(TRAITS)))

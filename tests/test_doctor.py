@@ -249,7 +249,8 @@ def test_another_commit_is_a_failure_and_an_unknown_one_a_note() -> None:
     assert machine.differences(nowhere, nowhere) == ([], ["commit unknown, here unknown; the files are the same"])
 
 
-def test_the_code_is_known_by_its_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["points.py", "data/_avatars/parts/hat.toml"])
+def test_the_code_is_known_by_its_files(file: str, tmp_path: Path) -> None:
     """A copy is the same code; with a letter changed it is another, whatever git says."""
     copy = tmp_path / "copy"
     shutil.copytree(PROJECT / "gensweep", copy / "gensweep", ignore=shutil.ignore_patterns("__pycache__"))
@@ -260,8 +261,8 @@ def test_the_code_is_known_by_its_files(tmp_path: Path) -> None:
         return json.loads(done.stdout)
 
     assert told() == machine.code() | {"commit": None}
-    points = copy / "gensweep" / "points.py"
-    points.write_text(points.read_text().replace("the", "The", 1))
+    changed = copy / "gensweep" / file
+    changed.write_text(changed.read_text().replace("e", "E", 1))
     assert told()["source"] != machine.code()["source"]
 
 

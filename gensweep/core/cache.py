@@ -23,8 +23,8 @@ from gensweep.core.storage import locked, write_atomic, write_json
 log = logging.getLogger(__name__)
 SCHEMA = 1
 GROUPS = ("rows", "split", "banks")
-BUILDERS = ("data/**/*.py", "core/arrays.py", "core/alphabet.py")
-"""The code that arrays come from: a change of any of it makes every kept array stale."""
+BUILDERS = ("data/**/*.py", "data/**/*.toml", "core/arrays.py", "core/alphabet.py")
+"""The code and art that arrays come from: a change of any of it makes every kept array stale."""
 
 
 def cache_root() -> Path:

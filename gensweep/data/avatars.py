@@ -10,8 +10,7 @@ from pydantic import model_validator
 from gensweep.core.arrays import Prepared, split_rows
 from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data, param
-from gensweep.data._avatars import clothes, hats, heads, long_hair, ornaments, short_hair
-from gensweep.data._avatars.art import GRID, Part, draw_layer, draw_patterns
+from gensweep.data._avatars.art import GRID, draw_patterns, read_layer
 from gensweep.data._avatars.colours import mix_palettes, pick
 from gensweep.data._split import check_split
 
@@ -22,25 +21,28 @@ _SEED_TAG = 2
 _CHUNK = 512
 """Faces composed at once: their canvases stay in the cache."""
 
-LAYERS: dict[str, tuple[Part, ...]] = {
-    "clothes": clothes.CLOTHES,
-    "skull": heads.SKULL,
-    "jaw": heads.JAW,
-    "mark": heads.MARK,
-    "eyes": heads.EYES,
-    "brows": heads.BROWS,
-    "nose": heads.NOSE,
-    "beard": heads.BEARD,
-    "mouth": heads.MOUTH,
-    "earrings": ornaments.EARRINGS,
-    "hair": (*short_hair.SHORT, *long_hair.LONG),
-    "under_hat": long_hair.UNDER_HAT,
-    "glasses": ornaments.GLASSES,
-    "extra": ornaments.EXTRA,
-    "ornament": ornaments.ORNAMENT,
-    "hat": hats.HAT,
-}
-"""What a face is made of, from back to front. Where a layer can be ruled out, its first part is nothing."""
+LAYERS = (
+    "clothes",
+    "skull",
+    "jaw",
+    "mark",
+    "eyes",
+    "brows",
+    "nose",
+    "beard",
+    "mouth",
+    "earrings",
+    "hair",
+    "under_hat",
+    "glasses",
+    "extra",
+    "ornament",
+    "hat",
+)
+"""What a face is made of, from back to front: one file each in `_avatars/parts`.
+
+Where a layer can be ruled out, its first part is nothing.
+"""
 
 TRAITS = (
     *LAYERS,
@@ -54,7 +56,7 @@ TRAITS = (
 class Avatars(Data):
     """Pixel-art faces in colour: skins, jaws, hair, beards, hats, glasses, jewels and clothes, mixed by chance.
 
-    Source: drawn from the parts in `gensweep.data._avatars` on a 32x32 grid, each cell two pixels wide.
+    Source: drawn from the parts in `gensweep/data/_avatars/parts` on a 32x32 grid, each cell two pixels wide.
     Face i depends on `data_seed` and i alone, so a larger set begins with the smaller one.
 
     - `picture`: uint8 [count, 3, 64, 64].
@@ -82,12 +84,10 @@ def draw_faces(count: int, seed: int) -> np.ndarray:
     """Faces 0 to ``count - 1`` of a seed, uint8 [count, 3, 64, 64]."""
     # Row after row, so that face i takes the same numbers however many follow.
     numbers = np.random.Generator(np.random.PCG64([seed, _SEED_TAG])).random((count, len(TRAITS)))
-    parts = {name: draw_layer(layer) for name, layer in LAYERS.items()}
-    patterns = draw_patterns()
     pictures = np.empty((count, 3, GRID, SIZE // GRID, GRID, SIZE // GRID), np.uint8)
     for start in range(0, count, _CHUNK):
         chance = dict(zip(TRAITS, numbers[start : start + _CHUNK].T, strict=True))
-        slots = compose(chance, parts, patterns).reshape(-1, GRID * GRID)
+        slots = compose(chance).reshape(-1, GRID * GRID)
         palettes = mix_palettes(chance)
         for channel in range(3):
             cells = np.take_along_axis(palettes[:, :, channel], slots, axis=1)
@@ -97,32 +97,30 @@ def draw_faces(count: int, seed: int) -> np.ndarray:
 
 def choose_parts(chance: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Which part of each layer every face has [n]; 0, nothing, where another trait rules the layer out."""
-    chosen = {name: pick(chance[name], [part.weight for part in layer]) for name, layer in LAYERS.items()}
+    chosen = {name: pick(chance[name], read_layer(name).weights) for name in LAYERS}
     hatted, bearded = chance["hatted"] < HATTED, chance["bearded"] < BEARDED
     worn = {"hat": hatted, "under_hat": hatted, "hair": ~hatted, "ornament": ~hatted, "beard": bearded}
     return chosen | {name: np.where(where, chosen[name], 0) for name, where in worn.items()}
 
 
-def compose(
-    chance: dict[str, np.ndarray], parts: dict[str, tuple[np.ndarray, np.ndarray]], patterns: np.ndarray
-) -> np.ndarray:
+def compose(chance: dict[str, np.ndarray]) -> np.ndarray:
     """Lay the chosen parts over each other.
 
     Args:
         chance: numbers in [0, 1) [n], for each of `TRAITS`.
-        parts: fronts and backs of each of `LAYERS`, as `draw_layer` gives them.
-        patterns: backgrounds, uint8 [patterns, 32, 32].
 
     Returns:
         Palette slots of every face, uint8 [n, 32, 32].
     """
+    patterns = draw_patterns()
     slots = patterns[pick(chance["pattern"], (1,) * len(patterns))]
     chosen = choose_parts(chance)
-    for side in (1, 0):
-        for name in LAYERS:
-            if parts[name][side].any():
-                drawing = parts[name][side][chosen[name]]
-                np.copyto(slots, drawing, where=drawing > 0)
+    layers = {name: read_layer(name) for name in LAYERS}
+    drawings = [(layer.backs, name) for name, layer in layers.items() if layer.backs.any()]
+    drawings += [(layer.fronts, name) for name, layer in layers.items()]
+    for parts, name in drawings:
+        drawing = parts[chosen[name]]
+        np.copyto(slots, drawing, where=drawing > 0)
     mirrored = chance["mirror"] < 0.5
     slots[mirrored] = slots[mirrored, :, ::-1]
     return slots

@@ -55,7 +55,7 @@ def describe(node: str, place: str, probe: Probe | None, full: bool) -> Told:
 def code() -> dict[str, str | None]:
     """`versions`, and under `source` a digest of gensweep's own files: commits hide what was changed since."""
     package, digest = Path(__file__).parents[1], hashlib.sha256()
-    for path in sorted(path for suffix in (".py", ".c", ".h") for path in package.rglob(f"*{suffix}")):
+    for path in sorted(path for suffix in (".py", ".c", ".h", ".toml") for path in package.rglob(f"*{suffix}")):
         digest.update(f"{path.relative_to(package).as_posix()} {path.stat().st_size}\n".encode() + path.read_bytes())
     return versions() | {"source": digest.hexdigest()[:16]}
 
