@@ -20,7 +20,7 @@ from gensweep.core.code_fingerprint import fingerprint
 from gensweep.core.errors import LostClaim
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import OK, Record
-from gensweep.run.verify import choose_points
+from gensweep.run.verify import _difference, _judge, choose_points
 from gensweep.train.loop import Training
 
 QUIET = ("--local", "--wandb", "disabled")
@@ -205,3 +205,14 @@ def test_verifying_leaves_records_and_histories_alone(sweep: str, root: Path) ->
     before = files(root / "points")
     assert call("verify", sweep, "--results", root).code == 0
     assert files(root / "points") == before
+
+
+def test_rounding_is_judged_by_what_a_number_is() -> None:
+    # A loss may move by half a percent in float32; of 40 examples, two may be judged otherwise: 2 / 40 = 0.05.
+    limits = (0.005, 2 / 40)
+    assert _judge({"train/loss": 0.0, "validation/char_accuracy": 0.0}, *limits) == "equal"
+    assert _judge({"train/loss": 0.004, "validation/char_accuracy": 0.05}, *limits) == "within rounding"
+    assert _judge({"train/loss": 0.006, "validation/char_accuracy": 0.0}, *limits) == "different"
+    assert _judge({"train/loss": 0.0, "validation/char_accuracy": 0.075}, *limits) == "different"
+    assert _difference("train/loss", 2.0, 1.0) == 0.5
+    assert _difference("validation/char_accuracy", 0.2, 0.1) == pytest.approx(0.1)
