@@ -16,9 +16,9 @@ from gensweep.core.errors import ResultsError, Unavailable, UnknownName
 from gensweep.core.ledger import POINTS
 from gensweep.core.records import OK
 from gensweep.core.registry import Registry
+from gensweep.core.sheets import DATASETS
 from gensweep.core.stores import Store, open_folder
 from gensweep.read.figures.answers import ANSWERS
-from gensweep.read.figures.pictures import DATASETS
 from gensweep.read.figures.samples import SAMPLES
 from gensweep.read.page import PAGE, Made, is_page, render
 from gensweep.read.page.figures import drawn
@@ -28,7 +28,7 @@ ALWAYS = ("cells", "leaderboard", "statistics")
 """Tables that every sweep gets."""
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
-FORM = 4
+FORM = 5
 """Raised when the same records make other files."""
 _SHOWN = re.compile(rf"[^.].*\.png|{re.escape(ANSWERS)}|{re.escape('history.csv')}", re.DOTALL)
 """Names of what figures and the page show beside records."""

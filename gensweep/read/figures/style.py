@@ -16,7 +16,7 @@ import numpy as np
 
 from gensweep.core.catalog import Page
 from gensweep.read.statistics import Summary
-from gensweep.read.tables.groups import Group, grids
+from gensweep.read.tables.groups import Group, grids, with_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,12 +77,12 @@ def render(figure_page: Page, results: Results) -> Iterator[tuple[str, bytes, by
             yield name, svg.getvalue(), png.getvalue()
 
 
-def drawn_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[Group]:
-    """The settings of a page that get a figure each; the log names how many are left out."""
+def drawn_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[tuple[str, Group]]:
+    """The settings of a page that get a figure each, after their files' stems; the log names how many are left out."""
     kept, _ = grids(results, axes)
     if len(kept) > MOST_FIGURES:
         _log.warning("%s: the first %d of %d settings are drawn; the tables have all", name, MOST_FIGURES, len(kept))
-    return kept[:MOST_FIGURES]
+    return with_names(name, kept)[:MOST_FIGURES]
 
 
 def canvas(size: tuple[float, float], title: str, caption: str) -> tuple[Figure, Axes]:
