@@ -30,6 +30,8 @@ COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
 FORM = 5
 """Raised when the same records make other files."""
+_PARTS, _SUFFIXES = ("tables", "figures"), (".csv", ".md", ".tex", ".svg", ".png")
+"""Folders of a sweep's that a collection writes to, and how the names of its files end."""
 _SHOWN = re.compile(rf"[^.].*\.png|{re.escape(ANSWERS)}|{re.escape('history.csv')}", re.DOTALL)
 """Names of what figures and the page show beside records."""
 
@@ -193,9 +195,10 @@ def _finish(made: Made, written: list[str]) -> None:
         before = json.loads(store.read(f"{folder}/{COLLECTED}"))["files"]
     except (OSError, ValueError, LookupError, TypeError):
         before = []
+    there = {f"{part}/{name}" for part in _PARTS for name in store.entries(f"{folder}/{part}")}
     for name in before if isinstance(before, list) else []:
-        parts = Path(str(name)).parts
-        if name not in written and len(parts) == 2 and parts[0] in ("tables", "figures"):
+        # Whatever the file says, nothing leaves but what a collection could have written.
+        if isinstance(name, str) and name in there and name not in written and name.endswith(_SUFFIXES):
             store.remove(f"{folder}/{name}")
     store.write_json(f"{folder}/{COLLECTED}", {"digest": made.digest, "files": sorted(written)})
 
