@@ -7,9 +7,11 @@ import errno
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gensweep.core.catalog import FIGURES, TABLES, Page
 from gensweep.core.errors import ResultsError, Unavailable, UnknownName
@@ -20,12 +22,14 @@ from gensweep.core.sheets import DATASETS
 from gensweep.core.stores import Store, open_folder
 from gensweep.read.figures.answers import ANSWERS
 from gensweep.read.figures.samples import SAMPLES
-from gensweep.read.page import PAGE, Made, is_page, render
+from gensweep.read.page import PAGE, Drawn, Made, is_page, render
 from gensweep.read.page.figures import drawn
 from gensweep.read.results import SWEEP, Results, load
+from gensweep.read.tables import Table
 
 ALWAYS = ("cells", "leaderboard", "statistics")
 """Tables that every sweep gets."""
+Named = TypeVar("Named", Table, Drawn)
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
 FORM = 5
@@ -107,10 +111,21 @@ def make(results: Results) -> Made:
     figures = _pages(FIGURES, results.sweep.figures, results)
     return Made(
         results,
-        [table for page in tables for table in page.make(results)],
-        [figure for page in figures for figure in drawn(page, results)],
+        _with_own_files([table for page in tables for table in page.make(results)]),
+        _with_own_files([figure for page in figures for figure in drawn(page, results)]),
         state,
     )
+
+
+def _with_own_files(made: list[Named]) -> list[Named]:
+    """Return tables or figures of which no two have one file, as those of a user's own page may."""
+    seen: Counter[str] = Counter()
+    own = []
+    for one in made:
+        seen[one.name.casefold()] += 1
+        count = seen[one.name.casefold()]
+        own.append(one if count == 1 else replace(one, name=f"{one.name}-{count}"))
+    return own
 
 
 def write_made(made: Made, reload: int = 0) -> list[Path]:
