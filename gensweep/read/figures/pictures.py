@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     Figures = list[tuple[str, Figure]]
 
 PATHS = ("linear", "spherical")
-MOST_DATASETS = 12
+MOST_DATASETS, MOST_SHEETS = 12, 48
+"""Datasets that are shown, and sheets that are read for them: some may show the same pictures, split otherwise."""
 _TILE = 64 * SCALE + MARGIN
 LARGEST = (4 * _TILE + MARGIN, 10 * _TILE + MARGIN)
 """What a dataset's sheet may take; a larger one is shown smaller [pixel]."""
@@ -67,12 +68,13 @@ def dataset_samples(results: Results) -> Figures:
     title, axis_labels, lost = "Datasets", ("pictures or queries", "dataset"), Lost()
     folder = f"{results.folder.name}/{DATASETS}"
     files = {sheet: find_sheet(results.store.entries(folder), sheet) for sheet in results.datasets}
-    sheets = {sheet: picture(results.store, f"{folder}/{name}", lost) for sheet, name in files.items() if name}
+    there = [(sheet, f"{folder}/{name}") for sheet, name in files.items() if name]
+    sheets = {sheet: picture(results.store, path, lost) for sheet, path in there[:MOST_SHEETS]}
     shown = _unlike(results, sheets)
     labels = _labels(results, [*shown, *(sheet for sheet, name in files.items() if not name)])
     shown, caption = dict(list(shown.items())[:MOST_DATASETS]), nothing(results)
-    if len(shown) < len(sheets):
-        caption += f" {len(shown)} of {len(sheets)} datasets are shown."
+    if len(shown) == MOST_DATASETS < len(there):
+        caption += f" {len(shown)} of {len(there)} datasets are shown."
     if missing := [labels[sheet] for sheet, name in files.items() if not name]:
         caption += f" No sheet of {', '.join(missing)}: the sweep writes it when it is run where the data lies."
     sizes = [sheet.shape[:2] for sheet in shown.values() if isinstance(sheet, np.ndarray)]
