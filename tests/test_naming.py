@@ -7,6 +7,7 @@ import random
 import re
 import shlex
 import unicodedata
+import warnings
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import rc_context
 from PIL import Image
 from runs import TINY_PICTURES, call
 from runs import write_sweep as write_file
@@ -25,6 +27,7 @@ from gensweep import Grid, Sweep, load
 from gensweep.core.content import forget
 from gensweep.core.naming import LONGEST_NAME, Names, file_name, file_names, plain, visible
 from gensweep.read.collect import collect
+from gensweep.read.figures import fonts
 from gensweep.read.figures.shown import by_dataset, with_names
 from gensweep.read.page.commands import Commands
 from gensweep.run.sweepfile import check_replaced, points_of, sweep_json, write_sweep_json
@@ -402,3 +405,35 @@ def test_names_in_a_file_are_shown_in_one_line(tmp_path: Path) -> None:
 def test_sweep_json_names_what_changes_a_dataset_s_pictures() -> None:
     values = sweep_json(Sweep("s", Grid("cae", data_seed=[0, 1], count=20)), "")
     assert {"count", "data_seed"} <= set(values["of_dataset"])
+
+
+def test_letters_that_no_font_has_stand_by_their_number_in_figures(tmp_path: Path) -> None:
+    """Not as boxes, with a warning for each: two letters of Linear A, and two that the main font has."""
+    names = {
+        "folder:sha256-" + digit * 16: f"/x/{name}" for digit, name in (("a", "\U00010600\U00010601"), ("b", "é±"))
+    }
+    cells = [cell(0, model="cae", dataset=pinned, decoder_layers=k) for pinned in names for k in (1, 2)]
+    for one in cells:
+        write_record(tmp_path, one, 0, reconstruction_mse=0.5)
+    figures = ["depth_heatmap", "learning_curves", "samples_by_epoch", "dataset_samples"]
+    folder = write_sweep(tmp_path, cells, tables=["depth"], figures=figures, places=names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        collect(folder)
+    titles = [
+        figure.axes[0].get_title(loc="left").replace("\n", " ") for figure in drawn(folder, "depth_heatmap").values()
+    ]
+    assert titles == ["cae, dataset=folder:[U+10600][U+10601]", "cae, dataset=folder:é±"]
+    assert len(list(folder.glob("tables/depth-*.csv"))) == len(list(folder.glob("figures/depth_heatmap-*.svg"))) == 2
+
+
+def test_a_font_of_the_machine_is_taken_for_what_the_main_one_lacks() -> None:
+    """A letter of STIXGeneral, which comes with matplotlib; nobody has Linear A but the font of last resort."""
+    letter = "\u1d81"
+    assert ord(letter) not in fonts._chars(fonts.MAIN) and ord(letter) in fonts._chars("STIXGeneral")
+    assert fonts.families(["plain", "é±"]) == [fonts.MAIN]
+    main, other = fonts.families([f"a{letter}", "\U00010600"])
+    assert main == fonts.MAIN and ord(letter) in fonts._chars(other)
+    with rc_context({"font.family": [main, other]}):
+        assert fonts.legible(f"a{letter}é\U00010600") == f"a{letter}é[U+10600]"
+    assert fonts.legible(f"a{letter}") == "a[U+1D81]"
