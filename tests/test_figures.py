@@ -17,7 +17,7 @@ from test_read import METRICS, cell, write_history, write_record, write_sweep
 
 from gensweep import load
 from gensweep.core.catalog import FIGURES
-from gensweep.core.sheets import picture_sheet, text_sheet
+from gensweep.core.sheets import picture_sheet, sheet_id, text_sheet
 from gensweep.core.stores import Store
 from gensweep.read.figures import answers, files
 from gensweep.read.figures.pictures import LARGEST
@@ -59,6 +59,14 @@ def write(root: Path, of: dict[str, Any], seed: int, name: str, content: bytes |
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def write_sheet(folder: Path, content: np.ndarray | bytes, **params: Any) -> str:
+    """Write the sheet of a dataset whose other parameters are the report's; returns the file's name."""
+    name = f"some-{sheet_id({'split_seed': 0} | params)}.png"
+    (folder / "datasets").mkdir(exist_ok=True)
+    (folder / "datasets" / name).write_bytes(content if isinstance(content, bytes) else png(content))
+    return name
 
 
 def drawn(folder: Path, name: str) -> dict[str, Any]:
@@ -242,11 +250,10 @@ def test_strips_are_of_each_dataset_s_best_cell(tmp_path):
 def test_datasets_have_a_panel_each_and_those_without_a_sheet_are_named(tmp_path):
     cells = [cell(0, model="cae", dataset=name) for name in ("avatars", "folder:my faces", "lost")]
     folder = write_sweep(tmp_path, cells)
-    (folder / "datasets").mkdir()
-    (folder / "datasets" / "avatars.png").write_bytes(png(flat(5)))
-    (folder / "datasets" / "folder_my_faces.png").write_bytes(png(noise(90, 80, 3)))
+    for name, pixels in (("avatars", flat(5)), ("folder:my faces", noise(90, 80, 3)), ("another", flat(6))):
+        write_sheet(folder, pixels, dataset=name)
     (figure,) = drawn(folder, "dataset_samples").values()
-    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["avatars", "folder_my_faces"]
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["avatars", "folder:my faces"]
     assert np.array_equal(pictures(figure)[1], noise(90, 80, 3))
     assert "No sheet of lost:" in caption(figure)
 
@@ -254,9 +261,8 @@ def test_datasets_have_a_panel_each_and_those_without_a_sheet_are_named(tmp_path
 def test_a_large_sheet_of_a_dataset_is_shown_whole(tmp_path):
     """3000 x 1000 with a quarter of each grey: its right end is there, at a scale that is the same both ways."""
     folder = write_sweep(tmp_path, [cell(0, model="cae", dataset="wide")])
-    (folder / "datasets").mkdir()
     sheet = np.repeat(np.array([10, 20, 30, 40], np.uint8), 750)[None, :, None].repeat(1000, 0).repeat(3, 2)
-    (folder / "datasets" / "wide.png").write_bytes(png(sheet))
+    write_sheet(folder, sheet, dataset="wide")
     (figure,) = drawn(folder, "dataset_samples").values()
     (picture,) = pictures(figure)
     height, width = picture.shape[:2]
@@ -425,12 +431,11 @@ def test_pictures_that_cannot_be_read_are_named(tmp_path, caplog, content):
         write(tmp_path, cells[1], 0, name, png(flat(1)))
     write(tmp_path, cells[0], 0, "interpolation-spherical.png", png(flat(2)))
     folder = write_sweep(tmp_path, cells)
-    (folder / "datasets").mkdir()
-    (folder / "datasets" / "arithmetic.png").write_bytes(content)
+    sheet = write_sheet(folder, content, dataset="arithmetic")
     for name, lost in (
         ("samples_by_epoch", f"points/{cells[0]['points']['0']}/samples/epoch-0001.png"),
         ("interpolation", f"points/{cells[0]['points']['0']}/interpolation-linear.png"),
-        ("dataset_samples", "sweep/datasets/arithmetic.png"),
+        ("dataset_samples", f"sweep/datasets/{sheet}"),
     ):
         caplog.clear()
         (figure,) = drawn(folder, name).values()

@@ -344,7 +344,7 @@ def test_many_tables_have_a_bound_together(tmp_path, monkeypatch):
 
 
 def test_no_text_of_a_record_becomes_html(tmp_path):
-    one = cell(0, 1, optimizer=EVIL) | {"id": "<b>cell</b>", "points": {"0": "<b>0", "1": "<b>1"}}
+    one = cell(0, 1, optimizer=EVIL) | {"id": "<b>cell<b>", "points": {"0": "<b>0", "1": "<b>1"}}
     good = write_record(tmp_path, one, 0, char_accuracy=0.5)
     rewrite(good, json.loads(good.read_text()) | {"versions": {EVIL: EVIL, "commit": EVIL}, "hardware": {"host": EVIL}})
     bad = write_record(tmp_path, one, 1, FAILED)

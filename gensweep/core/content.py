@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,11 +19,11 @@ from typing import Any
 
 from gensweep.core.cache import cache_folder, cache_root
 from gensweep.core.errors import DataError
+from gensweep.core.naming import PINNED, named
 from gensweep.core.storage import write_json
 
 log = logging.getLogger(__name__)
 DIGITS = 16
-PINNED = re.compile(rf"([a-z]+):sha256-[0-9a-f]{{{DIGITS}}}")
 _pinned: dict[str, str] = {}
 _places: dict[str, Path] = {}
 _counts: dict[str, int] = {}
@@ -122,8 +121,8 @@ def known(text: str) -> str:
 def places(values: Iterable[Any]) -> dict[str, str]:
     """Where the pinned ones of some values lie, as far as this machine knows: pinned text -> path."""
     found = {}
-    for value in values:
-        if isinstance(value, str) and PINNED.fullmatch(value):
+    for value in dict.fromkeys(value for value in values if isinstance(value, str)):
+        if PINNED.fullmatch(value):
             with contextlib.suppress(DataError):
                 found[value] = str(locate(value))
     return found
@@ -133,12 +132,6 @@ def label(text: str) -> str:
     """Pinned data by the name of its folder or file, where that is known; other text as it is."""
     place = places([text]).get(text)
     return named(text, place) if place else text
-
-
-def named(pinned: str, place: str) -> str:
-    """`folder:faces` for a folder of that name; `rijksmuseum` for one that lies where it always does."""
-    scheme, name = pinned.partition(":")[0], Path(place).name
-    return scheme if name == scheme else f"{scheme}:{name}"
 
 
 def forget() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +17,30 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
 SCALE, LINE, MARGIN, TEXT = 2, 18, 4, 13
+DATASETS = "datasets"
+"""Folder of a sweep with a sheet of each dataset."""
+_OF_EVERY_DATASET = ("dataset", "split_seed")
+"""Parameters of a dataset, whichever it is, that its examples may depend on."""
+
+
+def dataset_params(params: Mapping[str, Any], of_dataset: Iterable[str]) -> dict[str, Any]:
+    """Return those of a cell's parameters that its dataset's examples depend on.
+
+    Args:
+        params: every parameter of the cell.
+        of_dataset: the parameters that only some datasets have, as sweep.json names them.
+    """
+    return {name: params[name] for name in (*_OF_EVERY_DATASET, *of_dataset) if name in params}
+
+
+def sheet_id(params: Mapping[str, Any]) -> str:
+    """Return what the sheet of a dataset's examples is known by: equal parameters, equal content, equal id."""
+    return hashlib.sha256(json.dumps(params, sort_keys=True, default=repr).encode()).hexdigest()[:12]
+
+
+def find_sheet(files: Iterable[str], sheet: str) -> str | None:
+    """Return the file with the sheet of an id among the names of a folder's files; None where there is none."""
+    return next((name for name in sorted(files) if name.endswith(f"-{sheet}.png")), None)
 
 
 def choose(total: int, n: int, seed: int = 0) -> np.ndarray:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-_SOURCES = {".py", ".pyc", ".pyi", ".c", ".h", ".md"}
+_SOURCES = {".py", ".pyc", ".pyi", ".typed", ".c", ".h", ".md"}
 """Files beside a module that are no data of it: C has an entry of its own in a record."""
 _SKIPPED_FIELDS = {"type_comment", "type_params", "kind", "ctx", "lineno", "returns"}
 _LOGGERS = {"log", "logging", "warnings"}

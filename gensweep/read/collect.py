@@ -7,31 +7,35 @@ import errno
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gensweep.core.catalog import FIGURES, TABLES, Page
 from gensweep.core.errors import ResultsError, Unavailable, UnknownName
 from gensweep.core.ledger import POINTS
 from gensweep.core.records import OK
 from gensweep.core.registry import Registry
+from gensweep.core.sheets import DATASETS
 from gensweep.core.stores import Store, open_folder
 from gensweep.read.figures.answers import ANSWERS
-from gensweep.read.figures.pictures import DATASETS
 from gensweep.read.figures.samples import SAMPLES
-from gensweep.read.page import PAGE, Made, is_page, render
+from gensweep.read.page import PAGE, Drawn, Made, is_page, render
 from gensweep.read.page.figures import drawn
 from gensweep.read.results import SWEEP, Results, load
 from gensweep.read.tables import Table
 
 ALWAYS = ("cells", "leaderboard", "statistics")
 """Tables that every sweep gets."""
+Named = TypeVar("Named", Table, Drawn)
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
-FORM = 4
+FORM = 5
 """Raised when the same records make other files."""
+_PARTS, _SUFFIXES = ("tables", "figures"), (".csv", ".md", ".tex", ".svg", ".png")
+"""Folders of a sweep's that a collection writes to, and how the names of its files end."""
 _SHOWN = re.compile(rf"[^.].*\.png|{re.escape(ANSWERS)}|{re.escape('history.csv')}", re.DOTALL)
 """Names of what figures and the page show beside records."""
 
@@ -107,8 +111,8 @@ def make(results: Results) -> Made:
     figures = _pages(FIGURES, results.sweep.figures, results)
     return Made(
         results,
-        [_with_code(table, results) for page in tables for table in page.make(results)],
-        [figure for page in figures for figure in drawn(page, results)],
+        _with_own_files([_with_code(table, results) for page in tables for table in page.make(results)]),
+        _with_own_files([figure for page in figures for figure in drawn(page, results)]),
         state,
     )
 
@@ -117,6 +121,17 @@ def _with_code(table: Table, results: Results) -> Table:
     """Return the table with a note on the code behind its numbers, where one is needed."""
     notes = [f"{results.code_note}."] if results.code_note else []
     return replace(table, notes=(*table.notes, *notes))
+
+
+def _with_own_files(made: list[Named]) -> list[Named]:
+    """Return tables or figures of which no two have one file, as those of a user's own page may."""
+    seen: Counter[str] = Counter()
+    own = []
+    for one in made:
+        seen[one.name.casefold()] += 1
+        count = seen[one.name.casefold()]
+        own.append(one if count == 1 else replace(one, name=f"{one.name}-{count}"))
+    return own
 
 
 def write_made(made: Made, reload: int = 0) -> list[Path]:
@@ -201,9 +216,10 @@ def _finish(made: Made, written: list[str]) -> None:
         before = json.loads(store.read(f"{folder}/{COLLECTED}"))["files"]
     except (OSError, ValueError, LookupError, TypeError):
         before = []
+    there = {f"{part}/{name}" for part in _PARTS for name in store.entries(f"{folder}/{part}")}
     for name in before if isinstance(before, list) else []:
-        parts = Path(str(name)).parts
-        if name not in written and len(parts) == 2 and parts[0] in ("tables", "figures"):
+        # Whatever the file says, nothing leaves but what a collection could have written.
+        if isinstance(name, str) and name in there and name not in written and name.endswith(_SUFFIXES):
             store.remove(f"{folder}/{name}")
     store.write_json(f"{folder}/{COLLECTED}", {"digest": made.digest, "files": sorted(written)})
 

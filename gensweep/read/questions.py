@@ -136,9 +136,10 @@ class _OfModel:
         found = contrast(block.values, axis.unit * slope_weights(np.log2(x) if axis.doubling else x))
         means, sign = block.values.mean(0), self.runs.sign(self.metric)
         best = int(np.argmax(means * sign))
+        texts = [self.runs.results.names.text(axis.name, value) for (value,) in block.levels]
         answer = (
             f"{self.metric} changes by {found.estimate:+.3g} {axis.step}{interval(found)}. "
-            f"Best mean: {size(means[best])} at {axis.name} {x[best]:.6g}, of {', '.join(f'{v:.6g}' for v in x)}. "
+            f"Best mean: {size(means[best])} at {axis.name} {texts[best]}, of {', '.join(texts)}. "
             f"{basis(finding, self.runs.others(self.model, (axis.name,)))}"
         )
         name = f"slope of {self.metric} {axis.step}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from gensweep.core.code_fingerprint import compare
-from gensweep.core.content import named
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.ledger import POINTS, Ledger
+from gensweep.core.naming import Names, is_file_name
 from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record
+from gensweep.core.sheets import dataset_params, sheet_id
 from gensweep.core.stores import Store, answering, open_folder
 from gensweep.core.words import clean, counted
 from gensweep.read.statistics import cell_frame
@@ -99,6 +99,9 @@ class Results:
         unreadable: point id -> why its record cannot be trusted; such a point counts as missing.
         counts: status -> number of points; they add up to all of the sweep's points.
         code_note: what is to be said of points that are not known to be of today's code; mostly empty.
+        names: what the parameters' values are called; the user's own data has its name in `sweep` and `params`, too.
+        datasets: the sheets of what the sweep trains on, as `gensweep.core.sheets.sheet_id` tells them apart: id ->
+            the parameters behind it.
     """
 
     store: Store
@@ -113,6 +116,8 @@ class Results:
     points: pd.DataFrame
     unreadable: dict[str, str]
     counts: dict[str, int]
+    names: Names
+    datasets: dict[str, dict[str, Any]]
     code_note: str = ""
 
     def __repr__(self) -> str:
@@ -175,10 +180,12 @@ def load(folder: str | Path) -> Results:
     unreadable = {
         point: reason.replace(f"{store.told(f'{POINTS}/{point}')}/", "") for point, reason in state.unreadable.items()
     }
-    sweep = _named(sweep)
+    names = Names.of((cell.params for cell in sweep.cells), sweep.places)
+    datasets = _datasets(sweep)
+    sweep = _named(sweep, names)
     metrics = _all_metrics(sweep, state.records)
     points = _points(sweep, state.records, unreadable, metrics)
-    varying_of, fixed = _vary(sweep)
+    varying_of, fixed = _vary(sweep, names)
     varying = [name for name in _parameters(sweep) if any(name in names for names in varying_of.values())]
     return Results(
         store=store,
@@ -194,6 +201,8 @@ def load(folder: str | Path) -> Results:
         unreadable=unreadable,
         counts={status: points["status"].tolist().count(status) for status in (*STATUSES, MISSING)},
         code_note=describe_code(points, read_verified(store, name)),
+        names=names,
+        datasets=datasets,
     )
 
 
@@ -220,25 +229,38 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
             f"{path} has schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep"
         )
     try:
-        return SweepFile(**values)
+        sweep = SweepFile(**values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise ResultsError(f"{path} is not a gensweep {SWEEP}: {place}: {first['msg'].lower()}") from None
+    for cell in sweep.cells:  # ids become paths
+        for kind, name in (("cell", cell.id), *(("point", point) for point in cell.points.values())):
+            if not is_file_name(name):
+                raise ResultsError(f"{path} is not a gensweep {SWEEP}: {name[:80]!r} is no id of a {kind}")
+    return sweep
 
 
-def _named(sweep: SweepFile) -> SweepFile:
-    """The sweep with the user's own data called by its folder's name, where sweep.json knows the place."""
-    names = {text: named(text, place) for text, place in sweep.places.items()}
-    taken = Counter(names.values())
-    names = {text: name if taken[name] == 1 else f"{name}@{text[-16:][:6]}" for text, name in names.items()}
+def _named(sweep: SweepFile, names: Names) -> SweepFile:
+    """The sweep with text in its parameters as it is called: the user's own data by its folder's name."""
     cells = [
         cell.model_copy(
-            update={"params": {k: names.get(v, v) if isinstance(v, str) else v for k, v in cell.params.items()}}
+            update={
+                "params": {
+                    key: names.text(key, value) if isinstance(value, str) else value
+                    for key, value in cell.params.items()
+                }
+            }
         )
         for cell in sweep.cells
     ]
-    return sweep.model_copy(update={"cells": cells}) if names else sweep
+    return sweep.model_copy(update={"cells": cells})
+
+
+def _datasets(sweep: SweepFile) -> dict[str, dict[str, Any]]:
+    """The parameters of each dataset that the sweep trains on, by the id of its sheet."""
+    found = [dataset_params(cell.params, sweep.of_dataset) for cell in sweep.cells]
+    return {sheet_id(params): params for params in found if "dataset" in params}
 
 
 def _alternatives(store: Store, folder: str) -> str:
@@ -292,7 +314,7 @@ def _parameters(sweep: SweepFile) -> list[str]:
     return [name for name in axes if name in known] + sorted(known - axes.keys())
 
 
-def _vary(sweep: SweepFile) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
+def _vary(sweep: SweepFile, names: Names) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
     """For each model the parameters that vary, and those that do not with their value.
 
     A parameter that acts in some cells only, always with one value, does not vary: another one
@@ -312,7 +334,9 @@ def _vary(sweep: SweepFile) -> tuple[dict[str, list[str]], dict[str, dict[str, A
     varying = {model: [name for name in order if (model, name) in several] for model in values}
     fixed = {
         model: {
-            name: next(iter(found.values())) if len(found) == 1 else " or ".join(map(str, found.values()))
+            name: next(iter(found.values()))
+            if len(found) == 1
+            else " or ".join(names.text(name, value) for value in found.values())
             for name, found in params.items()
             if (model, name) not in several
         }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
-import re
 import shlex
 import time
 from collections.abc import Set
@@ -18,10 +17,13 @@ from rich.console import Console
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
 from gensweep.core.code_fingerprint import fingerprint
+from gensweep.core.content import places
 from gensweep.core.environment import hardware
-from gensweep.core.errors import Claimed, LostClaim, Unavailable
+from gensweep.core.errors import Claimed, LostClaim, Unavailable, UserError
 from gensweep.core.ledger import RECORD, Ledger
+from gensweep.core.naming import Names, file_name
 from gensweep.core.records import FAILED, OK, Record
+from gensweep.core.sheets import DATASETS, choose, dataset_params, find_sheet, png, sheet_id, sheet_of
 from gensweep.core.stores import Store, answering, check, open_store
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
@@ -41,7 +43,7 @@ from gensweep.run.preview import (
     summary,
 )
 from gensweep.run.progress import Screen
-from gensweep.run.sweepfile import points_of, write_sweep_json
+from gensweep.run.sweepfile import check_replaced, parameters_of_datasets, points_of, write_sweep_json
 from gensweep.run.tracking import waits_for_upload
 from gensweep.spec import Sweep
 from gensweep.trainables import Report
@@ -49,7 +51,8 @@ from gensweep.trainables import Report
 log = logging.getLogger(__name__)
 SHOWN = 16
 """Examples of a dataset on its sheet."""
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+SHEETS_FIGURE = "dataset_samples"
+"""The figure of a dataset's sheets."""
 IDLE_ROUNDS = 3
 """Rounds without any outcome after which a run gives up; what is left stays missing."""
 
@@ -72,6 +75,8 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         plan = plan_run(points, ledger, options)
     show_unreadable(plan, console)
     show_code(plan, options, console)
+    if note := check_replaced(store, sweep, options.command):
+        say(console, note, "yellow")
     if plan.todo:
         if store.elsewhere:  # a folder is not made before all else is well
             check(store)
@@ -92,7 +97,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             elif not store.elsewhere:
                 check(store)
             write_sweep_json(store, sweep, options.command)
-            _show_data(plan.todo, ready, store, f"{sweep.name}/datasets", console)
+            _show_data(sweep, plan.points, ready, store, console)
             if options.resources.address is not None:
                 packs = plan.packs(executor.lanes(options.resources, len(plan.todo)))
             _train(plan, packs, ledger, options, executor.execute, console)
@@ -102,6 +107,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             say(console, f"To upload what was logged for W&B: python -m gensweep sync {folder}", "dim")
     else:
         write_sweep_json(store, sweep, options.command)
+        _show_data(sweep, plan.points, {}, store, console)
         say(console, f"Nothing to do: {summary(plan)}.")
     _collect(store.told(sweep.name), console)
     return _exit_status(plan, console)
@@ -245,21 +251,45 @@ def _make_ready(points: list[Point], console: Console) -> dict[str, Prepared]:
     return ready
 
 
-def _show_data(points: list[Point], ready: dict[str, Prepared], store: Store, folder: str, console: Console) -> None:
-    """Say how each dataset is split, and leave a sheet of it beside the sweep's tables, once."""
-    from gensweep.core.sheets import choose, png, sheet_of
+def _show_data(sweep: Sweep, points: list[Point], ready: dict[str, Prepared], store: Store, console: Console) -> None:
+    """Say how each dataset that is ready is split, and leave a current sheet of it beside the sweep's tables.
 
-    told = {}
-    wanted = {point.data_key: point for point in points}
-    for key, arrays in ready.items():
-        data = wanted[key].data_config()
-        parts = f"{len(arrays.split['test']):,} to test, {len(arrays.split['validation']):,} to validate"
-        told[f"{data.title()}: {len(arrays):,} examples, {parts}."] = None
-        name = f"{folder}/{_UNSAFE.sub('_', data.title())}.png"
-        if not store.exists(name):
-            store.write(name, png(sheet_of(*data.examples(arrays, choose(len(arrays), SHOWN)))))
+    Where the sweep shows its datasets, one that has no sheet gets one, too: its points may have been trained for
+    another sweep.
+    """
+    cells = [params for _, params in sweep.cells()]
+    names = Names.of(cells, places(value for params in cells for value in params.values()))
+    of_dataset = parameters_of_datasets(params["dataset"] for params in cells)
+    folder, told = f"{sweep.name}/{DATASETS}", {}
+    files = store.entries(folder)
+    for key, point in {point.data_key: point for point in points}.items():
+        params = dataset_params(point.params, of_dataset)
+        name, sheet = names.text("dataset", point.params["dataset"]), sheet_id(params)
+        file, arrays = find_sheet(files, sheet), ready.get(key)
+        if arrays is not None:
+            parts = f"{len(arrays.split['test']):,} to test, {len(arrays.split['validation']):,} to validate"
+            told[f"{name}: {len(arrays):,} examples, {parts}."] = None
+        elif file is None and SHEETS_FIGURE in sweep.figures:
+            arrays = _arrays_again(point, console)
+        if arrays is not None:
+            data = point.data_config()
+            content = png(sheet_of(*data.examples(arrays, choose(len(arrays), SHOWN))))
+            path = f"{folder}/{file or f'{file_name(name)}-{sheet}.png'}"
+            if file is None or store.read(path) != content:
+                store.write(path, content)
     for line in told:
         say(console, line)
+
+
+def _arrays_again(point: Point, console: Console) -> Prepared | None:
+    """Return the arrays of a point that is done, for the sheet of them alone; None where they are not to be had."""
+    try:
+        point.data_config().check()
+        with console.status(f"preparing {point.params['dataset']}"):
+            return prepared(point).get(point.data_key)
+    except UserError as error:
+        log.warning("no sheet of a dataset: %s", error)
+        return None
 
 
 def _exit_status(plan: Plan, console: Console) -> int:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gensweep.core.code_fingerprint import OTHER, UNKNOWN
 from gensweep.core.environment import memory_bytes as machine_memory
-from gensweep.core.errors import DataError, UserError
+from gensweep.core.errors import DataError, ResultsError, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK
 from gensweep.core.stores import answering, open_store
@@ -18,7 +18,7 @@ from gensweep.run.local import Resources
 from gensweep.run.packs import pack_limit
 from gensweep.run.plan import Plan, Rates, concurrent_trials, make_plan, rates_of
 from gensweep.run.room import RESERVE_BYTES, Room
-from gensweep.run.sweepfile import points_of
+from gensweep.run.sweepfile import check_replaced, points_of
 from gensweep.spec import Sweep
 
 _WORDS = {OK: "done", MISSING: "missing", FAILED: "failed", DIVERGED: "diverged"}
@@ -55,6 +55,11 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     show_code(plan, options, console)
     if plan.state.running:
         say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
+    try:
+        if note := check_replaced(ledger.store, sweep, options.command):
+            say(console, note, "yellow")
+    except ResultsError as error:
+        say(console, f"A run would be refused: {error}", "yellow")
     rates, most = rates_of(ledger, plan.state, resources.kind), at_once(plan, options)
     room = room_of(plan, rates, options)
     packs = packs_here(plan, options, room)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 import sys
 import traceback
 from collections.abc import Iterable
@@ -14,11 +15,13 @@ from typing import Any
 from gensweep.core.catalog import METRICS, MODELS, dataset
 from gensweep.core.config import Data
 from gensweep.core.content import known as known_place
-from gensweep.core.content import label, places
+from gensweep.core.content import places
 from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import ResultsError, SweepError, Unavailable, UserError, unknown
+from gensweep.core.naming import Names, is_same
 from gensweep.core.records import SCHEMA
 from gensweep.core.stores import Store
+from gensweep.core.words import counted
 from gensweep.points import Point
 from gensweep.spec import Sweep
 
@@ -82,7 +85,7 @@ def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "figures": sweep.figures,
         "grids": [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids],
         "cells": list(cells.values()),
-        "of_dataset": _of_datasets({cell["params"]["dataset"] for cell in cells.values()}),
+        "of_dataset": parameters_of_datasets(cell["params"]["dataset"] for cell in cells.values()),
         "places": places(value for cell in cells.values() for value in cell["params"].values()),
         "metrics": _metrics(models),
         "command": command,
@@ -93,10 +96,10 @@ def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
     }
 
 
-def _of_datasets(names: set[str]) -> list[str]:
+def parameters_of_datasets(names: Iterable[str]) -> list[str]:
     """The parameters that some of these datasets have of their own: not every dataset knows them."""
     return sorted(
-        {key for name in names for key in dataset(name).model_fields} - Data.model_fields.keys() - {"dataset"}
+        {key for name in set(names) for key in dataset(name).model_fields} - Data.model_fields.keys() - {"dataset"}
     )
 
 
@@ -119,14 +122,8 @@ def write_sweep_json(store: Store, sweep: Sweep, command: str) -> None:
     Raises:
         ResultsError: a newer gensweep wrote the folder, or it cannot be written.
     """
-    name = f"{sweep.name}/sweep.json"
-    try:
-        before = json.loads(store.read(name))
-        schema = before.get("schema")
-    except Unavailable as error:
-        raise ResultsError(str(error)) from error
-    except (OSError, ValueError, AttributeError):
-        before, schema = {}, None
+    name, before = f"{sweep.name}/sweep.json", _read_before(store, sweep)
+    schema = before.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         known = f"schema {schema}, gensweep knows up to {SCHEMA}"
         raise ResultsError(f"{store.told(name)}: {known}: upgrade, or use another folder")
@@ -139,42 +136,85 @@ def write_sweep_json(store: Store, sweep: Sweep, command: str) -> None:
         raise ResultsError(f"{store.told(sweep.name)} cannot be written: {error.strerror or error}") from error
 
 
+def _read_before(store: Store, sweep: Sweep) -> dict[str, Any]:
+    """Return the sweep.json that is there; nothing where there is none, or it is damaged."""
+    try:
+        before = json.loads(store.read(f"{sweep.name}/sweep.json"))
+    except Unavailable as error:
+        raise ResultsError(str(error)) from error
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return before if isinstance(before, dict) else {}
+
+
+def check_replaced(store: Store, sweep: Sweep, command: str) -> str:
+    """Return what the user must know of points that leave the sweep's tables with this run; nothing where none does.
+
+    A sweep may grow, shrink and change: points that it does not want any more keep their records.
+
+    Raises:
+        ResultsError: the folder holds another file's sweep of this name, without one point in common.
+    """
+    before = _read_before(store, sweep)
+    try:
+        earlier = {str(point) for cell in before["cells"] for point in cell["points"].values()}
+    except (LookupError, TypeError, AttributeError):
+        return ""
+    points = {point.id for point in sweep.points()}
+    gone, count = earlier - points, counted(len(earlier), "point")
+    there, here = _file_in(str(before.get("command"))), _file_in(command)
+    if not gone:
+        return ""
+    if gone == earlier and there and here and there.name != here.name:
+        raise ResultsError(
+            f"{store.told(sweep.name)} holds another sweep of the name {sweep.name!r}, of {there}: none of its {count} "
+            f"is a point of {here}. Its tables and figures would be replaced. Change the name in {here}, or use "
+            f"another --results; or remove {store.told(f'{sweep.name}/sweep.json')} to replace them"
+        )
+    return (
+        f"{len(gone)} of {count} of the earlier {sweep.name} are not wanted any more: they leave its tables and "
+        f"figures. Their records stay in {store.told('points')}; a sweep that wants them again trains nothing anew."
+    )
+
+
+def _file_in(command: str) -> Path | None:
+    """Return the sweep file that a command line names, where it names one."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return None
+    return next((Path(word) for word in words if word.endswith(".py")), None)
+
+
 def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Point]:
     """The sweep's points that every filter lets through.
 
     Args:
         sweep: the whole sweep.
-        filters: a parameter (or `model`, `seed`) and values of it as written on the command line, each.
+        filters: a parameter (or `model`, `seed`) and values of it, each as tables, figures and pages show it, or as
+            the sweep file may write it.
 
     Raises:
         SweepError: an unknown parameter, or nothing is left.
     """
-    points = sweep.points()
+    points = every = sweep.points()
     known = {"model", "seed"} | {key for point in points for key in point.params}
     for key, values in filters:
         if key not in known:
             raise SweepError(unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}"))
-        there = {_text(value): _label(value) for value in (_value(point, key) for point in points)}
-        wanted = {_text(parse_value(known_place(value))) for value in values}
-        if strangers := wanted - there.keys() - set(there.values()):
-            strange = ",".join(sorted(strangers))
-            raise SweepError(f"--filter {key}={strange} matches nothing; there is {', '.join(there.values())}")
-        points = [p for p in points if (text := _text(_value(p, key))) in wanted or there[text] in wanted]
+        names = Names({key: [_value(point, key) for point in every]}, places(_value(point, key) for point in every))
+        left = {names.text(key, _value(point, key)): None for point in points}
+        wanted = {text: names.find(key, text, parse_value(known_place(text))) for text in values}
+        meant = [value for several in wanted.values() for value in several]
+        strange = [text for text, several in wanted.items() if not left.keys() & {names.text(key, v) for v in several}]
+        if strange:
+            raise SweepError(f"--filter {key}={','.join(strange)} matches nothing; there is {', '.join(left)}")
+        points = [point for point in points if any(is_same(_value(point, key), value) for value in meant)]
     return points
 
 
 def _value(point: Point, key: str) -> Any:
     return {"model": point.model, "seed": point.seed}.get(key, point.params.get(key))
-
-
-def _text(value: Any) -> str:
-    """A value as it is compared and shown: 1, 1.0 and 1e0 are one number."""
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value).lower()
-
-
-def _label(value: Any) -> str:
-    """A value as tables show it: the user's own data by its folder's name."""
-    return label(value).lower() if isinstance(value, str) else _text(value)
 
 
 def parse_value(text: str) -> Any:

@@ -12,10 +12,9 @@ from gensweep.core.errors import RecordError
 from gensweep.core.ledger import POINTS
 from gensweep.read.figures.board import words
 from gensweep.read.figures.files import Answers, Lost, read_answers
-from gensweep.read.figures.shown import Shown, answering, best_and_others, choice, nothing
+from gensweep.read.figures.shown import Shown, answering, best_and_others, by_model, choice, nothing
 from gensweep.read.figures.style import COLOURS, SERIES, band, canvas, legend, panels, seed_count, seeds_caption
 from gensweep.read.statistics import summarise
-from gensweep.read.tables.groups import file_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +49,7 @@ _WITHIN = "share of the answers\nat most so far off [fraction]"
 
 
 def _each(results: Results, name: str, draw: Drawing, axis_labels: tuple[str, str]) -> Figures:
-    figures = [(file_name(name, model), draw(results, model)) for model in answering(results)]
+    figures = [(stem, draw(results, model)) for stem, model in by_model(name, answering(results))]
     return figures or [(name, words(name.replace("_", " "), NOBODY, nothing(results), axis_labels))]
 
 

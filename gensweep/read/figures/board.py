@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gensweep.read.figures.fonts import legible
 from gensweep.read.figures.style import DPI, paragraph, wrapped
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def board(
     across, down = (
         _whole((starts[-1] + sizes[-1]) * scale / DPI) for starts, sizes in ((lefts, widths), (tops, heights))
     )
-    labels = ["\n".join(textwrap.wrap(text, LABEL)) for text in row_labels]
+    labels = ["\n".join(textwrap.wrap(legible(text), LABEL)) for text in row_labels]
     longest = max((len(line) for text in labels for line in text.split("\n")), default=0)
     left = _whole(0.45 + _CHARACTER * longest)
     width = _whole(max(left + across + 0.15, 5.2))
@@ -63,7 +64,13 @@ def board(
     for row, top, tall in zip(rows, tops, heights, strict=True):
         for content, start, wide in zip(row, lefts, widths, strict=True):
             _place(axes, content, start, top, wide, tall)
-    _frame(axes, [s + w / 2 for s, w in zip(lefts, widths, strict=True)], column_labels, axis_labels[0], "x")
+    _frame(
+        axes,
+        [s + w / 2 for s, w in zip(lefts, widths, strict=True)],
+        list(map(legible, column_labels)),
+        axis_labels[0],
+        "x",
+    )
     _frame(axes, [s + h / 2 for s, h in zip(tops, heights, strict=True)], labels, axis_labels[1], "y")
     axes.set(xlim=(0, lefts[-1] + widths[-1]), ylim=(tops[-1] + heights[-1], 0))
     return figure
@@ -96,7 +103,7 @@ def _starts(lengths: Sequence[int]) -> list[int]:
 
 def _place(axes: Axes, content: np.ndarray | str, left: int, top: int, width: int, height: int) -> None:
     if isinstance(content, str):
-        text = "\n".join(textwrap.wrap(content, max(8, width // 18)))
+        text = "\n".join(textwrap.wrap(legible(content), max(8, width // 18)))
         axes.text(left + width / 2, top + height / 2, text, ha="center", va="center", size=7.5, color="#404040")
         return
     down, across = content.shape[:2]

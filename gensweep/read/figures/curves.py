@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gensweep.core.catalog import FIGURES, page
+from gensweep.core.naming import file_names
 from gensweep.read.figures.style import (
     REPORT,
     SERIES,
@@ -16,7 +17,7 @@ from gensweep.read.figures.style import (
     method,
 )
 from gensweep.read.published import published_tables
-from gensweep.read.tables.groups import Group, file_name, grids
+from gensweep.read.tables.groups import Group, grids
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,13 +31,15 @@ if TYPE_CHECKING:
 def train_fraction_curve(results: Results) -> Figures:
     """The main metric by training set size, a line a setting, with the report's Table 1 where it applies."""
     figures = []
+    kept, _ = grids(results, ("train_fraction",))
     for model in results.models:
-        settings = [group for group in grids(results, ("train_fraction",))[0] if group.model == model]
+        settings = [group for group in kept if group.model == model]
         parts = [settings[first : first + SERIES] for first in range(0, len(settings), SERIES)]
         for number, part in enumerate(parts, 1):
-            name = file_name("train_fraction_curve", model, str(number) if len(parts) > 1 else "")
-            figures.append((name, _by_fraction(results, model, part)))
-    return figures
+            which = str(number) if len(parts) > 1 else ""
+            figures.append((("train_fraction_curve", model, which), _by_fraction(results, model, part)))
+    names = file_names(identity for identity, _ in figures)
+    return [(name, figure) for name, (_, figure) in zip(names, figures, strict=True)]
 
 
 def _by_fraction(results: Results, model: str, settings: list[Group]) -> Figure:
@@ -60,7 +63,7 @@ def _by_fraction(results: Results, model: str, settings: list[Group]) -> Figure:
 def budget_curve(results: Results) -> Figures:
     """The main metric by epochs, a line a batch size, a figure for each model and setting."""
     settings = drawn_settings(results, "budget_curve", ("epochs", "batch_size"))
-    return [(group.name("budget_curve"), _by_epochs(results, group)) for group in settings]
+    return [(name, _by_epochs(results, group)) for name, group in settings]
 
 
 def _by_epochs(results: Results, group: Group) -> Figure:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def depth_heatmap(results: Results) -> Figures:
     """The main metric over encoder by decoder layers, a figure for each model and setting."""
     settings = drawn_settings(results, "depth_heatmap", ("encoder_layers", "decoder_layers"))
-    return [(group.name("depth_heatmap"), _heatmap(results, group)) for group in settings]
+    return [(name, _heatmap(results, group)) for name, group in settings]
 
 
 def _heatmap(results: Results, group: Group) -> Figure:

@@ -12,7 +12,7 @@ import numpy as np
 from gensweep.core.catalog import FIGURES, page
 from gensweep.core.errors import RecordError
 from gensweep.core.records import OK
-from gensweep.read.figures.shown import Setting, best_and_others, by_dataset, choice, ranked
+from gensweep.read.figures.shown import Setting, best_and_others, by_dataset, by_model, choice, ranked, with_names
 from gensweep.read.figures.style import (
     SERIES,
     band,
@@ -23,7 +23,6 @@ from gensweep.read.figures.style import (
     unit,
 )
 from gensweep.read.statistics import Summary, summarise
-from gensweep.read.tables.groups import file_name, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +40,7 @@ _log = logging.getLogger(__name__)
 @page(FIGURES, "learning_curves")
 def learning_curves(results: Results) -> Figures:
     """The main metric on the validation set by epoch, a line a cell; of many cells the best, median and worst."""
-    return [(file_name("learning_curves", model), _learning(results, model)) for model in results.models]
+    return [(name, _learning(results, model)) for name, model in by_model("learning_curves", results.models)]
 
 
 def _learning(results: Results, model: str) -> Figure:
@@ -63,7 +62,9 @@ def _learning(results: Results, model: str) -> Figure:
         epochs, curve = curves[ids[place]]
         axes.plot(epochs, curve.mean, color="#CFCFCF", linewidth=0.8, zorder=1)
     for style, place in enumerate(chosen):
-        values = ", ".join(plain(results.params[ids[place]].get(name, "–")) for name in names) or "all seeds"
+        params = results.params[ids[place]]
+        texts = [results.names.text(name, params[name]) if name in params else "–" for name in names]
+        values = ", ".join(texts) or "all seeds"
         band(axes, *curves[ids[place]], f"#{place + 1}: {values}" if many else values, style)
     axes.set(xlabel="epoch", ylabel=column.replace("/", " ") + unit(results, column.rpartition("/")[2]))
     axes.locator_params(axis="x", integer=True)
@@ -117,7 +118,8 @@ def _curve(histories: Iterable[dict[str, np.ndarray]], column: str) -> tuple[np.
 @page(FIGURES, "training_history")
 def training_history(results: Results) -> Figures:
     """Training and validation by epoch, of each model's best cell on each dataset (the report's Figure 13)."""
-    return [(one.name("training_history"), _training(results, one)) for one in by_dataset(results, results.models)]
+    settings = with_names("training_history", by_dataset(results, results.models))
+    return [(name, _training(results, one)) for name, one in settings]
 
 
 def _training(results: Results, of: Setting) -> Figure:

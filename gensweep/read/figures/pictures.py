@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gensweep.core.catalog import FIGURES, page
 from gensweep.core.ledger import POINTS
-from gensweep.core.sheets import MARGIN, SCALE
+from gensweep.core.sheets import DATASETS, MARGIN, SCALE, find_sheet
 from gensweep.read.figures.board import board, words
 from gensweep.read.figures.files import Lost, picture
 from gensweep.read.figures.shown import (
@@ -20,8 +20,9 @@ from gensweep.read.figures.shown import (
     generating,
     nothing,
     points_caption,
+    with_names,
 )
-from gensweep.read.tables.groups import plain
+from gensweep.read.tables.layout import NOTHING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
 
     Figures = list[tuple[str, Figure]]
 
-DATASETS = "datasets"
-"""Folder of the sweep with a sheet of each."""
 PATHS = ("linear", "spherical")
-MOST_DATASETS = 12
+MOST_DATASETS, MOST_SHEETS = 12, 48
+"""Datasets that are shown, and sheets that are read for them: some may show the same pictures, split otherwise."""
 _TILE = 64 * SCALE + MARGIN
 LARGEST = (4 * _TILE + MARGIN, 10 * _TILE + MARGIN)
 """What a dataset's sheet may take; a larger one is shown smaller [pixel]."""
@@ -46,7 +46,7 @@ def interpolation(results: Results) -> Figures:
     if not settings:
         text = "No model of this sweep makes pictures of random latent vectors."
         return [("interpolation", words("interpolation", text, nothing(results), ("step", "path")))]
-    return [(one.name("interpolation"), _strips(results, one)) for one in settings]
+    return [(name, _strips(results, one)) for name, one in with_names("interpolation", settings)]
 
 
 def _strips(results: Results, of: Setting) -> Figure:
@@ -67,17 +67,17 @@ def dataset_samples(results: Results) -> Figures:
     """The first pictures or queries of every dataset of the sweep (the report's Figures 1, 9 and 10)."""
     title, axis_labels, lost = "Datasets", ("pictures or queries", "dataset"), Lost()
     folder = f"{results.folder.name}/{DATASETS}"
-    files = sorted(name for name in results.store.entries(folder) if name.endswith(".png"))
-    stems = [name.removesuffix(".png") for name in files]
-    sheets = {stem: picture(results.store, f"{folder}/{stem}.png", lost) for stem in stems[:MOST_DATASETS]}
-    caption = nothing(results)
-    if len(files) > MOST_DATASETS:
-        caption += f" {MOST_DATASETS} of {len(files)} datasets are shown."
-    known = {_letters(stem) for stem in stems}
-    wanted = dict.fromkeys(plain(params["dataset"]) for params in results.params.values() if "dataset" in params)
-    if missing := [name for name in wanted if _letters(name) not in known]:
-        caption += f" No sheet of {', '.join(missing)}: a run of the sweep writes it."
-    sizes = [sheet.shape[:2] for sheet in sheets.values() if isinstance(sheet, np.ndarray)]
+    files = {sheet: find_sheet(results.store.entries(folder), sheet) for sheet in results.datasets}
+    there = [(sheet, f"{folder}/{name}") for sheet, name in files.items() if name]
+    sheets = {sheet: picture(results.store, path, lost) for sheet, path in there[:MOST_SHEETS]}
+    shown = _unlike(results, sheets)
+    labels = _labels(results, [*shown, *(sheet for sheet, name in files.items() if not name)])
+    shown, caption = dict(list(shown.items())[:MOST_DATASETS]), nothing(results)
+    if len(shown) == MOST_DATASETS < len(there):
+        caption += f" {len(shown)} of {len(there)} datasets are shown."
+    if missing := [labels[sheet] for sheet, name in files.items() if not name]:
+        caption += f" No sheet of {', '.join(missing)}: the sweep writes it when it is run where the data lies."
+    sizes = [sheet.shape[:2] for sheet in shown.values() if isinstance(sheet, np.ndarray)]
     if not sizes:
         return [
             (
@@ -87,8 +87,33 @@ def dataset_samples(results: Results) -> Figures:
         ]
     if any(height > LARGEST[0] or width > LARGEST[1] for height, width in sizes):
         caption += " Large sheets are shown smaller."
-    rows = [[sheet if isinstance(sheet, str) else _fitted(sheet)] for sheet in sheets.values()]
-    return [("dataset_samples", board(rows, list(sheets), [""], title, caption + lost.caption(), axis_labels))]
+    rows = [[sheet if isinstance(sheet, str) else _fitted(sheet)] for sheet in shown.values()]
+    row_labels = [labels[sheet] for sheet in shown]
+    return [("dataset_samples", board(rows, row_labels, [""], title, caption + lost.caption(), axis_labels))]
+
+
+def _unlike(results: Results, sheets: dict[str, np.ndarray | str]) -> dict[str, np.ndarray | str]:
+    """Return the sheets without those that show the same pictures of a dataset once more, split otherwise."""
+    seen: dict[tuple[str, bytes], str] = {}
+    for sheet, content in sheets.items():
+        pixels = content.tobytes() if isinstance(content, np.ndarray) else sheet.encode()
+        seen.setdefault((str(results.datasets[sheet]["dataset"]), pixels), sheet)
+    return {sheet: sheets[sheet] for sheet in seen.values()}
+
+
+def _labels(results: Results, sheets: Sequence[str]) -> dict[str, str]:
+    """Return what each sheet's dataset is called, with the parameters that tell it from the same dataset's others."""
+
+    def text(sheet: str, name: str) -> str:
+        params = results.datasets[sheet]
+        return results.names.text(name, params[name]) if name in params else NOTHING
+
+    labels = {}
+    for sheet in sheets:
+        others = [one for one in sheets if text(one, "dataset") == text(sheet, "dataset")]
+        names = [name for name in results.datasets[sheet] if len({text(one, name) for one in others}) > 1]
+        labels[sheet] = ", ".join([text(sheet, "dataset"), *(f"{name}={text(sheet, name)}" for name in names)])
+    return labels
 
 
 def _fitted(sheet: np.ndarray) -> np.ndarray:
@@ -99,8 +124,3 @@ def _fitted(sheet: np.ndarray) -> np.ndarray:
     scale = min(1.0, LARGEST[0] / height, LARGEST[1] / width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return sheet if scale == 1 else np.asarray(Image.fromarray(sheet).resize(size, Image.Resampling.LANCZOS))
-
-
-def _letters(name: str) -> str:
-    """A dataset's name as any file system may have it."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -18,14 +18,15 @@ from gensweep.read.figures.shown import (
     Shown,
     best_and_others,
     by_dataset,
+    by_model,
     choice,
     drawing_answers,
     nothing,
     points_caption,
     scores,
     sheet_rows,
+    with_names,
 )
-from gensweep.read.tables.groups import file_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +60,10 @@ CORNER = (304, 288)
 @page(FIGURES, "samples_by_epoch")
 def samples_by_epoch(results: Results) -> Figures:
     """Samples at the epochs kept, of the best, the median and the worst cell (the report's Figures 2 to 4)."""
-    return [(one.name("samples_by_epoch"), _by_epoch(results, one)) for one in by_dataset(results, results.models)]
+    return [
+        (name, _by_epoch(results, one))
+        for name, one in with_names("samples_by_epoch", by_dataset(results, results.models))
+    ]
 
 
 def _by_epoch(results: Results, of: Setting) -> Figure:
@@ -123,7 +127,8 @@ def _part(sheet: np.ndarray) -> np.ndarray:
 @page(FIGURES, "generated_answers")
 def generated_answers(results: Results) -> Figures:
     """Answers that models draw, and what a reader reads, of the best and the worst cell (the report's Figure 14)."""
-    figures = [(file_name("generated_answers", model), _drawn(results, model)) for model in drawing_answers(results)]
+    models = by_model("generated_answers", drawing_answers(results))
+    figures = [(name, _drawn(results, model)) for name, model in models]
     nobody = "No model of this sweep draws its answers."
     title, axis_labels = "generated answers", ("query", "cell")
     return figures or [("generated_answers", words(title, nobody, nothing(results), axis_labels))]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gensweep.core.naming import file_names
 from gensweep.core.records import OK
 from gensweep.core.words import counted
 from gensweep.read.figures.style import MOST_FIGURES, seed_count
-from gensweep.read.tables.groups import file_name, plain
 from gensweep.read.tables.layout import with_interval
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _shown(results: Results, cell: str, role: str) -> Shown:
     points = results.points[(results.points["cell"] == cell) & (results.points["status"] == OK)].sort_values("seed")
     names = results.varying_of[points["model"].iloc[0]]
     params = results.params[cell]
-    label = ", ".join(f"{name}={plain(params[name])}" for name in names if name in params)
+    label = ", ".join(f"{name}={results.names.text(name, params[name])}" for name in names if name in params)
     first = points.head(MOST_SEEDS)
     return Shown(cell, role, label, dict(zip(first["seed"], first["id"], strict=True)), len(points))
 
@@ -149,9 +149,16 @@ class Setting:
     title: str
     cells: list[str]
 
-    def name(self, page: str) -> str:
-        """A file's stem: the page, the model, the dataset where there are several."""
-        return file_name(page, self.model, self.dataset if self.title != self.model else "")
+
+def with_names(page: str, settings: Sequence[Setting]) -> list[tuple[str, Setting]]:
+    """Return each of a page's settings after its file's stem: the page, the model, the dataset where several are."""
+    parts = [(page, one.model, one.dataset if one.title != one.model else "") for one in settings]
+    return list(zip(file_names(parts), settings, strict=True))
+
+
+def by_model(page: str, models: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each of a page's models after its file's stem."""
+    return list(zip(file_names((page, model) for model in models), models, strict=True))
 
 
 def by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
@@ -160,7 +167,9 @@ def by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
     for model in models:
         for cell in results.cells_of(model):
             dataset = results.params[cell].get("dataset")
-            found.setdefault((model, "" if dataset is None else plain(dataset)), []).append(cell)
+            found.setdefault((model, "" if dataset is None else results.names.text("dataset", dataset)), []).append(
+                cell
+            )
     several = {model for model in models if sum(one == model for one, _ in found) > 1}
     if len(found) > MOST_FIGURES:
         _log.warning("the first %d of %d models and datasets are drawn", MOST_FIGURES, len(found))

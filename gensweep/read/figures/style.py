@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gensweep.core.catalog import Page
+from gensweep.read.figures.fonts import families, legible
 from gensweep.read.statistics import Summary
-from gensweep.read.tables.groups import Group, grids
+from gensweep.read.tables.groups import Group, grids, with_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +64,8 @@ def render(figure_page: Page, results: Results) -> Iterator[tuple[str, bytes, by
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    with style.context(["default", _RC], after_reset=True):
+    fonts = {"font.family": families(_texts(results))}
+    with style.context(["default", _RC | fonts], after_reset=True):
         for name, figure in figure_page.make(results):
             engine = figure.get_layout_engine()
             if engine is not None:  # laid out once, not anew for each file
@@ -77,12 +79,20 @@ def render(figure_page: Page, results: Results) -> Iterator[tuple[str, bytes, by
             yield name, svg.getvalue(), png.getvalue()
 
 
-def drawn_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[Group]:
-    """The settings of a page that get a figure each; the log names how many are left out."""
+def _texts(results: Results) -> Iterator[str]:
+    """Return the texts of a user's own that figures may show."""
+    yield results.sweep.name
+    for cell in results.sweep.cells:
+        yield cell.model
+        yield from (value for value in cell.params.values() if isinstance(value, str))
+
+
+def drawn_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[tuple[str, Group]]:
+    """The settings of a page that get a figure each, after their files' stems; the log names how many are left out."""
     kept, _ = grids(results, axes)
     if len(kept) > MOST_FIGURES:
         _log.warning("%s: the first %d of %d settings are drawn; the tables have all", name, MOST_FIGURES, len(kept))
-    return kept[:MOST_FIGURES]
+    return with_names(name, kept)[:MOST_FIGURES]
 
 
 def canvas(size: tuple[float, float], title: str, caption: str) -> tuple[Figure, Axes]:
@@ -105,12 +115,12 @@ def panels(size: tuple[float, float], titles: Sequence[str], title: str, caption
 
 def wrapped(text: str, width: float) -> str:
     """A title in lines of so many inches."""
-    return "\n".join(textwrap.wrap(text, int(width * 11)))
+    return "\n".join(textwrap.wrap(legible(text), int(width * 11)))
 
 
 def paragraph(text: str, width: float) -> str:
     """A caption in lines of so many inches, with single blanks."""
-    return "\n".join(textwrap.wrap(" ".join(text.split()), int(width * 16)))
+    return "\n".join(textwrap.wrap(" ".join(legible(text).split()), int(width * 16)))
 
 
 def _captioned(size: tuple[float, float], caption: str) -> Figure:
@@ -158,7 +168,7 @@ def legend(figure: Figure, axes: Axes | Sequence[Axes], title: str = "") -> None
     if found:
         texts = sorted(found, key=lambda text: text == REPORT)
         handles = [found[text] for text in texts]
-        title, *labels = ("\n".join(textwrap.wrap(text, 28)) for text in (title, *texts))
+        title, *labels = ("\n".join(textwrap.wrap(legible(text), 28)) for text in (title, *texts))
         figure.legend(handles, labels, loc="outside right upper", title=title, alignment="left")
 
 

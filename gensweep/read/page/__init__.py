@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 _MARK = b'<meta name="generator" content="gensweep">'
 _HERE = Path(__file__).parent
-_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
-"""What HTML does not allow, and an error's text may hold."""
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What HTML does not allow, or what turns the direction of a line, and an error's text or a path may hold."""
 
 
 @dataclass(frozen=True, eq=False)

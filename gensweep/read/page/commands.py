@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gensweep.core.naming import PINNED
 from gensweep.core.records import FAILED, MISSING
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ class Commands:
         kept = [part for option in _KEPT for part in _options(words, option)]
         self._base = ["python", "-m", "gensweep", file, *kept]
         self._root = _root(words, results.store.place)
-        self._pinned = {_shown(pinned, place): pinned for pinned, place in results.sweep.places.items()}
 
     @property
     def whole(self) -> str:
@@ -47,14 +47,18 @@ class Commands:
         filters = {"model": model} if len(self._results.models) > 1 else {}
         params = self._results.params[cell]
         filters |= {name: params[name] for name in self._results.varying_of[model] if name in params}
-        pairs = [f"{name}={self._typed(value)}" for name, value in filters.items()]
+        pairs = [f"{name}={self._typed(name, value)}" for name, value in filters.items()]
         return shlex.join([*self._base, *(part for pair in pairs for part in ("--filter", pair)), "--results", FRESH])
 
-    def _typed(self, value: Any) -> str:
-        """A parameter's value as `--filter` takes it."""
+    def _typed(self, name: str, value: Any) -> str:
+        """A parameter's value as `--filter` takes it: the user's own data by its content, wherever it lies by then."""
         if value is None or isinstance(value, bool):
             return str(value).lower()
-        return self._pinned.get(value, value) if isinstance(value, str) else repr(value)
+        if not isinstance(value, str):
+            return repr(value)
+        named = self._results.names.value(name, value)
+        text = named if isinstance(named, str) and PINNED.fullmatch(named) else value
+        return text.replace(",", "\\,")
 
 
 def _root(words: list[str], root: str) -> list[str]:
@@ -87,8 +91,3 @@ def _options(words: list[str], option: str) -> list[str]:
         elif word.startswith(f"{option}="):
             found.append(word)
     return found
-
-
-def _shown(pinned: str, place: str) -> str:
-    """A place of the user's as `gensweep.read.results` shows it."""
-    return f"{pinned.partition(':')[0]}:{Path(place).name}"

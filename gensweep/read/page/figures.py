@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.catalog import Page
 from gensweep.core.errors import RecordError
 from gensweep.core.ledger import POINTS
+from gensweep.core.naming import file_name
 from gensweep.core.records import OK
 from gensweep.read.figures.files import read_whole
 from gensweep.read.figures.samples import LAST
 from gensweep.read.figures.shown import sheet_rows
 from gensweep.read.page import Drawn, Made
 from gensweep.read.results import MAIN_METRICS
-from gensweep.read.tables.groups import file_name, plain
 
 if TYPE_CHECKING:
     from gensweep.read.results import Results
@@ -103,7 +103,7 @@ def samples(results: Results) -> list[Picture]:
         for rank, cell in _extremes(results, model, metric):
             row = points.loc[cell]
             names = [name for name in results.varying_of[model] if name in results.params[cell]]
-            setting = ", ".join(f"{name}={plain(results.params[cell][name])}" for name in names)
+            setting = ", ".join(f"{name}={results.names.text(name, results.params[cell][name])}" for name in names)
             value = f", {metric} {row[metric]:.4g}" if metric is not None and row[metric] == row[metric] else ""
             title = f"{model}, {rank} cell{f': {setting}' if setting else ''}"
             said = f"seed {row['seed']}{value}. {sheet_rows(results, model)}".rstrip(". ") + "."

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+
+from gensweep.core.naming import file_names
 
 if TYPE_CHECKING:
     from gensweep.read.results import CellInfo, Results
-
-_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -21,30 +19,36 @@ class Group:
 
     Attributes:
         axes: their names, whether they vary here or not.
-        others: the parameters that vary in the model's cells beside the axes, with their value here.
+        others: the parameters that vary in the model's cells beside the axes, and what their value here is called.
         cells: ids, ordered by the axes' values.
         params: every parameter of the first cell.
     """
 
     model: str
     axes: tuple[str, ...]
-    others: dict[str, Any]
+    others: dict[str, str]
     cells: list[str]
     params: dict[str, Any]
 
     @property
     def label(self) -> str:
         """The other parameters, as in ``epochs=20, optimizer=muon``; empty where there are none."""
-        return ", ".join(f"{key}={plain(value)}" for key, value in self.others.items())
+        return ", ".join(self.settings)
+
+    @property
+    def settings(self) -> list[str]:
+        """The other parameters, each as in ``epochs=20``."""
+        return [f"{key}={text}" for key, text in self.others.items()]
 
     @property
     def title(self) -> str:
         """The model and the label."""
         return f"{self.model}, {self.label}" if self.others else self.model
 
-    def name(self, page: str) -> str:
-        """A file's stem: the page, the model, the label."""
-        return file_name(page, self.model, *self.label.split(", "))
+
+def with_names(page: str, found: Sequence[Group]) -> list[tuple[str, Group]]:
+    """Return each of a page's groups after its file's stem: the page, the model, the settings."""
+    return list(zip(file_names([(page, group.model, *group.settings) for group in found]), found, strict=True))
 
 
 def groups(results: Results, axes: Sequence[str], models: Iterable[str] | None = None) -> list[Group]:
@@ -81,21 +85,11 @@ def _group(results: Results, axes: tuple[str, ...], cells: list[CellInfo]) -> Gr
         return [_sortable(cell.params.get(axis)) for axis in axes]
 
     model, params = cells[0].model, cells[0].params
-    others = {name: params[name] for name in results.varying_of[model] if name in params and name not in axes}
+    varying = [name for name in results.varying_of[model] if name in params and name not in axes]
+    others = {name: results.names.text(name, params[name]) for name in varying}
     return Group(model, axes, others, [cell.id for cell in sorted(cells, key=place)], params)
 
 
 def _sortable(value: Any) -> tuple[str, Any]:
     """Numbers among numbers, and all else by its text."""
     return ("", value) if isinstance(value, (int, float)) else (type(value).__name__, str(value))
-
-
-def plain(value: Any) -> str:
-    """A parameter's value as a person writes it."""
-    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def file_name(*parts: str) -> str:
-    """A file's stem from a page's name and what tells its files apart; long ones end in a hash."""
-    name = "-".join(re.sub(r"[^A-Za-z0-9._=+]", "_", part) for part in parts if part)
-    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}-{sha256(name.encode()).hexdigest()[:8]}"

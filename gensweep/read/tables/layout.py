@@ -11,7 +11,6 @@ from gensweep.core.records import MISSING, STATUSES
 from gensweep.core.words import counted
 from gensweep.read.statistics import METHOD
 from gensweep.read.tables import COUNTS, Table, rows
-from gensweep.read.tables.groups import plain
 from gensweep.read.tables.sources import report_tables, source_notes
 from gensweep.read.tables.sweep import fixed_text, problems
 
@@ -88,7 +87,7 @@ def columns(frame: pd.DataFrame, results: Results, std: bool = False, apart: boo
             found += [Column(name, values, numeric=False)] if len(set(values)) > 1 else []
         elif name not in ("cell", *COUNTS) and not (metric in results.metrics and part in ("std", "ci95", "n")):
             numeric = all(isinstance(value, (int, float)) or _absent(value) for value in values)
-            found.append(Column(name, [_value(name, value) for value in values], numeric))
+            found.append(Column(name, [_value(name, value, results) for value in values], numeric))
     return found
 
 
@@ -118,10 +117,10 @@ def _measured(mean: float, ci95: float, n: Any, n_ok: int) -> str:
     return NOTHING if _absent(n) else with_interval(mean, ci95, int(n), n_ok)
 
 
-def _value(name: str, value: Any) -> str:
+def _value(name: str, value: Any, results: Results) -> str:
     if _absent(value):
         return NOTHING
-    return f"{value:.3g}" if name == "seconds" else plain(value)
+    return f"{value:.3g}" if name == "seconds" else results.names.text(name, value)
 
 
 def _absent(value: Any) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.core.catalog import TABLES, page
+from gensweep.core.naming import file_names
 from gensweep.read.published import published_tables
 from gensweep.read.tables import Table, rows
-from gensweep.read.tables.groups import Group, file_name, grids, groups, plain
+from gensweep.read.tables.groups import Group, grids, groups, with_names
 from gensweep.read.tables.sources import source_notes, unmatched_notes
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def budget(results: Results) -> list[Table]:
 def _grids(results: Results, page_name: str, axes: tuple[str, ...], what: str, numbers: Sequence[int]) -> list[Table]:
     tables = []
     kept, left = grids(results, axes)
-    for group in kept:
+    for name, group in with_names(page_name, kept):
         published = published_tables(group.model, numbers)
         frame = rows(results, group.cells, axes, published)
         notes = [
@@ -49,7 +50,7 @@ def _grids(results: Results, page_name: str, axes: tuple[str, ...], what: str, n
         ]
         if left[group.model]:
             notes.append(f"{left[group.model]} cells, each alone in its setting, stand in the table of all cells only.")
-        tables.append(Table(group.name(page_name), f"{group.title}: {what}", frame, tuple(notes), compact=True))
+        tables.append(Table(name, f"{group.title}: {what}", frame, tuple(notes), compact=True))
     return tables
 
 
@@ -57,20 +58,25 @@ def _grids(results: Results, page_name: str, axes: tuple[str, ...], what: str, n
 def generative(results: Results) -> list[Table]:
     """Models that make pictures, side by side over depth and dataset, a table for each setting."""
     models = [m for m in results.models if set(GENERATIVE_METRICS) & set(results.metrics_of(m))]
-    settings: dict[str, list[Group]] = {}
+    settings: dict[tuple[str, ...], list[Group]] = {}
     for group in groups(results, ("dataset", *DEPTH), models):
-        settings.setdefault(group.label, []).append(group)
+        settings.setdefault(tuple(group.settings), []).append(group)
     if not models:
         note = f"No model of this sweep has one of {', '.join(GENERATIVE_METRICS)}."
         return [Table("generative", "Generative models by dataset and depth", rows(results, [], ()), (note,))]
-    return [_side_by_side(results, label, members) for label, members in settings.items()]
+    names = file_names(("generative", *texts) for texts in settings)
+    pairs = zip(names, settings.values(), strict=True)
+    return [_side_by_side(results, name, members) for name, members in pairs]
 
 
-def _side_by_side(results: Results, label: str, members: list[Group]) -> Table:
+def _side_by_side(results: Results, name: str, members: list[Group]) -> Table:
     """Cells of several models; parameters that are fixed in each but differ between them are shown too."""
     ids = [cell for group in members for cell in group.cells]
     shared = set.intersection(*(set(group.params) for group in members)) - {"dataset", *DEPTH}
-    differing = [key for key in sorted(shared) if len({plain(group.params[key]) for group in members}) > 1]
+    differing = [
+        key for key in sorted(shared) if len({results.names.text(key, group.params[key]) for group in members}) > 1
+    ]
     frame = rows(results, ids, ["dataset", *DEPTH, *differing])
+    label = members[0].label
     title = f"Generative models by dataset and depth{f' ({label})' if label else ''}"
-    return Table(file_name("generative", *label.split(", ")), title, frame, compact=True)
+    return Table(name, title, frame, compact=True)

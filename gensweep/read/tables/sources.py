@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gensweep.core.naming import Names, plain
 from gensweep.read.published import PublishedTable, published_tables
-from gensweep.read.tables.groups import plain
 
 if TYPE_CHECKING:
     from gensweep.read.results import Results
@@ -54,8 +54,9 @@ def _left_out(params: Sequence[dict[str, Any]], table: PublishedTable) -> str:
     if not shared:
         return f"The report's Table {table.number} has no cell of this model and setting."
     known = [key for key in shared if key in table.setting] or shared
-    ours = {key: " or ".join(dict.fromkeys(plain(found[key][0]) for found in deviations)) for key in known}
-    why = [f"{key} {ours[key]}, not {plain(deviations[0][key][1])}" for key in known]
+    names = Names({key: [value for found in deviations for value in found[key]] for key in known}, {})
+    ours = {key: " or ".join(dict.fromkeys(names.text(key, found[key][0]) for found in deviations)) for key in known}
+    why = [f"{key} {ours[key]}, not {names.text(key, deviations[0][key][1])}" for key in known]
     return f"The report's Table {table.number} was made at another setting and is left out: {'; '.join(why)}."
 
 

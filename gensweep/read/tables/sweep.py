@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gensweep.core.catalog import TABLES, page
+from gensweep.core.naming import file_names
 from gensweep.core.records import DIVERGED, FAILED
 from gensweep.read.results import MAIN_METRICS
 from gensweep.read.tables import COUNTS, Table, rows
-from gensweep.read.tables.groups import file_name, plain
 from gensweep.read.tables.sources import report_tables, source_notes
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def cells(results: Results) -> list[Table]:
 
 def fixed_text(results: Results, model: str) -> str:
     """A model's parameters with one value, as in ``batch_size=128, epochs=10``."""
-    return ", ".join(f"{name}={plain(value)}" for name, value in sorted(results.fixed[model].items()))
+    return ", ".join(
+        f"{name}={results.names.text(name, value)}" for name, value in sorted(results.fixed[model].items())
+    )
 
 
 def problems(results: Results) -> pd.DataFrame:
@@ -50,15 +52,16 @@ def problems(results: Results) -> pd.DataFrame:
 @page(TABLES, "leaderboard")
 def leaderboard(results: Results) -> list[Table]:
     """Each model's cells ordered by its main metric, best first; cells without a number come last, unranked."""
-    return [_ranking(results, model) for model in results.models]
+    names = file_names(("leaderboard", model) for model in results.models)
+    return [_ranking(results, model, name) for model, name in zip(results.models, names, strict=True)]
 
 
-def _ranking(results: Results, model: str) -> Table:
+def _ranking(results: Results, model: str, name: str) -> Table:
     ids, published = results.cells_of(model), report_tables(results, model)
     frame = rows(results, ids, results.varying_of[model], published)
     main = results.main_metric(model)
     metric = measured_metric(results, model, frame) or main
-    name, title = file_name("leaderboard", model), f"{model}: no metric to order by"
+    title = f"{model}: no metric to order by"
     if metric is None:
         return Table(name, title, frame)
     direction = results.metrics[metric].direction
