@@ -59,11 +59,13 @@ def write_sweep(root: Path, cells: list[dict[str, Any]], name: str = "sweep", **
 
 
 def write_record(root: Path, of: dict[str, Any], seed: int, status: str = OK, **metrics: float) -> Path:
-    """Write one point's record, without its history; a name `error` is its error."""
+    """Write one point's record, without its history; validated as it is tested, unless it is given with `validation/`."""
     folder = root / "points" / of["points"][str(seed)]
     folder.mkdir(parents=True)
     error = "it broke | at once" if status == FAILED else None
-    named = {f"test/{key}": value for key, value in metrics.items()}
+    tested = {key: value for key, value in metrics.items() if "/" not in key}
+    named = {f"{split}/{key}": value for split in ("test", "validation") for key, value in tested.items()}
+    named |= {key: value for key, value in metrics.items() if "/" in key}
     record = Record(folder.name, of["model"], of["params"], seed, status, named, seconds=2.0, epochs=10, error=error)
     (folder / "record.json").write_text(record.encoded())
     return folder / "record.json"

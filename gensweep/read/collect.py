@@ -28,7 +28,7 @@ ALWAYS = ("cells", "leaderboard", "statistics")
 """Tables that every sweep gets."""
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
-FORM = 4
+FORM = 5
 """Raised when the same records make other files."""
 _SHOWN = re.compile(rf"[^.].*\.png|{re.escape(ANSWERS)}|{re.escape('history.csv')}", re.DOTALL)
 """Names of what figures and the page show beside records."""
@@ -48,7 +48,8 @@ def is_current(results: Results) -> bool:
 def digest(results: Results) -> str:
     """A hash of everything that the files are made of: of what is no record the names, sizes and times alone."""
     sweep, points = json.dumps(results.sweep.model_dump(), default=str), results.points.to_csv(index=False)
-    found = hashlib.sha256(_bytes(f"{FORM}{sweep}{points}{results.unreadable!r}"))
+    beside = (results.unreadable, results.examples, results.warnings, results.unmeasured)
+    found = hashlib.sha256(_bytes(f"{FORM}{sweep}{points}{beside!r}"))
     for line in _shown(results):
         found.update(_bytes(line))
     return found.hexdigest()

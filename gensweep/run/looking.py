@@ -239,7 +239,8 @@ def _fill_in(revived: Revived, metrics: dict[str, float]) -> set[str]:
     with ledger.claim(record.id, Process.current()) as claim:
         write_artifacts(revived.training, lambda name, content: _if_absent(ledger, claim, record.id, name, content))
         if added:
-            ledger.finish(claim, replace(record, metrics=record.metrics | {name: metrics[name] for name in added}))
+            metrics = record.metrics | {name: metrics[name] for name in added}
+            ledger.finish(claim, replace(record, metrics=metrics, examples=revived.training.counts))
     return set(added)
 
 
