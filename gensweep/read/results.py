@@ -5,41 +5,40 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
-from gensweep.core.arrays import TEST_SHARE
 from gensweep.core.content import named
-from gensweep.core.errors import RecordError, ResultsError, unknown
+from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.ledger import POINTS, Ledger
-from gensweep.core.records import MISSING, OK, SCHEMA, STATUSES, Record
-from gensweep.core.soundness import FORMER_DOCS, TEST, current_name, why_unsound
+from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record
+from gensweep.core.soundness import FORMER_DOCS
 from gensweep.core.stores import Store, answering, open_folder
 from gensweep.core.words import clean, counted
+from gensweep.read.measured import (
+    TEST_PREFIX,
+    as_written_now,
+    describe,
+    examples_of,
+    objectives_of,
+    preferred,
+    sound_names,
+    under_names_now,
+    unmeasured_values,
+    validated_values,
+)
 from gensweep.read.statistics import cell_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SWEEP = "sweep.json"
-T = TypeVar("T")
-MAIN_METRICS = (
-    "char_accuracy", "read_exact_match", "read_char_accuracy", "mse", "reconstruction_mse", "sliced_wasserstein",
-    "loss",
-)  # fmt: skip
-"""A model's main metric is the first of these that it has, unless the sweep's objective names another one."""
-VALIDATION = "validation/"
-_PREFIX = "test/"
-_UNDEFINED = re.compile(r"[Nn]ot defined (?:where|without) [^.;]+")
-"""Of a metric's documentation, when it has no value."""
 
 
 class MetricInfo(BaseModel):
@@ -104,7 +103,7 @@ class Results:
             `n_failed`, `n_missing`, `seconds` (mean of the ok points) and for each metric
             `<metric>_mean`, `_std`, `_ci95` (NaN where not defined) and `_n` (seeds measured; <NA>
             where the model does not have the metric); the same for each objective. Only ok points count.
-        points: one row a point: `id`, `cell`, `model`, `seed`, `status`, `error`, `seconds`, the metrics and objectives.
+        points: one row a point: `id`, `cell`, `model`, `seed`, `status`, `error`, `seconds`, metrics and objectives.
         unmeasured: cell id -> metric -> why some of the cell's ok points have no value of it.
         examples: cell id -> how many examples trained, validated and tested it; empty of records that do not say so.
         warnings: point id -> what its record says is odd about it, a sentence each.
@@ -148,7 +147,7 @@ class Results:
     def metrics_of(self, model: str) -> list[str]:
         """The model's metrics, its main metric first."""
         names = [name for name, info in self.metrics.items() if model in info.models]
-        main = next((name for name in _preferred(self.sweep) if name in names), None)
+        main = next((name for name in preferred(self.sweep) if name in names), None)
         return sorted(names, key=lambda name: name != main)
 
     @property
@@ -196,12 +195,12 @@ def load(folder: str | Path) -> Results:
         point: reason.replace(f"{store.told(f'{POINTS}/{point}')}/", "") for point, reason in state.unreadable.items()
     }
     sweep = _named(sweep)
-    records = {point: _as_written_now(record) for point, record in state.records.items()}
+    records = {point: as_written_now(record) for point, record in state.records.items()}
     metrics = _all_metrics(sweep, records)
     with answering(store):
-        validated = _validated(store, records)
-    objectives = _objectives(sweep, metrics, validated)
-    validation = _described(objectives, metrics)
+        validated = validated_values(store, records)
+    objectives = objectives_of(sweep, metrics, validated)
+    validation = describe(objectives, metrics)
     points = _points(sweep, records, unreadable, metrics, validation, validated)
     varying_of, fixed = _vary(sweep)
     varying = [name for name in _parameters(sweep) if any(name in names for names in varying_of.values())]
@@ -218,8 +217,8 @@ def load(folder: str | Path) -> Results:
         validation=validation,
         cells=cell_frame(sweep.cells, points, varying, metrics | validation),
         points=points,
-        unmeasured=_unmeasured(sweep, records, metrics | validation, validated),
-        examples=_examples(sweep, records),
+        unmeasured=unmeasured_values(sweep, records, metrics | validation, validated),
+        examples=examples_of(sweep, records),
         warnings={point: record.warnings for point, record in records.items() if record.warnings},
         unreadable=unreadable,
         counts={status: points["status"].tolist().count(status) for status in (*STATUSES, MISSING)},
@@ -280,154 +279,18 @@ def _alternatives(store: Store, folder: str) -> str:
 
 def _all_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, MetricInfo]:
     """The declared metrics, and those that a record holds beside them; all under their names now."""
-    declared = _under_names_now(sweep.metrics)
+    declared = under_names_now(sweep.metrics)
     metrics = dict(declared)
     for record in records.values():
         for key in record.metrics:
-            name = key.removeprefix(_PREFIX)
-            if name not in declared and key.startswith(_PREFIX):
+            name = key.removeprefix(TEST_PREFIX)
+            if name not in declared and key.startswith(TEST_PREFIX):
                 info = metrics.setdefault(name, MetricInfo(models=[], doc="not declared in sweep.json"))
                 if record.model not in info.models:
                     info.models.append(record.model)
     for name in FORMER_DOCS.keys() & metrics.keys():
         metrics[name] = metrics[name].model_copy(update={"doc": FORMER_DOCS[name]})
     return {name: metrics[name] for name in [*declared, *sorted(metrics.keys() - declared.keys())]}
-
-
-def _under_names_now(values: Mapping[str, T]) -> dict[str, T]:
-    """What is known of metrics, under their names now; a value under a former name gives way to one under the name."""
-    renamed = {current_name(name): value for name, value in values.items()}
-    return renamed | {name: value for name, value in values.items() if name in renamed}
-
-
-def _as_written_now(record: Record) -> Record:
-    """The record of a former version, as far as this one can tell what it would write."""
-    metrics, examples, count = _under_names_now(record.metrics), record.examples, record.params.get("count")
-    if not examples and type(count) is int:  # pictures that are drawn, of which every version tests as many
-        examples = {TEST: round(count * TEST_SHARE)}
-    return replace(record, metrics=metrics, examples=examples)
-
-
-def _validated(store: Store, records: Mapping[str, Record]) -> dict[str, dict[str, float]]:
-    """Each ok point's validation values after its last epoch, under their names with `validation/`.
-
-    Records of former versions do not hold them: the last line of history.csv does. No other history is read.
-    """
-    found: dict[str, dict[str, float]] = {}
-    silent = []
-    for point, record in records.items():
-        if record.status == OK:
-            found[point] = {name: value for name, value in record.metrics.items() if name.startswith(VALIDATION)}
-            silent += [] if found[point] else [point]
-    names = [f"{POINTS}/{point}/history.csv" for point in silent]
-    for point, content in zip(silent, store.read_all(names), strict=True):
-        if isinstance(content, bytes):
-            found[point] = _last_validation(content, records[point].epochs)
-    return found
-
-
-def _last_validation(history: bytes, epochs: int) -> dict[str, float]:
-    """The validation values in the last line of a history.csv; nothing where that is not the last epoch's."""
-    try:
-        lines = history.decode().splitlines()
-        line = dict(zip(lines[0].split(","), map(float, lines[-1].split(",")), strict=True))
-    except (ValueError, IndexError):
-        return {}
-    if line.get("epoch") != epochs:
-        return {}
-    return {name: value for name, value in line.items() if name.startswith(VALIDATION) and math.isfinite(value)}
-
-
-def _preferred(sweep: SweepFile) -> tuple[str, ...]:
-    """The main metrics, what the sweep's objective names before the others."""
-    return (*([sweep.objective.removeprefix(VALIDATION)] if sweep.objective else []), *MAIN_METRICS)
-
-
-def _objectives(
-    sweep: SweepFile, metrics: Mapping[str, MetricInfo], validated: Mapping[str, Mapping[str, float]]
-) -> dict[str, str | None]:
-    """For each model the objective: the first of the preferred ones that is validated, or that the model has.
-
-    Raises:
-        ResultsError: no model has what sweep.json names, or neither end of it is better.
-    """
-    models = list(dict.fromkeys(cell.model for cell in sweep.cells))
-    having = {
-        model: [name for name in metrics if model in metrics[name].models and metrics[name].direction != "none"]
-        for model in models
-    }
-    if sweep.objective is not None:
-        valid = sorted({VALIDATION + name for names in having.values() for name in names})
-        if sweep.objective not in valid:
-            raise ResultsError(unknown("objective", sweep.objective, valid, f"{sweep.name}/{SWEEP}"))
-    found: dict[str, str | None] = {}
-    for model in models:
-        points = [point for cell in sweep.cells if cell.model == model for point in cell.points.values()]
-        wanted = [VALIDATION + name for name in _preferred(sweep) if name in having[model]]
-        known = {name for point in points for name in validated.get(point, ())}
-        found[model] = next((name for name in wanted if name in known), next(iter(wanted), None))
-    return found
-
-
-def _described(objectives: Mapping[str, str | None], metrics: Mapping[str, MetricInfo]) -> dict[str, MetricInfo]:
-    found: dict[str, MetricInfo] = {}
-    for model, objective in objectives.items():
-        if objective is not None:
-            info = metrics[objective.removeprefix(VALIDATION)]
-            models = [*(found[objective].models if objective in found else []), model]
-            doc = f"On the validation set after the last epoch. {info.doc}"
-            found[objective] = info.model_copy(update={"models": models, "doc": doc})
-    return found
-
-
-def _sound(record: Record, names: Iterable[str]) -> list[str]:
-    """Those of these metrics that say something of the record's point."""
-    return [
-        name for name in names if why_unsound(name.removeprefix(VALIDATION), record.examples, record.metrics) is None
-    ]
-
-
-def _unmeasured(
-    sweep: SweepFile,
-    records: Mapping[str, Record],
-    metrics: Mapping[str, MetricInfo],
-    validated: Mapping[str, Mapping[str, float]],
-) -> dict[str, dict[str, list[str]]]:
-    """For each cell and metric, why ok points have no value: every reason once."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for cell in sweep.cells:
-        names = [name for name, info in metrics.items() if cell.model in info.models]
-        for point in cell.points.values():
-            record = records.get(point)
-            if record is None or record.status != OK:
-                continue
-            for name in names:
-                bare = name.removeprefix(VALIDATION)
-                reason = why_unsound(bare, record.examples, record.metrics)
-                if reason is None and name == bare and _PREFIX + name not in record.metrics:
-                    reason = _why_absent(metrics[name])
-                if reason is None and name != bare and name not in validated.get(point, {}):
-                    reason = "neither the record nor the last line of history.csv has it"
-                if reason is not None and reason not in (reasons := found.setdefault(cell.id, {}).setdefault(name, [])):
-                    reasons.append(reason)
-    return found
-
-
-def _why_absent(info: MetricInfo) -> str:
-    """Why a record holds no value that nothing forbids."""
-    older = "the record was written before the metric existed"
-    undefined = _UNDEFINED.search(info.doc)
-    return f"{undefined[0].lower()}, or {older}" if undefined else older
-
-
-def _examples(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, dict[str, int]]:
-    """For each cell the counts of its first record that has any."""
-    found: dict[str, dict[str, int]] = {}
-    for cell in sweep.cells:
-        counts = (records[point].examples for point in cell.points.values() if point in records)
-        if first := next(filter(None, counts), None):
-            found[cell.id] = first
-    return found
 
 
 def _points(
@@ -449,8 +312,8 @@ def _points(
                 row |= {"status": MISSING, "error": unreadable.get(point)}
             else:
                 row |= {"status": record.status, "error": record.error, "seconds": record.seconds}
-                row |= {name: record.metrics.get(_PREFIX + name) for name in _sound(record, metrics)}
-                row |= {name: validated.get(point, {}).get(name) for name in _sound(record, validation)}
+                row |= {name: record.metrics.get(TEST_PREFIX + name) for name in sound_names(record, metrics)}
+                row |= {name: validated.get(point, {}).get(name) for name in validation}
             rows.append(row)
     numbers = ["seconds", *metrics, *validation]
     frame = pd.DataFrame(rows, columns=["id", "cell", "model", "seed", "status", "error", *numbers])

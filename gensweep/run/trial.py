@@ -58,8 +58,8 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
     """Train every point of a pack, and report an epoch and an outcome at a time.
 
     Reports hold `point`, and either `epoch`, `epochs` and the epoch's metrics, or `status` (`ok`,
-    `diverged`, `failed`, `claimed`), `error`, the metrics, and where there are any a `warning` of the trial's and a list of
-    `warnings` of the point's; `unavailable` where the results root did not answer.
+    `diverged`, `failed`, `claimed`), `error`, the metrics, and where there are any a `warning` of the trial's and a
+    list of the point's `warnings`; `unavailable` where the results root did not answer.
     An epoch of several lanes is one report: `lanes`, a list of theirs.
 
     Args:

@@ -213,8 +213,8 @@ def scores(results: Results, cell: str, metrics: Sequence[str]) -> str:
     for name in metrics:
         n = row.get(f"{name}_n")
         if n is None or pd.isna(n) or not n:
-            why = "; ".join(results.unmeasured.get(cell, {}).get(name, ()))
-            texts.append(f"{name} not measured{f' ({why})' if why else ''}")
+            why = "; ".join(results.unmeasured.get(cell, {}).get(name, ())) or "no record of the sweep has it"
+            texts.append(f"{name} not measured ({why})")
         else:
             number = with_interval(row[f"{name}_mean"], row[f"{name}_ci95"], n, n)
             texts.append(f"{name} {number}" + (f" (n = {n})" if n > 1 else ""))

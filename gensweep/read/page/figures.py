@@ -15,9 +15,9 @@ from gensweep.core.records import OK
 from gensweep.read.figures.files import read_whole
 from gensweep.read.figures.samples import LAST
 from gensweep.read.figures.shown import best_and_others, sheet_rows
+from gensweep.read.measured import MAIN_METRICS, VALIDATION
 from gensweep.read.page import Drawn, Made
 from gensweep.read.remarks import has_values
-from gensweep.read.results import MAIN_METRICS, VALIDATION
 from gensweep.read.tables.groups import file_name, plain
 
 if TYPE_CHECKING:

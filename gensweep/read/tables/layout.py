@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.records import MISSING, STATUSES
+from gensweep.core.soundness import LEAST_PICTURES, TEST
 from gensweep.core.words import counted
 from gensweep.read.remarks import compared, reasons, selection, sizes
 from gensweep.read.statistics import METHOD
@@ -76,7 +77,7 @@ def columns(frame: pd.DataFrame, results: Results, std: bool = False, apart: boo
         elif metric in described and part == "mean":
             parts = (data[f"{metric}_{key}"] for key in ("mean", "ci95", "n"))
             texts = [_measured(*row) for row in zip(*parts, data["n_ok"], strict=True)]
-            found.append(Column(_header(metric, results), texts, metric=metric))
+            found.append(Column(_header(metric, results, data.get("cell", [])), texts, metric=metric))
         elif metric in described and part == "std" and std:
             found.append(
                 Column("std", [f"{value:#.2g}" if value == value else NOTHING for value in values], metric=metric)
@@ -140,9 +141,12 @@ def _seeds(counts: Iterable[int]) -> str:
     return ", ".join([f"{by_status[STATUSES[0]]}/{sum(by_status.values())}", *bad])
 
 
-def _header(metric: str, results: Results) -> str:
+def _header(metric: str, results: Results, cells: Sequence[str]) -> str:
+    """``mse [pixel^2]``; ``fid_random_vgg of 1000 [feature^2]`` where all is measured of so many test pictures."""
     unit = results.described[metric].unit
-    return f"{metric} [{unit}]" if 0 < len(unit) <= _LONGEST_UNIT else metric
+    counts = {results.examples.get(cell, {}).get(TEST) for cell in cells} if metric in LEAST_PICTURES else set()
+    of = f" of {counts.pop()}" if len(counts) == 1 and None not in counts else ""
+    return f"{metric}{of} [{unit}]" if 0 < len(unit) <= _LONGEST_UNIT else f"{metric}{of}"
 
 
 def markdown(table: Table, results: Results) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.catalog import TABLES, page
 from gensweep.core.records import DIVERGED, FAILED
-from gensweep.read.results import MAIN_METRICS, VALIDATION
+from gensweep.read.measured import MAIN_METRICS, VALIDATION
 from gensweep.read.tables import COUNTS, Table, rows
 from gensweep.read.tables.groups import file_name, plain
 from gensweep.read.tables.sources import report_tables, source_notes
@@ -49,7 +49,7 @@ def problems(results: Results) -> pd.DataFrame:
 
 @page(TABLES, "leaderboard")
 def leaderboard(results: Results) -> list[Table]:
-    """Each model's cells ordered on the validation set, best first, test values beside; without a value last, unranked."""
+    """Each model's cells ranked on the validation set, test values beside; those without a value last, unranked."""
     return [_ranking(results, model) for model in results.models]
 
 
