@@ -45,7 +45,8 @@ def kid(sample: Tensor, picture: Tensor) -> float:
     """Kernel distance: squared maximum mean discrepancy of features, with the kernel (x.y / features + 1)^3.
 
     Range: 0 in the mean for equal distributions, slightly negative by chance, no upper bound; lower is better
-    (Binkowski et al. 2018). Unbiased: its mean does not depend on the number of pictures.
+    (Binkowski et al. 2018). Unbiased: its mean does not depend on the number of pictures. Papers often print it times
+    1,000; this is the number itself.
     """
     import torch
 
