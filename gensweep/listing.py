@@ -23,7 +23,8 @@ def show(kind: str, console: Console) -> None:
         table = Table("metric", "unit", "better", "meaning", box=None, pad_edge=False)
         for name, metric in METRICS.items():
             better = {"max": "higher", "min": "lower", "none": "neither"}[metric.direction]
-            table.add_row(name, metric.unit, better, _first_line(metric.doc))
+            least = f" Of {metric.least:,} test pictures or more." if metric.least > 1 else ""
+            table.add_row(name, metric.unit, better, f"{_first_line(metric.doc)}{least}")
         console.print(table)
     elif kind in ("tables", "figures"):
         table = Table(kind[:-1], "shows", box=None, pad_edge=False)

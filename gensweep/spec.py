@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from gensweep.core.catalog import FIGURES, MODELS, TABLES, dataset
+from gensweep.core.catalog import FIGURES, MODELS, TABLES, dataset, metrics_of
 from gensweep.core.content import known
 from gensweep.core.errors import SweepError, unknown
 from gensweep.points import AUTO, Point, condition, resolve, schema
@@ -117,6 +117,8 @@ class Sweep:
         tables, figures: names of what the collector makes of it, beside the table of all cells.
         pack: points to train as one batched model, if they differ only in seed, training fraction or learning rates:
             a number of lanes at most, or `auto`: as many as the device has memory for, and one on a CPU.
+        objective: the metric by which cells are ranked, as in `validation/exact_match`; models that do not have it use
+            their default, which is the validation value of their main metric. The test set decides nothing.
 
     Raises:
         SweepError: an argument is wrong; the message says what would be right.
@@ -131,10 +133,11 @@ class Sweep:
         tables: Sequence[str] = (),
         figures: Sequence[str] = (),
         pack: int | str = AUTO,
+        objective: str | None = None,
         **others: Any,
     ) -> None:
         for key in others:
-            known = ["name", "grids", "seeds", "tables", "figures", "pack"]
+            known = ["name", "grids", "seeds", "tables", "figures", "pack", "objective"]
             raise SweepError(unknown("argument", key, known, f"sweep {name!r}"))
         self.name = _checked_name(name)
         self.grids = [grids] if isinstance(grids, Grid) else list(grids)
@@ -148,6 +151,7 @@ class Sweep:
         self.seeds = _checked_seeds(name, seeds)
         self.pack = checked_pack(f"sweep {name!r}: pack", pack)
         self.tables, self.figures = _names(name, "tables", tables), _names(name, "figures", figures)
+        self.objective = _checked_objective(name, objective, {grid.model for grid in self.grids})
         for registry, wanted in ((TABLES, self.tables), (FIGURES, self.figures)):
             for entry in wanted:
                 registry[entry]
@@ -169,7 +173,8 @@ class Sweep:
             for grid, keys in zip(self.grids, known, strict=True)
         ]
         unique = list({repr(grid): grid for grid in grids}.values())
-        return Sweep(self.name, unique, self.seeds if seeds is None else seeds, self.tables, self.figures, self.pack)
+        chosen = self.seeds if seeds is None else seeds
+        return Sweep(self.name, unique, chosen, self.tables, self.figures, self.pack, self.objective)
 
     def cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Model and parameters of every cell, each once."""
@@ -218,6 +223,21 @@ def _checked_seeds(name: str, seeds: Any) -> list[int]:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise SweepError(f"sweep {name!r}: seed {seed!r} is not a whole number of 0 or more")
     return values
+
+
+def _checked_objective(sweep: str, objective: Any, models: set[str]) -> str | None:
+    """A metric of the validation set that some of these models have, and that has a better end."""
+    if objective is None:
+        return None
+    outputs = [MODELS[model].outputs for model in models]
+    metrics = {metric for each in outputs for metric in metrics_of(each, "validation") if metric.direction != "none"}
+    valid = {f"validation/{metric.name}" for metric in metrics}
+    if objective in valid:
+        return objective
+    why = unknown("objective", objective, valid, f"sweep {sweep!r}")
+    if str(objective).startswith("test/"):
+        why = f"the test set decides nothing; {why}"
+    raise SweepError(why)
 
 
 def checked_pack(place: str, pack: Any) -> int | str:

@@ -200,7 +200,7 @@ for model in ("vae", "gan", "text_to_image"):
     for metric in metrics_of(names, "test"):
         metric.compute(outputs)
     found |= outputs.keys()
-assert {"similarity", "sample_features", "read"} <= found
+assert {"similarity", "sample_features_random_vgg", "read"} <= found
 print(sorted(SLOW & (set(sys.modules) - before)))
 """
 

@@ -138,7 +138,7 @@ def long_borrows(first: int, second: int) -> int:
 class FakeReader:
     """Reads the code that the first pixel says, times 100."""
 
-    accuracy = 0.97
+    accuracy, digits = 0.97, 100
 
     def read(self, pictures: Tensor) -> Tensor:
         return (pictures[..., 0, 0] * 100).round().long()
@@ -164,11 +164,11 @@ class TestReading:
         assert self.read("read_mean_absolute_error") == 1 / 2
 
     def test_the_readers_own_accuracy_stands_beside(self) -> None:
-        assert self.read("reader_accuracy") == 0.97
+        assert self.read("reader_digit_accuracy") == 0.97
 
     def test_of_a_reader_that_could_not_be_measured_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(FakeReader, "accuracy", math.nan)
-        assert self.read("reader_accuracy") is None
+        assert self.read("reader_digit_accuracy") is None
 
 
 class TestText:
@@ -310,7 +310,8 @@ class TestGeneration:
         return torch.randn(count, features, generator=rng(seed), dtype=torch.float64)
 
     def between(self, name: str, sample: Tensor, picture: Tensor) -> float:
-        return METRICS[name].compute({"sample_features": sample, "picture_features": picture})  # type: ignore[return-value]
+        outputs = {"sample_features_random_vgg": sample, "picture_features_random_vgg": picture}
+        return METRICS[f"{name}_random_vgg"].compute(outputs)  # type: ignore[return-value]
 
     def test_fid_is_the_distance_of_the_fitted_normal_distributions(self) -> None:
         """|m - n|^2 + tr(S + T - 2 (S^1/2 T S^1/2)^1/2), by SciPy's roots of matrices."""
@@ -442,7 +443,7 @@ class TestFeatures:
         (tmp_path / "hub/checkpoints" / _features.INCEPTION_WEIGHTS).touch()
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
         monkeypatch.setenv(_features.VARIABLE, "random_vgg, inception")
-        assert [network.suffix for network in _features.chosen()] == ["", "_inception"]
+        assert [network.name for network in _features.chosen()] == ["random_vgg", "inception"]
         found: dict[str, Any] = {}
         monkeypatch.setattr(generation, "metric", lambda name, **rest: lambda function: found.setdefault(name, rest))
         monkeypatch.setattr(generation, "derived", lambda name, *rest, **more: lambda function: None)
@@ -451,10 +452,18 @@ class TestFeatures:
         assert {rest["needs"] for rest in found.values()} == {
             ("sample_features_inception", "picture_features_inception")
         }
+        assert [rest["least"] for rest in found.values()] == [2049, 200, 200, 200], "2,048 features and one more"
 
     def test_metrics_say_which_network(self) -> None:
         for name in ("fid", "kid", "density", "coverage"):
-            assert "VGG-11" in METRICS[name].doc and f"{name}_inception" not in METRICS
+            assert "VGG-11" in METRICS[f"{name}_random_vgg"].doc
+            assert name not in METRICS and f"{name}_inception" not in METRICS
+
+    def test_need_more_pictures_than_a_covariance_has_features(self) -> None:
+        """A covariance of n pictures has rank n - 1: 513 pictures span the 512 features of the default network."""
+        assert METRICS["fid_random_vgg"].least == 513
+        assert "Measured of 513 test pictures or more" in METRICS["fid_random_vgg"].doc
+        assert {METRICS[f"{name}_random_vgg"].least for name in ("kid", "density", "coverage")} == {200}
 
     def test_a_network_that_is_not_here_is_an_error_before_anything_is_trained(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

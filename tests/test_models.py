@@ -34,7 +34,8 @@ HEADINGS = ["Paper", "What each logged number means", "Differences from the pape
 NOISY: dict[str, dict[str, Any]] = {"image_to_text": {"augment": 1.0}}
 """What makes a model draw random numbers that draws none at its defaults."""
 UNDEFINED = {
-    "fid", "kid", "density", "coverage", "mean_absolute_error", "read_mean_absolute_error",
+    "fid_random_vgg", "kid_random_vgg", "density_random_vgg", "coverage_random_vgg",
+    "mean_absolute_error", "read_mean_absolute_error",
     "exact_match_plus", "exact_match_minus", "exact_match_carries_0", "exact_match_carries_1", "exact_match_carries_2",
 }  # fmt: skip
 """Metrics that say nothing of two examples, or not of any two."""

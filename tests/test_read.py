@@ -59,11 +59,13 @@ def write_sweep(root: Path, cells: list[dict[str, Any]], name: str = "sweep", **
 
 
 def write_record(root: Path, of: dict[str, Any], seed: int, status: str = OK, **metrics: float) -> Path:
-    """Write one point's record, without its history; a name `error` is its error."""
+    """Write one point's record, without its history; what is tested is validated with the same value."""
     folder = root / "points" / of["points"][str(seed)]
     folder.mkdir(parents=True)
     error = "it broke | at once" if status == FAILED else None
-    named = {f"test/{key}": value for key, value in metrics.items()}
+    tested = {key: value for key, value in metrics.items() if "/" not in key}
+    named = {f"{split}/{key}": value for split in ("test", "validation") for key, value in tested.items()}
+    named |= {key: value for key, value in metrics.items() if "/" in key}
     record = Record(folder.name, of["model"], of["params"], seed, status, named, seconds=2.0, epochs=10, error=error)
     (folder / "record.json").write_text(record.encoded())
     return folder / "record.json"
@@ -367,9 +369,9 @@ def test_a_leaderboard_orders_by_a_measured_metric_where_the_main_one_came_later
     read = METRICS["mse"] | {"direction": "max"}
     folder = write_sweep(tmp_path, cells, metrics={"read_exact_match": read, "mse": METRICS["mse"]})
     (board,) = TABLES["leaderboard"].make(load(folder))
-    assert board.title == "text_to_image: by mse, smallest first"
+    assert board.title == "text_to_image: by validation/mse, smallest first"
     assert board.frame["encoder_layers"].tolist() == [2, 1]
-    assert any("No cell has read_exact_match" in note for note in board.notes)
+    assert any("No cell has validation/read_exact_match" in note for note in board.notes)
 
 
 def test_ranks_stay_to_the_right_beside_a_cell_without_one(tmp_path):
@@ -403,7 +405,8 @@ def test_a_metric_of_fewer_seeds_than_are_ok_is_explained(tmp_path):
     (table, *_) = TABLES["cells"].make(results)
     text = markdown(table, results)
     assert "0.2500 (n=1)" in text and "2/2" in text
-    assert "n smaller than the seeds that are ok: the metric is not defined, or was not measured" in text
+    assert "n smaller than the seeds that are ok: the other seeds have no value of the metric." in text
+    assert "exact_match is not measured: the record was written before the metric existed (1 cell)." in text
     (whole, *_) = TABLES["cells"].make(load(simple(tmp_path / "whole", 0.5, 0.6)))
     assert "n smaller" not in markdown(whole, load(tmp_path / "whole" / "sweep"))
 

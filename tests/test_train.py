@@ -184,22 +184,22 @@ class TestEvaluation:
         assert run.evaluate("validation") == {"validation/cheap": 1.0}
         assert run.test() == {"test/cheap": 1.0, "test/costly": 2.0}
 
-    def test_derives_nothing_of_too_few_examples(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """20 training examples are enough for what needs 16, 2 test examples are not."""
+    def test_measures_and_derives_nothing_of_too_few_examples(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """2 test examples are enough for what needs 2, and not for what needs 3."""
         sizes: list[int] = []
 
         def derive(sample: torch.Tensor) -> torch.Tensor:
             sizes.append(len(sample))
             return sample.flatten(1)[:, :2]
 
-        entries = {name: replace(DERIVED[name], compute=derive) for name in ("sample_features", "picture_features")}
+        names = ("sample_features_random_vgg", "picture_features_random_vgg")
+        entries = {name: replace(DERIVED[name], compute=derive) for name in names}
         monkeypatch.setattr(loop, "DERIVED", entries)
-        run = training("vae")
-        assert run.outputs("test", entries) == {} and not sizes
-        assert {name: tuple(v.shape) for name, v in run.outputs("train", entries).items()} == dict.fromkeys(
-            entries, (20, 2)
-        )
-        assert sizes == [20, 20]
+        for least, expected in ((3, {}), (2, {"test/one": 2.0})):
+            one = Metric("one", names, "1", "min", "test", "", lambda outputs: float(len(outputs[names[0]])), least)
+            monkeypatch.setattr(loop, "metrics_of", lambda outputs, split, one=one: [one])
+            assert training("vae").evaluate("test") == expected
+            assert sizes == ([] if least == 3 else [2, 2])
 
     @pytest.mark.parametrize("name", ["cae", "vae", "gan", "text_to_image"])
     def test_keeps_no_pictures_in_memory(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,12 @@ def show(name: str, results: str, console: Console) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     say(f"{record.id}  {record.status}{f': {record.error}' if record.error else ''}")
+    for text in record.warnings:
+        say(f"warning: {text}")
     say(f"{record.model}, seed {record.seed}, {record.epochs} epochs in {record.seconds:.1f} s; {record.finished}")
     console.print(_metrics(record))
+    if record.examples:
+        say("examples    " + ", ".join(f"{name} {count}" for name, count in record.examples.items()))
     say("parameters  " + ", ".join(f"{key}={value}" for key, value in sorted(record.params.items())))
     say("versions    " + ", ".join(f"{key} {value}" for key, value in record.versions.items()))
     hardware = {

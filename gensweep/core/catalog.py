@@ -73,7 +73,6 @@ class Derived:
     Attributes:
         needs: tuples of output names; it is derived from the first of them that a model yields whole.
         tool: what else it takes, by the name under which the training supplies it; "": nothing.
-        least: examples below which it is not computed, and no metric that needs it is measured.
         doc: what it is, with its shape.
         compute: those outputs [B, ...] in their order, then the tool -> [B, ...].
     """
@@ -81,7 +80,6 @@ class Derived:
     name: str
     needs: tuple[tuple[str, ...], ...]
     tool: str
-    least: int
     doc: str
     compute: Callable[..., torch.Tensor]
 
@@ -102,6 +100,7 @@ class Metric:
         when: `always`, on the validation set too, or `test`, on the test set alone.
         doc: what it means, range and caveats.
         compute: outputs [n, ...] each -> a number; None where these examples leave it undefined.
+        least: examples below which it is not measured.
     """
 
     name: str
@@ -111,6 +110,7 @@ class Metric:
     when: str
     doc: str
     compute: Callable[[dict[str, torch.Tensor]], float | None]
+    least: int = 1
 
     def applies(self, outputs: tuple[str, ...]) -> bool:
         """Whether a model with these outputs has this metric."""
@@ -123,7 +123,7 @@ DERIVED: Registry[Derived] = Registry("derived output", "gensweep.metrics")
 
 
 def metric(
-    name: str, *, needs: tuple[str, ...], unit: str, direction: str, when: str = "always"
+    name: str, *, needs: tuple[str, ...], unit: str, direction: str, when: str = "always", least: int = 1
 ) -> Callable[[Any], Any]:
     """Decorator that registers a function of the outputs as a metric; its docstring is the documentation."""
     if direction not in ("max", "min", "none"):
@@ -132,17 +132,18 @@ def metric(
         raise ValueError(f"metric {name!r}: when {when!r} is not always or test")
 
     def add(function: Callable[[dict[str, torch.Tensor]], float | None]) -> Any:
-        METRICS.register(name, Metric(name, needs, unit, direction, when, inspect.getdoc(function) or "", function))
+        doc = inspect.getdoc(function) or ""
+        METRICS.register(name, Metric(name, needs, unit, direction, when, doc, function, least))
         return function
 
     return add
 
 
-def derived(name: str, *needs: tuple[str, ...], tool: str = "", least: int = 1) -> Callable[[Any], Any]:
+def derived(name: str, *needs: tuple[str, ...], tool: str = "") -> Callable[[Any], Any]:
     """Decorator that registers a function of a batch's outputs as a derived output."""
 
     def add(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-        DERIVED.register(name, Derived(name, needs, tool, least, inspect.getdoc(function) or "", function))
+        DERIVED.register(name, Derived(name, needs, tool, inspect.getdoc(function) or "", function))
         return function
 
     return add

@@ -45,6 +45,10 @@ class Model(TrainingConfig):
         """Numbers that one example keeps for the backward pass, roughly."""
         raise NotImplementedError
 
+    def untrained_loss(self) -> float:
+        """Return the loss of a network that has learnt nothing, to its order of magnitude."""
+        raise NotImplementedError
+
     def training_bytes(self, lanes: int = 1) -> int:
         """Estimated memory of a training of some lanes in bytes, its process aside.
 

@@ -31,7 +31,7 @@ class Record:
         id: the point's id; the folder's name too.
         params: every parameter of the point, defaults included.
         status: `ok`, `diverged` (a loss was not finite) or `failed` (see `error`).
-        metrics: `test/...` numbers; nothing here depends on the clock.
+        metrics: `test/...` numbers, and `validation/...` of the last epoch; nothing here depends on the clock.
         seconds: training and test time over all attempts.
         epochs: epochs completed.
         versions: gensweep, its commit, python, torch, numpy.
@@ -41,6 +41,8 @@ class Record:
         finished: when the record was written (UTC, ISO 8601).
         code: digests of the code that made the numbers, as `gensweep.core.code_fingerprint`; None in records of
             before there were any.
+        examples: how many of `train`, `validation` and `test`, and further counts; empty in old records.
+        warnings: what is odd about a point that is ok, a sentence each.
     """
 
     id: str
@@ -58,6 +60,8 @@ class Record:
     finished: str = ""
     code: dict[str, Any] | None = None
     schema: int = SCHEMA
+    examples: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def encoded(self) -> str:
         """What record.json holds: under a checksum of the rest, so that an edit by hand is noticed."""
@@ -68,11 +72,11 @@ class Record:
 _KINDS: dict[str, tuple[type, ...]] = {
     "id": (str,), "model": (str,), "params": (dict,), "seed": (int,), "metrics": (dict,), "seconds": (int, float),
     "epochs": (int,), "versions": (dict,), "hardware": (dict,), "error": (str, type(None)), "pack": (dict,),
-    "finished": (str,), "code": (dict, type(None)),
+    "finished": (str,), "code": (dict, type(None)), "examples": (dict,), "warnings": (list,),
 }  # fmt: skip
 _FIELDS = {f.name for f in fields(Record)}
-_LATER = {"code"}
-"""Fields that records of before do not have."""
+_OPTIONAL = {"code", "examples", "warnings"}
+"""Fields that records of former versions do not have."""
 
 
 def decoded(text: bytes, path: str, expected_id: str | None = None) -> Record:
@@ -98,13 +102,18 @@ def decoded(text: bytes, path: str, expected_id: str | None = None) -> Record:
     body = text[len(_SEAL) + 64 + 2 :].rstrip(b"\n")
     if values.pop("checksum", None) != _digest(body):
         raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
-    if not _FIELDS - _LATER <= set(values) <= _FIELDS or values["status"] not in STATUSES:
+    if not _FIELDS - _OPTIONAL <= set(values) <= _FIELDS or values["status"] not in STATUSES:
         raise RecordError(f"{path}: not a gensweep record")
-    if wrong := [name for name, kinds in _KINDS.items() if not isinstance(values.get(name), kinds)]:
+    if wrong := [name for name, kinds in _KINDS.items() if name in values and not isinstance(values[name], kinds)]:
         raise RecordError(f"{path}: not a gensweep record ({', '.join(wrong)} of a wrong type)")
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values["metrics"].values()):
         raise RecordError(f"{path}: not a gensweep record (a metric is no finite number)")
+    if not all(type(count) is int and count >= 0 for count in values.get("examples", {}).values()):
+        raise RecordError(f"{path}: not a gensweep record (a count of examples is no whole number)")
+    if not all(isinstance(text, str) for text in values.get("warnings", [])):
+        raise RecordError(f"{path}: not a gensweep record (a warning is no text)")
     values["error"] = clean(values["error"])
+    values["warnings"] = clean(values.get("warnings", []))
     if expected_id is not None and values["id"] != expected_id:
         raise RecordError(f"{path}: is the record of {values['id']}, not of {expected_id}")
     return Record(**values)

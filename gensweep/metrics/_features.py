@@ -35,7 +35,7 @@ class FeatureNetwork:
     """A network that metrics of generated pictures compare in.
 
     Attributes:
-        doc: what it is, in a clause that ends the metrics' documentation.
+        doc: what it is, in sentences that end the metrics' documentation.
         build: makes it: pictures [B, 3, H, W], normalised as ImageNet's, to vectors [B, features].
         side: pictures are scaled to so many pixels a side first; None: they are left as they are.
         check: makes sure, without torch, that it can be built here; raises `UserError`.
@@ -46,11 +46,6 @@ class FeatureNetwork:
     build: Callable[[], nn.Module]
     side: int | None = None
     check: Callable[[], None] = lambda: None
-
-    @property
-    def suffix(self) -> str:
-        """What its metrics' names end in; nothing for the default."""
-        return "" if self.name == DEFAULT else f"_{self.name}"
 
 
 def chosen() -> list[FeatureNetwork]:

@@ -1,7 +1,7 @@
 """Metrics of generated pictures against real ones, in the vectors of a feature network.
 
-`fid`, `kid`, `density` and `coverage` compare in the default network, `random_vgg`; with another one, chosen by
-`GENSWEEP_FEATURES`, they are called after it: `fid_inception`.
+Each is called after its network: `fid_random_vgg` compares in the default one, `fid_inception` in one that
+`GENSWEEP_FEATURES` chooses. None is measured of too few pictures: `gensweep.core.soundness` says of how many, and why.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gensweep.core.catalog import derived, metric
+from gensweep.core.soundness import LEAST_PICTURES
 from gensweep.metrics._features import FeatureNetwork, chosen, features, features_again
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEAST = 16
-"""Pictures of each kind below which none of these says anything."""
 NEIGHBOURS = 5
 SUBSET = 1000
 """Pictures that KID compares at once; of more, it is the mean over ten drawn subsets."""
@@ -28,8 +27,7 @@ def fid(sample: Tensor, picture: Tensor) -> float:
     """Fréchet distance of the normal distributions fitted to features of samples and of held-out pictures.
 
     Range 0 and up, lower is better (Heusel et al. 2017): |m - n|^2 + tr(S) + tr(T) - 2 tr((S T)^1/2) of means m, n and
-    covariances S, T. Biased: it falls as pictures are added, and below as many pictures as there are features the
-    covariances are not even of full rank. Compare at equal numbers.
+    covariances S, T. Biased: it falls as pictures are added. Compare at equal numbers.
     """
     import torch
 
@@ -47,7 +45,8 @@ def kid(sample: Tensor, picture: Tensor) -> float:
     """Kernel distance: squared maximum mean discrepancy of features, with the kernel (x.y / features + 1)^3.
 
     Range: 0 in the mean for equal distributions, slightly negative by chance, no upper bound; lower is better
-    (Binkowski et al. 2018). Unbiased: its mean does not depend on the number of pictures.
+    (Binkowski et al. 2018). Unbiased: its mean does not depend on the number of pictures. Papers often print it times
+    1,000; this is the number itself.
     """
     import torch
 
@@ -84,11 +83,11 @@ def coverage(sample: Tensor, picture: Tensor) -> float:
 
 def register(network: FeatureNetwork) -> None:
     """Register the four metrics in a network's features, and the features that they need."""
-    names = tuple(f"{kind}_features{network.suffix}" for kind in ("sample", "picture"))
+    names = tuple(f"{kind}_features_{network.name}" for kind in ("sample", "picture"))
     for name, kind, function in zip(names, ("sample", "picture"), (features, features_again), strict=True):
         extract = partial(function, network.name)
         extract.__doc__ = f"Features [B, features] of each {kind}, by {network.name}."
-        derived(name, (kind,), least=LEAST)(extract)
+        derived(name, (kind,))(extract)
     for compare, unit, direction in (
         (fid, "feature^2", "min"), (kid, "1", "min"), (density, "1", "max"), (coverage, "fraction", "max"),
     ):  # fmt: skip
@@ -96,10 +95,10 @@ def register(network: FeatureNetwork) -> None:
         def measured(outputs: dict[str, Tensor], compare=compare) -> float:
             return compare(*(outputs[name].double() for name in names))
 
-        measured.__doc__ = f"{compare.__doc__}\n    {network.doc}\n"
-        metric(f"{compare.__name__}{network.suffix}", needs=names, unit=unit, direction=direction, when="test")(
-            measured
-        )
+        name = f"{compare.__name__}_{network.name}"
+        least = f"Measured of {LEAST_PICTURES[name]:,} test pictures or more, against as many samples."
+        measured.__doc__ = f"{compare.__doc__}\n    {least}\n    {network.doc}\n"
+        metric(name, needs=names, unit=unit, direction=direction, when="test", least=LEAST_PICTURES[name])(measured)
 
 
 def _root_of_covariance(found: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Metrics of answers in pictures, as a reader reads them: a small classifier of single characters.
 
 The reader learns the characters that the training queries show and is never shown what the model draws; see
-`gensweep.train.reader`. It errs too: `reader_accuracy` bounds what these metrics can tell apart.
+`gensweep.train.reader`. It errs too: `reader_digit_accuracy` bounds what these metrics can tell apart, and where it is
+too low, tables withhold them: `gensweep.core.soundness`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def read_char_accuracy(outputs: dict[str, Tensor]) -> float:
     """Share of the answers' characters that the reader reads as the right ones, blanks included.
 
     Range 0 to 1, higher is better. The reader always names a character, however little a picture looks like one, and
-    its own errors (1 - reader_accuracy) are in it.
+    its own errors are in it: see `reader_digit_accuracy`, below 0.9 of which it is withheld.
     """
     return right_characters(outputs["read"], outputs["answer"])
 
@@ -44,7 +45,8 @@ def read_char_accuracy(outputs: dict[str, Tensor]) -> float:
 def read_exact_match(outputs: dict[str, Tensor]) -> float:
     """Share of the answers whose every character the reader reads as the right one.
 
-    Range 0 to 1, higher is better. Even perfect answers score about the third power of `reader_accuracy`.
+    Range 0 to 1, higher is better. An answer has about two digits: even perfect answers score about the second power
+    of `reader_digit_accuracy`, below 0.9 of which it is withheld.
     """
     return right_answers(outputs["read"], outputs["answer"])
 
@@ -67,13 +69,14 @@ def read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
     return distance(outputs["read"], outputs["answer"])
 
 
-@metric("reader_accuracy", needs=("held_out_accuracy",), unit="fraction", direction="none", when="test")
-def reader_accuracy(outputs: dict[str, Tensor]) -> float | None:
-    """Share of single characters, shown by test queries and never by training ones, that the reader reads rightly.
+@metric("reader_digit_accuracy", needs=("held_out_accuracy",), unit="fraction", direction="none", when="test")
+def reader_digit_accuracy(outputs: dict[str, Tensor]) -> float | None:
+    """Share of the digit pictures, shown by test queries and never by training ones, that the reader reads rightly.
 
-    Range 0 to 1; not defined where no glyph is left to measure it on. It says how far `read_char_accuracy` and
-    `read_exact_match` can be trusted, and nothing of the model: what a model draws is blurred, and the reader may do
-    worse, or better, on that.
+    Range 0 to 1; not defined where no digit is left to measure it on. Every picture of a digit counts once; drawn
+    operators and the blank, which are easy, do not count. It says how far `read_char_accuracy` and `read_exact_match`
+    can be trusted, and nothing of the model: what a model draws is blurred, and the reader may do worse, or better, on
+    that.
     """
     accuracy = outputs["held_out_accuracy"][0].item()
     return None if math.isnan(accuracy) else accuracy

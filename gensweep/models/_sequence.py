@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH
@@ -25,6 +26,10 @@ class SequenceModel(Model):
     def step_width(self) -> int:
         """Numbers that one step of the query gives to the first LSTM."""
         return self.query_width
+
+    def untrained_loss(self) -> float:
+        """Return the nats of a character that is guessed; of pictures, errors are below 1 anyway."""
+        return math.log(TEXT_OUTPUT)
 
     def lstm_count(self) -> int:
         """Trainable numbers of all LSTM layers."""

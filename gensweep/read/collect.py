@@ -54,7 +54,8 @@ def is_current(results: Results) -> bool:
 def digest(results: Results) -> str:
     """A hash of everything that the files are made of: of what is no record the names, sizes and times alone."""
     sweep, points = json.dumps(results.sweep.model_dump(), default=str), results.points.to_csv(index=False)
-    found = hashlib.sha256(_bytes(f"{FORM}{sweep}{points}{results.unreadable!r}{results.code_note}"))
+    beside = (results.unreadable, results.code_note, results.examples, results.warnings, results.unmeasured)
+    found = hashlib.sha256(_bytes(f"{FORM}{sweep}{points}{beside!r}"))
     for line in _shown(results):
         found.update(_bytes(line))
     return found.hexdigest()

@@ -9,7 +9,7 @@ the reasons for them are in `gensweep.read.inference`; p-values are corrected to
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from gensweep.core.words import counted
 from gensweep.read.findings import YES, Finding, basis, corrected, interval, of_block, share, size, tested
 from gensweep.read.inference import best_against_best, complete, contrast, rank_biserial, slope_weights, tell_apart
+from gensweep.read.remarks import COMPARED, reasons
 from gensweep.read.runs import Run, Runs
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ ERROR, READER = "mse", "read_exact_match"
 """Of generated pictures of text: the report's measure, and what a reader reads in them."""
 RIVALS = ("gan", "vae")
 """Is the first better than the second?"""
-GENERATED = ("fid", "kid", "sliced_wasserstein", "density", "coverage")
+GENERATED = COMPARED
 """Metrics of generated pictures, which both rivals can have."""
 
 
@@ -120,7 +121,7 @@ class _OfModel:
     def _nothing(self, finding: Finding, otherwise: str) -> Finding:
         """Not enough data, and why."""
         measured = finding.points + finding.left_out
-        return replace(finding, answer=otherwise if measured else f"No ok point has {self.metric}.")
+        return replace(finding, answer=otherwise if measured else _absent(self.runs, [self.model], self.metric))
 
     def _along(self, axis: Axis) -> Finding:
         """Whether the metric improves along the axis: the slope of the best line."""
@@ -204,9 +205,16 @@ def _apart(runs: Runs) -> Iterator[Finding]:
             yield _spread(runs, model, metric, f"Does {what} tell the cells of {model} apart, by {metric}?")
 
 
+def _absent(runs: Runs, models: Sequence[str], metric: str) -> str:
+    """A sentence on a metric that no ok point of these models has, and the reasons."""
+    cells = [cell for model in models for cell in runs.results.cells_of(model)]
+    why = [text.partition(" is not measured: ")[2] for text in reasons(runs.results, cells, [metric])]
+    return f"No ok point has {metric}{''.join(f': {text}' for text in why).rstrip('.')}."
+
+
 def _spread(runs: Runs, model: str, metric: str, question: str) -> Finding:
     if not runs.measured(model, metric):
-        return Finding(question, f"No ok point has {metric}.")
+        return Finding(question, _absent(runs, [model], metric))
     found = [list(runs.of_cell(cell, metric)) for cell in runs.results.cells_of(model)]
     measured = [pairs for pairs in found if pairs]
     several = [pairs for pairs in measured if len(pairs) > 1]
@@ -252,8 +260,8 @@ def _duel(runs: Runs, dataset: Any, metric: str, question: str) -> Finding:
     block, sign = complete(rows), runs.sign(metric)
     finding = of_block(question, block)
     if len(block.levels) < len(RIVALS):
-        what = f"No seed has {metric} of both models at the same depth" if rows else f"No ok point has {metric}"
-        return replace(finding, answer=f"{what}.")
+        lonely = f"No seed has {metric} of both models at the same depth."
+        return replace(finding, answer=lonely if rows else _absent(runs, RIVALS, metric))
     if not sign:
         return replace(finding, answer=f"{metric} declares no direction: neither end is better.")
     found = contrast(block.values, np.array([1.0 if level == first else -1.0 for level in block.levels]))

@@ -19,8 +19,21 @@ from gensweep.core.ledger import POINTS, Ledger
 from gensweep.core.naming import Names, is_file_name
 from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record
 from gensweep.core.sheets import dataset_params, sheet_id
+from gensweep.core.soundness import FORMER_DOCS
 from gensweep.core.stores import Store, answering, open_folder
 from gensweep.core.words import clean, counted
+from gensweep.read.measured import (
+    TEST_PREFIX,
+    as_written_now,
+    describe,
+    examples_of,
+    objectives_of,
+    preferred,
+    sound_names,
+    under_names_now,
+    unmeasured_values,
+    validated_values,
+)
 from gensweep.read.statistics import cell_frame
 from gensweep.read.verified import describe_code, read_verified
 
@@ -28,12 +41,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SWEEP = "sweep.json"
-MAIN_METRICS = (
-    "char_accuracy", "read_exact_match", "read_char_accuracy", "mse", "reconstruction_mse", "sliced_wasserstein",
-    "loss",
-)  # fmt: skip
-"""A model's main metric is the first of these that it has."""
-_PREFIX = "test/"
 
 
 class MetricInfo(BaseModel):
@@ -72,6 +79,7 @@ class SweepFile(BaseModel):
     figures: list[str]
     grids: list[GridInfo]
     cells: list[CellInfo] = Field(min_length=1)
+    objective: str | None = None
     of_dataset: list[str] = []
     places: dict[str, str] = {}
     metrics: dict[str, MetricInfo]
@@ -90,12 +98,18 @@ class Results:
         varying_of: model -> those that vary within it.
         fixed: model -> its parameters with one value throughout the sweep, or wherever a dataset has it (`a or b`).
         metrics: by name; those of the records that sweep.json does not declare come last.
+        objectives: model -> the validation metric by which its cells are ranked, as in `validation/mse`; None where
+            it has no metric with a better end.
+        validation: those objectives, described as `metrics` are.
         cells: one row a cell: `cell`, `model`, the varying parameters, `n_ok`, `n_diverged`,
             `n_failed`, `n_missing`, `seconds` (mean of the ok points) and for each metric
             `<metric>_mean`, `_std`, `_ci95` (NaN where not defined) and `_n` (seeds measured; <NA>
-            where the model does not have the metric). Only ok points count.
+            where the model does not have the metric); the same for each objective. Only ok points count.
         points: one row a point: `id`, `cell`, `model`, `seed`, `status`, `error`, `seconds`, `code` (`same`, `other`
-            or `unknown`: how the code that trained it compares with today's) and the metrics.
+            or `unknown`: how the code that trained it compares with today's), metrics and objectives.
+        unmeasured: cell id -> metric -> why some of the cell's ok points have no value of it.
+        examples: cell id -> how many examples trained, validated and tested it; empty of records that do not say so.
+        warnings: point id -> what its record says is odd about it, a sentence each.
         unreadable: point id -> why its record cannot be trusted; such a point counts as missing.
         counts: status -> number of points; they add up to all of the sweep's points.
         code_note: what is to be said of points that are not known to be of today's code; mostly empty.
@@ -112,8 +126,13 @@ class Results:
     varying_of: dict[str, list[str]]
     fixed: dict[str, dict[str, Any]]
     metrics: dict[str, MetricInfo]
+    objectives: dict[str, str | None]
+    validation: dict[str, MetricInfo]
     cells: pd.DataFrame
     points: pd.DataFrame
+    unmeasured: dict[str, dict[str, list[str]]]
+    examples: dict[str, dict[str, int]]
+    warnings: dict[str, list[str]]
     unreadable: dict[str, str]
     counts: dict[str, int]
     names: Names
@@ -138,11 +157,16 @@ class Results:
     def metrics_of(self, model: str) -> list[str]:
         """The model's metrics, its main metric first."""
         names = [name for name, info in self.metrics.items() if model in info.models]
-        main = next((name for name in MAIN_METRICS if name in names), None)
+        main = next((name for name in preferred(self.sweep) if name in names), None)
         return sorted(names, key=lambda name: name != main)
 
+    @property
+    def described(self) -> dict[str, MetricInfo]:
+        """Every metric of `cells`: those of the test set, and the objectives."""
+        return self.metrics | self.validation
+
     def main_metric(self, model: str) -> str | None:
-        """The metric by which the model's cells are compared; None where it has no metric."""
+        """The metric of the test set that stands for the model; None where it has no metric."""
         return next(iter(self.metrics_of(model)), None)
 
     def history(self, point_id: str) -> dict[str, np.ndarray] | None:
@@ -183,8 +207,13 @@ def load(folder: str | Path) -> Results:
     names = Names.of((cell.params for cell in sweep.cells), sweep.places)
     datasets = _datasets(sweep)
     sweep = _named(sweep, names)
-    metrics = _all_metrics(sweep, state.records)
-    points = _points(sweep, state.records, unreadable, metrics)
+    records = {point: as_written_now(record) for point, record in state.records.items()}
+    metrics = _all_metrics(sweep, records)
+    with answering(store):
+        validated = validated_values(store, records)
+    objectives = objectives_of(sweep, metrics, validated)
+    validation = describe(objectives, metrics)
+    points = _points(sweep, records, unreadable, metrics, validation, validated)
     varying_of, fixed = _vary(sweep, names)
     varying = [name for name in _parameters(sweep) if any(name in names for names in varying_of.values())]
     return Results(
@@ -196,8 +225,13 @@ def load(folder: str | Path) -> Results:
         varying_of=varying_of,
         fixed=fixed,
         metrics=metrics,
-        cells=cell_frame(sweep.cells, points, varying, metrics),
+        objectives=objectives,
+        validation=validation,
+        cells=cell_frame(sweep.cells, points, varying, metrics | validation),
         points=points,
+        unmeasured=unmeasured_values(sweep, records, metrics | validation, validated),
+        examples=examples_of(sweep, records),
+        warnings={point: record.warnings for point, record in records.items() if record.warnings},
         unreadable=unreadable,
         counts={status: points["status"].tolist().count(status) for status in (*STATUSES, MISSING)},
         code_note=describe_code(points, read_verified(store, name)),
@@ -272,21 +306,28 @@ def _alternatives(store: Store, folder: str) -> str:
 
 
 def _all_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, MetricInfo]:
-    """The declared metrics, and those that a record holds beside them."""
-    metrics = dict(sweep.metrics)
+    """The declared metrics, and those that a record holds beside them; all under their names now."""
+    declared = under_names_now(sweep.metrics)
+    metrics = dict(declared)
     for record in records.values():
         for key in record.metrics:
-            name = key.removeprefix(_PREFIX)
-            if name not in sweep.metrics and key.startswith(_PREFIX):
+            name = key.removeprefix(TEST_PREFIX)
+            if name not in declared and key.startswith(TEST_PREFIX):
                 info = metrics.setdefault(name, MetricInfo(models=[], doc="not declared in sweep.json"))
                 if record.model not in info.models:
                     info.models.append(record.model)
-    undeclared = sorted(metrics.keys() - sweep.metrics.keys())
-    return sweep.metrics | {name: metrics[name] for name in undeclared}
+    for name in FORMER_DOCS.keys() & metrics.keys():
+        metrics[name] = metrics[name].model_copy(update={"doc": FORMER_DOCS[name]})
+    return {name: metrics[name] for name in [*declared, *sorted(metrics.keys() - declared.keys())]}
 
 
 def _points(
-    sweep: SweepFile, records: Mapping[str, Record], unreadable: Mapping[str, str], metrics: Mapping[str, MetricInfo]
+    sweep: SweepFile,
+    records: Mapping[str, Record],
+    unreadable: Mapping[str, str],
+    metrics: Mapping[str, MetricInfo],
+    validation: Mapping[str, MetricInfo],
+    validated: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -300,11 +341,13 @@ def _points(
             else:
                 row |= {"status": record.status, "error": record.error, "seconds": record.seconds}
                 row["code"] = compare(record.code, record.model, record.params["dataset"])
-                row |= {name: record.metrics.get(_PREFIX + name) for name in metrics}
+                row |= {name: record.metrics.get(TEST_PREFIX + name) for name in sound_names(record, metrics)}
+                row |= {name: validated.get(point, {}).get(name) for name in validation}
             rows.append(row)
-    columns = ["id", "cell", "model", "seed", "status", "error", "seconds", "code", *metrics]
+    numbers = ["seconds", *metrics, *validation]
+    columns = ["id", "cell", "model", "seed", "status", "error", "code", *numbers]
     frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype(dict.fromkeys(("seconds", *metrics), float))
+    return frame.astype(dict.fromkeys(numbers, float))
 
 
 def _parameters(sweep: SweepFile) -> list[str]:

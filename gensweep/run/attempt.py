@@ -150,15 +150,22 @@ class Attempt:
         told = {"point": self.point.id, "epochs": training.model.epochs, **training.history[-1]}
         return told | {"epoch": training.epoch}
 
-    def finish(self) -> dict[str, float]:
-        """Touch the test set, and write what the point leaves behind but its record; returns the test's metrics."""
+    def finish(self) -> dict[str, Any]:
+        """Touch the test set, and write what the point leaves behind but its record.
+
+        Returns:
+            What the record says of a training that is over: `metrics` of the test and of the last validation,
+            `examples` and `warnings`.
+        """
         training = self._started()
-        metrics = training.test()
+        last = training.history[-1] if training.history else {}
+        validation = {name: value for name, value in last.items() if name.startswith("validation/")}
+        metrics = training.test() | validation
         if self.folder:
             write_artifacts(training, self.folder.write)
             self.folder.write("weights.pt", partial(torch.save, training.weights()))
         self.write_history()
-        return metrics
+        return {"metrics": metrics, "examples": training.counts, "warnings": training.warnings}
 
     def write_history(self) -> None:
         """Write history.csv: one line an epoch."""

@@ -241,6 +241,7 @@ def _fill_in(revived: Revived, metrics: dict[str, float]) -> set[str]:
     with ledger.claim(record.id, Process.current()) as claim:
         write_artifacts(revived.training, lambda name, content: _if_absent(ledger, claim, record.id, name, content))
         if added:
+            record = replace(record, examples=revived.training.counts)
             ledger.finish(claim, _with_metrics(record, {name: metrics[name] for name in added}))
     return set(added)
 

@@ -110,7 +110,8 @@ def _write(folder: Folder, record: Record) -> Record:
 def report_end(record: Record, report: Report, last_epoch: dict[str, Any]) -> None:
     """Report a record; with the last epoch, since a user's scheduler expects its metric in every report."""
     outcome = {"point": record.id, "status": record.status, "error": record.error, "seconds": record.seconds}
-    report(last_epoch | {"epoch": record.epochs} | outcome | record.metrics)
+    odd = {"warnings": record.warnings} if record.warnings else {}
+    report(last_epoch | {"epoch": record.epochs} | outcome | record.metrics | odd)
 
 
 def _leave_traceback(folder: Folder, error: Exception) -> None:

@@ -14,6 +14,8 @@ from rich.table import Table
 from gensweep.core.records import OK, STATUSES
 
 SHOWN = 12
+MOST_WARNINGS = 10
+"""Warnings of single points that are printed."""
 SPEED_PERIOD = 24 * 3600.0
 """Seconds of the past that the ETA is told from: epochs may be minutes apart."""
 
@@ -37,6 +39,7 @@ class Screen:
         self.epochs: Counter[str] = Counter()
         self._running: dict[str, dict[str, Any]] = {}
         self._warned: set[str] = set()
+        self._point_warnings = 0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -79,12 +82,22 @@ class Screen:
             if result["status"] in STATUSES and point not in self.outcomes:
                 self.outcomes[point] = result
                 self._print_end(point, result)
+                for text in result.get("warnings", ()):
+                    self._warn_of(point, text)
 
     def _warn(self, warning: str | None) -> None:
         """Print a warning, once for all points."""
         if warning and warning not in self._warned:
             self._warned.add(warning)
             self._console.print(warning, markup=False, highlight=False, soft_wrap=True, style="yellow")
+
+    def _warn_of(self, point: str, text: str) -> None:
+        """Print a warning of one point, as long as there are few; the page has all of them."""
+        self._point_warnings += 1
+        if self._point_warnings <= MOST_WARNINGS:
+            self._warn(f"warning: {point}: {text}")
+        elif self._point_warnings == MOST_WARNINGS + 1:
+            self._warn("There are more such warnings; the page lists all of them.")
 
     def _print_end(self, point: str, result: dict[str, Any]) -> None:
         failed = result["status"] != OK

@@ -83,6 +83,7 @@ def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "seeds": sweep.seeds,
         "tables": sweep.tables,
         "figures": sweep.figures,
+        "objective": sweep.objective,
         "grids": [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids],
         "cells": list(cells.values()),
         "of_dataset": parameters_of_datasets(cell["params"]["dataset"] for cell in cells.values()),

@@ -68,8 +68,8 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
     """Train every point of a pack, and report an epoch and an outcome at a time.
 
     Reports hold `point`, and either `epoch`, `epochs` and the epoch's metrics, or `status` (`ok`,
-    `diverged`, `failed`, `claimed`), `error`, the test metrics, and a `warning` where there is one; `unavailable` where
-    the results root did not answer.
+    `diverged`, `failed`, `claimed`), `error`, the metrics, and where there are any a `warning` of the trial's and a
+    list of the point's `warnings`; `unavailable` where the results root did not answer.
     An epoch of several lanes is one report: `lanes`, a list of theirs.
 
     Args:
@@ -146,7 +146,7 @@ def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: to
         attempts = _going(attempts, device, report)
     while attempts:
         with outcome_of(attempts[0]):
-            attempts[0].outcome = {"metrics": attempts[0].finish(), "status": OK}
+            attempts[0].outcome = attempts[0].finish() | {"status": OK}
         attempts = _going(attempts, device, report)
 
 

@@ -17,11 +17,13 @@ from gensweep.core.config import Data
 from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
 from gensweep.core.precision import resolve
+from gensweep.core.soundness import READER_DIGITS
 from gensweep.layers import compiled
 from gensweep.layers.init import initialise
 from gensweep.layers.network import Network, Noise, Samples
 from gensweep.train import precision
 from gensweep.train.batches import Batches
+from gensweep.train.health import warnings_of
 from gensweep.train.optimizers import PlayerOptimizer
 from gensweep.train.reader import reader_of
 
@@ -63,6 +65,7 @@ class Training:
         precision: what the network computes in, `float32` or `bfloat16`: what the model asks for, on this device.
         epoch: epochs completed.
         history: one dict an epoch: `epoch`, `train/...` and `validation/...`.
+        warnings: what the test found odd, a sentence each.
         batches: the dataset's arrays on the device.
         examples: how many are trained on.
         steps_per_epoch: batches of them.
@@ -84,6 +87,7 @@ class Training:
         self.precision = resolve(model.precision, precision.has_native_bfloat16(device))
         self.epoch = 0
         self.history: list[dict[str, float]] = []
+        self.warnings: list[str] = []
         self.network = build_network(model, seed, device)
         self._judged_with = prepared if judged_with is None else judged_with
         self._tools: dict[str, Any] = beside._tools if beside else {}
@@ -165,11 +169,13 @@ class Training:
 
         Those that cost much are measured on the test set alone; those that these examples leave undefined are left out.
         """
-        wanted = metrics_of(self.model.outputs, split)
+        count = len(self._split[split])
+        wanted = [metric for metric in metrics_of(self.model.outputs, split) if count >= metric.least]
         kept = _ANSWERED if split == "test" else ()
         outputs = self.outputs(split, {name for metric in wanted for name in metric.needs}.union(kept))
         if kept:  # a few characters each
             self._answered = (self.epoch, {name: outputs[name] for name in _ANSWERED if name in outputs})
+            self.warnings = warnings_of(self.model, self.history, outputs)
         values = {m.name: m.compute(outputs) for m in wanted if set(m.needs) <= outputs.keys()}
         return {f"{split}/{name}": value for name, value in values.items() if value is not None}
 
@@ -182,12 +188,12 @@ class Training:
             names: the outputs that are wanted, the model's own or derived ones; no other is kept in memory.
 
         Returns:
-            Each of them [n, ...], on the CPU; those that are not derived of so few examples are left out.
+            Each of them [n, ...], on the CPU.
         """
         self.network.eval()
         noise_rng = generator(self.seed, split)
         rows = self._split[split]
-        entries = [entry for name, entry in DERIVED.items() if name in names and len(rows) >= entry.least]
+        entries = [entry for name, entry in DERIVED.items() if name in names]
         parts: dict[str, list[Tensor]] = defaultdict(list)
         for chosen in rows.split(self.model.evaluation_batch):
             batch = self.batches.take(chosen.to(self.device))
@@ -203,6 +209,12 @@ class Training:
         if self._answered and self._answered[0] == self.epoch:
             return self._answered[1]
         return self.outputs("test", _ANSWERED)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many examples train, validate and test the point, and of how many digits its reader is judged."""
+        counts = {split: len(self._split[split]) for split in ("train", "validation", "test")}
+        return counts | ({READER_DIGITS: self.tool("reader").digits} if self.is_read else {})
 
     @property
     def is_read(self) -> bool:

@@ -10,9 +10,10 @@ convolutions and Adam's settings as in DCGAN (Radford et al. 2016, arXiv:1511.06
 - `generator_loss`: mean of -log D(G(z)) in nats; log 2 = 0.693 is chance. Neither says how good the pictures are.
 - `discriminator_accuracy`: share of real and generated pictures told apart; 0.5 is chance.
 - `sliced_wasserstein`: distance of as many samples from as many test pictures, in raw pixels.
-- `fid`, `kid`: distances of as many samples from as many test pictures, in features of a random network.
-- `density`, `coverage`: how many real pictures' neighbourhoods a sample lies in, and the share of the real pictures
-  with a sample nearby, in the same features.
+- `fid_random_vgg`, `kid_random_vgg`: distances of as many samples from as many test pictures, in features of a
+  network with random weights.
+- `density_random_vgg`, `coverage_random_vgg`: how many real pictures' neighbourhoods a sample lies in, and the share
+  of the real pictures with a sample nearby, in the same features.
 
 ## Differences from the paper
 No batch statistics (they tie the examples of a batch and cannot be batched over lanes), no dropout.

@@ -9,7 +9,8 @@ convolutions (Radford et al. 2016, arXiv:1511.06434) at every step.
   a blurred mean digit and a right one are nearly as far from a picture that was never seen.
 - `read_char_accuracy`, `read_exact_match`: share of characters, and of whole answers, that a reader (a small
   classifier of single characters, trained on the glyphs of training queries) reads as the right ones.
-- `reader_accuracy`: share of real glyphs never seen in training that the reader itself reads rightly.
+- `reader_digit_accuracy`: share of real digits never seen in training that the reader itself reads rightly; below
+  0.9, what it reads is withheld.
 - `read_unparsable`: share of the answers that are, as read, no integer.
 - `read_mean_absolute_error`: distance from the right answer, where what was read is an integer.
 - `ssim`: structural similarity to one true picture of the answer; a right answer in another handwriting scores low.

@@ -13,9 +13,10 @@ Auto-encoding variational Bayes (Kingma and Welling 2014, arXiv:1312.6114); `bet
 - `reconstruction_mse`: mean squared error a pixel of the decoder's mean at that latent sample.
 - `ssim`: structural similarity of a picture and that reconstruction; 1 is equal.
 - `sliced_wasserstein`: distance of as many random samples from as many test pictures, in raw pixels.
-- `fid`, `kid`: distances of as many samples from as many test pictures, in features of a random network.
-- `density`, `coverage`: how many real pictures' neighbourhoods a sample lies in, and the share of the real pictures
-  with a sample nearby, in the same features.
+- `fid_random_vgg`, `kid_random_vgg`: distances of as many samples from as many test pictures, in features of a
+  network with random weights.
+- `density_random_vgg`, `coverage_random_vgg`: how many real pictures' neighbourhoods a sample lies in, and the share
+  of the real pictures with a sample nearby, in the same features.
 
 ## Differences from the paper
 Convolutions, and one latent sample a picture (the paper's L = 1).
@@ -30,7 +31,7 @@ from typing import ClassVar, Literal
 
 from gensweep.core.catalog import MODELS
 from gensweep.core.config import param
-from gensweep.models._pictures import PictureModel
+from gensweep.models._pictures import CHANNELS, SIZE, PictureModel
 
 
 @MODELS("vae")
@@ -41,6 +42,10 @@ class VAE(PictureModel):
     abbreviation: ClassVar[str] = "vae"
     outputs: ClassVar[tuple[str, ...]] = ("loss", "nll", "kl", "reconstruction", "sample", "picture")
     encoder_outputs: ClassVar[int] = 2
+
+    def untrained_loss(self) -> float:
+        """Return a nat for each number of a picture, and as much for the weighted KL divergence."""
+        return CHANNELS * SIZE**2 * (1 + self.beta)
 
     beta: float = param(1.0, "weight of the KL divergence", ge=0)
     likelihood: Literal["bernoulli", "gaussian"] = param("bernoulli", "distribution of a pixel given the latent vector")

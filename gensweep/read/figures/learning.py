@@ -52,7 +52,7 @@ def _learning(results: Results, model: str) -> Figure:
     curves, column, lost = _curves(results, [ids[place] for place in (*chosen, *rest)], metric)
     caption = seeds_caption([n for _, curve in curves.values() for n in curve.n])
     if many:
-        caption += f" #1 is the best of {len(ids)} cells by test {metric}; grey: {len(rest)} others."
+        caption += f" #1 is the first of {len(ids)} cells, grey: {len(rest)} others. {choice(results, model)}"
     if unfinished := len(results.cells_of(model)) - len(ids):
         caption += f" {unfinished} cells have nothing to show yet."
     if lost:

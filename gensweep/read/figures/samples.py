@@ -11,6 +11,7 @@ import numpy as np
 from gensweep.core.catalog import FIGURES, page
 from gensweep.core.ledger import POINTS
 from gensweep.core.sheets import LINE, MARGIN, SCALE
+from gensweep.core.soundness import READER
 from gensweep.read.figures.board import board, words
 from gensweep.read.figures.files import NOT_KEPT, Lost, picture
 from gensweep.read.figures.shown import (
@@ -143,7 +144,7 @@ def _drawn(results: Results, model: str) -> Figure:
     caption = f"{choice(results, model)} {points_caption(shown)} Each answer stands above a picture of the right one"
     caption += "; below them, the query and what else the trial wrote."
     for one in shown:
-        caption += f" {one.name}: {scores(results, one.cell, ('read_exact_match', 'reader_accuracy'))}."
+        caption += f" {one.name}: {scores(results, one.cell, ('read_exact_match', READER))}."
     if all(isinstance(row[0], str) for row in rows):
         return words(title, NO_SHEET, caption + lost.caption(), axis_labels)
     return board(rows, [one.title for one in shown], [""], title, caption + lost.caption(), axis_labels)

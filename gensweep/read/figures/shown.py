@@ -11,6 +11,7 @@ from gensweep.core.naming import file_names
 from gensweep.core.records import OK
 from gensweep.core.words import counted
 from gensweep.read.figures.style import MOST_FIGURES, seed_count
+from gensweep.read.remarks import COMPARED, NO_VALUE, has_values
 from gensweep.read.tables.layout import with_interval
 
 if TYPE_CHECKING:
@@ -58,14 +59,14 @@ class Shown:
 
 
 def ranked(results: Results, model: str) -> list[str]:
-    """The model's cells with a point that is ok, the best first where the main metric has a direction."""
-    metric = results.main_metric(model)
+    """The model's cells with a point that is ok, the best on the validation set first, those without a value last."""
+    objective = results.objectives[model]
     done = set(results.cells.loc[results.cells["n_ok"] > 0, "cell"])
     ids = [cell for cell in results.cells_of(model) if cell in done]
-    if metric is None or results.metrics[metric].direction == "none":
+    if objective is None:
         return ids
-    means = results.cells.set_index("cell").loc[ids, f"{metric}_mean"]
-    smaller = results.metrics[metric].direction == "min"
+    means = results.cells.set_index("cell").loc[ids, f"{objective}_mean"]
+    smaller = results.validation[objective].direction == "min"
     return means.sort_values(ascending=smaller, kind="stable").index.tolist()
 
 
@@ -76,8 +77,7 @@ def best_and_others(results: Results, model: str, cells: Sequence[str] | None = 
         cells: of these only; all of the model's where it is None.
         count: 1 for the best alone, 2 for the best and the worst, 3 for all three.
     """
-    ids, metric = _candidates(results, model, cells), results.main_metric(model)
-    has_order = metric is not None and results.metrics[metric].direction != "none"
+    ids, has_order = _candidates(results, model, cells), has_values(results, model)
     places = {0: 0, len(ids) // 2: 1, len(ids) - 1: 2} if len(ids) > 2 else {0: 0, len(ids) - 1: 2}
     roles = {place: (_RANKED if has_order else _UNRANKED)[role] for place, role in places.items()}
     if len(ids) == 1:
@@ -96,12 +96,12 @@ def _shown(results: Results, cell: str, role: str) -> Shown:
 
 
 def _candidates(results: Results, model: str, cells: Sequence[str] | None) -> list[str]:
-    """The cells to choose among, the best first: those that have the main metric, or any result where none has it."""
+    """The cells to choose among, the best first: those that have the objective, or any result where none has it."""
     ids = [cell for cell in ranked(results, model) if cells is None or cell in cells]
-    metric = results.main_metric(model)
-    if metric is None:
+    objective = results.objectives[model]
+    if objective is None:
         return ids
-    return results.cells.set_index("cell").loc[ids, f"{metric}_mean"].dropna().index.tolist() or ids
+    return results.cells.set_index("cell").loc[ids, f"{objective}_mean"].dropna().index.tolist() or ids
 
 
 def choice(results: Results, model: str, cells: Sequence[str] | None = None) -> str:
@@ -110,13 +110,18 @@ def choice(results: Results, model: str, cells: Sequence[str] | None = None) -> 
     Empty where there is but one.
     """
     wanted = results.cells_of(model) if cells is None else cells
-    among, metric = len(_candidates(results, model, cells)), results.main_metric(model)
+    among, objective = len(_candidates(results, model, cells)), results.objectives[model]
     others = len(wanted) - among
-    rest = f" {counted(others, 'cell')} without a result, or without this metric." if others else ""
+    rest = f" {counted(others, 'cell')} without a result, or without a validation value." if others else ""
     if among < 2:
         return rest.strip()
-    by = f", by test {metric}" if metric is not None and results.metrics[metric].direction != "none" else ""
-    return f"Chosen among {among} cells{by}.{rest}"
+    by = f", by {objective} after the last epoch" if has_values(results, model) else ""
+    why = (
+        ""
+        if by or objective is None
+        else f" They are in the sweep's order: {objective} would rank them, but {NO_VALUE}."
+    )
+    return f"Chosen among {among} cells{by}.{why}{rest}"
 
 
 def points_caption(shown: Sequence[Shown]) -> str:
@@ -191,7 +196,7 @@ def drawing_answers(results: Results) -> list[str]:
 
 def generating(results: Results) -> list[str]:
     """The models that make pictures of random latent vectors: those whose samples are compared with true pictures."""
-    return _with_any(results, ("sliced_wasserstein", "fid", "kid", "density", "coverage"))
+    return _with_any(results, COMPARED)
 
 
 def sheet_rows(results: Results, model: str) -> str:
@@ -217,7 +222,8 @@ def scores(results: Results, cell: str, metrics: Sequence[str]) -> str:
     for name in metrics:
         n = row.get(f"{name}_n")
         if n is None or pd.isna(n) or not n:
-            texts.append(f"{name} not measured")
+            why = "; ".join(results.unmeasured.get(cell, {}).get(name, ())) or "no record of the sweep has it"
+            texts.append(f"{name} not measured ({why})")
         else:
             number = with_interval(row[f"{name}_mean"], row[f"{name}_ci95"], n, n)
             texts.append(f"{name} {number}" + (f" (n = {n})" if n > 1 else ""))

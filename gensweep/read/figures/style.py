@@ -16,6 +16,7 @@ import numpy as np
 
 from gensweep.core.catalog import Page
 from gensweep.read.figures.fonts import families, legible
+from gensweep.read.remarks import compared, reasons
 from gensweep.read.statistics import Summary
 from gensweep.read.tables.groups import Group, grids, with_names
 
@@ -192,10 +193,12 @@ def unit(results: Results, metric: str) -> str:
 
 
 def method(results: Results, cells: Sequence[str], metric: str | None) -> str:
-    """The caption's first sentence: what is drawn, and of how many seeds."""
+    """The caption's first sentences: what is drawn, of how many seeds, and why some of it is missing."""
     if metric is None:
         return "No metric."
-    return seeds_caption(results.cells.set_index("cell").loc[list(cells), f"{metric}_n"])
+    counts = results.cells.set_index("cell").loc[list(cells), f"{metric}_n"]
+    beside = (*compared(results, cells, [metric]), *reasons(results, cells, [metric]))
+    return " ".join([seeds_caption(counts), *beside])
 
 
 def seeds_caption(counts: Iterable[int]) -> str:

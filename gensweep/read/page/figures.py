@@ -15,9 +15,10 @@ from gensweep.core.naming import file_name
 from gensweep.core.records import OK
 from gensweep.read.figures.files import read_whole
 from gensweep.read.figures.samples import LAST
-from gensweep.read.figures.shown import sheet_rows
+from gensweep.read.figures.shown import best_and_others, sheet_rows
+from gensweep.read.measured import MAIN_METRICS, VALIDATION
 from gensweep.read.page import Drawn, Made
-from gensweep.read.results import MAIN_METRICS
+from gensweep.read.remarks import has_values
 
 if TYPE_CHECKING:
     from gensweep.read.results import Results
@@ -95,16 +96,18 @@ def pictures(made: Made) -> list[Picture]:
 
 
 def samples(results: Results) -> list[Picture]:
-    """For each model what its best and its worst cell gave, by its main metric: of the first seed that is ok."""
+    """For each model what its best and its worst cell on the validation set gave: of the first seed that is ok."""
     found, left = [], MOST_BYTES
     points = results.points[results.points["status"] == OK].drop_duplicates("cell").set_index("cell")
     for model in results.models:
-        metric = _measured(results, model)
-        for rank, cell in _extremes(results, model, metric):
+        metrics = [name for name in (results.objectives[model], _measured(results, model)) if name]
+        for rank, cell in _extremes(results, model):
             row = points.loc[cell]
             names = [name for name in results.varying_of[model] if name in results.params[cell]]
             setting = ", ".join(f"{name}={results.names.text(name, results.params[cell][name])}" for name in names)
-            value = f", {metric} {row[metric]:.4g}" if metric is not None and row[metric] == row[metric] else ""
+            told = [name if name.startswith(VALIDATION) else f"test {name}" for name in metrics]
+            pairs = zip(told, (row[name] for name in metrics), strict=True)
+            value = "".join(f", {name} {number:.4g}" for name, number in pairs if number == number)
             title = f"{model}, {rank} cell{f': {setting}' if setting else ''}"
             said = f"seed {row['seed']}{value}. {sheet_rows(results, model)}".rstrip(". ") + "."
             picture = _sample(results, Picture(str(row["id"]), title, said), left)
@@ -120,15 +123,12 @@ def _measured(results: Results, model: str) -> str | None:
     return next((name for name in names if found[f"{name}_mean"].notna().any()), None)
 
 
-def _extremes(results: Results, model: str, metric: str | None) -> list[tuple[str, str]]:
+def _extremes(results: Results, model: str) -> list[tuple[str, str]]:
     """("best", cell) and ("worst", cell), as far as there are such; without an order the first with anything."""
-    cells = results.cells[(results.cells["model"] == model) & (results.cells["n_ok"] > 0)]
-    if metric is None or results.metrics[metric].direction == "none":
-        return [("first", cell) for cell in cells["cell"].head(1)]
-    means = cells.dropna(subset=[f"{metric}_mean"])
-    smaller = results.metrics[metric].direction == "min"
-    ids = means.sort_values(f"{metric}_mean", ascending=smaller, kind="stable")["cell"].tolist()
-    return [("best", ids[0]), ("worst", ids[-1])] if len(ids) > 1 else [("only measured", cell) for cell in ids]
+    shown = best_and_others(results, model, count=2)
+    if not has_values(results, model):
+        return [("first", one.cell) for one in shown[:1]]
+    return [("only measured" if len(shown) == 1 else one.role, one.cell) for one in shown]
 
 
 def _sample(results: Results, picture: Picture, left: int) -> Picture:

@@ -11,6 +11,7 @@ from gensweep.read.page import Made, origin, troubles
 from gensweep.read.page.commands import FRESH, Commands
 from gensweep.read.page.figures import pictures, samples, unmeasured
 from gensweep.read.page.tables import STATISTICS, tables
+from gensweep.read.remarks import selection, sizes
 from gensweep.read.statistics import METHOD
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any
         "facts": _facts(results),
         "origins": origin.origins(results),
         "kinds": troubles.kinds(results),
+        "odd": troubles.warnings(results),
         "gaps": list(troubles.gaps(results)),
         "findings": _findings(made),
         "tables": found,
@@ -94,6 +96,8 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
     facts = [
         ("models and what varies", "; ".join(axes), ""),
         ("seeds", f"{counted(len(asked), 'seed')}: {seeds}", ""),
+        ("chosen by", selection(results), ""),
+        ("examples", _examples(results), ""),
         ("command line", str(said.get("command") or ""), "code"),
         ("asked for at", origin.time(str(said.get("created") or "")), ""),
         ("commit of the call", origin.short(said.get("commit")), "code"),
@@ -102,6 +106,15 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         ("data of the user's own", ", ".join(f"{text}: {place}" for text, place in results.sweep.places.items()), ""),
     ]
     return [fact for fact in facts if fact[1]]
+
+
+def _examples(results: Results) -> str:
+    """How many examples each model is trained, validated and tested on, those with equal counts together."""
+    found: dict[str, list[str]] = {}
+    for model in results.models:
+        if text := sizes(results, results.cells_of(model)):
+            found.setdefault(text.partition(": ")[2].removesuffix("."), []).append(model)
+    return "; ".join(f"{', '.join(models)}: {text}" for text, models in found.items())
 
 
 def _findings(made: Made) -> list[tuple[Finding, str]]:

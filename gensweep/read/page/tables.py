@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.words import counted
 from gensweep.read.page.commands import Commands
-from gensweep.read.tables.layout import Column, columns
+from gensweep.read.tables.layout import Column, columns, remarks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,8 @@ def tables(found: Sequence[Table], results: Results, commands: Commands) -> list
         for caption, frame, notes in _parts(table):
             left = max(0, ALL_ROWS - sum(len(view.rows) for view in views))
             is_open = len(views) < OPEN_TABLES and table.name != "cells"  # which has the others' numbers once more
-            views.append(_view(table.name, caption, frame, notes, results, commands, left, is_open))
+            all_notes = [*notes, *remarks(frame, results)]
+            views.append(_view(table.name, caption, frame, all_notes, results, commands, left, is_open))
     return views
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gensweep.core.records import DIVERGED, FAILED, MISSING
@@ -17,10 +17,12 @@ MOST_REASONS, MOST_POINTS = 40, 100
 OPEN = 10
 """As many points of a kind are shown without a click."""
 _UNREADABLE = "unreadable"
+_ODD = "warning"
 _HEADINGS = {
     FAILED: "failed",
     DIVERGED: "diverged: a loss or a metric was not a finite number",
     _UNREADABLE: "a record that cannot be trusted, and counts as missing",
+    _ODD: "ok, with a warning",
 }
 
 
@@ -47,7 +49,7 @@ class Kind:
 
 def kinds(results: Results) -> list[Kind]:
     """What went wrong, the most frequent reasons first."""
-    found: dict[str, dict[str, list[str]]] = {name: {} for name in _HEADINGS}
+    found: dict[str, dict[str, list[str]]] = {name: {} for name in _HEADINGS if name != _ODD}
     columns = (results.points[name].tolist() for name in ("id", "status", "error"))
     for point, status, error in zip(*columns, strict=True):
         kind = _UNREADABLE if point in results.unreadable else status
@@ -68,6 +70,19 @@ def _kind(name: str, reasons: dict[str, list[str]]) -> Kind:
     if name != _UNREADABLE:
         heading = f"{counted(count, 'point')} {heading}"
     return Kind(name, heading, count, shown, hidden if rest else "", count <= OPEN)
+
+
+def warnings(results: Results) -> Kind | None:
+    """Return what is odd about points that are ok; None where nothing is."""
+    found: dict[str, list[str]] = {}
+    for point, texts in results.warnings.items():
+        for text in texts:
+            found.setdefault(text, []).append(point)
+    if not found:
+        return None
+    kind = _kind(_ODD, found)
+    count = len(results.warnings)
+    return replace(kind, count=count, heading=f"{counted(count, 'point')} {_HEADINGS[_ODD]}")
 
 
 def gaps(results: Results) -> Iterator[str]:

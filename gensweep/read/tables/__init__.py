@@ -41,7 +41,11 @@ class Table:
 
 
 def rows(
-    results: Results, cells: Sequence[str], shown: Iterable[str], published: Sequence[PublishedTable] = ()
+    results: Results,
+    cells: Sequence[str],
+    shown: Iterable[str],
+    published: Sequence[PublishedTable] = (),
+    objective: str | None = None,
 ) -> pd.DataFrame:
     """One row a cell: the cell and its model, some parameters, counts, the models' metrics, the report's numbers.
 
@@ -53,6 +57,7 @@ def rows(
         shown: parameters to show.
         published: the report's tables to look in, first things first; those without a number for
             these cells give no column.
+        objective: a validation metric that stands before those of the test set.
     """
     import numpy as np
     import pandas as pd
@@ -65,7 +70,7 @@ def rows(
         columns[name] = parameter_column([values.get(name, np.nan) for values in params])
     columns |= {name: ours[name].to_numpy() for name in (*COUNTS, "seconds")}
     reported = report_columns(results, cells, published)
-    for metric in _metrics(results, columns["model"]):
+    for metric in [*([objective] if objective else []), *_metrics(results, columns["model"])]:
         columns |= {f"{metric}_{part}": ours[f"{metric}_{part}"].array for part in ("mean", "std", "ci95", "n")}
         if metric in reported:
             columns[f"{metric}_report"] = reported[metric]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.records import MISSING, STATUSES
+from gensweep.core.soundness import LEAST_PICTURES, TEST
 from gensweep.core.words import counted
+from gensweep.read.remarks import compared, reasons, selection, sizes
 from gensweep.read.statistics import METHOD
 from gensweep.read.tables import COUNTS, Table, rows
 from gensweep.read.tables.sources import report_tables, source_notes
@@ -65,27 +67,28 @@ def columns(frame: pd.DataFrame, results: Results, std: bool = False, apart: boo
         apart: a column for each status but ok that any cell has, rather than all in one.
     """
     found: list[Column] = []
+    described = results.described
     data: dict[str, list[Any]] = frame.to_dict("list")
     for name, values in data.items():
         metric, _, part = name.rpartition("_")
         if name == "n_ok":
             found += _counts(data, apart)
-        elif metric in results.metrics and part == "mean":
+        elif metric in described and part == "mean":
             parts = (data[f"{metric}_{key}"] for key in ("mean", "ci95", "n"))
             texts = [_measured(*row) for row in zip(*parts, data["n_ok"], strict=True)]
-            found.append(Column(_header(metric, results), texts, metric=metric))
-        elif metric in results.metrics and part == "std" and std:
+            found.append(Column(_header(metric, results, data.get("cell", [])), texts, metric=metric))
+        elif metric in described and part == "std" and std:
             found.append(
                 Column("std", [f"{value:#.2g}" if value == value else NOTHING for value in values], metric=metric)
             )
-        elif metric in results.metrics and part in ("report", "difference"):
+        elif metric in described and part in ("report", "difference"):
             texts = _verbatim(values) if part == "report" else _signed(values)
             found.append(Column(part, texts, metric=metric))
         elif name.startswith("report_"):
             found.append(Column(f"report's {name.removeprefix('report_')}", _verbatim(values)))
         elif name == "model":
             found += [Column(name, values, numeric=False)] if len(set(values)) > 1 else []
-        elif name not in ("cell", *COUNTS) and not (metric in results.metrics and part in ("std", "ci95", "n")):
+        elif name not in ("cell", *COUNTS) and not (metric in described and part in ("std", "ci95", "n")):
             numeric = all(isinstance(value, (int, float)) or _absent(value) for value in values)
             found.append(Column(name, [_value(name, value, results) for value in values], numeric))
     return found
@@ -137,9 +140,12 @@ def _seeds(counts: Iterable[int]) -> str:
     return ", ".join([f"{by_status[STATUSES[0]]}/{sum(by_status.values())}", *bad])
 
 
-def _header(metric: str, results: Results) -> str:
-    unit = results.metrics[metric].unit
-    return f"{metric} [{unit}]" if 0 < len(unit) <= _LONGEST_UNIT else metric
+def _header(metric: str, results: Results, cells: Sequence[str]) -> str:
+    """``mse [pixel^2]``; ``fid_random_vgg of 1000 [feature^2]`` where all is measured of so many test pictures."""
+    unit = results.described[metric].unit
+    counts = {results.examples.get(cell, {}).get(TEST) for cell in cells} if metric in LEAST_PICTURES else set()
+    of = f" of {counts.pop()}" if len(counts) == 1 and None not in counts else ""
+    return f"{metric}{of} [{unit}]" if 0 < len(unit) <= _LONGEST_UNIT else f"{metric}{of}"
 
 
 def markdown(table: Table, results: Results) -> str:
@@ -175,21 +181,31 @@ def legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     """What the numbers are, and each metric's unit, direction and meaning."""
     if len(frame) and "seconds" in frame.columns:
         yield "seconds: training and test time of a point, mean over the points that are ok."
-    metrics = [name for name in results.metrics if f"{name}_mean" in frame.columns]
+    metrics = [name for name in results.described if f"{name}_mean" in frame.columns]
     if not metrics:
         return
+    yield from remarks(frame, results)
     method = f"{METHOD[0].upper()}{METHOD[1:]}"
     yield f"{method}; of the points that are ok." if lost(frame) else f"{method}."
     if any((frame[f"{name}_n"] == 1).any() for name in metrics):
         yield "n=1: one seed, whose standard deviation and confidence interval are not defined."
     if any(((frame[f"{name}_n"] > 0) & (frame[f"{name}_n"] < frame["n_ok"])).any() for name in metrics):
-        yield (
-            "n smaller than the seeds that are ok: the metric is not defined, or was not measured, for the other seeds."
-        )
+        yield "n smaller than the seeds that are ok: the other seeds have no value of the metric."
     for name in metrics:
-        info = results.metrics[name]
+        info = results.described[name]
         first = info.doc.strip().partition("\n")[0]
         yield f"{name}: {info.unit or 'no unit declared'}, {_BETTER[info.direction]}. {first}".rstrip()
+
+
+def remarks(frame: pd.DataFrame, results: Results) -> Iterator[str]:
+    """What must stand beside a table's numbers: of how many examples they are, and why some are missing."""
+    metrics = [name for name in results.described if f"{name}_mean" in frame.columns]
+    if not metrics or "cell" not in frame.columns:
+        return
+    cells = frame["cell"].tolist()
+    yield from filter(None, [sizes(results, cells)])
+    yield from compared(results, cells, metrics)
+    yield from reasons(results, cells, metrics)
 
 
 def lost(frame: pd.DataFrame) -> bool:
@@ -209,6 +225,7 @@ def show(results: Results, console: Console) -> None:
 
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
     say(f"{results.sweep.name}: {counted(sum(results.counts.values()), 'point')}: {counts}", style="bold")
+    say(selection(results))
     for model in results.models:
         ids, published = results.cells_of(model), report_tables(results, model)
         frame = rows(results, ids, results.varying_of[model], published).drop(columns="seconds")
@@ -220,7 +237,7 @@ def show(results: Results, console: Console) -> None:
         if len(ids) > MOST_ROWS:
             say(f"{len(ids) - MOST_ROWS} more cells: see tables/cells.md")
         say(f"the same wherever it acts: {fixed_text(results, model)}")
-        for note in source_notes(results, ids, published):
+        for note in (*source_notes(results, ids, published), *remarks(frame, results)):
             say(note)
     if results.code_note:
         say(results.code_note)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gensweep.core.catalog import TABLES, page
 from gensweep.core.naming import file_names
 from gensweep.core.records import DIVERGED, FAILED
-from gensweep.read.results import MAIN_METRICS
+from gensweep.read.measured import MAIN_METRICS, VALIDATION
 from gensweep.read.tables import COUNTS, Table, rows
 from gensweep.read.tables.sources import report_tables, source_notes
 
@@ -51,29 +51,28 @@ def problems(results: Results) -> pd.DataFrame:
 
 @page(TABLES, "leaderboard")
 def leaderboard(results: Results) -> list[Table]:
-    """Each model's cells ordered by its main metric, best first; cells without a number come last, unranked."""
+    """Each model's cells ranked on the validation set, test values beside; those without a value last, unranked."""
     names = file_names(("leaderboard", model) for model in results.models)
     return [_ranking(results, model, name) for model, name in zip(results.models, names, strict=True)]
 
 
 def _ranking(results: Results, model: str, name: str) -> Table:
     ids, published = results.cells_of(model), report_tables(results, model)
-    frame = rows(results, ids, results.varying_of[model], published)
-    main = results.main_metric(model)
-    metric = measured_metric(results, model, frame) or main
-    title = f"{model}: no metric to order by"
-    if metric is None:
+    objective = results.objectives[model]
+    frame = rows(results, ids, results.varying_of[model], published, objective)
+    if objective is None:
+        title = f"{model}: no metric of the validation set has a better end: in the sweep's order"
         return Table(name, title, frame)
-    direction = results.metrics[metric].direction
-    if direction == "none":
-        return Table(name, f"{model}: {metric} declares no direction: in the sweep's order", frame)
-    title = f"{model}: by {metric}, {'largest' if direction == 'max' else 'smallest'} first"
-    rank = frame[f"{metric}_mean"].rank(ascending=direction == "min", method="min").astype("Int64")
+    direction = results.validation[objective].direction
+    title = f"{model}: by {objective}, {'largest' if direction == 'max' else 'smallest'} first"
+    rank = frame[f"{objective}_mean"].rank(ascending=direction == "min", method="min").astype("Int64")
     frame.insert(0, "rank", rank)
     frame = frame.sort_values("rank", kind="stable", na_position="last")
     less = "A mean is of the seeds that are ok: a cell that lost some may look better than it is."
     notes = [less] if frame[list(COUNTS[1:])].to_numpy().any() else []
-    notes += [f"No cell has {main}, the main metric."] if metric != main else []
+    main, validated = results.main_metric(model), objective.removeprefix(VALIDATION)
+    notes += [f"No cell has validation/{main}, of the main metric."] if validated != main else []
+    notes.append("Cells are ranked on the validation set, after the last epoch; the test set decides nothing.")
     notes += source_notes(results, ids, published)
     return Table(name, title, frame.reset_index(drop=True), tuple(notes))
 

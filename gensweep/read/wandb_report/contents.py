@@ -15,6 +15,7 @@ from gensweep.read.page import troubles
 from gensweep.read.page.commands import Commands
 from gensweep.read.page.tables import ELSEWHERE, STATISTICS
 from gensweep.read.questions import answers
+from gensweep.read.remarks import selection
 from gensweep.read.tables import Table
 from gensweep.read.tables.layout import markdown
 from gensweep.read.tables.sweep import fixed_text
@@ -56,7 +57,9 @@ def _beginning(wr: Any, results: Results) -> Iterator[Any]:
     """What the sweep is, how to make it again, and every point that is not ok."""
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
     yield wr.P(f"{results.sweep.name}: {counted(len(results.points), 'point')}: {counts}.")
+    yield wr.P(_text(selection(results)))
     kinds, gaps = troubles.kinds(results), list(troubles.gaps(results))
+    kinds += [kind for kind in [troubles.warnings(results)] if kind]
     if kinds or gaps:
         yield wr.H2("What is not ok")
     for kind in kinds:
