@@ -13,6 +13,7 @@ from gensweep.core.config import Data, param
 from gensweep.data._avatars import clothes, hats, heads, long_hair, ornaments, short_hair
 from gensweep.data._avatars.art import GRID, Part, draw_layer, draw_patterns
 from gensweep.data._avatars.colours import mix_palettes, pick
+from gensweep.data._copies import without_copies
 from gensweep.data._split import check_split
 
 SIZE, COUNT = 64, 10_000
@@ -74,8 +75,8 @@ class Avatars(Data):
 
     def prepare(self) -> Prepared:
         """Draw the faces."""
-        faces = draw_faces(self.count, self.data_seed)
-        return Prepared(rows={"picture": faces}, split=split_rows(self.count, self.split_seed))
+        faces, counts, notes = without_copies(draw_faces(self.count, self.data_seed))
+        return Prepared({"picture": faces}, split_rows(len(faces), self.split_seed), notes=notes, counts=counts)
 
 
 def draw_faces(count: int, seed: int) -> np.ndarray:
