@@ -44,4 +44,6 @@ def duration(seconds: float) -> str:
 
 def say(console: Console, text: str, style: str | None = None) -> None:
     """Print a line as it is: nothing in it is markup, it is not broken, and control characters are escaped."""
-    console.print("\n".join(map(printable, text.split("\n"))), style=style, highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        "\n".join(map(printable, text.split("\n"))), style=style, highlight=False, markup=False, soft_wrap=True
+    )

@@ -27,8 +27,8 @@ class PictureError(ValueError):
 def upright(image: ImageFile) -> Image:
     """A decoded picture in mode RGB, or RGBA where some of it may be transparent, turned as its EXIF says.
 
-    A colour profile is converted to sRGB, see `gensweep.data._profiles`. Grey values of 16 and 32 bits are scaled to 8. Where 32 bits do not say what white is, it is 1 (floats only), 255,
-    65535, ..., whichever is the first that no value exceeds; with negative values, the darkest is black and the
+    A colour profile is converted to sRGB, see `gensweep.data._profiles`. Grey values of 16 and 32 bits are scaled
+    to 8. Where 32 bits do not say what white is, it is 1 (floats only), 255, 65535, ..., whichever is the first that no value exceeds; with negative values, the darkest is black and the
     lightest white.
 
     Raises:
@@ -50,7 +50,9 @@ def _refuse_misread(image: ImageFile) -> None:
         return
     many, big = len(bits) > 1, tags.prefix == b"MM"
     if (max(bits) > 8 and (many or big)) or (many and image.mode == "LAB"):
-        raise PictureError(f"planes of {max(bits)} bits that lie apart are not understood; save it with planes together")
+        raise PictureError(
+            f"planes of {max(bits)} bits that lie apart are not understood; save it with planes together"
+        )
 
 
 def _orientation(image: Image) -> int:

@@ -86,7 +86,7 @@ class ArithmeticPictures(Arithmetic):
     @classmethod
     def numerics_of(cls, params: Mapping[str, Any]) -> int:
         """Return 2 for the user's own digits: of those, equal pictures count once, which they did not in 1."""
-        return cls.numerics + (params["digits"] not in DIGITS.names)
+        return cls.numerics + (params.get("digits", DIGITS.names[0]) not in DIGITS.names)
 
     def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
         """A query's pictures, its answer's, and the answer one-hot, side by side [n, 1, 28, 360]; the text as caption.

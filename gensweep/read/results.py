@@ -59,6 +59,20 @@ class GridInfo(BaseModel):
     axes: dict[str, list[Any]]
 
 
+class DataInfo(BaseModel):
+    """What sweep.json says of a dataset that was trained on: how many examples, and what was left out of it."""
+
+    dataset: str
+    params: dict[str, Any] = {}
+    examples: int
+    training: list[int] = []
+    validation: int
+    test: int
+    copies: int = 0
+    left_out: int = 0
+    notes: list[str] = []
+
+
 class SweepFile(BaseModel):
     """A sweep's sweep.json; what else it says is kept as it is."""
 
@@ -73,6 +87,7 @@ class SweepFile(BaseModel):
     of_dataset: list[str] = []
     places: dict[str, str] = {}
     metrics: dict[str, MetricInfo]
+    data: dict[str, DataInfo] = {}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -226,13 +241,24 @@ def _named(sweep: SweepFile) -> SweepFile:
     names = {text: named(text, place) for text, place in sweep.places.items()}
     taken = Counter(names.values())
     names = {text: name if taken[name] == 1 else f"{name}@{text[-16:][:6]}" for text, name in names.items()}
+
+    def rename(value: Any) -> Any:
+        return names.get(value, value) if isinstance(value, str) else value
+
     cells = [
-        cell.model_copy(
-            update={"params": {k: names.get(v, v) if isinstance(v, str) else v for k, v in cell.params.items()}}
-        )
+        cell.model_copy(update={"params": {key: rename(value) for key, value in cell.params.items()}})
         for cell in sweep.cells
     ]
-    return sweep.model_copy(update={"cells": cells}) if names else sweep
+    data = {
+        key: about.model_copy(
+            update={
+                "dataset": rename(about.dataset),
+                "params": {name: rename(value) for name, value in about.params.items()},
+            }
+        )
+        for key, about in sweep.data.items()
+    }
+    return sweep.model_copy(update={"cells": cells, "data": data}) if names else sweep
 
 
 def _alternatives(store: Store, folder: str) -> str:

@@ -30,7 +30,7 @@ from gensweep.run.local import Execute, prepared
 from gensweep.run.plan import Plan, make_plan, rates_of
 from gensweep.run.preview import Options, at_once, needs, packs_here, room_of, show_unreadable, summary
 from gensweep.run.progress import Screen
-from gensweep.run.sweepfile import points_of, write_sweep_json
+from gensweep.run.sweepfile import describe_data, points_of, write_sweep_json
 from gensweep.run.tracking import waits_for_upload
 from gensweep.spec import Sweep
 from gensweep.trainables import Report
@@ -79,7 +79,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 executor.check_nodes(store)
             elif not store.elsewhere:
                 check(store)
-            write_sweep_json(store, sweep, options.command)
+            write_sweep_json(store, sweep, options.command, describe_data(plan.todo, ready))
             _show_data(plan.todo, ready, store, f"{sweep.name}/datasets", console)
             if options.resources.address is not None:
                 packs = plan.packs(executor.lanes(options.resources, len(plan.todo)))

@@ -44,6 +44,7 @@ def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any
         "counts": _counts(results),
         "bars": _bars(results),
         "facts": _facts(results),
+        "data": _data(results),
         "origins": origin.origins(results),
         "kinds": troubles.kinds(results),
         "gaps": list(troubles.gaps(results)),
@@ -102,6 +103,25 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         ("data of the user's own", ", ".join(f"{text}: {place}" for text, place in results.sweep.places.items()), ""),
     ]
     return [fact for fact in facts if fact[1]]
+
+
+def _data(results: Results) -> list[dict[str, Any]]:
+    """What each dataset had, in the order of sweep.json."""
+    return [
+        {
+            "name": ", ".join([about.dataset, *(f"{name}={value}" for name, value in about.params.items())]),
+            "training": _between(about.training),
+            "numbers": [about.validation, about.test, about.examples, about.copies, about.left_out],
+            "notes": about.notes,
+        }
+        for about in results.sweep.data.values()
+    ]
+
+
+def _between(counts: list[int]) -> str:
+    if len(counts) > 1:
+        return f"{min(counts):,} to {max(counts):,}"
+    return f"{counts[0]:,}" if counts else ""
 
 
 def _findings(made: Made) -> list[tuple[Finding, str]]:
