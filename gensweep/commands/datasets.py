@@ -23,7 +23,6 @@ from gensweep.core.words import say
 from gensweep.data import _digits, mnist
 from gensweep.points import configure
 
-
 log = logging.getLogger(__name__)
 
 

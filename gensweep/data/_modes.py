@@ -28,8 +28,8 @@ def upright(image: ImageFile) -> Image:
     """A decoded picture in mode RGB, or RGBA where some of it may be transparent, turned as its EXIF says.
 
     A colour profile is converted to sRGB, see `gensweep.data._profiles`. Grey values of 16 and 32 bits are scaled
-    to 8. Where 32 bits do not say what white is, it is 1 (floats only), 255, 65535, ..., whichever is the first that no value exceeds; with negative values, the darkest is black and the
-    lightest white.
+    to 8. Where 32 bits do not say what white is, it is 1 (floats only), 255, 65535, ..., whichever is the first that
+    no value exceeds; with negative values, as signed bytes may have, the darkest is black and the lightest white.
 
     Raises:
         PictureError: grey values that are no numbers, or an arrangement of pixels that Pillow reads wrongly.
@@ -48,7 +48,7 @@ def _refuse_misread(image: ImageFile) -> None:
     bits = tags.get(_BITS, (1,))
     if image.format != "TIFF" or tags.get(_PLANES) != 2:
         return
-    many, big = len(bits) > 1, tags.prefix == b"MM"
+    many, big = len(bits) > 1, getattr(tags, "prefix", b"") == b"MM"
     if (max(bits) > 8 and (many or big)) or (many and image.mode == "LAB"):
         raise PictureError(
             f"planes of {max(bits)} bits that lie apart are not understood; save it with planes together"
@@ -103,8 +103,8 @@ def _grey(image: ImageFile) -> Image:
     values, tags = np.asarray(image), getattr(image, "tag_v2", {})
     if tags.get(_BITS) == (32,) and tags.get(_SIGN, (1,)) == (1,):
         values = values.view(np.uint32)  # read as if signed
-    if image.mode == "L":  # read as if unsigned, and turned over where white is zero
-        values = (255 - values if tags.get(_PHOTOMETRIC) == 0 else values).view(np.int8)
+    if image.mode == "L":
+        values = values.view(np.int8)  # read as if unsigned
     clear = image.info.get("transparency")
     mask = None if clear is None else Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))
     if not np.isfinite(values).all():

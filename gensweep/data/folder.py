@@ -16,6 +16,7 @@ from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data, param
 from gensweep.core.content import Scheme, Source, label, locate, read_digests, survey
 from gensweep.core.errors import DataError
+from gensweep.core.words import counted
 from gensweep.data._copies import without_copies
 from gensweep.data._pictures import Colour, PictureError, open_picture, picture_files, some, to_square
 from gensweep.data._split import check_split
@@ -92,7 +93,7 @@ class PictureFiles(Data):
         copies, unread = there.readable - there.different, [f"{name} ({why})" for name, why in there.unread.items()]
         remarks = [f"copies of other pictures left out: {copies}"] if copies else []
         if unread:
-            remarks.append(f"{len(unread)} files left out, for they cannot be read: {some(unread)}")
+            remarks.append(f"{counted(len(unread), 'file')} left out, unreadable: {some(unread)}")
         return tuple(remarks)
 
     def behind(self) -> str:
