@@ -28,6 +28,7 @@ from gensweep.commands.options import (
 )
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.signals import Stopped, stopping
+from gensweep.core.words import printable, say
 
 COMMANDS = (
     "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync", "wandb-report",
@@ -206,6 +207,13 @@ def _command() -> str:
     return "python -m gensweep " + shlex.join(sys.argv[1:])
 
 
+class _Escaped(logging.Formatter):
+    """Shows control characters of a message, such as those of a file's name, as Python writes them."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(printable, super().formatMessage(record).split("\n")))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status: 0 all ok, 1 some point is not, 2 the call is wrong.
 
@@ -213,9 +221,9 @@ def main(arguments: list[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     verbose = "--verbose" in arguments
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True
-    )
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, force=True)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Escaped("%(levelname)s %(name)s: %(message)s"))
     if not verbose:
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # what came of its retries is told in the end
     if arguments and arguments[0] not in (*COMMANDS, "--help", "--version"):
@@ -230,10 +238,10 @@ def main(arguments: list[str] | None = None) -> None:
     except GensweepError as error:
         if verbose:
             logging.getLogger(__name__).exception("this call failed")
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"error: {error}", "red")
         sys.exit(2)
     except OSError as error:  # a full disk while tables are written, say
         if verbose:
             logging.getLogger(__name__).exception("the file system refused")
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"error: {error}", "red")
         sys.exit(1)

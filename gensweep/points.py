@@ -77,7 +77,7 @@ class _Cell:
         identity = {
             "version": HASH_VERSION,
             "model": self._model,
-            "numerics": [model.numerics, dataset.numerics],
+            "numerics": [model.numerics_of(self._params), dataset.numerics_of(self._params)],
             "params": hashed,
         } | ({} if seed is None else {"seed": seed})
         return json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -24,7 +24,7 @@ from gensweep.core.catalog import DOWNLOADS
 from gensweep.core.errors import DataError, FetchError
 from gensweep.data import _digit_files, _digits, mnist
 from gensweep.data._digit_files import find_pairs, read_idx
-from gensweep.data._digits import DIGITS, LEAST, digits
+from gensweep.data._digits import DIGITS, LEAST, digits, read_digits
 from gensweep.data._glyphs import bank
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.points import Point, resolve
@@ -295,7 +295,6 @@ class TestIdxFolders:
             TRAIN,
             tuple(f"{name}.gz" for name in TRAIN),
             ("t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"),
-            ("emnist-digits-train-images-idx3-ubyte.gz", "emnist-digits-train-labels-idx1-ubyte.gz"),
             ("images-idx3-ubyte", "labels-idx1-ubyte"),
             ("images.idx3", "labels.idx1"),
         ],
@@ -343,7 +342,7 @@ class TestIdxFolders:
             (["train-images-idx3-ubyte"], "train-images-idx3-ubyte has no labels beside it"),
             ([*TRAIN, TEST[1]], "t10k-labels-idx1-ubyte has no images beside it"),
             ([*TRAIN, "train-images.idx3-ubyte"], "are one part twice"),
-            (["qmnist-images-idx3-ubyte", "qmnist-labels-idx2-int"], "has no labels"),
+            (["qmnist-images-idx3-ubyte", "qmnist-labels-idx3-int"], "has no labels"),
         ],
     )
     def test_folders_that_are_refused(self, tmp_path: Path, names: list[str], message: str) -> None:
@@ -462,6 +461,7 @@ class TestNpz:
         """56 to 28: a triangle filter of the doubled width weighs 4 neighbours 1 3 3 1; flat areas stay as they are."""
         pictures = np.zeros((80, 56, 56), np.uint8)
         pictures[:, :, 20:40] = 200
+        pictures[:, 46:54, 4:12] = np.arange(40, 200, 2)[:, None, None]  # no two are equal
         found, _ = digits(npz(tmp_path / "a.npz", x=pictures, y=make(8)[1]))
         assert found.shape == (80, 28, 28)
         assert found[7, 14].tolist() == [0] * 9 + [25, 175] + [200] * 8 + [175, 25] + [0] * 7
@@ -503,7 +503,7 @@ class TestNpz:
         with pytest.raises(DataError, match=rf"a\.npz.*{message}"):
             digits(source)
 
-    @pytest.mark.parametrize("names", [["x"], ["a", "b"], ["x", "y", "images", "labels"], ["x_train", "y_train"], []])
+    @pytest.mark.parametrize("names", [["x"], ["a", "b"], ["x", "y", "images", "labels"], ["x", "y", "X"], []])
     def test_other_names_are_listed(self, tmp_path: Path, names: list[str]) -> None:
         source = npz(tmp_path / "a.npz", **dict.fromkeys(names, np.zeros(3)))
         with pytest.raises(
@@ -613,3 +613,95 @@ def test_an_example_shows_query_answer_and_one_hot_codes() -> None:
         assert np.array_equal(strips[0, 0, :, left : left + 28], arrays.banks["glyphs"][glyph])
     codes = strips[0, 0, 4:27:9, 8 * 28 + 18 + 4 : -1 : 9]
     assert [np.flatnonzero(row > 200).tolist() for row in codes] == [[4], [6], [12]]
+
+
+def typed_idx(array: np.ndarray, code: int, kind: str) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape) + array.astype(kind).tobytes()
+
+
+class TestOtherCollections:
+    def test_emnist_is_turned_upright_and_that_is_said(self, tmp_path: Path) -> None:
+        pictures, labels = make(LEAST)
+        names = ("emnist-digits-train-images-idx3-ubyte.gz", "emnist-digits-train-labels-idx1-ubyte.gz")
+        folder = put(tmp_path / "mine", names, pictures.swapaxes(1, 2), labels)
+        found = read_digits(DIGITS(f"idx:{folder}"))
+        assert np.array_equal(found.pictures, pictures) and found.labels.tolist() == labels.tolist()
+        (note,) = found.notes
+        assert note.startswith(f"turned upright, since EMNIST has rows and columns exchanged: {names[0]}; rename")
+
+    def test_the_same_files_under_other_names_are_other_digits(self, tmp_path: Path) -> None:
+        """What the name decides is part of the identity: one id never stands for two sets of pictures."""
+        pictures, labels = make(LEAST)
+        plain = put(tmp_path / "plain", TRAIN, pictures, labels)
+        named = put(tmp_path / "named", ("emnist-images-idx3-ubyte", "emnist-labels-idx1-ubyte"), pictures, labels)
+        one, other = DIGITS(f"idx:{plain}"), DIGITS(f"idx:{named}")
+        assert one != other
+        assert np.array_equal(digits(one)[0], digits(other)[0].swapaxes(1, 2))
+
+    @pytest.mark.parametrize(("code", "kind"), [(0x0C, ">i4"), (0x0B, ">i2"), (0x08, ">u1")])
+    def test_qmnist_has_the_digit_in_its_first_column(self, tmp_path: Path, code: int, kind: str) -> None:
+        pictures, labels = make(LEAST)
+        table = np.random.default_rng(0).integers(0, 100, (len(labels), 8))
+        table[:, 0] = labels
+        (tmp_path / "qmnist-train-images-idx3-ubyte").write_bytes(idx(pictures))
+        (tmp_path / "qmnist-train-labels-idx2-int.gz").write_bytes(gzip.compress(typed_idx(table, code, kind)))
+        found = digits(DIGITS(f"idx:{tmp_path}"))
+        assert np.array_equal(found[0], pictures) and found[1].tolist() == labels.tolist()
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ("X", "y"), ("arr_0", "arr_1"), ("train_images", "train_labels"), ("x_train", "y_train"),
+            ("X_train", "Y_train"), ("Images", "labels"),
+        ],
+    )  # fmt: skip
+    def test_other_names_of_one_part(self, tmp_path: Path, names: tuple[str, str]) -> None:
+        pictures, labels = make(LEAST)
+        found = digits(npz(tmp_path / "a.npz", **dict(zip(names, (pictures, labels), strict=True))))
+        assert np.array_equal(found[0], pictures) and found[1].tolist() == labels.tolist()
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ("train_images", "train_labels", "test_images", "test_labels"),
+            ("arr_0", "arr_1", "arr_2", "arr_3"), ("x_train", "y_train", "x_val", "y_val"),
+        ],
+    )  # fmt: skip
+    def test_other_names_of_two_parts(self, tmp_path: Path, names: tuple[str, ...]) -> None:
+        (x, y), (u, v) = make(8), make(3, seed=1)
+        found = digits(npz(tmp_path / "a.npz", **dict(zip(names, (x, y, u, v), strict=True))))
+        assert np.array_equal(found[0], np.concatenate([x, u])) and found[1].tolist() == [*y, *v]
+
+    def test_pictures_without_labels_are_named(self, tmp_path: Path) -> None:
+        x, y = make(LEAST)
+        source = npz(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x)
+        with pytest.raises(DataError, match=r"a\.npz: x_test has no other half; x_test and y_test belong together"):
+            digits(source)
+
+    def test_wrong_labels_name_their_file(self, tmp_path: Path) -> None:
+        pictures, labels = make(LEAST)
+        put(tmp_path / "mine", TRAIN, pictures, labels)
+        put(tmp_path / "mine", TEST, make(LEAST, seed=1)[0], labels + 1)
+        with pytest.raises(DataError, match=rf"{TEST[1]} has labels other than 0\.\.9, such as 10, 8 in all"):
+            digits(DIGITS(f"idx:{tmp_path / 'mine'}"))
+        put(tmp_path / "mine", TEST, make(LEAST, seed=1)[0], labels[:-1])
+        content.forget()
+        with pytest.raises(DataError, match=rf"{TEST[0]} has 80 pictures and 79 labels in .*{TEST[1]}"):
+            digits(DIGITS(f"idx:{tmp_path / 'mine'}"))
+        source = npz(tmp_path / "a.npz", train_images=pictures, train_labels=labels.astype(int) - 1)
+        with pytest.raises(DataError, match=r"a\.npz: train_labels has labels other than 0\.\.9, such as -1"):
+            digits(source)
+
+    def test_files_that_lie_deeper_are_pointed_at(self, tmp_path: Path) -> None:
+        """torchvision's own folder, and an archive that unpacks to a folder for each file."""
+        raw = tmp_path / "root" / "MNIST" / "raw"
+        raw.parent.mkdir(parents=True)
+        put(raw, TRAIN, *make(LEAST))
+        with pytest.raises(ValidationError, match=rf"holds no IDX files; .*there are IDX files in {raw}: name that"):
+            ArithmeticPictures(digits=f"idx:{tmp_path / 'root'}")
+        for name in TRAIN:
+            (tmp_path / "nested" / name).mkdir(parents=True)
+            (tmp_path / "nested" / name / name).write_bytes(b"")
+        lone = ", ".join(str(tmp_path / "nested" / name) for name in TRAIN)
+        with pytest.raises(ValidationError, match=f"IDX files one by one in {lone}: move them into one folder"):
+            ArithmeticPictures(digits=f"idx:{tmp_path / 'nested'}")

@@ -461,14 +461,12 @@ class TestPictureFiles:
         (outside.parent / "back").symlink_to(place, target_is_directory=True)
         assert picture_files(place) == [place / "near.png", place / "other" / "far.png", place / "single.png"]
 
-    def test_a_link_to_nowhere_is_named(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_nothing_is_opened(self, tmp_path: Path) -> None:
+        """What a link or a pipe leads to is for those to say who read it."""
         here = write(tmp_path / "here.png", b"")
         (tmp_path / "gone.png").symlink_to(tmp_path / "nothing")
         os.mkfifo(tmp_path / "pipe.png")
-        assert picture_files(tmp_path) == [here]
-        assert caplog.messages == [
-            f"left out, for they lead to no file: {tmp_path / 'gone.png'}, {tmp_path / 'pipe.png'}"
-        ]
+        assert picture_files(tmp_path) == [tmp_path / "gone.png", here, tmp_path / "pipe.png"]
 
     def test_a_folder_without_any_says_what_it_holds(self, tmp_path: Path) -> None:
         for name in ("a.txt", "b.TXT", "c/d.pdf", "README"):
@@ -560,7 +558,10 @@ class TestFolder:
         for number in range(3):
             write(twenty / "copies" / f"{number}.png", flat(50))
         assert (folder(twenty), shades(folder(twenty))) == (before, order)
-        assert before.prepare().notes == ("copies of other pictures left out: 3",)
+        assert (folder(twenty).prepare().notes, folder(twenty).remarks()) == (
+            (),
+            ("copies of other pictures left out: 3",),
+        )
 
     def test_what_cannot_be_opened_is_left_out_counted_and_named(self, twenty: Path) -> None:
         for number in range(9):
@@ -627,10 +628,12 @@ class TestFolder:
 
     def test_the_background_is_seen_through_what_is_transparent(self, twenty: Path) -> None:
         for shade in range(20):
-            write(twenty / f"clear{shade}.png", encoded(Image.new("RGBA", (8, 8), (shade, 0, 0, 0))))
+            clear = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+            clear.putpixel((shade, 60), (shade, 0, 0, 255))  # no two look the same
+            write(twenty / f"clear{shade}.png", encoded(clear))
         whites, blues = (folder(twenty, **values).prepare() for values in ({}, {"background": "Navy"}))
         assert folder(twenty, background="Navy") == folder(twenty, background="#000080")
-        changed = (whites.rows["picture"] != blues.rows["picture"]).all(axis=(2, 3))
+        changed = (whites.rows["picture"] != blues.rows["picture"])[:, :, :60].all(axis=(2, 3))
         assert changed.any(axis=1).sum() == 20
         assert {tuple(picture[:, 5, 5].tolist()) for picture in blues.rows["picture"][changed.any(axis=1)]} == {
             (0, 0, 128)
@@ -657,3 +660,168 @@ class TestFolder:
             write(twenty / "kept" / f"{shade}.png", flat(shade))
         data = Museum(dataset="museum")
         assert data.dataset.startswith("museum:sha256-") and sorted(shades(data)) == list(range(20))
+
+
+def planar(planes: list[bytes], *, bits: int, order: str = "<", photometric: int = 2, sample: int = 1) -> bytes:
+    """A TIFF of two rows of three pixels whose planes lie apart, by the specification."""
+    count = len(planes)
+    tags: list[tuple[int, str, list[int]]] = [
+        (256, "H", [3]), (257, "H", [2]), (258, "H", [bits] * count), (259, "H", [1]), (262, "H", [photometric]),
+        (273, "I", []), (277, "H", [count]), (278, "H", [2]), (279, "I", [len(plane) for plane in planes]),
+        (284, "H", [2]), (339, "H", [sample] * count),
+    ]  # fmt: skip
+    start = 8 + 2 + 12 * len(tags) + 4
+    data, places = b"", []
+    for plane in planes:
+        places.append(start + len(data))
+        data += plane
+    entries = b""
+    for tag, kind, values in tags:
+        packed = struct.pack(f"{order}{len(values or places)}{kind}", *(values or places))
+        if len(packed) > 4:
+            place, data = start + len(data), data + packed
+            packed = struct.pack(f"{order}I", place)
+        entries += struct.pack(f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(values or places)) + packed.ljust(
+            4, b"\0"
+        )
+    signature = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8)
+    return signature + struct.pack(f"{order}H", len(tags)) + entries + struct.pack(f"{order}I", 0) + data
+
+
+class TestWhatPillowMisreads:
+    SHADES = np.random.default_rng(0).integers(0, 256, (3, 2, 3))
+
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_planes_of_bytes_that_lie_apart(self, order: str) -> None:
+        picture = open_picture(planar([plane.astype("u1").tobytes() for plane in self.SHADES], bits=8, order=order))
+        assert np.array_equal(np.asarray(picture), self.SHADES.transpose(1, 2, 0))
+
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_deeper_planes_that_lie_apart_are_refused(self, order: str) -> None:
+        planes = [(plane * 257).astype(f"{order}u2").tobytes() for plane in self.SHADES]
+        with pytest.raises(PictureError, match=r"^planes of 16 bits that lie apart are not understood"):
+            open_picture(planar(planes, bits=16, order=order))
+
+    def test_a_single_plane_of_32_bits_is_right_or_refused(self) -> None:
+        """Pillow reads it in the order of the machine."""
+        shades = self.SHADES[0] * ((2**32 - 1) // 255)
+        found = open_picture(planar([shades.astype("<u4").tobytes()], bits=32, photometric=1))
+        assert np.array_equal(np.asarray(found)[..., 0], self.SHADES[0])
+        with pytest.raises(PictureError, match=r"^planes of 32 bits that lie apart"):
+            open_picture(planar([shades.astype(">i4").tobytes()], bits=32, photometric=1, order=">", sample=2))
+
+    def test_planes_of_cielab_that_lie_apart_are_refused(self) -> None:
+        planes = [plane.astype("u1").tobytes() for plane in self.SHADES]
+        with pytest.raises(PictureError, match=r"^planes of 8 bits that lie apart"):
+            open_picture(planar(planes, bits=8, photometric=8))
+
+    @pytest.mark.parametrize(
+        ("data", "shades"),
+        [
+            ([-128, 0, 127], [0, 128, 255]),  # 128 of 255
+            ([-20, -10, 30], [0, 51, 255]),  # 10 of 50
+            ([0, 64, 127], [0, 129, 255]),  # 64 / 127 * 255 = 128.5
+        ],
+    )
+    def test_signed_bytes(self, data: list[int], shades: list[int]) -> None:
+        file = tiff(3, np.array(data, np.int8).tobytes(), bits=8, sample=2)
+        assert np.abs(np.array(row_of(open_picture(file)))[:, 0] - shades).max() <= 1
+
+    @pytest.mark.parametrize("missing", [1, 2])
+    @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 30}])
+    def test_a_photograph_without_its_end_marker_is_whole(self, missing: int, options: dict[str, Any]) -> None:
+        data = encoded(NOISE, "JPEG", **options)
+        assert data.endswith(b"\xff\xd9")
+        found = open_picture(data[:-missing])
+        assert np.array_equal(np.asarray(found), np.asarray(open_picture(data)))
+
+    @pytest.mark.parametrize("missing", [4, 6, 10, 30, 100, 1000])
+    def test_a_photograph_without_more_than_that_is_cut_off(self, missing: int) -> None:
+        with pytest.raises(PictureError, match="cut off"):
+            open_picture(encoded(NOISE, "JPEG")[:-missing])
+
+
+def profile(primaries: list[tuple[float, float]] | None = None, gamma: float = 2.2, *, kind: bytes = b"RGB ") -> bytes:
+    """A colour profile of version 2 by the specification: a gamma, and for RGB the XYZ of the primaries, for D50."""
+
+    def number(value: float) -> bytes:
+        return struct.pack(">i", round(value * 65536))
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IHH", 1, round(gamma * 256), 0)
+    white = (0.9642, 1.0, 0.8249)
+    tags = {b"wtpt": b"XYZ \0\0\0\0" + b"".join(map(number, white))}
+    if kind == b"GRAY":
+        tags[b"kTRC"] = curve
+    else:
+        assert primaries is not None
+        columns = np.array([(x / y, 1, (1 - x - y) / y) for x, y in primaries]).T
+        scaled = columns * np.linalg.solve(columns, np.array(white))
+        for name, column in zip((b"r", b"g", b"b"), scaled.T, strict=True):
+            tags[name + b"XYZ"] = b"XYZ \0\0\0\0" + b"".join(map(number, column))
+            tags[name + b"TRC"] = curve
+    tags[b"desc"] = b"desc\0\0\0\0" + struct.pack(">I", 2) + b"x\0" + b"\0" * 78
+    tags[b"cprt"] = b"text\0\0\0\0x\0\0\0"
+    start, table, body = 128 + 4 + 12 * len(tags), b"", b""
+    for name, data in tags.items():
+        table += struct.pack(">4sII", name, start + len(body), len(data))
+        body += data.ljust(-(-len(data) // 4) * 4, b"\0")
+    head = struct.pack(">I4sI4s4s4s", start + len(body), b"none", 0x02100000, b"mntr", kind, b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + b"".join(map(number, white))
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+WIDE = [(0.7, 0.28), (0.15, 0.78), (0.13, 0.05)]
+"""Primaries, x and y for D50, that lie outside those of sRGB."""
+SRGB_D50 = np.array(
+    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+)
+"""XYZ for D50 of the primaries of sRGB, after Bradford (Lindbloom)."""
+
+
+def in_srgb(colour: tuple[int, int, int]) -> np.ndarray:
+    """A colour of the profile of `WIDE`, gamma 2.2, in sRGB by the formulas."""
+    columns = np.array([(x / y, 1, (1 - x - y) / y) for x, y in WIDE]).T
+    matrix = columns * np.linalg.solve(columns, np.array((0.9642, 1.0, 0.8249)))
+    light = np.linalg.solve(SRGB_D50, matrix @ (np.array(colour) / 255) ** 2.2).clip(0, 1)
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+class TestProfiles:
+    COLOURS = ((128, 128, 128), (150, 120, 100), (90, 110, 130), (200, 190, 180))
+
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+    def test_a_wide_gamut_is_shown_in_srgb(self, kind: str) -> None:
+        file = encoded(one_row("RGB", *self.COLOURS), kind, icc_profile=profile(WIDE))
+        found = np.array(row_of(open_picture(file)))
+        assert np.abs(found - [in_srgb(colour) for colour in self.COLOURS]).max() <= 2
+        assert np.abs(found - np.array(self.COLOURS)).max() > 10
+
+    def test_a_photograph_may_have_one(self) -> None:
+        file = encoded(Image.new("RGB", (16, 16), self.COLOURS[1]), "JPEG", quality=95, icc_profile=profile(WIDE))
+        assert np.abs(np.array(row_of(open_picture(file))) - in_srgb(self.COLOURS[1])).max() <= 5
+
+    def test_alpha_and_palettes_keep_theirs(self) -> None:
+        clear = one_row(
+            "RGBA", *((*colour, alpha) for colour, alpha in zip(self.COLOURS, (0, 9, 128, 255), strict=True))
+        )
+        found = np.array(row_of(open_picture(encoded(clear, icc_profile=profile(WIDE)))))
+        assert found[:, 3].tolist() == [0, 9, 128, 255]
+        assert np.abs(found[:, :3] - [in_srgb(colour) for colour in self.COLOURS]).max() <= 2
+        indexed = one_row("P", 0, 1)
+        indexed.putpalette([*self.COLOURS[1], *self.COLOURS[2]])
+        found = np.array(row_of(open_picture(encoded(indexed, icc_profile=profile(WIDE)))))
+        assert np.abs(found - [in_srgb(colour) for colour in self.COLOURS[1:3]]).max() <= 2
+
+    def test_grey_may_have_one(self) -> None:
+        """A gamma of 1: half the light is a shade of 188 in sRGB."""
+        file = encoded(one_row("L", 0, 128, 255), icc_profile=profile(gamma=1.0, kind=b"GRAY"))
+        assert np.abs(np.array(row_of(open_picture(file)))[:, 0] - [0, 188, 255]).max() <= 1
+
+    @pytest.mark.parametrize("case", ["srgb", "damaged", "of another kind", "empty"])
+    def test_pixels_stay_as_they_are_without_a_profile_that_changes_them(self, case: str) -> None:
+        from PIL import ImageCms
+
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        given = {"srgb": srgb, "damaged": b"no profile" * 30, "empty": b"", "of another kind": profile(kind=b"GRAY")}
+        picture = open_picture(encoded(NOISE, icc_profile=given[case]))
+        assert np.array_equal(np.asarray(picture), NOISE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,11 @@ from gensweep.core.config import Data
 from gensweep.core.errors import DataError, SweepError, UnknownName, UserError
 from gensweep.core.sheets import choose, png, sheet_of
 from gensweep.core.storage import write_atomic
+from gensweep.core.words import say
 from gensweep.data import _digits, mnist
 from gensweep.points import configure
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -151,7 +155,7 @@ def show(name: str, values: dict[str, Any], n: int, seed: int, out: Path, consol
     sheet = sheet_of(pictures, captions)
     write_atomic(out.absolute(), png(sheet))
     shown = len(captions) if pictures is None else len(pictures)
-    console.print(f"{shown:,} of {total:,} of {name}: {out}", highlight=False, markup=False, soft_wrap=True)
+    say(console, f"{shown:,} of {total:,} of {name}: {out}")
 
 
 def _examples(name: str, values: dict[str, Any], n: int, seed: int) -> tuple[np.ndarray | None, list[str], int]:
@@ -161,9 +165,12 @@ def _examples(name: str, values: dict[str, Any], n: int, seed: int) -> tuple[np.
         if values:
             raise SweepError(f"{name} has no parameters; --set goes with a dataset")
         try:
-            pictures, labels = _digits.digits(_digits.DIGITS(name))
+            known = _digits.read_digits(_digits.DIGITS(name))
         except ValueError as error:
             raise DataError(str(error)) from error
+        pictures, labels = known.pictures, known.labels
+        for note in known.notes:
+            log.warning("%s: %s", name, note)
         chosen = choose(len(labels), n, seed)
         chosen = chosen[np.argsort(labels[chosen], kind="stable")]
         return pictures[chosen, None], [str(label) for label in labels[chosen]], len(labels)

@@ -22,6 +22,7 @@ class Prepared:
         split: row indices of `test`, `validation` and `pool` (training examples, in order: the
             first of them are every smaller training set).
         notes: what a person should know of it, such as pictures that were left out.
+        counts: what became of examples that are not here: `copies`, `left_out`.
     """
 
     rows: dict[str, np.ndarray]
@@ -29,6 +30,7 @@ class Prepared:
     banks: dict[str, np.ndarray] = field(default_factory=dict)
     lookups: dict[str, tuple[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many examples there are."""

@@ -19,6 +19,7 @@ from gensweep.core.arrays import Prepared
 from gensweep.core.config import Data
 from gensweep.core.errors import DataError
 from gensweep.core.storage import locked, write_atomic, write_json
+from gensweep.core.words import printable
 
 log = logging.getLogger(__name__)
 SCHEMA = 1
@@ -60,9 +61,15 @@ def prepared(data: Data) -> Prepared:
         DataError: what the arrays come from is not here, or damaged.
     """
     found = _prepared(data, entry_path(data))
-    for note in found.notes:
-        log.warning("%s: %s", data.title(), note)
+    for note in (*found.notes, *data.remarks()):
+        _warn_once(f"{printable(data.title())}: {printable(note)}")
     return found
+
+
+@lru_cache(maxsize=256)
+def _warn_once(text: str) -> None:
+    """Warn once per process, however many points train on the data."""
+    log.warning("%s", text)
 
 
 def _prepared(data: Data, path: Path) -> Prepared:
@@ -136,7 +143,8 @@ def _write(path: Path, built: Prepared) -> None:
             left.unlink(missing_ok=True)
         _write_arrays(built, described)
     lookups = {name: list(pair) for name, pair in built.lookups.items()}
-    write_json(path, {"arrays": described, "lookups": lookups, "notes": list(built.notes)})
+    entry = {"arrays": described, "lookups": lookups, "notes": list(built.notes), "counts": built.counts}
+    write_json(path, entry)
 
 
 def _write_arrays(built: Prepared, described: dict[str, Any]) -> None:
@@ -159,6 +167,7 @@ def _read(path: Path, level: int = logging.WARNING) -> Prepared | None:
         found = {(group, name): _map(about) for group in GROUPS for name, about in entry["arrays"][group].items()}
         lookups = {name: (pair[0], pair[1]) for name, pair in entry["lookups"].items()}
         notes = tuple(map(str, entry["notes"]))
+        counts = {str(name): int(count) for name, count in entry.get("counts", {}).items()}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -170,7 +179,7 @@ def _read(path: Path, level: int = logging.WARNING) -> Prepared | None:
             log.log(level, "%s of %s is cut short, changed or missing; built again", name, path)
             return None
         groups[group][name] = array
-    return Prepared(lookups=lookups, notes=notes, **groups)
+    return Prepared(lookups=lookups, notes=notes, counts=counts, **groups)
 
 
 def _map(about: dict[str, Any]) -> np.ndarray | None:

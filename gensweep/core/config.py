@@ -6,6 +6,7 @@ inherits it) and the dataset's. All are flat, and no two share a name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import isfunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Union, get_args, get_origin
@@ -54,6 +55,11 @@ class Config(BaseModel):
     name: ClassVar[str]
     numerics: ClassVar[int] = 1
     """Part of every id: raised when this code's numbers change on purpose."""
+
+    @classmethod
+    def numerics_of(cls, params: Mapping[str, Any]) -> int:
+        """Return `numerics` for a point with these parameters; a config may raise it for some of them alone."""
+        return cls.numerics
 
     @classmethod
     def extras(cls, field: str) -> dict[str, Any]:
@@ -142,6 +148,13 @@ class Data(Config):
             DataError: what they come from is not here, or damaged.
         """
         raise NotImplementedError
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what a person should know of the files as they lie now, such as copies and unreadable files.
+
+        Unlike the notes of `Prepared`, which are kept with the arrays, this is not part of the data's identity.
+        """
+        return ()
 
     def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
         """Some examples to look at: pictures, uint8 [n, channels, h, w], or None; and a caption each, or none."""

@@ -7,12 +7,14 @@ were renamed, is the same data; one that gained or lost a picture is not.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
 import os
+import stat
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ log = logging.getLogger(__name__)
 DIGITS = 16
 _pinned: dict[str, str] = {}
 _places: dict[str, Path] = {}
-_counts: dict[str, int] = {}
+_surveys: dict[str, Survey] = {}
 _SETTLED = 2.0
 """Seconds after which a file's time of change tells one content from another."""
 
@@ -41,6 +43,8 @@ class Scheme:
         files: the files at a place whose content counts; raises `DataError` where they are no such data.
         default: the place of the bare name, where it has one of its own.
         together: how many files in a row belong together, as pictures and their labels do.
+        partial: whether a file that cannot be read is left out; otherwise it is an error.
+        reading: how a file is read, where its name decides that; "": as every other. It is part of the identity.
     """
 
     name: str
@@ -48,14 +52,35 @@ class Scheme:
     files: Callable[[Path], Sequence[Path]]
     default: Callable[[], Path] | None = None
     together: int = 1
+    partial: bool = False
+    reading: Callable[[Path], str] = lambda path: ""
 
     def __str__(self) -> str:
         return self.name if self.default else f"{self.name}:{self.place}"
+
+    def identify(self, digests: Mapping[Path, str]) -> str:
+        """Return the pinned text of some files, whose digests these are."""
+        return self.pinned(f"{digest} {self.reading(path)}".rstrip() for path, digest in digests.items())
 
     def pinned(self, digests: Iterable[str]) -> str:
         """The scheme with one digest of its files' digests, whatever their order and number of copies."""
         groups = {" ".join(group) for group in zip(*[iter(digests)] * self.together, strict=True)}
         return f"{self.name}:sha256-{hashlib.sha256(chr(10).join(sorted(groups)).encode()).hexdigest()[:DIGITS]}"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies at a place.
+
+    Attributes:
+        readable: how many files can be read.
+        different: how many of them have different bytes.
+        unread: file, relative to the place -> why it cannot be read.
+    """
+
+    readable: int
+    different: int
+    unread: Mapping[str, str]
 
 
 class Source:
@@ -98,9 +123,9 @@ def pin(scheme: Scheme, place: Path | None) -> str:
     if place is None:
         assert scheme.default is not None
         place = scheme.default()
-    found = digests(place, scheme.files(place))
-    pinned = scheme.pinned(found.values())
-    _places[pinned], _counts[pinned] = place, len(set(found.values()))
+    found, survey = read_digests(scheme, place)
+    pinned = scheme.identify(found)
+    _places[pinned], _surveys[pinned] = place, survey
     try:
         write_json(cache_folder("places") / f"{pinned.replace(':', '-')}.json", {"place": str(place)})
     except (DataError, OSError) as error:
@@ -108,9 +133,9 @@ def pin(scheme: Scheme, place: Path | None) -> str:
     return pinned
 
 
-def count(pinned: str) -> int | None:
-    """How many different files pinned data has, where this process has pinned it; a worker need not have them."""
-    return _counts.get(pinned)
+def survey(pinned: str) -> Survey | None:
+    """Return what lay at the place of pinned data when this process pinned it; a worker need not have it."""
+    return _surveys.get(pinned)
 
 
 def known(text: str) -> str:
@@ -138,7 +163,7 @@ def forget() -> None:
     """Read every place anew when it is named again."""
     _pinned.clear()
     _places.clear()
-    _counts.clear()
+    _surveys.clear()
 
 
 def locate(pinned: str) -> Path:
@@ -161,8 +186,28 @@ def locate(pinned: str) -> Path:
     return place
 
 
-def digests(place: Path, files: Sequence[Path]) -> dict[Path, str]:
+def read_digests(scheme: Scheme, place: Path) -> tuple[dict[Path, str], Survey]:
+    """Return the SHA-256 of every file of a place that can be read, and what the place holds.
+
+    Raises:
+        DataError: there is no such data, or a file cannot be read and the scheme needs every one.
+    """
+    unread: dict[Path, str] = {}
+    found = digests(place, scheme.files(place), unread if scheme.partial else None)
+    if unread and not found:
+        path, reason = next(iter(unread.items()))
+        raise DataError(f"{place}: none of its {len(unread)} files can be read, such as {path} ({reason})")
+    reasons = {os.path.relpath(path, place): reason for path, reason in unread.items()}
+    return found, Survey(len(found), len(set(found.values())), reasons)
+
+
+def digests(place: Path, files: Sequence[Path], unread: dict[Path, str] | None = None) -> dict[Path, str]:
     """SHA-256 of every file; those of files that did not change since are kept in the cache.
+
+    Args:
+        place: the folder or file that they belong to.
+        files: which; pipes, devices and sockets count as unreadable, and are never opened.
+        unread: gets each file that cannot be read, with the reason; None: such a file is an error.
 
     Raises:
         DataError: a file cannot be read.
@@ -173,6 +218,8 @@ def digests(place: Path, files: Sequence[Path]) -> dict[Path, str]:
     for path in files:
         try:
             status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "not a file")
             # The time of the inode's change cannot be set, as a copy or an archive sets that of the content's.
             stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
             before = kept.get(str(path))
@@ -182,7 +229,10 @@ def digests(place: Path, files: Sequence[Path]) -> dict[Path, str]:
                 with path.open("rb") as file:
                     found[path] = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            if unread is None:
+                raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            unread[path] = str(error.strerror)
+            continue
         if max(status.st_mtime_ns, status.st_ctime_ns) < settled:
             fresh[str(path)] = (stamp, found[path])
     if fresh != kept:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from gensweep.core.content import Scheme, Source, locate
 from gensweep.core.errors import DataError
-from gensweep.data._digit_files import LIMIT, find_pairs, read_idx, read_npz
+from gensweep.data._copies import keys_of
+from gensweep.data._digit_files import INTEGERS, LIMIT, Part, axes_of, find_pairs, is_turned, read_idx, read_npz
+from gensweep.data._pictures import some
 from gensweep.data.mnist import check_mnist, read_mnist
 
 SIZE = 28
@@ -32,47 +35,114 @@ def _npz_files(path: Path) -> Sequence[Path]:
     return [path]
 
 
-IDX = Scheme("idx", "DIR", files=_idx_files, together=2)
+def _reading(path: Path) -> str:
+    return "turned" if is_turned(path) else ""
+
+
+IDX = Scheme("idx", "DIR", files=_idx_files, together=2, reading=_reading)
 NPZ = Scheme("npz", "FILE", files=_npz_files)
 DIGITS = Source(IDX, NPZ, names=("mnist5k", "mnist"))
 
 
+QMNIST_COLUMNS = 8
+"""Columns of QMNIST's labels; the first has the digit, the others tell who wrote it."""
+
+
+@dataclass(frozen=True)
+class DigitSet:
+    """The digits of a source.
+
+    Attributes:
+        pictures: uint8 [n, 28, 28], no two of them equal.
+        labels: uint8 [n].
+        notes: what a person should know of them.
+        counts: how many are not among them, as in `gensweep.core.arrays.Prepared`.
+    """
+
+    pictures: np.ndarray
+    labels: np.ndarray
+    notes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
 def digits(source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Every digit of a source, white strokes on black.
+    """Return pictures, uint8 [n, 28, 28], and labels, uint8 [n], as `read_digits` does."""
+    known = read_digits(source)
+    return known.pictures, known.labels
+
+
+def read_digits(source: str) -> DigitSet:
+    """Read every digit of a source, white strokes on black.
 
     Pictures of the user's own (`idx`, `npz`) may be [n, h, w], [n, h, w, 1], [n, 1, h, w] or [n, 784], of any type
     of number: in 0..1 where no pixel exceeds 1, in 0..255 where one exceeds 127. Another size than 28x28 is scaled.
-    They are not turned, centred or inverted (EMNIST's are transposed). Labels are 0..9 [n] or [n, 1], or
-    one-hot [n, 10]. Parts are joined; those of a folder in an order that renaming does not change.
+    They are not centred or inverted; those of IDX files with EMNIST's names are turned, since EMNIST has rows and
+    columns exchanged. Labels are 0..9 [n] or [n, 1], one-hot [n, 10], or QMNIST's [n, 8]. Parts are joined; those of
+    a folder in an order that renaming does not change. Pictures with equal pixels count once, so that none is both
+    trained on and tested on; those with more than one label, and blank ones, are left out.
 
     Args:
         source: `mnist5k`, `mnist`, or what `DIGITS` made of `idx:DIR` or `npz:FILE`.
 
-    Returns:
-        Pictures, uint8 [n, 28, 28], and labels, uint8 [n].
-
     Raises:
         DataError: not here, changed since it was named, damaged, or not such digits.
     """
+    name, notes = source, ()
     if source == "mnist5k":
-        return mnist5k()
-    name = source
-    if source == "mnist":
-        files = read_mnist()
-        parts = [
-            (read_idx(files[f"{part}-images-idx3-ubyte.gz"], "mnist", 3),
-             read_idx(files[f"{part}-labels-idx1-ubyte.gz"], "mnist", 1))
-            for part in ("train", "t10k")
-        ]  # fmt: skip
+        checked = [mnist5k()]
+    elif source == "mnist":
+        checked = [_check(part) for part in _mnist()]
     else:
         scheme, place = source.partition(":")[0], locate(source)
-        parts, name = _own(scheme, place, source), f"{scheme}:{place}"
-    checked = [_check(*part, name) for part in parts]
-    pictures, labels = (np.concatenate(arrays) for arrays in zip(*checked, strict=True))
-    counts = np.bincount(labels, minlength=10)
-    if few := [f"{count} of {digit}" for digit, count in enumerate(counts.tolist()) if count < LEAST]:
-        raise DataError(f"{name} has too few pictures: {', '.join(few)}; each digit needs {LEAST}")
-    return pictures, labels
+        parts, notes = _own(scheme, place, source)
+        checked, name = [_check(part) for part in parts], f"{scheme}:{place}"
+    known = _each_once(*(np.concatenate(arrays) for arrays in zip(*checked, strict=True)))
+    numbers = np.bincount(known.labels, minlength=10)
+    if few := [f"{count} of {digit}" for digit, count in enumerate(numbers.tolist()) if count < LEAST]:
+        why = "".join(f"; {note}" for note in known.notes)
+        raise DataError(f"{name} has too few pictures: {', '.join(few)}; each digit needs {LEAST}{why}")
+    return replace(known, notes=(*notes, *known.notes))
+
+
+def _mnist() -> list[Part]:
+    files = read_mnist()
+    return [
+        Part(
+            read_idx(files[f"{part}-images-idx3-ubyte.gz"], "mnist", 3),
+            read_idx(files[f"{part}-labels-idx1-ubyte.gz"], "mnist", 1),
+            *("mnist", "mnist"),
+        )
+        for part in ("train", "t10k")
+    ]
+
+
+def _each_once(pictures: np.ndarray, labels: np.ndarray) -> DigitSet:
+    """Count equal pictures once, without blank ones and those that are labelled as more than one digit."""
+    first: dict[bytes, int] = {}
+    torn: dict[bytes, str] = {}
+    keys = keys_of(pictures)
+    for index, key in enumerate(keys):
+        before = first.setdefault(key, index)
+        if labels[before] != labels[index]:
+            torn.setdefault(key, f"{labels[before]} and {labels[index]}")
+    (blank,) = keys_of(np.zeros((1, SIZE, SIZE), np.uint8))
+    chosen = [index for key, index in first.items() if key != blank and key not in torn]
+    blanks = keys.count(blank)
+    torn.pop(blank, None)
+    contrary = sum(key in torn for key in keys)
+    copies = len(keys) - len(chosen) - blanks - contrary
+    notes = []
+    if copies:
+        notes.append(f"{copies:,} of {len(keys):,} pictures have the same pixels as another one; each is counted once")
+    if contrary:
+        such = next(iter(torn.values()))
+        notes.append(f"{contrary:,} pictures left out: each is labelled as more than one digit, such as {such}")
+    if blanks:
+        notes.append(f"{blanks:,} pictures left out: they are blank, as the space is")
+    counts = {"copies": copies, "left_out": contrary + blanks}
+    if len(chosen) == len(keys):
+        return DigitSet(pictures, labels, counts=counts)
+    return DigitSet(pictures[chosen], labels[chosen], tuple(notes), counts)
 
 
 def check_digits(source: str) -> None:
@@ -100,20 +170,33 @@ def mnist5k() -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1].reshape(-1, SIZE, SIZE), table[:, -1]
 
 
-def _own(scheme: str, place: Path, source: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The parts of the user's own digits, as stored, after a check that they are what the source was pinned to."""
+def _own(scheme: str, place: Path, source: str) -> tuple[list[Part], tuple[str, ...]]:
+    """The parts of the user's own digits, after a check that they are what the source was pinned to; and notes."""
     contents = {path: _read(path) for path in DIGITS.schemes[scheme].files(place)}
     hashes = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
-    if source != DIGITS.schemes[scheme].pinned(hashes.values()):
+    if source != DIGITS.schemes[scheme].identify(hashes):
         raise DataError(f"{scheme}:{place} has changed since it was named; start again to use what it holds now")
     if scheme == NPZ.name:
-        return read_npz(contents[place], place)
+        on_side = "emnist" in place.name.lower()
+        notes = (f"{place.name}: EMNIST's pictures lie on their side where nobody has turned them; look: data show",)
+        return read_npz(contents[place], place), notes if on_side else ()
     # In the order of the contents, and copies once: names are no part of the digest.
     pairs = {(hashes[pictures], hashes[labels]): (pictures, labels) for pictures, labels in find_pairs(place)}
-    return [
-        (read_idx(contents[pictures], pictures, 3), read_idx(contents[labels], labels, 1))
-        for _, (pictures, labels) in sorted(pairs.items())
-    ]
+    ordered = [pair for _, pair in sorted(pairs.items())]
+    parts = [_idx_part(pictures, labels, contents) for pictures, labels in ordered]
+    turned = [pictures.name for pictures, _ in ordered if is_turned(pictures)]
+    note = f"turned upright, since EMNIST has rows and columns exchanged: {some(turned, 3)}"
+    return parts, (f"{note}; rename files whose pictures are upright already",) if turned else ()
+
+
+def _idx_part(pictures: Path, labels: Path, contents: Mapping[Path, bytes]) -> Part:
+    images, numbers = read_idx(contents[pictures], pictures, 3), _idx_labels(labels, contents[labels])
+    return Part(images.swapaxes(1, 2) if is_turned(pictures) else images, numbers, str(pictures), str(labels))
+
+
+def _idx_labels(path: Path, content: bytes) -> np.ndarray:
+    labels = read_idx(content, path, axes_of(path), INTEGERS)
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == QMNIST_COLUMNS else labels
 
 
 def _read(path: Path) -> bytes:
@@ -125,11 +208,13 @@ def _read(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _check(pictures: np.ndarray, labels: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _check(part: Part) -> tuple[np.ndarray, np.ndarray]:
     """Pictures, uint8 [n, 28, 28], and labels, uint8 [n], of one part."""
-    pictures, labels = _pictures(pictures, name), _labels(labels, name)
+    pictures, labels = _pictures(part.pictures, part.pictures_at), _labels(part.labels, part.labels_at)
     if len(pictures) != len(labels):
-        raise DataError(f"{name} has {len(pictures):,} pictures and {len(labels):,} labels in one part")
+        raise DataError(
+            f"{part.pictures_at} has {len(pictures):,} pictures and {len(labels):,} labels in {part.labels_at}"
+        )
     return pictures, labels
 
 

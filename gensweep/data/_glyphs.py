@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gensweep.core.alphabet import ALPHABET
-from gensweep.data._digits import SIZE, digits
+from gensweep.data._digits import SIZE, read_digits
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -66,21 +66,32 @@ def _stroke(pen: ImageDraw, middle: np.ndarray, angle: float, half: float, bend:
         pen.ellipse((*(end - width * _SCALE / 2), *(end + width * _SCALE / 2)), fill=255)
 
 
-@lru_cache(maxsize=2)
-def bank(source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Every glyph of a source of digits, with drawn operators and a blank for the space.
+class Bank(NamedTuple):
+    """Glyphs, read-only, since calls share them.
 
-    Returns:
-        Pictures, uint8 [G, 28, 28]: the blank, the operators, then the digits; and for each the code of its
-        character in `ALPHABET` [G]. Read-only: calls share them.
+    Attributes:
+        pictures: uint8 [G, 28, 28]: the blank, the operators, then the digits.
+        codes: of each the code of its character in `ALPHABET`, uint8 [G].
+        notes, counts: as `gensweep.core.arrays.Prepared` has them.
+    """
+
+    pictures: np.ndarray
+    codes: np.ndarray
+    notes: tuple[str, ...]
+    counts: dict[str, int]
+
+
+@lru_cache(maxsize=2)
+def bank(source: str) -> Bank:
+    """Return every glyph of a source of digits, with drawn operators and a blank for the space.
 
     Raises:
-        DataError: as `gensweep.data._digits.digits`.
+        DataError: as `gensweep.data._digits.read_digits`.
     """
-    handwritten, labels = digits(source)
+    known = read_digits(source)
     operators, signs = draw_operators(seed=0)
-    pictures = np.concatenate([np.zeros((1, SIZE, SIZE), np.uint8), operators, handwritten])
+    pictures = np.concatenate([np.zeros((1, SIZE, SIZE), np.uint8), operators, known.pictures])
     sign_codes = np.array([ALPHABET.index(sign) for sign in OPERATORS])[signs]
-    codes = np.concatenate([[ALPHABET.index(" ")], sign_codes, labels]).astype(np.uint8)
+    codes = np.concatenate([[ALPHABET.index(" ")], sign_codes, known.labels]).astype(np.uint8)
     pictures.flags.writeable = codes.flags.writeable = False
-    return pictures, codes
+    return Bank(pictures, codes, known.notes, dict(known.counts))

@@ -17,7 +17,8 @@ import numpy as np
 from pydantic import AfterValidator
 
 from gensweep.core.errors import DataError
-from gensweep.data._modes import upright
+from gensweep.core.words import printable
+from gensweep.data._modes import PictureError, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -41,19 +42,16 @@ LARGE = 8_000_000
 _large = threading.Lock()
 
 
-class PictureError(ValueError):
-    """Bytes that cannot be used as a picture; the message is the reason alone, without the file's name."""
-
-
 def picture_files(place: Path) -> list[Path]:
     """Every picture under a folder, by the file's name, sorted.
 
-    Hidden files and folders are left out; links are followed, and no folder is entered twice.
+    Hidden files and folders are left out; links are followed, and no folder is entered twice. Nothing is opened: a
+    link may lead nowhere, and a name may be a pipe's.
 
     Raises:
         DataError: the place is not there, is no folder, cannot be read, or holds no picture.
     """
-    found, others, astray = [], Counter(), []
+    found, others = [], Counter()
     try:
         if not place.is_dir():
             raise DataError(f"{place} is {'a file' if place.exists() else 'not there'}; name a folder of pictures")
@@ -62,11 +60,9 @@ def picture_files(place: Path) -> list[Path]:
             if suffix not in SUFFIXES:
                 others[suffix or "no suffix"] += 1
             else:
-                (found if path.is_file() else astray).append(path)
+                found.append(path)
     except OSError as error:
         raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
-    if astray:
-        _warn(f"left out, for they lead to no file: {some(map(str, sorted(astray)))}")
     held = some((f"{count} with {suffix}" for suffix, count in others.most_common()), 5)
     if not found:
         raise DataError(f"{place} holds no picture; other files: {held or 'none'}")
@@ -95,12 +91,12 @@ def _refuse(error: OSError) -> NoReturn:
 @lru_cache(maxsize=256)
 def _warn(text: str) -> None:
     """Once a process, however often a folder is listed."""
-    log.warning("%s", text)
+    log.warning("%s", printable(text))
 
 
 def some(items: Iterable[str], most: int = 10) -> str:
-    """The first items in a row, and how many more there are."""
-    listed = list(items)
+    """The first items in a row, safe to show, and how many more there are."""
+    listed = [printable(item) for item in items]
     return ", ".join(listed[:most]) + (f", and {len(listed) - most} more" if len(listed) > most else "")
 
 
@@ -117,6 +113,38 @@ def open_picture(content: bytes, *, at_least: int | None = None) -> Image:
     Raises:
         PictureError: no picture, cut off, damaged, or more than `MAX_PIXELS`.
     """
+    try:
+        return _decode(content, at_least)
+    except PictureError:
+        whole = _with_end_marker(content)
+        if whole is None:
+            raise
+        return _decode(whole, at_least)
+
+
+_END_MARKER = b"\xff\xd9"
+_PROBES = (b"", b"\xa5\x5a\x3c" * 32)
+"""Bytes between a JPEG's data and its end marker: a decoder passes over them where all pixels came before."""
+
+
+def _with_end_marker(content: bytes) -> bytes | None:
+    """Return a JPEG with the end marker that it lacks; None for other files, and where more than that is missing.
+
+    Every viewer opens such a file. Decoders fill what is missing without an error once there is a marker, so the
+    pixels tell: they depend on what follows the data only where the data stops early.
+    """
+    if not content.startswith(b"\xff\xd8"):
+        return None
+    data = content.removesuffix(b"\xff")  # half a marker
+    try:
+        pixels = {_decode(data + probe + _END_MARKER, None).tobytes() for probe in _PROBES}
+    except PictureError:
+        return None
+    return data + _END_MARKER if len(pixels) == 1 else None
+
+
+def _decode(content: bytes, at_least: int | None) -> Image:
+    """As `open_picture`, of a file that lacks nothing."""
     image = _opened(content)
     if image.width * image.height > MAX_PIXELS:
         raise PictureError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
@@ -126,6 +154,8 @@ def open_picture(content: bytes, *, at_least: int | None = None) -> Image:
         with _large if image.width * image.height > LARGE else contextlib.nullcontext():
             image.load()
             return upright(image)
+    except PictureError:
+        raise
     except Exception as error:  # decoders raise what they like; all of it says that this file is damaged
         raise PictureError(f"cut off or damaged ({_reason(error)})") from error
 

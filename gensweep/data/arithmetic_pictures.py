@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import AfterValidator
@@ -64,7 +65,7 @@ class ArithmeticPictures(Arithmetic):
             DataError: the digits are not here, changed since they were named, damaged, or no such digits.
         """
         text = super().prepare()
-        pictures, characters = bank(self.digits)
+        pictures, characters, notes, counts = bank(self.digits)
         rng = np.random.Generator(np.random.PCG64([self.split_seed, _SEED_TAG]))
         codes = np.concatenate([text.rows["query"], text.rows["answer"]], axis=1)
         if self.digit_split == "shared":
@@ -78,7 +79,14 @@ class ArithmeticPictures(Arithmetic):
             split=text.split,
             banks={"glyphs": pictures.copy()},
             lookups={"query_pictures": ("query_glyphs", "glyphs"), "answer_pictures": ("answer_glyphs", "glyphs")},
+            notes=notes,
+            counts=counts,
         )
+
+    @classmethod
+    def numerics_of(cls, params: Mapping[str, Any]) -> int:
+        """Return 2 for the user's own digits: of those, equal pictures count once, which they did not in 1."""
+        return cls.numerics + (params.get("digits", DIGITS.names[0]) not in DIGITS.names)
 
     def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
         """A query's pictures, its answer's, and the answer one-hot, side by side [n, 1, 28, 360]; the text as caption.

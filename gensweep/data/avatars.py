@@ -12,6 +12,7 @@ from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data, param
 from gensweep.data._avatars.art import GRID, draw_patterns, read_layer
 from gensweep.data._avatars.colours import mix_palettes, pick
+from gensweep.data._copies import without_copies
 from gensweep.data._split import check_split
 
 SIZE, COUNT = 64, 10_000
@@ -76,8 +77,8 @@ class Avatars(Data):
 
     def prepare(self) -> Prepared:
         """Draw the faces."""
-        faces = draw_faces(self.count, self.data_seed)
-        return Prepared(rows={"picture": faces}, split=split_rows(self.count, self.split_seed))
+        faces, counts, notes = without_copies(draw_faces(self.count, self.data_seed))
+        return Prepared({"picture": faces}, split_rows(len(faces), self.split_seed), notes=notes, counts=counts)
 
 
 def draw_faces(count: int, seed: int) -> np.ndarray:

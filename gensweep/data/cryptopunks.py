@@ -8,8 +8,9 @@ import sys
 import tarfile
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -20,9 +21,11 @@ from gensweep.core.catalog import DATASETS, Progress, download
 from gensweep.core.config import Data, param
 from gensweep.core.download import check_sha256, get, keep, open_session, shown
 from gensweep.core.errors import DataError, FetchError
+from gensweep.data._copies import without_copies
 from gensweep.data._pictures import Colour
 from gensweep.data._split import check_split
 
+BACKGROUND = "#638596"
 COUNT, SIDE, ACROSS = 10_000, 24, 100
 SIZE, REPORT_SIZE = 64, 336
 PIXELS = "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
@@ -46,7 +49,8 @@ class CryptoPunks(Data):
     Source: Larva Labs (2017), the sheet `punks.png` of the repository larvalabs/cryptopunks; got once by
     `python -m gensweep data fetch cryptopunks`.
 
-    - `picture`: uint8 [10000, 3, 64, 64], in the order of the sheet.
+    - `picture`: uint8 [10000, 3, 64, 64], in the order of the sheet; fewer on a background before which some are
+      equal, as they are before black: equal pictures count once.
 
     24 does not divide 64. `nearest` keeps hard edges, and its pixels are two or three wide; `report` goes the
     way of the pictures in the report: up to 336x336 (14 pixels each), then down to 64x64 with soft edges.
@@ -58,7 +62,7 @@ class CryptoPunks(Data):
     fixed: ClassVar = (COUNT, (SIDE, SIDE, 4), PIXELS)
 
     scaling: Literal["nearest", "report"] = param("nearest", "report: up to 336x336, then down with antialiasing")
-    background: Colour = param("#638596", "colour behind the transparent pixels")
+    background: Colour = param(BACKGROUND, "colour behind the transparent pixels")
 
     @model_validator(mode="after")
     def _leaves_examples(self) -> Self:
@@ -84,8 +88,15 @@ class CryptoPunks(Data):
         """Read the sheet, lay it on the background, and scale it."""
         self.check()
         flat = on_background(read_punks(), self.background)
-        pictures = nearest(flat) if self.scaling == "nearest" else up_and_down(flat)
-        return Prepared(rows={"picture": pictures}, split=split_rows(len(pictures), self.split_seed))
+        scaled = nearest(flat) if self.scaling == "nearest" else up_and_down(flat)
+        pictures, counts, notes = without_copies(scaled)
+        split = split_rows(len(pictures), self.split_seed)
+        return Prepared({"picture": pictures}, split, notes=notes, counts=counts)
+
+    @classmethod
+    def numerics_of(cls, params: Mapping[str, Any]) -> int:
+        """Return 2 where the background is another one: before a black one some pictures are equal, and count once."""
+        return cls.numerics + (params.get("background", BACKGROUND) != BACKGROUND)
 
 
 _END = b"IEND\xaeB`\x82"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,19 +14,20 @@ from pydantic import AfterValidator, model_validator
 from gensweep.core.arrays import Prepared, split_rows
 from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data, param
-from gensweep.core.content import Scheme, Source, count, digests, label, locate
+from gensweep.core.content import Scheme, Source, label, locate, read_digests, survey
 from gensweep.core.errors import DataError
+from gensweep.core.words import counted
+from gensweep.data._copies import without_copies
 from gensweep.data._pictures import Colour, PictureError, open_picture, picture_files, some, to_square
 from gensweep.data._split import check_split
 
-log = logging.getLogger(__name__)
 SIZE = 64
 _DECODED = 8 * SIZE
 """A JPEG is decoded no smaller than this; scaled from there, no pixel differs by more than a level or two."""
 _THREADS = 4
 MAX_BYTES = 256_000_000
 """Larger files are not read."""
-FOLDER = Scheme("folder", "DIR", picture_files)
+FOLDER = Scheme("folder", "DIR", picture_files, partial=True)
 
 
 class PictureFiles(Data):
@@ -39,8 +39,8 @@ class PictureFiles(Data):
 
     @model_validator(mode="after")
     def _leaves_examples(self) -> Self:
-        if (files := count(self.dataset)) is not None:
-            check_split(files, self.train_fraction)
+        if (there := survey(self.dataset)) is not None:
+            check_split(there.different, self.train_fraction)
         return self
 
     def title(self) -> str:
@@ -56,12 +56,12 @@ class PictureFiles(Data):
         _files(self.scheme, self.dataset)
 
     def prepare(self) -> Prepared:
-        """Open the pictures.
+        """Open the pictures; those with equal pixels count once, whatever their files.
 
         Raises:
             DataError: they are not here, changed since they were named, or too few of them can be opened.
         """
-        place, files, copies = _files(self.scheme, self.dataset)
+        place, files = _files(self.scheme, self.dataset)
         pictures, count, unread = np.empty((len(files), 3, SIZE, SIZE), np.uint8), 0, []
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
             for path, picture in zip(files.values(), pool.map(self._picture, files, files.values()), strict=True):
@@ -71,16 +71,30 @@ class PictureFiles(Data):
                     pictures[count] = picture
                     count += 1
         unread.sort()
-        notes = [f"copies of other pictures left out: {copies}"] if copies else []
-        if unread:
-            notes.append(f"{len(unread)} of {len(files)} pictures left out: {some(unread)}")
+        pictures, counts, notes = without_copies(pictures[:count])
+        counts["left_out"] = len(unread)
         try:
-            check_split(count, self.train_fraction)
+            check_split(len(pictures), self.train_fraction)
         except ValueError as error:
-            without = f"; {len(unread)} of {len(files)} could not be opened: {some(unread, 3)}" if unread else ""
+            without = f"; {notes[0]}" if notes else ""
+            if unread:
+                without += f"; {len(unread)} of {len(files)} could not be opened: {some(unread, 3)}"
             raise DataError(f"{place}: {error}{without}") from error
-        rows, split = {"picture": pictures[:count]}, split_rows(count, self.split_seed)
-        return Prepared(rows, split, notes=tuple(notes))
+        if unread:
+            notes = (*notes, f"{len(unread)} of {len(files)} pictures left out: {some(unread)}")
+        split = split_rows(len(pictures), self.split_seed)
+        return Prepared({"picture": pictures}, split, notes=notes, counts=counts)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return how many files are copies of others, and which cannot be read."""
+        there = survey(self.dataset)
+        if there is None:
+            return ()
+        copies, unread = there.readable - there.different, [f"{name} ({why})" for name, why in there.unread.items()]
+        remarks = [f"copies of other pictures left out: {copies}"] if copies else []
+        if unread:
+            remarks.append(f"{counted(len(unread), 'file')} left out, unreadable: {some(unread)}")
+        return tuple(remarks)
 
     def behind(self) -> str:
         """The colour, `#rrggbb`, behind what is transparent."""
@@ -107,13 +121,16 @@ class Folder(PictureFiles):
     """The pictures of a folder, and of the folders in it, cropped to their middle and scaled.
 
     Source: the user's. Any kind and size of picture; of an animation the first frame. Pictures come in the order
-    of their content, so that names and places do not matter; the same file twice counts once. What cannot be
-    opened is left out, and named in a warning.
+    of their files' content, so that names and places do not matter; pictures with the same pixels count once, whatever
+    their files. Colours are those that a viewer shows: a colour profile in the file is converted to sRGB. What cannot
+    be opened is left out, and named in a warning.
 
     - `picture`: uint8 [n, 3, 64, 64].
     """
 
     name: ClassVar[str] = "folder"
+    numerics: ClassVar[int] = 2
+    """2: equal pixels count once, colour profiles are converted, deep and damaged pictures are read otherwise."""
     source: ClassVar[str] = "any folder of pictures"
     scheme: ClassVar[Scheme] = FOLDER
 
@@ -125,15 +142,15 @@ class Folder(PictureFiles):
         return self.background
 
 
-def _files(scheme: Scheme, pinned: str) -> tuple[Path, dict[str, Path], int]:
-    """Where the pictures lie, a file for each SHA-256 in order of these, and how many more are copies.
+def _files(scheme: Scheme, pinned: str) -> tuple[Path, dict[str, Path]]:
+    """Where the pictures lie, and a file for each SHA-256 in order of these.
 
     Raises:
         DataError: they are not here, or changed.
     """
     place = locate(pinned)
-    found = digests(place, scheme.files(place))
-    if scheme.pinned(found.values()) != pinned:
+    found, _ = read_digests(scheme, place)
+    if scheme.identify(found) != pinned:
         raise DataError(f"{place} has changed since it was {pinned}; name it anew to use what it holds now")
     files = {sha256: path for path, sha256 in reversed(found.items())}
-    return place, dict(sorted(files.items())), len(found) - len(files)
+    return place, dict(sorted(files.items()))

@@ -68,6 +68,20 @@ class GridInfo(BaseModel):
     axes: dict[str, list[Any]]
 
 
+class DataInfo(BaseModel):
+    """What sweep.json says of a dataset that was trained on: how many examples, and what was left out of it."""
+
+    dataset: str
+    params: dict[str, Any] = {}
+    examples: int
+    training: list[int] = []
+    validation: int
+    test: int
+    copies: int = 0
+    left_out: int = 0
+    notes: list[str] = []
+
+
 class SweepFile(BaseModel):
     """A sweep's sweep.json; what else it says is kept as it is."""
 
@@ -83,6 +97,7 @@ class SweepFile(BaseModel):
     of_dataset: list[str] = []
     places: dict[str, str] = {}
     metrics: dict[str, MetricInfo]
+    data: dict[str, DataInfo] = {}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -277,18 +292,16 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
 
 def _named(sweep: SweepFile, names: Names) -> SweepFile:
     """The sweep with text in its parameters as it is called: the user's own data by its folder's name."""
-    cells = [
-        cell.model_copy(
-            update={
-                "params": {
-                    key: names.text(key, value) if isinstance(value, str) else value
-                    for key, value in cell.params.items()
-                }
-            }
-        )
-        for cell in sweep.cells
-    ]
-    return sweep.model_copy(update={"cells": cells})
+
+    def rename(params: dict[str, Any]) -> dict[str, Any]:
+        return {key: names.text(key, value) if isinstance(value, str) else value for key, value in params.items()}
+
+    cells = [cell.model_copy(update={"params": rename(cell.params)}) for cell in sweep.cells]
+    data = {
+        key: about.model_copy(update={"dataset": names.text("dataset", about.dataset), "params": rename(about.params)})
+        for key, about in sweep.data.items()
+    }
+    return sweep.model_copy(update={"cells": cells, "data": data})
 
 
 def _datasets(sweep: SweepFile) -> dict[str, dict[str, Any]]:

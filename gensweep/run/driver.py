@@ -43,7 +43,13 @@ from gensweep.run.preview import (
     summary,
 )
 from gensweep.run.progress import Screen
-from gensweep.run.sweepfile import check_replaced, parameters_of_datasets, points_of, write_sweep_json
+from gensweep.run.sweepfile import (
+    check_replaced,
+    describe_data,
+    parameters_of_datasets,
+    points_of,
+    write_sweep_json,
+)
 from gensweep.run.tracking import waits_for_upload
 from gensweep.spec import Sweep
 from gensweep.trainables import Report
@@ -96,7 +102,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 executor.check_nodes(store)
             elif not store.elsewhere:
                 check(store)
-            write_sweep_json(store, sweep, options.command)
+            write_sweep_json(store, sweep, options.command, describe_data(plan.todo, ready))
             _show_data(sweep, plan.points, ready, store, console)
             if options.resources.address is not None:
                 packs = plan.packs(executor.lanes(options.resources, len(plan.todo)))

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, decode, encode
-from gensweep.core.arrays import Prepared
+from gensweep.core.arrays import Prepared, training_rows
 from gensweep.core.cache import prepared
 from gensweep.core.claims import Process
 from gensweep.core.code_fingerprint import fingerprint
@@ -32,6 +32,7 @@ from gensweep.points import Point
 from gensweep.run.devices import resolve_device
 from gensweep.run.point import Kept
 from gensweep.train.artifacts import interpolations, sheet, to_bytes, write_artifacts
+from gensweep.train.glyphs import count_seen
 from gensweep.train.loop import ANSWERS, Training, generator
 
 log = logging.getLogger(__name__)
@@ -47,12 +48,14 @@ class Revived:
     Attributes:
         training: with the trained weights, in evaluation mode.
         data: the arrays that it is looked at with.
+        own: the arrays that it was trained with.
     """
 
     kept: Kept
     point: Point
     training: Training
     data: Prepared
+    own: Prepared
 
 
 def revive(kept: Kept, device: str = "auto", digits: str | None = None) -> Revived:
@@ -83,7 +86,7 @@ def revive(kept: Kept, device: str = "auto", digits: str | None = None) -> Reviv
     except Exception as error:  # a damaged file makes PyTorch raise in a dozen ways
         raise ResultsError(f"{path} cannot be read ({type(error).__name__}: {error}); train the point again") from error
     training.network.eval()
-    return Revived(kept, point, training, data)
+    return Revived(kept, point, training, data, own)
 
 
 def sample(revived: Revived, n: int, seed: int) -> bytes:
@@ -205,7 +208,8 @@ def evaluate(revived: Revived, digits: str | None) -> dict[str, Any]:
     """The test anew, with the point's own data or with other digits.
 
     With its own data, metrics that the record lacks are added to it, and files that an earlier version did not leave
-    are written. With other digits, the numbers go to `evaluations/` in the point's folder.
+    are written. With other digits, the numbers go to `evaluations/` in the point's folder, with how many of the
+    pictures were trained on.
 
     Raises:
         ResultsError: a metric is not what the record says.
@@ -220,12 +224,27 @@ def evaluate(revived: Revived, digits: str | None) -> dict[str, Any]:
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if digits is not None:
+        found["pictures"] = _count_seen(revived)
         digits = re.sub(r"[^A-Za-z0-9._-]", "_", revived.point.params["digits"])
         name = f"{POINTS}/{kept.record.id}/evaluations/{digits}.json"
         kept.store.write_json(name, found)
         return found | {"written": kept.store.told(name)}
     added = _fill_in(revived, metrics)
     return found | {"added": sorted(added)}
+
+
+def _count_seen(revived: Revived) -> dict[str, dict[str, int]]:
+    """Count the pictures of the test that the point was trained on, and warn where some are of digits."""
+    fraction = revived.kept.record.params["train_fraction"]
+    rows = training_rows(revived.own.split, fraction)
+    seen = count_seen(revived.data, revived.own, rows, revived.training.model.inputs)
+    digits = seen["digits"]
+    if digits["trained_on"]:
+        log.warning(
+            "%s of the %s pictures of digits in this test were trained on: it is no test with unseen digits",
+            f"{digits['trained_on']:,}", f"{digits['shown']:,}",
+        )  # fmt: skip
+    return seen
 
 
 def _fill_in(revived: Revived, metrics: dict[str, float]) -> set[str]:

@@ -7,15 +7,16 @@ import json
 import shlex
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gensweep.core.arrays import Prepared, training_rows
 from gensweep.core.catalog import METRICS, MODELS, dataset
 from gensweep.core.config import Data
 from gensweep.core.content import known as known_place
-from gensweep.core.content import places
+from gensweep.core.content import places, survey
 from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import ResultsError, SweepError, Unavailable, UserError, unknown
 from gensweep.core.naming import Names, is_same
@@ -115,10 +116,52 @@ def _metrics(models: set[str]) -> dict[str, Any]:
     return described
 
 
-def write_sweep_json(store: Store, sweep: Sweep, command: str) -> None:
+def describe_data(points: Iterable[Point], ready: Mapping[str, Prepared]) -> dict[str, dict[str, Any]]:
+    """Return what sweep.json says of the data of some points: how many examples, of which sets, and what is left out.
+
+    Args:
+        points: of any model.
+        ready: their arrays by `Point.data_key`; what is not there is not described.
+    """
+    described: dict[str, dict[str, Any]] = {}
+    sizes: dict[str, set[int]] = {}
+    for point in points:
+        key, arrays = point.data_key, ready.get(point.data_key)
+        if arrays is None:
+            continue
+        data = point.data_config()
+        sizes.setdefault(key, set()).add(len(training_rows(arrays.split, data.train_fraction)))
+        if key in described:
+            continue
+        there = survey(point.params["dataset"])
+        counts = {name: arrays.counts.get(name, 0) for name in ("copies", "left_out")}
+        if there is not None:
+            counts["copies"] += there.readable - there.different
+            counts["left_out"] += len(there.unread)
+        own = data.model_dump(exclude={"train_fraction", "dataset"})
+        described[key] = {
+            "dataset": point.params["dataset"],
+            "params": {name: value for name, value in own.items() if value != type(data).model_fields[name].default},
+            "examples": len(arrays),
+            "validation": len(arrays.split["validation"]),
+            "test": len(arrays.split["test"]),
+            "notes": [*arrays.notes, *data.remarks()],
+        } | counts  # fmt: skip
+    return {key: about | {"training": sorted(sizes[key])} for key, about in described.items()}
+
+
+def write_sweep_json(
+    store: Store, sweep: Sweep, command: str, data: Mapping[str, dict[str, Any]] | None = None
+) -> None:
     """Write ``ROOT/<sweep>/sweep.json``.
 
     One that wants the same stays as it is; a newer gensweep's is never replaced.
+
+    Args:
+        store: the results root.
+        sweep: what was asked for.
+        command: the command line.
+        data: as `describe_data` returns it; what an earlier run wrote of other data of the sweep is kept.
 
     Raises:
         ResultsError: a newer gensweep wrote the folder, or it cannot be written.
@@ -129,6 +172,10 @@ def write_sweep_json(store: Store, sweep: Sweep, command: str) -> None:
         known = f"schema {schema}, gensweep knows up to {SCHEMA}"
         raise ResultsError(f"{store.told(name)}: {known}: upgrade, or use another folder")
     wanted = json.loads(json.dumps(sweep_json(sweep, command)))
+    described = _known_data(before) | json.loads(json.dumps(data or {}))
+    if described:
+        keys = {point.data_key for point in sweep.points()}
+        wanted["data"] = {key: about for key, about in described.items() if key in keys}
     if before | {key: wanted[key] for key in _OF_THE_CALL} == wanted:
         return
     try:
@@ -185,6 +232,11 @@ def _file_in(command: str) -> Path | None:
     except ValueError:
         return None
     return next((Path(word) for word in words if word.endswith(".py")), None)
+
+
+def _known_data(before: dict[str, Any]) -> dict[str, Any]:
+    data = before.get("data")
+    return data if isinstance(data, dict) else {}
 
 
 def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Point]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from gensweep.core.alphabet import ALPHABET
 from gensweep.core.arrays import Prepared, training_rows
 from gensweep.core.cache import cache_root
 
@@ -67,10 +69,43 @@ def _of(shown: dict[int, int], code: int) -> list[int]:
     return sorted(index for index, other in shown.items() if other == code)
 
 
-def _shown(prepared: Prepared, rows: np.ndarray) -> dict[int, int]:
+def count_seen(
+    tested: Prepared, trained: Prepared, rows: np.ndarray, fields: Collection[str]
+) -> dict[str, dict[str, int]]:
+    """Return how many different pictures of characters a test shows, and how many of those were trained on.
+
+    Args:
+        tested: the data of the test.
+        trained: the data of the training, whose bank may be another one: pixels are compared.
+        rows: the rows of `trained` that were trained on.
+        fields: fields of pictures that the model is shown.
+
+    Returns:
+        For `digits` and `operators`: `shown` and `trained_on`. The space, one blank for all, does not count.
+    """
+    used = tuple(pair for pair in FIELDS if pair[1] in fields)
+    learnt = set(_pixels(trained, _shown(trained, rows, used)))
+    pixels = _pixels(tested, _shown(tested, tested.split["test"], used))
+    kinds = {"digits": range(10), "operators": [ALPHABET.index(sign) for sign in "+-"]}
+    return {
+        kind: {
+            "shown": sum(code in codes for code in pixels.values()),
+            "trained_on": sum(code in codes and picture in learnt for picture, code in pixels.items()),
+        }
+        for kind, codes in kinds.items()
+    }
+
+
+def _pixels(prepared: Prepared, shown: dict[int, int]) -> dict[bytes, int]:
+    """The code of every picture that is shown, by its pixels."""
+    (bank,) = {prepared.lookups[pictures][1] for _, pictures in FIELDS}
+    return {prepared.banks[bank][index].tobytes(): code for index, code in shown.items()}
+
+
+def _shown(prepared: Prepared, rows: np.ndarray, fields: Iterable[tuple[str, str]] = FIELDS) -> dict[int, int]:
     """The code of every glyph that some rows show, by its index in the bank."""
     shown: dict[int, int] = {}
-    for codes, pictures in FIELDS:
+    for codes, pictures in fields:
         indices = prepared.rows[prepared.lookups[pictures][0]][rows].ravel()
         found, first = np.unique(indices, return_index=True)
         shown |= dict(zip(found.tolist(), prepared.rows[codes][rows].ravel()[first].tolist(), strict=True))

@@ -45,6 +45,7 @@ def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any
         "counts": _counts(results),
         "bars": _bars(results),
         "facts": _facts(results),
+        "data": _data(results),
         "origins": origin.origins(results),
         "kinds": troubles.kinds(results),
         "odd": troubles.warnings(results),
@@ -97,7 +98,7 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         ("models and what varies", "; ".join(axes), ""),
         ("seeds", f"{counted(len(asked), 'seed')}: {seeds}", ""),
         ("chosen by", selection(results), ""),
-        ("examples", _examples(results), ""),
+        ("examples", "" if results.sweep.data else _examples(results), ""),
         ("command line", str(said.get("command") or ""), "code"),
         ("asked for at", origin.time(str(said.get("created") or "")), ""),
         ("commit of the call", origin.short(said.get("commit")), "code"),
@@ -115,6 +116,25 @@ def _examples(results: Results) -> str:
         if text := sizes(results, results.cells_of(model)):
             found.setdefault(text.partition(": ")[2].removesuffix("."), []).append(model)
     return "; ".join(f"{', '.join(models)}: {text}" for text, models in found.items())
+
+
+def _data(results: Results) -> list[dict[str, Any]]:
+    """What each dataset had, in the order of sweep.json."""
+    return [
+        {
+            "name": ", ".join([about.dataset, *(f"{name}={value}" for name, value in about.params.items())]),
+            "training": _between(about.training),
+            "numbers": [about.validation, about.test, about.examples, about.copies, about.left_out],
+            "notes": about.notes,
+        }
+        for about in results.sweep.data.values()
+    ]
+
+
+def _between(counts: list[int]) -> str:
+    if len(counts) > 1:
+        return f"{min(counts):,} to {max(counts):,}"
+    return f"{counts[0]:,}" if counts else ""
 
 
 def _findings(made: Made) -> list[tuple[Finding, str]]:
