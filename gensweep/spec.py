@@ -200,7 +200,7 @@ def _keys(model: str, axes: dict[str, Any]) -> frozenset[str]:
 
 
 def _checked_name(name: Any) -> str:
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in ("points", ".", ".."):
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.lower() in ("points", ".", ".."):
         raise SweepError(f"sweep name {name!r} is no plain folder name (letters, digits, '.', '_', '-'; not 'points')")
     return name
 

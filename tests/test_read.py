@@ -220,7 +220,7 @@ def with_other_params(path: Path) -> None:
         (edited, "changed since it was written"),
         (newer, "upgrade gensweep"),
         (of_another_point, "record of another"),
-        (with_other_params, "params are not the point's"),
+        (with_other_params, "is of another point: params"),
     ],
 )
 def test_a_record_that_cannot_be_trusted_is_missing_with_its_reason(tmp_path, spoil, reason):

@@ -16,7 +16,8 @@ from gensweep.core.errors import ResultsError, Unavailable, UnknownName
 from gensweep.core.ledger import POINTS
 from gensweep.core.records import OK
 from gensweep.core.registry import Registry
-from gensweep.core.stores import Store, open_folder
+from gensweep.core.storage import parse_json
+from gensweep.core.stores import ABANDONED, Store, open_folder
 from gensweep.read.figures.answers import ANSWERS
 from gensweep.read.figures.pictures import DATASETS
 from gensweep.read.figures.samples import SAMPLES
@@ -32,13 +33,15 @@ FORM = 4
 """Raised when the same records make other files."""
 _SHOWN = re.compile(rf"[^.].*\.png|{re.escape(ANSWERS)}|{re.escape('history.csv')}", re.DOTALL)
 """Names of what figures and the page show beside records."""
+_MADE = re.compile(r"(tables|figures)/[^./\0][^/\0]*")
+"""Names of files that a collection may remove, whoever says that it made them."""
 
 
 def is_current(results: Results) -> bool:
     """Whether the files of the last collection are there, and were made of what sweep and records say now."""
     store, folder = results.store, results.folder.name
     try:
-        last = json.loads(store.read(f"{folder}/{COLLECTED}"))
+        last = parse_json(store.read(f"{folder}/{COLLECTED}"))
         there = all(store.exists(f"{folder}/{name}") for name in last["files"])
         return there and last["digest"] == digest(results)
     except (OSError, ValueError, LookupError, TypeError):
@@ -190,14 +193,15 @@ def _finish(made: Made, written: list[str]) -> None:
     """Remove what the last collection wrote and this one did not, nothing else; write down what this one did."""
     store, folder = made.results.store, made.results.folder.name
     try:
-        before = json.loads(store.read(f"{folder}/{COLLECTED}"))["files"]
+        before = parse_json(store.read(f"{folder}/{COLLECTED}"))["files"]
     except (OSError, ValueError, LookupError, TypeError):
         before = []
     for name in before if isinstance(before, list) else []:
-        parts = Path(str(name)).parts
-        if name not in written and len(parts) == 2 and parts[0] in ("tables", "figures"):
-            store.remove(f"{folder}/{name}")
+        if name not in written and _MADE.fullmatch(str(name)):
+            with contextlib.suppress(IsADirectoryError):
+                store.remove(f"{folder}/{name}")
     store.write_json(f"{folder}/{COLLECTED}", {"digest": made.digest, "files": sorted(written)})
+    store.tidy(folder, ABANDONED)
 
 
 def print_tables(results: Results, console: Any) -> None:

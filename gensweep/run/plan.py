@@ -66,7 +66,7 @@ def make_plan(points: list[Point], ledger: Ledger, retry_failed: bool = False) -
         NewerSchema: a record was written by a later gensweep.
         Unavailable: a results root elsewhere does not answer, or refuses.
     """
-    state = ledger.read({point.id: point.params for point in points})
+    state = ledger.read({point.id: point.wanted for point in points})
     redo = {FAILED} if retry_failed else set()
     todo = [p for p in points if (r := state.records.get(p.id)) is None or r.status in redo]
     return Plan(points, state, todo)
@@ -123,8 +123,11 @@ class Rates:
     def add(self, record: Record) -> None:
         """Learn from a point that was trained to its end."""
         if record.status == OK and record.epochs:
-            rate = record.seconds / record.epochs / record.params["train_fraction"]
-            key = shape(record.model, record.params)
+            try:
+                rate = record.seconds / record.epochs / record.params["train_fraction"]
+                key = shape(record.model, record.params)
+            except (UserError, LookupError, TypeError, ArithmeticError):  # of a model or a parameter not known here
+                return
             packed = record.pack["size"] > 1
             self.seen.setdefault(key + PACKED * packed, []).append(rate)
             if not packed and (peak := record.hardware.get("peak_memory")):

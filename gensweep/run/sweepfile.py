@@ -18,10 +18,12 @@ from gensweep.core.content import label, places
 from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import ResultsError, SweepError, Unavailable, UserError, unknown
 from gensweep.core.records import SCHEMA
+from gensweep.core.storage import parse_json
 from gensweep.core.stores import Store
 from gensweep.points import Point
 from gensweep.spec import Sweep
 
+SWEEP = "sweep.json"
 _OF_THE_CALL = ("command", "places", "commit", "versions", "hardware", "created")
 
 
@@ -119,9 +121,9 @@ def write_sweep_json(store: Store, sweep: Sweep, command: str) -> None:
     Raises:
         ResultsError: a newer gensweep wrote the folder, or it cannot be written.
     """
-    name = f"{sweep.name}/sweep.json"
+    name = f"{sweep.name}/{SWEEP}"
     try:
-        before = json.loads(store.read(name))
+        before = parse_json(store.read(name))
         schema = before.get("schema")
     except Unavailable as error:
         raise ResultsError(str(error)) from error
@@ -130,6 +132,12 @@ def write_sweep_json(store: Store, sweep: Sweep, command: str) -> None:
     if isinstance(schema, int) and schema > SCHEMA:
         known = f"schema {schema}, gensweep knows up to {SCHEMA}"
         raise ResultsError(f"{store.told(name)}: {known}: upgrade, or use another folder")
+    other = before.get("name") if isinstance(before, dict) else None
+    if isinstance(other, str) and other != sweep.name and other.lower() == sweep.name.lower():
+        raise ResultsError(
+            f"{store.told(sweep.name)} is the folder of the sweep {other!r}, "
+            "since this file system takes both names for one: rename the sweep"
+        )
     wanted = json.loads(json.dumps(sweep_json(sweep, command)))
     if before | {key: wanted[key] for key in _OF_THE_CALL} == wanted:
         return
