@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import json
 import os
 import re
@@ -14,16 +15,21 @@ import threading
 import time
 from collections import Counter
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import call, ended, files, other, same, t2t, wait_for, write_sweep
+import torch
+from runs import TINY, call, ended, files, grid, other, records, same, t2t, wait_for, write_sweep
 
 from gensweep.core import locks, processes, storage
+from gensweep.core.claims import Holder
 from gensweep.core.environment import compiler
 from gensweep.core.processes import Process
-from gensweep.core.storage import locked
+from gensweep.core.storage import locked, write_json
+from gensweep.train import checkpoint
+from gensweep.trainables import train_text_to_text
 
 TESTS = Path(__file__).parent
 ELSEWHERE = replace(Process.current(), host="elsewhere pid:[1]")
@@ -62,7 +68,7 @@ def start(library: Path, root: Path, calls: dict[str, int], folder: Path, *argum
         "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)]),
     }
     command = [sys.executable, "-c", SHIM, str(folder), *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, stderr=(folder / "stderr").open("wb"))
+    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
 
 
 def run(*arguments: Any) -> tuple[int, str]:
@@ -259,3 +265,84 @@ def test_a_refusal_that_is_no_lack_of_locks_is_an_error(tmp_path: Path, monkeypa
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(OSError, match="Input/output error"), locked(tmp_path / "lock"):
         pass
+
+
+class Small(io.BytesIO):
+    """A file on a disk that is soon full."""
+
+    def write(self, content: Any) -> int:
+        if self.tell() + len(content) > 50_000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(content)
+
+
+@pytest.mark.parametrize("numbers", [20_000, 2_000_000])
+@pytest.mark.parametrize("save", [partial(checkpoint.save, point_id="a"), checkpoint.save_tensors])
+def test_a_disk_too_full_for_tensors_says_so(save: Any, numbers: int) -> None:
+    """PyTorch says `enforce fail ... unexpected pos`."""
+    state = {"x": torch.zeros(numbers), "y": torch.zeros(10)}
+    with pytest.raises(OSError, match="No space left on device"):
+        save(file=Small(), **{"state" if isinstance(save, partial) else "values": state})
+
+
+def test_a_full_file_system_ends_the_run_with_its_reason(tmp_path: Path, root: Path) -> None:
+    root.mkdir()
+    file = write_sweep(tmp_path, grid(hidden=256), seeds=3)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", root], capture_output=True).returncode:
+        pytest.skip("may not mount")
+    try:
+        result = call(file, "--results", root, "--local")
+        assert (result.code, records(root)) == (1, {})
+    finally:
+        subprocess.run(["umount", root], check=True)
+    (line,) = result.error.splitlines()
+    assert re.fullmatch(rf"error: {root}/points/.*: No space left on device; what is done is kept. To go on: .*", line)
+
+
+def test_a_relative_root_of_a_users_own_trial_is_where_its_program_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tune changes to the trial's folder, and says where it came from."""
+    (tmp_path / "trial").mkdir()
+    monkeypatch.chdir(tmp_path / "trial")
+    monkeypatch.setenv("TUNE_ORIG_WORKING_DIR", str(tmp_path))
+    train_text_to_text(TINY | {"results": "runs"}, report=list[Any]().append)
+    assert list(records(tmp_path / "runs")) == [t2t().id]
+    assert not list((tmp_path / "trial").iterdir())
+
+
+def test_the_next_run_clears_away_what_killed_ones_left(tmp_path: Path, root: Path) -> None:
+    """Temporary files of a minute ago, and a claim beside a record; nothing of a process that lives."""
+    assert call(write_sweep(tmp_path, seeds=2), "--results", root, "--local").code == 0
+    dead, alive = (root / "points" / t2t(seed).id for seed in (0, 1))
+    holder = Holder("a", Process.current(), Process.current(), time.time())
+    for folder, process in ((dead, replace(holder.driver, started="1")), (alive, holder.driver)):
+        write_json(folder / "claim.json", asdict(replace(holder, driver=process, worker=process)))
+        (folder / "samples" / ".epoch-0001.png.0.tmp").touch()
+    old, new = (root / "tiny" / "tables" / f".cells.csv.{name}.tmp" for name in ("old", "new"))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (time.time() - 100, time.time() - 100))
+    assert call(write_sweep(tmp_path, seeds=3), "--results", root, "--local").code == 0
+    assert not (dead / "claim.json").exists() and not list(dead.rglob("*.tmp"))
+    assert (alive / "claim.json").exists() and list(alive.rglob("*.tmp"))
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_sweeps_name_that_differs_in_capitals_from_a_folder_of_ours_is_refused(tmp_path: Path) -> None:
+    result = call(write_sweep(tmp_path, name="Points"), "--dry-run")
+    assert result.code == 2 and "sweep name 'Points' is no plain folder name" in result.error
+
+
+def test_two_sweeps_that_a_file_system_takes_for_one_are_refused(tmp_path: Path, root: Path, trained: Any) -> None:
+    """As on one that knows no capitals: the other's sweep.json is found under our name."""
+    write_json(make(root / "tiny") / "sweep.json", {"schema": 1, "name": "Tiny"})
+    result = call(write_sweep(tmp_path), "--results", root, "--local")
+    assert result.code == 2 and "is the folder of the sweep 'Tiny'" in result.error
+    assert not trained
+
+
+def make(folder: Path) -> Path:
+    """A new folder."""
+    folder.mkdir(parents=True)
+    return folder

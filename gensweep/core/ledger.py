@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Generator, Iterator, Mapping, Set
+from collections.abc import Generator, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -134,6 +134,21 @@ class Ledger:
         with self.store.lock(f"{folder}/.lock"):
             if claims.holder_of(self.store, folder) == holder:
                 self.store.remove(f"{folder}/{CLAIM}")
+
+    def clean(self, points: Iterable[str]) -> None:
+        """Remove what killed processes left in the folders of finished points; what cannot be removed stays.
+
+        Args:
+            points: ids of points with a record.
+        """
+        there = self.store.snapshot(POINTS)
+        for folder in (f"{POINTS}/{point_id}" for point_id in points):
+            if there.exists(f"{folder}/{CLAIM}"):
+                with contextlib.suppress(OSError), self.store.lock(f"{folder}/.lock"):
+                    holder = claims.holder_of(self.store, folder)
+                    if holder is None or not claims.is_live(self.store, folder, holder):
+                        self.store.remove(f"{folder}/{CLAIM}")
+                        self.store.tidy(folder)
 
     def write_file(self, claim: Claim, point_id: str, name: str, content: Content) -> None:
         """Write one of the point's files, `name` or `folder/name`, unless the claim was lost.

@@ -85,6 +85,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             if not store.elsewhere:
                 check(store, POINTS, *(f"{sweep.name}{folder}" for folder in _WRITTEN))
             write_sweep_json(store, sweep, options.command)
+            ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
             _show_data(plan.todo, ready, store, f"{sweep.name}/datasets", console)
             if options.resources.address is not None:
                 packs = plan.packs(executor.lanes(options.resources, len(plan.todo)))
