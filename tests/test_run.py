@@ -293,7 +293,7 @@ def test_a_root_that_stops_working_ends_the_run_and_no_point_is_to_blame(
         refusing(patch, number, root, after="checkpoint.pt")
         ended = run(file, root)
     assert ended.code == 1
-    (line,) = ended.error.splitlines()
+    *_, line = ended.error.splitlines()
     assert line.startswith(f"error: {root}/")
     assert f"{os.strerror(number)}; what is done is kept. To go on: python -m gensweep {file} " in line
     assert ended.out.count("no record written") == 1, "one point finds out; the others do not wait for it in turn"
