@@ -111,6 +111,11 @@ class Point:
         return self._cell.id
 
     @property
+    def wanted(self) -> dict[str, Any]:
+        """What a record of the point has to repeat."""
+        return self.params | {"model": self.model, "seed": self.seed}
+
+    @property
     def data_key(self) -> str:
         """Equal for points that share prepared arrays: the dataset and its parameters but `train_fraction`."""
         return self._cell.data_key

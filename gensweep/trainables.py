@@ -12,6 +12,7 @@ records and checkpoints; default: none are kept), `device`, `threads` and, with 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def _train(
     points: list[dict[str, Any]] | None = config.pop("points", None)
     driver = config.pop("driver", None)
     context = Context(
-        root=config.pop("results", None) or None,
+        root=_root(config.pop("results", None)),
         device=config.pop("device", "auto"),
         threads=config.pop("threads", 1),
         gpus=config.pop("gpus", 1.0),
@@ -61,6 +62,13 @@ def _train(
     pack = Pack(tuple(Point.make(model, **point) for point in points))
     report = report or _tune_report()
     run_pack(pack, datasets, context, _raising(report) if flat else report)
+
+
+def _root(results: Any) -> Any:
+    """The results root; Tune starts a trial in a folder of the trial's own, where a relative one is not meant to be."""
+    if not results or "://" in str(results) or os.path.isabs(os.path.expanduser(results)):
+        return results or None
+    return os.path.join(os.environ.get("TUNE_ORIG_WORKING_DIR", ""), results)
 
 
 def _raising(report: Report) -> Report:

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +19,14 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from gensweep.core import claims
-from gensweep.core.claims import EXPIRES, Claim, Holder, Process
+from gensweep.core import claims, processes
+from gensweep.core.claims import Claim, Holder, Process
 from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, ResultsError
 from gensweep.core.ledger import Ledger
+from gensweep.core.processes import EXPIRES
 from gensweep.core.records import DIVERGED, FAILED, OK, SCHEMA, Record, decoded
 from gensweep.core.storage import write_atomic, write_json
-from gensweep.core.stores import Store, open_store
+from gensweep.core.stores import Store, open_store, require_writable
 from gensweep.points import Point
 
 POINT = Point.make("text_to_text", {"hidden": 8, "lr": 3e-4}, 1)
@@ -42,7 +43,7 @@ RECORD = Record(
     hardware={"host": "h", "cores": 2},
     finished="2026-01-01T00:00:00+00:00",
 )
-WANTED = {POINT.id: POINT.params}
+WANTED = {POINT.id: POINT.wanted}
 
 
 def read_record(path: Path, expected_id: str | None = None) -> Record:
@@ -154,6 +155,36 @@ SPOILED = [
         (lambda path, value=value: resealed(path, metrics={"test/loss": value}), "a metric is no finite number")
         for value in ("x", float("inf"), float("nan"), None)
     ),
+    *(
+        (lambda path, wrong=wrong: resealed(path, **wrong), said)
+        for wrong, said in (
+            ({"metrics": {"test/loss": True}}, "a metric is no finite number"),
+            ({"metrics": {"test/loss": 10**400}}, "a metric is no finite number"),
+            ({"params": {"lr": float("nan")}}, "a parameter is no text, number, true or false"),
+            ({"params": {"lr": 10**400}}, "a parameter is no text, number, true or false"),
+            ({"params": {"lr": {}}}, "a parameter is no text, number, true or false"),
+            *(({"seconds": value}, "seconds is no time") for value in (float("nan"), float("inf"), -1.0, 10**400)),
+            ({"seconds": True}, "seconds is no time"),
+            *(({"epochs": value}, "epochs is no whole number") for value in (-1, True, 10**400)),
+            *(({"seed": value}, "seed is no whole number") for value in (-1, True)),
+            *(
+                ({"pack": value}, "pack is no place")
+                for value in ({}, {"size": 2, "lane": 2}, {"size": "1", "lane": 0})
+            ),
+            ({"hardware": {"peak_memory": "much"}}, "hardware has a memory that is no number of bytes"),
+            ({"schema": True}, "not a gensweep record"),
+            ({"schema": 0}, "not a gensweep record"),
+            ({"status": ["ok"]}, "not a gensweep record"),
+            ({"seed": 99}, "is of another point: seed"),
+            ({"model": "vae"}, "is of another point: model"),
+        )
+    ),
+    (lambda path: path.write_text("[" * 200_000), "nested too deeply"),
+    (lambda path: path.write_text("[" * 200_000 + "]" * 200_000), "nested too deeply"),
+    (lambda path: path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes()), "begins with a byte order mark"),
+    (lambda path: path.write_bytes(path.read_bytes().replace(b"ok", b"\xff\xfe")), "not UTF-8"),
+    (lambda path: path.write_text(path.read_text().replace('"seed"', '"epochs"')), "the key 'epochs' comes twice"),
+    (lambda path: path.write_bytes(b"1" * 10_000), "digits"),
     (lambda path: resealed(path, id="t2t-e1-d1-s0-000000000000"), "is the record of t2t-e1-d1-s0-000000000000, not of"),
 ]
 
@@ -162,11 +193,52 @@ SPOILED = [
 def test_a_spoiled_record_is_missing_with_its_reason(ledger: Ledger, path: Path, spoil: Any, said: str) -> None:
     assert ledger.read(WANTED).records == {POINT.id: RECORD}
     spoil(path)
-    with pytest.raises(RecordError, match=f"{re.escape(str(path))}: .*{re.escape(said)}"):
-        read_record(path, POINT.id)
+    if "is of another point" not in said:  # which its file alone does not show
+        with pytest.raises(RecordError, match=f"{re.escape(str(path))}: .*{re.escape(said)}"):
+            read_record(path, POINT.id)
     state = ledger.read(WANTED)
     assert (state.records, state.running, list(state.unreadable)) == ({}, {}, [POINT.id])
     assert said in state.unreadable[POINT.id]
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 42)
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (pipe, "not a regular file"),
+        (endless, "not a regular file"),
+        (huge, "too large: 4,398,046,511,104 bytes"),
+        (Path.mkdir, "Is a directory"),
+        (loop, "symbolic links"),
+    ],
+)
+@pytest.mark.parametrize("name", ["record.json", "claim.json"])
+def test_what_is_no_file_is_neither_waited_for_nor_read(
+    ledger: Ledger, folder: Path, put: Any, said: str, name: str
+) -> None:
+    put(folder / name)
+    state = ledger.read(WANTED)
+    assert (state.records, state.running) == ({}, {})
+    if name == "record.json":
+        assert said in state.unreadable[POINT.id]
+    elif put not in (Path.mkdir, loop):
+        assert free(ledger)
 
 
 def test_resealed_by_itself_changes_nothing(path: Path) -> None:
@@ -177,7 +249,7 @@ def test_resealed_by_itself_changes_nothing(path: Path) -> None:
 def test_a_record_of_other_params_is_missing(ledger: Ledger, path: Path) -> None:
     state = ledger.read({POINT.id: POINT.params | {"hidden": 16}})
     assert not state.records
-    assert "its params are not the point's" in state.unreadable[POINT.id]
+    assert "is of another point: params" in state.unreadable[POINT.id]
 
 
 def test_a_point_without_files_is_only_missing(ledger: Ledger) -> None:
@@ -211,8 +283,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     target = tmp_path / "file"
     write_atomic(target, "old")
     if how != "write":
-        place, name = {"open": (tempfile, "mkstemp"), "sync": (os, "fsync"), "rename": (os, "replace")}[how]
-        monkeypatch.setattr(place, name, lambda *args, **kwargs: fail())
+        name = {"open": "open", "sync": "fsync", "rename": "replace"}[how]
+        monkeypatch.setattr(os, name, lambda *args, **kwargs: fail())
     with pytest.raises(OSError, match="No space left"):
         write_atomic(target, half if how == "write" else "new")
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"file": "old"}
@@ -222,7 +294,19 @@ def test_a_file_is_written_from_text_bytes_or_a_function(tmp_path: Path) -> None
     for index, content in enumerate(("é", "é".encode(), lambda file: file.write("é".encode()) and None)):
         write_atomic(tmp_path / str(index), content)
         assert (tmp_path / str(index)).read_bytes() == b"\xc3\xa9"
-        assert (tmp_path / str(index)).stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_the_umask_says_who_may_read_a_file(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_atomic(tmp_path / "file", "")
+        Store(tmp_path).write("points/a/record.json", "")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~mask
+    assert (tmp_path / "points" / "a").stat().st_mode & 0o777 == 0o777 & ~mask
+    assert (tmp_path / "points" / "a" / "record.json").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 def test_a_record_that_cannot_be_written_leaves_the_older_one(
@@ -252,10 +336,13 @@ def test_a_results_root_that_cannot_be_used(
         open_store(results)
 
 
-def test_a_results_root_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_results_root_that_is_read_only_is_opened_and_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    store = open_store(tmp_path / "new" / "deep")
     with pytest.raises(ResultsError, match=r"cannot be written to; name another folder"):
-        open_store(tmp_path / "new" / "deep")
+        require_writable(store)
 
 
 def test_a_results_root_is_absolute_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,18 +440,65 @@ def test_a_killed_process_is_dead_before_its_parent_asks(ledger: Ledger) -> None
         assert free(ledger)
 
 
-@pytest.mark.parametrize(("age", "expected"), [(0.0, False), (EXPIRES - 5, False), (EXPIRES + 1, True)])
-def test_another_host_holds_a_point_for_a_minute(ledger: Ledger, folder: Path, age: float, expected: bool) -> None:
-    hold(folder, OTHER_HOST, OTHER_HOST, age)
-    assert free(ledger) is expected
+ELSEWHERE = [(OTHER_HOST, OTHER_HOST), (ME, OTHER_HOST), (OTHER_HOST, ME)]
+"""Worker and driver of which one at least cannot be asked."""
 
 
-@pytest.mark.parametrize(("age", "expected"), [(0.0, False), (EXPIRES + 1, True)])
-def test_a_worker_here_with_a_driver_elsewhere_counts_by_its_heartbeat(
-    ledger: Ledger, folder: Path, age: float, expected: bool
+@pytest.mark.parametrize(("worker", "driver"), ELSEWHERE[:2])
+@pytest.mark.parametrize("age", [0.0, EXPIRES - 5])
+def test_another_host_holds_a_point_for_a_minute(
+    ledger: Ledger, folder: Path, worker: Process, driver: Process, age: float
 ) -> None:
-    hold(folder, ME, OTHER_HOST, age)
-    assert free(ledger) is expected
+    hold(folder, worker, driver, age)
+    assert not free(ledger)
+
+
+@pytest.mark.parametrize("age", [EXPIRES * 2, 86400.0, -86400.0, -1e300, 1e300])
+@pytest.mark.parametrize(("worker", "driver"), ELSEWHERE[:2])
+def test_a_dead_claim_of_another_host_expires_by_our_clock_whatever_its_time_is(
+    ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch, worker: Process, driver: Process, age: float
+) -> None:
+    monkeypatch.setattr(processes, "EXPIRES", 0.3)
+    hold(folder, worker, driver, age)
+    began = time.monotonic()
+    assert ledger.read(WANTED).running, "it may live"
+    with ledger.claim(POINT.id, ME) as claim:
+        assert 0.3 <= time.monotonic() - began < 10
+        claim.check()
+
+
+@pytest.mark.parametrize("age", [86400.0, -86400.0])
+def test_a_live_claim_of_a_host_with_a_wrong_clock_stands(
+    ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch, age: float
+) -> None:
+    monkeypatch.setattr(processes, "EXPIRES", 2.0)
+    hold(folder, OTHER_HOST, OTHER_HOST, age)
+    renewal = threading.Timer(0.3, hold, (folder, OTHER_HOST, OTHER_HOST, age))
+    renewal.start()
+    began = time.monotonic()
+    with pytest.raises(Claimed, match="is being trained by process"):
+        ledger.claim(POINT.id, ME).__enter__()
+    assert time.monotonic() - began < 1.9, "the renewal is proof enough"
+    renewal.join()
+    assert ledger.read(WANTED).running
+
+
+def test_a_driver_drops_what_it_has_seen_expire_but_nothing_that_lives_again(
+    ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers, which have seen nothing, need not wait once more."""
+    monkeypatch.setattr(processes, "EXPIRES", 0.1)
+    hold(folder, OTHER_HOST, OTHER_HOST, -86400.0)
+    assert ledger.read(WANTED).running
+    time.sleep(0.15)
+    state = ledger.read(WANTED)
+    assert (list(state.running), list(state.expired)) == ([], [POINT.id])
+    hold(folder, OTHER_HOST, OTHER_HOST, -86400.0)
+    ledger.drop_claim(POINT.id, state.expired[POINT.id])
+    assert (folder / "claim.json").exists()
+    (holder,) = ledger.read(WANTED).running.values()
+    ledger.drop_claim(POINT.id, holder)
+    assert not (folder / "claim.json").exists()
 
 
 def test_a_driver_that_died_frees_what_its_worker_holds(ledger: Ledger) -> None:
@@ -423,7 +557,26 @@ def test_heartbeats_are_well_within_the_minute() -> None:
     assert claims.HEARTBEAT * 3 < EXPIRES
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"attempt": "a", "driver": {}, "worker": {}, "time": 0}'])
+def claim_text(**changes: Any) -> str:
+    """A claim of another host, with some of its values changed."""
+    values = asdict(Holder("a", OTHER_HOST, OTHER_HOST, 0.0)) | changes
+    return json.dumps({key: value for key, value in values.items() if value != "absent"})
+
+
+def claim_by(**changes: Any) -> str:
+    return claim_text(driver=asdict(ME) | changes, worker=asdict(ME) | changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "{}", "[" * 200_000, '{"attempt": "a", "driver": {}, "worker": {}, "time": 0}',
+        *(claim_text(time=value) for value in ("absent", None, "0", True, [], float("nan"), float("inf"), 10**400)),
+        *(claim_text(attempt=value) for value in ("absent", None, 1)),
+        *(claim_by(pid=value) for value in (None, "1", 1.5, True, 0, -1, 10**30)), claim_by(host=" "), claim_by(boot=1),
+    ],
+    ids=lambda text: text[-40:],
+)  # fmt: skip
 def test_a_spoiled_claim_holds_nothing(ledger: Ledger, folder: Path, text: str) -> None:
     (folder / "claim.json").write_text(text)
     assert read_holder(folder / "claim.json") is None

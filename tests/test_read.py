@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from gensweep.core.errors import NewerSchema, RecordError, ResultsError, Unknown
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.points import resolve, schema
-from gensweep.read.collect import collect, print_tables
+from gensweep.read.collect import collect, is_current, print_tables
 from gensweep.read.figures.learning import BACKGROUND
 from gensweep.read.published import PUBLISHED, published, published_tables
 from gensweep.read.tables.groups import groups
@@ -222,7 +224,7 @@ def with_other_params(path: Path) -> None:
         (edited, "changed since it was written"),
         (newer, "upgrade gensweep"),
         (of_another_point, "record of another"),
-        (with_other_params, "params are not the point's"),
+        (with_other_params, "is of another point: params"),
     ],
 )
 def test_a_record_that_cannot_be_trusted_is_missing_with_its_reason(tmp_path, spoil, reason):
@@ -234,6 +236,43 @@ def test_a_record_that_cannot_be_trusted_is_missing_with_its_reason(tmp_path, sp
     assert results.cells["char_accuracy_mean"].tolist() == [0.7]
     assert reason in results.unreadable[point]
     assert str(tmp_path) not in results.unreadable[point], "the same records give the same bytes anywhere"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path: path.write_text("[" * 200_000), "cannot be read: nested too deeply"),
+        (lambda path: path.write_bytes(b"\xff"), "is not whole JSON (not UTF-8)"),
+        (lambda path: path.write_text("{"), "is not whole JSON (cut short?)"),
+        (lambda path: path.write_text('{"schema": 1, "schema": 1}'), "the key 'schema' comes twice"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "cannot be read: not a regular file"),
+        (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "cannot be read: not a regular file"),
+        (
+            lambda path: path.write_text(path.read_text().replace('"lr": 0.001', f'"lr": {10**400}')),
+            "no text, number, true or false",
+        ),
+    ],
+)
+def test_a_sweep_file_of_another_program_is_refused_by_name(tmp_path, spoil, reason):
+    folder = simple(tmp_path, 0.5)
+    spoil(folder / "sweep.json")
+    with pytest.raises(ResultsError, match=re.escape(reason)):
+        load(folder)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+@pytest.mark.parametrize("name", ["history.csv", "collected.json"])
+def test_what_is_no_file_beside_the_records_is_not_waited_for(tmp_path, put, name):
+    folder = simple(tmp_path, 0.5)
+    point = cell(0)["points"]["0"]
+    if name == "collected.json":
+        put(folder / name)
+        assert not is_current(load(folder))
+    else:
+        (tmp_path / "points" / point / name).unlink(missing_ok=True)
+        put(tmp_path / "points" / point / name)
+        with pytest.raises(RecordError, match="not a whole history"):
+            load(folder).history(point)
 
 
 def test_the_ledger_raises_a_newer_schema_unless_it_only_reads(tmp_path):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import shutil
 import sys
-import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ from runs import (
 )  # fmt: skip
 
 from gensweep import load
+from gensweep.core import storage
 from gensweep.core.errors import UserError
 from gensweep.core.records import DIVERGED, FAILED, OK
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.points import Point
+from gensweep.run.attempt import Attempt
 from gensweep.run.local import freeze_imports
 from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
@@ -255,64 +258,143 @@ def test_a_diverged_point_is_an_outcome_of_its_own(tmp_path: Path, root: Path, t
     assert trained == before, "it would diverge again"
 
 
-def full(monkeypatch: pytest.MonkeyPatch, point: Point, *names: str) -> None:
-    """Let the disk be full for some files of a point, for all of them if none is named."""
-    make = tempfile.mkstemp
+def refusing(
+    monkeypatch: pytest.MonkeyPatch, number: int, folder: str | Path, names: Sequence[str] = (), after: str = ""
+) -> None:
+    """Let the file system refuse some files.
 
-    def failing(*arguments: Any, **options: Any) -> Any:
-        wanted = not names or options["prefix"].strip(".") in names
-        if point.id in str(options["dir"]) and wanted:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return make(*arguments, **options)
+    Args:
+        number: why, an errno.
+        folder: a part of the path of their folder.
+        names: which; all, if none is named.
+        after: none before a file of this name was written.
+    """
+    create, has_come = storage._create_beside, [not after]
 
-    monkeypatch.setattr(tempfile, "mkstemp", failing)
+    def failing(path: Path) -> tuple[int, str]:
+        if has_come[0] and str(folder) in str(path.parent) and (not names or path.name in names):
+            raise OSError(number, os.strerror(number), str(path))
+        has_come[0] = has_come[0] or path.name == after
+        return create(path)
+
+    monkeypatch.setattr(storage, "_create_beside", failing)
 
 
-@pytest.mark.parametrize("name", ["checkpoint.pt", "samples.png", "weights.pt", "history.csv"])
-def test_a_full_disk_fails_the_point_with_that_reason(
+REFUSALS = [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EACCES]
+
+
+@pytest.mark.parametrize("number", REFUSALS, ids=errno.errorcode.get)
+def test_a_root_that_stops_working_ends_the_run_and_no_point_is_to_blame(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int], number: int
+) -> None:
+    file = write_sweep(tmp_path, seeds=3)
+    monkeypatch.setattr(sys, "argv", ["gensweep", file, "--results", str(root), "--local"])
+    with monkeypatch.context() as patch:
+        refusing(patch, number, root, after="checkpoint.pt")
+        ended = run(file, root)
+    assert ended.code == 1
+    *_, line = ended.error.splitlines()
+    assert line.startswith(f"error: {root}/")
+    assert f"{os.strerror(number)}; what is done is kept. To go on: python -m gensweep {file} " in line
+    assert ended.out.count("no record written") == 1, "one point finds out; the others do not wait for it in turn"
+    assert not records(root) and trained == {0: 2}
+    assert run(file, root).code == 0
+    assert trained == {0: 3, 1: 2, 2: 2}, "the first epoch was kept"
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "samples.png", "weights.pt", "history.csv", "record.json"])
+def test_a_disk_too_full_for_a_file_ends_the_run(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    """Another point's files may be smaller, and the next one's not: nobody can tell by a small file."""
     assert run(write_sweep(tmp_path), root).code == 0
     before = files(root / "points")
-    full(monkeypatch, t2t(1), name)
-    ended = run(write_sweep(tmp_path, seeds=3), root)
+    with monkeypatch.context() as patch:
+        refusing(patch, errno.ENOSPC, t2t(1).id, [name])
+        ended = run(write_sweep(tmp_path, seeds=3), root)
     assert ended.code == 1
-    assert [record.status for record in records(root).values()] == [OK, FAILED, OK]
-    assert "No space left on device" in (records(root)[t2t(1).id].error or "")
-    assert f"failed: {t2t(1).id}: OSError: [Errno 28] No space left on device" in ended.out
+    assert list(records(root)) == [t2t(0).id]
+    assert f"error: {root}/points/{t2t(1).id}/{name}: No space left on device; what is done is kept" in ended.error
+    assert "Traceback" not in ended.out + ended.error
     assert before.items() <= files(root / "points").items(), "older points are whole"
+    assert run(write_sweep(tmp_path, seeds=3), root).code == 0
 
 
 @pytest.mark.parametrize("names", [(), ("record.json",), ("checkpoint.pt", "record.json", "error.txt")])
-def test_a_disk_too_full_for_a_record_is_said_all_the_same(
+def test_a_folder_of_a_point_that_refuses_costs_that_point_alone(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
 ) -> None:
     with monkeypatch.context() as patch:
-        full(patch, t2t(1), *names)
+        refusing(patch, errno.EACCES, t2t(1).id, names)
         ended = run(write_sweep(tmp_path, seeds=3), root)
         assert ended.code == 1
         assert set(records(root)) == {t2t(0).id, t2t(2).id}
         (line,) = [line for line in ended.out.splitlines() if f"{t2t(1).id} failed" in line]
-        assert "No space left on device" in line
+        assert "Permission denied" in line
         assert line.endswith("; no record written")
+        assert f"missing: {t2t(1).id}" in ended.out
         assert "Traceback" not in ended.out + ended.error
     assert run(write_sweep(tmp_path, seeds=3), root).code == 0
 
 
-def test_a_disk_too_full_for_the_tables_ends_without_a_traceback(
-    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", REFUSALS[:2], ids=errno.errorcode.get)
+def test_a_root_that_refuses_the_tables_ends_without_a_traceback(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    make = tempfile.mkstemp
-
-    def failing(*arguments: Any, **options: Any) -> Any:
-        if "tables" in str(options["dir"]):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return make(*arguments, **options)
-
-    monkeypatch.setattr(tempfile, "mkstemp", failing)
+    refusing(monkeypatch, number, "tables")
     ended = run(write_sweep(tmp_path), root)
-    assert (ended.code, ended.error.strip()) == (1, "error: [Errno 28] No space left on device")
+    assert ended.code == 1
+    assert os.strerror(number) in ended.error and "what is done is kept. To go on: " in ended.error
     assert [record.status for record in records(root).values()] == [OK]
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted"])
+def test_a_root_that_is_gone_ends_the_run_and_is_not_made_anew(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    end_epoch, count = Attempt.end_epoch, Counter[str]()
+
+    def losing(attempt: Attempt) -> dict[str, Any]:
+        count[how] += 1
+        if count[how] == 4:
+            root.rename(tmp_path / "moved") if how == "moved" else shutil.rmtree(root)
+        return end_epoch(attempt)
+
+    monkeypatch.setattr(Attempt, "end_epoch", losing)
+    ended = run(write_sweep(tmp_path, seeds=4), root)
+    assert ended.code == 1
+    assert f"gone (was {root} moved, or deleted?); what is done is kept. To go on: " in ended.error
+    assert not root.exists()
+    if how == "moved":
+        assert list(records(tmp_path / "moved")) == [t2t(0).id]
+
+
+def test_a_sweeps_folder_that_cannot_be_written_is_said_before_anything_trains(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
+) -> None:
+    """Another user's, say, who trained some of its points."""
+    assert run(write_sweep(tmp_path), root).code == 0
+    trained.clear()
+    for folder in ("tables", "figures", "points"):
+        (root / "tiny" / "figures").mkdir(exist_ok=True)
+        shutil.rmtree(root / "points")
+        (root / "points").mkdir()
+        with monkeypatch.context() as patch:
+            refusing(patch, errno.EACCES, root / folder if folder == "points" else root / "tiny" / folder)
+            ended = run(write_sweep(tmp_path), root)
+        assert ended.code == 2
+        assert f"--results {root} cannot be used: [Errno 13] cannot write a file: Permission denied" in ended.error
+    assert not trained
+
+
+def test_a_link_to_nowhere_in_a_points_place_is_named(tmp_path: Path, root: Path) -> None:
+    (root / "points").mkdir(parents=True)
+    (root / "points" / t2t(0).id).symlink_to("nowhere")
+    ended = run(write_sweep(tmp_path, seeds=2), root)
+    assert ended.code == 1
+    said = f"{root}/points/{t2t(0).id}: a link to nowhere, which is not there, and should be a folder"
+    assert said in ended.out
+    assert list(records(root)) == [t2t(1).id]
 
 
 def test_a_spoiled_record_is_shown_trained_again_and_kept_aside(

@@ -1,86 +1,33 @@
 """Claims: who is training a point now, and whether that is still true.
 
-A claim names the driver and the worker by host, process, process start and boot, so a death on this
-host frees the point at once. On another host a claim counts until its heartbeat is 60 s old.
+A claim names the driver and the worker by host, process, process start and boot, so a death on this host frees the
+point at once. A claim of another host counts until this process has seen it unchanged for 60 s of its own clock: the
+clock of the other host, which the claim's time is of, may be wrong.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import socket
+import logging
+import math
 import threading
 import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from types import TracebackType
 
+from gensweep.core import processes
 from gensweep.core.errors import Claimed, LostClaim
-from gensweep.core.stores import Store
+from gensweep.core.processes import Process, Watch
+from gensweep.core.storage import NotRegular, parse_json
+from gensweep.core.stores import SMALL, Store
 
+log = logging.getLogger(__name__)
 CLAIM = "claim.json"
-EXPIRES = 60.0
 HEARTBEAT = 15.0
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process that can be told from a later one with the same number."""
-
-    host: str
-    boot: str
-    pid: int
-    started: str
-
-    @staticmethod
-    def current() -> Process:
-        """The calling process."""
-        host, boot = _here()
-        return Process(host, boot, os.getpid(), _started(os.getpid()))
-
-    def is_local(self) -> bool:
-        """Whether its life can be checked from here: same host, same process namespace."""
-        return self.host == _here()[0]
-
-    def is_alive(self) -> bool:
-        """Whether it still runs; meaningful only where `is_local`."""
-        if self.boot != _here()[1]:
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass
-        return _started(self.pid) == self.started
-
-
-def _read(path: str) -> str:
-    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
-        return file.read().strip()
-    return ""
-
-
-@lru_cache(maxsize=1)
-def _here() -> tuple[str, str]:
-    """This host (name, machine id, and process namespace, since numbers mean nothing across two) and its boot."""
-    namespace = ""
-    with contextlib.suppress(OSError):
-        namespace = os.readlink("/proc/self/ns/pid")
-    host = " ".join(filter(None, (socket.gethostname(), _read("/etc/machine-id"), namespace)))
-    return host, _read("/proc/sys/kernel/random/boot_id")
-
-
-def _started(pid: int) -> str:
-    """The process's start in clock ticks since boot, field 22 of /proc/PID/stat; empty where unknown or dead."""
-    stat = _read(f"/proc/{pid}/stat")
-    fields = stat.rpartition(")")[2].split()
-    if not fields or fields[0] in "ZX":
-        return "" if not stat else "dead"
-    return fields[19]
+_watched: dict[tuple[str, str], Watch] = {}
+"""Claims of other hosts that this process has seen, by root and folder."""
 
 
 @dataclass(frozen=True)
@@ -92,34 +39,84 @@ class Holder:
     worker: Process
     time: float
 
-    def is_live(self) -> bool:
-        """Whether the claim still stands."""
-        near = [process for process in (self.worker, self.driver) if process.is_local()]
-        if not all(process.is_alive() for process in near):
-            return False
-        return len(near) == 2 or time.time() - self.time < EXPIRES
-
     def __str__(self) -> str:
         return f"process {self.worker.pid} on {self.worker.host.split()[0]}"
 
 
 def decoded(text: bytes) -> Holder | None:
-    """Who holds a claim; None where it was cut short."""
+    """Who holds a claim; None where it was cut short, or is none."""
     try:
-        values = json.loads(text)
-        return Holder(
-            values["attempt"], Process(**values["driver"]), Process(**values["worker"]), float(values["time"])
-        )
-    except (ValueError, KeyError, TypeError):
+        values = parse_json(text)
+        at, attempt = values["time"], values["attempt"]
+        if type(at) not in (int, float) or not math.isfinite(at) or not isinstance(attempt, str):
+            return None
+        return Holder(attempt, Process.of(values["driver"]), Process.of(values["worker"]), float(at))
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
 def holder_of(store: Store, folder: str) -> Holder | None:
     """Who holds the point in a folder of the root; None where nobody does."""
     try:
-        return decoded(store.read(f"{folder}/{CLAIM}"))
-    except (FileNotFoundError, NotADirectoryError):
+        return decoded(store.read(f"{folder}/{CLAIM}", SMALL))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotRegular):
         return None
+
+
+def is_live(store: Store, folder: str, holder: Holder) -> bool:
+    """Whether the claim on a folder still stands, as far as is known now: nobody has seen that its holder is dead."""
+    near = [process for process in (holder.worker, holder.driver) if process.is_local()]
+    if not all(process.is_alive() for process in near):
+        return False
+    if len(near) == 2:
+        return True
+    watch = _watched.setdefault((store.place, folder), Watch())
+    return watch.unchanged((holder.attempt, holder.time)) < processes.EXPIRES
+
+
+def is_certain(store: Store, folder: str, holder: Holder) -> bool:
+    """Whether a claim that `is_live` is certainly one of a live process, so that there is nothing to wait for.
+
+    A time of the last minute counts too: if the clock that it is of is wrong, that is over within a minute.
+    """
+    if holder.worker.is_local() and holder.driver.is_local():
+        return True
+    watch = _watched.get((store.place, folder))
+    return (watch is not None and watch.has_changed) or 0 <= time.time() - holder.time < processes.EXPIRES
+
+
+def find_live(folders: Iterable[tuple[Store, str]]) -> set[str]:
+    """Return those of these folders whose claim is a live process's; waits where only time can tell.
+
+    Raises:
+        OSError: a store does not say.
+    """
+    live, unsure, has_said = set(), list(folders), False
+    while True:
+        left = []
+        for store, folder in unsure:
+            holder = holder_of(store, folder)
+            if holder is None or not is_live(store, folder, holder):
+                continue
+            if is_certain(store, folder, holder):
+                live.add(folder)
+            else:
+                left.append((store, folder))
+        if not left:
+            return live
+        if not has_said:
+            _say_wait(f"{len(left)} claims of other hosts", left[0][1])
+            has_said = True
+        unsure = left
+        _pause(unsure[0][0])
+
+
+def _say_wait(what: str, where: str) -> None:
+    log.warning("waiting up to %.0f s to see whether %s (%s) gives a sign of life", processes.EXPIRES, what, where)
+
+
+def _pause(store: Store) -> None:
+    time.sleep(min(store.pause, processes.EXPIRES / 4))
 
 
 class Claim:
@@ -134,6 +131,8 @@ class Claim:
         folder: the point's, in it.
         driver: the process that wants the point trained.
 
+    On entry, a claim of another host whose time says nothing is watched until it changes or expires.
+
     Raises:
         Claimed: on entry, a live process holds the point.
     """
@@ -147,13 +146,25 @@ class Claim:
         self._thread = threading.Thread(target=self._beat, daemon=True, name="gensweep-claim")
 
     def __enter__(self) -> Claim:
-        with self._store.lock(self._lock):
-            holder = holder_of(self._store, self._folder)
-            if holder is not None and holder.is_live() and not self._succeeds(holder):
-                raise Claimed(f"{self._point} is being trained by {holder}")
-            self._write()
+        has_said = False
+        while (holder := self._take()) is not None:
+            if not has_said:
+                _say_wait(str(holder), self._point)
+                has_said = True
+            _pause(self._store)
         self._thread.start()
         return self
+
+    def _take(self) -> Holder | None:
+        """Claim the point; return the holder instead while nobody can say whether it lives."""
+        with self._store.lock(self._lock):
+            holder = holder_of(self._store, self._folder)
+            if holder is not None and not self._succeeds(holder) and is_live(self._store, self._folder, holder):
+                if is_certain(self._store, self._folder, holder):
+                    raise Claimed(f"{self._point} is being trained by {holder}")
+                return holder
+            self._write()
+            return None
 
     def _succeeds(self, holder: Holder) -> bool:
         """Whether the holder is an earlier attempt of our own driver's, on a machine that can no more be asked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -34,7 +35,24 @@ class OtherCode(UserError):
 
 
 class Unavailable(OSError):
-    """A results root elsewhere does not answer, or refuses; the message says what to do."""
+    """A results root does not answer, or refuses: no point is to blame. The message names the place and the reason."""
+
+    @staticmethod
+    def of(error: OSError, place: str) -> Unavailable:
+        """Return the refusal of a file system as one of the results root's.
+
+        Args:
+            error: what the file system said.
+            place: the file, in words; used where the error names none.
+        """
+        unavailable = Unavailable(f"{error.filename or place}: {error.strerror or error}")
+        unavailable.errno = error.errno
+        return unavailable
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room left, which no small file can tell that is written to find out."""
+        return self.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DataError(UserError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Generator, Iterator, Mapping, Set
+from collections.abc import Generator, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +13,8 @@ from gensweep.core import claims
 from gensweep.core.claims import CLAIM, Claim, Holder, Process
 from gensweep.core.errors import LostClaim, NewerSchema, RecordError, ResultsError, Unavailable
 from gensweep.core.records import FAILED, OK, Record, decoded
-from gensweep.core.storage import Content
-from gensweep.core.stores import Store
+from gensweep.core.storage import Content, NotRegular
+from gensweep.core.stores import SMALL, Store
 
 log = logging.getLogger(__name__)
 POINTS = "points"
@@ -33,6 +33,8 @@ class State:
 
     records: dict[str, Record] = field(default_factory=dict)
     running: dict[str, Holder] = field(default_factory=dict)
+    expired: dict[str, Holder] = field(default_factory=dict)
+    """Points with a claim whose holder is dead; the next attempt replaces it."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """Points whose record cannot be trusted, with the reason; they count as missing."""
 
@@ -61,7 +63,8 @@ class Ledger:
 
         Args:
             wanted: id -> the point's params, which its record must repeat. A parameter that only one of the
-                two knows was added in between, and the id vouches that it is at its neutral value.
+                two knows was added in between, and the id vouches that it is at its neutral value. `model` and
+                `seed` may be among them: the record's own must be the same.
             newer: what becomes of a record that a later gensweep wrote: `raise` stops a run, which would
                 overwrite it; `report` counts it among the unreadable, for those who only read.
 
@@ -75,12 +78,11 @@ class Ledger:
             there = store.folders(POINTS)
             begun = [point_id for point_id in wanted if point_id in there]
         names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in begun]
-        for point_id, name, found in zip(begun, names, store.read_all(names), strict=True):
+        for point_id, name, found in zip(begun, names, store.read_all(names, SMALL), strict=True):
             try:
                 record = _record(found, store.told(name), point_id)
-                params = wanted[point_id]
-                if record.params != params and _contradicts(record.params, params):
-                    raise RecordError(f"{store.told(name)}: its params are not the point's")
+                if other := _contradictions(record, wanted[point_id]):
+                    raise RecordError(f"{store.told(name)}: is of another point: {', '.join(other)}")
                 state.records[point_id] = record
             except (FileNotFoundError, NotADirectoryError):
                 pass
@@ -93,10 +95,11 @@ class Ledger:
 
     def _read_claims(self, store: Store, points: list[str], state: State) -> None:
         names = [f"{POINTS}/{point_id}/{CLAIM}" for point_id in points]
-        for point_id, found in zip(points, store.read_all(names), strict=True):
+        for point_id, found in zip(points, store.read_all(names, SMALL), strict=True):
             holder = claims.decoded(found) if isinstance(found, bytes) else None
-            if holder is not None and holder.is_live():
-                state.running[point_id] = holder
+            if holder is not None:
+                is_live = claims.is_live(store, f"{POINTS}/{point_id}", holder)
+                (state.running if is_live else state.expired)[point_id] = holder
 
     def record(self, point_id: str) -> Record:
         """One point's record.
@@ -106,20 +109,46 @@ class Ledger:
             RecordError: as `gensweep.core.records.decoded`.
         """
         name = f"{POINTS}/{point_id}/{RECORD}"
-        return decoded(self.store.read(name), self.store.told(name), point_id)
+        return decoded(self.store.read(name, SMALL), self.store.told(name), point_id)
 
     def others(self, known: Set[str]) -> Iterator[Record]:
         """Every record that can be read, in no order, but those of points that are known."""
         store = self.store.snapshot(POINTS)
         points = store.folders(POINTS) - known
         names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in points]
-        for point_id, name, found in zip(points, names, store.read_all(names), strict=True):
+        for point_id, name, found in zip(points, names, store.read_all(names, SMALL), strict=True):
             with contextlib.suppress(OSError, RecordError):
                 yield _record(found, name, point_id)
 
     def claim(self, point_id: str, driver: Process) -> Claim:
         """A claim on the point, to be entered; it makes the folder."""
         return Claim(self.store, f"{POINTS}/{point_id}", driver)
+
+    def drop_claim(self, point_id: str, holder: Holder) -> None:
+        """Remove the claim of a dead holder, which others would watch first; one that was renewed stays.
+
+        Raises:
+            OSError: as `Store.remove`.
+        """
+        folder = f"{POINTS}/{point_id}"
+        with self.store.lock(f"{folder}/.lock"):
+            if claims.holder_of(self.store, folder) == holder:
+                self.store.remove(f"{folder}/{CLAIM}")
+
+    def clean(self, points: Iterable[str]) -> None:
+        """Remove what killed processes left in the folders of finished points; what cannot be removed stays.
+
+        Args:
+            points: ids of points with a record.
+        """
+        there = self.store.snapshot(POINTS)
+        for folder in (f"{POINTS}/{point_id}" for point_id in points):
+            if there.exists(f"{folder}/{CLAIM}"):
+                with contextlib.suppress(OSError), self.store.lock(f"{folder}/.lock"):
+                    holder = claims.holder_of(self.store, folder)
+                    if holder is None or not claims.is_live(self.store, folder, holder):
+                        self.store.remove(f"{folder}/{CLAIM}")
+                        self.store.tidy(folder)
 
     def write_file(self, claim: Claim, point_id: str, name: str, content: Content) -> None:
         """Write one of the point's files, `name` or `folder/name`, unless the claim was lost.
@@ -164,17 +193,20 @@ class Ledger:
         """The record that is there; one that cannot be trusted is copied beside it."""
         name = f"{POINTS}/{point_id}/{RECORD}"
         try:
-            text = self.store.read(name)
+            text = self.store.read(name, SMALL)
             return decoded(text, name, point_id)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotRegular):  # a pipe or a device holds nothing to be copied
             return None
         except RecordError:
             self.store.write(f"{name}.unreadable", text)
             return None
 
 
-def _contradicts(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return any(one[key] != other[key] for key in one.keys() & other.keys())
+def _contradictions(record: Record, wanted: Mapping[str, Any]) -> list[str]:
+    """What a record says otherwise than the point that is wanted: `params`, `model`, `seed`."""
+    others = [name for name in ("model", "seed") if name in wanted and wanted[name] != getattr(record, name)]
+    keys = record.params.keys() & wanted.keys()
+    return ["params"] * any(record.params[key] != wanted[key] for key in keys) + others
 
 
 def _record(found: bytes | OSError, place: str, point_id: str) -> Record:

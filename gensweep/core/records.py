@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from gensweep.core.errors import NewerSchema, RecordError
+from gensweep.core.storage import parse_json
 from gensweep.core.words import clean
 
 SCHEMA = 1
@@ -74,9 +76,32 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "epochs": (int,), "versions": (dict,), "hardware": (dict,), "error": (str, type(None)), "pack": (dict,),
     "finished": (str,), "code": (dict, type(None)), "examples": (dict,), "warnings": (list,),
 }  # fmt: skip
+"""Types of the fields."""
 _FIELDS = {f.name for f in fields(Record)}
 _OPTIONAL = {"code", "examples", "warnings"}
-"""Fields that records of former versions do not have."""
+"""Fields that records of earlier versions lack."""
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number that a float can hold; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # of a whole number beyond any float
+        return False
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is one that a parameter can have: text, true, false, nothing, a number, or a list of such."""
+    if isinstance(value, list):
+        return all(is_plain(item) for item in value)
+    return value is None or isinstance(value, (str, bool)) or is_number(value)
+
+
+def is_count(value: Any, least: int = 0) -> bool:
+    """Whether a value is a whole number of at least so much."""
+    return type(value) is int and least <= value < 1 << 63
 
 
 def decoded(text: bytes, path: str, expected_id: str | None = None) -> Record:
@@ -92,31 +117,50 @@ def decoded(text: bytes, path: str, expected_id: str | None = None) -> Record:
         RecordError: truncated, edited since it was written, of another point, or no record at all.
     """
     try:
-        values = json.loads(text)
-    except ValueError:
-        raise RecordError(f"{path}: not whole JSON (cut short?)") from None
-    if not isinstance(values, dict) or not isinstance(values.get("schema"), int):
+        values = parse_json(text)
+    except ValueError as error:
+        raise RecordError(f"{path}: {error}") from None
+    if not isinstance(values, dict) or not is_count(values.get("schema"), 1):
         raise RecordError(f"{path}: not a gensweep record")
     if values["schema"] > SCHEMA:
         raise NewerSchema(f"{path}: schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep")
     body = text[len(_SEAL) + 64 + 2 :].rstrip(b"\n")
     if values.pop("checksum", None) != _digest(body):
         raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
-    if not _FIELDS - _OPTIONAL <= set(values) <= _FIELDS or values["status"] not in STATUSES:
+    if values.keys() - _FIELDS or _FIELDS - _OPTIONAL - values.keys() or values["status"] not in STATUSES:
         raise RecordError(f"{path}: not a gensweep record")
     if wrong := [name for name, kinds in _KINDS.items() if name in values and not isinstance(values[name], kinds)]:
         raise RecordError(f"{path}: not a gensweep record ({', '.join(wrong)} of a wrong type)")
-    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values["metrics"].values()):
-        raise RecordError(f"{path}: not a gensweep record (a metric is no finite number)")
-    if not all(type(count) is int and count >= 0 for count in values.get("examples", {}).values()):
-        raise RecordError(f"{path}: not a gensweep record (a count of examples is no whole number)")
-    if not all(isinstance(text, str) for text in values.get("warnings", [])):
-        raise RecordError(f"{path}: not a gensweep record (a warning is no text)")
+    for name, problem in _problems(values):
+        raise RecordError(f"{path}: not a gensweep record ({name} {problem})")
     values["error"] = clean(values["error"])
     values["warnings"] = clean(values.get("warnings", []))
     if expected_id is not None and values["id"] != expected_id:
         raise RecordError(f"{path}: is the record of {values['id']}, not of {expected_id}")
     return Record(**values)
+
+
+def _problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields whose value means nothing, each with what is wrong with it."""
+    if not all(is_number(value) for value in values["metrics"].values()):
+        yield "a metric", "is no finite number"
+    if not all(is_plain(value) for value in values["params"].values()):
+        yield "a parameter", "is no text, number, true or false"
+    if not is_number(values["seconds"]) or values["seconds"] < 0:
+        yield "seconds", "is no time"
+    for name in ("epochs", "seed"):
+        if not is_count(values[name]):
+            yield name, "is no whole number of 0 or more"
+    size, lane = (values["pack"].get(name) for name in ("size", "lane"))
+    if not (is_count(size, 1) and is_count(lane) and lane < size):
+        yield "pack", "is no place among lanes"
+    if not all(is_count(count) for count in values.get("examples", {}).values()):
+        yield "examples", "has a count that is no whole number of 0 or more"
+    if not all(isinstance(text, str) for text in values.get("warnings", [])):
+        yield "warnings", "has one that is no text"
+    for name, value in values["hardware"].items():
+        if "memory" in name and value is not None and not (is_number(value) and value >= 0):
+            yield "hardware", "has a memory that is no number of bytes"
 
 
 def _digest(body: bytes) -> str:

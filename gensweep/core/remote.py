@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -23,7 +25,7 @@ from urllib.parse import quote
 
 from gensweep.core.buckets import THREADS, bucket_of, reason
 from gensweep.core.errors import Unavailable
-from gensweep.core.storage import Content, as_bytes, write_atomic
+from gensweep.core.storage import LARGEST, Content, NotRegular, as_bytes, write_atomic
 from gensweep.core.stores import MIRRORS, Entry, Store
 
 if TYPE_CHECKING:
@@ -63,25 +65,27 @@ class RemoteStore(Store):
         root, _, query = self.place.partition("?")
         return f"{root}/{name}" + (f"?{query}" if query else "")
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = LARGEST) -> bytes:
         with self._explained(name):
             for pause in _PAUSES:
                 try:
-                    return self._get(name)
+                    return self._get(name, limit)
                 except OSError as error:  # which pyarrow says of any refusal that is longer than the file
                     if "INTERNAL_FAILURE" not in str(error):
                         raise
                 time.sleep(pause)
-            return self._get(name)
+            return self._get(name, limit)
 
-    def _get(self, name: str) -> bytes:
+    def _get(self, name: str, limit: int) -> bytes:
         with self._fs.open_input_file(self._key(name)) as file:
+            if (size := file.size()) > limit:
+                raise NotRegular(errno.EFBIG, f"too large: {size:,} bytes, {limit:,} at most", self.told(name))
             return file.read()
 
-    def read_all(self, names: Iterable[str]) -> Iterator[bytes | OSError]:
+    def read_all(self, names: Iterable[str], limit: int = LARGEST) -> Iterator[bytes | OSError]:
         def one(name: str) -> bytes | OSError:
             try:
-                return self.read(name)
+                return self.read(name, limit)
             except OSError as error:
                 return error
 
@@ -121,7 +125,7 @@ class RemoteStore(Store):
     def lock(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def tidy(self, folder: str) -> None:
+    def tidy(self, folder: str, age: float = 0.0) -> None:
         """Nothing to do: what was not written whole is not there."""
 
     def snapshot(self, *folders: str) -> Store:
@@ -130,7 +134,7 @@ class RemoteStore(Store):
     def download(self, folder: str) -> Path:
         listed = self._listed(folder, True)
         there, names = Snapshot(self, {folder: listed}), [f"{folder}/{name}" for name in listed]
-        for name, found in zip(names, there.read_all(names), strict=True):
+        for name, found in zip(names, there.read_all(names, sys.maxsize), strict=True):
             if isinstance(found, OSError) and not isinstance(found, FileNotFoundError):
                 raise found
             if isinstance(found, FileNotFoundError):
@@ -180,6 +184,8 @@ class RemoteStore(Store):
             yield
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.told(name)}: there is no such file") from None
+        except NotRegular:
+            raise
         except OSError as error:
             raise Unavailable(f"{self.told(name)}: {reason(error)}") from error
 
@@ -207,13 +213,13 @@ class Snapshot(RemoteStore):
     def snapshot(self, *folders: str) -> Store:
         return self
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = LARGEST) -> bytes:
         entry, copy = self._entry(name), self.root / name
         if entry is None:
             raise FileNotFoundError(f"{self.told(name)}: there is no such file")
         if _is_copy(copy, entry):
             return copy.read_bytes()
-        content = super().read(name)
+        content = super().read(name, limit)
         copy.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(copy, content)
         os.utime(copy, ns=(entry.mtime_ns, entry.mtime_ns))

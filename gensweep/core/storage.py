@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from gensweep.core.locks import file_lock
 
 try:
     import fcntl
@@ -17,7 +21,14 @@ except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
 
-Content = bytes | str | Callable[[BinaryIO], None]
+Content = bytes | str | Callable[[BinaryIO], object]
+LARGEST = 1 << 29
+"""Bytes of a file that is read into memory; a sweep.json of 100,000 points has a fifth of it."""
+_UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
+"""What a file system says of a call that it does not have."""
+_NO_LOCKS = _UNKNOWN | {errno.ENOLCK}
+_NAME = 40
+"""Characters of a file's name in the name of its temporary file, which must not become too long."""
 
 
 def write_atomic(path: Path, content: Content) -> None:
@@ -30,7 +41,7 @@ def write_atomic(path: Path, content: Content) -> None:
     Raises:
         OSError: disk full, no permission; the old content is still there.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    handle, name = _create_beside(path)
     try:
         with os.fdopen(handle, "wb") as file:
             if callable(content):
@@ -38,16 +49,33 @@ def write_atomic(path: Path, content: Content) -> None:
             else:
                 file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
+            _sync(file.fileno())
         os.replace(name, path)
         _sync_folder(path.parent)
     except BaseException as error:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # the error that counts is the first one
             os.unlink(name)
         if isinstance(error, OSError) and error.errno is not None and error.filename is None:
             error.filename = str(path)  # a full disk does not say where
         raise
+
+
+def _create_beside(path: Path) -> tuple[int, str]:
+    """Create a temporary file in the folder of a file; who may read it is the umask's to say."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    while True:
+        name = str(path.parent / f".{path.name[:_NAME]}.{secrets.token_hex(6)}.tmp")
+        with contextlib.suppress(FileExistsError):
+            return os.open(name, flags, 0o666), name
+
+
+def _sync(handle: int) -> None:
+    """Make what was written survive a power cut, where the file system can be asked to."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
 
 
 def _sync_folder(folder: Path) -> None:
@@ -58,6 +86,65 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+class NotRegular(OSError):
+    """What has a file's name is none that is read: a pipe, a device, or far too large."""
+
+
+def read_file(path: str | Path, limit: int = LARGEST) -> bytes:
+    """Return the content of a regular file. Whatever else has its name is not read: a pipe would wait for ever.
+
+    Args:
+        path: the file, or a link to it.
+        limit: the most bytes that it may have.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: there is none.
+        NotRegular: it is a pipe or a device, or too large.
+        OSError: it is a folder, or cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except ValueError as error:  # a zero byte, or a lone surrogate
+        raise NotRegular(errno.EINVAL, f"no name of a file ({error})", repr(path)) from None
+    with open(handle, "rb", buffering=0) as file:  # a third less time for a file that is read as one piece
+        found = os.fstat(handle)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(found.st_mode):
+            raise NotRegular(errno.EINVAL, "not a regular file", str(path))
+        if found.st_size > limit:
+            raise NotRegular(errno.EFBIG, f"too large: {found.st_size:,} bytes, {limit:,} at most", str(path))
+        return file.read()
+
+
+def parse_json(content: bytes) -> Any:
+    """Return the value that a file of JSON holds; for files that another program may have written.
+
+    Raises:
+        ValueError: not UTF-8, cut short, nested too deeply, or with a key twice; says which.
+    """
+    try:
+        text = content.decode("utf-8")
+        return json.loads(text, object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except UnicodeDecodeError:
+        raise ValueError("not whole JSON (not UTF-8)") from None
+    except json.JSONDecodeError:
+        mark = "begins with a byte order mark" if text.startswith("\ufeff") else "cut short?"
+        raise ValueError(f"not whole JSON ({mark})") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs; of a key that comes twice nobody could say which value counts."""
+    values = dict(pairs)
+    if len(values) == len(pairs):
+        return values
+    seen: set[str] = set()
+    twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+    raise ValueError(f"the key {twice[:40]!r} comes twice")
 
 
 def as_json(value: Any) -> str:
@@ -81,8 +168,27 @@ def as_bytes(content: Content) -> bytes | memoryview:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Generator[None]:
-    """Hold an exclusive lock on ``path`` (created if absent) among the processes that share the file system."""
-    with path.open("a") as file:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    """Hold an exclusive lock on ``path`` (created if absent) among the processes that share the file system.
+
+    Where the file system has no `flock` (Lustre without the option, some FUSE and network file systems), a file
+    beside ``path`` is the lock.
+    """
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(path.open("a"))
+        if not _flock(file.fileno()):
+            file.close()  # some file systems remove no file that is open
+            stack.enter_context(file_lock(path))
         yield
+
+
+def _flock(handle: int) -> bool:
+    """Wait for an exclusive `flock`; return False where there is no such thing."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return False
+        raise
+    return True

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from gensweep.core.errors import ResultsError
-from gensweep.core.storage import Content, as_json, locked, write_atomic
+from gensweep.core.errors import ResultsError, Unavailable
+from gensweep.core.storage import LARGEST, Content, as_json, locked, read_file, write_atomic
 
 MIRRORS = "roots"
 """The folder of the cache for copies of roots elsewhere."""
 SCHEMES = ("s3", "gs")
 """What a results root may begin with, before `://`."""
+SMALL = 1 << 24
+"""Bytes of a record or a claim at most."""
+ABANDONED = 60.0
+"""Seconds after which a temporary file that nobody locks is one of a process that was killed."""
+_LONG = 100
+"""Characters of the longest names that a run gives to files, about."""
 _TYPED = re.compile(rf"({'|'.join(SCHEMES)}):/?(?!/)", re.IGNORECASE)
 """A scheme without its two slashes."""
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -46,26 +54,31 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.place, self.root = str(root), root
+        self._was_there = False
 
     def told(self, name: str) -> str:
         """A file's place in words."""
         return f"{self.place}/{name}"
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = LARGEST) -> bytes:
         """A file's content.
+
+        Args:
+            name: the file's.
+            limit: the most bytes that it may have.
 
         Raises:
             FileNotFoundError, NotADirectoryError: there is none.
-            OSError: it cannot be read.
+            NotRegular: it is a pipe or a device, or too large.
+            OSError: it is a folder, or cannot be read.
         """
-        with open(f"{self.place}/{name}", "rb", buffering=0) as file:  # a third less time for a file that is read whole
-            return file.read()
+        return read_file(f"{self.place}/{name}", limit)
 
-    def read_all(self, names: Iterable[str]) -> Iterator[bytes | OSError]:
+    def read_all(self, names: Iterable[str], limit: int = LARGEST) -> Iterator[bytes | OSError]:
         """The content of each file, or why there is none."""
         for name in names:
             try:
-                yield self.read(name)
+                yield self.read(name, limit)
             except OSError as error:
                 yield error
 
@@ -79,8 +92,20 @@ class Store:
         try:
             write_atomic(path, content)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder(path.parent)
             write_atomic(path, content)
+        self._was_there = True
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder of the root; the root itself only once: later on, it was moved or deleted."""
+        if self._was_there and not self.root.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the results root is gone (moved, or deleted?)", self.place)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+            what = f"a link to {os.readlink(there)}, which is not there" if there.is_symlink() else "a file"
+            raise NotADirectoryError(errno.ENOTDIR, f"{what}, and should be a folder", str(there)) from None
 
     def write_json(self, name: str, value: Any) -> None:
         """`write` of indented JSON; NaN is refused."""
@@ -115,13 +140,25 @@ class Store:
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Hold a lock among all that share the root, where it knows locks; its file is made, and its folder."""
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(path.parent)
         return locked(path)
 
-    def tidy(self, folder: str) -> None:
-        """Remove what writers that were killed left behind in a folder."""
-        for left in (self.root / folder).glob(".*.tmp"):
-            left.unlink(missing_ok=True)
+    def tidy(self, folder: str, age: float = 0.0) -> None:
+        """Remove what writers that were killed left behind in a folder, and in the folders directly in it.
+
+        Args:
+            folder: the folder's name.
+            age: seconds that a file has to be older than the newest file there, by the file system's own clock;
+                0 where a lock keeps other writers away.
+        """
+        place = self.root / folder
+        left = {path: path.stat().st_mtime for pattern in ("", "*/") for path in place.glob(f"{pattern}.*.tmp")}
+        if not left:
+            return
+        newest = max((path.stat().st_mtime for path in place.iterdir()), default=time.time())
+        for path, changed in left.items():
+            if not age or newest - changed > age:
+                path.unlink(missing_ok=True)
 
     # --- a root elsewhere has copies of its files here; one that is here has nothing to do
 
@@ -149,7 +186,7 @@ def open_store(place: str | Path, lasting: bool = True) -> Store:
             is theirs.
 
     Raises:
-        ResultsError: it is a file, cannot be written, or is no place.
+        ResultsError: it is a file, or is no place.
     """
     text = str(place)
     if not text:
@@ -163,12 +200,25 @@ def open_store(place: str | Path, lasting: bool = True) -> Store:
         root = Path(unquote(rest) if colon else text).expanduser().absolute()
     except RuntimeError as error:
         raise ResultsError(f"--results {text}: {error}") from None
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    existing = _existing(root)
     if not existing.is_dir():
         raise ResultsError(f"--results {text}: {existing} is a file, not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ResultsError(f"--results {text}: {existing} cannot be written to; name another folder")
     return Store(root)
+
+
+def require_writable(store: Store) -> None:
+    """Make sure, without a change of anything, that a root in a folder seems to be one that can be written.
+
+    Raises:
+        ResultsError: it cannot be written.
+    """
+    if not store.elsewhere and not os.access(existing := _existing(store.root), os.W_OK | os.X_OK):
+        raise ResultsError(f"--results {store.place}: {existing} cannot be written to; name another folder")
+
+
+def _existing(root: Path) -> Path:
+    """A folder, or the first one above it that is there."""
+    return next(folder for folder in (root, *root.parents) if folder.exists())
 
 
 def open_folder(place: str | Path) -> tuple[Store, str]:
@@ -204,19 +254,69 @@ def told(place: str | Path) -> str:
     return store.told(name)
 
 
-def check(store: Store) -> None:
-    """Write a small file, read it, and remove it.
+def check(store: Store, *folders: str) -> None:
+    """Do to a root whatever a run does to it, and leave nothing behind.
+
+    Args:
+        store: the root.
+        folders: folders of it that are written to as well; one that is not there is not made.
 
     Raises:
-        ResultsError: that cannot be done here.
+        ResultsError: something cannot be done here; the message says what.
     """
-    name, content = f".{os.urandom(6).hex()}.probe", os.urandom(16)
     with answering(store):
-        store.write(name, content)
-        found = store.read(name)
+        try_out(store)
+        for folder in folders:
+            if not store.elsewhere and (store.root / folder).is_dir():
+                _try_files(store, f"{folder}/")
+
+
+def try_out(store: Store) -> None:
+    """Write, replace, lock, read and remove a file of a root, by the calls that a run makes.
+
+    Raises:
+        OSError: the root refuses one of them; the message says which.
+    """
+    if store.elsewhere:
+        _try_files(store, "")
+        return
+    name = _try_files(store, "")
+    with _trying("lock a file"):
+        with store.lock(name):
+            pass
         store.remove(name)
+
+
+def _try_files(store: Store, folder: str) -> str:
+    """Write a file twice, the second time while somebody reads it, and remove it; returns the name that it had."""
+    name, content = f"{folder}.{os.urandom(6).hex()}", os.urandom(16)
+    name += "-" * (_LONG - len(".probe") - len(name.rpartition("/")[2])) + ".probe"
+    with _trying("write a file"):
+        store.write(name, content)
+    try:
+        if not store.elsewhere:
+            content = content[::-1]
+            with _trying("replace a file that is open"), open(store.root / name, "rb"):
+                store.write(name, content)
+        with _trying("read what was written"):
+            found = store.read(name)
+    finally:
+        with _trying("remove a file"):
+            store.remove(name)
     if found != content:
-        raise ResultsError(f"--results {store.place} cannot be used: what was written is not what is read")
+        raise OSError("what was written is not what is read")
+    return name
+
+
+@contextlib.contextmanager
+def _trying(what: str) -> Generator[None]:
+    """Say of a refusal what was tried. A bucket says enough, and a full disk is no fault of the file system's."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, f"cannot {what}: {error.strerror or error}", error.filename) from error
 
 
 @contextlib.contextmanager

@@ -19,7 +19,8 @@ from gensweep.core.ledger import POINTS
 from gensweep.core.records import OK
 from gensweep.core.registry import Registry
 from gensweep.core.sheets import DATASETS
-from gensweep.core.stores import Store, open_folder
+from gensweep.core.storage import parse_json
+from gensweep.core.stores import ABANDONED, Store, open_folder
 from gensweep.read.figures.answers import ANSWERS
 from gensweep.read.figures.samples import SAMPLES
 from gensweep.read.page import PAGE, Drawn, Made, is_page, render
@@ -44,7 +45,7 @@ def is_current(results: Results) -> bool:
     """Whether the files of the last collection are there, and were made of what sweep and records say now."""
     store, folder = results.store, results.folder.name
     try:
-        last = json.loads(store.read(f"{folder}/{COLLECTED}"))
+        last = parse_json(store.read(f"{folder}/{COLLECTED}"))
         there = all(store.exists(f"{folder}/{name}") for name in last["files"])
         return there and last["digest"] == digest(results)
     except (OSError, ValueError, LookupError, TypeError):
@@ -214,7 +215,7 @@ def _finish(made: Made, written: list[str]) -> None:
     """Remove what the last collection wrote and this one did not, nothing else; write down what this one did."""
     store, folder = made.results.store, made.results.folder.name
     try:
-        before = json.loads(store.read(f"{folder}/{COLLECTED}"))["files"]
+        before = parse_json(store.read(f"{folder}/{COLLECTED}"))["files"]
     except (OSError, ValueError, LookupError, TypeError):
         before = []
     there = {f"{part}/{name}" for part in _PARTS for name in store.entries(f"{folder}/{part}")}
@@ -223,6 +224,7 @@ def _finish(made: Made, written: list[str]) -> None:
         if isinstance(name, str) and name in there and name not in written and name.endswith(_SUFFIXES):
             store.remove(f"{folder}/{name}")
     store.write_json(f"{folder}/{COLLECTED}", {"digest": made.digest, "files": sorted(written)})
+    store.tidy(folder, ABANDONED)
 
 
 def print_tables(results: Results, console: Any) -> None:

@@ -8,18 +8,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from gensweep.core.code_fingerprint import compare
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.ledger import POINTS, Ledger
 from gensweep.core.naming import Names, is_file_name
-from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record
+from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record, is_plain
 from gensweep.core.sheets import dataset_params, sheet_id
 from gensweep.core.soundness import FORMER_DOCS
+from gensweep.core.storage import parse_json
 from gensweep.core.stores import Store, answering, open_folder
 from gensweep.core.words import clean, counted
 from gensweep.read.measured import (
@@ -43,6 +44,17 @@ if TYPE_CHECKING:
 SWEEP = "sweep.json"
 
 
+def _parameter(value: Any) -> Any:
+    """The value, if a parameter can have it; a number beyond any float is none."""
+    if not is_plain(value):
+        raise ValueError("no text, number, true or false")
+    return value
+
+
+Parameter = Annotated[Any, AfterValidator(_parameter)]
+"""A parameter's value in sweep.json."""
+
+
 class MetricInfo(BaseModel):
     """What sweep.json says of a metric."""
 
@@ -57,7 +69,7 @@ class CellInfo(BaseModel):
 
     id: str
     model: str
-    params: dict[str, Any]
+    params: dict[str, Parameter]
     points: dict[int, str]
 
 
@@ -197,7 +209,7 @@ class Results:
             return dict(zip(header, table.reshape(-1, len(header)).T, strict=True))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise RecordError(f"{self.store.told(name)}: not a whole history ({error})") from None
 
 
@@ -214,7 +226,11 @@ def load(folder: str | Path) -> Results:
     with answering(store):
         sweep = read_sweep_file(store, name)
         store = store.snapshot(POINTS, name)
-        ids = {point: cell.params for cell in sweep.cells for point in cell.points.values()}
+        ids = {
+            point: cell.params | {"model": cell.model, "seed": seed}
+            for cell in sweep.cells
+            for seed, point in cell.points.items()
+        }
         state = Ledger(store).read(ids, newer="report")
     unreadable = {
         point: reason.replace(f"{store.told(f'{POINTS}/{point}')}/", "") for point, reason in state.unreadable.items()
@@ -263,14 +279,15 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
     """
     path = store.told(f"{folder}/{SWEEP}")
     try:
-        values = clean(json.loads(store.read(f"{folder}/{SWEEP}").decode()))
+        values = clean(parse_json(store.read(f"{folder}/{SWEEP}")))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         what = f"has no {SWEEP}" if folder in store.folders("") else "is no folder"
         raise ResultsError(f"{store.told(folder)} {what}: {_alternatives(store, folder)}") from None
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError:
-        raise ResultsError(f"{path} is not whole JSON (cut short?): run the sweep again to write it anew") from None
+    except ValueError as error:
+        said = f"is {error}" if str(error).startswith("not") else f"cannot be read: {error}"
+        raise ResultsError(f"{path} {said}: run the sweep again to write it anew") from None
     if not isinstance(values, dict) or not isinstance(values.get("schema"), int):
         raise ResultsError(f"{path} is not a gensweep {SWEEP}: it names no schema")
     if values["schema"] > SCHEMA:

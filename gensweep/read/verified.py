@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.code_fingerprint import OTHER, UNKNOWN, fingerprint, trains_alike
+from gensweep.core.storage import parse_json
 from gensweep.core.stores import Store
 from gensweep.core.words import counted
 
@@ -21,8 +21,8 @@ EQUAL, ROUNDING, DIFFERENT, UNCOMPARED = "equal", "within rounding", "different"
 def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
     """Return the entries of a sweep's verified.json that can be read, a point each."""
     try:
-        entries = json.loads(store.read(f"{sweep}/{VERIFIED}"))
-    except (OSError, ValueError, RecursionError):
+        entries = parse_json(store.read(f"{sweep}/{VERIFIED}"))
+    except (OSError, ValueError):
         return []
     if not isinstance(entries, list):
         return []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gensweep.core.claims import holder_of
+from gensweep.core.claims import CLAIM, find_live
 from gensweep.core.ledger import POINTS, SYNCED
 from gensweep.core.stores import Store, open_folder
 from gensweep.core.words import counted
@@ -75,13 +75,13 @@ def find(folders: Sequence[str], project: str | None, entity: str | None) -> Fou
         cells = read_sweep_file(store, name).cells
         there = store.snapshot(POINTS)
         points |= {f"{POINTS}/{point}": (store, there) for cell in cells for point in cell.points.values()}
+    live = find_live([(store, name) for name, (store, there) in points.items() if there.exists(f"{name}/{CLAIM}")])
     for name, (store, there) in points.items():
         point = there.download(f"{name}/{WANDB}").parent
         files = sorted(point.glob("wandb/*run-*/run-*.wandb"), key=_started)
         marked = [file.with_name(file.name + SYNCED).exists() for file in files]
         new = files[len(files) - marked[::-1].index(True) :] if any(marked) else files
-        holder = holder_of(there, name)
-        if holder is not None and holder.is_live():
+        if name in live:
             found.training += 1
         elif not files:
             found.never += 1

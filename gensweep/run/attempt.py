@@ -7,7 +7,7 @@ import csv
 import io
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import torch
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Claim
 from gensweep.core.code_fingerprint import fingerprint, trains_alike
+from gensweep.core.errors import Unavailable
 from gensweep.core.ledger import CHECKPOINT, POINTS, Ledger
 from gensweep.core.storage import Content
 from gensweep.points import Point
@@ -46,12 +47,28 @@ class Folder:
 
     def send(self, folder: str, gone: Sequence[str] = ()) -> None:
         """Keep what others wrote on this machine in a folder of the point; raises as `write`, and as `Store.upload`."""
-        with self.claim.writing():
+        with self._keeping(folder), self.claim.writing():
             self.ledger.store.upload(f"{POINTS}/{self.point_id}/{folder}", gone)
 
     def write(self, name: str, content: Content) -> None:
-        """Write a file of the point; raises as `Ledger.write_file`."""
-        self.ledger.write_file(self.claim, self.point_id, name, content)
+        """Write a file of the point.
+
+        Raises:
+            LostClaim: a later attempt owns the point.
+            Unavailable: the results root refuses.
+        """
+        with self._keeping(name):
+            self.ledger.write_file(self.claim, self.point_id, name, content)
+
+    @contextlib.contextmanager
+    def _keeping(self, name: str) -> Generator[None]:
+        """Tell what the results root refuses from what goes wrong with the point."""
+        try:
+            yield
+        except Unavailable:
+            raise
+        except OSError as error:
+            raise Unavailable.of(error, self.ledger.store.told(f"{POINTS}/{self.point_id}/{name}")) from error
 
     def checkpoint(self, device: torch.device) -> dict[str, Any]:
         """The last checkpoint; raises as `gensweep.train.checkpoint.load`."""
@@ -163,7 +180,7 @@ class Attempt:
         metrics = training.test() | validation
         if self.folder:
             write_artifacts(training, self.folder.write)
-            self.folder.write("weights.pt", partial(torch.save, training.weights()))
+            self.folder.write("weights.pt", partial(checkpoint.save_tensors, training.weights()))
         self.write_history()
         return {"metrics": metrics, "examples": training.counts, "warnings": training.warnings}
 

@@ -9,22 +9,23 @@ import shlex
 import time
 from collections.abc import Set
 from dataclasses import replace
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from rich.console import Console
 
+from gensweep.core import processes
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
 from gensweep.core.code_fingerprint import fingerprint
 from gensweep.core.content import places
 from gensweep.core.environment import hardware
-from gensweep.core.errors import Claimed, LostClaim, Unavailable, UserError
-from gensweep.core.ledger import RECORD, Ledger
+from gensweep.core.errors import Claimed, LostClaim, ResultsError, Unavailable, UserError
+from gensweep.core.ledger import POINTS, Ledger
 from gensweep.core.naming import Names, file_name
 from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.sheets import DATASETS, choose, dataset_params, find_sheet, png, sheet_id, sheet_of
-from gensweep.core.stores import Store, answering, check, open_store
+from gensweep.core.stores import Store, answering, check, open_store, require_writable, try_out
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
 from gensweep.run.address import probe
@@ -44,6 +45,7 @@ from gensweep.run.preview import (
 )
 from gensweep.run.progress import Screen
 from gensweep.run.sweepfile import (
+    SWEEP,
     check_replaced,
     describe_data,
     parameters_of_datasets,
@@ -59,6 +61,8 @@ SHOWN = 16
 """Examples of a dataset on its sheet."""
 SHEETS_FIGURE = "dataset_samples"
 """The figure of a dataset's sheets."""
+_WRITTEN = ("", "/tables", "/figures", f"/{DATASETS}")
+"""Folders of a sweep that a run writes to; another user's may be among them."""
 IDLE_ROUNDS = 3
 """Rounds without any outcome after which a run gives up; what is left stays missing."""
 
@@ -71,7 +75,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
 
     Raises:
         UserError: bad options or an unusable results folder; nothing was started.
-        Unavailable: a results root elsewhere does not answer any more.
+        Unavailable: the results root stopped working in mid-run; what was done is kept.
         Stopped: a signal came; what was done is kept.
     """
     store = open_store(options.results)
@@ -83,7 +87,9 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     show_code(plan, options, console)
     if note := check_replaced(store, sweep, options.command):
         say(console, note, "yellow")
+    lasting = _Lasting(options.command if plan.todo else None)
     if plan.todo:
+        require_writable(store)
         if store.elsewhere:  # a folder is not made before all else is well
             check(store)
         if options.resources.address is not None:
@@ -100,14 +106,17 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 stack.enter_context(executor.opened(options.resources))
             if options.resources.address is not None:
                 executor.check_nodes(store)
-            elif not store.elsewhere:
-                check(store)
+            if not store.elsewhere:
+                check(store, POINTS, *(f"{sweep.name}{folder}" for folder in _WRITTEN))
             write_sweep_json(store, sweep, options.command, describe_data(plan.todo, ready))
+            ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
             _show_data(sweep, plan.points, ready, store, console)
             if options.resources.address is not None:
                 packs = plan.packs(executor.lanes(options.resources, len(plan.todo)))
-            _train(plan, packs, ledger, options, executor.execute, console)
-        plan = make_plan(points, ledger)
+            with lasting:
+                _train(plan, packs, ledger, f"{sweep.name}/{SWEEP}", options, executor.execute, console)
+        with lasting:
+            plan = make_plan(points, ledger)
         if waits_for_upload(store, points):
             folder = shlex.quote(store.told(sweep.name))
             say(console, f"To upload what was logged for W&B: python -m gensweep sync {folder}", "dim")
@@ -115,8 +124,30 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         write_sweep_json(store, sweep, options.command)
         _show_data(sweep, plan.points, {}, store, console)
         say(console, f"Nothing to do: {summary(plan)}.")
-    _collect(store.told(sweep.name), console)
+    with lasting:
+        _collect(store.told(sweep.name), console)
     return _exit_status(plan, console)
+
+
+class _Lasting:
+    """Say of a results root that stops working in mid-run how to go on; a context manager, any number of times.
+
+    Args:
+        command: what goes on; None: nothing was trained, and an error is the user's to mend.
+    """
+
+    def __init__(self, command: str | None) -> None:
+        self._command = command
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._command is not None and isinstance(error, (OSError, ResultsError)):
+            command = self._command or "the same command"
+            raise Unavailable(f"{error}; what is done is kept. To go on: {command}") from error
 
 
 def _with_room(plan: Plan, ledger: Ledger, options: Options, console: Console) -> tuple[Options, list[Pack]]:
@@ -143,7 +174,15 @@ def _executor(local: bool) -> ModuleType:
     return importlib.import_module("gensweep.run.local" if local else "gensweep.run.launch")
 
 
-def _train(plan: Plan, packs: list[Pack], ledger: Ledger, options: Options, execute: Execute, console: Console) -> None:
+def _train(
+    plan: Plan,
+    packs: list[Pack],
+    ledger: Ledger,
+    sweep_json: str,
+    options: Options,
+    execute: Execute,
+    console: Console,
+) -> None:
     """Train until every point of the plan has an outcome, whoever gives it."""
     done = len(plan.points) - len(plan.todo)
     attempted: set[str] = set()
@@ -152,7 +191,7 @@ def _train(plan: Plan, packs: list[Pack], ledger: Ledger, options: Options, exec
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
             left, place, before = _left(packs, {point.id for point in todo}), ledger.store.place, dict(screen.epochs)
-            died = execute(left, place, options.resources, _heard(screen, ledger.store))
+            died = execute(left, place, options.resources, _heard(screen, ledger.store, sweep_json))
             for point in todo:  # one that got further goes on in the next round: machines may come and go
                 if point.id in died and screen.epochs[point.id] <= before.get(point.id, 0):
                     _record_death(ledger, point, died[point.id], plan.state.records.get(point.id), screen)
@@ -160,8 +199,10 @@ def _train(plan: Plan, packs: list[Pack], ledger: Ledger, options: Options, exec
             attempted |= screen.outcomes.keys()
 
 
-def _heard(screen: Screen, store: Store) -> Report:
-    """The screen's report; where a trial's results root did not answer, it asks whether ours does.
+def _heard(screen: Screen, store: Store, sweep_json: str) -> Report:
+    """The screen's report; where a trial could not keep what it made, it looks whether the results root still works.
+
+    A root that was moved or deleted may have been made anew by a trial: then it holds no sweep.json any more.
 
     Raises:
         Unavailable: it does not: whatever was trained now could not be kept.
@@ -169,13 +210,18 @@ def _heard(screen: Screen, store: Store) -> Report:
 
     def report(result: dict[str, Any]) -> None:
         screen.report(result)
-        if any(lane.get("unavailable") for lane in result.get("lanes", [result])):
-            try:
-                store.exists(RECORD)
-            except Unavailable as error:
-                raise Unavailable(
-                    f"{error}; what was kept is there: once it answers, the same command goes on"
-                ) from error
+        if not store.elsewhere and not store.exists(sweep_json):
+            raise Unavailable(f"{store.told(sweep_json)}: gone (was {store.place} moved, or deleted?)")
+        for lane in result.get("lanes", [result]):
+            if lane.get("full"):
+                raise Unavailable(lane["unavailable"])
+            if lane.get("unavailable"):
+                try:
+                    try_out(store)
+                except Unavailable:
+                    raise
+                except OSError as error:
+                    raise Unavailable.of(error, store.place) from error
 
     return report
 
@@ -191,15 +237,19 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
     told = False
     while True:
         left = [point for point in plan.todo if point.id not in attempted]
-        state = ledger.read({point.id: point.params for point in left})
+        state = ledger.read({point.id: point.wanted for point in left})
         left = [p for p in left if (r := state.records.get(p.id)) is None or plan.status(p) == r.status]
         me = Process.current()  # whose trials have all ended by now
         free = [p for p in left if p.id not in state.running or state.running[p.id].driver == me]
         if free or not left:
+            for point_id, holder in state.expired.items():
+                ledger.drop_claim(point_id, holder)
             return free
         if not told:
             holders = ", ".join(sorted({str(holder) for holder in state.running.values()}))
-            say(console, f"Waiting for {counted(len(left), 'point')} in training by {holders}.")
+            points = counted(len(left), "point")
+            limit = f"one that gives no sign of life for {processes.EXPIRES:.0f} s is not waited for"
+            say(console, f"Waiting for {points} in training by {holders}; {limit}.")
             told = True
         time.sleep(ledger.store.pause)
 
@@ -218,7 +268,7 @@ def _record_death(ledger: Ledger, point: Point, reason: str, before: Record | No
     )
     try:
         with ledger.claim(point.id, Process.current()) as claim:
-            own = ledger.read({point.id: point.params}).records.get(point.id)
+            own = ledger.read({point.id: point.wanted}).records.get(point.id)
             if own is not None and own != before:
                 record = own
             else:

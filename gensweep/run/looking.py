@@ -227,9 +227,17 @@ def evaluate(revived: Revived, digits: str | None) -> dict[str, Any]:
         found["pictures"] = _count_seen(revived)
         digits = re.sub(r"[^A-Za-z0-9._-]", "_", revived.point.params["digits"])
         name = f"{POINTS}/{kept.record.id}/evaluations/{digits}.json"
-        kept.store.write_json(name, found)
+        try:
+            kept.store.write_json(name, found)
+        except OSError as error:  # of a root that can only be read, say: what is printed is whole
+            log.warning("the numbers are printed and not kept: %s", error)
+            return found | {"written": None}
         return found | {"written": kept.store.told(name)}
-    added = _fill_in(revived, metrics)
+    try:
+        added = _fill_in(revived, metrics)
+    except OSError as error:
+        log.warning("nothing is added to the record of %s: %s", kept.record.id, error)
+        added = set()
     return found | {"added": sorted(added)}
 
 

@@ -42,7 +42,7 @@ def _ended_by(error: Exception, attempt: Attempt) -> dict[str, Any]:
     if isinstance(error, LostClaim):
         return {"status": CLAIMED, "error": str(error)}
     if isinstance(error, Unavailable):  # no fault of the point's, which goes on from its last checkpoint
-        return {"status": UNKEPT, "error": str(error)}
+        return {"status": UNKEPT, "error": error}
     if isinstance(error, Diverged):
         return {"status": DIVERGED, "error": str(error)}
     log.debug("%s failed", attempt.point.id, exc_info=error)
@@ -61,7 +61,7 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
             if outcome["status"] == CLAIMED:
                 raise LostClaim(outcome["error"])
             if outcome["status"] == UNKEPT:
-                raise Unavailable(outcome["error"])
+                raise outcome["error"]
             if outcome["status"] == DIVERGED:
                 attempt.write_history()
             record = Record(
@@ -80,7 +80,7 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
             )
             attempt.tracker.close(record, attempt.history)
             if attempt.folder:
-                record = _write(attempt.folder, record)
+                attempt.folder.ledger.finish(attempt.folder.claim, record)
     except (LostClaim, OSError) as error:
         report(unrecorded(point, error))
         return
@@ -90,21 +90,11 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
 
 def unrecorded(point: Point, error: Exception) -> dict[str, Any]:
     """The outcome of a point whose record is another's to write, or could not be written."""
-    if isinstance(error, Unavailable):
-        return {"point": point.id, "status": FAILED, "error": f"{error}; no record written", "unavailable": True}
     if isinstance(error, OSError):
-        return {"point": point.id, "status": FAILED, "error": f"{_reason(error)}; no record written"}
+        refusal = error if isinstance(error, Unavailable) else Unavailable.of(error, point.id)
+        told = {"unavailable": str(refusal), "full": refusal.is_full}
+        return {"point": point.id, "status": FAILED, "error": f"{refusal}; no record written", **told}
     return {"point": point.id, "status": CLAIMED, "error": str(error)}
-
-
-def _write(folder: Folder, record: Record) -> Record:
-    """Write the record; where even that fails (a full disk), the driver hears it all the same."""
-    try:
-        folder.ledger.finish(folder.claim, record)
-        return record
-    except OSError as error:
-        reason = record.error or _reason(error)
-        return Record(record.id, record.model, record.params, record.seed, FAILED, error=f"{reason}; no record written")
 
 
 def report_end(record: Record, report: Report, last_epoch: dict[str, Any]) -> None:

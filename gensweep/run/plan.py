@@ -94,7 +94,7 @@ def make_plan(points: list[Point], ledger: Ledger, retry_failed: bool = False, r
         NewerSchema: a record was written by a later gensweep.
         Unavailable: a results root elsewhere does not answer, or refuses.
     """
-    state = ledger.read({point.id: point.params for point in points})
+    state = ledger.read({point.id: point.wanted for point in points})
     todo = []
     for point in points:
         record = state.records.get(point.id)
@@ -155,8 +155,11 @@ class Rates:
     def add(self, record: Record) -> None:
         """Learn from a point that was trained to its end."""
         if record.status == OK and record.epochs:
-            rate = record.seconds / record.epochs / record.params["train_fraction"]
-            key = shape(record.model, record.params)
+            try:
+                rate = record.seconds / record.epochs / record.params["train_fraction"]
+                key = shape(record.model, record.params)
+            except (UserError, LookupError, TypeError, ArithmeticError):  # of a model or a parameter not known here
+                return
             packed = record.pack["size"] > 1
             self.seen.setdefault(key + PACKED * packed, []).append(rate)
             if not packed and (peak := record.hardware.get("peak_memory")):

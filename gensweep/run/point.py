@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.core.ledger import POINTS, RECORD, Ledger
 from gensweep.core.records import OK, Record
+from gensweep.core.storage import parse_json
 from gensweep.core.stores import Store, answering, open_folder, open_store
 from gensweep.points import Point
 
@@ -50,7 +50,7 @@ class Kept:
         found = []
         for sweep in sorted(self.store.folders("")):
             try:
-                cells = json.loads(self.store.read(f"{sweep}/sweep.json"))["cells"]
+                cells = parse_json(self.store.read(f"{sweep}/sweep.json"))["cells"]
                 if any(self.record.id in cell["points"].values() for cell in cells):
                     found.append(sweep)
             except (OSError, ValueError, LookupError, TypeError, AttributeError):

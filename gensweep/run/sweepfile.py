@@ -21,11 +21,13 @@ from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import ResultsError, SweepError, Unavailable, UserError, unknown
 from gensweep.core.naming import Names, is_same
 from gensweep.core.records import SCHEMA
+from gensweep.core.storage import parse_json
 from gensweep.core.stores import Store
 from gensweep.core.words import counted
 from gensweep.points import Point
 from gensweep.spec import Sweep
 
+SWEEP = "sweep.json"
 _OF_THE_CALL = ("command", "places", "commit", "versions", "hardware", "created")
 
 
@@ -166,11 +168,17 @@ def write_sweep_json(
     Raises:
         ResultsError: a newer gensweep wrote the folder, or it cannot be written.
     """
-    name, before = f"{sweep.name}/sweep.json", _read_before(store, sweep)
+    name, before = f"{sweep.name}/{SWEEP}", _read_before(store, sweep)
     schema = before.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         known = f"schema {schema}, gensweep knows up to {SCHEMA}"
         raise ResultsError(f"{store.told(name)}: {known}: upgrade, or use another folder")
+    other = before.get("name")
+    if isinstance(other, str) and other != sweep.name and other.lower() == sweep.name.lower():
+        raise ResultsError(
+            f"{store.told(sweep.name)} is the folder of the sweep {other!r}, "
+            "since this file system takes both names for one: rename the sweep"
+        )
     wanted = json.loads(json.dumps(sweep_json(sweep, command)))
     described = _known_data(before) | json.loads(json.dumps(data or {}))
     if described:
@@ -187,10 +195,10 @@ def write_sweep_json(
 def _read_before(store: Store, sweep: Sweep) -> dict[str, Any]:
     """Return the sweep.json that is there; nothing where there is none, or it is damaged."""
     try:
-        before = json.loads(store.read(f"{sweep.name}/sweep.json"))
+        before = parse_json(store.read(f"{sweep.name}/{SWEEP}"))
     except Unavailable as error:
         raise ResultsError(str(error)) from error
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return {}
     return before if isinstance(before, dict) else {}
 

@@ -114,7 +114,7 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
             ledger = Ledger(_store(context.root))
             held.callback(ledger.store.discard, f"{POINTS}/{point.id}")
             claim = held.enter_context(ledger.claim(point.id, context.driver))
-            record = ledger.read({point.id: point.params}).records.get(point.id)
+            record = ledger.read({point.id: point.wanted}).records.get(point.id)
             if record is not None and not context.replaces(record):  # somebody was faster
                 held.close()
                 report_end(record, report, {})
@@ -183,9 +183,13 @@ def _run_epoch(lanes: Lanes, attempts: list[Attempt], report: Report) -> None:
             report(told[0] if len(told) == 1 else {"lanes": told})
 
 
-@lru_cache(maxsize=1)
 def _store(root: str | Path) -> Store:
     """The results root; a connection to one elsewhere is kept for the next trial of this worker."""
+    return _connected(str(root)) if "://" in str(root) else open_store(root)
+
+
+@lru_cache(maxsize=1)
+def _connected(root: str) -> Store:
     return open_store(root, lasting=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import stat
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,10 +25,15 @@ class _Checked:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.crc = file, 0
+        self.error: BaseException | None = None
 
     def write(self, content: bytes) -> int:
-        self.crc = zlib.crc32(content, self.crc)
-        return self._file.write(content)
+        try:
+            self.crc = zlib.crc32(content, self.crc)
+            return self._file.write(content)
+        except BaseException as error:
+            self.error = self.error or error
+            raise
 
     def flush(self) -> None:
         self._file.flush()
@@ -35,9 +41,24 @@ class _Checked:
 
 def save(file: BinaryIO, point_id: str, state: dict[str, Any]) -> None:
     """Write a state of tensors and plain values into an open file, and a CRC-32 of it in the last four bytes."""
+    crc = save_tensors({"format": FORMAT, "point": point_id, "state": state}, file)
+    file.write(crc.to_bytes(_CRC, "big"))
+
+
+def save_tensors(values: Any, file: BinaryIO) -> int:
+    """Write what `torch.load` reads into an open file; return a CRC-32 of it.
+
+    Raises:
+        OSError: disk full. PyTorch itself makes `enforce fail ... unexpected pos` of whatever a file raises.
+    """
     checked = _Checked(file)
-    torch.save({"format": FORMAT, "point": point_id, "state": state}, checked)  # ty: ignore[invalid-argument-type]
-    file.write(checked.crc.to_bytes(_CRC, "big"))
+    try:
+        torch.save(values, checked)  # ty: ignore[invalid-argument-type]
+    except Exception as error:
+        if checked.error is None or checked.error is error:
+            raise
+        raise checked.error from None
+    return checked.crc
 
 
 def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
@@ -60,7 +81,10 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
 
 def _is_whole(path: Path) -> bool:
     """Whether the checksum fits. PyTorch itself accepts changed numbers in silence, and fails in a dozen ways."""
-    left, crc = path.stat().st_size - _CRC, 0
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+        return False
+    left, crc = found.st_size - _CRC, 0
     with path.open("rb") as file:
         while left > 0 and (chunk := file.read(min(_CHUNK, left))):
             crc, left = zlib.crc32(chunk, crc), left - len(chunk)

@@ -21,7 +21,7 @@ COLUMNS = ("query", "answer", "predicted")
 _END = b"IEND\xaeB`\x82"
 """A PNG's last block: its name and checksum."""
 _NAMED = 4
-_INTEGER = re.compile(r"-?[0-9]+")
+_INTEGER = re.compile(r"-?[0-9]{1,15}")
 _log = logging.getLogger(__name__)
 
 

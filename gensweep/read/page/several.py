@@ -35,7 +35,14 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
     together, made = place(folders, page), []
     for folder, results in zip(folders, [load(folder) for folder in folders], strict=True):
         made.append(make(results))
-        paths = write_made(made[-1])
+        try:
+            paths = write_made(made[-1])
+        except ResultsError as error:  # of a root that can only be read
+            if page is None:
+                raise
+            print_tables(results, console)
+            say(console, f"{error}; its tables and figures are on the page alone.")
+            continue
         print_tables(results, console)
         page_of_it = results.store.told(f"{results.folder.name}/{PAGE}") if "://" in folder else f"{folder}/{PAGE}"
         say(console, f"Wrote {len(paths)} files to {folder}; the page is {page_of_it}.")
