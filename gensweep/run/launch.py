@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -26,7 +27,9 @@ for name, value in {
 
 import ray
 from ray import tune
+from ray._private import ray_constants
 from ray.exceptions import RayError
+from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -42,6 +45,11 @@ from gensweep.run.machine import check_code, code
 from gensweep.run.packs import pack_limit
 from gensweep.trainables import TRAINABLES, Report
 
+# Tune would hand the driver's cloud keys to its trials through Ray's runtime environment, which an agent writes into a
+# log that everybody may read. Workers have the keys already: from the environment that Ray was started in, or as a role.
+class_cache.ENV_VARS_TO_PROPAGATE = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")}
+
+log = logging.getLogger(__name__)
 PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
 
@@ -154,8 +162,14 @@ def _start(resources: Resources) -> None:
         said["include_dashboard"] = False
         if resources.room and resources.room.total:
             said["_memory"] = resources.room.free
+    private = contextlib.nullcontext() if resources.address else _kept_private()
     try:
-        ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
+        with private:
+            ray.init(
+                address=resources.address or "local",
+                configure_logging=resources.verbose,
+                **said,
+            )
     except Exception as error:  # Ray raises plain ones too, when the machine is too busy to start in time
         if resources.address is None:
             why = str(error).rstrip(".")
@@ -169,6 +183,45 @@ def _start(resources: Resources) -> None:
         if "Version mismatch" in why:
             hint = "use the same everywhere: pip install -c constraints.txt, here and there"
         raise UserError(f"--address {resources.address}: no Ray cluster lets us in ({why}); {hint}") from error
+
+
+@contextlib.contextmanager
+def _kept_private() -> Generator[None]:
+    """Let the Ray that starts within listen on loopback alone, and nobody else read its token.
+
+    Whoever reaches Ray's ports and has its token runs code as the user.
+    """
+    mode = os.environ.get("RAY_AUTH_MODE", "token")
+    if mode.lower() != "token":
+        log.warning(
+            "RAY_AUTH_MODE=%s: while Ray runs, every user of this machine can run code as you; unset it, "
+            "or use --local",
+            mode,
+        )
+    elif not os.environ.get("RAY_AUTH_TOKEN") and not os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        _make_token(Path.home() / ".ray" / "auth_token")
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False  # what Ray does on macOS: the node's address is 127.0.0.1
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _make_token(path: Path) -> None:
+    """Make Ray's token, or close the one that is there: Ray's own would be readable by everybody."""
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError), open(path, "x", opener=_open_private) as file:
+            file.write(secrets.token_hex(32))
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:  # Ray says what it cannot do without
+        log.warning("Ray's token may be read by others: %s", error)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
