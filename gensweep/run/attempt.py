@@ -18,6 +18,7 @@ import torch
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Claim
 from gensweep.core.ledger import CHECKPOINT, POINTS, Ledger
+from gensweep.core.signals import raise_if_stopped
 from gensweep.core.storage import Content
 from gensweep.points import Point
 from gensweep.run.tracking import Tracker
@@ -95,6 +96,7 @@ class Attempt:
                     self.training.load_state_dict(state["training"])
                     self._spent += state["seconds"]
         except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
+            raise_if_stopped()
             log.warning("%s starts anew; its checkpoint does not fit: %s", self.point.id, error)
             self.training = self._new(prepared, device, beside)
 
@@ -148,7 +150,7 @@ class Attempt:
         metrics = training.test()
         if self.folder:
             write_artifacts(training, self.folder.write)
-            self.folder.write("weights.pt", partial(torch.save, training.weights()))
+            self.folder.write("weights.pt", partial(checkpoint.write_tensors, value=training.weights()))
         self.write_history()
         return metrics
 

@@ -35,7 +35,7 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from gensweep.core.errors import GensweepError, OtherCode, Unavailable, UserError
-from gensweep.core.signals import held_back, stopping
+from gensweep.core.signals import held_back, raise_if_stopped, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
 from gensweep.run import doctor
@@ -45,8 +45,8 @@ from gensweep.run.machine import check_code, code
 from gensweep.run.packs import pack_limit
 from gensweep.trainables import TRAINABLES, Report
 
-# Tune would hand the driver's cloud keys to its trials through Ray's runtime environment, which an agent writes into a
-# log that everybody may read. Workers have the keys already: from the environment that Ray was started in, or as a role.
+# Tune would hand the driver's cloud keys to its trials through Ray's runtime environment, which an agent writes into
+# a log that everybody may read. Workers have the keys: from the environment that Ray was started in, or as a role.
 class_cache.ENV_VARS_TO_PROPAGATE = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")}
 
 log = logging.getLogger(__name__)
@@ -356,6 +356,7 @@ class _Reporter(tune.Callback):
     on_trial_recover = on_trial_error
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
+        raise_if_stopped()
         if self._refused:  # raised here, since Tune makes text of what is raised about a trial
             raise self._refused
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import torch
 
 from gensweep.core.errors import GensweepError
+from gensweep.core.signals import raise_if_stopped
 
 FORMAT = 3
 _CRC, _CHUNK = 4, 1 << 20
@@ -36,8 +37,18 @@ class _Checked:
 def save(file: BinaryIO, point_id: str, state: dict[str, Any]) -> None:
     """Write a state of tensors and plain values into an open file, and a CRC-32 of it in the last four bytes."""
     checked = _Checked(file)
-    torch.save({"format": FORMAT, "point": point_id, "state": state}, checked)  # ty: ignore[invalid-argument-type]
+    write_tensors(checked, {"format": FORMAT, "point": point_id, "state": state})
     file.write(checked.crc.to_bytes(_CRC, "big"))
+
+
+def write_tensors(file: Any, value: Any) -> None:
+    """Write tensors and plain values into an open file; whole, or not without an exception.
+
+    Raises:
+        Stopped: a signal came in between, and PyTorch lost its exception and a part of the file.
+    """
+    torch.save(value, file)
+    raise_if_stopped()
 
 
 def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
