@@ -21,7 +21,7 @@ from gensweep.core.catalog import MODELS
 from gensweep.core.claims import Process
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.records import CLAIMED, FAILED
-from gensweep.points import Pack, Point
+from gensweep.points import Pack, Point, plain
 
 if TYPE_CHECKING:
     from gensweep.core.arrays import Prepared
@@ -39,7 +39,7 @@ def _train(
     from gensweep.run.tracking import DISABLED, Tracking
     from gensweep.run.trial import Context, run_pack  # imports torch: only in the process that trains
 
-    config = dict(config)
+    config = {key: plain(value) for key, value in config.items()}
     points: list[dict[str, Any]] | None = config.pop("points", None)
     driver = config.pop("driver", None)
     context = Context(
@@ -52,16 +52,17 @@ def _train(
         retrain_changed=config.pop("retrain_changed", False),
         driver=Process(**driver) if driver else Process.current(),
         tracking=Tracking.of(config.pop("tracking", {})),
+        retells=points is None,
     )
     if context.root is None and context.tracking.mode != DISABLED:
         raise UserError("tracking: W&B's files lie in the point's folder; name one of the trial's config: results")
-    flat = points is None  # a user's own
+    is_users_own = points is None
     if points is None:
         seed = config.pop("seed", 0)
         points = [{"params": config, "seed": seed}]
     pack = Pack(tuple(Point.make(model, **point) for point in points))
     report = report or _tune_report()
-    run_pack(pack, datasets, context, _raising(report) if flat else report)
+    run_pack(pack, datasets, context, _one_per_epoch(report) if is_users_own else report)
 
 
 def _root(results: Any) -> Any:
@@ -71,15 +72,27 @@ def _root(results: Any) -> Any:
     return os.path.join(os.environ.get("TUNE_ORIG_WORKING_DIR", ""), results)
 
 
-def _raising(report: Report) -> Report:
-    """A report that ends a user's own trial with an error where there is one, so that Tune sees it."""
+def _one_per_epoch(report: Report) -> Report:
+    """Return the report of a user's own trial: one per epoch, of which the last one has the test's metrics.
 
-    def checked(result: dict[str, Any]) -> None:
-        report(result)
-        if result.get("status") in (FAILED, CLAIMED):
+    Tune counts reports. A scheduler that stops a trial at the last epoch's report would never see the outcome in one
+    more. The record is written before the outcome is reported.
+
+    Raises:
+        GensweepError: the training failed, so that Tune sees it.
+    """
+    last: dict[str, Any] = {}
+
+    def reported(result: dict[str, Any]) -> None:
+        status = result.get("status")
+        if status is None and result["epoch"] == result["epochs"]:
+            last.update(result)  # the outcome follows at once
+            return
+        report(last | result)
+        if status in (FAILED, CLAIMED):
             raise GensweepError(f"{result['point']}: {result['error']}")
 
-    return checked
+    return reported
 
 
 def _tune_report() -> Report:
@@ -99,7 +112,8 @@ def _trainable(model: str) -> Trainable:
     train.__name__ = train.__qualname__ = f"train_{model}"
     train.__doc__ = f"""Train `{model}`, as `gensweep.models.{model}` documents it.
 
-    Reports each epoch's metrics, then the test's with `status`.
+    Reports each epoch's metrics; the last epoch's report has the test's, and `status`. Where `results` holds epochs
+    of an earlier attempt, or the whole point, they are reported again and not trained again.
 
     Args:
         config: parameters by name, and `seed`, `results`, `device`, `threads`, `tracking`.

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from runs import call, command_line, ended, files, grid, other, records, same, t2t, train, write_sweep
 
-from gensweep.core.signals import Stopped, held_back, stopping
+from gensweep.core.signals import Stopped, held_back, raise_if_stopped, stopping
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -102,3 +110,188 @@ with {outer}:
 def test_a_second_signal_ends_the_process_at_once(outer: str) -> None:
     done = subprocess.run([sys.executable, "-c", SECOND.format(outer=outer)], capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, b"", b"")
+
+
+# --- moments at which an exception is lost
+
+
+class Dying:
+    """Sends a signal from its destructor."""
+
+    def __del__(self) -> None:
+        send(signal.SIGTERM)
+
+
+class Slot:
+    """Something that can be referred to weakly."""
+
+
+def die() -> None:
+    dying = Dying()
+    del dying
+
+
+def collect() -> None:
+    """Send a signal from a callback of the garbage collection."""
+
+    def callback(phase: str, info: dict[str, int]) -> None:
+        gc.callbacks.remove(callback)
+        send(signal.SIGTERM)
+
+    gc.callbacks.append(callback)
+    gc.collect()
+
+
+def let_go() -> None:
+    """Send a signal from a weak reference's callback."""
+    slot = Slot()
+    reference = weakref.ref(slot, lambda gone: send(signal.SIGTERM))
+    del slot
+    assert reference() is None
+
+
+lost = pytest.mark.parametrize("lose", [die, collect, let_go])
+
+
+@lost
+def test_a_signal_whose_exception_is_lost_comes_again(
+    lose: Callable[[], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    reached = False
+    with pytest.raises(Stopped) as caught, stopping():
+        lose()
+        reached = True
+        raise_if_stopped()
+        raise AssertionError("it never came")
+    assert reached, "the moment is one of those at which Python loses it"
+    assert caught.value.number == signal.SIGTERM
+    assert capfd.readouterr() == ("", ""), "no traceback of it is shown"
+    raise_if_stopped()
+
+
+@lost
+def test_a_signal_that_nobody_asks_for_comes_at_the_end(lose: Callable[[], None]) -> None:
+    with pytest.raises(Stopped) as caught, stopping():
+        lose()
+    assert caught.value.number == signal.SIGTERM
+
+
+def test_other_lost_exceptions_are_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    class Failing:
+        def __del__(self) -> None:
+            raise ValueError("shown")
+
+    before, sys.unraisablehook = sys.unraisablehook, sys.__unraisablehook__  # pytest has its own
+    try:
+        with stopping():
+            Failing()
+    finally:
+        sys.unraisablehook = before
+    assert "ValueError: shown" in capfd.readouterr().err
+
+
+class Interrupted:
+    """A file into which PyTorch writes, which sends a signal at the write of that number."""
+
+    def __init__(self, file: Any, number: int) -> None:
+        self._file, self._left = file, number
+
+    def write(self, content: bytes) -> int:
+        self._left -= 1
+        if self._left == 0:
+            send(signal.SIGTERM)
+        return self._file.write(content)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def at_save(monkeypatch: pytest.MonkeyPatch, which: int, number: int) -> None:
+    """Send a signal within one of PyTorch's writes of a file: which file, and which write, from 1."""
+    save, count = torch.save, 0
+
+    def saving(value: Any, file: Any) -> None:
+        nonlocal count
+        count += 1
+        save(value, Interrupted(file, number) if count == which else file)
+
+    monkeypatch.setattr(torch, "save", saving)
+
+
+@pytest.mark.parametrize(("which", "number"), [(1, 1), (1, 8), (2, 2), (3, 8)])
+def test_a_signal_while_pytorch_writes_ends_the_run_and_leaves_the_point_missing(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: int, number: int
+) -> None:
+    """Two checkpoints and the weights."""
+    points = [t2t(0), t2t(1)]
+    with monkeypatch.context() as patch:
+        at_save(patch, which, number)
+        with pytest.raises(Stopped), stopping():
+            train(points, root)
+    assert not records(root)
+    names = {Path(name).name for name in files(root)}
+    assert not names & {"claim.json", "error.txt", "weights.pt"}
+    assert ("checkpoint.pt" in names) == (which > 1), "what was whole is kept"
+    train(points, root)
+    train(points, tmp_path / "straight")
+    for point in points:
+        same(root, tmp_path / "straight", point)
+
+
+@lost
+def test_a_signal_that_is_lost_between_two_points_starts_no_other(
+    root: Path, monkeypatch: pytest.MonkeyPatch, lose: Callable[[], None]
+) -> None:
+    from gensweep.run import local
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "freeze_imports", lose)
+        with pytest.raises(Stopped), stopping():
+            train([t2t(0), t2t(1)], root)
+    assert records(root).keys() == {t2t(0).id}
+
+
+@pytest.mark.parametrize(("lose", "method"), [(die, "samples"), (collect, "end_epoch"), (let_go, "test")])
+def test_a_signal_that_is_lost_in_training_leaves_the_point_missing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, lose: Callable[[], None], method: str
+) -> None:
+    from gensweep.train.loop import Training
+
+    plain = getattr(Training, method)
+
+    def losing(training: Training, *arguments: Any) -> Any:
+        result = plain(training, *arguments)
+        if not sent:
+            sent.append(True)
+            lose()
+        return result
+
+    sent: list[bool] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, method, losing)
+        with pytest.raises(Stopped), stopping():
+            train([t2t(0)], root)
+    assert sent and not records(root)
+    train([t2t(0)], root)
+    assert records(root)[t2t(0).id].status == "ok"
+
+
+@pytest.mark.slow
+def test_at_any_moment_the_first_signal_ends_the_run(tmp_path: Path, root: Path) -> None:
+    draw = random.Random(0)
+    words = [write_sweep(tmp_path, grid(epochs=40), seeds=30), "--results", str(root), "--local"]
+    for _ in range(30):
+        with other(command_line, words, tmp_path) as process:
+            deadline = time.monotonic() + 60
+            (tmp_path / "epochs").unlink(missing_ok=True)
+            while not (tmp_path / "epochs").exists() and time.monotonic() < deadline:
+                time.sleep(0.001)
+            time.sleep(draw.uniform(0, 0.5))
+            os.kill(process.pid, signal.SIGTERM)
+            assert ended(process) == 128 + signal.SIGTERM
+        said = (tmp_path / "output").read_text()
+        assert "Traceback" not in said and "Exception ignored" not in said
+        assert said.splitlines()[-1].startswith("Stopped; what is done is kept. To go on: ")
+        assert {record.status for record in records(root).values()} <= {"ok"}
+        assert not list(root.glob("points/*/claim.json"))
+    assert call(*words).code == 0

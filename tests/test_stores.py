@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -257,6 +258,20 @@ def test_an_overloaded_store_is_asked_again(server: Server, bucket: str, tmp_pat
     assert (ended.code, ended.error) == (0, "")
 
 
+def test_a_login_that_has_expired_is_named(server: Server, bucket: str, tmp_path: Path) -> None:
+    """Before the start, where S3 says only 400; and in a run, where it names the error in the answer to a PUT."""
+    file, said = write_sweep(tmp_path), "the login has expired: log in again on this host"
+    with server.failing(Fault(lambda request: True, "ExpiredToken")):
+        refused = call(file, "--results", bucket, "--local")
+    assert refused.code == 2
+    assert said in refused.error
+    with server.failing(Fault(lambda request: "checkpoint.pt" in request and "PUT" in request, "ExpiredToken")):
+        stopped = call(file, "--results", bucket, "--local")
+    assert stopped.code == 1
+    assert said in stopped.out
+    assert call(file, "--results", bucket, "--local").code == 0
+
+
 def test_a_slow_store_is_waited_for(server: Server, bucket: str, tmp_path: Path) -> None:
     with server.failing(Fault(lambda request: True, seconds=0.05)):
         assert call(write_sweep(tmp_path), "--results", bucket, "--local").code == 0
@@ -322,6 +337,31 @@ def test_no_secret_is_in_what_is_written_or_said(
     for name, content in copied.items():
         for secret in (*KEYS.values(), *planted.values()):
             assert secret.encode() not in content, name
+
+
+@pytest.mark.ray
+def test_no_secret_is_in_what_ray_keeps(
+    server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's session folder, which stays and which everybody may read; the workers reach the bucket all the same."""
+    names = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN", "GOOGLE_API_KEY", "HF_TOKEN")
+    planted = {name: f"planted-{name}" for name in names}
+    planted |= {"RAY_AUTH_TOKEN": "planted-token" * 3, "WANDB_API_KEY": "planted0" * 5}
+    home = tmp_path / "home"
+    home.mkdir()
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # paths of sockets must be short
+        for name, value in {**planted, "HOME": str(home), "RAY_TMPDIR": folder}.items():
+            monkeypatch.setenv(name, value)
+        command = [sys.executable, "-m", "gensweep", write_sweep(tmp_path), "--results", bucket]
+        command += ["--wandb", "offline"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        logs = files(Path(folder))
+        logs |= files(home) | {"output": ended.stdout.encode()}
+    assert [name for name in logs if name.endswith("runtime_env_agent.log")]
+    for name, content in logs.items():
+        for secret in (*KEYS.values(), *planted.values()):
+            assert secret.encode() not in content, f"{secret} in {name}"
 
 
 def test_copies_of_a_trial_are_gone_when_it_ends(server: Server, bucket: str, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from gensweep.core.arrays import Prepared
 from gensweep.core.config import Data
 from gensweep.core.errors import DataError
+from gensweep.core.signals import raise_if_stopped
 from gensweep.core.storage import locked, write_atomic, write_json
 from gensweep.core.words import printable
 
@@ -84,6 +85,7 @@ def _prepared(data: Data, path: Path) -> Prepared:
         if (kept := _read(path, logging.DEBUG)) is not None:  # somebody was faster
             return kept
         built = data.prepare()
+        raise_if_stopped()  # a decoder that lost the exception may have left a picture out
         try:
             _write(path, built)
         except (DataError, OSError) as error:

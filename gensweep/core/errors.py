@@ -55,6 +55,10 @@ class Unavailable(OSError):
         return self.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class RayDied(GensweepError):
+    """A process ended without which Ray is dead; no fault of the points that were in training."""
+
+
 class DataError(UserError):
     """A dataset is not here, damaged, or not what it says it is; the message says what to do."""
 

@@ -25,6 +25,7 @@ from gensweep.core.ledger import POINTS, Ledger
 from gensweep.core.naming import Names, file_name
 from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.sheets import DATASETS, choose, dataset_params, find_sheet, png, sheet_id, sheet_of
+from gensweep.core.signals import raise_if_stopped
 from gensweep.core.stores import Store, answering, check, open_store, require_writable, try_out
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
@@ -236,6 +237,7 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
     """Points that can be trained now; waits while the only ones left are being trained by another run."""
     told = False
     while True:
+        raise_if_stopped()
         left = [point for point in plan.todo if point.id not in attempted]
         state = ledger.read({point.id: point.wanted for point in left})
         left = [p for p in left if (r := state.records.get(p.id)) is None or plan.status(p) == r.status]

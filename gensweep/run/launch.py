@@ -26,13 +26,16 @@ for name, value in {
 
 import ray
 from ray import tune
+from ray._private import ray_constants
+from ray._private import worker as ray_worker
 from ray.exceptions import RayError
+from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from gensweep.core.errors import GensweepError, OtherCode, Unavailable, UserError
-from gensweep.core.signals import held_back, stopping
+from gensweep.core.errors import GensweepError, OtherCode, RayDied, Unavailable, UserError
+from gensweep.core.signals import held_back, raise_if_stopped, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
 from gensweep.run import doctor
@@ -40,7 +43,12 @@ from gensweep.run.growth import addable
 from gensweep.run.local import Resources, freeze_imports, prepared, started, trial_config
 from gensweep.run.machine import check_code, code
 from gensweep.run.packs import pack_limit
+from gensweep.run.ray_guard import Processes, ended_process, guard_token, watched
 from gensweep.trainables import TRAINABLES, Report
+
+# Tune would hand the driver's cloud keys to its trials through Ray's runtime environment, which an agent writes into
+# a log that everybody may read. Workers have the keys: from the environment that Ray was started in, or as a role.
+class_cache.ENV_VARS_TO_PROPAGATE = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")}
 
 PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
@@ -72,6 +80,7 @@ def opened(resources: Resources) -> Generator[None]:
     """A Ray of our own, or a connection to the one at the address, which was probed; left as it was found.
 
     Raises:
+        RayDied: a process of our own Ray ended. Points in training are left as they are: missing.
         UserError: a trial asks for more than the cluster has, or no cluster lets us in at the address.
     """
     if not resources.verbose:
@@ -82,12 +91,28 @@ def opened(resources: Resources) -> Generator[None]:
             with held_back():
                 _start(resources)
         _check_resources(resources, _reach(resources))
-        with stopping(through_ray=True):
+        with watched(_processes), stopping(through_ray=True):
             yield
     finally:
         if mine:
             with held_back():
-                ray.shutdown()
+                _stop()
+
+
+def _processes() -> Processes:
+    """Return the processes of a Ray that this process started, by kind; none of another's Ray."""
+    node = ray_worker._global_node
+    return {} if node is None else node.all_processes
+
+
+def _stop() -> None:
+    """Stop our own Ray; of one that is dead, only the processes that are left: the rest would wait for it."""
+    if ended_process(_processes()) is None:
+        ray.shutdown()
+    else:
+        for started_processes in list(_processes().values()):
+            for started_process in started_processes:
+                started_process.process.kill()
 
 
 def check_nodes(store: Store) -> None:
@@ -154,8 +179,14 @@ def _start(resources: Resources) -> None:
         said["include_dashboard"] = False
         if resources.room and resources.room.total:
             said["_memory"] = resources.room.free
+    private = contextlib.nullcontext() if resources.address else _kept_private()
     try:
-        ray.init(address=resources.address or "local", configure_logging=resources.verbose, **said)
+        with private:
+            ray.init(
+                address=resources.address or "local",
+                configure_logging=resources.verbose,
+                **said,
+            )
     except Exception as error:  # Ray raises plain ones too, when the machine is too busy to start in time
         if resources.address is None:
             why = str(error).rstrip(".")
@@ -169,6 +200,21 @@ def _start(resources: Resources) -> None:
         if "Version mismatch" in why:
             hint = "use the same everywhere: pip install -c constraints.txt, here and there"
         raise UserError(f"--address {resources.address}: no Ray cluster lets us in ({why}); {hint}") from error
+
+
+@contextlib.contextmanager
+def _kept_private() -> Generator[None]:
+    """Let the Ray that starts within listen on loopback alone, and nobody else read its token.
+
+    Whoever reaches Ray's ports and has its token runs code as the user.
+    """
+    guard_token()
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False  # what Ray does on macOS: the node's address is 127.0.0.1
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
@@ -244,6 +290,8 @@ def _fit(
     )
     try:
         results = tuner.fit()
+        if (what := ended_process(_processes())) is not None:  # whatever Tune made of it, no trial failed by itself
+            raise RayDied(f"Ray died: {what}")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     died = {result.config["pack"]: _last_line(result.error) for result in results if result.error and result.config}
@@ -303,6 +351,7 @@ class _Reporter(tune.Callback):
     on_trial_recover = on_trial_error
 
     def on_step_end(self, iteration: int, trials: list, **info: Any) -> None:
+        raise_if_stopped()
         if self._refused:  # raised here, since Tune makes text of what is raised about a trial
             raise self._refused
 

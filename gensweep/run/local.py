@@ -14,6 +14,7 @@ from gensweep.core import cache
 from gensweep.core.claims import Process
 from gensweep.core.environment import likely_device
 from gensweep.core.errors import UserError
+from gensweep.core.signals import raise_if_stopped
 from gensweep.points import AUTO, Pack, Point
 from gensweep.run.room import Room
 from gensweep.run.tracking import Tracking
@@ -131,6 +132,7 @@ def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, repor
     """Train every pack in order; as `launch.execute`, without Ray, so that no trial can die alone."""
     datasets: dict[str, Prepared] = {}
     for pack in packs:
+        raise_if_stopped()
         if pack.points[0].data_key not in datasets:  # one dataset in memory at a time
             datasets = prepared(pack.points[0])
         report(started(pack))

@@ -17,6 +17,7 @@ from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import LostClaim, Unavailable, UserError
 from gensweep.core.ledger import ERROR
 from gensweep.core.records import CLAIMED, DIVERGED, FAILED, UNKEPT, Record
+from gensweep.core.signals import raise_if_stopped
 from gensweep.points import Point
 from gensweep.run.attempt import Attempt, Folder, Report
 from gensweep.run.devices import describe
@@ -27,12 +28,18 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def outcome_of(*attempts: Attempt) -> Generator[None]:
-    """What goes wrong within is how these attempts end, unless the user is to mend it."""
+    """What goes wrong within is how these attempts end, unless the user is to mend it.
+
+    Raises:
+        Stopped: a signal came. Whatever else was raised then is what a library made of it, and no fault of a point's.
+    """
     try:
         yield
+        raise_if_stopped()
     except UserError:
         raise
     except Exception as error:
+        raise_if_stopped()
         for attempt in attempts:
             if attempt.outcome is None:
                 attempt.outcome = _ended_by(error, attempt)
@@ -79,6 +86,7 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
                 **outcome,
             )
             attempt.tracker.close(record, attempt.history)
+            raise_if_stopped()
             if attempt.folder:
                 attempt.folder.ledger.finish(attempt.folder.claim, record)
     except (LostClaim, OSError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from gensweep.core import cache
+from gensweep.core import cache, claims, processes
 from gensweep.core.arrays import Prepared
-from gensweep.core.claims import Process
+from gensweep.core.claims import Claim, Process
 from gensweep.core.code_fingerprint import SAME, compare, fingerprint
 from gensweep.core.config import Data
 from gensweep.core.environment import versions
@@ -22,7 +23,7 @@ from gensweep.core.ledger import POINTS, Ledger
 from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.stores import Store, open_store
 from gensweep.points import Pack, Point
-from gensweep.run.attempt import Attempt, Folder, Report
+from gensweep.run.attempt import Attempt, Folder, Report, epoch_report, read_history
 from gensweep.run.devices import lanes_that_fit, resolve_device
 from gensweep.run.outcomes import end, outcome_of, report_end, unrecorded
 from gensweep.run.tracking import FOLDER, Tracker, Tracking
@@ -44,6 +45,8 @@ class Context:
         retrain_changed: train a point whose record is not known to be of today's code.
         driver: the process that asked for the trial; when it dies, the trial stops.
         tracking: who is told beside the ledger.
+        retells: report the epochs of earlier attempts again, before any new one. Whoever counts reports, as the
+            schedulers of Tune do, then counts epochs.
     """
 
     root: str | Path | None = None
@@ -55,6 +58,7 @@ class Context:
     retrain_changed: bool = False
     driver: Process = field(default_factory=Process.current)
     tracking: Tracking = field(default_factory=Tracking)
+    retells: bool = False
 
     def replaces(self, record: Record) -> bool:
         """Whether a point with this record is to be trained again."""
@@ -102,7 +106,7 @@ def _run_lanes(
     """Train together what is free of these points."""
     with contextlib.ExitStack() as held:
         attempts = [begun for point in points if (begun := _begin(point, context, report, held))]
-        _train(attempts, datasets, device, report)
+        _train(attempts, datasets, device, report, context.retells)
 
 
 def _begin(point: Point, context: Context, report: Report, stack: contextlib.ExitStack) -> Attempt | None:
@@ -113,11 +117,14 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
         if context.root is not None:
             ledger = Ledger(_store(context.root))
             held.callback(ledger.store.discard, f"{POINTS}/{point.id}")
-            claim = held.enter_context(ledger.claim(point.id, context.driver))
+            claim = _claim(ledger, point, context, held)
             record = ledger.read({point.id: point.wanted}).records.get(point.id)
             if record is not None and not context.replaces(record):  # somebody was faster
+                lines = read_history(ledger, point.id) if context.retells else []
                 held.close()
-                report_end(record, report, {})
+                for line in lines:
+                    report(epoch_report(point, line))
+                report_end(record, report, lines[-1] if lines else {})
                 return None
             folder = Folder(ledger, claim, point.id)
             ledger.store.download(f"{POINTS}/{point.id}")
@@ -130,7 +137,34 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
     return Attempt(point, folder, tracker, held)
 
 
-def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: torch.device, report: Report) -> None:
+def _claim(ledger: Ledger, point: Point, context: Context, held: contextlib.ExitStack) -> Claim:
+    """Claim a point for as long as the stack holds it.
+
+    A trial of a user's own Tuner has no driver that knows its earlier attempts. One that Tune paused on another host
+    may have ended without letting go of its claim, so such a trial waits until that claim would have expired.
+
+    Raises:
+        Claimed: somebody else trains the point.
+    """
+    end = time.monotonic() + processes.EXPIRES + claims.HEARTBEAT
+    while True:
+        try:
+            return held.enter_context(ledger.claim(point.id, context.driver))
+        except Claimed:
+            holder = claims.holder_of(ledger.store, f"{POINTS}/{point.id}")
+            is_elsewhere = holder is None or not holder.worker.is_local()
+            if not context.retells or not is_elsewhere or time.monotonic() > end:
+                raise
+        time.sleep(ledger.store.pause)
+
+
+def _train(
+    attempts: list[Attempt],
+    datasets: Mapping[str, Prepared],
+    device: torch.device,
+    report: Report,
+    retells: bool,
+) -> None:
     """Train lanes to their records; whatever goes wrong with one is its outcome, not ours and not the others'."""
     for lane, attempt in enumerate(attempts):
         attempt.pack = {"size": len(attempts), "lane": lane}
@@ -139,6 +173,10 @@ def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: to
         with outcome_of(attempt):
             data = datasets.get(attempt.point.data_key) or _prepare(attempt.point.data_config())
             attempt.start(data, device, attempts[0].training if lane else None)
+    if retells:
+        for attempt in attempts:
+            for line in attempt.history:
+                report(epoch_report(attempt.point, line))
     lanes = Lanes()
     attempts = _going(attempts, device, report)
     while behind := _behind(attempts):

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import torch
 
 from gensweep.core.errors import GensweepError
+from gensweep.core.signals import raise_if_stopped
 
 FORMAT = 3
 _CRC, _CHUNK = 4, 1 << 20
@@ -49,6 +50,7 @@ def save_tensors(values: Any, file: BinaryIO) -> int:
     """Write what `torch.load` reads into an open file; return a CRC-32 of it.
 
     Raises:
+        Stopped: a signal came in between, and PyTorch lost its exception and a part of the file.
         OSError: disk full. PyTorch itself makes `enforce fail ... unexpected pos` of whatever a file raises.
     """
     checked = _Checked(file)
@@ -58,6 +60,7 @@ def save_tensors(values: Any, file: BinaryIO) -> int:
         if checked.error is None or checked.error is error:
             raise
         raise checked.error from None
+    raise_if_stopped()
     return checked.crc
 
 

@@ -17,6 +17,7 @@ from gensweep.core.config import Data
 from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
 from gensweep.core.precision import resolve
+from gensweep.core.signals import raise_if_stopped
 from gensweep.core.soundness import READER_DIGITS
 from gensweep.layers import compiled
 from gensweep.layers.init import initialise
@@ -135,6 +136,7 @@ class Training:
         order = torch.randperm(len(rows), generator=generator(self.seed, "order", self.epoch))
         noise_rng = generator(self.seed, "noise", self.epoch)
         for chosen in rows[order].to(self.device).split(self.model.batch_size):
+            raise_if_stopped()
             yield chosen, self.network.draw(len(chosen), noise_rng)
 
     def end_epoch(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
@@ -196,6 +198,7 @@ class Training:
         entries = [entry for name, entry in DERIVED.items() if name in names]
         parts: dict[str, list[Tensor]] = defaultdict(list)
         for chosen in rows.split(self.model.evaluation_batch):
+            raise_if_stopped()
             batch = self.batches.take(chosen.to(self.device))
             with self.computing():
                 made = self.network.evaluate(batch, self._draw(len(chosen), noise_rng))

@@ -21,6 +21,7 @@ from gensweep.core.arrays import Prepared
 from gensweep.core.cache import cache_folder
 from gensweep.core.config import TrainingConfig
 from gensweep.core.errors import DataError
+from gensweep.core.signals import raise_if_stopped
 from gensweep.core.storage import locked, write_atomic
 from gensweep.layers.glyphs import SIZE
 from gensweep.layers.init import initialise
@@ -116,6 +117,7 @@ def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
         weights = dict(reader.named_parameters())
         optimizer = PlayerOptimizer.alone(weights, RECIPE, steps)
         for step, chosen in zip(range(steps), _batches(len(codes), rng), strict=False):
+            raise_if_stopped()
             loss = F.cross_entropy(reader(_varied(pictures[chosen], rng)), codes[chosen])
             optimizer.step(loss, weights, [step])
         pictures, codes = _tensors(held_out)
