@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from gensweep.core.terminal import Console
 
 
 def clean(value: Any) -> Any:
@@ -33,5 +33,5 @@ def duration(seconds: float) -> str:
 
 
 def say(console: Console, text: str, style: str | None = None) -> None:
-    """Print a line as it is: nothing in it is markup, and it is not broken."""
-    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+    """Print a line as it is; it is not broken."""
+    console.print(text, style=style, soft_wrap=True)

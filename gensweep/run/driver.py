@@ -13,8 +13,6 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from rich.console import Console
-
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
 from gensweep.core.environment import hardware
@@ -22,6 +20,7 @@ from gensweep.core.errors import Claimed, LostClaim, Unavailable
 from gensweep.core.ledger import RECORD, Ledger
 from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.stores import Store, answering, check, open_store
+from gensweep.core.terminal import Console
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
 from gensweep.run.address import probe

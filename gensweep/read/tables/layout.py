@@ -17,8 +17,8 @@ from gensweep.read.tables.sweep import fixed_text, problems
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
 
+    from gensweep.core.terminal import Console
     from gensweep.read.results import Results
 
 NOTHING = "–"
@@ -206,7 +206,7 @@ def show(results: Results, console: Console) -> None:
     """
 
     def say(text: str, style: str = "dim") -> None:
-        console.print(text, style=style, highlight=False, markup=False)
+        console.print(text, style=style)
 
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
     say(f"{results.sweep.name}: {counted(sum(results.counts.values()), 'point')}: {counts}", style="bold")
@@ -233,17 +233,14 @@ def show(results: Results, console: Console) -> None:
 def _rich_table(title: str, fitting: list[Column], width: int) -> Any:
     from rich import box
     from rich.table import Table as RichTable
-    from rich.text import Text
 
-    printed = RichTable(
-        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-    )
+    printed = RichTable(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     breaks = "_\n" if _width(fitting) > width else "_"
     for column in fitting:
         header = column.header.replace(" [", "\n[").replace("_", breaks)
-        printed.add_column(Text(header), justify="right" if column.numeric else "left")
+        printed.add_column(header, justify="right" if column.numeric else "left")
     for row in zip(*(column.values for column in fitting), strict=True):
-        printed.add_row(*(Text(text) for text in row))
+        printed.add_row(*row)
     return printed
 
 
