@@ -16,7 +16,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console as RichConsole
@@ -70,9 +70,7 @@ class Console(RichConsole):
 
     def __init__(self, stderr: bool = False) -> None:
         environment = dict(os.environ)
-        for name, least in (("COLUMNS", NARROWEST), ("LINES", 1)):
-            if environment.get(name, "").isdigit() and int(environment[name]) < least:
-                del environment[name]  # 0 would print nothing
+        _widen(environment)
         if os.name != "nt":
             environment["TERM"] = environment.get("TERM") or "dumb"
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, _environ=environment)
@@ -96,6 +94,13 @@ class Console(RichConsole):
     def status(self, status: Any, **options: Any) -> Status:
         """Show what goes on, as long as the block lasts."""
         return super().status(self.render_str(status) if isinstance(status, str) else status, **options)
+
+
+def _widen(environment: MutableMapping[str, str]) -> None:
+    """Forget a size of the screen that nothing fits on: rich prints nothing on 0 columns."""
+    for name, least in (("COLUMNS", NARROWEST), ("LINES", 1)):
+        if environment.get(name, "").isdigit() and int(environment[name]) < least:
+            del environment[name]
 
 
 def _is_terminal(file: Any) -> bool:
@@ -134,6 +139,7 @@ def guard_output() -> None:
 
     Streams that somebody else has put into their place stay as they are.
     """
+    _widen(os.environ)  # typer prints the help on a screen of its own
     if os.name != "nt":
         _fill_descriptors()
     if sys.stdout is sys.__stdout__:
