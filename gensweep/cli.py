@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -233,6 +234,11 @@ def main(arguments: list[str] | None = None) -> None:
 def _call(arguments: list[str], console: Console, verbose: bool) -> int:
     """Call the command, tell what is wrong in a line, and return the exit status."""
     log = logging.getLogger(__name__)
+    try:
+        os.getcwd()
+    except OSError:
+        say(console, "error: the working folder is gone; go to another one, with cd, and call again", "red")
+        return 2
     try:
         with hanging_up(), stopping():
             return app(arguments, prog_name="python -m gensweep", standalone_mode=False) or 0
