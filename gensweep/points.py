@@ -212,13 +212,20 @@ def configure(owner: type[C], values: dict[str, Any], place: str = "") -> C:
         DataError: a value names data that is not here.
     """
     try:
-        return owner(**values)
+        return owner(**{key: _as_declared(owner, key, value) for key, value in values.items()})
     except ValidationError as error:
         for item in error.errors():
             cause = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
             if isinstance(cause, DataError):
                 raise cause from None
         raise SweepError(_explain(error, owner, place or owner.name)) from None
+
+
+def _as_declared(owner: type[Config], key: str, value: Any) -> Any:
+    """Return a whole number such as 3.0 or 1e1 as an int, where the parameter is one."""
+    field = owner.model_fields.get(key)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole and field is not None and field.annotation is int else value
 
 
 def _unsigned(value: Any) -> Any:

@@ -7,7 +7,9 @@ from urllib.parse import unquote
 
 HIDDEN = "..."
 """What stands in place of a secret."""
-_URI = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]+:)(//?)([^\s'\"<>]*)")
+_URI = re.compile(
+    r"(?<![A-Za-z0-9+.-])(?:((?:s3|gs):)(/{0,2})|([A-Za-z][A-Za-z0-9+.-]+:)(//?))([^\s'\"<>]*)", re.IGNORECASE
+)
 _BUCKETS = ("s3:", "gs:")
 _HARMLESS = {
     "anonymous", "endpoint_override", "region", "scheme", "tls_ca_file_path", "page", "format", "limit", "offset",
@@ -19,15 +21,15 @@ _HARMLESS = {
 def redacted(text: str) -> str:
     """Return the text with what may be a secret hidden in every URI: user and password, values of a query.
 
-    One slash after the scheme is enough, since that is how people mistype `s3://KEY:SECRET@bucket`.
+    A bucket's scheme needs no slashes, since people mistype `s3://KEY:SECRET@bucket`.
     """
     return _URI.sub(_redact, text)
 
 
 def _redact(match: re.Match[str]) -> str:
-    scheme, slashes, rest = match.groups()
+    scheme, slashes, rest = match[1] or match[3], match[2] or match[4] or "", match[5]
     if slashes == "/" and scheme.lower() not in _BUCKETS:
-        return match[0]  # a path, as in `folder:/pictures`
+        return f"{scheme}/{redacted(rest)}"  # a path, as in `folder:/pictures`
     user = _user(scheme, rest)
     address, mark, query = rest[len(user) :].partition("?")
     query, sharp, fragment = query.partition("#") if mark else ("", *address.partition("#")[1:])

@@ -27,6 +27,8 @@ from gensweep.core.stores import Store
 from gensweep.points import Point
 from gensweep.spec import Sweep
 
+MOST_EXACT = 2**53
+"""Whole numbers below this are exact as floats."""
 _helpers: dict[str, str] = {}
 """Modules that sweep files have imported from their own folders: name -> folder."""
 _OF_THE_CALL = ("command", "places", "commit", "versions", "hardware", "created")
@@ -209,7 +211,12 @@ def _value(point: Point, key: str) -> Any:
 
 def _text(value: Any) -> str:
     """A value as it is compared and shown: 1, 1.0 and 1e0 are one number."""
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value).lower()
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and abs(value) < MOST_EXACT:
+        return repr(float(value)).removesuffix(".0")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower()
 
 
 def _label(value: Any) -> str:
@@ -219,7 +226,7 @@ def _label(value: Any) -> str:
 
 def parse_value(text: str) -> Any:
     """A value from the command line: whole number, number, true, false, none, or text."""
-    named = {"none": None, "true": True, "false": False}
+    named = {"none": None, "null": None, "true": True, "false": False}
     if text.lower() in named:
         return named[text.lower()]
     for kind in (int, float):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.records import MISSING, STATUSES
+from gensweep.core.terminal import printable
 from gensweep.core.words import counted
 from gensweep.read.statistics import METHOD
 from gensweep.read.tables import COUNTS, Table, rows
@@ -25,6 +27,11 @@ NOTHING = "–"
 UNMEASURED = "not measured"
 MOST_ROWS, MOST_PROBLEMS = 40, 10
 _LONGEST_UNIT = 12
+_MARKUP = re.compile(
+    r"[|<*`~]|&(?=#?\w+;)|\\(?=[!-/:-@\[-`{-~])|\](?=[(\[:])|!(?=\[)|(?<![A-Za-z0-9])_(?=\S)|(?<=\S)_(?![A-Za-z0-9])"
+    r"|:(?=[a-z0-9_+-]+:)"
+)
+"""What Markdown would read as HTML, code, a link, emphasis or an emoji code; most brackets and underscores are not."""
 _BETTER = {"max": "larger is better", "min": "smaller is better", "none": "neither end is better"}
 
 
@@ -145,13 +152,13 @@ def _header(metric: str, results: Results) -> str:
 
 def markdown(table: Table, results: Results) -> str:
     """The table with its notes and what its metrics mean."""
-    lines = [f"# {table.title}", ""]
+    lines = [f"# {_escaped(table.title)}", ""]
     for heading, frame in (table.sections or {"": table.frame}).items():
-        lines += [f"## {heading}", ""] if heading else []
+        lines += [f"## {_escaped(heading)}", ""] if heading else []
         lines += (
             [*_pipes(columns(frame, results, std=True, apart=True)), ""] if len(frame) else ["Nothing to show.", ""]
         )
-    lines += [f"- {note}" for note in (*table.notes, *legend(table.frame, results))]
+    lines += [f"- {_escaped(note)}" for note in (*table.notes, *legend(table.frame, results))]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -169,7 +176,14 @@ def _pipes(shown: list[Column]) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    """Return the text as a cell of Markdown shows it: nothing in it is HTML, a link, emphasis or an emoji code."""
+    return _MARKUP.sub(_escape_one, " ".join(printable(text).split()))
+
+
+def _escape_one(match: re.Match[str]) -> str:
+    """Escape a character of Markdown's; `&` and `<` as HTML does, which every viewer understands."""
+    letter = match[0]
+    return {"&": "&amp;", "<": "&lt;"}.get(letter, f"\\{letter}")
 
 
 def legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
