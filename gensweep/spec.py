@@ -89,7 +89,7 @@ def _axis(place: str, key: str, value: Any) -> list[Any]:
     if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
         return [value]
     if isinstance(value, (set, frozenset)):
-        value = sorted(value, key=_order)
+        value = sorted(map(_plain, value), key=_order)
     values = list(itertools.islice(value, MOST_VALUES + 1))
     if len(values) > MOST_VALUES:
         raise SweepError(f"{place}: {key} has more than {MOST_VALUES} values; does it ever end?")
