@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from urllib.parse import quote
 
 from gensweep.core.buckets import THREADS, bucket_of, reason
 from gensweep.core.errors import Unavailable
+from gensweep.core.scratch import make_scratch
 from gensweep.core.storage import Content, as_bytes, write_atomic
 from gensweep.core.stores import MIRRORS, Entry, Store
 
@@ -266,6 +266,6 @@ def _mirror(place: str) -> Path:
 
 def _passing() -> Path:
     """A folder that ends with this process."""
-    folder = tempfile.mkdtemp(prefix="gensweep-")
+    folder = make_scratch()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    return folder

@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import sys
-import tempfile
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -32,6 +31,7 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from gensweep.core.errors import GensweepError, OtherCode, Unavailable, UserError
+from gensweep.core.scratch import make_scratch
 from gensweep.core.signals import held_back, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
@@ -42,6 +42,8 @@ from gensweep.run.machine import check_code, code
 from gensweep.run.packs import pack_limit
 from gensweep.trainables import TRAINABLES, Report
 
+LONGEST_TEMPORARY = 39
+"""Bytes of a temporary folder's path: Ray puts sockets 68 bytes further down, and their paths have 107 at most."""
 PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
 
@@ -150,6 +152,7 @@ def lanes(resources: Resources, points: int) -> int:
 def _start(resources: Resources) -> None:
     said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
     if resources.address is None:
+        check_temporary(os.environ)
         os.environ.setdefault("RAY_enable_autoscaler_v2", "1")  # as `ray start` has it; the first ends late
         said["include_dashboard"] = False
         if resources.room and resources.room.total:
@@ -169,6 +172,27 @@ def _start(resources: Resources) -> None:
         if "Version mismatch" in why:
             hint = "use the same everywhere: pip install -c constraints.txt, here and there"
         raise UserError(f"--address {resources.address}: no Ray cluster lets us in ({why}); {hint}") from error
+
+
+def check_temporary(environment: Mapping[str, str]) -> None:
+    """Make sure that Ray can have its sockets in the temporary folder that the environment names.
+
+    Raises:
+        UserError: it cannot; says why, and what to set.
+    """
+    name = next((name for name in ("RAY_TMPDIR", "TMPDIR") if environment.get(name)), None)
+    if name is None:
+        return
+    folder, why = environment[name], ""
+    if not os.path.isabs(folder):
+        why = "it is relative"
+    elif not folder.isascii():
+        why = "it has letters beyond ASCII"
+    elif len(folder.rstrip("/")) > LONGEST_TEMPORARY:
+        why = f"it is longer than {LONGEST_TEMPORARY} letters"
+    if why:
+        hint = "set RAY_TMPDIR to a short absolute path, such as /tmp, or train without Ray: --local"
+        raise UserError(f"{name}={folder}: Ray cannot have its sockets in this folder: {why}; {hint}")
 
 
 def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
@@ -227,7 +251,7 @@ def _fit(
     function = tune.with_parameters(
         _trial, configs=[ray.put(configs)], datasets=shared, drivers=code() if resources.address else None
     )
-    scratch = tempfile.mkdtemp(prefix="gensweep-")
+    scratch = str(make_scratch())
     tuner = tune.Tuner(
         tune.with_resources(function, _requests(packs, resources)),
         param_space={"pack": tune.grid_search(list(range(len(packs))))},
