@@ -36,14 +36,13 @@ from gensweep.core.signals import held_back, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
 from gensweep.run import doctor
+from gensweep.run.address import check_temporary
 from gensweep.run.growth import addable
 from gensweep.run.local import Resources, freeze_imports, prepared, started, trial_config
 from gensweep.run.machine import check_code, code
 from gensweep.run.packs import pack_limit
 from gensweep.trainables import TRAINABLES, Report
 
-LONGEST_TEMPORARY = 39
-"""Bytes of a temporary folder's path: Ray puts sockets 68 bytes further down, and their paths have 107 at most."""
 PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
 
@@ -172,27 +171,6 @@ def _start(resources: Resources) -> None:
         if "Version mismatch" in why:
             hint = "use the same everywhere: pip install -c constraints.txt, here and there"
         raise UserError(f"--address {resources.address}: no Ray cluster lets us in ({why}); {hint}") from error
-
-
-def check_temporary(environment: Mapping[str, str]) -> None:
-    """Make sure that Ray can have its sockets in the temporary folder that the environment names.
-
-    Raises:
-        UserError: it cannot; says why, and what to set.
-    """
-    name = next((name for name in ("RAY_TMPDIR", "TMPDIR") if environment.get(name)), None)
-    if name is None:
-        return
-    folder, why = environment[name], ""
-    if not os.path.isabs(folder):
-        why = "it is relative"
-    elif not folder.isascii():
-        why = "it has letters beyond ASCII"
-    elif len(folder.rstrip("/")) > LONGEST_TEMPORARY:
-        why = f"it is longer than {LONGEST_TEMPORARY} letters"
-    if why:
-        hint = "set RAY_TMPDIR to a short absolute path, such as /tmp, or train without Ray: --local"
-        raise UserError(f"{name}={folder}: Ray cannot have its sockets in this folder: {why}; {hint}")
 
 
 def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
