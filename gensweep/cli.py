@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from gensweep import __version__
 from gensweep.commands import data, doctor, points, verify, wandb, wandb_report
@@ -28,8 +26,10 @@ from gensweep.commands.options import (
     pairs,
 )
 from gensweep.core.errors import GensweepError, RayDied, UserError
+from gensweep.core.redaction import redacted
 from gensweep.core.signals import Stopped, stopping
-from gensweep.core.words import printable, say
+from gensweep.core.terminal import Console, command_line, find_refusal, guard_output, hanging_up, printable
+from gensweep.core.words import say
 
 COMMANDS = (
     "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync", "wandb-report",
@@ -61,7 +61,7 @@ class Kind(StrEnum):
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"gensweep {__version__}")
+        say(Console(), f"gensweep {__version__}")
         raise typer.Exit
 
 
@@ -205,51 +205,85 @@ def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) ->
 
 def _command() -> str:
     """The command line as it can be typed again."""
-    return "python -m gensweep " + shlex.join(sys.argv[1:])
+    return command_line(sys.argv[1:])
 
 
-class _Escaped(logging.Formatter):
-    """Shows control characters of a message, such as those of a file's name, as Python writes them."""
+_CLICK_ERROR = next(
+    kind for kind in typer.BadParameter.__mro__ if issubclass(kind, Exception) and kind.__name__ == "ClickException"
+)
+"""What typer raises of a call that it does not understand: click's own class, or a copy of it that typer brings."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        return "\n".join(map(printable, super().formatMessage(record).split("\n")))
+
+class _Formatter(logging.Formatter):
+    """Log lines that no terminal acts on, and that show no secrets: they quote other people's errors."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(redacted(super().format(record)))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status: 0 all ok, 1 some point is not, 2 the call is wrong.
 
-    A signal ends it with 130 (SIGINT) or 143 (SIGTERM), after what was started has been stopped.
+    A signal ends it with 130 (SIGINT) or 143 (SIGTERM), after what was started has been stopped. Output that cannot be
+    written ends nothing; where a command has nothing but its output to show, its status is 1 then.
     """
+    guard_output()
     arguments = sys.argv[1:] if arguments is None else arguments
     verbose = "--verbose" in arguments
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, force=True)
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(_Escaped("%(levelname)s %(name)s: %(message)s"))
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler], force=True)
     if not verbose:
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # what came of its retries is told in the end
     if arguments and arguments[0] not in (*COMMANDS, "--help", "--version"):
         arguments = ["run", *arguments]
     console = Console(stderr=True)
+    status = _call(arguments, console, verbose)
+    if refusal := find_refusal():
+        say(console, f"warning: a part of the output could not be written: {refusal.strerror}", "yellow")
+        status = status or int(arguments[:1] != ["run"])
+    sys.exit(status)
+
+
+def _call(arguments: list[str], console: Console, verbose: bool) -> int:
+    """Call the command, tell what is wrong in a line, and return the exit status."""
+    log = logging.getLogger(__name__)
     try:
-        with stopping():
-            app(arguments, prog_name="python -m gensweep")
+        os.getcwd()
+    except OSError:
+        say(console, "error: the working folder is gone; go to another one, with cd, and call again", "red")
+        return 2
+    try:
+        with hanging_up(), stopping():
+            return app(arguments, prog_name="python -m gensweep", standalone_mode=False) or 0
     except Stopped as stopped:
-        console.print(f"Stopped; what is done is kept. To go on: {_command()}", highlight=False, soft_wrap=True)
-        sys.exit(128 + stopped.number)
+        say(console, f"Stopped; what is done is kept. To go on: {_command()}")
+        return 128 + stopped.number
     except RayDied as error:
         if verbose:
-            logging.getLogger(__name__).exception("Ray died")
-        said = f"error: {error}; what is done is kept. To go on: {_command()}"
-        console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
+            log.exception("Ray died")
+        say(console, f"error: {error}; what is done is kept. To go on: {_command()}", "red")
         sys.stdout.flush()
         os._exit(1)  # Ray's own end would wait for what is dead
     except GensweepError as error:
         if verbose:
-            logging.getLogger(__name__).exception("this call failed")
-        say(console, f"error: {error}", "red")
-        sys.exit(2)
+            log.exception("this call failed")
+        say(console, f"error: {redacted(str(error))}", "red")
+        return 2
     except OSError as error:  # a full disk while tables are written, say
         if verbose:
-            logging.getLogger(__name__).exception("the file system refused")
-        say(console, f"error: {error}", "red")
-        sys.exit(1)
+            log.exception("the file system refused")
+        say(console, f"error: {redacted(str(error))}", "red")
+        return 1
+    except _CLICK_ERROR as error:
+        _explain(error, console)
+        return 2
+
+
+def _explain(error: Any, console: Console) -> None:
+    """Say what is wrong with the call; a command that was called without anything has shown its help."""
+    if not (text := error.format_message()):
+        return
+    say(console, f"error: {redacted(text)}", "red")
+    if context := getattr(error, "ctx", None):
+        say(console, f"{context.command_path} --help shows what there is.")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gensweep.core.catalog import DATASETS, FIGURES, METRICS, MODELS, TABLES
 from gensweep.core.config import Config
 from gensweep.core.errors import UserError
+from gensweep.core.terminal import Console, printable
 from gensweep.run.sweepfile import read_sweep
 
 
@@ -17,7 +18,7 @@ def show(kind: str, console: Console) -> None:
     """Print one registry, or the sweep files in ``sweeps/``."""
     if kind in ("models", "datasets"):
         for name, config in (MODELS if kind == "models" else DATASETS).items():
-            console.print(f"[bold]{name}[/bold]  {_first_line(config.__doc__)}")
+            console.print(Text.assemble((name, "bold"), f"  {_first_line(config.__doc__)}"))
             console.print(_parameters(config))
     elif kind == "metrics":
         table = Table("metric", "unit", "better", "meaning", box=None, pad_edge=False)
@@ -51,7 +52,7 @@ def _sweeps() -> Table:
         try:
             sweep = read_sweep(path)
         except UserError as error:
-            table.add_row(str(path), "", "", "", f"[red]{error}[/red]")
+            table.add_row(str(path), "", "", "", Text(printable(str(error)), "red"))
             continue
         cells = list(sweep.cells())
         models = ", ".join(dict.fromkeys(model for model, _ in cells))

@@ -219,7 +219,7 @@ def configure(owner: type[C], values: dict[str, Any], place: str = "") -> C:
         DataError: a value names data that is not here.
     """
     try:
-        return owner(**values)
+        return owner(**{key: _as_declared(owner, key, value) for key, value in values.items()})
     except ValidationError as error:
         for item in error.errors():
             cause = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
@@ -232,6 +232,13 @@ def plain(value: Any) -> Any:
     """Return a NumPy scalar, or an array without dimensions, as the Python value that it is; others as they are."""
     is_scalar = type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0
     return value.item() if is_scalar else value
+
+
+def _as_declared(owner: type[Config], key: str, value: Any) -> Any:
+    """Return a whole number such as 3.0 or 1e1 as an int, where the parameter is one."""
+    field = owner.model_fields.get(key)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole and field is not None and field.annotation is int else value
 
 
 def _unsigned(value: Any) -> Any:

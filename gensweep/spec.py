@@ -88,7 +88,9 @@ def _axis(place: str, key: str, value: Any) -> list[Any]:
     value = plain(value)
     if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
         return [value]
-    values = sorted(value) if isinstance(value, (set, frozenset)) else list(itertools.islice(value, MOST_VALUES + 1))
+    if isinstance(value, (set, frozenset)):
+        value = sorted(map(plain, value), key=_order)
+    values = list(itertools.islice(value, MOST_VALUES + 1))
     if len(values) > MOST_VALUES:
         raise SweepError(f"{place}: {key} has more than {MOST_VALUES} values; does it ever end?")
     values = [plain(item) for item in values]
@@ -101,6 +103,13 @@ def _axis(place: str, key: str, value: Any) -> list[Any]:
             raise SweepError(f"{place}: {key} has {item!r} twice")
         seen.add(known)
     return values
+
+
+def _order(value: Any) -> tuple[Any, ...]:
+    """Return what a set's values are sorted by, where they may be of several kinds: none, numbers, the rest."""
+    if value is None:
+        return (0,)
+    return (1, value) if isinstance(value, (int, float)) else (2, str(value))
 
 
 class Sweep:

@@ -450,6 +450,7 @@ def test_durations_are_for_people(seconds: float, text: str) -> None:
         ("1.0", 1.0),
         ("none", None),
         ("None", None),
+        ("null", None),
         ("true", True),
         ("adam", "adam"),
     ],
@@ -457,6 +458,19 @@ def test_durations_are_for_people(seconds: float, text: str) -> None:
 def test_values_of_the_command_line(text: str, value: Any) -> None:
     assert parse_value(text) == value
     assert type(parse_value(text)) is type(value)
+
+
+def test_whole_numbers_have_many_spellings(tmp_path: Path) -> None:
+    """10, 10.0 and 1e1 are one point's number of epochs, and one rate is found by each of its spellings."""
+    file = write_sweep(tmp_path, grid(epochs=10, lr=[1e16, 1.0]))
+    recorded(tmp_path / "results", tiny(epochs=10, lr=1e16))
+    for spelling in ("10", "1e1", "10.0"):
+        said = call(file, "--dry-run", "--set", f"epochs={spelling}", "--filter", "lr=10000000000000000")
+        assert "1 point wanted, 1 done" in said.out, said.error
+    assert call(file, "--dry-run", "--filter", "lr=1e16,1.0,1").out.startswith("Sweep tiny: 2 points wanted")
+    assert "1 point wanted" in call(file, "--dry-run", "--filter", "lr=1e0").out
+    assert "epochs=10.5: input should be a valid integer" in call(file, "--dry-run", "--set", "epochs=10.5").error
+    assert call(file, "--dry-run", "--set", "clip_norm=null").code == 0
 
 
 def test_every_training_parameter_can_be_set_from_the_command_line(tmp_path: Path) -> None:

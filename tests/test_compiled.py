@@ -485,3 +485,30 @@ class TestCompiling:
         """As where the cache folder lies on a disk that forbids running what is on it."""
         monkeypatch.setattr(compiling, "_compiled", lambda *given: b"no library")
         assert not self.serves()
+
+    @needs_compiler
+    @pytest.mark.skipif(os.name == "nt", reason="owners and modes are Unix's")
+    @pytest.mark.parametrize("planted", ["file of another", "open file", "folder of another", "file in an open folder"])
+    def test_a_library_that_others_can_have_written_is_not_loaded(
+        self, fresh: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, planted: str
+    ) -> None:
+        """It loads only where nobody else can have put it there; else PyTorch computes, and the log says why."""
+        assert self.serves()
+        (path,) = fresh.glob("*.so")
+        assert (path.stat().st_mode & 0o777, fresh.stat().st_mode & 0o777) == (0o600, 0o700)
+        compiling.library.cache_clear()
+        if planted == "open file":
+            path.chmod(0o666)
+        elif planted == "file in an open folder":  # it is ours, and so is the file: the folder is closed again
+            fresh.chmod(0o777)
+        elif os.geteuid():
+            pytest.skip("only root gives files away")
+        else:
+            os.chown(path if planted == "file of another" else fresh, 12345, -1)
+        assert self.serves() == (planted == "file in an open folder")
+        if planted == "file in an open folder":
+            assert fresh.stat().st_mode & 0o777 == 0o755
+        else:
+            why = "can be written by others" if planted == "open file" else "belongs to another user (number 12345)"
+            assert "PyTorch computes everything" in caplog.text and why in caplog.text
+            assert "set GENSWEEP_CACHE to another folder" in caplog.text

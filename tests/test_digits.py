@@ -111,10 +111,8 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
 
 @pytest.fixture
 def server(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    from torchvision.datasets import MNIST
-
     server = Server()
-    monkeypatch.setattr(MNIST, "mirrors", [f"{server.url}/first/", f"{server.url}/second/"])
+    monkeypatch.setattr(mnist, "MIRRORS", (f"{server.url}/first/", f"{server.url}/second/"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     server.files = {f"/first/{name}": body for name, body in files.items()}
     yield server
@@ -158,6 +156,7 @@ class TestFetchMnist:
             "t10k-images-idx3-ubyte.gz": 1_648_877, "t10k-labels-idx1-ubyte.gz": 4_542,
         }  # fmt: skip
         assert [name for name, _ in MNIST.resources] == list(mnist.FILES)
+        assert tuple(MNIST.mirrors) == mnist.MIRRORS
 
     def test_whole_files_are_not_asked_for_again(self, server: Server, files: dict[str, bytes], cache: Path) -> None:
         fetch()

@@ -123,7 +123,7 @@ def test_a_login_is_found_and_not_told(tmp_path: Path, monkeypatch: pytest.Monke
         file.write_text("no netrc at all")
         monkeypatch.setenv("WANDB_API_KEY", secret)
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert "W&B: WANDB_MODE=disabled: nothing is logged" in call("doctor", "--results", tmp_path).out
+    assert "W&B: WANDB_MODE=disabled, or WANDB_DISABLED: nothing is logged" in call("doctor", "--results", tmp_path).out
 
 
 # --- nodes

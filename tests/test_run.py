@@ -37,6 +37,7 @@ from gensweep.core.records import DIVERGED, FAILED, OK
 from gensweep.core.stores import Store
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.points import Point
+from gensweep.run.address import check_temporary
 from gensweep.run.attempt import Attempt
 from gensweep.run.local import freeze_imports
 from gensweep.train.loop import Training
@@ -509,3 +510,12 @@ def test_collections_look_at_imports_once_and_at_what_comes_later_always() -> No
     later = [[index] for index in range(100)]
     freeze_imports()
     assert frozen > 10_000 and gc.get_freeze_count() <= frozen and len(later) == 100
+
+
+@pytest.mark.parametrize("name", ["TMPDIR", "RAY_TMPDIR"])
+def test_a_temporary_folder_that_rays_sockets_cannot_be_in_is_named(name: str) -> None:
+    for folder, why in (("tmp/x", "it is relative"), ("/tmp/é", "beyond ASCII"), (f"/{'a' * 39}", "longer than 39")):
+        with pytest.raises(UserError, match=rf"^{name}={folder}: .*{why}.*set RAY_TMPDIR to a short absolute path"):
+            check_temporary({name: folder})
+    check_temporary({name: f"/{'a' * 38}/"})
+    check_temporary({"RAY_TMPDIR": "/tmp", "TMPDIR": f"/{'a' * 99}"})

@@ -489,3 +489,13 @@ def test_layers_holds_every_combined_depth() -> None:
 def test_unknown_names_are_user_errors() -> None:
     assert issubclass(UnknownName, UserError)
     assert issubclass(SweepError, UserError)
+
+
+def test_an_axis_may_be_a_numpy_number_or_a_set_of_several_kinds() -> None:
+    import numpy as np
+
+    assert Grid("cae", lr=np.array(0.001)).axes["lr"] == [0.001]
+    assert Grid("cae", clip_norm={None, 1.0, np.float64(0.5)}).axes["clip_norm"] == [None, 0.5, 1.0]
+    assert Grid("cae", epochs=3.0).cells() == Grid("cae", epochs=3).cells()
+    with pytest.raises(SweepError, match=r"epochs=3\.5"):
+        Grid("cae", epochs=3.5)

@@ -578,3 +578,16 @@ def test_without_a_results_folder_nothing_is_logged(tmp_path: Path, monkeypatch:
     run_pack(Pack((POINT,)), None, Context(tracking=OFF), lambda report: None)
     assert not [*tmp_path.iterdir()]
     assert HISTORY.endswith(".jsonl")
+
+
+@pytest.mark.parametrize(
+    ("switch", "mode"), [("true", "disabled"), ("1", "disabled"), ("false", "offline"), ("", "offline")]
+)
+def test_the_older_switch_of_wandb_is_heard(monkeypatch: pytest.MonkeyPatch, switch: str, mode: str) -> None:
+    """Unless something newer says otherwise: the command line, or WANDB_MODE."""
+    monkeypatch.setenv("WANDB_DISABLED", switch)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    assert Tracking.asked(None, None, None, "s").mode == mode
+    assert Tracking.asked("online", None, None, "s").mode == "online"
+    monkeypatch.setenv("WANDB_MODE", "online")
+    assert Tracking.asked(None, None, None, "s").mode == "online"

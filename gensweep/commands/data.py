@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from gensweep.commands.options import Verbose, pairs
 from gensweep.core.errors import SweepError
+from gensweep.core.terminal import Console
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: what there is, fetch one, look at one.")
 

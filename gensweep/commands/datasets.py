@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gensweep.core.cache import cache_root, entry_path, prepared, read_entry
@@ -19,6 +18,7 @@ from gensweep.core.config import Data
 from gensweep.core.errors import DataError, SweepError, UnknownName, UserError
 from gensweep.core.sheets import choose, png, sheet_of
 from gensweep.core.storage import write_atomic
+from gensweep.core.terminal import Console
 from gensweep.core.words import say
 from gensweep.data import _digits, mnist
 from gensweep.points import configure
@@ -42,7 +42,7 @@ def show_list(console: Console) -> None:
     """Print every dataset and source of digits: count, shape, source, where it is cached, SHA-256 of the pixels."""
 
     def say(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+        console.print(text, style=style, soft_wrap=True)
 
     say(f"cache: {cache_root()}")
     for title, entries in (("datasets", _datasets()), ("digits of arithmetic_pictures", _digit_sources())):
@@ -120,8 +120,8 @@ def fetch(name: str, options: Mapping[str, Any], console: Console) -> None:
             f"--{key} means nothing to {name}; it takes {', '.join(f'--{k}' for k in options if k in takes)}"
         )
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=console, transient=True,
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=console, transient=True, disable=not console.is_live,
     )  # fmt: skip
     with bar:
         task = bar.add_task(name, total=None)
@@ -130,7 +130,7 @@ def fetch(name: str, options: Mapping[str, Any], console: Console) -> None:
             bar.update(task, description=text, completed=done, total=total or None)
 
         said = chosen.fetch(progress, **given)
-    console.print(said, highlight=False, markup=False, soft_wrap=True)
+    console.print(said, soft_wrap=True)
 
 
 def show(name: str, values: dict[str, Any], n: int, seed: int, out: Path, console: Console) -> None:

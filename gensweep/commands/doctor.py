@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import typer
-from rich.console import Console
 
 from gensweep.commands.options import Address, Root, Verbose
+from gensweep.core.terminal import Console
 from gensweep.core.words import counted, say
 
 app = typer.Typer()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
 from gensweep.core.catalog import METRICS
 from gensweep.core.ledger import POINTS
 from gensweep.core.records import Record
+from gensweep.core.terminal import Console
 from gensweep.run.point import Kept, find
 
 
@@ -17,7 +17,7 @@ def show(name: str, results: str, console: Console) -> None:
     record = kept.record
 
     def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
 
     say(f"{record.id}  {record.status}{f': {record.error}' if record.error else ''}")
     for text in record.warnings:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from gensweep.commands.options import Device, Root, Seed, Verbose
+from gensweep.core.terminal import Console
+from gensweep.core.words import say
 
 if TYPE_CHECKING:
     from gensweep.run.point import Kept
@@ -81,7 +82,7 @@ def answer_command(
     said = looking.answer(looking.revive(kept, device.value), query, seed)
     verdict = "" if said.right is None else " (right)" if said.text == said.right else f" (is {said.right})"
     read = "" if said.picture is None else ", as the reader reads it"
-    typer.echo(f"{query} = {said.text or 'nothing'}{verdict}{read}")
+    say(Console(), f"{query} = {said.text or 'nothing'}{verdict}{read}")
     if said.picture is not None:
         _picture(out or Path(f"answer-{kept.record.id}.png"), said.picture)
     elif said.seen is not None and out is not None:
@@ -102,7 +103,7 @@ def evaluate_command(
     from gensweep.run import looking
 
     revived = looking.revive(trained(point, results), device.value, digits)
-    typer.echo(looking.as_json(looking.evaluate(revived, digits)))
+    say(Console(), looking.as_json(looking.evaluate(revived, digits)))
 
 
 def trained(point: str, results: str) -> Kept:
@@ -116,4 +117,4 @@ def _picture(path: Path, content: bytes) -> None:
     from gensweep.run.looking import keep
 
     keep(path, content)
-    typer.echo(f"Wrote {path}.")
+    say(Console(), f"Wrote {path}.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from gensweep.commands.options import Device, Root, Verbose
 from gensweep.core.errors import ResultsError
+from gensweep.core.terminal import Console
 from gensweep.core.words import counted, say
 
 app = typer.Typer()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from gensweep.commands.options import Verbose
+from gensweep.core.terminal import Console
 
 app = typer.Typer()
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from gensweep.commands.options import Entity, Project, Verbose
+from gensweep.core.terminal import Console
+from gensweep.core.words import say
 
 app = typer.Typer()
 
@@ -43,11 +45,11 @@ def wandb_report_command(
         json_.parent.mkdir(parents=True, exist_ok=True)
         write_json(json_, view(report, draft))
         entity = report.entity or "(no entity yet, --wandb-entity names one)"
-        typer.echo(f"Wrote {json_}: the report {report.title!r} of {entity}/{place.project}. Nothing was sent.")
+        say(Console(), f"Wrote {json_}: the report {report.title!r} of {entity}/{place.project}. Nothing was sent.")
     else:
         from gensweep.read.wandb_report.server import save
 
         saved = save(report, mark(results.sweep.name), draft)
-        typer.echo(f"{'Replaced' if saved.replaced else 'Saved'} the {'draft' if draft else 'report'}: {saved.url}")
+        say(Console(), f"{'Replaced' if saved.replaced else 'Saved'} the {'draft' if draft else 'report'}: {saved.url}")
     if not tracked(results, results.points["id"]):
-        typer.echo(f"None of its {len(results.points)} points has a W&B run: the report's panels may be empty.")
+        say(Console(), f"None of its {len(results.points)} points has a W&B run: the report's panels may be empty.")

@@ -18,9 +18,9 @@ import numpy as np
 from gensweep.core.arrays import Prepared
 from gensweep.core.config import Data
 from gensweep.core.errors import DataError
+from gensweep.core.naming import visible
 from gensweep.core.signals import raise_if_stopped
 from gensweep.core.storage import locked, write_atomic, write_json
-from gensweep.core.words import printable
 
 log = logging.getLogger(__name__)
 SCHEMA = 1
@@ -63,7 +63,7 @@ def prepared(data: Data) -> Prepared:
     """
     found = _prepared(data, entry_path(data))
     for note in (*found.notes, *data.remarks()):
-        _warn_once(f"{printable(data.title())}: {printable(note)}")
+        _warn_once(f"{visible(data.title())}: {visible(note)}")
     return found
 
 

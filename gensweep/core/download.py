@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import FetchError
+from gensweep.core.redaction import redacted
 from gensweep.core.storage import write_atomic
 
 if TYPE_CHECKING:
@@ -201,10 +202,8 @@ def _body(response: Response, limit: int) -> bytes:
 
 
 def shown(url: str) -> str:
-    """An address as it may be shown and written down: without the name and password in it."""
-    scheme, mark, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+    """An address as it may be shown and written down: without name, password and what a query may hold."""
+    return redacted(url)
 
 
 def check_sha256(content: bytes, wanted: str, place: str) -> None:
@@ -258,4 +257,4 @@ def _reason(error: BaseException) -> str:
         if not isinstance(wrapped, BaseException):
             break
         inner = wrapped
-    return " ".join(str(inner).split()) or type(inner).__name__
+    return redacted(" ".join(str(inner).split())) or type(inner).__name__

@@ -5,10 +5,15 @@ from __future__ import annotations
 import difflib
 import errno
 from collections.abc import Iterable
+from typing import Any
 
 
 class GensweepError(Exception):
-    """Base of every error that gensweep raises on purpose."""
+    """Base of every error that gensweep raises on purpose; pickled, as Ray does, it keeps type and message."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own calls the class with its message, whatever its constructor takes.
+        return _rebuild, (type(self), self.args, self.__dict__)
 
 
 class UserError(GensweepError):
@@ -81,6 +86,12 @@ class Claimed(GensweepError):
 
 class LostClaim(GensweepError):
     """A later attempt took the point over; this one must stop and write nothing more."""
+
+
+def _rebuild(kind: type[GensweepError], args: tuple[Any, ...], state: dict[str, Any]) -> GensweepError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], place: str = "") -> str:

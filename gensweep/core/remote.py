@@ -14,7 +14,6 @@ import hashlib
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from urllib.parse import quote
 
 from gensweep.core.buckets import THREADS, bucket_of, reason
 from gensweep.core.errors import Unavailable
+from gensweep.core.scratch import make_scratch
 from gensweep.core.storage import LARGEST, Content, NotRegular, as_bytes, write_atomic
 from gensweep.core.stores import MIRRORS, Entry, Store
 
@@ -272,6 +272,6 @@ def _mirror(place: str) -> Path:
 
 def _passing() -> Path:
     """A folder that ends with this process."""
-    folder = tempfile.mkdtemp(prefix="gensweep-")
+    folder = make_scratch()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    return folder

@@ -78,6 +78,43 @@ def _sync(handle: int) -> None:
             raise
 
 
+def find_distrust(stat: os.stat_result) -> str | None:
+    """Return why somebody else may have written a file, or what lies in a folder; None where nobody can have.
+
+    What is executed must belong to this user or to root, and be writable by nobody else. On Windows, where a file's
+    numbers do not say so, everything is trusted.
+    """
+    if os.name == "nt":
+        return None
+    if stat.st_uid not in (0, os.geteuid()):
+        return f"belongs to another user (number {stat.st_uid})"
+    return "can be written by others than its owner" if stat.st_mode & 0o022 else None
+
+
+def private_folder(parent: Path, name: str) -> Path:
+    """Return a folder that only this user, or root, can have written to; made if need be.
+
+    One of this user's that others could write to is closed to them: what they have left in it is theirs, and not
+    trusted either.
+
+    Raises:
+        PermissionError: it belongs to somebody else, or is open and cannot be closed.
+        OSError: it cannot be made.
+    """
+    folder = parent / name
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    stat = folder.stat()
+    if os.name != "nt" and stat.st_uid == os.geteuid() and stat.st_mode & 0o022:
+        folder.chmod(stat.st_mode & 0o7755)
+        stat = folder.stat()
+    if why := find_distrust(stat):
+        raise PermissionError(
+            f"{folder} {why}; nothing in it is used. Remove it, or set GENSWEEP_CACHE to another folder"
+        )
+    return folder
+
+
 def _sync_folder(folder: Path) -> None:
     """Make a rename survive a power cut, where the system lets a folder be synced."""
     with contextlib.suppress(OSError):

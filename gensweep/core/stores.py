@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from gensweep.core.errors import ResultsError, Unavailable
+from gensweep.core.redaction import redacted
 from gensweep.core.storage import LARGEST, Content, as_json, locked, read_file, write_atomic
 
 MIRRORS = "roots"
@@ -242,7 +243,7 @@ def _taken_apart(place: str) -> tuple[str, str, str]:
         ResultsError: a slash of `://` is missing: it would be a folder here of that name.
     """
     if typed := _TYPED.match(place):
-        meant = f"{typed[1].lower()}://{place[typed.end() :]}"
+        meant, place = redacted(f"{typed[1].lower()}://{place[typed.end() :]}"), redacted(place)
         raise ResultsError(f"--results {place}: did you mean {meant}? ./{place} is the folder of that name")
     scheme, colon, rest = place.partition("://")
     return scheme, colon, rest

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from gensweep.core.terminal import Console
 
 
 def clean(value: Any) -> Any:
@@ -16,15 +15,6 @@ def clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean(key): clean(item) for key, item in value.items()}
     return [clean(item) for item in value] if isinstance(value, list) else value
-
-
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that move a cursor, colour a terminal, break a line or turn its direction."""
-
-
-def printable(text: str) -> str:
-    """Return text that is safe to show: control characters as Python writes them, such as ``\\x1b``."""
-    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def counted(count: int, noun: str) -> str:
@@ -43,7 +33,5 @@ def duration(seconds: float) -> str:
 
 
 def say(console: Console, text: str, style: str | None = None) -> None:
-    """Print a line as it is: nothing in it is markup, it is not broken, and control characters are escaped."""
-    console.print(
-        "\n".join(map(printable, text.split("\n"))), style=style, highlight=False, markup=False, soft_wrap=True
-    )
+    """Print a line as it is; it is not broken."""
+    console.print(text, style=style, soft_wrap=True)

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import AfterValidator
 
 from gensweep.core.errors import DataError
-from gensweep.core.words import printable
+from gensweep.core.naming import visible
 from gensweep.data._modes import PictureError, upright
 
 if TYPE_CHECKING:
@@ -91,12 +91,12 @@ def _refuse(error: OSError) -> NoReturn:
 @lru_cache(maxsize=256)
 def _warn(text: str) -> None:
     """Once a process, however often a folder is listed."""
-    log.warning("%s", printable(text))
+    log.warning("%s", visible(text))
 
 
 def some(items: Iterable[str], most: int = 10) -> str:
     """The first items in a row, safe to show, and how many more there are."""
-    listed = [printable(item) for item in items]
+    listed = [visible(item) for item in items]
     return ", ".join(listed[:most]) + (f", and {len(listed) - most} more" if len(listed) > most else "")
 
 

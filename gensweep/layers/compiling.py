@@ -17,7 +17,7 @@ from gensweep.core.cache import cache_folder
 from gensweep.core.environment import compiler, processor
 from gensweep.core.errors import DataError
 from gensweep.core.precision import BFLOAT16, FLOAT32
-from gensweep.core.storage import locked, write_atomic
+from gensweep.core.storage import find_distrust, locked, private_folder, write_atomic
 
 log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"
@@ -58,15 +58,30 @@ def library(precision: str) -> ctypes.CDLL | None:
         digest = hashlib.sha256(f"{processor()} {command} {_FLAGS} {_MACHINES} {precision}".encode())
         for source in _SOURCES + _HEADERS:
             digest.update(source.read_bytes())
-        path = cache_folder("compiled") / f"kernels-{digest.hexdigest()[:16]}.so"
+        folder = private_folder(cache_folder(), "compiled")
+        path = folder / f"kernels-{digest.hexdigest()[:16]}.so"
         if not path.exists():
             with locked(path.with_suffix(".lock")):  # of several processes, one compiles
                 if not path.exists():
                     write_atomic(path, _compiled(command, _DEFINED[precision]))
-        return _loaded(path)
+                    path.chmod(0o600)
+        return _load_trusted(path)
     except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
         log.warning("PyTorch computes everything, for the kernels cannot be compiled, kept or loaded: %s", error)
         return None
+
+
+def _load_trusted(path: Path) -> ctypes.CDLL:
+    """Load a library that nobody else can have written.
+
+    Raises:
+        OSError: somebody else may have; the message says who.
+    """
+    with path.open("rb") as file:
+        if why := find_distrust(os.fstat(file.fileno())):
+            raise PermissionError(f"{path} {why}; it is not loaded. Remove it, or set GENSWEEP_CACHE to another folder")
+        checked = Path(f"/proc/self/fd/{file.fileno()}")  # the file that was looked at, whatever has its name by now
+        return _loaded(checked if checked.exists() else path)
 
 
 def _loaded(path: Path) -> ctypes.CDLL:

@@ -20,7 +20,7 @@ from gensweep.read.wandb_files import Waiting, find
 from gensweep.read.wandb_process import Upload
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from gensweep.core.terminal import Console
 
 BATCH = 100
 """Points that one process uploads."""
@@ -170,8 +170,14 @@ class _Screen:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         text = TextColumn("{task.description}", markup=False)
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("ETA"), TimeRemainingColumn(compact=True), text)
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("ETA", markup=False),
+            TimeRemainingColumn(compact=True),
+            text,
+        )
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_live)
         self._task = self._bar.add_task("", total=total)
         self._console, self._total, self._shown, self._told = console, total, 0, {None}
 
@@ -188,7 +194,7 @@ class _Screen:
         """Show how many runs are there, and why W&B has to try something again."""
         trouble = f"W&B had to try again: {again}" if again else ""
         self._bar.update(self._task, completed=done, description=trouble)
-        if self._console.is_terminal:
+        if self._console.is_live:
             return
         if again not in self._told:
             self._told.add(again)

@@ -15,13 +15,13 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from gensweep.core.ledger import SYNCED
+from gensweep.core.scratch import scratch
 from gensweep.core.signals import held_back
 
 AT_ONCE = 8
@@ -77,12 +77,11 @@ class Upload:
 
     def run(self) -> None:
         """Upload; whatever ends it, what did get there is marked, and nothing goes on afterwards."""
-        with tempfile.TemporaryDirectory(prefix="gensweep-sync-", ignore_cleanup_errors=True) as folder:
-            place = Path(folder)
+        with scratch() as place:
             links = [_link(place / f"link-{number:06d}", file) for number, file in enumerate(self._files)]
             self._journal = _Journal(place, [file.stem.removeprefix("run-") for file in self._files])
             command = [sys.executable, "-P", "-m", "wandb", "sync", "--include-online", "-n", str(AT_ONCE)]
-            environment = os.environ | _ENVIRONMENT | {"WANDB_DIR": folder}
+            environment = os.environ | _ENVIRONMENT | {"WANDB_DIR": str(place)}
             environment.pop("WANDB_SERVICE", None)  # another process's helper, with that process's settings
             with (place / "output").open("w+", encoding="utf-8", errors="replace") as output:
                 try:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Mapping
 
 from gensweep.core.errors import UserError
 
+LONGEST_TEMPORARY = 39
+"""Bytes of a temporary folder's path: Ray puts sockets 68 bytes further down, and their paths have 107 at most."""
 WAIT = 5.0
 """Seconds for a connection, and for the first bytes."""
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -53,3 +56,24 @@ def _speaks_grpc(connection: socket.socket) -> bool:
         connection.sendall(_PREFACE)
         return connection.recv(4)[3:] == bytes([_SETTINGS])
     return False
+
+
+def check_temporary(environment: Mapping[str, str]) -> None:
+    """Make sure that Ray can have its sockets in the temporary folder that the environment names.
+
+    Raises:
+        UserError: it cannot; says why, and what to set.
+    """
+    name = next((name for name in ("RAY_TMPDIR", "TMPDIR") if environment.get(name)), None)
+    if name is None:
+        return
+    folder, why = environment[name], ""
+    if not os.path.isabs(folder):
+        why = "it is relative"
+    elif not folder.isascii():
+        why = "it has letters beyond ASCII"
+    elif len(folder.rstrip("/")) > LONGEST_TEMPORARY:
+        why = f"it is longer than {LONGEST_TEMPORARY} letters"
+    if why:
+        hint = "set RAY_TMPDIR to a short absolute path, such as /tmp, or train without Ray: --local"
+        raise UserError(f"{name}={folder}: Ray cannot have its sockets in this folder: {why}; {hint}")

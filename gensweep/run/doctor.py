@@ -26,7 +26,7 @@ _SHARE = "name a folder that every node mounts, or s3://bucket/prefix"
 _LOGIN = {
     True: "logged in",
     False: "no login; runs are logged offline (wandb login, or WANDB_API_KEY)",
-    None: "WANDB_MODE=disabled: nothing is logged",
+    None: "WANDB_MODE=disabled, or WANDB_DISABLED: nothing is logged",
 }
 _SHOWN = ("python", "gensweep", "torch", "ray")
 Ask = Callable[..., "dict[str, Told | GensweepError]"]

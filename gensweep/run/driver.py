@@ -12,8 +12,6 @@ from dataclasses import replace
 from types import ModuleType, TracebackType
 from typing import Any
 
-from rich.console import Console
-
 from gensweep.core import processes
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
@@ -27,6 +25,7 @@ from gensweep.core.records import FAILED, OK, Record
 from gensweep.core.sheets import DATASETS, choose, dataset_params, find_sheet, png, sheet_id, sheet_of
 from gensweep.core.signals import raise_if_stopped
 from gensweep.core.stores import Store, answering, check, open_store, require_writable, try_out
+from gensweep.core.terminal import Console
 from gensweep.core.words import counted, say
 from gensweep.points import Pack, Point
 from gensweep.run.address import probe

@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import sys
-import tempfile
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -35,10 +34,12 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from gensweep.core.errors import GensweepError, OtherCode, RayDied, Unavailable, UserError
+from gensweep.core.scratch import make_scratch
 from gensweep.core.signals import held_back, raise_if_stopped, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
 from gensweep.run import doctor
+from gensweep.run.address import check_temporary
 from gensweep.run.growth import addable
 from gensweep.run.local import Resources, freeze_imports, prepared, started, trial_config
 from gensweep.run.machine import check_code, code
@@ -175,6 +176,7 @@ def lanes(resources: Resources, points: int) -> int:
 def _start(resources: Resources) -> None:
     said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
     if resources.address is None:
+        check_temporary(os.environ)
         os.environ.setdefault("RAY_enable_autoscaler_v2", "1")  # as `ray start` has it; the first ends late
         said["include_dashboard"] = False
         if resources.room and resources.room.total:
@@ -273,7 +275,7 @@ def _fit(
     function = tune.with_parameters(
         _trial, configs=[ray.put(configs)], datasets=shared, drivers=code() if resources.address else None
     )
-    scratch = tempfile.mkdtemp(prefix="gensweep-")
+    scratch = str(make_scratch())
     tuner = tune.Tuner(
         tune.with_resources(function, _requests(packs, resources)),
         param_space={"pack": tune.grid_search(list(range(len(packs))))},

@@ -20,6 +20,7 @@ from gensweep.core.cache import cache_root
 from gensweep.core.environment import compiler, gpu_count, memory_bytes, usable_cores, versions
 from gensweep.core.errors import OtherCode, ResultsError
 from gensweep.core.stores import MIRRORS, open_store
+from gensweep.run.tracking import is_switched_off
 
 AGAIN = "ray up cluster.yaml again, without --no-restart"
 """What brings one code to every node."""
@@ -104,7 +105,7 @@ def _size(folder: Path) -> tuple[int, int]:
 
 def _has_login() -> bool | None:
     """Whether W&B would find a key, without looking at it; None where it is switched off."""
-    if os.environ.get("WANDB_MODE") == "disabled":
+    if os.environ.get("WANDB_MODE") == "disabled" or is_switched_off():
         return None
     if os.environ.get("WANDB_API_KEY"):
         return True

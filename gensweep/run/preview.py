@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rich.console import Console
-
 from gensweep.core.code_fingerprint import OTHER, UNKNOWN
 from gensweep.core.environment import memory_bytes as machine_memory
 from gensweep.core.errors import DataError, ResultsError, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK
 from gensweep.core.stores import answering, open_store
+from gensweep.core.terminal import Console
 from gensweep.core.words import counted, duration, say
 from gensweep.points import AUTO, Pack, Point
 from gensweep.run.local import Resources

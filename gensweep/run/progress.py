@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: one calm screen on a terminal, one line a point elsewhere."""
+"""What a run shows while it goes on: one calm screen on a terminal that can show it, one line per point elsewhere."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections import Counter
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from gensweep.core.records import OK, STATUSES
+from gensweep.core.terminal import Console
 
 SHOWN = 12
 MOST_WARNINGS = 10
@@ -24,7 +25,7 @@ class Screen:
     """Takes a trial's reports; a context manager.
 
     Args:
-        console: where to write; a live screen if it is a terminal.
+        console: where to write; a live screen where one is possible.
         total: points that this run trains.
         done: points that were done before.
 
@@ -41,11 +42,11 @@ class Screen:
         self._warned: set[str] = set()
         self._point_warnings = 0
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.percentage:>3.0f}%", markup=False),
             TimeElapsedColumn(),
-            TextColumn("ETA"),
+            TextColumn("ETA", markup=False),
             TimeRemainingColumn(compact=True, elapsed_when_finished=False),
             console=console,
             speed_estimate_period=SPEED_PERIOD,
@@ -54,7 +55,7 @@ class Screen:
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
 
     def __enter__(self) -> Screen:
-        if self._console.is_terminal:
+        if self._console.is_live:
             self._live.start()
         return self
 
@@ -89,7 +90,7 @@ class Screen:
         """Print a warning, once for all points."""
         if warning and warning not in self._warned:
             self._warned.add(warning)
-            self._console.print(warning, markup=False, highlight=False, soft_wrap=True, style="yellow")
+            self._console.print(warning, soft_wrap=True, style="yellow")
 
     def _warn_of(self, point: str, text: str) -> None:
         """Print a warning of one point, as long as there are few; the page has all of them."""
@@ -101,20 +102,20 @@ class Screen:
 
     def _print_end(self, point: str, result: dict[str, Any]) -> None:
         failed = result["status"] != OK
-        if self._console.is_terminal and not failed:
+        if self._console.is_live and not failed:
             return
         detail = result.get("error") if failed else _metrics(result, "test/")
         count = f"[{len(self.outcomes)}/{self._total}]"
         took = f" {result['seconds']:.1f}s" if "seconds" in result else ""
         self._console.print(
             f"{count} {point} {result['status']}{took}  {detail}",
-            markup=False, highlight=False, soft_wrap=True, style="red" if failed else None,
+            soft_wrap=True, style="red" if failed else None,
         )  # fmt: skip
 
     def _render(self) -> Group:
         ok = sum(result["status"] == OK for result in list(self.outcomes.values()))  # another thread than reports
         bad = len(self.outcomes) - ok
-        text = f"{self._done_before + ok} done" + (f", [red]{bad} failed or diverged[/red]" if bad else "")
+        text = f"{self._done_before + ok} done" + (f", {bad} failed or diverged" if bad else "")
         self._bar.update(self._task, description=f"{text}, {self._total - len(self.outcomes)} to go")
         table = Table(box=None, pad_edge=False, show_header=False)
         for point, running in list(self._running.items())[:SHOWN]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
+import os
+import re
 import shlex
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+import types
+import zlib
+from collections.abc import Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +33,8 @@ from gensweep.points import Point
 from gensweep.spec import Sweep
 
 SWEEP = "sweep.json"
+_helpers: dict[str, str] = {}
+"""Modules that sweep files have imported from their own folders: name -> folder."""
 _OF_THE_CALL = ("command", "places", "commit", "versions", "hardware", "created")
 
 
@@ -46,10 +53,11 @@ def read_sweep(path: Path) -> Sweep:
         raise SweepError(f"{str(path)!r} {what}{guess}{hint}")
     if path.suffix != ".py":
         raise SweepError(f"{str(path)!r} is no Python file; a sweep file is one, named *.py")
-    space: dict[str, Any] = {"__name__": f"gensweep_sweep_{path.stem}", "__file__": str(path)}
-    sys.path.insert(0, str(path.parent.absolute()))
+    module = types.ModuleType(_module_name(path))
+    module.__file__ = str(path)
     try:
-        exec(compile(path.read_bytes(), str(path), "exec"), space)
+        with _importing(path, module):
+            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), module.__dict__)
     except UserError as error:
         raise SweepError(f"{path}{_line(error, path)}: {error}") from error
     except SyntaxError as error:
@@ -57,13 +65,45 @@ def read_sweep(path: Path) -> Sweep:
         raise SweepError(f"{place}: syntax error: {error.msg}") from error
     except (Exception, SystemExit) as error:
         raise SweepError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.pop(0)
-    sweep = space.get("SWEEP")
+    sweep = getattr(module, "SWEEP", None)
     if not isinstance(sweep, Sweep):
         what = "defines no SWEEP" if sweep is None else f"has a SWEEP that is a {type(sweep).__name__}"
         raise SweepError(f"{path} {what}; it should say SWEEP = Sweep(name=..., grids=[...])")
     return sweep
+
+
+def _module_name(path: Path) -> str:
+    """Return the name of a sweep file's module: the same in every process, another for another file."""
+    stem = re.sub(r"\W", "_", path.stem)
+    return f"gensweep_sweep_{stem}_{zlib.crc32(os.fsencode(path.absolute())):08x}"
+
+
+@contextlib.contextmanager
+def _importing(path: Path, module: types.ModuleType) -> Generator[None]:
+    """Let a sweep file import what lies beside it, or beside the file that it is a link to, as a script may.
+
+    Dataclasses and pickle look for the module in `sys.modules`, where it stays unless the file is wrong.
+    """
+    folders = list(dict.fromkeys(str(file.parent) for file in (path.resolve(), path.absolute())))
+    for name in _helpers.keys() & sys.modules.keys():
+        if _helpers[name] not in folders:  # of an earlier sweep file: this one may have a helper of that name
+            del sys.modules[name]
+    before = set(sys.modules)
+    sys.path[:0] = folders
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
+    finally:
+        for folder in folders:
+            with contextlib.suppress(ValueError):
+                sys.path.remove(folder)
+        for name in set(sys.modules) - before - {module.__name__}:
+            origin = getattr(sys.modules[name], "__file__", None)
+            if origin and (folder := str(Path(origin).parent)) in folders:
+                _helpers[name] = folder
 
 
 def _line(error: BaseException, path: Path) -> str:
@@ -280,7 +320,7 @@ def _value(point: Point, key: str) -> Any:
 
 def parse_value(text: str) -> Any:
     """A value from the command line: whole number, number, true, false, none, or text."""
-    named = {"none": None, "true": True, "false": False}
+    named = {"none": None, "null": None, "true": True, "false": False}
     if text.lower() in named:
         return named[text.lower()]
     for kind in (int, float):

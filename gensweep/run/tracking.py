@@ -94,11 +94,16 @@ class Tracking:
         Raises:
             UserError: WANDB_MODE is none of the modes.
         """
-        mode = mode or os.environ.get("WANDB_MODE") or OFFLINE
+        mode = mode or os.environ.get("WANDB_MODE") or (DISABLED if is_switched_off() else OFFLINE)
         if mode not in _SPELLINGS:
             raise UserError(f"WANDB_MODE={mode}: not one of {', '.join(MODES)}")
         project = project or os.environ.get("WANDB_PROJECT") or PROJECT
         return Tracking(_SPELLINGS[mode], project, entity or os.environ.get("WANDB_ENTITY") or None, sweep)
+
+
+def is_switched_off() -> bool:
+    """Whether `WANDB_DISABLED`, W&B's older switch, says that nothing is to be logged."""
+    return os.environ.get("WANDB_DISABLED", "").strip().lower() in ("true", "1", "yes", "on", "t", "y")
 
 
 class _Process:

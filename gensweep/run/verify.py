@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from gensweep.core import cache
 from gensweep.core.catalog import METRICS
@@ -22,6 +21,7 @@ from gensweep.core.errors import GensweepError, ResultsError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import OK, Record
 from gensweep.core.stores import open_store
+from gensweep.core.terminal import Console
 from gensweep.core.words import counted, say
 from gensweep.points import Point
 from gensweep.read.collect import write

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from gensweep.core.errors import ResultsError
 from gensweep.core.records import MISSING
 from gensweep.core.stores import open_folder
-from gensweep.core.words import counted
+from gensweep.core.words import counted, say
 from gensweep.read.collect import digest, make, print_tables, write_made, write_page
 from gensweep.read.page import PAGE, Made
 from gensweep.read.results import Results, load
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from gensweep.core.terminal import Console
 
 _SHARE = 4
 """A pause is at least so many times as long as the work before it."""
@@ -121,8 +121,3 @@ def summary(results: Results) -> str:
     ok, *others = results.counts.items()
     bad = "".join(f", {count} {status}" for status, count in others if count)
     return f"{results.sweep.name}: {ok[1]} of {counted(len(results.points), 'point')} ok{bad}"
-
-
-def say(console: Console, text: str) -> None:
-    """Print a line as it is."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.records import MISSING, STATUSES
 from gensweep.core.soundness import LEAST_PICTURES, TEST
+from gensweep.core.terminal import printable
 from gensweep.core.words import counted
 from gensweep.read.remarks import compared, reasons, selection, sizes
 from gensweep.read.statistics import METHOD
@@ -18,14 +20,19 @@ from gensweep.read.tables.sweep import fixed_text, problems
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
 
+    from gensweep.core.terminal import Console
     from gensweep.read.results import Results
 
 NOTHING = "–"
 UNMEASURED = "not measured"
 MOST_ROWS, MOST_PROBLEMS = 40, 10
 _LONGEST_UNIT = 12
+_MARKUP = re.compile(
+    r"[|<*`~]|&(?=#?\w+;)|\\(?=[!-/:-@\[-`{-~])|\](?=[(\[:])|!(?=\[)|(?<![A-Za-z0-9])_(?=\S)|(?<=\S)_(?![A-Za-z0-9])"
+    r"|:(?=[a-z0-9_+-]+:)"
+)
+"""What Markdown would read as HTML, code, a link, emphasis or an emoji code; most brackets and underscores are not."""
 _BETTER = {"max": "larger is better", "min": "smaller is better", "none": "neither end is better"}
 
 
@@ -150,13 +157,13 @@ def _header(metric: str, results: Results, cells: Sequence[str]) -> str:
 
 def markdown(table: Table, results: Results) -> str:
     """The table with its notes and what its metrics mean."""
-    lines = [f"# {table.title}", ""]
+    lines = [f"# {_escaped(table.title)}", ""]
     for heading, frame in (table.sections or {"": table.frame}).items():
-        lines += [f"## {heading}", ""] if heading else []
+        lines += [f"## {_escaped(heading)}", ""] if heading else []
         lines += (
             [*_pipes(columns(frame, results, std=True, apart=True)), ""] if len(frame) else ["Nothing to show.", ""]
         )
-    lines += [f"- {note}" for note in (*table.notes, *legend(table.frame, results))]
+    lines += [f"- {_escaped(note)}" for note in (*table.notes, *legend(table.frame, results))]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -174,7 +181,14 @@ def _pipes(shown: list[Column]) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    """Return the text as a cell of Markdown shows it: nothing in it is HTML, a link, emphasis or an emoji code."""
+    return _MARKUP.sub(_escape_one, " ".join(printable(text).split()))
+
+
+def _escape_one(match: re.Match[str]) -> str:
+    """Escape a character of Markdown's; `&` and `<` as HTML does, which every viewer understands."""
+    letter = match[0]
+    return {"&": "&amp;", "<": "&lt;"}.get(letter, f"\\{letter}")
 
 
 def legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
@@ -221,7 +235,7 @@ def show(results: Results, console: Console) -> None:
     """
 
     def say(text: str, style: str = "dim") -> None:
-        console.print(text, style=style, highlight=False, markup=False)
+        console.print(text, style=style)
 
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
     say(f"{results.sweep.name}: {counted(sum(results.counts.values()), 'point')}: {counts}", style="bold")
@@ -251,17 +265,14 @@ def show(results: Results, console: Console) -> None:
 def _rich_table(title: str, fitting: list[Column], width: int) -> Any:
     from rich import box
     from rich.table import Table as RichTable
-    from rich.text import Text
 
-    printed = RichTable(
-        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-    )
+    printed = RichTable(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     breaks = "_\n" if _width(fitting) > width else "_"
     for column in fitting:
         header = column.header.replace(" [", "\n[").replace("_", breaks)
-        printed.add_column(Text(header), justify="right" if column.numeric else "left")
+        printed.add_column(header, justify="right" if column.numeric else "left")
     for row in zip(*(column.values for column in fitting), strict=True):
-        printed.add_row(*(Text(text) for text in row))
+        printed.add_row(*row)
     return printed
 
 

@@ -1,0 +1,97 @@
+"""Sweep files: that they are read as Python reads any module."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gensweep.core.errors import SweepError
+from gensweep.run.sweepfile import read_sweep
+
+PLAIN = """
+from __future__ import annotations
+import pickle, sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from gensweep import Grid, Sweep
+
+@dataclass
+class Setting:
+    lr: float = 0.1
+    others: list[int] = field(default_factory=list)
+
+module = sys.modules[__name__]
+assert module.Setting is Setting and module.__file__ == __file__ and Path(__file__).name == "plain.py"
+assert pickle.loads(pickle.dumps(Setting(0.5))) == Setting(0.5)
+SWEEP = Sweep("plain", [Grid("text_to_text", lr=Setting(0.5).lr)])
+SWEEP.setting = Setting(0.25)
+"""
+HELPED = "from gensweep import Grid, Sweep\nfrom helper_of_sweeps import LR\n"
+HELPED += "SWEEP = Sweep('helped', [Grid('text_to_text', lr=LR)])\n"
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Where Python looks for modules stays as it is, and no helper stays behind."""
+    path = list(sys.path)
+    yield
+    assert sys.path == path
+    sys.modules.pop("helper_of_sweeps", None)
+
+
+def helped(folder: Path, lr: float) -> Path:
+    """A sweep file and its helper."""
+    folder.mkdir()
+    (folder / "helper_of_sweeps.py").write_text(f"LR = {lr}\n")
+    (folder / "helped.py").write_text(HELPED)
+    return folder / "helped.py"
+
+
+def lr_of(path: Path) -> float:
+    return read_sweep(path).grids[0].axes["lr"][0]
+
+
+def test_a_sweep_file_is_a_module(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text(PLAIN)
+    sweep = read_sweep(tmp_path / "plain.py")
+    setting = sweep.setting  # ty: ignore[unresolved-attribute]
+    assert (lr_of(tmp_path / "plain.py"), setting.lr) == (0.5, 0.25)
+
+
+def test_what_it_defines_can_be_pickled_later(tmp_path: Path) -> None:
+    (tmp_path / "a.b-c.py").write_text(PLAIN.replace("plain.py", "a.b-c.py"))
+    setting = read_sweep(tmp_path / "a.b-c.py").setting  # ty: ignore[unresolved-attribute]
+    assert pickle.loads(pickle.dumps(setting)) == setting
+
+
+def test_annotations_are_evaluated_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text("x: int = 1\nassert __annotations__ == {'x': int}\nSWEEP = 1\n")
+    with pytest.raises(SweepError, match="has a SWEEP that is a int"):
+        read_sweep(tmp_path / "plain.py")
+
+
+def test_two_files_of_one_name_are_two_modules_with_a_helper_each(tmp_path: Path) -> None:
+    one, two = helped(tmp_path / "one", 0.1), helped(tmp_path / "two", 0.2)
+    assert [lr_of(path) for path in (one, two, one)] == [0.1, 0.2, 0.1]
+    assert len({name for name in sys.modules if name.startswith("gensweep_sweep_helped_")}) >= 2
+
+
+@pytest.mark.parametrize("beside", ["target", "link"])
+def test_a_link_finds_what_lies_beside_its_target_and_beside_itself(tmp_path: Path, beside: str) -> None:
+    target = helped(tmp_path / "target", 0.3)
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "mine.py").symlink_to(target)
+    if beside == "link":
+        (target.parent / "helper_of_sweeps.py").rename(tmp_path / "link" / "helper_of_sweeps.py")
+    assert lr_of(tmp_path / "link" / "mine.py") == 0.3
+
+
+def test_a_wrong_file_leaves_no_module(tmp_path: Path) -> None:
+    (tmp_path / "wrong_one.py").write_text("1 / 0\n")
+    with pytest.raises(SweepError, match=r"wrong_one.py:1: ZeroDivisionError"):
+        read_sweep(tmp_path / "wrong_one.py")
+    assert not [name for name in sys.modules if "wrong_one" in name]
