@@ -51,7 +51,8 @@ def test_cells(text, expected):
         ("\\input ^ ~", r"\textbackslash{}input \textasciicircum{} \textasciitilde{}"),
         ("--set  a\nb", "-{}-set a b"),
         ("CI -0.1 to 0.2, mid-day, e2-d3", "CI $-$0.1 to 0.2, mid-day, e2-d3"),
-        ("é ñ Å 数", r"\'{e} \~{n} \r{A} [U+6570]"),
+        ("é ñ Å 数", r"\'{e} \~{n} \r{A} \unicodeletter{6570}{数}"),
+        ("a\x1b \u202eb", "a[U+001B] [U+202E]b"),
     ],
 )
 def test_text_is_escaped(text, expected):
@@ -105,6 +106,14 @@ def test_statuses_that_no_cell_has_are_no_columns(tmp_path):
         text = (tmp_path / "sweep" / "tables" / f"cells.{suffix}").read_text()
         assert "1/1" in text
         assert "missing" not in text.partition("1/1")[0]
+
+
+def test_other_scripts_stand_by_number_unless_a_document_has_their_letters(folder):
+    """The command is declared once in each file that uses it, and in no other."""
+    texts = [path.read_text() for path in (folder / "tables").glob("*.tex")]
+    using = [text for text in texts if "{6570}{数}" in text]
+    assert using and all(text.count(r"\providecommand{\unicodeletter}[2]{[U+#1]}") == 1 for text in using)
+    assert not any("unicodeletter" in text for text in texts if text not in using)
 
 
 def test_a_wide_table_is_split_and_each_part_names_its_cells(folder):

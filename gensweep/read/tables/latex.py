@@ -30,6 +30,12 @@ _SPECIAL = {
     "<": "$<$", ">": "$>$", "|": "$|$", "`": r"\`{}",
     "±": r"$\pm$", "–": r"\textendash{}", "—": r"\textemdash{}", "×": r"$\times$", "…": r"\ldots{}", "ß": r"{\ss}",
 }  # fmt: skip
+_LETTERS, _LETTER = "LMNPS", r"\unicodeletter"
+"""Unicode's kinds of characters that can be printed, and the command for those that pdfLaTeX lacks."""
+_LETTER_COMMAND = (
+    rf"\providecommand{{{_LETTER}}}[2]{{[U+#1]}} "
+    rf"% in LuaLaTeX, with a font that has them: \newcommand{{{_LETTER}}}[2]{{#2}} before"
+)
 _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0308": '"', "\u030a": "r",
             "\u030c": "v", "\u0327": "c"}  # fmt: skip
 
@@ -53,7 +59,13 @@ def latex(table: Table, results: Results, suffix: str = "") -> str:
             caption = f"{escape(which)}.{_caption(frame, part)}"
             name = label if number == 1 else f"{label}:{number}"
             lines += ["", *environment(part, f"\\caption{{{caption}}}\\label{{{name}}}")]
-    return "\n".join([*lines, *notes([*table.notes, *legend(table.frame, results)])]) + "\n"
+    return whole([*lines, *notes([*table.notes, *legend(table.frame, results)])])
+
+
+def whole(lines: Sequence[str]) -> str:
+    """Return a file's text of its lines, the first of which says what it uses, with the commands that they need."""
+    text = "\n".join(lines) + "\n"
+    return text.replace("\n", f"\n{_LETTER_COMMAND}\n", 1) if _LETTER in text else text
 
 
 def label_of(table: Table, results: Results) -> str:
@@ -72,6 +84,8 @@ def notes(texts: Sequence[str]) -> list[str]:
 def escape(text: str, breaks: bool = False) -> str:
     """Text as LaTeX prints it, in pdfLaTeX, too: letters with accents by commands, others by their code point.
 
+    A document may print those others as they are: see `whole`.
+
     Args:
         text: white space in it counts as one space.
         breaks: whether a line may end after an underscore, a slash or a hyphen: for paths and ids in narrow columns.
@@ -85,6 +99,8 @@ def escape(text: str, breaks: bool = False) -> str:
             found.append(char)
         elif plain.isascii() and plain.isalpha() and len(marks) == 1 and marks[0] in _ACCENTS:
             found.append(f"\\{_ACCENTS[marks[0]]}{{{plain}}}")
+        elif unicodedata.category(char)[0] in _LETTERS:
+            found.append(f"{_LETTER}{{{ord(char):04X}}}{{{char}}}")
         else:
             found.append(f"[U+{ord(char):04X}]")
     safe = re.sub(r"(?<=-)(?=-)|(?<=')(?=')", "{}", "".join(found))  # not a dash, not a closing quotation mark

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gensweep.core.words import counted
 from gensweep.read.statistics import METHOD
 from gensweep.read.tables import COUNTS, Table
-from gensweep.read.tables.latex import USES, WIDEST, environment, escape, label_of, latex, notes, parted, width
+from gensweep.read.tables.latex import USES, WIDEST, environment, escape, label_of, latex, notes, parted, whole, width
 from gensweep.read.tables.layout import Column, columns, legend, lost
 from gensweep.read.tables.sweep import measured_metric
 
@@ -52,7 +52,7 @@ def compact(table: Table, results: Results) -> str:
         caption = f"{which}{place}. {_caption(frame)}"
         label = name if number == 1 else f"{name}:{number}"
         lines += ["", *environment(part, f"\\caption{{{caption}}}\\label{{{label}}}", size or "footnotesize", gap or 4)]
-    return "\n".join([*lines, *notes([*table.notes, *legend(frame, results)])]) + "\n"
+    return whole([*lines, *notes([*table.notes, *legend(frame, results)])])
 
 
 def _reduced(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
