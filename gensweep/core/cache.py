@@ -62,14 +62,8 @@ def prepared(data: Data) -> Prepared:
     """
     found = _prepared(data, entry_path(data))
     for note in (*found.notes, *data.remarks()):
-        _warn_once(f"{printable(data.title())}: {printable(note)}")
+        log.warning("%s: %s", printable(data.title()), printable(note))
     return found
-
-
-@lru_cache(maxsize=256)
-def _warn_once(text: str) -> None:
-    """Warn once per process, however many points train on the data."""
-    log.warning("%s", text)
 
 
 def _prepared(data: Data, path: Path) -> Prepared:
