@@ -20,7 +20,7 @@ from runs import TINY_PICTURES, call, grid, write_sweep
 from gensweep.core import content
 from gensweep.core.arrays import Prepared, training_rows
 from gensweep.core.errors import DataError
-from gensweep.core.words import printable
+from gensweep.core.naming import visible
 from gensweep.data._copies import first_of_each, without_copies
 from gensweep.data._digits import DIGITS, digits, read_digits
 from gensweep.data._glyphs import bank
@@ -367,7 +367,7 @@ class TestWhatIsSaid:
         # round(2.1) = 2 to test; of 19, round(1.9) = 2 validate; round(9.5) = 10 (to even) and 17 train.
         wanted = {"examples": 21, "test": 2, "validation": 2, "training": [10, 17], "copies": 4, "left_out": 1}
         assert {name: about[name] for name in wanted} == wanted
-        escaped = "\\x1b[31mred\\nline.png"
+        escaped = "\\u001b[31mred\\u000aline.png"
         assert any(escaped in note for note in about["notes"])
         page = (root / "tiny" / "report.html").read_text()
         cells = "".join(f'<td class="number">{value}</td>' for value in ("10 to 17", 2, 2, 21, 4, 1))
@@ -389,8 +389,8 @@ class TestWhatIsSaid:
         assert "What was trained and tested on" not in (root / "tiny" / "report.html").read_text()
 
     def test_what_moves_a_cursor_or_turns_a_line_is_escaped(self) -> None:
-        assert printable("a\x1b[31m\n\x07\x9b\u202eb") == r"a\x1b[31m\n\x07\x9b\u202eb"
-        assert printable("smile \U0001f600 ñ 日本 [v2] :train:") == "smile \U0001f600 ñ 日本 [v2] :train:"
+        assert visible("a\x1b[31m\n\x07\x9b\u202eb") == r"a\u001b[31m\u000a\u0007\u009b\u202eb"
+        assert visible("smile \U0001f600 ñ 日本 [v2] :train:") == "smile \U0001f600 ñ 日本 [v2] :train:"
 
 
 def test_the_same_pictures_in_another_encoding_are_another_dataset(here: Path) -> None:

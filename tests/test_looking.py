@@ -19,6 +19,7 @@ from runs import TINY, TINY_PICTURES, call, records, train
 from gensweep.core.errors import ResultsError, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import Record
+from gensweep.data._digits import mnist5k
 from gensweep.points import Point
 from gensweep.run import looking
 from gensweep.run.point import find, trained
@@ -271,6 +272,15 @@ class TestEvaluate:
                 name not in ("test/mse", "test/loss", "test/ssim")
             )
 
+    def test_other_digits_that_were_trained_on_are_counted(self, copied: Path, tmp_path: Path) -> None:
+        """The point's own 5,000 in another order: other ones are shown by the test, many of them trained on."""
+        pictures, labels = mnist5k()
+        np.savez(tmp_path / "mine.npz", x=pictures[::-1], y=labels[::-1])
+        ended = call("evaluate", "i2t", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied)
+        counts = json.loads(ended.out)["pictures"]["digits"]
+        assert counts["shown"] == 500 and 0 < counts["trained_on"] < 500  # a tenth of each digit's 500
+        assert f"{counts['trained_on']} of the 500 pictures of digits in this test were trained on" in ended.error
+
     def test_with_other_digits(self, copied: Path, points: dict[str, Point], tmp_path: Path) -> None:
         labels = np.arange(100) % 10
         images = np.random.default_rng(0).integers(0, 200, (100, 28, 28)).astype(np.uint8)
@@ -280,6 +290,7 @@ class TestEvaluate:
         ended = call("evaluate", "i2t", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied)
         said = json.loads(ended.out)
         assert (ended.code, said["digits"]) == (0, "npz:mine.npz")
+        assert said["pictures"]["digits"]["trained_on"] == 0 and "trained on" not in ended.error
         assert json.loads(Path(said["written"]).read_text())["metrics"] == said["metrics"]
         assert said["metrics"]["test/loss"] != records(copied)[points["image_to_text"].id].metrics["test/loss"]
         assert (folder / "record.json").read_bytes() == before

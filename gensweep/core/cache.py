@@ -63,14 +63,8 @@ def prepared(data: Data) -> Prepared:
     """
     found = _prepared(data, entry_path(data))
     for note in (*found.notes, *data.remarks()):
-        _warn_once(f"{visible(data.title())}: {visible(note)}")
+        log.warning("%s: %s", visible(data.title()), visible(note))
     return found
-
-
-@lru_cache(maxsize=256)
-def _warn_once(text: str) -> None:
-    """Warn once per process, however many points train on the data."""
-    log.warning("%s", text)
 
 
 def _prepared(data: Data, path: Path) -> Prepared:
