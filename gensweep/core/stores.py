@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import re
-import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -153,12 +152,10 @@ class Store:
                 0 where a lock keeps other writers away.
         """
         place = self.root / folder
-        left = {path: path.stat().st_mtime for pattern in ("", "*/") for path in place.glob(f"{pattern}.*.tmp")}
-        if not left:
-            return
-        newest = max((path.stat().st_mtime for path in place.iterdir()), default=time.time())
-        for path, changed in left.items():
-            if not age or newest - changed > age:
+        left = [path for pattern in ("", "*/") for path in place.glob(f"{pattern}.*.tmp")]
+        newest = max((_changed(path) for path in place.iterdir()), default=0.0) if left else 0.0
+        for path in left:
+            if not age or newest - _changed(path) > age:
                 path.unlink(missing_ok=True)
 
     # --- a root elsewhere has copies of its files here; one that is here has nothing to do
@@ -176,6 +173,14 @@ class Store:
 
     def discard(self, folder: str) -> None:
         """Forget the copies of a folder here."""
+
+
+def _changed(path: Path) -> float:
+    """When a file was changed last; 0 where it has gone since it was listed."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def open_store(place: str | Path, lasting: bool = True) -> Store:
