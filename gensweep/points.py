@@ -142,6 +142,8 @@ class Point:
             SweepError: an unknown parameter, or a value out of its range.
             UnknownName: an unknown model or dataset.
         """
+        seed = plain(seed)
+        params = {key: plain(value) for key, value in params.items()}
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise SweepError(f"seed {seed!r} is not a whole number of 0 or more")
         resolved = resolve(model, params)
@@ -219,6 +221,12 @@ def configure(owner: type[C], values: dict[str, Any], place: str = "") -> C:
             if isinstance(cause, DataError):
                 raise cause from None
         raise SweepError(_explain(error, owner, place or owner.name)) from None
+
+
+def plain(value: Any) -> Any:
+    """Return a NumPy scalar, or an array without dimensions, as the Python value that it is; others as they are."""
+    is_scalar = type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0
+    return value.item() if is_scalar else value
 
 
 def _unsigned(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from gensweep.core.catalog import FIGURES, MODELS, TABLES, dataset
 from gensweep.core.content import known
 from gensweep.core.errors import SweepError, unknown
-from gensweep.points import AUTO, Point, condition, resolve, schema
+from gensweep.points import AUTO, Point, condition, plain, resolve, schema
 
 _ELSEWHERE = {
     "seed": "--seeds N chooses seeds 0 to N-1",
@@ -85,12 +85,13 @@ def _acts(key: str, cells: list[dict[str, Any]]) -> bool:
 
 
 def _axis(place: str, key: str, value: Any) -> list[Any]:
+    value = plain(value)
     if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
-        return [_plain(value)]
+        return [value]
     values = sorted(value) if isinstance(value, (set, frozenset)) else list(itertools.islice(value, MOST_VALUES + 1))
     if len(values) > MOST_VALUES:
         raise SweepError(f"{place}: {key} has more than {MOST_VALUES} values; does it ever end?")
-    values = [_plain(item) for item in values]
+    values = [plain(item) for item in values]
     if not values:
         raise SweepError(f"{place}: {key} has no values")
     seen = set()
@@ -100,11 +101,6 @@ def _axis(place: str, key: str, value: Any) -> list[Any]:
             raise SweepError(f"{place}: {key} has {item!r} twice")
         seen.add(known)
     return values
-
-
-def _plain(value: Any) -> Any:
-    """A NumPy scalar as the Python number it is."""
-    return value.item() if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0 else value
 
 
 class Sweep:
@@ -206,7 +202,7 @@ def _checked_name(name: Any) -> str:
 
 
 def _checked_seeds(name: str, seeds: Any) -> list[int]:
-    seeds = _plain(seeds)
+    seeds = plain(seeds)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if seeds < 1:
             raise SweepError(f"sweep {name!r}: seeds={seeds}: at least one seed is needed")
@@ -226,6 +222,7 @@ def checked_pack(place: str, pack: Any) -> int | str:
     Raises:
         SweepError: it is neither.
     """
+    pack = plain(pack)
     if pack == AUTO or (isinstance(pack, int) and not isinstance(pack, bool) and pack >= 1):
         return pack
     raise SweepError(f"{place} {pack!r} is neither {AUTO!r} nor a number of lanes, 1 or more")

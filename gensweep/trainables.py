@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.catalog import MODELS
 from gensweep.core.claims import Process
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.records import CLAIMED, FAILED
-from gensweep.points import Pack, Point
+from gensweep.points import Pack, Point, plain
 
 if TYPE_CHECKING:
     from gensweep.core.arrays import Prepared
@@ -38,11 +39,14 @@ def _train(
     from gensweep.run.tracking import DISABLED, Tracking
     from gensweep.run.trial import Context, run_pack  # imports torch: only in the process that trains
 
-    config = dict(config)
+    config = {key: plain(value) for key, value in config.items()}
     points: list[dict[str, Any]] | None = config.pop("points", None)
     driver = config.pop("driver", None)
+    root = config.pop("results", None) or None
+    if root is not None and report is None and points is None:
+        _check_absolute(root)
     context = Context(
-        root=config.pop("results", None) or None,
+        root=root,
         device=config.pop("device", "auto"),
         threads=config.pop("threads", 1),
         gpus=config.pop("gpus", 1.0),
@@ -50,27 +54,52 @@ def _train(
         retry_failed=config.pop("retry_failed", points is None),
         driver=Process(**driver) if driver else Process.current(),
         tracking=Tracking.of(config.pop("tracking", {})),
+        retells=points is None,
     )
     if context.root is None and context.tracking.mode != DISABLED:
         raise UserError("tracking: W&B's files lie in the point's folder; name one of the trial's config: results")
-    flat = points is None  # a user's own
+    is_users_own = points is None
     if points is None:
         seed = config.pop("seed", 0)
         points = [{"params": config, "seed": seed}]
     pack = Pack(tuple(Point.make(model, **point) for point in points))
     report = report or _tune_report()
-    run_pack(pack, datasets, context, _raising(report) if flat else report)
+    run_pack(pack, datasets, context, _one_per_epoch(report) if is_users_own else report)
 
 
-def _raising(report: Report) -> Report:
-    """A report that ends a user's own trial with an error where there is one, so that Tune sees it."""
+def _check_absolute(root: str) -> None:
+    """Make sure that a trial's results do not land in the folder that Tune makes for each trial, and works in.
 
-    def checked(result: dict[str, Any]) -> None:
-        report(result)
-        if result.get("status") in (FAILED, CLAIMED):
+    Raises:
+        UserError: the folder is relative.
+    """
+    if "://" not in root and not Path(root).expanduser().is_absolute():
+        raise UserError(
+            f"results {root!r}: Tune runs each trial in a folder of its own; name an absolute folder, or a bucket"
+        )
+
+
+def _one_per_epoch(report: Report) -> Report:
+    """Return the report of a user's own trial: one per epoch, of which the last one has the test's metrics.
+
+    Tune counts reports. A scheduler that stops a trial at the last epoch's report would never see the outcome in one
+    more. The record is written before the outcome is reported.
+
+    Raises:
+        GensweepError: the training failed, so that Tune sees it.
+    """
+    last: dict[str, Any] = {}
+
+    def reported(result: dict[str, Any]) -> None:
+        status = result.get("status")
+        if status is None and result["epoch"] == result["epochs"]:
+            last.update(result)  # the outcome follows at once
+            return
+        report(last | result)
+        if status in (FAILED, CLAIMED):
             raise GensweepError(f"{result['point']}: {result['error']}")
 
-    return checked
+    return reported
 
 
 def _tune_report() -> Report:
@@ -90,7 +119,8 @@ def _trainable(model: str) -> Trainable:
     train.__name__ = train.__qualname__ = f"train_{model}"
     train.__doc__ = f"""Train `{model}`, as `gensweep.models.{model}` documents it.
 
-    Reports each epoch's metrics, then the test's with `status`.
+    Reports each epoch's metrics; the last epoch's report has the test's, and `status`. Where `results` holds epochs
+    of an earlier attempt, or the whole point, they are reported again and not trained again.
 
     Args:
         config: parameters by name, and `seed`, `results`, `device`, `threads`, `tracking`.

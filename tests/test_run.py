@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from runs import (
     TINY,
@@ -112,11 +113,65 @@ def test_a_trainable_is_a_plain_function(tmp_path: Path, monkeypatch: pytest.Mon
     train_text_to_text(TINY | {"seed": 1, "results": str(tmp_path)}, report=[].append)
     (record,) = records(tmp_path).values()
     assert (record.id, record.status) == (t2t(1).id, OK)
-    epochs, outcome = reports[:-1], reports[-1]
-    assert [(report["epoch"], report["epochs"]) for report in epochs] == [(1, 2), (2, 2)]
-    assert all(report.keys() >= {"train/loss", "validation/loss"} for report in epochs)
-    assert (outcome["status"], outcome["point"]) == (OK, record.id)
-    assert record.metrics.items() <= outcome.items()
+    assert [(report["epoch"], report["epochs"]) for report in reports] == [(1, 2), (2, 2)]
+    assert all(report.keys() >= {"train/loss", "validation/loss"} for report in reports)
+    assert "status" not in reports[0], "the test is in the report of the last epoch"
+    assert (reports[-1]["status"], reports[-1]["point"]) == (OK, record.id)
+    assert record.metrics.items() <= reports[-1].items()
+
+
+def test_the_last_report_of_a_trainable_comes_when_its_record_is_written(root: Path) -> None:
+    """A scheduler that has seen its last epoch ends the trial within that report."""
+
+    def stop(report: dict[str, Any]) -> None:
+        if report["epoch"] == report["epochs"]:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        train_text_to_text(TINY | {"results": str(root)}, report=stop)
+    (record,) = records(root).values()
+    assert (record.status, record.epochs) == (OK, 2)
+
+
+def test_a_trainable_that_goes_on_reports_every_epoch_and_trains_what_is_missing(
+    root: Path, tmp_path: Path, trained: Counter[int]
+) -> None:
+    """As if it had never been stopped: Tune counts the reports of a trial."""
+    config = TINY | {"epochs": 3}
+    straight: list[dict[str, Any]] = []
+    train_text_to_text(config | {"results": str(tmp_path / "straight")}, report=straight.append)
+
+    def stop(report: dict[str, Any]) -> None:
+        if report["epoch"] == 2:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        train_text_to_text(config | {"results": str(root)}, report=stop)
+    trained.clear()
+    for epochs_trained in (1, 0):  # goes on after the second epoch; then all is there
+        reports: list[dict[str, Any]] = []
+        train_text_to_text(config | {"results": str(root)}, report=reports.append)
+        assert sum(trained.values()) == epochs_trained
+        trained.clear()
+        assert [without_time(report) for report in reports] == [without_time(report) for report in straight]
+
+
+def without_time(report: dict[str, Any]) -> dict[str, Any]:
+    """A report without the only number that depends on the clock."""
+    return {name: value for name, value in report.items() if name != "seconds"}
+
+
+def test_a_trainable_takes_numpy_scalars(root: Path) -> None:
+    """They come from `tune.choice(np.arange(1, 3))`; the point is the one of plain numbers."""
+    numbers = {"hidden": np.int64(8), "train_fraction": np.float64(0.02), "epochs": np.array(2), "seed": np.int32(1)}
+    others = {"dataset": np.str_("arithmetic"), "device": np.str_("cpu"), "threads": np.int64(1)}
+    train_text_to_text(numbers | others | {"results": np.str_(root)}, report=[].append)
+    assert records(root).keys() == {t2t(1).id}
+
+
+def test_a_trial_of_tunes_needs_an_absolute_results_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="results 'runs': Tune runs each trial in a folder of its own; name an abs"):
+        train_text_to_text(TINY | {"results": "runs"})
 
 
 def test_a_trainable_refuses_what_a_sweep_refuses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,23 @@ def test_any_iterable_is_an_axis(values: Any) -> None:
     assert len(grid.cells()) == len(grid.cells()) == 3, "a generator is read once, its cells as often as wanted"
 
 
+def test_numpy_scalars_make_the_points_of_plain_values() -> None:
+    params = {"epochs": np.int64(2), "lr": np.array(0.5), "clip_norm": np.float64(1.0), "init": np.str_("keras")}
+    point = Point.make("text_to_text", params, np.uint8(3))  # ty: ignore[invalid-argument-type]
+    plain = Point.make("text_to_text", {"epochs": 2, "lr": 0.5, "clip_norm": 1.0, "init": "keras"}, 3)
+    assert (point, point.id) == (plain, plain.id)
+    assert {type(value) for value in point.params.values()} <= {int, float, str, type(None)}
+    [cell] = Grid("text_to_text", **params).cells()
+    assert cell == plain.params
+    assert Sweep("x", Grid("text_to_text"), pack=np.int64(2)).pack == 2  # ty: ignore[invalid-argument-type]
+
+
+def test_numpy_values_of_another_kind_are_refused() -> None:
+    for value in (np.bool_(True), np.int64(0), np.array([2])):
+        with pytest.raises(SweepError, match="epochs="):
+            Point.make("text_to_text", {"epochs": value}, 0)
+
+
 def test_numpy_scalars_are_plain_numbers() -> None:
     plain = sweep(Grid(T2T, lr=0.01, hidden=8))
     assert ids(sweep(Grid(T2T, lr=np.float64(0.01), hidden=np.int64(8)))) == ids(plain)

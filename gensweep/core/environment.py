@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from gensweep.core.cgroups import core_limit, memory_limit
+
 _PACKAGES = ("gensweep", "torch", "torchvision", "ray", "numpy", "pillow", "mlxtend")
 
 
@@ -56,12 +58,10 @@ def hardware() -> dict[str, Any]:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on: its affinity, or a container's quota where that is less."""
+    """Cores that this process may run on: its affinity, or the quota of a control group where that is less."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota, _, period = _read("/sys/fs/cgroup/cpu.max").partition(" ")
-    if quota.isdigit() and period.isdigit():
-        cores = min(cores, max(1, int(quota) // int(period)))
-    return cores
+    quota = core_limit()
+    return cores if quota is None else min(cores, max(1, int(quota)))
 
 
 def gpu_count() -> int:
@@ -79,13 +79,12 @@ def likely_device(asked: str) -> str:
 
 
 def memory_bytes() -> int:
-    """The machine's memory, or the container's limit where that is less."""
+    """The machine's memory, or the limit of a control group where that is less."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        text = _read(limit)
-        if text.isdigit():
-            return min(total, int(text)) or int(text)
-    return total
+    limit = memory_limit()
+    if limit is None:
+        return total
+    return min(total, limit) or limit
 
 
 def _processor() -> str:

@@ -29,6 +29,7 @@ from gensweep.train.memory import peaks
 
 log = logging.getLogger(__name__)
 Report = Callable[[dict[str, Any]], None]
+HISTORY = "history.csv"
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,7 @@ class Attempt:
             state = {"training": training.state_dict(), "seconds": self.seconds}
             self.folder.write(CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state))
         self.tracker.log(training.history)
-        told = {"point": self.point.id, "epochs": training.model.epochs, **training.history[-1]}
-        return told | {"epoch": training.epoch}
+        return epoch_report(self.point, training.history[-1])
 
     def finish(self) -> dict[str, float]:
         """Touch the test set, and write what the point leaves behind but its record; returns the test's metrics."""
@@ -162,4 +162,21 @@ class Attempt:
             writer = csv.DictWriter(table, list(columns), lineterminator="\n")
             writer.writeheader()
             writer.writerows(line | {"epoch": int(line["epoch"])} for line in self.history)
-            self.folder.write("history.csv", table.getvalue())
+            self.folder.write(HISTORY, table.getvalue())
+
+
+def epoch_report(point: Point, line: dict[str, float]) -> dict[str, Any]:
+    """Return the report of an epoch: its line of the history, whose it is, and how many there will be."""
+    epoch = int(line["epoch"])
+    return {"point": point.id, "epochs": point.params["epochs"], **line, "epoch": epoch}
+
+
+def read_history(ledger: Ledger, point_id: str) -> list[dict[str, float]]:
+    """Return the lines of a finished point's history.csv; none where it cannot be read."""
+    try:
+        text = ledger.store.read(f"{POINTS}/{point_id}/{HISTORY}").decode()
+        lines = csv.DictReader(io.StringIO(text))
+        return [{name: float(value) for name, value in line.items() if value} for line in lines]
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("the epochs of %s cannot be told again: %s", point_id, error)
+        return []

@@ -21,7 +21,7 @@ from gensweep.core.ledger import POINTS, Ledger
 from gensweep.core.records import FAILED, OK
 from gensweep.core.stores import Store, open_store
 from gensweep.points import Pack, Point
-from gensweep.run.attempt import Attempt, Folder, Report
+from gensweep.run.attempt import Attempt, Folder, Report, epoch_report, read_history
 from gensweep.run.devices import lanes_that_fit, resolve_device
 from gensweep.run.outcomes import end, outcome_of, report_end, unrecorded
 from gensweep.run.tracking import FOLDER, Tracker, Tracking
@@ -42,6 +42,8 @@ class Context:
         retry_failed: train a point whose record says that it failed.
         driver: the process that asked for the trial; when it dies, the trial stops.
         tracking: who is told beside the ledger.
+        retells: report the epochs of earlier attempts again, before any new one. Whoever counts reports, as the
+            schedulers of Tune do, then counts epochs.
     """
 
     root: str | Path | None = None
@@ -52,6 +54,7 @@ class Context:
     retry_failed: bool = False
     driver: Process = field(default_factory=Process.current)
     tracking: Tracking = field(default_factory=Tracking)
+    retells: bool = False
 
 
 def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Context, report: Report) -> None:
@@ -90,7 +93,7 @@ def _run_lanes(
     """Train together what is free of these points."""
     with contextlib.ExitStack() as held:
         attempts = [begun for point in points if (begun := _begin(point, context, report, held))]
-        _train(attempts, datasets, device, report)
+        _train(attempts, datasets, device, report, context.retells)
 
 
 def _begin(point: Point, context: Context, report: Report, stack: contextlib.ExitStack) -> Attempt | None:
@@ -104,8 +107,11 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
             claim = held.enter_context(ledger.claim(point.id, context.driver))
             record = ledger.read({point.id: point.params}).records.get(point.id)
             if record is not None and not (record.status == FAILED and context.retry_failed):  # somebody was faster
+                lines = read_history(ledger, point.id) if context.retells else []
                 held.close()
-                report_end(record, report, {})
+                for line in lines:
+                    report(epoch_report(point, line))
+                report_end(record, report, lines[-1] if lines else {})
                 return None
             folder = Folder(ledger, claim, point.id)
             ledger.store.download(f"{POINTS}/{point.id}")
@@ -118,7 +124,13 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
     return Attempt(point, folder, tracker, held)
 
 
-def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: torch.device, report: Report) -> None:
+def _train(
+    attempts: list[Attempt],
+    datasets: Mapping[str, Prepared],
+    device: torch.device,
+    report: Report,
+    retells: bool,
+) -> None:
     """Train lanes to their records; whatever goes wrong with one is its outcome, not ours and not the others'."""
     for lane, attempt in enumerate(attempts):
         attempt.pack = {"size": len(attempts), "lane": lane}
@@ -127,6 +139,10 @@ def _train(attempts: list[Attempt], datasets: Mapping[str, Prepared], device: to
         with outcome_of(attempt):
             data = datasets.get(attempt.point.data_key) or _prepare(attempt.point.data_config())
             attempt.start(data, device, attempts[0].training if lane else None)
+    if retells:
+        for attempt in attempts:
+            for line in attempt.history:
+                report(epoch_report(attempt.point, line))
     lanes = Lanes()
     attempts = _going(attempts, device, report)
     while behind := _behind(attempts):
