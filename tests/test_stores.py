@@ -258,6 +258,20 @@ def test_an_overloaded_store_is_asked_again(server: Server, bucket: str, tmp_pat
     assert (ended.code, ended.error) == (0, "")
 
 
+def test_a_login_that_has_expired_is_named(server: Server, bucket: str, tmp_path: Path) -> None:
+    """Before the start, where S3 says only 400; and in a run, where it names the error in the answer to a PUT."""
+    file, said = write_sweep(tmp_path), "the login has expired: log in again on this host"
+    with server.failing(Fault(lambda request: True, "ExpiredToken")):
+        refused = call(file, "--results", bucket, "--local")
+    assert refused.code == 2
+    assert said in refused.error
+    with server.failing(Fault(lambda request: "checkpoint.pt" in request and "PUT" in request, "ExpiredToken")):
+        stopped = call(file, "--results", bucket, "--local")
+    assert stopped.code == 1
+    assert said in stopped.out
+    assert call(file, "--results", bucket, "--local").code == 0
+
+
 def test_a_slow_store_is_waited_for(server: Server, bucket: str, tmp_path: Path) -> None:
     with server.failing(Fault(lambda request: True, seconds=0.05)):
         assert call(write_sweep(tmp_path), "--results", bucket, "--local").code == 0

@@ -27,6 +27,7 @@ _OPTIONS = {
 }
 _CODE = re.compile(r"AWS Error UNKNOWN \(HTTP status (\d+)|AWS Error (\w+)|google::cloud::Status\((\w+)|^(NOT_FOUND)$")
 _LOGIN = "are there credentials on this host, of somebody who may read and write there?"
+_EXPIRED = "the login has expired: log in again on this host"
 _ADVICE = {
     "NO_SUCH_BUCKET": "there is no such bucket; make it, or name another",
     "NOT_FOUND": "there is no such bucket; make it, or name another",
@@ -36,7 +37,8 @@ _ADVICE = {
     "INVALID_ACCESS_KEY_ID": f"the access key is not known there: {_LOGIN}",
     "SIGNATURE_DOES_NOT_MATCH": f"the secret key is wrong: {_LOGIN}",
     "INVALID_SIGNATURE": f"the secret key is wrong: {_LOGIN}",
-    "EXPIRED_TOKEN": "the login has expired: log in again on this host",
+    "EXPIRED_TOKEN": _EXPIRED,
+    "400": f"{_EXPIRED}; if it has not, look at region and endpoint",  # S3 gives no reason where it sends no body
     "UNAVAILABLE": f"no answer: is the network up, and {_LOGIN}",
     "INTERNAL_FAILURE": f"refused, or overloaded: {_LOGIN}",
     "NETWORK_CONNECTION": "nobody answers: is the network up, and the endpoint right?",
