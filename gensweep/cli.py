@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import sys
 from enum import StrEnum
@@ -15,7 +16,7 @@ from rich.console import Console
 from gensweep import __version__
 from gensweep.commands import data, doctor, points, wandb, wandb_report
 from gensweep.commands.options import Address, Device, Entity, Lanes, Project, Root, Wandb, pairs
-from gensweep.core.errors import GensweepError, UserError
+from gensweep.core.errors import GensweepError, RayDied, UserError
 from gensweep.core.signals import Stopped, stopping
 
 COMMANDS = (
@@ -213,6 +214,13 @@ def main(arguments: list[str] | None = None) -> None:
     except Stopped as stopped:
         console.print(f"Stopped; what is done is kept. To go on: {_command()}", highlight=False, soft_wrap=True)
         sys.exit(128 + stopped.number)
+    except RayDied as error:
+        if verbose:
+            logging.getLogger(__name__).exception("Ray died")
+        said = f"error: {error}; what is done is kept. To go on: {_command()}"
+        console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.stdout.flush()
+        os._exit(1)  # Ray's own end would wait for what is dead
     except GensweepError as error:
         if verbose:
             logging.getLogger(__name__).exception("this call failed")

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from runs import TINY, call, grid, records, same, train, write_sweep
 
 from gensweep.core.claims import holder_of
 from gensweep.core.errors import Unavailable, UserError
+from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
@@ -192,6 +193,175 @@ def test_the_trainables_work_in_a_tuner_of_ones_own(ray: Any, tmp_path: Path, pl
         assert {name: measured[seed][name] for name in expected} == expected
         assert measured[seed]["status"] == OK
     assert not list(tmp_path.rglob("record.json")), "without `results` no records are kept"
+
+
+def schedulers() -> dict[str, Any]:
+    """Tune's schedulers, each with three epochs at most."""
+    from ray.tune.schedulers import (
+        ASHAScheduler,
+        FIFOScheduler,
+        HyperBandScheduler,
+        MedianStoppingRule,
+        PopulationBasedTraining,
+    )
+
+    judged = {"metric": "validation/loss", "mode": "min"}
+    return {
+        "FIFO": FIFOScheduler(),
+        "ASHA": ASHAScheduler(max_t=3, reduction_factor=2, **judged),
+        "HyperBand": HyperBandScheduler(max_t=3, reduction_factor=3, **judged),
+        "median": MedianStoppingRule(grace_period=1, min_samples_required=2, **judged),
+        "PBT": PopulationBasedTraining(perturbation_interval=1, hyperparam_mutations={"lr": [1e-2, 1e-4]}, **judged),
+    }
+
+
+@pytest.mark.parametrize("name", ["FIFO", "ASHA", "HyperBand", "median", "PBT"])
+def test_a_scheduler_of_tunes_ends_and_leaves_the_right_records(ray: Any, tmp_path: Path, name: str) -> None:
+    """Whatever stops, pauses or resumes a trial."""
+    from ray import tune
+
+    from gensweep.trainables import train_text_to_text
+
+    root, straight, seeds = tmp_path / "results", tmp_path / "straight", range(4)
+    points = {seed: Point.make("text_to_text", TINY | {"epochs": 3, "lr": 1e-3}, seed) for seed in seeds}
+    stop = {"training_iteration": 3} if name == "FIFO" else None
+    space = TINY | {"epochs": 3, "lr": 1e-3, "device": "cpu", "seed": tune.grid_search(list(seeds))}
+    tuner = tune.Tuner(
+        train_text_to_text,
+        param_space=space | {"results": str(root)},
+        tune_config=tune.TuneConfig(scheduler=schedulers()[name]),
+        run_config=tune.RunConfig(storage_path=str(tmp_path / "tune"), verbose=0, stop=stop),
+    )
+    with alarm(240):
+        results = tuner.fit()
+    assert not results.errors
+    train([points[seed] for seed in seeds], straight)
+    ended = {result.config["seed"]: result.metrics for result in results if result.config and result.metrics}
+    assert ended.keys() == set(seeds)
+    whole = [seed for seed in seeds if ended[seed]["epoch"] == 3]
+    assert whole, "at least one trial was trained to its end"
+    assert records(root).keys() == {points[seed].id for seed in whole}
+    for seed in seeds:
+        assert ended[seed]["training_iteration"] == ended[seed]["epoch"]
+    for seed in whole:
+        same(root, straight, points[seed])
+        expected = records(straight)[points[seed].id].metrics
+        assert expected.items() <= ended[seed].items(), "the test is in the last report"
+    deadline = time.monotonic() + 30
+    while Ledger(root).read({point.id: point.params for point in points.values()}).running:
+        assert time.monotonic() < deadline, "a point is still claimed"
+        time.sleep(0.1)
+
+
+@contextmanager
+def alarm(seconds: int) -> Iterator[None]:
+    """Fail where the block takes longer."""
+
+    def ring(number: int, frame: Any) -> None:
+        raise TimeoutError(f"no end after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def children(pid: int) -> dict[int, str]:
+    """The processes that a process started, with their commands."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                found[int(folder.name)] = (folder / "cmdline").read_text().partition("\0")[0]
+    return found
+
+
+@pytest.mark.parametrize("victim", ["gcs_server", "raylet"])
+def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(tmp_path: Path, victim: str) -> None:
+    root = tmp_path / "results"
+    command = ["-m", "gensweep", write_sweep(tmp_path, grid(epochs=100_000), seeds=2), "--results", str(root)]
+    with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            deadline = time.monotonic() + 240
+            while not list(root.glob("points/*/checkpoint.pt")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            [pid] = [pid for pid, name in children(process.pid).items() if name.endswith(f"/{victim}")]
+            os.kill(pid, signal.SIGKILL)
+            killed = time.monotonic()
+            said = process.communicate(timeout=50)[0].decode()
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert time.monotonic() - killed < 30, "Ray itself would wait for a minute"
+    why = f"error: Ray died: its {victim} ended with signal 9"
+    line = f"{why}; what is done is kept. To go on: python {' '.join(command)}"
+    assert line in said.splitlines()
+    assert "Traceback" not in said
+    assert not records(root), "the points are missing, and go on"
+
+
+def test_a_ray_of_our_own_is_reached_from_this_machine_alone(tmp_path: Path) -> None:
+    """Its processes listen on loopback, and its token is readable by its owner alone, also one that was not."""
+    script = """
+import os, sys
+from pathlib import Path
+from gensweep.run import launch
+from gensweep.run.local import Resources
+
+with launch.opened(Resources()):
+    import psutil
+    ray_processes = psutil.Process().children(recursive=True) + [psutil.Process()]
+    for process in ray_processes:
+        for connection in process.connections("inet"):
+            if connection.status == "LISTEN":
+                print("listens", connection.laddr.ip)
+token = Path.home() / ".ray" / "auth_token"
+print("token", oct(token.stat().st_mode & 0o777), len(token.read_text()))
+"""
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=environment | {"HOME": str(home)}, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    said = ended.stdout.splitlines()
+    assert said[-1] == "token 0o600 64"
+    assert (home / ".ray").stat().st_mode & 0o777 == 0o700
+    listening = {line.split()[1].removeprefix("::ffff:") for line in said[:-1]}
+    assert listening == {"127.0.0.1"}
+
+
+def test_the_token_of_ray_is_closed_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gensweep.run import launch
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    token = tmp_path / ".ray" / "auth_token"
+    token.parent.mkdir()
+    token.write_text("there before")
+    token.chmod(0o644)
+    with launch._kept_private():
+        pass
+    assert token.read_text() == "there before"
+    assert token.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_ray_without_a_token_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from gensweep.run import launch
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with launch._kept_private():
+        pass
+    assert not list(tmp_path.iterdir())
+    assert "RAY_AUTH_MODE=disabled: while Ray runs, every user of this machine can run code as you" in caplog.text
 
 
 def test_sigterm_ends_a_run_on_a_cluster_and_says_how_to_go_on(ray: Any, tmp_path: Path) -> None:

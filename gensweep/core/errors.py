@@ -37,6 +37,10 @@ class Unavailable(OSError):
     """A results root elsewhere does not answer, or refuses; the message says what to do."""
 
 
+class RayDied(GensweepError):
+    """A process ended without which Ray is dead; no fault of the points that were in training."""
+
+
 class DataError(UserError):
     """A dataset is not here, damaged, or not what it says it is; the message says what to do."""
 

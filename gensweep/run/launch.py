@@ -7,8 +7,10 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -28,14 +30,15 @@ for name, value in {
 import ray
 from ray import tune
 from ray._private import ray_constants
+from ray._private import worker as ray_worker
 from ray.exceptions import RayError
 from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from gensweep.core.errors import GensweepError, OtherCode, Unavailable, UserError
-from gensweep.core.signals import held_back, raise_if_stopped, stopping
+from gensweep.core.errors import GensweepError, OtherCode, RayDied, Unavailable, UserError
+from gensweep.core.signals import Stopped, held_back, raise_if_stopped, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
 from gensweep.run import doctor
@@ -80,6 +83,7 @@ def opened(resources: Resources) -> Generator[None]:
     """A Ray of our own, or a connection to the one at the address, which was probed; left as it was found.
 
     Raises:
+        RayDied: a process of our own Ray ended. Points in training are left as they are: missing.
         UserError: a trial asks for more than the cluster has, or no cluster lets us in at the address.
     """
     if not resources.verbose:
@@ -90,12 +94,74 @@ def opened(resources: Resources) -> Generator[None]:
             with held_back():
                 _start(resources)
         _check_resources(resources, _reach(resources))
-        with stopping(through_ray=True):
+        with _watched(), stopping(through_ray=True):
             yield
     finally:
         if mine:
             with held_back():
-                ray.shutdown()
+                _stop()
+
+
+@contextlib.contextmanager
+def _watched() -> Generator[None]:
+    """End the block as soon as Ray is dead, which Ray itself notices after a minute, or tells each trial apart.
+
+    Raises:
+        RayDied: it is, or was when another error was raised.
+    """
+    done, seen = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            if _ended_process() is not None:
+                seen.set()
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                return
+
+    thread = threading.Thread(target=watch, daemon=True, name="gensweep-ray")
+    if threading.current_thread() is threading.main_thread():
+        thread.start()
+    try:
+        yield
+    except Stopped as error:
+        if seen.is_set():
+            raise RayDied(f"Ray died: {_ended_process()}") from error
+        raise
+    except Exception as error:
+        if (what := _ended_process()) is not None:
+            raise RayDied(f"Ray died: {what}") from error
+        raise
+    finally:
+        done.set()
+        if thread.ident is not None:
+            thread.join()
+
+
+def _processes() -> Mapping[str, Sequence[Any]]:
+    """Return the processes of a Ray that this process started, by kind; none of another's Ray."""
+    node = ray_worker._global_node
+    return {} if node is None else node.all_processes
+
+
+def _ended_process() -> str | None:
+    """Return which process ended without which our own Ray is dead, and how; None where all of them run."""
+    for kind in ("gcs_server", "raylet"):
+        for started_process in _processes().get(kind, []):
+            code = started_process.process.poll()
+            if code is not None:
+                how = f"signal {-code}" if code < 0 else f"status {code}"
+                return f"its {kind} ended with {how}"
+    return None
+
+
+def _stop() -> None:
+    """Stop our own Ray; of one that is dead, only the processes that are left: the rest would wait for it."""
+    if _ended_process() is None:
+        ray.shutdown()
+    else:
+        for started_processes in list(_processes().values()):
+            for started_process in started_processes:
+                started_process.process.kill()
 
 
 def check_nodes(store: Store) -> None:
@@ -297,6 +363,8 @@ def _fit(
     )
     try:
         results = tuner.fit()
+        if (what := _ended_process()) is not None:  # whatever Tune made of it, no trial failed by itself
+            raise RayDied(f"Ray died: {what}")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     died = {result.config["pack"]: _last_line(result.error) for result in results if result.error and result.config}
