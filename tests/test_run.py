@@ -7,7 +7,9 @@ import gc
 import shutil
 import sys
 import tempfile
+import time
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,11 @@ from runs import (
 )  # fmt: skip
 
 from gensweep import load
+from gensweep.core import claims
+from gensweep.core.claims import Process
 from gensweep.core.errors import UserError
 from gensweep.core.records import DIVERGED, FAILED, OK
+from gensweep.core.stores import Store
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.points import Point
 from gensweep.run.local import freeze_imports
@@ -154,6 +159,19 @@ def test_a_trainable_that_goes_on_reports_every_epoch_and_trains_what_is_missing
         assert sum(trained.values()) == epochs_trained
         trained.clear()
         assert [without_time(report) for report in reports] == [without_time(report) for report in straight]
+
+
+def test_a_trainable_waits_for_the_claim_of_an_attempt_on_another_host(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host cannot be asked whether the attempt is dead, but its claim expires."""
+    monkeypatch.setattr(claims, "EXPIRES", 2.0)
+    elsewhere = Process("elsewhere", "boot", 1, "1")
+    holder = claims.Holder("attempt", elsewhere, elsewhere, time.time())
+    Store(root).write_json(f"points/{t2t(1).id}/claim.json", asdict(holder))
+    reports: list[dict[str, Any]] = []
+    train_text_to_text(TINY | {"seed": 1, "results": str(root)}, report=reports.append)
+    assert reports[-1]["status"] == OK
 
 
 def without_time(report: dict[str, Any]) -> dict[str, Any]:

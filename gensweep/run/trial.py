@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from gensweep.core import cache
+from gensweep.core import cache, claims
 from gensweep.core.arrays import Prepared
-from gensweep.core.claims import Process
+from gensweep.core.claims import Claim, Process
 from gensweep.core.config import Data
 from gensweep.core.environment import versions
 from gensweep.core.errors import Claimed
@@ -104,7 +105,7 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
         if context.root is not None:
             ledger = Ledger(_store(context.root))
             held.callback(ledger.store.discard, f"{POINTS}/{point.id}")
-            claim = held.enter_context(ledger.claim(point.id, context.driver))
+            claim = _claim(ledger, point, context, held)
             record = ledger.read({point.id: point.params}).records.get(point.id)
             if record is not None and not (record.status == FAILED and context.retry_failed):  # somebody was faster
                 lines = read_history(ledger, point.id) if context.retells else []
@@ -122,6 +123,27 @@ def _begin(point: Point, context: Context, report: Report, stack: contextlib.Exi
     kept = (folder.path, partial(folder.send, FOLDER)) if folder else ()
     tracker = held.enter_context(Tracker(point, context.tracking, *kept))
     return Attempt(point, folder, tracker, held)
+
+
+def _claim(ledger: Ledger, point: Point, context: Context, held: contextlib.ExitStack) -> Claim:
+    """Claim a point for as long as the stack holds it.
+
+    A trial of a user's own Tuner has no driver that knows its earlier attempts. One that Tune paused on another host
+    may have ended without letting go of its claim, so such a trial waits until that claim would have expired.
+
+    Raises:
+        Claimed: somebody else trains the point.
+    """
+    end = time.monotonic() + claims.EXPIRES + claims.HEARTBEAT
+    while True:
+        try:
+            return held.enter_context(ledger.claim(point.id, context.driver))
+        except Claimed:
+            holder = claims.holder_of(ledger.store, f"{POINTS}/{point.id}")
+            is_elsewhere = holder is None or not holder.worker.is_local()
+            if not context.retells or not is_elsewhere or time.monotonic() > end:
+                raise
+        time.sleep(ledger.store.pause)
 
 
 def _train(
