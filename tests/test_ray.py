@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,9 +20,10 @@ from rich.console import Console
 from runs import TINY, call, grid, records, same, train, write_sweep
 
 from gensweep.core.claims import holder_of
-from gensweep.core.errors import Unavailable, UserError
+from gensweep.core.errors import RayDied, Unavailable, UserError
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK
+from gensweep.core.signals import Stopped, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
 from gensweep.run.driver import run
@@ -267,6 +269,50 @@ def alarm(seconds: int) -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def standing_in(monkeypatch: pytest.MonkeyPatch, kind: str) -> Iterator[subprocess.Popen]:
+    """A process in place of one of Ray's."""
+    from gensweep.run import launch
+
+    with subprocess.Popen(["sleep", "100"]) as process:
+        monkeypatch.setattr(launch, "_processes", lambda: {kind: [SimpleNamespace(process=process)]})
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("kind", ["gcs_server", "raylet"])
+def test_a_block_ends_when_a_process_of_rays_does(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    from gensweep.run import launch
+
+    began = time.monotonic()
+    with (
+        standing_in(monkeypatch, kind) as process,
+        pytest.raises(RayDied, match=f"Ray died: its {kind} ended with signal 9"),
+        launch._watched(),
+        stopping(through_ray=True),
+    ):
+        process.kill()
+        time.sleep(50)
+    assert time.monotonic() - began < 40
+
+
+def test_an_error_of_a_dead_ray_is_its_death_and_a_signal_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gensweep.run import launch
+
+    with standing_in(monkeypatch, "raylet"), pytest.raises(ValueError, match="plain"), launch._watched():
+        raise ValueError("plain")
+    with standing_in(monkeypatch, "raylet"), pytest.raises(Stopped), launch._watched(), stopping(through_ray=True):
+        os.kill(os.getpid(), signal.SIGTERM)
+    with standing_in(monkeypatch, "raylet") as process:
+        process.kill()
+        process.wait()
+        monkeypatch.setattr(threading.Thread, "start", lambda thread: None)  # before it is noticed
+        with pytest.raises(RayDied), launch._watched():
+            raise ValueError("what Ray made of it")
 
 
 def children(pid: int) -> dict[int, str]:
