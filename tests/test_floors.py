@@ -24,7 +24,7 @@ FLOORS = (
     ("run/wandb_run.py",),
     ("run/tracking.py",),
     ("run/attempt.py", "run/devices.py", "run/outcomes.py", "run/trial.py", "run/__init__.py"),
-    ("trainables.py", "run/growth.py", "run/room.py", "run/address.py", "run/machine.py"),
+    ("trainables.py", "run/growth.py", "run/room.py", "run/address.py", "run/machine.py", "run/ray_guard.py"),
     (
         "run/doctor.py",
         "run/local.py",

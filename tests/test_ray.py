@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +30,7 @@ from gensweep.run.driver import run
 from gensweep.run.local import Resources
 from gensweep.run.preview import Options
 from gensweep.run.progress import Screen
+from gensweep.run.ray_guard import watched
 from gensweep.run.room import GRAIN, Room
 from gensweep.run.sweepfile import read_sweep
 
@@ -272,27 +273,22 @@ def alarm(seconds: int) -> Iterator[None]:
 
 
 @contextmanager
-def standing_in(monkeypatch: pytest.MonkeyPatch, kind: str) -> Iterator[subprocess.Popen]:
-    """A process in place of one of Ray's."""
-    from gensweep.run import launch
-
+def standing_in(kind: str) -> Iterator[tuple[subprocess.Popen, Callable[[], Any]]]:
+    """A process in place of one of Ray's, and what tells of it."""
     with subprocess.Popen(["sleep", "100"]) as process:
-        monkeypatch.setattr(launch, "_processes", lambda: {kind: [SimpleNamespace(process=process)]})
         try:
-            yield process
+            yield process, lambda: {kind: [SimpleNamespace(process=process)]}
         finally:
             process.kill()
 
 
 @pytest.mark.parametrize("kind", ["gcs_server", "raylet"])
-def test_a_block_ends_when_a_process_of_rays_does(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    from gensweep.run import launch
-
+def test_a_block_ends_when_a_process_of_rays_does(kind: str) -> None:
     began = time.monotonic()
     with (
-        standing_in(monkeypatch, kind) as process,
+        standing_in(kind) as (process, processes),
         pytest.raises(RayDied, match=f"Ray died: its {kind} ended with signal 9"),
-        launch._watched(),
+        watched(processes),
         stopping(through_ray=True),
     ):
         process.kill()
@@ -301,17 +297,20 @@ def test_a_block_ends_when_a_process_of_rays_does(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_error_of_a_dead_ray_is_its_death_and_a_signal_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gensweep.run import launch
-
-    with standing_in(monkeypatch, "raylet"), pytest.raises(ValueError, match="plain"), launch._watched():
+    with standing_in("raylet") as (_, processes), pytest.raises(ValueError, match="plain"), watched(processes):
         raise ValueError("plain")
-    with standing_in(monkeypatch, "raylet"), pytest.raises(Stopped), launch._watched(), stopping(through_ray=True):
+    with (
+        standing_in("raylet") as (_, processes),
+        pytest.raises(Stopped),
+        watched(processes),
+        stopping(through_ray=True),
+    ):
         os.kill(os.getpid(), signal.SIGTERM)
-    with standing_in(monkeypatch, "raylet") as process:
+    with standing_in("raylet") as (process, processes):
         process.kill()
         process.wait()
         monkeypatch.setattr(threading.Thread, "start", lambda thread: None)  # before it is noticed
-        with pytest.raises(RayDied), launch._watched():
+        with pytest.raises(RayDied), watched(processes):
             raise ValueError("what Ray made of it")
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import secrets
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -38,7 +35,7 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from gensweep.core.errors import GensweepError, OtherCode, RayDied, Unavailable, UserError
-from gensweep.core.signals import Stopped, held_back, raise_if_stopped, stopping
+from gensweep.core.signals import held_back, raise_if_stopped, stopping
 from gensweep.core.stores import Store
 from gensweep.points import Pack, Point
 from gensweep.run import doctor
@@ -46,13 +43,13 @@ from gensweep.run.growth import addable
 from gensweep.run.local import Resources, freeze_imports, prepared, started, trial_config
 from gensweep.run.machine import check_code, code
 from gensweep.run.packs import pack_limit
+from gensweep.run.ray_guard import Processes, ended_process, guard_token, watched
 from gensweep.trainables import TRAINABLES, Report
 
 # Tune would hand the driver's cloud keys to its trials through Ray's runtime environment, which an agent writes into
 # a log that everybody may read. Workers have the keys: from the environment that Ray was started in, or as a role.
 class_cache.ENV_VARS_TO_PROPAGATE = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")}
 
-log = logging.getLogger(__name__)
 PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
 
@@ -94,7 +91,7 @@ def opened(resources: Resources) -> Generator[None]:
             with held_back():
                 _start(resources)
         _check_resources(resources, _reach(resources))
-        with _watched(), stopping(through_ray=True):
+        with watched(_processes), stopping(through_ray=True):
             yield
     finally:
         if mine:
@@ -102,61 +99,15 @@ def opened(resources: Resources) -> Generator[None]:
                 _stop()
 
 
-@contextlib.contextmanager
-def _watched() -> Generator[None]:
-    """End the block as soon as Ray is dead, which Ray itself notices after a minute, or tells each trial apart.
-
-    Raises:
-        RayDied: it is, or was when another error was raised.
-    """
-    done, seen = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.2):
-            if _ended_process() is not None:
-                seen.set()
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-                return
-
-    thread = threading.Thread(target=watch, daemon=True, name="gensweep-ray")
-    if threading.current_thread() is threading.main_thread():
-        thread.start()
-    try:
-        yield
-    except Stopped as error:
-        if seen.is_set():
-            raise RayDied(f"Ray died: {_ended_process()}") from error
-        raise
-    except Exception as error:
-        if (what := _ended_process()) is not None:
-            raise RayDied(f"Ray died: {what}") from error
-        raise
-    finally:
-        done.set()
-        if thread.ident is not None:
-            thread.join()
-
-
-def _processes() -> Mapping[str, Sequence[Any]]:
+def _processes() -> Processes:
     """Return the processes of a Ray that this process started, by kind; none of another's Ray."""
     node = ray_worker._global_node
     return {} if node is None else node.all_processes
 
 
-def _ended_process() -> str | None:
-    """Return which process ended without which our own Ray is dead, and how; None where all of them run."""
-    for kind in ("gcs_server", "raylet"):
-        for started_process in _processes().get(kind, []):
-            code = started_process.process.poll()
-            if code is not None:
-                how = f"signal {-code}" if code < 0 else f"status {code}"
-                return f"its {kind} ended with {how}"
-    return None
-
-
 def _stop() -> None:
     """Stop our own Ray; of one that is dead, only the processes that are left: the rest would wait for it."""
-    if _ended_process() is None:
+    if ended_process(_processes()) is None:
         ray.shutdown()
     else:
         for started_processes in list(_processes().values()):
@@ -257,37 +208,13 @@ def _kept_private() -> Generator[None]:
 
     Whoever reaches Ray's ports and has its token runs code as the user.
     """
-    mode = os.environ.get("RAY_AUTH_MODE", "token")
-    if mode.lower() != "token":
-        log.warning(
-            "RAY_AUTH_MODE=%s: while Ray runs, every user of this machine can run code as you; unset it, "
-            "or use --local",
-            mode,
-        )
-    elif not os.environ.get("RAY_AUTH_TOKEN") and not os.environ.get("RAY_AUTH_TOKEN_PATH"):
-        _make_token(Path.home() / ".ray" / "auth_token")
+    guard_token()
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False  # what Ray does on macOS: the node's address is 127.0.0.1
     try:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-def _make_token(path: Path) -> None:
-    """Make Ray's token, or close the one that is there: Ray's own would be readable by everybody."""
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileExistsError), open(path, "x", opener=_open_private) as file:
-            file.write(secrets.token_hex(32))
-        if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
-    except OSError as error:  # Ray says what it cannot do without
-        log.warning("Ray's token may be read by others: %s", error)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _check_resources(resources: Resources, there: Mapping[str, float]) -> None:
@@ -363,7 +290,7 @@ def _fit(
     )
     try:
         results = tuner.fit()
-        if (what := _ended_process()) is not None:  # whatever Tune made of it, no trial failed by itself
+        if (what := ended_process(_processes())) is not None:  # whatever Tune made of it, no trial failed by itself
             raise RayDied(f"Ray died: {what}")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
