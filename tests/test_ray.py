@@ -370,7 +370,10 @@ print("token", oct(token.stat().st_mode & 0o777), len(token.read_text()))
     home.mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     ended = subprocess.run(
-        [sys.executable, "-c", script], env=environment | {"HOME": str(home)}, capture_output=True, text=True
+        [sys.executable, "-W", "ignore", "-c", script],
+        env=environment | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     said = ended.stdout.splitlines()
