@@ -77,11 +77,9 @@ def _load_trusted(path: Path) -> ctypes.CDLL:
     Raises:
         OSError: somebody else may have; the message says who.
     """
-    with path.open("rb") as file:
-        if why := find_distrust(os.fstat(file.fileno())):
-            raise PermissionError(f"{path} {why}; it is not loaded. Remove it, or set GENSWEEP_CACHE to another folder")
-        checked = Path(f"/proc/self/fd/{file.fileno()}")  # the file that was looked at, whatever has its name by now
-        return _loaded(checked if checked.exists() else path)
+    if why := find_distrust(path.stat()):
+        raise PermissionError(f"{path} {why}; it is not loaded. Remove it, or set GENSWEEP_CACHE to another folder")
+    return _loaded(path)
 
 
 def _loaded(path: Path) -> ctypes.CDLL:
