@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.catalog import MODELS
@@ -43,9 +42,6 @@ def _train(
     config = {key: plain(value) for key, value in config.items()}
     points: list[dict[str, Any]] | None = config.pop("points", None)
     driver = config.pop("driver", None)
-    root = config.pop("results", None) or None
-    if root is not None and report is None and points is None:
-        _check_absolute(root)
     context = Context(
         root=_root(config.pop("results", None)),
         device=config.pop("device", "auto"),

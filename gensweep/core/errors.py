@@ -64,10 +64,6 @@ class RayDied(GensweepError):
     """A process ended without which Ray is dead; no fault of the points that were in training."""
 
 
-class RayDied(GensweepError):
-    """A process ended without which Ray is dead; no fault of the points that were in training."""
-
-
 class DataError(UserError):
     """A dataset is not here, damaged, or not what it says it is; the message says what to do."""
 
