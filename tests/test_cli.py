@@ -249,7 +249,8 @@ def options_of(command: str) -> set[str]:
 def test_the_promised_options_are_there() -> None:
     assert options_of("run") == {
         "--results", "--filter", "--set", "--seeds", "--device", "--cpus-per-trial", "--gpus-per-trial",
-        "--max-concurrent", "--pack", "--address", "--local", "--dry-run", "--calibrate", "--retry-failed", "--verbose",
+        "--max-concurrent", "--pack", "--address", "--local", "--dry-run", "--calibrate", "--retry-failed",
+        "--retrain-changed", "--verbose",
         "--wandb", "--wandb-project", "--wandb-entity",
     }  # fmt: skip
 
@@ -368,7 +369,7 @@ def test_a_plan_reads_each_record_once(tmp_path: Path, monkeypatch: pytest.Monke
     cut = Ledger(root).folder(tiny(2).id) / "record.json"
     cut.write_text(cut.read_text()[:99])
     read = Store.read
-    monkeypatch.setattr(Store, "read", lambda store, name: [read(store, name), seen.append(name)][0])
+    monkeypatch.setattr(Store, "read", lambda store, name, *limit: [read(store, name, *limit), seen.append(name)][0])
     monkeypatch.setattr("gensweep.run.preview.machine_memory", lambda: 1)
     file = write_sweep(tmp_path, grid(lr=[1e-3, 0.1]))
     assert "this machine has 0.0 GB" in str(call(file, "--local", "--results", root, *options))

@@ -42,19 +42,18 @@ def run(trainings: list[Training], epochs: int = EPOCHS, lanes: Lanes | None = N
 
 
 def close(lane: Training, alone: Training) -> None:
-    """Equal within rounding.
+    """Equal within rounding, matrices as wholes.
 
-    Muon's matrices as wholes: its iterations magnify rounding in small directions, by up to 3.4445^5 = 485, and where
-    that turns a unit on or off at its ReLU, a row differs by more.
+    Adam moves a weight by the rate whatever the size of its gradient, so that one whose gradient is all but zero may
+    go either way. Muon's iterations magnify rounding in small directions, by up to 3.4445^5 = 485, and where that
+    turns a unit on or off at its ReLU, a row differs by more.
     """
     assert lane.epoch == alone.epoch and len(lane.history) == len(alone.history)
     for mine, theirs in zip([*lane.history, lane.test()], [*alone.history, alone.test()], strict=True):
         assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-5)
     for (name, weight), other in zip(lane.network.named_parameters(), alone.network.parameters(), strict=True):
-        if lane.model.optimizer == "muon":
-            assert (weight - other).norm() <= 1e-3 * other.norm(), name
-        else:
-            torch.testing.assert_close(weight, other, rtol=1e-4, atol=1e-5)
+        tolerance = 1e-3 if lane.model.optimizer == "muon" else 5e-4
+        assert (weight - other).norm() <= tolerance * other.norm(), name
 
 
 def state(one: Training) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from rich.console import Console
 from runs import call
 from test_read import cell, edited, foreign, generous, newer, of_another_point, truncated, write_record, write_sweep
 
@@ -29,6 +28,7 @@ from gensweep.core.catalog import FIGURES, TABLES
 from gensweep.core.errors import ResultsError
 from gensweep.core.records import DIVERGED, FAILED, OK
 from gensweep.core.signals import Stopped
+from gensweep.core.terminal import Console
 from gensweep.read.collect import collect, digest, is_current, make, write, write_made
 from gensweep.read.page import PAGE, several, troubles
 from gensweep.read.page import tables as page_tables

@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 from runs import TINY, call, grid, records, same, train, write_sweep
 
 from gensweep.core.claims import holder_of
@@ -25,6 +24,7 @@ from gensweep.core.ledger import Ledger
 from gensweep.core.records import FAILED, OK
 from gensweep.core.signals import Stopped, stopping
 from gensweep.core.stores import Store
+from gensweep.core.terminal import Console
 from gensweep.points import Pack, Point
 from gensweep.run.driver import run
 from gensweep.run.local import Resources

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from gensweep import load
 from gensweep.core.catalog import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.core.errors import NewerSchema, RecordError, ResultsError, UnknownName
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.core.terminal import Console
 from gensweep.points import resolve, schema
 from gensweep.read.collect import collect, is_current, print_tables
 from gensweep.read.figures.learning import BACKGROUND

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 from runs import TINY_PICTURES, call, records, train
 from test_figures import caption, drawn
 from test_read import METRICS, cell, write_record, write_sweep
@@ -22,6 +21,7 @@ from gensweep.core.catalog import MODELS, TABLES
 from gensweep.core.errors import RecordError
 from gensweep.core.records import OK, Record, decoded
 from gensweep.core.soundness import FORMER_NAMES, LEAST_PICTURES, READ, READER, current_name, why_unsound
+from gensweep.core.terminal import Console
 from gensweep.points import Point
 from gensweep.read.collect import collect, print_tables
 from gensweep.read.page.troubles import warnings

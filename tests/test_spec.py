@@ -200,7 +200,7 @@ def test_plain_names_are_accepted() -> None:
         (T2T, {"epochs": -1}, "epochs=-1: input should be greater than or equal to 1"),
         (T2T, {"epochs": True}, "epochs=True: input should be a valid integer"),
         (T2T, {"epochs": "3"}, "epochs='3': input should be a valid integer"),
-        (T2T, {"epochs": 3.0}, "epochs=3.0: input should be a valid integer"),
+        (T2T, {"epochs": 3.5}, "epochs=3.5: input should be a valid integer"),
         (T2T, {"epochs": None}, "epochs=None: input should be a valid integer"),
         (T2T, {"lr": "fast"}, "lr='fast': input should be a valid number"),
         (T2T, {"lr": float("nan")}, "lr=nan: input should be a finite number"),

@@ -72,10 +72,10 @@ def test_a_plan_counts_points_by_other_code(sweep: str, root: Path) -> None:
     first = min(records(root))
     (root / "points" / first / "record.json").write_text(by_other_code(records(root)[first]).encoded())
     for arguments in ((), ("--dry-run",)):
-        assert "1 of 2 points were trained by other code (training)." in run(sweep, root, *arguments)
+        assert "Trained by other code: 1 of 2 points (training)." in run(sweep, root, *arguments)
     rewrite(root, lambda record: replace(record, code=None))
     said = run(sweep, root, "--dry-run")
-    assert "2 of 2 points do not say by which code they were trained." in said
+    assert "Trained by unknown code: 2 of 2 points." in said
 
 
 def test_points_of_other_code_are_trained_again_when_told(
@@ -152,9 +152,9 @@ def test_points_reproduce_and_the_results_say_so(sweep: str, root: Path) -> None
     rewrite(root, by_other_code)
     assert call("collect", root / "tiny").code == 0
     page = (root / "tiny" / "report.html").read_text()
-    assert "2 of 2 points were trained by other code" in page
+    assert "Trained by other code than today&#39;s: 2 of 2 points" in page
     assert "2 of 2 sampled points reproduce (2 digit for digit)" in page
-    assert "2 of 2 points were trained by other code" in (root / "tiny/tables/cells.md").read_text()
+    assert "Trained by other code than today's: 2 of 2 points" in (root / "tiny/tables/cells.md").read_text()
 
 
 @pytest.mark.parametrize(("factor", "outcome", "code"), [(1 + 1e-7, "within rounding", 0), (1.5, "different", 1)])

@@ -15,6 +15,14 @@ Root = Annotated[
     str, typer.Option("--results", metavar="ROOT", envvar="GENSWEEP_RESULTS", help="Where results are kept.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
+Filter = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="KEY=V1,V2", help="Run only these now; repeated: and, comma: or."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter of the sweep; V1,V2 sweeps it."),
+]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Train failed points again.")]
 RetrainChanged = Annotated[
     bool,

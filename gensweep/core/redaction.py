@@ -28,7 +28,7 @@ def redacted(text: str) -> str:
 
 def _redact(match: re.Match[str]) -> str:
     scheme, slashes, rest = match[1] or match[3], match[2] or match[4] or "", match[5]
-    if slashes == "/" and scheme.lower() not in _BUCKETS:
+    if slashes == "/" and scheme.lower() not in _BUCKETS and not _is_login(rest):
         return f"{scheme}/{redacted(rest)}"  # a path, as in `folder:/pictures`
     user = _user(scheme, rest)
     address, mark, query = rest[len(user) :].partition("?")
@@ -38,6 +38,11 @@ def _redact(match: re.Match[str]) -> str:
     address = address if mark else address.partition("#")[0]
     shown = f"{HIDDEN}@" if user else ""
     return f"{scheme}{slashes}{shown}{address}{mark}{''.join(values)}{sharp}{fragment}"
+
+
+def _is_login(rest: str) -> bool:
+    """Return whether `user:password@host` follows a scheme: a path with two slashes made one was an address."""
+    return re.match(r"[^/@:]+:[^/@]+@", rest) is not None
 
 
 def _user(scheme: str, rest: str) -> str:

@@ -24,19 +24,13 @@ from rich.console import ConsoleDimensions
 from rich.text import Text
 
 from gensweep.core.redaction import redacted
+from gensweep.core.words import printable
 
 if TYPE_CHECKING:
     from rich.status import Status
 
 NARROWEST = 20
 """Columns that a screen has at least; a terminal breaks longer lines itself."""
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and line feed, those that turn the direction of writing, and lone surrogates."""
-
-
-def printable(text: str) -> str:
-    r"""Return the text with control characters written out, as ``\x1b``: a terminal would act on them."""
-    return _UNSEEN.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def command_line(arguments: Iterable[str]) -> str:
@@ -63,17 +57,19 @@ class Console(RichConsole):
 
     Args:
         stderr: write to standard error, in place of standard output.
+        options: of rich's console: `file`, `width`, `quiet`.
 
     Attributes:
         is_live: whether what was written can be written over; elsewhere, news is told in lines.
     """
 
-    def __init__(self, stderr: bool = False) -> None:
+    def __init__(self, stderr: bool = False, **options: Any) -> None:
         environment = dict(os.environ)
         _widen(environment)
         if os.name != "nt":
             environment["TERM"] = environment.get("TERM") or "dumb"
-        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, _environ=environment)
+        literal: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "_environ": environment}
+        super().__init__(stderr=stderr, **options, **literal)
         self.is_live = self.is_interactive and _is_terminal(self.file)
 
     @property

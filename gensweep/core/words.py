@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,15 @@ def clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean(key): clean(item) for key, item in value.items()}
     return [clean(item) for item in value] if isinstance(value, list) else value
+
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line feed, those that turn the direction of writing, and lone surrogates."""
+
+
+def printable(text: str) -> str:
+    r"""Return the text with control characters written out, as ``\x1b``: a terminal would act on them."""
+    return _UNSEEN.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def counted(count: int, noun: str) -> str:

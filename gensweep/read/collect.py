@@ -23,9 +23,10 @@ from gensweep.core.storage import parse_json
 from gensweep.core.stores import ABANDONED, Store, open_folder
 from gensweep.read.figures.answers import ANSWERS
 from gensweep.read.figures.samples import SAMPLES
+from gensweep.read.manifest import SWEEP
 from gensweep.read.page import PAGE, Drawn, Made, is_page, render
 from gensweep.read.page.figures import drawn
-from gensweep.read.results import SWEEP, Results, load
+from gensweep.read.results import Results, load
 from gensweep.read.tables import Table
 
 ALWAYS = ("cells", "leaderboard", "statistics")

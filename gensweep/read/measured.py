@@ -106,6 +106,7 @@ def objectives_of(
 
 
 def describe(objectives: Mapping[str, str | None], metrics: Mapping[str, MetricInfo]) -> dict[str, MetricInfo]:
+    """Return unit, direction and documentation of each objective, with the models that it ranks."""
     found: dict[str, MetricInfo] = {}
     for model, objective in objectives.items():
         if objective is not None:

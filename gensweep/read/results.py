@@ -8,21 +8,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from gensweep.core.code_fingerprint import compare
-from gensweep.core.errors import RecordError, ResultsError
+from gensweep.core.errors import RecordError
 from gensweep.core.ledger import POINTS, Ledger
-from gensweep.core.naming import Names, is_file_name
-from gensweep.core.records import MISSING, SCHEMA, STATUSES, Record, is_plain
+from gensweep.core.naming import Names
+from gensweep.core.records import MISSING, STATUSES, Record
 from gensweep.core.sheets import dataset_params, sheet_id
 from gensweep.core.soundness import FORMER_DOCS
-from gensweep.core.storage import parse_json
 from gensweep.core.stores import Store, answering, open_folder
-from gensweep.core.words import clean, counted
+from gensweep.core.words import counted
+from gensweep.read.manifest import MetricInfo, SweepFile, read_sweep_file
 from gensweep.read.measured import (
     TEST_PREFIX,
     as_written_now,
@@ -40,76 +39,6 @@ from gensweep.read.verified import describe_code, read_verified
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SWEEP = "sweep.json"
-
-
-def _parameter(value: Any) -> Any:
-    """The value, if a parameter can have it; a number beyond any float is none."""
-    if not is_plain(value):
-        raise ValueError("no text, number, true or false")
-    return value
-
-
-Parameter = Annotated[Any, AfterValidator(_parameter)]
-"""A parameter's value in sweep.json."""
-
-
-class MetricInfo(BaseModel):
-    """What sweep.json says of a metric."""
-
-    unit: str = ""
-    direction: Literal["max", "min", "none"] = "none"
-    doc: str = ""
-    models: list[str]
-
-
-class CellInfo(BaseModel):
-    """A cell of sweep.json: a model, every parameter that acts, and seed -> point id."""
-
-    id: str
-    model: str
-    params: dict[str, Parameter]
-    points: dict[int, str]
-
-
-class GridInfo(BaseModel):
-    """A grid as the sweep file declared it."""
-
-    model: str
-    axes: dict[str, list[Any]]
-
-
-class DataInfo(BaseModel):
-    """What sweep.json says of a dataset that was trained on: how many examples, and what was left out of it."""
-
-    dataset: str
-    params: dict[str, Any] = {}
-    examples: int
-    training: list[int] = []
-    validation: int
-    test: int
-    copies: int = 0
-    left_out: int = 0
-    notes: list[str] = []
-
-
-class SweepFile(BaseModel):
-    """A sweep's sweep.json; what else it says is kept as it is."""
-
-    model_config = {"extra": "allow"}
-
-    name: str
-    seeds: list[int]
-    tables: list[str]
-    figures: list[str]
-    grids: list[GridInfo]
-    cells: list[CellInfo] = Field(min_length=1)
-    objective: str | None = None
-    of_dataset: list[str] = []
-    places: dict[str, str] = {}
-    metrics: dict[str, MetricInfo]
-    data: dict[str, DataInfo] = {}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -271,42 +200,6 @@ def load(folder: str | Path) -> Results:
     )
 
 
-def read_sweep_file(store: Store, folder: str) -> SweepFile:
-    """The sweep.json in a folder of a root, checked.
-
-    Raises:
-        ResultsError: there is none, it is none, or a later gensweep wrote it.
-    """
-    path = store.told(f"{folder}/{SWEEP}")
-    try:
-        values = clean(parse_json(store.read(f"{folder}/{SWEEP}")))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        what = f"has no {SWEEP}" if folder in store.folders("") else "is no folder"
-        raise ResultsError(f"{store.told(folder)} {what}: {_alternatives(store, folder)}") from None
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
-        said = f"is {error}" if str(error).startswith("not") else f"cannot be read: {error}"
-        raise ResultsError(f"{path} {said}: run the sweep again to write it anew") from None
-    if not isinstance(values, dict) or not isinstance(values.get("schema"), int):
-        raise ResultsError(f"{path} is not a gensweep {SWEEP}: it names no schema")
-    if values["schema"] > SCHEMA:
-        raise ResultsError(
-            f"{path} has schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep"
-        )
-    try:
-        sweep = SweepFile(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ResultsError(f"{path} is not a gensweep {SWEEP}: {place}: {first['msg'].lower()}") from None
-    for cell in sweep.cells:  # ids become paths
-        for kind, name in (("cell", cell.id), *(("point", point) for point in cell.points.values())):
-            if not is_file_name(name):
-                raise ResultsError(f"{path} is not a gensweep {SWEEP}: {name[:80]!r} is no id of a {kind}")
-    return sweep
-
-
 def _named(sweep: SweepFile, names: Names) -> SweepFile:
     """The sweep with text in its parameters as it is called: the user's own data by its folder's name."""
 
@@ -325,14 +218,6 @@ def _datasets(sweep: SweepFile) -> dict[str, dict[str, Any]]:
     """The parameters of each dataset that the sweep trains on, by the id of its sheet."""
     found = [dataset_params(cell.params, sweep.of_dataset) for cell in sweep.cells]
     return {sheet_id(params): params for params in found if "dataset" in params}
-
-
-def _alternatives(store: Store, folder: str) -> str:
-    for place in (f"{folder}/", ""):
-        found = sorted(f"{place}{name}" for name in store.folders(place.rstrip("/")))
-        if there := [store.told(name) for name in found if store.exists(f"{name}/{SWEEP}")]:
-            return f"sweeps found: {', '.join(there)}"
-    return "no sweep was found in it or beside it; name a sweep's folder, such as results/layers, or run it again"
 
 
 def _all_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, MetricInfo]:

@@ -13,7 +13,7 @@ from gensweep.core.records import MISSING, OK, STATUSES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gensweep.read.results import CellInfo, MetricInfo
+    from gensweep.read.manifest import CellInfo, MetricInfo
 
 CONFIDENCE = 0.95
 METHOD = (

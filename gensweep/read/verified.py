@@ -40,14 +40,15 @@ def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) ->
     total = counted(len(codes), "point")
     parts = []
     if others := codes.count(OTHER):
-        parts.append(f"{others} of {total} were trained by other code than today's")
+        parts.append(f"trained by other code than today's: {others} of {total}")
     if unknown := codes.count(UNKNOWN):
-        parts.append(f"{unknown} of {total} do not say by which code they were trained")
+        parts.append(f"trained by unknown code: {unknown} of {total}")
     ids = set(points["id"])
     verified = describe_verified(entry for entry in entries if entry["point"] in ids and is_of_today(entry))
     if parts or verified:
         parts.append(verified or "none was verified with today's code")
-    return "; ".join(parts)
+    note = "; ".join(parts)
+    return note[:1].upper() + note[1:]
 
 
 def is_of_today(entry: Mapping[str, Any]) -> bool:

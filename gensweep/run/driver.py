@@ -84,9 +84,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     with answering(store):
         plan = plan_run(points, ledger, options)
     show_unreadable(plan, console)
-    show_code(plan, options, console)
-    if note := check_replaced(store, sweep, options.command):
-        say(console, note, "yellow")
+    note = check_replaced(store, sweep, options.command)
     lasting = _Lasting(options.command if plan.todo else None)
     if plan.todo:
         require_writable(store)
@@ -108,6 +106,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 executor.check_nodes(store)
             if not store.elsewhere:
                 check(store, POINTS, *(f"{sweep.name}{folder}" for folder in _WRITTEN))
+            _say_before(plan, note, options, console)
             write_sweep_json(store, sweep, options.command, describe_data(plan.todo, ready))
             ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
             _show_data(sweep, plan.points, ready, store, console)
@@ -124,6 +123,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         write_sweep_json(store, sweep, options.command)
         _show_data(sweep, plan.points, {}, store, console)
         say(console, f"Nothing to do: {summary(plan)}.")
+        _say_before(plan, note, options, console)
     with lasting:
         _collect(store.told(sweep.name), console)
     return _exit_status(plan, console)
@@ -148,6 +148,13 @@ class _Lasting:
         if self._command is not None and isinstance(error, (OSError, ResultsError)):
             command = self._command or "the same command"
             raise Unavailable(f"{error}; what is done is kept. To go on: {command}") from error
+
+
+def _say_before(plan: Plan, note: str, options: Options, console: Console) -> None:
+    """Say what leaves the sweep's tables with this run, and which points are of other code."""
+    if note:
+        say(console, note, "yellow")
+    show_code(plan, options, console)
 
 
 def _with_room(plan: Plan, ledger: Ledger, options: Options, console: Console) -> tuple[Options, list[Pack]]:

@@ -159,13 +159,11 @@ def show_code(plan: Plan, options: Options, console: Console) -> None:
         return
     if codes[OTHER]:
         changed = ", ".join(plan.changed_code())
-        say(
-            console,
-            f"{len(codes[OTHER])} of {counted(total, 'point')} were trained by other code ({changed}).",
-            "yellow",
-        )
+        others = f"{len(codes[OTHER])} of {counted(total, 'point')}"
+        say(console, f"Trained by other code: {others} ({changed}).", "yellow")
     if codes[UNKNOWN]:
-        say(console, f"{len(codes[UNKNOWN])} of {counted(total, 'point')} do not say by which code they were trained.")
+        unknown = f"{len(codes[UNKNOWN])} of {counted(total, 'point')}"
+        say(console, f"Trained by unknown code: {unknown}.")
     say(console, "`verify` compares them with today's code; --retrain-changed trains them again.")
 
 

@@ -46,6 +46,7 @@ def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any
         "bars": _bars(results),
         "facts": _facts(results),
         "data": _data(results),
+        "code": results.code_note,
         "origins": origin.origins(results),
         "kinds": troubles.kinds(results),
         "odd": troubles.warnings(results),

@@ -86,9 +86,7 @@ def warnings(results: Results) -> Kind | None:
 
 
 def gaps(results: Results) -> Iterator[str]:
-    """Sentences on what other code trained, on what is missing, and on cells with fewer seeds than others."""
-    if results.code_note:
-        yield f"{results.code_note}."
+    """Sentences on what is missing, and on cells with fewer seeds than others."""
     total, missing = len(results.points), results.counts[MISSING]
     if missing:
         status = results.points["status"].tolist()

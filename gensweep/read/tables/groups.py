@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.naming import file_names
 
 if TYPE_CHECKING:
-    from gensweep.read.results import CellInfo, Results
+    from gensweep.read.manifest import CellInfo
+    from gensweep.read.results import Results
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.records import MISSING, STATUSES
 from gensweep.core.soundness import LEAST_PICTURES, TEST
-from gensweep.core.terminal import printable
-from gensweep.core.words import counted
+from gensweep.core.words import counted, printable
 from gensweep.read.remarks import compared, reasons, selection, sizes
 from gensweep.read.statistics import METHOD
 from gensweep.read.tables import COUNTS, Table, rows
