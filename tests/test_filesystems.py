@@ -78,6 +78,7 @@ def run(*arguments: Any) -> tuple[int, str]:
     return code, (arguments[3] / "output").read_text()
 
 
+@pytest.mark.slow
 def test_two_drivers_share_a_root_that_lacks_what_it_can(library: Path, tmp_path: Path, root: Path) -> None:
     """Nothing is trained twice, and all is as it would be elsewhere."""
     file = write_sweep(tmp_path, seeds=4)
@@ -98,6 +99,7 @@ def test_two_drivers_share_a_root_that_lacks_what_it_can(library: Path, tmp_path
     assert not left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calls", "said"),
     [
@@ -115,6 +117,7 @@ def test_a_root_that_lacks_what_is_needed_is_refused_before_the_start(
     assert not files(root)
 
 
+@pytest.mark.slow
 def test_reading_needs_no_write_permission(library: Path, tmp_path: Path, root: Path) -> None:
     """`show`, `answer`, `sample`, `evaluate`, `--dry-run`, `collect --page`, and a run with nothing to do."""
     file, point, page = write_sweep(tmp_path), t2t().id, tmp_path / "page.html"
@@ -200,6 +203,7 @@ def test_threads_take_turns(tmp_path: Path, without_flock: None) -> None:
     assert sorted(os.listdir(tmp_path)) == ["count", "count.lock"]
 
 
+@pytest.mark.slow
 def test_processes_take_turns(tmp_path: Path) -> None:
     path = tmp_path / "count"
     path.write_text("0")
