@@ -1,0 +1,32 @@
+"""CAE, VAE and GAN over depth and dataset, at a size that two cores train in an evening.
+
+`generative.py` asks the same at the paper's size, for GPUs. Fetch the pictures first: `gensweep data fetch cryptopunks`.
+"""
+
+from gensweep import Grid, Sweep
+
+SWEEP = Sweep(
+    name="pictures",
+    grids=[
+        Grid(
+            model,
+            dataset=["avatars", "cryptopunks"],
+            encoder_layers=[2, 3, 4],
+            decoder_layers=[2, 3, 4],
+            filters=32,
+            latent_dim=64,
+            epochs=15,
+            precision="auto",
+        )
+        for model in ("cae", "vae", "gan")
+    ],
+    seeds=3,
+    tables=["generative"],
+    figures=[
+        "depth_heatmap",
+        "learning_curves",
+        "samples_by_epoch",
+        "interpolation",
+        "dataset_samples",
+    ],
+)
