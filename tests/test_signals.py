@@ -279,8 +279,8 @@ def test_a_signal_that_is_lost_in_training_leaves_the_point_missing(
 @pytest.mark.slow
 def test_at_any_moment_the_first_signal_ends_the_run(tmp_path: Path, root: Path) -> None:
     draw = random.Random(0)
-    words = [write_sweep(tmp_path, grid(epochs=40), seeds=30), "--results", str(root), "--local"]
-    for _ in range(30):
+    words = [write_sweep(tmp_path, grid(epochs=40), seeds=12), "--results", str(root), "--local"]
+    for _ in range(12):
         with other(command_line, words, tmp_path) as process:
             deadline = time.monotonic() + 60
             (tmp_path / "epochs").unlink(missing_ok=True)
