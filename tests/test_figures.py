@@ -225,6 +225,7 @@ def test_dollars_in_names_are_no_formulas(tmp_path):
         assert list(render(FIGURES[page], results)), page
     seen = [svg for name, svg, _ in render(FIGURES["learning_curves"], results)]
     assert b"folder:$x$" in seen[0]
+    assert re.findall(rb"<!-- ([0-9.]+) -->", seen[0])[0] == b"1", "the only epoch, and no parts of it"
 
 
 def test_a_heatmap_s_scale_stands_apart_from_its_title(tmp_path):
