@@ -7,6 +7,7 @@ import io
 import logging
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,41 @@ def test_a_title_of_panels_ends_before_their_legend(tmp_path):
     figure.draw_without_rendering()
     title, (legend,) = figure._suptitle.get_window_extent(), figure.legends
     assert not title.overlaps(legend.get_window_extent())
+
+
+def test_dollars_in_names_are_no_formulas(tmp_path):
+    """matplotlib would end with an error at the first name, and show the second without its dollars."""
+    names = {f"folder:sha256-{digit * 16}": f"/x/{name}" for digit, name in (("a", r"$\frac{}$"), ("b", "$x$"))}
+    cells = [cell(0, model="cae", dataset=pinned, decoder_layers=k) for pinned in names for k in (1, 2)]
+    for one in cells:
+        write_record(tmp_path, one, 0, reconstruction_mse=0.5)
+        write_history(tmp_path, one, 0, "epoch,validation/reconstruction_mse\n1,0.5\n")
+    results = load(write_sweep(tmp_path, cells, places=names))
+    for page in FIGURES:
+        assert list(render(FIGURES[page], results)), page
+    seen = [svg for name, svg, _ in render(FIGURES["learning_curves"], results)]
+    assert b"folder:$x$" in seen[0]
+    assert re.findall(rb"<!-- ([0-9.]+) -->", seen[0])[0] == b"1", "the only epoch, and no parts of it"
+
+
+def test_a_heatmap_s_scale_stands_apart_from_its_title(tmp_path):
+    """Means that differ little: without a number to be added above the scale, which would lie over the title."""
+    pinned = f"folder:sha256-{'a' * 16}"
+    cells = [cell(0, model="cae", dataset=pinned, decoder_layers=k) for k in (1, 2)]
+    for one, value in zip(cells, (0.10673, 0.10679), strict=True):
+        write_record(tmp_path, one, 0, reconstruction_mse=value)
+    results, figures = load(write_sweep(tmp_path, cells, places={pinned: "/x/a-folder-with-a-name"})), []
+
+    def noting(results):
+        for name, figure in FIGURES["depth_heatmap"].make(results):
+            figures.append(figure)
+            yield name, figure
+
+    assert len(list(render(replace(FIGURES["depth_heatmap"], make=noting), results))) == 1
+    scale = figures[0].axes[1].yaxis
+    assert scale.get_offset_text().get_text() == ""
+    box = scale.label.get_window_extent()
+    assert box.y0 >= 0 and box.y1 <= figures[0].bbox.height
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def test_pictures_that_were_replaced_are_shown_as_they_are_now(here: Path, root:
         (sheet,) = pictures(figure)
         assert np.abs(sheet[8, 8].astype(int) - colour).max() < 10
         assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["folder:pics"]
-    assert "1 of 1 point of the earlier tiny are not wanted any more" in ended.out
+    assert "Of 1 point of the earlier tiny, 1 will not be in its tables and figures any more" in ended.out
 
 
 def test_parameters_that_change_the_pictures_have_a_sheet_each(here: Path, root: Path) -> None:
@@ -351,9 +351,9 @@ def test_a_sweep_may_grow_shrink_and_change(tmp_path: Path) -> None:
     write_sweep_json(store, small, command)
     assert check_replaced(store, small, command) == check_replaced(store, large, command) == ""
     write_sweep_json(store, large, command)
-    assert "1 of 2 points of the earlier s are not wanted any more" in check_replaced(store, small, command)
-    assert "2 of 2 points" in check_replaced(store, changed, command)
-    assert "2 of 2 points" in check_replaced(store, changed, "")
+    assert "Of 2 points of the earlier s, 1 will not be in its tables" in check_replaced(store, small, command)
+    assert "Of 2 points of the earlier s, 2 will not be in its tables" in check_replaced(store, changed, command)
+    assert "Of 2 points of the earlier s, 2 will not be in its tables" in check_replaced(store, changed, "")
     (tmp_path / "s" / "sweep.json").write_text("[]")
     assert check_replaced(store, changed, command) == ""
 
@@ -401,6 +401,7 @@ def test_names_in_a_file_are_shown_in_one_line(tmp_path: Path) -> None:
     collect(folder)
     page = (folder / "report.html").read_text()
     assert "\u202e" not in page and "\x1b" not in page
+    assert page.count("gpj.\\u202eexe\\u001b[31m") > page.count("/x/gpj.\\u202eexe\\u001b[31m") > 0
 
 
 def test_sweep_json_names_what_changes_a_dataset_s_pictures() -> None:

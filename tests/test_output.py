@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from runs import call, t2t, write_sweep
 from test_floors import FILES, skips_types
+from test_read import cell
+from test_read import write_sweep as write_sweep_json
 
 from gensweep import cli
 from gensweep.core.ledger import Ledger
@@ -138,6 +140,16 @@ def test_foreign_records_and_names_do_nothing_to_the_terminal(tmp_path: Path) ->
         assert ":train:" in ended.out + ended.error
         assert "Traceback" not in ended.error
     assert [ended.code for ended in calls] == [0, 1, 0, 0, *[2] * 10]
+
+
+def test_long_names_are_shown_whole_on_a_narrow_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut at their ends, two of them would look alike."""
+    names = {f"folder:sha256-{end * 16}": f"/x/{'n' * 200}{end}" for end in "ab"}
+    cells = [cell(0, model="cae", dataset=pinned) for pinned in names]
+    folder = write_sweep_json(tmp_path, cells, places=names)
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = "".join(call("collect", folder).out.split())
+    assert all("n" * 100 + end in shown for end in "ab")
 
 
 def test_the_command_to_go_on_is_the_one_that_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,10 +360,12 @@ def test_a_screen_that_nothing_can_be_written_over_on_gets_lines(monkeypatch: py
         ("S3:KEY:SECRET@b", "S3:...@b"),
         ("s3://KEY:SEC/R?E#T@b/x", "s3://...@b/x"),
         ("https://h/p?sig=abc&region=eu", "https://h/p?sig=...&region=eu"),
+        ("https:u:SECRET@h/x, sftp:t@h", "https:...@h/x, sftp:...@h"),
         ("https://h/p#token=abc", "https://h/p#..."),
         ("why: https://u:p@h:80/x; and https://t@h, 'gs://b/c'", "why: https://...@h:80/x; and https://...@h, 'gs://b/c'"),
         ("s3://b?region=a&endpoint_override=http%3A%2F%2Fu%3Ap%40h", "s3://b?region=a&endpoint_override=..."),
         ("folder:/x?y=http://u:p@h", "folder:/x?y=http://...@h"),
+        ("http: no answer", "http: no answer"),
         *((text, text) for text in ("https://h:8080/a@b", "http://[::1]:80/x@y", "folder:/a@b idx:x", "a@b")),
     ],
 )  # fmt: skip
@@ -378,6 +392,7 @@ def test_no_command_repeats_a_secret(tmp_path: Path, cache: Path, monkeypatch: p
         ("train_fraction [nats] 0.1 ± 0.2 C:\\x 3 * 4", "train_fraction [nats] 0.1 ± 0.2 C:\\x 3 \\* 4"),
         ("<b>&lt; a & b", "&lt;b>&amp;lt; a & b"),
         ("[x](y) ![i](u) `c` a|b", "[x\\](y) \\![i\\](u) \\`c\\` a\\|b"),
+        ("folder:a$b$ costs $5", "folder:a\\$b\\$ costs \\$5"),
         ("x:train: _em_ \\* \x1b", "x\\:train: \\_em\\_ \\\\\\* \\x1b"),
     ],
 )

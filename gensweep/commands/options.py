@@ -17,7 +17,9 @@ Root = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
 Filter = Annotated[
     list[str] | None,
-    typer.Option("--filter", metavar="KEY=V1,V2", help="Run only these now; repeated: and, comma: or."),
+    typer.Option(
+        "--filter", metavar="KEY=V1,V2", help="Run only these points now: any of the values; repeated: all must hold."
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -26,7 +28,7 @@ Set = Annotated[
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Train failed points again.")]
 RetrainChanged = Annotated[
     bool,
-    typer.Option("--retrain-changed", help="Train points again that are not known to be of today's code."),
+    typer.Option("--retrain-changed", help="Train points again whose records do not name today's code."),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
 Lanes = Annotated[

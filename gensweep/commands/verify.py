@@ -23,7 +23,7 @@ def verify_command(
             metavar="SWEEP",
         ),
     ],
-    sample: Annotated[int, typer.Option(metavar="N", min=1, help="How many points.")] = 6,
+    sample: Annotated[int, typer.Option(metavar="N", min=1, help="How many points to train again.")] = 6,
     epochs: Annotated[int, typer.Option(metavar="K", min=1, help="How many epochs of each are trained again.")] = 1,
     results: Root = "results",
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
@@ -31,7 +31,7 @@ def verify_command(
 ) -> None:
     """Train the first epochs of some points again, and compare them with what was recorded.
 
-    The exit status is 0 if every point that could be compared reproduces, else 1.
+    The exit status is 1 if a number differs, or if no point could be compared; else 0.
     """
     from gensweep.read.results import load
     from gensweep.read.verified import DIFFERENT, UNCOMPARED

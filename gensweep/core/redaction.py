@@ -8,7 +8,8 @@ from urllib.parse import unquote
 HIDDEN = "..."
 """What stands in place of a secret."""
 _URI = re.compile(
-    r"(?<![A-Za-z0-9+.-])(?:((?:s3|gs):)(/{0,2})|([A-Za-z][A-Za-z0-9+.-]+:)(//?))([^\s'\"<>]*)", re.IGNORECASE
+    r"(?<![A-Za-z0-9+.-])(?:((?:s3|gs|https?|s?ftp):)(/{0,2})|([A-Za-z][A-Za-z0-9+.-]+:)(//?))([^\s'\"<>]*)",
+    re.IGNORECASE,
 )
 _BUCKETS = ("s3:", "gs:")
 _HARMLESS = {
@@ -21,7 +22,7 @@ _HARMLESS = {
 def redacted(text: str) -> str:
     """Return the text with what may be a secret hidden in every URI: user and password, values of a query.
 
-    A bucket's scheme needs no slashes, since people mistype `s3://KEY:SECRET@bucket`.
+    The schemes of buckets and downloads need no slashes, since people mistype `s3://KEY:SECRET@bucket`.
     """
     return _URI.sub(_redact, text)
 

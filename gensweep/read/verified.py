@@ -61,11 +61,11 @@ def is_of_today(entry: Mapping[str, Any]) -> bool:
 
 
 def describe_verified(entries: Iterable[Mapping[str, Any]]) -> str:
-    """Return in words what came of some points: `6 of 6 sampled points reproduce (4 digit for digit)`."""
+    """Return in words what came of some points: `6 of 6 sampled points gave the same numbers again`."""
     outcomes = Counter(entry.get("outcome") for entry in entries)
     compared = outcomes[EQUAL] + outcomes[ROUNDING] + outcomes[DIFFERENT]
     if not compared:
         return ""
     reproduced = outcomes[EQUAL] + outcomes[ROUNDING]
     exact = f" ({outcomes[EQUAL]} digit for digit)" if reproduced else ""
-    return f"{reproduced} of {counted(compared, 'sampled point')} reproduce{exact}"
+    return f"{reproduced} of {counted(compared, 'sampled point')} gave the same numbers again{exact}"

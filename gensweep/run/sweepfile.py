@@ -268,8 +268,9 @@ def check_replaced(store: Store, sweep: Sweep, command: str) -> str:
             f"another --results; or remove {store.told(f'{sweep.name}/sweep.json')} to replace them"
         )
     return (
-        f"{len(gone)} of {count} of the earlier {sweep.name} are not wanted any more: they leave its tables and "
-        f"figures. Their records stay in {store.told('points')}; a sweep that wants them again trains nothing anew."
+        f"Of {count} of the earlier {sweep.name}, {len(gone)} will not be in its tables and figures any more: "
+        f"this sweep does not ask for {'it' if len(gone) == 1 else 'them'}. All records stay in "
+        f"{store.told('points')}; a sweep that asks for such a point again trains nothing anew."
     )
 
 

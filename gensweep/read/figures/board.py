@@ -59,7 +59,7 @@ def board(
     height = above + down + below
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((left / width, below / height, across / width, down / height))
-    figure.text(0.1 / width, 1 - 0.06 / height, title, va="top", size=10.0)
+    figure.suptitle(title, x=0.1 / width, y=1 - 0.06 / height, ha="left", va="top", size=10.0)
     figure.supxlabel(caption, x=0.1 / width, y=0.07 / height, ha="left", size=7.5, color="#404040")
     for row, top, tall in zip(rows, tops, heights, strict=True):
         for content, start, wide in zip(row, lefts, widths, strict=True):

@@ -13,6 +13,7 @@ from gensweep.read.figures.style import (
     drawn_settings,
     label,
     method,
+    wrapped,
 )
 from gensweep.read.tables.groups import Group
 from gensweep.read.tables.layout import with_interval
@@ -66,7 +67,7 @@ def _heatmap(results: Results, group: Group) -> Figure:
     axes.spines[:].set_visible(False)
     axes.set_axisbelow(False)
     if not np.isnan(means).all():
-        figure.colorbar(image, ax=axes, label=label(results, metric))
+        figure.colorbar(image, ax=axes, label=wrapped(label(results, metric), size[1]))
     return figure
 
 

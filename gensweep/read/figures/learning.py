@@ -67,7 +67,7 @@ def _learning(results: Results, model: str) -> Figure:
         values = ", ".join(texts) or "all seeds"
         band(axes, *curves[ids[place]], f"#{place + 1}: {values}" if many else values, style)
     axes.set(xlabel="epoch", ylabel=column.replace("/", " ") + unit(results, column.rpartition("/")[2]))
-    axes.locator_params(axis="x", integer=True)
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     legend(figure, axes, ", ".join(names))
     return figure
 
@@ -140,7 +140,7 @@ def _training(results: Results, of: Setting) -> Figure:
             if len(curves[split][place][0]):
                 band(axes, *curves[split][place], split, style)
         axes.set(xlabel="epoch", ylabel=name + unit(results, name))
-        axes.locator_params(axis="x", integer=True)
+        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     legend(figure, drawn)
     return figure
 

@@ -50,6 +50,8 @@ _RC = {
     "grid.color": "#E5E5E5",
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,  # a number to be added would stand apart from its axis, over the title
+    "text.parse_math": False,  # names hold dollars, and are no formulas
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,
     "legend.frameon": False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from gensweep.core.naming import visible
 from gensweep.core.records import FAILED, MISSING, OK
 from gensweep.core.words import counted
 from gensweep.read.page import Made, origin, troubles
@@ -105,9 +106,14 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         ("commit of the call", origin.short(said.get("commit")), "code"),
         ("versions of the call", origin.packages(versions or {}), ""),
         ("machine of the call", origin.machine(hardware or {}), ""),
-        ("data of the user's own", ", ".join(f"{text}: {place}" for text, place in results.sweep.places.items()), ""),
+        ("data of the user's own", _own_data(results), ""),
     ]
     return [fact for fact in facts if fact[1]]
+
+
+def _own_data(results: Results) -> str:
+    """Return each of the user's own folders and files, after the digest that points know it by."""
+    return ", ".join(f"{text}: {visible(place)}" for text, place in results.sweep.places.items())
 
 
 def _examples(results: Results) -> str:

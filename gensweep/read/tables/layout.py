@@ -28,10 +28,10 @@ UNMEASURED = "not measured"
 MOST_ROWS, MOST_PROBLEMS = 40, 10
 _LONGEST_UNIT = 12
 _MARKUP = re.compile(
-    r"[|<*`~]|&(?=#?\w+;)|\\(?=[!-/:-@\[-`{-~])|\](?=[(\[:])|!(?=\[)|(?<![A-Za-z0-9])_(?=\S)|(?<=\S)_(?![A-Za-z0-9])"
+    r"[|<*`~$]|&(?=#?\w+;)|\\(?=[!-/:-@\[-`{-~])|\](?=[(\[:])|!(?=\[)|(?<![A-Za-z0-9])_(?=\S)|(?<=\S)_(?![A-Za-z0-9])"
     r"|:(?=[a-z0-9_+-]+:)"
 )
-"""What Markdown would read as HTML, code, a link, emphasis or an emoji code; most brackets and underscores are not."""
+"""What Markdown would read as HTML, code, a link, emphasis, a formula or an emoji code; most brackets are not."""
 _BETTER = {"max": "larger is better", "min": "smaller is better", "none": "neither end is better"}
 
 
@@ -269,7 +269,7 @@ def _rich_table(title: str, fitting: list[Column], width: int) -> Any:
     breaks = "_\n" if _width(fitting) > width else "_"
     for column in fitting:
         header = column.header.replace(" [", "\n[").replace("_", breaks)
-        printed.add_column(header, justify="right" if column.numeric else "left")
+        printed.add_column(header, justify="right" if column.numeric else "left", overflow="fold")
     for row in zip(*(column.values for column in fitting), strict=True):
         printed.add_row(*row)
     return printed
