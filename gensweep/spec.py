@@ -209,9 +209,16 @@ def _keys(model: str, axes: dict[str, Any]) -> frozenset[str]:
     return frozenset().union(*(_own(model, str(name)) for name in _axis("sweep", "dataset", datasets)))
 
 
+_TAKEN_NAMES = ("points", "report.html", ".", "..")
+"""What a results root has beside its sweeps; not every file system tells upper case from lower."""
+
+
 def _checked_name(name: Any) -> str:
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.lower() in ("points", ".", ".."):
-        raise SweepError(f"sweep name {name!r} is no plain folder name (letters, digits, '.', '_', '-'; not 'points')")
+    is_plain = isinstance(name, str) and _NAME.fullmatch(name) and name.lower() not in _TAKEN_NAMES
+    if not is_plain:
+        raise SweepError(
+            f"sweep name {name!r} is no plain folder name (letters, digits, '.', '_', '-'; not 'points' or 'report.html')"
+        )
     return name
 
 

@@ -175,7 +175,24 @@ def test_a_dataset_of_another_kind_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil", "points", "Points", "", "a/b", "a\\b", ".", "..", ".hidden", "-x", "a b", "é", "a" * 101, 7, None],
+    [
+        "../evil",
+        "points",
+        "Points",
+        "report.html",
+        "",
+        "a/b",
+        "a\\b",
+        ".",
+        "..",
+        ".hidden",
+        "-x",
+        "a b",
+        "é",
+        "a" * 101,
+        7,
+        None,
+    ],
 )
 def test_a_name_that_is_no_plain_folder_name_is_refused(name: Any) -> None:
     with pytest.raises(SweepError, match=f"sweep name {re.escape(repr(name))} is no plain folder name"):
