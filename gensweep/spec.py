@@ -217,7 +217,8 @@ def _checked_name(name: Any) -> str:
     is_plain = isinstance(name, str) and _NAME.fullmatch(name) and name.lower() not in _TAKEN_NAMES
     if not is_plain:
         raise SweepError(
-            f"sweep name {name!r} is no plain folder name (letters, digits, '.', '_', '-'; not 'points' or 'report.html')"
+            f"sweep name {name!r} is no plain folder name "
+            "(letters, digits, '.', '_', '-'; not 'points' or 'report.html')"
         )
     return name
 
