@@ -1,14 +1,15 @@
 """The code that makes a point's numbers, as a record names it, and whether it is today's.
 
-A fingerprint has three parts: `training` (the model, its layers, the training loop, the optimizers), `data` (what
-prepares and splits the dataset) and, by metric, `metrics`. Kernels in C and the choice of precision stay outside: a
-record's `hardware` names them.
+A fingerprint has four parts: `training` (the model, its layers, the training loop, the optimizers), `kernels` (those
+in C, where they computed), `data` (what prepares and splits the dataset) and, by metric, `metrics`. The precision stays
+outside: a record's `hardware` names it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -31,17 +32,27 @@ BOOKKEEPING = (
     "gensweep.core.download",
     "gensweep.core.environment",
     "gensweep.core.errors",
+    "gensweep.core.naming",
     "gensweep.core.precision",
     "gensweep.core.registry",
     "gensweep.core.sheets",
+    "gensweep.core.signals",
     "gensweep.core.storage",
     "gensweep.core.words",
     "gensweep.train.checkpoint",
+    "gensweep.train.health",
+    "gensweep.train.precision.has_native_bfloat16",
 )
-KERNELS = ("gensweep.layers._", "gensweep.layers.compil", "gensweep.train.precision")
+KERNELS = ("gensweep.layers._", "gensweep.layers.compil")
+CALLED = "gensweep.layers._"
+"""The beginning of the names of modules that call kernels: `_recurrence` calls those of `recurrence.c`."""
+COMPILING = ("_FLAGS", "_DEFINED", "_MACHINES")
+"""What of `gensweep.layers.compiling` changes the numbers of kernels."""
 MEASURING = ("gensweep.metrics", "gensweep.train.reader", "gensweep.train.glyphs")
 WITHOUT = (*BOOKKEEPING, *KERNELS)
 """Beginnings of the names of code that changes no number, or has an entry of its own in a record."""
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_INCLUDED = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +65,8 @@ def fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
     """Return the fingerprint of the code that trains a model on a dataset today.
 
     Returns:
-        `training` and `data`, a digest each, and `metrics`: name -> digest. None where the source is not at hand.
+        `training`, `kernels` and `data`, a digest each, and `metrics`: name -> digest. None where the source is not at
+        hand.
     """
     try:
         return _fingerprint(model, dataset.partition(":")[0], source_tree())
@@ -68,8 +80,11 @@ def _fingerprint(model: str, dataset: str, tree: SourceTree) -> dict[str, Any]:
     config, data = MODELS[model], dataset_class(dataset)
     network = f"{config.__module__}.network.build"
     training = [_full_name(config), network, *LOOP]
+    called = [*training, *(f"gensweep.layers.compiling.{name}" for name in COMPILING)]
+    without = (*BOOKKEEPING, *MEASURING, "gensweep.layers.compiling.library")
     return {
         "training": tree.digest(training, (*WITHOUT, *MEASURING)),
+        "kernels": tree.digest(called, without, KERNELS, _c_sources(tree, tree.reached(called, without))),
         "data": tree.digest([_full_name(data)], (*WITHOUT, *MEASURING)),
         "metrics": {
             name: tree.digest(_metric_roots(metric), (*WITHOUT, *LOOP))
@@ -79,9 +94,38 @@ def _fingerprint(model: str, dataset: str, tree: SourceTree) -> dict[str, Any]:
     }
 
 
+def code_of(model: str, dataset: str, computed: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the fingerprint of a training, without `kernels` where none computed.
+
+    Args:
+        model, dataset: as of `fingerprint`.
+        computed: as `Training.computed`, or a record's hardware.
+    """
+    code = fingerprint(model, dataset)
+    if code is None or computed.get("kernels") == "C":
+        return code
+    return {part: digest for part, digest in code.items() if part != "kernels"}
+
+
+def _c_sources(tree: SourceTree, reached: Iterable[str]) -> Iterator[str]:
+    """Yield the text of the kernels that some definitions call, and of what they include, without comments."""
+    modules = {name.rpartition(".")[0] for name in reached if name.startswith(CALLED)}
+    pending = [f"{module.removeprefix(CALLED)}.c" for module in sorted(modules)]
+    seen = set()
+    while pending:
+        name = pending.pop()
+        if name not in seen:
+            seen.add(name)
+            text = (tree.folder / "layers" / name).read_text()
+            pending.extend(_INCLUDED.findall(text))
+            yield " ".join(_COMMENT.sub(" ", text).split())
+
+
 def changed_parts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
-    """Return what differs of two fingerprints: `training`, `data`, and names of metrics that both have."""
+    """Return what differs of two fingerprints: `training`, `data`; `kernels` and names of metrics that both have."""
     parts = [part for part in ("training", "data") if recorded.get(part) != today.get(part)]
+    if "kernels" in recorded and "kernels" in today and recorded["kernels"] != today["kernels"]:
+        parts.append("kernels")
     before, now = recorded.get("metrics", {}), today.get("metrics", {})
     return parts + sorted(name for name in before.keys() & now.keys() if before[name] != now[name])
 
@@ -98,7 +142,7 @@ def trains_alike(recorded: Mapping[str, Any] | None, today: Mapping[str, Any] | 
     """Return whether a training that was begun by one code may go on by another; metrics do not matter."""
     if recorded is None or today is None:
         return recorded is today
-    return not {"training", "data"} & set(changed_parts(recorded, today))
+    return not {"training", "kernels", "data"} & set(changed_parts(recorded, today))
 
 
 def _metric_roots(metric: Metric) -> set[str]:

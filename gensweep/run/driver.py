@@ -15,7 +15,7 @@ from typing import Any
 from gensweep.core import processes
 from gensweep.core.arrays import Prepared
 from gensweep.core.claims import Process
-from gensweep.core.code_fingerprint import fingerprint
+from gensweep.core.code_fingerprint import code_of
 from gensweep.core.content import places
 from gensweep.core.environment import hardware
 from gensweep.core.errors import Claimed, LostClaim, ResultsError, Unavailable, UserError
@@ -272,7 +272,7 @@ def _record_death(ledger: Ledger, point: Point, reason: str, before: Record | No
         FAILED,
         error=f"the worker died: {reason}",
         hardware=hardware(),
-        code=fingerprint(point.model, point.params["dataset"]),
+        code=code_of(point.model, point.params["dataset"], {}),
     )
     try:
         with ledger.claim(point.id, Process.current()) as claim:

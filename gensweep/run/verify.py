@@ -15,7 +15,7 @@ import torch
 
 from gensweep.core import cache
 from gensweep.core.catalog import METRICS
-from gensweep.core.code_fingerprint import fingerprint
+from gensweep.core.code_fingerprint import code_of
 from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import GensweepError, ResultsError
 from gensweep.core.ledger import Ledger
@@ -93,7 +93,7 @@ class Comparison:
             "reason": self.reason,
             "is_same_machine": self.is_same_machine,
             "recorded_code": self.record.code,
-            "code": fingerprint(self.record.model, self.record.params["dataset"]),
+            "code": code_of(self.record.model, self.record.params["dataset"], self.computed or {}),
             "commit": versions()["commit"],
             "torch": versions()["torch"],
             "hardware": {"processor": hardware()["processor"], **(self.computed or {})},
