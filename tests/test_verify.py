@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from gensweep.core.code_fingerprint import fingerprint
 from gensweep.core.errors import LostClaim
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import OK, Record
-from gensweep.run.verify import _difference, _judge, choose_points
+from gensweep.read.results import load
+from gensweep.run.verify import _difference, _differences, _judge, choose_points
 from gensweep.train.loop import Training
 
 QUIET = ("--local", "--wandb", "disabled")
@@ -123,7 +125,7 @@ def test_a_checkpoint_of_other_code_is_not_gone_on_from(
     today = fingerprint(point.model, "arithmetic")
     assert today is not None
     with monkeypatch.context() as patch:
-        patch.setattr(attempt, "fingerprint", lambda *_: today | {"training": "0" * 12})
+        patch.setattr(attempt, "code_of", lambda *_: today | {"training": "0" * 12})
         run_epoch = Training.run_epoch
 
         def stop_in_the_second(training: Training) -> dict[str, float]:
@@ -155,6 +157,22 @@ def test_points_reproduce_and_the_results_say_so(sweep: str, root: Path) -> None
     assert "Trained by other code than today&#39;s: 2 of 2 points" in page
     assert "2 of 2 sampled points reproduce (2 digit for digit)" in page
     assert "Trained by other code than today's: 2 of 2 points" in (root / "tiny/tables/cells.md").read_text()
+
+
+def test_what_was_found_of_a_point_does_not_outlive_its_record(sweep: str, root: Path) -> None:
+    assert call("verify", sweep, "--results", root, "--sample", 2).code == 0
+    assert "2 of 2 sampled points reproduce" in load(root / "tiny").code_note
+    retrained, _ = records(root)
+    rewrite(root, lambda record: replace(record, finished="later") if record.id == retrained else record)
+    assert "1 of 1 sampled point reproduce" in load(root / "tiny").code_note
+
+
+def test_a_history_without_any_of_todays_columns_is_not_compared(sweep: str, root: Path) -> None:
+    for path in (root / "points").glob("*/history.csv"):
+        path.write_text("epoch,train/former\n1,0.5\n2,0.5\n")
+    called = call("verify", sweep, "--results", root)
+    assert called.code == 1
+    assert called.out.count("its history.csv has none of today's columns") == 2
 
 
 @pytest.mark.parametrize(("factor", "outcome", "code"), [(1 + 1e-7, "within rounding", 0), (1.5, "different", 1)])
@@ -215,4 +233,12 @@ def test_rounding_is_judged_by_what_a_number_is() -> None:
     assert _judge({"train/loss": 0.006, "validation/char_accuracy": 0.0}, *limits) == "different"
     assert _judge({"train/loss": 0.0, "validation/char_accuracy": 0.075}, *limits) == "different"
     assert _difference("train/loss", 2.0, 1.0) == 0.5
+    assert _difference("validation/mean_absolute_error", math.nan, math.nan) == 0.0
+    assert _difference("validation/mean_absolute_error", 3.0, math.nan) == math.inf
     assert _difference("validation/char_accuracy", 0.2, 0.1) == pytest.approx(0.1)
+
+
+def test_a_metric_that_is_defined_in_one_training_alone_is_different() -> None:
+    now = [{"epoch": 1.0, "train/loss": 2.0, "validation/mean_absolute_error": 3.0}, {"epoch": 2.0, "train/loss": 1.0}]
+    before = {"epoch": [1.0, 2.0], "train/loss": [2.0, 1.0], "validation/mean_absolute_error": [math.nan, math.nan]}
+    assert _differences(now, before) == {"train/loss": 0.0, "validation/mean_absolute_error": math.inf}
