@@ -23,7 +23,7 @@ from gensweep.core.ledger import Ledger
 from gensweep.core.records import OK, Record
 from gensweep.read.results import load
 from gensweep.run.verify import _difference, _differences, _judge, choose_points
-from gensweep.train.loop import Training
+from gensweep.train.loop import Diverged, Training
 
 QUIET = ("--local", "--wandb", "disabled")
 
@@ -165,6 +165,31 @@ def test_what_was_found_of_a_point_does_not_outlive_its_record(sweep: str, root:
     retrained, _ = records(root)
     rewrite(root, lambda record: replace(record, finished="later") if record.id == retrained else record)
     assert "1 of 1 sampled point reproduce" in load(root / "tiny").code_note
+
+
+@pytest.mark.parametrize("reason", ["diverged", "undefined"])
+def test_what_has_no_finite_difference_is_kept_and_said(
+    sweep: str, root: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    if reason == "diverged":
+
+        def run_epoch(_: Training) -> dict[str, float]:
+            raise Diverged("train/loss not finite in epoch 1")
+
+        monkeypatch.setattr(Training, "run_epoch", run_epoch)
+        said = "0 epochs, train/loss not finite in epoch 1, on"
+    else:
+        for path in (root / "points").glob("*/history.csv"):
+            with path.open() as file:
+                rows = [row | {"train/loss": ""} for row in csv.DictReader(file)]
+            pd.DataFrame(rows).to_csv(path, index=False)
+        said = "1 epoch, train/loss is defined in one training alone, on"
+    called = call("verify", root / "tiny", "--sample", 1)
+    assert called.code == 1, called.error
+    assert said in called.out
+    (entry,) = json.loads((root / "tiny" / "verified.json").read_text())
+    assert entry["outcome"] == "different"
+    assert entry["largest_difference"]["share"] is None
 
 
 def test_a_history_without_any_of_todays_columns_is_not_compared(sweep: str, root: Path) -> None:

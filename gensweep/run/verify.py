@@ -50,7 +50,8 @@ class Comparison:
     Attributes:
         outcome: `equal` digit for digit, `within rounding`, `different`, or `not compared`.
         epochs: how many were compared.
-        largest: the largest relative difference, and of what; None where nothing differs.
+        largest: the largest relative difference, and of what; an infinite one, and what is wrong; None where nothing
+            differs.
         reason: why the point was not compared.
         is_same_machine: whether the record names this processor and this way of computing.
     """
@@ -75,7 +76,7 @@ class Comparison:
         words = [f"{self.outcome}: {self.record.id}: {counted(self.epochs, 'epoch')}"]
         if self.largest:
             share, name = self.largest
-            words.append(f"{name} differs by {share:.2g} of its size")
+            words.append(name if math.isinf(share) else f"{name} differs by {share:.2g} of its size")
         computed = self.computed or {}
         how = ", ".join(str(computed[name]) for name in ("precision", "kernels") if name in computed)
         where = "the machine that trained it" if self.is_same_machine else "another machine"
@@ -89,7 +90,11 @@ class Comparison:
             "dataset": self.record.params["dataset"],
             "outcome": self.outcome,
             "epochs": self.epochs,
-            "largest_difference": self.largest and {"share": self.largest[0], "of": self.largest[1]},
+            "largest_difference": self.largest
+            and {
+                "share": self.largest[0] if math.isfinite(self.largest[0]) else None,  # JSON has no other numbers
+                "of": self.largest[1],
+            },
             "reason": self.reason,
             "is_same_machine": self.is_same_machine,
             "recorded_code": self.record.code,
@@ -160,6 +165,8 @@ def _compare(results: Results, record: Record, epochs: int, device: torch.device
     if not differences:
         return Comparison(record, UNCOMPARED, reason="its history.csv has none of today's columns")
     name, share = max(differences.items(), key=lambda item: item[1])
+    if math.isinf(share):
+        name = f"{name} is defined in one training alone"
     largest = (share, name) if share else None
     flipped = FLIPPED / len(prepared.split["validation"])
     outcome = _judge(differences, TOLERANCES[training.precision], flipped)
