@@ -245,7 +245,7 @@ def _checked_objective(sweep: str, objective: Any, models: set[str]) -> str | No
     outputs = [MODELS[model].outputs for model in models]
     metrics = {metric for each in outputs for metric in metrics_of(each, "validation") if metric.direction != "none"}
     valid = {f"validation/{metric.name}" for metric in metrics}
-    if objective in valid:
+    if isinstance(objective, str) and objective in valid:
         return objective
     why = unknown("objective", objective, valid, f"sweep {sweep!r}")
     if str(objective).startswith("test/"):

@@ -120,6 +120,59 @@ def test_other_code_does_not(tmp_path: Path, name: str, before: str, after: str)
     assert digest(package) == first
 
 
+HELPED = "def half(x):\n    return helped(x)\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("maths.py", f"from .helper import helped\n{HELPED}"),
+        ("maths.py", f"from pkg.helper import *\n{HELPED}"),
+        ("maths.py", "import pkg.helper\ndef half(x):\n    return pkg.helper.helped(x)\n"),
+        ("maths.py", "from . import helper\ndef half(x):\n    return helper.helped(x)\n"),
+        ("maths.py", "def half(x):\n    from .helper import helped\n    return helped(x)\n"),
+        ("maths.py", f"try:\n    from pkg.helper import helped\nexcept ImportError:\n    helped = abs\n{HELPED}"),
+    ],
+)
+def test_code_counts_however_it_is_imported(tmp_path: Path, name: str, text: str) -> None:
+    package = write_package(tmp_path)
+    (package / "helper.py").write_text("if True:\n    def helped(x):\n        return x / 2\n")
+    (package / name).write_text(text + "\n\ndef third(x):\n    return x / 3\n")
+    first = digest(package)
+    edit(package, "helper.py", "x / 2", "x / 4")
+    assert digest(package) != first
+
+
+def test_modules_that_import_all_of_each_other_are_read(tmp_path: Path) -> None:
+    package = write_package(tmp_path)
+    (package / "maths.py").write_text(f"from pkg.helper import *\n{HELPED}\n\ndef third(x):\n    return x / 3\n")
+    (package / "helper.py").write_text("from pkg.maths import *\n\n\ndef helped(x):\n    return x / 2\n")
+    assert "pkg.helper.helped" in SourceTree(package).reached(["pkg.train.Loop"])
+
+
+def test_what_a_name_of_another_package_stands_for_counts(tmp_path: Path) -> None:
+    package = write_package(tmp_path)
+    (package / "deep.py").write_text(
+        "from math import floor as rounded\n\n\ndef reexported():\n    return rounded(2.5)\n"
+    )
+    first = digest(package)
+    edit(package, "deep.py", "floor", "ceil")
+    assert digest(package) != first
+
+
+def test_only_what_acts_without_type_hints_is_left_out_of_a_branch(tmp_path: Path) -> None:
+    package = write_package(tmp_path)
+    (package / "layers.py").write_text(
+        "from typing import TYPE_CHECKING\n\nif not TYPE_CHECKING:\n    FACTOR = 2\n\n\ndef scale(x):\n"
+        "    assert x, 'no number'\n    return FACTOR * x\n"
+    )
+    first = digest(package)
+    edit(package, "layers.py", "no number", "none")
+    assert digest(package) == first
+    edit(package, "layers.py", "FACTOR = 2", "FACTOR = 3")
+    assert digest(package) != first
+
+
 def test_code_that_moves_to_another_file_is_the_same(tmp_path: Path) -> None:
     package = write_package(tmp_path)
     first = digest(package)
@@ -175,6 +228,15 @@ EDITS = {
     ),
     "the page": ("read/page/__init__.py", 'PAGE = "report', 'PAGE = "page', set(), ""),
     "a kernel": ("layers/tile.h", "/* A tile", "#define MORE 1\n/* A tile", set(), ""),
+    "how a kernel is called": ("layers/_convolution.py", "_FEW = 3", "_FEW = 4", set(), ""),
+    "what computes in bfloat16": (
+        "train/precision.py",
+        "enabled=precision == BFLOAT16",
+        "enabled=True",
+        set(MODELS),
+        "training",
+    ),
+    "a warning": ("train/health.py", "samples are all alike", "samples are alike", set(), ""),
 }
 
 
@@ -184,10 +246,15 @@ def fingerprints(package: Path) -> dict[str, dict]:
     return {name: code_fingerprint._fingerprint(name, model.default_dataset, tree) for name, model in MODELS.items()}
 
 
+@pytest.fixture(scope="module")
+def today(copy: Path) -> dict[str, dict]:
+    """Return the fingerprints of the copy as it is."""
+    return fingerprints(copy)
+
+
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_marks_the_models_that_it_acts_in(copy: Path, name: str) -> None:
+def test_an_edit_marks_the_models_that_it_acts_in(copy: Path, today: dict[str, dict], name: str) -> None:
     path, before, after, models, part = EDITS[name]
-    today = fingerprints(copy)
     source = (copy / path).read_text()
     edit(copy, path, before, after)
     try:

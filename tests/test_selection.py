@@ -16,7 +16,7 @@ from gensweep import Grid, Sweep, load
 from gensweep.core.catalog import TABLES
 from gensweep.core.errors import ResultsError, SweepError
 from gensweep.read.collect import collect
-from gensweep.read.figures.shown import best_and_others
+from gensweep.read.figures.shown import best_and_others, choice
 from gensweep.read.remarks import selection
 from gensweep.run.sweepfile import sweep_json
 
@@ -125,6 +125,18 @@ def test_without_any_validation_value_nothing_is_called_best(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("values", "shared"), [((0.0, 0.0, 0.0), 3), ((0.5, 0.2, 0.5), 2), ((0.1, 0.3, 0.1), 0)])
+def test_cells_that_share_the_best_value_are_counted(tmp_path, values, shared):
+    cells = [cell(0, encoder_layers=k) for k in (1, 2, 3)]
+    for one, value in zip(cells, values, strict=True):
+        write_record(tmp_path, one, 0, char_accuracy=0.5, **{ACCURACY: value})
+    text = choice(load(write_sweep(tmp_path, cells)), "text_to_text")
+    assert (f"{shared} cells share the best value; the first in the sweep's order stands for them." in text) == (
+        shared > 0
+    )
+    assert ("share the best value" in text) == (shared > 0)
+
+
 def test_the_published_results_name_what_they_are_selected_on():
     root = Path(__file__).parents[1] / "results"
     for name in ("layers", "best"):
@@ -147,6 +159,7 @@ def test_the_published_results_name_what_they_are_selected_on():
         (["vae"], "validation/kl", r"unknown objective 'validation/kl'"),
         (["gan"], "validation/loss", r"Valid: validation/sliced_wasserstein\."),
         (["gan"], 3, r"unknown objective '?3'?"),
+        (["vae"], ["validation/loss"], r"unknown objective \['validation/loss'\]"),
     ],
 )
 def test_a_wrong_objective_lists_what_is_valid(models, objective, said):

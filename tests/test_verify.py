@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -20,8 +21,9 @@ from gensweep.core.code_fingerprint import fingerprint
 from gensweep.core.errors import LostClaim
 from gensweep.core.ledger import Ledger
 from gensweep.core.records import OK, Record
-from gensweep.run.verify import _difference, _judge, choose_points
-from gensweep.train.loop import Training
+from gensweep.read.results import load
+from gensweep.run.verify import _difference, _differences, _judge, choose_points
+from gensweep.train.loop import Diverged, Training
 
 QUIET = ("--local", "--wandb", "disabled")
 
@@ -157,6 +159,47 @@ def test_points_reproduce_and_the_results_say_so(sweep: str, root: Path) -> None
     assert "Trained by other code than today's: 2 of 2 points" in (root / "tiny/tables/cells.md").read_text()
 
 
+def test_what_was_found_of_a_point_does_not_outlive_its_record(sweep: str, root: Path) -> None:
+    assert call("verify", sweep, "--results", root, "--sample", 2).code == 0
+    assert "2 of 2 sampled points reproduce" in load(root / "tiny").code_note
+    retrained, _ = records(root)
+    rewrite(root, lambda record: replace(record, finished="later") if record.id == retrained else record)
+    assert "1 of 1 sampled point reproduce" in load(root / "tiny").code_note
+
+
+@pytest.mark.parametrize("reason", ["diverged", "undefined"])
+def test_what_has_no_finite_difference_is_kept_and_said(
+    sweep: str, root: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    if reason == "diverged":
+
+        def run_epoch(_: Training) -> dict[str, float]:
+            raise Diverged("train/loss not finite in epoch 1")
+
+        monkeypatch.setattr(Training, "run_epoch", run_epoch)
+        said = "0 epochs, train/loss not finite in epoch 1, on"
+    else:
+        for path in (root / "points").glob("*/history.csv"):
+            with path.open() as file:
+                rows = [row | {"train/loss": ""} for row in csv.DictReader(file)]
+            pd.DataFrame(rows).to_csv(path, index=False)
+        said = "1 epoch, train/loss is defined in one training alone, on"
+    called = call("verify", root / "tiny", "--sample", 1)
+    assert called.code == 1, called.error
+    assert said in called.out
+    (entry,) = json.loads((root / "tiny" / "verified.json").read_text())
+    assert entry["outcome"] == "different"
+    assert entry["largest_difference"]["share"] is None
+
+
+def test_a_history_without_any_of_todays_columns_is_not_compared(sweep: str, root: Path) -> None:
+    for path in (root / "points").glob("*/history.csv"):
+        path.write_text("epoch,train/former\n1,0.5\n2,0.5\n")
+    called = call("verify", sweep, "--results", root)
+    assert called.code == 1
+    assert called.out.count("its history.csv has none of today's columns") == 2
+
+
 @pytest.mark.parametrize(("factor", "outcome", "code"), [(1 + 1e-7, "within rounding", 0), (1.5, "different", 1)])
 def test_numbers_that_moved_are_found(sweep: str, root: Path, factor: float, outcome: str, code: int) -> None:
     for path in (root / "points").glob("*/history.csv"):
@@ -215,4 +258,12 @@ def test_rounding_is_judged_by_what_a_number_is() -> None:
     assert _judge({"train/loss": 0.006, "validation/char_accuracy": 0.0}, *limits) == "different"
     assert _judge({"train/loss": 0.0, "validation/char_accuracy": 0.075}, *limits) == "different"
     assert _difference("train/loss", 2.0, 1.0) == 0.5
+    assert _difference("validation/mean_absolute_error", math.nan, math.nan) == 0.0
+    assert _difference("validation/mean_absolute_error", 3.0, math.nan) == math.inf
     assert _difference("validation/char_accuracy", 0.2, 0.1) == pytest.approx(0.1)
+
+
+def test_a_metric_that_is_defined_in_one_training_alone_is_different() -> None:
+    now = [{"epoch": 1.0, "train/loss": 2.0, "validation/mean_absolute_error": 3.0}, {"epoch": 2.0, "train/loss": 1.0}]
+    before = {"epoch": [1.0, 2.0], "train/loss": [2.0, 1.0], "validation/mean_absolute_error": [math.nan, math.nan]}
+    assert _differences(now, before) == {"train/loss": 0.0, "validation/mean_absolute_error": math.inf}

@@ -1,8 +1,8 @@
 """The code that makes a point's numbers, as a record names it, and whether it is today's.
 
 A fingerprint has three parts: `training` (the model, its layers, the training loop, the optimizers), `data` (what
-prepares and splits the dataset) and, by metric, `metrics`. Kernels in C and the choice of precision stay outside: a
-record's `hardware` names them.
+prepares and splits the dataset) and, by metric, `metrics`. Kernels in C and the precision stay outside: a record's
+`hardware` names them.
 """
 
 from __future__ import annotations
@@ -31,14 +31,18 @@ BOOKKEEPING = (
     "gensweep.core.download",
     "gensweep.core.environment",
     "gensweep.core.errors",
+    "gensweep.core.naming",
     "gensweep.core.precision",
     "gensweep.core.registry",
     "gensweep.core.sheets",
+    "gensweep.core.signals",
     "gensweep.core.storage",
     "gensweep.core.words",
     "gensweep.train.checkpoint",
+    "gensweep.train.health",
+    "gensweep.train.precision.has_native_bfloat16",
 )
-KERNELS = ("gensweep.layers._", "gensweep.layers.compil", "gensweep.train.precision")
+KERNELS = ("gensweep.layers._", "gensweep.layers.compil")
 MEASURING = ("gensweep.metrics", "gensweep.train.reader", "gensweep.train.glyphs")
 WITHOUT = (*BOOKKEEPING, *KERNELS)
 """Beginnings of the names of code that changes no number, or has an entry of its own in a record."""

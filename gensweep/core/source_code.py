@@ -2,15 +2,16 @@
 
 A digest covers top-level functions, classes and constants, and all that they refer to, over every module of the
 package, as far as reading the source can tell. It leaves out what changes no number: formatting, comments, docstrings,
-type hints of functions, error messages, logging and descriptions of parameters. It does not name modules, so a
-definition that moves to another file stays the same code. Nothing is imported.
+type hints of functions, error messages, logging and descriptions of parameters. It does not name modules of the
+package, so a definition that moves to another file stays the same code; of other packages it names what is used.
+Nothing is imported.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ _SOURCES = {".py", ".pyc", ".pyi", ".typed", ".c", ".h", ".md"}
 """Files beside a module that are no data of it: C has an entry of its own in a record."""
 _SKIPPED_FIELDS = {"type_comment", "type_params", "kind", "ctx", "lineno", "returns"}
 _LOGGERS = {"log", "logging", "warnings"}
+_COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.For, ast.While, ast.With)
 
 
 @dataclass
@@ -28,14 +30,16 @@ class Module:
     Attributes:
         definitions: top-level name -> the statements that bind it.
         effects: top-level statements that bind nothing, such as a call.
-        imports: name -> the module, and the name in it or "", that it stands for; of this package alone.
+        imports: name -> the module, and the name in it or "", that it stands for.
         data_files: files of other kinds in the same folder, such as drawings.
+        package: the full name of the package that relative imports begin at.
     """
 
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
     effects: list[ast.stmt] = field(default_factory=list)
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)
     data_files: list[Path] = field(default_factory=list)
+    package: str = ""
 
 
 class SourceTree:
@@ -73,9 +77,9 @@ class SourceTree:
         modules = {}
         for module_name, name in self._reach(roots, tuple(without)):
             module = modules[module_name] = self._existing(module_name)
-            digests.update(map(self._digest, module.definitions[name]))
+            digests.update(self._digest(module, item) for item in module.definitions[name])
         for module in modules.values():
-            digests.update(map(self._digest, module.effects))
+            digests.update(self._digest(module, item) for item in module.effects)
             digests.update(hashlib.sha256(path.read_bytes()).hexdigest() for path in module.data_files)
         return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()[:12]
 
@@ -110,20 +114,27 @@ class SourceTree:
 
     def _targets_of(self, module_name: str, module: Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
         nodes = list(ast.walk(statement))
-        names = module.imports | dict(self._imports_in(nodes))
+        names = self._names_in(module, nodes)
         for node in nodes:
             target = None
             if isinstance(node, ast.Name):
                 target = self._resolve(*names.get(node.id, (module_name, node.id)))
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                imported = ".".join(names.get(node.value.id, ())).rstrip(".")
-                target = self._resolve(imported, node.attr)
+            elif isinstance(node, ast.Attribute):
+                target = self._resolve(_dotted(node.value, names), node.attr)
             if target is not None:
                 yield target
 
-    def _digest(self, statement: ast.stmt) -> str:
+    def _names_in(self, module: Module, nodes: Iterable[ast.AST]) -> dict[str, tuple[str, str]]:
+        """Return what imports mean in a statement: those of its module, and its own."""
+        return module.imports | dict(self._imports_in(nodes, module.package))
+
+    def _digest(self, module: Module, statement: ast.stmt) -> str:
         if id(statement) not in self._digests:
-            text = _normal_form(statement)
+            names = self._names_in(module, ast.walk(statement))
+            used = {node.id for node in _acting_nodes(statement) if isinstance(node, ast.Name)}
+            others = [f"{name} is {'.'.join(names[name])}" for name in sorted(used & names.keys())]
+            foreign = [text for text in others if not text.partition(" is ")[2].startswith(f"{self._package}.")]
+            text = "\n".join([_normal_form(statement), *foreign])
             self._digests[id(statement)] = hashlib.sha256(text.encode()).hexdigest()
         return self._digests[id(statement)]
 
@@ -145,6 +156,7 @@ class SourceTree:
 
     def _module(self, name: str) -> Module | None:
         if name not in self._modules:
+            self._modules[name] = None  # for modules that import all of each other
             self._modules[name] = self._read(name)
         return self._modules[name]
 
@@ -156,7 +168,8 @@ class SourceTree:
         path = path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
         if not path.is_file():
             return None
-        module = Module(data_files=_data_files(path.parent))
+        is_package = path.name == "__init__.py"
+        module = Module(data_files=_data_files(path.parent), package=name if is_package else name.rpartition(".")[0])
         for statement in ast.parse(path.read_bytes()).body:
             self._enter(module, statement)
         return module
@@ -166,28 +179,69 @@ class SourceTree:
         if _is_docstring(statement) or _is_for_types(statement):
             return
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            module.imports.update(self._imports_in([statement]))
+            module.imports.update(self._imports_in([statement], module.package))
             return
         names = _bound_names(statement)
+        if isinstance(statement, _COMPOUND):
+            module.imports.update(self._imports_in(ast.walk(statement), module.package))
         for name in names:
             module.definitions.setdefault(name, []).append(statement)
-        if not names:
+        if not names or isinstance(statement, _COMPOUND):
             module.effects.append(statement)
 
-    def _imports_in(self, nodes: Iterable[ast.AST]) -> Iterator[tuple[str, tuple[str, str]]]:
+    def _imports_in(self, nodes: Iterable[ast.AST], package: str) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Yield each name that is imported, with what it stands for.
+
+        Args:
+            nodes: of the syntax tree.
+            package: where relative imports begin.
+        """
         for node in nodes:
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == self._package:
+            if isinstance(node, ast.ImportFrom):
+                source = _source_of(node, package)
                 for alias in node.names:
-                    yield alias.asname or alias.name, (str(node.module), alias.name)
+                    if alias.name == "*":
+                        yield from self._all_of(source)
+                    else:
+                        yield alias.asname or alias.name, (source, alias.name)
             elif isinstance(node, ast.Import):
                 for alias in node.names:
-                    if alias.name.split(".")[0] == self._package and alias.asname:
-                        yield alias.asname, (alias.name, "")
+                    bound = alias.asname or alias.name.partition(".")[0]
+                    yield bound, (alias.name if alias.asname else bound, "")
+
+    def _all_of(self, source: str) -> Iterator[tuple[str, tuple[str, str]]]:
+        module = self._module(source)
+        if module is not None:
+            for name in (*module.definitions, *module.imports):
+                if not name.startswith("_"):
+                    yield name, (source, name)
+
+
+def _source_of(node: ast.ImportFrom, package: str) -> str:
+    """Return the full name of the module that something is imported from."""
+    if not node.level:
+        return str(node.module)
+    parts = package.split(".")
+    base = parts[: len(parts) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def _dotted(node: ast.expr, names: Mapping[str, tuple[str, str]]) -> str:
+    """Return the full name of what an expression such as `numpy.random` stands for; empty where nothing says."""
+    if isinstance(node, ast.Attribute):
+        inner = _dotted(node.value, names)
+        return inner and f"{inner}.{node.attr}"
+    return ".".join(names.get(node.id, ())).rstrip(".") if isinstance(node, ast.Name) else ""
 
 
 def _bound_names(statement: ast.stmt) -> list[str]:
+    """Return the names that a statement binds where it stands; of an `if`, a `try` or a loop, in any of its parts."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return [statement.name]
+    if isinstance(statement, _COMPOUND):
+        parts = [item for item in ast.iter_child_nodes(statement) if isinstance(item, (ast.stmt, ast.ExceptHandler))]
+        inner = [node for part in parts for node in (part.body if isinstance(part, ast.ExceptHandler) else [part])]
+        return list(dict.fromkeys(name for node in inner for name in _bound_names(node)))
     targets: Collection[ast.expr] = ()
     if isinstance(statement, ast.Assign):
         targets = statement.targets
@@ -221,7 +275,9 @@ def _is_docstring(statement: ast.AST) -> bool:
 
 
 def _is_for_types(statement: ast.AST) -> bool:
-    return isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test)
+    if not isinstance(statement, ast.If) or statement.orelse:
+        return False
+    return ast.unparse(statement.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
 def _is_logging(statement: ast.AST) -> bool:
@@ -242,17 +298,38 @@ def _normal_form(node: object, *, in_function: bool = False) -> str:
         return repr(node)
     if isinstance(node, ast.Raise):
         return "Raise()"  # what an error says changes no number
+    inner = in_function or _is_function(node)
+    fields = _acting_fields(node, in_function=in_function)
+    parts = [f"{name}={_normal_form(value, in_function=inner)}" for name, value in fields]
+    return f"{type(node).__name__}({','.join(parts)})"
+
+
+def _acting_fields(node: ast.AST, *, in_function: bool) -> Iterator[tuple[str, object]]:
+    """Yield what of a node changes numbers."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "param":
         node = ast.Call(node.func, node.args[:1], node.keywords)  # without its description
-    inner = in_function or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-    parts = []
+    elif isinstance(node, ast.Assert):
+        node = ast.Assert(node.test)  # without its message
     for name, value in ast.iter_fields(node):
-        if name in _SKIPPED_FIELDS or value is None or value == []:
-            continue
-        if name == "annotation" and in_function:
-            continue
-        parts.append(f"{name}={_normal_form(value, in_function=inner)}")
-    return f"{type(node).__name__}({','.join(parts)})"
+        is_hint = name == "annotation" and in_function
+        if name not in _SKIPPED_FIELDS and value is not None and value != [] and not is_hint:
+            yield name, value
+
+
+def _acting_nodes(node: ast.AST, *, in_function: bool = False) -> Iterator[ast.AST]:
+    """Yield every node that `_normal_form` keeps."""
+    yield node
+    if isinstance(node, ast.Raise):
+        return
+    inner = in_function or _is_function(node)
+    for _, value in _acting_fields(node, in_function=in_function):
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, ast.AST) and not _is_idle(item):
+                yield from _acting_nodes(item, in_function=inner)
+
+
+def _is_function(node: ast.AST) -> bool:
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
 
 
 def _is_idle(item: object) -> bool:

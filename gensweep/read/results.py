@@ -35,7 +35,7 @@ from gensweep.read.measured import (
     validated_values,
 )
 from gensweep.read.statistics import cell_frame
-from gensweep.read.verified import describe_code, read_verified
+from gensweep.read.verified import describe_code, read_verified, verified_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,7 +194,7 @@ def load(folder: str | Path) -> Results:
         warnings={point: record.warnings for point, record in records.items() if record.warnings},
         unreadable=unreadable,
         counts={status: points["status"].tolist().count(status) for status in (*STATUSES, MISSING)},
-        code_note=describe_code(points, read_verified(store, name)),
+        code_note=describe_code(points, verified_of(records, read_verified(store, name))),
         names=names,
         datasets=datasets,
     )

@@ -14,6 +14,8 @@ from gensweep.core.words import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gensweep.core.records import Record
+
 VERIFIED = "verified.json"
 EQUAL, ROUNDING, DIFFERENT, UNCOMPARED = "equal", "within rounding", "different", "not compared"
 
@@ -27,6 +29,15 @@ def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
     if not isinstance(entries, list):
         return []
     return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("point"), str)]
+
+
+def verified_of(records: Mapping[str, Record], entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the entries of these records; a point that was trained again since has another one."""
+    return [
+        entry
+        for entry in entries
+        if entry["point"] in records and entry.get("finished") == records[entry["point"]].finished
+    ]
 
 
 def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) -> str:

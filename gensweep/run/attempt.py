@@ -112,7 +112,7 @@ class Attempt:
             with contextlib.suppress(FileNotFoundError):
                 if self.folder:
                     state = self.folder.checkpoint(device)
-                    if not trains_alike(state.get("code"), self._code):
+                    if not trains_alike(state.get("code"), self.code):
                         raise checkpoint.CheckpointError("other code began this training")
                     self.training.load_state_dict(state["training"])
                     self._spent += state["seconds"]
@@ -126,7 +126,7 @@ class Attempt:
         return Training(config, data, self.point.seed, prepared, device, beside=beside)
 
     @property
-    def _code(self) -> dict[str, Any] | None:
+    def code(self) -> dict[str, Any] | None:
         """The code that trains; read once in a process, whatever is edited while it trains."""
         return fingerprint(self.point.model, self.point.params["dataset"])
 
@@ -146,7 +146,11 @@ class Attempt:
     @property
     def used(self) -> dict[str, Any]:
         """What a record's hardware says of the training on it: how it computed, and the most memory of the process."""
-        return (self.training.computed if self.training else {}) | peaks()
+        return self._computed | peaks()
+
+    @property
+    def _computed(self) -> dict[str, str]:
+        return self.training.computed if self.training else {}
 
     @property
     def epoch(self) -> int:
@@ -164,7 +168,7 @@ class Attempt:
         if self.folder:
             if is_shown(training.epoch, training.model.epochs):
                 self.folder.write(f"samples/epoch-{training.epoch:04d}.png", sheet(training.samples()))
-            state = {"training": training.state_dict(), "seconds": self.seconds, "code": self._code}
+            state = {"training": training.state_dict(), "seconds": self.seconds, "code": self.code}
             self.folder.write(CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state))
         self.tracker.log(training.history)
         return epoch_report(self.point, training.history[-1])

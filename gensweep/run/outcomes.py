@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from gensweep.core.code_fingerprint import fingerprint
 from gensweep.core.environment import hardware, versions
 from gensweep.core.errors import LostClaim, Unavailable, UserError
 from gensweep.core.ledger import ERROR
@@ -82,7 +81,7 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
                 hardware=hardware() | describe(device) | attempt.used,
                 pack=attempt.pack,
                 finished=datetime.now(UTC).isoformat(timespec="seconds"),
-                code=fingerprint(point.model, point.params["dataset"]),
+                code=attempt.code,
                 **outcome,
             )
             attempt.tracker.close(record, attempt.history)

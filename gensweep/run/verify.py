@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +50,8 @@ class Comparison:
     Attributes:
         outcome: `equal` digit for digit, `within rounding`, `different`, or `not compared`.
         epochs: how many were compared.
-        largest: the largest relative difference, and of what; None where nothing differs.
+        largest: the largest relative difference, and of what; an infinite one, and what is wrong; None where nothing
+            differs.
         reason: why the point was not compared.
         is_same_machine: whether the record names this processor and this way of computing.
     """
@@ -75,7 +76,7 @@ class Comparison:
         words = [f"{self.outcome}: {self.record.id}: {counted(self.epochs, 'epoch')}"]
         if self.largest:
             share, name = self.largest
-            words.append(f"{name} differs by {share:.2g} of its size")
+            words.append(name if math.isinf(share) else f"{name} differs by {share:.2g} of its size")
         computed = self.computed or {}
         how = ", ".join(str(computed[name]) for name in ("precision", "kernels") if name in computed)
         where = "the machine that trained it" if self.is_same_machine else "another machine"
@@ -89,7 +90,11 @@ class Comparison:
             "dataset": self.record.params["dataset"],
             "outcome": self.outcome,
             "epochs": self.epochs,
-            "largest_difference": self.largest and {"share": self.largest[0], "of": self.largest[1]},
+            "largest_difference": self.largest
+            and {
+                "share": self.largest[0] if math.isfinite(self.largest[0]) else None,  # JSON has no other numbers
+                "of": self.largest[1],
+            },
             "reason": self.reason,
             "is_same_machine": self.is_same_machine,
             "recorded_code": self.record.code,
@@ -97,6 +102,7 @@ class Comparison:
             "commit": versions()["commit"],
             "torch": versions()["torch"],
             "hardware": {"processor": hardware()["processor"], **(self.computed or {})},
+            "finished": self.record.finished,
             "verified": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
@@ -150,16 +156,17 @@ def _compare(results: Results, record: Record, epochs: int, device: torch.device
     epochs = min(epochs, len(history["epoch"]))
     computed = describe(device) | training.computed
     is_same_machine = _is_same_machine(record.hardware, computed)
-    differences: dict[str, float] = {}
     for epoch in range(epochs):
         try:
-            line = training.run_epoch()
+            training.run_epoch()
         except Diverged as error:
             return Comparison(record, DIFFERENT, epoch, (math.inf, str(error)), "", is_same_machine, computed)
-        for name in line.keys() & history.keys():
-            share = _difference(name, line[name], float(history[name][epoch]))
-            differences[name] = max(share, differences.get(name, 0.0))
+    differences = _differences(training.history, history)
+    if not differences:
+        return Comparison(record, UNCOMPARED, reason="its history.csv has none of today's columns")
     name, share = max(differences.items(), key=lambda item: item[1])
+    if math.isinf(share):
+        name = f"{name} is defined in one training alone"
     largest = (share, name) if share else None
     flipped = FLIPPED / len(prepared.split["validation"])
     outcome = _judge(differences, TOLERANCES[training.precision], flipped)
@@ -181,10 +188,32 @@ def _judge(differences: Mapping[str, float], tolerance: float, flipped: float) -
     return ROUNDING if is_rounding else DIFFERENT
 
 
+def _differences(lines: Sequence[Mapping[str, float]], history: Mapping[str, Iterable[float]]) -> dict[str, float]:
+    """Return by column the largest difference over some epochs.
+
+    Args:
+        lines: of the epochs that were trained again.
+        history: column -> the number recorded of each epoch, NaN where there was none.
+    """
+    columns = {name for line in lines for name in line} & history.keys() - {"epoch"}
+    return {
+        name: max(
+            _difference(name, line.get(name, math.nan), float(before))
+            for line, before in zip(lines, history[name], strict=False)
+        )
+        for name in columns
+    }
+
+
 def _difference(column: str, now: float, before: float) -> float:
-    """Return by what share of its size a number moved; a share of examples, by how much of 1."""
-    if now == before:
+    """Return by what share of its size a number moved; a share of examples, by how much of 1.
+
+    A metric that is defined in one training alone has moved without bound.
+    """
+    if now == before or (math.isnan(now) and math.isnan(before)):
         return 0.0
+    if math.isnan(now) or math.isnan(before):
+        return math.inf
     size = 1.0 if _counts_examples(column) else max(abs(now), abs(before))
     return abs(now - before) / size
 

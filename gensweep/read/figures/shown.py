@@ -121,7 +121,16 @@ def choice(results: Results, model: str, cells: Sequence[str] | None = None) -> 
         if by or objective is None
         else f" They are in the sweep's order: {objective} would rank them, but {NO_VALUE}."
     )
-    return f"Chosen among {among} cells{by}.{why}{rest}"
+    return f"Chosen among {among} cells{by}.{why}{_ties(results, model, cells)}{rest}"
+
+
+def _ties(results: Results, model: str, cells: Sequence[str] | None) -> str:
+    """A caption's sentence on cells that are as good as the best one, which stands first for no merit of its own."""
+    if not has_values(results, model):
+        return ""
+    means = results.cells.set_index("cell").loc[_candidates(results, model, cells), f"{results.objectives[model]}_mean"]
+    equal = int((means == means.iloc[0]).sum())
+    return f" {equal} cells share the best value; the first in the sweep's order stands for them." if equal > 1 else ""
 
 
 def points_caption(shown: Sequence[Shown]) -> str:
