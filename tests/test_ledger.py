@@ -23,9 +23,9 @@ from gensweep.core import claims, processes
 from gensweep.core.claims import Claim, Holder, Process
 from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, ResultsError
 from gensweep.core.ledger import Ledger
+from gensweep.core.locks import file_lock
 from gensweep.core.processes import EXPIRES
 from gensweep.core.records import DIVERGED, FAILED, OK, SCHEMA, Record, decoded
-from gensweep.core.locks import file_lock
 from gensweep.core.storage import NotRegular, locked, write_atomic, write_json
 from gensweep.core.stores import Store, open_folder, open_store, require_writable
 from gensweep.points import Point
@@ -256,14 +256,14 @@ def test_a_lock_that_is_no_file_is_not_waited_for(tmp_path: Path, put: Any) -> N
     with pytest.raises(NotRegular), locked(tmp_path / "lock"):
         pass
     put(tmp_path / "other.held")
-    with pytest.raises(OSError, match="not a regular file|symbolic links"), file_lock(tmp_path / "other"):
+    with pytest.raises(OSError, match=r"not a regular file|symbolic links"), file_lock(tmp_path / "other"):
         pass
 
 
 @pytest.mark.parametrize("put", [pipe, endless, lambda path: path.symlink_to("nowhere"), loop])
 def test_points_that_are_no_folder_are_refused_at_once(tmp_path: Path, put: Any) -> None:
     put(tmp_path / "points")
-    with pytest.raises(ResultsError, match="points is a .*, and should be the folder of every point"):
+    with pytest.raises(ResultsError, match=r"points is a .*, and should be the folder of every point"):
         Ledger(tmp_path)
 
 
