@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -441,17 +442,22 @@ def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any
         assert ask({"pack": 0}).required_resources["CPU"] == 1
 
 
-def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step() -> None:
+@pytest.mark.parametrize("error", [Unavailable("gone"), OSError(errno.ESTALE, "gone")])
+@pytest.mark.parametrize("moment", ["start", "result"])
+def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step(moment: str, error: OSError) -> None:
     """Not within it, where Tune makes text of every error."""
     from gensweep.run.launch import _Reporter
 
     def report(result: dict[str, Any]) -> None:
-        raise Unavailable(result["error"])
+        raise error
 
-    reporter = _Reporter(report, [])
+    reporter = _Reporter(report, [Pack((t2t(0),))])
     reporter.on_step_end(0, [])
-    reporter.on_trial_result(0, [], None, {"error": "gone"})
-    with pytest.raises(Unavailable, match="gone"):
+    if moment == "start":
+        reporter.on_trial_start(0, [], SimpleNamespace(config={"pack": 0}))
+    else:
+        reporter.on_trial_result(0, [], None, {"epoch": 1})
+    with pytest.raises(type(error), match="gone"):
         reporter.on_step_end(0, [])
 
 

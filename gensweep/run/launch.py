@@ -33,7 +33,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from gensweep.core.errors import GensweepError, OtherCode, RayDied, Unavailable, UserError
+from gensweep.core.errors import GensweepError, OtherCode, RayDied, UserError
 from gensweep.core.scratch import make_scratch
 from gensweep.core.signals import held_back, raise_if_stopped, stopping
 from gensweep.core.stores import Store
@@ -336,12 +336,16 @@ class _Reporter(tune.Callback):
         self._refused: Exception | None = None
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._report(started(self._packs[trial.config["pack"]]))
+        self._hand_on(started(self._packs[trial.config["pack"]]))
 
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
+        self._hand_on(result)
+
+    def _hand_on(self, result: dict[str, Any]) -> None:
+        """Report; what the results root refuses ends the run at the end of the step."""
         try:
             self._report(result)
-        except Unavailable as error:
+        except OSError as error:
             self._refused = error
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
