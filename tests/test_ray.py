@@ -325,6 +325,15 @@ def children(pid: int) -> dict[int, str]:
     return found
 
 
+def test_the_state_of_a_dead_raylet_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    from gensweep.run.launch import _print_but_state
+
+    for line in ("Raylet is terminated. [state-dump] x", "a worker is short of memory"):
+        _print_but_state({"lines": [line], "pid": "raylet", "is_err": False}, ignore_prefix=True)
+    assert "state-dump" not in (said := capsys.readouterr().out)
+    assert "short of memory" in said
+
+
 @pytest.mark.parametrize("victim", ["gcs_server", "raylet"])
 def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(tmp_path: Path, victim: str) -> None:
     root = tmp_path / "results"
@@ -345,7 +354,7 @@ def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(tmp_path: Path,
     why = f"error: Ray died: its {victim} ended with signal 9"
     line = f"{why}; what is done is kept. To go on: python {' '.join(command)}"
     assert line in said.splitlines()
-    assert "Traceback" not in said
+    assert "Traceback" not in said and "state-dump" not in said
     assert not records(root), "the points are missing, and go on"
 
 

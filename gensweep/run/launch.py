@@ -51,6 +51,15 @@ from gensweep.trainables import TRAINABLES, Report
 # a log that everybody may read. Workers have the keys: from the environment that Ray was started in, or as a role.
 class_cache.ENV_VARS_TO_PROPAGATE = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")}
 
+_print_ray: Callable[..., None] = ray_worker.print_to_stdstream
+
+
+def _print_but_state(data: dict[str, Any], ignore_prefix: bool) -> None:
+    """Print what Ray publishes, but not the state of a raylet that died: the error's line says that it did."""
+    if not any("Raylet is terminated" in line for line in data["lines"]):
+        _print_ray(data, ignore_prefix)
+
+
 PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
 
@@ -181,6 +190,8 @@ def _start(resources: Resources) -> None:
         said["include_dashboard"] = False
         if resources.room and resources.room.total:
             said["_memory"] = resources.room.free
+        said_by = _print_ray if resources.verbose else _print_but_state
+        setattr(ray_worker, "print_to_stdstream", said_by)  # noqa: B010 - typed as Ray's very own
     private = contextlib.nullcontext() if resources.address else _kept_private()
     try:
         with private:
