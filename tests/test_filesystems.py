@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 import torch
-from runs import TINY, call, ended, files, grid, other, records, same, t2t, wait_for, write_sweep
+from runs import TINY, call, ended, files, grid, other, records, same, t2t, train, wait_for, write_sweep
 
 from gensweep.core import locks, processes, storage
 from gensweep.core.claims import Holder
@@ -150,6 +150,15 @@ def test_reading_needs_no_write_permission(library: Path, tmp_path: Path, root: 
     assert "cannot be written to; name another folder" in lines[-1]
     assert (tmp_path / "sample.png").exists() and page.exists()
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+
+
+def test_a_checkpoint_that_cannot_be_read_fails_no_point(root: Path) -> None:
+    folder = root / "points" / t2t().id
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.pt").symlink_to("checkpoint.pt")
+    last = train([t2t()], root)[-1]
+    assert "checkpoint.pt: Too many levels of symbolic links" in last["unavailable"]
+    assert not records(root)
 
 
 # --- locks where there is no flock

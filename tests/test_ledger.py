@@ -23,10 +23,11 @@ from gensweep.core import claims, processes
 from gensweep.core.claims import Claim, Holder, Process
 from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, ResultsError
 from gensweep.core.ledger import Ledger
+from gensweep.core.locks import file_lock
 from gensweep.core.processes import EXPIRES
 from gensweep.core.records import DIVERGED, FAILED, OK, SCHEMA, Record, decoded
-from gensweep.core.storage import write_atomic, write_json
-from gensweep.core.stores import Store, open_store, require_writable
+from gensweep.core.storage import NotRegular, locked, write_atomic, write_json
+from gensweep.core.stores import Store, open_folder, open_store, require_writable
 from gensweep.points import Point
 
 POINT = Point.make("text_to_text", {"hidden": 8, "lr": 3e-4}, 1)
@@ -175,6 +176,13 @@ SPOILED = [
             ({"schema": True}, "not a gensweep record"),
             ({"schema": 0}, "not a gensweep record"),
             ({"status": ["ok"]}, "not a gensweep record"),
+            *(({"metrics": {"test/loss": value}}, "a metric is beyond 1e+100") for value in (1e101, -(10**200))),
+            *(
+                ({"metrics": {name: 1.0}}, "a metric has a name that cannot be printed")
+                for name in ("a\x1b[31m", "\ud800")
+            ),
+            *(({"code": {"metrics": value}}, "code has metrics that are no digests") for value in ([1], "x", None)),
+            ({"params": {}}, "is of another point: params"),
             ({"seed": 99}, "is of another point: seed"),
             ({"model": "vae"}, "is of another point: model"),
         )
@@ -237,8 +245,34 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(
     assert (state.records, state.running) == ({}, {})
     if name == "record.json":
         assert said in state.unreadable[POINT.id]
-    elif put not in (Path.mkdir, loop):
+        assert str(folder / name) in state.unreadable[POINT.id]
+    elif put is not Path.mkdir:
         assert free(ledger)
+
+
+@pytest.mark.parametrize("put", [pipe, endless, loop])
+def test_a_lock_that_is_no_file_is_not_waited_for(tmp_path: Path, put: Any) -> None:
+    put(tmp_path / "lock")
+    with pytest.raises(NotRegular), locked(tmp_path / "lock"):
+        pass
+    put(tmp_path / "other.held")
+    with pytest.raises(OSError, match=r"not a regular file|symbolic links"), file_lock(tmp_path / "other"):
+        pass
+
+
+@pytest.mark.parametrize("put", [pipe, endless, lambda path: path.symlink_to("nowhere"), loop])
+def test_points_that_are_no_folder_are_refused_at_once(tmp_path: Path, put: Any) -> None:
+    put(tmp_path / "points")
+    with pytest.raises(ResultsError, match=r"points is a .*, and should be the folder of every point"):
+        Ledger(tmp_path)
+
+
+def test_a_link_that_leads_to_itself_is_no_file_of_a_folder(tmp_path: Path) -> None:
+    loop(tmp_path / "history.csv")
+    (tmp_path / "record.json").touch()
+    assert list(Store(tmp_path).entries("")) == ["record.json"]
+    loop(tmp_path / "sweep")
+    assert open_folder(tmp_path / "sweep")[1] == "sweep"
 
 
 def test_resealed_by_itself_changes_nothing(path: Path) -> None:

@@ -408,6 +408,12 @@ def test_the_repair_names_the_root_that_was_collected_as_it_was_typed_where_that
     assert Commands(load(standard)).repair == "python -m gensweep sweeps/x.py"
 
 
+@pytest.mark.parametrize("typed", ["~nosuchuser/x", "a\0b"])
+def test_a_root_that_leads_nowhere_is_no_trouble(tmp_path, typed):
+    folder = write_sweep(tmp_path, [cell(0)], command=f"python -m gensweep sweeps/x.py --results {typed}")
+    assert Commands(load(folder)).repair == f"python -m gensweep sweeps/x.py --results {tmp_path}"
+
+
 @pytest.mark.parametrize(
     ("statuses", "words"),
     [

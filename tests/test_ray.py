@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -324,6 +325,15 @@ def children(pid: int) -> dict[int, str]:
     return found
 
 
+def test_the_state_of_a_dead_raylet_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    from gensweep.run.launch import _print_but_state
+
+    for line in ("Raylet is terminated. [state-dump] x", "a worker is short of memory"):
+        _print_but_state({"lines": [line], "pid": "raylet", "is_err": False}, ignore_prefix=True)
+    assert "state-dump" not in (said := capsys.readouterr().out)
+    assert "short of memory" in said
+
+
 @pytest.mark.parametrize("victim", ["gcs_server", "raylet"])
 def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(tmp_path: Path, victim: str) -> None:
     root = tmp_path / "results"
@@ -344,7 +354,7 @@ def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(tmp_path: Path,
     why = f"error: Ray died: its {victim} ended with signal 9"
     line = f"{why}; what is done is kept. To go on: python {' '.join(command)}"
     assert line in said.splitlines()
-    assert "Traceback" not in said
+    assert "Traceback" not in said and "state-dump" not in said
     assert not records(root), "the points are missing, and go on"
 
 
@@ -441,17 +451,22 @@ def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any
         assert ask({"pack": 0}).required_resources["CPU"] == 1
 
 
-def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step() -> None:
+@pytest.mark.parametrize("error", [Unavailable("gone"), OSError(errno.ESTALE, "gone")])
+@pytest.mark.parametrize("moment", ["start", "result"])
+def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step(moment: str, error: OSError) -> None:
     """Not within it, where Tune makes text of every error."""
     from gensweep.run.launch import _Reporter
 
     def report(result: dict[str, Any]) -> None:
-        raise Unavailable(result["error"])
+        raise error
 
-    reporter = _Reporter(report, [])
+    reporter = _Reporter(report, [Pack((t2t(0),))])
     reporter.on_step_end(0, [])
-    reporter.on_trial_result(0, [], None, {"error": "gone"})
-    with pytest.raises(Unavailable, match="gone"):
+    if moment == "start":
+        reporter.on_trial_start(0, [], SimpleNamespace(config={"pack": 0}))
+    else:
+        reporter.on_trial_result(0, [], None, {"epoch": 1})
+    with pytest.raises(type(error), match="gone"):
         reporter.on_step_end(0, [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Generator, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,13 +47,15 @@ class Ledger:
         store: the root, or its folder.
 
     Raises:
-        ResultsError: ``ROOT/points`` is a file.
+        ResultsError: ``ROOT/points`` is no folder, but a file, or a link to what is not there.
     """
 
     def __init__(self, store: Store | Path) -> None:
         self.store = store if isinstance(store, Store) else Store(store)
-        if (self.store.root / POINTS).is_file():
-            raise ResultsError(f"{self.store.told(POINTS)} is a file, and should be the folder of every point")
+        points = self.store.root / POINTS
+        if os.path.lexists(points) and not points.is_dir():
+            what = f"a link to {os.readlink(points)}" if points.is_symlink() else "a file"
+            raise ResultsError(f"{self.store.told(POINTS)} is {what}, and should be the folder of every point")
 
     def folder(self, point_id: str) -> Path:
         """Where a point's files, or the copies of them that were made, lie on this machine."""
@@ -205,8 +208,8 @@ class Ledger:
 def _contradictions(record: Record, wanted: Mapping[str, Any]) -> list[str]:
     """What a record says otherwise than the point that is wanted: `params`, `model`, `seed`."""
     others = [name for name in ("model", "seed") if name in wanted and wanted[name] != getattr(record, name)]
-    keys = record.params.keys() & wanted.keys()
-    return ["params"] * any(record.params[key] != wanted[key] for key in keys) + others
+    keys = (record.params.keys() | {"dataset"}) & wanted.keys()  # every model has one since the beginning
+    return ["params"] * any(record.params.get(key) != wanted[key] for key in keys) + others
 
 
 def _record(found: bytes | OSError, place: str, point_id: str) -> Record:

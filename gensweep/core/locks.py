@@ -7,9 +7,11 @@ the lock; on another host a lock counts until the file has stayed the same for `
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import random
+import stat
 import threading
 import time
 import uuid
@@ -120,6 +122,8 @@ def _flush(handle: int) -> None:
 
 def _content(path: Path) -> str | None:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None

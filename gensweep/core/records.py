@@ -22,6 +22,8 @@ CLAIMED = "claimed"
 """Reported, never recorded: somebody else trains the point."""
 UNKEPT = "unkept"
 """Neither reported nor recorded as such: the results root would not take what the point left."""
+LARGEST = 1e100
+"""Of metrics: their squares can be added up, and float32, in which models compute, ends at 3e38."""
 _SEAL = '{"checksum": "'
 
 
@@ -144,8 +146,14 @@ def _problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Fields whose value means nothing, each with what is wrong with it."""
     if not all(is_number(value) for value in values["metrics"].values()):
         yield "a metric", "is no finite number"
+    elif any(abs(value) > LARGEST for value in values["metrics"].values()):
+        yield "a metric", f"is beyond {LARGEST:g}"
+    if not all(name.isprintable() for name in values["metrics"]):
+        yield "a metric", "has a name that cannot be printed"
     if not all(is_plain(value) for value in values["params"].values()):
         yield "a parameter", "is no text, number, true or false"
+    if not isinstance((values.get("code") or {}).get("metrics", {}), dict):
+        yield "code", "has metrics that are no digests by name"
     if not is_number(values["seconds"]) or values["seconds"] < 0:
         yield "seconds", "is no time"
     for name in ("epochs", "seed"):

@@ -121,10 +121,15 @@ class Store:
         found = {}
         with contextlib.suppress(*_ABSENT), os.scandir(self.root / folder) as listed:
             for entry in listed:
-                with contextlib.suppress(FileNotFoundError):  # gone since it was listed
+                try:
                     if entry.is_file():
                         stat = entry.stat()
                         found[entry.name] = Entry(stat.st_size, stat.st_mtime_ns)
+                except FileNotFoundError:  # gone since it was listed
+                    pass
+                except OSError as error:
+                    if error.errno != errno.ELOOP:  # a link that leads to itself
+                        raise
         return found
 
     def folders(self, folder: str) -> set[str]:
@@ -237,7 +242,7 @@ def open_folder(place: str | Path) -> tuple[Store, str]:
         if not parent:
             raise ResultsError(f"{scheme}://{path} is a bucket, and no folder of a results root in it")
         return open_store(f"{scheme}://{parent}{mark}{query}"), name
-    folder = Path(unquote(rest) if colon else text).expanduser().resolve()
+    folder = Path(os.path.realpath(os.path.expanduser(unquote(rest) if colon else text)))  # links may lead in a circle
     return Store(folder.parent), folder.name
 
 

@@ -73,8 +73,13 @@ class Folder:
             raise Unavailable.of(error, self.ledger.store.told(f"{POINTS}/{self.point_id}/{name}")) from error
 
     def checkpoint(self, device: torch.device) -> dict[str, Any]:
-        """The last checkpoint; raises as `gensweep.train.checkpoint.load`."""
-        return checkpoint.load(self.path / CHECKPOINT, self.point_id, device)
+        """The last checkpoint; raises as `gensweep.train.checkpoint.load`, and Unavailable as `write`."""
+        try:
+            return checkpoint.load(self.path / CHECKPOINT, self.point_id, device)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Unavailable.of(error, self.ledger.store.told(f"{POINTS}/{self.point_id}/{CHECKPOINT}")) from error
 
 
 class Attempt:

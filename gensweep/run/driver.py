@@ -360,7 +360,7 @@ def _exit_status(plan: Plan, console: Console) -> int:
     bad = [point for point in plan.points if plan.status(point) != OK]
     for point in bad[:20]:
         record = plan.state.records.get(point.id)
-        reason = record.error if record else "no record"
+        reason = record.error if record else plan.state.unreadable.get(point.id, "no record")
         say(console, f"{plan.status(point)}: {point.id}: {reason}", "red")
     if len(bad) > 20:
         say(console, f"and {len(bad) - 20} more", "red")

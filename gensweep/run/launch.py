@@ -33,7 +33,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from gensweep.core.errors import GensweepError, OtherCode, RayDied, Unavailable, UserError
+from gensweep.core.errors import GensweepError, OtherCode, RayDied, UserError
 from gensweep.core.scratch import make_scratch
 from gensweep.core.signals import held_back, raise_if_stopped, stopping
 from gensweep.core.stores import Store
@@ -50,6 +50,15 @@ from gensweep.trainables import TRAINABLES, Report
 # Tune would hand the driver's cloud keys to its trials through Ray's runtime environment, which an agent writes into
 # a log that everybody may read. Workers have the keys: from the environment that Ray was started in, or as a role.
 class_cache.ENV_VARS_TO_PROPAGATE = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")}
+
+_print_ray: Callable[..., None] = ray_worker.print_to_stdstream
+
+
+def _print_but_state(data: dict[str, Any], ignore_prefix: bool) -> None:
+    """Print what Ray publishes, but not the state of a raylet that died: the error's line says that it did."""
+    if not any("Raylet is terminated" in line for line in data["lines"]):
+        _print_ray(data, ignore_prefix)
+
 
 PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
@@ -181,6 +190,8 @@ def _start(resources: Resources) -> None:
         said["include_dashboard"] = False
         if resources.room and resources.room.total:
             said["_memory"] = resources.room.free
+        said_by = _print_ray if resources.verbose else _print_but_state
+        setattr(ray_worker, "print_to_stdstream", said_by)  # noqa: B010 - typed as Ray's very own
     private = contextlib.nullcontext() if resources.address else _kept_private()
     try:
         with private:
@@ -336,12 +347,16 @@ class _Reporter(tune.Callback):
         self._refused: Exception | None = None
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._report(started(self._packs[trial.config["pack"]]))
+        self._hand_on(started(self._packs[trial.config["pack"]]))
 
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
+        self._hand_on(result)
+
+    def _hand_on(self, result: dict[str, Any]) -> None:
+        """Report; what the results root refuses ends the run at the end of the step."""
         try:
             self._report(result)
-        except Unavailable as error:
+        except OSError as error:
             self._refused = error
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.naming import PINNED
@@ -70,7 +70,11 @@ def _root(words: list[str], root: str) -> list[str]:
         return []
     typed = _options(words, "--results")
     value = typed[-1].removeprefix("--results=") if typed else "results"
-    if root == (value if "://" in value else str(Path(value).expanduser().resolve())):
+    try:
+        there = value if "://" in value else os.path.realpath(os.path.expanduser(value))
+    except ValueError:  # a zero byte, which nobody typed
+        there = ""
+    if root == there:
         return typed
     return ["--results", root]
 
