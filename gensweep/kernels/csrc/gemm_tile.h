@@ -5,7 +5,7 @@
    enough that each load serves several. Factors come in words: a float32, or two bfloat16 whose products are added at
    once, by one instruction where an x86 has it (which takes subnormal numbers for zero). */
 
-#include "number.h"
+#include "scalar.h"
 
 #if defined(__AVX512F__)
 enum { LANES = 16, ROWS = 8 };

@@ -3,7 +3,7 @@
    Equations: Hochreiter and Schmidhuber 1997, with the forget gates of Gers et al. 2000. Rows of four gates, in the order
    input, forget, cell, output, lie ``wide`` apart; all rows are apart from each other. */
 
-#include "tile.h"
+#include "gemm_tile.h"
 
 /* exp(x) - 1 by Cephes' polynomial (Moshier 1992), within 3e-7 of its size; no branch, so that loops over it become
    vectors. x ends at 44, so that no gate is subnormal, which processors are slow with. What is not a number stays so: a

@@ -1,6 +1,6 @@
 /* All steps of an LSTM, and of its gradient: each as a product of tiles whose sums go into the cell at once. */
 
-#include "cell.h"
+#include "lstm_cell.h"
 
 /* Sequences are [steps, lanes, rows, ...] and weights [lanes, 4 hidden, hidden]; a lane has weights of its own. From one
    step of what the inputs add to the next it is ``stride`` elements: none where all are the same. The hidden units are a

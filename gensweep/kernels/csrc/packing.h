@@ -1,7 +1,7 @@
 /* What lies ready for a convolution: bands of pictures, or several small ones, within a border of zeros where the
    second-level cache holds them. An activation's gradient is applied on the way in. */
 
-#include "tile.h"
+#include "gemm_tile.h"
 
 /* A convolution takes large pictures [count, stride height, stride width, large] to small ones [count, height, width,
    small] with kernels of 3x3, from one place beyond the border. At a time: ``group`` pictures, one or for gradients a

@@ -2,7 +2,7 @@
 
    All is computed from what `scratch.h` lays ready. The activation is a leaky ReLU, of which the sums' sign remains. */
 
-#include "scratch.h"
+#include "packing.h"
 
 /* The arrays of a call, dense and apart from each other; none where an address is 0. large and small are the pictures
    on either side, one of them the activations that are made or, on the way back, were made, and gradient is of these.
