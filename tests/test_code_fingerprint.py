@@ -174,7 +174,7 @@ EDITS = {
         "exact_match",
     ),
     "the page": ("read/page/__init__.py", 'PAGE = "report', 'PAGE = "page', set(), ""),
-    "a kernel": ("layers/tile.h", "/* A tile", "#define MORE 1\n/* A tile", set(), ""),
+    "a kernel": ("kernels/csrc/gemm_tile.h", "/* A tile", "#define MORE 1\n/* A tile", set(), ""),
 }
 
 

@@ -17,6 +17,7 @@ SOURCE = ROOT / "gensweep"
 FILES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
 FLOORS = (
     ("core/",),
+    ("kernels/",),
     ("layers/", "data/", "metrics/", "models/", "read/", "__init__.py"),
     ("points.py",),
     ("spec.py",),
@@ -49,8 +50,9 @@ APART = {
     "read/": ("core/", "read/"),
     "data/": ("core/", "data/"),
     "metrics/": ("core/", "metrics/"),
-    "layers/": ("core/", "layers/"),
-    "models/": ("core/", "layers/", "models/"),
+    "kernels/": ("core/", "kernels/"),
+    "layers/": ("core/", "kernels/__init__.py", "layers/"),
+    "models/": ("core/", "kernels/__init__.py", "layers/", "models/"),
 }
 """Folders that import from these folders only, whatever floor the others are on."""
 HEAVY = (

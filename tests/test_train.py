@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from tiny import CPU, STEPS, TRAINED, few, point, trained, training
 
+from gensweep import kernels
 from gensweep.core.arrays import Prepared, split_rows, training_rows
 from gensweep.core.catalog import DERIVED, Metric
 from gensweep.core.claims import Process
@@ -26,7 +27,6 @@ from gensweep.core.sheets import LINE, MARGIN, SCALE
 from gensweep.core.storage import write_atomic
 from gensweep.layers.glyphs import shown
 from gensweep.layers.network import Samples
-from gensweep.layers.trie import Trie
 from gensweep.points import Pack
 from gensweep.run.trial import Context, run_pack
 from gensweep.train import checkpoint, loop, optimizers
@@ -316,7 +316,7 @@ class TestBatches:
         batches = Batches(self.DATA, ["code", "label"], CPU, read_once=["code"])
         batch = batches.take(torch.tensor([0, 0, 1]))
         assert list(batch) == ["code", "code/codes", "code/firsts", "code/leaves", "label"]
-        trie = Trie.found(batch, "code")
+        trie = kernels.find_trie(batch, "code")
         assert trie is not None and trie.inner == 2  # of three sequences
         assert torch.equal(trie.codes[trie.paths()[:, trie.leaves]].T, batch["code"])
         assert list(batches.take(torch.tensor([[0], [1]]))) == ["code", "label"]

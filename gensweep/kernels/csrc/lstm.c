@@ -6,41 +6,48 @@
    step of what the inputs add to the next it is ``stride`` elements: none where all are the same. The hidden units are a
    whole number of words.
 
-   With ``firsts``, a step's rows are the nodes of a level of a trie, of one lane, levels one behind the other, of which
+   With ``firsts``, a step's rows are the nodes of a level of a trie, of one lane, levels one behind the other, of table_rows
    the last one is the widest, ``rows``. Those that follow a row of a level before it lie from firsts[row] on to
    firsts[row + 1]; each row has some. */
 typedef struct {
     int64_t steps, lanes, rows, hidden, stride;
     const int64_t *firsts;
-} sequence;
+} lstm_shape;
 
-/* All dense; gates and gradients of what is added to them are [..., 4 hidden], the others [..., hidden]. Of a trie: in
-   place of ``projected``, what the inputs add may be row which[row] of a table, to whose gradient is added; to_sums, of
+/* All dense; gates and gradients of what is input_gates to them are [..., 4 hidden], the others [..., hidden]. Of a trie: in
+   place of ``projected``, what the inputs add may be row table_rows[row] of a table, to whose gradient is input_gates; to_sums, of
    rows that others follow, is the gradient of what they add to these, all together. */
 typedef struct {
     const element *projected, *weight;
-    element *gates, *cells, *squashed, *states;
+    element *gates, *cells, *cells_tanh, *states;
     const element *to_states;
     element *to_projected, *to_sums;
     const element *table;
-    const int64_t *which;
+    const int64_t *table_rows;
     float *to_table;
-    word *scratch;
-} unrolled;
+    word *scratchpad;
+} lstm_arrays;
 
 /* Rows that meet a panel of weights while it is in the first-level cache. */
-enum { BLOCK = 4 * ROWS };
+enum { BLOCK = 4 * MR };
 
-static const float NOTHING[PAIR];
+static const float ZEROS[NR];
 
-/* Parts of the scratch, sizes in words: a lane's weights in panels, sums of a block, the gradient of a lane's cells. */
-static int64_t panels_size(const sequence *s) { return (s->hidden + PAIR - 1) / PAIR * PAIR * (4 * s->hidden / HELD); }
-enum { SUMS = 4 * BLOCK * PAIR };
+/* Parts of the scratchpad, sizes in words: a lane's weights in panels, sums of a block, the gradient of a lane's cells. */
+static int64_t packed_weights_size(const lstm_shape *s) { return (s->hidden + NR - 1) / NR * NR * (4 * s->hidden / VNNI); }
+enum { SUMS = 4 * BLOCK * NR };
 
-int64_t lstm_scratch(const sequence *s) { return panels_size(s) + SUMS + s->rows * s->hidden; }
+/* What bindings.py repeats of this file, value by value; -1 behind the last. */
+int64_t gensweep_lstm_abi(int64_t index) {
+    const int64_t values[] = {sizeof(lstm_shape), sizeof(lstm_arrays), VNNI};
+    return index < (int64_t)(sizeof values / sizeof *values) ? values[index] : -1;
+}
+
+/* Words of a scratchpad. */
+int64_t gensweep_lstm_scratchpad(const lstm_shape *s) { return packed_weights_size(s) + SUMS + s->rows * s->hidden; }
 
 /* The numbers of a word, ``stride`` elements apart. */
-INLINE word joined(const element *from, int64_t stride) {
+INLINE word make_word(const element *from, int64_t stride) {
 #ifdef BFLOAT16
     return from[0] | (word)from[stride] << 16;
 #else
@@ -48,35 +55,35 @@ INLINE word joined(const element *from, int64_t stride) {
 #endif
 }
 
-/* Weights as forward reads them: [panel, gate, words of the states, PAIR units], zeros behind the last unit. */
-static void lay_forward(int64_t h, const element *weight, word *to) {
-    for (int64_t unit = 0; unit < h; unit += PAIR)
+/* Weights as forward reads them: [panel, gate, words of the states, NR units], zeros behind the last unit. */
+static void pack_forward(int64_t h, const element *weight, word *to) {
+    for (int64_t unit = 0; unit < h; unit += NR)
         for (int64_t gate = 0; gate < 4; gate++) {
             const element *from = weight + (gate * h + unit) * h;
-            const int64_t units = least(PAIR, h - unit);
-            for (int64_t k = 0; k < h; k += HELD, to += PAIR) {
-                for (int64_t u = 0; u < units; u++) to[u] = joined(from + u * h + k, 1);
-                for (int64_t u = units; u < PAIR; u++) to[u] = 0;
+            const int64_t units = min_of(NR, h - unit);
+            for (int64_t k = 0; k < h; k += VNNI, to += NR) {
+                for (int64_t u = 0; u < units; u++) to[u] = make_word(from + u * h + k, 1);
+                for (int64_t u = units; u < NR; u++) to[u] = 0;
             }
         }
 }
 
-/* As backward does: [panel, words of the gates, PAIR units]. */
-static void lay_backward(int64_t h, const element *weight, word *to) {
-    for (int64_t unit = 0; unit < h; unit += PAIR) {
-        const int64_t units = least(PAIR, h - unit);
-        for (int64_t k = 0; k < 4 * h; k += HELD, to += PAIR) {
-            for (int64_t u = 0; u < units; u++) to[u] = joined(weight + k * h + unit + u, h);
-            for (int64_t u = units; u < PAIR; u++) to[u] = 0;
+/* As backward does: [panel, words of the gates, NR units]. */
+static void pack_backward(int64_t h, const element *weight, word *to) {
+    for (int64_t unit = 0; unit < h; unit += NR) {
+        const int64_t units = min_of(NR, h - unit);
+        for (int64_t k = 0; k < 4 * h; k += VNNI, to += NR) {
+            for (int64_t u = 0; u < units; u++) to[u] = make_word(weight + k * h + unit + u, h);
+            for (int64_t u = units; u < NR; u++) to[u] = 0;
         }
     }
 }
 
-/* sums[row, PAIR] = of some rows, ``depth`` words each, their product with a panel. */
-static void sum_rows(int64_t rows, int64_t depth, const element *from, const word *panel, float *sums) {
-    const layout at = {1, depth, 0, 1, depth, 0, PAIR};
-    for (int64_t r = 0; r < rows; r += ROWS)
-        multiply(least(ROWS, rows - r), PAIR, &at, (const word *)from + r * depth, panel, NOTHING, 0, sums + r * PAIR, PAIR);
+/* sums[row, NR] = of some rows, ``depth`` words each, their product with a panel. */
+static void gemm_rows(int64_t rows, int64_t depth, const element *from, const word *panel, float *sums) {
+    const tile_layout at = {1, depth, 0, 1, depth, 0, NR};
+    for (int64_t r = 0; r < rows; r += MR)
+        gemm_tile(min_of(MR, rows - r), NR, &at, (const word *)from + r * depth, panel, ZEROS, 0, sums + r * NR, NR);
 }
 
 /* Some rows of a step. */
@@ -84,45 +91,45 @@ typedef struct {
     int64_t first, end;
 } range;
 
-/* The first row that follows a row. */
-INLINE int64_t follows(const sequence *s, int64_t row) { return s->firsts ? s->firsts[row] : row + s->lanes * s->rows; }
+/* The first row that first_child a row. */
+INLINE int64_t first_child(const lstm_shape *s, int64_t row) { return s->firsts ? s->firsts[row] : row + s->lanes * s->rows; }
 
-INLINE range after(const sequence *s, range rows) {
-    range found = {follows(s, rows.first), follows(s, rows.end)};
-    return found;
+INLINE range children(const lstm_shape *s, range rows) {
+    range result = {first_child(s, rows.first), first_child(s, rows.end)};
+    return result;
 }
 
 /* A lane's rows of step t. */
-static range step_of(const sequence *s, int64_t lane, int64_t t) {
-    range found = {lane * s->rows, s->firsts ? s->firsts[0] : (lane + 1) * s->rows};
-    for (; t > 0; t--) found = after(s, found);
-    return found;
+static range rows_of_step(const lstm_shape *s, int64_t lane, int64_t t) {
+    range result = {lane * s->rows, s->firsts ? s->firsts[0] : (lane + 1) * s->rows};
+    for (; t > 0; t--) result = children(s, result);
+    return result;
 }
 
 /* What the inputs add to a row of step t. */
-INLINE const element *added(const sequence *s, const unrolled *a, int64_t t, int64_t row) {
+INLINE const element *input_gates(const lstm_shape *s, const lstm_arrays *a, int64_t t, int64_t row) {
     const int64_t wide = 4 * s->hidden, step = s->lanes * s->rows * wide;
-    if (a->which) return a->table + a->which[row] * wide;
+    if (a->table_rows) return a->table + a->table_rows[row] * wide;
     return a->projected + row * wide - (s->firsts ? 0 : t * (step - s->stride));
 }
 
 /* The rows of step t that follow some of the step before; of the first step, these rows. */
-static void block_forward(const sequence *s, const unrolled *a, int64_t t, range from, float *sums) {
-    const int64_t h = s->hidden, depth = h / HELD;
-    const range rows = t ? after(s, from) : from;
-    const word *panel = a->scratch;
-    for (int64_t unit = 0; unit < h; unit += PAIR, panel += 4 * depth * PAIR) {
-        const int64_t units = least(PAIR, h - unit);
+static void block_forward(const lstm_shape *s, const lstm_arrays *a, int64_t t, range from, float *sums) {
+    const int64_t h = s->hidden, depth = h / VNNI;
+    const range rows = t ? children(s, from) : from;
+    const word *panel = a->scratchpad;
+    for (int64_t unit = 0; unit < h; unit += NR, panel += 4 * depth * NR) {
+        const int64_t units = min_of(NR, h - unit);
         for (int64_t gate = 0; gate < 4 && t; gate++)
-            sum_rows(from.end - from.first, depth, a->states + from.first * h, panel + gate * depth * PAIR,
-                     sums + gate * BLOCK * PAIR);
+            gemm_rows(from.end - from.first, depth, a->states + from.first * h, panel + gate * depth * NR,
+                     sums + gate * BLOCK * NR);
         for (int64_t row = rows.first, before = from.first; row < rows.end; row++) {
             const int64_t at = row * h + unit;
-            const element *p = added(s, a, t, row) + unit;
-            element *g = a->gates + 4 * row * h + unit, *c = a->cells + at, *q = a->squashed + at, *to = a->states + at;
-            while (t && follows(s, before + 1) <= row) before++;
+            const element *p = input_gates(s, a, t, row) + unit;
+            element *g = a->gates + 4 * row * h + unit, *c = a->cells + at, *q = a->cells_tanh + at, *to = a->states + at;
+            while (t && first_child(s, before + 1) <= row) before++;
             if (t)
-                row_forward(units, h, 0, p, sums + (before - from.first) * PAIR, BLOCK * PAIR,
+                row_forward(units, h, 0, p, sums + (before - from.first) * NR, BLOCK * NR,
                             a->cells + before * h + unit, g, c, q, to);
             else
                 row_forward(units, h, 1, p, sums, 0, p, g, c, q, to);
@@ -130,23 +137,23 @@ static void block_forward(const sequence *s, const unrolled *a, int64_t t, range
     }
 }
 
-/* Some rows of step t back; the first of them follows row ``from``. to_cells: the gradient of their cells. */
-static void block_backward(const sequence *s, const unrolled *a, int64_t t, range rows, int64_t from, float *sums,
+/* Some rows of step t back; the first of them first_child row ``from``. to_cells: the gradient of their cells. */
+static void block_backward(const lstm_shape *s, const lstm_arrays *a, int64_t t, range rows, int64_t from, float *sums,
                            float *to_cells) {
-    const int64_t h = s->hidden, depth = 4 * h / HELD;
+    const int64_t h = s->hidden, depth = 4 * h / VNNI;
     const int last = t + 1 == s->steps;
     const element *to_sums = s->firsts ? a->to_sums : a->to_projected + s->lanes * s->rows * 4 * h;
-    const word *panel = a->scratch;
-    for (int64_t unit = 0; unit < h; unit += PAIR, panel += depth * PAIR) {
-        const int64_t units = least(PAIR, h - unit);
-        if (!last) sum_rows(rows.end - rows.first, depth, to_sums + 4 * rows.first * h, panel, sums);
+    const word *panel = a->scratchpad;
+    for (int64_t unit = 0; unit < h; unit += NR, panel += depth * NR) {
+        const int64_t units = min_of(NR, h - unit);
+        if (!last) gemm_rows(rows.end - rows.first, depth, to_sums + 4 * rows.first * h, panel, sums);
         for (int64_t row = rows.first, before = from; row < rows.end; row++) {
-            while (t && follows(s, before + 1) <= row) before++;
+            while (t && first_child(s, before + 1) <= row) before++;
             const int64_t at = row * h + unit;
-            const element *g = a->gates + 4 * row * h + unit, *q = a->squashed + at, *to = a->to_states + at;
+            const element *g = a->gates + 4 * row * h + unit, *q = a->cells_tanh + at, *to = a->to_states + at;
             const element *b = a->cells + (t ? before : row) * h + unit;
             element *d = a->to_projected + 4 * row * h + unit;
-            float *sum = sums + (row - rows.first) * PAIR, *c = to_cells + (row - rows.first) * h + unit;
+            float *sum = sums + (row - rows.first) * NR, *c = to_cells + (row - rows.first) * h + unit;
             if (t && !last)
                 row_backward(units, h, 0, 0, g, b, q, to, sum, c, d);
             else if (t)
@@ -161,16 +168,16 @@ static void block_backward(const sequence *s, const unrolled *a, int64_t t, rang
 
 /* Add up, for each row of a level of a trie, what those that follow it say of its sums and, in to_cells, of its cells:
    the place of a row there is no later than that of any that follow it. */
-static void gather(const sequence *s, const unrolled *a, range rows, float *to_cells) {
-    const int64_t h = s->hidden, wide = 4 * h, next = follows(s, rows.first);
+static void sum_children(const lstm_shape *s, const lstm_arrays *a, range rows, float *to_cells) {
+    const int64_t h = s->hidden, wide = 4 * h, next = first_child(s, rows.first);
     for (int64_t row = rows.first; row < rows.end; row++) {
-        const range those = {follows(s, row), follows(s, row + 1)};
-        for (int64_t k = 0; k < wide; k += PAIR) {
-            const int64_t columns = least(PAIR, wide - k);
-            float sums[PAIR] ALIGNED = {0};
+        const range those = {first_child(s, row), first_child(s, row + 1)};
+        for (int64_t k = 0; k < wide; k += NR) {
+            const int64_t columns = min_of(NR, wide - k);
+            float sums[NR] ALIGNED = {0};
             for (int64_t r = those.first; r < those.end; r++)
-                for (int64_t j = 0; j < columns; j++) sums[j] += number(a->to_projected[r * wide + k + j]);
-            round_row(columns, sums, a->to_sums + row * wide + k);
+                for (int64_t j = 0; j < columns; j++) sums[j] += to_float(a->to_projected[r * wide + k + j]);
+            to_elements(columns, sums, a->to_sums + row * wide + k);
         }
         for (int64_t k = 0; k < h; k++) {
             float sum = 0.0f;
@@ -181,25 +188,25 @@ static void gather(const sequence *s, const unrolled *a, range rows, float *to_c
 }
 
 /* Add some rows' gradient to the table's. */
-static void tabulate(const sequence *s, const unrolled *a, range rows) {
+static void add_to_table_gradient(const lstm_shape *s, const lstm_arrays *a, range rows) {
     const int64_t wide = 4 * s->hidden;
     for (int64_t row = rows.first; row < rows.end; row++) {
         const element *restrict from = a->to_projected + row * wide;
-        float *restrict to = a->to_table + a->which[row] * wide;
-        for (int64_t k = 0; k < wide; k++) to[k] += number(from[k]);
+        float *restrict to = a->to_table + a->table_rows[row] * wide;
+        for (int64_t k = 0; k < wide; k++) to[k] += to_float(from[k]);
     }
 }
 
 /* Out: gates, cells, their tanh and the states. */
-void lstm_forward(const sequence *s, const unrolled *a) {
+void gensweep_lstm_forward(const lstm_shape *s, const lstm_arrays *a) {
     const int64_t h = s->hidden;
-    float *sums = (float *)(a->scratch + panels_size(s));
+    float *sums = (float *)(a->scratchpad + packed_weights_size(s));
     for (int64_t lane = 0; lane < s->lanes; lane++) {
-        if (s->steps > 1) lay_forward(h, a->weight + 4 * lane * h * h, a->scratch);
+        if (s->steps > 1) pack_forward(h, a->weight + 4 * lane * h * h, a->scratchpad);
         for (int64_t t = 0; t < s->steps; t++) {
-            const range from = step_of(s, lane, t ? t - 1 : 0);
+            const range from = rows_of_step(s, lane, t ? t - 1 : 0);
             for (int64_t row = from.first; row < from.end; row += BLOCK) {
-                const range some = {row, least(row + BLOCK, from.end)};
+                const range some = {row, min_of(row + BLOCK, from.end)};
                 block_forward(s, a, t, some, sums);
             }
         }
@@ -207,20 +214,20 @@ void lstm_forward(const sequence *s, const unrolled *a) {
 }
 
 /* Out: to_projected, the gradient of what the inputs add, and of a trie to_sums and to_table. */
-void lstm_backward(const sequence *s, const unrolled *a) {
+void gensweep_lstm_backward(const lstm_shape *s, const lstm_arrays *a) {
     const int64_t h = s->hidden;
-    float *sums = (float *)(a->scratch + panels_size(s)), *to_cells = sums + SUMS;
+    float *sums = (float *)(a->scratchpad + packed_weights_size(s)), *to_cells = sums + SUMS;
     for (int64_t lane = 0; lane < s->lanes; lane++) {
-        if (s->steps > 1) lay_backward(h, a->weight + 4 * lane * h * h, a->scratch);
+        if (s->steps > 1) pack_backward(h, a->weight + 4 * lane * h * h, a->scratchpad);
         for (int64_t t = s->steps - 1; t >= 0; t--) {
-            const range rows = step_of(s, lane, t);
-            int64_t from = t ? step_of(s, lane, t - 1).first : 0;
-            if (s->firsts && t + 1 < s->steps) gather(s, a, rows, to_cells);
+            const range rows = rows_of_step(s, lane, t);
+            int64_t from = t ? rows_of_step(s, lane, t - 1).first : 0;
+            if (s->firsts && t + 1 < s->steps) sum_children(s, a, rows, to_cells);
             for (int64_t row = rows.first; row < rows.end; row += BLOCK) {
-                const range some = {row, least(row + BLOCK, rows.end)};
-                while (t && follows(s, from + 1) <= row) from++;
+                const range some = {row, min_of(row + BLOCK, rows.end)};
+                while (t && first_child(s, from + 1) <= row) from++;
                 block_backward(s, a, t, some, from, sums, to_cells + (row - rows.first) * h);
-                if (a->which) tabulate(s, a, some);
+                if (a->table_rows) add_to_table_gradient(s, a, some);
             }
         }
     }

@@ -38,36 +38,36 @@ INLINE float hyperbolic_tangent(float x) {
 /* p: what the inputs add to the gates; sums: what the states before do; before: the cells before. */
 INLINE void row_forward(int64_t units, int64_t wide, int first, const element *restrict p, const float *restrict sums,
                         int64_t sums_wide, const element *restrict before, element *restrict g,
-                        element *restrict cells, element *restrict squashed, element *restrict states) {
-    float found[7][PAIR] ALIGNED;
+                        element *restrict cells, element *restrict cells_tanh, element *restrict states) {
+    float results[7][NR] ALIGNED;
     for (int64_t k = 0; k < units; k++) {
         float to[4];
-        for (int64_t j = 0; j < 4; j++) to[j] = number(p[j * wide + k]) + (first ? 0.0f : sums[j * sums_wide + k]);
+        for (int64_t j = 0; j < 4; j++) to[j] = to_float(p[j * wide + k]) + (first ? 0.0f : sums[j * sums_wide + k]);
         float i = sigmoid(to[0]), f = sigmoid(to[1]), c = hyperbolic_tangent(to[2]), o = sigmoid(to[3]);
-        float cell = i * c + (first ? 0.0f : f * number(before[k])), t = hyperbolic_tangent(cell);
-        found[0][k] = i, found[1][k] = f, found[2][k] = c, found[3][k] = o;
-        found[4][k] = cell, found[5][k] = t, found[6][k] = o * t;
+        float cell = i * c + (first ? 0.0f : f * to_float(before[k])), t = hyperbolic_tangent(cell);
+        results[0][k] = i, results[1][k] = f, results[2][k] = c, results[3][k] = o;
+        results[4][k] = cell, results[5][k] = t, results[6][k] = o * t;
     }
-    for (int64_t j = 0; j < 4; j++) round_row(units, found[j], g + j * wide);
-    round_row(units, found[4], cells);
-    round_row(units, found[5], squashed);
-    round_row(units, found[6], states);
+    for (int64_t j = 0; j < 4; j++) to_elements(units, results[j], g + j * wide);
+    to_elements(units, results[4], cells);
+    to_elements(units, results[5], cells_tanh);
+    to_elements(units, results[6], states);
 }
 
 /* to_states and sums: the gradient that reaches the states, from outside and from the step after. to_cells: what reaches
    the cells from the step after, and, when it leaves, those before. d: the gradient of what was added to the gates. */
 INLINE void row_backward(int64_t units, int64_t wide, int first, int last, const element *restrict g,
-                         const element *restrict before, const element *restrict squashed,
+                         const element *restrict before, const element *restrict cells_tanh,
                          const element *restrict to_states, const float *restrict sums, float *restrict to_cells,
                          element *restrict d) {
     for (int64_t k = 0; k < units; k++) {
-        float i = number(g[k]), f = number(g[wide + k]), c = number(g[2 * wide + k]), o = number(g[3 * wide + k]);
-        float t = number(squashed[k]), to_state = number(to_states[k]) + (last ? 0.0f : sums[k]);
+        float i = to_float(g[k]), f = to_float(g[wide + k]), c = to_float(g[2 * wide + k]), o = to_float(g[3 * wide + k]);
+        float t = to_float(cells_tanh[k]), to_state = to_float(to_states[k]) + (last ? 0.0f : sums[k]);
         float to_cell = to_state * o * (1.0f - t * t) + (last ? 0.0f : to_cells[k]);
-        d[k] = rounded(to_cell * c * i * (1.0f - i));
-        d[wide + k] = rounded(first ? 0.0f : to_cell * number(before[k]) * f * (1.0f - f));
-        d[2 * wide + k] = rounded(to_cell * i * (1.0f - c * c));
-        d[3 * wide + k] = rounded(to_state * t * o * (1.0f - o));
+        d[k] = to_element(to_cell * c * i * (1.0f - i));
+        d[wide + k] = to_element(first ? 0.0f : to_cell * to_float(before[k]) * f * (1.0f - f));
+        d[2 * wide + k] = to_element(to_cell * i * (1.0f - c * c));
+        d[3 * wide + k] = to_element(to_state * t * o * (1.0f - o));
         to_cells[k] = to_cell * f;
     }
 }

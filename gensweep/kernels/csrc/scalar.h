@@ -8,15 +8,15 @@
 #ifdef BFLOAT16
 typedef uint16_t element;
 
-INLINE float number(element from) {
+INLINE float to_float(element from) {
     uint32_t bits = (uint32_t)from << 16;
-    float found;
-    memcpy(&found, &bits, sizeof found);
-    return found;
+    float result;
+    memcpy(&result, &bits, sizeof result);
+    return result;
 }
 
 /* The nearest; of two as near, the even one. What is not a number stays so. */
-INLINE element rounded(float from) {
+INLINE element to_element(float from) {
     uint32_t bits;
     memcpy(&bits, &from, sizeof bits);
     uint32_t nearest = bits + 0x7fff + (bits >> 16 & 1);
@@ -25,6 +25,6 @@ INLINE element rounded(float from) {
 #else
 typedef float element;
 
-INLINE float number(element from) { return from; }
-INLINE element rounded(float from) { return from; }
+INLINE float to_float(element from) { return from; }
+INLINE element to_element(float from) { return from; }
 #endif
