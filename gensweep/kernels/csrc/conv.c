@@ -1,13 +1,15 @@
-/* Convolutions of pictures [height, width, channels] with an activation behind them, and their gradients.
+/* Convolutions of pictures [height, width, channels], the leaky ReLU that follows, and their gradients.
 
-   All is computed from what `scratchpad.h` lays ready. The activation is a leaky ReLU, of which the sums' sign remains. */
+   packing.h copies a band of a picture into the cache, and tiles of gemm_tile.h are computed from there: MR pixels of a
+   row by NR channels. Of the activation only the sign of its sums is kept, which its parts sign shows. */
 
 #include "packing.h"
 
-/* The conv_arrays of a call, dense and apart from each other; none where an address is 0. large and small are the pictures
-   on either side, one of them the activations that are made or, on the way backward_group, were made, and gradient is of these.
-   weights are packed_pictures out for `down` or `up`, or for `down_few` or `up_few`, to which these store_activated FEW_CHANNELS channels. to_weights
-   [3, 3, large, small] and to_bias are contributions to. scratchpad is zeros before the call. */
+/* The arrays of a call: dense, no two of them overlap, and an address of 0 means that there is none. `large` and
+   `small` are the pictures of either side; one of them are the activations, which a forward pass makes and a backward
+   pass reads, and `gradient` is their gradient. `weights` are packed for `down` or `up`, or for `down_few` or `up_few`
+   where these compute. `to_weights` [3, 3, large, small] and `to_bias` are added to. The scratchpad is all zeros before
+   the call. */
 typedef struct {
     element *large, *small;
     word *weights;
@@ -34,9 +36,9 @@ INLINE float leaky_relu(float value, float slope) {
     return value < 0.0f ? low : value;
 }
 
-/* Sums to where they belong: rows of ``columns`` numbers, ``stride`` apart. */
+/* Apply the activation and store rows of `columns` sums, `stride` elements apart. */
 static void store_activated(int64_t rows, int64_t columns, int64_t stride, float slope, const float *restrict sums,
-                  element *restrict to) {
+                            element *restrict to) {
     for (int64_t r = 0; r < rows; r++, sums += NR, to += stride)
         if (columns == NR)
             for (int64_t c = 0; c < NR; c++) to[c] = to_element(leaky_relu(sums[c], slope));
@@ -57,9 +59,9 @@ INLINE vec4 load_vec4(const float *from) {
     return result;
 }
 
-/* weights: of each panel [depth, NR]. */
-static void gemm_contributions(int64_t pixels, int64_t depth, int64_t stride, int64_t wide, const word *from, const word *weights,
-                   float *to) {
+/* The contributions of pixels, [pixels, wide] = from [pixels, depth] * weights, panel by panel [depth, NR]. */
+static void gemm_contributions(int64_t pixels, int64_t depth, int64_t stride, int64_t wide, const word *from,
+                               const word *weights, float *to) {
     const float zeros[NR] ALIGNED = {0};
     const tile_layout at = {1, depth, 0, 1, stride, 0, NR};
     for (int64_t c = 0; c < wide; c += NR, weights += depth * NR)
@@ -67,8 +69,9 @@ static void gemm_contributions(int64_t pixels, int64_t depth, int64_t stride, in
             gemm_tile(min_of(MR, pixels - x), NR, &at, from + x * stride, weights, zeros, 0, to + x * wide + c, wide);
 }
 
-/* Some rows of a small picture, of as many as the large one has. weights: of each panel of (band_place, small channel)
-   [large, NR]. rows: `contributions_row` three times, and a row of sums. */
+/* `down` to few channels, with a stride of 1. weights: panels of (place in the kernel, small channel), [large, NR]
+   each. rows: the last three rows of contributions, and one row of sums. Each pixel's four sums (of which few are used)
+   stay in one register while its nine contributions are added. */
 static void down_few(const conv_shape *s, int64_t band, const word *large, const word *weights, const float *bias,
                      float slope, float *rows, element *to) {
     const int64_t few = s->small, pixels = s->width + 2, wide = panel_count(9 * few) * NR, size = pixels * wide;
@@ -77,7 +80,7 @@ static void down_few(const conv_shape *s, int64_t band, const word *large, const
     for (int64_t y = 0; y < band + 2; y++, large += large_row(s)) {
         gemm_contributions(pixels, large_pixel(s), large_pixel(s), wide, large, weights, rows + y % 3 * size);
         if (y < 2) continue;
-        for (int64_t x = 0; x < s->width; x++) { /* what is beyond a pixel's channels, the next one overwrites */
+        for (int64_t x = 0; x < s->width; x++) { /* The next pixel overwrites what is behind a pixel's channels. */
             vec4 sum = load_vec4(start);
             for (int64_t down = 0; down < 3; down++) {
                 const float *contributions = rows + (y - 2 + down) % 3 * size + x * wide + 3 * down * few;
@@ -90,25 +93,26 @@ static void down_few(const conv_shape *s, int64_t band, const word *large, const
     }
 }
 
-/* Rows of a large picture, two for each of a small one. weights: of each panel of (band_place, large channel) [small, NR].
-   rows: as above. */
+/* `up` to few channels. weights: panels of (place in the kernel, large channel), [small, NR] each. rows: as above. */
 static void up_few(const conv_shape *s, int64_t band, const word *small, const word *weights, const float *bias,
                    float slope, float *rows, element *to) {
     const int64_t few = s->large, pixels = s->width + 1, wide = panel_count(9 * few) * NR, size = pixels * wide;
-    const int64_t nearest_tap[2] = {1, 2}; /* what meets an even band_place, and an odd one, which 0 meets too, one band_place on */
+    const int64_t nearest_tap[2] = {1, 2}; /* of even pixels and of odd ones, which also take tap 0 of the next pixel */
     float start[4] = {0}, *sums = rows + 3 * contributions_row(s);
     if (bias) memcpy(start, bias, few * sizeof *start);
     for (int64_t y = 0; y <= band; y++, small += small_row(s)) {
-        gemm_contributions(pixels, (s->small + VNNI - 1) / VNNI, small_pixel(s), wide, small, weights, rows + y % 2 * size);
+        gemm_contributions(pixels, (s->small + VNNI - 1) / VNNI, small_pixel(s), wide, small, weights,
+                           rows + y % 2 * size);
         for (int64_t odd = 0; odd < 2 && y; odd++, to += 2 * s->width * few) {
             for (int64_t x = 0; x < 2 * s->width; x++) {
-                const int64_t right = nearest_tap[x % 2] * few, large_width = wide - right;
-                const float *contributions = rows + (y - 1) % 2 * size + x / 2 * wide + 3 * nearest_tap[odd] * few + right;
+                const int64_t right = nearest_tap[x % 2] * few, next_pixel = wide - right;
+                const float *contributions =
+                    rows + (y - 1) % 2 * size + x / 2 * wide + 3 * nearest_tap[odd] * few + right;
                 const float *below = rows + y % 2 * size + x / 2 * wide + right;
                 vec4 sum = load_vec4(start) + load_vec4(contributions);
-                if (x % 2) sum += load_vec4(contributions + large_width);
+                if (x % 2) sum += load_vec4(contributions + next_pixel);
                 if (odd) sum += load_vec4(below);
-                if (odd && x % 2) sum += load_vec4(below + large_width);
+                if (odd && x % 2) sum += load_vec4(below + next_pixel);
                 memcpy(sums + x * few, &sum, sizeof sum);
             }
             store_activated(1, 2 * s->width * few, 0, slope, sums, to);
@@ -116,9 +120,12 @@ static void up_few(const conv_shape *s, int64_t band, const word *small, const w
     }
 }
 
-/* Some rows of a small picture. weights: of each panel of NR small channels, [3, 3, large, NR]. contributions: for few. */
-static void down(const conv_shape *s, int64_t band, const word *large, const word *weights, const float *bias, float slope,
-                 float *contributions, element *to) {
+/* Large to small: `band` rows of a small picture. weights: panels of NR small channels, [3, 3, large, NR] each.
+   contributions: for few channels.
+
+   A panel of weights is the outer loop: it stays in the first-level cache while all pixels of the band pass by. */
+static void down(const conv_shape *s, int64_t band, const word *large, const word *weights, const float *bias,
+                 float slope, float *contributions, element *to) {
     if (s->small <= FEW_CHANNELS && s->stride == 1) {
         down_few(s, band, large, weights, bias, slope, contributions, to);
         return;
@@ -139,11 +146,12 @@ static void down(const conv_shape *s, int64_t band, const word *large, const wor
     }
 }
 
-/* Rows of a large picture, two for each of a small one. weights: of each panel of NR large channels, [3, 3, small up
-   to VLEN, NR], rows and columns of a kernel in the order 1, 2, 0: an even band_place of the large picture meets the
-   middle, an odd one the last and, one band_place on, the first. contributions: for few. */
-static void up(const conv_shape *s, int64_t band, const word *small, const word *weights, const float *bias, float slope,
-               float *contributions, element *to) {
+/* Small to large: two rows of a large picture per row of the band. weights: panels of NR large channels, [3, 3, small
+   up to VLEN, NR] each, with rows and columns of a kernel in the order 1, 2, 0: an even pixel of the large picture
+   takes the middle, an odd one takes the last and, of the next pixel, the first. So the places that a pixel takes are
+   contiguous. contributions: for few channels. */
+static void up(const conv_shape *s, int64_t band, const word *small, const word *weights, const float *bias,
+               float slope, float *contributions, element *to) {
     if (s->large <= FEW_CHANNELS) {
         up_few(s, band, small, weights, bias, slope, contributions, to);
         return;
@@ -172,25 +180,28 @@ static void add_rows(int64_t rows, int64_t columns, int64_t stride, const float 
         for (int64_t c = 0; c < columns; c++) to[c] += sums[c];
 }
 
-/* Add to the weights' gradient [3, 3, large, small] what some groups say, one behind the other. */
+/* Add to the weights' gradient [3, 3, large, small] that of some groups of VNNI pictures.
+
+   The product sums over all pixels of the band and all groups, so its tile stays in registers for all of them, and is
+   added to memory once. */
 static void add_weight_gradient(const conv_shape *s, int64_t groups, int64_t band, const word *large, const word *small,
-                  float *to_weights) {
-    const int64_t row = large_vnni_row(s), depth = 3 * s->large, parts = (depth + MR - 1) / MR;
-    const tile_layout at = {band, s->width, s->stride * row, s->stride * s->large, 1, small_vnni_row(s), up_to_vectors(s->small),
-                       groups - 1, large_vnni(s), small_vnni(s)};
+                                float *to_weights) {
+    const int64_t row = large_vnni_row(s), depth = 3 * s->large, blocks = (depth + MR - 1) / MR;
+    const tile_layout at = {band, s->width, s->stride * row, s->stride * s->large, 1, small_vnni_row(s),
+                            up_to_vectors(s->small), groups - 1, large_vnni(s), small_vnni(s)};
     const float zeros[NR] ALIGNED = {0};
     float sums[MR * NR] ALIGNED;
     for (int64_t c = 0; c < s->small; c += NR)
         for (int64_t y = 0; y < 3; y++)
-            for (int64_t part = 0; part < parts; part++) {
-                int64_t k = depth * part / parts, rows = depth * (part + 1) / parts - k;
+            for (int64_t block = 0; block < blocks; block++) {
+                int64_t k = depth * block / blocks, rows = depth * (block + 1) / blocks - k;
                 int64_t columns = min_of(NR, s->small - c);
                 gemm_tile(rows, columns, &at, large + y * row + k, small + c, zeros, 0, sums, NR);
                 add_rows(rows, columns, s->small, sums, to_weights + (y * depth + k) * s->small + c);
             }
 }
 
-/* Where a band of a picture begins on either side, and how many rows of the small one it has. */
+/* Where a band of a picture begins on either side, in elements, and how many rows of the small picture it has. */
 typedef struct {
     int64_t large, small, rows;
 } band_place;
@@ -203,51 +214,54 @@ static band_place place_of(const conv_shape *s, int64_t picture, int64_t y) {
 
 /* Large pictures to small ones. */
 void gensweep_conv(const conv_shape *s, const conv_arrays *a) {
-    const scratchpad_parts own = scratchpad_of(s, a->scratchpad, 0);
+    const scratchpad_parts parts = scratchpad_of(s, a->scratchpad, 0);
     for (int64_t i = 0; i < s->count; i++)
         for (int64_t y = 0; y < s->height; y += s->band) {
             band_place at = place_of(s, i, y);
-            pack_large(s, i, y, a->large, 0, own.large, 0);
-            down(s, at.rows, own.large, a->weights, a->bias, s->slope, own.contributions, a->small + at.small);
+            pack_large(s, i, y, a->large, 0, parts.large, 0);
+            down(s, at.rows, parts.large, a->weights, a->bias, s->slope, parts.contributions, a->small + at.small);
         }
 }
 
 /* Small pictures to large ones, with a stride of 2. */
 void gensweep_conv_transpose(const conv_shape *s, const conv_arrays *a) {
-    const scratchpad_parts own = scratchpad_of(s, a->scratchpad, 0);
+    const scratchpad_parts parts = scratchpad_of(s, a->scratchpad, 0);
     for (int64_t i = 0; i < s->count; i++)
         for (int64_t y = 0; y < s->height; y += s->band) {
             band_place at = place_of(s, i, y);
-            pack_small(s, i, y, a->small, 0, own.small, 0);
-            up(s, at.rows, own.small, a->weights, a->bias, s->slope, own.contributions, a->large + at.large);
+            pack_small(s, i, y, a->small, 0, parts.small, 0);
+            up(s, at.rows, parts.small, a->weights, a->bias, s->slope, parts.contributions, a->large + at.large);
         }
 }
 
-/* The gradients of one picture's band, which are packed_pictures for those of the weights. */
-static void backward_picture(const conv_shape *s, const conv_arrays *a, int from_small, int64_t picture, int64_t y, scratchpad_parts own) {
+/* The gradients of the band of one picture, which is packed for the weights' gradient. */
+static void backward_picture(const conv_shape *s, const conv_arrays *a, int from_small, int64_t picture, int64_t y,
+                             scratchpad_parts parts) {
     const band_place at = place_of(s, picture, y);
     if (from_small) {
-        pack_small(s, picture, y, a->gradient, a->small, own.small, a->to_bias);
-        if (a->to_pictures) up(s, at.rows, own.small, a->weights, 0, 1.0f, own.contributions, a->to_pictures + at.large);
-        if (a->to_weights) pack_large(s, picture, y, a->large, 0, own.large, 0);
+        pack_small(s, picture, y, a->gradient, a->small, parts.small, a->to_bias);
+        if (a->to_pictures)
+            up(s, at.rows, parts.small, a->weights, 0, 1.0f, parts.contributions, a->to_pictures + at.large);
+        if (a->to_weights) pack_large(s, picture, y, a->large, 0, parts.large, 0);
     } else {
-        pack_large(s, picture, y, a->gradient, a->large, own.large, a->to_bias);
-        if (a->to_pictures) down(s, at.rows, own.large, a->weights, 0, 1.0f, own.contributions, a->to_pictures + at.small);
-        if (a->to_weights) pack_small(s, picture, y, a->small, 0, own.small, 0);
+        pack_large(s, picture, y, a->gradient, a->large, parts.large, a->to_bias);
+        if (a->to_pictures)
+            down(s, at.rows, parts.large, a->weights, 0, 1.0f, parts.contributions, a->to_pictures + at.small);
+        if (a->to_weights) pack_small(s, picture, y, a->small, 0, parts.small, 0);
     }
 }
 
-/* The gradients of a convolution, of a group of pictures from i on and of their rows from y on. */
+/* The gradients of a group of pictures from i on, of their rows from y on. */
 static void backward_group(const conv_shape *s, const conv_arrays *a, int from_small, int64_t i, int64_t y) {
     const int64_t pictures = min_of(s->group, s->count - i), groups = (pictures + VNNI - 1) / VNNI;
     const int64_t rows = place_of(s, i, y).rows;
     for (int64_t j = 0; j < groups * VNNI; j++) {
-        const scratchpad_parts own = scratchpad_of(s, a->scratchpad, j);
+        const scratchpad_parts parts = scratchpad_of(s, a->scratchpad, j);
         if (j < pictures)
-            backward_picture(s, a, from_small, i + j, y, own);
-        else { /* nothing beside the last one */
-            memset(own.large, 0, large_size(s) * sizeof *own.large);
-            memset(own.small, 0, small_size(s) * sizeof *own.small);
+            backward_picture(s, a, from_small, i + j, y, parts);
+        else { /* the last picture has no other to share words with */
+            memset(parts.large, 0, large_size(s) * sizeof *parts.large);
+            memset(parts.small, 0, small_size(s) * sizeof *parts.small);
         }
         if (a->to_weights && j % VNNI == VNNI - 1) pack_vnni(s, rows, scratchpad_of(s, a->scratchpad, j + 1 - VNNI));
     }
@@ -260,7 +274,7 @@ static void backward_all(const conv_shape *s, const conv_arrays *a, int from_sma
         for (int64_t y = 0; y < s->height; y += s->band) backward_group(s, a, from_small, i, y);
 }
 
-/* The gradients of `gensweep_conv`; that of the pictures with a stride of 2 alone. */
+/* The gradients of `gensweep_conv`. That of the pictures needs a stride of 2. */
 void gensweep_conv_backward(const conv_shape *s, const conv_arrays *a) { backward_all(s, a, 1); }
 
 /* The gradients of `gensweep_conv_transpose`. */

@@ -1,22 +1,23 @@
-/* All steps of an LSTM, and of its gradient: each as a product of tiles whose sums go into the cell at once. */
+/* All steps of an LSTM, forward and backward: the sums of a tile go straight into the cell, while they are in the
+   first-level cache. */
 
 #include "lstm_cell.h"
 
-/* Sequences are [steps, lanes, rows, ...] and weights [lanes, 4 hidden, hidden]; a lane has weights of its own. From one
-   step of what the inputs add to the next it is ``stride`` elements: none where all are the same. The hidden units are a
-   whole number of words.
+/* Sequences are [steps, lanes, rows, ...] and weights [lanes, 4 hidden, hidden]: each lane has weights of its own.
+   `stride` is the distance between two steps of what the inputs add, in elements; 0 if it is the same in all steps. The
+   hidden units fill whole words.
 
-   With ``firsts``, a step's rows are the nodes of a level of a trie, of one lane, levels one behind the other, of table_rows
-   the last one is the widest, ``rows``. Those that follow a row of a level before it lie from firsts[row] on to
-   firsts[row + 1]; each row has some. */
+   With `firsts`, the rows of a step are the nodes of one level of a trie. There is one lane, levels follow each other,
+   and `rows` is the size of the last level, which is the widest. The children of a row are the rows from firsts[row] to
+   firsts[row + 1]; each row above the last level has some. */
 typedef struct {
     int64_t steps, lanes, rows, hidden, stride;
     const int64_t *firsts;
 } lstm_shape;
 
-/* All dense; gates and gradients of what is input_gates to them are [..., 4 hidden], the others [..., hidden]. Of a trie: in
-   place of ``projected``, what the inputs add may be row table_rows[row] of a table, to whose gradient is input_gates; to_sums, of
-   rows that others follow, is the gradient of what they add to these, all together. */
+/* All arrays are dense. Gates and their gradients are [..., 4 hidden], the others [..., hidden]. For a trie: instead of
+   `projected`, what the inputs add to a row may be row table_rows[row] of `table`, and its gradient is added to
+   `to_table`; `to_sums` is, for each row that has children, the gradient of what it adds to all of them. */
 typedef struct {
     const element *projected, *weight;
     element *gates, *cells, *cells_tanh, *states;
@@ -28,13 +29,16 @@ typedef struct {
     word *scratchpad;
 } lstm_arrays;
 
-/* Rows that meet a panel of weights while it is in the first-level cache. */
+/* Rows per block: they share a panel of weights while it is in the first-level cache. */
 enum { BLOCK = 4 * MR };
 
 static const float ZEROS[NR];
 
-/* Parts of the scratchpad, sizes in words: a lane's weights in panels, sums of a block, the gradient of a lane's cells. */
-static int64_t packed_weights_size(const lstm_shape *s) { return (s->hidden + NR - 1) / NR * NR * (4 * s->hidden / VNNI); }
+/* Parts of the scratchpad, sizes in words: a lane's weights in panels, the sums of a block, the gradient of a lane's
+   cells. */
+static int64_t packed_weights_size(const lstm_shape *s) {
+    return (s->hidden + NR - 1) / NR * NR * (4 * s->hidden / VNNI);
+}
 enum { SUMS = 4 * BLOCK * NR };
 
 /* What bindings.py repeats of this file, value by value; -1 behind the last. */
@@ -46,7 +50,7 @@ int64_t gensweep_lstm_abi(int64_t index) {
 /* Words of a scratchpad. */
 int64_t gensweep_lstm_scratchpad(const lstm_shape *s) { return packed_weights_size(s) + SUMS + s->rows * s->hidden; }
 
-/* The numbers of a word, ``stride`` elements apart. */
+/* A word of VNNI elements that are `stride` apart. */
 INLINE word make_word(const element *from, int64_t stride) {
 #ifdef BFLOAT16
     return from[0] | (word)from[stride] << 16;
@@ -55,7 +59,7 @@ INLINE word make_word(const element *from, int64_t stride) {
 #endif
 }
 
-/* Weights as forward reads them: [panel, gate, words of the states, NR units], zeros behind the last unit. */
+/* Pack weights for the forward pass: [panel, gate, words of the states, NR units], zeros behind the last unit. */
 static void pack_forward(int64_t h, const element *weight, word *to) {
     for (int64_t unit = 0; unit < h; unit += NR)
         for (int64_t gate = 0; gate < 4; gate++) {
@@ -68,7 +72,7 @@ static void pack_forward(int64_t h, const element *weight, word *to) {
         }
 }
 
-/* As backward does: [panel, words of the gates, NR units]. */
+/* Pack weights for the backward pass: [panel, words of the gates, NR units]. */
 static void pack_backward(int64_t h, const element *weight, word *to) {
     for (int64_t unit = 0; unit < h; unit += NR) {
         const int64_t units = min_of(NR, h - unit);
@@ -79,7 +83,7 @@ static void pack_backward(int64_t h, const element *weight, word *to) {
     }
 }
 
-/* sums[row, NR] = of some rows, ``depth`` words each, their product with a panel. */
+/* sums[row, NR] = the product of some rows, `depth` words each, with a panel [depth, NR]. */
 static void gemm_rows(int64_t rows, int64_t depth, const element *from, const word *panel, float *sums) {
     const tile_layout at = {1, depth, 0, 1, depth, 0, NR};
     for (int64_t r = 0; r < rows; r += MR)
@@ -91,8 +95,10 @@ typedef struct {
     int64_t first, end;
 } range;
 
-/* The first row that first_child a row. */
-INLINE int64_t first_child(const lstm_shape *s, int64_t row) { return s->firsts ? s->firsts[row] : row + s->lanes * s->rows; }
+/* The first child of a row: in a trie, or the same row of the next step. */
+INLINE int64_t first_child(const lstm_shape *s, int64_t row) {
+    return s->firsts ? s->firsts[row] : row + s->lanes * s->rows;
+}
 
 INLINE range children(const lstm_shape *s, range rows) {
     range result = {first_child(s, rows.first), first_child(s, rows.end)};
@@ -113,7 +119,9 @@ INLINE const element *input_gates(const lstm_shape *s, const lstm_arrays *a, int
     return a->projected + row * wide - (s->firsts ? 0 : t * (step - s->stride));
 }
 
-/* The rows of step t that follow some of the step before; of the first step, these rows. */
+/* Compute the rows of step t that are children of the rows `from` of the step before; of the first step, these rows.
+
+   A panel holds the weights of all four gates of NR units, so that a row's cell is computed at once from four tiles. */
 static void block_forward(const lstm_shape *s, const lstm_arrays *a, int64_t t, range from, float *sums) {
     const int64_t h = s->hidden, depth = h / VNNI;
     const range rows = t ? children(s, from) : from;
@@ -126,7 +134,8 @@ static void block_forward(const lstm_shape *s, const lstm_arrays *a, int64_t t, 
         for (int64_t row = rows.first, before = from.first; row < rows.end; row++) {
             const int64_t at = row * h + unit;
             const element *p = input_gates(s, a, t, row) + unit;
-            element *g = a->gates + 4 * row * h + unit, *c = a->cells + at, *q = a->cells_tanh + at, *to = a->states + at;
+            element *g = a->gates + 4 * row * h + unit, *c = a->cells + at;
+            element *q = a->cells_tanh + at, *to = a->states + at;
             while (t && first_child(s, before + 1) <= row) before++;
             if (t)
                 row_forward(units, h, 0, p, sums + (before - from.first) * NR, BLOCK * NR,
@@ -137,7 +146,7 @@ static void block_forward(const lstm_shape *s, const lstm_arrays *a, int64_t t, 
     }
 }
 
-/* Some rows of step t back; the first of them first_child row ``from``. to_cells: the gradient of their cells. */
+/* Compute the gradient of some rows of step t; the first of them is a child of row `from`. to_cells: of their cells. */
 static void block_backward(const lstm_shape *s, const lstm_arrays *a, int64_t t, range rows, int64_t from, float *sums,
                            float *to_cells) {
     const int64_t h = s->hidden, depth = 4 * h / VNNI;
@@ -166,8 +175,8 @@ static void block_backward(const lstm_shape *s, const lstm_arrays *a, int64_t t,
     }
 }
 
-/* Add up, for each row of a level of a trie, what those that follow it say of its sums and, in to_cells, of its cells:
-   the place of a row there is no later than that of any that follow it. */
+/* For each row of a level of a trie, sum over its children the gradients of their gates, into to_sums, and of their
+   cells, in place in to_cells: a row's place there is never behind that of its children. */
 static void sum_children(const lstm_shape *s, const lstm_arrays *a, range rows, float *to_cells) {
     const int64_t h = s->hidden, wide = 4 * h, next = first_child(s, rows.first);
     for (int64_t row = rows.first; row < rows.end; row++) {
@@ -187,7 +196,7 @@ static void sum_children(const lstm_shape *s, const lstm_arrays *a, range rows, 
     }
 }
 
-/* Add some rows' gradient to the table's. */
+/* Add the gradient of some rows to that of their rows of the table. */
 static void add_to_table_gradient(const lstm_shape *s, const lstm_arrays *a, range rows) {
     const int64_t wide = 4 * s->hidden;
     for (int64_t row = rows.first; row < rows.end; row++) {
@@ -197,7 +206,7 @@ static void add_to_table_gradient(const lstm_shape *s, const lstm_arrays *a, ran
     }
 }
 
-/* Out: gates, cells, their tanh and the states. */
+/* Writes gates, cells, the tanh of the cells, and states. */
 void gensweep_lstm_forward(const lstm_shape *s, const lstm_arrays *a) {
     const int64_t h = s->hidden;
     float *sums = (float *)(a->scratchpad + packed_weights_size(s));
@@ -213,7 +222,7 @@ void gensweep_lstm_forward(const lstm_shape *s, const lstm_arrays *a) {
     }
 }
 
-/* Out: to_projected, the gradient of what the inputs add, and of a trie to_sums and to_table. */
+/* Writes to_projected, the gradient of what the inputs add, and for a trie to_sums and to_table. */
 void gensweep_lstm_backward(const lstm_shape *s, const lstm_arrays *a) {
     const int64_t h = s->hidden;
     float *sums = (float *)(a->scratchpad + packed_weights_size(s)), *to_cells = sums + SUMS;

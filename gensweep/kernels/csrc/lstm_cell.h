@@ -1,17 +1,17 @@
-/* An LSTM's cell and its gradient, of a row of units: what PyTorch computes in a dozen passes over memory, in one.
+/* An LSTM's cell and its gradient for a row of units: one pass over memory for what PyTorch computes in a dozen.
 
-   Equations: Hochreiter and Schmidhuber 1997, with the forget gates of Gers et al. 2000. Rows of four gates, in the order
-   input, forget, cell, output, lie ``wide`` apart; all rows are apart from each other. */
+   Equations: Hochreiter and Schmidhuber 1997, with the forget gates of Gers et al. 2000. The four gates of a row, in
+   the order input, forget, cell, output, are `wide` elements apart. No two arrays overlap. */
 
 #include "gemm_tile.h"
 
-/* exp(x) - 1 by Cephes' polynomial (Moshier 1992), within 3e-7 of its size; no branch, so that loops over it become
-   vectors. x ends at 44, so that no gate is subnormal, which processors are slow with. What is not a number stays so: a
+/* exp(x) - 1 by Cephes' polynomial (Moshier 1992), within 3e-7 of its size; without a branch, so that loops over it
+   become vectors. x is limited to 44, so that no gate is subnormal, which slows processors down. NaN stays NaN: a
    training that diverges has to show it. */
 INLINE float exp_minus_one(float x) {
     x = 44.0f < x ? 44.0f : x;
     x = -44.0f > x ? -44.0f : x;
-    float whole = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23, which rounds: the last bits are those of n */
+    float whole = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23, which rounds: its last bits are those of n */
     float n = whole - 12582912.0f, power;        /* 2^n */
     float r = x - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
     float p = 1.9875691500e-4f;
@@ -35,7 +35,10 @@ INLINE float hyperbolic_tangent(float x) {
     return e / (e + 2.0f);
 }
 
-/* p: what the inputs add to the gates; sums: what the states before do; before: the cells before. */
+/* p: what the inputs add to the gates; sums: what the states of the step before add; before: the cells before. `first`
+   is a constant: the first step has no step before.
+
+   All seven results of a unit come from registers; results[] holds a row of each until it is rounded as a whole. */
 INLINE void row_forward(int64_t units, int64_t wide, int first, const element *restrict p, const float *restrict sums,
                         int64_t sums_wide, const element *restrict before, element *restrict g,
                         element *restrict cells, element *restrict cells_tanh, element *restrict states) {
@@ -54,14 +57,16 @@ INLINE void row_forward(int64_t units, int64_t wide, int first, const element *r
     to_elements(units, results[6], states);
 }
 
-/* to_states and sums: the gradient that reaches the states, from outside and from the step after. to_cells: what reaches
-   the cells from the step after, and, when it leaves, those before. d: the gradient of what was added to the gates. */
+/* to_states and sums: the gradient of the states, from outside and from the step after. to_cells: on entry the gradient
+   of the cells from the step after, on exit that for the step before. d: the gradient of the sums of the gates. `first`
+   and `last` are constants. */
 INLINE void row_backward(int64_t units, int64_t wide, int first, int last, const element *restrict g,
                          const element *restrict before, const element *restrict cells_tanh,
                          const element *restrict to_states, const float *restrict sums, float *restrict to_cells,
                          element *restrict d) {
     for (int64_t k = 0; k < units; k++) {
-        float i = to_float(g[k]), f = to_float(g[wide + k]), c = to_float(g[2 * wide + k]), o = to_float(g[3 * wide + k]);
+        float i = to_float(g[k]), f = to_float(g[wide + k]);
+        float c = to_float(g[2 * wide + k]), o = to_float(g[3 * wide + k]);
         float t = to_float(cells_tanh[k]), to_state = to_float(to_states[k]) + (last ? 0.0f : sums[k]);
         float to_cell = to_state * o * (1.0f - t * t) + (last ? 0.0f : to_cells[k]);
         d[k] = to_element(to_cell * c * i * (1.0f - i));

@@ -1,12 +1,12 @@
-/* What lies ready for a convolution: bands of pictures, or several small ones, within a border of zeros where the
-   second-level cache holds them. An activation's gradient is applied on the way in. */
+/* Packing for convolutions: a band of a picture, or several small pictures, within a border of zeros, copied to where
+   the second-level cache holds it. The gradient of an activation is applied while copying. */
 
 #include "gemm_tile.h"
 
 /* A convolution takes large pictures [count, stride height, stride width, large] to small ones [count, height, width,
-   small] with weights of 3x3, from one band_place beyond the border. At a time: ``group`` pictures, one or for gradients a
-   multiple of VNNI; ``band`` rows of the small ones, all if there are more. slope: of the leaky ReLU, not negative; 1 for
-   none. */
+   small], with weights of 3x3 and a border of one pixel. `large` and `small` are channels. Packed at a time are `group`
+   pictures (one; for gradients a multiple of VNNI) and `band` rows of the small ones (all, unless they are too many).
+   `slope` is that of the leaky ReLU: not negative, and 1 for none. */
 typedef struct {
     int64_t count, height, width, large, small, stride, group, band;
     float slope;
@@ -14,8 +14,8 @@ typedef struct {
 
 enum { FEW_CHANNELS = 3 };
 
-/* Laying: sizes in words. Of a pixel, channels lie beside each other, zeros behind the last; there is a border on the
-   left of large rows, and on the right of small ones. */
+/* Sizes of packed pictures, in words. The channels of a pixel are contiguous, with zeros behind the last up to a whole
+   word. Large rows have a border on the left, small rows on the right. */
 
 static int64_t panel_count(int64_t channels) { return (channels + NR - 1) / NR; }
 static int64_t up_to_vectors(int64_t n) { return (n + VLEN - 1) / VLEN * VLEN; }
@@ -29,24 +29,25 @@ static int64_t small_pixel(const conv_shape *s) { return up_to_vectors(s->small)
 static int64_t small_row(const conv_shape *s) { return (s->width + 1) * small_pixel(s); }
 static int64_t small_size(const conv_shape *s) { return (s->band + 1) * small_row(s); }
 
-/* The weights' gradient is a sum over pictures, so a word holds the same channel and band_place of VNNI of them. Where that is
-   one, what was packed_pictures serves. */
+/* The weights' gradient is a sum over pictures. A word of its operands holds the same channel and pixel of VNNI
+   pictures. Where VNNI is 1, the packed pictures are these operands already. */
 
 static int64_t large_vnni_row(const conv_shape *s) { return bordered_width(s) * s->large; }
 static int64_t large_vnni(const conv_shape *s) { return band_rows(s, s->band) * large_vnni_row(s); }
 static int64_t small_vnni_row(const conv_shape *s) { return VNNI * small_row(s); }
 static int64_t small_vnni(const conv_shape *s) { return VNNI * small_size(s); }
 
-/* To few channels, which would store_activated most of a vector idle, pictures go in two steps: what each pixel adds to the nine
-   around it, as one product [pixels, 9 few up to NR], and the sums of that. */
+/* An output of FEW_CHANNELS or fewer would leave most of a vector idle. It is computed in two steps: the contributions
+   of each pixel to the nine around it, as one product [pixels, 9 channels up to NR], and sums of these. (A GEMM and
+   col2im, in Caffe's words.) */
 static int64_t contributions_row(const conv_shape *s) {
     int64_t to_small = s->small <= FEW_CHANNELS && s->stride == 1 ? (s->width + 2) * panel_count(9 * s->small) * NR : 0;
     int64_t to_large = s->large <= FEW_CHANNELS ? (s->width + 1) * panel_count(9 * s->large) * NR : 0;
     return to_small > to_large ? to_small : to_large;
 }
 
-/* Parts of the scratchpad: a picture of either side as it is packed_pictures, the same for the weights' gradient, and for few channels
-   three rows of what is contributions, and one of sums, vec4 more than there are. */
+/* Parts of the scratchpad: the packed pictures of either side, the same in VNNI layout for the weights' gradient, and
+   for few channels three rows of contributions and one row of sums with four floats to spare. */
 typedef struct {
     word *large, *small, *large_vnni, *small_vnni;
     float *contributions;
@@ -62,21 +63,25 @@ static int64_t scratchpad_words(const conv_shape *s) {
     return packed_size(s) + vnni_size(s) + (contributions ? 3 * contributions + 2 * s->width * FEW_CHANNELS + 4 : 0);
 }
 
-/* That of a picture of the group. */
+/* The parts that belong to a picture of the group. */
 static scratchpad_parts scratchpad_of(const conv_shape *s, word *scratchpad, int64_t picture) {
-    const int64_t band_place = picture % packed_pictures(s), pack_vnni = picture / VNNI;
-    word *large = scratchpad + band_place * large_size(s), *small = scratchpad + packed_pictures(s) * large_size(s) + band_place * small_size(s);
-    word *groups = scratchpad + packed_size(s);
-    scratchpad_parts result = {large, small, large, small, (float *)(groups + vnni_size(s))};
+    const int64_t slot = picture % packed_pictures(s), group = picture / VNNI;
+    word *large = scratchpad + slot * large_size(s);
+    word *small = scratchpad + packed_pictures(s) * large_size(s) + slot * small_size(s);
+    word *vnni = scratchpad + packed_size(s);
+    scratchpad_parts result = {large, small, large, small, (float *)(vnni + vnni_size(s))};
     if (VNNI > 1) {
-        result.large_vnni = groups + pack_vnni * large_vnni(s);
-        result.small_vnni = groups + vnni_groups(s) * large_vnni(s) + pack_vnni * small_vnni(s);
+        result.large_vnni = vnni + group * large_vnni(s);
+        result.small_vnni = vnni + vnni_groups(s) * large_vnni(s) + group * small_vnni(s);
     }
     return result;
 }
 
-/* Add to ``total`` pixels, ``stride`` elements apart with zeros between them; narrow ones as many as fill two up_to_vectors. */
-static void sum_pixels(int64_t pixels, int64_t channels, int64_t stride, const element *restrict from, float *restrict total) {
+/* Add the pixels of a packed row or band to total[channels]. Pixels are `stride` elements apart, with zeros between.
+
+   The sums of NR elements stay in registers. Where pixels are narrow, a step takes as many of them as fill NR. */
+static void sum_pixels(int64_t pixels, int64_t channels, int64_t stride, const element *restrict from,
+                       float *restrict total) {
     const int64_t size = pixels * stride, step = NR % stride ? stride : NR, whole = size / step * step;
     for (int64_t c = 0; c < step; c += NR) {
         float sums[NR] = {0};
@@ -101,7 +106,7 @@ INLINE element apply_slope(element from, element activation, float slope) {
     return to_float(activation) <= 0.0f ? to_element(lower) : from;
 }
 
-/* A gradient, times the slope where its activation is not positive. */
+/* Copy a gradient, times the slope where its activation is not positive. */
 INLINE void pack_with_slope(int64_t size, float slope, const element *restrict from, const element *restrict activation,
                        element *restrict to) {
     const int64_t whole = size / NR * NR;
@@ -124,13 +129,14 @@ INLINE void pack_pixels(int64_t pixels, int64_t channels, int64_t stride, float 
             for (int64_t c = 0; c < channels; c++) to[c] = from[c];
 }
 
-/* Pixels of one channel, each in a word. */
+/* Copy pixels of one channel, each into a word of its own. */
 static void pack_single(int64_t pixels, float slope, const element *restrict from, const element *restrict activation,
                        word *restrict to) {
     for (int64_t x = 0; x < pixels; x++) to[x] = activation ? apply_slope(from[x], activation[x], slope) : from[x];
 }
 
-/* Lay a row of pixels ``stride`` elements apart; times the slope where there is an activation, and it is not positive. */
+/* Copy a row of pixels, `stride` elements apart. With an activation, see `pack_with_slope`. The cases with constant
+   sizes are compiled into wider copies. */
 static void pack_row(int64_t pixels, int64_t channels, int64_t stride, float slope, const element *restrict from,
                     const element *restrict activation, element *restrict to) {
     if (stride == channels)
@@ -143,29 +149,30 @@ static void pack_row(int64_t pixels, int64_t channels, int64_t stride, float slo
         pack_pixels(pixels, channels, stride, slope, from, activation, to);
 }
 
-/* Lay what a band of a picture is made of, from a row above it on, with zeros beyond the border; its own rows of pixels
-   are contributions up in total, if at all. */
+/* Pack a band of a large picture, from one row above it, with zeros for the border. The sums of its own rows, without
+   those that other bands have too, are added to total, if there is one. */
 static void pack_large(const conv_shape *s, int64_t picture, int64_t y, const element *from, const element *activation,
                       word *to, float *total) {
     const int64_t row = large_width(s) * s->large, height = s->stride * s->height, first = s->stride * y - 1;
     const int64_t last = first + band_rows(s, min_of(s->band, s->height - y)), pixel = VNNI * large_pixel(s);
-    const element *own = (const element *)(to + large_row(s));
+    const element *inside = (const element *)(to + large_row(s));
     for (int64_t at = first; at < last; at++, to += large_row(s))
         if (at < 0 || at >= height)
             memset(to, 0, large_row(s) * sizeof *to);
         else {
             int64_t start = (picture * height + at) * row;
             element *within = (element *)to + pixel;
-            pack_row(large_width(s), s->large, pixel, s->slope, from + start, activation ? activation + start : 0, within);
+            pack_row(large_width(s), s->large, pixel, s->slope, from + start, activation ? activation + start : 0,
+                     within);
         }
-    if (total) sum_pixels((last - first - 1) * bordered_width(s), s->large, pixel, own, total);
+    if (total) sum_pixels((last - first - 1) * bordered_width(s), s->large, pixel, inside, total);
 }
 
-/* The same of a small picture, to a row below the band. */
+/* Pack a band of a small picture, up to one row below it. */
 static void pack_small(const conv_shape *s, int64_t picture, int64_t y, const element *from, const element *activation,
                       word *to, float *total) {
     const int64_t row = s->width * s->small, last = y + min_of(s->band, s->height - y), pixel = VNNI * small_pixel(s);
-    const element *own = (const element *)to;
+    const element *inside = (const element *)to;
     for (int64_t at = y; at <= last; at++, to += small_row(s))
         if (at == s->height)
             memset(to, 0, small_row(s) * sizeof *to);
@@ -174,7 +181,7 @@ static void pack_small(const conv_shape *s, int64_t picture, int64_t y, const el
             element *within = (element *)to;
             pack_row(s->width, s->small, pixel, s->slope, from + start, activation ? activation + start : 0, within);
         }
-    if (total) sum_pixels((last - y) * (s->width + 1), s->small, pixel, own, total);
+    if (total) sum_pixels((last - y) * (s->width + 1), s->small, pixel, inside, total);
 }
 
 #ifdef BFLOAT16
@@ -184,7 +191,7 @@ INLINE void pack_vnni_pixels(int64_t pixels, int64_t channels, int64_t stride, c
         for (int64_t c = 0; c < channels; c++) to[c] = one[c] | (word)other[c] << 16;
 }
 
-/* Each band_place of two pictures' bands beside each other, of which the first is given. */
+/* Two packed pictures as one in VNNI layout; `first` is the first picture's parts. */
 static void pack_vnni(const conv_shape *s, int64_t band, scratchpad_parts first) {
     const element *large = (const element *)first.large, *small = (const element *)first.small;
     const int64_t pixel = VNNI * large_pixel(s), pixels = band_rows(s, band) * bordered_width(s);

@@ -1,4 +1,4 @@
-/* The numbers that arrays hold: float32, or with -DBFLOAT16 the upper half of its bits. All sums are float32. */
+/* An element of an array: float32, or with -DBFLOAT16 the upper half of a float32. All sums are float32. */
 
 #include <stdint.h>
 #include <string.h>
@@ -15,7 +15,7 @@ INLINE float to_float(element from) {
     return result;
 }
 
-/* The nearest; of two as near, the even one. What is not a number stays so. */
+/* The nearest bfloat16; of two that are equally near, the even one. NaN stays NaN. */
 INLINE element to_element(float from) {
     uint32_t bits;
     memcpy(&bits, &from, sizeof bits);
