@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -405,6 +406,51 @@ def fresh(cache: Path) -> Iterator[Path]:
     build.library.cache_clear()
     yield cache / "compiled"
     build.library.cache_clear()
+
+
+@needs_compiler
+class TestABI:
+    def test_a_library_exports_nothing_but_what_has_our_prefix(self) -> None:
+        """Other names could meet those of another library in the process."""
+        nm = shutil.which("nm")
+        if nm is None:
+            pytest.skip("no nm")
+        assert kernels.is_available(torch.zeros(1))
+        library = build.library("float32")
+        assert library is not None
+        lines = subprocess.run([nm, "-D", "--defined-only", library._name], capture_output=True, text=True).stdout
+        names = {line.split()[-1] for line in lines.splitlines() if line.split()[-2] == "T"} - {"_init", "_fini"}
+        assert names == set(build._FUNCTIONS)
+
+    @pytest.mark.parametrize(
+        ("path", "before", "after", "name"),
+        [
+            ("conv.c", "word *scratchpad;\n} conv_arrays", "word *scratchpad, *more;\n} conv_arrays", "conv"),
+            ("lstm.c", "const int64_t *firsts;", "const int64_t *firsts, *lasts;", "lstm"),
+            ("packing.h", "FEW_CHANNELS = 3", "FEW_CHANNELS = 2", "conv"),
+        ],
+        ids=["a struct of addresses", "a struct of sizes", "a constant"],
+    )
+    def test_a_library_that_differs_from_the_bindings_is_not_used(
+        self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+        path: str, before: str, after: str, name: str,
+    ) -> None:  # fmt: skip
+        """PyTorch computes, and one warning says why."""
+        monkeypatch.setattr(build, "_FLAGS", ("-O0", "-shared", "-fPIC"))  # quick
+        sources = tmp_path / "csrc"
+        shutil.copytree(build._FOLDER, sources)
+        text = (sources / path).read_text()
+        assert before in text
+        (sources / path).write_text(text.replace(before, after))
+        for files in ("_SOURCES", "_HEADERS"):
+            monkeypatch.setattr(build, files, [sources / file.name for file in getattr(build, files)])
+        layer, x = filled(Halving(2, 3)), normal(1, 2, 4, 4)
+        for _ in range(2):
+            assert not kernels.is_available(x)
+            expected = F.conv2d(x, layer.weight, layer.bias, stride=2, padding=1).relu()
+            assert torch.equal(layer(x), expected)
+        (message,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert f"do not fit bindings.py: gensweep_{name}_abi" in message
 
 
 class TestCompiling:

@@ -147,6 +147,14 @@ def top_level(name: str) -> set[str]:
     return {file for module in modules(outside(FILES[name])) if (file := file_of(module)) and module[:8] == "gensweep"}
 
 
+def test_the_kernels_have_one_face() -> None:
+    """Nothing outside their folder imports what is inside, so that the folder can be deleted."""
+    inside = {name for name in FILES if name.startswith("kernels/")} - {"kernels/__init__.py"}
+    assert len(inside) == 5
+    for name in FILES.keys() - inside - {"kernels/__init__.py"}:
+        assert not ours(name) & inside, name
+
+
 def test_one_file_imports_ray() -> None:
     users = {name for name, tree in FILES.items() if "ray" in {m.split(".")[0] for m in modules(ast.walk(tree))}}
     assert users == {"run/launch.py"}

@@ -36,8 +36,8 @@ class Batches:
             self._rows[row] = _shared(data.rows[row], device)
             if bank:
                 self._banks[bank] = _shared(data.banks[bank], device)
-        codes = {field for field in read_once if not self._fields[field][1]}
         self._read_once = set(read_once)
+        codes = {field for field in self._read_once if not self._fields[field][1]}
         if codes and not kernels.is_available(torch.empty(0, dtype=dtype, device=device)):
             self._read_once -= codes
         self._pictures = {field for field, (row, bank) in self._fields.items() if bank or data.rows[row].ndim > 2}
