@@ -174,6 +174,10 @@ EDITS = {
         "exact_match",
     ),
     "the page": ("read/page/__init__.py", 'PAGE = "report', 'PAGE = "page', set(), ""),
+    "the LSTM in PyTorch": ("kernels/reference.py", "to_cells.mul_(f)", "to_cells.mul_(g)", set(MODELS), "training"),
+    "the gradient of colours": ("kernels/functions.py", "weight.flip(3, 4)", "weight.flip(4)", PICTURES, "training"),
+    "tries": ("kernels/trie.py", "np.lexsort(codes.T[::-1])", "np.lexsort(codes.T)", set(MODELS), "training"),
+    "how kernels are called": ("kernels/bindings.py", "1 << 17", "1 << 16", set(), ""),
     "a kernel": ("kernels/csrc/gemm_tile.h", "/* A tile", "#define MORE 1\n/* A tile", set(), ""),
 }
 

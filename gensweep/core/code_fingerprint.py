@@ -38,7 +38,7 @@ BOOKKEEPING = (
     "gensweep.core.words",
     "gensweep.train.checkpoint",
 )
-KERNELS = ("gensweep.kernels.bindings", "gensweep.kernels.build", "gensweep.train.precision")
+KERNELS = ("gensweep.kernels.bindings.", "gensweep.kernels.build.", "gensweep.train.precision")
 MEASURING = ("gensweep.metrics", "gensweep.train.reader", "gensweep.train.glyphs")
 WITHOUT = (*BOOKKEEPING, *KERNELS)
 """Beginnings of the names of code that changes no number, or has an entry of its own in a record."""
