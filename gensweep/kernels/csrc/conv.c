@@ -123,7 +123,7 @@ static void up_few(const conv_shape *s, int64_t band, const word *small, const w
 /* Large to small: `band` rows of a small picture. weights: panels of NR small channels, [3, 3, large, NR] each.
    contributions: for few channels.
 
-   A panel of weights is the outer loop: it stays in the first-level cache while all pixels of the band pass by. */
+   Panels of weights are the outer loop, so that a panel is read for all pixels of the band while it is cached. */
 static void down(const conv_shape *s, int64_t band, const word *large, const word *weights, const float *bias,
                  float slope, float *contributions, element *to) {
     if (s->small <= FEW_CHANNELS && s->stride == 1) {
