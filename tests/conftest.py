@@ -62,9 +62,10 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Either way to compute a layer."""
     import torch
 
-    from gensweep.layers import compiled, compiling
+    from gensweep import kernels
+    from gensweep.kernels import build
 
-    monkeypatch.setenv(compiling.SWITCH, "0" if request.param == "PyTorch" else "1")
-    if request.param == "C" and not compiled.serves(torch.zeros(1)):
+    monkeypatch.setenv(build.SWITCH, "0" if request.param == "PyTorch" else "1")
+    if request.param == "C" and not kernels.is_available(torch.zeros(1)):
         pytest.skip("no C compiler")
     return request.param

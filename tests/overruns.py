@@ -10,25 +10,23 @@ import sys
 
 import torch
 
-from gensweep.layers import _convolution, compiled, compiling
-from gensweep.layers.branching import branching
+from gensweep import kernels
+from gensweep.kernels import Trie, bindings, build
 from gensweep.layers.convolutions import Colours, Doubling, Halving
-from gensweep.layers.recurrence import recurrence
-from gensweep.layers.trie import Trie
 
 SIZES = (1, 2, 3, 4, 5, 7, 16, 17, 20, 31, 32, 33, 48, 64)
 
 
 def main(flags: list[str]) -> None:
     """Some hundred passes and their gradients."""
-    compiling._FLAGS = (*compiling._FLAGS, "-fsanitize=address")
-    compiling._MACHINES = [flags]
+    build._FLAGS = (*build._FLAGS, "-fsanitize=address")
+    build._MACHINES = [flags]
     torch.set_num_threads(1)
     for dtype in (torch.float32, torch.bfloat16):
-        assert compiled.serves(torch.zeros(1, dtype=dtype)), "not compiled"
+        assert kernels.is_available(torch.zeros(1, dtype=dtype)), "not compiled"
     rng = random.Random(0)
     for _ in range(300):
-        _convolution._BUDGET = rng.choice([1, 500, 5000, 1 << 17])
+        bindings._CACHE_WORDS = rng.choice([1, 500, 5000, 1 << 17])
         inside, outside, kind = rng.choice(SIZES), rng.choice(SIZES), rng.choice([Halving, Doubling, Colours])
         layer = Colours(inside, outside) if kind is Colours else kind(inside, outside, rng.choice([0.0, 0.2, 1.0]))
         scale = 2 if kind is Halving else 1
@@ -40,10 +38,10 @@ def main(flags: list[str]) -> None:
         steps, batch, hidden = rng.randint(1, 4), rng.randint(1, 70), rng.choice(SIZES)
         projected, weight = torch.randn(steps, batch, 4 * hidden), torch.randn(4 * hidden, hidden)
         given = [part.to(dtype).requires_grad_() for part in (projected, weight)]
-        recurrence(*given).square().sum().backward()
+        kernels.lstm(*given).square().sum().backward()
         trie = Trie.of(torch.randint(rng.choice([1, 2, 9]), (batch, steps)))
         given[0] = torch.randn(9, 4 * hidden, requires_grad=True)
-        branching(*given, trie, trie.codes).square().sum().backward()
+        kernels.lstm_over_trie(*given, trie, trie.codes).square().sum().backward()
 
 
 if __name__ == "__main__":

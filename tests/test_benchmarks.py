@@ -26,7 +26,7 @@ from gensweep.core.arrays import split_rows
 from gensweep.core.catalog import MODELS
 from gensweep.core.config import TrainingConfig
 from gensweep.core.words import clean
-from gensweep.layers import compiling
+from gensweep.kernels import build
 from gensweep.layers.glyphs import shown
 from gensweep.run.sweepfile import read_sweep
 from gensweep.train.batches import Batches
@@ -333,7 +333,7 @@ def test_flops_are_those_that_pytorch_counts(
     model: str, params: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But for a product of one-hot text, forward and for its weights, which a step may do and need not."""
-    monkeypatch.setenv(compiling.SWITCH, "0")  # PyTorch counts what it computes itself
+    monkeypatch.setenv(build.SWITCH, "0")  # PyTorch counts what it computes itself
     training = tiny.training(model, **params)
     take = training.batches.take
     fields = training.model.inputs  # glyphs that are seen again are read again, as the script does
@@ -349,7 +349,7 @@ def test_flops_are_those_that_pytorch_counts(
 
 
 def test_flops_of_flat_glyphs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(compiling.SWITCH, "0")
+    monkeypatch.setenv(build.SWITCH, "0")
     training = tiny.training("image_to_text", glyph_encoder="flat")
     with FlopCounterMode(display=False) as counter:
         next(training.steps())

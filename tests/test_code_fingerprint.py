@@ -227,16 +227,13 @@ EDITS = {
         "exact_match",
     ),
     "the page": ("read/page/__init__.py", 'PAGE = "report', 'PAGE = "page', set(), ""),
-    "a kernel": ("layers/tile.h", "/* A tile", "#define MORE 1\n/* A tile", set(), ""),
-    "how a kernel is called": ("layers/_convolution.py", "_FEW = 3", "_FEW = 4", set(), ""),
-    "what computes in bfloat16": (
-        "train/precision.py",
-        "enabled=precision == BFLOAT16",
-        "enabled=True",
-        set(MODELS),
-        "training",
-    ),
+    "the precision": ("train/precision.py", "enabled=precision == BFLOAT16", "enabled=True", set(), ""),
     "a warning": ("train/health.py", "samples are all alike", "samples are alike", set(), ""),
+    "the LSTM in PyTorch": ("kernels/reference.py", "to_cells.mul_(f)", "to_cells.mul_(g)", set(MODELS), "training"),
+    "the gradient of colours": ("kernels/functions.py", "weight.flip(3, 4)", "weight.flip(4)", PICTURES, "training"),
+    "tries": ("kernels/trie.py", "np.lexsort(codes.T[::-1])", "np.lexsort(codes.T)", set(MODELS), "training"),
+    "how kernels are called": ("kernels/bindings.py", "1 << 17", "1 << 16", set(), ""),
+    "a kernel": ("kernels/csrc/gemm_tile.h", "/* A tile", "#define MORE 1\n/* A tile", set(), ""),
 }
 
 

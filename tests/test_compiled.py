@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gensweep import kernels
 from gensweep.core.environment import compiler
-from gensweep.layers import _convolution, compiled, compiling
+from gensweep.kernels import bindings, build
 from gensweep.layers.convolutions import Colours, Doubling, Halving
 from gensweep.layers.lstm import LSTM
 from gensweep.run import beside
@@ -292,7 +294,7 @@ class TestKernels:
         self, name: str, budget: int, precision: Precision, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As little as a row of a picture, or some pictures, the last of them fewer."""
-        monkeypatch.setattr(_convolution, "_BUDGET", budget)
+        monkeypatch.setattr(bindings, "_CACHE_WORDS", budget)
         layer, shape = LAYERS[name]()
         check(filled(layer), normal(7, shape[1], 3 * shape[2], shape[3]), precision)
 
@@ -302,12 +304,12 @@ class TestKernels:
         check(filled(layer), normal(1, 2, 2, 40_000))
 
     def test_what_would_be_written_to_a_copy_is_refused(self) -> None:
-        shape = _convolution.shape_of(1, 2, 2, 4, 4)
-        kernels = _convolution.kernels_down(torch.zeros(4, 4, 3, 3), 2, torch.float32)
+        shape = bindings.conv_shape(1, 2, 2, 4, 4)
+        weights = bindings.pack_down(torch.zeros(4, 4, 3, 3), 2, torch.float32)
         pictures = torch.zeros(1, 4, 4, 4)
-        with pytest.raises(ValueError, match="small does not lie as convolve writes it"):
-            _convolution.call(
-                "convolve", shape, torch.float32, large=pictures, small=pictures[..., :2, :2], kernels=kernels
+        with pytest.raises(ValueError, match="small is not laid out as conv writes it"):
+            bindings.call_conv(
+                "conv", shape, torch.float32, large=pictures, small=pictures[..., :2, :2], weights=weights
             )
 
     @pytest.mark.skipif(platform.machine() != "x86_64", reason="flags of x86")
@@ -323,9 +325,9 @@ class TestKernels:
         """As on those without AVX-512, and without AVX."""
         if lanes == 8 and "avx2" not in Path("/proc/cpuinfo").read_text():
             pytest.skip("a processor without AVX2")
-        monkeypatch.setattr(compiling, "_MACHINES", [flags.split()])
-        assert compiled.serves(torch.zeros(1, dtype=precision.dtype))
-        assert not lanes or compiled.lanes(precision.dtype) == lanes
+        monkeypatch.setattr(build, "_MACHINES", [flags.split()])
+        assert kernels.is_available(torch.zeros(1, dtype=precision.dtype))
+        assert not lanes or bindings.vector_floats(precision.dtype) == lanes
         for make in LAYERS.values():
             layer, shape = make()
             check(filled(layer), normal(*shape), precision)
@@ -380,20 +382,20 @@ class TestKernels:
                 torch.autograd.grad(slope.sum(), x)
 
     def test_serve_two_precisions_in_one_thread_of_a_cpu(self) -> None:
-        assert compiled.serves(torch.zeros(1)) and compiled.serves(torch.zeros(1).bfloat16())
-        assert not compiled.serves(torch.zeros(1).double()) and not compiled.serves(torch.zeros(1).half())
-        assert not compiled.serves(torch.zeros(1, device="meta"))
+        assert kernels.is_available(torch.zeros(1)) and kernels.is_available(torch.zeros(1).bfloat16())
+        assert not kernels.is_available(torch.zeros(1).double()) and not kernels.is_available(torch.zeros(1).half())
+        assert not kernels.is_available(torch.zeros(1, device="meta"))
 
     def test_a_layer_computes_in_an_autocasts_precision(self) -> None:
         for asked in (torch.bfloat16, torch.float16):
             with torch.autocast("cpu", asked):
-                assert compiled.cast(torch.zeros(1)).dtype == asked
-                assert compiled.cast(torch.zeros(1).double()).dtype == torch.float64
-                assert compiled.cast(torch.zeros(1).byte()).dtype == torch.uint8
-        assert compiled.cast(torch.zeros(1)).dtype == torch.float32
+                assert kernels.to_product_dtype(torch.zeros(1)).dtype == asked
+                assert kernels.to_product_dtype(torch.zeros(1).double()).dtype == torch.float64
+                assert kernels.to_product_dtype(torch.zeros(1).byte()).dtype == torch.uint8
+        assert kernels.to_product_dtype(torch.zeros(1)).dtype == torch.float32
         torch.set_num_threads(2)
         try:
-            assert not compiled.serves(torch.zeros(1))
+            assert not kernels.is_available(torch.zeros(1))
         finally:
             torch.set_num_threads(1)
 
@@ -401,21 +403,66 @@ class TestKernels:
 @pytest.fixture
 def fresh(cache: Path) -> Iterator[Path]:
     """A cache without a library; what the process has loaded is forgotten, before and after."""
-    compiling.library.cache_clear()
+    build.library.cache_clear()
     yield cache / "compiled"
-    compiling.library.cache_clear()
+    build.library.cache_clear()
+
+
+@needs_compiler
+class TestABI:
+    def test_a_library_exports_nothing_but_what_has_our_prefix(self) -> None:
+        """Other names could meet those of another library in the process."""
+        nm = shutil.which("nm")
+        if nm is None:
+            pytest.skip("no nm")
+        assert kernels.is_available(torch.zeros(1))
+        library = build.library("float32")
+        assert library is not None
+        lines = subprocess.run([nm, "-D", "--defined-only", library._name], capture_output=True, text=True).stdout
+        names = {line.split()[-1] for line in lines.splitlines() if line.split()[-2] == "T"} - {"_init", "_fini"}
+        assert names == set(build._FUNCTIONS)
+
+    @pytest.mark.parametrize(
+        ("path", "before", "after", "name"),
+        [
+            ("conv.c", "word *scratchpad;\n} conv_arrays", "word *scratchpad, *more;\n} conv_arrays", "conv"),
+            ("lstm.c", "const int64_t *firsts;", "const int64_t *firsts, *lasts;", "lstm"),
+            ("packing.h", "FEW_CHANNELS = 3", "FEW_CHANNELS = 2", "conv"),
+        ],
+        ids=["a struct of addresses", "a struct of sizes", "a constant"],
+    )
+    def test_a_library_that_differs_from_the_bindings_is_not_used(
+        self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+        path: str, before: str, after: str, name: str,
+    ) -> None:  # fmt: skip
+        """PyTorch computes, and one warning says why."""
+        monkeypatch.setattr(build, "_FLAGS", ("-O0", "-shared", "-fPIC"))  # quick
+        sources = tmp_path / "csrc"
+        shutil.copytree(build._FOLDER, sources)
+        text = (sources / path).read_text()
+        assert before in text
+        (sources / path).write_text(text.replace(before, after))
+        for files in ("_SOURCES", "_HEADERS"):
+            monkeypatch.setattr(build, files, [sources / file.name for file in getattr(build, files)])
+        layer, x = filled(Halving(2, 3)), normal(1, 2, 4, 4)
+        for _ in range(2):
+            assert not kernels.is_available(x)
+            expected = F.conv2d(x, layer.weight, layer.bias, stride=2, padding=1).relu()
+            assert torch.equal(layer(x), expected)
+        (message,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert f"do not fit bindings.py: gensweep_{name}_abi" in message
 
 
 class TestCompiling:
     @staticmethod
     def serves() -> bool:
-        return compiled.serves(torch.zeros(1))
+        return kernels.is_available(torch.zeros(1))
 
     @needs_compiler
     def test_once_a_kind_of_processor(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for processor in ("one", "one", "another"):
-            monkeypatch.setattr(compiling, "processor", lambda processor=processor: processor)
-            compiling.library.cache_clear()
+            monkeypatch.setattr(build, "processor", lambda processor=processor: processor)
+            build.library.cache_clear()
             assert self.serves()
             written = {path: path.stat().st_mtime_ns for path in fresh.glob("*.so")}
             if processor == "one":
@@ -472,18 +519,18 @@ class TestCompiling:
     ) -> None:
         monkeypatch.setattr(beside, "likely_bfloat16", lambda: likely)
         points = [tiny.point("cae", precision=precision) for precision in asked]
-        monkeypatch.setenv(compiling.SWITCH, "0")
+        monkeypatch.setenv(build.SWITCH, "0")
         assert not beside.compile_beside(points).is_alive() and not fresh.exists()
-        monkeypatch.setenv(compiling.SWITCH, "1")
+        monkeypatch.setenv(build.SWITCH, "1")
         beside.compile_beside(points).join()
         kept = set(fresh.glob("*.so"))
         assert len(kept) == len(made)
-        assert all(compiling.library(precision) for precision in made) and set(fresh.glob("*.so")) == kept
+        assert all(build.library(precision) for precision in made) and set(fresh.glob("*.so")) == kept
 
     @needs_compiler
     def test_goes_without_where_it_cannot_be_loaded(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """As where the cache folder lies on a disk that forbids running what is on it."""
-        monkeypatch.setattr(compiling, "_compiled", lambda *given: b"no library")
+        monkeypatch.setattr(build, "_compile", lambda *given: b"no library")
         assert not self.serves()
 
     @needs_compiler
@@ -496,7 +543,7 @@ class TestCompiling:
         assert self.serves()
         (path,) = fresh.glob("*.so")
         assert (path.stat().st_mode & 0o777, fresh.stat().st_mode & 0o777) == (0o600, 0o700)
-        compiling.library.cache_clear()
+        build.library.cache_clear()
         if planted == "open file":
             path.chmod(0o666)
         elif planted == "file in an open folder":  # it is ours, and so is the file: the folder is closed again

@@ -14,16 +14,14 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 import gensweep
+from gensweep import kernels
 from gensweep.core.alphabet import encode
-from gensweep.layers import _recurrence, compiled
-from gensweep.layers.branching import branching
+from gensweep.kernels import Trie, bindings
 from gensweep.layers.glyphs import GlyphDecoder, GlyphEncoder, affine, joined
 from gensweep.layers.init import initialise
 from gensweep.layers.lstm import LSTM, EncoderDecoder
 from gensweep.layers.pictures import PictureDecoder, PictureEncoder, interleave
-from gensweep.layers.recurrence import recurrence
 from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
-from gensweep.layers.trie import Trie
 
 INPUTS, HIDDEN, BATCH, TIME = 5, 7, 3, 4
 
@@ -105,7 +103,7 @@ class TestLSTM:
         found = []
         for dtype in (torch.float32, torch.bfloat16):
             parts = [part.bfloat16().to(dtype).requires_grad_() for part in given]
-            states = recurrence(*parts)
+            states = kernels.lstm(*parts)
             assert states.dtype == dtype
             gradients = torch.autograd.grad(states.float().square().sum(), parts)
             found.append([part.float() for part in (states, *gradients)])
@@ -138,8 +136,8 @@ class TestLSTM:
         for time in (1, TIME):
             projected = torch.randn(time, BATCH, 4 * HIDDEN, generator=rng(1), dtype=torch.float64).requires_grad_()
             weight = torch.randn(4 * HIDDEN, HIDDEN, generator=rng(2), dtype=torch.float64).requires_grad_()
-            torch.autograd.gradcheck(recurrence, (projected, weight))
-            torch.autograd.gradcheck(lambda *inputs: recurrence(*inputs)[-1], (projected, weight))
+            torch.autograd.gradcheck(kernels.lstm, (projected, weight))
+            torch.autograd.gradcheck(lambda *inputs: kernels.lstm(*inputs)[-1], (projected, weight))
 
     @pytest.mark.parametrize("shared", ["nothing", "input", "weights"])
     @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
@@ -184,7 +182,7 @@ class TestLSTM:
         weight = torch.randn(4 * HIDDEN, HIDDEN, generator=rng(2)).requires_grad_()
         found = []
         for within in (False, True):
-            states = recurrence(projected, weight)
+            states = kernels.lstm(projected, weight)
             with torch.autocast("cpu", torch.bfloat16, enabled=within):
                 found.append(torch.autograd.grad(states.square().sum(), projected)[0])
         torch.testing.assert_close(*found)
@@ -192,10 +190,10 @@ class TestLSTM:
     def test_many_gradients_of_one_pass_equal_each_alone(self) -> None:
         """`jacrev` batches the gradients over what the pass kept, which has no such axis."""
         inputs = torch.randn(TIME, BATCH, 4 * HIDDEN, generator=rng(1)), torch.randn(28, HIDDEN, generator=rng(2))
-        found = torch.func.jacrev(lambda *given: recurrence(*given)[-1].sum(0), (0, 1))(*inputs)
+        found = torch.func.jacrev(lambda *given: kernels.lstm(*given)[-1].sum(0), (0, 1))(*inputs)
         for unit in range(HIDDEN):
             leaves = [given.clone().requires_grad_() for given in inputs]
-            alone = torch.autograd.grad(recurrence(*leaves)[-1].sum(0)[unit], leaves)
+            alone = torch.autograd.grad(kernels.lstm(*leaves)[-1].sum(0)[unit], leaves)
             for many, one in zip(found, alone, strict=True):
                 torch.testing.assert_close(many[unit], one, rtol=1e-5, atol=1e-6)
 
@@ -205,7 +203,7 @@ class TestLSTM:
     )
     def test_shapes_that_do_not_fit_are_refused(self, projected: tuple[int, ...], weight: tuple[int, ...]) -> None:
         with pytest.raises(ValueError, match=r"are not \[T, B, 4H\] and \[4H, H\]"):
-            recurrence(torch.zeros(projected), torch.zeros(weight))
+            kernels.lstm(torch.zeros(projected), torch.zeros(weight))
 
     @pytest.mark.parametrize(("batch", "hidden"), [(0, HIDDEN), (BATCH, 1), (BATCH, 17)])
     def test_takes_any_size(self, batch: int, hidden: int) -> None:
@@ -257,7 +255,9 @@ class TestLSTM:
     ) -> None:
         trie = Trie.of(torch.tensor([[0, 1], [0, 2]]))
         with pytest.raises(ValueError, match=message):
-            branching(torch.zeros(projected), torch.zeros(weight), trie, None if which is None else torch.tensor(which))
+            kernels.lstm_over_trie(
+                torch.zeros(projected), torch.zeros(weight), trie, None if which is None else torch.tensor(which)
+            )
 
     def test_what_is_not_finite_shows(self) -> None:
         """Of two examples one is not a number: its states and gradients are none either, the other's are."""
@@ -275,7 +275,7 @@ class TestLSTM:
         for large in (20.0, 100.0, 1e30, math.inf):
             projected = torch.tensor([large, -large, large, large]).view(1, 1, 4)
             torch.testing.assert_close(
-                recurrence(projected, torch.zeros(4, 1)).item(), math.tanh(1.0), rtol=0, atol=1e-6
+                kernels.lstm(projected, torch.zeros(4, 1)).item(), math.tanh(1.0), rtol=0, atol=1e-6
             )
 
 
@@ -297,7 +297,7 @@ class TestRecurrenceKernels:
         weight = torch.randn(*[lanes] * (lanes > 0), 4 * hidden, hidden, generator=rng(2)) / hidden**0.5
 
         def states(projected: Tensor, weight: Tensor) -> Tensor:
-            return recurrence(projected.expand(steps, -1, -1), weight)
+            return kernels.lstm(projected.expand(steps, -1, -1), weight)
 
         unroll = torch.func.vmap(states) if lanes else states
         found = []
@@ -328,9 +328,9 @@ class TestRecurrenceKernels:
         weight = torch.randn(4 * hidden, hidden, generator=rng(2)) / hidden**0.5
         weights = torch.randn(steps, batch, hidden, generator=rng(4)).to(dtype)
         exact = [part.to(dtype).double().requires_grad_() for part in (projected, weight)]
-        expected = [recurrence(exact[0][sequences.T if looked_up else paths], exact[1])]
+        expected = [kernels.lstm(exact[0][sequences.T if looked_up else paths], exact[1])]
         given = [part.to(dtype).requires_grad_() for part in (projected, weight)]
-        found = [branching(*given, trie, trie.codes if looked_up else None)[paths]]
+        found = [kernels.lstm_over_trie(*given, trie, trie.codes if looked_up else None)[paths]]
         expected += torch.autograd.grad(expected[0], exact, weights.double())
         found += torch.autograd.grad(found[0], given, weights)
         for right, mine in zip(expected, found, strict=True):
@@ -340,11 +340,11 @@ class TestRecurrenceKernels:
 
     def test_lanes_of_lanes_equal_each_alone(self) -> None:
         """As many of the one as of the other, that none may take the other's place."""
-        if not compiled.serves(torch.zeros(1)):
+        if not kernels.is_available(torch.zeros(1)):
             pytest.skip("no C compiler")
         projected = torch.randn(2, 2, TIME, BATCH, 4 * HIDDEN, generator=rng(1))
         weight = torch.randn(2, 2, 4 * HIDDEN, HIDDEN, generator=rng(2))
-        gradient = torch.func.grad(lambda *given: recurrence(*given).square().sum(), (0, 1))
+        gradient = torch.func.grad(lambda *given: kernels.lstm(*given).square().sum(), (0, 1))
         found = torch.func.vmap(torch.func.vmap(gradient))(projected, weight)
         for outer, inner in ((0, 0), (0, 1), (1, 0), (1, 1)):
             alone = gradient(projected[outer, inner], weight[outer, inner])
@@ -356,7 +356,7 @@ class TestRecurrenceKernels:
     def test_nothing_at_all(self, shape: tuple[int, int, int], expanded: bool) -> None:
         projected = torch.zeros(1, *shape[1:]).expand(shape) if expanded else torch.zeros(shape)
         given = [projected.requires_grad_(), torch.zeros(shape[-1], shape[-1] // 4, requires_grad=True)]
-        states = recurrence(*given)
+        states = kernels.lstm(*given)
         assert states.shape == (*shape[:2], shape[2] // 4)
         assert all(not part.any() for part in torch.autograd.grad(states.sum(), given))
 
@@ -366,8 +366,8 @@ class TestRecurrenceKernels:
         table = torch.randn(2, 128, generator=rng(1)).requires_grad_()
 
         def found() -> list[Tensor]:
-            states = branching(table, given[1], trie, trie.codes)
-            return [recurrence(*given), states, *torch.autograd.grad(states.sum(), table)]
+            states = kernels.lstm_over_trie(table, given[1], trie, trie.codes)
+            return [kernels.lstm(*given), states, *torch.autograd.grad(states.sum(), table)]
 
         expected = found()
         torch.set_default_dtype(torch.float64)
@@ -381,34 +381,34 @@ class TestRecurrenceKernels:
         "bad", [torch.zeros(1, 2, 8).double(), torch.zeros(1, 2, 9), torch.zeros(2, 2), torch.zeros(1, 16, 4)[:, ::8]]
     )
     def test_take_what_fits_and_write_no_copy(self, bad: Tensor, which: int) -> None:
-        if not compiled.serves(torch.zeros(1)):
+        if not kernels.is_available(torch.zeros(1)):
             pytest.skip("no C compiler")
         arrays = [torch.zeros(1, 2, width) for width in (8, 8, 2, 2, 2)]
         arrays[which] = bad
-        with pytest.raises(ValueError, match="beside gates"):
-            _recurrence.forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
+        with pytest.raises(ValueError, match="does not fit gates"):
+            bindings.lstm_forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
         arrays[which] = torch.zeros(1, 4, 8)[:, ::2, : 8 if which < 2 else 2]
         if which:
-            with pytest.raises(ValueError, match="does not lie as it is to be written"):
-                _recurrence.forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
+            with pytest.raises(ValueError, match="not laid out as the kernel writes it"):
+                bindings.lstm_forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
         else:
-            _recurrence.forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
+            bindings.lstm_forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
 
     def test_make_no_subnormal_gate(self) -> None:
         """Processors take ten times as long with such numbers."""
-        if not compiled.serves(torch.zeros(1)):
+        if not kernels.is_available(torch.zeros(1)):
             pytest.skip("no C compiler")
         gates = torch.zeros(1, 1, 4)
-        _recurrence.forward(
+        bindings.lstm_forward(
             torch.full((1, 1, 4), -1000.0), torch.zeros(4, 1), gates, *(torch.zeros(1, 1, 1) for _ in range(3))
         )
         assert (gates.abs() > torch.finfo(torch.float32).tiny).all() and gates[0, 0, 0] < 1e-15
 
     def test_leave_odd_units_in_bfloat16_to_pytorch(self) -> None:
-        if not compiled.serves(torch.zeros(1)):
+        if not kernels.is_available(torch.zeros(1)):
             pytest.skip("no C compiler")
         for units, dtype, served in [(7, torch.float32, True), (7, torch.bfloat16, False), (8, torch.bfloat16, True)]:
-            assert _recurrence.serves(torch.zeros(1, 4 * units, dtype=dtype)) == served
+            assert bindings.takes_gates(torch.zeros(1, 4 * units, dtype=dtype)) == served
 
 
 def test_no_other_recurrent_layer_is_used() -> None:

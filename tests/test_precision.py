@@ -14,9 +14,9 @@ from runs import records, train
 from tiny import CPU, batch, point, training
 from torch.func import grad_and_value, stack_module_state, vmap
 
+from gensweep import kernels
 from gensweep.core.catalog import MODELS
 from gensweep.core.precision import BFLOAT16, FLOAT32, likely_bfloat16, resolve
-from gensweep.layers import compiled
 from gensweep.points import Point
 from gensweep.run.point import find
 from gensweep.train import precision
@@ -175,7 +175,7 @@ class TestPoint:
         (record,) = records(root).values()
         assert record.params["precision"] == asked
         assert record.hardware["precision"] == resolve(asked, has_native_bfloat16(CPU))
-        serves = compiled.serves(torch.zeros(1))
+        serves = kernels.is_available(torch.zeros(1))
         assert record.hardware["kernels"] == ("C" if serves else "PyTorch")
         assert find(record.id, root).point == point_
 

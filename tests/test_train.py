@@ -18,15 +18,16 @@ import torch
 from PIL import Image
 from tiny import CPU, STEPS, TRAINED, few, point, trained, training
 
+from gensweep import kernels
 from gensweep.core.arrays import Prepared, split_rows, training_rows
 from gensweep.core.catalog import DERIVED, Metric
 from gensweep.core.claims import Process
 from gensweep.core.ledger import Ledger
 from gensweep.core.sheets import LINE, MARGIN, SCALE
 from gensweep.core.storage import write_atomic
+from gensweep.kernels import build
 from gensweep.layers.glyphs import shown
 from gensweep.layers.network import Samples
-from gensweep.layers.trie import Trie
 from gensweep.points import Pack
 from gensweep.run.trial import Context, run_pack
 from gensweep.train import checkpoint, loop, optimizers
@@ -311,12 +312,32 @@ class TestBatches:
         lanes = batches.take(torch.tensor([[1, 0], [2, 2]]))
         assert list(lanes) == ["pictures", "code"] and torch.equal(lanes["pictures"][0], shown(batch, "pictures"))
 
+    @pytest.mark.parametrize("reason", ["switched off", "two threads", "half precision", "no compiler"])
+    def test_sequences_are_not_compared_where_no_kernel_would_use_it(
+        self, reason: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """PyTorch computes each sequence by itself; glyphs are read once all the same."""
+        dtype = torch.float16 if reason == "half precision" else torch.float32
+        if reason == "switched off":
+            monkeypatch.setenv(build.SWITCH, "0")
+        if reason == "no compiler":
+            monkeypatch.setattr(build, "library", lambda precision: None)
+        if reason == "two threads":
+            torch.set_num_threads(2)
+        try:
+            batches = Batches(self.DATA, ["code", "pictures"], CPU, ["code", "pictures"], dtype)
+        finally:
+            torch.set_num_threads(1)
+        assert list(batches.take(torch.tensor([0, 0, 1]))) == ["code", "pictures/distinct", "pictures/which"]
+
     def test_says_which_sequences_begin_alike(self) -> None:
         """Neither of others nor of the rows of lanes."""
+        if not kernels.is_available(torch.zeros(1)):
+            pytest.skip("no C compiler")
         batches = Batches(self.DATA, ["code", "label"], CPU, read_once=["code"])
         batch = batches.take(torch.tensor([0, 0, 1]))
         assert list(batch) == ["code", "code/codes", "code/firsts", "code/leaves", "label"]
-        trie = Trie.found(batch, "code")
+        trie = kernels.find_trie(batch, "code")
         assert trie is not None and trie.inner == 2  # of three sequences
         assert torch.equal(trie.codes[trie.paths()[:, trie.leaves]].T, batch["code"])
         assert list(batches.take(torch.tensor([[0], [1]]))) == ["code", "label"]

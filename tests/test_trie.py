@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from gensweep.layers.trie import Trie
+from gensweep.kernels.trie import Trie
 
 
 def test_a_small_one() -> None:
@@ -37,6 +37,6 @@ def test_has_a_node_for_every_beginning(batch: int, steps: int, codes: int) -> N
 def test_a_batch_says_it_or_not() -> None:
     query = torch.tensor([[3, 1], [3, 2]])
     batch = {"query": query} | Trie.of(query).parts("query")
-    found = Trie.found(batch, "query")
+    found = Trie.from_parts(batch, "query")
     assert found is not None and found.steps == 2 and found.codes.tolist() == [3, 1, 2]
-    assert Trie.found({"query": query}, "query") is None
+    assert Trie.from_parts({"query": query}, "query") is None

@@ -40,9 +40,8 @@ BOOKKEEPING = (
     "gensweep.core.words",
     "gensweep.train.checkpoint",
     "gensweep.train.health",
-    "gensweep.train.precision.has_native_bfloat16",
 )
-KERNELS = ("gensweep.layers._", "gensweep.layers.compil")
+KERNELS = ("gensweep.kernels.bindings.", "gensweep.kernels.build.", "gensweep.train.precision")
 MEASURING = ("gensweep.metrics", "gensweep.train.reader", "gensweep.train.glyphs")
 WITHOUT = (*BOOKKEEPING, *KERNELS)
 """Beginnings of the names of code that changes no number, or has an entry of its own in a record."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gensweep.layers import compiled
-from gensweep.layers.branching import branching
-from gensweep.layers.recurrence import recurrence
-from gensweep.layers.trie import Trie
+from gensweep import kernels
+
+if TYPE_CHECKING:
+    from gensweep.kernels import Trie
 
 
 class LSTM(nn.Module):
@@ -41,12 +41,12 @@ class LSTM(nn.Module):
     def token_nodes(self, trie: Trie) -> Tensor:
         """The same of a trie's nodes, [N, H]."""
         table = self._table()
-        return branching(table, self.weight_hh.to(compiled.computed(table)), trie, trie.codes)
+        return kernels.lstm_over_trie(table, self.weight_hh.to(kernels.product_dtype(table)), trie, trie.codes)
 
     def nodes(self, x: Tensor, trie: Trie) -> Tensor:
         """Hidden states [N, H] of what a trie's nodes are, [N, I]."""
-        projected = compiled.cast(F.linear(x, self.weight_ih, self.bias))
-        return branching(projected, self.weight_hh.to(projected.dtype), trie)
+        projected = kernels.to_product_dtype(F.linear(x, self.weight_ih, self.bias))
+        return kernels.lstm_over_trie(projected, self.weight_hh.to(projected.dtype), trie)
 
     def repeated(self, x: Tensor, steps: int) -> Tensor:
         """Hidden states [T, B, H] of one input [B, I] seen at every one of ``steps``; projected once."""
@@ -58,8 +58,8 @@ class LSTM(nn.Module):
 
     def _unroll(self, projected: Tensor) -> Tensor:
         # Autocast does not reach into the recurrence; and within `vmap` it adds a bias in float32.
-        projected = compiled.cast(projected)
-        return recurrence(projected, self.weight_hh.to(projected.dtype))
+        projected = kernels.to_product_dtype(projected)
+        return kernels.lstm(projected, self.weight_hh.to(projected.dtype))
 
 
 class EncoderDecoder(nn.Module):

@@ -8,11 +8,11 @@ import signal
 import threading
 from collections.abc import Generator, Mapping, Sequence
 
+from gensweep import kernels
 from gensweep.core import cache
 from gensweep.core.arrays import Prepared
 from gensweep.core.catalog import DERIVED
 from gensweep.core.precision import likely_bfloat16, resolve
-from gensweep.layers import compiling
 from gensweep.points import Point
 from gensweep.train.glyphs import is_kept
 
@@ -23,14 +23,9 @@ def compile_beside(points: Sequence[Point]) -> threading.Thread:
     What `auto` is, torch has to say; here it is told from the processor, and where that is wrong, trials compile.
     """
     native = likely_bfloat16()
-    names = {resolve(point.model_config().precision, native) for point in points}
-
-    def make() -> None:
-        for name in sorted(names):
-            compiling.library(name)
-
-    thread = threading.Thread(target=make, name="kernels", daemon=True)
-    if compiling.is_wanted():
+    precisions = {resolve(point.model_config().precision, native) for point in points}
+    thread = threading.Thread(target=kernels.compile_ahead, args=(precisions,), name="kernels", daemon=True)
+    if kernels.is_enabled():
         thread.start()
     return thread
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gensweep import kernels
 from gensweep.core.arrays import Prepared
-from gensweep.layers.trie import Trie
 
 
 class Batches:
@@ -21,12 +21,14 @@ class Batches:
         fields: names of rows or lookups.
         device: where batches are wanted.
         read_once: those of them of which batches say what they have twice.
+        dtype: precision of the network's products. Codes are read once where kernels compute in it;
+            PyTorch would compute each sequence by itself all the same.
     """
 
     def __init__(
-        self, data: Prepared, fields: Iterable[str], device: torch.device, read_once: Iterable[str] = ()
-    ) -> None:
-        self._read_once = set(read_once)
+        self, data: Prepared, fields: Iterable[str], device: torch.device, read_once: Iterable[str] = (),
+        dtype: torch.dtype = torch.float32,
+    ) -> None:  # fmt: skip
         self._rows: dict[str, Tensor] = {}
         self._banks: dict[str, Tensor] = {}
         self._fields = {field: data.lookups.get(field, (field, "")) for field in fields}
@@ -34,14 +36,18 @@ class Batches:
             self._rows[row] = _shared(data.rows[row], device)
             if bank:
                 self._banks[bank] = _shared(data.banks[bank], device)
+        self._read_once = set(read_once)
+        codes = {field for field in self._read_once if not self._fields[field][1]}
+        if codes and not kernels.is_available(torch.empty(0, dtype=dtype, device=device)):
+            self._read_once -= codes
         self._pictures = {field for field, (row, bank) in self._fields.items() if bank or data.rows[row].ndim > 2}
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
         """The fields of some examples [...]: pictures as float32 in 0..1, codes as int64, each [..., ...].
 
         On a CPU, examples [B] of a field to be read once come as a network needs it for that: looked up, `distinct`
-        entries [U, ...] and `which` of them each is, [B, ...]; codes with the parts of their `Trie`. Elsewhere, to find
-        these would take longer.
+        entries [U, ...] and `which` of them each is, [B, ...]; codes with the parts of their trie, where kernels
+        compute. Elsewhere, to find these would take longer.
         """
         batch, is_told = {}, rows.ndim == 1 and rows.device.type == "cpu"
         for field, (name, bank) in self._fields.items():
@@ -55,7 +61,7 @@ class Batches:
     def _once(self, field: str, bank: str, values: Tensor) -> dict[str, Tensor]:
         if not bank:
             codes = self._numbers(field, values)
-            return {field: codes} | Trie.of(codes).parts(field)
+            return {field: codes} | kernels.build_trie(codes, field)
         found, which = torch.unique(values, return_inverse=True)
         distinct = _looked_up(self._banks[bank], found)
         return {f"{field}/distinct": self._numbers(field, distinct), f"{field}/which": which}

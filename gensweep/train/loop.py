@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gensweep import kernels
 from gensweep.core.arrays import Prepared, training_rows
 from gensweep.core.catalog import DERIVED, Derived, metrics_of
 from gensweep.core.config import Data
@@ -19,7 +20,6 @@ from gensweep.core.model import Model
 from gensweep.core.precision import resolve
 from gensweep.core.signals import raise_if_stopped
 from gensweep.core.soundness import READER_DIGITS
-from gensweep.layers import compiled
 from gensweep.layers.init import initialise
 from gensweep.layers.network import Network, Noise, Samples
 from gensweep.train import precision
@@ -92,7 +92,10 @@ class Training:
         self.network = build_network(model, seed, device)
         self._judged_with = prepared if judged_with is None else judged_with
         self._tools: dict[str, Any] = beside._tools if beside else {}
-        self.batches = beside.batches if beside else Batches(prepared, model.inputs, device, model.read_once)
+        if beside:
+            self.batches = beside.batches
+        else:
+            self.batches = Batches(prepared, model.inputs, device, model.read_once, self.product_dtype)
         self._answered: tuple[int, dict[str, Tensor]] | None = None
         self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
         self._split["train"] = torch.as_tensor(training_rows(prepared.split, data.train_fraction).copy())
@@ -158,9 +161,14 @@ class Training:
     @property
     def computed(self) -> dict[str, str]:
         """How the network is computed, for the record: `precision`, and `kernels`, `C` or `PyTorch`."""
+        is_compiled = kernels.is_available(torch.empty(0, dtype=self.product_dtype, device=self.device))
+        return {"precision": self.precision, "kernels": "C" if is_compiled else "PyTorch"}
+
+    @property
+    def product_dtype(self) -> torch.dtype:
+        """Precision of the network's products."""
         with self.computing():
-            serves = compiled.serves(compiled.cast(torch.empty(0, device=self.device)))
-        return {"precision": self.precision, "kernels": "C" if serves else "PyTorch"}
+            return kernels.product_dtype(torch.empty(0, device=self.device))
 
     def computing(self) -> torch.autocast:
         """A context for every call of the network: its precision."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gensweep import kernels
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.layers.glyphs import GlyphDecoder, joined
 from gensweep.layers.lstm import EncoderDecoder
 from gensweep.layers.network import Batch, Network, Noise, Samples
-from gensweep.layers.trie import Trie
 from gensweep.models.text_to_image import TextToImage
 
 
@@ -27,7 +27,7 @@ class TextToImageNetwork(Network[TextToImage]):
 
     def generate(self, batch: Batch) -> Tensor:
         """Pictures [B, 3, 28, 28] in 0..1 of the batch's queries."""
-        return self.glyphs(self.sequence(batch["query"], Trie.found(batch, "query"))).sigmoid()
+        return self.glyphs(self.sequence(batch["query"], kernels.find_trie(batch, "query"))).sigmoid()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean squared error a pixel."""

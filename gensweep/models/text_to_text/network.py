@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from gensweep import kernels
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.layers.lstm import EncoderDecoder
 from gensweep.layers.network import Batch, Network, Noise, Samples
 from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
-from gensweep.layers.trie import Trie
 from gensweep.models.text_to_text import TextToText
 
 
@@ -26,7 +26,7 @@ class TextToTextNetwork(Network[TextToText]):
 
     def predict(self, batch: Batch) -> Tensor:
         """Logits [B, 3, 13], float32, of the batch's queries."""
-        return self.output(self.sequence(batch["query"], Trie.found(batch, "query"))).float()
+        return self.output(self.sequence(batch["query"], kernels.find_trie(batch, "query"))).float()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean cross-entropy a character."""

@@ -1,4 +1,4 @@
-"""The kernels in C, compiled on the machine that trains, once a precision; without torch."""
+"""Compile the kernels on the machine that trains, once per precision, into the cache; without torch."""
 
 from __future__ import annotations
 
@@ -22,36 +22,43 @@ from gensweep.core.storage import find_distrust, locked, private_folder, write_a
 log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"
 """An environment variable: `0` leaves everything to PyTorch."""
-_SOURCES = [Path(__file__).with_name(name) for name in ("recurrence.c", "convolution.c")]
-_HEADERS = [Path(__file__).with_name(name) for name in ("number.h", "tile.h", "cell.h", "scratch.h")]
+_FOLDER = Path(__file__).with_name("csrc")
+_SOURCES = [_FOLDER / name for name in ("lstm.c", "conv.c")]
+_HEADERS = [_FOLDER / name for name in ("scalar.h", "gemm_tile.h", "lstm_cell.h", "packing.h")]
 _DEFINED = {FLOAT32: [], BFLOAT16: ["-DBFLOAT16"]}
-"""Of each precision that there is a library for, what its sources are told."""
+"""Per precision, the macros that its library is compiled with."""
 _FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-shared", "-fPIC")
-"""None that lets go of NaN; a scratch is read in words that were written in parts."""
+"""None that ignores NaN. Words of a scratchpad are read that were written element by element, hence no strict
+aliasing."""
 _MACHINES = (["-march=native", "-mprefer-vector-width=512"], ["-march=native"], ["-mcpu=native"], [])
-"""Whose instructions to use, as compilers for x86 and for ARM call it; the widest vectors that there are."""
-_NUMBER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
+"""Options that select this processor's instructions and its widest vectors, for x86, for ARM; the first that works."""
+_INT64, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "lanes": (_NUMBER, []),
-    "scratch_size": (_NUMBER, [_ADDRESS]),
-    "lstm_scratch": (_NUMBER, [_ADDRESS]),
-} | {
-    name: (None, [_ADDRESS] * 2)
-    for name in ("convolve", "transpose", "convolve_back", "transpose_back", "lstm_forward", "lstm_backward")
+    "gensweep_vector_floats": (_INT64, []),
+    "gensweep_conv_abi": (_INT64, [_INT64]),
+    "gensweep_lstm_abi": (_INT64, [_INT64]),
+    "gensweep_conv_scratchpad": (_INT64, [_ADDRESS]),
+    "gensweep_lstm_scratchpad": (_INT64, [_ADDRESS]),
+    "gensweep_conv": (None, [_ADDRESS, _ADDRESS]),
+    "gensweep_conv_transpose": (None, [_ADDRESS, _ADDRESS]),
+    "gensweep_conv_backward": (None, [_ADDRESS, _ADDRESS]),
+    "gensweep_conv_transpose_backward": (None, [_ADDRESS, _ADDRESS]),
+    "gensweep_lstm_forward": (None, [_ADDRESS, _ADDRESS]),
+    "gensweep_lstm_backward": (None, [_ADDRESS, _ADDRESS]),
 }
-"""What each returns and takes."""
-_PATIENCE = 30.0
+"""What a library exports: the types that each function returns and takes."""
+_TIME_LIMIT = 30.0
 """Seconds that a compiler gets; it takes about two."""
 
 
-def is_wanted() -> bool:
-    """Whether the environment leaves anything to the kernels."""
+def is_enabled() -> bool:
+    """Return whether the environment allows the kernels."""
     return os.environ.get(SWITCH) != "0"
 
 
 @lru_cache
 def library(precision: str) -> ctypes.CDLL | None:
-    """The kernels of `float32` or `bfloat16`, kept in the cache; None where there is no compiler, or it fails."""
+    """Return the kernels of `float32` or `bfloat16`, from the cache; None if there is no compiler, or it fails."""
     try:
         if (command := compiler()) is None:
             return None
@@ -63,7 +70,7 @@ def library(precision: str) -> ctypes.CDLL | None:
         if not path.exists():
             with locked(path.with_suffix(".lock")):  # of several processes, one compiles
                 if not path.exists():
-                    write_atomic(path, _compiled(command, _DEFINED[precision]))
+                    write_atomic(path, _compile(command, _DEFINED[precision]))
                     path.chmod(0o600)
         return _load_trusted(path)
     except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
@@ -79,30 +86,30 @@ def _load_trusted(path: Path) -> ctypes.CDLL:
     """
     if why := find_distrust(path.stat()):
         raise PermissionError(f"{path} {why}; it is not loaded. Remove it, or set GENSWEEP_CACHE to another folder")
-    return _loaded(path)
+    return _load(path)
 
 
-def _loaded(path: Path) -> ctypes.CDLL:
+def _load(path: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
-    for name, (returned, taken) in _FUNCTIONS.items():
+    for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(library, name)
-        function.restype, function.argtypes = returned, taken
+        function.restype, function.argtypes = result, arguments
     return library
 
 
-def _compiled(command: list[str], defined: list[str]) -> bytes:
-    """A library for this processor, which was seen to load."""
+def _compile(command: list[str], defined: list[str]) -> bytes:
+    """Return a library for this processor, which was loaded once."""
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "kernels.so"
+        output = Path(folder) / "kernels.so"
         for machine in _MACHINES:
-            call = [*command, *_FLAGS, *defined, *machine, *map(str, _SOURCES), "-o", str(made)]
+            call = [*command, *_FLAGS, *defined, *machine, *map(str, _SOURCES), "-o", str(output)]
             done = subprocess.run(
-                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PATIENCE,
+                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_TIME_LIMIT,
                 start_new_session=True,  # not to hear the terminal's Ctrl-C, after which lesser instructions would do
             )  # fmt: skip
             if done.returncode < 0:
                 break
             if done.returncode == 0:
-                _loaded(made)
-                return made.read_bytes()
+                _load(output)
+                return output.read_bytes()
         raise OSError(f"{shlex.join(call)}: {done.stderr.strip()[-500:]}")
