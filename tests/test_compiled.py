@@ -319,6 +319,7 @@ class TestKernels:
         [("-march=native -mno-avx512bf16", 0), ("-march=haswell", 8), ("-march=x86-64", 4)],
         ids=["no products of bfloat16", "8 lanes", "4 lanes"],
     )
+    @pytest.mark.slow
     def test_equal_pytorchs_on_lesser_processors(
         self, flags: str, lanes: int, precision: Precision, fresh: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -459,6 +460,7 @@ class TestCompiling:
         return kernels.is_available(torch.zeros(1))
 
     @needs_compiler
+    @pytest.mark.slow
     def test_once_a_kind_of_processor(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for processor in ("one", "one", "another"):
             monkeypatch.setattr(build, "processor", lambda processor=processor: processor)
@@ -514,6 +516,7 @@ class TestCompiling:
             (["auto", "bfloat16", "bfloat16"], False, {"float32", "bfloat16"}),
         ],
     )
+    @pytest.mark.slow
     def test_a_run_compiles_what_its_points_lack(
         self, fresh: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str], likely: bool, made: set[str]
     ) -> None:

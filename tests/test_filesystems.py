@@ -221,6 +221,7 @@ def test_processes_take_turns(tmp_path: Path) -> None:
     assert path.read_text() == "60"
 
 
+@pytest.mark.slow
 def test_a_killed_process_lets_go_at_once(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with other(take_and_wait, path) as process:

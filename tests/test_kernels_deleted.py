@@ -47,6 +47,7 @@ def train(folder: Path, switch: str, cache: Path) -> list:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_it_trains_and_its_numbers_are_those_of_kernels_switched_off(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

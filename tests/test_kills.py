@@ -58,6 +58,7 @@ def left(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("number", "after"), [*((number, False) for number in range(1, LAST + 1)), (LAST, True)])
+@pytest.mark.slow
 def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
     root: Path, whole: Path, trained: Counter[int], number: int, after: bool
 ) -> None:

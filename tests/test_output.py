@@ -321,6 +321,7 @@ def test_a_terminal_that_is_closed_ends_a_run_in_order(sweep: str) -> None:
     assert Path("done").read_text() == ""
 
 
+@pytest.mark.slow
 def test_under_nohup_a_run_outlives_its_terminal(sweep: str) -> None:
     """The terminal is gone in the middle: what is written to it then is lost, and nothing else."""
     command = ["bash", "-c", f"trap '' HUP; exec {shlex.join([sys.executable, '-c', TRAINING, '2'])}"]

@@ -155,7 +155,7 @@ def test_points_reproduce_and_the_results_say_so(sweep: str, root: Path) -> None
     assert call("collect", root / "tiny").code == 0
     page = (root / "tiny" / "report.html").read_text()
     assert "Trained by other code than today&#39;s: 2 of 2 points" in page
-    assert "2 of 2 sampled points gave the same numbers again (2 digit for digit)" in page
+    assert "2 of 2 sampled points reproduce (2 digit for digit)" in page
     assert "Trained by other code than today's: 2 of 2 points" in (root / "tiny/tables/cells.md").read_text()
 
 

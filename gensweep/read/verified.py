@@ -79,4 +79,4 @@ def describe_verified(entries: Iterable[Mapping[str, Any]]) -> str:
         return ""
     reproduced = outcomes[EQUAL] + outcomes[ROUNDING]
     exact = f" ({outcomes[EQUAL]} digit for digit)" if reproduced else ""
-    return f"{reproduced} of {counted(compared, 'sampled point')} gave the same numbers again{exact}"
+    return f"{reproduced} of {counted(compared, 'sampled point')} reproduce{exact}"

@@ -31,7 +31,6 @@ MOST_ROWS = 200
 _CLOSED = ("cells", STATISTICS)
 """Tables that are shown by a click: they have other tables' numbers, or the sentences', once more."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
-_MARKUP = re.compile("([$])")
 _PADDING, _RULE = re.compile(" {2,}"), re.compile("-{4,}")
 
 
@@ -137,7 +136,7 @@ def _markdown(table: Table, results: Results) -> str:
     hidden = sum(max(0, len(frame) - MOST_ROWS) for frame in parts.values())
     cut = replace(table, sections={heading: frame.head(MOST_ROWS) for heading, frame in parts.items()})
     _, _, text = markdown(cut, results).partition("\n\n")
-    text = _RULE.sub("---", _PADDING.sub(" ", _MARKUP.sub(r"\\\1", _text(text))))
+    text = _RULE.sub("---", _PADDING.sub(" ", _text(text)))
     more = f"\n{counted(hidden, 'more row')} in `tables/{table.name}.csv` of the sweep's folder.\n" if hidden else ""
     return text + more
 
