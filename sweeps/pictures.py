@@ -1,6 +1,7 @@
 """CAE, VAE and GAN over depth and dataset, at a size that two cores train in an evening.
 
-`generative.py` asks the same at the paper's size, for GPUs. Fetch the pictures first: `gensweep data fetch cryptopunks`.
+`generative.py` asks the same at the paper's size, for GPUs. Fetch the pictures first:
+`gensweep data fetch cryptopunks`.
 """
 
 from gensweep import Grid, Sweep
