@@ -531,3 +531,12 @@ cli.main(sys.argv[1:])
     assert error.endswith(f"): {AGAIN}")
     assert (tmp_path / "results" / "tiny" / "sweep.json").exists()
     assert not list((tmp_path / "results").glob("points/*/record.json"))
+
+
+def test_a_root_that_is_not_there_yet_is_probed_again_and_again(tmp_path: Path) -> None:
+    """Each probe makes the folder and takes it away; the next one does not take that for a loss."""
+    store = Store(tmp_path / "new" / "results")
+    for _ in range(2):
+        with doctor.probing(store) as (name, content):
+            assert store.read(name) == content
+        assert not (tmp_path / "new").exists()

@@ -96,6 +96,10 @@ class Store:
             write_atomic(path, content)
         self._was_there = True
 
+    def allow_new_root(self) -> None:
+        """Let the next write make the root again: it was removed on purpose."""
+        self._was_there = False
+
     def _make_folder(self, folder: Path) -> None:
         """Make a folder of the root; the root itself only once: later on, it was moved or deleted."""
         if self._was_there and not self.root.is_dir():

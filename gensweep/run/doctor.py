@@ -136,6 +136,8 @@ def _vanishing(store: Store) -> Generator[None]:
         for folder in new:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+        if new:
+            store.allow_new_root()
 
 
 def _read_back(store: Store, probe: Probe, told: dict[str, Told | GensweepError]) -> None:
