@@ -67,10 +67,10 @@ class Plan:
                 codes[_compare_code(record)].append(point)
         return codes
 
-    def changed_code(self) -> list[str]:
-        """Return which parts of the code changed since the points of other code were trained, most frequent first."""
+    def changed_code(self, others: Iterable[Point]) -> list[str]:
+        """Return which parts of the code changed since some points were trained, most frequent first."""
         parts: Counter[str] = Counter()
-        for point in self.codes()[OTHER]:
+        for point in others:
             record = self.state.records[point.id]
             today = fingerprint(point.model, point.params["dataset"])
             parts.update(changed_parts(record.code or {}, today or {}))

@@ -158,7 +158,7 @@ def show_code(plan: Plan, options: Options, console: Console) -> None:
     if options.resources.retrain_changed or not (codes[OTHER] or codes[UNKNOWN]):
         return
     if codes[OTHER]:
-        changed = ", ".join(plan.changed_code())
+        changed = ", ".join(plan.changed_code(codes[OTHER]))
         others = f"{len(codes[OTHER])} of {counted(total, 'point')}"
         say(console, f"Trained by other code: {others} ({changed}).", "yellow")
     if codes[UNKNOWN]:

@@ -64,8 +64,9 @@ class Context:
         """Whether a point with this record is to be trained again."""
         if self.retry_failed and record.status == FAILED:
             return True
-        code = compare(record.code, record.model, record.params["dataset"])
-        return self.retrain_changed and code != SAME
+        if not self.retrain_changed:
+            return False
+        return compare(record.code, record.model, record.params["dataset"]) != SAME
 
 
 def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Context, report: Report) -> None:
