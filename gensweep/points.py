@@ -147,8 +147,8 @@ class Point:
             SweepError: an unknown parameter, or a value out of its range.
             UnknownName: an unknown model or dataset.
         """
-        seed = plain(seed)
-        params = {key: plain(value) for key, value in params.items()}
+        seed = unwrap_scalar(seed)
+        params = {key: unwrap_scalar(value) for key, value in params.items()}
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise SweepError(f"seed {seed!r} is not a whole number of 0 or more")
         resolved = resolve(model, params)
@@ -228,7 +228,7 @@ def configure(owner: type[C], values: dict[str, Any], place: str = "") -> C:
         raise SweepError(_explain(error, owner, place or owner.name)) from None
 
 
-def plain(value: Any) -> Any:
+def unwrap_scalar(value: Any) -> Any:
     """Return a NumPy scalar, or an array without dimensions, as the Python value that it is; others as they are."""
     is_scalar = type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0
     return value.item() if is_scalar else value

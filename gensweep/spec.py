@@ -12,7 +12,7 @@ from typing import Any
 from gensweep.core.catalog import FIGURES, MODELS, TABLES, dataset, metrics_of
 from gensweep.core.content import known
 from gensweep.core.errors import SweepError, unknown
-from gensweep.points import AUTO, Point, condition, plain, resolve, schema
+from gensweep.points import AUTO, Point, condition, resolve, schema, unwrap_scalar
 
 _ELSEWHERE = {
     "seed": "--seeds N chooses seeds 0 to N-1",
@@ -85,15 +85,15 @@ def _acts(key: str, cells: list[dict[str, Any]]) -> bool:
 
 
 def _axis(place: str, key: str, value: Any) -> list[Any]:
-    value = plain(value)
+    value = unwrap_scalar(value)
     if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
         return [value]
     if isinstance(value, (set, frozenset)):
-        value = sorted(map(plain, value), key=_order)
+        value = sorted(map(unwrap_scalar, value), key=_order)
     values = list(itertools.islice(value, MOST_VALUES + 1))
     if len(values) > MOST_VALUES:
         raise SweepError(f"{place}: {key} has more than {MOST_VALUES} values; does it ever end?")
-    values = [plain(item) for item in values]
+    values = [unwrap_scalar(item) for item in values]
     if not values:
         raise SweepError(f"{place}: {key} has no values")
     seen = set()
@@ -224,7 +224,7 @@ def _checked_name(name: Any) -> str:
 
 
 def _checked_seeds(name: str, seeds: Any) -> list[int]:
-    seeds = plain(seeds)
+    seeds = unwrap_scalar(seeds)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if seeds < 1:
             raise SweepError(f"sweep {name!r}: seeds={seeds}: at least one seed is needed")
@@ -259,7 +259,7 @@ def checked_pack(place: str, pack: Any) -> int | str:
     Raises:
         SweepError: it is neither.
     """
-    pack = plain(pack)
+    pack = unwrap_scalar(pack)
     if pack == AUTO or (isinstance(pack, int) and not isinstance(pack, bool) and pack >= 1):
         return pack
     raise SweepError(f"{place} {pack!r} is neither {AUTO!r} nor a number of lanes, 1 or more")

@@ -21,7 +21,7 @@ from gensweep.core.catalog import MODELS
 from gensweep.core.claims import Process
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.records import CLAIMED, FAILED
-from gensweep.points import Pack, Point, plain
+from gensweep.points import Pack, Point, unwrap_scalar
 
 if TYPE_CHECKING:
     from gensweep.core.arrays import Prepared
@@ -39,7 +39,7 @@ def _train(
     from gensweep.run.tracking import DISABLED, Tracking
     from gensweep.run.trial import Context, run_pack  # imports torch: only in the process that trains
 
-    config = {key: plain(value) for key, value in config.items()}
+    config = {key: unwrap_scalar(value) for key, value in config.items()}
     points: list[dict[str, Any]] | None = config.pop("points", None)
     driver = config.pop("driver", None)
     context = Context(

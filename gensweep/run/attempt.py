@@ -151,11 +151,7 @@ class Attempt:
     @property
     def used(self) -> dict[str, Any]:
         """What a record's hardware says of the training on it: how it computed, and the most memory of the process."""
-        return self._computed | peaks()
-
-    @property
-    def _computed(self) -> dict[str, str]:
-        return self.training.computed if self.training else {}
+        return (self.training.computed if self.training else {}) | peaks()
 
     @property
     def epoch(self) -> int:
