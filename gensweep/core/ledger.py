@@ -208,9 +208,14 @@ class Ledger:
 
 def _contradictions(record: Record, wanted: Mapping[str, Any]) -> list[str]:
     """What a record says otherwise than the point that is wanted: `params`, `model`, `seed`."""
-    others = [name for name in ("model", "seed") if name in wanted and wanted[name] != getattr(record, name)]
+    others = []
     keys = (record.params.keys() | {"dataset"}) & wanted.keys()  # every model has one since the beginning
-    return ["params"] * any(record.params.get(key) != wanted[key] for key in keys) + others
+    if any(record.params.get(key) != wanted[key] for key in keys):
+        others.append("params")
+    for name in ("model", "seed"):
+        if name in wanted and wanted[name] != getattr(record, name):
+            others.append(name)
+    return others
 
 
 def _record(found: bytes | OSError, place: str, point_id: str) -> Record:

@@ -79,7 +79,7 @@ def _sync(handle: int) -> None:
             raise
 
 
-def find_distrust(stat: os.stat_result) -> str | None:
+def find_distrust(status: os.stat_result) -> str | None:
     """Return why somebody else may have written a file, or what lies in a folder; None where nobody can have.
 
     What is executed must belong to this user or to root, and be writable by nobody else. On Windows, where a file's
@@ -87,9 +87,9 @@ def find_distrust(stat: os.stat_result) -> str | None:
     """
     if os.name == "nt":
         return None
-    if stat.st_uid not in (0, os.geteuid()):
-        return f"belongs to another user (number {stat.st_uid})"
-    return "can be written by others than its owner" if stat.st_mode & 0o022 else None
+    if status.st_uid not in (0, os.geteuid()):
+        return f"belongs to another user (number {status.st_uid})"
+    return "can be written by others than its owner" if status.st_mode & 0o022 else None
 
 
 def private_folder(parent: Path, name: str) -> Path:
@@ -105,11 +105,12 @@ def private_folder(parent: Path, name: str) -> Path:
     folder = parent / name
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    stat = folder.stat()
-    if os.name != "nt" and stat.st_uid == os.geteuid() and stat.st_mode & 0o022:
-        folder.chmod(stat.st_mode & 0o7755)
-        stat = folder.stat()
-    if why := find_distrust(stat):
+    status = folder.stat()
+    is_open = bool(status.st_mode & 0o022)
+    if os.name != "nt" and status.st_uid == os.geteuid() and is_open:
+        folder.chmod(status.st_mode & 0o7755)
+        status = folder.stat()
+    if why := find_distrust(status):
         raise PermissionError(
             f"{folder} {why}; nothing in it is used. Remove it, or set GENSWEEP_CACHE to another folder"
         )
