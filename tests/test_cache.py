@@ -206,6 +206,7 @@ def test_what_cannot_be_built_leaves_no_entry(monkeypatch: pytest.MonkeyPatch) -
     assert Counted.built == 1
 
 
+@pytest.mark.slow
 def test_many_processes_at_once_build_once() -> None:
     """Four processes ask at the same time; each says whether it was the one that built."""
     code = (

@@ -250,6 +250,7 @@ def today(copy: Path) -> dict[str, dict]:
 
 
 @pytest.mark.parametrize("name", EDITS)
+@pytest.mark.slow
 def test_an_edit_marks_the_models_that_it_acts_in(copy: Path, today: dict[str, dict], name: str) -> None:
     path, before, after, models, part = EDITS[name]
     source = (copy / path).read_text()

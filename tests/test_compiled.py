@@ -494,6 +494,7 @@ class TestCompiling:
         assert (tmp_path / "asked").read_text() == "asked\n"
 
     @needs_compiler
+    @pytest.mark.slow
     def test_a_compiler_may_say_anything(self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         talking, command = tmp_path / "talking", compiler() or []
         talking.write_text(f"#!/bin/sh\nprintf '\\351' >&2\nexec {command[0]} \"$@\"\n")
@@ -539,6 +540,7 @@ class TestCompiling:
     @needs_compiler
     @pytest.mark.skipif(os.name == "nt", reason="owners and modes are Unix's")
     @pytest.mark.parametrize("planted", ["file of another", "open file", "folder of another", "file in an open folder"])
+    @pytest.mark.slow
     def test_a_library_that_others_can_have_written_is_not_loaded(
         self, fresh: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, planted: str
     ) -> None:

@@ -213,6 +213,7 @@ def test_a_title_of_panels_ends_before_their_legend(tmp_path):
     assert not title.overlaps(legend.get_window_extent())
 
 
+@pytest.mark.slow
 def test_dollars_in_names_are_no_formulas(tmp_path):
     """matplotlib would end with an error at the first name, and show the second without its dollars."""
     names = {f"folder:sha256-{digit * 16}": f"/x/{name}" for digit, name in (("a", r"$\frac{}$"), ("b", "$x$"))}
@@ -546,6 +547,7 @@ def test_of_many_points_few_files_are_read(tmp_path, monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", NEW)
+@pytest.mark.slow
 def test_the_same_files_give_the_same_bytes_elsewhere(tmp_path, name):
     cells = gans(tmp_path / "here", 0.1) + answering(tmp_path / "here", 0.5)
     for file in ("samples/epoch-0001.png", "interpolation-linear.png", "samples.png"):

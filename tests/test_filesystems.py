@@ -290,6 +290,7 @@ class Small(io.BytesIO):
 
 @pytest.mark.parametrize("numbers", [20_000, 2_000_000])
 @pytest.mark.parametrize("save", [partial(checkpoint.save, point_id="a"), checkpoint.save_tensors])
+@pytest.mark.slow
 def test_a_disk_too_full_for_tensors_says_so(save: Any, numbers: int) -> None:
     """PyTorch says `enforce fail ... unexpected pos`."""
     state = {"x": torch.zeros(numbers), "y": torch.zeros(10)}

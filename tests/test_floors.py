@@ -215,6 +215,7 @@ print(sorted(SLOW & (set(sys.modules) - before)))
 """
 
 
+@pytest.mark.slow
 def test_measuring_imports_nothing_that_takes_longer_than_it() -> None:
     """The first point of every worker pays for imports: seconds for each of these."""
     slow = {"matplotlib", "scipy", "scipy.signal", "sympy", "torch._dynamo", "torchmetrics", "torchvision.models"}

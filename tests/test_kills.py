@@ -75,6 +75,7 @@ def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
     assert left(folder) == kept, "nothing is left of the attempt that was killed"
 
 
+@pytest.mark.slow
 def test_a_spoiled_checkpoint_starts_the_point_anew(root: Path, whole: Path, trained: Counter[int]) -> None:
     with other(killed_at, GAN, root, LAST - 1, False) as process:
         ended(process)
@@ -103,6 +104,7 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_kill_9_loses_one_epoch_and_the_next_run_goes_on_at_once(
     tmp_path: Path, root: Path, held: list[str], trained: Counter[int]
 ) -> None:
@@ -121,6 +123,7 @@ def test_kill_9_loses_one_epoch_and_the_next_run_goes_on_at_once(
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
 def test_a_signal_ends_the_run_and_says_how_to_go_on(
     tmp_path: Path, root: Path, held: list[str], number: signal.Signals, code: int, trained: Counter[int]
 ) -> None:
@@ -137,6 +140,7 @@ def test_a_signal_ends_the_run_and_says_how_to_go_on(
     assert trained == {1: 2, 2: 4}
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_the_points(tmp_path: Path, root: Path, held: list[str]) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     for folder in (one, two):
@@ -154,6 +158,7 @@ def test_two_runs_at_once_share_the_points(tmp_path: Path, root: Path, held: lis
     assert {record.status for record in records(root).values()} == {OK}
 
 
+@pytest.mark.slow
 def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(tmp_path: Path, root: Path, held: list[str]) -> None:
     two = tmp_path / "two"
     two.mkdir()

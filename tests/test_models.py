@@ -103,6 +103,7 @@ class TestNetwork:
         assert usual.parameter_count() == real_count(usual)
 
     @pytest.mark.parametrize("depth", [1, 3])
+    @pytest.mark.slow
     def test_activation_count_is_what_autograd_keeps_or_up_to_twice_that(self, name: str, depth: int) -> None:
         """Tensors saved for the backward pass, each storage once, parameters left out; 10% for small buffers."""
         net, size = network(name, encoder_layers=depth), 8

@@ -291,6 +291,7 @@ class TestAStoppedPack:
 
 
 class TestTheCommandLine:
+    @pytest.mark.slow
     def test_a_sweep_says_how_many_and_the_option_overrides_it(self, tmp_path: Path) -> None:
         file = write_sweep(tmp_path, grid(lr=[0.001, 0.01]), seeds=3, pack=3)
         for options, size, trials in (((), 3, 2), (("--pack", "2"), 2, 3), (("--pack", "auto"), 1, 6)):

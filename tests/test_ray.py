@@ -370,7 +370,7 @@ with launch.opened(Resources()):
     import psutil
     ray_processes = psutil.Process().children(recursive=True) + [psutil.Process()]
     for process in ray_processes:
-        for connection in process.connections("inet"):
+        for connection in process.net_connections("inet"):
             if connection.status == "LISTEN":
                 print("listens", connection.laddr.ip)
 token = Path.home() / ".ray" / "auth_token"

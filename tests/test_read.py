@@ -634,6 +634,7 @@ def test_every_page_is_documented(registry):
     assert all(entry.doc.endswith(".") for _, entry in registry.items())
 
 
+@pytest.mark.slow
 def test_the_same_records_give_the_same_bytes(tmp_path):
     """Collected in another folder, by another process."""
     cells = [cell(0, 1), cell(0, 1, encoder_layers=2)]

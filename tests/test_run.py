@@ -352,6 +352,7 @@ REFUSALS = [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EACCES]
 
 
 @pytest.mark.parametrize("number", REFUSALS, ids=errno.errorcode.get)
+@pytest.mark.slow
 def test_a_root_that_stops_working_ends_the_run_and_no_point_is_to_blame(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int], number: int
 ) -> None:
@@ -371,6 +372,7 @@ def test_a_root_that_stops_working_ends_the_run_and_no_point_is_to_blame(
 
 
 @pytest.mark.parametrize("name", ["checkpoint.pt", "samples.png", "weights.pt", "history.csv", "record.json"])
+@pytest.mark.slow
 def test_a_disk_too_full_for_a_file_ends_the_run(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -389,6 +391,7 @@ def test_a_disk_too_full_for_a_file_ends_the_run(
 
 
 @pytest.mark.parametrize("names", [(), ("record.json",), ("checkpoint.pt", "record.json", "error.txt")])
+@pytest.mark.slow
 def test_a_folder_of_a_point_that_refuses_costs_that_point_alone(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
 ) -> None:
@@ -465,6 +468,7 @@ def test_a_link_to_nowhere_in_a_points_place_is_named(tmp_path: Path, root: Path
     assert list(records(root)) == [t2t(1).id]
 
 
+@pytest.mark.slow
 def test_a_spoiled_record_is_shown_trained_again_and_kept_aside(
     tmp_path: Path, root: Path, trained: Counter[int]
 ) -> None:

@@ -219,6 +219,7 @@ def at_save(monkeypatch: pytest.MonkeyPatch, which: int, number: int) -> None:
 
 
 @pytest.mark.parametrize(("which", "number"), [(1, 1), (1, 8), (2, 2), (3, 8)])
+@pytest.mark.slow
 def test_a_signal_while_pytorch_writes_ends_the_run_and_leaves_the_point_missing(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: int, number: int
 ) -> None:

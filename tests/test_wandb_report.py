@@ -322,6 +322,7 @@ def test_only_its_own_report_is_replaced_and_each_draft_is_a_new_one(folder, loo
         ({}, ("upsertView", 403), f"did not take the report for {ENTITY}/gensweep: out of order"),
     ],
 )
+@pytest.mark.slow
 def test_what_the_server_refuses_is_one_line(folder, loopback, monkeypatch, change, fault, message):
     for name, value in change.items():
         monkeypatch.setenv(name, value)
@@ -335,6 +336,7 @@ def test_what_the_server_refuses_is_one_line(folder, loopback, monkeypatch, chan
     assert not loopback.views
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_given_up(folder, loopback, monkeypatch):
     monkeypatch.setattr(server, "REQUEST", 1)
     loopback.fault = lambda path, operation: 0
