@@ -22,8 +22,8 @@ from benchmarks import buckets, compare, overhead, packs, roofline, scaling
 from benchmarks.cases import MODELS, QUICK_MODEL, Case, chosen
 from benchmarks.compare import BenchmarkError
 from benchmarks.pages import FILE, FULL, QUICK, PageError, check_parts, machine, write_parts
-from gensweep.core.environment import usable_cores
-from gensweep.core.words import counted
+from gensweep.system.environment import usable_cores
+from gensweep.system.text import counted
 
 COMPARE, ROOFLINE, OVERHEAD, PACKS, SCALING = "compare", "roofline", "overhead", "packs", "scaling"
 POINTS, ROUNDS = 100, 5

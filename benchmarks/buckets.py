@@ -19,12 +19,12 @@ from benchmarks.compare import ROOT
 from benchmarks.overhead import TRIVIAL
 from benchmarks.pages import markdown_table
 from benchmarks.scaling import FAR
-from gensweep.core import claims, remote
-from gensweep.core.ledger import POINTS, RECORD, Ledger
-from gensweep.core.records import OK, Record
-from gensweep.core.stores import open_store
-from gensweep.points import Pack, Point
-from gensweep.spec import Grid, Sweep
+from gensweep.ledger import claims, remote_stores
+from gensweep.ledger.ledger import POINTS, RECORD, Ledger
+from gensweep.ledger.records import OK, Record
+from gensweep.ledger.stores import open_store
+from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.spec import Grid, Sweep
 
 KINDS = ("PUT", "LIST", "GET", "HEAD", "DELETE")
 SIZES = 100, 1100
@@ -101,7 +101,7 @@ def _slope(more: Mapping[str, float], fewer: Mapping[str, float], steps: float) 
 
 def _point(server: Any) -> Iterator[Asked]:
     """A trivial point really trained: what any point asks, and what an epoch adds."""
-    from gensweep.run.local import Resources, execute
+    from gensweep.execute.local import Resources, execute
 
     found = []
     for seed, epochs in enumerate((1, *EPOCHS)):  # the first connects
@@ -139,13 +139,13 @@ def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
         ledger = Ledger(open_store(place, lasting=False))
         with _counted(server) as first:
             ledger.read(params)
-        with _counted(server) as again, patch.object(remote, "SETTLED", -(10**18)):
+        with _counted(server) as again, patch.object(remote_stores, "SETTLED", -(10**18)):
             ledger.read(params)
         found[size] = first, again
     fewer, more = (found[size] for size in sizes)
     for number, words in enumerate(("read", "read again: copies are kept")):
         slope = _slope(more[number], fewer[number], (sizes[1] - sizes[0]) / 1000)
-        yield Asked(f"1,000 records, {words}", slope, remote.THREADS)
+        yield Asked(f"1,000 records, {words}", slope, remote_stores.THREADS)
 
 
 def table(found: list[Asked]) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from gensweep.core import cache
-from gensweep.core.arrays import Prepared, training_rows
-from gensweep.core.words import counted
-from gensweep.points import Point
-from gensweep.spec import Grid, Sweep
+from gensweep.core.dataset import Prepared, training_rows
+from gensweep.prepare import array_cache
+from gensweep.sweep.point import Point
+from gensweep.sweep.spec import Grid, Sweep
+from gensweep.system.text import counted
 
 SEQUENCES = ("text_to_text", "image_to_text", "text_to_image")
 PICTURES = ("cae", "vae", "gan")
@@ -87,7 +87,9 @@ class Case:
     def title(self) -> str:
         """The settings in a line."""
         point = self.points()[0]
-        rows = {name: len(array) for name, array in split_rows(point, cache.prepared(point.data_config())).items()}
+        rows = {
+            name: len(array) for name, array in split_rows(point, array_cache.prepared(point.data_config())).items()
+        }
         named = ", ".join(f"{key}={value}" for key, value in self.params.items())
         rates = ", ".join(f"{rate:g}" for rate in self.rates)
         return (
@@ -110,7 +112,7 @@ def arrays(point: Point) -> dict[str, np.ndarray]:
 
     Each script gets these from a file, so that it needs none of gensweep's code to train on the same examples.
     """
-    prepared = cache.prepared(point.data_config())
+    prepared = array_cache.prepared(point.data_config())
     found = {}
     for split, rows in split_rows(point, prepared).items():
         for field in point.model_config().inputs:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gensweep.core.ledger import POINTS
-from gensweep.core.records import DIVERGED, FAILED, OK, Record
-from gensweep.core.stores import Store
-from gensweep.run.sweepfile import write_sweep_json
-from gensweep.spec import Grid, Sweep
+from gensweep.ledger.ledger import POINTS
+from gensweep.ledger.manifest_writer import write_sweep_json
+from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
+from gensweep.ledger.stores import Store
+from gensweep.sweep.spec import Grid, Sweep
 
 SEEDS = 100
 EPOCHS = 10
@@ -57,7 +57,7 @@ def write_records(root: Path, count: int) -> Path:
 
 def collect(folder: Path) -> dict[str, float]:
     """Collect in this process; seconds, and megabytes at the peak."""
-    from gensweep.read.collect import collect as collect_folder
+    from gensweep.report.collect import collect as collect_folder
 
     wall, processor = time.perf_counter(), time.process_time()
     files = collect_folder(folder)

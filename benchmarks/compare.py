@@ -17,9 +17,9 @@ from unittest.mock import patch
 
 from benchmarks.cases import Case, write_arrays
 from benchmarks.pages import markdown_table, spread
-from gensweep.core import cache
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import OK
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import OK
+from gensweep.prepare import array_cache
 
 ROOT = Path(__file__).parents[1]
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -103,7 +103,7 @@ def run_gensweep(case: Case, cores: int) -> Run:
         file.write_text(case.sweep_file())
         environment = clean_environment(folder)
         with patch.dict(os.environ, environment):
-            cache.prepared(case.points()[0].data_config())
+            array_cache.prepared(case.points()[0].data_config())
         options = ["--results", results, "--wandb", "disabled", "--device", "cpu", "--max-concurrent", cores]
         wall = timed([sys.executable, "-m", "gensweep", file, *options], environment)
         points = []

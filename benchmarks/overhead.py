@@ -16,10 +16,10 @@ import numpy as np
 
 from benchmarks.compare import BenchmarkError, clean_environment, timed
 from benchmarks.pages import markdown_table, spread
-from gensweep.core.ledger import POINTS, RECORD, Ledger
-from gensweep.core.records import OK, Record
-from gensweep.points import Point
-from gensweep.spec import Grid, Sweep
+from gensweep.ledger.ledger import POINTS, RECORD, Ledger
+from gensweep.ledger.records import OK, Record
+from gensweep.sweep.point import Point
+from gensweep.sweep.spec import Grid, Sweep
 
 GENSWEEP = (sys.executable, "-m", "gensweep")
 TRIVIAL = {"hidden": 8, "train_fraction": 0.02, "epochs": 1}
@@ -142,7 +142,7 @@ def small_commands(folder: Path, environment: Mapping[str, str], rounds: int) ->
 
 def planning(folder: Path, environment: Mapping[str, str], points: int, rounds: int) -> Iterator[Cost]:
     """The points of a large grid and what is missing of them, in this process; then the same as `--dry-run`."""
-    from gensweep.run.plan import make_plan
+    from gensweep.execute.plan import make_plan
 
     took = []
     for _ in range(rounds):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.cases import Case, arrays
 from benchmarks.pages import markdown_table
-from gensweep.core import cache
-from gensweep.points import Point
+from gensweep.prepare import array_cache
+from gensweep.sweep.point import Point
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +83,7 @@ def _gain(what: str, point: Point, lanes: int, device: torch.device, seconds: fl
     from gensweep.train.loop import Training
 
     data = point.data_config()
-    prepared = cache.prepared(data)
+    prepared = array_cache.prepared(data)
     trainings: list[Training] = []
     for seed in range(lanes + 1):
         beside = trainings[0] if trainings else None

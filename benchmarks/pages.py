@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gensweep.core.environment import hardware, versions
-from gensweep.core.storage import write_atomic
+from gensweep.system.environment import hardware, versions
+from gensweep.system.storage import write_atomic
 
 FILE = Path(__file__).parent / "results.md"
 FULL, QUICK = "full", "quick"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.cases import Case, arrays
 from benchmarks.flops import step_flops
 from benchmarks.pages import markdown_table
-from gensweep.core import cache
+from gensweep.prepare import array_cache
 
 if TYPE_CHECKING:
     import torch
@@ -97,7 +97,7 @@ def workers() -> Generator[dict[str, ProcessPoolExecutor]]:
     """
     import torch
 
-    from gensweep.core.precision import BFLOAT16, FLOAT32
+    from gensweep.system.precision import BFLOAT16, FLOAT32
     from gensweep.train.precision import has_native_bfloat16
 
     native = has_native_bfloat16(torch.device("cpu"))
@@ -156,7 +156,7 @@ def _gensweep_steps(case: Case) -> Callable[[], object]:
 
     point = case.points()[0]
     data = point.data_config()
-    training = Training(point.model_config(), data, point.seed, cache.prepared(data), torch.device("cpu"))
+    training = Training(point.model_config(), data, point.seed, array_cache.prepared(data), torch.device("cpu"))
     full = _full_batches(training.steps_per_epoch)
     return _endless(lambda: itertools.islice(training.steps(), full))
 

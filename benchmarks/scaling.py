@@ -22,12 +22,12 @@ from unittest.mock import patch
 
 from benchmarks.compare import ROOT, clean_environment, timed
 from benchmarks.pages import markdown_table
-from gensweep.core.claims import Process
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import OK, Record
-from gensweep.core.stores import open_store
-from gensweep.points import Point
-from gensweep.spec import Grid, Sweep
+from gensweep.ledger.claims import Process
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import OK, Record
+from gensweep.ledger.stores import open_store
+from gensweep.sweep.point import Point
+from gensweep.sweep.spec import Grid, Sweep
 
 NODES, SLOTS = 16, 1
 EPOCHS = 11
@@ -69,11 +69,11 @@ class Driven:
 def bookkeeping(
     config: dict[str, Any], configs: list[Any], datasets: dict[str, Any], drivers: dict[str, str | None] | None
 ) -> None:
-    """A trial that trains nothing, in place of `gensweep.run.launch._trial`, whose arguments it has."""
+    """A trial that trains nothing, in place of `gensweep.execute.ray_tune._trial`, whose arguments it has."""
     from ray import tune
 
-    from gensweep.run.launch import read
-    from gensweep.run.machine import check_code
+    from gensweep.cluster.node_info import check_code
+    from gensweep.execute.ray_tune import read
 
     if drivers is not None:
         check_code(drivers)
@@ -100,10 +100,10 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
     """Be the driver of one run; leaves in ``root/driven.json`` when each outcome was heard, and the seconds spent."""
     from rich.console import Console
 
-    from gensweep.run import driver, launch
-    from gensweep.run.local import Resources
-    from gensweep.run.preview import Options
-    from gensweep.run.progress import Screen
+    from gensweep.execute import driver, ray_tune
+    from gensweep.execute.dry_run import Options
+    from gensweep.execute.local import Resources
+    from gensweep.execute.progress import Screen
 
     heard, workers, report = [], set(), Screen.report
 
@@ -117,7 +117,7 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
     resources = Resources(device="cpu", gpus_per_trial=0, address=address, max_concurrent=most, pack=1)
     sweep = Sweep("trivial", [Grid("text_to_text", epochs=int(epochs))], int(points))
     with (
-        patch.object(launch, "_trial", bookkeeping),
+        patch.object(ray_tune, "_trial", bookkeeping),
         patch.object(Screen, "report", stamped),
         patch.object(driver, "_collect"),
     ):
@@ -149,7 +149,7 @@ def measure(points: int, nodes: int, slots: int, say: Callable[[str], None]) -> 
 
 @contextmanager
 def _cluster(nodes: int, slots: int) -> Iterator[Any]:
-    import gensweep.run.launch  # noqa: F401, I001 - it sets what Ray reads when it is imported
+    import gensweep.execute.ray_tune  # noqa: F401, I001 - it sets what Ray reads when it is imported
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": OBJECTS}

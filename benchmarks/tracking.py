@@ -20,9 +20,9 @@ from pathlib import Path
 
 import torch
 
-from gensweep.points import Pack, Point
-from gensweep.run.tracking import DISABLED, OFFLINE, Tracking
-from gensweep.run.trial import Context, run_pack
+from gensweep.sweep.point import Pack, Point
+from gensweep.tracking.tracker import DISABLED, OFFLINE, Tracking
+from gensweep.trial.trial import Context, run_pack
 
 MODELS = {
     "text_to_text": {"hidden": 8, "train_fraction": 0.02, "epochs": 2},

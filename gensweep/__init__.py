@@ -6,18 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gensweep.points import Point
-    from gensweep.read.results import load
-    from gensweep.spec import Grid, Sweep
+    from gensweep.report.results import load
+    from gensweep.sweep.point import Point
+    from gensweep.sweep.spec import Grid, Sweep
 
 __version__ = "0.1.0"
 __all__ = ["Grid", "Point", "Sweep", "load"]
 
 _HOMES = {
-    "Grid": "gensweep.spec",
-    "Point": "gensweep.points",
-    "Sweep": "gensweep.spec",
-    "load": "gensweep.read.results",
+    "Grid": "gensweep.sweep.spec",
+    "Point": "gensweep.sweep.point",
+    "Sweep": "gensweep.sweep.spec",
+    "load": "gensweep.report.results",
 }
 
 

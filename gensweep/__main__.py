@@ -4,7 +4,7 @@ import atexit
 import gc
 import sys
 
-from gensweep.cli import main
+from gensweep.cli.app import main
 
 
 def _keep_garbage() -> None:

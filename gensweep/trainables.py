@@ -7,7 +7,7 @@
 
 A config holds the model's parameters by name, and beside them `seed` (default 0), `results` (a folder for
 records and checkpoints; default: none are kept), `device`, `threads` and, with `results`, `tracking` (W&B's
-`mode`, `project` and `entity`, as `gensweep.run.tracking.Tracking`; default: nothing is logged).
+`mode`, `project` and `entity`, as `gensweep.tracking.tracker.Tracking`; default: nothing is logged).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.catalog import MODELS
-from gensweep.core.claims import Process
 from gensweep.core.errors import GensweepError, UserError
-from gensweep.core.records import CLAIMED, FAILED
-from gensweep.points import Pack, Point, unwrap_scalar
+from gensweep.core.registries import MODELS
+from gensweep.ledger.claims import Process
+from gensweep.ledger.records import CLAIMED, FAILED
+from gensweep.sweep.point import Pack, Point, unwrap_scalar
 
 if TYPE_CHECKING:
-    from gensweep.core.arrays import Prepared
+    from gensweep.core.dataset import Prepared
 
 Report = Callable[[dict[str, Any]], None]
 Trainable = Callable[..., None]
@@ -36,8 +36,8 @@ def _train(
     datasets: Mapping[str, Prepared] | None = None,
     report: Report | None = None,
 ) -> None:
-    from gensweep.run.tracking import DISABLED, Tracking
-    from gensweep.run.trial import Context, run_pack  # imports torch: only in the process that trains
+    from gensweep.tracking.tracker import DISABLED, Tracking
+    from gensweep.trial.trial import Context, run_pack  # imports torch: only in the process that trains
 
     config = {key: unwrap_scalar(value) for key, value in config.items()}
     points: list[dict[str, Any]] | None = config.pop("points", None)

@@ -28,9 +28,9 @@ def _shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder of the test's own, and no place of the user's remembered."""
-    from gensweep.core import content
+    from gensweep.prepare import fingerprint
 
-    content.forget()
+    fingerprint.forget()
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 

@@ -12,7 +12,7 @@ import torch
 
 from gensweep import kernels
 from gensweep.kernels import Trie, bindings, build
-from gensweep.layers.convolutions import Colours, Doubling, Halving
+from gensweep.nn.conv import Colours, Doubling, Halving
 
 SIZES = (1, 2, 3, 4, 5, 7, 16, 17, 20, 31, 32, 33, 48, 64)
 

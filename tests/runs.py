@@ -19,11 +19,11 @@ from typing import Any
 
 import torch
 
-from gensweep import cli
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import OK, Record
-from gensweep.points import Pack, Point
-from gensweep.run.local import Resources, execute
+from gensweep.cli import app
+from gensweep.execute.local import Resources, execute
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import OK, Record
+from gensweep.sweep.point import Pack, Point
 from gensweep.train import reader
 from gensweep.train.loop import Training
 
@@ -36,7 +36,14 @@ reader.MOST_STEPS = 60
 FORKS = multiprocessing.get_context("forkserver")
 """Processes that start with everything imported, and that have trained nothing yet."""
 FORKS.set_forkserver_preload(
-    ["gensweep.cli", "gensweep.run.driver", "gensweep.run.trial", "gensweep.read.collect", "pandas", "torch._dynamo"]
+    [
+        "gensweep.cli.app",
+        "gensweep.execute.driver",
+        "gensweep.trial.trial",
+        "gensweep.report.collect",
+        "pandas",
+        "torch._dynamo",
+    ]
 )
 
 
@@ -76,7 +83,7 @@ def call(*arguments: Any) -> Called:
     gc.freeze()  # a trial ends with a collection, which need not look through all that is imported
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
-            cli.main([str(argument) for argument in arguments])
+            app.main([str(argument) for argument in arguments])
         code: Any = None
     except SystemExit as exit:
         code = exit.code
@@ -179,7 +186,7 @@ def command_line(arguments: list[str], folder: Path, hold: tuple[int, int] | Non
 
     Training.run_epoch = logged  # type: ignore[method-assign]
     sys.argv = ["gensweep", *arguments]
-    cli.main(arguments)
+    app.main(arguments)
 
 
 def killed_at(point: Point, root: Path, number: int, after: bool) -> None:

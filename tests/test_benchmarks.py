@@ -22,13 +22,13 @@ import tiny
 
 from benchmarks import __main__ as command
 from benchmarks import cases, compare, flops, overhead, packs, pages, roofline
-from gensweep.core.arrays import split_rows
-from gensweep.core.catalog import MODELS
 from gensweep.core.config import TrainingConfig
-from gensweep.core.words import clean
+from gensweep.core.dataset import split_rows
+from gensweep.core.registries import MODELS
 from gensweep.kernels import build
-from gensweep.layers.glyphs import shown
-from gensweep.run.sweepfile import read_sweep
+from gensweep.nn.glyph_codec import shown
+from gensweep.sweep.load import read_sweep
+from gensweep.system.text import clean
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
 from gensweep.train.optimizers import EPSILON
@@ -60,7 +60,7 @@ def both(model: str, **params: Any) -> tuple[Training, Any, dict[str, Any]]:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handful of examples in place of each dataset."""
     by_data = {point.data_config().model_dump_json(): point for point in map(tiny.point, MODELS)}
-    monkeypatch.setattr(cases.cache, "prepared", lambda data: tiny.few(by_data[data.model_dump_json()]))
+    monkeypatch.setattr(cases.array_cache, "prepared", lambda data: tiny.few(by_data[data.model_dump_json()]))
 
 
 # --- the same work
@@ -381,7 +381,7 @@ def test_lanes_gain_what_they_save() -> None:
 def test_both_sides_of_a_gain_take_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """One alone takes batches [8], the lanes [3, 8]; of three batches an epoch the last one is left out."""
     point = tiny.point("text_to_text")
-    monkeypatch.setattr(packs.cache, "prepared", lambda data: tiny.few(point))
+    monkeypatch.setattr(packs.array_cache, "prepared", lambda data: tiny.few(point))
     taken: list[tuple[int, ...]] = []
     take = Batches.take
 

@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from gensweep.core import cache as cache_module
-from gensweep.core.arrays import Prepared, split_rows
-from gensweep.core.cache import cache_folder, cache_root, entry_path, prepared, read_entry, sha256
 from gensweep.core.config import Data, param
+from gensweep.core.dataset import Prepared, split_rows
 from gensweep.core.errors import DataError
 from gensweep.data.avatars import Avatars
+from gensweep.prepare import array_cache as cache_module
+from gensweep.prepare.array_cache import entry_path, prepared, read_entry, sha256
+from gensweep.system.cache_dir import cache_folder, cache_root
 
 
 class Counted(Data):
@@ -118,7 +119,7 @@ def test_every_file_of_the_datasets_counts() -> None:
     package = Path(cache_module.__file__).parents[1]
     seen = {path for pattern in cache_module.BUILDERS for path in package.glob(pattern)}
     files = {path for path in (package / "data").rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
-    assert files | {package / "core" / "arrays.py", package / "core" / "alphabet.py"} == seen
+    assert files | {package / "core" / "dataset.py", package / "core" / "alphabet.py"} == seen
     assert {package / "data" / "avatars.py", package / "data" / "_avatars" / "parts" / "hat.toml"} <= seen
 
 
@@ -210,7 +211,7 @@ def test_what_cannot_be_built_leaves_no_entry(monkeypatch: pytest.MonkeyPatch) -
 def test_many_processes_at_once_build_once() -> None:
     """Four processes ask at the same time; each says whether it was the one that built."""
     code = (
-        "import sys; from gensweep.data import avatars; from gensweep.core.cache import prepared, sha256\n"
+        "import sys; from gensweep.data import avatars; from gensweep.prepare.array_cache import prepared, sha256\n"
         "draw, calls = avatars.draw_faces, []\n"
         "avatars.draw_faces = lambda *a: (calls.append(1), draw(*a))[1]\n"
         "sys.stdin.readline()\n"

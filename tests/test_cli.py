@@ -15,17 +15,18 @@ import pytest
 import typer.main
 from runs import TINY, TINY_PICTURES, call, files, grid, write_sweep
 
-from gensweep import __version__, cli
-from gensweep.core.catalog import DATASETS, DOWNLOADS, FIGURES, METRICS, MODELS, TABLES
+from gensweep import __version__
+from gensweep.cli import app
 from gensweep.core.config import TrainingConfig
-from gensweep.core.environment import hardware
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import FAILED, OK, Record
-from gensweep.core.stores import Store
-from gensweep.core.words import duration
-from gensweep.points import Point, schema
-from gensweep.run import driver, plan
-from gensweep.run.sweepfile import parse_value
+from gensweep.core.registries import DATASETS, DOWNLOADS, FIGURES, METRICS, MODELS, TABLES
+from gensweep.execute import driver, plan
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import FAILED, OK, Record
+from gensweep.ledger.stores import Store
+from gensweep.sweep.load import parse_value
+from gensweep.sweep.point import Point, schema
+from gensweep.system.environment import hardware
+from gensweep.system.text import duration
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
@@ -230,7 +231,7 @@ def test_help_and_version() -> None:
     assert call("--version").out == f"gensweep {__version__}\n"
     help_ = call("--help")
     assert help_.code == 0
-    for command in cli.COMMANDS:
+    for command in app.COMMANDS:
         assert f"│ {command} " in help_.out
     for option in options_of("run"):
         assert option in call("run", "--help").out
@@ -238,7 +239,7 @@ def test_help_and_version() -> None:
 
 def options_of(command: str) -> set[str]:
     """Every long option of a command and of those under it."""
-    found, commands = set(), [typer.main.get_command(cli.app).commands[command]]  # type: ignore[attr-defined]
+    found, commands = set(), [typer.main.get_command(app.app).commands[command]]  # type: ignore[attr-defined]
     while commands:
         one = commands.pop()
         commands += getattr(one, "commands", {}).values()
@@ -256,7 +257,7 @@ def test_the_promised_options_are_there() -> None:
 
 
 def test_commands_are_those_of_the_app() -> None:
-    assert set(typer.main.get_command(cli.app).commands) == set(cli.COMMANDS)  # type: ignore[attr-defined]
+    assert set(typer.main.get_command(app.app).commands) == set(app.COMMANDS)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("kind", ["models", "datasets"])
@@ -299,7 +300,7 @@ def test_list_sweeps_without_any_is_refused() -> None:
 
 DONE = """
 import sys
-from gensweep.cli import main
+from gensweep.cli.app import main
 
 try:
     main([{file!r}, "--results", {root!r}])
@@ -354,7 +355,7 @@ def test_the_estimate_comes_from_records(tmp_path: Path, monkeypatch: pytest.Mon
     said = call(file, "--dry-run", "--local").out
     assert "Time: about 20 min for 4 points (from earlier records of this machine)." in said
     assert "unknown" not in said
-    monkeypatch.setattr("gensweep.run.plan.usable_cores", lambda: 2)
+    monkeypatch.setattr("gensweep.execute.plan.usable_cores", lambda: 2)
     assert "Time: about 10 min for 4 points" in call(file, "--dry-run").out
     assert "Time: about 20 min for 4 points" in call(file, "--dry-run", "--max-concurrent", "1").out
     assert "Time: about 20 min for 4 points" in call(file, "--dry-run", "--cpus-per-trial", "2").out
@@ -370,7 +371,7 @@ def test_a_plan_reads_each_record_once(tmp_path: Path, monkeypatch: pytest.Monke
     cut.write_text(cut.read_text()[:99])
     read = Store.read
     monkeypatch.setattr(Store, "read", lambda store, name, *limit: [read(store, name, *limit), seen.append(name)][0])
-    monkeypatch.setattr("gensweep.run.preview.machine_memory", lambda: 1)
+    monkeypatch.setattr("gensweep.execute.dry_run.machine_memory", lambda: 1)
     file = write_sweep(tmp_path, grid(lr=[1e-3, 0.1]))
     assert "this machine has 0.0 GB" in str(call(file, "--local", "--results", root, *options))
     names = sorted(name for name in seen if name.endswith("/record.json"))
@@ -492,13 +493,13 @@ def test_the_readme_names_commands_that_exist() -> None:
     calls = re.findall(r"^ *(?:\$ )?python -m gensweep ?([^#\n]*)", text, re.M)
     assert calls
     for words in (shlex.split(line.replace("|", " ")) for line in calls):
-        command = words[0] if words and words[0] in cli.COMMANDS else "run"
+        command = words[0] if words and words[0] in app.COMMANDS else "run"
         given = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert given <= options_of(command) | {"--help", "--version"}, words
         for file in (word for word in words if word.endswith(".py") and word.startswith("sweeps/")):
             assert (PROJECT / file).is_file(), words
         if command == "list":
-            assert set(words[1:]) <= set(cli.Kind), words
+            assert set(words[1:]) <= set(app.Kind), words
         if command == "data":
             assert words[1] in ("list", "fetch", "show"), words
 
@@ -506,9 +507,9 @@ def test_the_readme_names_commands_that_exist() -> None:
 @pytest.mark.skipif(not README.exists(), reason="no README.md")
 def test_the_readme_documents_every_command_option_and_sweep() -> None:
     text = re.sub(r"^ +ray .*", "", README.read_text(), flags=re.M)  # Ray's own commands have options of their own
-    for command in cli.COMMANDS:
+    for command in app.COMMANDS:
         assert command == "run" or f"gensweep {command}" in text
-    options = set().union(*map(options_of, cli.COMMANDS))
+    options = set().union(*map(options_of, app.COMMANDS))
     for option in itertools.chain(options, (f"`{path.name}`" for path in (PROJECT / "sweeps").glob("*.py"))):
         assert option in text, option
     for name in (*DATASETS, *DOWNLOADS):

@@ -15,8 +15,8 @@ from lab.cluster_file import HEAD, SHIPPED, WORKERS, lab_config
 from lab.hosts import CANNOT, answers, enter, lab, progress, running, wait_until
 from runs import call, grid, same, write_sweep
 
-from gensweep.points import Point
-from gensweep.run.sweepfile import read_sweep
+from gensweep.sweep.load import read_sweep
+from gensweep.sweep.point import Point
 
 pytestmark = pytest.mark.filterwarnings("default")
 GUIDE = (SHIPPED.parent / "docs" / "cluster.md").read_text()

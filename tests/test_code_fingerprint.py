@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gensweep.core import code_fingerprint
-from gensweep.core.catalog import MODELS
-from gensweep.core.code_fingerprint import changed_parts, compare, fingerprint, trains_alike
-from gensweep.core.source_code import SourceTree
+from gensweep.core.registries import MODELS
+from gensweep.sweep import code_fingerprint
+from gensweep.sweep.code_fingerprint import changed_parts, compare, fingerprint, trains_alike
+from gensweep.sweep.source_code import SourceTree
 
 SOURCE = Path(code_fingerprint.__file__).parents[1]
 PACKAGE = {
@@ -218,7 +218,7 @@ EDITS = {
     "the optimizer": ("train/muon.py", "ITERATIONS = 5", "ITERATIONS = 6", SEQUENCES | PICTURES, "training"),
     "the alphabet": ("core/alphabet.py", "ANSWER_LENGTH = 3", "ANSWER_LENGTH = 4", SEQUENCES, "training"),
     "a dataset": ("data/avatars.py", "COUNT = 64, 10_000", "COUNT = 64, 9_999", PICTURES, "data"),
-    "the split": ("core/arrays.py", "TEST_SHARE = 0.1", "TEST_SHARE = 0.2", set(MODELS), "data"),
+    "the split": ("core/dataset.py", "TEST_SHARE = 0.1", "TEST_SHARE = 0.2", set(MODELS), "data"),
     "a metric": (
         "metrics/text.py",
         'return right_answers(outputs["predicted"], ',
@@ -226,7 +226,7 @@ EDITS = {
         {"text_to_text", "image_to_text"},
         "exact_match",
     ),
-    "the page": ("read/page/__init__.py", 'PAGE = "report', 'PAGE = "page', set(), ""),
+    "the page": ("report/page/__init__.py", 'PAGE = "report', 'PAGE = "page', set(), ""),
     "the precision": ("train/precision.py", "enabled=precision == BFLOAT16", "enabled=True", set(), ""),
     "a warning": ("train/health.py", "samples are all alike", "samples are alike", set(), ""),
     "the LSTM in PyTorch": ("kernels/reference.py", "to_cells.mul_(f)", "to_cells.mul_(g)", set(MODELS), "training"),
@@ -284,7 +284,7 @@ def test_a_training_goes_on_by_the_code_that_began_it_alone() -> None:
 
 def test_reading_the_source_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from gensweep.core.code_fingerprint import fingerprint\n"
+        "import sys; from gensweep.sweep.code_fingerprint import fingerprint\n"
         "assert fingerprint('vae', 'avatars')\n"
         "print([m for m in ('torch', 'ray', 'pandas') if m in sys.modules])"
     )

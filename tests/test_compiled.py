@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gensweep import kernels
-from gensweep.core.environment import compiler
+from gensweep.execute import warmup
 from gensweep.kernels import bindings, build
-from gensweep.layers.convolutions import Colours, Doubling, Halving
-from gensweep.layers.lstm import LSTM
-from gensweep.run import beside
+from gensweep.nn.conv import Colours, Doubling, Halving
+from gensweep.nn.lstm import LSTM
+from gensweep.system.environment import compiler
 
 Layer = Halving | Doubling | Colours
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler")
@@ -521,12 +521,12 @@ class TestCompiling:
     def test_a_run_compiles_what_its_points_lack(
         self, fresh: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str], likely: bool, made: set[str]
     ) -> None:
-        monkeypatch.setattr(beside, "likely_bfloat16", lambda: likely)
+        monkeypatch.setattr(warmup, "likely_bfloat16", lambda: likely)
         points = [tiny.point("cae", precision=precision) for precision in asked]
         monkeypatch.setenv(build.SWITCH, "0")
-        assert not beside.compile_beside(points).is_alive() and not fresh.exists()
+        assert not warmup.compile_beside(points).is_alive() and not fresh.exists()
         monkeypatch.setenv(build.SWITCH, "1")
-        beside.compile_beside(points).join()
+        warmup.compile_beside(points).join()
         kept = set(fresh.glob("*.so"))
         assert len(kept) == len(made)
         assert all(build.library(precision) for precision in made) and set(fresh.glob("*.so")) == kept

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from gensweep.core import content
-from gensweep.core.content import Scheme, Source, digests, forget, known, locate, pin, places
 from gensweep.core.errors import DataError
+from gensweep.prepare import fingerprint
+from gensweep.prepare.fingerprint import Scheme, Source, digests, forget, known, locate, pin, places
 
 
 def list_files(place: Path) -> list[Path]:
@@ -52,7 +52,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every file had been there for long."""
-    monkeypatch.setattr(content, "_SETTLED", -3600.0)
+    monkeypatch.setattr(fingerprint, "_SETTLED", -3600.0)
 
 
 def sha256(text: str) -> str:

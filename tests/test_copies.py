@@ -17,16 +17,16 @@ import pytest
 from PIL import Image
 from runs import TINY_PICTURES, call, grid, write_sweep
 
-from gensweep.core import content
-from gensweep.core.arrays import Prepared, training_rows
+from gensweep.core.dataset import Prepared, training_rows
 from gensweep.core.errors import DataError
-from gensweep.core.naming import visible
 from gensweep.data._copies import first_of_each, without_copies
 from gensweep.data._digits import DIGITS, digits, read_digits
 from gensweep.data._glyphs import bank
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.cryptopunks import BACKGROUND, CryptoPunks
 from gensweep.data.folder import Folder
+from gensweep.prepare import fingerprint
+from gensweep.system.naming import visible
 from gensweep.train.glyphs import count_seen
 
 
@@ -54,7 +54,7 @@ def write_pictures(folder: Path, pictures: np.ndarray, kind: str = "png", name: 
 
 def folder(place: Path, **values: Any) -> Folder:
     """The dataset as a later process names it."""
-    content.forget()
+    fingerprint.forget()
     return Folder(dataset=f"folder:{place}", **values)
 
 
@@ -163,7 +163,7 @@ class TestFolders:
                 write_pictures(place, picture[None], kind, f"{rng.integers(1 << 40)}-", **options)
                 count += 1
         prepared = folder(here / "mine").prepare()
-        there = content.survey(content.known(f"folder:{here / 'mine'}"))
+        there = fingerprint.survey(fingerprint.known(f"folder:{here / 'mine'}"))
         assert there is not None and there.readable == count
         assert (len(prepared), prepared.counts["copies"]) == (different, there.different - different)
         assert_parts_share_nothing(pixels_of_pictures(prepared))

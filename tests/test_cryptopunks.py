@@ -21,8 +21,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from gensweep.core import download
-from gensweep.core.cache import sha256
 from gensweep.core.errors import DataError, FetchError
 from gensweep.data import cryptopunks
 from gensweep.data.cryptopunks import (
@@ -34,6 +32,8 @@ from gensweep.data.cryptopunks import (
     tiles,
     up_and_down,
 )
+from gensweep.prepare.array_cache import sha256
+from gensweep.system import download
 
 COUNT, ACROSS = 400, 25
 """As many as are tried here; the real sheet has 100 rows of 100."""

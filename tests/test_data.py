@@ -17,13 +17,10 @@ from PIL import Image
 from pydantic import ValidationError
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH, decode, encode
-from gensweep.core.arrays import Prepared, training_rows
-from gensweep.core.cache import cache_folder, sha256
-from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data
-from gensweep.core.download import keep
+from gensweep.core.dataset import Prepared, training_rows
 from gensweep.core.errors import DataError
-from gensweep.core.sheets import png
+from gensweep.core.registries import DATASETS
 from gensweep.data import cryptopunks
 from gensweep.data._avatars import art, colours
 from gensweep.data._glyphs import DRAWN, draw_operators
@@ -32,6 +29,10 @@ from gensweep.data._rijksmuseum.kept import Kept
 from gensweep.data._split import check_split
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.avatars import LAYERS, TRAITS, Avatars, choose_parts, draw_faces
+from gensweep.prepare.array_cache import sha256
+from gensweep.prepare.contact_sheet import png
+from gensweep.system.cache_dir import cache_folder
+from gensweep.system.download import keep
 
 SMALL: dict[str, dict[str, Any]] = {"avatars": {"count": 200}, "folder": {"dataset": "folder:PICTURES"}}
 """What keeps a dataset quick to prepare here."""
@@ -186,7 +187,7 @@ def test_every_dataset_is_counted_here() -> None:
 def test_finding_the_datasets_imports_nothing_heavy() -> None:
     heavy = ("torch", "ray", "pandas", "scipy", "matplotlib", "PIL", "mlxtend", "requests", "torchvision")
     code = (
-        "import sys; from gensweep.core.catalog import DATASETS; names = list(DATASETS); "
+        "import sys; from gensweep.core.registries import DATASETS; names = list(DATASETS); "
         f"print(len(names), [name for name in {heavy!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,14 +14,14 @@ from PIL import Image
 from runs import TINY, TINY_PICTURES, call, grid, records, write_sweep
 
 import gensweep
-from gensweep.core import content
-from gensweep.core.catalog import DATASETS, DOWNLOADS, Download
 from gensweep.core.errors import DataError, FetchError, SweepError, UnknownName
-from gensweep.core.sheets import LINE, MARGIN, picture_sheet, text_sheet
+from gensweep.core.registries import DATASETS, DOWNLOADS, Download
 from gensweep.data.avatars import Avatars
 from gensweep.data.cryptopunks import CryptoPunks
-from gensweep.points import Point
-from gensweep.spec import Grid, Sweep
+from gensweep.prepare import fingerprint
+from gensweep.prepare.contact_sheet import LINE, MARGIN, picture_sheet, text_sheet
+from gensweep.sweep.point import Point
+from gensweep.sweep.spec import Grid, Sweep
 
 
 @pytest.fixture(autouse=True)
@@ -222,8 +222,8 @@ class TestRuns:
         """It knows the pinned text alone: no place is looked for, or into."""
         pictures(here / "mine", 20)
         params = Point.make("cae", {"dataset": "folder:mine"}, 0).params
-        content.forget()
-        monkeypatch.setattr(content, "locate", lambda _: pytest.fail("looked for the folder"))
+        fingerprint.forget()
+        monkeypatch.setattr(fingerprint, "locate", lambda _: pytest.fail("looked for the folder"))
         monkeypatch.setattr("os.walk", lambda *_, **__: pytest.fail("looked into a folder"))
         Point.make("cae", params, 0).data_config()
 
@@ -317,16 +317,16 @@ class TestSweeps:
         assert record.params["dataset"].startswith("folder:sha256-") and "mine" not in json.dumps(record.params)
         assert "folder:mine" not in record.id
 
-        content.forget()
+        fingerprint.forget()
         (here / "mine").rename(here / "yours")
         write_sweep(here, own("cae", {"dataset": "folder:yours"}))
         assert "Nothing to do" in call(*arguments).out
 
-        content.forget()
+        fingerprint.forget()
         shutil.copy(here / "yours" / "broken.png", here / "yours" / "copy.png")
         assert "Nothing to do" in call(*arguments).out, "a copy adds nothing"
 
-        content.forget()
+        fingerprint.forget()
         pictures(here / "yours" / "more", 1, seed=1)
         assert "Nothing to do" not in call(*arguments).out
         assert len(records(root)) == 2
@@ -375,7 +375,7 @@ class TestSweeps:
 
 
 def test_the_default_faces_are_those_that_the_list_says() -> None:
-    from gensweep.core.cache import sha256
+    from gensweep.prepare.array_cache import sha256
 
     assert Avatars.fixed
     count, shape, digest = Avatars.fixed

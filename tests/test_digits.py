@@ -19,15 +19,16 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gensweep.core import content, download, storage
-from gensweep.core.catalog import DOWNLOADS
 from gensweep.core.errors import DataError, FetchError
+from gensweep.core.registries import DOWNLOADS
 from gensweep.data import _digit_files, _digits, mnist
 from gensweep.data._digit_files import find_pairs, read_idx
 from gensweep.data._digits import DIGITS, LEAST, digits, read_digits
 from gensweep.data._glyphs import bank
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
-from gensweep.points import Point, resolve
+from gensweep.prepare import fingerprint
+from gensweep.sweep.point import Point, resolve
+from gensweep.system import download, storage
 
 TRAIN, TEST = (
     ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -58,10 +59,10 @@ def put(folder: Path, names: tuple[str, str], pictures: np.ndarray, labels: np.n
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of the test's own, and nothing remembered of places."""
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
-    content.forget()
+    fingerprint.forget()
     bank.cache_clear()
     yield tmp_path / "cache"
-    content.forget()
+    fingerprint.forget()
     bank.cache_clear()
 
 
@@ -322,9 +323,9 @@ class TestIdxFolders:
             for prefix, seed in seeds.items():
                 put(folder, (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"), *make(5, seed))
         assert DIGITS(f"idx:{one}") == DIGITS(f"idx:{two}")
-        content.forget()
+        fingerprint.forget()
         first = digits(DIGITS(f"idx:{one}"))[0]
-        content.forget()
+        fingerprint.forget()
         assert np.array_equal(first, digits(DIGITS(f"idx:{two}"))[0]) and len(first) == 100
 
     def test_torchvisions_folder_is_read_once(self, tmp_path: Path) -> None:
@@ -549,7 +550,7 @@ class TestNpz:
 class TestIdentity:
     def test_is_that_of_the_content(self, tmp_path: Path) -> None:
         def point(source: str) -> Point:
-            content.forget()
+            fingerprint.forget()
             return Point("image_to_text", resolve("image_to_text", {"digits": source}), 0)
 
         one = put(tmp_path / "one", TRAIN, *make(LEAST))
@@ -574,7 +575,7 @@ class TestIdentity:
         """As a worker does, which knows only the pinned text and the cache."""
         folder = put(tmp_path / "one", TRAIN, *make(LEAST))
         pinned = ArithmeticPictures(digits=f"idx:{folder}").digits
-        content.forget()
+        fingerprint.forget()
         data = ArithmeticPictures(digits=pinned)
         data.check()
         assert np.array_equal(data.prepare().banks["glyphs"][1001:], make(LEAST)[0])
@@ -684,7 +685,7 @@ class TestOtherCollections:
         with pytest.raises(DataError, match=rf"{TEST[1]} has labels other than 0\.\.9, such as 10, 8 in all"):
             digits(DIGITS(f"idx:{tmp_path / 'mine'}"))
         put(tmp_path / "mine", TEST, make(LEAST, seed=1)[0], labels[:-1])
-        content.forget()
+        fingerprint.forget()
         with pytest.raises(DataError, match=rf"{TEST[0]} has 80 pictures and 79 labels in .*{TEST[1]}"):
             digits(DIGITS(f"idx:{tmp_path / 'mine'}"))
         source = npz(tmp_path / "a.npz", train_images=pictures, train_labels=labels.astype(int) - 1)

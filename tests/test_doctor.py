@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 from runs import call, grid, write_sweep
 
+from gensweep.cluster import doctor, node_info, ray_address
+from gensweep.cluster.doctor import FAILED, NOTE, OK, Finding
 from gensweep.core.errors import GensweepError, OtherCode, UserError
-from gensweep.core.stores import Store
-from gensweep.run import address, doctor, machine
-from gensweep.run.doctor import FAILED, NOTE, OK, Finding
+from gensweep.ledger.stores import Store
 
 PROJECT = Path(__file__).parents[1]
 AGAIN = "ray up cluster.yaml again, without --no-restart"
@@ -62,7 +62,7 @@ def said(findings: list[Finding], check: str, level: str) -> dict[str, tuple[str
 def test_this_machine_is_ready_and_nothing_is_left_behind(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "gpu_count", lambda: 0)
+    monkeypatch.setattr(node_info, "gpu_count", lambda: 0)
     monkeypatch.delenv("WANDB_MODE")
     cache.mkdir()
     (cache / "one").write_bytes(bytes(2_000_000))
@@ -100,7 +100,7 @@ def test_a_node_without_a_compiler_is_told_and_one_that_does_not_say_is_not(
 def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = {tmp_path: 0.9e9}
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: usage._replace(free=free.get(path, 70e9)))
+    monkeypatch.setattr(node_info.shutil, "disk_usage", lambda path: usage._replace(free=free.get(path, 70e9)))
     findings, _ = doctor.examine_here(str(tmp_path))
     assert said(findings, "disk", FAILED) == {"here": (f"{tmp_path} has 0.9 GB free", "free some space there")}
     free.clear()
@@ -193,7 +193,7 @@ def test_a_node_that_is_too_slow_removes_what_it_wrote(tmp_path: Path) -> None:
     with doctor.probing(store) as probe, pytest.MonkeyPatch.context() as patch:
         write = Store.write
         patch.setattr(Store, "write", lambda self, *rest: (remove(store, probe[0]), write(self, *rest)))
-        machine.describe("late", str(tmp_path), probe, full=False)
+        node_info.describe("late", str(tmp_path), probe, full=False)
         assert not list(tmp_path.iterdir()), "before the driver, which is long gone, could"
 
 
@@ -235,42 +235,42 @@ HERE = {"python": "3.11.7", "torch": "2.11.0", "numpy": "2.1.0", "commit": CLEAN
     ],
 )  # fmt: skip
 def test_what_of_the_code_must_be_equal(change: dict[str, Any], failed: list[str], notes: list[str]) -> None:
-    assert machine.differences(HERE, HERE | change) == (failed, notes)
+    assert node_info.differences(HERE, HERE | change) == (failed, notes)
     bare = {name: value for name, value in HERE.items() if name not in ("commit", "source")}
-    assert machine.differences(HERE, bare)[0] == ["other source files than here, of commit unknown"]
+    assert node_info.differences(HERE, bare)[0] == ["other source files than here, of commit unknown"]
 
 
 def test_another_commit_is_a_failure_and_an_unknown_one_a_note() -> None:
-    other = dict(machine.code()) | {"commit": LATER}
+    other = dict(node_info.code()) | {"commit": LATER}
     findings = doctor.examine_nodes(None, asking(a=ready, b=answering(code=other)), full=False)
     [(what, remedy)] = said(findings, "code", FAILED).values()
     assert what.startswith("commit bbbbbbb, here ") or what == "commit bbbbbbb, here unknown"
     assert remedy == AGAIN
     nowhere = HERE | {"commit": None}
-    assert machine.differences(nowhere, nowhere) == ([], ["commit unknown, here unknown; the files are the same"])
+    assert node_info.differences(nowhere, nowhere) == ([], ["commit unknown, here unknown; the files are the same"])
 
 
-@pytest.mark.parametrize("file", ["points.py", "data/_avatars/parts/hat.toml"])
+@pytest.mark.parametrize("file", ["sweep/point.py", "data/_avatars/parts/hat.toml"])
 def test_the_code_is_known_by_its_files(file: str, tmp_path: Path) -> None:
     """A copy is the same code; with a letter changed it is another, whatever git says."""
     copy = tmp_path / "copy"
     shutil.copytree(PROJECT / "gensweep", copy / "gensweep", ignore=shutil.ignore_patterns("__pycache__"))
-    ask = "import json; from gensweep.run.machine import code; print(json.dumps(code()))"
+    ask = "import json; from gensweep.cluster.node_info import code; print(json.dumps(code()))"
 
     def told() -> dict[str, Any]:
         done = subprocess.run([sys.executable, "-c", ask], cwd=copy, capture_output=True, check=True, env=alone(copy))
         return json.loads(done.stdout)
 
-    assert told() == machine.code() | {"commit": None}
+    assert told() == node_info.code() | {"commit": None}
     changed = copy / "gensweep" / file
     changed.write_text(changed.read_text().replace("e", "E", 1))
-    assert told()["source"] != machine.code()["source"]
+    assert told()["source"] != node_info.code()["source"]
 
 
 def test_a_trial_refuses_other_code_than_its_drivers() -> None:
-    machine.check_code(machine.code() | {"commit": "whatever"})
+    node_info.check_code(node_info.code() | {"commit": "whatever"})
     with pytest.raises(OtherCode) as raised:
-        machine.check_code(machine.code() | {"numpy": "0.1"})
+        node_info.check_code(node_info.code() | {"numpy": "0.1"})
     start = f"{socket.gethostname()} runs other code than the driver (numpy "
     assert str(raised.value).startswith(start) and str(raised.value).endswith(f", here 0.1): {AGAIN}")
 
@@ -361,21 +361,21 @@ NOBODY = "nobody answers there ([Errno 111] Connection refused); is the cluster 
 
 
 def test_an_address_is_looked_at_before_ray_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "WAIT", 0.2)
+    monkeypatch.setattr(ray_address, "WAIT", 0.2)
     for server, expected in ((dead(), NOBODY), (listening(None), NO_RAY), (listening(b""), NO_RAY), (web(), NO_RAY)):
         with server as there, pytest.raises(UserError) as raised:
-            address.probe(there)
+            ray_address.probe(there)
         assert str(raised.value) == f"--address {there}: {expected}"
     with listening(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])) as there:
-        address.probe(there)
-    address.probe("auto")
+        ray_address.probe(there)
+    ray_address.probe("auto")
     with listening(None) as there, monkeypatch.context() as patch:
         patch.setenv("RAY_USE_TLS", "1")
-        address.probe(there)
+        ray_address.probe(there)
     with pytest.raises(UserError, match="Tune does not run through Ray's client; name HOST:PORT, or auto"):
-        address.probe("ray://127.0.0.1:10001")
+        ray_address.probe("ray://127.0.0.1:10001")
     with pytest.raises(UserError, match="ports end at 65535; the head's is 6379, if no other was given"):
-        address.probe("127.0.0.1:99999")
+        ray_address.probe("127.0.0.1:99999")
 
 
 def alone(*paths: Path, **more: str) -> dict[str, str]:
@@ -398,9 +398,9 @@ def test_where_no_cluster_is_nothing_is_started(
     tmp_path: Path, server: Any, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither Ray, which would wait for minutes, nor anything that takes time."""
-    monkeypatch.setattr(address, "WAIT", 0.2)
-    monkeypatch.setitem(sys.modules, "gensweep.run.launch", None)  # its import fails
-    monkeypatch.setattr("gensweep.run.driver._make_ready", lambda *_: pytest.fail("datasets were prepared"))
+    monkeypatch.setattr(ray_address, "WAIT", 0.2)
+    monkeypatch.setitem(sys.modules, "gensweep.execute.ray_tune", None)  # its import fails
+    monkeypatch.setattr("gensweep.execute.driver._make_ready", lambda *_: pytest.fail("datasets were prepared"))
     for words in (["doctor"], ["run", write_sweep(tmp_path, grid())]):
         with server() as there:
             ended = call(*words, "--address", there, "--results", tmp_path / "results")
@@ -414,7 +414,7 @@ def test_where_no_cluster_is_nothing_is_started(
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Two nodes of this machine. `/proc/self/cwd` is another folder on each: the first's is `folder`."""
-    import gensweep.run.launch  # noqa: F401, I001 - it sets what Ray reads when it is imported
+    import gensweep.execute.ray_tune  # noqa: F401, I001 - it sets what Ray reads when it is imported
     from ray.cluster_utils import Cluster
 
     folders = [tmp_path_factory.mktemp(name) for name in ("head", "worker")]
@@ -435,7 +435,7 @@ def outdated(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """One more node, with code of another commit; gives its id."""
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(PROJECT / "gensweep", copy / "gensweep", ignore=shutil.ignore_patterns("__pycache__"))
-    with (copy / "gensweep" / "points.py").open("a") as file:
+    with (copy / "gensweep" / "sweep" / "point.py").open("a") as file:
         file.write("# changed\n")
     git = ["git", "-c", "user.name=nobody", "-c", "user.email=nobody@example.com"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "other"]):
@@ -514,14 +514,14 @@ def test_a_node_that_joined_later_with_other_code_ends_the_run_and_records_nothi
     """It joined after the nodes were asked: here nobody asks. The other trial would train for an hour."""
     script = """
 import sys
-from gensweep import cli
-from gensweep.run import launch
+from gensweep.cli import app
+from gensweep.execute import launch
 launch.check_nodes = lambda store: None
 requests = launch._requests
 launch._requests = lambda *rest: lambda config: launch.tune.PlacementGroupFactory(
     [{"CPU": 1, "outdated": config["pack"]}]
 )
-cli.main(sys.argv[1:])
+app.main(sys.argv[1:])
 """
     where = ("--address", cluster.address, "--results", tmp_path / "results")
     sweep = write_sweep(tmp_path, grid(epochs=100_000), seeds=2)

@@ -17,13 +17,13 @@ from PIL import Image
 from test_read import METRICS, cell, write_history, write_record, write_sweep
 
 from gensweep import load
-from gensweep.core.catalog import FIGURES
-from gensweep.core.sheets import picture_sheet, sheet_id, text_sheet
-from gensweep.core.stores import Store
-from gensweep.read.figures import answers, files
-from gensweep.read.figures.pictures import LARGEST
-from gensweep.read.figures.shown import MOST_SEEDS
-from gensweep.read.figures.style import render
+from gensweep.core.registries import FIGURES
+from gensweep.ledger.stores import Store
+from gensweep.prepare.contact_sheet import picture_sheet, sheet_id, text_sheet
+from gensweep.report.figures import answers, files
+from gensweep.report.figures.pictures import LARGEST
+from gensweep.report.figures.shown import MOST_SEEDS
+from gensweep.report.figures.style import render
 
 NEW = (
     "samples_by_epoch",

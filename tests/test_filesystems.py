@@ -23,11 +23,11 @@ import pytest
 import torch
 from runs import TINY, call, ended, files, grid, other, records, same, t2t, train, wait_for, write_sweep
 
-from gensweep.core import locks, processes, storage
-from gensweep.core.claims import Holder
-from gensweep.core.environment import compiler
-from gensweep.core.processes import Process
-from gensweep.core.storage import locked, write_json
+from gensweep.ledger.claims import Holder
+from gensweep.system import locks, processes, storage
+from gensweep.system.environment import compiler
+from gensweep.system.processes import Process
+from gensweep.system.storage import locked, write_json
 from gensweep.train import checkpoint
 from gensweep.trainables import train_text_to_text
 

@@ -10,51 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from gensweep.core.catalog import DATASETS, MODELS
+from gensweep.core.registries import DATASETS, MODELS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "gensweep"
 FILES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
 FLOORS = (
     ("core/",),
-    ("kernels/",),
-    ("layers/", "data/", "metrics/", "models/", "read/", "__init__.py"),
-    ("points.py",),
-    ("spec.py",),
-    ("train/",),
-    ("run/wandb_run.py",),
-    ("run/tracking.py",),
-    ("run/attempt.py", "run/devices.py", "run/outcomes.py", "run/trial.py", "run/__init__.py"),
-    ("trainables.py", "run/growth.py", "run/room.py", "run/address.py", "run/machine.py", "run/ray_guard.py"),
-    (
-        "run/doctor.py",
-        "run/local.py",
-        "run/packs.py",
-        "run/launch.py",
-        "run/plan.py",
-        "run/calibrate.py",
-        "run/progress.py",
-        "run/beside.py",
-        "run/sweepfile.py",
-        "run/point.py",
-        "run/looking.py",
-        "run/verify.py",
-    ),
-    ("run/preview.py",),
-    ("run/driver.py",),
-    ("commands/", "listing.py", "cli.py", "__main__.py"),
+    ("system/",),
+    ("kernels/", "prepare/"),
+    ("data/", "nn/", "sweep/"),
+    ("ledger/", "metrics/", "models/"),
+    ("train/", "report/", "__init__.py"),
+    ("tracking/",),
+    ("cluster/", "trial/"),
+    ("trainables.py",),
+    ("inspect/", "execute/"),
+    ("cli/",),
+    ("__main__.py",),
 )
-"""From the ground up; a file imports from its own floor and from those below."""
-APART = {
-    "core/": ("core/",),
-    "read/": ("core/", "read/"),
-    "data/": ("core/", "data/"),
-    "metrics/": ("core/", "metrics/"),
-    "kernels/": ("core/", "kernels/"),
-    "layers/": ("core/", "kernels/__init__.py", "layers/"),
-    "models/": ("core/", "kernels/__init__.py", "layers/", "models/"),
-}
-"""Folders that import from these folders only, whatever floor the others are on."""
+"""From the ground up; a file imports from its own folder and from the floors below."""
 HEAVY = (
     "torch",
     "torchvision",
@@ -74,6 +49,11 @@ def floor(name: str) -> int:
     """The floor of a file; exactly one entry of `FLOORS` names it."""
     (found,) = [number for number, parts in enumerate(FLOORS) if name.startswith(parts)]
     return found
+
+
+def room(name: str) -> str:
+    """The folder of a file, of those in `FLOORS`."""
+    return name.partition("/")[0]
 
 
 def skips_types(node: ast.AST) -> Iterator[ast.AST]:
@@ -114,15 +94,14 @@ def ours(name: str) -> set[str]:
 def test_a_file_imports_only_from_its_floor_and_below(name: str) -> None:
     higher = {other for other in ours(name) if floor(other) > floor(name)}
     assert not higher
-    for folder, allowed in APART.items():
-        if name.startswith(folder):
-            assert not {other for other in ours(name) if not other.startswith(allowed)}
+    neighbours = {other for other in ours(name) if floor(other) == floor(name) and room(other) != room(name)}
+    assert not neighbours
 
 
 def test_the_check_sees_imports() -> None:
-    assert {"core/errors.py", "run/trial.py"} <= ours("trainables.py") | ours("run/sweepfile.py"), "in functions too"
-    assert "layers/network.py" not in ours("core/model.py"), "a type's import does not run"
-    assert floor("core/errors.py") < floor("spec.py") < floor("run/driver.py") < floor("cli.py")
+    assert {"core/errors.py", "trial/trial.py"} <= ours("trainables.py"), "in functions too"
+    assert "report/results.py" not in ours("report/measured.py"), "a type's import does not run"
+    assert floor("core/errors.py") < floor("sweep/spec.py") < floor("execute/driver.py") < floor("cli/app.py")
 
 
 def test_no_import_goes_round_in_a_circle() -> None:
@@ -157,12 +136,12 @@ def test_the_kernels_have_one_face() -> None:
 
 def test_one_file_imports_ray() -> None:
     users = {name for name, tree in FILES.items() if "ray" in {m.split(".")[0] for m in modules(ast.walk(tree))}}
-    assert users == {"run/launch.py"}
+    assert users == {"execute/ray_tune.py"}
 
 
 QUICK = """
 import contextlib, io, sys
-from gensweep.cli import main
+from gensweep.cli.app import main
 
 for call in {calls!r}:
     said = io.StringIO()
@@ -193,7 +172,7 @@ MEASURED = """
 import sys, torch
 
 before = set(sys.modules)
-from gensweep.core.catalog import DERIVED, MODELS, metrics_of
+from gensweep.core.registries import DERIVED, MODELS, metrics_of
 
 class Reader:
     accuracy = 1.0

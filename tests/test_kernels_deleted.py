@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 
 from gensweep import kernels
 from gensweep.core import cache
-from gensweep.points import Point
+from gensweep.sweep.point import Point
 from gensweep.train.loop import Training
 
 SIZES = {

@@ -24,8 +24,8 @@ from runs import (
     write_sweep,
 )  # fmt: skip
 
-from gensweep.core.records import OK
-from gensweep.points import Point
+from gensweep.ledger.records import OK
+from gensweep.sweep.point import Point
 
 # --- killed and resumed
 

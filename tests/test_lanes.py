@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny import CPU, few, point, training
 
-from gensweep.core.catalog import MODELS
+from gensweep.core.registries import MODELS
 from gensweep.train import checkpoint
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Diverged, Training

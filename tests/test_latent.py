@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gensweep.layers.latent import linear, spherical
+from gensweep.nn.latent import linear, spherical
 
 WAYS = pytest.mark.parametrize("way", [linear, spherical])
 

@@ -12,13 +12,13 @@ import pytest
 from test_read import cell, write_record, write_sweep
 
 from gensweep import load
-from gensweep.core.catalog import TABLES
-from gensweep.core.records import DIVERGED, FAILED
-from gensweep.read.collect import collect
-from gensweep.read.tables import Table
-from gensweep.read.tables.latex import PACKAGES, escape, latex
-from gensweep.read.tables.latex import cell as printed
-from gensweep.read.tables.paper import compact, files
+from gensweep.core.registries import TABLES
+from gensweep.ledger.records import DIVERGED, FAILED
+from gensweep.report.collect import collect
+from gensweep.report.tables import Table
+from gensweep.report.tables.latex import PACKAGES, escape, latex
+from gensweep.report.tables.latex import cell as printed
+from gensweep.report.tables.paper import compact, files
 
 HOSTILE = "50% of a_b & c#d ~ {x} ^2 $5 \\end{table} <1> \"q\" 'it''s' `b` --set é Å ß ± – € 数"
 

@@ -17,11 +17,11 @@ import gensweep
 from gensweep import kernels
 from gensweep.core.alphabet import encode
 from gensweep.kernels import Trie, bindings
-from gensweep.layers.glyphs import GlyphDecoder, GlyphEncoder, affine, joined
-from gensweep.layers.init import initialise
-from gensweep.layers.lstm import LSTM, EncoderDecoder
-from gensweep.layers.pictures import PictureDecoder, PictureEncoder, interleave
-from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
+from gensweep.nn.glyph_codec import GlyphDecoder, GlyphEncoder, affine, joined
+from gensweep.nn.init import initialise
+from gensweep.nn.lstm import LSTM, EncoderDecoder
+from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
+from gensweep.nn.text_head import answer_caption, answer_loss, answer_outputs
 
 INPUTS, HIDDEN, BATCH, TIME = 5, 7, 3, 4
 

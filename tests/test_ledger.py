@@ -19,16 +19,17 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from gensweep.core import claims, processes
-from gensweep.core.claims import Claim, Holder, Process
 from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, ResultsError
-from gensweep.core.ledger import Ledger
-from gensweep.core.locks import file_lock
-from gensweep.core.processes import EXPIRES
-from gensweep.core.records import DIVERGED, FAILED, OK, SCHEMA, Record, decoded
-from gensweep.core.storage import NotRegular, locked, write_atomic, write_json
-from gensweep.core.stores import Store, open_folder, open_store, require_writable
-from gensweep.points import Point
+from gensweep.ledger import claims
+from gensweep.ledger.claims import Claim, Holder, Process
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import DIVERGED, FAILED, OK, SCHEMA, Record, decoded
+from gensweep.ledger.stores import Store, open_folder, open_store, require_writable
+from gensweep.sweep.point import Point
+from gensweep.system import processes
+from gensweep.system.locks import file_lock
+from gensweep.system.processes import EXPIRES
+from gensweep.system.storage import NotRegular, locked, write_atomic, write_json
 
 POINT = Point.make("text_to_text", {"hidden": 8, "lr": 3e-4}, 1)
 RECORD = Record(
@@ -399,7 +400,7 @@ def hold(folder: Path, worker: Process = ME, driver: Process = ME, age: float = 
 
 def dead() -> Process:
     """A process that ran on this host and ended."""
-    script = "import json; from dataclasses import asdict; from gensweep.core.claims import Process\n"
+    script = "import json; from dataclasses import asdict; from gensweep.ledger.claims import Process\n"
     script += "print(json.dumps(asdict(Process.current())))"
     return Process(**json.loads(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout))
 
@@ -434,8 +435,8 @@ def test_a_claim_ends_with_an_error_too(ledger: Ledger) -> None:
 CLAIMANT = """
 import sys, time
 from pathlib import Path
-from gensweep.core.claims import Process
-from gensweep.core.ledger import Ledger
+from gensweep.ledger.claims import Process
+from gensweep.ledger.ledger import Ledger
 
 with Ledger(Path(sys.argv[1])).claim(sys.argv[2], Process.current()):
     print("claimed", flush=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gensweep.core import environment
-from gensweep.core.cgroups import core_limit, memory_limit
+from gensweep.system import environment
+from gensweep.system.cgroups import core_limit, memory_limit
 
 GB = 10**9
 V1 = "31 30 0:27 {top} /sys/fs/cgroup/{name} rw,nosuid shared:9 - cgroup cgroup rw,{name}"

@@ -17,12 +17,12 @@ from PIL import Image
 from runs import TINY, TINY_PICTURES, call, records, train
 
 from gensweep.core.errors import ResultsError, UserError
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import Record
 from gensweep.data._digits import mnist5k
-from gensweep.points import Point
-from gensweep.run import looking
-from gensweep.run.point import find, trained
+from gensweep.inspect import trained
+from gensweep.inspect.find import find, find_trained
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import Record
+from gensweep.sweep.point import Point
 from gensweep.train.artifacts import is_shown
 
 SEQUENCE = {"text_to_text": {}, "image_to_text": {"glyph_filters": 2}, "text_to_image": {"glyph_filters": 2}}
@@ -138,10 +138,10 @@ class TestFinding:
         failed = Record(point.id, "gan", point.params, 0, "failed", error="no luck")
         (copied / "points" / point.id / "record.json").write_text(failed.encoded())
         with pytest.raises(ResultsError, match="failed: no luck; it has no weights"):
-            trained("gan", copied)
+            find_trained("gan", copied)
         (copied / "points" / points["cae"].id / "weights.pt").unlink()
         with pytest.raises(ResultsError, match=r"there is no .*weights\.pt; train it again"):
-            trained("cae", copied)
+            find_trained("cae", copied)
 
 
 class TestShow:
@@ -159,7 +159,7 @@ class TestRevived:
         asked: list[object] = []
         load = torch.load
         monkeypatch.setattr(torch, "load", lambda *a, **k: (asked.append(k.get("weights_only")), load(*a, **k))[1])
-        looking.revive(trained("vae", whole))
+        trained.revive(find_trained("vae", whole))
         assert asked and all(value is True for value in asked)
 
     @pytest.mark.parametrize("content", [b"", b"junk", None])
@@ -167,11 +167,11 @@ class TestRevived:
         path = copied / "points" / points["vae"].id / "weights.pt"
         path.write_bytes(path.read_bytes()[:-100] if content is None else content)
         with pytest.raises(ResultsError, match=r"weights.pt cannot be read .*; train the point again"):
-            looking.revive(trained("vae", copied))
+            trained.revive(find_trained("vae", copied))
 
     def test_other_digits_for_a_model_that_sees_none(self, whole: Path) -> None:
         with pytest.raises(UserError, match="--digits: text_to_text on arithmetic sees no digits"):
-            looking.revive(trained("t2t", whole), digits="mnist5k")
+            trained.revive(find_trained("t2t", whole), digits="mnist5k")
 
 
 class TestSample:
@@ -184,13 +184,13 @@ class TestSample:
         assert picture(tmp_path / "s.png").std() > 0
 
     def test_a_seed_chooses(self, whole: Path) -> None:
-        revived = looking.revive(trained("vae", whole))
-        assert looking.sample(revived, 4, 1) == looking.sample(revived, 4, 1) != looking.sample(revived, 4, 2)
+        revived = trained.revive(find_trained("vae", whole))
+        assert trained.sample(revived, 4, 1) == trained.sample(revived, 4, 1) != trained.sample(revived, 4, 2)
 
 
 class TestInterpolate:
     def test_both_ways_one_above_the_other(self, whole: Path) -> None:
-        found = picture(looking.interpolate(looking.revive(trained("gan", whole)), rows=2, steps=5, seed=0))
+        found = picture(trained.interpolate(trained.revive(find_trained("gan", whole)), rows=2, steps=5, seed=0))
         assert found.shape == (2 * 2 * 64 + 8, 5 * 64, 3)
 
     def test_a_model_without_a_prior(self, whole: Path) -> None:
@@ -202,9 +202,9 @@ class TestAnswer:
     @pytest.mark.parametrize("model", list(SEQUENCE))
     def test_a_test_query_gets_the_answer_of_the_test(self, model: str, whole: Path, points: dict[str, Point]) -> None:
         """For a model that is shown pictures the digits differ, and with them the answer may."""
-        revived = looking.revive(trained(points[model].id, whole))
+        revived = trained.revive(find_trained(points[model].id, whole))
         for row in rows(whole / "points" / points[model].id / "answers.csv")[:5]:
-            said = looking.answer(revived, row["query"])
+            said = trained.answer(revived, row["query"])
             assert said.right == row["answer"]
             if model != "image_to_text":
                 assert said.text == row["predicted"]
@@ -229,7 +229,7 @@ class TestAnswer:
         assert (ended.code, error in ended.error) == (2, True), ended.error
 
     def test_a_query_beyond_the_task_has_no_right_answer(self, whole: Path) -> None:
-        assert looking.answer(looking.revive(trained("t2t", whole)), "1+2+3").right is None
+        assert trained.answer(trained.revive(find_trained("t2t", whole)), "1+2+3").right is None
 
 
 class TestEvaluate:

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from runs import call, files, grid, records, t2t, train, write_sweep
 
-from gensweep.core.catalog import MODELS
-from gensweep.core.environment import hardware
 from gensweep.core.errors import UserError
-from gensweep.core.ledger import Ledger, State
-from gensweep.core.records import OK, Record
-from gensweep.points import Pack, Point
-from gensweep.run.local import Resources
-from gensweep.run.packs import make_packs
-from gensweep.run.plan import Plan, Rates, rates_of, shape
-from gensweep.run.preview import Options, packs_here
-from gensweep.run.room import GRAIN, PROCESS_BYTES, RESERVE_BYTES, Room, memory_bytes
-from gensweep.run.trial import Context, run_pack
+from gensweep.core.registries import MODELS
+from gensweep.execute.dry_run import Options, packs_here
+from gensweep.execute.local import Resources
+from gensweep.execute.memory_budget import GRAIN, PROCESS_BYTES, RESERVE_BYTES, Room, memory_bytes
+from gensweep.execute.packing import make_packs
+from gensweep.execute.plan import Plan, Rates, rates_of, shape
+from gensweep.ledger.ledger import Ledger, State
+from gensweep.ledger.records import OK, Record
+from gensweep.sweep.point import Pack, Point
+from gensweep.system.environment import hardware
 from gensweep.train.memory import forget_peaks, peaks
+from gensweep.trial.trial import Context, run_pack
 
 GB = 10**9
 
@@ -146,7 +146,7 @@ class TestRoom:
 
     def test_auto_makes_no_packs_that_do_not_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """32 lanes of a large model on a GPU, 12 bytes a parameter of this machine's memory each."""
-        monkeypatch.setattr("gensweep.core.environment.gpu_count", lambda: 1)
+        monkeypatch.setattr("gensweep.system.environment.gpu_count", lambda: 1)
         points = [Point.make("text_to_text", {"hidden": 2048}, seed) for seed in range(32)]
         lane = 12 * points[0].model_config().parameter_count()
         plan = Plan(points, State(), points)
@@ -171,7 +171,7 @@ class TestRoom:
 
     @pytest.mark.parametrize("sweep", ["smoke", "layers", "splits", "budget", "best", "generative"])
     def test_the_sweeps_fit_into_24_gigabytes_on_two_cores(self, sweep: str, tmp_path: Path) -> None:
-        from gensweep.run.sweepfile import read_sweep
+        from gensweep.sweep.load import read_sweep
 
         points = read_sweep(Path(__file__).parents[1] / "sweeps" / f"{sweep}.py").points()
         found = rates_of(Ledger(tmp_path), State()).room(points, 24 * GB, "cpu")
@@ -182,8 +182,8 @@ class TestRun:
     @pytest.fixture(autouse=True)
     def machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Four cores, and memory for two tiny trials beside Ray."""
-        monkeypatch.setattr("gensweep.run.plan.usable_cores", lambda: 4)
-        monkeypatch.setattr("gensweep.run.preview.machine_memory", lambda: RESERVE_BYTES + 2 * 7 * GRAIN)
+        monkeypatch.setattr("gensweep.execute.plan.usable_cores", lambda: 4)
+        monkeypatch.setattr("gensweep.execute.dry_run.machine_memory", lambda: RESERVE_BYTES + 2 * 7 * GRAIN)
 
     def test_what_does_not_fit_is_refused_before_anything_is_written(self, tmp_path: Path) -> None:
         file = write_sweep(tmp_path, seeds=4)
@@ -212,7 +212,7 @@ class TestRun:
     def test_a_run_without_ray_needs_no_reserve(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path
     ) -> None:
-        monkeypatch.setattr("gensweep.run.preview.machine_memory", lambda: RESERVE_BYTES + GRAIN)
+        monkeypatch.setattr("gensweep.execute.dry_run.machine_memory", lambda: RESERVE_BYTES + GRAIN)
         file = write_sweep(tmp_path, grid(epochs=1))
         assert call(file, "--results", root).code == 2
         assert call(file, "--results", root, "--local").code == 0

@@ -19,15 +19,15 @@ from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn import functional as F
 
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, encode
-from gensweep.core.catalog import DERIVED, METRICS, MODELS, metric
 from gensweep.core.errors import UnknownName, UserError
-from gensweep.layers.network import Network
+from gensweep.core.registries import DERIVED, METRICS, MODELS, metric
 from gensweep.metrics import _features, generation
 from gensweep.metrics._answers import carries, parse
 from gensweep.metrics._features import features
 from gensweep.metrics.pictures import PROJECTIONS
 from gensweep.models.gan.network import GANNetwork
 from gensweep.models.vae.network import VAENetwork, negative_log_likelihood
+from gensweep.nn.base_network import Network
 from gensweep.train.loop import build_network
 
 PINNED = 2.9630

@@ -18,16 +18,16 @@ from PIL import Image
 from tiny import CPU, TINY, batch, point, trained, training
 from torch.func import grad_and_value, stack_module_state, vmap
 
-from gensweep.core.catalog import MODELS, metrics_of
 from gensweep.core.config import TrainingConfig
 from gensweep.core.model import Model
-from gensweep.core.storage import write_atomic
-from gensweep.layers.glyphs import shown
-from gensweep.layers.network import Network
-from gensweep.points import Point
+from gensweep.core.registries import MODELS, metrics_of
+from gensweep.nn.base_network import Network
+from gensweep.nn.glyph_codec import shown
+from gensweep.sweep.point import Point
+from gensweep.system.storage import write_atomic
 from gensweep.train import checkpoint
 from gensweep.train.artifacts import sheet as png
-from gensweep.train.loop import build_network
+from gensweep.train.loop import build_network, new_network
 from gensweep.train.optimizers import PlayerOptimizer
 
 HEADINGS = ["Paper", "What each logged number means", "Differences from the paper", "Differences from the report"]
@@ -68,7 +68,7 @@ def depths(name: str, field: str) -> range:
 
 def real_count(model: Model) -> int:
     with torch.device("meta"):
-        return sum(parameter.numel() for parameter in model.network().parameters())
+        return sum(parameter.numel() for parameter in new_network(model).parameters())
 
 
 @lru_cache(maxsize=64)

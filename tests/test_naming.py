@@ -24,13 +24,14 @@ from test_figures import drawn, pictures
 from test_read import cell, write_record, write_sweep
 
 from gensweep import Grid, Sweep, load
-from gensweep.core.content import forget
-from gensweep.core.naming import LONGEST_NAME, Names, file_name, file_names, plain, visible
-from gensweep.read.collect import collect
-from gensweep.read.figures import fonts
-from gensweep.read.figures.shown import by_dataset, with_names
-from gensweep.read.page.commands import Commands
-from gensweep.run.sweepfile import check_replaced, points_of, sweep_json, write_sweep_json
+from gensweep.ledger.manifest_writer import check_replaced, sweep_json, write_sweep_json
+from gensweep.prepare.fingerprint import forget
+from gensweep.report.collect import collect
+from gensweep.report.figures import fonts
+from gensweep.report.figures.shown import by_dataset, with_names
+from gensweep.report.page.commands import Commands
+from gensweep.sweep.load import points_of
+from gensweep.system.naming import LONGEST_NAME, Names, file_name, file_names, plain, visible
 
 COLOURS = {"a b": (200, 30, 30), "a_b": (30, 30, 200), "x/faces": (220, 130, 20), "y/faces": (20, 150, 50)}
 FRAGMENTS = [
@@ -342,7 +343,7 @@ def test_another_file_s_sweep_of_the_same_name_is_refused_and_nothing_is_lost(
 
 
 def test_a_sweep_may_grow_shrink_and_change(tmp_path: Path) -> None:
-    from gensweep.core.stores import Store
+    from gensweep.ledger.stores import Store
 
     store, command = Store(tmp_path), "python -m gensweep sweeps/s.py --seeds 1"
     small, large = (Sweep("s", Grid("text_to_text", hidden=sizes)) for sizes in ([4], [4, 6]))

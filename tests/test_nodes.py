@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from runs import TINY, command_line, ended, grid, other, same, train, wait_for, write_sweep
 
-from gensweep.points import Point
-from gensweep.run.progress import Screen
+from gensweep.execute.progress import Screen
+from gensweep.sweep.point import Point
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 EPOCHS, SEEDS = 4, 4
@@ -41,7 +41,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head that trains nothing, and no other node yet."""
-    import gensweep.run.launch  # noqa: F401, I001 - it sets what Ray reads when it is imported
+    import gensweep.execute.ray_tune  # noqa: F401, I001 - it sets what Ray reads when it is imported
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})

@@ -12,9 +12,9 @@ import torch
 from tiny import CPU, batch, point
 from torch import Tensor, nn
 
-from gensweep.core.catalog import MODELS
 from gensweep.core.config import TrainingConfig
-from gensweep.layers.network import Network
+from gensweep.core.registries import MODELS
+from gensweep.nn.base_network import Network
 from gensweep.train.loop import build_network
 from gensweep.train.muon import muon_step, orthogonalise
 from gensweep.train.optimizers import PlayerOptimizer, rate_factor

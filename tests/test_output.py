@@ -8,6 +8,7 @@ import io
 import itertools
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,14 +21,14 @@ from test_floors import FILES, skips_types
 from test_read import cell
 from test_read import write_sweep as write_sweep_json
 
-from gensweep import cli
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import FAILED, OK, Record
-from gensweep.core.redaction import redacted
-from gensweep.core.terminal import Console, command_line, printable
-from gensweep.read.tables.layout import _escaped
-from gensweep.run import driver
-from gensweep.run.progress import Screen
+from gensweep.cli import app
+from gensweep.execute import driver
+from gensweep.execute.progress import Screen
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import FAILED, OK, Record
+from gensweep.report.tables.layout import _escaped
+from gensweep.system.redaction import redacted
+from gensweep.system.terminal import Console, command_line, printable
 
 if os.name == "nt":
     pytest.skip("pseudo-terminals are Unix's", allow_module_level=True)
@@ -101,7 +102,13 @@ def test_there_is_one_console_and_everything_is_printed_through_it() -> None:
                 "rich.prompt",
             ):
                 names = {alias.name for alias in node.names}
-                assert name == "core/terminal.py" or not names & {"Console", "print", "get_console", "render", "Prompt"}
+                assert name == "system/terminal.py" or not names & {
+                    "Console",
+                    "print",
+                    "get_console",
+                    "render",
+                    "Prompt",
+                }
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
@@ -156,7 +163,7 @@ def test_the_command_to_go_on_is_the_one_that_was_typed(tmp_path: Path, monkeypa
     arguments = [write_sweep(tmp_path), "--local", "--results", "runs [v2]/r[/old]:train:"]
 
     def stop(*_: Any) -> int:
-        raise cli.Stopped(2)
+        raise app.Stopped(2)
 
     monkeypatch.setattr(driver, "run", stop)
     monkeypatch.setattr(sys, "argv", ["gensweep", *arguments])
@@ -171,9 +178,9 @@ COMMAND = [sys.executable, "-m", "gensweep"]
 TRAINING = """
 import sys, time, types
 from pathlib import Path
-from gensweep import cli
-from gensweep.core.terminal import Console
-from gensweep.run.progress import Screen
+from gensweep.cli import app
+from gensweep.system.terminal import Console
+from gensweep.execute.progress import Screen
 
 def train(*_):
     with Path("done").open("w") as results, Screen(Console(), 1, 0) as screen:
@@ -185,8 +192,8 @@ def train(*_):
         results.write("whole")
     return 0
 
-sys.modules["gensweep.run.driver"] = types.SimpleNamespace(run=train)
-cli.main(["tiny.py", "--local"])
+sys.modules["gensweep.execute.driver"] = types.SimpleNamespace(run=train)
+app.main(["tiny.py", "--local"])
 """
 """The real command, with so many seconds in place of training."""
 
@@ -197,6 +204,12 @@ def environment(**changes: str | None) -> dict[str, str]:
     return {name: value for name, value in changed.items() if value is not None}
 
 
+def own_terminal() -> None:
+    """Make standard input this session's terminal, so that its end is a signal, also where tests run under `nohup`."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def on_terminal(command: list[str], width: int, **changes: str | None) -> Iterator[tuple[subprocess.Popen, int]]:
     """A command on a pseudo-terminal so many columns wide, and that terminal's other end."""
@@ -204,7 +217,7 @@ def on_terminal(command: list[str], width: int, **changes: str | None) -> Iterat
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     process = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**changes), start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # else nobody hears that it is closed
+        preexec_fn=own_terminal,
     )  # fmt: skip
     os.close(theirs)
     try:
@@ -227,10 +240,10 @@ def read(terminal: int, until: bytes | None = None) -> bytes:
 
 FAKE = """
 import sys
-from gensweep.cli import main
-from gensweep.core.terminal import Console, guard_output
-from gensweep.run.progress import Screen
-from gensweep.core.words import say
+from gensweep.cli.app import main
+from gensweep.system.terminal import Console, guard_output
+from gensweep.execute.progress import Screen
+from gensweep.system.text import say
 from rich.table import Table
 
 guard_output()

@@ -12,19 +12,20 @@ import pytest
 import torch
 from runs import TINY, call, grid, records, weights, write_sweep
 
-from gensweep.core.claims import Process
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import CLAIMED, DIVERGED, FAILED, OK
-from gensweep.core.signals import Stopped
-from gensweep.points import MOST_LANES, Pack, Point
-from gensweep.run import devices, local, trial
-from gensweep.run.attempt import Attempt, Folder
-from gensweep.run.local import Resources
-from gensweep.run.packs import make_packs, pack_limit
-from gensweep.run.plan import Plan
-from gensweep.run.trial import Context, run_pack
+from gensweep.execute import local
+from gensweep.execute.local import Resources
+from gensweep.execute.packing import make_packs, pack_limit
+from gensweep.execute.plan import Plan
+from gensweep.ledger.claims import Process
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, OK
+from gensweep.sweep.point import MOST_LANES, Pack, Point
+from gensweep.system.signals import Stopped
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Training
+from gensweep.trial import device, trial
+from gensweep.trial.attempt import Attempt, Folder
+from gensweep.trial.trial import Context, run_pack
 
 CPU = torch.device("cpu")
 
@@ -115,7 +116,7 @@ class TestMakePacks:
 
 class TestLanesThatFit:
     def test_one_where_packs_gain_nothing(self) -> None:
-        assert devices.lanes_that_fit(point(), CPU, 1.0) == 1
+        assert device.lanes_that_fit(point(), CPU, 1.0) == 1
 
     @pytest.mark.parametrize(("free", "gpus", "lanes"), [(100, 1.0, 8), (100, 0.5, 4), (30, 0.5, 2), (1, 1.0, 1)])
     def test_by_the_share_of_the_gpus_memory(
@@ -127,7 +128,7 @@ class TestLanesThatFit:
         assert large.model_config().training_bytes(7) == 7 * lane
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * lane // 10 + 99, 10 * lane + 99))
-        assert devices.lanes_that_fit(large, torch.device("cuda"), gpus) == lanes
+        assert device.lanes_that_fit(large, torch.device("cuda"), gpus) == lanes
 
     def test_a_pack_that_does_not_fit_is_trained_in_parts(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -214,7 +215,7 @@ class TestATrialOfLanes:
     def test_seconds_are_shared_out(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """6 s alone, 6 s as one of three lanes, 6 s as one of two: 6 + 2 + 3."""
         now = 0.0
-        monkeypatch.setattr("gensweep.run.attempt.time.perf_counter", lambda: now)
+        monkeypatch.setattr("gensweep.trial.attempt.time.perf_counter", lambda: now)
         attempt = Attempt(point(), None, None, None)  # type: ignore[arg-type]
         for lanes in (3, 2, 1):
             now += 6

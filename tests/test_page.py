@@ -24,18 +24,19 @@ from runs import call
 from test_read import cell, edited, foreign, generous, newer, of_another_point, truncated, write_record, write_sweep
 
 from gensweep import load
-from gensweep.core.catalog import FIGURES, TABLES
 from gensweep.core.errors import ResultsError
-from gensweep.core.records import DIVERGED, FAILED, OK
-from gensweep.core.signals import Stopped
-from gensweep.core.terminal import Console
-from gensweep.read.collect import collect, digest, is_current, make, write, write_made
-from gensweep.read.page import PAGE, several, troubles
-from gensweep.read.page import tables as page_tables
-from gensweep.read.page.commands import Commands
-from gensweep.read.page.several import place, watch
-from gensweep.read.page.tables import OPEN_TABLES, tables
-from gensweep.run.sweepfile import points_of, read_sweep, sweep_json
+from gensweep.core.registries import FIGURES, TABLES
+from gensweep.ledger.manifest_writer import sweep_json
+from gensweep.ledger.records import DIVERGED, FAILED, OK
+from gensweep.report.collect import collect, digest, is_current, make, write, write_made
+from gensweep.report.page import PAGE, several, troubles
+from gensweep.report.page import tables as page_tables
+from gensweep.report.page.commands import Commands
+from gensweep.report.page.several import place, watch
+from gensweep.report.page.tables import OPEN_TABLES, tables
+from gensweep.sweep.load import points_of, read_sweep
+from gensweep.system.signals import Stopped
+from gensweep.system.terminal import Console
 
 PROJECT = Path(__file__).parents[1]
 EVIL = "<script>alert('x')</script>\"&\x1b[31m\x00"
@@ -211,7 +212,7 @@ def test_where_and_when_is_said_of_the_records(tmp_path):
 
 def rewrite(path: Path, values: dict[str, Any]) -> None:
     """Write a record anew with other values, under a checksum of its own."""
-    from gensweep.core.records import Record
+    from gensweep.ledger.records import Record
 
     values = {key: value for key, value in values.items() if key != "checksum"}
     path.write_text(Record(**values).encoded())

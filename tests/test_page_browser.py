@@ -11,9 +11,9 @@ from browser import Browser, executable, started
 from test_page import EVIL, png
 from test_read import METRICS, cell, write_record, write_sweep
 
-from gensweep.core.records import FAILED
-from gensweep.read.collect import collect
-from gensweep.read.page import PAGE
+from gensweep.ledger.records import FAILED
+from gensweep.report.collect import collect
+from gensweep.report.page import PAGE
 
 CHROMIUM = executable()
 pytestmark = [

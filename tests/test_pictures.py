@@ -15,15 +15,15 @@ import pytest
 from PIL import Image, ImageFile
 from pydantic import AfterValidator, ValidationError
 
-from gensweep.core import content
-from gensweep.core.arrays import split_rows
-from gensweep.core.catalog import DATASETS, dataset
 from gensweep.core.config import param
-from gensweep.core.content import Scheme, Source
+from gensweep.core.dataset import split_rows
 from gensweep.core.errors import DataError
+from gensweep.core.registries import DATASETS, dataset
 from gensweep.data import _pictures
 from gensweep.data._pictures import FORMATS, SUFFIXES, PictureError, colour, open_picture, picture_files, to_square
 from gensweep.data.folder import Folder
+from gensweep.prepare import fingerprint
+from gensweep.prepare.fingerprint import Scheme, Source
 
 LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "QOI", "JPEG2000", "WEBP")
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
@@ -514,7 +514,7 @@ def twenty(tmp_path: Path, cache: Path) -> Path:
 
 def folder(place: Path, **values: Any) -> Folder:
     """As a user names it again, later."""
-    content.forget()
+    fingerprint.forget()
     return Folder(dataset=f"folder:{place}", **values)
 
 
@@ -619,7 +619,7 @@ class TestFolder:
     def test_what_has_gone_or_was_never_here_is_an_error_of_check_alone(self, twenty: Path, tmp_path: Path) -> None:
         data = folder(twenty)
         twenty.rename(tmp_path / "elsewhere")
-        content.forget()
+        fingerprint.forget()
         later = Folder(dataset=data.dataset)  # a worker does as much
         with pytest.raises(DataError, match=f"{data.dataset} has gone from {twenty}"):
             later.check()

@@ -15,10 +15,10 @@ from tiny import CPU, batch, point, training
 from torch.func import grad_and_value, stack_module_state, vmap
 
 from gensweep import kernels
-from gensweep.core.catalog import MODELS
-from gensweep.core.precision import BFLOAT16, FLOAT32, likely_bfloat16, resolve
-from gensweep.points import Point
-from gensweep.run.point import find
+from gensweep.core.registries import MODELS
+from gensweep.inspect.find import find
+from gensweep.sweep.point import Point
+from gensweep.system.precision import BFLOAT16, FLOAT32, likely_bfloat16, resolve
 from gensweep.train import precision
 from gensweep.train.loop import Training
 from gensweep.train.precision import computing, has_native_bfloat16

@@ -14,10 +14,10 @@ from scipy import stats
 from test_read import METRICS, cell, write_record, write_sweep
 
 from gensweep import load
-from gensweep.core.catalog import TABLES
-from gensweep.core.records import FAILED, OK
-from gensweep.read.findings import NO, NOT_ENOUGH, UNDECIDED, YES, Finding
-from gensweep.read.inference import (
+from gensweep.core.registries import TABLES
+from gensweep.ledger.records import FAILED, OK
+from gensweep.report.stats.findings import NO, NOT_ENOUGH, UNDECIDED, YES, Finding
+from gensweep.report.stats.inference import (
     best_against_best,
     complete,
     contrast,
@@ -26,9 +26,9 @@ from gensweep.read.inference import (
     slope_weights,
     tell_apart,
 )
-from gensweep.read.questions import answers
-from gensweep.read.tables.latex import latex
-from gensweep.read.tables.layout import markdown
+from gensweep.report.stats.questions import answers
+from gensweep.report.tables.latex import latex
+from gensweep.report.tables.layout import markdown
 
 THREE = np.array([[0.50, 0.58, 0.60], [0.53, 0.57, 0.66], [0.48, 0.55, 0.58]])
 """Three seeds of three levels."""

@@ -19,21 +19,21 @@ from typing import Any
 import pytest
 from runs import TINY, call, grid, records, same, train, write_sweep
 
-from gensweep.core.claims import holder_of
+from gensweep.cluster.ray_guard import watched
 from gensweep.core.errors import RayDied, Unavailable, UserError
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import FAILED, OK
-from gensweep.core.signals import Stopped, stopping
-from gensweep.core.stores import Store
-from gensweep.core.terminal import Console
-from gensweep.points import Pack, Point
-from gensweep.run.driver import run
-from gensweep.run.local import Resources
-from gensweep.run.preview import Options
-from gensweep.run.progress import Screen
-from gensweep.run.ray_guard import watched
-from gensweep.run.room import GRAIN, Room
-from gensweep.run.sweepfile import read_sweep
+from gensweep.execute.driver import run
+from gensweep.execute.dry_run import Options
+from gensweep.execute.local import Resources
+from gensweep.execute.memory_budget import GRAIN, Room
+from gensweep.execute.progress import Screen
+from gensweep.ledger.claims import holder_of
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import FAILED, OK
+from gensweep.ledger.stores import Store
+from gensweep.sweep.load import read_sweep
+from gensweep.sweep.point import Pack, Point
+from gensweep.system.signals import Stopped, stopping
+from gensweep.system.terminal import Console
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 EPOCHS = 4
@@ -42,7 +42,7 @@ EPOCHS = 4
 @pytest.fixture(scope="session")
 def ray() -> Iterator[Any]:
     """Ray on this machine, for every test."""
-    import gensweep.run.launch  # noqa: F401, I001 - it sets what Ray reads when it is imported
+    import gensweep.execute.ray_tune  # noqa: F401, I001 - it sets what Ray reads when it is imported
     import ray
 
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
@@ -326,7 +326,7 @@ def children(pid: int) -> dict[int, str]:
 
 
 def test_the_state_of_a_dead_raylet_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    from gensweep.run.launch import _print_but_state
+    from gensweep.execute.ray_tune import _print_but_state
 
     for line in ("Raylet is terminated. [state-dump] x", "a worker is short of memory"):
         _print_but_state({"lines": [line], "pid": "raylet", "is_err": False}, ignore_prefix=True)
@@ -363,8 +363,8 @@ def test_a_ray_of_our_own_is_reached_from_this_machine_alone(tmp_path: Path) -> 
     script = """
 import os, sys
 from pathlib import Path
-from gensweep.run import launch
-from gensweep.run.local import Resources
+from gensweep.execute import launch
+from gensweep.execute.local import Resources
 
 with launch.opened(Resources()):
     import psutil
@@ -391,7 +391,7 @@ print("token", oct(token.stat().st_mode & 0o777), len(token.read_text()))
 
 
 def test_the_token_of_ray_is_closed_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gensweep.run import launch
+    from gensweep.execute import ray_tune
 
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
@@ -400,7 +400,7 @@ def test_the_token_of_ray_is_closed_to_others(tmp_path: Path, monkeypatch: pytes
     token.parent.mkdir()
     token.write_text("there before")
     token.chmod(0o644)
-    with launch._kept_private():
+    with ray_tune._kept_private():
         pass
     assert token.read_text() == "there before"
     assert token.stat().st_mode & 0o777 == 0o600
@@ -409,11 +409,11 @@ def test_the_token_of_ray_is_closed_to_others(tmp_path: Path, monkeypatch: pytes
 def test_a_ray_without_a_token_is_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from gensweep.run import launch
+    from gensweep.execute import ray_tune
 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    with launch._kept_private():
+    with ray_tune._kept_private():
         pass
     assert not list(tmp_path.iterdir())
     assert "RAY_AUTH_MODE=disabled: while Ray runs, every user of this machine can run code as you" in caplog.text
@@ -439,7 +439,7 @@ def test_sigterm_ends_a_run_on_a_cluster_and_says_how_to_go_on(ray: Any, tmp_pat
 
 
 def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any) -> None:
-    from gensweep.run.launch import _requests
+    from gensweep.execute.ray_tune import _requests
 
     points = [Point.make("text_to_text", TINY | {"hidden": hidden}, 0) for hidden in (4, 5)]
     needs = {points[0].cell: 3 * GRAIN - 1, points[1].cell: 10**15}
@@ -455,7 +455,7 @@ def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any
 @pytest.mark.parametrize("moment", ["start", "result"])
 def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step(moment: str, error: OSError) -> None:
     """Not within it, where Tune makes text of every error."""
-    from gensweep.run.launch import _Reporter
+    from gensweep.execute.ray_tune import _Reporter
 
     def report(result: dict[str, Any]) -> None:
         raise error
@@ -472,7 +472,7 @@ def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step(moment: str, err
 
 def test_a_cluster_may_grow_to_what_trials_ask_for(ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cores and no GPU are up; the autoscaler may start three workers, of two kinds, at most."""
-    from gensweep.run.launch import _check_resources, _gpus, _reach, _requests, lanes
+    from gensweep.execute.ray_tune import _check_resources, _gpus, _reach, _requests, lanes
 
     kinds = {
         "head": {"resources": {"CPU": 2}, "max_workers": 0},
@@ -517,13 +517,13 @@ def test_more_than_the_cluster_has_is_refused(ray: Any, tmp_path: Path, option: 
 
 def test_a_cluster_says_how_many_lanes_its_gpus_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """40 points: on 2 GPUs 20 each; on tenths of them with 16 cores, 3 on each; as many as asked; on cores one."""
-    from gensweep.run import launch
+    from gensweep.execute import ray_tune
 
     there = {"CPU": 16.0, "GPU": 2.0}
-    monkeypatch.setattr(launch.ray, "cluster_resources", lambda: there)
-    assert launch.lanes(Resources(), 40) == 20
-    assert launch.lanes(Resources(gpus_per_trial=0.1), 40) == 3
-    assert launch.lanes(Resources(pack=7), 40) == 7
-    assert launch.lanes(Resources(device="cpu"), 40) == 1
+    monkeypatch.setattr(ray_tune.ray, "cluster_resources", lambda: there)
+    assert ray_tune.lanes(Resources(), 40) == 20
+    assert ray_tune.lanes(Resources(gpus_per_trial=0.1), 40) == 3
+    assert ray_tune.lanes(Resources(pack=7), 40) == 7
+    assert ray_tune.lanes(Resources(device="cpu"), 40) == 1
     there.pop("GPU")
-    assert launch.lanes(Resources(), 40) == 1
+    assert ray_tune.lanes(Resources(), 40) == 1

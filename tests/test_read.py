@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 
 from gensweep import load
-from gensweep.core.catalog import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.core.errors import NewerSchema, RecordError, ResultsError, UnknownName
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import DIVERGED, FAILED, MISSING, OK, Record
-from gensweep.core.terminal import Console
-from gensweep.points import resolve, schema
-from gensweep.read.collect import collect, is_current, print_tables
-from gensweep.read.figures.learning import BACKGROUND
-from gensweep.read.published import PUBLISHED, published, published_tables
-from gensweep.read.tables.groups import groups
-from gensweep.read.tables.layout import columns, markdown, with_interval
+from gensweep.core.registries import DATASETS, FIGURES, MODELS, TABLES
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.report.collect import collect, is_current, print_tables
+from gensweep.report.figures.learning import BACKGROUND
+from gensweep.report.paper import PUBLISHED, published, published_tables
+from gensweep.report.tables.groups import groups
+from gensweep.report.tables.layout import columns, markdown, with_interval
+from gensweep.sweep.point import resolve, schema
+from gensweep.system.terminal import Console
 
 T_2, T_1 = 4.302652729911275, 12.706204736432095
 """Student's t at 0.975 with 2 and 1 degrees of freedom, from a printed table (4.303, 12.706) to more digits."""
@@ -645,7 +645,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
     figures = ["depth_heatmap", "learning_curves"]
     here = write_sweep(tmp_path / "here", cells, tables=["depth"], figures=figures)
     there = shutil.copytree(here.parent, tmp_path / "there") / here.name
-    code = "import sys; from gensweep.read.collect import collect; collect(sys.argv[1])"
+    code = "import sys; from gensweep.report.collect import collect; collect(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(there)], check=True)
     written = collect(here)
     tables = ["cells", "cells-problems", "depth-text_to_text", "leaderboard-text_to_text", "statistics"]
@@ -776,7 +776,7 @@ def test_many_cells_are_cut_in_the_terminal_and_no_number_of_the_report_is_neede
 def test_pages_are_listed_without_the_heavy_libraries():
     code = """
 import sys
-from gensweep.core.catalog import FIGURES, TABLES
+from gensweep.core.registries import FIGURES, TABLES
 assert list(TABLES) and list(FIGURES)
 heavy = {"torch", "ray", "pandas", "scipy", "matplotlib", "rich"} & set(sys.modules)
 assert not heavy, heavy

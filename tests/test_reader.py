@@ -14,8 +14,8 @@ import torch
 from tiny import few, point, training
 
 from gensweep.core.alphabet import ALPHABET, encode
-from gensweep.core.arrays import Prepared, split_rows, training_rows
-from gensweep.run import beside
+from gensweep.core.dataset import Prepared, split_rows, training_rows
+from gensweep.execute import warmup
 from gensweep.train import reader as reading
 from gensweep.train.glyphs import digest_of, is_kept
 from gensweep.train.reader import Glyphs, Reader, divided, reader_of, train
@@ -314,11 +314,11 @@ def test_a_run_trains_the_readers_that_it_lacks_beside_ray(cache: Path, monkeypa
 
     drawn, written = point("text_to_image"), point("text_to_text")
     ready = {drawn.data_key: few(drawn), written.data_key: few(written)}
-    monkeypatch.setattr(beside.multiprocessing, "get_context", lambda method: type("Spawn", (), {"Process": Child}))
-    monkeypatch.setattr(beside.signal, "signal", lambda number, handler: None)
-    monkeypatch.setattr(beside.cache, "prepared", lambda data: few(drawn))
+    monkeypatch.setattr(warmup.multiprocessing, "get_context", lambda method: type("Spawn", (), {"Process": Child}))
+    monkeypatch.setattr(warmup.signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(warmup.array_cache, "prepared", lambda data: few(drawn))
     monkeypatch.setattr(reading, "MOST_STEPS", 2)
     for _ in range(2):
-        with beside.trained_beside([written, drawn, drawn], ready):
+        with warmup.trained_beside([written, drawn, drawn], ready):
             assert is_kept(ready[drawn.data_key])
     assert asked == [["text_to_image"], "terminated", "joined"]

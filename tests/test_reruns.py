@@ -11,11 +11,11 @@ import pytest
 import torch
 from runs import TINY, call, train, write_sweep
 
-from gensweep.core.claims import Process
 from gensweep.core.errors import GensweepError
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import DIVERGED, FAILED, OK, Record
-from gensweep.points import Point
+from gensweep.ledger.claims import Process
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
+from gensweep.sweep.point import Point
 from gensweep.train import checkpoint
 from gensweep.train.loop import Training
 from gensweep.trainables import TRAINABLES

@@ -25,15 +25,16 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gensweep.core import content, download
-from gensweep.core.catalog import DATASETS, DOWNLOADS
 from gensweep.core.errors import DataError, FetchError
-from gensweep.core.signals import Stopped
+from gensweep.core.registries import DATASETS, DOWNLOADS
 from gensweep.data._rijksmuseum import fetch as fetching
 from gensweep.data._rijksmuseum import kept as keeping
 from gensweep.data._rijksmuseum.answers import read_page, read_work
 from gensweep.data._rijksmuseum.services import check_picture, date_patterns, queries
 from gensweep.data.rijksmuseum import Rijksmuseum, fetch_rijksmuseum
+from gensweep.prepare import fingerprint
+from gensweep.system import download
+from gensweep.system.signals import Stopped
 
 MARK = "http://creativecommons.org/publicdomain/mark/1.0/"
 ZERO = "https://creativecommons.org/publicdomain/zero/1.0/"
@@ -242,11 +243,11 @@ def museum(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Museum]:
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setattr(download, "BACKOFF", 0.001)
-    content.forget()
+    fingerprint.forget()
     museum = Museum()
     yield museum
     museum.close()
-    content.forget()
+    fingerprint.forget()
 
 
 @pytest.fixture
@@ -737,12 +738,12 @@ def test_the_dataset_is_what_was_fetched(museum: Museum, folder: Path) -> None:
     assert data.place() == folder
     pictures = data.prepare().rows["picture"]
     assert pictures.shape == (30, 3, 64, 64) and pictures.dtype == np.uint8
-    content.forget()
+    fingerprint.forget()
     (folder / "pictures" / "SK-A-7.jpg").write_bytes(picture(7)[:-1])
     with pytest.raises(ValidationError, match=r"SK-A-7\.jpg .*changed; get it again: python -m"):
         Rijksmuseum()
     fetch(museum)
-    content.forget()
+    fingerprint.forget()
     assert Rijksmuseum() == data, "the same pictures again"
 
 

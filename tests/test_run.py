@@ -30,18 +30,19 @@ from runs import (
 )  # fmt: skip
 
 from gensweep import load
-from gensweep.core import claims, processes, storage
-from gensweep.core.claims import Process
+from gensweep.cluster.ray_address import check_temporary
 from gensweep.core.errors import UserError
-from gensweep.core.records import DIVERGED, FAILED, OK
-from gensweep.core.stores import Store
 from gensweep.data.arithmetic import Arithmetic
-from gensweep.points import Point
-from gensweep.run.address import check_temporary
-from gensweep.run.attempt import Attempt
-from gensweep.run.local import freeze_imports
+from gensweep.execute.local import freeze_imports
+from gensweep.ledger import claims
+from gensweep.ledger.claims import Process
+from gensweep.ledger.records import DIVERGED, FAILED, OK
+from gensweep.ledger.stores import Store
+from gensweep.sweep.point import Point
+from gensweep.system import processes, storage
 from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
+from gensweep.trial.attempt import Attempt
 
 
 def run(file: str, root: Path, *options: Any) -> Any:

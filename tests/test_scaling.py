@@ -58,22 +58,22 @@ def test_what_is_asked_of_a_bucket(cache: Any) -> None:
 @pytest.mark.ray
 @pytest.mark.filterwarnings("default")
 def test_a_trial_that_keeps_the_books_takes_the_place_of_one() -> None:
-    from gensweep.run import launch
+    from gensweep.execute import ray_tune
 
-    assert signature(scaling.bookkeeping) == signature(launch._trial)
+    assert signature(scaling.bookkeeping) == signature(ray_tune._trial)
 
 
 @pytest.mark.ray
 @pytest.mark.filterwarnings("default")
 def test_a_worker_reads_what_its_trials_share_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gensweep.run import launch
+    from gensweep.execute import ray_tune
 
     asked: list[str] = []
-    monkeypatch.setattr(launch.ray, "get", lambda kept: asked.append(kept) or [kept])
-    launch.read.cache_clear()
-    assert [launch.read("one"), launch.read("one"), launch.read("two")] == [["one"], ["one"], ["two"]]
+    monkeypatch.setattr(ray_tune.ray, "get", lambda kept: asked.append(kept) or [kept])
+    ray_tune.read.cache_clear()
+    assert [ray_tune.read("one"), ray_tune.read("one"), ray_tune.read("two")] == [["one"], ["one"], ["two"]]
     assert asked == ["one", "two"]
-    launch.read.cache_clear()
+    ray_tune.read.cache_clear()
 
 
 @pytest.mark.ray
@@ -82,7 +82,7 @@ def test_trials_start_in_the_order_of_rays_own_scheduler() -> None:
     """Whatever happens to them: new ones, some that start out of turn, end, or wait again after a worker's death."""
     from ray.tune.schedulers import FIFOScheduler
 
-    from gensweep.run.launch import _InOrder
+    from gensweep.execute.ray_tune import _InOrder
 
     random, trials, ours, rays = Random(0), [], _InOrder(), FIFOScheduler()
     controller = SimpleNamespace(get_trials=lambda: trials)

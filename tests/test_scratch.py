@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gensweep.core.scratch import make_scratch, remove_left_behind, scratch
+from gensweep.system.scratch import make_scratch, remove_left_behind, scratch
 
 KILLED = """
 import os
-from gensweep.core.scratch import make_scratch
+from gensweep.system.scratch import make_scratch
 print(make_scratch(), flush=True)
 os.kill(os.getpid(), 9)
 """

@@ -13,12 +13,12 @@ from test_figures import caption, drawn
 from test_read import cell, write_history, write_record, write_sweep
 
 from gensweep import Grid, Sweep, load
-from gensweep.core.catalog import TABLES
 from gensweep.core.errors import ResultsError, SweepError
-from gensweep.read.collect import collect
-from gensweep.read.figures.shown import best_and_others, choice
-from gensweep.read.remarks import selection
-from gensweep.run.sweepfile import sweep_json
+from gensweep.core.registries import TABLES
+from gensweep.ledger.manifest_writer import sweep_json
+from gensweep.report.collect import collect
+from gensweep.report.figures.shown import best_and_others, choice
+from gensweep.report.remarks import selection
 
 ACCURACY = "validation/char_accuracy"
 
@@ -101,7 +101,7 @@ def test_records_of_former_versions_take_the_last_line_of_their_history(tmp_path
 
 def strip(path: Path) -> None:
     """Write a record as a former version did: of the test alone, without counts and warnings."""
-    from gensweep.core.records import _SEAL, _digest
+    from gensweep.ledger.records import _SEAL, _digest
 
     values = json.loads(path.read_text())
     del values["checksum"], values["examples"], values["warnings"]

@@ -18,7 +18,7 @@ import pytest
 import torch
 from runs import call, command_line, ended, files, grid, other, records, same, t2t, train, write_sweep
 
-from gensweep.core.signals import Stopped, held_back, raise_if_stopped, stopping
+from gensweep.system.signals import Stopped, held_back, raise_if_stopped, stopping
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -95,7 +95,7 @@ def test_the_exit_that_ray_makes_of_sigterm_while_it_starts_is_the_signal() -> N
 
 SECOND = """
 import os, signal
-from gensweep.core.signals import held_back, stopping
+from gensweep.system.signals import held_back, stopping
 
 with {outer}:
     try:
@@ -243,7 +243,7 @@ def test_a_signal_while_pytorch_writes_ends_the_run_and_leaves_the_point_missing
 def test_a_signal_that_is_lost_between_two_points_starts_no_other(
     root: Path, monkeypatch: pytest.MonkeyPatch, lose: Callable[[], None]
 ) -> None:
-    from gensweep.run import local
+    from gensweep.execute import local
 
     with monkeypatch.context() as patch:
         patch.setattr(local, "freeze_imports", lose)

@@ -16,18 +16,18 @@ from test_selection import strip
 from tiny import training
 
 from gensweep import load
-from gensweep.core.catalog import METRICS as MEASURED
-from gensweep.core.catalog import MODELS, TABLES
 from gensweep.core.errors import RecordError
-from gensweep.core.records import OK, Record, decoded
+from gensweep.core.registries import METRICS as MEASURED
+from gensweep.core.registries import MODELS, TABLES
 from gensweep.core.soundness import FORMER_NAMES, LEAST_PICTURES, READ, READER, current_name, why_unsound
-from gensweep.core.terminal import Console
-from gensweep.points import Point
-from gensweep.read.collect import collect, print_tables
-from gensweep.read.page.troubles import warnings
-from gensweep.read.questions import answers
-from gensweep.read.tables.layout import columns, markdown
-from gensweep.run.progress import MOST_WARNINGS, Screen
+from gensweep.execute.progress import MOST_WARNINGS, Screen
+from gensweep.ledger.records import OK, Record, decoded
+from gensweep.report.collect import collect, print_tables
+from gensweep.report.page.troubles import warnings
+from gensweep.report.stats.questions import answers
+from gensweep.report.tables.layout import columns, markdown
+from gensweep.sweep.point import Point
+from gensweep.system.terminal import Console
 from gensweep.train.health import warnings_of
 
 FID = {"unit": "feature^2", "direction": "min", "doc": "Distance.", "models": ["gan", "vae"]}

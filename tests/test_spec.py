@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from gensweep import Grid, Point, Sweep
-from gensweep.core.catalog import DATASETS, MODELS
 from gensweep.core.config import param
 from gensweep.core.errors import SweepError, UnknownName, UserError
+from gensweep.core.registries import DATASETS, MODELS
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.models.text_to_text import TextToText
-from gensweep.points import resolve, schema
-from gensweep.run.sweepfile import read_sweep
+from gensweep.sweep.load import read_sweep
+from gensweep.sweep.point import resolve, schema
 
 T2T = "text_to_text"
 SWEEPS = sorted((Path(__file__).parents[1] / "sweeps").glob("*.py"))

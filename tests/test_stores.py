@@ -17,12 +17,12 @@ from runs import call, files, grid, records, t2t, train, write_sweep
 from s3_server import BUCKET, KEYS, Fault, Server, running
 
 from gensweep import load
-from gensweep.core import buckets, remote
-from gensweep.core.claims import Process
 from gensweep.core.errors import LostClaim, Unavailable
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import FAILED, OK, Record
-from gensweep.core.stores import Store, check, open_folder, open_store
+from gensweep.ledger import buckets, remote_stores
+from gensweep.ledger.claims import Process
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import FAILED, OK, Record
+from gensweep.ledger.stores import Store, check, open_folder, open_store
 
 pytestmark = [pytest.mark.s3, pytest.mark.filterwarnings("default")]
 ME = Process.current()
@@ -42,7 +42,7 @@ def server(started: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Ser
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(buckets, "ATTEMPTS", 3)
     monkeypatch.setattr(buckets, "REQUEST", 2.0)
-    monkeypatch.setattr(remote, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(remote_stores, "_PAUSES", (0.01, 0.01))
     started.asked.clear()
     return started
 
@@ -192,7 +192,7 @@ def test_collect_show_and_evaluate_read_a_bucket(server: Server, bucket: str, tm
 def test_a_second_look_fetches_only_what_changed(
     server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "SETTLED", -(10**12))  # as if all had been written long ago
+    monkeypatch.setattr(remote_stores, "SETTLED", -(10**12))  # as if all had been written long ago
     assert call(write_sweep(tmp_path, seeds=2), "--results", bucket, "--local").code == 0
     load(f"{bucket}/tiny")
     server.asked.clear()
@@ -366,7 +366,7 @@ def test_no_secret_is_in_what_ray_keeps(
 
 def test_copies_of_a_trial_are_gone_when_it_ends(server: Server, bucket: str, tmp_path: Path) -> None:
     train([t2t()], bucket)  # type: ignore[arg-type]
-    from gensweep.run.trial import _store
+    from gensweep.trial.trial import _store
 
     copies = _store(bucket).root
     assert copies.is_dir()
@@ -382,13 +382,13 @@ def test_a_key_that_leads_elsewhere_is_no_file_of_results(
     """A worker that may write to the bucket must not reach the files of whoever reads it."""
     store = open_store(bucket)
     store.write("points/a/record.json", b"")
-    listed = remote.RemoteStore._infos
+    listed = remote_stores.RemoteStore._infos
 
     class Info:
         is_file, size, mtime_ns = True, 1, 1
         path = f"{bucket.removeprefix('s3://')}/points/a/../../../../victim"
 
-    monkeypatch.setattr(remote.RemoteStore, "_infos", lambda store, *rest: [*listed(store, *rest), Info()])
+    monkeypatch.setattr(remote_stores.RemoteStore, "_infos", lambda store, *rest: [*listed(store, *rest), Info()])
     for look in (store.snapshot, store.download):
         with pytest.raises(Unavailable, match="is no name of a file of results; remove it"):
             look("points/a")
@@ -408,7 +408,7 @@ def test_an_upload_takes_nothing_away_but_what_it_is_told(bucket: str) -> None:
 
 def test_sync_keeps_its_marks_and_nothing_else(bucket: str, tmp_path: Path) -> None:
     """While it uploads, a later attempt may write its own run."""
-    from gensweep.read.wandb_files import find
+    from gensweep.tracking.pending import find
 
     assert call(write_sweep(tmp_path), "--results", bucket, "--local", "--wandb", "offline").code == 0
     store, folder = open_store(bucket), f"points/{t2t().id}/wandb"

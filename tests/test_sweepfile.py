@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gensweep.core.errors import SweepError
-from gensweep.run.sweepfile import read_sweep
+from gensweep.sweep.load import read_sweep
 
 PLAIN = """
 from __future__ import annotations

@@ -19,13 +19,13 @@ from runs import call
 from wandb_server import HANG, KEY, Run, Server, serving
 
 from gensweep import Grid, Sweep
-from gensweep.core.claims import Process
-from gensweep.core.ledger import Ledger
-from gensweep.core.stores import Store
-from gensweep.points import Point
-from gensweep.read import sync as syncing
-from gensweep.read.wandb_files import find
-from gensweep.run.sweepfile import write_sweep_json
+from gensweep.ledger.claims import Process
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.manifest_writer import write_sweep_json
+from gensweep.ledger.stores import Store
+from gensweep.sweep.point import Point
+from gensweep.tracking import sync as syncing
+from gensweep.tracking.pending import find
 
 pytestmark = pytest.mark.wandb
 SWEEP = Sweep("tiny", [Grid("text_to_text", hidden=8)], seeds=4)
@@ -142,7 +142,8 @@ def test_a_dry_run_asks_nobody(root: Path, tmp_path: Path) -> None:
     """No login, no server, no import of W&B; each point of two sweeps once."""
     shutil.copytree(root / "tiny", root / "again")
     script = (
-        "import sys; from gensweep.cli import main\ntry: main(sys.argv[1:])\nfinally: assert 'wandb' not in sys.modules"
+        "import sys; from gensweep.cli.app import main\n"
+        "try: main(sys.argv[1:])\nfinally: assert 'wandb' not in sys.modules"
     )
     command = [sys.executable, "-c", script, "sync", str(root / "tiny"), str(root / "again"), "--dry-run"]
     environment = os.environ | {"WANDB_ENTITY": "us", "WANDB_BASE_URL": "http://127.0.0.1:9"}

@@ -18,15 +18,15 @@ import pytest
 from wandb.util import get_core_path
 
 from gensweep.core.errors import UserError
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import DIVERGED, FAILED, OK, Record
-from gensweep.core.signals import Stopped
-from gensweep.points import Pack, Point
-from gensweep.run import tracking, wandb_run
-from gensweep.run.tracking import DISABLED, OFFLINE, ONLINE, ROWS, Tracker, Tracking
-from gensweep.run.trial import Context, run_pack
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
+from gensweep.sweep.point import Pack, Point
+from gensweep.system.signals import Stopped
+from gensweep.tracking import tracker, wandb_run
+from gensweep.tracking.tracker import DISABLED, OFFLINE, ONLINE, ROWS, Tracker, Tracking
 from gensweep.train.loop import Diverged, Training
 from gensweep.trainables import train_text_to_text
+from gensweep.trial.trial import Context, run_pack
 from tests.runs import TINY, TINY_PICTURES, call, ended, other, records, same, train, write_sweep
 from tests.wandb_server import HANG, HISTORY, Server, serving
 
@@ -40,7 +40,7 @@ ON = Tracking(ONLINE, sweep="tiny")
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing learnt of W&B by an earlier test."""
-    monkeypatch.setattr(tracking._Process, "best", ONLINE)
+    monkeypatch.setattr(tracker._Process, "best", ONLINE)
 
 
 @pytest.fixture
@@ -431,7 +431,7 @@ def wait_until(true: Any) -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # W&B does not wait for a process that died
 @pytest.mark.usefixtures("own_service")
 def test_a_helper_process_that_is_stuck_is_left_behind(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "DEADLINE", 1.0)
+    monkeypatch.setattr(tracker, "DEADLINE", 1.0)
     stuck: list[int] = []
     reports: list[dict[str, Any]] = []
 

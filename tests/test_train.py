@@ -19,21 +19,21 @@ from PIL import Image
 from tiny import CPU, STEPS, TRAINED, few, point, trained, training
 
 from gensweep import kernels
-from gensweep.core.arrays import Prepared, split_rows, training_rows
-from gensweep.core.catalog import DERIVED, Metric
-from gensweep.core.claims import Process
-from gensweep.core.ledger import Ledger
-from gensweep.core.sheets import LINE, MARGIN, SCALE
-from gensweep.core.storage import write_atomic
+from gensweep.core.dataset import Prepared, split_rows, training_rows
+from gensweep.core.registries import DERIVED, Metric
 from gensweep.kernels import build
-from gensweep.layers.glyphs import shown
-from gensweep.layers.network import Samples
-from gensweep.points import Pack
-from gensweep.run.trial import Context, run_pack
+from gensweep.ledger.claims import Process
+from gensweep.ledger.ledger import Ledger
+from gensweep.nn.base_network import Samples
+from gensweep.nn.glyph_codec import shown
+from gensweep.prepare.contact_sheet import LINE, MARGIN, SCALE
+from gensweep.sweep.point import Pack
+from gensweep.system.storage import write_atomic
 from gensweep.train import checkpoint, loop, optimizers
 from gensweep.train.artifacts import sheet as png
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Diverged, Training, generator
+from gensweep.trial.trial import Context, run_pack
 
 MODEL = "text_to_text"
 

@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 from runs import call, files, records, same, t2t, train, write_sweep
 
-from gensweep.core.code_fingerprint import fingerprint
 from gensweep.core.errors import LostClaim
-from gensweep.core.ledger import Ledger
-from gensweep.core.records import OK, Record
-from gensweep.read.results import load
-from gensweep.run.verify import _difference, _differences, _judge, choose_points
+from gensweep.execute.verify import _difference, _differences, _judge, choose_points
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import OK, Record
+from gensweep.report.results import load
+from gensweep.sweep.code_fingerprint import fingerprint
 from gensweep.train.loop import Diverged, Training
 
 QUIET = ("--local", "--wandb", "disabled")
@@ -109,7 +109,7 @@ def test_an_old_record_stands_until_the_new_one_is_written(root: Path) -> None:
 
 
 def _process() -> Any:
-    from gensweep.core.claims import Process
+    from gensweep.ledger.claims import Process
 
     return Process.current()
 
@@ -117,7 +117,7 @@ def _process() -> Any:
 def test_a_checkpoint_of_other_code_is_not_gone_on_from(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Counter[int]
 ) -> None:
-    from gensweep.run import attempt
+    from gensweep.trial import attempt
 
     point, whole = t2t(), tmp_path / "whole"
     train([point], whole)

@@ -16,12 +16,12 @@ from test_read import cell, generous, write_history, write_record, write_sweep
 from wandb_server import ENTITY, Server, serving
 
 from gensweep import load
-from gensweep.core.catalog import TABLES
-from gensweep.core.records import DIVERGED, FAILED, Record
-from gensweep.read.questions import answers
-from gensweep.read.tables import Table
-from gensweep.read.tables.layout import markdown
-from gensweep.read.wandb_report import contents, panels, server
+from gensweep.core.registries import TABLES
+from gensweep.ledger.records import DIVERGED, FAILED, Record
+from gensweep.report.stats.questions import answers
+from gensweep.report.tables import Table
+from gensweep.report.tables.layout import markdown
+from gensweep.report.wandb_report import contents, panels, server
 
 pytest.importorskip("wandb_workspaces")
 COLUMNS = "epoch,train/loss,validation/char_accuracy,validation/loss"

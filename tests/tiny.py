@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from gensweep.core.arrays import Prepared, split_rows
-from gensweep.points import Point, resolve
+from gensweep.core.dataset import Prepared, split_rows
+from gensweep.sweep.point import Point, resolve
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
 

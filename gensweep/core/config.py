@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     import numpy as np
 
-    from gensweep.core.arrays import Prepared
+    from gensweep.core.dataset import Prepared
 
 _UNSET = object()
 
@@ -142,7 +142,7 @@ class Data(Config):
     def prepare(self) -> Prepared:
         """Build the arrays; the same for every `train_fraction`.
 
-        Touches no network. Called through `gensweep.core.cache.prepared`, which keeps the arrays.
+        Touches no network. Called through `gensweep.prepare.array_cache.prepared`, which keeps the arrays.
 
         Raises:
             DataError: what they come from is not here, or damaged.

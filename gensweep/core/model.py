@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from gensweep.core.config import TrainingConfig
-
-if TYPE_CHECKING:
-    from gensweep.layers.network import Network
 
 
 class Model(TrainingConfig):
@@ -57,7 +53,3 @@ class Model(TrainingConfig):
         """
         examples = max(2 * self.batch_size * lanes, self.evaluation_batch)
         return 4 * (4 * self.parameter_count() * lanes + examples * self.activation_count())
-
-    def network(self) -> Network:
-        """Build the network with undefined weights; imports torch."""
-        return importlib.import_module(f"{type(self).__module__}.network").build(self)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gensweep.core.content import Scheme, Source, locate
 from gensweep.core.errors import DataError
 from gensweep.data._copies import keys_of
 from gensweep.data._digit_files import INTEGERS, LIMIT, Part, axes_of, find_pairs, is_turned, read_idx, read_npz
 from gensweep.data._pictures import some
 from gensweep.data.mnist import check_mnist, read_mnist
+from gensweep.prepare.fingerprint import Scheme, Source, locate
 
 SIZE = 28
 MNIST5K = (5_000, (SIZE, SIZE), "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f")
@@ -56,7 +56,7 @@ class DigitSet:
         pictures: uint8 [n, 28, 28], no two of them equal.
         labels: uint8 [n].
         notes: what a person should know of them.
-        counts: how many are not among them, as in `gensweep.core.arrays.Prepared`.
+        counts: how many are not among them, as in `gensweep.core.dataset.Prepared`.
     """
 
     pictures: np.ndarray

@@ -72,7 +72,7 @@ class Bank(NamedTuple):
     Attributes:
         pictures: uint8 [G, 28, 28]: the blank, the operators, then the digits.
         codes: of each the code of its character in `ALPHABET`, uint8 [G].
-        notes, counts: as `gensweep.core.arrays.Prepared` has them.
+        notes, counts: as `gensweep.core.dataset.Prepared` has them.
     """
 
     pictures: np.ndarray

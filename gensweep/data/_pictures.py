@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import AfterValidator
 
 from gensweep.core.errors import DataError
-from gensweep.core.naming import visible
 from gensweep.data._modes import PictureError, upright
+from gensweep.system.naming import visible
 
 if TYPE_CHECKING:
     from PIL.Image import Image

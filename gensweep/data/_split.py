@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from gensweep.core.arrays import split_rows, training_rows
+from gensweep.core.dataset import split_rows, training_rows
 
 LEAST = 7
 """round(.7) = 1 to test, of the other six round(.6) = 1 to validate."""

@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import model_validator
 
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, decode, encode
-from gensweep.core.arrays import Prepared, split_rows
-from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data
+from gensweep.core.dataset import Prepared, split_rows
+from gensweep.core.registries import DATASETS
 from gensweep.data._split import check_split
 
 COUNT = 2 * 100 * 100

@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import AfterValidator
 
 from gensweep.core.alphabet import ALPHABET, QUERY_LENGTH
-from gensweep.core.arrays import Prepared
-from gensweep.core.catalog import DATASETS
 from gensweep.core.config import param
+from gensweep.core.dataset import Prepared
+from gensweep.core.registries import DATASETS
 from gensweep.data._digits import DIGITS, check_digits
 from gensweep.data._glyphs import SIZE, bank
 from gensweep.data.arithmetic import COUNT, Arithmetic

@@ -7,9 +7,9 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import model_validator
 
-from gensweep.core.arrays import Prepared, split_rows
-from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data, param
+from gensweep.core.dataset import Prepared, split_rows
+from gensweep.core.registries import DATASETS
 from gensweep.data._avatars.art import GRID, draw_patterns, read_layer
 from gensweep.data._avatars.colours import mix_palettes, pick
 from gensweep.data._copies import without_copies

@@ -14,16 +14,17 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from gensweep.core.arrays import Prepared, split_rows
-from gensweep.core.cache import cache_folder, cache_root, sha256
-from gensweep.core.catalog import DATASETS, Progress, download
 from gensweep.core.config import Data, param
-from gensweep.core.download import check_sha256, get, keep, open_session, shown
+from gensweep.core.dataset import Prepared, split_rows
 from gensweep.core.errors import DataError, FetchError
-from gensweep.core.scratch import scratch
+from gensweep.core.registries import DATASETS, Progress, download
 from gensweep.data._copies import without_copies
 from gensweep.data._pictures import Colour
 from gensweep.data._split import check_split
+from gensweep.prepare.array_cache import sha256
+from gensweep.system.cache_dir import cache_folder, cache_root
+from gensweep.system.download import check_sha256, get, keep, open_session, shown
+from gensweep.system.scratch import scratch
 
 BACKGROUND = "#638596"
 COUNT, SIDE, ACROSS = 10_000, 24, 100

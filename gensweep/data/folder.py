@@ -11,15 +11,15 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import AfterValidator, model_validator
 
-from gensweep.core.arrays import Prepared, split_rows
-from gensweep.core.catalog import DATASETS
 from gensweep.core.config import Data, param
-from gensweep.core.content import Scheme, Source, label, locate, read_digests, survey
+from gensweep.core.dataset import Prepared, split_rows
 from gensweep.core.errors import DataError
-from gensweep.core.words import counted
+from gensweep.core.registries import DATASETS
 from gensweep.data._copies import without_copies
 from gensweep.data._pictures import Colour, PictureError, open_picture, picture_files, some, to_square
 from gensweep.data._split import check_split
+from gensweep.prepare.fingerprint import Scheme, Source, label, locate, read_digests, survey
+from gensweep.system.text import counted
 
 SIZE = 64
 _DECODED = 8 * SIZE

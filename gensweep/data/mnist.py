@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gensweep.core.cache import cache_folder, cache_root
-from gensweep.core.catalog import Progress, download
-from gensweep.core.download import get, keep, open_session
 from gensweep.core.errors import DataError, FetchError
+from gensweep.core.registries import Progress, download
+from gensweep.system.cache_dir import cache_folder, cache_root
+from gensweep.system.download import get, keep, open_session
 
 if TYPE_CHECKING:
     from requests import Session

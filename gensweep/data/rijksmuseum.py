@@ -10,13 +10,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from gensweep.core.cache import cache_folder, cache_root
-from gensweep.core.catalog import DATASETS, Progress, download
 from gensweep.core.config import param
-from gensweep.core.content import Scheme, Source
 from gensweep.core.errors import DataError, FetchError
+from gensweep.core.registries import DATASETS, Progress, download
 from gensweep.data._pictures import some
 from gensweep.data.folder import PictureFiles
+from gensweep.prepare.fingerprint import Scheme, Source
+from gensweep.system.cache_dir import cache_folder, cache_root
 
 log = logging.getLogger(__name__)
 NAME = "rijksmuseum"
@@ -90,11 +90,11 @@ def fetch_rijksmuseum(
         DataError: an option is wrong.
         FetchError: nobody answers, or nothing can be written. What was got is kept; the next call goes on from there.
     """
-    from gensweep.core.download import Gate, open_session, shown, writing
-    from gensweep.core.storage import locked
     from gensweep.data._rijksmuseum.fetch import WORKERS, Portraits
     from gensweep.data._rijksmuseum.kept import Kept
     from gensweep.data._rijksmuseum.services import Services, date_patterns
+    from gensweep.system.download import Gate, open_session, shown, writing
+    from gensweep.system.storage import locked
 
     if limit is not None and limit < 1:
         raise DataError(f"--limit {limit}: 1 or more is wanted")

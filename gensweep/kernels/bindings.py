@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gensweep.core.precision import BFLOAT16, FLOAT32
 from gensweep.kernels import build
 from gensweep.kernels.trie import Trie
+from gensweep.system.precision import BFLOAT16, FLOAT32
 
 log = logging.getLogger(__name__)
 Direction = Literal["conv", "conv_transpose"]

@@ -13,11 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.cache import cache_folder
-from gensweep.core.environment import compiler, processor
 from gensweep.core.errors import DataError
-from gensweep.core.precision import BFLOAT16, FLOAT32
-from gensweep.core.storage import find_distrust, locked, private_folder, write_atomic
+from gensweep.system.cache_dir import cache_folder
+from gensweep.system.environment import compiler, processor
+from gensweep.system.precision import BFLOAT16, FLOAT32
+from gensweep.system.storage import find_distrust, locked, private_folder, write_atomic
 
 log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"

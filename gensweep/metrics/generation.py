@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gensweep.core.catalog import derived, metric
+from gensweep.core.registries import derived, metric
 from gensweep.core.soundness import LEAST_PICTURES
 from gensweep.metrics._features import FeatureNetwork, chosen, features, features_again
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gensweep.core.catalog import metric
+from gensweep.core.registries import metric
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gensweep.core.catalog import derived, metric
+from gensweep.core.registries import derived, metric
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.catalog import derived, metric
+from gensweep.core.registries import derived, metric
 from gensweep.metrics.text import distance, no_integers, right_answers, right_characters
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gensweep.core.catalog import metric
+from gensweep.core.registries import metric
 from gensweep.metrics._answers import carries, integers, operands
 
 if TYPE_CHECKING:

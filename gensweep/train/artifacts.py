@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from gensweep.core.alphabet import decode
-from gensweep.core.sheets import picture_sheet, strips, text_sheet
-from gensweep.core.sheets import png as png_bytes
-from gensweep.core.storage import Content
-from gensweep.layers.latent import linear, spherical
-from gensweep.layers.network import LatentNetwork, Network, Samples
+from gensweep.nn.base_network import LatentNetwork, Network, Samples
+from gensweep.nn.latent import linear, spherical
+from gensweep.prepare.contact_sheet import picture_sheet, strips, text_sheet
+from gensweep.prepare.contact_sheet import png as png_bytes
+from gensweep.system.storage import Content
 from gensweep.train.loop import ANSWERS, Training, generator
 
 ROWS, STEPS = 4, 10

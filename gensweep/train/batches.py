@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gensweep import kernels
-from gensweep.core.arrays import Prepared
+from gensweep.core.dataset import Prepared
 
 
 class Batches:

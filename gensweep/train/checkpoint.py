@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import torch
 
 from gensweep.core.errors import GensweepError
-from gensweep.core.signals import raise_if_stopped
+from gensweep.system.signals import raise_if_stopped
 
 FORMAT = 3
 _CRC, _CHUNK = 4, 1 << 20

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from gensweep.core.alphabet import ALPHABET
-from gensweep.core.arrays import Prepared, training_rows
-from gensweep.core.cache import cache_root
+from gensweep.core.dataset import Prepared, training_rows
+from gensweep.system.cache_dir import cache_root
 
 FIELDS = (("query", "query_pictures"), ("answer", "answer_pictures"))
 """Codes, and the pictures that show them."""
@@ -119,7 +119,7 @@ def digest_of(learnt: Glyphs, held_out: Glyphs) -> str:
         digest.update(f"{array.shape} {array.dtype.str}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
     package = Path(__file__).parents[1]
-    for source in ("train/reader.py", "train/glyphs.py", "train/optimizers.py", "layers/init.py"):
+    for source in ("train/reader.py", "train/glyphs.py", "train/optimizers.py", "nn/init.py"):
         digest.update((package / source).read_bytes())
     return digest.hexdigest()
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from gensweep.layers.network import Batch, Noise
+from gensweep.nn.base_network import Batch, Noise
 from gensweep.train.loop import Training
 from gensweep.train.optimizers import PlayerOptimizer, Tensors
 

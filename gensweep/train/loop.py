@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -12,16 +13,16 @@ import torch
 from torch import Tensor
 
 from gensweep import kernels
-from gensweep.core.arrays import Prepared, training_rows
-from gensweep.core.catalog import DERIVED, Derived, metrics_of
 from gensweep.core.config import Data
+from gensweep.core.dataset import Prepared, training_rows
 from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
-from gensweep.core.precision import resolve
-from gensweep.core.signals import raise_if_stopped
+from gensweep.core.registries import DERIVED, Derived, metrics_of
 from gensweep.core.soundness import READER_DIGITS
-from gensweep.layers.init import initialise
-from gensweep.layers.network import Network, Noise, Samples
+from gensweep.nn.base_network import Network, Noise, Samples
+from gensweep.nn.init import initialise
+from gensweep.system.precision import resolve
+from gensweep.system.signals import raise_if_stopped
 from gensweep.train import precision
 from gensweep.train.batches import Batches
 from gensweep.train.health import warnings_of
@@ -318,9 +319,15 @@ def _finite(values: dict[str, float], when: str) -> dict[str, float]:
     return values
 
 
+def new_network(model: Model) -> Network:
+    """Return the model's network, as its module `network` builds it, with undefined weights."""
+    module = importlib.import_module(f"{type(model).__module__}.network")
+    return module.build(model)
+
+
 def build_network(model: Model, seed: int, device: torch.device) -> Network:
-    """The model's network with initial weights; made without touching any global random state."""
+    """Return the model's network with initial weights; no global random state changes."""
     with torch.random.fork_rng(devices=[]):  # PyTorch fills what it makes
-        network = model.network()
+        network = new_network(model)
     initialise(network, model.init, generator(seed, "init"))
     return network.to(device).to(memory_format=torch.channels_last)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from gensweep.core.precision import BFLOAT16, INSTRUCTIONS
+from gensweep.system.precision import BFLOAT16, INSTRUCTIONS
 
 
 def has_native_bfloat16(device: torch.device, processor: Mapping[str, Any] | None = None) -> bool:

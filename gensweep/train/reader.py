@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gensweep.core.alphabet import ALPHABET
-from gensweep.core.arrays import Prepared
-from gensweep.core.cache import cache_folder
 from gensweep.core.config import TrainingConfig
+from gensweep.core.dataset import Prepared
 from gensweep.core.errors import DataError
-from gensweep.core.signals import raise_if_stopped
-from gensweep.core.storage import locked, write_atomic
-from gensweep.layers.glyphs import SIZE
-from gensweep.layers.init import initialise
+from gensweep.nn.glyph_codec import SIZE
+from gensweep.nn.init import initialise
+from gensweep.system.cache_dir import cache_folder
+from gensweep.system.signals import raise_if_stopped
+from gensweep.system.storage import locked, write_atomic
 from gensweep.train import checkpoint
 from gensweep.train.glyphs import Glyphs, digest_of, divided
 from gensweep.train.optimizers import PlayerOptimizer

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from gensweep.core.claims import holder_of
-from gensweep.core.ledger import Ledger
-from gensweep.core.stores import Store
-from gensweep.points import Point
+from gensweep.ledger.claims import holder_of
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.stores import Store
+from gensweep.sweep.point import Point
 from gensweep.train import checkpoint
 
 LAB = Path(__file__).parent / "lab.sh"

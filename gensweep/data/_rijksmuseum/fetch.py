@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from gensweep.core.catalog import Progress
-from gensweep.core.download import Gate, shown
 from gensweep.core.errors import FetchError
+from gensweep.core.registries import Progress
 from gensweep.data._rijksmuseum.answers import Work
 from gensweep.data._rijksmuseum.kept import IDENTIFIER, Kept
 from gensweep.data._rijksmuseum.services import Services, queries
+from gensweep.system.download import Gate, shown
 
 WORKERS = 4
 """Requests at once."""

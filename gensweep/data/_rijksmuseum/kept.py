@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.download import keep, writing
 from gensweep.core.errors import DataError
 from gensweep.data._rijksmuseum.answers import Work
+from gensweep.system.download import keep, writing
 
 LISTED = "metadata.jsonl"
 FIELDS = ("object_number", "title", "maker", "date", "licence", "identifier", "picture_url", "file", "sha256")

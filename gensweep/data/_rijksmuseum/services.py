@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gensweep.core.download import get
 from gensweep.core.errors import DataError, FetchError
 from gensweep.data._pictures import PictureError, open_picture
 from gensweep.data._rijksmuseum.answers import Page, Work, parse, read_page, read_work
+from gensweep.system.download import get
 
 if TYPE_CHECKING:
     from requests import Session
@@ -51,7 +51,7 @@ class Services:
     Redirects are followed.
 
     Args:
-        session: from `gensweep.core.download.open_session`.
+        session: from `gensweep.system.download.open_session`.
         source: a base URL in place of the museum's: `<source>/search/collection?…`, `<source>/<number>?…`, and
             `<source>/iiif/<image>/full/!256,256/0/default.jpg`.
 

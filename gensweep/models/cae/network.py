@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gensweep.layers.network import Batch, Network, Noise, Samples
-from gensweep.layers.pictures import PictureDecoder, PictureEncoder, interleave
 from gensweep.models.cae import CAE
+from gensweep.nn.base_network import Batch, Network, Noise, Samples
+from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
 
 
 class CAENetwork(Network[CAE]):

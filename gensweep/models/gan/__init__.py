@@ -26,8 +26,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gensweep.core.catalog import MODELS
 from gensweep.core.config import param
+from gensweep.core.registries import MODELS
 from gensweep.models._pictures import PictureModel
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gensweep.layers.network import Batch, LatentNetwork, Noise, Samples
-from gensweep.layers.pictures import PictureDecoder, PictureEncoder
 from gensweep.models.gan import GAN
+from gensweep.nn.base_network import Batch, LatentNetwork, Noise, Samples
+from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder
 
 SLOPE = 0.2
 

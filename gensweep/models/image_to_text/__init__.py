@@ -27,8 +27,8 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from gensweep.core.alphabet import QUERY_LENGTH
-from gensweep.core.catalog import MODELS
 from gensweep.core.config import param
+from gensweep.core.registries import MODELS
 from gensweep.models._sequence import GLYPH, TEXT_OUTPUT, SequenceModel
 
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH
-from gensweep.layers.glyphs import GlyphEncoder, affine, joined, shown
-from gensweep.layers.lstm import EncoderDecoder
-from gensweep.layers.network import Batch, Network, Noise, Samples
-from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
 from gensweep.models.image_to_text import ImageToText
+from gensweep.nn.base_network import Batch, Network, Noise, Samples
+from gensweep.nn.glyph_codec import GlyphEncoder, affine, joined, shown
+from gensweep.nn.lstm import EncoderDecoder
+from gensweep.nn.text_head import answer_caption, answer_loss, answer_outputs
 
 
 class ImageToTextNetwork(Network[ImageToText]):

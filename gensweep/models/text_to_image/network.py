@@ -7,10 +7,10 @@ from torch import Tensor
 
 from gensweep import kernels
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
-from gensweep.layers.glyphs import GlyphDecoder, joined
-from gensweep.layers.lstm import EncoderDecoder
-from gensweep.layers.network import Batch, Network, Noise, Samples
 from gensweep.models.text_to_image import TextToImage
+from gensweep.nn.base_network import Batch, Network, Noise, Samples
+from gensweep.nn.glyph_codec import GlyphDecoder, joined
+from gensweep.nn.lstm import EncoderDecoder
 
 
 class TextToImageNetwork(Network[TextToImage]):

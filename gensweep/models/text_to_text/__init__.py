@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gensweep.core.catalog import MODELS
+from gensweep.core.registries import MODELS
 from gensweep.models._sequence import TEXT_OUTPUT, SequenceModel
 
 

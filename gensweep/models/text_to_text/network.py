@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 from gensweep import kernels
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
-from gensweep.layers.lstm import EncoderDecoder
-from gensweep.layers.network import Batch, Network, Noise, Samples
-from gensweep.layers.text import answer_caption, answer_loss, answer_outputs
 from gensweep.models.text_to_text import TextToText
+from gensweep.nn.base_network import Batch, Network, Noise, Samples
+from gensweep.nn.lstm import EncoderDecoder
+from gensweep.nn.text_head import answer_caption, answer_loss, answer_outputs
 
 
 class TextToTextNetwork(Network[TextToText]):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gensweep.layers.network import Batch, LatentNetwork, Noise, Samples
-from gensweep.layers.pictures import PictureDecoder, PictureEncoder, interleave
 from gensweep.models.vae import VAE
+from gensweep.nn.base_network import Batch, LatentNetwork, Noise, Samples
+from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
 
 
 class VAENetwork(LatentNetwork[VAE]):

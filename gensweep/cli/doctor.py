@@ -1,0 +1,42 @@
+"""`doctor`: whether this machine, or every node of a cluster, is ready for a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import typer
+
+from gensweep.cli.options import Address, Root, Verbose
+from gensweep.system.terminal import Console
+from gensweep.system.text import counted, say
+
+app = typer.Typer()
+_STYLES = {"ok": "green", "note": "yellow", "FAILED": "red"}
+
+
+@app.command("doctor")
+def doctor_command(
+    results: Root = "results",
+    address: Address = None,
+    verbose: Verbose = False,
+) -> None:
+    """Check this machine, or every node of a cluster: code, hardware, disk, clock, results, cache, W&B."""
+    from gensweep.cluster.doctor import FAILED, examine_here, examine_nodes, folded
+    from gensweep.cluster.ray_address import probe
+
+    console = Console()
+    if address is not None:
+        probe(address)
+    findings, store = examine_here(results)
+    if address is not None:
+        from gensweep.execute.local import Resources
+        from gensweep.execute.ray_tune import on_each_node, opened
+
+        with console.status("asking every node"), opened(Resources(address=address, cpus_per_trial=0, verbose=verbose)):
+            findings += examine_nodes(store, on_each_node)
+    for finding in folded(findings):
+        say(console, str(finding), _STYLES[finding.level])
+    levels = Counter(finding.level for finding in findings)
+    nodes = counted(len({finding.node for finding in findings} - {"here"}), "node") if address else "this machine"
+    say(console, f"{nodes}: {levels['ok']} ok, {counted(levels['note'], 'note')}, {levels[FAILED]} failed.")
+    raise typer.Exit(1 if levels[FAILED] else 0)

@@ -1,0 +1,53 @@
+"""`verify`: some points of a sweep trained again, for a few epochs, and compared with their records."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gensweep.cli.options import Device, Root, Verbose
+from gensweep.core.errors import ResultsError
+from gensweep.system.terminal import Console
+from gensweep.system.text import counted, say
+
+app = typer.Typer()
+
+
+@app.command("verify")
+def verify_command(
+    sweep: Annotated[
+        str,
+        typer.Argument(
+            help="A sweep file, such as sweeps/layers.py, or its results, such as results/layers.",
+            metavar="SWEEP",
+        ),
+    ],
+    sample: Annotated[int, typer.Option(metavar="N", min=1, help="How many points to train again.")] = 6,
+    epochs: Annotated[int, typer.Option(metavar="K", min=1, help="How many epochs of each are trained again.")] = 1,
+    results: Root = "results",
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+    verbose: Verbose = False,
+) -> None:
+    """Train the first epochs of some points again, and compare them with what was recorded.
+
+    The exit status is 1 if a number differs, or if no point could be compared; else 0.
+    """
+    from gensweep.execute.verify import choose_points, name_folder, remember, verify
+    from gensweep.report.results import load
+    from gensweep.report.verified import DIFFERENT, UNCOMPARED
+
+    console = Console()
+    loaded = load(name_folder(sweep, results))
+    ids = choose_points(loaded, sample)
+    if not ids:
+        raise ResultsError(f"{loaded.store.told(loaded.folder.name)} has no finished point to verify")
+    say(console, f"Training {counted(epochs, 'epoch')} of {counted(len(ids), 'point')} again.")
+    comparisons = []
+    for comparison in verify(loaded, ids, epochs, device.value):
+        say(console, str(comparison), comparison.style)
+        comparisons.append(comparison)
+    remember(loaded, comparisons, console)
+    outcomes = {comparison.outcome for comparison in comparisons}
+    is_reproduced = DIFFERENT not in outcomes and outcomes != {UNCOMPARED}
+    raise typer.Exit(0 if is_reproduced else 1)

@@ -1,0 +1,123 @@
+"""Several sweeps, once or again and again: each has its own page, and together they have one more."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gensweep.core.errors import ResultsError
+from gensweep.ledger.records import MISSING
+from gensweep.ledger.stores import open_folder
+from gensweep.report.collect import digest, make, print_tables, write_made, write_page
+from gensweep.report.page import PAGE, Made
+from gensweep.report.results import Results, load
+from gensweep.system.text import counted, say
+
+if TYPE_CHECKING:
+    from gensweep.system.terminal import Console
+
+_SHARE = 4
+"""A pause is at least so many times as long as the work before it."""
+
+
+def collect_all(folders: Sequence[str], page: str | None, console: Console) -> None:
+    """Collect each sweep and print its tables; with several, or where a place is named, write one page of all.
+
+    Args:
+        folders: the sweeps'.
+        page: where the page of all of them goes; None: see `place`.
+        console: where tables go, and what was written.
+    """
+    together, made = place(folders, page), []
+    for folder, results in zip(folders, [load(folder) for folder in folders], strict=True):
+        made.append(make(results))
+        try:
+            paths = write_made(made[-1])
+        except ResultsError as error:  # of a root that can only be read
+            if page is None:
+                raise
+            print_tables(results, console)
+            say(console, f"{error}; its tables and figures are on the page alone.")
+            continue
+        print_tables(results, console)
+        page_of_it = results.store.told(f"{results.folder.name}/{PAGE}") if "://" in folder else f"{folder}/{PAGE}"
+        say(console, f"Wrote {len(paths)} files to {folder}; the page is {page_of_it}.")
+    if together:
+        write_page(made, together)
+        say(console, f"The page of {'all of them' if len(made) > 1 else 'it'} is {together}.")
+
+
+def place(folders: Sequence[str], page: str | None) -> str | None:
+    """Where the page of all sweeps goes: as asked for, or `report.html` in the folder that has them all.
+
+    Raises:
+        ResultsError: it would take the place of one sweep's own page, or no folder has them all.
+    """
+    places = [open_folder(folder) for folder in folders]
+    roots = {store.place: store for store, _ in places}
+    if page is None and len(places) > 1:
+        if len(roots) > 1 and any(root.elsewhere for root in roots.values()):
+            raise ResultsError(f"{' and '.join(roots)} have no folder in common; name the page of all with --page")
+        page = next(iter(roots.values())).told(PAGE) if len(roots) == 1 else f"{os.path.commonpath(roots)}/{PAGE}"
+    if page is None:
+        return None
+    store, name = open_folder(page)
+    page = store.told(name)
+    if there := next((root for root in roots.values() if root.elsewhere and root.place != store.place), None):
+        raise ResultsError(
+            f"--page {page}: the page of sweeps in a bucket lies beside them, as {there.told(PAGE)} would"
+        )
+    if page in [own.told(f"{folder}/{PAGE}") for own, folder in places]:
+        raise ResultsError(f"{page} is the page of one sweep alone; name another file with --page")
+    return page
+
+
+def watch(folders: Sequence[str], page: str | None, pause: float, console: Console) -> None:
+    """Collect whenever records changed, until every point has one; a line a time.
+
+    The pages load themselves again while they are watched and incomplete, and never after that.
+
+    Args:
+        folders: the sweeps'.
+        page: where the page of all of them goes; None: see `place`.
+        pause: seconds between two looks.
+    """
+    page, made = place(folders, page), dict[Path, Made]()
+    try:
+        while True:
+            started = time.monotonic()
+            loaded = [load(folder) for folder in folders]
+            incomplete = [results.folder for results in loaded if results.counts[MISSING]]
+            known = {folder: one.digest for folder, one in made.items()}
+            changed = [results for results in loaded if known.get(results.folder) != digest(results)]
+            for results in changed:
+                made[results.folder] = make(results)
+                write_made(made[results.folder], _reload(pause) if results.folder in incomplete else 0)
+                say(console, f"{datetime.now():%H:%M:%S} {summary(results)}")
+            if changed and page:
+                write_page([made[results.folder] for results in loaded], page, _reload(pause) if incomplete else 0)
+            if not incomplete:
+                return
+            time.sleep(max(pause, _SHARE * (time.monotonic() - started)))
+    except BaseException:  # a signal, most often: nobody renews the pages any more
+        for one in made.values():
+            if one.results.counts[MISSING]:
+                write_made(one)
+        if page and len(made) == len(folders):
+            write_page(list(made.values()), page)
+        raise
+
+
+def _reload(pause: float) -> int:
+    return max(1, round(pause))
+
+
+def summary(results: Results) -> str:
+    """``layers: 40 of 225 points ok, 1 failed, 184 missing``."""
+    ok, *others = results.counts.items()
+    bad = "".join(f", {count} {status}" for status, count in others if count)
+    return f"{results.sweep.name}: {ok[1]} of {counted(len(results.points), 'point')} ok{bad}"

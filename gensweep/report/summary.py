@@ -1,0 +1,106 @@
+"""Mean, standard deviation and confidence interval over seeds, of every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gensweep.ledger.records import MISSING, OK, STATUSES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gensweep.ledger.manifest import CellInfo, MetricInfo
+
+CONFIDENCE = 0.95
+METHOD = (
+    "mean over seeds ± half-width of its 95% confidence interval (Student's t, n - 1 degrees of freedom); "
+    "std: standard deviation over seeds (n - 1)"
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What n values of each group say; NaN where a number is not defined.
+
+    Attributes:
+        n: values measured [groups].
+        mean: their mean [groups]; not defined for n = 0.
+        std: sample standard deviation, ddof = 1 [groups]; not defined for n < 2.
+        ci95: half-width of the mean's 95% confidence interval [groups]; not defined for n < 2.
+    """
+
+    n: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    ci95: np.ndarray
+
+
+def summarise(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
+    """Summarise the values of each group.
+
+    The interval is ``mean ± t(0.975, n - 1) * std / sqrt(n)`` (Student 1908), which takes the seeds
+    for independent draws from a normal distribution.
+
+    Args:
+        values: one number each, NaN where not measured [values].
+        groups: which group each belongs to, in 0..count-1 [values].
+        count: number of groups.
+    """
+    from scipy.special import stdtrit
+
+    measured = ~np.isnan(values)
+    values, groups = values[measured], groups[measured]
+    n = np.bincount(groups, minlength=count)
+    first = np.zeros(count)
+    first[groups[::-1]] = values[::-1]  # sums of differences are exact where all seeds agree
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = first + np.bincount(groups, values - first[groups], count) / n
+        squares = np.bincount(groups, (values - mean[groups]) ** 2, count)
+        std = np.where(n > 1, np.sqrt(squares / (n - 1)), np.nan)
+        quantile = stdtrit(np.maximum(n - 1, 1), (1 + CONFIDENCE) / 2)
+        return Summary(n, mean, std, quantile * std / np.sqrt(n))
+
+
+def cell_frame(
+    cells: Sequence[CellInfo], points: pd.DataFrame, varying: Sequence[str], metrics: Mapping[str, MetricInfo]
+) -> pd.DataFrame:
+    """One row a cell, as `gensweep.report.results.Results.cells`; only ok points count.
+
+    Args:
+        cells: the sweep's cells.
+        points: one row a point, in the order of the cells.
+        varying: the parameters to show.
+        metrics: the metrics to summarise, by name.
+    """
+    import pandas as pd
+
+    cell = np.repeat(np.arange(len(cells)), [len(cell.points) for cell in cells])
+    status = points["status"].to_numpy()
+    ok = status == OK
+
+    def over_seeds(column: str) -> Summary:
+        return summarise(points[column].to_numpy()[ok], cell[ok], len(cells))
+
+    columns: dict[str, Any] = {"cell": [cell.id for cell in cells], "model": [cell.model for cell in cells]}
+    for name in varying:
+        columns[name] = parameter_column([cell.params.get(name, np.nan) for cell in cells])
+    for kind in (*STATUSES, MISSING):
+        columns[f"n_{kind}"] = np.bincount(cell[status == kind], minlength=len(cells))
+    columns["seconds"] = over_seeds("seconds").mean
+    for name, info in metrics.items():
+        summary = over_seeds(name)
+        columns |= {f"{name}_mean": summary.mean, f"{name}_std": summary.std, f"{name}_ci95": summary.ci95}
+        columns[f"{name}_n"] = pd.Series(summary.n, dtype="Int64").where(np.isin(columns["model"], info.models))
+    return pd.DataFrame(columns)
+
+
+def parameter_column(values: Sequence[Any]) -> pd.Series:
+    """A column of parameter values; whole numbers stay whole beside cells without the parameter (NaN)."""
+    import pandas as pd
+
+    column = pd.Series(["none" if value is None else value for value in values], dtype=object)
+    return column if column.isna().any() else column.infer_objects()

@@ -1,0 +1,131 @@
+"""The code that makes a point's numbers, as a record names it, and whether it is today's.
+
+A fingerprint has three parts: `training` (the model, its layers, the training loop, the optimizers), `data` (what
+prepares and splits the dataset) and, by metric, `metrics`. Kernels in C and the precision stay outside: a record's
+`hardware` names them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from gensweep.core.errors import GensweepError
+from gensweep.core.registries import DERIVED, METRICS, MODELS, Metric
+from gensweep.core.registries import dataset as dataset_class
+from gensweep.sweep.source_code import SourceTree
+
+log = logging.getLogger(__name__)
+SAME, OTHER, UNKNOWN = "same", "other", "unknown"
+"""How the code of a record compares with today's; `unknown`: the record, or this gensweep, does not say."""
+LOOP = ("gensweep.train.loop.Training", "gensweep.train.lanes.Lanes")
+TOOLS = "gensweep.train.loop.TOOLS"
+"""What measures beside the model itself, such as the reader of digits."""
+BOOKKEEPING = (
+    "gensweep.core.errors",
+    "gensweep.core.registries",
+    "gensweep.core.registry",
+    "gensweep.prepare.array_cache",
+    "gensweep.prepare.contact_sheet",
+    "gensweep.prepare.fingerprint",
+    "gensweep.system.cache_dir",
+    "gensweep.system.download",
+    "gensweep.system.environment",
+    "gensweep.system.naming",
+    "gensweep.system.precision",
+    "gensweep.system.signals",
+    "gensweep.system.storage",
+    "gensweep.system.text",
+    "gensweep.train.checkpoint",
+    "gensweep.train.health",
+)
+KERNELS = ("gensweep.kernels.bindings.", "gensweep.kernels.build.", "gensweep.train.precision")
+MEASURING = ("gensweep.metrics", "gensweep.train.reader", "gensweep.train.glyphs")
+WITHOUT = (*BOOKKEEPING, *KERNELS)
+"""Beginnings of the names of code that changes no number, or has an entry of its own in a record."""
+
+
+@lru_cache(maxsize=1)
+def source_tree() -> SourceTree:
+    """Return the source of the gensweep that runs, read once."""
+    return SourceTree(Path(__file__).parents[1])
+
+
+def fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
+    """Return the fingerprint of the code that trains a model on a dataset today.
+
+    Returns:
+        `training` and `data`, a digest each, and `metrics`: name -> digest. None where the source is not at hand.
+    """
+    try:
+        return _fingerprint(model, dataset.partition(":")[0], source_tree())
+    except (GensweepError, LookupError, OSError, SyntaxError) as error:
+        log.debug("no fingerprint of %s on %s: %s", model, dataset, error)
+        return None
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(model: str, dataset: str, tree: SourceTree) -> dict[str, Any]:
+    config, data = MODELS[model], dataset_class(dataset)
+    network = f"{config.__module__}.network.build"
+    training = [_full_name(config), network, *LOOP]
+    return {
+        "training": tree.digest(training, (*WITHOUT, *MEASURING)),
+        "data": tree.digest([_full_name(data)], (*WITHOUT, *MEASURING)),
+        "metrics": {
+            name: tree.digest(_metric_roots(metric), (*WITHOUT, *LOOP))
+            for name, metric in METRICS.items()
+            if metric.applies(config.outputs)
+        },
+    }
+
+
+def changed_parts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
+    """Return what differs of two fingerprints: `training`, `data`, and names of metrics that both have."""
+    parts = [part for part in ("training", "data") if recorded.get(part) != today.get(part)]
+    before, now = recorded.get("metrics", {}), today.get("metrics", {})
+    return parts + sorted(name for name in before.keys() & now.keys() if before[name] != now[name])
+
+
+def compare(recorded: Mapping[str, Any] | None, model: str, dataset: str) -> str:
+    """Return `same`, `other` or `unknown`: how a record's code compares with what would train the point today."""
+    today = fingerprint(model, dataset)
+    if not recorded or today is None:
+        return UNKNOWN
+    return OTHER if changed_parts(recorded, today) else SAME
+
+
+def trains_alike(recorded: Mapping[str, Any] | None, today: Mapping[str, Any] | None) -> bool:
+    """Return whether a training that was begun by one code may go on by another; metrics do not matter."""
+    if recorded is None or today is None:
+        return recorded is today
+    return not {"training", "data"} & set(changed_parts(recorded, today))
+
+
+def _metric_roots(metric: Metric) -> set[str]:
+    """Return the full names of a metric's function, and of what it derives its outputs with."""
+    roots = {_full_name(metric.compute)}
+    for entry in _derived_of(metric.needs):
+        roots.add(_full_name(entry.compute))
+        if entry.tool:
+            roots.add(TOOLS)
+    return roots
+
+
+def _derived_of(needs: tuple[str, ...]) -> Iterator[Any]:
+    for name in needs:
+        if name in DERIVED:
+            entry = DERIVED[name]
+            yield entry
+            for sources in entry.needs:
+                yield from _derived_of(sources)
+
+
+def _full_name(thing: Any) -> str:
+    """Return module and top-level name of a class or function; of one made in a function, that function's."""
+    while isinstance(thing, partial):
+        thing = thing.func
+    return f"{thing.__module__}.{thing.__qualname__.partition('.')[0]}"
