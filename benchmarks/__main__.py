@@ -36,7 +36,9 @@ ORDER = (*MODELS, ROOFLINE, OVERHEAD, PACKS, SCALING)
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
-        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument(
         "what",
@@ -46,19 +48,32 @@ def parser() -> argparse.ArgumentParser:
         help="what to measure",
     )
     made.add_argument(
-        "--quick", action="store_true", help=f"small settings; processes of {QUICK_MODEL} alone, steps of all models"
+        "--quick",
+        action="store_true",
+        help=f"small settings; processes of {QUICK_MODEL} alone, steps of all models",
     )
-    made.add_argument("--models", type=_models, default=(), metavar="M1,M2", help=f"some of {', '.join(MODELS)}")
+    made.add_argument(
+        "--models", type=_models, default=(), metavar="M1,M2", help=f"some of {', '.join(MODELS)}"
+    )
     made.add_argument("--rounds", type=_positive, metavar="N", help="runs of each side; default 2")
     made.add_argument(
-        "--points", type=_positive, metavar="N", help="points of a grid, an even number; default 8, quick 2"
+        "--points",
+        type=_positive,
+        metavar="N",
+        help="points of a grid, an even number; default 8, quick 2",
     )
     made.add_argument("--epochs", type=_positive, metavar="N", help="epochs of a point")
     made.add_argument(
-        "--precision", choices=("auto", "float32", "bfloat16"), help="what gensweep's sweeps compute in; default auto"
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        help="what gensweep's sweeps compute in; default auto",
     )
-    made.add_argument("--cores", type=_positive, metavar="N", help="trials at once; default: every core")
-    made.add_argument("--write", action="store_true", help=f"keep the results in benchmarks/{FILE.name}")
+    made.add_argument(
+        "--cores", type=_positive, metavar="N", help="trials at once; default: every core"
+    )
+    made.add_argument(
+        "--write", action="store_true", help=f"keep the results in benchmarks/{FILE.name}"
+    )
     return made
 
 
@@ -77,11 +92,17 @@ def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         if getattr(options, name) and name not in allowed[options.what]:
             made.error(f"--{name} does nothing for {options.what}")
     if options.what == COMPARE and options.points and options.points % 2:
-        made.error(f"--points {options.points}: a grid has two learning rates, so an even number of points")
+        made.error(
+            f"--points {options.points}: a grid has two learning rates, so an even number of points"
+        )
     if options.what == OVERHEAD and options.points and options.points < 10:
-        made.error(f"--points {options.points}: too few to tell a point's cost from noise; 10 are the least")
+        made.error(
+            f"--points {options.points}: too few to tell a point's cost from noise; 10 are the least"
+        )
     if options.what == SCALING and options.points and options.points < SOME:
-        made.error(f"--points {options.points}: too few to tell a point's cost from noise; {SOME} are the least")
+        made.error(
+            f"--points {options.points}: too few to tell a point's cost from noise; {SOME} are the least"
+        )
     there = usable_cores()
     if options.cores and options.cores > there:
         made.error(f"--cores {options.cores}: this machine has {there}")
@@ -118,8 +139,17 @@ def names(options: argparse.Namespace) -> list[str]:
 
 def cases(options: argparse.Namespace) -> list[Case]:
     """What whole processes train, or what a roofline has steps of."""
-    models = options.models or ((QUICK_MODEL,) if options.quick and options.what == COMPARE else MODELS)
-    return chosen(options.quick, models, options.rounds, options.points, options.epochs, options.precision or "auto")
+    models = options.models or (
+        (QUICK_MODEL,) if options.quick and options.what == COMPARE else MODELS
+    )
+    return chosen(
+        options.quick,
+        models,
+        options.rounds,
+        options.points,
+        options.epochs,
+        options.precision or "auto",
+    )
 
 
 def measured(options: argparse.Namespace) -> dict[str, str]:
@@ -128,7 +158,11 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     if options.what == OVERHEAD:
         numbers = (options.points or POINTS, options.rounds or ROUNDS)
         costs = overhead.measure(*numbers, options.cores, options.quick, _say)
-        return {OVERHEAD: part("Overhead", f"{size} on {options.cores} cores.", here, overhead.costs_table(costs))}
+        return {
+            OVERHEAD: part(
+                "Overhead", f"{size} on {options.cores} cores.", here, overhead.costs_table(costs)
+            )
+        }
     if options.what == PACKS:
         gains = packs.measure(chosen(options.quick, MODELS), 1.0 if options.quick else 6.0, _say)
         return {PACKS: part("Packs", f"{size}.", here, *packs.text(*gains))}
@@ -145,10 +179,14 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
         lead = f"{size}, {counted(case.rounds, 'round')} on {options.cores} cores. {case.title()}"
         lead += f" gensweep computes in {result.precision}, the script in float32."
         tables = compare.times_table(result), compare.metrics_table(result), table
-        found[case.model] = part(case.model, lead, here, *tables, roofline.steps_table(rates, steps[case.model]))
+        found[case.model] = part(
+            case.model, lead, here, *tables, roofline.steps_table(rates, steps[case.model])
+        )
     if options.what == ROOFLINE or not options.models:
         every = [step for each in steps.values() for step in each]
-        found[ROOFLINE] = part("Roofline", f"{size}.", here, table, roofline.steps_table(rates, every))
+        found[ROOFLINE] = part(
+            "Roofline", f"{size}.", here, table, roofline.steps_table(rates, every)
+        )
     return found
 
 
@@ -158,10 +196,18 @@ def _scaling(options: argparse.Namespace) -> tuple[str, ...]:
     runs = scaling.measure(options.points or (SOME if options.quick else MANY), nodes, slots, _say)
     at_once = counted(slots, "trial")
     lead = f"{counted(nodes, 'node')} of {at_once} at once, which only keep the books; processor milliseconds."
-    return lead, scaling.runs_table(runs), scaling.far(runs), buckets.table(asked), buckets.far(asked)
+    return (
+        lead,
+        scaling.runs_table(runs),
+        scaling.far(runs),
+        buckets.table(asked),
+        buckets.far(asked),
+    )
 
 
-def _steps(case: Case, sides: Mapping[str, ProcessPoolExecutor], quick: bool) -> list[roofline.Step]:
+def _steps(
+    case: Case, sides: Mapping[str, ProcessPoolExecutor], quick: bool
+) -> list[roofline.Step]:
     steps = roofline.time_steps(case, sides, 1.0 if quick else 6.0)
     ours = ", ".join(f"in {step.precision} {step.gensweep * 1e3:.1f} ms" for step in steps)
     _say(f"{case.model}: a step takes gensweep {ours}, idiomatic {steps[0].idiomatic * 1e3:.1f} ms")
@@ -176,7 +222,9 @@ def part(title: str, *texts: str) -> str:
 def main() -> None:
     """Measure, print, and write where that is asked for."""
     options = checked()
-    if hasattr(os, "sched_setaffinity"):  # the same cores for both sides, whatever they think they may use
+    if hasattr(
+        os, "sched_setaffinity"
+    ):  # the same cores for both sides, whatever they think they may use
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     try:
         found = measured(options)

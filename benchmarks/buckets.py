@@ -78,7 +78,11 @@ def _server() -> Iterator[Any]:
     with patch.object(sys, "path", [str(ROOT / "tests"), *sys.path]):
         import s3_server
     with s3_server.running() as server:
-        here = {**s3_server.KEYS, "AWS_ENDPOINT_URL": server.url, "AWS_EC2_METADATA_DISABLED": "true"}
+        here = {
+            **s3_server.KEYS,
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
         with patch.dict(os.environ, here):
             server.place = f"s3://{s3_server.BUCKET}/results"
             yield server
@@ -111,7 +115,9 @@ def _point(server: Any) -> Iterator[Asked]:
         found.append(requests)
     _, fewer, more = found
     an_epoch = _slope(more, fewer, EPOCHS[1] - EPOCHS[0])
-    yield Asked("a point, beside its epochs", {kind: fewer[kind] - an_epoch.get(kind, 0) for kind in KINDS})
+    yield Asked(
+        "a point, beside its epochs", {kind: fewer[kind] - an_epoch.get(kind, 0) for kind in KINDS}
+    )
     yield Asked(f"an epoch, mean of {EPOCHS[1] - EPOCHS[0]}", an_epoch)
 
 
@@ -133,7 +139,9 @@ def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
         wanted = Sweep("many", [Grid("text_to_text", **TRIVIAL)], size).points()
         store = open_store(place, lasting=False)
         for point in wanted:
-            record = Record(point.id, point.model, point.params, point.seed, OK, metrics={"test/loss": 1.0})
+            record = Record(
+                point.id, point.model, point.params, point.seed, OK, metrics={"test/loss": 1.0}
+            )
             store.write(f"{POINTS}/{point.id}/{RECORD}", record.encoded())
         params = {point.id: point.params for point in wanted}
         ledger = Ledger(open_store(place, lasting=False))
@@ -154,7 +162,9 @@ def table(found: list[Asked]) -> str:
     for asked in found:
         numbers = [f"{asked.requests.get(kind, 0):.4g}" for kind in KINDS]
         rows.append([asked.what, *numbers, f"{asked.dollars * 1e6:.1f}", f"{asked.seconds:.2f}"])
-    return markdown_table(["requests", *KINDS, "$ a million", f"s, {DELAY * 1e3:.0f} ms each"], rows)
+    return markdown_table(
+        ["requests", *KINDS, "$ a million", f"s, {DELAY * 1e3:.0f} ms each"], rows
+    )
 
 
 def far(found: list[Asked]) -> str:

@@ -88,7 +88,8 @@ class Case:
         """The settings in a line."""
         point = self.points()[0]
         rows = {
-            name: len(array) for name, array in split_rows(point, array_cache.prepared(point.data_config())).items()
+            name: len(array)
+            for name, array in split_rows(point, array_cache.prepared(point.data_config())).items()
         }
         named = ", ".join(f"{key}={value}" for key, value in self.params.items())
         rates = ", ".join(f"{rate:g}" for rate in self.rates)
@@ -139,9 +140,15 @@ FULL = (
 )
 _FEW = {"filters": 16, "count": 200, "epochs": 2}
 QUICK = (
-    Case("text_to_text", {"hidden": 256, "train_fraction": 0.1, "epochs": 2}, _SEQUENCE_RATES, 1, 2),
-    Case("image_to_text", {"hidden": 256, "train_fraction": 0.05, "epochs": 2}, _SEQUENCE_RATES, 1, 2),
-    Case("text_to_image", {"hidden": 256, "train_fraction": 0.05, "epochs": 2}, _SEQUENCE_RATES, 1, 2),
+    Case(
+        "text_to_text", {"hidden": 256, "train_fraction": 0.1, "epochs": 2}, _SEQUENCE_RATES, 1, 2
+    ),
+    Case(
+        "image_to_text", {"hidden": 256, "train_fraction": 0.05, "epochs": 2}, _SEQUENCE_RATES, 1, 2
+    ),
+    Case(
+        "text_to_image", {"hidden": 256, "train_fraction": 0.05, "epochs": 2}, _SEQUENCE_RATES, 1, 2
+    ),
     Case("cae", _FEW, _PICTURE_RATES, 1, 2),
     Case("vae", _FEW, _PICTURE_RATES, 1, 2),
     Case("gan", _FEW, _GAN_RATES, 1, 2),
@@ -172,7 +179,11 @@ def chosen(
     cases = []
     for case in QUICK if quick else FULL:
         if case.model in wanted:
-            params = case.params | ({} if epochs is None else {"epochs": epochs}) | {"precision": precision}
+            params = (
+                case.params
+                | ({} if epochs is None else {"epochs": epochs})
+                | {"precision": precision}
+            )
             seeds = case.seeds if points is None else points // len(case.rates)
             cases.append(replace(case, params=params, seeds=seeds, rounds=rounds or case.rounds))
     return cases

@@ -26,15 +26,26 @@ from gensweep.sweep.spec import Grid, Sweep
 
 SEEDS = 100
 EPOCHS = 10
-METRICS = ("loss", "char_accuracy", "exact_match", "exact_match_plus", "exact_match_minus", "mean_absolute_error")
+METRICS = (
+    "loss",
+    "char_accuracy",
+    "exact_match",
+    "exact_match_plus",
+    "exact_match_minus",
+    "mean_absolute_error",
+)
 
 
 def write_records(root: Path, count: int) -> Path:
     """Write a sweep of ``count`` points with a record and a history each; returns its folder."""
     depths, settings = [1, 2, 3, 4, 5], max(1, count // SEEDS // 25)
     rates = np.geomspace(1e-4, 1e-2, settings).tolist()
-    grid = Grid("text_to_text", encoder_layers=depths, decoder_layers=depths, lr=rates, epochs=EPOCHS)
-    sweep = Sweep("many", [grid], SEEDS, tables=["depth"], figures=["depth_heatmap", "learning_curves"])
+    grid = Grid(
+        "text_to_text", encoder_layers=depths, decoder_layers=depths, lr=rates, epochs=EPOCHS
+    )
+    sweep = Sweep(
+        "many", [grid], SEEDS, tables=["depth"], figures=["depth_heatmap", "learning_curves"]
+    )
     rng = np.random.default_rng(0)
     header = ",".join(["epoch", "train/loss", *(f"validation/{name}" for name in METRICS)])
     for number, point in enumerate(sweep.points()):
@@ -44,7 +55,9 @@ def write_records(root: Path, count: int) -> Path:
         lines = [",".join(map(str, [epoch, *row])) for epoch, row in enumerate(values.tolist(), 1)]
         (folder / "history.csv").write_text("\n".join([header, *lines]) + "\n")
         status = {50: FAILED, 99: DIVERGED}.get(number % 100, OK)
-        metrics = dict(zip((f"test/{name}" for name in METRICS), rng.random(len(METRICS)), strict=True))
+        metrics = dict(
+            zip((f"test/{name}" for name in METRICS), rng.random(len(METRICS)), strict=True)
+        )
         record = Record(
             point.id, point.model, point.params, point.seed, status,
             metrics=metrics if status == OK else {}, seconds=float(rng.random() * 60), epochs=EPOCHS,
@@ -83,7 +96,8 @@ def main() -> None:
         points = len(list((Path(root) / POINTS).iterdir()))
         command = [sys.executable, "-m", "benchmarks.collect", "--folder", str(folder)]
         print(
-            f"{points:,} records:", subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+            f"{points:,} records:",
+            subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip(),
         )
 
 

@@ -73,7 +73,10 @@ class Comparison:
 
     def ratios(self, of: Callable[[Run], float]) -> list[float]:
         """Idiomatic over gensweep in each round: above 1, gensweep is faster."""
-        return [of(theirs) / of(ours) for ours, theirs in zip(self.gensweep, self.idiomatic, strict=True)]
+        return [
+            of(theirs) / of(ours)
+            for ours, theirs in zip(self.gensweep, self.idiomatic, strict=True)
+        ]
 
 
 def compare(case: Case, cores: int, say: Callable[[str], None]) -> Comparison:
@@ -104,7 +107,16 @@ def run_gensweep(case: Case, cores: int) -> Run:
         environment = clean_environment(folder)
         with patch.dict(os.environ, environment):
             array_cache.prepared(case.points()[0].data_config())
-        options = ["--results", results, "--wandb", "disabled", "--device", "cpu", "--max-concurrent", cores]
+        options = [
+            "--results",
+            results,
+            "--wandb",
+            "disabled",
+            "--device",
+            "cpu",
+            "--max-concurrent",
+            cores,
+        ]
         wall = timed([sys.executable, "-m", "gensweep", file, *options], environment)
         points = []
         for point in case.points():
@@ -131,7 +143,10 @@ def run_idiomatic(case: Case, cores: int) -> Run:
             write_arrays(case.points()[0], folder / "arrays.npz")
         wall = timed([sys.executable, "-m", case.script, folder / "settings.json"], environment)
         rows = json.loads((folder / "results.json").read_text())
-        points = [Trained(row["lr"], row["seed"], row["metrics"]["seconds"], row["metrics"]) for row in rows]
+        points = [
+            Trained(row["lr"], row["seed"], row["metrics"]["seconds"], row["metrics"])
+            for row in rows
+        ]
         return Run(wall, points)
 
 
@@ -144,26 +159,39 @@ def timed(command: Sequence[Any], environment: Mapping[str, str]) -> float:
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         done = subprocess.run(
-            [str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, env=dict(environment), cwd=ROOT
+            [str(part) for part in command],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=ROOT,
         )
         seconds = time.perf_counter() - start
         if done.returncode:
             output.seek(0)
             said = "".join(output.readlines()[-20:])
-            raise BenchmarkError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{said}")
+            raise BenchmarkError(
+                f"{' '.join(map(str, command))} ended with {done.returncode}:\n{said}"
+            )
     return seconds
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
     """This process's variables, but a cache of its own, and none that set threads (Ray does) or name a cluster."""
     kept = {key: value for key, value in os.environ.items() if key not in (*THREADS, "RAY_ADDRESS")}
-    return kept | {"GENSWEEP_CACHE": str(folder / "cache"), "WANDB_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    return kept | {
+        "GENSWEEP_CACHE": str(folder / "cache"),
+        "WANDB_MODE": "disabled",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
 
 
 def times_table(found: Comparison) -> str:
     """Seconds of both sides, and their ratio."""
     rows = []
-    for what, of in (("whole process, s", lambda run: run.wall), ("a point, s", lambda run: run.seconds)):
+    for what, of in (
+        ("whole process, s", lambda run: run.wall),
+        ("a point, s", lambda run: run.seconds),
+    ):
         sides = [spread([of(run) for run in runs]) for runs in (found.gensweep, found.idiomatic)]
         rows.append([what, *sides, spread(found.ratios(of))])
     heads = ["min / median / max", "gensweep", "idiomatic", "idiomatic / gensweep"]

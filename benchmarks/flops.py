@@ -83,8 +83,14 @@ def _encoder(model: Any) -> list[Product]:
     """Stride-2 convolutions from the picture on, which needs no gradient, then the dense layer."""
     kernel = 2 * 9 * model.filters
     found = [Product(kernel * CHANNELS * (SIZE // 2) ** 2, input_gradient=False)]
-    found += [Product(kernel * model.filters * (SIZE >> stage) ** 2) for stage in range(2, model.encoder_layers + 1)]
-    return [*found, Product(2 * model.filters * (SIZE >> model.encoder_layers) ** 2 * model.encoder_width())]
+    found += [
+        Product(kernel * model.filters * (SIZE >> stage) ** 2)
+        for stage in range(2, model.encoder_layers + 1)
+    ]
+    return [
+        *found,
+        Product(2 * model.filters * (SIZE >> model.encoder_layers) ** 2 * model.encoder_width()),
+    ]
 
 
 def _decoder(model: Any, input_gradient: bool = True) -> list[Product]:
@@ -92,7 +98,10 @@ def _decoder(model: Any, input_gradient: bool = True) -> list[Product]:
     side = SIZE >> model.decoder_layers
     kernel = 2 * 9 * model.filters
     found = [Product(2 * model.latent_dim * model.filters * side**2, input_gradient)]
-    found += [Product(kernel * model.filters * (side << stage) ** 2) for stage in range(model.decoder_layers)]
+    found += [
+        Product(kernel * model.filters * (side << stage) ** 2)
+        for stage in range(model.decoder_layers)
+    ]
     return [*found, Product(kernel * CHANNELS * SIZE**2)]
 
 

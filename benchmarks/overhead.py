@@ -47,7 +47,9 @@ class Cost:
     target: float | None = None
 
 
-def measure(points: int, rounds: int, cores: int, quick: bool, say: Callable[[str], None]) -> list[Cost]:
+def measure(
+    points: int, rounds: int, cores: int, quick: bool, say: Callable[[str], None]
+) -> list[Cost]:
     """Measure everything.
 
     Args:
@@ -73,7 +75,9 @@ def measure(points: int, rounds: int, cores: int, quick: bool, say: Callable[[st
     return found
 
 
-def trivial_points(folder: Path, environment: Mapping[str, str], points: int, cores: int) -> Iterator[Cost]:
+def trivial_points(
+    folder: Path, environment: Mapping[str, str], points: int, cores: int
+) -> Iterator[Cost]:
     """A sweep of trivial points against their bare training in a loop; also how soon its first epoch was done."""
     _bare(folder, environment, 2)  # fills the cache
     loop = _bare(folder, environment, points)
@@ -105,8 +109,19 @@ def _trivial(points: int) -> list[Point]:
 def _sweep(folder: Path, points: int) -> list[Any]:
     file = folder / "trivial.py"
     grid = f"Grid('text_to_text', **{TRIVIAL!r})"
-    file.write_text(f"from gensweep import Grid, Sweep\nSWEEP = Sweep('trivial', [{grid}], seeds={points})\n")
-    return [*GENSWEEP, file, "--results", folder / "results", "--wandb", "disabled", "--device", "cpu"]
+    file.write_text(
+        f"from gensweep import Grid, Sweep\nSWEEP = Sweep('trivial', [{grid}], seeds={points})\n"
+    )
+    return [
+        *GENSWEEP,
+        file,
+        "--results",
+        folder / "results",
+        "--wandb",
+        "disabled",
+        "--device",
+        "cpu",
+    ]
 
 
 _LOOP = """
@@ -134,13 +149,19 @@ def small_commands(folder: Path, environment: Mapping[str, str], rounds: int) ->
     points = len(list((folder / "results" / POINTS).iterdir()))
     commands = {"--help": [*GENSWEEP, "--help"], "list": [*GENSWEEP, "list", "models"]}
     commands["nothing to do"] = _sweep(folder, points)
-    words = {"--help": "--help", "list": "list models", "nothing to do": f"a run of {points} points, nothing to do"}
+    words = {
+        "--help": "--help",
+        "list": "list models",
+        "nothing to do": f"a run of {points} points, nothing to do",
+    }
     for name, command in commands.items():
         took = [timed(command, environment) for _ in range(rounds)]
         yield Cost(words[name], took, TARGETS[name])
 
 
-def planning(folder: Path, environment: Mapping[str, str], points: int, rounds: int) -> Iterator[Cost]:
+def planning(
+    folder: Path, environment: Mapping[str, str], points: int, rounds: int
+) -> Iterator[Cost]:
     """The points of a large grid and what is missing of them, in this process; then the same as `--dry-run`."""
     from gensweep.execute.plan import make_plan
 
@@ -158,7 +179,9 @@ def planning(folder: Path, environment: Mapping[str, str], points: int, rounds: 
         f"SWEEP = Sweep('many', [Grid('text_to_text', lr={_rates(points)!r})], seeds={points // len(_rates(points))})\n"
     )
     command = [*GENSWEEP, file, "--dry-run", "--results", folder / "nothing"]
-    yield Cost(f"the same, as the whole process of --dry-run of {points:,}", [timed(command, environment)])
+    yield Cost(
+        f"the same, as the whole process of --dry-run of {points:,}", [timed(command, environment)]
+    )
 
 
 def _rates(points: int) -> list[float]:
@@ -176,7 +199,9 @@ def ledger_reading(folder: Path, points: int, rounds: int) -> Cost:
         path = ledger.folder(point.id) / RECORD
         path.parent.mkdir(parents=True)
         metrics = {"test/loss": 1.0, "test/char_accuracy": 0.5, "test/exact_match": 0.1}
-        record = Record(point.id, point.model, point.params, point.seed, OK, metrics=metrics, seconds=1.0)
+        record = Record(
+            point.id, point.model, point.params, point.seed, OK, metrics=metrics, seconds=1.0
+        )
         path.write_text(record.encoded())
     took = []
     for _ in range(rounds):
@@ -194,5 +219,12 @@ def costs_table(costs: list[Cost]) -> str:
     for cost in costs:
         kept = cost.target is None or statistics.median(cost.values) <= cost.target
         target = "" if cost.target is None else f"{cost.target:g}"
-        rows.append([cost.what, spread(cost.values), target, "" if cost.target is None else "yes" if kept else "NO"])
+        rows.append(
+            [
+                cost.what,
+                spread(cost.values),
+                target,
+                "" if cost.target is None else "yes" if kept else "NO",
+            ]
+        )
     return markdown_table(["seconds", "min / median / max", "target", "kept"], rows)

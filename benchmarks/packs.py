@@ -42,7 +42,9 @@ class Gain:
         return self.lanes * self.alone / self.together
 
 
-def measure(cases: Sequence[Case], seconds: float, say: Callable[[str], None]) -> tuple[list[Gain], list[Gain]]:
+def measure(
+    cases: Sequence[Case], seconds: float, say: Callable[[str], None]
+) -> tuple[list[Gain], list[Gain]]:
     """Gains on one core, of every case and of the small models; and on a GPU, where there is one.
 
     Args:
@@ -55,16 +57,29 @@ def measure(cases: Sequence[Case], seconds: float, say: Callable[[str], None]) -
     torch.set_num_threads(1)
     cpu, gpu = [], []
     for case in cases:
-        variants = [("", {}), *((f", {_words(params)}", params) for params in [SMALL.get(case.model, {})] if params)]
+        variants = [
+            ("", {}),
+            *((f", {_words(params)}", params) for params in [SMALL.get(case.model, {})] if params),
+        ]
         for suffix, params in variants:
-            cpu.append(_gain(case.model + suffix, _point(case, params), CPU_LANES, torch.device("cpu"), seconds))
+            cpu.append(
+                _gain(
+                    case.model + suffix,
+                    _point(case, params),
+                    CPU_LANES,
+                    torch.device("cpu"),
+                    seconds,
+                )
+            )
             say(f"{cpu[-1].what}: {CPU_LANES} lanes on a core {cpu[-1].ratio:.2f} times one alone")
     if torch.cuda.is_available():
         device = torch.device("cuda")
         (case,) = (case for case in cases if case.model == GPU_MODEL)
         gpu.append(_gain("gensweep alone", _point(case, {}), GPU_LANES, device, seconds))
         idiomatic = _median(_idiomatic_steps(case, device), device, seconds)
-        gpu.append(Gain("nn.LSTM (cuDNN), the idiomatic script", GPU_LANES, idiomatic, gpu[0].together))
+        gpu.append(
+            Gain("nn.LSTM (cuDNN), the idiomatic script", GPU_LANES, idiomatic, gpu[0].together)
+        )
     return cpu, gpu
 
 
@@ -87,7 +102,9 @@ def _gain(what: str, point: Point, lanes: int, device: torch.device, seconds: fl
     trainings: list[Training] = []
     for seed in range(lanes + 1):
         beside = trainings[0] if trainings else None
-        trainings.append(Training(point.model_config(), data, seed, prepared, device, beside=beside))
+        trainings.append(
+            Training(point.model_config(), data, seed, prepared, device, beside=beside)
+        )
     together = Lanes()
     together.stack(trainings[1:])
     full = max(1, trainings[0].steps_per_epoch - 1)
@@ -102,12 +119,21 @@ def _idiomatic_steps(case: Case, device: torch.device) -> Callable[[], object]:
 
     script: Any = importlib.import_module(case.script)
     config = case.settings()["params"] | {"lr": case.rates[0], "seed": 0}
-    training = {name.partition("/")[2]: array for name, array in arrays(case.points()[0]).items() if "train/" in name}
+    training = {
+        name.partition("/")[2]: array
+        for name, array in arrays(case.points()[0]).items()
+        if "train/" in name
+    }
     model = script.build(config).to(device)
     optimizer = script.make_optimizer(config, model)
-    loader = DataLoader(script.make_dataset(config, training), batch_size=config["batch_size"], shuffle=True)
+    loader = DataLoader(
+        script.make_dataset(config, training), batch_size=config["batch_size"], shuffle=True
+    )
     return _endless(
-        lambda: (script.train_step(model, *(part.to(device) for part in batch), optimizer) for batch in loader)
+        lambda: (
+            script.train_step(model, *(part.to(device) for part in batch), optimizer)
+            for batch in loader
+        )
     )
 
 
@@ -142,7 +168,10 @@ def _median(step: Callable[[], object], device: torch.device, seconds: float) ->
 def gains_table(gains: Sequence[Gain], first: str) -> str:
     """Steps alone and together, and their ratio."""
     heads = [first, "lanes", "alone, ms", "together, ms", "points in the time of one alone"]
-    rows = [[g.what, str(g.lanes), f"{g.alone * 1e3:.2f}", f"{g.together * 1e3:.1f}", f"{g.ratio:.2f}"] for g in gains]
+    rows = [
+        [g.what, str(g.lanes), f"{g.alone * 1e3:.2f}", f"{g.together * 1e3:.1f}", f"{g.ratio:.2f}"]
+        for g in gains
+    ]
     return markdown_table(heads, rows)
 
 

@@ -69,7 +69,10 @@ def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(heads))]
 
     def joined(cells: Sequence[str]) -> str:
-        padded = [cells[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))]
+        padded = [
+            cells[0].ljust(widths[0]),
+            *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True)),
+        ]
         return f"| {' | '.join(padded)} |"
 
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -97,7 +100,10 @@ def machine(load: float) -> str:
 def parts(text: str) -> dict[str, tuple[str, str]]:
     """The parts of a page: name -> kind (`full` or `quick`) and text."""
     pieces = _PART.split(text)[1:]
-    return {name: (kind, body) for name, kind, body in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)}
+    return {
+        name: (kind, body)
+        for name, kind, body in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)
+    }
 
 
 def check_parts(names: Sequence[str], kind: str, path: Path = FILE) -> None:
@@ -108,7 +114,9 @@ def check_parts(names: Sequence[str], kind: str, path: Path = FILE) -> None:
     """
     there = parts(path.read_text(encoding="utf-8")) if path.exists() else {}
     if kind == QUICK and (kept := [name for name in names if there.get(name, (QUICK,))[0] == FULL]):
-        raise PageError(f"{path.name} has full results of {', '.join(kept)}; a quick run does not replace them")
+        raise PageError(
+            f"{path.name} has full results of {', '.join(kept)}; a quick run does not replace them"
+        )
 
 
 def write_parts(found: dict[str, str], kind: str, order: Sequence[str], path: Path = FILE) -> None:
@@ -129,5 +137,9 @@ def write_parts(found: dict[str, str], kind: str, order: Sequence[str], path: Pa
     there |= {name: (kind, f"{text.rstrip()}\n\n") for name, text in found.items()}
     if unplaced := there.keys() - set(order):
         raise ValueError(f"no place for {', '.join(sorted(unplaced))}")
-    pieces = [f"<!-- part: {name} {there[name][0]} -->\n{there[name][1]}" for name in order if name in there]
+    pieces = [
+        f"<!-- part: {name} {there[name][0]} -->\n{there[name][1]}"
+        for name in order
+        if name in there
+    ]
     write_atomic(path, (HEAD + "".join(pieces)).rstrip() + "\n")

@@ -44,7 +44,10 @@ def matmul_rates(seconds: float = 0.5) -> Rates:
     import torch
 
     torch.set_num_threads(1)
-    found = [{p: _rate(*p, dtype, seconds) for p in PRODUCTS} for dtype in (torch.float32, torch.bfloat16)]
+    found = [
+        {p: _rate(*p, dtype, seconds) for p in PRODUCTS}
+        for dtype in (torch.float32, torch.bfloat16)
+    ]
     return Rates(*found)
 
 
@@ -104,7 +107,10 @@ def workers() -> Generator[dict[str, ProcessPoolExecutor]]:
     sides = [FLOAT32, BFLOAT16] if native else [FLOAT32]
     context = multiprocessing.get_context("spawn")
     with contextlib.ExitStack() as stack:
-        yield {side: stack.enter_context(ProcessPoolExecutor(1, context)) for side in (*sides, IDIOMATIC)}
+        yield {
+            side: stack.enter_context(ProcessPoolExecutor(1, context))
+            for side in (*sides, IDIOMATIC)
+        }
 
 
 def time_steps(
@@ -118,7 +124,9 @@ def time_steps(
         for side, process in sides.items():
             took[side] += process.submit(_some_steps, seconds / turns).result()
     *ours, theirs = (statistics.median(took[side]) for side in sides)
-    return [Step(case, precision, mine, theirs) for precision, mine in zip(sides, ours, strict=False)]
+    return [
+        Step(case, precision, mine, theirs) for precision, mine in zip(sides, ours, strict=False)
+    ]
 
 
 def _begin(side: str, case: Case) -> None:
@@ -156,7 +164,9 @@ def _gensweep_steps(case: Case) -> Callable[[], object]:
 
     point = case.points()[0]
     data = point.data_config()
-    training = Training(point.model_config(), data, point.seed, array_cache.prepared(data), torch.device("cpu"))
+    training = Training(
+        point.model_config(), data, point.seed, array_cache.prepared(data), torch.device("cpu")
+    )
     full = _full_batches(training.steps_per_epoch)
     return _endless(lambda: itertools.islice(training.steps(), full))
 
@@ -168,7 +178,11 @@ def _idiomatic_steps(case: Case) -> Callable[[], object]:
     script = importlib.import_module(case.script)
     settings = case.settings()
     config = settings["params"] | {"lr": case.rates[0], "seed": 0}
-    training = {name.partition("/")[2]: array for name, array in arrays(case.points()[0]).items() if "train/" in name}
+    training = {
+        name.partition("/")[2]: array
+        for name, array in arrays(case.points()[0]).items()
+        if "train/" in name
+    }
     model = script.build(config)
     optimizer = script.make_optimizer(config, model)
     model.train()
@@ -189,7 +203,10 @@ def _endless(epoch: Callable[[], Any]) -> Callable[[], object]:
 
 def rates_table(rates: Rates) -> str:
     """Rates by product."""
-    rows = [[f"{list(p[:2])} x {list(p[1:])}", f"{rates.float32[p]:.0f}", f"{rates.bfloat16[p]:.0f}"] for p in PRODUCTS]
+    rows = [
+        [f"{list(p[:2])} x {list(p[1:])}", f"{rates.float32[p]:.0f}", f"{rates.bfloat16[p]:.0f}"]
+        for p in PRODUCTS
+    ]
     return markdown_table(["product, GFLOP/s on one thread", "float32", "bfloat16"], rows)
 
 

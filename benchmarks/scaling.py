@@ -67,7 +67,10 @@ class Driven:
 
 
 def bookkeeping(
-    config: dict[str, Any], configs: list[Any], datasets: dict[str, Any], drivers: dict[str, str | None] | None
+    config: dict[str, Any],
+    configs: list[Any],
+    datasets: dict[str, Any],
+    drivers: dict[str, str | None] | None,
 ) -> None:
     """A trial that trains nothing, in place of `gensweep.execute.ray_tune._trial`, whose arguments it has."""
     from ray import tune
@@ -85,7 +88,9 @@ def bookkeeping(
         ledger.write_file(claim, point.id, "nothing.txt", b"nothing")
         for epoch in range(1, epochs + 1):
             tune.report({"point": point.id, "epoch": epoch, "epochs": epochs, "train/loss": 1.0})
-        ledger.finish(claim, Record(point.id, model, point.params, point.seed, OK, metrics={"test/loss": 1.0}))
+        ledger.finish(
+            claim, Record(point.id, model, point.params, point.seed, OK, metrics={"test/loss": 1.0})
+        )
     tune.report({"point": point.id, "epoch": epochs, "status": OK, "seconds": 0.0, "error": None})
 
 
@@ -114,7 +119,9 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
             workers.add(result["pid"])
 
     most = int(max_concurrent) if max_concurrent else None
-    resources = Resources(device="cpu", gpus_per_trial=0, address=address, max_concurrent=most, pack=1)
+    resources = Resources(
+        device="cpu", gpus_per_trial=0, address=address, max_concurrent=most, pack=1
+    )
     sweep = Sweep("trivial", [Grid("text_to_text", epochs=int(epochs))], int(points))
     with (
         patch.object(ray_tune, "_trial", bookkeeping),
@@ -122,9 +129,17 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
         patch.object(driver, "_collect"),
     ):
         status = driver.run(sweep, Options(root, resources=resources), Console())
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    memory = int(peak.split()[1]) * 1024  # getrusage would tell of the process that started this one, too
-    (Path(root) / "driven.json").write_text(json.dumps({"heard": heard, "workers": len(workers), "memory": memory}))
+    peak = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
+    memory = (
+        int(peak.split()[1]) * 1024
+    )  # getrusage would tell of the process that started this one, too
+    (Path(root) / "driven.json").write_text(
+        json.dumps({"heard": heard, "workers": len(workers), "memory": memory})
+    )
     sys.exit(status)
 
 
@@ -141,8 +156,14 @@ def measure(points: int, nodes: int, slots: int, say: Callable[[str], None]) -> 
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         environment = clean_environment(Path(name)) | {"PYTHONPATH": str(ROOT)}
         with patch.dict(os.environ, environment), _cluster(nodes, slots) as cluster:
-            for number, (size, epochs) in enumerate(((points // 4, 1), (points, 1), (points // 4, EPOCHS))):
-                found.append(_driven(cluster, size, epochs, nodes * slots, Path(name) / str(number), environment))
+            for number, (size, epochs) in enumerate(
+                ((points // 4, 1), (points, 1), (points // 4, EPOCHS))
+            ):
+                found.append(
+                    _driven(
+                        cluster, size, epochs, nodes * slots, Path(name) / str(number), environment
+                    )
+                )
                 say(f"{found[-1]}")
     return found
 
@@ -162,7 +183,9 @@ def _cluster(nodes: int, slots: int) -> Iterator[Any]:
         cluster.shutdown()
 
 
-def _driven(cluster: Any, points: int, epochs: int, slots: int, root: Path, environment: dict[str, str]) -> Driven:
+def _driven(
+    cluster: Any, points: int, epochs: int, slots: int, root: Path, environment: dict[str, str]
+) -> Driven:
     (root / "workers").mkdir(parents=True)
     (root / "slots").write_text(str(slots))
     before = _ray_seconds(cluster)
@@ -173,7 +196,9 @@ def _driven(cluster: Any, points: int, epochs: int, slots: int, root: Path, envi
     half, rest = len(heard) // 2, len(heard) - 1 - len(heard) // 2
     halves = (middle[1] - first[1]) / half, (last[1] - middle[1]) / rest
     wall, driver = ((last[index] - first[index]) / (half + rest) for index in (0, 1))
-    return Driven(points, epochs, found["workers"], wall, driver, halves, spent / points, found["memory"])
+    return Driven(
+        points, epochs, found["workers"], wall, driver, halves, spent / points, found["memory"]
+    )
 
 
 def _ray_seconds(cluster: Any) -> float:
@@ -187,7 +212,16 @@ def _ray_seconds(cluster: Any) -> float:
 
 def runs_table(runs: list[Driven]) -> str:
     """What each run cost."""
-    heads = ["points", "epochs", "workers", "driver, ms a point", "its halves", "GCS and raylets", "wall, ms", "MB"]
+    heads = [
+        "points",
+        "epochs",
+        "workers",
+        "driver, ms a point",
+        "its halves",
+        "GCS and raylets",
+        "wall, ms",
+        "MB",
+    ]
     rows = []
     for run in runs:
         times = [f"{run.driver * 1e3:.1f}", " / ".join(f"{half * 1e3:.1f}" for half in run.halves)]
@@ -201,7 +235,10 @@ def far(runs: list[Driven]) -> str:
     small, large, longer = runs
     report = (longer.driver - small.driver) / (longer.epochs - small.epochs)
     point = large.driver + report * (FAR["epochs"] - large.epochs)
-    slots, grown = FAR["nodes"] * FAR["trials"], (large.memory - small.memory) / (large.points - small.points)
+    slots, grown = (
+        FAR["nodes"] * FAR["trials"],
+        (large.memory - small.memory) / (large.points - small.points),
+    )
     return (
         f"{FAR['points']:,} points of {FAR['epochs']} epochs on {FAR['nodes']} nodes of {FAR['trials']} trials: "
         f"{point * 1e3:.1f} ms of the driver a point, of which {report * 1e3:.2f} ms a reported epoch: "

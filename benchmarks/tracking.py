@@ -26,7 +26,14 @@ from gensweep.trial.trial import Context, run_pack
 
 MODELS = {
     "text_to_text": {"hidden": 8, "train_fraction": 0.02, "epochs": 2},
-    "vae": {"filters": 2, "latent_dim": 4, "count": 40, "encoder_layers": 4, "decoder_layers": 4, "epochs": 2},
+    "vae": {
+        "filters": 2,
+        "latent_dim": 4,
+        "count": 40,
+        "encoder_layers": 4,
+        "decoder_layers": 4,
+        "epochs": 2,
+    },
 }
 SWEEP = """
 from gensweep import Grid, Sweep
@@ -37,7 +44,12 @@ SWEEP = Sweep("cost", [Grid("text_to_text", hidden=8, train_fraction=0.02, epoch
 def seconds(point: Point, mode: str, root: Path) -> float:
     """Wall clock of one point."""
     start = time.perf_counter()
-    run_pack(Pack((point,)), None, Context(root=root, tracking=Tracking(mode, sweep="cost")), lambda report: None)
+    run_pack(
+        Pack((point,)),
+        None,
+        Context(root=root, tracking=Tracking(mode, sweep="cost")),
+        lambda report: None,
+    )
     return time.perf_counter() - start
 
 
@@ -48,20 +60,39 @@ def in_turn(model: str, points: int, folder: Path) -> None:
         for mode, kept in took.items():
             kept.append(seconds(Point.make(model, MODELS[model], seed), mode, folder / mode))
     without, logged = (kept[1:] for kept in took.values())  # the first ones warm the worker
-    rows = {"without": without, "offline": logged, "more": [b - a for a, b in zip(without, logged, strict=True)]}
+    rows = {
+        "without": without,
+        "offline": logged,
+        "more": [b - a for a, b in zip(without, logged, strict=True)],
+    }
     print(f"\n{model}, seconds a point over {points} points, in turn:")
     for name, kept in rows.items():
-        print(f"  {name:8} min {min(kept):7.3f}  median {statistics.median(kept):7.3f}  max {max(kept):7.3f}")
-    print(f"  the first point, which starts W&B: {took[OFFLINE][0]:.2f} with it, {took[DISABLED][0]:.2f} without")
+        print(
+            f"  {name:8} min {min(kept):7.3f}  median {statistics.median(kept):7.3f}  max {max(kept):7.3f}"
+        )
+    print(
+        f"  the first point, which starts W&B: {took[OFFLINE][0]:.2f} with it, {took[DISABLED][0]:.2f} without"
+    )
 
 
 def processes(mode: str, folder: Path) -> Counter[str]:
     """The most processes at once of each name below a sweep's driver, which is run to its end."""
     file = folder / "cost.py"
     file.write_text(SWEEP)
-    command = [sys.executable, "-m", "gensweep", str(file), "--results", str(folder / mode), "--wandb", mode]
+    command = [
+        sys.executable,
+        "-m",
+        "gensweep",
+        str(file),
+        "--results",
+        str(folder / mode),
+        "--wandb",
+        mode,
+    ]
     most: Counter[str] = Counter()
-    environment = {key: value for key, value in os.environ.items() if key != "WANDB_SERVICE"}  # not this process's
+    environment = {
+        key: value for key, value in os.environ.items() if key != "WANDB_SERVICE"
+    }  # not this process's
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as driver:
         ended = threading.Event()
         threading.Thread(target=lambda: (driver.wait(), ended.set()), daemon=True).start()
@@ -72,13 +103,19 @@ def processes(mode: str, folder: Path) -> Counter[str]:
 
 
 def _below(pid: int) -> Counter[str]:
-    table = subprocess.run(["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True).stdout
+    table = subprocess.run(
+        ["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split(None, 2) for line in table.splitlines()]
     found, names = {str(pid)}, Counter()
     for _ in range(8):  # grandchildren
         found |= {row[0] for row in rows if row[1] in found}
     for number, _, name in rows:
-        if number in found and number != str(pid) and (name.startswith("ray::") or name == "wandb-core"):
+        if (
+            number in found
+            and number != str(pid)
+            and (name.startswith("ray::") or name == "wandb-core")
+        ):
             names[name.partition(".")[0]] += 1
     return names
 
@@ -93,7 +130,10 @@ def main() -> None:
         for model in MODELS:
             in_turn(model, points, Path(name) / model)
         for mode in (DISABLED, OFFLINE):
-            print(f"\nmost processes at once of 8 points on Ray, W&B {mode}:", dict(processes(mode, Path(name))))
+            print(
+                f"\nmost processes at once of 8 points on Ray, W&B {mode}:",
+                dict(processes(mode, Path(name))),
+            )
 
 
 if __name__ == "__main__":

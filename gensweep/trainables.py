@@ -37,7 +37,10 @@ def _train(
     report: Report | None = None,
 ) -> None:
     from gensweep.tracking.tracker import DISABLED, Tracking
-    from gensweep.trial.trial import Context, run_pack  # imports torch: only in the process that trains
+    from gensweep.trial.trial import (
+        Context,
+        run_pack,
+    )  # imports torch: only in the process that trains
 
     config = {key: unwrap_scalar(value) for key, value in config.items()}
     points: list[dict[str, Any]] | None = config.pop("points", None)
@@ -55,7 +58,9 @@ def _train(
         retells=points is None,
     )
     if context.root is None and context.tracking.mode != DISABLED:
-        raise UserError("tracking: W&B's files lie in the point's folder; name one of the trial's config: results")
+        raise UserError(
+            "tracking: W&B's files lie in the point's folder; name one of the trial's config: results"
+        )
     is_users_own = points is None
     if points is None:
         seed = config.pop("seed", 0)
@@ -99,13 +104,17 @@ def _tune_report() -> Report:
     """Tune's own `report`, which a process that Tune started has already imported."""
     tune = sys.modules.get("ray.tune")
     if tune is None:
-        raise UserError("outside a Tune trial, hand in report=, a function that takes a dict (list.append will do)")
+        raise UserError(
+            "outside a Tune trial, hand in report=, a function that takes a dict (list.append will do)"
+        )
     return tune.report
 
 
 def _trainable(model: str) -> Trainable:
     def train(
-        config: dict[str, Any], datasets: Mapping[str, Prepared] | None = None, report: Report | None = None
+        config: dict[str, Any],
+        datasets: Mapping[str, Prepared] | None = None,
+        report: Report | None = None,
     ) -> None:
         _train(model, config, datasets, report)
 

@@ -2,7 +2,14 @@
 
 from gensweep import Grid, Sweep
 
-RECIPE = {"optimizer": "muon", "lr": 3e-3, "muon_lr": 0.02, "schedule": "warmup_linear", "warmup": 0.05, "hold": 0.4}
+RECIPE = {
+    "optimizer": "muon",
+    "lr": 3e-3,
+    "muon_lr": 0.02,
+    "schedule": "warmup_linear",
+    "warmup": 0.05,
+    "hold": 0.4,
+}
 
 SWEEP = Sweep(
     name="best",

@@ -18,5 +18,11 @@ SWEEP = Sweep(
     ],
     seeds=3,
     tables=["generative"],
-    figures=["depth_heatmap", "learning_curves", "samples_by_epoch", "interpolation", "dataset_samples"],
+    figures=[
+        "depth_heatmap",
+        "learning_curves",
+        "samples_by_epoch",
+        "interpolation",
+        "dataset_samples",
+    ],
 )

@@ -8,7 +8,9 @@ SWEEP = Sweep(
     name="layers",
     grids=[
         Grid("text_to_text", **DEPTHS),
-        Grid("image_to_text", glyph_encoder="flat", digit_split="shared", **DEPTHS),  # the report's way
+        Grid(
+            "image_to_text", glyph_encoder="flat", digit_split="shared", **DEPTHS
+        ),  # the report's way
         Grid("text_to_image", digit_split="shared", **DEPTHS),
     ],
     seeds=3,

@@ -3,7 +3,14 @@
 from gensweep import Grid, Sweep
 
 SEQUENCE = {"hidden": 32, "train_fraction": 0.2, "epochs": 2}
-PICTURES = {"filters": 8, "latent_dim": 16, "count": 400, "epochs": 2, "encoder_layers": 4, "decoder_layers": 4}
+PICTURES = {
+    "filters": 8,
+    "latent_dim": 16,
+    "count": 400,
+    "epochs": 2,
+    "encoder_layers": 4,
+    "decoder_layers": 4,
+}
 
 SWEEP = Sweep(
     name="smoke",

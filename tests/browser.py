@@ -23,7 +23,9 @@ FLAGS = (
 
 def executable() -> str | None:
     """Where a Chromium is on this machine; the variable CHROMIUM names another."""
-    return os.environ.get("CHROMIUM") or next((found for name in NAMES if (found := shutil.which(name))), None)
+    return os.environ.get("CHROMIUM") or next(
+        (found for name in NAMES if (found := shutil.which(name))), None
+    )
 
 
 class Browser:
@@ -38,7 +40,11 @@ class Browser:
         self.events: list[dict[str, Any]] = []
         self._session: dict[str, str] = {}
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = {"sessionId": self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
+        self._session = {
+            "sessionId": self.call("Target.attachToTarget", targetId=target, flatten=True)[
+                "sessionId"
+            ]
+        }
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
@@ -57,7 +63,9 @@ class Browser:
     def _read(self, seconds: float = 60.0) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._receive], [], [], max(0.0, deadline - time.monotonic()))
+            ready, _, _ = select.select(
+                [self._receive], [], [], max(0.0, deadline - time.monotonic())
+            )
             assert ready, "the browser says nothing"
             part = os.read(self._receive, 1 << 20)
             assert part, "the browser has ended"
@@ -72,7 +80,9 @@ class Browser:
             media: what the page is told of its surroundings, as in ``prefers_color_scheme="dark"``.
         """
         self.events.clear()
-        features = [{"name": name.replace("_", "-"), "value": value} for name, value in media.items()]
+        features = [
+            {"name": name.replace("_", "-"), "value": value} for name, value in media.items()
+        ]
         self.call("Emulation.setEmulatedMedia", features=features)
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
@@ -82,20 +92,32 @@ class Browser:
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def picture(self, path: Path, whole: bool = False) -> None:
         """A PNG of what is shown, or of the whole page."""
-        answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole))
+        answer = self.call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole)
+        )
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def _clip(self, whole: bool) -> dict[str, Any]:
         if not whole:
             return {}
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        return {"clip": {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 12000), "scale": 1}}
+        return {
+            "clip": {
+                "x": 0,
+                "y": 0,
+                "width": size["width"],
+                "height": min(size["height"], 12000),
+                "scale": 1,
+            }
+        }
 
     def pdf(self) -> bytes:
         """The page as it would be printed."""
@@ -110,16 +132,27 @@ class Browser:
             params = event.get("params", {})
             if event.get("method") == "Runtime.exceptionThrown":
                 found.append(params["exceptionDetails"]["text"])
-            if event.get("method") == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+            if event.get("method") == "Runtime.consoleAPICalled" and params["type"] in (
+                "error",
+                "warning",
+                "assert",
+            ):
                 found.append(str(params["args"]))
-            if event.get("method") == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+            if event.get("method") == "Log.entryAdded" and params["entry"]["level"] in (
+                "error",
+                "warning",
+            ):
                 found.append(params["entry"]["text"])
         return found
 
     @property
     def requests(self) -> list[str]:
         """The addresses that the page asked for, but for what it holds itself."""
-        asked = [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
+        asked = [
+            e["params"]["request"]["url"]
+            for e in self.events
+            if e.get("method") == "Network.requestWillBeSent"
+        ]
         return [url for url in asked if not url.startswith("data:")]
 
 

@@ -18,7 +18,9 @@ def _shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One cache folder for a run of the tests: large arrays are built once, and nothing of the user's is touched."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENSWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("WANDB_MODE", "disabled")  # but where W&B is what is tested, and then never with a user's login
+        patch.setenv(
+            "WANDB_MODE", "disabled"
+        )  # but where W&B is what is tested, and then never with a user's login
         patch.setenv("NETRC", str(tmp_path_factory.mktemp("nobody") / "netrc"))
         for name in ("WANDB_API_KEY", "RAY_ADDRESS", "GENSWEEP_RESULTS"):
             patch.delenv(name, raising=False)

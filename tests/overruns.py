@@ -27,8 +27,16 @@ def main(flags: list[str]) -> None:
     rng = random.Random(0)
     for _ in range(300):
         bindings._CACHE_WORDS = rng.choice([1, 500, 5000, 1 << 17])
-        inside, outside, kind = rng.choice(SIZES), rng.choice(SIZES), rng.choice([Halving, Doubling, Colours])
-        layer = Colours(inside, outside) if kind is Colours else kind(inside, outside, rng.choice([0.0, 0.2, 1.0]))
+        inside, outside, kind = (
+            rng.choice(SIZES),
+            rng.choice(SIZES),
+            rng.choice([Halving, Doubling, Colours]),
+        )
+        layer = (
+            Colours(inside, outside)
+            if kind is Colours
+            else kind(inside, outside, rng.choice([0.0, 0.2, 1.0]))
+        )
         scale = 2 if kind is Halving else 1
         sides = scale * rng.randint(1, 9), scale * rng.randint(1, 20)
         x = torch.randn(rng.randint(0, 5), inside, *sides, requires_grad=rng.random() < 0.8)

@@ -29,7 +29,14 @@ from gensweep.train.loop import Training
 
 TINY = {"hidden": 8, "train_fraction": 0.02, "epochs": 2}
 """360 queries: three steps an epoch."""
-TINY_PICTURES = {"filters": 2, "latent_dim": 4, "count": 40, "encoder_layers": 4, "decoder_layers": 4, "epochs": 2}
+TINY_PICTURES = {
+    "filters": 2,
+    "latent_dim": 4,
+    "count": 40,
+    "encoder_layers": 4,
+    "decoder_layers": 4,
+    "epochs": 2,
+}
 atexit.register(gc.unfreeze)
 reader.MOST_STEPS = 60
 """A reader that has learnt a little reads as fast as one that has learnt all."""
@@ -103,7 +110,11 @@ def train(points: Sequence[Point], root: Path, **resources: Any) -> list[dict[st
 
 def files(root: Path) -> dict[str, bytes]:
     """Every file below a folder."""
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
 
 
 def records(root: Path) -> dict[str, Record]:
@@ -127,7 +138,10 @@ def same(one: Path, other: Path, point: Point) -> None:
     assert weights(one, point) == weights(other, point)
     folders = [root / "points" / point.id for root in (one, other)]
     kinds = ("history.csv", "answers.csv", "*.png", "samples/*.png")
-    names = [{path.relative_to(folder) for kind in kinds for path in folder.glob(kind)} for folder in folders]
+    names = [
+        {path.relative_to(folder) for kind in kinds for path in folder.glob(kind)}
+        for folder in folders
+    ]
     assert names[0] == names[1] and len(names[0]) >= 2
     for name in names[0]:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
@@ -137,7 +151,9 @@ def wait_for(path: Path, text: str, seconds: float = 120.0) -> None:
     """Wait until a file holds a text."""
     deadline = time.monotonic() + seconds
     while not (path.exists() and text in path.read_text()):
-        assert time.monotonic() < deadline, f"no {text!r} in {path.read_text() if path.exists() else path}"
+        assert time.monotonic() < deadline, (
+            f"no {text!r} in {path.read_text() if path.exists() else path}"
+        )
         time.sleep(0.01)
 
 

@@ -13,7 +13,11 @@ from typing import Any
 BUCKET = "bucket"
 KEYS = {"AWS_ACCESS_KEY_ID": "planted-key-id", "AWS_SECRET_ACCESS_KEY": "planted-secret-key"}
 _ERROR = '<?xml version="1.0"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'
-_STATUS = {"SlowDown": "503 Slow Down", "AccessDenied": "403 Forbidden", "ExpiredToken": "400 Bad Request"}
+_STATUS = {
+    "SlowDown": "503 Slow Down",
+    "AccessDenied": "403 Forbidden",
+    "ExpiredToken": "400 Bad Request",
+}
 
 
 @dataclass
@@ -59,7 +63,11 @@ class Server:
                 time.sleep(fault.seconds)
                 if fault.code:
                     start(_STATUS[fault.code], [("Content-Type", "application/xml")])
-                    return [] if request.startswith("HEAD") else [_ERROR.format(code=fault.code).encode()]
+                    return (
+                        []
+                        if request.startswith("HEAD")
+                        else [_ERROR.format(code=fault.code).encode()]
+                    )
         return app(environ, start)
 
 
@@ -75,12 +83,20 @@ def running() -> Iterator[Server]:
 
     app = DomainDispatcherApplication(create_backend_app)
     server = Server("")
-    http = make_server("127.0.0.1", 0, lambda *call: server.answer(app, *call), threaded=True, request_handler=Quiet)
+    http = make_server(
+        "127.0.0.1",
+        0,
+        lambda *call: server.answer(app, *call),
+        threaded=True,
+        request_handler=Quiet,
+    )
     server.url = f"http://127.0.0.1:{http.port}"
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
     try:
-        urllib.request.urlopen(urllib.request.Request(f"{server.url}/{BUCKET}", method="PUT")).close()
+        urllib.request.urlopen(
+            urllib.request.Request(f"{server.url}/{BUCKET}", method="PUT")
+        ).close()
         yield server
     finally:
         http.shutdown()

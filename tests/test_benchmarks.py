@@ -60,14 +60,20 @@ def both(model: str, **params: Any) -> tuple[Training, Any, dict[str, Any]]:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handful of examples in place of each dataset."""
     by_data = {point.data_config().model_dump_json(): point for point in map(tiny.point, MODELS)}
-    monkeypatch.setattr(cases.array_cache, "prepared", lambda data: tiny.few(by_data[data.model_dump_json()]))
+    monkeypatch.setattr(
+        cases.array_cache, "prepared", lambda data: tiny.few(by_data[data.model_dump_json()])
+    )
 
 
 # --- the same work
 
 
 def test_there_is_a_case_of_every_model() -> None:
-    assert [one.model for one in cases.FULL] == [one.model for one in cases.QUICK] == list(cases.MODELS)
+    assert (
+        [one.model for one in cases.FULL]
+        == [one.model for one in cases.QUICK]
+        == list(cases.MODELS)
+    )
     assert set(cases.MODELS) == set(MODELS)
     for quick, full in zip(cases.QUICK, cases.FULL, strict=True):
         assert quick.smaller_than(full) and not full.smaller_than(full)
@@ -84,7 +90,9 @@ def test_the_sweep_file_holds_the_grid_of_the_script(wanted: cases.Case, tmp_pat
     grid = [(lr, seed) for lr in settings["grid"]["lr"] for seed in settings["grid"]["seed"]]
     assert grid == [(point.params["lr"], point.seed) for point in points]
     fixed = {key: value for key, value in settings["params"].items() if key != "model"}
-    assert all(fixed | {"lr": point.params["lr"]} == point.params for point in points), "no parameter is left out"
+    assert all(fixed | {"lr": point.params["lr"]} == point.params for point in points), (
+        "no parameter is left out"
+    )
     assert (fixed["init"], fixed["optimizer"], fixed["schedule"]) == ("torch", "adam", "constant")
     for name in ("weight_decay", "clip_norm"):
         assert not fixed.get(name), "the scripts know neither"
@@ -98,7 +106,11 @@ def test_the_script_gets_the_very_same_examples(model: str, few: None) -> None:
     assert {name.partition("/")[0] for name in arrays} == {"train", "validation", "test"}
     counts = {name.partition("/")[0]: len(array) for name, array in arrays.items()}
     assert counts == {"train": 20, "validation": 2, "test": 2}
-    for part, rows in (("train", split["pool"][:20]), ("validation", split["validation"]), ("test", split["test"])):
+    for part, rows in (
+        ("train", split["pool"][:20]),
+        ("validation", split["validation"]),
+        ("test", split["test"]),
+    ):
         batch = training.batches.take(torch.as_tensor(rows.copy()))
         for field in point.model_config().inputs:
             theirs = torch.tensor(arrays[f"{part}/{field}"])
@@ -111,7 +123,10 @@ def test_both_take_as_many_steps_of_as_many_examples(model: str) -> None:
     training, idiomatic, config = both(model)
     arrays = {field: np.repeat(array, 10, 0) for field, array in few_arrays(model, "train").items()}
     dataset = idiomatic.make_dataset(config, {field: array[:20] for field, array in arrays.items()})
-    theirs = [len(batch[0]) for batch in DataLoader(dataset, batch_size=config["batch_size"], shuffle=True)]
+    theirs = [
+        len(batch[0])
+        for batch in DataLoader(dataset, batch_size=config["batch_size"], shuffle=True)
+    ]
     ours = [size for _, size in training.steps()]
     assert theirs == ours == [8, 8, 4]
     assert config["epochs"] == training.model.epochs
@@ -125,7 +140,9 @@ def few_arrays(model: str, split: str) -> dict[str, np.ndarray]:
     found = {}
     for field in point.model_config().inputs:
         row, bank = prepared.lookups.get(field, (field, ""))
-        found[field] = prepared.banks[bank][prepared.rows[row][rows]] if bank else prepared.rows[row][rows]
+        found[field] = (
+            prepared.banks[bank][prepared.rows[row][rows]] if bank else prepared.rows[row][rows]
+        )
     return found
 
 
@@ -140,8 +157,14 @@ def channels_last(network: nn.Module) -> dict[str, Callable[[torch.Tensor], torc
             if not isinstance(part, nn.Linear):
                 continue
             if index and isinstance(parts[index - 1][1], nn.Flatten):
-                found[f"{prefix}.{name}.weight"] = lambda w, c=channels: w.unflatten(1, (c, -1)).mT.flatten(1)
-            for unflatten in (later for _, later in parts[index + 1 : index + 3] if isinstance(later, nn.Unflatten)):
+                found[f"{prefix}.{name}.weight"] = lambda w, c=channels: w.unflatten(
+                    1, (c, -1)
+                ).mT.flatten(1)
+            for unflatten in (
+                later
+                for _, later in parts[index + 1 : index + 3]
+                if isinstance(later, nn.Unflatten)
+            ):
                 for kind in ("weight", "bias"):
                     size = unflatten.unflattened_size[0]
                     found[f"{prefix}.{name}.{kind}"] = lambda w, c=size: (
@@ -163,10 +186,18 @@ def in_our_order(network: nn.Module, of: Callable[[nn.Parameter], Any]) -> list[
 def transplant(training: Training, idiomatic: nn.Module) -> None:
     """Give gensweep's network the script's weights; of an LSTM's two biases it has the sum."""
     theirs = dict(idiomatic.named_parameters())
-    seconds = {id(theirs[name]): theirs[name.replace("bias_ih", "bias_hh")] for name in theirs if "bias_ih" in name}
-    values = in_our_order(idiomatic, lambda value: value + seconds[id(value)] if id(value) in seconds else value)
+    seconds = {
+        id(theirs[name]): theirs[name.replace("bias_ih", "bias_hh")]
+        for name in theirs
+        if "bias_ih" in name
+    }
+    values = in_our_order(
+        idiomatic, lambda value: value + seconds[id(value)] if id(value) in seconds else value
+    )
     ours = list(training.network.parameters())
-    assert [tuple(value.shape) for value in values] == [tuple(parameter.shape) for parameter in ours]
+    assert [tuple(value.shape) for value in values] == [
+        tuple(parameter.shape) for parameter in ours
+    ]
     with torch.no_grad():
         for parameter, value in zip(ours, values, strict=True):
             parameter.copy_(value)
@@ -179,16 +210,24 @@ def test_both_have_the_same_parameters(model: str, params: dict[str, int]) -> No
     network = idiomatic.build(config)
     second_biases = sum(p.numel() for name, p in network.named_parameters() if "bias_hh" in name)
     layers = training.model.encoder_layers + training.model.decoder_layers
-    assert second_biases == (layers * 4 * 6 if model in cases.SEQUENCES else 0), "4 gates of 6 units a layer"
+    assert second_biases == (layers * 4 * 6 if model in cases.SEQUENCES else 0), (
+        "4 gates of 6 units a layer"
+    )
     count = sum(p.numel() for p in network.parameters()) - second_biases
-    assert count == training.model.parameter_count() == sum(p.numel() for p in training.network.parameters())
+    assert (
+        count
+        == training.model.parameter_count()
+        == sum(p.numel() for p in training.network.parameters())
+    )
     transplant(training, network)
 
 
 @every_model
 def test_both_draw_their_first_weights_alike(model: str) -> None:
     """Uniform in ±bound: the largest of n numbers lies above half the bound but with chance 2^-n, and never beyond."""
-    training, idiomatic, config = both(model, **({"hidden": 32} if model in cases.SEQUENCES else {"filters": 8}))
+    training, idiomatic, config = both(
+        model, **({"hidden": 32} if model in cases.SEQUENCES else {"filters": 8})
+    )
     torch.manual_seed(0)
     theirs = [p for name, p in idiomatic.build(config).named_parameters() if "bias_hh" not in name]
     compared = 0
@@ -196,7 +235,9 @@ def test_both_draw_their_first_weights_alike(model: str) -> None:
         if ours.numel() >= 32:
             most, others_most = ours.abs().max().item(), other.abs().max().item()
             assert most / others_most == pytest.approx(1, abs=0.5)
-            if ours.numel() >= 1000:  # the standard error of a deviation of 1,000 numbers is 1.4% here
+            if (
+                ours.numel() >= 1000
+            ):  # the standard error of a deviation of 1,000 numbers is 1.4% here
                 assert ours.std().item() == pytest.approx(other.std().item(), rel=0.1)
                 compared += 1
     assert compared >= 2
@@ -213,7 +254,11 @@ def test_equal_weights_give_equal_losses_and_gradients(model: str, params: dict[
     batch = {name: codes / 255 if codes.ndim > 2 else codes.long() for name, codes in batch.items()}
     ours, _ = training.network("model", batch, {})
     tensors = idiomatic.make_dataset(config, arrays).tensors
-    theirs = network(*tensors)["loss"] if model == "cae" else idiomatic.criterion(network(tensors[0]), tensors[1])
+    theirs = (
+        network(*tensors)["loss"]
+        if model == "cae"
+        else idiomatic.criterion(network(tensors[0]), tensors[1])
+    )
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
     ours.backward()
     theirs.backward()
@@ -245,7 +290,9 @@ def test_the_vae_has_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idiomatic.torch, "randn_like", lambda like: noise)
     _, ours = training.network("model", {"picture": picture}, {"posterior": noise, "prior": noise})
     theirs = network(picture)
-    assert {n: v.item() for n, v in ours.items()} == pytest.approx({n: theirs[n].item() for n in ours}, rel=1e-5)
+    assert {n: v.item() for n, v in ours.items()} == pytest.approx(
+        {n: theirs[n].item() for n in ours}, rel=1e-5
+    )
 
 
 def test_the_gan_has_the_same_losses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,14 +302,25 @@ def test_the_gan_has_the_same_losses(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     noise = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
     monkeypatch.setattr(idiomatic.torch, "randn", lambda *shape: noise)
-    outputs = training.network.evaluate({"picture": picture}, {"generator": noise, "discriminator": noise})
-    ours = {name: outputs[name].mean().item() for name in ("discriminator_loss", "generator_loss", "judged_right")}
-    theirs = [network(picture)[n].item() for n in ("discriminator_loss", "generator_loss", "discriminator_accuracy")]
+    outputs = training.network.evaluate(
+        {"picture": picture}, {"generator": noise, "discriminator": noise}
+    )
+    ours = {
+        name: outputs[name].mean().item()
+        for name in ("discriminator_loss", "generator_loss", "judged_right")
+    }
+    theirs = [
+        network(picture)[n].item()
+        for n in ("discriminator_loss", "generator_loss", "discriminator_accuracy")
+    ]
     assert list(ours.values()) == pytest.approx(theirs, rel=1e-5)
     losses = {
-        p: training.network(p, {"picture": picture}, {p: noise})[0].item() for p in ("discriminator", "generator")
+        p: training.network(p, {"picture": picture}, {p: noise})[0].item()
+        for p in ("discriminator", "generator")
     }
-    assert list(losses.values()) == pytest.approx(theirs[:2], rel=1e-5), "what trains is what is reported"
+    assert list(losses.values()) == pytest.approx(theirs[:2], rel=1e-5), (
+        "what trains is what is reported"
+    )
 
 
 @every_model
@@ -273,12 +331,24 @@ def test_optimizers_are_the_same(model: str) -> None:
     for one, other in zip(training.optimizers.values(), theirs, strict=True):
         assert type(other) is torch.optim.Adam and one.configs[0].optimizer == "adam"
         group, ours = other.param_groups[0], one.configs[0]
-        assert (group["lr"], *group["betas"], group["eps"]) == (ours.lr, ours.beta1, ours.beta2, EPSILON)
-        assert (group["weight_decay"], group["amsgrad"], ours.clip_norm, ours.schedule) == (0, False, None, "constant")
+        assert (group["lr"], *group["betas"], group["eps"]) == (
+            ours.lr,
+            ours.beta1,
+            ours.beta2,
+            EPSILON,
+        )
+        assert (group["weight_decay"], group["amsgrad"], ours.clip_norm, ours.schedule) == (
+            0,
+            False,
+            None,
+            "constant",
+        )
 
 
 @every_model
-def test_the_script_trains_and_measures_what_gensweep_measures(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_script_trains_and_measures_what_gensweep_measures(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The whole of a trial, Tune aside: two epochs, a checkpoint each, and the test."""
     training, idiomatic, config = both(model, epochs=2)
     data = {split: few_arrays(model, split) for split in ("train", "validation", "test")}
@@ -287,7 +357,9 @@ def test_the_script_trains_and_measures_what_gensweep_measures(model: str, monke
 
     def report(metrics: dict[str, float], checkpoint: Any = None) -> None:
         told.append(metrics)
-        kept.append(sorted(path.name for path in Path(checkpoint.path).iterdir()) if checkpoint else [])
+        kept.append(
+            sorted(path.name for path in Path(checkpoint.path).iterdir()) if checkpoint else []
+        )
 
     monkeypatch.setattr(idiomatic.tune, "report", report)
     monkeypatch.setattr(idiomatic.tune, "get_checkpoint", lambda: None)
@@ -297,7 +369,9 @@ def test_the_script_trains_and_measures_what_gensweep_measures(model: str, monke
     assert {name for name in told[0] if name.startswith("train/")} <= ours.keys()
     shared = [name for name in compare.SHOWN if name in told[-1]]
     assert shared and set(shared) <= training.test().keys()
-    assert {name for name in told[-1] if name != "seconds"} == set(shared), "nothing measured is left out of the table"
+    assert {name for name in told[-1] if name != "seconds"} == set(shared), (
+        "nothing measured is left out of the table"
+    )
     assert told[-1]["seconds"] > 0
     assert all(np.isfinite(value) for line in told for value in line.values())
 
@@ -306,10 +380,14 @@ def test_the_scripts_import_nothing_of_gensweep() -> None:
     files = sorted((ROOT / "benchmarks" / "idiomatic").glob("*.py"))
     assert len(files) == 4
     for file in files:
-        assert not re.search(r"^\s*(import|from) gensweep", file.read_text(), re.MULTILINE), file.name
+        assert not re.search(r"^\s*(import|from) gensweep", file.read_text(), re.MULTILINE), (
+            file.name
+        )
 
 
-def test_processes_get_no_threads_and_no_cluster_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_get_no_threads_and_no_cluster_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in (*compare.THREADS, "RAY_ADDRESS"):
         monkeypatch.setenv(name, "7")
     environment = compare.clean_environment(tmp_path)
@@ -337,7 +415,9 @@ def test_flops_are_those_that_pytorch_counts(
     training = tiny.training(model, **params)
     take = training.batches.take
     fields = training.model.inputs  # glyphs that are seen again are read again, as the script does
-    monkeypatch.setattr(training.batches, "take", lambda rows: {field: shown(take(rows), field) for field in fields})
+    monkeypatch.setattr(
+        training.batches, "take", lambda rows: {field: shown(take(rows), field) for field in fields}
+    )
     with FlopCounterMode(display=False) as counter:
         next(training.steps())
     needed = flops.step_flops(training.model)
@@ -434,7 +514,9 @@ def test_steps_of_both_sides_go_on_over_epochs(model: str, few: None) -> None:
         (["--fast"], "unrecognized arguments"),
     ],
 )
-def test_bad_options_are_refused(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_options_are_refused(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         command.checked(arguments)
     assert ended.value.code == 2
@@ -450,9 +532,13 @@ def test_options_choose_the_cases() -> None:
     assert models("--quick", "--models", "gan") == ["gan"]
     assert command.names(command.checked([])) == [*cases.MODELS, command.ROOFLINE]
     assert command.names(command.checked(["--quick"])) == ["text_to_text", "roofline"]
-    assert command.names(command.checked(["--models", "gan"])) == ["gan"], "a roofline has all models"
+    assert command.names(command.checked(["--models", "gan"])) == ["gan"], (
+        "a roofline has all models"
+    )
     assert models("--models", "gan,text_to_image") == ["text_to_image", "gan"]
-    (one,) = command.cases(command.checked(["--models", "cae", "--points", "6", "--epochs", "7", "--rounds", "5"]))
+    (one,) = command.cases(
+        command.checked(["--models", "cae", "--points", "6", "--epochs", "7", "--rounds", "5"])
+    )
     assert (len(one.points()), one.params["epochs"], one.rounds) == (6, 7, 5)
 
 
@@ -528,18 +614,37 @@ def test_ratios_are_of_the_same_round() -> None:
     """20/10 and 30/40 whole, 4/2 and 3/2 a point; metrics of seeds 0 and 1, of each the mean over rounds."""
 
     def run(wall: float, seconds: float, losses: tuple[float, float]) -> compare.Run:
-        points = [compare.Trained(1e-3, seed, seconds, {"test/loss": loss}) for seed, loss in enumerate(losses)]
+        points = [
+            compare.Trained(1e-3, seed, seconds, {"test/loss": loss})
+            for seed, loss in enumerate(losses)
+        ]
         return compare.Run(wall, points)
 
-    ours, theirs = [run(10, 2, (1, 3)), run(40, 2, (1, 3))], [run(20, 4, (2, 2)), run(30, 3, (2, 2))]
+    ours, theirs = (
+        [run(10, 2, (1, 3)), run(40, 2, (1, 3))],
+        [run(20, 4, (2, 2)), run(30, 3, (2, 2))],
+    )
     found = compare.Comparison(case("cae"), ours, theirs)
     assert found.ratios(lambda one: one.wall) == [2.0, 0.75]
     assert found.ratios(lambda one: one.seconds) == [2.0, 1.5]
     whole, point = compare.times_table(found).splitlines()[2:]
-    assert [cell.strip() for cell in whole.split("|")[2:5]] == ["10 / 25 / 40", "20 / 25 / 30", "0.75 / 1.38 / 2"]
-    assert [cell.strip() for cell in point.split("|")[2:5]] == ["2 / 2 / 2", "3 / 3.5 / 4", "1.5 / 1.75 / 2"]
+    assert [cell.strip() for cell in whole.split("|")[2:5]] == [
+        "10 / 25 / 40",
+        "20 / 25 / 30",
+        "0.75 / 1.38 / 2",
+    ]
+    assert [cell.strip() for cell in point.split("|")[2:5]] == [
+        "2 / 2 / 2",
+        "3 / 3.5 / 4",
+        "1.5 / 1.75 / 2",
+    ]
     (row,) = compare.metrics_table(found).splitlines()[2:]
-    assert [cell.strip() for cell in row.split("|")[1:5]] == ["test/loss", "0.001", "2 ± 1.4", "2 ± 0"]
+    assert [cell.strip() for cell in row.split("|")[1:5]] == [
+        "test/loss",
+        "0.001",
+        "2 ± 1.4",
+        "2 ± 0",
+    ]
 
 
 def test_a_step_is_a_share_of_the_faster_product() -> None:
@@ -570,7 +675,9 @@ def test_a_cost_is_held_against_its_target() -> None:
 
 def test_the_slope_leaves_out_the_start() -> None:
     """Ten records a second apart on two cores, the first two late: two core-seconds each, whatever came before."""
-    assert overhead._slope([50.0, 60.0, *np.arange(61.0, 69.0).tolist()], cores=2) == pytest.approx(2.0)
+    assert overhead._slope([50.0, 60.0, *np.arange(61.0, 69.0).tolist()], cores=2) == pytest.approx(
+        2.0
+    )
 
 
 def test_trivial_points_of_the_file_are_those_of_the_test(tmp_path: Path) -> None:

@@ -52,24 +52,33 @@ def _fresh(cache: Path) -> None:
 def equal(one: Prepared, other: Prepared) -> bool:
     groups = [(getattr(one, group), getattr(other, group)) for group in ("rows", "split", "banks")]
     return one.lookups == other.lookups and all(
-        a.keys() == b.keys() and all(a[k].dtype == b[k].dtype and np.array_equal(a[k], b[k]) for k in a)
+        a.keys() == b.keys()
+        and all(a[k].dtype == b[k].dtype and np.array_equal(a[k], b[k]) for k in a)
         for a, b in groups
     )
 
 
 def array_file(name: str = "picture") -> Path:
-    return cache_root() / "arrays" / f"{read_entry(entry_path(Counted()))['rows'][name]['sha256']}.npy"
+    return (
+        cache_root() / "arrays" / f"{read_entry(entry_path(Counted()))['rows'][name]['sha256']}.npy"
+    )
 
 
-def test_the_folder_is_the_one_named_else_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_folder_is_the_one_named_else_the_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "named"))
     assert cache_root() == tmp_path / "named"
     monkeypatch.delenv("GENSWEEP_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "users"))
-    assert cache_root() == (tmp_path / "users" / "gensweep" if sys.platform == "linux" else cache_root())
+    assert cache_root() == (
+        tmp_path / "users" / "gensweep" if sys.platform == "linux" else cache_root()
+    )
 
 
-def test_a_folder_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "file"))
     with pytest.raises(DataError, match=r"file/mnist: Not a directory; set GENSWEEP_CACHE"):
@@ -95,7 +104,9 @@ def test_kept_arrays_are_mapped_read_only_and_pickled_without_a_copy() -> None:
 @pytest.mark.parametrize(
     ("changed", "builds"), [({"train_fraction": 0.5}, 1), ({"shade": 4}, 2), ({"split_seed": 1}, 2)]
 )
-def test_what_changes_the_arrays_has_an_entry_of_its_own(changed: dict[str, Any], builds: int) -> None:
+def test_what_changes_the_arrays_has_an_entry_of_its_own(
+    changed: dict[str, Any], builds: int
+) -> None:
     prepared(Counted())
     assert equal(prepared(Counted(**changed)), Counted(**changed).prepare())
     assert Counted.built == builds + 1
@@ -108,7 +119,9 @@ def test_other_code_or_libraries_build_anew(what: str, monkeypatch: pytest.Monke
         monkeypatch.setattr(Counted, "numerics", 2)
     else:
         digest, *libraries = cache_module._builders()
-        changed = ["0" * 64, *libraries] if what == "code" else [digest, *libraries[:-1], "pillow 1.0"]
+        changed = (
+            ["0" * 64, *libraries] if what == "code" else [digest, *libraries[:-1], "pillow 1.0"]
+        )
         monkeypatch.setattr(cache_module, "_builders", lambda: changed)
     prepared(Counted())
     assert Counted.built == 2
@@ -118,9 +131,16 @@ def test_every_file_of_the_datasets_counts() -> None:
     """Code and art alike; what Python compiles aside."""
     package = Path(cache_module.__file__).parents[1]
     seen = {path for pattern in cache_module.BUILDERS for path in package.glob(pattern)}
-    files = {path for path in (package / "data").rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
+    files = {
+        path
+        for path in (package / "data").rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
     assert files | {package / "core" / "dataset.py", package / "core" / "alphabet.py"} == seen
-    assert {package / "data" / "avatars.py", package / "data" / "_avatars" / "parts" / "hat.toml"} <= seen
+    assert {
+        package / "data" / "avatars.py",
+        package / "data" / "_avatars" / "parts" / "hat.toml",
+    } <= seen
 
 
 def test_equal_arrays_are_kept_once() -> None:
@@ -131,7 +151,9 @@ def test_equal_arrays_are_kept_once() -> None:
     assert len(before) == 6 and len(new) == 3, "three arrays of the split alone"
 
 
-@pytest.mark.parametrize("damage", ["cut short", "another byte", "gone", "emptied", "another shape"])
+@pytest.mark.parametrize(
+    "damage", ["cut short", "another byte", "gone", "emptied", "another shape"]
+)
 def test_a_damaged_array_is_built_again(damage: str, caplog: pytest.LogCaptureFixture) -> None:
     prepared(Counted())
     path = array_file()
@@ -141,7 +163,11 @@ def test_a_damaged_array_is_built_again(damage: str, caplog: pytest.LogCaptureFi
     elif damage == "another shape":
         np.save(path, np.zeros((20, 48), np.uint8))
     else:
-        path.write_bytes({"cut short": content[:-7], "another byte": content[:-1] + b"\xff", "emptied": b""}[damage])
+        path.write_bytes(
+            {"cut short": content[:-7], "another byte": content[:-1] + b"\xff", "emptied": b""}[
+                damage
+            ]
+        )
     with caplog.at_level(logging.WARNING):
         assert equal(prepared(Counted()), Counted().prepare())
     assert "picture of" in caplog.text and "built again" in caplog.text
@@ -151,7 +177,9 @@ def test_a_damaged_array_is_built_again(damage: str, caplog: pytest.LogCaptureFi
     assert Counted.built == 3 and not caplog.text
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"arrays": {}}', '{"arrays": 3, "lookups": {}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"arrays": {}}', '{"arrays": 3, "lookups": {}}']
+)
 def test_a_damaged_entry_is_built_again(content: str, caplog: pytest.LogCaptureFixture) -> None:
     prepared(Counted())
     entry_path(Counted()).write_text(content)
@@ -170,9 +198,9 @@ def test_a_full_disk_costs_time_and_leaves_nothing(
         patch.setattr(cache_module, "write_atomic", full)
         assert equal(prepared(Counted()), Counted().prepare())
     assert "No space left on device; free some space, or set GENSWEEP_CACHE" in caplog.text
-    assert [path.name for path in (cache_root() / "arrays").iterdir()] == ["lock"] and not entry_path(
-        Counted()
-    ).exists()
+    assert [path.name for path in (cache_root() / "arrays").iterdir()] == [
+        "lock"
+    ] and not entry_path(Counted()).exists()
     prepared(Counted())
     assert entry_path(Counted()).exists(), "the second try works"
 
@@ -218,7 +246,9 @@ def test_many_processes_at_once_build_once() -> None:
         "print(len(calls), sha256(prepared(avatars.Avatars(count=3000)).rows['picture']), len(calls))"
     )
     processes = [
-        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(4)
     ]
     said = []
@@ -229,7 +259,9 @@ def test_many_processes_at_once_build_once() -> None:
     for process in processes:
         said.append(process.communicate(timeout=60)[0].split())
     assert sum(int(after) for _, _, after in said) == 1
-    assert {digest for _, digest, _ in said} == {sha256(Avatars(count=3000).prepare().rows["picture"])}
+    assert {digest for _, digest, _ in said} == {
+        sha256(Avatars(count=3000).prepare().rows["picture"])
+    }
     assert not list(cache_root().rglob("*.tmp"))
 
 
@@ -238,4 +270,7 @@ def test_sha256_is_that_of_the_values_in_order() -> None:
     known = "9f64a747e1b97f131fabb6b447296c9b6f0201e79fb3c5356e6c77e89b6a806a"
     values = np.array([[1, 2], [3, 4]], np.uint8)
     assert sha256(values) == sha256(np.asfortranarray(values)) == known
-    assert sha256(np.empty((0, 3), np.uint8)) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert (
+        sha256(np.empty((0, 3), np.uint8))
+        == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    )

@@ -142,7 +142,9 @@ def refused(*arguments: str) -> str:
 
 @pytest.mark.parametrize(("file", "said"), WRONG_FILES)
 @pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["run", "dry"])
-def test_a_wrong_sweep_file_is_refused(file: str, said: str, options: list[str], tmp_path: Path) -> None:
+def test_a_wrong_sweep_file_is_refused(
+    file: str, said: str, options: list[str], tmp_path: Path
+) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "sweeps").mkdir()
@@ -164,7 +166,9 @@ def test_wrong_options_are_refused(tmp_path: Path, options: list[str], said: str
     assert said in refused("tiny.py", "--local", *options)
 
 
-def test_the_environment_names_results_and_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_names_results_and_a_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = write_sweep(tmp_path)
     asked: list[Any] = []
     monkeypatch.setattr(driver, "run", lambda sweep, options, console: asked.append(options) or 0)
@@ -172,8 +176,18 @@ def test_the_environment_names_results_and_a_cluster(tmp_path: Path, monkeypatch
     monkeypatch.setenv("GENSWEEP_RESULTS", "/somewhere")
     for given in ([], ["--results", "here"], ["--address", "auto"], ["--local"]):
         assert call(file, *given).code == 0
-    assert [options.results for options in asked] == ["/somewhere", "here", "/somewhere", "/somewhere"]
-    assert [options.resources.address for options in asked] == ["10.0.0.1:6379", "10.0.0.1:6379", "auto", None]
+    assert [options.results for options in asked] == [
+        "/somewhere",
+        "here",
+        "/somewhere",
+        "/somewhere",
+    ]
+    assert [options.resources.address for options in asked] == [
+        "10.0.0.1:6379",
+        "10.0.0.1:6379",
+        "auto",
+        None,
+    ]
     assert [options.local for options in asked] == [False, False, False, True]
     assert "--local trains without Ray; " in refused(file, "--local", "--address", "auto")
 
@@ -182,11 +196,15 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
     file = write_sweep(tmp_path)
     ended = call(file, "--local", "--device", "mps" if sys.platform == "linux" else "cuda")
     assert ended.code == 2
-    assert re.fullmatch(r"error: --device (mps|cuda): not on this machine; there is .*cpu\n", ended.error)
+    assert re.fullmatch(
+        r"error: --device (mps|cuda): not on this machine; there is .*cpu\n", ended.error
+    )
     assert not list((tmp_path / "results").rglob("record.json"))
 
 
-def test_a_read_only_results_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_results_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_sweep(tmp_path)
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     assert "cannot be written to; name another folder" in refused("tiny.py", "--local")
@@ -207,7 +225,9 @@ def test_a_sweep_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     assert "results/tiny cannot be written" in refused("tiny.py", "--local")
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["list", "optimizers"], ["collect"], ["run"], ["collect", "none"], []])
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["list", "optimizers"], ["collect"], ["run"], ["collect", "none"], []]
+)
 def test_wrong_commands_are_refused(arguments: list[str]) -> None:
     ended = call(*arguments)
     assert ended.code == 2
@@ -243,7 +263,9 @@ def options_of(command: str) -> set[str]:
     while commands:
         one = commands.pop()
         commands += getattr(one, "commands", {}).values()
-        found |= {text for parameter in one.params for text in parameter.opts if text.startswith("--")}
+        found |= {
+            text for parameter in one.params for text in parameter.opts if text.startswith("--")
+        }
     return found
 
 
@@ -277,7 +299,9 @@ def test_list_shows_every_parameter(kind: str) -> None:
         assert re.search(r"muon_lr .*; only with optimizer=muon *$", shown, re.M)
 
 
-@pytest.mark.parametrize(("kind", "registry"), [("metrics", METRICS), ("tables", TABLES), ("figures", FIGURES)])
+@pytest.mark.parametrize(
+    ("kind", "registry"), [("metrics", METRICS), ("tables", TABLES), ("figures", FIGURES)]
+)
 def test_list_shows_every_entry_with_a_line(kind: str, registry: Any) -> None:
     shown = {line.split()[0]: line for line in call("list", kind).out.splitlines()[1:]}
     assert set(shown) == set(registry)
@@ -313,9 +337,15 @@ assert not loaded, loaded
 
 def test_a_run_with_nothing_to_do_starts_neither_torch_nor_ray(tmp_path: Path) -> None:
     root = tmp_path / "results"
-    recorded(root, tiny(), metrics={"test/loss": 1.0, "test/char_accuracy": 0.5, "test/exact_match": 0.25})
+    recorded(
+        root,
+        tiny(),
+        metrics={"test/loss": 1.0, "test/char_accuracy": 0.5, "test/exact_match": 0.25},
+    )
     script = DONE.format(file=write_sweep(tmp_path), root=str(root))
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Nothing to do: 1 of 1 point done.\n")
     assert "0.50" in done.stdout, "its tables are shown all the same"
@@ -333,8 +363,14 @@ def test_a_dry_run_writes_nothing_and_counts(tmp_path: Path) -> None:
     said = call(file, "--dry-run").out
     assert "Sweep tiny: 4 points wanted, 1 done, 2 missing, 1 failed, 0 diverged." in said
     assert "To train: 2 points in 2 trials" in said
-    assert "To train: 3 points in 3 trials, 1 at once here." in call(file, "--dry-run", "--retry-failed", "--local").out
-    assert "2 points wanted, 1 done, 0 missing, 1 failed" in call(file, "--dry-run", "--filter", "hidden=4").out
+    assert (
+        "To train: 3 points in 3 trials, 1 at once here."
+        in call(file, "--dry-run", "--retry-failed", "--local").out
+    )
+    assert (
+        "2 points wanted, 1 done, 0 missing, 1 failed"
+        in call(file, "--dry-run", "--filter", "hidden=4").out
+    )
     assert files(tmp_path) == before
 
 
@@ -362,7 +398,9 @@ def test_the_estimate_comes_from_records(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("options", [["--dry-run"], []])
-def test_a_plan_reads_each_record_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+def test_a_plan_reads_each_record_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
     """Of the points wanted, and of others, which teach too; one that cannot be read teaches nothing."""
     root, seen = tmp_path / "results", []
     for seed in range(3):
@@ -370,7 +408,9 @@ def test_a_plan_reads_each_record_once(tmp_path: Path, monkeypatch: pytest.Monke
     cut = Ledger(root).folder(tiny(2).id) / "record.json"
     cut.write_text(cut.read_text()[:99])
     read = Store.read
-    monkeypatch.setattr(Store, "read", lambda store, name, *limit: [read(store, name, *limit), seen.append(name)][0])
+    monkeypatch.setattr(
+        Store, "read", lambda store, name, *limit: [read(store, name, *limit), seen.append(name)][0]
+    )
     monkeypatch.setattr("gensweep.execute.dry_run.machine_memory", lambda: 1)
     file = write_sweep(tmp_path, grid(lr=[1e-3, 0.1]))
     assert "this machine has 0.0 GB" in str(call(file, "--local", "--results", root, *options))
@@ -388,7 +428,10 @@ def test_the_estimate_knows_what_it_does_not_know(tmp_path: Path) -> None:
     assert "Time: about 6 s for 1 point" in said, "the same shape with another split"
     assert "1 done" in said, "the record of another machine is a result"
     said = call(file, "--dry-run", "--local", "--set", "hidden=16", "--set", "epochs=1").out
-    assert "Time: unknown for 2 points (no record of their shape on this machine; --calibrate tries a few steps" in said
+    assert (
+        "Time: unknown for 2 points (no record of their shape on this machine; --calibrate tries a few steps"
+        in said
+    )
 
 
 def test_calibrate_times_what_no_record_knows(tmp_path: Path) -> None:
@@ -396,7 +439,9 @@ def test_calibrate_times_what_no_record_knows(tmp_path: Path) -> None:
     recorded(tmp_path / "results", tiny(5))
     before = files(tmp_path)
     said = call(file, "--dry-run", "--calibrate", "--local", "--device", "cpu").out
-    assert re.search(r"Time: about [\d.]+ s for 3 points \(.*, and a few training steps of 2 shapes\)", said)
+    assert re.search(
+        r"Time: about [\d.]+ s for 3 points \(.*, and a few training steps of 2 shapes\)", said
+    )
     assert "unknown" not in said
     assert files(tmp_path) == before
 
@@ -407,15 +452,29 @@ def test_the_memory_of_the_largest_trial(tmp_path: Path) -> None:
     point = Point.make("vae", {"encoder_layers": 1, "decoder_layers": 1}, 0)
     assert plan.memory_bytes(point) >= 4 * 4 * (131072 * 512 + 256 * 131072) >= 1.6e9
     assert plan.memory_bytes(tiny()) < 1.7e9
-    said = call(write_sweep(tmp_path, "Grid('vae', encoder_layers=1, decoder_layers=1)", grid()), "--dry-run").out
-    assert f"Memory: up to {plan.memory_bytes(point) / 1e9:.1f} GB a trial ({point.id}, estimated)." in said
+    said = call(
+        write_sweep(tmp_path, "Grid('vae', encoder_layers=1, decoder_layers=1)", grid()),
+        "--dry-run",
+    ).out
+    assert (
+        f"Memory: up to {plan.memory_bytes(point) / 1e9:.1f} GB a trial ({point.id}, estimated)."
+        in said
+    )
 
 
 def test_what_costs_nothing_is_a_parameter() -> None:
-    known = set().union(*(schema(model, DATASETS[model.default_dataset]) for _, model in MODELS.items()))
+    known = set().union(
+        *(schema(model, DATASETS[model.default_dataset]) for _, model in MODELS.items())
+    )
     assert known >= plan._COSTLESS
     assert {"epochs", "train_fraction", "lr", "split_seed"} < plan._COSTLESS
-    assert not plan._COSTLESS & {"hidden", "filters", "batch_size", "optimizer", *("encoder_layers", "decoder_layers")}
+    assert not plan._COSTLESS & {
+        "hidden",
+        "filters",
+        "batch_size",
+        "optimizer",
+        *("encoder_layers", "decoder_layers"),
+    }
 
 
 def test_long_trials_come_first() -> None:
@@ -467,11 +526,18 @@ def test_whole_numbers_have_many_spellings(tmp_path: Path) -> None:
     file = write_sweep(tmp_path, grid(epochs=10, lr=[1e16, 1.0]))
     recorded(tmp_path / "results", tiny(epochs=10, lr=1e16))
     for spelling in ("10", "1e1", "10.0"):
-        said = call(file, "--dry-run", "--set", f"epochs={spelling}", "--filter", "lr=10000000000000000")
+        said = call(
+            file, "--dry-run", "--set", f"epochs={spelling}", "--filter", "lr=10000000000000000"
+        )
         assert "1 point wanted, 1 done" in said.out, said.error
-    assert call(file, "--dry-run", "--filter", "lr=1e16,1.0,1").out.startswith("Sweep tiny: 2 points wanted")
+    assert call(file, "--dry-run", "--filter", "lr=1e16,1.0,1").out.startswith(
+        "Sweep tiny: 2 points wanted"
+    )
     assert "1 point wanted" in call(file, "--dry-run", "--filter", "lr=1e0").out
-    assert "epochs=10.5: input should be a valid integer" in call(file, "--dry-run", "--set", "epochs=10.5").error
+    assert (
+        "epochs=10.5: input should be a valid integer"
+        in call(file, "--dry-run", "--set", "epochs=10.5").error
+    )
     assert call(file, "--dry-run", "--set", "clip_norm=null").code == 0
 
 
@@ -506,11 +572,15 @@ def test_the_readme_names_commands_that_exist() -> None:
 
 @pytest.mark.skipif(not README.exists(), reason="no README.md")
 def test_the_readme_documents_every_command_option_and_sweep() -> None:
-    text = re.sub(r"^ +ray .*", "", README.read_text(), flags=re.M)  # Ray's own commands have options of their own
+    text = re.sub(
+        r"^ +ray .*", "", README.read_text(), flags=re.M
+    )  # Ray's own commands have options of their own
     for command in app.COMMANDS:
         assert command == "run" or f"gensweep {command}" in text
     options = set().union(*map(options_of, app.COMMANDS))
-    for option in itertools.chain(options, (f"`{path.name}`" for path in (PROJECT / "sweeps").glob("*.py"))):
+    for option in itertools.chain(
+        options, (f"`{path.name}`" for path in (PROJECT / "sweeps").glob("*.py"))
+    ):
         assert option in text, option
     for name in (*DATASETS, *DOWNLOADS):
         assert re.search(rf"`{name}[`:]", text), name

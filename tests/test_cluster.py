@@ -65,11 +65,16 @@ def test_the_lines_to_edit_reach_their_places() -> None:
         "results": config["setup_commands"][0],
     }
     assert kinds["worker"]["min_workers"] == 0
-    assert "InstanceMarketOptions" in kinds["worker"]["node_config"].keys() - kinds["head"]["node_config"].keys()
+    assert (
+        "InstanceMarketOptions"
+        in kinds["worker"]["node_config"].keys() - kinds["head"]["node_config"].keys()
+    )
 
 
 def test_both_kinds_of_node_start_with_a_token_and_with_ports_that_the_guide_names() -> None:
-    head, worker = (shipped()[f"{kind}_start_ray_commands"][-1].split() for kind in ("head", "worker"))
+    head, worker = (
+        shipped()[f"{kind}_start_ray_commands"][-1].split() for kind in ("head", "worker")
+    )
     only_head = {"--port=6379", "--dashboard-host=127.0.0.1", "--dashboard-port=8265"}
     ports = {word for word in head if "port" in word}
     assert only_head <= set(head)
@@ -97,19 +102,31 @@ def test_on_aws_only_ssh_is_open_and_both_kinds_of_node_can_be_launched(
         boto3.client("iam", region).create_instance_profile(InstanceProfileName="gensweep")
         config = bootstrap_aws(prepare_config(shipped()))
         groups = {
-            name for kind in config["available_node_types"].values() for name in kind["node_config"]["SecurityGroupIds"]
+            name
+            for kind in config["available_node_types"].values()
+            for name in kind["node_config"]["SecurityGroupIds"]
         }
         ec2 = boto3.client("ec2", region)
         [group] = ec2.describe_security_groups(GroupIds=list(groups))["SecurityGroups"]
         rules = group["IpPermissions"]
-        assert [(rule["FromPort"], rule["ToPort"]) for rule in rules if rule["IpRanges"]] == [(22, 22)]
+        assert [(rule["FromPort"], rule["ToPort"]) for rule in rules if rule["IpRanges"]] == [
+            (22, 22)
+        ]
         inside = [rule for rule in rules if not rule["IpRanges"]]
-        assert [pair["GroupId"] for rule in inside for pair in rule["UserIdGroupPairs"]] == [group["GroupId"]]
+        assert [pair["GroupId"] for rule in inside for pair in rule["UserIdGroupPairs"]] == [
+            group["GroupId"]
+        ]
         provider = AWSNodeProvider(config["provider"], config["cluster_name"])
         for kind in config["available_node_types"].values():
             provider.create_node(kind["node_config"], {"ray-node-type": "any"}, 1)
-        nodes = [node for found in ec2.describe_instances()["Reservations"] for node in found["Instances"]]
-        assert {node["InstanceType"] for node in nodes} == {shipped()["metadata"][kind] for kind in ("head", "worker")}
+        nodes = [
+            node
+            for found in ec2.describe_instances()["Reservations"]
+            for node in found["Instances"]
+        ]
+        assert {node["InstanceType"] for node in nodes} == {
+            shipped()["metadata"][kind] for kind in ("head", "worker")
+        }
         assert sorted(node.get("InstanceLifecycle", "") for node in nodes) == ["", "spot"]
 
 
@@ -138,7 +155,9 @@ def bring_up() -> None:
 
     for _ in range(2):
         enter("lap", "cd ~/gensweep && ray up -y /shared/lab.yaml")
-        took = wait_until(lambda: len(outcomes()) == len(WORKERS), "an outcome for each worker", 120, every=1)
+        took = wait_until(
+            lambda: len(outcomes()) == len(WORKERS), "an outcome for each worker", 120, every=1
+        )
         print(f"--- {took:.1f} s later: {outcomes()}")
         if "update-failed" not in outcomes():
             return
@@ -157,9 +176,13 @@ def test_a_sweep_outlives_a_worker_host(shared: Path, tmp_path: Path) -> None:
 
     enter("lap", "ray get-auth-token --generate > /dev/null")
     bring_up()
-    status = "ray exec /shared/lab.yaml 'ray status'"  # as the autoscaler last told it, some seconds ago
+    status = (
+        "ray exec /shared/lab.yaml 'ray status'"  # as the autoscaler last told it, some seconds ago
+    )
     wait_until(lambda: "3 local.cluster.node" in enter("lap", status), "three nodes", 60, every=2)
-    assert [answers("w2", HEAD, port) for port in (6379, 8265)] == [True, False], "the dashboard is its own host's"
+    assert [answers("w2", HEAD, port) for port in (6379, 8265)] == [True, False], (
+        "the dashboard is its own host's"
+    )
     with running("lap", "ray dashboard /shared/lab.yaml", tmp_path / "tunnel"):
         wait_until(lambda: answers("lap", "127.0.0.1", 8265), "the tunnel", 60, every=1)
         look = "curl -so /dev/null -w %{http_code} http://127.0.0.1:8265/api/jobs/"
@@ -167,7 +190,9 @@ def test_a_sweep_outlives_a_worker_host(shared: Path, tmp_path: Path) -> None:
         with running("lap", SUBMIT, tmp_path / "job") as job:
             found: list[tuple[Point, str, int]] = []
             took = wait_until(
-                lambda: found.extend(on_a_worker(root, points)) or bool(found), "a point on a worker", 180
+                lambda: found.extend(on_a_worker(root, points)) or bool(found),
+                "a point on a worker",
+                180,
             )
             print(f"--- {took:.1f} s from the submission to a point in training on a worker")
             point, host, before = found[0]
@@ -179,7 +204,9 @@ def test_a_sweep_outlives_a_worker_host(shared: Path, tmp_path: Path) -> None:
                 return job.poll() is not None
 
             took = wait_until(ended, "the end of the job", 240)
-            print(f"--- {host} killed after epoch {before} of {point.id}; the job ended {took:.1f} s later")
+            print(
+                f"--- {host} killed after epoch {before} of {point.id}; the job ended {took:.1f} s later"
+            )
     assert job.returncode == 0
     for other in points:
         same(root, plain, other)

@@ -92,7 +92,9 @@ def test_a_digest_covers_all_that_a_definition_refers_to(tmp_path: Path) -> None
         ("deep.py", "third(9)", "third(8)"),
     ],
 )
-def test_code_that_acts_moves_the_digest(tmp_path: Path, name: str, before: str, after: str) -> None:
+def test_code_that_acts_moves_the_digest(
+    tmp_path: Path, name: str, before: str, after: str
+) -> None:
     package = write_package(tmp_path)
     first = digest(package)
     edit(package, name, before, after)
@@ -131,7 +133,10 @@ HELPED = "def half(x):\n    return helped(x)\n"
         ("maths.py", "import pkg.helper\ndef half(x):\n    return pkg.helper.helped(x)\n"),
         ("maths.py", "from . import helper\ndef half(x):\n    return helper.helped(x)\n"),
         ("maths.py", "def half(x):\n    from .helper import helped\n    return helped(x)\n"),
-        ("maths.py", f"try:\n    from pkg.helper import helped\nexcept ImportError:\n    helped = abs\n{HELPED}"),
+        (
+            "maths.py",
+            f"try:\n    from pkg.helper import helped\nexcept ImportError:\n    helped = abs\n{HELPED}",
+        ),
     ],
 )
 def test_code_counts_however_it_is_imported(tmp_path: Path, name: str, text: str) -> None:
@@ -145,8 +150,12 @@ def test_code_counts_however_it_is_imported(tmp_path: Path, name: str, text: str
 
 def test_modules_that_import_all_of_each_other_are_read(tmp_path: Path) -> None:
     package = write_package(tmp_path)
-    (package / "maths.py").write_text(f"from pkg.helper import *\n{HELPED}\n\ndef third(x):\n    return x / 3\n")
-    (package / "helper.py").write_text("from pkg.maths import *\n\n\ndef helped(x):\n    return x / 2\n")
+    (package / "maths.py").write_text(
+        f"from pkg.helper import *\n{HELPED}\n\ndef third(x):\n    return x / 3\n"
+    )
+    (package / "helper.py").write_text(
+        "from pkg.maths import *\n\n\ndef helped(x):\n    return x / 2\n"
+    )
     assert "pkg.helper.helped" in SourceTree(package).reached(["pkg.train.Loop"])
 
 
@@ -214,9 +223,27 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SEQUENCES = {"text_to_text", "image_to_text", "text_to_image"}
 PICTURES = {"cae", "vae", "gan"}
 EDITS = {
-    "a model's network": ("models/vae/network.py", "0.5 * (mean", "0.4 * (mean", {"vae"}, "training"),
-    "the optimizer": ("train/muon.py", "ITERATIONS = 5", "ITERATIONS = 6", SEQUENCES | PICTURES, "training"),
-    "the alphabet": ("core/alphabet.py", "ANSWER_LENGTH = 3", "ANSWER_LENGTH = 4", SEQUENCES, "training"),
+    "a model's network": (
+        "models/vae/network.py",
+        "0.5 * (mean",
+        "0.4 * (mean",
+        {"vae"},
+        "training",
+    ),
+    "the optimizer": (
+        "train/muon.py",
+        "ITERATIONS = 5",
+        "ITERATIONS = 6",
+        SEQUENCES | PICTURES,
+        "training",
+    ),
+    "the alphabet": (
+        "core/alphabet.py",
+        "ANSWER_LENGTH = 3",
+        "ANSWER_LENGTH = 4",
+        SEQUENCES,
+        "training",
+    ),
     "a dataset": ("data/avatars.py", "COUNT = 64, 10_000", "COUNT = 64, 9_999", PICTURES, "data"),
     "the split": ("core/dataset.py", "TEST_SHARE = 0.1", "TEST_SHARE = 0.2", set(MODELS), "data"),
     "a metric": (
@@ -227,11 +254,35 @@ EDITS = {
         "exact_match",
     ),
     "the page": ("report/page/__init__.py", 'PAGE = "report', 'PAGE = "page', set(), ""),
-    "the precision": ("train/precision.py", "enabled=precision == BFLOAT16", "enabled=True", set(), ""),
+    "the precision": (
+        "train/precision.py",
+        "enabled=precision == BFLOAT16",
+        "enabled=True",
+        set(),
+        "",
+    ),
     "a warning": ("train/health.py", "samples are all alike", "samples are alike", set(), ""),
-    "the LSTM in PyTorch": ("kernels/reference.py", "to_cells.mul_(f)", "to_cells.mul_(g)", set(MODELS), "training"),
-    "the gradient of colours": ("kernels/functions.py", "weight.flip(3, 4)", "weight.flip(4)", PICTURES, "training"),
-    "tries": ("kernels/trie.py", "np.lexsort(codes.T[::-1])", "np.lexsort(codes.T)", set(MODELS), "training"),
+    "the LSTM in PyTorch": (
+        "kernels/reference.py",
+        "to_cells.mul_(f)",
+        "to_cells.mul_(g)",
+        set(MODELS),
+        "training",
+    ),
+    "the gradient of colours": (
+        "kernels/functions.py",
+        "weight.flip(3, 4)",
+        "weight.flip(4)",
+        PICTURES,
+        "training",
+    ),
+    "tries": (
+        "kernels/trie.py",
+        "np.lexsort(codes.T[::-1])",
+        "np.lexsort(codes.T)",
+        set(MODELS),
+        "training",
+    ),
     "how kernels are called": ("kernels/bindings.py", "1 << 17", "1 << 16", set(), ""),
     "a kernel": ("kernels/csrc/gemm_tile.h", "/* A tile", "#define MORE 1\n/* A tile", set(), ""),
 }
@@ -240,7 +291,10 @@ EDITS = {
 def fingerprints(package: Path) -> dict[str, dict]:
     """Return the fingerprint of every model on its default dataset, read anew."""
     tree = SourceTree(package)
-    return {name: code_fingerprint._fingerprint(name, model.default_dataset, tree) for name, model in MODELS.items()}
+    return {
+        name: code_fingerprint._fingerprint(name, model.default_dataset, tree)
+        for name, model in MODELS.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +305,9 @@ def today(copy: Path) -> dict[str, dict]:
 
 @pytest.mark.parametrize("name", EDITS)
 @pytest.mark.slow
-def test_an_edit_marks_the_models_that_it_acts_in(copy: Path, today: dict[str, dict], name: str) -> None:
+def test_an_edit_marks_the_models_that_it_acts_in(
+    copy: Path, today: dict[str, dict], name: str
+) -> None:
     path, before, after, models, part = EDITS[name]
     source = (copy / path).read_text()
     edit(copy, path, before, after)

@@ -69,7 +69,9 @@ class Precision:
 
 
 PRECISIONS = (Precision(torch.float32, 1e-5), Precision(torch.bfloat16, 2.0**-7))
-every_precision = pytest.mark.parametrize("precision", PRECISIONS, ids=lambda precision: str(precision.dtype)[6:])
+every_precision = pytest.mark.parametrize(
+    "precision", PRECISIONS, ids=lambda precision: str(precision.dtype)[6:]
+)
 
 
 def close(found: Tensor, expected: Tensor, precision: Precision) -> None:
@@ -81,7 +83,9 @@ def close(found: Tensor, expected: Tensor, precision: Precision) -> None:
     )
 
 
-def check(layer: Layer, x: Tensor, precision: Precision = PRECISIONS[0], first: bool = False) -> None:
+def check(
+    layer: Layer, x: Tensor, precision: Precision = PRECISIONS[0], first: bool = False
+) -> None:
     """Values, and the gradients of a random sum of them."""
     x = x.to(precision.dtype).float().contiguous(memory_format=form(x)).requires_grad_(not first)
     inputs = [x, layer.weight, layer.bias]
@@ -89,9 +93,14 @@ def check(layer: Layer, x: Tensor, precision: Precision = PRECISIONS[0], first: 
         made = layer(x)
     expected = by_pytorch(layer, *inputs)
     close(made, expected, precision)
-    weights, wanted = normal(*made.shape, seed=2).to(precision.dtype), inputs[1:] if first else inputs
+    weights, wanted = (
+        normal(*made.shape, seed=2).to(precision.dtype),
+        inputs[1:] if first else inputs,
+    )
     found = torch.autograd.grad(made, wanted, weights)
-    for one, other in zip(found, torch.autograd.grad(expected, wanted, weights.double()), strict=True):
+    for one, other in zip(
+        found, torch.autograd.grad(expected, wanted, weights.double()), strict=True
+    ):
         assert one.dtype == torch.float32
         close(one, other, precision)
 
@@ -128,7 +137,10 @@ class TestConvolutions:
     ) -> None:
         """Also where it is the first layer, so that its input needs no gradient."""
         layer, shape = LAYERS[name]()
-        layer, x = filled(layer).to(memory_format=memory_format), normal(*shape).to(memory_format=memory_format)
+        layer, x = (
+            filled(layer).to(memory_format=memory_format),
+            normal(*shape).to(memory_format=memory_format),
+        )
         check(layer, x, precision, first)
 
     @pytest.mark.parametrize("way", ["autograd", "func"])
@@ -138,7 +150,11 @@ class TestConvolutions:
         given = normal(*shape), filled(layer).weight.detach(), layer.bias.detach()
 
         def loss(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-            return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,)).square().sum()
+            return (
+                torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,))
+                .square()
+                .sum()
+            )
 
         leaves = [part.clone().requires_grad_() for part in given]
         whole = torch.autograd.grad(loss(*leaves), leaves)
@@ -146,7 +162,9 @@ class TestConvolutions:
             if way == "func":
                 some = torch.func.grad(loss, places)(*given)
             else:
-                parts = [part.clone().requires_grad_(place in places) for place, part in enumerate(given)]
+                parts = [
+                    part.clone().requires_grad_(place in places) for place, part in enumerate(given)
+                ]
                 some = torch.autograd.grad(loss(*parts), [parts[place] for place in places])
             for place, gradient in zip(places, some, strict=True):
                 torch.testing.assert_close(gradient, whole[place], rtol=1e-6, atol=1e-6)
@@ -155,15 +173,24 @@ class TestConvolutions:
         """Every other picture, one picture for all, one gradient for all places, a negative view."""
         layer, shape = LAYERS[name]()
         batch = normal(2 * shape[0], *shape[1:])
-        for x in (batch[::2], batch[:1].expand(shape), batch.flip(-1)[: shape[0]].transpose(0, 1).transpose(0, 1)):
+        for x in (
+            batch[::2],
+            batch[:1].expand(shape),
+            batch.flip(-1)[: shape[0]].transpose(0, 1).transpose(0, 1),
+        ):
             check(filled(layer), x)
             check(filled(layer), torch._neg_view(x))
         x = batch[: shape[0]].requires_grad_()
         made = layer(x)
-        for gradient in (torch.ones(()).expand(made.shape), torch._neg_view(torch.ones(made.shape))):
+        for gradient in (
+            torch.ones(()).expand(made.shape),
+            torch._neg_view(torch.ones(made.shape)),
+        ):
             dense = gradient.resolve_neg().contiguous()
             expected = torch.autograd.grad(made, x, dense, retain_graph=True)
-            torch.testing.assert_close(torch.autograd.grad(made, x, gradient, retain_graph=True), expected)
+            torch.testing.assert_close(
+                torch.autograd.grad(made, x, gradient, retain_graph=True), expected
+            )
 
     def test_no_picture_at_all(self, name: str) -> None:
         layer, shape = LAYERS[name]()
@@ -180,7 +207,11 @@ class TestConvolutions:
             [
                 normal(*part.shape, seed=index + (0 if shared == kind else 10 * lane)) / 3
                 for index, (part, kind) in enumerate(
-                    [(torch.empty(shape), "input"), (layer.weight, "weights"), (layer.bias, "weights")]
+                    [
+                        (torch.empty(shape), "input"),
+                        (layer.weight, "weights"),
+                        (layer.bias, "weights"),
+                    ]
                 )
             ]
             for lane in range(3)
@@ -197,12 +228,17 @@ class TestConvolutions:
         alone = [[part.clone().requires_grad_() for part in lane] for lane in lanes]
         expected = [run(*parts) for parts in alone]
         torch.testing.assert_close(made, torch.stack(expected), rtol=1e-5, atol=1e-5)
-        wanted = [torch.autograd.grad(e.square().sum(), parts) for e, parts in zip(expected, alone, strict=True)]
+        wanted = [
+            torch.autograd.grad(e.square().sum(), parts)
+            for e, parts in zip(expected, alone, strict=True)
+        ]
         found = torch.autograd.grad(made.square().sum(), given)
         for index, gradient in enumerate(found):
             each = torch.stack([gradients[index] for gradients in wanted])
             total = each if dims[index] == 0 else each.sum(0)
-            torch.testing.assert_close(gradient, total, rtol=1e-4, atol=1e-5 * total.abs().max().item())
+            torch.testing.assert_close(
+                gradient, total, rtol=1e-4, atol=1e-5 * total.abs().max().item()
+            )
 
     def test_many_gradients_of_one_pass_equal_each_alone(self, name: str) -> None:
         """`jacrev` batches the gradients over what the pass kept, which has no such axis."""
@@ -210,7 +246,9 @@ class TestConvolutions:
         given = normal(*shape), filled(layer).weight.detach(), layer.bias.detach()
 
         def sums(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-            return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,)).sum((0, 2, 3))
+            return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,)).sum(
+                (0, 2, 3)
+            )
 
         found = torch.func.jacrev(sums, (0, 1, 2))(*given)
         for channel in range(len(layer.bias)):
@@ -241,10 +279,16 @@ class TestConvolutions:
             with pytest.raises(ValueError, match="do not fit"):
                 layer(torch.zeros(other))
 
-    def test_another_precision_than_the_weights_is_refused_but_within_autocast(self, name: str) -> None:
+    def test_another_precision_than_the_weights_is_refused_but_within_autocast(
+        self, name: str
+    ) -> None:
         layer, shape = LAYERS[name]()
         x = normal(*shape).bfloat16()
-        for one, given in ((layer, x), (LAYERS[name]()[0].bfloat16(), x.float()), (layer, x.byte())):
+        for one, given in (
+            (layer, x),
+            (LAYERS[name]()[0].bfloat16(), x.float()),
+            (layer, x.byte()),
+        ):
             with pytest.raises(RuntimeError, match=r"should be the same|not implemented"):
                 one(given)
         with torch.autocast("cpu", torch.bfloat16):
@@ -309,7 +353,12 @@ class TestKernels:
         pictures = torch.zeros(1, 4, 4, 4)
         with pytest.raises(ValueError, match="small is not laid out as conv writes it"):
             bindings.call_conv(
-                "conv", shape, torch.float32, large=pictures, small=pictures[..., :2, :2], weights=weights
+                "conv",
+                shape,
+                torch.float32,
+                large=pictures,
+                small=pictures[..., :2, :2],
+                weights=weights,
             )
 
     @pytest.mark.skipif(platform.machine() != "x86_64", reason="flags of x86")
@@ -321,7 +370,12 @@ class TestKernels:
     )
     @pytest.mark.slow
     def test_equal_pytorchs_on_lesser_processors(
-        self, flags: str, lanes: int, precision: Precision, fresh: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        flags: str,
+        lanes: int,
+        precision: Precision,
+        fresh: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """As on those without AVX-512, and without AVX."""
         if lanes == 8 and "avx2" not in Path("/proc/cpuinfo").read_text():
@@ -333,7 +387,9 @@ class TestKernels:
             layer, shape = make()
             check(filled(layer), normal(*shape), precision)
         layer, reference = LSTM(3, 40), nn.LSTM(3, 40)
-        layer.load_state_dict({"weight_ih": normal(160, 3), "weight_hh": normal(160, 40) / 6, "bias": normal(160)})
+        layer.load_state_dict(
+            {"weight_ih": normal(160, 3), "weight_hh": normal(160, 40) / 6, "bias": normal(160)}
+        )
         ours = [layer.weight_ih, layer.weight_hh, layer.bias, torch.zeros(160)]
         for mine, theirs in zip(ours, reference.parameters(), strict=True):
             theirs.data.copy_(mine)
@@ -349,7 +405,10 @@ class TestKernels:
             close(mine, theirs, Precision(precision.dtype, 4 * precision.rounding))
 
     @pytest.mark.slow
-    @pytest.mark.skipif(platform.machine() != "x86_64" or platform.system() != "Linux", reason="flags of x86, libasan")
+    @pytest.mark.skipif(
+        platform.machine() != "x86_64" or platform.system() != "Linux",
+        reason="flags of x86, libasan",
+    )
     @pytest.mark.parametrize(
         "flags",
         [
@@ -363,16 +422,24 @@ class TestKernels:
         """AddressSanitizer sees each access beyond an array."""
         command = compiler() or []
         libraries = [
-            subprocess.run([*command, f"-print-file-name={name}.so"], capture_output=True, text=True).stdout.strip()
+            subprocess.run(
+                [*command, f"-print-file-name={name}.so"], capture_output=True, text=True
+            ).stdout.strip()
             for name in ("libasan", "libstdc++")
         ]
         if not all(Path(library).is_absolute() for library in libraries):
             pytest.skip("no AddressSanitizer")
         if "haswell" in flags and "avx2" not in Path("/proc/cpuinfo").read_text():
             pytest.skip("a processor without AVX2")
-        environment = {**os.environ, "LD_PRELOAD": " ".join(libraries), "ASAN_OPTIONS": "detect_leaks=0"}
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": " ".join(libraries),
+            "ASAN_OPTIONS": "detect_leaks=0",
+        }
         call = [sys.executable, "-m", "tests.overruns", *flags.split()]
-        done = subprocess.run(call, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+        done = subprocess.run(
+            call, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr[-3000:]
 
     def test_second_derivatives_are_refused(self) -> None:
@@ -383,8 +450,12 @@ class TestKernels:
                 torch.autograd.grad(slope.sum(), x)
 
     def test_serve_two_precisions_in_one_thread_of_a_cpu(self) -> None:
-        assert kernels.is_available(torch.zeros(1)) and kernels.is_available(torch.zeros(1).bfloat16())
-        assert not kernels.is_available(torch.zeros(1).double()) and not kernels.is_available(torch.zeros(1).half())
+        assert kernels.is_available(torch.zeros(1)) and kernels.is_available(
+            torch.zeros(1).bfloat16()
+        )
+        assert not kernels.is_available(torch.zeros(1).double()) and not kernels.is_available(
+            torch.zeros(1).half()
+        )
         assert not kernels.is_available(torch.zeros(1, device="meta"))
 
     def test_a_layer_computes_in_an_autocasts_precision(self) -> None:
@@ -419,14 +490,24 @@ class TestABI:
         assert kernels.is_available(torch.zeros(1))
         library = build.library("float32")
         assert library is not None
-        lines = subprocess.run([nm, "-D", "--defined-only", library._name], capture_output=True, text=True).stdout
-        names = {line.split()[-1] for line in lines.splitlines() if line.split()[-2] == "T"} - {"_init", "_fini"}
+        lines = subprocess.run(
+            [nm, "-D", "--defined-only", library._name], capture_output=True, text=True
+        ).stdout
+        names = {line.split()[-1] for line in lines.splitlines() if line.split()[-2] == "T"} - {
+            "_init",
+            "_fini",
+        }
         assert names == set(build._FUNCTIONS)
 
     @pytest.mark.parametrize(
         ("path", "before", "after", "name"),
         [
-            ("conv.c", "word *scratchpad;\n} conv_arrays", "word *scratchpad, *more;\n} conv_arrays", "conv"),
+            (
+                "conv.c",
+                "word *scratchpad;\n} conv_arrays",
+                "word *scratchpad, *more;\n} conv_arrays",
+                "conv",
+            ),
             ("lstm.c", "const int64_t *firsts;", "const int64_t *firsts, *lasts;", "lstm"),
             ("packing.h", "FEW_CHANNELS = 3", "FEW_CHANNELS = 2", "conv"),
         ],
@@ -444,13 +525,17 @@ class TestABI:
         assert before in text
         (sources / path).write_text(text.replace(before, after))
         for files in ("_SOURCES", "_HEADERS"):
-            monkeypatch.setattr(build, files, [sources / file.name for file in getattr(build, files)])
+            monkeypatch.setattr(
+                build, files, [sources / file.name for file in getattr(build, files)]
+            )
         layer, x = filled(Halving(2, 3)), normal(1, 2, 4, 4)
         for _ in range(2):
             assert not kernels.is_available(x)
             expected = F.conv2d(x, layer.weight, layer.bias, stride=2, padding=1).relu()
             assert torch.equal(layer(x), expected)
-        (message,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        (message,) = [
+            record.getMessage() for record in caplog.records if record.levelname == "WARNING"
+        ]
         assert f"do not fit bindings.py: gensweep_{name}_abi" in message
 
 
@@ -471,8 +556,12 @@ class TestCompiling:
                 first = written
         assert len(written) == 2 and first.items() <= written.items()
 
-    @pytest.mark.parametrize("command", ["false", "true", "no-such-compiler", "cc --no-such-flag", "cc -c", 'cc "'])
-    def test_goes_without_where_it_fails(self, fresh: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    @pytest.mark.parametrize(
+        "command", ["false", "true", "no-such-compiler", "cc --no-such-flag", "cc -c", 'cc "']
+    )
+    def test_goes_without_where_it_fails(
+        self, fresh: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
         monkeypatch.setenv("CC", command)
         assert not self.serves() and not list(fresh.glob("*.so"))
         for make in LAYERS.values():
@@ -495,7 +584,9 @@ class TestCompiling:
 
     @needs_compiler
     @pytest.mark.slow
-    def test_a_compiler_may_say_anything(self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_compiler_may_say_anything(
+        self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         talking, command = tmp_path / "talking", compiler() or []
         talking.write_text(f"#!/bin/sh\nprintf '\\351' >&2\nexec {command[0]} \"$@\"\n")
         talking.chmod(0o755)
@@ -519,7 +610,12 @@ class TestCompiling:
     )
     @pytest.mark.slow
     def test_a_run_compiles_what_its_points_lack(
-        self, fresh: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str], likely: bool, made: set[str]
+        self,
+        fresh: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        asked: list[str],
+        likely: bool,
+        made: set[str],
     ) -> None:
         monkeypatch.setattr(warmup, "likely_bfloat16", lambda: likely)
         points = [tiny.point("cae", precision=precision) for precision in asked]
@@ -529,20 +625,30 @@ class TestCompiling:
         warmup.compile_beside(points).join()
         kept = set(fresh.glob("*.so"))
         assert len(kept) == len(made)
-        assert all(build.library(precision) for precision in made) and set(fresh.glob("*.so")) == kept
+        assert (
+            all(build.library(precision) for precision in made) and set(fresh.glob("*.so")) == kept
+        )
 
     @needs_compiler
-    def test_goes_without_where_it_cannot_be_loaded(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_goes_without_where_it_cannot_be_loaded(
+        self, fresh: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """As where the cache folder lies on a disk that forbids running what is on it."""
         monkeypatch.setattr(build, "_compile", lambda *given: b"no library")
         assert not self.serves()
 
     @needs_compiler
     @pytest.mark.skipif(os.name == "nt", reason="owners and modes are Unix's")
-    @pytest.mark.parametrize("planted", ["file of another", "open file", "folder of another", "file in an open folder"])
+    @pytest.mark.parametrize(
+        "planted", ["file of another", "open file", "folder of another", "file in an open folder"]
+    )
     @pytest.mark.slow
     def test_a_library_that_others_can_have_written_is_not_loaded(
-        self, fresh: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, planted: str
+        self,
+        fresh: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        planted: str,
     ) -> None:
         """It loads only where nobody else can have put it there; else PyTorch computes, and the log says why."""
         assert self.serves()
@@ -551,7 +657,9 @@ class TestCompiling:
         build.library.cache_clear()
         if planted == "open file":
             path.chmod(0o666)
-        elif planted == "file in an open folder":  # it is ours, and so is the file: the folder is closed again
+        elif (
+            planted == "file in an open folder"
+        ):  # it is ours, and so is the file: the folder is closed again
             fresh.chmod(0o777)
         elif os.geteuid():
             pytest.skip("only root gives files away")
@@ -561,6 +669,10 @@ class TestCompiling:
         if planted == "file in an open folder":
             assert fresh.stat().st_mode & 0o777 == 0o755
         else:
-            why = "can be written by others" if planted == "open file" else "belongs to another user (number 12345)"
+            why = (
+                "can be written by others"
+                if planted == "open file"
+                else "belongs to another user (number 12345)"
+            )
             assert "PyTorch computes everything" in caplog.text and why in caplog.text
             assert "set GENSWEEP_CACHE to another folder" in caplog.text

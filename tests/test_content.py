@@ -117,7 +117,9 @@ class TestPinning:
         assert source("own") == source(f"own:{box}") != source(f"own:{box / 'in'}")
         assert (source("plain"), str(source)) == ("plain", "plain | own")
 
-    @pytest.mark.parametrize("text", ["box", "box:", "crate:/tmp", "", ":", "folder:sha256-0123456789abcdef"])
+    @pytest.mark.parametrize(
+        "text", ["box", "box:", "crate:/tmp", "", ":", "folder:sha256-0123456789abcdef"]
+    )
     def test_what_is_no_place_is_refused(self, text: str, cache: Path) -> None:
         with pytest.raises(ValueError, match=r"^.* is none of plain \| box:DIR$"):
             Source(BOX, names=("plain",))(text)
@@ -145,16 +147,22 @@ class TestLocating:
     def test_a_place_that_has_gone_is_named(self, box: Path, tmp_path: Path) -> None:
         pinned = again(box)
         box.rename(tmp_path / "elsewhere")
-        with pytest.raises(DataError, match=f"{pinned} has gone from {box} .*; name the place it lies at now"):
+        with pytest.raises(
+            DataError, match=f"{pinned} has gone from {box} .*; name the place it lies at now"
+        ):
             locate(pinned)
 
     @pytest.mark.parametrize("damage", [None, "", "[]", '{"place": 3}', '{"place": "/x'])
-    def test_what_is_not_remembered_is_said(self, damage: str | None, box: Path, cache: Path) -> None:
+    def test_what_is_not_remembered_is_said(
+        self, damage: str | None, box: Path, cache: Path
+    ) -> None:
         pinned = again(box)
         (kept,) = (cache / "places").iterdir()
         kept.unlink() if damage is None else kept.write_text(damage)
         forget()
-        with pytest.raises(DataError, match=f"{pinned} was never seen on this machine; name the place it lies at"):
+        with pytest.raises(
+            DataError, match=f"{pinned} was never seen on this machine; name the place it lies at"
+        ):
             locate(pinned)
 
     def test_a_cache_that_cannot_be_written_to_costs_memory_alone(
@@ -168,13 +176,28 @@ class TestLocating:
 class TestDigests:
     def test_are_those_of_the_files(self, box: Path) -> None:
         found = digests(box, list_files(box))
-        assert found == {box / "a": sha256("one"), box / "b": sha256("two"), box / "in" / "c": sha256("three")}
+        assert found == {
+            box / "a": sha256("one"),
+            box / "b": sha256("two"),
+            box / "in" / "c": sha256("three"),
+        }
 
     def test_order_and_copies_do_not_count_and_pairs_hold_together(self) -> None:
         """The digest is SHA-256 over the sorted lines, of one file's digest or of two with a space between."""
-        scheme, pairs = Scheme("some", "PLACE", list_files), Scheme("some", "PLACE", list_files, together=2)
-        assert scheme.pinned("bab") == scheme.pinned("ab") == f"some:sha256-{sha256(chr(10).join('ab'))[:16]}"
-        assert pairs.pinned("abcd") == pairs.pinned("cdab") == f"some:sha256-{sha256('a b' + chr(10) + 'c d')[:16]}"
+        scheme, pairs = (
+            Scheme("some", "PLACE", list_files),
+            Scheme("some", "PLACE", list_files, together=2),
+        )
+        assert (
+            scheme.pinned("bab")
+            == scheme.pinned("ab")
+            == f"some:sha256-{sha256(chr(10).join('ab'))[:16]}"
+        )
+        assert (
+            pairs.pinned("abcd")
+            == pairs.pinned("cdab")
+            == f"some:sha256-{sha256('a b' + chr(10) + 'c d')[:16]}"
+        )
         assert len({pairs.pinned(order) for order in ("abcd", "adcb", "badc")}) == 3
 
     @pytest.mark.usefixtures("settled")
@@ -189,7 +212,9 @@ class TestDigests:
 
     @pytest.mark.usefixtures("settled")
     @pytest.mark.parametrize("how", ["in place", "replaced"])
-    def test_a_change_that_keeps_size_and_time_is_noticed(self, box: Path, reads: Counter[str], how: str) -> None:
+    def test_a_change_that_keeps_size_and_time_is_noticed(
+        self, box: Path, reads: Counter[str], how: str
+    ) -> None:
         """As `cp --preserve`, `rsync --times` or an archive leaves a file behind."""
         first, before = again(box), (box / "a").stat()
         if how == "replaced":
@@ -204,15 +229,21 @@ class TestDigests:
         again(box)
         assert reads == {"a": 2, "b": 2, "c": 2}
 
-    def test_what_was_just_written_is_read_again_whatever_its_date(self, box: Path, reads: Counter[str]) -> None:
+    def test_what_was_just_written_is_read_again_whatever_its_date(
+        self, box: Path, reads: Counter[str]
+    ) -> None:
         os.utime(box / "a", (10**9, 10**9))
         again(box)
         again(box)
         assert reads["a"] == 2
 
     @pytest.mark.usefixtures("settled")
-    @pytest.mark.parametrize("damage", ["", "[]", "3", '{"%s": 1}', '{"%s": [[], 7]}', '{"%s": [1, 2, 3]}', "{'"])
-    def test_a_damaged_list_is_made_anew(self, box: Path, cache: Path, reads: Counter[str], damage: str) -> None:
+    @pytest.mark.parametrize(
+        "damage", ["", "[]", "3", '{"%s": 1}', '{"%s": [[], 7]}', '{"%s": [1, 2, 3]}', "{'"]
+    )
+    def test_a_damaged_list_is_made_anew(
+        self, box: Path, cache: Path, reads: Counter[str], damage: str
+    ) -> None:
         first = again(box)
         (kept,) = (cache / "digests").iterdir()
         kept.write_text(damage.replace("%s", str(box / "a")))
@@ -225,7 +256,9 @@ class TestDigests:
         again(box / "in")
         assert again(box) and reads == {"a": 1, "b": 1, "c": 2}
 
-    def test_a_file_that_cannot_be_read_is_named(self, box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_file_that_cannot_be_read_is_named(
+        self, box: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         opened = Path.open
 
         def refuse(path: Path, *args: object, **kwargs: object) -> object:

@@ -45,7 +45,9 @@ def noise(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, 70, 80, 3), np.uint8)
 
 
-def write_pictures(folder: Path, pictures: np.ndarray, kind: str = "png", name: str = "", **options: Any) -> Path:
+def write_pictures(
+    folder: Path, pictures: np.ndarray, kind: str = "png", name: str = "", **options: Any
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number, picture in enumerate(pictures):
         Image.fromarray(picture).save(folder / f"{name}{number}.{kind}", **options)
@@ -75,7 +77,9 @@ def assert_parts_share_nothing(shown: dict[str, set[bytes]]) -> None:
 def pixels_of_pictures(prepared: Prepared) -> dict[str, set[bytes]]:
     """The pixels of every picture of each part."""
     pictures = prepared.rows["picture"]
-    return {name: {pictures[row].tobytes() for row in rows} for name, rows in parts_of(prepared).items()}
+    return {
+        name: {pictures[row].tobytes() for row in rows} for name, rows in parts_of(prepared).items()
+    }
 
 
 def pixels_of_glyphs(prepared: Prepared) -> dict[str, set[bytes]]:
@@ -128,7 +132,9 @@ class TestFolders:
         write_pictures(place, pictures, kind="bmp")
         prepared = folder(place).prepare()
         assert len(prepared) == 25 and prepared.counts == {"copies": 40, "left_out": 0}
-        assert prepared.notes == ("40 of 65 pictures have the same pixels as another one; each is counted once",)
+        assert prepared.notes == (
+            "40 of 65 pictures have the same pixels as another one; each is counted once",
+        )
         assert [len(prepared.split[name]) for name in ("test", "validation", "pool")] == [2, 2, 23]
         assert_parts_share_nothing(pixels_of_pictures(prepared))
 
@@ -144,11 +150,15 @@ class TestFolders:
     def test_too_few_that_differ_are_an_error_that_counts_the_copies(self, here: Path) -> None:
         place = write_pictures(here / "mine", noise(5), compress_level=9)
         write_pictures(place, noise(5), name="other", compress_level=1)
-        with pytest.raises(DataError, match=r"5 examples leave .*; 5 of 10 pictures have the same pixels"):
+        with pytest.raises(
+            DataError, match=r"5 examples leave .*; 5 of 10 pictures have the same pixels"
+        ):
             folder(place).prepare()
 
     @pytest.mark.parametrize("seed", range(4))
-    def test_whatever_a_folder_holds_no_picture_is_in_two_parts(self, here: Path, seed: int) -> None:
+    def test_whatever_a_folder_holds_no_picture_is_in_two_parts(
+        self, here: Path, seed: int
+    ) -> None:
         """Pictures of chance, each in some of nine encodings that lose nothing, at any depth, under any name."""
         rng = np.random.default_rng(seed)
         encodings = [("png", {"compress_level": level}) for level in (0, 1, 6, 9)]
@@ -165,7 +175,10 @@ class TestFolders:
         prepared = folder(here / "mine").prepare()
         there = fingerprint.survey(fingerprint.known(f"folder:{here / 'mine'}"))
         assert there is not None and there.readable == count
-        assert (len(prepared), prepared.counts["copies"]) == (different, there.different - different)
+        assert (len(prepared), prepared.counts["copies"]) == (
+            different,
+            there.different - different,
+        )
         assert_parts_share_nothing(pixels_of_pictures(prepared))
 
 
@@ -178,17 +191,27 @@ class TestDigits:
     def test_a_test_set_inside_the_training_set(self, here: Path) -> None:
         """As `x_test`, the first 60 of the 200 training digits again: 200 digits, in the order of the first."""
         pictures, labels = draw(20)
-        source = write_npz(here / "a.npz", x_train=pictures, y_train=labels, x_test=pictures[:60], y_test=labels[:60])
+        source = write_npz(
+            here / "a.npz",
+            x_train=pictures,
+            y_train=labels,
+            x_test=pictures[:60],
+            y_test=labels[:60],
+        )
         prepared = ArithmeticPictures(digits=source).prepare()
         assert prepared.counts == {"copies": 60, "left_out": 0}
-        assert prepared.notes == ("60 of 260 pictures have the same pixels as another one; each is counted once",)
+        assert prepared.notes == (
+            "60 of 260 pictures have the same pixels as another one; each is counted once",
+        )
         assert np.array_equal(prepared.banks["glyphs"][1001:], pictures)
         assert_parts_share_nothing(pixels_of_glyphs(prepared))
 
     def test_ten_pictures_eight_times_are_too_few(self, here: Path) -> None:
         pictures, labels = draw(1)
         source = write_npz(here / "a.npz", x=pictures.repeat(8, axis=0), y=labels.repeat(8))
-        with pytest.raises(DataError, match=r"1 of 0, .*each digit needs 8; 70 of 80 pictures have the same pixels"):
+        with pytest.raises(
+            DataError, match=r"1 of 0, .*each digit needs 8; 70 of 80 pictures have the same pixels"
+        ):
             digits(DIGITS(source))
 
     def test_gzips_time_stamp_makes_no_other_digits(self, here: Path) -> None:
@@ -207,7 +230,9 @@ class TestDigits:
         """Of 90, number 3 comes again as an 8, and twice there is nothing to see: 89 are left."""
         pictures, labels = draw(9)
         blank = np.zeros((2, 28, 28), np.uint8)
-        source = write_npz(here / "a.npz", x=np.concatenate([pictures, pictures[3:4], blank]), y=[*labels, 8, 1, 2])
+        source = write_npz(
+            here / "a.npz", x=np.concatenate([pictures, pictures[3:4], blank]), y=[*labels, 8, 1, 2]
+        )
         known = read_digits(DIGITS(source))
         assert np.array_equal(known.pictures, np.delete(pictures, 3, axis=0))
         assert known.labels.tolist() == np.delete(labels, 3).tolist()
@@ -219,7 +244,9 @@ class TestDigits:
 
     @pytest.mark.parametrize("seed", range(3))
     @pytest.mark.parametrize("scheme", ["npz", "idx"])
-    def test_whatever_a_source_holds_no_picture_is_in_two_parts(self, here: Path, scheme: str, seed: int) -> None:
+    def test_whatever_a_source_holds_no_picture_is_in_two_parts(
+        self, here: Path, scheme: str, seed: int
+    ) -> None:
         """Digits of chance, some again within a part and some in another part."""
         rng = np.random.default_rng(seed)
         pictures, labels = draw(12, seed)
@@ -227,7 +254,9 @@ class TestDigits:
         first, second = np.concatenate([np.arange(120), again[:40]]), again[40:]
         if scheme == "npz":
             named = {"x_train": pictures[first], "y_train": labels[first]}
-            source = write_npz(here / "a.npz", **named, x_test=pictures[second], y_test=labels[second])
+            source = write_npz(
+                here / "a.npz", **named, x_test=pictures[second], y_test=labels[second]
+            )
         else:
             (here / "mine").mkdir()
             for name, rows in (("train", first), ("t10k", second)):
@@ -240,12 +269,17 @@ class TestDigits:
 
     def test_the_digits_that_come_with_gensweep_have_no_copies(self) -> None:
         known = read_digits("mnist5k")
-        assert len(known.pictures) == 5000 and (known.notes, known.counts) == ((), {"copies": 0, "left_out": 0})
+        assert len(known.pictures) == 5000 and (known.notes, known.counts) == (
+            (),
+            {"copies": 0, "left_out": 0},
+        )
         assert_parts_share_nothing(pixels_of_glyphs(ArithmeticPictures().prepare()))
 
     def test_ids_of_ones_own_digits_are_others_than_before_and_those_of_mnist_are_not(self) -> None:
         own = f"npz:sha256-{'0' * 16}"
-        assert [ArithmeticPictures.numerics_of({"digits": name}) for name in ("mnist5k", "mnist", own)] == [1, 1, 2]
+        assert [
+            ArithmeticPictures.numerics_of({"digits": name}) for name in ("mnist5k", "mnist", own)
+        ] == [1, 1, 2]
         assert ArithmeticPictures.numerics_of({}) == 1
 
 
@@ -256,13 +290,20 @@ def test_a_test_with_other_digits_counts_those_that_were_trained_on(here: Path) 
     both = np.random.default_rng(0).permutation(240)
     trained = ArithmeticPictures(digits=write_npz(here / "a.npz", x=one, y=labels)).prepare()
     tested = ArithmeticPictures(
-        digits=write_npz(here / "b.npz", x=np.concatenate([one, two])[both], y=np.concatenate([labels, more])[both])
+        digits=write_npz(
+            here / "b.npz",
+            x=np.concatenate([one, two])[both],
+            y=np.concatenate([labels, more])[both],
+        )
     ).prepare()
     rows = training_rows(trained.split, 0.5)
 
     def shown(data: Prepared, rows: np.ndarray) -> set[bytes]:
         glyphs = data.rows["query_glyphs"][rows].ravel()
-        return {data.banks["glyphs"][index].tobytes() for index in glyphs[data.rows["query"][rows].ravel() < 10]}
+        return {
+            data.banks["glyphs"][index].tobytes()
+            for index in glyphs[data.rows["query"][rows].ravel() < 10]
+        }
 
     tests, learnt = shown(tested, tested.split["test"]), shown(trained, rows)
     seen = count_seen(tested, trained, rows, ("query", "query_pictures", "answer"))
@@ -274,7 +315,9 @@ def test_a_test_with_other_digits_counts_those_that_were_trained_on(here: Path) 
 
 
 class TestUnreadable:
-    def test_one_file_is_named_and_left_out(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_file_is_named_and_left_out(
+        self, here: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         place = write_pictures(here / "mine", noise(20))
         before = folder(place)
         (place / "shut.png").write_bytes((place / "3.png").read_bytes()[:-1] + b"!")
@@ -292,7 +335,9 @@ class TestUnreadable:
 
     @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
     def test_as_somebody_who_is_not_root(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        folder(write_pictures(here / "first", noise(20))).prepare()  # imports what nobody may be unable to read
+        folder(
+            write_pictures(here / "first", noise(20))
+        ).prepare()  # imports what nobody may be unable to read
         with tempfile.TemporaryDirectory() as public:
             os.chmod(public, 0o755)
             monkeypatch.setenv("GENSWEEP_CACHE", f"{public}/cache")
@@ -317,10 +362,18 @@ class TestUnreadable:
         data = folder(place)
         assert len(data.prepare()) == 20
         (remark,) = data.remarks()
-        assert remark.startswith("4 files left out, unreadable: gone.png (No such file or directory)")
-        assert "pipe.png (not a file)" in remark and "zero.png (not a file)" in remark and "self.png (" in remark
+        assert remark.startswith(
+            "4 files left out, unreadable: gone.png (No such file or directory)"
+        )
+        assert (
+            "pipe.png (not a file)" in remark
+            and "zero.png (not a file)" in remark
+            and "self.png (" in remark
+        )
 
-    def test_a_file_that_goes_while_the_folder_is_read(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_file_that_goes_while_the_folder_is_read(
+        self, here: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         place = write_pictures(here / "mine", noise(20))
         stat = Path.stat
 
@@ -337,7 +390,9 @@ class TestUnreadable:
     def test_nothing_that_can_be_read_is_an_error(self, here: Path) -> None:
         (here / "mine").mkdir()
         (here / "mine" / "gone.png").symlink_to(here / "nothing")
-        with pytest.raises(ValueError, match=r"none of its 1 files can be read, such as .*gone\.png \(No such file"):
+        with pytest.raises(
+            ValueError, match=r"none of its 1 files can be read, such as .*gone\.png \(No such file"
+        ):
             folder(here / "mine")
 
 
@@ -365,18 +420,29 @@ class TestWhatIsSaid:
         (about,) = json.loads((root / "tiny" / "sweep.json").read_bytes())["data"].values()
         assert about["dataset"].startswith("folder:sha256-")
         # round(2.1) = 2 to test; of 19, round(1.9) = 2 validate; round(9.5) = 10 (to even) and 17 train.
-        wanted = {"examples": 21, "test": 2, "validation": 2, "training": [10, 17], "copies": 4, "left_out": 1}
+        wanted = {
+            "examples": 21,
+            "test": 2,
+            "validation": 2,
+            "training": [10, 17],
+            "copies": 4,
+            "left_out": 1,
+        }
         assert {name: about[name] for name in wanted} == wanted
         escaped = "\\u001b[31mred\\u000aline.png"
         assert any(escaped in note for note in about["notes"])
         page = (root / "tiny" / "report.html").read_text()
-        cells = "".join(f'<td class="number">{value}</td>' for value in ("10 to 17", 2, 2, 21, 4, 1))
+        cells = "".join(
+            f'<td class="number">{value}</td>' for value in ("10 to 17", 2, 2, 21, 4, 1)
+        )
         assert f'<td class="words">folder:mine</td>{cells}' in page
         assert "3 of 24 pictures have the same pixels as another one" in page and escaped in page
         assert "\x1b" not in ended.out + ended.error + page and escaped in ended.error
         again = call("tiny.py", "--local", "--results", root, "--seeds", 1)
         assert again.code == 0 and "Nothing to do" in again.out
-        assert list(json.loads((root / "tiny" / "sweep.json").read_bytes())["data"].values()) == [about]
+        assert list(json.loads((root / "tiny" / "sweep.json").read_bytes())["data"].values()) == [
+            about
+        ]
 
     def test_a_sweep_json_without_it_is_read(self, here: Path, root: Path) -> None:
         write_sweep(here, grid("cae", count=20))
@@ -390,7 +456,10 @@ class TestWhatIsSaid:
 
     def test_what_moves_a_cursor_or_turns_a_line_is_escaped(self) -> None:
         assert visible("a\x1b[31m\n\x07\x9b\u202eb") == r"a\u001b[31m\u000a\u0007\u009b\u202eb"
-        assert visible("smile \U0001f600 ñ 日本 [v2] :train:") == "smile \U0001f600 ñ 日本 [v2] :train:"
+        assert (
+            visible("smile \U0001f600 ñ 日本 [v2] :train:")
+            == "smile \U0001f600 ñ 日本 [v2] :train:"
+        )
 
 
 def test_the_same_pictures_in_another_encoding_are_another_dataset(here: Path) -> None:

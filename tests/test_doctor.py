@@ -33,7 +33,9 @@ Node = Callable[..., Any]
 
 def asking(**nodes: Node) -> doctor.Ask:
     """Nodes that are functions of this process: each takes what it is asked, and its arguments."""
-    return lambda function, *arguments: {name: node(function, name, *arguments) for name, node in nodes.items()}
+    return lambda function, *arguments: {
+        name: node(function, name, *arguments) for name, node in nodes.items()
+    }
 
 
 def ready(function: Node, *arguments: Any) -> Any:
@@ -53,7 +55,11 @@ def answering(**changed: Any) -> Node:
 
 def said(findings: list[Finding], check: str, level: str) -> dict[str, tuple[str, str]]:
     """What and remedy, by node."""
-    return {one.node: (one.what, one.remedy) for one in findings if (one.check, one.level) == (check, level)}
+    return {
+        one.node: (one.what, one.remedy)
+        for one in findings
+        if (one.check, one.level) == (check, level)
+    }
 
 
 # --- one machine
@@ -72,7 +78,10 @@ def test_this_machine_is_ready_and_nothing_is_left_behind(
     assert [line[:6].strip() for line in lines[:-1]] == [OK, NOTE, OK, OK, NOTE, OK]
     assert lines[1].startswith("note    here  hardware: ") and "no GPU" in lines[1]
     assert lines[3] == "ok      here  cache: 1 file, 2 MB"
-    assert lines[4] == "note    here  W&B: no login; runs are logged offline (wandb login, or WANDB_API_KEY)"
+    assert (
+        lines[4]
+        == "note    here  W&B: no login; runs are logged offline (wandb login, or WANDB_API_KEY)"
+    )
     assert lines[5] == f"ok      here  storage: {tmp_path}/new/results is written and read"
     assert lines[6] == "this machine: 4 ok, 2 notes, 0 failed."
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
@@ -83,11 +92,15 @@ def test_a_root_that_cannot_be_used_is_a_failure_with_a_remedy(tmp_path: Path) -
     ended = call("doctor", "--results", tmp_path / "file")
     assert ended.code == 1
     place = f"{tmp_path}/file"
-    expected = f"--results {place}: {place} is a file, not a folder: name another place, or mend that one"
+    expected = (
+        f"--results {place}: {place} is a file, not a folder: name another place, or mend that one"
+    )
     assert f"FAILED  here  storage: {expected}" in ended.out.splitlines()
 
 
-@pytest.mark.parametrize(("told", "noted"), [({}, False), ({"compiler": True}, False), ({"compiler": False}, True)])
+@pytest.mark.parametrize(
+    ("told", "noted"), [({}, False), ({"compiler": True}, False), ({"compiler": False}, True)]
+)
 def test_a_node_without_a_compiler_is_told_and_one_that_does_not_say_is_not(
     told: dict[str, bool], noted: bool, tmp_path: Path
 ) -> None:
@@ -100,9 +113,13 @@ def test_a_node_without_a_compiler_is_told_and_one_that_does_not_say_is_not(
 def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = {tmp_path: 0.9e9}
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(node_info.shutil, "disk_usage", lambda path: usage._replace(free=free.get(path, 70e9)))
+    monkeypatch.setattr(
+        node_info.shutil, "disk_usage", lambda path: usage._replace(free=free.get(path, 70e9))
+    )
     findings, _ = doctor.examine_here(str(tmp_path))
-    assert said(findings, "disk", FAILED) == {"here": (f"{tmp_path} has 0.9 GB free", "free some space there")}
+    assert said(findings, "disk", FAILED) == {
+        "here": (f"{tmp_path} has 0.9 GB free", "free some space there")
+    }
     free.clear()
     findings, _ = doctor.examine_here(str(tmp_path))
     assert said(findings, "disk", OK)["here"][0].startswith("more than 50 GB free in ")
@@ -123,7 +140,10 @@ def test_a_login_is_found_and_not_told(tmp_path: Path, monkeypatch: pytest.Monke
         file.write_text("no netrc at all")
         monkeypatch.setenv("WANDB_API_KEY", secret)
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert "W&B: WANDB_MODE=disabled, or WANDB_DISABLED: nothing is logged" in call("doctor", "--results", tmp_path).out
+    assert (
+        "W&B: WANDB_MODE=disabled, or WANDB_DISABLED: nothing is logged"
+        in call("doctor", "--results", tmp_path).out
+    )
 
 
 # --- nodes
@@ -168,10 +188,16 @@ def test_a_root_that_a_node_may_not_use_is_its_to_mend(tmp_path: Path) -> None:
 
     def full(function: Node, *arguments: Any) -> Any:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Store, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+            patch.setattr(
+                Store,
+                "write",
+                lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+            )
             return function(*arguments)
 
-    findings = doctor.examine_nodes(Store(tmp_path / "root"), asking(a=elsewhere(tmp_path / "file"), b=full))
+    findings = doctor.examine_nodes(
+        Store(tmp_path / "root"), asking(a=elsewhere(tmp_path / "file"), b=full)
+    )
     place = f"{tmp_path}/file"
     assert said(findings, "storage", FAILED) == {
         "a": (f"--results {place}: {place} is a file, not a folder", GRANT),
@@ -188,11 +214,15 @@ def test_a_node_that_is_too_slow_removes_what_it_wrote(tmp_path: Path) -> None:
 
     store, remove = Store(tmp_path), Store.remove
     findings = doctor.examine_nodes(store, asking(a=slow))
-    assert findings == [Finding("a", "answer", FAILED, "no answer in 30 s", f"`ray status`, or {AGAIN}")]
+    assert findings == [
+        Finding("a", "answer", FAILED, "no answer in 30 s", f"`ray status`, or {AGAIN}")
+    ]
     assert calls[0]()["storage"]["error"].endswith("what this machine wrote is not there")
     with doctor.probing(store) as probe, pytest.MonkeyPatch.context() as patch:
         write = Store.write
-        patch.setattr(Store, "write", lambda self, *rest: (remove(store, probe[0]), write(self, *rest)))
+        patch.setattr(
+            Store, "write", lambda self, *rest: (remove(store, probe[0]), write(self, *rest))
+        )
         node_info.describe("late", str(tmp_path), probe, full=False)
         assert not list(tmp_path.iterdir()), "before the driver, which is long gone, could"
 
@@ -234,10 +264,14 @@ HERE = {"python": "3.11.7", "torch": "2.11.0", "numpy": "2.1.0", "commit": CLEAN
         ({"commit": None, "source": "2"}, ["other source files than here, of commit unknown"], []),
     ],
 )  # fmt: skip
-def test_what_of_the_code_must_be_equal(change: dict[str, Any], failed: list[str], notes: list[str]) -> None:
+def test_what_of_the_code_must_be_equal(
+    change: dict[str, Any], failed: list[str], notes: list[str]
+) -> None:
     assert node_info.differences(HERE, HERE | change) == (failed, notes)
     bare = {name: value for name, value in HERE.items() if name not in ("commit", "source")}
-    assert node_info.differences(HERE, bare)[0] == ["other source files than here, of commit unknown"]
+    assert node_info.differences(HERE, bare)[0] == [
+        "other source files than here, of commit unknown"
+    ]
 
 
 def test_another_commit_is_a_failure_and_an_unknown_one_a_note() -> None:
@@ -247,18 +281,25 @@ def test_another_commit_is_a_failure_and_an_unknown_one_a_note() -> None:
     assert what.startswith("commit bbbbbbb, here ") or what == "commit bbbbbbb, here unknown"
     assert remedy == AGAIN
     nowhere = HERE | {"commit": None}
-    assert node_info.differences(nowhere, nowhere) == ([], ["commit unknown, here unknown; the files are the same"])
+    assert node_info.differences(nowhere, nowhere) == (
+        [],
+        ["commit unknown, here unknown; the files are the same"],
+    )
 
 
 @pytest.mark.parametrize("file", ["sweep/point.py", "data/_avatars/parts/hat.toml"])
 def test_the_code_is_known_by_its_files(file: str, tmp_path: Path) -> None:
     """A copy is the same code; with a letter changed it is another, whatever git says."""
     copy = tmp_path / "copy"
-    shutil.copytree(PROJECT / "gensweep", copy / "gensweep", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        PROJECT / "gensweep", copy / "gensweep", ignore=shutil.ignore_patterns("__pycache__")
+    )
     ask = "import json; from gensweep.cluster.node_info import code; print(json.dumps(code()))"
 
     def told() -> dict[str, Any]:
-        done = subprocess.run([sys.executable, "-c", ask], cwd=copy, capture_output=True, check=True, env=alone(copy))
+        done = subprocess.run(
+            [sys.executable, "-c", ask], cwd=copy, capture_output=True, check=True, env=alone(copy)
+        )
         return json.loads(done.stdout)
 
     assert told() == node_info.code() | {"commit": None}
@@ -272,7 +313,9 @@ def test_a_trial_refuses_other_code_than_its_drivers() -> None:
     with pytest.raises(OtherCode) as raised:
         node_info.check_code(node_info.code() | {"numpy": "0.1"})
     start = f"{socket.gethostname()} runs other code than the driver (numpy "
-    assert str(raised.value).startswith(start) and str(raised.value).endswith(f", here 0.1): {AGAIN}")
+    assert str(raised.value).startswith(start) and str(raised.value).endswith(
+        f", here 0.1): {AGAIN}"
+    )
 
 
 # --- what is said of many
@@ -284,7 +327,9 @@ def test_many_nodes_stay_readable(tmp_path: Path) -> None:
     findings = doctor.examine_nodes(Store(tmp_path / "root"), asking(**nodes), full=False)
     assert len(findings) == 100 * 3
     lines = [str(one) for one in doctor.folded(findings)]
-    assert lines[0].startswith(("ok      100 nodes  code: python ", "note    100 nodes  code: commit unknown"))
+    assert lines[0].startswith(
+        ("ok      100 nodes  code: python ", "note    100 nodes  code: commit unknown")
+    )
     assert lines[1:] == [
         "ok      100 nodes  clock: within 15 s of this one",
         "ok      98 nodes  storage: reads what is written here, and its own is read here",
@@ -296,7 +341,9 @@ def test_many_nodes_stay_readable(tmp_path: Path) -> None:
 def test_a_run_goes_on_if_nothing_failed_and_else_says_what_did() -> None:
     doctor.require([Finding("a", "code", OK, "x"), Finding("a", "W&B", NOTE, "x")])
     bad = [Finding(f"n{number}", "code", FAILED, "old", "renew") for number in range(5)]
-    bad += [Finding("a", check, FAILED, "gone", "find it") for check in ("clock", "storage", "disk")]
+    bad += [
+        Finding("a", check, FAILED, "gone", "find it") for check in ("clock", "storage", "disk")
+    ]
     with pytest.raises(UserError) as raised:
         doctor.require(bad)
     start = "nothing was started. 5 nodes: code: old: renew; a: clock: gone: find it; a: storage: gone: find it"
@@ -336,7 +383,9 @@ def listening(answer: bytes | None) -> Iterator[str]:
 @contextmanager
 def web() -> Iterator[str]:
     """An address of a web server."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), http.server.BaseHTTPRequestHandler
+    ) as server:
         server.RequestHandlerClass.log_message = lambda *_: None  # type: ignore[method-assign, assignment]
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -362,7 +411,12 @@ NOBODY = "nobody answers there ([Errno 111] Connection refused); is the cluster 
 
 def test_an_address_is_looked_at_before_ray_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_address, "WAIT", 0.2)
-    for server, expected in ((dead(), NOBODY), (listening(None), NO_RAY), (listening(b""), NO_RAY), (web(), NO_RAY)):
+    for server, expected in (
+        (dead(), NOBODY),
+        (listening(None), NO_RAY),
+        (listening(b""), NO_RAY),
+        (web(), NO_RAY),
+    ):
         with server as there, pytest.raises(UserError) as raised:
             ray_address.probe(there)
         assert str(raised.value) == f"--address {there}: {expected}"
@@ -372,9 +426,13 @@ def test_an_address_is_looked_at_before_ray_is(monkeypatch: pytest.MonkeyPatch) 
     with listening(None) as there, monkeypatch.context() as patch:
         patch.setenv("RAY_USE_TLS", "1")
         ray_address.probe(there)
-    with pytest.raises(UserError, match="Tune does not run through Ray's client; name HOST:PORT, or auto"):
+    with pytest.raises(
+        UserError, match="Tune does not run through Ray's client; name HOST:PORT, or auto"
+    ):
         ray_address.probe("ray://127.0.0.1:10001")
-    with pytest.raises(UserError, match="ports end at 65535; the head's is 6379, if no other was given"):
+    with pytest.raises(
+        UserError, match="ports end at 65535; the head's is 6379, if no other was given"
+    ):
         ray_address.probe("127.0.0.1:99999")
 
 
@@ -393,14 +451,18 @@ def gensweep(*arguments: Any, folder: Path, script: str = "") -> tuple[int, list
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
-@pytest.mark.parametrize(("server", "expected"), [(dead, NOBODY), (lambda: listening(None), NO_RAY), (web, NO_RAY)])
+@pytest.mark.parametrize(
+    ("server", "expected"), [(dead, NOBODY), (lambda: listening(None), NO_RAY), (web, NO_RAY)]
+)
 def test_where_no_cluster_is_nothing_is_started(
     tmp_path: Path, server: Any, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither Ray, which would wait for minutes, nor anything that takes time."""
     monkeypatch.setattr(ray_address, "WAIT", 0.2)
     monkeypatch.setitem(sys.modules, "gensweep.execute.ray_tune", None)  # its import fails
-    monkeypatch.setattr("gensweep.execute.driver._make_ready", lambda *_: pytest.fail("datasets were prepared"))
+    monkeypatch.setattr(
+        "gensweep.execute.driver._make_ready", lambda *_: pytest.fail("datasets were prepared")
+    )
     for words in (["doctor"], ["run", write_sweep(tmp_path, grid())]):
         with server() as there:
             ended = call(*words, "--address", there, "--results", tmp_path / "results")
@@ -419,10 +481,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     folders = [tmp_path_factory.mktemp(name) for name in ("head", "worker")]
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in alone().items():  # not of the folder of this test run, but of the project
+        for (
+            name,
+            value,
+        ) in alone().items():  # not of the folder of this test run, but of the project
             patch.setenv(name, value)
         patch.chdir(folders[0])
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        made = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+        )
         patch.chdir(folders[1])
         made.add_node(num_cpus=1)
     made.folder = folders[0]
@@ -434,13 +501,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def outdated(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One more node, with code of another commit; gives its id."""
     copy = tmp_path_factory.mktemp("copy")
-    shutil.copytree(PROJECT / "gensweep", copy / "gensweep", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        PROJECT / "gensweep", copy / "gensweep", ignore=shutil.ignore_patterns("__pycache__")
+    )
     with (copy / "gensweep" / "sweep" / "point.py").open("a") as file:
         file.write("# changed\n")
     git = ["git", "-c", "user.name=nobody", "-c", "user.email=nobody@example.com"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "other"]):
         subprocess.run([*git, *words], cwd=copy, check=True)
-    node = cluster.add_node(num_cpus=1, resources={"outdated": 1}, env_vars={"PYTHONPATH": str(copy)})
+    node = cluster.add_node(
+        num_cpus=1, resources={"outdated": 1}, env_vars={"PYTHONPATH": str(copy)}
+    )
     yield node.node_id
     cluster.remove_node(node)
 
@@ -448,16 +519,26 @@ def outdated(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.mark.ray
 def test_a_cluster_that_is_ready(cluster: Any, tmp_path: Path) -> None:
     root = tmp_path / "new" / "results"
-    code, lines, errors = gensweep("doctor", "--address", cluster.address, "--results", root, folder=cluster.folder)
+    code, lines, errors = gensweep(
+        "doctor", "--address", cluster.address, "--results", root, folder=cluster.folder
+    )
     assert (code, errors) == (0, [])
     assert lines[-1].startswith("2 nodes: ") and lines[-1].endswith(" 0 failed.")
-    shares = [line for line in lines if "storage: reads what is written here, and its own is read here" in line]
-    assert len(shares) == 2 and all(line.startswith(f"ok      {socket.gethostname()} (") for line in shares)
+    shares = [
+        line
+        for line in lines
+        if "storage: reads what is written here, and its own is read here" in line
+    ]
+    assert len(shares) == 2 and all(
+        line.startswith(f"ok      {socket.gethostname()} (") for line in shares
+    )
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.ray
-def test_a_folder_that_is_not_shared_is_refused_before_anything_is_written(cluster: Any, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_shared_is_refused_before_anything_is_written(
+    cluster: Any, tmp_path: Path
+) -> None:
     """The one thing wrong is the second node's folder."""
     apart = "/proc/self/cwd/results"
     where = ("--address", cluster.address, "--results", apart)
@@ -468,7 +549,9 @@ def test_a_folder_that_is_not_shared_is_refused_before_anything_is_written(clust
     assert bad.endswith(f")  {why}")
     code, _, [error] = gensweep("run", write_sweep(tmp_path, grid()), *where, folder=cluster.folder)
     assert code == 2
-    assert error.startswith(f"error: nothing was started. {socket.gethostname()} (") and error.endswith(f"): {why}")
+    assert error.startswith(
+        f"error: nothing was started. {socket.gethostname()} ("
+    ) and error.endswith(f"): {why}")
     assert not list(cluster.folder.iterdir()), "nothing is left behind"
 
 
@@ -480,16 +563,22 @@ def test_another_rays_version_is_refused(cluster: Any, tmp_path: Path) -> None:
     key, space = b"CLUSTER_METADATA", b"cluster"
     gcs = GcsClient(address=cluster.address)
     before = gcs.internal_kv_get(key, space)
-    gcs.internal_kv_put(key, json.dumps(json.loads(before) | {"ray_version": "1.2.3"}).encode(), True, space)
+    gcs.internal_kv_put(
+        key, json.dumps(json.loads(before) | {"ray_version": "1.2.3"}).encode(), True, space
+    )
     try:
         where = ("--address", cluster.address, "--results", tmp_path / "results")
         code, _, [error] = gensweep("doctor", *where, folder=cluster.folder)
     finally:
         gcs.internal_kv_put(key, before, True, space)
     assert code == 2
-    assert error.startswith(f"error: --address {cluster.address}: no Ray cluster lets us in (Version mismatch: ")
+    assert error.startswith(
+        f"error: --address {cluster.address}: no Ray cluster lets us in (Version mismatch: "
+    )
     assert "Ray: 1.2.3" in error
-    assert error.endswith("; use the same everywhere: pip install -c constraints.txt, here and there")
+    assert error.endswith(
+        "; use the same everywhere: pip install -c constraints.txt, here and there"
+    )
 
 
 @pytest.mark.ray
@@ -499,10 +588,17 @@ def test_other_code_on_a_node_is_refused(cluster: Any, outdated: str, tmp_path: 
     assert (code, errors) == (1, [])
     [bad] = [line for line in lines if line.startswith(FAILED)]
     node = f"{socket.gethostname()} ("
-    assert bad.startswith(f"FAILED  {node}") and f", {outdated[:6]})  code: " in bad and bad.endswith(f": {AGAIN}")
+    assert (
+        bad.startswith(f"FAILED  {node}")
+        and f", {outdated[:6]})  code: " in bad
+        and bad.endswith(f": {AGAIN}")
+    )
     code, _, [error] = gensweep("run", write_sweep(tmp_path, grid()), *where, folder=cluster.folder)
     assert code == 2
-    assert error.startswith(f"error: nothing was started. {node}") and f", {outdated[:6]}): code: " in error
+    assert (
+        error.startswith(f"error: nothing was started. {node}")
+        and f", {outdated[:6]}): code: " in error
+    )
     assert error.endswith(f": {AGAIN}")
     assert not (tmp_path / "results").exists()
 
@@ -527,7 +623,9 @@ app.main(sys.argv[1:])
     sweep = write_sweep(tmp_path, grid(epochs=100_000), seeds=2)
     code, lines, [*_, error] = gensweep(sweep, *where, folder=cluster.folder, script=script)
     assert code == 2, lines
-    assert error.startswith(f"error: {socket.gethostname()} runs other code than the driver (other source files than ")
+    assert error.startswith(
+        f"error: {socket.gethostname()} runs other code than the driver (other source files than "
+    )
     assert error.endswith(f"): {AGAIN}")
     assert (tmp_path / "results" / "tiny" / "sweep.json").exists()
     assert not list((tmp_path / "results").glob("points/*/record.json"))

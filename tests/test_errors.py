@@ -25,9 +25,16 @@ def errors() -> list[BaseException]:
     for module in pkgutil.walk_packages(gensweep.__path__, "gensweep."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    ours = [kind for base in (GensweepError, Unavailable) for kind in kinds(base) if kind is not UnknownName]
+    ours = [
+        kind
+        for base in (GensweepError, Unavailable)
+        for kind in kinds(base)
+        if kind is not UnknownName
+    ]
     assert len(ours) > 12
-    return [kind("what and where") for kind in ours] + [UnknownName("model", "x", ["a", "b"], "here")]
+    return [kind("what and where") for kind in ours] + [
+        UnknownName("model", "x", ["a", "b"], "here")
+    ]
 
 
 def test_every_error_survives_pickling_with_type_message_and_all_that_it_holds() -> None:

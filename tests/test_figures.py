@@ -66,7 +66,9 @@ def write_sheet(folder: Path, content: np.ndarray | bytes, **params: Any) -> str
     """Write the sheet of a dataset whose other parameters are the report's; returns the file's name."""
     name = f"some-{sheet_id({'split_seed': 0} | params)}.png"
     (folder / "datasets").mkdir(exist_ok=True)
-    (folder / "datasets" / name).write_bytes(content if isinstance(content, bytes) else png(content))
+    (folder / "datasets" / name).write_bytes(
+        content if isinstance(content, bytes) else png(content)
+    )
     return name
 
 
@@ -106,7 +108,17 @@ def test_samples_stand_by_cell_and_epoch(tmp_path):
         for k, epoch in enumerate((1, 2, 10)):
             write(tmp_path, one, 0, f"samples/epoch-{epoch:04}.png", png(flat(60 * place + k)))
     (figure,) = drawn(write_sweep(tmp_path, cells), "samples_by_epoch").values()
-    assert [picture[10, 10, 0] for picture in pictures(figure)] == [60, 61, 62, 0, 1, 2, 120, 121, 122]
+    assert [picture[10, 10, 0] for picture in pictures(figure)] == [
+        60,
+        61,
+        62,
+        0,
+        1,
+        2,
+        120,
+        121,
+        122,
+    ]
     axes = figure.axes[0]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "10"]
     assert [tick.get_text().replace("\n", " ") for tick in axes.get_yticklabels()] == [
@@ -125,8 +137,12 @@ def test_a_point_that_kept_the_last_sheet_alone_shows_it_and_one_that_kept_none_
     assert [picture[10, 10, 0] for picture in pictures(figure)] == [7]
     assert texts(figure) == ["not kept"]
     assert "No sheet before the last epoch was kept" in caption(figure)
-    assert f"points/{cells[1]['points']['0']}/samples.png: not kept by this point" in caption(figure)
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["10"], "the epochs it was trained for"
+    assert f"points/{cells[1]['points']['0']}/samples.png: not kept by this point" in caption(
+        figure
+    )
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["10"], (
+        "the epochs it was trained for"
+    )
 
 
 def test_a_cell_that_trained_for_fewer_epochs_says_where_it_ended(tmp_path):
@@ -152,7 +168,9 @@ def test_of_many_epochs_the_first_and_the_last_are_among_those_shown(tmp_path):
 def test_of_a_tall_sheet_both_its_first_and_its_last_rows_are_shown(tmp_path):
     """Six rows of eight pictures, as of a model that reconstructs and samples: rows 1, 2, 5 and 6 are shown."""
     rows = np.repeat(np.arange(10, 70, 10, np.uint8), 8)
-    sheet = np.asarray(picture_sheet(np.broadcast_to(rows[:, None, None, None], (48, 3, 64, 64)), columns=8))
+    sheet = np.asarray(
+        picture_sheet(np.broadcast_to(rows[:, None, None, None], (48, 3, 64, 64)), columns=8)
+    )
     cells = gans(tmp_path, 0.1)
     write(tmp_path, cells[0], 0, "samples/epoch-0001.png", png(sheet))
     (figure,) = drawn(write_sweep(tmp_path, cells), "samples_by_epoch").values()
@@ -175,10 +193,14 @@ def test_pictures_are_drawn_pixel_by_pixel(tmp_path):
     """The SVG holds the file's pixels; the PNG has four for each, and nothing between them."""
     cells = gans(tmp_path, 0.1)
     for seed, kind in enumerate(("linear", "spherical")):
-        write(tmp_path, cells[0], 0, f"interpolation-{kind}.png", png(noise(256, 640, 3, seed=seed)))
+        write(
+            tmp_path, cells[0], 0, f"interpolation-{kind}.png", png(noise(256, 640, 3, seed=seed))
+        )
     results = load(write_sweep(tmp_path, cells))
     ((_, svg, drawing),) = render(FIGURES["interpolation"], results)
-    embedded = [base64.b64decode(text) for text in re.findall(rb'"data:image/png;base64,([^"]+)"', svg)]
+    embedded = [
+        base64.b64decode(text) for text in re.findall(rb'"data:image/png;base64,([^"]+)"', svg)
+    ]
     found = [np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) for content in embedded]
     page = np.ascontiguousarray(np.asarray(Image.open(io.BytesIO(drawing)).convert("RGB")))
     for seed in (0, 1):
@@ -216,8 +238,13 @@ def test_a_title_of_panels_ends_before_their_legend(tmp_path):
 @pytest.mark.slow
 def test_dollars_in_names_are_no_formulas(tmp_path):
     """matplotlib would end with an error at the first name, and show the second without its dollars."""
-    names = {f"folder:sha256-{digit * 16}": f"/x/{name}" for digit, name in (("a", r"$\frac{}$"), ("b", "$x$"))}
-    cells = [cell(0, model="cae", dataset=pinned, decoder_layers=k) for pinned in names for k in (1, 2)]
+    names = {
+        f"folder:sha256-{digit * 16}": f"/x/{name}"
+        for digit, name in (("a", r"$\frac{}$"), ("b", "$x$"))
+    }
+    cells = [
+        cell(0, model="cae", dataset=pinned, decoder_layers=k) for pinned in names for k in (1, 2)
+    ]
     for one in cells:
         write_record(tmp_path, one, 0, reconstruction_mse=0.5)
         write_history(tmp_path, one, 0, "epoch,validation/reconstruction_mse\n1,0.5\n")
@@ -226,7 +253,9 @@ def test_dollars_in_names_are_no_formulas(tmp_path):
         assert list(render(FIGURES[page], results)), page
     seen = [svg for name, svg, _ in render(FIGURES["learning_curves"], results)]
     assert b"folder:$x$" in seen[0]
-    assert re.findall(rb"<!-- ([0-9.]+) -->", seen[0])[0] == b"1", "the only epoch, and no parts of it"
+    assert re.findall(rb"<!-- ([0-9.]+) -->", seen[0])[0] == b"1", (
+        "the only epoch, and no parts of it"
+    )
 
 
 def test_a_heatmap_s_scale_stands_apart_from_its_title(tmp_path):
@@ -235,7 +264,10 @@ def test_a_heatmap_s_scale_stands_apart_from_its_title(tmp_path):
     cells = [cell(0, model="cae", dataset=pinned, decoder_layers=k) for k in (1, 2)]
     for one, value in zip(cells, (0.10673, 0.10679), strict=True):
         write_record(tmp_path, one, 0, reconstruction_mse=value)
-    results, figures = load(write_sweep(tmp_path, cells, places={pinned: "/x/a-folder-with-a-name"})), []
+    results, figures = (
+        load(write_sweep(tmp_path, cells, places={pinned: "/x/a-folder-with-a-name"})),
+        [],
+    )
 
     def noting(results):
         for name, figure in FIGURES["depth_heatmap"].make(results):
@@ -252,7 +284,11 @@ def test_a_heatmap_s_scale_stands_apart_from_its_title(tmp_path):
 @pytest.mark.parametrize(
     ("model", "metric", "words"),
     [
-        ("cae", ["reconstruction_mse"], "Rows, in turns: pictures of the test set, their reconstructions."),
+        (
+            "cae",
+            ["reconstruction_mse"],
+            "Rows, in turns: pictures of the test set, their reconstructions.",
+        ),
         (
             "vae",
             ["reconstruction_mse", "fid_random_vgg"],
@@ -263,7 +299,9 @@ def test_a_heatmap_s_scale_stands_apart_from_its_title(tmp_path):
 )
 def test_it_is_said_what_the_rows_of_a_sheet_are(tmp_path, monkeypatch, model, metric, words):
     for name in metric:
-        monkeypatch.setitem(METRICS, name, {"unit": "", "direction": "min", "doc": "", "models": [model]})
+        monkeypatch.setitem(
+            METRICS, name, {"unit": "", "direction": "min", "doc": "", "models": [model]}
+        )
     one = cell(0, model=model)
     write_record(tmp_path, one, 0, **dict.fromkeys(metric, 0.5))
     write(tmp_path, one, 0, "samples.png", png(flat(1)))
@@ -280,9 +318,18 @@ def test_strips_are_of_each_dataset_s_best_cell(tmp_path):
     for place, one in enumerate(cells):
         for kind in ("linear", "spherical"):
             grey = 10 * place + (kind == "spherical")
-            write(tmp_path, one, 0, f"interpolation-{kind}.png", png(np.full((256, 640, 3), grey, np.uint8)))
+            write(
+                tmp_path,
+                one,
+                0,
+                f"interpolation-{kind}.png",
+                png(np.full((256, 640, 3), grey, np.uint8)),
+            )
     found = drawn(write_sweep(tmp_path, cells), "interpolation")
-    assert [[picture[0, 0, 0] for picture in pictures(figure)] for figure in found.values()] == [[10, 11], [30, 31]]
+    assert [[picture[0, 0, 0] for picture in pictures(figure)] for figure in found.values()] == [
+        [10, 11],
+        [30, 31],
+    ]
     figure = found["interpolation-gan-a"]
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["linear", "spherical"]
     assert f"n = 2 seeds: {cells[1]['points']['0']} (seed 0)" in caption(figure)
@@ -291,10 +338,17 @@ def test_strips_are_of_each_dataset_s_best_cell(tmp_path):
 def test_datasets_have_a_panel_each_and_those_without_a_sheet_are_named(tmp_path):
     cells = [cell(0, model="cae", dataset=name) for name in ("avatars", "folder:my faces", "lost")]
     folder = write_sweep(tmp_path, cells)
-    for name, pixels in (("avatars", flat(5)), ("folder:my faces", noise(90, 80, 3)), ("another", flat(6))):
+    for name, pixels in (
+        ("avatars", flat(5)),
+        ("folder:my faces", noise(90, 80, 3)),
+        ("another", flat(6)),
+    ):
         write_sheet(folder, pixels, dataset=name)
     (figure,) = drawn(folder, "dataset_samples").values()
-    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["avatars", "folder:my faces"]
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == [
+        "avatars",
+        "folder:my faces",
+    ]
     assert np.array_equal(pictures(figure)[1], noise(90, 80, 3))
     assert "No sheet of lost:" in caption(figure)
 
@@ -302,13 +356,22 @@ def test_datasets_have_a_panel_each_and_those_without_a_sheet_are_named(tmp_path
 def test_a_large_sheet_of_a_dataset_is_shown_whole(tmp_path):
     """3000 x 1000 with a quarter of each grey: its right end is there, at a scale that is the same both ways."""
     folder = write_sweep(tmp_path, [cell(0, model="cae", dataset="wide")])
-    sheet = np.repeat(np.array([10, 20, 30, 40], np.uint8), 750)[None, :, None].repeat(1000, 0).repeat(3, 2)
+    sheet = (
+        np.repeat(np.array([10, 20, 30, 40], np.uint8), 750)[None, :, None]
+        .repeat(1000, 0)
+        .repeat(3, 2)
+    )
     write_sheet(folder, sheet, dataset="wide")
     (figure,) = drawn(folder, "dataset_samples").values()
     (picture,) = pictures(figure)
     height, width = picture.shape[:2]
     assert width == LARGEST[1] and height == round(width / 3)
-    assert [int(picture[height // 2, round(width * part), 0]) for part in (0.1, 0.4, 0.6, 0.9)] == [10, 20, 30, 40]
+    assert [int(picture[height // 2, round(width * part), 0]) for part in (0.1, 0.4, 0.6, 0.9)] == [
+        10,
+        20,
+        30,
+        40,
+    ]
     assert "Large sheets are shown smaller." in caption(figure)
 
 
@@ -321,14 +384,18 @@ def test_generated_answers_stand_with_what_the_reader_read(tmp_path, monkeypatch
         for seed in (0, 1):
             more = {"reader_digit_accuracy": 0.9 + 0.02 * seed} if one is cells[0] else {}
             write_record(tmp_path, one, seed, mse=mse, **more)
-        write(tmp_path, one, 0, "samples.png", png(np.full((272, 1380, 3), int(mse * 100), np.uint8)))
+        write(
+            tmp_path, one, 0, "samples.png", png(np.full((272, 1380, 3), int(mse * 100), np.uint8))
+        )
     (figure,) = drawn(write_sweep(tmp_path, cells), "generated_answers").values()
     assert [picture[0, 0, 0] for picture in pictures(figure)] == [10, 30]
-    assert "reader_digit_accuracy 0.91 ± 0.13 (n = 2)" in caption(figure), "t * 0.01414 / sqrt(2) = 0.127"
-    why = (
-        "read_exact_match not measured (no record of the sweep has it), reader_digit_accuracy not measured (the record"
+    assert "reader_digit_accuracy 0.91 ± 0.13 (n = 2)" in caption(figure), (
+        "t * 0.01414 / sqrt(2) = 0.127"
     )
-    assert f"Best cell (encoder_layers=2): {why} was written before the metric existed)" in caption(figure)
+    why = "read_exact_match not measured (no record of the sweep has it), reader_digit_accuracy not measured (the record"
+    assert f"Best cell (encoder_layers=2): {why} was written before the metric existed)" in caption(
+        figure
+    )
 
 
 # Answers
@@ -337,7 +404,11 @@ def test_generated_answers_stand_with_what_the_reader_read(tmp_path, monkeypatch
 def with_answers(root: Path, of: dict[str, Any], *seeds: list[tuple[int, str]]) -> None:
     """Each seed's right and predicted answers."""
     for seed, pairs in enumerate(seeds):
-        lines = ["query,answer,predicted", *(f"1+1,{true},{predicted}" for true, predicted in pairs), ""]
+        lines = [
+            "query,answer,predicted",
+            *(f"1+1,{true},{predicted}" for true, predicted in pairs),
+            "",
+        ]
         write(root, of, seed, "answers.csv", "\n".join(lines))
 
 
@@ -368,7 +439,9 @@ def test_right_and_predicted_answers_are_counted_in_bars_of_ten(tmp_path):
     expected[[0, 1, 9, 29]] = 1 / 8, 1 / 8, 2 / 8, 1 / 8
     assert predicted.values.tolist() == expected.tolist()
     assert "n = 2 seeds of 4 answers" in caption(figure)
-    said = "not drawn: 2 (25.0%) that are not an integer, 1 (12.5%) that are below -99 or above 198."
+    said = (
+        "not drawn: 2 (25.0%) that are not an integer, 1 (12.5%) that are below -99 or above 198."
+    )
     assert said in caption(figure)
 
 
@@ -377,7 +450,10 @@ def test_the_best_and_the_worst_cell_s_answers_are_side_by_side_on_one_scale(tmp
     for one in cells:
         with_answers(tmp_path, one, [(1, "1")], [(2, "30")])
     (figure,) = drawn(write_sweep(tmp_path, cells), "predicted_and_true").values()
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["best: hidden=3", "worst: hidden=4"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "best: hidden=3",
+        "worst: hidden=4",
+    ]
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
 
 
@@ -385,12 +461,17 @@ def test_distances_are_shares_of_all_answers_with_their_interval(tmp_path):
     """Two seeds with 1/2 and 1/4 exact: mean 3/8, half-width t * sqrt(2) / 8 / sqrt(2) = t / 8."""
     cells = answering(tmp_path, 0.5)
     with_answers(
-        tmp_path, cells[0], [(5, "5"), (7, "7"), (9, "12"), (1, "+")], [(5, "5"), (7, "9"), (9, "12"), (198, "-9")]
+        tmp_path,
+        cells[0],
+        [(5, "5"), (7, "7"), (9, "12"), (1, "+")],
+        [(5, "5"), (7, "9"), (9, "12"), (198, "-9")],
     )
     (figure,) = drawn(write_sweep(tmp_path, cells), "answer_distances").values()
     (line,) = figure.axes[0].lines
     shares = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
-    assert [shares[k] for k in (0, 1, 2, 3, 300)] == pytest.approx([3 / 8, 3 / 8, 4 / 8, 6 / 8, 7 / 8])
+    assert [shares[k] for k in (0, 1, 2, 3, 300)] == pytest.approx(
+        [3 / 8, 3 / 8, 4 / 8, 6 / 8, 7 / 8]
+    )
     (area,) = figure.axes[0].collections
     assert area.get_paths()[0].vertices[:, 1].max() >= 3 / 8 + T_2 / 8
     assert "best" not in caption(figure)
@@ -427,7 +508,10 @@ def test_answers_of_an_earlier_version_are_said_to_be_missing(tmp_path):
     cells = answering(tmp_path, 0.5)
     (figure,) = drawn(write_sweep(tmp_path, cells), "predicted_and_true").values()
     assert texts(figure) == ["No answers to show; the caption says why."]
-    assert "not kept by these points (trained by an earlier version); evaluate fills it in." in caption(figure)
+    assert (
+        "not kept by these points (trained by an earlier version); evaluate fills it in."
+        in caption(figure)
+    )
 
 
 # Training
@@ -511,7 +595,9 @@ def test_curves_of_nothing_say_so_and_others_do_not(tmp_path):
     write_history(tmp_path / "some", cells[0], 0, "epoch,validation/char_accuracy\n1,0.2\n")
     some = write_sweep(tmp_path / "some", cells)
     for name in names:
-        assert [texts(figure) for figure in drawn(nothing, name).values()] == [["Nothing is measured yet."]]
+        assert [texts(figure) for figure in drawn(nothing, name).values()] == [
+            ["Nothing is measured yet."]
+        ]
         assert [texts(figure) for figure in drawn(some, name).values()] == [[]]
 
 
@@ -537,7 +623,13 @@ def test_of_many_points_few_files_are_read(tmp_path, monkeypatch, name):
     with_answers(tmp_path, cells[-1], *[[(1, "1")]] * 40)
     for one in cells[:-1]:
         with_answers(tmp_path, one, [(1, "1")])
-        write(tmp_path, one, 0, "samples/epoch-0001.png", png(np.asarray(text_sheet(["1+1 = 2"]).convert("RGB"))))
+        write(
+            tmp_path,
+            one,
+            0,
+            "samples/epoch-0001.png",
+            png(np.asarray(text_sheet(["1+1 = 2"]).convert("RGB"))),
+        )
     found = drawn(write_sweep(tmp_path, cells), name)
     assert len(read) <= MOST_SEEDS + 2
     if name in ("predicted_and_true", "answer_distances"):

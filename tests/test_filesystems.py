@@ -21,7 +21,20 @@ from typing import Any
 
 import pytest
 import torch
-from runs import TINY, call, ended, files, grid, other, records, same, t2t, train, wait_for, write_sweep
+from runs import (
+    TINY,
+    call,
+    ended,
+    files,
+    grid,
+    other,
+    records,
+    same,
+    t2t,
+    train,
+    wait_for,
+    write_sweep,
+)
 
 from gensweep.ledger.claims import Holder
 from gensweep.system import locks, processes, storage
@@ -54,11 +67,15 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no C compiler")
     target = tmp_path_factory.mktemp("refusals") / "refusals.so"
     source = str(TESTS / "refusals.c")
-    subprocess.run([*command, "-shared", "-fPIC", "-O1", "-o", str(target), source, "-ldl"], check=True)
+    subprocess.run(
+        [*command, "-shared", "-fPIC", "-O1", "-o", str(target), source, "-ldl"], check=True
+    )
     return target
 
 
-def start(library: Path, root: Path, calls: dict[str, int], folder: Path, *arguments: Any) -> subprocess.Popen[bytes]:
+def start(
+    library: Path, root: Path, calls: dict[str, int], folder: Path, *arguments: Any
+) -> subprocess.Popen[bytes]:
     """Start the command line where some calls are refused below a root; it writes into ``folder``."""
     folder.mkdir(exist_ok=True)
     environment = os.environ | {
@@ -79,21 +96,30 @@ def run(*arguments: Any) -> tuple[int, str]:
 
 
 @pytest.mark.slow
-def test_two_drivers_share_a_root_that_lacks_what_it_can(library: Path, tmp_path: Path, root: Path) -> None:
+def test_two_drivers_share_a_root_that_lacks_what_it_can(
+    library: Path, tmp_path: Path, root: Path
+) -> None:
     """Nothing is trained twice, and all is as it would be elsewhere."""
     file = write_sweep(tmp_path, seeds=4)
     drivers = [
-        start(library, root, MISSING, tmp_path / name, file, "--results", root, "--local") for name in ("one", "other")
+        start(library, root, MISSING, tmp_path / name, file, "--results", root, "--local")
+        for name in ("one", "other")
     ]
     assert [driver.wait(200) for driver in drivers] == [0, 0]
     paths = [tmp_path / name / "epochs" for name in ("one", "other")]
-    lines = [path.read_text().splitlines() for path in paths if path.exists()]  # one may find nothing left to train
+    lines = [
+        path.read_text().splitlines() for path in paths if path.exists()
+    ]  # one may find nothing left to train
     epochs = Counter(line for part in lines for line in part)
     assert set(epochs.values()) == {1} and len(epochs) == 8
     assert call(file, "--results", tmp_path / "plain", "--local").code == 0
     for seed in range(4):
         same(root, tmp_path / "plain", t2t(seed))
-    left = [name for name in files(root) if re.search(r"\.(tmp|held|breaking|probe)$|claim\.json$", name)]
+    left = [
+        name
+        for name in files(root)
+        if re.search(r"\.(tmp|held|breaking|probe)$|claim\.json$", name)
+    ]
     assert not left
 
 
@@ -109,7 +135,9 @@ def test_a_root_that_lacks_what_is_needed_is_refused_before_the_start(
     library: Path, tmp_path: Path, root: Path, calls: dict[str, int], said: str
 ) -> None:
     root.mkdir()
-    code, out = run(library, root, calls, tmp_path / "one", write_sweep(tmp_path), "--results", root, "--local")
+    code, out = run(
+        library, root, calls, tmp_path / "one", write_sweep(tmp_path), "--results", root, "--local"
+    )
     assert (code, said in out) == (2, True), out
     assert not (tmp_path / "one" / "epochs").exists()
     assert not files(root)
@@ -142,9 +170,13 @@ def test_reading_needs_no_write_permission(library: Path, tmp_path: Path, root: 
         "LD_PRELOAD": str(library), "REFUSED_ROOT": str(root), "REFUSED_CALLS": f"write={errno.EROFS}",
         "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)]),
     }  # fmt: skip
-    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=200
+    )
     lines = done.stdout.splitlines()
-    assert [re.findall(r"Called\(code=(\d)", line) for line in lines] == [["0"]] * len(calls) + [["2"]], done
+    assert [re.findall(r"Called\(code=(\d)", line) for line in lines] == [["0"]] * len(calls) + [
+        ["2"]
+    ], done
     assert "cannot be written to; name another folder" in lines[-1]
     assert (tmp_path / "sample.png").exists() and page.exists()
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
@@ -232,7 +264,9 @@ def test_a_killed_process_lets_go_at_once(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["lock.taken"]
 
 
-@pytest.mark.parametrize("content", ["", "00000007 token ", json.dumps(asdict(ELSEWHERE)), "[" * 200_000])
+@pytest.mark.parametrize(
+    "content", ["", "00000007 token ", json.dumps(asdict(ELSEWHERE)), "[" * 200_000]
+)
 def test_a_lock_of_another_host_expires_by_our_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
@@ -245,7 +279,9 @@ def test_a_lock_of_another_host_expires_by_our_clock(
     assert os.listdir(tmp_path) == []
 
 
-def test_a_lock_that_is_renewed_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_renewed_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(locks, "RENEWAL", 0.02)
     monkeypatch.setattr(processes, "EXPIRES", 0.5)
     monkeypatch.setattr(Process, "is_local", lambda process: False)
@@ -270,7 +306,9 @@ def test_who_was_taken_for_dead_takes_nothing_away(tmp_path: Path) -> None:
     assert (tmp_path / "lock.held").read_text() == "00000000 another's"
 
 
-def test_a_refusal_that_is_no_lack_of_locks_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_that_is_no_lack_of_locks_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: Any) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
@@ -301,7 +339,9 @@ def test_a_disk_too_full_for_tensors_says_so(save: Any, numbers: int) -> None:
 def test_a_full_file_system_ends_the_run_with_its_reason(tmp_path: Path, root: Path) -> None:
     root.mkdir()
     file = write_sweep(tmp_path, grid(hidden=256), seeds=3)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", root], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", root], capture_output=True
+    ).returncode:
         pytest.skip("may not mount")
     try:
         result = call(file, "--results", root, "--local")
@@ -309,7 +349,10 @@ def test_a_full_file_system_ends_the_run_with_its_reason(tmp_path: Path, root: P
     finally:
         subprocess.run(["umount", root], check=True)
     *_, line = result.error.splitlines()
-    assert re.fullmatch(rf"error: {root}/points/.*: No space left on device; what is done is kept. To go on: .*", line)
+    assert re.fullmatch(
+        rf"error: {root}/points/.*: No space left on device; what is done is kept. To go on: .*",
+        line,
+    )
 
 
 def test_a_relative_root_of_a_users_own_trial_is_where_its_program_was_started(
@@ -342,12 +385,16 @@ def test_the_next_run_clears_away_what_killed_ones_left(tmp_path: Path, root: Pa
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_a_sweeps_name_that_differs_in_capitals_from_a_folder_of_ours_is_refused(tmp_path: Path) -> None:
+def test_a_sweeps_name_that_differs_in_capitals_from_a_folder_of_ours_is_refused(
+    tmp_path: Path,
+) -> None:
     result = call(write_sweep(tmp_path, name="Points"), "--dry-run")
     assert result.code == 2 and "sweep name 'Points' is no plain folder name" in result.error
 
 
-def test_two_sweeps_that_a_file_system_takes_for_one_are_refused(tmp_path: Path, root: Path, trained: Any) -> None:
+def test_two_sweeps_that_a_file_system_takes_for_one_are_refused(
+    tmp_path: Path, root: Path, trained: Any
+) -> None:
     """As on one that knows no capitals: the other's sweep.json is found under our name."""
     write_json(make(root / "tiny") / "sweep.json", {"schema": 1, "name": "Tiny"})
     result = call(write_sweep(tmp_path), "--results", root, "--local")

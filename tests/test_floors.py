@@ -14,7 +14,10 @@ from gensweep.core.registries import DATASETS, MODELS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "gensweep"
-FILES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+FILES = {
+    path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text())
+    for path in sorted(SOURCE.rglob("*.py"))
+}
 FLOORS = (
     ("core/",),
     ("system/",),
@@ -73,18 +76,25 @@ def modules(nodes: Iterator[ast.AST]) -> Iterator[str]:
             assert node.level == 0, "imports are absolute"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                yield inner if inner.startswith("gensweep.") and file_of(inner) else str(node.module)
+                yield (
+                    inner if inner.startswith("gensweep.") and file_of(inner) else str(node.module)
+                )
 
 
 def file_of(module: str) -> str | None:
     """The file of one of our modules."""
     inner = "/".join(module.split(".")[1:])
-    return next((name for name in (f"{inner}.py", f"{inner}/__init__.py".lstrip("/")) if name in FILES), None)
+    return next(
+        (name for name in (f"{inner}.py", f"{inner}/__init__.py".lstrip("/")) if name in FILES),
+        None,
+    )
 
 
 def ours(name: str) -> set[str]:
     """The files of ours that a file imports, here or in its functions."""
-    wanted = [module for module in modules(skips_types(FILES[name])) if module.split(".")[0] == "gensweep"]
+    wanted = [
+        module for module in modules(skips_types(FILES[name])) if module.split(".")[0] == "gensweep"
+    ]
     found = {module: file_of(module) for module in wanted}
     assert all(found.values()), f"{name} imports what is not there: {found}"
     return {file for file in found.values() if file}
@@ -94,14 +104,21 @@ def ours(name: str) -> set[str]:
 def test_a_file_imports_only_from_its_floor_and_below(name: str) -> None:
     higher = {other for other in ours(name) if floor(other) > floor(name)}
     assert not higher
-    neighbours = {other for other in ours(name) if floor(other) == floor(name) and room(other) != room(name)}
+    neighbours = {
+        other for other in ours(name) if floor(other) == floor(name) and room(other) != room(name)
+    }
     assert not neighbours
 
 
 def test_the_check_sees_imports() -> None:
     assert {"core/errors.py", "trial/trial.py"} <= ours("trainables.py"), "in functions too"
     assert "report/results.py" not in ours("report/measured.py"), "a type's import does not run"
-    assert floor("core/errors.py") < floor("sweep/spec.py") < floor("execute/driver.py") < floor("cli/app.py")
+    assert (
+        floor("core/errors.py")
+        < floor("sweep/spec.py")
+        < floor("execute/driver.py")
+        < floor("cli/app.py")
+    )
 
 
 def test_no_import_goes_round_in_a_circle() -> None:
@@ -123,7 +140,11 @@ def top_level(name: str) -> set[str]:
                 yield child
                 yield from outside(child)
 
-    return {file for module in modules(outside(FILES[name])) if (file := file_of(module)) and module[:8] == "gensweep"}
+    return {
+        file
+        for module in modules(outside(FILES[name]))
+        if (file := file_of(module)) and module[:8] == "gensweep"
+    }
 
 
 def test_the_kernels_have_one_face() -> None:
@@ -135,7 +156,11 @@ def test_the_kernels_have_one_face() -> None:
 
 
 def test_one_file_imports_ray() -> None:
-    users = {name for name, tree in FILES.items() if "ray" in {m.split(".")[0] for m in modules(ast.walk(tree))}}
+    users = {
+        name
+        for name, tree in FILES.items()
+        if "ray" in {m.split(".")[0] for m in modules(ast.walk(tree))}
+    }
     assert users == {"execute/ray_tune.py"}
 
 
@@ -159,11 +184,17 @@ print("done")
 
 def test_quick_commands_import_nothing_heavy(tmp_path: Path) -> None:
     calls = [["--help"], ["run", "--help"]]
-    calls += [["list", kind] for kind in ("models", "datasets", "metrics", "tables", "figures", "sweeps")]
+    calls += [
+        ["list", kind] for kind in ("models", "datasets", "metrics", "tables", "figures", "sweeps")
+    ]
     calls += [["doctor", "--results", str(tmp_path / "none")]]
-    calls += [["sweeps/layers.py", "--dry-run", "--results", str(tmp_path / "none"), "--filter", "seed=0"]]
+    calls += [
+        ["sweeps/layers.py", "--dry-run", "--results", str(tmp_path / "none"), "--filter", "seed=0"]
+    ]
     script = QUICK.format(calls=calls, heavy=HEAVY)
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
     assert (done.stdout.strip(), done.stderr) == ("done", "")
     assert not list(tmp_path.iterdir())
 
@@ -197,9 +228,19 @@ print(sorted(SLOW & (set(sys.modules) - before)))
 @pytest.mark.slow
 def test_measuring_imports_nothing_that_takes_longer_than_it() -> None:
     """The first point of every worker pays for imports: seconds for each of these."""
-    slow = {"matplotlib", "scipy", "scipy.signal", "sympy", "torch._dynamo", "torchmetrics", "torchvision.models"}
+    slow = {
+        "matplotlib",
+        "scipy",
+        "scipy.signal",
+        "sympy",
+        "torch._dynamo",
+        "torchmetrics",
+        "torchvision.models",
+    }
     script = MEASURED.replace("SLOW", repr(slow))
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
     assert done.stdout == "[]\n", done.stderr
 
 
@@ -214,7 +255,11 @@ def test_nothing_asks_which_model_or_dataset_it_has(name: str) -> None:
         for node in ast.walk(FILES[name])
         if isinstance(node, (ast.Compare, ast.match_case))
         and names
-        & {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+        & {
+            part.value
+            for part in ast.walk(node)
+            if isinstance(part, ast.Constant) and isinstance(part.value, str)
+        }
     ]
     assert not asked
 
@@ -225,17 +270,26 @@ def test_no_error_is_dropped_in_silence(name: str) -> None:
     for node in ast.walk(FILES[name]):
         if isinstance(node, ast.ExceptHandler):
             caught = (
-                {part.id for part in ast.walk(node.type) if isinstance(part, ast.Name)} if node.type else set(broad)
+                {part.id for part in ast.walk(node.type) if isinstance(part, ast.Name)}
+                if node.type
+                else set(broad)
             )
             quiet = all(isinstance(line, (ast.Pass, ast.Continue)) for line in node.body)
             assert not (caught & set(broad) and quiet), f"line {node.lineno}"
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
-            assert not {ast.unparse(argument) for argument in node.args} & set(broad), f"line {node.lineno}"
+            assert not {ast.unparse(argument) for argument in node.args} & set(broad), (
+                f"line {node.lineno}"
+            )
 
 
 # --- documentation and size
 
-CLASSES = {node.name: node for tree in FILES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+CLASSES = {
+    node.name: node
+    for tree in FILES.values()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.ClassDef)
+}
 
 
 def documented(owner: ast.ClassDef, method: str) -> bool:
@@ -271,5 +325,9 @@ def test_files_and_functions_stay_small(name: str) -> None:
     lines = len((SOURCE / name).read_text().splitlines())
     assert lines <= 400
     functions = [node for node in ast.walk(FILES[name]) if isinstance(node, ast.FunctionDef)]
-    long = {node.name: size for node in functions if (size := (node.end_lineno or 0) - node.lineno + 1) > 70}
+    long = {
+        node.name: size
+        for node in functions
+        if (size := (node.end_lineno or 0) - node.lineno + 1) > 70
+    }
     assert not long

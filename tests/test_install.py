@@ -25,14 +25,25 @@ def test_an_editable_install_wins_over_the_folder_that_holds_the_clone(tmp_path:
     (clone / "gensweep" / "__init__.py").write_text("__version__ = 'of the clone'\n")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     built = subprocess.run(
-        [sys.executable, "-c", BUILD], cwd=clone, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", BUILD],
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     site = tmp_path / "site"
     with zipfile.ZipFile(tmp_path / built.stdout.split()[-1]) as wheel:
         wheel.extractall(site)
-    script = f"import site; site.addsitedir({str(site)!r}); import gensweep; print(gensweep.__version__)"
+    script = (
+        f"import site; site.addsitedir({str(site)!r}); import gensweep; print(gensweep.__version__)"
+    )
     for folder in (tmp_path, clone, site):
         said = subprocess.run(
-            [sys.executable, "-S", "-c", script], cwd=folder, env=environment, capture_output=True, text=True
+            [sys.executable, "-S", "-c", script],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         assert said.stdout == "of the clone\n", said.stderr

@@ -41,8 +41,14 @@ print(json.dumps([kernels.HAS_KERNELS, histories]))
 
 def train(folder: Path, switch: str, cache: Path) -> list:
     """Return whether the package in a folder has kernels, and what two of its points recorded."""
-    environment = os.environ | {"PYTHONPATH": str(folder), "GENSWEEP_COMPILED": switch, "GENSWEEP_CACHE": str(cache)}
-    done = subprocess.run([sys.executable, "-c", TRAIN], cwd=folder, env=environment, capture_output=True, text=True)
+    environment = os.environ | {
+        "PYTHONPATH": str(folder),
+        "GENSWEEP_COMPILED": switch,
+        "GENSWEEP_CACHE": str(cache),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN], cwd=folder, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -34,7 +34,11 @@ EPOCHS = 3
 GAN = Point.make("gan", TINY_PICTURES | {"epochs": EPOCHS}, 0)
 WRITTEN = [
     "claim.json",
-    *(name for epoch in range(1, EPOCHS + 1) for name in (f"samples/epoch-{epoch:04d}.png", "checkpoint.pt")),
+    *(
+        name
+        for epoch in range(1, EPOCHS + 1)
+        for name in (f"samples/epoch-{epoch:04d}.png", "checkpoint.pt")
+    ),
     *("samples.png", "interpolation-linear.png", "interpolation-spherical.png"),
     *("weights.pt", "history.csv", "record.json"),
 ]
@@ -57,7 +61,9 @@ def left(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("[!.]*") if path.is_file()}
 
 
-@pytest.mark.parametrize(("number", "after"), [*((number, False) for number in range(1, LAST + 1)), (LAST, True)])
+@pytest.mark.parametrize(
+    ("number", "after"), [*((number, False) for number in range(1, LAST + 1)), (LAST, True)]
+)
 @pytest.mark.slow
 def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
     root: Path, whole: Path, trained: Counter[int], number: int, after: bool
@@ -69,14 +75,18 @@ def test_killed_at_any_moment_a_point_ends_with_the_same_numbers(
     trained.clear()
     train([GAN], root)
     checkpoints = WRITTEN[: number - 1].count("checkpoint.pt")
-    assert sum(trained.values()) == (0 if after else EPOCHS - checkpoints), "it goes on from the last checkpoint"
+    assert sum(trained.values()) == (0 if after else EPOCHS - checkpoints), (
+        "it goes on from the last checkpoint"
+    )
     same(root, whole, GAN)
     kept = {*WRITTEN} - {"claim.json", *(["checkpoint.pt"] if not after else [])}
     assert left(folder) == kept, "nothing is left of the attempt that was killed"
 
 
 @pytest.mark.slow
-def test_a_spoiled_checkpoint_starts_the_point_anew(root: Path, whole: Path, trained: Counter[int]) -> None:
+def test_a_spoiled_checkpoint_starts_the_point_anew(
+    root: Path, whole: Path, trained: Counter[int]
+) -> None:
     with other(killed_at, GAN, root, LAST - 1, False) as process:
         ended(process)
     checkpoint = root / "points" / GAN.id / "checkpoint.pt"
@@ -125,7 +135,12 @@ def test_kill_9_loses_one_epoch_and_the_next_run_goes_on_at_once(
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.slow
 def test_a_signal_ends_the_run_and_says_how_to_go_on(
-    tmp_path: Path, root: Path, held: list[str], number: signal.Signals, code: int, trained: Counter[int]
+    tmp_path: Path,
+    root: Path,
+    held: list[str],
+    number: signal.Signals,
+    code: int,
+    trained: Counter[int],
 ) -> None:
     with other(command_line, held, tmp_path, HOLD) as process:
         wait_for(tmp_path / "epochs", "seed 1 epoch 3")
@@ -152,14 +167,18 @@ def test_two_runs_at_once_share_the_points(tmp_path: Path, root: Path, held: lis
             wait_for(two / "output", "Waiting for 1 point in training by process")
             (one / "hold").unlink()
             assert (ended(first), ended(second)) == (0, 0)
-    assert lines(one / "epochs") == [f"seed {seed} epoch {epoch}" for seed in (0, 1) for epoch in range(1, 5)]
+    assert lines(one / "epochs") == [
+        f"seed {seed} epoch {epoch}" for seed in (0, 1) for epoch in range(1, 5)
+    ]
     assert lines(two / "epochs") == [f"seed 2 epoch {epoch}" for epoch in range(1, 5)]
     assert "1 of 3 points done, 2 missing; training 2" in (two / "output").read_text()
     assert {record.status for record in records(root).values()} == {OK}
 
 
 @pytest.mark.slow
-def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(tmp_path: Path, root: Path, held: list[str]) -> None:
+def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(
+    tmp_path: Path, root: Path, held: list[str]
+) -> None:
     two = tmp_path / "two"
     two.mkdir()
     with other(command_line, held, tmp_path, HOLD) as first:

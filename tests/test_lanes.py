@@ -24,7 +24,12 @@ WHOLE: list[tuple[int, dict[str, Any]]] = [
     (0, {}), (6, {"muon_lr": 0.1}), (2, {"train_fraction": 0.46}), (3, {"lr": 0.01}), (4, {}),
 ]  # fmt: skip
 """20 and 10 examples; seeds of which none has a unit so near to its ReLU's edge that rounding turns it."""
-MUON: dict[str, Any] = {"optimizer": "muon", "clip_norm": 0.1, "schedule": "warmup_linear", "batch_size": 10}
+MUON: dict[str, Any] = {
+    "optimizer": "muon",
+    "clip_norm": 0.1,
+    "schedule": "warmup_linear",
+    "batch_size": 10,
+}
 """Whole batches, of more examples than the narrowest matrix has rows: of a gradient of lesser rank Muon makes
 directions out of rounding errors, which no two ways to add up have in common."""
 
@@ -49,9 +54,13 @@ def close(lane: Training, alone: Training) -> None:
     turns a unit on or off at its ReLU, a row differs by more.
     """
     assert lane.epoch == alone.epoch and len(lane.history) == len(alone.history)
-    for mine, theirs in zip([*lane.history, lane.test()], [*alone.history, alone.test()], strict=True):
+    for mine, theirs in zip(
+        [*lane.history, lane.test()], [*alone.history, alone.test()], strict=True
+    ):
         assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-5)
-    for (name, weight), other in zip(lane.network.named_parameters(), alone.network.parameters(), strict=True):
+    for (name, weight), other in zip(
+        lane.network.named_parameters(), alone.network.parameters(), strict=True
+    ):
         tolerance = 1e-3 if lane.model.optimizer == "muon" else 5e-4
         assert (weight - other).norm() <= tolerance * other.norm(), name
 
@@ -63,14 +72,20 @@ def state(one: Training) -> dict[str, Any]:
 def equal(one: Any, other: Any) -> bool:
     """Bit for bit, tensors within."""
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(
+            equal(value, other[key]) for key, value in one.items()
+        )
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 @pytest.mark.parametrize("model", list(MODELS))
 class TestLanes:
-    @pytest.mark.parametrize(("spec", "params"), [(MIXED, {}), (WHOLE, MUON)], ids=["adam", "muon_clipped_scheduled"])
-    def test_each_equals_its_point_alone(self, model: str, spec: list, params: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(
+        ("spec", "params"), [(MIXED, {}), (WHOLE, MUON)], ids=["adam", "muon_clipped_scheduled"]
+    )
+    def test_each_equals_its_point_alone(
+        self, model: str, spec: list, params: dict[str, Any]
+    ) -> None:
         lanes, alone = made(model, spec, **params), made(model, spec, **params)
         run(lanes)
         for lane, other in zip(lanes, alone, strict=True):
@@ -137,13 +152,17 @@ def test_one_alone_runs_plain() -> None:
 
 def test_lanes_share_the_datas_copy_on_the_device() -> None:
     wanted, first = point("cae"), training("cae")
-    beside = Training(wanted.model_config(), wanted.data_config(), 1, few(wanted), CPU, beside=first)
+    beside = Training(
+        wanted.model_config(), wanted.data_config(), 1, few(wanted), CPU, beside=first
+    )
     assert beside.batches is first.batches
 
 
 def test_nothing_is_computed_for_a_lane_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """20, 11 and 4 examples in batches of 8, longest first: 8 8 and 4, 8 and 3, 4."""
-    lanes = made("text_to_text", [(0, {}), (1, {"train_fraction": 0.5}), (2, {"train_fraction": 0.2})])
+    lanes = made(
+        "text_to_text", [(0, {}), (1, {"train_fraction": 0.5}), (2, {"train_fraction": 0.2})]
+    )
     seen: list[tuple[int, int]] = []
     take = type(lanes[0].batches).take
 

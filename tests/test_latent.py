@@ -29,11 +29,16 @@ def test_a_line_is_straight_and_even() -> None:
 def test_a_quarter_circle_is_walked_at_an_even_pace_and_keeps_its_radius() -> None:
     """From (2, 0) to (0, 2) in three parts: angles of 0, 30, 60 and 90 degrees."""
     steps = spherical(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]]), 4)
-    wanted = [[2 * math.cos(angle), 2 * math.sin(angle)] for angle in (0, math.pi / 6, math.pi / 3, math.pi / 2)]
+    wanted = [
+        [2 * math.cos(angle), 2 * math.sin(angle)]
+        for angle in (0, math.pi / 6, math.pi / 3, math.pi / 2)
+    ]
     torch.testing.assert_close(steps[0], torch.tensor(wanted))
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0, -1.0])
 def test_where_no_circle_is_defined_the_way_is_straight(factor: float) -> None:
     start = torch.tensor([[1.0, 2.0, -3.0]])
-    torch.testing.assert_close(spherical(start, start * factor, 6), linear(start, start * factor, 6))
+    torch.testing.assert_close(
+        spherical(start, start * factor, 6), linear(start, start * factor, 6)
+    )

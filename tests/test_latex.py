@@ -61,17 +61,26 @@ def test_text_is_escaped(text, expected):
 
 def hostile(root: Path) -> Path:
     """Every status, every page, awkward texts, a long table and a wide one."""
-    cells = [cell(0, 1, 2, encoder_layers=e, decoder_layers=d) for e in range(1, 8) for d in range(1, 8)]
-    cells += [cell(0, 1, model="text_to_image", dataset="folder:数_50%"), cell(0, 1, model="gan", hidden=8)]
+    cells = [
+        cell(0, 1, 2, encoder_layers=e, decoder_layers=d) for e in range(1, 8) for d in range(1, 8)
+    ]
+    cells += [
+        cell(0, 1, model="text_to_image", dataset="folder:数_50%"),
+        cell(0, 1, model="gan", hidden=8),
+    ]
     for place, one in enumerate(cells):
-        names = {"gan": ["sliced_wasserstein"], "text_to_image": ["mse"]}.get(one["model"], ["char_accuracy", "novel"])
+        names = {"gan": ["sliced_wasserstein"], "text_to_image": ["mse"]}.get(
+            one["model"], ["char_accuracy", "novel"]
+        )
         for seed in range(2):
             write_record(root, one, seed, **dict.fromkeys(names, 0.5 + place / 100 + seed / 30))
     failed, diverged = cell(0, lr=1.0), cell(0, lr=2.0)
     write_record(root, failed, 0, FAILED)
     write_record(root, diverged, 0, DIVERGED)
     write_record(root, cell(0, hidden=9), 0).write_text("{")
-    return write_sweep(root, [*cells, failed, diverged, cell(0, hidden=9)], "a-b_c", tables=list(TABLES))
+    return write_sweep(
+        root, [*cells, failed, diverged, cell(0, hidden=9)], "a-b_c", tables=list(TABLES)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +104,9 @@ def test_a_table_is_whole_and_says_n_and_every_status(folder):
     assert "$n$ = 0 to 2 seeds" in text
     head = text[: text.index(r"\midrule")]
     assert all(status in head for status in ("missing", "failed", "diverged"))
-    assert re.search(r"^1 & 1 & .* & 2/3 & 0 & 0 & 1 & ", text, re.MULTILINE), "one seed of three is missing"
+    assert re.search(r"^1 & 1 & .* & 2/3 & 0 & 0 & 1 & ", text, re.MULTILINE), (
+        "one seed of three is missing"
+    )
 
 
 def test_statuses_that_no_cell_has_are_no_columns(tmp_path):
@@ -112,7 +123,9 @@ def test_other_scripts_stand_by_number_unless_a_document_has_their_letters(folde
     """The command is declared once in each file that uses it, and in no other."""
     texts = [path.read_text() for path in (folder / "tables").glob("*.tex")]
     using = [text for text in texts if "{6570}{数}" in text]
-    assert using and all(text.count(r"\providecommand{\unicodeletter}[2]{[U+#1]}") == 1 for text in using)
+    assert using and all(
+        text.count(r"\providecommand{\unicodeletter}[2]{[U+#1]}") == 1 for text in using
+    )
     assert not any("unicodeletter" in text for text in texts if text not in using)
 
 
@@ -141,11 +154,17 @@ def test_an_empty_table_says_so(folder):
 
 def depths(root: Path, seeds: int = 2, lost: bool = False) -> Path:
     """The report's depths of text_to_text, collected; of the last cell one point may have failed."""
-    cells = [cell(*range(seeds), encoder_layers=e, decoder_layers=d) for e, d in ((1, 1), (2, 1), (1, 2))]
+    cells = [
+        cell(*range(seeds), encoder_layers=e, decoder_layers=d) for e, d in ((1, 1), (2, 1), (1, 2))
+    ]
     for place, one in enumerate(cells):
         for seed in range(seeds):
             bad = lost and one is cells[-1] and seed == 0
-            values = {"char_accuracy": 0.5 + place / 10 + seed / 50, "exact_match": 0.25, "novel": 0.125}
+            values = {
+                "char_accuracy": 0.5 + place / 10 + seed / 50,
+                "exact_match": 0.25,
+                "novel": 0.125,
+            }
             write_record(root, one, seed, FAILED if bad else "ok", **({} if bad else values))
     folder = write_sweep(root, cells, tables=["depth"])
     collect(folder)
@@ -153,7 +172,9 @@ def depths(root: Path, seeds: int = 2, lost: bool = False) -> Path:
 
 
 def rows_of(text: str) -> list[str]:
-    return [line for line in text[text.index(r"\midrule") :].splitlines() if r"\tabularnewline" in line]
+    return [
+        line for line in text[text.index(r"\midrule") :].splitlines() if r"\tabularnewline" in line
+    ]
 
 
 def test_a_compact_table_has_what_a_paper_needs_and_no_more(tmp_path):
@@ -177,7 +198,9 @@ def test_a_compact_table_has_what_a_paper_needs_and_no_more(tmp_path):
 
 def test_a_compact_table_counts_seeds_where_they_differ(tmp_path):
     text = (depths(tmp_path, lost=True) / "tables" / "depth-text_to_text.tex").read_text()
-    assert [row.split(" & ")[2] for row in rows_of(text)] == ["2/2", "1/2", "2/2"], "ordered by encoder, then decoder"
+    assert [row.split(" & ")[2] for row in rows_of(text)] == ["2/2", "1/2", "2/2"], (
+        "ordered by encoder, then decoder"
+    )
     assert "$n$: seeds that are ok, of those asked for" in text
     assert "of the points that are ok" in text
 
@@ -209,18 +232,29 @@ def test_every_table_compiles(folder, tmp_path):
     import pandas as pd
 
     results = load(folder)
-    awkward = pd.DataFrame({"text": [HOSTILE, HOSTILE * 9], "number": [math.nan, -1e-9], HOSTILE: [1, 2]})
+    awkward = pd.DataFrame(
+        {"text": [HOSTILE, HOSTILE * 9], "number": [math.nan, -1e-9], HOSTILE: [1, 2]}
+    )
     tables = [table for page in sorted(TABLES) for table in TABLES[page].make(results)]
     tables.append(Table("awkward", HOSTILE, awkward, (HOSTILE,)))
     texts = [text for table in tables for _, text in files(table, results)]
     body = [rf"\input{{{number}}}\clearpage" for number in range(len(texts))]
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.tex").write_text(text)
-    lines = [r"\documentclass{article}", rf"\usepackage{{{','.join(PACKAGES)}}}", r"\begin{document}", *body]
+    lines = [
+        r"\documentclass{article}",
+        rf"\usepackage{{{','.join(PACKAGES)}}}",
+        r"\begin{document}",
+        *body,
+    ]
     (tmp_path / "all.tex").write_text("\n".join([*lines, r"\end{document}"]))
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=100)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=100
+    )
     assert done.returncode == 0, done.stdout[-3000:]
     assert "multiply defined" not in done.stdout
-    wide = [float(size) for size in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\)", done.stdout)]
+    wide = [
+        float(size) for size in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\)", done.stdout)
+    ]
     assert max(wide, default=0) < 60, "tables stay within the margins, but for a long word"

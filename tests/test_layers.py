@@ -78,8 +78,12 @@ class TestLSTM:
             trie = Trie.of(codes.T)
             paths = trie.paths()[:, trie.leaves]
             given = torch.randn(len(trie.codes), INPUTS, generator=rng(1))
-            sequence = given[paths] if way == "nodes" else nn.functional.one_hot(codes, INPUTS).float()
-            states = (layer.nodes(given, trie) if way == "nodes" else layer.token_nodes(trie))[paths]
+            sequence = (
+                given[paths] if way == "nodes" else nn.functional.one_hot(codes, INPUTS).float()
+            )
+            states = (layer.nodes(given, trie) if way == "nodes" else layer.token_nodes(trie))[
+                paths
+            ]
         else:
             once = torch.randn(BATCH, INPUTS, generator=rng(1))
             sequence = once.expand(TIME, BATCH, INPUTS)
@@ -90,7 +94,9 @@ class TestLSTM:
         (states * weights).sum().backward()
         (expected * weights).sum().backward()
         for name in ("weight_ih", "weight_hh"):
-            torch.testing.assert_close(getattr(layer, name).grad, getattr(reference, f"{name}_l0").grad)
+            torch.testing.assert_close(
+                getattr(layer, name).grad, getattr(reference, f"{name}_l0").grad
+            )
         torch.testing.assert_close(layer.bias.grad, reference.bias_ih_l0.grad)
 
     def test_in_bfloat16_equals_float32_but_for_rounding(self) -> None:
@@ -108,25 +114,37 @@ class TestLSTM:
             gradients = torch.autograd.grad(states.float().square().sum(), parts)
             found.append([part.float() for part in (states, *gradients)])
         for exact, rounded in zip(*found, strict=True):
-            torch.testing.assert_close(rounded, exact, rtol=0, atol=2**-6 * exact.abs().max().item())
+            torch.testing.assert_close(
+                rounded, exact, rtol=0, atol=2**-6 * exact.abs().max().item()
+            )
             assert not torch.equal(rounded, exact)
 
     @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
     def test_lanes_recur_in_bfloat16_too(self, way: str) -> None:
         """Where `vmap` adds a projection's bias in float32."""
         layer = Wayward(ours(), way)
-        stacked = {name: torch.stack([part.detach()] * 2) for name, part in layer.named_parameters()}
-        shape = {"forward": (TIME, BATCH, INPUTS), "tokens": (TIME, BATCH), "repeated": (BATCH, INPUTS)}[way]
+        stacked = {
+            name: torch.stack([part.detach()] * 2) for name, part in layer.named_parameters()
+        }
+        shape = {
+            "forward": (TIME, BATCH, INPUTS),
+            "tokens": (TIME, BATCH),
+            "repeated": (BATCH, INPUTS),
+        }[way]
         given = torch.ones(shape, dtype=torch.int64 if way == "tokens" else torch.float32)
         with torch.autocast("cpu", torch.bfloat16):
-            lanes = torch.func.vmap(lambda params: torch.func.functional_call(layer, params, (given,)))(stacked)
+            lanes = torch.func.vmap(
+                lambda params: torch.func.functional_call(layer, params, (given,))
+            )(stacked)
             alone = layer(given)
         assert lanes.dtype == alone.dtype == torch.bfloat16
         torch.testing.assert_close(lanes[1].float(), alone.float(), rtol=0, atol=2**-6)
 
     def test_passes_gradients_to_its_input(self) -> None:
         layer = ours()
-        sequences = [torch.randn(TIME, BATCH, INPUTS, generator=rng(1)).requires_grad_() for _ in range(2)]
+        sequences = [
+            torch.randn(TIME, BATCH, INPUTS, generator=rng(1)).requires_grad_() for _ in range(2)
+        ]
         layer(sequences[0])[-1].square().sum().backward()
         theirs([layer])(sequences[1])[0][-1].square().sum().backward()
         torch.testing.assert_close(sequences[0].grad, sequences[1].grad)
@@ -134,8 +152,12 @@ class TestLSTM:
     def test_its_gradient_is_that_of_small_differences(self) -> None:
         """Also of one step alone, and where only the last state counts."""
         for time in (1, TIME):
-            projected = torch.randn(time, BATCH, 4 * HIDDEN, generator=rng(1), dtype=torch.float64).requires_grad_()
-            weight = torch.randn(4 * HIDDEN, HIDDEN, generator=rng(2), dtype=torch.float64).requires_grad_()
+            projected = torch.randn(
+                time, BATCH, 4 * HIDDEN, generator=rng(1), dtype=torch.float64
+            ).requires_grad_()
+            weight = torch.randn(
+                4 * HIDDEN, HIDDEN, generator=rng(2), dtype=torch.float64
+            ).requires_grad_()
             torch.autograd.gradcheck(kernels.lstm, (projected, weight))
             torch.autograd.gradcheck(lambda *inputs: kernels.lstm(*inputs)[-1], (projected, weight))
 
@@ -144,8 +166,14 @@ class TestLSTM:
     def test_lanes_equal_each_layer_alone(self, way: str, shared: str) -> None:
         """`vmap` over stacked weights and inputs, or either; the gradient is taken of all lanes at once."""
         layers = [ours(seed=0 if shared == "weights" else lane) for lane in range(2)]
-        shape = {"forward": (TIME, BATCH, INPUTS), "tokens": (TIME, BATCH), "repeated": (BATCH, INPUTS)}[way]
-        inputs = [torch.rand(shape, generator=rng(0 if shared == "input" else lane)) for lane in range(2)]
+        shape = {
+            "forward": (TIME, BATCH, INPUTS),
+            "tokens": (TIME, BATCH),
+            "repeated": (BATCH, INPUTS),
+        }[way]
+        inputs = [
+            torch.rand(shape, generator=rng(0 if shared == "input" else lane)) for lane in range(2)
+        ]
         if way == "tokens":
             inputs = [(given * INPUTS).long() for given in inputs]
 
@@ -154,21 +182,37 @@ class TestLSTM:
 
         alone = [dict(Wayward(layer, way).named_parameters()) for layer in layers]
         expected = [run(params, given) for params, given in zip(alone, inputs, strict=True)]
-        wanted = [torch.autograd.grad(s.square().sum(), list(p.values())) for s, p in zip(expected, alone, strict=True)]
-        stacked = {name: torch.stack([params[name].detach() for params in alone]) for name in alone[0]}
-        params = {n: (p[0] if shared == "weights" else p).clone().requires_grad_() for n, p in stacked.items()}
+        wanted = [
+            torch.autograd.grad(s.square().sum(), list(p.values()))
+            for s, p in zip(expected, alone, strict=True)
+        ]
+        stacked = {
+            name: torch.stack([params[name].detach() for params in alone]) for name in alone[0]
+        }
+        params = {
+            n: (p[0] if shared == "weights" else p).clone().requires_grad_()
+            for n, p in stacked.items()
+        }
         dims = (None if shared == "weights" else 0, None if shared == "input" else 0)
-        states = torch.func.vmap(run, dims)(params, inputs[0] if shared == "input" else torch.stack(inputs))
+        states = torch.func.vmap(run, dims)(
+            params, inputs[0] if shared == "input" else torch.stack(inputs)
+        )
         torch.testing.assert_close(states, torch.stack(expected), rtol=0, atol=1e-5)
         found = torch.autograd.grad(states.square().sum(), list(params.values()))
         for index, gradient in enumerate(found):
             each = torch.stack([gradients[index] for gradients in wanted])
-            torch.testing.assert_close(gradient, each.sum(0) if shared == "weights" else each, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(
+                gradient, each.sum(0) if shared == "weights" else each, rtol=1e-5, atol=1e-5
+            )
 
     @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
     def test_autocast_gives_bfloat16_and_float32_gradients(self, way: str) -> None:
         layer = ours()
-        shape = {"forward": (TIME, BATCH, INPUTS), "tokens": (TIME, BATCH), "repeated": (BATCH, INPUTS)}[way]
+        shape = {
+            "forward": (TIME, BATCH, INPUTS),
+            "tokens": (TIME, BATCH),
+            "repeated": (BATCH, INPUTS),
+        }[way]
         given = torch.rand(shape, generator=rng(1))
         given = (given * INPUTS).long() if way == "tokens" else given
         with torch.autocast("cpu", torch.bfloat16):
@@ -189,7 +233,10 @@ class TestLSTM:
 
     def test_many_gradients_of_one_pass_equal_each_alone(self) -> None:
         """`jacrev` batches the gradients over what the pass kept, which has no such axis."""
-        inputs = torch.randn(TIME, BATCH, 4 * HIDDEN, generator=rng(1)), torch.randn(28, HIDDEN, generator=rng(2))
+        inputs = (
+            torch.randn(TIME, BATCH, 4 * HIDDEN, generator=rng(1)),
+            torch.randn(28, HIDDEN, generator=rng(2)),
+        )
         found = torch.func.jacrev(lambda *given: kernels.lstm(*given)[-1].sum(0), (0, 1))(*inputs)
         for unit in range(HIDDEN):
             leaves = [given.clone().requires_grad_() for given in inputs]
@@ -201,7 +248,9 @@ class TestLSTM:
         ("projected", "weight"),
         [((4, 3, 20), (20, 6)), ((1, 3, 20), (20, 20)), ((2, 3, 12), (20, 5)), ((4, 20), (20, 5))],
     )
-    def test_shapes_that_do_not_fit_are_refused(self, projected: tuple[int, ...], weight: tuple[int, ...]) -> None:
+    def test_shapes_that_do_not_fit_are_refused(
+        self, projected: tuple[int, ...], weight: tuple[int, ...]
+    ) -> None:
         with pytest.raises(ValueError, match=r"are not \[T, B, 4H\] and \[4H, H\]"):
             kernels.lstm(torch.zeros(projected), torch.zeros(weight))
 
@@ -216,7 +265,9 @@ class TestLSTM:
 
     @pytest.mark.parametrize(("encoders", "decoders"), [(1, 1), (2, 3)])
     @pytest.mark.parametrize("tokens", [True, False])
-    def test_encoder_decoder_repeats_the_last_state(self, encoders: int, decoders: int, tokens: bool) -> None:
+    def test_encoder_decoder_repeats_the_last_state(
+        self, encoders: int, decoders: int, tokens: bool
+    ) -> None:
         network = EncoderDecoder(INPUTS, HIDDEN, encoders, decoders, steps=3)
         initialise(network, "keras", rng())
         codes = torch.randint(INPUTS, (BATCH, TIME), generator=rng(1))
@@ -251,12 +302,19 @@ class TestLSTM:
         ],
     )
     def test_what_does_not_fit_a_trie_is_refused(
-        self, projected: tuple[int, ...], weight: tuple[int, ...], which: list[int] | None, message: str
+        self,
+        projected: tuple[int, ...],
+        weight: tuple[int, ...],
+        which: list[int] | None,
+        message: str,
     ) -> None:
         trie = Trie.of(torch.tensor([[0, 1], [0, 2]]))
         with pytest.raises(ValueError, match=message):
             kernels.lstm_over_trie(
-                torch.zeros(projected), torch.zeros(weight), trie, None if which is None else torch.tensor(which)
+                torch.zeros(projected),
+                torch.zeros(weight),
+                trie,
+                None if which is None else torch.tensor(which),
             )
 
     def test_what_is_not_finite_shows(self) -> None:
@@ -283,18 +341,30 @@ class TestRecurrenceKernels:
     """What is compiled for an LSTM, against PyTorch's operations in double precision, which are checked above."""
 
     @pytest.mark.parametrize(
-        ("steps", "batch", "hidden"), [(1, 3, 2), (2, 1, 32), (4, 37, 6), (3, 70, 44), (2, 33, 70), (3, 9, 33)]
+        ("steps", "batch", "hidden"),
+        [(1, 3, 2), (2, 1, 32), (4, 37, 6), (3, 70, 44), (2, 33, 70), (3, 9, 33)],
     )
-    @pytest.mark.parametrize(("dtype", "rounding"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6)])
+    @pytest.mark.parametrize(
+        ("dtype", "rounding"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6)]
+    )
     @pytest.mark.parametrize("lanes", [0, 2])
     @pytest.mark.parametrize("expanded", [False, True])
     def test_equal_double_precision(
-        self, steps: int, batch: int, hidden: int, dtype: torch.dtype, rounding: float, lanes: int, expanded: bool
+        self,
+        steps: int,
+        batch: int,
+        hidden: int,
+        dtype: torch.dtype,
+        rounding: float,
+        lanes: int,
+        expanded: bool,
     ) -> None:
         """Sizes beyond a block of rows and a panel of units; one step's inputs for all."""
         first = 1 if expanded else steps
         projected = torch.randn(*[lanes] * (lanes > 0), first, batch, 4 * hidden, generator=rng(1))
-        weight = torch.randn(*[lanes] * (lanes > 0), 4 * hidden, hidden, generator=rng(2)) / hidden**0.5
+        weight = (
+            torch.randn(*[lanes] * (lanes > 0), 4 * hidden, hidden, generator=rng(2)) / hidden**0.5
+        )
 
         def states(projected: Tensor, weight: Tensor) -> Tensor:
             return kernels.lstm(projected.expand(steps, -1, -1), weight)
@@ -309,16 +379,26 @@ class TestRecurrenceKernels:
         for exact, mine in zip(*found, strict=True):
             assert mine.dtype == dtype
             most = exact.abs().max().item()
-            torch.testing.assert_close(mine.double(), exact, rtol=10 * rounding, atol=rounding * most)
+            torch.testing.assert_close(
+                mine.double(), exact, rtol=10 * rounding, atol=rounding * most
+            )
 
     @pytest.mark.parametrize(
         ("steps", "batch", "hidden"),
         [(1, 3, 2), (3, 1, 32), (4, 37, 6), (3, 70, 44), (5, 150, 34), (3, 9, 33), (2, 0, 8)],
     )
-    @pytest.mark.parametrize(("dtype", "rounding"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6)])
+    @pytest.mark.parametrize(
+        ("dtype", "rounding"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6)]
+    )
     @pytest.mark.parametrize("looked_up", [False, True])
     def test_of_a_trie_equal_its_sequences_in_double_precision(
-        self, steps: int, batch: int, hidden: int, dtype: torch.dtype, rounding: float, looked_up: bool
+        self,
+        steps: int,
+        batch: int,
+        hidden: int,
+        dtype: torch.dtype,
+        rounding: float,
+        looked_up: bool,
     ) -> None:
         """Of three codes: first levels narrower than a block of rows, and last ones wider."""
         sequences = torch.randint(3, (batch, steps), generator=rng(3))
@@ -336,7 +416,9 @@ class TestRecurrenceKernels:
         for right, mine in zip(expected, found, strict=True):
             assert mine.dtype == dtype
             most = max([0.0, *right.abs().flatten().tolist()])
-            torch.testing.assert_close(mine.double(), right, rtol=10 * rounding, atol=rounding * most)
+            torch.testing.assert_close(
+                mine.double(), right, rtol=10 * rounding, atol=rounding * most
+            )
 
     def test_lanes_of_lanes_equal_each_alone(self) -> None:
         """As many of the one as of the other, that none may take the other's place."""
@@ -355,13 +437,19 @@ class TestRecurrenceKernels:
     @pytest.mark.parametrize("expanded", [False, True])
     def test_nothing_at_all(self, shape: tuple[int, int, int], expanded: bool) -> None:
         projected = torch.zeros(1, *shape[1:]).expand(shape) if expanded else torch.zeros(shape)
-        given = [projected.requires_grad_(), torch.zeros(shape[-1], shape[-1] // 4, requires_grad=True)]
+        given = [
+            projected.requires_grad_(),
+            torch.zeros(shape[-1], shape[-1] // 4, requires_grad=True),
+        ]
         states = kernels.lstm(*given)
         assert states.shape == (*shape[:2], shape[2] // 4)
         assert all(not part.any() for part in torch.autograd.grad(states.sum(), given))
 
     def test_do_not_depend_on_the_default_precision(self) -> None:
-        given = [torch.randn(TIME, BATCH, 128, generator=rng(1)), torch.randn(128, 32, generator=rng(2))]
+        given = [
+            torch.randn(TIME, BATCH, 128, generator=rng(1)),
+            torch.randn(128, 32, generator=rng(2)),
+        ]
         trie = Trie.of(torch.randint(2, (BATCH, TIME), generator=rng(3)))
         table = torch.randn(2, 128, generator=rng(1)).requires_grad_()
 
@@ -378,7 +466,13 @@ class TestRecurrenceKernels:
 
     @pytest.mark.parametrize("which", range(5))
     @pytest.mark.parametrize(
-        "bad", [torch.zeros(1, 2, 8).double(), torch.zeros(1, 2, 9), torch.zeros(2, 2), torch.zeros(1, 16, 4)[:, ::8]]
+        "bad",
+        [
+            torch.zeros(1, 2, 8).double(),
+            torch.zeros(1, 2, 9),
+            torch.zeros(2, 2),
+            torch.zeros(1, 16, 4)[:, ::8],
+        ],
     )
     def test_take_what_fits_and_write_no_copy(self, bad: Tensor, which: int) -> None:
         if not kernels.is_available(torch.zeros(1)):
@@ -400,14 +494,21 @@ class TestRecurrenceKernels:
             pytest.skip("no C compiler")
         gates = torch.zeros(1, 1, 4)
         bindings.lstm_forward(
-            torch.full((1, 1, 4), -1000.0), torch.zeros(4, 1), gates, *(torch.zeros(1, 1, 1) for _ in range(3))
+            torch.full((1, 1, 4), -1000.0),
+            torch.zeros(4, 1),
+            gates,
+            *(torch.zeros(1, 1, 1) for _ in range(3)),
         )
         assert (gates.abs() > torch.finfo(torch.float32).tiny).all() and gates[0, 0, 0] < 1e-15
 
     def test_leave_odd_units_in_bfloat16_to_pytorch(self) -> None:
         if not kernels.is_available(torch.zeros(1)):
             pytest.skip("no C compiler")
-        for units, dtype, served in [(7, torch.float32, True), (7, torch.bfloat16, False), (8, torch.bfloat16, True)]:
+        for units, dtype, served in [
+            (7, torch.float32, True),
+            (7, torch.bfloat16, False),
+            (8, torch.bfloat16, True),
+        ]:
             assert bindings.takes_gates(torch.zeros(1, 4 * units, dtype=dtype)) == served
 
 
@@ -438,7 +539,9 @@ DENSE = [
 ]
 
 
-@pytest.mark.parametrize(("make", "fan_in", "fan_out"), DENSE, ids=["Linear", "Conv2d", "ConvTranspose2d"])
+@pytest.mark.parametrize(
+    ("make", "fan_in", "fan_out"), DENSE, ids=["Linear", "Conv2d", "ConvTranspose2d"]
+)
 class TestDenseInitialisation:
     def check_uniform(self, values: Tensor, limit: float) -> None:
         """Uniform in ±limit: the variance is limit^2 / 3, the mean 0, and the ends are nearly reached."""
@@ -448,12 +551,16 @@ class TestDenseInitialisation:
         assert values.std().item() == pytest.approx(deviation, rel=0.05)
         assert abs(values.mean().item()) < 4 * deviation / math.sqrt(values.numel())
 
-    def test_keras_is_glorot_uniform_with_zero_biases(self, make, fan_in: int, fan_out: int) -> None:
+    def test_keras_is_glorot_uniform_with_zero_biases(
+        self, make, fan_in: int, fan_out: int
+    ) -> None:
         layer = filled(make(), "keras")
         self.check_uniform(layer.weight, math.sqrt(6 / (fan_in + fan_out)))
         assert not layer.bias.any()
 
-    def test_torch_is_uniform_in_one_over_root_fan_in(self, make, fan_in: int, fan_out: int) -> None:
+    def test_torch_is_uniform_in_one_over_root_fan_in(
+        self, make, fan_in: int, fan_out: int
+    ) -> None:
         """As `reset_parameters` fills weight and bias."""
         layer, reference = filled(make(), "torch"), make()
         bound = 1 / math.sqrt(fan_in)
@@ -462,7 +569,9 @@ class TestDenseInitialisation:
         assert reference.weight.abs().max() <= bound and reference.bias.abs().max() <= bound
 
     def test_layers_may_lack_a_bias(self, make, fan_in: int, fan_out: int) -> None:
-        layer = type(make())(16, 64, **({} if isinstance(make(), nn.Linear) else {"kernel_size": 3}), bias=False)
+        layer = type(make())(
+            16, 64, **({} if isinstance(make(), nn.Linear) else {"kernel_size": 3}), bias=False
+        )
         for scheme in ("torch", "keras"):
             assert filled(layer, scheme).weight.std() > 0
 
@@ -471,7 +580,9 @@ class TestInitialisation:
     def test_keras_lstm_is_orthogonal_with_forget_bias_one(self) -> None:
         layer = ours(20, 30)
         initialise(layer, "keras", rng())
-        torch.testing.assert_close(layer.weight_hh.T @ layer.weight_hh, torch.eye(30), rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            layer.weight_hh.T @ layer.weight_hh, torch.eye(30), rtol=0, atol=1e-5
+        )
         limit = math.sqrt(6 / (20 + 4 * 30))
         assert 0.98 * limit < layer.weight_ih.abs().max() <= limit
         assert layer.weight_ih.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.05)
@@ -488,7 +599,9 @@ class TestInitialisation:
     def test_depends_on_the_generator_alone(self, scheme: str) -> None:
         def weights(seed: int) -> Tensor:
             layers = [EncoderDecoder(4, 5, 1, 2, 3), *(make() for make, _, _ in DENSE)]
-            return nn.utils.parameters_to_vector(filled(nn.ModuleList(layers), scheme, seed).parameters())
+            return nn.utils.parameters_to_vector(
+                filled(nn.ModuleList(layers), scheme, seed).parameters()
+            )
 
         assert torch.equal(weights(0), weights(0))
         assert not torch.equal(weights(0), weights(1))
@@ -508,11 +621,15 @@ class TestPictures:
         widths: list[int] = []
         for stage in [*encoder.stages, *decoder.stages]:
             if isinstance(stage, (nn.Conv2d, nn.ConvTranspose2d)):
-                stage.register_forward_hook(lambda module, inputs, output: widths.append(output.shape[-1]))
+                stage.register_forward_hook(
+                    lambda module, inputs, output: widths.append(output.shape[-1])
+                )
         vectors = encoder(pictures)
         assert vectors.shape == (2, 6)
         assert decoder(vectors).shape == pictures.shape
-        assert widths == [64 // 2**k for k in range(1, layers + 1)] + [64 // 2**k for k in reversed(range(layers))]
+        assert widths == [64 // 2**k for k in range(1, layers + 1)] + [
+            64 // 2**k for k in reversed(range(layers))
+        ]
 
     def test_the_slope_is_that_of_negative_sums(self) -> None:
         """With kernels of zeros, the sums are the biases."""
@@ -526,7 +643,28 @@ class TestPictures:
         """Ten pictures in rows of four: 0-3, their copies, 4-7, theirs, 8-9, theirs."""
         numbers = torch.arange(10.0).reshape(10, 1, 1, 1)
         rows = interleave(numbers, numbers + 100, columns=4).flatten().tolist()
-        assert rows == [0, 1, 2, 3, 100, 101, 102, 103, 4, 5, 6, 7, 104, 105, 106, 107, 8, 9, 108, 109]
+        assert rows == [
+            0,
+            1,
+            2,
+            3,
+            100,
+            101,
+            102,
+            103,
+            4,
+            5,
+            6,
+            7,
+            104,
+            105,
+            106,
+            107,
+            8,
+            9,
+            108,
+            109,
+        ]
 
 
 def amounts(**values: float) -> Tensor:
@@ -562,7 +700,9 @@ class TestGlyphs:
 
     def test_affine_by_nothing_is_the_identity(self) -> None:
         pictures = torch.rand(2, 5, 28, 28, generator=rng())
-        torch.testing.assert_close(affine(pictures, torch.zeros(2, 5, 5)), pictures, rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            affine(pictures, torch.zeros(2, 5, 5)), pictures, rtol=0, atol=1e-5
+        )
 
     def test_affine_shifts_by_two_pixels(self, glyph: Tensor) -> None:
         """Each pixel shows what was two to its right, or two below."""
@@ -572,7 +712,9 @@ class TestGlyphs:
 
     def test_affine_fills_up_with_black(self) -> None:
         shifted = affine(torch.ones(1, 1, 28, 28), amounts(across=1))
-        torch.testing.assert_close(shifted[0, 0].sum(0), torch.tensor([28.0] * 26 + [0.0] * 2), rtol=0, atol=1e-3)
+        torch.testing.assert_close(
+            shifted[0, 0].sum(0), torch.tensor([28.0] * 26 + [0.0] * 2), rtol=0, atol=1e-3
+        )
 
     def test_affine_turns_by_ten_degrees(self, glyph: Tensor) -> None:
         """Nine times ten degrees is a quarter turn."""
@@ -580,7 +722,9 @@ class TestGlyphs:
         torch.testing.assert_close(turned, glyph.rot90(1, dims=(2, 3)), rtol=0, atol=1e-4)
 
     @pytest.mark.parametrize("seed", range(4))
-    def test_affine_equals_bilinear_sampling_at_the_formulas_places(self, glyph: Tensor, seed: int) -> None:
+    def test_affine_equals_bilinear_sampling_at_the_formulas_places(
+        self, glyph: Tensor, seed: int
+    ) -> None:
         """In coordinates from the centre, (x, y) shows (1 + size) R(angle) [[1, shear], [0, 1]] (x, y) + shift."""
         drawn = torch.rand(1, 1, 5, generator=rng(seed)) * 2 - 1
         angle, size, shear, across, down = drawn.flatten().tolist()
@@ -614,7 +758,9 @@ class TestText:
         answer = codes("-14")
         outputs = answer_outputs(nn.functional.one_hot(codes("-24"), 13).float(), answer)
         assert set(outputs) == {"loss", "predicted", "answer"}
-        assert torch.equal(outputs["predicted"], codes("-24")) and torch.equal(outputs["answer"], answer)
+        assert torch.equal(outputs["predicted"], codes("-24")) and torch.equal(
+            outputs["answer"], answer
+        )
 
     @pytest.mark.parametrize(
         ("guess", "right", "caption"),

@@ -151,10 +151,19 @@ SPOILED = [
             lambda path, wrong=wrong: resealed(path, **wrong),
             f"not a gensweep record ({next(iter(wrong))} of a wrong type)",
         )
-        for wrong in ({"metrics": [1]}, {"params": [1]}, {"seconds": "1s"}, {"error": 3}, {"versions": None})
+        for wrong in (
+            {"metrics": [1]},
+            {"params": [1]},
+            {"seconds": "1s"},
+            {"error": 3},
+            {"versions": None},
+        )
     ),
     *(
-        (lambda path, value=value: resealed(path, metrics={"test/loss": value}), "a metric is no finite number")
+        (
+            lambda path, value=value: resealed(path, metrics={"test/loss": value}),
+            "a metric is no finite number",
+        )
         for value in ("x", float("inf"), float("nan"), None)
     ),
     *(
@@ -165,7 +174,10 @@ SPOILED = [
             ({"params": {"lr": float("nan")}}, "a parameter is no text, number, true or false"),
             ({"params": {"lr": 10**400}}, "a parameter is no text, number, true or false"),
             ({"params": {"lr": {}}}, "a parameter is no text, number, true or false"),
-            *(({"seconds": value}, "seconds is no time") for value in (float("nan"), float("inf"), -1.0, 10**400)),
+            *(
+                ({"seconds": value}, "seconds is no time")
+                for value in (float("nan"), float("inf"), -1.0, 10**400)
+            ),
             ({"seconds": True}, "seconds is no time"),
             *(({"epochs": value}, "epochs is no whole number") for value in (-1, True, 10**400)),
             *(({"seed": value}, "seed is no whole number") for value in (-1, True)),
@@ -173,16 +185,25 @@ SPOILED = [
                 ({"pack": value}, "pack is no place")
                 for value in ({}, {"size": 2, "lane": 2}, {"size": "1", "lane": 0})
             ),
-            ({"hardware": {"peak_memory": "much"}}, "hardware has a memory that is no number of bytes"),
+            (
+                {"hardware": {"peak_memory": "much"}},
+                "hardware has a memory that is no number of bytes",
+            ),
             ({"schema": True}, "not a gensweep record"),
             ({"schema": 0}, "not a gensweep record"),
             ({"status": ["ok"]}, "not a gensweep record"),
-            *(({"metrics": {"test/loss": value}}, "a metric is beyond 1e+100") for value in (1e101, -(10**200))),
+            *(
+                ({"metrics": {"test/loss": value}}, "a metric is beyond 1e+100")
+                for value in (1e101, -(10**200))
+            ),
             *(
                 ({"metrics": {name: 1.0}}, "a metric has a name that cannot be printed")
                 for name in ("a\x1b[31m", "\ud800")
             ),
-            *(({"code": {"metrics": value}}, "code has metrics that are no digests") for value in ([1], "x", None)),
+            *(
+                ({"code": {"metrics": value}}, "code has metrics that are no digests")
+                for value in ([1], "x", None)
+            ),
             ({"params": {}}, "is of another point: params"),
             ({"seed": 99}, "is of another point: seed"),
             ({"model": "vae"}, "is of another point: model"),
@@ -190,16 +211,27 @@ SPOILED = [
     ),
     (lambda path: path.write_text("[" * 200_000), "nested too deeply"),
     (lambda path: path.write_text("[" * 200_000 + "]" * 200_000), "nested too deeply"),
-    (lambda path: path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes()), "begins with a byte order mark"),
+    (
+        lambda path: path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes()),
+        "begins with a byte order mark",
+    ),
     (lambda path: path.write_bytes(path.read_bytes().replace(b"ok", b"\xff\xfe")), "not UTF-8"),
-    (lambda path: path.write_text(path.read_text().replace('"seed"', '"epochs"')), "the key 'epochs' comes twice"),
+    (
+        lambda path: path.write_text(path.read_text().replace('"seed"', '"epochs"')),
+        "the key 'epochs' comes twice",
+    ),
     (lambda path: path.write_bytes(b"1" * 10_000), "digits"),
-    (lambda path: resealed(path, id="t2t-e1-d1-s0-000000000000"), "is the record of t2t-e1-d1-s0-000000000000, not of"),
+    (
+        lambda path: resealed(path, id="t2t-e1-d1-s0-000000000000"),
+        "is the record of t2t-e1-d1-s0-000000000000, not of",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILED)
-def test_a_spoiled_record_is_missing_with_its_reason(ledger: Ledger, path: Path, spoil: Any, said: str) -> None:
+def test_a_spoiled_record_is_missing_with_its_reason(
+    ledger: Ledger, path: Path, spoil: Any, said: str
+) -> None:
     assert ledger.read(WANTED).records == {POINT.id: RECORD}
     spoil(path)
     if "is of another point" not in said:  # which its file alone does not show
@@ -257,14 +289,19 @@ def test_a_lock_that_is_no_file_is_not_waited_for(tmp_path: Path, put: Any) -> N
     with pytest.raises(NotRegular), locked(tmp_path / "lock"):
         pass
     put(tmp_path / "other.held")
-    with pytest.raises(OSError, match=r"not a regular file|symbolic links"), file_lock(tmp_path / "other"):
+    with (
+        pytest.raises(OSError, match=r"not a regular file|symbolic links"),
+        file_lock(tmp_path / "other"),
+    ):
         pass
 
 
 @pytest.mark.parametrize("put", [pipe, endless, lambda path: path.symlink_to("nowhere"), loop])
 def test_points_that_are_no_folder_are_refused_at_once(tmp_path: Path, put: Any) -> None:
     put(tmp_path / "points")
-    with pytest.raises(ResultsError, match=r"points is a .*, and should be the folder of every point"):
+    with pytest.raises(
+        ResultsError, match=r"points is a .*, and should be the folder of every point"
+    ):
         Ledger(tmp_path)
 
 
@@ -294,7 +331,9 @@ def test_a_point_without_files_is_only_missing(ledger: Ledger) -> None:
 
 def test_a_newer_schema_stops_a_run_and_is_shown_to_a_reader(ledger: Ledger, path: Path) -> None:
     path.write_text(json.dumps({"schema": SCHEMA + 1, "anything": "else"}))
-    with pytest.raises(NewerSchema, match=f"schema {SCHEMA + 1}, this gensweep reads up to {SCHEMA}: upgrade"):
+    with pytest.raises(
+        NewerSchema, match=f"schema {SCHEMA + 1}, this gensweep reads up to {SCHEMA}: upgrade"
+    ):
         ledger.read(WANTED)
     assert "upgrade gensweep" in ledger.read(WANTED, newer="report").unreadable[POINT.id]
 
@@ -326,7 +365,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 
 def test_a_file_is_written_from_text_bytes_or_a_function(tmp_path: Path) -> None:
-    for index, content in enumerate(("é", "é".encode(), lambda file: file.write("é".encode()) and None)):
+    for index, content in enumerate(
+        ("é", "é".encode(), lambda file: file.write("é".encode()) and None)
+    ):
         write_atomic(tmp_path / str(index), content)
         assert (tmp_path / str(index)).read_bytes() == b"\xc3\xa9"
 
@@ -380,7 +421,9 @@ def test_a_results_root_that_is_read_only_is_opened_and_not_written(
         require_writable(store)
 
 
-def test_a_results_root_is_absolute_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_results_root_is_absolute_and_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert open_store("a/b").root == tmp_path / "a/b"
     assert not (tmp_path / "a").exists()
@@ -393,16 +436,28 @@ ME = Process.current()
 OTHER_HOST = replace(ME, host="elsewhere pid:[1]")
 
 
-def hold(folder: Path, worker: Process = ME, driver: Process = ME, age: float = 0.0, attempt: str = "other") -> None:
+def hold(
+    folder: Path,
+    worker: Process = ME,
+    driver: Process = ME,
+    age: float = 0.0,
+    attempt: str = "other",
+) -> None:
     """Write somebody's claim."""
     write_json(folder / "claim.json", asdict(Holder(attempt, driver, worker, time.time() - age)))
 
 
 def dead() -> Process:
     """A process that ran on this host and ended."""
-    script = "import json; from dataclasses import asdict; from gensweep.ledger.claims import Process\n"
+    script = (
+        "import json; from dataclasses import asdict; from gensweep.ledger.claims import Process\n"
+    )
     script += "print(json.dumps(asdict(Process.current())))"
-    return Process(**json.loads(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout))
+    return Process(
+        **json.loads(
+            subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+        )
+    )
 
 
 def free(ledger: Ledger) -> bool:
@@ -419,7 +474,9 @@ def free(ledger: Ledger) -> bool:
 
 def test_a_claim_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
     with ledger.claim(POINT.id, ME):
-        with pytest.raises(Claimed, match=f"{POINT.id} is being trained by process {os.getpid()} on "):
+        with pytest.raises(
+            Claimed, match=f"{POINT.id} is being trained by process {os.getpid()} on "
+        ):
             ledger.claim(POINT.id, ME).__enter__()
         assert ledger.read(WANTED).running[POINT.id].worker == ME
     assert not (ledger.folder(POINT.id) / "claim.json").exists()
@@ -492,7 +549,12 @@ def test_another_host_holds_a_point_for_a_minute(
 @pytest.mark.parametrize(("worker", "driver"), ELSEWHERE[:2])
 @pytest.mark.slow
 def test_a_dead_claim_of_another_host_expires_by_our_clock_whatever_its_time_is(
-    ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch, worker: Process, driver: Process, age: float
+    ledger: Ledger,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    worker: Process,
+    driver: Process,
+    age: float,
 ) -> None:
     monkeypatch.setattr(processes, "EXPIRES", 0.3)
     hold(folder, worker, driver, age)
@@ -561,7 +623,9 @@ def test_a_late_end_leaves_the_new_claim(ledger: Ledger, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"started": "1"}, {"boot": "before the last"}])
-def test_a_number_used_again_is_another_process(ledger: Ledger, folder: Path, change: dict[str, str]) -> None:
+def test_a_number_used_again_is_another_process(
+    ledger: Ledger, folder: Path, change: dict[str, str]
+) -> None:
     assert ME.is_alive()
     reused = replace(ME, **change)
     assert reused.is_local()
@@ -570,7 +634,9 @@ def test_a_number_used_again_is_another_process(ledger: Ledger, folder: Path, ch
     assert free(ledger)
 
 
-def test_a_heartbeat_renews_the_claim(ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_renews_the_claim(
+    ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(claims, "HEARTBEAT", 0.01)
     with ledger.claim(POINT.id, ME) as claim:
         first = read_holder(folder / "claim.json")
@@ -628,20 +694,29 @@ def test_points_that_are_a_file_are_refused(tmp_path: Path) -> None:
 # --- finish
 
 
-def test_finish_writes_the_record_last_and_drops_what_was_for_resuming(ledger: Ledger, folder: Path) -> None:
+def test_finish_writes_the_record_last_and_drops_what_was_for_resuming(
+    ledger: Ledger, folder: Path
+) -> None:
     for name in ("checkpoint.pt", "weights.pt", ".checkpoint.pt.k1ll3d.tmp"):
         (folder / name).touch()
     with ledger.claim(POINT.id, ME) as claim:
         ledger.finish(claim, RECORD)
     assert ledger.record(POINT.id) == RECORD
     assert ledger.record(POINT.id).status == OK
-    assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "record.json", "weights.pt"]
+    assert sorted(entry.name for entry in folder.iterdir()) == [
+        ".lock",
+        "record.json",
+        "weights.pt",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("status", "kept"), [(FAILED, {"checkpoint.pt", "error.txt"}), (DIVERGED, {"error.txt"}), (OK, set())]
+    ("status", "kept"),
+    [(FAILED, {"checkpoint.pt", "error.txt"}), (DIVERGED, {"error.txt"}), (OK, set())],
 )
-def test_what_a_finished_point_keeps(ledger: Ledger, folder: Path, status: str, kept: set[str]) -> None:
+def test_what_a_finished_point_keeps(
+    ledger: Ledger, folder: Path, status: str, kept: set[str]
+) -> None:
     """A retry goes on from a failed point's checkpoint; the traceback of an attempt before goes with success."""
     for name in ("checkpoint.pt", "error.txt"):
         (folder / name).touch()
@@ -650,8 +725,12 @@ def test_what_a_finished_point_keeps(ledger: Ledger, folder: Path, status: str, 
     assert {"checkpoint.pt", "error.txt"} & {path.name for path in folder.iterdir()} == kept
 
 
-@pytest.mark.parametrize(("spoil", "kept"), [(cut, True), (dumped_again, True), (lambda path: None, False)])
-def test_an_unreadable_record_is_kept_aside(ledger: Ledger, path: Path, spoil: Any, kept: bool) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "kept"), [(cut, True), (dumped_again, True), (lambda path: None, False)]
+)
+def test_an_unreadable_record_is_kept_aside(
+    ledger: Ledger, path: Path, spoil: Any, kept: bool
+) -> None:
     spoil(path)
     before = path.read_bytes()
     with ledger.claim(POINT.id, ME) as claim:

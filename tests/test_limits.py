@@ -33,11 +33,29 @@ def tree(root: Path, mounts: list[str], group: str, limits: dict[str, str]) -> P
         ({}, None, None),
         ({"memory.max": "max", "cpu.max": "max 100000"}, None, None),
         ({"system.slice/job.scope/memory.max": str(2 * GB)}, 2 * GB, None),
-        ({"system.slice/memory.max": str(3 * GB), "system.slice/job.scope/memory.max": "max"}, 3 * GB, None),
+        (
+            {"system.slice/memory.max": str(3 * GB), "system.slice/job.scope/memory.max": "max"},
+            3 * GB,
+            None,
+        ),
         ({"memory.max": str(GB), "system.slice/job.scope/memory.max": str(2 * GB)}, GB, None),
         ({"system.slice/other.scope/memory.max": str(GB)}, None, None),
-        ({"system.slice/cpu.max": "150000 100000", "system.slice/job.scope/cpu.max": "max 100000"}, None, 1.5),
-        ({"system.slice/cpu.max": "400000 100000", "system.slice/job.scope/cpu.max": "25000 50000"}, None, 0.5),
+        (
+            {
+                "system.slice/cpu.max": "150000 100000",
+                "system.slice/job.scope/cpu.max": "max 100000",
+            },
+            None,
+            1.5,
+        ),
+        (
+            {
+                "system.slice/cpu.max": "400000 100000",
+                "system.slice/job.scope/cpu.max": "25000 50000",
+            },
+            None,
+            0.5,
+        ),
     ],
 )
 def test_the_least_limit_up_the_tree_counts(
@@ -82,7 +100,9 @@ def test_limits_are_what_a_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
     for limit, expected in ((None, everything), (UNLIMITED, everything), (12345, 12345)):
         monkeypatch.setattr(environment, "memory_limit", lambda limit=limit: limit)
         assert environment.memory_bytes() == expected
-    monkeypatch.setattr(environment.os, "sched_getaffinity", lambda pid: set(range(4)), raising=False)
+    monkeypatch.setattr(
+        environment.os, "sched_getaffinity", lambda pid: set(range(4)), raising=False
+    )
     for quota, cores in ((None, 4), (2.5, 2), (0.5, 1), (16.0, 4)):
         monkeypatch.setattr(environment, "core_limit", lambda quota=quota: quota)
         assert environment.usable_cores() == cores

@@ -25,13 +25,19 @@ from gensweep.ledger.records import Record
 from gensweep.sweep.point import Point
 from gensweep.train.artifacts import is_shown
 
-SEQUENCE = {"text_to_text": {}, "image_to_text": {"glyph_filters": 2}, "text_to_image": {"glyph_filters": 2}}
+SEQUENCE = {
+    "text_to_text": {},
+    "image_to_text": {"glyph_filters": 2},
+    "text_to_image": {"glyph_filters": 2},
+}
 
 
 @pytest.fixture(scope="module")
 def points() -> dict[str, Point]:
     pictures = {model: Point.make(model, TINY_PICTURES, 0) for model in ("cae", "vae", "gan")}
-    return pictures | {model: Point.make(model, TINY | extra, 0) for model, extra in SEQUENCE.items()}
+    return pictures | {
+        model: Point.make(model, TINY | extra, 0) for model, extra in SEQUENCE.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +68,22 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 class TestWhatIsLeft:
     @pytest.mark.parametrize("model", ["vae", "gan"])
-    def test_ways_through_the_latent_space(self, model: str, whole: Path, points: dict[str, Point]) -> None:
+    def test_ways_through_the_latent_space(
+        self, model: str, whole: Path, points: dict[str, Point]
+    ) -> None:
         """Four ways of ten pictures of 64x64; both kinds begin and end with the same ones."""
         strips = [
-            picture(whole / "points" / points[model].id / f"interpolation-{k}.png") for k in ("linear", "spherical")
+            picture(whole / "points" / points[model].id / f"interpolation-{k}.png")
+            for k in ("linear", "spherical")
         ]
         assert strips[0].shape == strips[1].shape == (4 * 64, 10 * 64, 3)
         for side in (slice(0, 64), slice(-64, None)):
             assert np.abs(strips[0][:, side].astype(int) - strips[1][:, side]).max() <= 1
 
     @pytest.mark.parametrize("model", list(SEQUENCE))
-    def test_every_test_query_has_its_answer(self, model: str, whole: Path, points: dict[str, Point]) -> None:
+    def test_every_test_query_has_its_answer(
+        self, model: str, whole: Path, points: dict[str, Point]
+    ) -> None:
         found = rows(whole / "points" / points[model].id / "answers.csv")
         assert len(found) == 2000 and list(found[0]) == ["query", "answer", "predicted"]
         for row in found[::97]:
@@ -87,14 +98,21 @@ class TestWhatIsLeft:
         self, model: str, whole: Path, points: dict[str, Point]
     ) -> None:
         names = {path.name for path in (whole / "points" / points[model].id).iterdir()}
-        assert not {"interpolation-linear.png"} & names and ("answers.csv" in names) == (model in SEQUENCE)
+        assert not {"interpolation-linear.png"} & names and ("answers.csv" in names) == (
+            model in SEQUENCE
+        )
 
     @pytest.mark.parametrize("model", ["cae", "vae", "gan", *SEQUENCE])
     def test_samples_by_epoch(self, model: str, whole: Path, points: dict[str, Point]) -> None:
         folder = whole / "points" / points[model].id
-        assert sorted(path.name for path in (folder / "samples").iterdir()) == ["epoch-0001.png", "epoch-0002.png"]
+        assert sorted(path.name for path in (folder / "samples").iterdir()) == [
+            "epoch-0001.png",
+            "epoch-0002.png",
+        ]
         if model != "text_to_image":  # there the last sheet says what was read
-            assert (folder / "samples" / "epoch-0002.png").read_bytes() == (folder / "samples.png").read_bytes()
+            assert (folder / "samples" / "epoch-0002.png").read_bytes() == (
+                folder / "samples.png"
+            ).read_bytes()
 
     def test_which_epochs(self) -> None:
         assert [e for e in range(1, 121) if is_shown(e, 120)] == [1, 2, 5, 10, 20, 50, 100, 120]
@@ -103,7 +121,11 @@ class TestWhatIsLeft:
 class TestFinding:
     def test_by_id_beginning_and_folder(self, whole: Path, points: dict[str, Point]) -> None:
         name = points["vae"].id
-        for text, root in ((name, whole), ("vae", whole), (str(whole / "points" / name), "elsewhere")):
+        for text, root in (
+            (name, whole),
+            ("vae", whole),
+            (str(whole / "points" / name), "elsewhere"),
+        ):
             assert find(text, root).record.id == name
 
     @pytest.mark.parametrize(
@@ -119,16 +141,25 @@ class TestFinding:
             find(name, whole)
 
     def test_several_are_told_apart(self, whole: Path) -> None:
-        with pytest.raises(ResultsError, match=r"t2i-\S+ \(.*dataset=arithmetic_pictures.*\); t2t-\S+ \(.*arithmetic"):
+        with pytest.raises(
+            ResultsError,
+            match=r"t2i-\S+ \(.*dataset=arithmetic_pictures.*\); t2t-\S+ \(.*arithmetic",
+        ):
             find("t2", whole)
 
     def test_no_results(self, tmp_path: Path) -> None:
-        with pytest.raises(ResultsError, match=r"there is no folder .*points; --results names another root"):
+        with pytest.raises(
+            ResultsError, match=r"there is no folder .*points; --results names another root"
+        ):
             find("vae", tmp_path)
 
-    def test_a_point_begun_a_record_edited_and_one_that_failed(self, copied: Path, points: dict[str, Point]) -> None:
+    def test_a_point_begun_a_record_edited_and_one_that_failed(
+        self, copied: Path, points: dict[str, Point]
+    ) -> None:
         folder = copied / "points" / points["vae"].id
-        (folder / "record.json").write_text((folder / "record.json").read_text().replace('"seed": 0', '"seed": 1'))
+        (folder / "record.json").write_text(
+            (folder / "record.json").read_text().replace('"seed": 0', '"seed": 1')
+        )
         with pytest.raises(ResultsError, match="changed since it was written"):
             find("vae", copied)
         (folder / "record.json").unlink()
@@ -145,7 +176,9 @@ class TestFinding:
 
 
 class TestShow:
-    def test_says_what_is_known_and_imports_no_torch(self, whole: Path, points: dict[str, Point]) -> None:
+    def test_says_what_is_known_and_imports_no_torch(
+        self, whole: Path, points: dict[str, Point]
+    ) -> None:
         shown = call("show", "i2t", "--results", whole).out
         record = records(whole)[points["image_to_text"].id]
         assert shown.startswith(f"{record.id}  ok\n")
@@ -155,18 +188,26 @@ class TestShow:
 
 
 class TestRevived:
-    def test_weights_are_read_without_running_anything(self, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_weights_are_read_without_running_anything(
+        self, whole: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         asked: list[object] = []
         load = torch.load
-        monkeypatch.setattr(torch, "load", lambda *a, **k: (asked.append(k.get("weights_only")), load(*a, **k))[1])
+        monkeypatch.setattr(
+            torch, "load", lambda *a, **k: (asked.append(k.get("weights_only")), load(*a, **k))[1]
+        )
         trained.revive(find_trained("vae", whole))
         assert asked and all(value is True for value in asked)
 
     @pytest.mark.parametrize("content", [b"", b"junk", None])
-    def test_damaged_weights_are_told(self, content: bytes | None, copied: Path, points: dict[str, Point]) -> None:
+    def test_damaged_weights_are_told(
+        self, content: bytes | None, copied: Path, points: dict[str, Point]
+    ) -> None:
         path = copied / "points" / points["vae"].id / "weights.pt"
         path.write_bytes(path.read_bytes()[:-100] if content is None else content)
-        with pytest.raises(ResultsError, match=r"weights.pt cannot be read .*; train the point again"):
+        with pytest.raises(
+            ResultsError, match=r"weights.pt cannot be read .*; train the point again"
+        ):
             trained.revive(find_trained("vae", copied))
 
     def test_other_digits_for_a_model_that_sees_none(self, whole: Path) -> None:
@@ -179,18 +220,26 @@ class TestSample:
     def test_every_model_can_be_sampled(
         self, model: str, whole: Path, points: dict[str, Point], tmp_path: Path
     ) -> None:
-        ended = call("sample", points[model].id, "--n", 4, "--out", tmp_path / "s.png", "--results", whole)
+        ended = call(
+            "sample", points[model].id, "--n", 4, "--out", tmp_path / "s.png", "--results", whole
+        )
         assert (ended.code, ended.out) == (0, f"Wrote {tmp_path / 's.png'}.\n")
         assert picture(tmp_path / "s.png").std() > 0
 
     def test_a_seed_chooses(self, whole: Path) -> None:
         revived = trained.revive(find_trained("vae", whole))
-        assert trained.sample(revived, 4, 1) == trained.sample(revived, 4, 1) != trained.sample(revived, 4, 2)
+        assert (
+            trained.sample(revived, 4, 1)
+            == trained.sample(revived, 4, 1)
+            != trained.sample(revived, 4, 2)
+        )
 
 
 class TestInterpolate:
     def test_both_ways_one_above_the_other(self, whole: Path) -> None:
-        found = picture(trained.interpolate(trained.revive(find_trained("gan", whole)), rows=2, steps=5, seed=0))
+        found = picture(
+            trained.interpolate(trained.revive(find_trained("gan", whole)), rows=2, steps=5, seed=0)
+        )
         assert found.shape == (2 * 2 * 64 + 8, 5 * 64, 3)
 
     def test_a_model_without_a_prior(self, whole: Path) -> None:
@@ -200,7 +249,9 @@ class TestInterpolate:
 
 class TestAnswer:
     @pytest.mark.parametrize("model", list(SEQUENCE))
-    def test_a_test_query_gets_the_answer_of_the_test(self, model: str, whole: Path, points: dict[str, Point]) -> None:
+    def test_a_test_query_gets_the_answer_of_the_test(
+        self, model: str, whole: Path, points: dict[str, Point]
+    ) -> None:
         """For a model that is shown pictures the digits differ, and with them the answer may."""
         revived = trained.revive(find_trained(points[model].id, whole))
         for row in rows(whole / "points" / points[model].id / "answers.csv")[:5]:
@@ -213,7 +264,9 @@ class TestAnswer:
 
     def test_the_command_prints_and_draws(self, whole: Path, tmp_path: Path) -> None:
         ended = call("answer", "t2i", "12+34", "--out", tmp_path / "a.png", "--results", whole)
-        assert ended.code == 0 and re.match(r"12\+34 = .* \((right|is 46)\), as the reader reads it\n", ended.out)
+        assert ended.code == 0 and re.match(
+            r"12\+34 = .* \((right|is 46)\), as the reader reads it\n", ended.out
+        )
         assert picture(tmp_path / "a.png").shape == (28 * 4 + 8, 3 * 28 * 4 + 8, 3)
 
     @pytest.mark.parametrize(
@@ -239,58 +292,88 @@ class TestEvaluate:
         record = Ledger(folder.parents[1]).record(folder.name)
         metrics = dict(record.metrics)
         del metrics["test/exact_match"]
-        (folder / "record.json").write_text(Record(**{**record.__dict__, "metrics": metrics}).encoded())
+        (folder / "record.json").write_text(
+            Record(**{**record.__dict__, "metrics": metrics}).encoded()
+        )
         answers = (folder / "answers.csv").read_bytes()
         (folder / "answers.csv").unlink()
         ended = call("evaluate", "t2t", "--results", copied)
         said = json.loads(ended.out)
         assert (ended.code, said["added"]) == (0, ["test/exact_match"])
-        assert said["metrics"] == pytest.approx({k: v for k, v in record.metrics.items() if k.startswith("test/")})
+        assert said["metrics"] == pytest.approx(
+            {k: v for k, v in record.metrics.items() if k.startswith("test/")}
+        )
         after = Ledger(folder.parents[1]).record(folder.name)
         assert after.metrics == pytest.approx(record.metrics) and after.finished == record.finished
         assert (folder / "answers.csv").read_bytes() == answers
         assert json.loads(call("evaluate", "t2t", "--results", copied).out)["added"] == []
 
-    def test_other_numbers_than_the_records_change_nothing(self, copied: Path, points: dict[str, Point]) -> None:
+    def test_other_numbers_than_the_records_change_nothing(
+        self, copied: Path, points: dict[str, Point]
+    ) -> None:
         folder = copied / "points" / points["text_to_text"].id
         record = Ledger(folder.parents[1]).record(folder.name)
-        (folder / "record.json").write_text(Record(**{**record.__dict__, "metrics": {"test/loss": 0.5}}).encoded())
+        (folder / "record.json").write_text(
+            Record(**{**record.__dict__, "metrics": {"test/loss": 0.5}}).encoded()
+        )
         before = (folder / "record.json").read_bytes()
         ended = call("evaluate", "t2t", "--results", copied)
         assert ended.code == 2 and re.search(r"test/loss is .* now, 0.5 in the record", ended.error)
         assert (folder / "record.json").read_bytes() == before
 
-    def test_drawn_answers_are_read_by_one_who_knows_the_hand(self, copied: Path, tmp_path: Path) -> None:
+    def test_drawn_answers_are_read_by_one_who_knows_the_hand(
+        self, copied: Path, tmp_path: Path
+    ) -> None:
         """Text in, pictures out: with other digits the target differs, and what is drawn, and read in it, does not."""
         labels = np.arange(100) % 10
         images = np.random.default_rng(0).integers(0, 200, (100, 28, 28)).astype(np.uint8)
         np.savez(tmp_path / "mine.npz", images=images, labels=labels)
         own = json.loads(call("evaluate", "t2i", "--results", copied).out)["metrics"]
-        other = json.loads(call("evaluate", "t2i", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied).out)
+        other = json.loads(
+            call(
+                "evaluate", "t2i", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied
+            ).out
+        )
         for name, value in own.items():
             assert (other["metrics"][name] == pytest.approx(value)) == (
                 name not in ("test/mse", "test/loss", "test/ssim")
             )
 
-    def test_other_digits_that_were_trained_on_are_counted(self, copied: Path, tmp_path: Path) -> None:
+    def test_other_digits_that_were_trained_on_are_counted(
+        self, copied: Path, tmp_path: Path
+    ) -> None:
         """The point's own 5,000 in another order: other ones are shown by the test, many of them trained on."""
         pictures, labels = mnist5k()
         np.savez(tmp_path / "mine.npz", x=pictures[::-1], y=labels[::-1])
-        ended = call("evaluate", "i2t", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied)
+        ended = call(
+            "evaluate", "i2t", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied
+        )
         counts = json.loads(ended.out)["pictures"]["digits"]
-        assert counts["shown"] == 500 and 0 < counts["trained_on"] < 500  # a tenth of each digit's 500
-        assert f"{counts['trained_on']} of the 500 pictures of digits in this test were trained on" in ended.error
+        assert (
+            counts["shown"] == 500 and 0 < counts["trained_on"] < 500
+        )  # a tenth of each digit's 500
+        assert (
+            f"{counts['trained_on']} of the 500 pictures of digits in this test were trained on"
+            in ended.error
+        )
 
-    def test_with_other_digits(self, copied: Path, points: dict[str, Point], tmp_path: Path) -> None:
+    def test_with_other_digits(
+        self, copied: Path, points: dict[str, Point], tmp_path: Path
+    ) -> None:
         labels = np.arange(100) % 10
         images = np.random.default_rng(0).integers(0, 200, (100, 28, 28)).astype(np.uint8)
         np.savez(tmp_path / "mine.npz", images=images, labels=labels)
         folder = copied / "points" / points["image_to_text"].id
         before = (folder / "record.json").read_bytes()
-        ended = call("evaluate", "i2t", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied)
+        ended = call(
+            "evaluate", "i2t", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied
+        )
         said = json.loads(ended.out)
         assert (ended.code, said["digits"]) == (0, "npz:mine.npz")
         assert said["pictures"]["digits"]["trained_on"] == 0 and "trained on" not in ended.error
         assert json.loads(Path(said["written"]).read_text())["metrics"] == said["metrics"]
-        assert said["metrics"]["test/loss"] != records(copied)[points["image_to_text"].id].metrics["test/loss"]
+        assert (
+            said["metrics"]["test/loss"]
+            != records(copied)[points["image_to_text"].id].metrics["test/loss"]
+        )
         assert (folder / "record.json").read_bytes() == before

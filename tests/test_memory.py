@@ -29,7 +29,9 @@ GB = 10**9
 def room(total: int, reserve: int = 0, **needs: int) -> tuple[Room, list[Pack]]:
     """A machine, and a trial of each hidden size, that needs so many grains."""
     points = [t2t(hidden=int(name[1:])) for name in needs]
-    sizes = {point.cell: grains * GRAIN for point, grains in zip(points, needs.values(), strict=True)}
+    sizes = {
+        point.cell: grains * GRAIN for point, grains in zip(points, needs.values(), strict=True)
+    }
     return Room(sizes, total, reserve), make_packs(points, 1)
 
 
@@ -41,7 +43,9 @@ class TestPeak:
         del held
         assert 290_000_000 <= peaks()["peak_memory"] - before < 600_000_000
 
-    @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="this system cannot forget a peak")
+    @pytest.mark.skipif(
+        not Path("/proc/self/clear_refs").exists(), reason="this system cannot forget a peak"
+    )
     def test_is_not_that_of_an_earlier_point(self) -> None:
         held = np.ones(300_000_000, np.uint8)
         del held
@@ -68,9 +72,20 @@ class TestNeed:
         assert memory_bytes(larger, "cuda") == PROCESS_BYTES + 12 * config.parameter_count()
 
     def kept(self, root: Path, point: Point, peak: int | None, **where: object) -> None:
-        said = hardware() | {"device": "cpu"} | where | ({} if peak is None else {"peak_memory": peak})
+        said = (
+            hardware() | {"device": "cpu"} | where | ({} if peak is None else {"peak_memory": peak})
+        )
         Ledger(root).folder(point.id).mkdir(parents=True)
-        record = Record(point.id, point.model, point.params, point.seed, OK, seconds=1.0, epochs=2, hardware=said)
+        record = Record(
+            point.id,
+            point.model,
+            point.params,
+            point.seed,
+            OK,
+            seconds=1.0,
+            epochs=2,
+            hardware=said,
+        )
         (Ledger(root).folder(point.id) / "record.json").write_text(record.encoded())
 
     def test_is_the_largest_measured_of_its_shape_on_this_machine(self, root: Path) -> None:
@@ -82,11 +97,19 @@ class TestNeed:
         self.kept(root, t2t(batch_size=64), 8 * GB)
         wanted = [t2t(5), t2t(5, batch_size=64), t2t(5, hidden=99)]
         found = rates_of(Ledger(root), State(), "cpu").room(wanted, 24 * GB, "cpu")
-        assert [found.needs[point.cell] for point in wanted] == [4 * GB, 8 * GB, memory_bytes(wanted[2])]
+        assert [found.needs[point.cell] for point in wanted] == [
+            4 * GB,
+            8 * GB,
+            memory_bytes(wanted[2]),
+        ]
         assert found.measured == {wanted[0].cell, wanted[1].cell}
         told = found.told(found.largest(make_packs(wanted, 1)))
         assert "8.0 GB a trial" in told and "measured" in told
-        assert (found.total, found.reserve, found.free) == (24 * GB, RESERVE_BYTES, 24 * GB - RESERVE_BYTES)
+        assert (found.total, found.reserve, found.free) == (
+            24 * GB,
+            RESERVE_BYTES,
+            24 * GB - RESERVE_BYTES,
+        )
 
     def test_records_of_before_a_parameter_have_the_shape_of_its_neutral_value(self) -> None:
         point = t2t()
@@ -160,17 +183,26 @@ class TestRoom:
     def test_a_pack_that_does_not_fit_may_be_made_smaller(self) -> None:
         pack = Pack(tuple(t2t(seed, batch_size=4096) for seed in range(3)))
         tight = Room({pack.points[0].cell: PROCESS_BYTES}, PROCESS_BYTES + GRAIN, 0)
-        with pytest.raises(UserError, match="lower batch_size or hidden or --pack, or use a larger machine"):
+        with pytest.raises(
+            UserError, match="lower batch_size or hidden or --pack, or use a larger machine"
+        ):
             tight.check([pack], 1, asked=None)
         assert tight.check(make_packs(pack.points, 1), 1, asked=None) == 1
 
     def test_a_packs_peak_teaches_nothing_of_one_alone(self, root: Path) -> None:
-        run_pack(Pack(tuple(t2t(seed) for seed in range(2))), None, Context(root=root), lambda report: None)
+        run_pack(
+            Pack(tuple(t2t(seed) for seed in range(2))),
+            None,
+            Context(root=root),
+            lambda report: None,
+        )
         assert {record.pack["size"] for record in records(root).values()} == {2}
         assert not rates_of(Ledger(root), State()).peaks
 
     @pytest.mark.parametrize("sweep", ["smoke", "layers", "splits", "budget", "best", "generative"])
-    def test_the_sweeps_fit_into_24_gigabytes_on_two_cores(self, sweep: str, tmp_path: Path) -> None:
+    def test_the_sweeps_fit_into_24_gigabytes_on_two_cores(
+        self, sweep: str, tmp_path: Path
+    ) -> None:
         from gensweep.sweep.load import read_sweep
 
         points = read_sweep(Path(__file__).parents[1] / "sweeps" / f"{sweep}.py").points()
@@ -183,15 +215,21 @@ class TestRun:
     def machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Four cores, and memory for two tiny trials beside Ray."""
         monkeypatch.setattr("gensweep.execute.plan.usable_cores", lambda: 4)
-        monkeypatch.setattr("gensweep.execute.dry_run.machine_memory", lambda: RESERVE_BYTES + 2 * 7 * GRAIN)
+        monkeypatch.setattr(
+            "gensweep.execute.dry_run.machine_memory", lambda: RESERVE_BYTES + 2 * 7 * GRAIN
+        )
 
     def test_what_does_not_fit_is_refused_before_anything_is_written(self, tmp_path: Path) -> None:
         file = write_sweep(tmp_path, seeds=4)
         before = files(tmp_path)
         refused = call(file, "--results", tmp_path / "results", "--max-concurrent", 3)
-        assert refused.code == 2 and refused.error.startswith("error: --max-concurrent 3: the 3 largest trials want")
+        assert refused.code == 2 and refused.error.startswith(
+            "error: --max-concurrent 3: the 3 largest trials want"
+        )
         assert refused.error.strip().endswith(": 2 fit")
-        huge = call(file, "--results", tmp_path / "results", "--local", "--set", "batch_size=1000000")
+        huge = call(
+            file, "--results", tmp_path / "results", "--local", "--set", "batch_size=1000000"
+        )
         assert huge.code == 2 and "lower batch_size or hidden" in huge.error
         assert files(tmp_path) == before
 
@@ -206,13 +244,18 @@ class TestRun:
         huge = call(file, "--dry-run", "--set", "batch_size=1000000")
         assert huge.code == 0 and "A run would be refused: memory: up to" in huge.out
         cluster = call(file, "--dry-run", "--set", "batch_size=1000000", "--address", "auto")
-        assert "The cluster at auto was not asked: trials, times and memory are this machine's." in cluster.out
+        assert (
+            "The cluster at auto was not asked: trials, times and memory are this machine's."
+            in cluster.out
+        )
         assert cluster.code == 0 and "Memory: up to" in cluster.out and "refused" not in cluster.out
 
     def test_a_run_without_ray_needs_no_reserve(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path
     ) -> None:
-        monkeypatch.setattr("gensweep.execute.dry_run.machine_memory", lambda: RESERVE_BYTES + GRAIN)
+        monkeypatch.setattr(
+            "gensweep.execute.dry_run.machine_memory", lambda: RESERVE_BYTES + GRAIN
+        )
         file = write_sweep(tmp_path, grid(epochs=1))
         assert call(file, "--results", root).code == 2
         assert call(file, "--results", root, "--local").code == 0

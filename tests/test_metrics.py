@@ -43,7 +43,9 @@ def compute(name: str, tool: Any = None, **outputs: Tensor) -> Any:
     for need in set(METRICS[name].needs) - set(outputs):
         entry = DERIVED[need]
         tools = [tool] if entry.tool else []
-        outputs[need] = entry.compute(*(outputs[name] for name in entry.source(outputs) or ()), *tools)
+        outputs[need] = entry.compute(
+            *(outputs[name] for name in entry.source(outputs) or ()), *tools
+        )
     return METRICS[name].compute(outputs)
 
 
@@ -73,7 +75,9 @@ class TestEveryMetric:
 
 
 def test_a_direction_is_not_guessed() -> None:
-    with pytest.raises(ValueError, match="metric 'sharpness': direction 'up' is not max, min or none"):
+    with pytest.raises(
+        ValueError, match="metric 'sharpness': direction 'up' is not max, min or none"
+    ):
         metric("sharpness", needs=("sample",), unit="pixel", direction="up")
     with pytest.raises(ValueError, match="metric 'sharpness': when 'never' is not always or test"):
         metric("sharpness", needs=("sample",), unit="pixel", direction="max", when="never")
@@ -166,7 +170,9 @@ class TestReading:
     def test_the_readers_own_accuracy_stands_beside(self) -> None:
         assert self.read("reader_digit_accuracy") == 0.97
 
-    def test_of_a_reader_that_could_not_be_measured_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_a_reader_that_could_not_be_measured_there_is_none(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(FakeReader, "accuracy", math.nan)
         assert self.read("reader_digit_accuracy") is None
 
@@ -186,14 +192,22 @@ class TestText:
     @pytest.mark.parametrize(
         ("text", "number"),
         [("46", 46), ("-5", -5), ("0", 0), ("-0", 0), ("007", 7), ("198", 198), ("-99", -99)]
-        + [(text, None) for text in ("", "-", "--1", "1-2", "12-", "4 6", " 46", "+46", "4+6", "- 5", "+")],
+        + [
+            (text, None)
+            for text in ("", "-", "--1", "1-2", "12-", "4 6", " 46", "+46", "4+6", "- 5", "+")
+        ],
     )
-    def test_an_integer_is_digits_after_a_minus_sign_or_not(self, text: str, number: int | None) -> None:
+    def test_an_integer_is_digits_after_a_minus_sign_or_not(
+        self, text: str, number: int | None
+    ) -> None:
         assert parse(text) == parse(text.ljust(3)) == number
 
     def test_unparsable_answers_are_counted_and_left_out_of_the_error(self) -> None:
         """Of 5, two say nothing; the others are off by 0, 4 and 51."""
-        given = {"predicted": codes("46", "", "1-2", "50", "-5"), "answer": codes("46", "1", "-12", "46", "46")}
+        given = {
+            "predicted": codes("46", "", "1-2", "50", "-5"),
+            "answer": codes("46", "1", "-12", "46", "46"),
+        }
         assert compute("unparsable", **given) == 2 / 5
         assert compute("mean_absolute_error", **given) == 55 / 3
 
@@ -217,8 +231,16 @@ class TestText:
         texts = ("12+34", "57-23", "15+5", "50+60", "30-4", "4-30", "99+1", "55+45")
         answers = ("46", "34", "20", "110", "26", "-26", "100", "100")
         wrong = ("46", "35", "20", "111", "26", "-27", "100", "0")
-        given = {"query": codes(*texts, length=5), "answer": codes(*answers), "predicted": codes(*wrong)}
-        assert [compute(f"exact_match_carries_{count}", **given) for count in range(3)] == [1 / 2, 2 / 4, 1 / 2]
+        given = {
+            "query": codes(*texts, length=5),
+            "answer": codes(*answers),
+            "predicted": codes(*wrong),
+        }
+        assert [compute(f"exact_match_carries_{count}", **given) for count in range(3)] == [
+            1 / 2,
+            2 / 4,
+            1 / 2,
+        ]
         none = {name: value[:6] for name, value in given.items()}
         assert compute("exact_match_carries_2", **none) is None
 
@@ -230,7 +252,8 @@ class TestText:
 
 class TestPictures:
     @pytest.mark.parametrize(
-        ("name", "made", "true"), [("mse", "generated", "target"), ("reconstruction_mse", "reconstruction", "picture")]
+        ("name", "made", "true"),
+        [("mse", "generated", "target"), ("reconstruction_mse", "reconstruction", "picture")],
     )
     def test_squared_errors_are_averaged_over_pixels(self, name: str, made: str, true: str) -> None:
         """Of 2 x 4 pixels, one is off by 1 and one by 0.5: (1 + 0.25) / 8"""
@@ -267,7 +290,9 @@ class TestSSIM:
         pairs = zip(one.flatten(0, 1).numpy(), other.flatten(0, 1).numpy(), strict=True)
         expected = np.mean([structural_similarity(*pair) for pair in pairs])
         assert 0.1 < expected < 0.9
-        assert compute("ssim", reconstruction=one, picture=other) == pytest.approx(expected, abs=1e-5)
+        assert compute("ssim", reconstruction=one, picture=other) == pytest.approx(
+            expected, abs=1e-5
+        )
         assert compute("ssim", generated=one, target=other) == pytest.approx(expected, abs=1e-5)
 
     def test_belongs_to_its_own_example(self) -> None:
@@ -279,11 +304,16 @@ class TestSSIM:
 
     @pytest.mark.parametrize("shape", [(5, 1, 28, 28), (3, 3, 64, 64), (2, 3, 6, 40)])
     @pytest.mark.parametrize(("lowest", "tolerance"), [(0.0, 1e-6), (0.9, 1e-5), (0.999, 1e-4)])
-    def test_is_that_of_torchmetrics(self, shape: tuple[int, ...], lowest: float, tolerance: float) -> None:
+    def test_is_that_of_torchmetrics(
+        self, shape: tuple[int, ...], lowest: float, tolerance: float
+    ) -> None:
         """In double precision; in single precision nearly white pictures, of hardly any variance, lose most."""
         from torchmetrics.functional.image import structural_similarity_index_measure
 
-        one, other = (lowest + (1 - lowest) * torch.rand(shape, generator=rng(seed)).double() for seed in (1, 2))
+        one, other = (
+            lowest + (1 - lowest) * torch.rand(shape, generator=rng(seed)).double()
+            for seed in (1, 2)
+        )
         expected = structural_similarity_index_measure(
             one, other, sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
         )[1].mean((1, 2, 3))
@@ -335,12 +365,16 @@ class TestGeneration:
         expected = given(FrechetInceptionDistance, features)
         expected.update(picture, real=True)
         expected.update(sample, real=False)
-        assert self.between("fid", sample, picture) == pytest.approx(expected.compute().item(), rel=1e-6)
+        assert self.between("fid", sample, picture) == pytest.approx(
+            expected.compute().item(), rel=1e-6
+        )
 
     def test_kid_is_the_unbiased_sum_over_the_kernel(self) -> None:
         a, b = self.A.numpy(), self.B.numpy()
         kernel = lambda x, y: (x @ y / 6 + 1) ** 3  # noqa: E731
-        own = sum(kernel(x[i], x[j]) for x in (a, b) for i in range(40) for j in range(40) if i != j) / (40 * 39)
+        own = sum(
+            kernel(x[i], x[j]) for x in (a, b) for i in range(40) for j in range(40) if i != j
+        ) / (40 * 39)
         cross = sum(kernel(x, y) for x in a for y in b) / 40**2
         assert self.between("kid", self.A, self.B) == pytest.approx(own - 2 * cross, rel=1e-9)
 
@@ -371,13 +405,17 @@ class TestGeneration:
         assert torch.equal(torch.get_rng_state(), before)
 
     @pytest.mark.parametrize("chunk", [7, 1000])
-    def test_density_and_coverage_are_counted_by_hand(self, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    def test_density_and_coverage_are_counted_by_hand(
+        self, monkeypatch: pytest.MonkeyPatch, chunk: int
+    ) -> None:
         monkeypatch.setattr(generation, "_CHUNK", chunk)
         sample, picture = self.B[:30].tolist(), self.A.tolist()
         inside = 0
         covered = set()
         for index, centre in enumerate(picture):
-            others = sorted(math.dist(centre, other) for place, other in enumerate(picture) if place != index)
+            others = sorted(
+                math.dist(centre, other) for place, other in enumerate(picture) if place != index
+            )
             hits = sum(math.dist(centre, point) < others[4] for point in sample)
             inside += hits
             covered |= {index} if hits else set()
@@ -389,7 +427,11 @@ class TestGeneration:
         copies = self.A[:1].repeat(40, 1)
         assert self.between("coverage", copies, self.A) < 0.5
         assert self.between("coverage", self.A, self.A) == 1
-        assert self.between("density", self.A + 100, self.A) == self.between("coverage", self.A + 100, self.A) == 0
+        assert (
+            self.between("density", self.A + 100, self.A)
+            == self.between("coverage", self.A + 100, self.A)
+            == 0
+        )
 
 
 class TestFeatures:
@@ -414,7 +456,11 @@ class TestFeatures:
         assert torch.equal(network(self.PICTURES), stages(self.PICTURES).mean((2, 3)))
         drawn = rng(0)
         for name, values in network.state_dict().items():
-            normal = torch.randn(values.shape, generator=drawn) if "weight" in name else torch.zeros(len(values))
+            normal = (
+                torch.randn(values.shape, generator=drawn)
+                if "weight" in name
+                else torch.zeros(len(values))
+            )
             torch.testing.assert_close(values, normal * math.sqrt(2 / values[0].numel()))
 
     def test_belong_to_their_own_picture(self) -> None:
@@ -438,21 +484,34 @@ class TestFeatures:
             assert torch.equal(found, batches[index].flatten(1)[:, :2])
         assert asked == [1, 2, 3, 1], "two are kept, the oldest makes room"
 
-    def test_of_another_network_are_metrics_of_their_own(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_of_another_network_are_metrics_of_their_own(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         (tmp_path / "hub/checkpoints").mkdir(parents=True)
         (tmp_path / "hub/checkpoints" / _features.INCEPTION_WEIGHTS).touch()
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
         monkeypatch.setenv(_features.VARIABLE, "random_vgg, inception")
         assert [network.name for network in _features.chosen()] == ["random_vgg", "inception"]
         found: dict[str, Any] = {}
-        monkeypatch.setattr(generation, "metric", lambda name, **rest: lambda function: found.setdefault(name, rest))
-        monkeypatch.setattr(generation, "derived", lambda name, *rest, **more: lambda function: None)
+        monkeypatch.setattr(
+            generation, "metric", lambda name, **rest: lambda function: found.setdefault(name, rest)
+        )
+        monkeypatch.setattr(
+            generation, "derived", lambda name, *rest, **more: lambda function: None
+        )
         generation.register(_features.NETWORKS["inception"])
-        assert list(found) == ["fid_inception", "kid_inception", "density_inception", "coverage_inception"]
+        assert list(found) == [
+            "fid_inception",
+            "kid_inception",
+            "density_inception",
+            "coverage_inception",
+        ]
         assert {rest["needs"] for rest in found.values()} == {
             ("sample_features_inception", "picture_features_inception")
         }
-        assert [rest["least"] for rest in found.values()] == [2049, 200, 200, 200], "2,048 features and one more"
+        assert [rest["least"] for rest in found.values()] == [2049, 200, 200, 200], (
+            "2,048 features and one more"
+        )
 
     def test_metrics_say_which_network(self) -> None:
         for name in ("fid", "kid", "density", "coverage"):
@@ -463,14 +522,18 @@ class TestFeatures:
         """A covariance of n pictures has rank n - 1: 513 pictures span the 512 features of the default network."""
         assert METRICS["fid_random_vgg"].least == 513
         assert "Measured of 513 test pictures or more" in METRICS["fid_random_vgg"].doc
-        assert {METRICS[f"{name}_random_vgg"].least for name in ("kid", "density", "coverage")} == {200}
+        assert {METRICS[f"{name}_random_vgg"].least for name in ("kid", "density", "coverage")} == {
+            200
+        }
 
     def test_a_network_that_is_not_here_is_an_error_before_anything_is_trained(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
         monkeypatch.setenv(_features.VARIABLE, "inception")
-        with pytest.raises(UserError, match=rf"{tmp_path}/hub/checkpoints/inception_v3.*nothing is downloaded"):
+        with pytest.raises(
+            UserError, match=rf"{tmp_path}/hub/checkpoints/inception_v3.*nothing is downloaded"
+        ):
             _features.chosen()
         monkeypatch.setenv(_features.VARIABLE, "inzeption")
         with pytest.raises(UnknownName, match=r"inzeption.*random_vgg"):
@@ -503,7 +566,9 @@ class TestSlicedWasserstein:
         Over 256 directions its standard error is sqrt(1 - 2 / pi) / 16 = 0.038.
         """
         pictures = torch.rand(4, 3, 16, 16, generator=rng(1))
-        assert self.distance(pictures + 1, pictures) == pytest.approx(math.sqrt(2 / math.pi), abs=3 * 0.038)
+        assert self.distance(pictures + 1, pictures) == pytest.approx(
+            math.sqrt(2 / math.pi), abs=3 * 0.038
+        )
 
     def test_is_the_mean_of_one_dimensional_distances(self) -> None:
         """By SciPy, a direction at a time."""
@@ -511,7 +576,9 @@ class TestSlicedWasserstein:
         pictures = torch.rand(9, 3, 4, 4, generator=rng(2))
         directions = self.directions(48)
         one, other = (x.flatten(1).double() @ directions for x in (samples, pictures))
-        each = [wasserstein_distance(a, b) for a, b in zip(one.T.numpy(), other.T.numpy(), strict=True)]
+        each = [
+            wasserstein_distance(a, b) for a, b in zip(one.T.numpy(), other.T.numpy(), strict=True)
+        ]
         assert self.distance(samples, pictures) == pytest.approx(float(np.mean(each)), rel=1e-5)
 
 
@@ -526,26 +593,34 @@ def logits() -> Tensor:
 
 
 class TestVAE:
-    def test_bernoulli_nll_of_black_and_white_is_pytorchs(self, pictures: Tensor, logits: Tensor) -> None:
+    def test_bernoulli_nll_of_black_and_white_is_pytorchs(
+        self, pictures: Tensor, logits: Tensor
+    ) -> None:
         binary = pictures.round()
         expected = -Bernoulli(logits=logits).log_prob(binary).sum((1, 2, 3))
         torch.testing.assert_close(negative_log_likelihood(logits, binary, "bernoulli"), expected)
 
-    def test_bernoulli_nll_of_grey_is_the_cross_entropy(self, pictures: Tensor, logits: Tensor) -> None:
+    def test_bernoulli_nll_of_grey_is_the_cross_entropy(
+        self, pictures: Tensor, logits: Tensor
+    ) -> None:
         """-x log p - (1 - x) log(1 - p), in double precision"""
         x, p = pictures.double(), torch.sigmoid(logits.double())
         expected = -(x * p.log() + (1 - x) * (1 - p).log()).sum((1, 2, 3))
         result = negative_log_likelihood(logits, pictures, "bernoulli").double()
         torch.testing.assert_close(result, expected, rtol=1e-5, atol=0)
 
-    def test_gaussian_nll_is_pytorchs_at_unit_variance(self, pictures: Tensor, logits: Tensor) -> None:
+    def test_gaussian_nll_is_pytorchs_at_unit_variance(
+        self, pictures: Tensor, logits: Tensor
+    ) -> None:
         normal = Normal(logits.sigmoid().double(), torch.ones((), dtype=torch.float64))
         expected = -normal.log_prob(pictures.double()).sum((1, 2, 3))
         result = negative_log_likelihood(logits, pictures, "gaussian").double()
         torch.testing.assert_close(result, expected, rtol=1e-5, atol=0)
 
     @pytest.mark.parametrize("beta", [1.0, 4.0])
-    def test_terms_are_those_of_the_encoders_distribution(self, pictures: Tensor, beta: float) -> None:
+    def test_terms_are_those_of_the_encoders_distribution(
+        self, pictures: Tensor, beta: float
+    ) -> None:
         """KL by PyTorch's distributions; the picture from mean + standard deviation * noise; loss = nll + beta kl."""
         vae = network("vae", beta=beta)
         assert isinstance(vae, VAENetwork)
@@ -554,11 +629,15 @@ class TestVAE:
         mean, log_variance = vae.encoder(pictures).tensor_split(2, dim=1)
         posterior = Independent(Normal(mean, log_variance.exp().sqrt()), 1)
         prior = Independent(Normal(torch.zeros_like(mean), torch.ones_like(mean)), 1)
-        torch.testing.assert_close(outputs["kl"], kl_divergence(posterior, prior), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(
+            outputs["kl"], kl_divergence(posterior, prior), rtol=1e-4, atol=1e-6
+        )
         latent = posterior.mean + posterior.stddev * noise["posterior"]
         logits = vae.decoder(latent)
         torch.testing.assert_close(outputs["reconstruction"], logits.sigmoid())
-        torch.testing.assert_close(outputs["nll"], negative_log_likelihood(logits, pictures, "bernoulli"))
+        torch.testing.assert_close(
+            outputs["nll"], negative_log_likelihood(logits, pictures, "bernoulli")
+        )
         torch.testing.assert_close(outputs["loss"], outputs["nll"] + beta * outputs["kl"])
         torch.testing.assert_close(outputs["sample"], vae.decoder(noise["prior"]).sigmoid())
 
@@ -569,11 +648,17 @@ class TestGAN:
         assert isinstance(gan, GANNetwork)
         pictures = batch("gan", 5)["picture"]
         noise = gan.draw(5, rng(1))
-        entropy, ones, zeros = F.binary_cross_entropy_with_logits, torch.ones(5, 1), torch.zeros(5, 1)
+        entropy, ones, zeros = (
+            F.binary_cross_entropy_with_logits,
+            torch.ones(5, 1),
+            torch.zeros(5, 1),
+        )
         real = gan.discriminator(pictures)
         for player, label in (("discriminator", zeros), ("generator", ones)):
             judged = gan.discriminator(gan.generator(noise[player]).sigmoid())
-            expected = entropy(judged, label) + (entropy(real, ones) if player == "discriminator" else 0)
+            expected = entropy(judged, label) + (
+                entropy(real, ones) if player == "discriminator" else 0
+            )
             loss, terms = gan(player, {"picture": pictures}, noise)
             torch.testing.assert_close(loss, expected)
             assert list(terms) == [f"{player}_loss"] and torch.equal(terms[f"{player}_loss"], loss)
@@ -596,5 +681,7 @@ class TestGAN:
         assert outputs["judged_right"].tolist() == [0.5] * 5
         right, wrong = math.log1p(math.exp(-2)), math.log1p(math.exp(2))
         assert outputs["generator_loss"].tolist() == pytest.approx([right] * 5, rel=1e-5)
-        assert outputs["discriminator_loss"].tolist() == pytest.approx([right + wrong] * 5, rel=1e-5)
+        assert outputs["discriminator_loss"].tolist() == pytest.approx(
+            [right + wrong] * 5, rel=1e-5
+        )
         assert compute("discriminator_accuracy", **outputs) == 0.5

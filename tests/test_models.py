@@ -30,7 +30,12 @@ from gensweep.train.artifacts import sheet as png
 from gensweep.train.loop import build_network, new_network
 from gensweep.train.optimizers import PlayerOptimizer
 
-HEADINGS = ["Paper", "What each logged number means", "Differences from the paper", "Differences from the report"]
+HEADINGS = [
+    "Paper",
+    "What each logged number means",
+    "Differences from the paper",
+    "Differences from the report",
+]
 NOISY: dict[str, dict[str, Any]] = {"image_to_text": {"augment": 1.0}}
 """What makes a model draw random numbers that draws none at its defaults."""
 UNDEFINED = {
@@ -57,7 +62,9 @@ def variants(name: str) -> list[dict[str, Any]]:
         for field, info in MODELS[name].model_fields.items()
         if field not in TrainingConfig.model_fields and get_origin(info.annotation) is Literal
     }
-    return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    return [
+        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
+    ]
 
 
 def depths(name: str, field: str) -> range:
@@ -94,7 +101,9 @@ def test_every_model_has_its_tiny_size_here() -> None:
 class TestNetwork:
     def test_parameter_count_is_that_of_the_network_at_every_depth(self, name: str) -> None:
         for words in variants(name):
-            for encoder, decoder in itertools.product(depths(name, "encoder_layers"), depths(name, "decoder_layers")):
+            for encoder, decoder in itertools.product(
+                depths(name, "encoder_layers"), depths(name, "decoder_layers")
+            ):
                 model = config(name, **words, encoder_layers=encoder, decoder_layers=decoder)
                 assert model.parameter_count() == real_count(model), (words, encoder, decoder)
 
@@ -104,7 +113,9 @@ class TestNetwork:
 
     @pytest.mark.parametrize("depth", [1, 3])
     @pytest.mark.slow
-    def test_activation_count_is_what_autograd_keeps_or_up_to_twice_that(self, name: str, depth: int) -> None:
+    def test_activation_count_is_what_autograd_keeps_or_up_to_twice_that(
+        self, name: str, depth: int
+    ) -> None:
         """Tensors saved for the backward pass, each storage once, parameters left out; 10% for small buffers."""
         net, size = network(name, encoder_layers=depth), 8
         weights = {p.untyped_storage().data_ptr() for p in net.parameters()}
@@ -133,21 +144,29 @@ class TestNetwork:
             for value in (loss, *terms.values()):
                 assert value.shape == () and value.isfinite()
 
-    def test_loss_with_other_parameters_equals_forward_of_the_network_that_has_them(self, name: str) -> None:
+    def test_loss_with_other_parameters_equals_forward_of_the_network_that_has_them(
+        self, name: str
+    ) -> None:
         one, other = network(name, seed=0), network(name, seed=1)
         before = state(one)
         noise = one.draw(5, torch.Generator().manual_seed(1))
         for player in one.config.players:
             own = one(player, batch(name, 5), noise)[0]
-            pure, pure_terms = one.loss(player, dict(other.named_parameters()), batch(name, 5), noise)
+            pure, pure_terms = one.loss(
+                player, dict(other.named_parameters()), batch(name, 5), noise
+            )
             plain, plain_terms = other(player, batch(name, 5), noise)
             assert torch.equal(pure, plain) and not torch.equal(pure, own)
-            assert all(torch.equal(pure_terms[key], plain_terms[key]) for key in plain_terms | pure_terms)
+            assert all(
+                torch.equal(pure_terms[key], plain_terms[key]) for key in plain_terms | pure_terms
+            )
         assert not differing(before, state(one))
 
     def test_draws_from_the_given_generator_an_example_a_row(self, name: str) -> None:
         net = network(name, **NOISY.get(name, {}))
-        once, again, other = (net.draw(5, torch.Generator().manual_seed(seed)) for seed in (7, 7, 8))
+        once, again, other = (
+            net.draw(5, torch.Generator().manual_seed(seed)) for seed in (7, 7, 8)
+        )
         assert not differing(once, again)
         assert differing(once, other) == set(once)
         assert all(value.shape[0] == 5 and value.device == CPU for value in once.values())
@@ -162,14 +181,18 @@ class TestNetwork:
         net = network(name)
         noise = net.draw(5, torch.Generator().manual_seed(1))
         together = net.evaluate(batch(name, 5), noise)
-        alone = net.evaluate(batch(name, 2, start=3), {key: value[3:] for key, value in noise.items()})
+        alone = net.evaluate(
+            batch(name, 2, start=3), {key: value[3:] for key, value in noise.items()}
+        )
         for key, value in together.items():
             torch.testing.assert_close(value[3:], alone[key])
 
     def test_training_and_evaluation_measure_the_same_loss(self, name: str) -> None:
         net = network(name)
         drawn = net.draw(5, torch.Generator().manual_seed(1))
-        noise = dict.fromkeys(drawn, next(iter(drawn.values()), torch.empty(0)))  # players see the same
+        noise = dict.fromkeys(
+            drawn, next(iter(drawn.values()), torch.empty(0))
+        )  # players see the same
         outputs = net.evaluate(batch(name, 5), noise)
         for player in net.config.players:
             for key, value in net(player, batch(name, 5), noise)[1].items():
@@ -182,7 +205,9 @@ class TestNetwork:
         assert set(owned) == {key for key, _ in net.named_parameters()}
 
     @pytest.mark.parametrize("optimizer", ["adam", "muon"])
-    def test_a_players_step_moves_all_of_its_parameters_and_no_other(self, name: str, optimizer: str) -> None:
+    def test_a_players_step_moves_all_of_its_parameters_and_no_other(
+        self, name: str, optimizer: str
+    ) -> None:
         net = network(name, optimizer=optimizer)
         noise = net.draw(8, torch.Generator().manual_seed(1))
         for player in net.config.players:
@@ -210,7 +235,9 @@ class TestNetwork:
                 for (key, parameter), gradient in zip(net.named_parameters(), own, strict=True):
                     expected = torch.zeros_like(parameter) if gradient is None else gradient
                     scale = expected.abs().max().item()  # sums in another order differ by that much
-                    torch.testing.assert_close(grads[key][lane], expected, rtol=1e-4, atol=scale * 1e-5)
+                    torch.testing.assert_close(
+                        grads[key][lane], expected, rtol=1e-4, atol=scale * 1e-5
+                    )
 
 
 def _stacked(lanes: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -224,13 +251,17 @@ def test_glyphs_that_are_seen_again_are_read_once(glyph_encoder: str) -> None:
     batch_ = run.batches.take(torch.tensor([0, 1, 2, 0, 1]))
     plain = {name: shown(batch_, name) for name in run.model.inputs}
     seen: list[int] = []
-    run.network.glyphs.register_forward_pre_hook(lambda module, given: seen.append(given[0].shape[0]))
+    run.network.glyphs.register_forward_pre_hook(
+        lambda module, given: seen.append(given[0].shape[0])
+    )
     losses = [run.network("model", given, {})[0] for given in (batch_, plain)]
     assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-6)
     some, every = (torch.autograd.grad(loss, list(run.network.parameters())) for loss in losses)
     for one, other in zip(some, every, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
-    assert seen == ([5] if glyph_encoder == "cnn" else [5, 5]), "calls that read all glyphs of 5 examples"
+    assert seen == ([5] if glyph_encoder == "cnn" else [5, 5]), (
+        "calls that read all glyphs of 5 examples"
+    )
     bent = training("image_to_text", glyph_encoder=glyph_encoder, augment=1.0).network
     noise = bent.draw(5, torch.Generator().manual_seed(0))
     assert torch.equal(bent("model", batch_, noise)[0], bent("model", plain, noise)[0])
@@ -254,22 +285,32 @@ class TestTraining:
         history, test = usual(name)
         metrics = {metric.name: metric for metric in metrics_of(MODELS[name].outputs)}
         assert metrics
-        assert {f"test/{metric}" for metric in metrics} - set(test) <= {f"test/{metric}" for metric in UNDEFINED}
+        assert {f"test/{metric}" for metric in metrics} - set(test) <= {
+            f"test/{metric}" for metric in UNDEFINED
+        }
         assert set(test) <= {f"test/{metric}" for metric in metrics}
-        cheap = {f"validation/{name}" for name, metric in metrics.items() if metric.when == "always"}
+        cheap = {
+            f"validation/{name}" for name, metric in metrics.items() if metric.when == "always"
+        }
         assert cheap == {key for key in history[0] if key.startswith("validation/")}
 
     def test_the_same_seed_gives_the_same_bits_and_another_seed_others(self, name: str) -> None:
         once, again, other = (trained(name, seed, **NOISY.get(name, {})) for seed in (3, 3, 4))
         assert once == again
         assert once[0][0].keys() == other[0][0].keys()
-        assert all(once[0][0][key] != other[0][0][key] for key in once[0][0] if key.startswith("train/"))
+        assert all(
+            once[0][0][key] != other[0][0][key] for key in once[0][0] if key.startswith("train/")
+        )
 
     @pytest.mark.parametrize("optimizer", ["adam", "muon"])
     def test_resumed_from_a_file_equals_never_stopped_bit_for_bit(
         self, name: str, optimizer: str, tmp_path: Path
     ) -> None:
-        params = NOISY.get(name, {}) | {"optimizer": optimizer, "schedule": "warmup_linear", "epochs": 2}
+        params = NOISY.get(name, {}) | {
+            "optimizer": optimizer,
+            "schedule": "warmup_linear",
+            "epochs": 2,
+        }
         whole = training(name, **params)
         whole.run_epoch()
         path = tmp_path / "checkpoint.pt"
@@ -324,12 +365,16 @@ class TestPage:
         explained = [word for head in heads for word in re.findall(r"`(\w+)`", head)]
         history, _ = usual(name)
         logged = {key.partition("/")[2] for key in history[0] if "/" in key}
-        assert sorted(explained) == sorted(logged | {metric.name for metric in metrics_of(MODELS[name].outputs)})
+        assert sorted(explained) == sorted(
+            logged | {metric.name for metric in metrics_of(MODELS[name].outputs)}
+        )
 
     def test_names_itself(self, name: str) -> None:
         model = MODELS[name]
         assert model.name == name and model.__doc__
-        assert [other for other, entry in MODELS.items() if entry.abbreviation == model.abbreviation] == [name]
+        assert [
+            other for other, entry in MODELS.items() if entry.abbreviation == model.abbreviation
+        ] == [name]
         assert all(info.description for info in model.model_fields.values())
 
 
@@ -350,15 +395,25 @@ OTHER: dict[str, list[Any]] = {
 """For every number of any model, values that no tiny point has; words take all that they may."""
 
 
-@pytest.mark.parametrize(("name", "field"), [(name, field) for name in MODELS for field in MODELS[name].model_fields])
+@pytest.mark.parametrize(
+    ("name", "field"), [(name, field) for name in MODELS for field in MODELS[name].model_fields]
+)
 def test_every_parameter_changes_the_numbers(name: str, field: str) -> None:
     """From what a sweep names, through the point, to history and test."""
     context = WITH.get(field, {})
-    now, annotation = point(name, **context).params[field], MODELS[name].model_fields[field].annotation
-    others = [value for value in get_args(annotation) if value not in (now, "auto")]  # which is one of the others
+    now, annotation = (
+        point(name, **context).params[field],
+        MODELS[name].model_fields[field].annotation,
+    )
+    others = [
+        value for value in get_args(annotation) if value not in (now, "auto")
+    ]  # which is one of the others
     if get_origin(annotation) is not Literal:
         others = OTHER[field]
-    outcomes = [usual(name, **context), *(trained(name, **(context | {field: other})) for other in others)]
+    outcomes = [
+        usual(name, **context),
+        *(trained(name, **(context | {field: other})) for other in others),
+    ]
     assert others and now not in others
     assert len({repr(outcome) for outcome in outcomes}) == len(outcomes)
 

@@ -33,7 +33,12 @@ from gensweep.report.page.commands import Commands
 from gensweep.sweep.load import points_of
 from gensweep.system.naming import LONGEST_NAME, Names, file_name, file_names, plain, visible
 
-COLOURS = {"a b": (200, 30, 30), "a_b": (30, 30, 200), "x/faces": (220, 130, 20), "y/faces": (20, 150, 50)}
+COLOURS = {
+    "a b": (200, 30, 30),
+    "a_b": (30, 30, 200),
+    "x/faces": (220, 130, 20),
+    "y/faces": (20, 150, 50),
+}
 FRAGMENTS = [
     *"aAbB01._-+=@:/\\ \t\n\0*?\"<>|%,'é\u0301ßı\u200d\u202e\ufeff人物山水\ud800😀",
     *("e\u0301", "ﬁ", "con", "..", "~", "folder"),
@@ -71,7 +76,11 @@ def near_numbers(rng: random.Random) -> list[float]:
     """Return numbers of which some are neighbours in binary."""
     start = [rng.uniform(-2, 2) * 10 ** rng.randint(-12, 20) for _ in range(8)]
     return list(
-        {number for value in start for number in (value, float(np.nextafter(value, 9e99)), float(f"{value:.5g}"))}
+        {
+            number
+            for value in start
+            for number in (value, float(np.nextafter(value, 9e99)), float(f"{value:.5g}"))
+        }
     )
 
 
@@ -82,7 +91,9 @@ def near_numbers(rng: random.Random) -> list[float]:
 def test_two_identities_never_have_one_file(seed: int) -> None:
     """ASCII that no file system reserves, apart even where upper case does not count, and not too long."""
     rng = random.Random(seed)
-    wanted = list({("page", *(random_text(rng) for _ in range(rng.randint(1, 3)))) for _ in range(80)})
+    wanted = list(
+        {("page", *(random_text(rng) for _ in range(rng.randint(1, 3)))) for _ in range(80)}
+    )
     names = file_names(wanted)
     assert len({name.lower() for name in names}) == len(wanted)
     for name in names:
@@ -95,10 +106,20 @@ def test_two_identities_never_have_one_file(seed: int) -> None:
 def test_two_values_are_never_called_alike(seed: int) -> None:
     """And every name is one line that shows, and leads back to its value; one of a reader's eyes counts."""
     rng = random.Random(seed)
-    digests = [f"folder:sha256-{rng.choice(['c54ee0', 'c54ee1'])}{rng.getrandbits(40):010x}" for _ in range(12)]
-    places = {text: f"/data/{rng.choice(['train', 'Train', 'train@c54ee0', random_text(rng)])}" for text in digests}
+    digests = [
+        f"folder:sha256-{rng.choice(['c54ee0', 'c54ee1'])}{rng.getrandbits(40):010x}"
+        for _ in range(12)
+    ]
+    places = {
+        text: f"/data/{rng.choice(['train', 'Train', 'train@c54ee0', random_text(rng)])}"
+        for text in digests
+    }
     texts = [random_text(rng) for _ in range(40)]
-    values = list(dict.fromkeys([*digests, *texts, *near_numbers(rng), None, "none", "None", "True", "1", "0.3"]))
+    values = list(
+        dict.fromkeys(
+            [*digests, *texts, *near_numbers(rng), None, "none", "None", "True", "1", "0.3"]
+        )
+    )
     names = Names({"it": [*values, True, 1, 1.0]}, places)
     shown = [names.text("it", value) for value in [*values, True, 1]]
     assert len({unicodedata.normalize("NFKC", text) for text in shown}) == len(shown)
@@ -111,10 +132,15 @@ def test_two_values_are_never_called_alike(seed: int) -> None:
 def test_numbers_have_six_digits_and_more_only_where_that_tells_them_apart(seed: int) -> None:
     numbers = near_numbers(random.Random(seed))
     names = Names({"lr": numbers}, {})
-    texts, short = [names.text("lr", number) for number in numbers], [f"{number:.6g}" for number in numbers]
+    texts, short = (
+        [names.text("lr", number) for number in numbers],
+        [f"{number:.6g}" for number in numbers],
+    )
     assert len(set(texts)) == len(numbers)
     for number, text, six in zip(numbers, texts, short, strict=True):
-        others = [one for one, like in zip(numbers, short, strict=True) if like == six and one != number]
+        others = [
+            one for one, like in zip(numbers, short, strict=True) if like == six and one != number
+        ]
         assert others or text == six
         assert all(abs(float(text) - number) < abs(float(text) - one) for one in others)
 
@@ -127,12 +153,23 @@ def test_a_name_stays_until_a_sibling_would_have_it_too() -> None:
     assert Names({"dataset": [one, other]}, places).text("dataset", one) == "folder:train@aaaaaa"
     assert Names({"lr": [0.3, 0.25]}, {}).text("lr", 0.3) == "0.3"
     pair = Names({"lr": [0.3, 0.1 + 0.2, 0.25]}, {})
-    assert [pair.text("lr", lr) for lr in (0.3, 0.1 + 0.2, 0.25)] == ["0.3", "0.30000000000000004", "0.25"]
+    assert [pair.text("lr", lr) for lr in (0.3, 0.1 + 0.2, 0.25)] == [
+        "0.3",
+        "0.30000000000000004",
+        "0.25",
+    ]
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("a b", "a_b"), ("人物", "山水"), ("Points", "points"), ("é", "e\u0301"), ("x" * 300, "x" * 301), ("a/b", "a\\b")],
+    [
+        ("a b", "a_b"),
+        ("人物", "山水"),
+        ("Points", "points"),
+        ("é", "e\u0301"),
+        ("x" * 300, "x" * 301),
+        ("a/b", "a\\b"),
+    ],
 )
 def test_what_looks_alike_in_a_file_name_gets_a_digest(one: str, other: str) -> None:
     alone, both = file_name("depth", one), file_names([("depth", one), ("depth", other)])
@@ -142,8 +179,17 @@ def test_what_looks_alike_in_a_file_name_gets_a_digest(one: str, other: str) -> 
 
 
 def test_a_plain_name_keeps_its_file() -> None:
-    assert file_name("depth", "cae", "dataset=folder:pics", "lr=0.001") == "depth-cae-dataset=folder_pics-lr=0.001"
-    assert [plain(value) for value in (None, 1e-3, 128, "adam", True)] == ["none", "0.001", "128", "adam", "True"]
+    assert (
+        file_name("depth", "cae", "dataset=folder:pics", "lr=0.001")
+        == "depth-cae-dataset=folder_pics-lr=0.001"
+    )
+    assert [plain(value) for value in (None, 1e-3, 128, "adam", True)] == [
+        "none",
+        "0.001",
+        "128",
+        "adam",
+        "True",
+    ]
 
 
 # --- numbers
@@ -155,11 +201,18 @@ def test_settings_that_print_alike_have_a_table_and_a_heatmap_each(tmp_path: Pat
     cells = [cell(0, lr=lr, decoder_layers=layers) for lr in rates for layers in (1, 2)]
     for place, one in enumerate(cells):
         write_record(tmp_path, one, 0, char_accuracy=place / 10)
-    folder = write_sweep(tmp_path, cells, tables=["depth"], figures=["depth_heatmap", "learning_curves"])
+    folder = write_sweep(
+        tmp_path, cells, tables=["depth"], figures=["depth_heatmap", "learning_curves"]
+    )
     collect(folder)
     tables = sorted(path.name for path in folder.glob("tables/depth-*.csv"))
-    assert tables == ["depth-text_to_text-lr=0.3.csv", "depth-text_to_text-lr=0.30000000000000004.csv"]
-    means = [pd.read_csv(folder / "tables" / name)["char_accuracy_mean"].tolist() for name in tables]
+    assert tables == [
+        "depth-text_to_text-lr=0.3.csv",
+        "depth-text_to_text-lr=0.30000000000000004.csv",
+    ]
+    means = [
+        pd.read_csv(folder / "tables" / name)["char_accuracy_mean"].tolist() for name in tables
+    ]
     assert means == [[0.0, 0.1], [0.2, 0.3]]
     assert len(list(folder.glob("figures/depth_heatmap-*.svg"))) == 2
     words = (folder / "tables" / "cells.md").read_text()
@@ -202,10 +255,14 @@ def test_each_dataset_has_its_own_files(trained: Path) -> None:
 def test_each_link_of_the_page_leads_to_its_own_table(trained: Path) -> None:
     folder = trained / "results" / "names"
     page = (folder / "report.html").read_text()
-    params = {one["id"]: one["params"] for one in json.loads((folder / "sweep.json").read_text())["cells"]}
+    params = {
+        one["id"]: one["params"] for one in json.loads((folder / "sweep.json").read_text())["cells"]
+    }
     names = load(folder).names
     found = re.findall(
-        r"<caption[^>]*>cae, dataset=(.*?): encoder.*?</caption>.*?href=\"(tables/depth[^\"]+)\.csv\"", page, re.S
+        r"<caption[^>]*>cae, dataset=(.*?): encoder.*?</caption>.*?href=\"(tables/depth[^\"]+)\.csv\"",
+        page,
+        re.S,
     )
     assert len(found) == 4 and len(set(found)) == 4
     for caption, link in found:
@@ -240,14 +297,24 @@ def test_what_is_shown_is_what_a_filter_takes(trained: Path) -> None:
     sweep = Sweep("names", Grid("cae", **values["grids"][0]["axes"]))
     shown = {one.id: one.params["dataset"] for one in results.sweep.cells}
     for one in results.sweep.cells:
-        pairs = [("dataset", [shown[one.id]]), ("decoder_layers", [str(one.params["decoder_layers"])])]
+        pairs = [
+            ("dataset", [shown[one.id]]),
+            ("decoder_layers", [str(one.params["decoder_layers"])]),
+        ]
         assert {point.cell for point in points_of(sweep, pairs)} == {one.id}
         words = shlex.split(Commands(results).cell(one.id, "cae"))
-        typed = [words[place + 1].partition("=")[::2] for place, word in enumerate(words) if word == "--filter"]
+        typed = [
+            words[place + 1].partition("=")[::2]
+            for place, word in enumerate(words)
+            if word == "--filter"
+        ]
         found = points_of(sweep, [(key, [text.replace("\\,", ",")]) for key, text in typed])
         assert {point.cell for point in found} == {one.id}
     faces = sorted(name for name in set(shown.values()) if "faces" in name)
-    assert [re.fullmatch(r"folder:faces@[0-9a-f]{6}", name) is not None for name in faces] == [True, True]
+    assert [re.fullmatch(r"folder:faces@[0-9a-f]{6}", name) is not None for name in faces] == [
+        True,
+        True,
+    ]
 
 
 # --- sheets
@@ -265,11 +332,19 @@ def test_pictures_that_were_replaced_are_shown_as_they_are_now(here: Path, root:
         (sheet,) = pictures(figure)
         assert np.abs(sheet[8, 8].astype(int) - colour).max() < 10
         assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["folder:pics"]
-    assert "Of 1 point of the earlier tiny, 1 will not be in its tables and figures any more" in ended.out
+    assert (
+        "Of 1 point of the earlier tiny, 1 will not be in its tables and figures any more"
+        in ended.out
+    )
 
 
 def test_parameters_that_change_the_pictures_have_a_sheet_each(here: Path, root: Path) -> None:
-    file = write_file(here, grid(dataset="avatars", count=20, data_seed=[0, 1]), seeds=1, figures=["dataset_samples"])
+    file = write_file(
+        here,
+        grid(dataset="avatars", count=20, data_seed=[0, 1]),
+        seeds=1,
+        figures=["dataset_samples"],
+    )
     assert call(file, "--local", "--results", root).code == 0
     (figure,) = drawn(root / "tiny", "dataset_samples").values()
     rows = [tick.get_text().replace("\n", " ") for tick in figure.axes[0].get_yticklabels()]
@@ -296,7 +371,9 @@ def test_a_sweep_whose_points_another_one_trained_has_sheets_too(here: Path, roo
     [("0.3", [0.3]), ("0.30000000000000004", [0.1 + 0.2]), ("0.123457", [0.1234567]), ("0.1234567", [0.1234567]),
      ("1e16", [1e16]), ("10000000000000000", [1e16])],
 )  # fmt: skip
-def test_a_filter_takes_numbers_as_they_are_shown_and_as_they_are(typed: str, wanted: list[float]) -> None:
+def test_a_filter_takes_numbers_as_they_are_shown_and_as_they_are(
+    typed: str, wanted: list[float]
+) -> None:
     sweep = Sweep("s", Grid("text_to_text", lr=[0.3, 0.1 + 0.2, 0.1234567, 1e16]))
     assert [point.params["lr"] for point in points_of(sweep, [("lr", [typed])])] == wanted
 
@@ -304,7 +381,9 @@ def test_a_filter_takes_numbers_as_they_are_shown_and_as_they_are(typed: str, wa
 def test_a_filter_takes_a_dataset_by_the_beginning_of_its_digest(here: Path) -> None:
     for place, colour in zip(("x/train", "y/train", "A", "a"), COLOURS.values(), strict=True):
         paint(here / place, colour)
-    sweep = Sweep("s", Grid("cae", dataset=["folder:x/train", "folder:y/train", "folder:A", "folder:a"]))
+    sweep = Sweep(
+        "s", Grid("cae", dataset=["folder:x/train", "folder:y/train", "folder:A", "folder:a"])
+    )
     every = [point.params["dataset"] for point in sweep.points()]
     for place, typed in enumerate(
         [
@@ -314,8 +393,12 @@ def test_a_filter_takes_a_dataset_by_the_beginning_of_its_digest(here: Path) -> 
             f"folder:a@{every[3][14:19]}",
         ]
     ):
-        assert [point.params["dataset"] for point in points_of(sweep, [("dataset", [typed])])] == [every[place]]
-    with pytest.raises(Exception, match=f"folder:train matches nothing; there is folder:train@{every[0][14:20]}, "):
+        assert [point.params["dataset"] for point in points_of(sweep, [("dataset", [typed])])] == [
+            every[place]
+        ]
+    with pytest.raises(
+        Exception, match=f"folder:train matches nothing; there is folder:train@{every[0][14:20]}, "
+    ):
         points_of(sweep, [("dataset", ["folder:train"])])
 
 
@@ -329,7 +412,9 @@ def test_another_file_s_sweep_of_the_same_name_is_refused_and_nothing_is_lost(
         monkeypatch.setattr("sys.argv", ["gensweep", file, *more])
         return call(file, "--local", "--results", root, *more)
 
-    first = write_file(here, "Grid('text_to_text', hidden=4, train_fraction=0.02, epochs=1)", seeds=1)
+    first = write_file(
+        here, "Grid('text_to_text', hidden=4, train_fraction=0.02, epochs=1)", seeds=1
+    )
     assert typed(first).code == 0
     before = {path: path.read_bytes() for path in (root / "tiny").rglob("*") if path.is_file()}
     second = Path(first).rename(here / "second.py")
@@ -338,7 +423,9 @@ def test_another_file_s_sweep_of_the_same_name_is_refused_and_nothing_is_lost(
     ended = typed("second.py")
     assert ended.code == 2 and "holds another sweep of the name 'tiny'" in ended.error
     assert "tiny.py" in ended.error and "second.py" in ended.error
-    assert {path: path.read_bytes() for path in (root / "tiny").rglob("*") if path.is_file()} == before
+    assert {
+        path: path.read_bytes() for path in (root / "tiny").rglob("*") if path.is_file()
+    } == before
     assert "A run would be refused" in typed("second.py", "--dry-run").out
 
 
@@ -352,9 +439,15 @@ def test_a_sweep_may_grow_shrink_and_change(tmp_path: Path) -> None:
     write_sweep_json(store, small, command)
     assert check_replaced(store, small, command) == check_replaced(store, large, command) == ""
     write_sweep_json(store, large, command)
-    assert "Of 2 points of the earlier s, 1 will not be in its tables" in check_replaced(store, small, command)
-    assert "Of 2 points of the earlier s, 2 will not be in its tables" in check_replaced(store, changed, command)
-    assert "Of 2 points of the earlier s, 2 will not be in its tables" in check_replaced(store, changed, "")
+    assert "Of 2 points of the earlier s, 1 will not be in its tables" in check_replaced(
+        store, small, command
+    )
+    assert "Of 2 points of the earlier s, 2 will not be in its tables" in check_replaced(
+        store, changed, command
+    )
+    assert "Of 2 points of the earlier s, 2 will not be in its tables" in check_replaced(
+        store, changed, ""
+    )
     (tmp_path / "s" / "sweep.json").write_text("[]")
     assert check_replaced(store, changed, command) == ""
 
@@ -363,7 +456,8 @@ def test_a_sweep_may_grow_shrink_and_change(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../x", "/etc", "a\0b", "", ".", "..", ".hidden", "a\\b", "a\nb", "x" * 256, "\u202ex"]
+    "name",
+    ["../../x", "/etc", "a\0b", "", ".", "..", ".hidden", "a\\b", "a\nb", "x" * 256, "\u202ex"],
 )
 @pytest.mark.parametrize("kind", ["point", "cell"])
 def test_ids_that_are_none_are_refused_by_name(tmp_path: Path, name: str, kind: str) -> None:
@@ -372,8 +466,12 @@ def test_ids_that_are_none_are_refused_by_name(tmp_path: Path, name: str, kind: 
     outside = tmp_path / "x"
     outside.mkdir()
     ended = call("collect", folder)
-    assert ended.code == 2 and f"{name[:80]!r} is no id of a {kind}" in ended.error.replace("\n", "")
-    assert sorted(path.name for path in folder.iterdir()) == ["sweep.json"] and not list(outside.iterdir())
+    assert ended.code == 2 and f"{name[:80]!r} is no id of a {kind}" in ended.error.replace(
+        "\n", ""
+    )
+    assert sorted(path.name for path in folder.iterdir()) == ["sweep.json"] and not list(
+        outside.iterdir()
+    )
 
 
 @pytest.mark.parametrize(
@@ -386,7 +484,9 @@ def test_what_a_list_of_files_says_removes_nothing_else(tmp_path: Path, name: An
     (folder / "tables" / "mine.txt").write_text("mine")
     (tmp_path / "mine.csv").write_text("mine")
     (folder / "tables" / "old.csv").write_text("old")
-    (folder / "collected.json").write_text(json.dumps({"digest": "", "files": [name, "tables/old.csv"]}))
+    (folder / "collected.json").write_text(
+        json.dumps({"digest": "", "files": [name, "tables/old.csv"]})
+    )
     collect(folder)
     assert not (folder / "tables" / "old.csv").exists()
     for path in (folder / "tables" / "mine.txt", tmp_path / "mine.csv", folder / "sweep.json"):
@@ -413,9 +513,12 @@ def test_sweep_json_names_what_changes_a_dataset_s_pictures() -> None:
 def test_letters_that_no_font_has_stand_by_their_number_in_figures(tmp_path: Path) -> None:
     """Not as boxes, with a warning for each: two letters of Linear A, and two that the main font has."""
     names = {
-        "folder:sha256-" + digit * 16: f"/x/{name}" for digit, name in (("a", "\U00010600\U00010601"), ("b", "é±"))
+        "folder:sha256-" + digit * 16: f"/x/{name}"
+        for digit, name in (("a", "\U00010600\U00010601"), ("b", "é±"))
     }
-    cells = [cell(0, model="cae", dataset=pinned, decoder_layers=k) for pinned in names for k in (1, 2)]
+    cells = [
+        cell(0, model="cae", dataset=pinned, decoder_layers=k) for pinned in names for k in (1, 2)
+    ]
     for one in cells:
         write_record(tmp_path, one, 0, reconstruction_mse=0.5)
     figures = ["depth_heatmap", "learning_curves", "samples_by_epoch", "dataset_samples"]
@@ -424,16 +527,23 @@ def test_letters_that_no_font_has_stand_by_their_number_in_figures(tmp_path: Pat
         warnings.simplefilter("error")
         collect(folder)
     titles = [
-        figure.axes[0].get_title(loc="left").replace("\n", " ") for figure in drawn(folder, "depth_heatmap").values()
+        figure.axes[0].get_title(loc="left").replace("\n", " ")
+        for figure in drawn(folder, "depth_heatmap").values()
     ]
     assert titles == ["cae, dataset=folder:[U+10600][U+10601]", "cae, dataset=folder:é±"]
-    assert len(list(folder.glob("tables/depth-*.csv"))) == len(list(folder.glob("figures/depth_heatmap-*.svg"))) == 2
+    assert (
+        len(list(folder.glob("tables/depth-*.csv")))
+        == len(list(folder.glob("figures/depth_heatmap-*.svg")))
+        == 2
+    )
 
 
 def test_a_font_of_the_machine_is_taken_for_what_the_main_one_lacks() -> None:
     """A letter of STIXGeneral, which comes with matplotlib; nobody has Linear A but the font of last resort."""
     letter = "\u1d81"
-    assert ord(letter) not in fonts._chars(fonts.MAIN) and ord(letter) in fonts._chars("STIXGeneral")
+    assert ord(letter) not in fonts._chars(fonts.MAIN) and ord(letter) in fonts._chars(
+        "STIXGeneral"
+    )
     assert fonts.families(["plain", "é±"]) == [fonts.MAIN]
     main, other = fonts.families([f"a{letter}", "\U00010600"])
     assert main == fonts.MAIN and ord(letter) in fonts._chars(other)

@@ -44,7 +44,9 @@ def cluster() -> Iterator[Any]:
     import gensweep.execute.ray_tune  # noqa: F401, I001 - it sets what Ray reads when it is imported
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
     yield cluster
     cluster.shutdown()
 
@@ -94,7 +96,11 @@ def release(folder: Path, epoch: int) -> None:
 
 def reports(*folders: Path) -> list[dict[str, int]]:
     """What these drivers heard: seed, epoch, and the worker's process."""
-    return [json.loads(line) for folder in folders for line in (folder / "reports").read_text().splitlines()]
+    return [
+        json.loads(line)
+        for folder in folders
+        for line in (folder / "reports").read_text().splitlines()
+    ]
 
 
 def epochs_of(seed: int, *folders: Path) -> list[int]:
@@ -104,13 +110,18 @@ def epochs_of(seed: int, *folders: Path) -> list[int]:
 def reported(folder: Path, seed: int, epoch: int) -> int:
     """Wait for a report; returns the process that it is from."""
     wait_for(folder / "reports", f'{{"seed": {seed}, "epoch": {epoch}, ')
-    return next(told["pid"] for told in reports(folder) if (told["seed"], told["epoch"]) == (seed, epoch))
+    return next(
+        told["pid"] for told in reports(folder) if (told["seed"], told["epoch"]) == (seed, epoch)
+    )
 
 
 def node_of(cluster: Any, pid: int) -> Any:
     """The node whose raylet started a worker."""
     parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    pids = {node: {info.process.pid for info in node.all_processes["raylet"]} for node in cluster.worker_nodes}
+    pids = {
+        node: {info.process.pid for info in node.all_processes["raylet"]}
+        for node in cluster.worker_nodes
+    }
     return next(node for node, its in pids.items() if parent in its)
 
 
@@ -145,7 +156,9 @@ def test_what_a_lost_node_trained_goes_on_elsewhere_from_its_last_epoch(
         assert {lost, second} == set(first), "it goes on where there is room"
         added = cluster.add_node(num_cpus=1)
         release(folder, 3)
-        assert node_of(cluster, reported(folder, 0, 4)) is added, "a node that comes during the run is used"
+        assert node_of(cluster, reported(folder, 0, 4)) is added, (
+            "a node that comes during the run is used"
+        )
         release(folder, 4)
         assert ended(driver) == 0, (folder / "output").read_text()
     for seed in range(SEEDS):
@@ -153,7 +166,9 @@ def test_what_a_lost_node_trained_goes_on_elsewhere_from_its_last_epoch(
         same(tmp_path / "results", plain, t2t(seed))
 
 
-def test_a_killed_driver_s_command_goes_on_at_once(cluster: Any, sweep: list[str], tmp_path: Path, plain: Path) -> None:
+def test_a_killed_driver_s_command_goes_on_at_once(
+    cluster: Any, sweep: list[str], tmp_path: Path, plain: Path
+) -> None:
     only(cluster, 1)
     killed, again = held(tmp_path / "killed", 2), held(tmp_path / "again")
     with other(heard, sweep, killed, {0: (2,)}) as driver:
@@ -180,7 +195,9 @@ def test_two_drivers_on_one_results_folder_train_no_point_twice(
         with other(heard, command, two, {}) as second:
             wait_for(two / "output", "Waiting for 1 point in training by process")
             release(one, 2)
-            assert (ended(first), ended(second)) == (0, 0), (one / "output").read_text() + (two / "output").read_text()
+            assert (ended(first), ended(second)) == (0, 0), (one / "output").read_text() + (
+                two / "output"
+            ).read_text()
     trained = Counter((told["seed"], told["epoch"]) for told in reports(one, two))
     assert trained == {(seed, epoch): 1 for seed in range(SEEDS) for epoch in range(1, EPOCHS + 1)}
     assert (epochs_of(0, one), epochs_of(0, two)) == ([1, 2, 3, 4], [])

@@ -75,7 +75,9 @@ class TestMuon:
 
     def test_equals_the_formula_in_double_precision(self, shape: tuple[int, int]) -> None:
         start, *gradients = matrices(shape, 6)
-        expected = by_formula(start.double().numpy(), [gradient.double().numpy() for gradient in gradients])
+        expected = by_formula(
+            start.double().numpy(), [gradient.double().numpy() for gradient in gradients]
+        )
         np.testing.assert_allclose(by_muon(start, gradients).numpy(), expected, rtol=0, atol=3e-6)
 
     def test_stacked_lanes_equal_each_lane_alone(self, shape: tuple[int, int]) -> None:
@@ -129,14 +131,20 @@ BY_MUON = {
 class TestWhatMuonGets:
     def test_is_every_inner_matrix(self, name: str) -> None:
         """What moves where AdamW's rate is next to nothing."""
-        net = network(name, optimizer="muon", lr=1e-30, weight_decay=0.0, encoder_layers=1, decoder_layers=2)
+        net = network(
+            name, optimizer="muon", lr=1e-30, weight_decay=0.0, encoder_layers=1, decoder_layers=2
+        )
         before = {key: value.detach().clone() for key, value in net.named_parameters()}
         noise = net.draw(8, rng())
         for player in net.config.players:
             mine = net.player_parameters(player)
             optimizer = PlayerOptimizer.alone(mine, net.config, 1, net.adamw_only)
             optimizer.step(net(player, batch(name, 8), noise)[0], mine, [0])
-        moved = {key for key, value in net.named_parameters() if (value - before[key]).abs().max() > 1e-20}
+        moved = {
+            key
+            for key, value in net.named_parameters()
+            if (value - before[key]).abs().max() > 1e-20
+        }
         assert moved == BY_MUON[name]
 
     def test_leaves_out_matrices_that_are_there(self, name: str) -> None:
@@ -144,10 +152,14 @@ class TestWhatMuonGets:
         for params in ({}, {"encoder_layers": 3, "decoder_layers": 3}):
             net = network(name, **params)
             for prefix in net.adamw_only:
-                assert any(key.startswith(prefix) and p.ndim == 2 for key, p in net.named_parameters()), prefix
+                assert any(
+                    key.startswith(prefix) and p.ndim == 2 for key, p in net.named_parameters()
+                ), prefix
 
 
-def player(config: TrainingConfig, shape: tuple[int, ...] = (4, 3)) -> tuple[nn.Parameter, PlayerOptimizer]:
+def player(
+    config: TrainingConfig, shape: tuple[int, ...] = (4, 3)
+) -> tuple[nn.Parameter, PlayerOptimizer]:
     """One parameter of that shape, and what moves it."""
     parameter = nn.Parameter(torch.randn(shape, generator=rng(5)))
     return parameter, PlayerOptimizer.alone({"weight": parameter}, config, 10)
@@ -158,13 +170,27 @@ class TestPlayerOptimizer:
         ("config", "shape", "factor"),
         [
             (TrainingConfig(optimizer="adam", lr=0.01), (4, 3), 1),
-            (TrainingConfig(optimizer="adamw", lr=0.01, weight_decay=0.5), (4, 3), (1 - 0.01 * 0.5) ** 3),
-            (TrainingConfig(optimizer="muon", lr=0.01, muon_lr=0.2, weight_decay=0.5), (4, 3), (1 - 0.2 * 0.5) ** 3),
-            (TrainingConfig(optimizer="muon", lr=0.01, muon_lr=0.2, weight_decay=0.5), (4,), (1 - 0.01 * 0.5) ** 3),
+            (
+                TrainingConfig(optimizer="adamw", lr=0.01, weight_decay=0.5),
+                (4, 3),
+                (1 - 0.01 * 0.5) ** 3,
+            ),
+            (
+                TrainingConfig(optimizer="muon", lr=0.01, muon_lr=0.2, weight_decay=0.5),
+                (4, 3),
+                (1 - 0.2 * 0.5) ** 3,
+            ),
+            (
+                TrainingConfig(optimizer="muon", lr=0.01, muon_lr=0.2, weight_decay=0.5),
+                (4,),
+                (1 - 0.01 * 0.5) ** 3,
+            ),
         ],
         ids=["adam", "adamw", "muon_matrix", "muon_vector"],
     )
-    def test_weight_decay_is_decoupled(self, config: TrainingConfig, shape: tuple[int, ...], factor: float) -> None:
+    def test_weight_decay_is_decoupled(
+        self, config: TrainingConfig, shape: tuple[int, ...], factor: float
+    ) -> None:
         """Without a gradient each step scales by 1 - rate * decay; Adam has none."""
         parameter, optimizer = player(config, shape)
         start = parameter.detach().clone()
@@ -178,7 +204,9 @@ class TestPlayerOptimizer:
         parameter, optimizer = player(config)
         other = nn.Parameter(parameter.detach().clone())
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
-        torchs = kind([other], lr=0.03, betas=(0.7, 0.8), weight_decay=0.2 if name == "adamw" else 0.0)
+        torchs = kind(
+            [other], lr=0.03, betas=(0.7, 0.8), weight_decay=0.2 if name == "adamw" else 0.0
+        )
         for step in range(4):
             optimizer.step(parameter.sin().square().sum(), {"weight": parameter}, [step])
             torchs.zero_grad()
@@ -205,10 +233,14 @@ class TestPlayerOptimizer:
         assert parameter.grad is None and other.grad is None
 
     @pytest.mark.parametrize(("clip", "norm"), [(None, 20.0), (0.5, 0.5), (50.0, 20.0)])
-    def test_clipping_bounds_the_norm_of_all_of_a_players_gradients(self, clip: float | None, norm: float) -> None:
+    def test_clipping_bounds_the_norm_of_all_of_a_players_gradients(
+        self, clip: float | None, norm: float
+    ) -> None:
         """12 gradients of 3 and 4 of the root of 73: sqrt(12 * 9 + 4 * 73) = 20."""
         mine = {"weight": nn.Parameter(torch.ones(4, 3)), "bias": nn.Parameter(torch.ones(4))}
-        optimizer = PlayerOptimizer.alone(mine, TrainingConfig(clip_norm=clip, optimizer="muon"), 10)
+        optimizer = PlayerOptimizer.alone(
+            mine, TrainingConfig(clip_norm=clip, optimizer="muon"), 10
+        )
         optimizer.step(3 * mine["weight"].sum() + math.sqrt(73) * mine["bias"].sum(), mine, [0])
         assert gradient_norm(optimizer) == pytest.approx(norm, rel=1e-5)
 
@@ -235,11 +267,19 @@ class TestPlayerOptimizer:
 
 def gradient_norm(optimizer: PlayerOptimizer) -> float:
     """Of the gradients of its first step, which each running mean holds at a share of 1 less its decay."""
-    config, means = optimizer.configs[0], {name: state["mean"] for name, state in optimizer.state.items()}
+    config, means = (
+        optimizer.configs[0],
+        {name: state["mean"] for name, state in optimizer.state.items()},
+    )
     decay = {
-        name: config.beta1 if "square" in state else config.muon_momentum for name, state in optimizer.state.items()
+        name: config.beta1 if "square" in state else config.muon_momentum
+        for name, state in optimizer.state.items()
     }
-    return torch.cat([(mean / (1 - decay[name])).flatten() for name, mean in means.items()]).norm().item()
+    return (
+        torch.cat([(mean / (1 - decay[name])).flatten() for name, mean in means.items()])
+        .norm()
+        .item()
+    )
 
 
 class TestSchedule:
@@ -256,7 +296,9 @@ class TestSchedule:
             optimizer.step()
             if len(expected) < total:
                 scheduler.step()
-        factors = [rate_factor(TrainingConfig(schedule="one_cycle"), step, total) for step in range(total)]
+        factors = [
+            rate_factor(TrainingConfig(schedule="one_cycle"), step, total) for step in range(total)
+        ]
         assert factors == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
     def test_warmup_linear_rises_holds_and_falls(self) -> None:
@@ -275,7 +317,9 @@ class TestSchedule:
             (1.0, 0.0, [0.25, 0.5, 0.5, 0.25]),
         ],
     )
-    def test_warmup_linear_at_its_ends(self, warmup: float, hold: float, expected: list[float]) -> None:
+    def test_warmup_linear_at_its_ends(
+        self, warmup: float, hold: float, expected: list[float]
+    ) -> None:
         """Four steps; where rising and falling meet, the lower of the two."""
         config = TrainingConfig(schedule="warmup_linear", warmup=warmup, hold=hold)
         assert [rate_factor(config, step, 4) for step in range(4)] == pytest.approx(expected)

@@ -52,7 +52,9 @@ def wide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 # --- text as it is
 
 
-def test_no_text_is_markup_an_emoji_or_a_command_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_text_is_markup_an_emoji_or_a_command_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from rich.table import Table
 
     stream = io.StringIO()
@@ -112,7 +114,13 @@ def test_there_is_one_console_and_everything_is_printed_through_it() -> None:
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
-            assert called not in ("print", "typer.echo", "typer.secho", "typer.confirm", "typer.prompt"), name
+            assert called not in (
+                "print",
+                "typer.echo",
+                "typer.secho",
+                "typer.confirm",
+                "typer.prompt",
+            ), name
             if called.rpartition(".")[2] in markup:
                 switched = {word.arg: ast.unparse(word.value) for word in node.keywords}
                 assert switched.get("markup") == "False", f"{name}:{node.lineno}"
@@ -149,7 +157,9 @@ def test_foreign_records_and_names_do_nothing_to_the_terminal(tmp_path: Path) ->
     assert [ended.code for ended in calls] == [0, 1, 0, 0, *[2] * 10]
 
 
-def test_long_names_are_shown_whole_on_a_narrow_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_names_are_shown_whole_on_a_narrow_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Cut at their ends, two of them would look alike."""
     names = {f"folder:sha256-{end * 16}": f"/x/{'n' * 200}{end}" for end in "ab"}
     cells = [cell(0, model="cae", dataset=pinned) for pinned in names]
@@ -159,7 +169,9 @@ def test_long_names_are_shown_whole_on_a_narrow_screen(tmp_path: Path, monkeypat
     assert all("n" * 100 + end in shown for end in "ab")
 
 
-def test_the_command_to_go_on_is_the_one_that_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_to_go_on_is_the_one_that_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = [write_sweep(tmp_path), "--local", "--results", "runs [v2]/r[/old]:train:"]
 
     def stop(*_: Any) -> int:
@@ -169,7 +181,12 @@ def test_the_command_to_go_on_is_the_one_that_was_typed(tmp_path: Path, monkeypa
     monkeypatch.setattr(sys, "argv", ["gensweep", *arguments])
     ended = call(*arguments)
     assert ended.code == 130
-    assert shlex.split(ended.error.partition("To go on: ")[2]) == ["python", "-m", "gensweep", *arguments]
+    assert shlex.split(ended.error.partition("To go on: ")[2]) == [
+        "python",
+        "-m",
+        "gensweep",
+        *arguments,
+    ]
 
 
 # --- streams
@@ -211,7 +228,9 @@ def own_terminal() -> None:
 
 
 @contextlib.contextmanager
-def on_terminal(command: list[str], width: int, **changes: str | None) -> Iterator[tuple[subprocess.Popen, int]]:
+def on_terminal(
+    command: list[str], width: int, **changes: str | None
+) -> Iterator[tuple[subprocess.Popen, int]]:
     """A command on a pseudo-terminal so many columns wide, and that terminal's other end."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
@@ -233,7 +252,11 @@ def read(terminal: int, until: bytes | None = None) -> bytes:
     """What is written on a terminal, to its end or to some words."""
     seen = b""
     with contextlib.suppress(OSError):  # which is how a terminal ends
-        while (part := os.read(terminal, 1 << 16)) and (seen := seen + part) and (until is None or until not in seen):
+        while (
+            (part := os.read(terminal, 1 << 16))
+            and (seen := seen + part)
+            and (until is None or until not in seen)
+        ):
             pass
     return seen
 
@@ -269,7 +292,8 @@ ALL = [case for case in itertools.product(ENCODINGS, TERMS, (0, 1, 80)) if case 
 
 
 @pytest.mark.parametrize(
-    ("encoding", "term", "width"), [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in ALL)]
+    ("encoding", "term", "width"),
+    [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in ALL)],
 )
 def test_every_terminal_shows_what_it_can(encoding: str, term: str | None, width: int) -> None:
     command = [sys.executable, "-c", FAKE]
@@ -281,13 +305,17 @@ def test_every_terminal_shows_what_it_can(encoding: str, term: str | None, width
     assert "Traceback" not in text
     assert "\x1b[" not in text or term not in ("dumb", "unknown", None)
     is_live = term not in ("dumb", "unknown", None)
-    assert ("[1/2] one" in text) == (not is_live), "a line per point where nothing can be written over"
+    assert ("[1/2] one" in text) == (not is_live), (
+        "a line per point where nothing can be written over"
+    )
 
 
 @pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
 @pytest.mark.parametrize("command", [["--help"], ["list", "tables"]])
 def test_a_screen_of_no_size_shows_everything(name: str, command: list[str]) -> None:
-    ended = subprocess.run([*COMMAND, *command], env=environment(**{name: "0"}), capture_output=True, text=True)
+    ended = subprocess.run(
+        [*COMMAND, *command], env=environment(**{name: "0"}), capture_output=True, text=True
+    )
     assert ended.returncode == 0 and len(ended.stdout.replace(" ", "")) > 500
 
 
@@ -301,7 +329,9 @@ def sweep(tmp_path: Path) -> str:
 def shell(script: str) -> subprocess.CompletedProcess[str]:
     """Run a shell script in which `gensweep` is the command."""
     line = f'gensweep() {{ {shlex.join(COMMAND)} "$@"; }}; {script}'
-    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment(), timeout=100)
+    return subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, env=environment(), timeout=100
+    )
 
 
 def test_a_reader_that_leaves_ends_nothing(sweep: str) -> None:
@@ -328,7 +358,10 @@ def test_a_full_disk_behind_the_output_is_told_and_ends_no_run(sweep: str) -> No
 
 
 def test_a_terminal_that_is_closed_ends_a_run_in_order(sweep: str) -> None:
-    with on_terminal([sys.executable, "-c", TRAINING, "60"], 80, TERM="xterm") as (process, terminal):
+    with on_terminal([sys.executable, "-c", TRAINING, "60"], 80, TERM="xterm") as (
+        process,
+        terminal,
+    ):
         read(terminal, until=b"one")
         os.close(terminal)
         assert process.wait(30) == 143
@@ -338,7 +371,11 @@ def test_a_terminal_that_is_closed_ends_a_run_in_order(sweep: str) -> None:
 @pytest.mark.slow
 def test_under_nohup_a_run_outlives_its_terminal(sweep: str) -> None:
     """The terminal is gone in the middle: what is written to it then is lost, and nothing else."""
-    command = ["bash", "-c", f"trap '' HUP; exec {shlex.join([sys.executable, '-c', TRAINING, '2'])}"]
+    command = [
+        "bash",
+        "-c",
+        f"trap '' HUP; exec {shlex.join([sys.executable, '-c', TRAINING, '2'])}",
+    ]
     with on_terminal(command, 80, TERM="xterm") as (process, terminal):
         read(terminal, until=b"one")
         os.close(terminal)
@@ -349,10 +386,15 @@ def test_under_nohup_a_run_outlives_its_terminal(sweep: str) -> None:
 def test_a_working_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     ended = shell("mkdir gone; cd gone; rmdir ../gone; gensweep list tables")
     assert ended.returncode == 2
-    assert ended.stderr == "error: the working folder is gone; go to another one, with cd, and call again\n"
+    assert (
+        ended.stderr
+        == "error: the working folder is gone; go to another one, with cd, and call again\n"
+    )
 
 
-def test_a_screen_that_nothing_can_be_written_over_on_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_screen_that_nothing_can_be_written_over_on_gets_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """`FORCE_COLOR` colours a file, and still makes no terminal of it."""
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
@@ -388,7 +430,9 @@ def test_secrets_in_addresses_are_hidden(text: str, shown: str) -> None:
     assert redacted(text) == shown
 
 
-def test_no_command_repeats_a_secret(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_command_repeats_a_secret(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = write_sweep(tmp_path)
     for arguments in (
         [file, "--results", "s3:/KEY:SECRET@b"], [file, "--results", "s3:KEY:SECRET@b"], ["show", "s3:/K:SECRET@b"],
@@ -404,7 +448,10 @@ def test_no_command_repeats_a_secret(tmp_path: Path, cache: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("text", "cell"),
     [
-        ("train_fraction [nats] 0.1 ± 0.2 C:\\x 3 * 4", "train_fraction [nats] 0.1 ± 0.2 C:\\x 3 \\* 4"),
+        (
+            "train_fraction [nats] 0.1 ± 0.2 C:\\x 3 * 4",
+            "train_fraction [nats] 0.1 ± 0.2 C:\\x 3 \\* 4",
+        ),
         ("<b>&lt; a & b", "&lt;b>&amp;lt; a & b"),
         ("[x](y) ![i](u) `c` a|b", "[x\\](y) \\![i\\](u) \\`c\\` a\\|b"),
         ("folder:a$b$ costs $5", "folder:a\\$b\\$ costs \\$5"),

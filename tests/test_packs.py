@@ -37,7 +37,9 @@ def point(seed: int = 0, **params: Any) -> Point:
 LANES = Pack((point(0, train_fraction=0.03), point(1), point(2, lr=0.01)))
 
 
-def trained(root: Path, pack: Pack = LANES, report: Any = None, **context: Any) -> list[dict[str, Any]]:
+def trained(
+    root: Path, pack: Pack = LANES, report: Any = None, **context: Any
+) -> list[dict[str, Any]]:
     reports: list[dict[str, Any]] = []
     run_pack(pack, None, Context(root=root, device="cpu", **context), report or reports.append)
     return reports
@@ -53,7 +55,9 @@ def close(one: Path, other: Path, points: tuple[Point, ...]) -> None:
     for each in points:
         mine, theirs = records(one)[each.id], records(other)[each.id]
         assert (mine.status, mine.epochs) == (theirs.status, theirs.epochs) == (OK, TINY["epochs"])
-        assert mine.metrics == pytest.approx(theirs.metrics, rel=1e-4, abs=2e-3), "a share of 2,000 answers"
+        assert mine.metrics == pytest.approx(theirs.metrics, rel=1e-4, abs=2e-3), (
+            "a share of 2,000 answers"
+        )
         weight, other_weight = weights(one, each), weights(other, each)
         for name in weight:
             torch.testing.assert_close(
@@ -68,14 +72,23 @@ class TestMakePacks:
     ]  # fmt: skip
     """Two models of twelve points."""
 
-    @pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 24), (5, [4] * 6), (12, [12, 12]), (32, [12, 12])])
+    @pytest.mark.parametrize(
+        ("limit", "sizes"), [(1, [1] * 24), (5, [4] * 6), (12, [12, 12]), (32, [12, 12])]
+    )
     def test_shares_points_out_evenly(self, limit: int, sizes: list[int]) -> None:
         packs = make_packs(self.POINTS, limit)
         assert [len(pack.points) for pack in packs] == sizes
-        assert sorted(each.id for pack in packs for each in pack.points) == sorted(each.id for each in self.POINTS)
+        assert sorted(each.id for pack in packs for each in pack.points) == sorted(
+            each.id for each in self.POINTS
+        )
 
     def test_lanes_differ_only_in_what_lanes_may(self) -> None:
-        others = [point(optimizer="adamw"), point(encoder_layers=2), point(epochs=3), point(batch_size=64)]
+        others = [
+            point(optimizer="adamw"),
+            point(encoder_layers=2),
+            point(epochs=3),
+            point(batch_size=64),
+        ]
         muons = [point(optimizer="muon", muon_lr=rate) for rate in (0.1, 0.2)]
         packs = make_packs([*self.POINTS, *others, *muons], 100)
         assert sorted(len(pack.points) for pack in packs) == [1, 1, 1, 1, 2, 12, 12]
@@ -118,7 +131,9 @@ class TestLanesThatFit:
     def test_one_where_packs_gain_nothing(self) -> None:
         assert device.lanes_that_fit(point(), CPU, 1.0) == 1
 
-    @pytest.mark.parametrize(("free", "gpus", "lanes"), [(100, 1.0, 8), (100, 0.5, 4), (30, 0.5, 2), (1, 1.0, 1)])
+    @pytest.mark.parametrize(
+        ("free", "gpus", "lanes"), [(100, 1.0, 8), (100, 0.5, 4), (30, 0.5, 2), (1, 1.0, 1)]
+    )
     def test_by_the_share_of_the_gpus_memory(
         self, free: int, gpus: float, lanes: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -127,7 +142,9 @@ class TestLanesThatFit:
         lane = large.model_config().training_bytes()
         assert large.model_config().training_bytes(7) == 7 * lane
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * lane // 10 + 99, 10 * lane + 99))
+        monkeypatch.setattr(
+            torch.cuda, "mem_get_info", lambda device: (free * lane // 10 + 99, 10 * lane + 99)
+        )
         assert device.lanes_that_fit(large, torch.device("cuda"), gpus) == lanes
 
     def test_a_pack_that_does_not_fit_is_trained_in_parts(
@@ -146,7 +163,10 @@ class TestATrialOfLanes:
         alone(apart)
         close(together, apart, LANES.points)
         for lane, each in enumerate(LANES.points):
-            names = [sorted(p.name for p in (root / "points" / each.id).rglob("*")) for root in (together, apart)]
+            names = [
+                sorted(p.name for p in (root / "points" / each.id).rglob("*"))
+                for root in (together, apart)
+            ]
             assert names[0] == names[1] and "record.json" in names[0]
             assert records(together)[each.id].pack == {"size": 3, "lane": lane}
             assert records(apart)[each.id].pack == {"size": 1, "lane": 0}
@@ -159,7 +179,9 @@ class TestATrialOfLanes:
         epochs, ends = reports[:2], reports[2:]
         ids = [each.id for each in LANES.points]
         for number, report in enumerate(epochs, start=1):
-            assert [(lane["point"], lane["epoch"]) for lane in report["lanes"]] == [(each, number) for each in ids]
+            assert [(lane["point"], lane["epoch"]) for lane in report["lanes"]] == [
+                (each, number) for each in ids
+            ]
             assert all("validation/loss" in lane for lane in report["lanes"])
         assert [(end["point"], end["status"]) for end in ends] == [(each, OK) for each in ids]
 
@@ -168,8 +190,12 @@ class TestATrialOfLanes:
         told = trained(tmp_path / "together", Pack((LANES.points[0], wild, LANES.points[1])))[1:]
         alone(tmp_path / "apart")
         record = records(tmp_path / "together")[wild.id]
-        assert told[0]["point"] == wild.id and "lanes" not in told[0], "it is recorded before the others go on"
-        assert record.status == DIVERGED and record.error and "not finite in epoch 1" in record.error
+        assert told[0]["point"] == wild.id and "lanes" not in told[0], (
+            "it is recorded before the others go on"
+        )
+        assert (
+            record.status == DIVERGED and record.error and "not finite in epoch 1" in record.error
+        )
         close(tmp_path / "together", tmp_path / "apart", LANES.points[:2])
 
     def test_what_another_run_trains_or_has_trained_is_left_out(self, tmp_path: Path) -> None:
@@ -186,7 +212,9 @@ class TestATrialOfLanes:
         assert records(tmp_path)[left.id].pack == {"size": 1, "lane": 0}
         assert held.id not in records(tmp_path)
 
-    def test_a_lane_that_cannot_be_written_fails_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_lane_that_cannot_be_written_fails_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         write = Folder.write
 
         def full(self: Folder, name: str, content: Any) -> None:
@@ -200,7 +228,9 @@ class TestATrialOfLanes:
         assert statuses == [OK, FAILED, OK]
         assert "No space left" in str(records(tmp_path)[LANES.points[1].id].error)
 
-    def test_a_step_that_fails_fails_all_of_them(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_step_that_fails_fails_all_of_them(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def step(*_: Any) -> Any:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -228,7 +258,9 @@ class TestATrialOfLanes:
         took = time.perf_counter() - start
         assert 0.4 * took < sum(record.seconds for record in records(tmp_path).values()) <= took
 
-    def test_a_lane_that_cannot_be_validated_fails_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_lane_that_cannot_be_validated_fails_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         evaluate = Training.evaluate
 
         def broken(self: Training, split: str) -> dict[str, float]:
@@ -239,7 +271,11 @@ class TestATrialOfLanes:
         monkeypatch.setattr(Training, "evaluate", broken)
         trained(tmp_path)
         found = [records(tmp_path)[each.id] for each in LANES.points]
-        assert [(record.status, record.epochs) for record in found] == [(OK, 2), (FAILED, 1), (OK, 2)]
+        assert [(record.status, record.epochs) for record in found] == [
+            (OK, 2),
+            (FAILED, 1),
+            (OK, 2),
+        ]
         assert "no such luck" in str(found[1].error)
 
 
@@ -284,7 +320,11 @@ class TestAStoppedPack:
             with pytest.raises(Stopped):
                 trained(tmp_path / "stopped")
         reports = trained(tmp_path / "stopped")
-        told = [[(lane["point"], lane["epoch"]) for lane in report["lanes"]] for report in reports if "lanes" in report]
+        told = [
+            [(lane["point"], lane["epoch"]) for lane in report["lanes"]]
+            for report in reports
+            if "lanes" in report
+        ]
         first, second, third = (each.id for each in LANES.points)
         assert told == [[(second, 1), (third, 1)], [(first, 2), (second, 2), (third, 2)]]
         alone(tmp_path / "apart")
@@ -295,7 +335,11 @@ class TestTheCommandLine:
     @pytest.mark.slow
     def test_a_sweep_says_how_many_and_the_option_overrides_it(self, tmp_path: Path) -> None:
         file = write_sweep(tmp_path, grid(lr=[0.001, 0.01]), seeds=3, pack=3)
-        for options, size, trials in (((), 3, 2), (("--pack", "2"), 2, 3), (("--pack", "auto"), 1, 6)):
+        for options, size, trials in (
+            ((), 3, 2),
+            (("--pack", "2"), 2, 3),
+            (("--pack", "auto"), 1, 6),
+        ):
             root = tmp_path / f"r{size}"
             done = call(file, "--results", root, "--local", "--device", "cpu", *options)
             assert (done.code, done.error) == (0, "")
@@ -305,7 +349,9 @@ class TestTheCommandLine:
 
     def test_the_plan_shows_trials(self, tmp_path: Path) -> None:
         file = write_sweep(tmp_path, grid(lr=[0.001, 0.01]), seeds=3)
-        done = call(file, "--results", tmp_path / "none", "--dry-run", "--device", "cpu", "--pack", "6")
+        done = call(
+            file, "--results", tmp_path / "none", "--dry-run", "--device", "cpu", "--pack", "6"
+        )
         assert "To train: 6 points in 1 trial," in done.out
         assert "fit at once" not in done.out, "one trial needs one core"
 
@@ -323,10 +369,21 @@ class TestTheCommandLine:
             claim.__exit__(None, None, None)
             return died
 
-        monkeypatch.setattr(Plan, "packs", lambda plan, *limit: planned.append(limit) or make(plan, *limit))
+        monkeypatch.setattr(
+            Plan, "packs", lambda plan, *limit: planned.append(limit) or make(plan, *limit)
+        )
         monkeypatch.setattr(local, "execute", one_round)
         claim.__enter__()
-        done = call(write_sweep(tmp_path, seeds=4), "--results", root, "--local", "--device", "cpu", "--pack", 2)
+        done = call(
+            write_sweep(tmp_path, seeds=4),
+            "--results",
+            root,
+            "--local",
+            "--device",
+            "cpu",
+            "--pack",
+            2,
+        )
         assert (done.code, rounds) == (0, [[[0], [2, 3]], [[1]]])
         assert planned == [(2,)]
 

@@ -21,7 +21,17 @@ from urllib.parse import unquote
 
 import pytest
 from runs import call
-from test_read import cell, edited, foreign, generous, newer, of_another_point, truncated, write_record, write_sweep
+from test_read import (
+    cell,
+    edited,
+    foreign,
+    generous,
+    newer,
+    of_another_point,
+    truncated,
+    write_record,
+    write_sweep,
+)
 
 from gensweep import load
 from gensweep.core.errors import ResultsError
@@ -64,7 +74,9 @@ class Parsed(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open and self.open.pop() == tag, f"{tag} closes {self.open[-3:]}"
-        self.texts.append(" " if tag in ("td", "th", "dt", "dd", "li", "p", "caption", "small") else "")
+        self.texts.append(
+            " " if tag in ("td", "th", "dt", "dd", "li", "p", "caption", "small") else ""
+        )
 
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] in self.raw:
@@ -91,11 +103,15 @@ def png(width: int = 4, height: int = 3) -> bytes:
     """A black picture."""
 
     def block(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     pixels = zlib.compress(bytes((width + 1) * height))
-    return b"\x89PNG\r\n\x1a\n" + block(b"IHDR", head) + block(b"IDAT", pixels) + block(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + block(b"IHDR", head) + block(b"IDAT", pixels) + block(b"IEND", b"")
+    )
 
 
 def console() -> Console:
@@ -128,7 +144,9 @@ def test_the_page_is_one_file_that_asks_for_nothing(whole):
         assert not values.get("src", "data:").startswith(("http", "//", "file", "/"))
         if tag == "link":
             assert values == {"rel": "icon", "href": "data:,"}
-        assert not any(name.startswith("on") or name == "style" for name in values), "the policy forbids it"
+        assert not any(name.startswith("on") or name == "style" for name in values), (
+            "the policy forbids it"
+        )
     for link in page.attributes("href"):
         assert link.startswith(("#", "data:", "tables/", "figures/", "../points/")), link
         if not link.startswith(("#", "data:")):
@@ -138,7 +156,9 @@ def test_the_page_is_one_file_that_asks_for_nothing(whole):
 
 def test_the_policy_lets_the_page_s_own_script_and_style_through_and_nothing_else(whole):
     _, page = whole
-    (policy,) = [v["content"] for _, v in page.elements if v.get("http-equiv") == "Content-Security-Policy"]
+    (policy,) = [
+        v["content"] for _, v in page.elements if v.get("http-equiv") == "Content-Security-Policy"
+    ]
     assert policy.startswith("default-src 'none'")
     for kind in ("script", "style"):
         (text,) = page.raw[kind]
@@ -180,7 +200,9 @@ def test_every_table_figure_and_sample_is_on_the_page(whole):
             caption = " ".join(figure.get_supxlabel().split())
             assert any(alt.endswith(caption) for alt in alts), stem
     assert "cae, best cell: encoder_layers=1" in page.text
-    assert "cae, worst cell: encoder_layers=2" in page.text, "of an error, the smaller is the better"
+    assert "cae, worst cell: encoder_layers=2" in page.text, (
+        "of an error, the smaller is the better"
+    )
     assert f"data:image/png;base64,{base64.b64encode(png()).decode()}" in page.attributes("src")
 
 
@@ -200,12 +222,20 @@ def test_where_and_when_is_said_of_the_records(tmp_path):
                                 "versions": {"python": "3.12.1", "torch": "2.15.0", "commit": commit},
                                 "hardware": {"device": "cuda", "processor": "A <fast> one", "cores": 8,
                                              "memory": 64e9, "host": "box"}})  # fmt: skip
-    folder = write_sweep(tmp_path, [one], command="python -m gensweep sweeps/x.py", created="2026-01-01T00:00:00+00:00")
+    folder = write_sweep(
+        tmp_path,
+        [one],
+        command="python -m gensweep sweeps/x.py",
+        created="2026-01-01T00:00:00+00:00",
+    )
     collect(folder)
     text = parsed(folder).text
     assert "60 s in all; 20 s a point (10 s to 30 s)" in text
     assert "records from 2026-01-01 10:00:00 UTC to 2026-01-03 10:00:00 UTC" in text
-    assert "2 30 s aaaaaaaaaaaa python 3.12.1, torch 2.15.0 cuda, A <fast> one, 8 cores, 64 GB, host box" in text
+    assert (
+        "2 30 s aaaaaaaaaaaa python 3.12.1, torch 2.15.0 cuda, A <fast> one, 8 cores, 64 GB, host box"
+        in text
+    )
     assert "1 30 s bbbbbbbbbbbb" in text
     assert "differ in where they come from" in text
 
@@ -228,7 +258,9 @@ def test_failures_come_before_numbers_each_with_its_reason_and_point(tmp_path):
     write_record(tmp_path, a, 2, DIVERGED)
     for seed, spoil in enumerate((truncated, foreign, newer, edited, of_another_point), 3):
         spoil(write_record(tmp_path, a, seed, char_accuracy=0.5))
-    folder = write_sweep(tmp_path, [a, b], command="python -m gensweep sweeps/x.py --results old --filter seed=1")
+    folder = write_sweep(
+        tmp_path, [a, b], command="python -m gensweep sweeps/x.py --results old --filter seed=1"
+    )
     collect(folder)
     text = parsed(folder).text
     expected = [
@@ -288,7 +320,9 @@ def test_samples_that_are_no_whole_picture_are_named(tmp_path, content, reason):
 def test_models_with_nothing_measured_have_no_figure_on_the_page(tmp_path):
     cells = [cell(0), cell(0, model="cae"), cell(0, model="gan")]
     write_record(tmp_path, cells[0], 0, char_accuracy=0.5)
-    folder = write_sweep(tmp_path, cells, figures=["learning_curves", "samples_by_epoch", "dataset_samples"])
+    folder = write_sweep(
+        tmp_path, cells, figures=["learning_curves", "samples_by_epoch", "dataset_samples"]
+    )
     collect(folder)
     page = parsed(folder)
     shown = [link for link in page.attributes("href") if link.startswith("figures/")]
@@ -326,13 +360,19 @@ def test_long_lists_are_folded_and_say_how_much_they_leave_out(tmp_path, monkeyp
     assert "3 more reasons, of 6 points" in page.text
     assert "15 more rows in tables/cells.csv" in page.text
     assert "15 more rows in tables/leaderboard-text_to_text.csv" in page.text
-    (kind,) = [values for tag, values in page.elements if tag == "details" and values.get("class") == "kind failed"]
+    (kind,) = [
+        values
+        for tag, values in page.elements
+        if tag == "details" and values.get("class") == "kind failed"
+    ]
     assert "open" not in kind
 
 
 def test_many_tables_have_a_bound_together(tmp_path, monkeypatch):
     monkeypatch.setattr(page_tables, "ALL_ROWS", 100)
-    cells = [cell(0, hidden=hidden, encoder_layers=layer) for hidden in range(1, 81) for layer in (1, 2)]
+    cells = [
+        cell(0, hidden=hidden, encoder_layers=layer) for hidden in range(1, 81) for layer in (1, 2)
+    ]
     made = make(load(write_sweep(tmp_path, cells, tables=["depth"])))
     views = tables(made.tables, made.results, Commands(made.results))
     assert sum(len(view.rows) for view in views) == 100
@@ -347,7 +387,11 @@ def test_many_tables_have_a_bound_together(tmp_path, monkeypatch):
 def test_no_text_of_a_record_becomes_html(tmp_path):
     one = cell(0, 1, optimizer=EVIL) | {"id": "<b>cell<b>", "points": {"0": "<b>0", "1": "<b>1"}}
     good = write_record(tmp_path, one, 0, char_accuracy=0.5)
-    rewrite(good, json.loads(good.read_text()) | {"versions": {EVIL: EVIL, "commit": EVIL}, "hardware": {"host": EVIL}})
+    rewrite(
+        good,
+        json.loads(good.read_text())
+        | {"versions": {EVIL: EVIL, "commit": EVIL}, "hardware": {"host": EVIL}},
+    )
     bad = write_record(tmp_path, one, 1, FAILED)
     rewrite(bad, json.loads(bad.read_text()) | {"error": EVIL})
     two = cell(0, optimizer="adam")
@@ -372,7 +416,9 @@ def test_no_text_of_a_record_becomes_html(tmp_path):
 @pytest.mark.parametrize("name", ["smoke", "splits", "generative"])
 def test_every_cell_s_command_asks_for_that_cell_and_no_other(tmp_path, name):
     sweep = read_sweep(PROJECT / "sweeps" / f"{name}.py")
-    values = sweep_json(sweep, f"python -m gensweep sweeps/{name}.py --filter seed=0 --seeds 3 --local")
+    values = sweep_json(
+        sweep, f"python -m gensweep sweeps/{name}.py --filter seed=0 --seeds 3 --local"
+    )
     (tmp_path / name).mkdir()
     (tmp_path / name / "sweep.json").write_text(json.dumps(values))
     results = load(tmp_path / name)
@@ -382,7 +428,9 @@ def test_every_cell_s_command_asks_for_that_cell_and_no_other(tmp_path, name):
         assert words[:6] == ["python", "-m", "gensweep", f"sweeps/{name}.py", "--seeds", "3"]
         assert words[-2:] == ["--results", "again"]
         filters = [
-            word.partition("=")[::2] for word, option in zip(words[7:-2:2], words[6:-2:2], strict=True) if option
+            word.partition("=")[::2]
+            for word, option in zip(words[7:-2:2], words[6:-2:2], strict=True)
+            if option
         ]
         found = points_of(sweep, [(key, value.split(",")) for key, value in filters])
         assert {point.id for point in found} == set(one.points.values())
@@ -396,7 +444,9 @@ def test_options_that_change_the_sweep_are_kept_and_others_are_not(tmp_path):
     assert commands.repair == f"{base} --results {tmp_path}"
 
 
-def test_the_repair_names_the_root_that_was_collected_as_it_was_typed_where_that_leads_there(tmp_path, monkeypatch):
+def test_the_repair_names_the_root_that_was_collected_as_it_was_typed_where_that_leads_there(
+    tmp_path, monkeypatch
+):
     typed = "python -m gensweep sweeps/x.py --results here/old --seeds 2"
     folder = write_sweep(tmp_path / "here" / "old", [cell(0)], command=typed)
     base = "python -m gensweep sweeps/x.py --seeds 2"
@@ -405,13 +455,17 @@ def test_the_repair_names_the_root_that_was_collected_as_it_was_typed_where_that
     assert Commands(load(folder)).repair == f"{base} --results here/old"
     there = shutil.copytree(tmp_path / "here" / "old", tmp_path / "a copy") / "sweep"
     assert Commands(load(there)).repair == f"{base} --results '{tmp_path}/a copy'"
-    standard = write_sweep(tmp_path / "results", [cell(0)], command="python -m gensweep sweeps/x.py")
+    standard = write_sweep(
+        tmp_path / "results", [cell(0)], command="python -m gensweep sweeps/x.py"
+    )
     assert Commands(load(standard)).repair == "python -m gensweep sweeps/x.py"
 
 
 @pytest.mark.parametrize("typed", ["~nosuchuser/x", "a\0b"])
 def test_a_root_that_leads_nowhere_is_no_trouble(tmp_path, typed):
-    folder = write_sweep(tmp_path, [cell(0)], command=f"python -m gensweep sweeps/x.py --results {typed}")
+    folder = write_sweep(
+        tmp_path, [cell(0)], command=f"python -m gensweep sweeps/x.py --results {typed}"
+    )
     assert Commands(load(folder)).repair == f"python -m gensweep sweeps/x.py --results {tmp_path}"
 
 
@@ -421,7 +475,10 @@ def test_a_root_that_leads_nowhere_is_no_trouble(tmp_path, typed):
         ((OK, OK), None),
         ((OK, DIVERGED), None),
         ((OK, None), "This trains what is missing: python -m gensweep sweeps/sweep.py"),
-        ((FAILED, OK), "This trains what failed once more: python -m gensweep sweeps/sweep.py --retry-failed"),
+        (
+            (FAILED, OK),
+            "This trains what failed once more: python -m gensweep sweeps/sweep.py --retry-failed",
+        ),
         ((FAILED, None), "This trains what is missing, and what failed once more: python"),
     ],
 )
@@ -461,7 +518,9 @@ def test_two_sweeps_of_one_name_stand_apart_on_one_page(tmp_path):
     assert called.code == 0
     assert f"The page of all of them is {tmp_path / PAGE}." in called.out.replace("\n", "")
     page = parsed(tmp_path)
-    assert page.text.count("sweep a%20%3Cb%3E/sweep/") == 2 and page.text.count("sweep c/sweep/") == 2
+    assert (
+        page.text.count("sweep a%20%3Cb%3E/sweep/") == 2 and page.text.count("sweep c/sweep/") == 2
+    )
     ids = page.attributes("id")
     assert len(ids) == len(set(ids))
     assert {"s1-tables", "s2-tables"} <= set(ids)
@@ -469,7 +528,10 @@ def test_two_sweeps_of_one_name_stand_apart_on_one_page(tmp_path):
     for link in page.attributes("href"):
         if not link.startswith(("#", "data:")):
             assert (tmp_path / unquote(link)).is_file(), link
-    assert all((folder / PAGE).is_file() for folder in (tmp_path / "a <b>" / "sweep", tmp_path / "c" / "sweep"))
+    assert all(
+        (folder / PAGE).is_file()
+        for folder in (tmp_path / "a <b>" / "sweep", tmp_path / "c" / "sweep")
+    )
 
 
 def test_the_page_of_all_goes_where_it_is_asked_to_and_replaces_nothing_else(tmp_path):
@@ -621,7 +683,9 @@ def test_a_watch_that_is_stopped_leaves_pages_that_do_not_load_themselves(tmp_pa
 
     def stop() -> None:
         assert b'http-equiv="refresh"' in (tmp_path / PAGE).read_bytes()
-        assert b'http-equiv="refresh"' not in (folders[1] / PAGE).read_bytes(), "that one is complete"
+        assert b'http-equiv="refresh"' not in (folders[1] / PAGE).read_bytes(), (
+            "that one is complete"
+        )
         raise Stopped(2)
 
     monkeypatch.setattr(several, "time", Slept(stop))

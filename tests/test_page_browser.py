@@ -18,7 +18,9 @@ from gensweep.report.page import PAGE
 CHROMIUM = executable()
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM"
+    ),
 ]
 VALUES = {1: 0.5, 2: 0.061, 3: None, 4: 0.9, 5: 0.25}
 """char_accuracy by encoder_layers; one cell is not measured."""
@@ -47,9 +49,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield found
 
 
-TABLE = (
-    "[...document.querySelectorAll('#s1-tables table.sortable')].find(t => t.caption.textContent.includes('encoder'))"
-)
+TABLE = "[...document.querySelectorAll('#s1-tables table.sortable')].find(t => t.caption.textContent.includes('encoder'))"
 
 
 def column(browser: Browser, name: str) -> list[str]:
@@ -71,7 +71,9 @@ def test_the_page_loads_without_a_complaint_or_a_request(browser, page):
     assert browser.complaints == []
     assert browser.requests == [page.as_uri()]
     assert browser.run("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
-    assert browser.run("document.images.length") == 3, "a figure, and samples of the best and the worst cell"
+    assert browser.run("document.images.length") == 3, (
+        "a figure, and samples of the best and the worst cell"
+    )
 
 
 def test_the_policy_stops_what_is_not_the_page_s_own(browser, page):
@@ -81,7 +83,9 @@ def test_the_policy_stops_what_is_not_the_page_s_own(browser, page):
         "document.body.append(Object.assign(document.createElement('img'), {src: 'https://example.org/a.png'}))"
     )
     browser.run("new Promise(done => setTimeout(done, 200))")
-    assert any("violates the following Content Security Policy" in line for line in browser.complaints)
+    assert any(
+        "violates the following Content Security Policy" in line for line in browser.complaints
+    )
 
 
 def test_a_heading_sorts_by_number_up_down_and_back(browser, page):
@@ -100,7 +104,12 @@ def test_a_heading_sorts_by_the_keyboard(browser, page):
     browser.run(f"({heading('char_accuracy')}).querySelector('button').focus()")
     for kind in ("keyDown", "keyUp"):
         browser.call(
-            "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r"
+            "Input.dispatchKeyEvent",
+            type=kind,
+            key="Enter",
+            code="Enter",
+            windowsVirtualKeyCode=13,
+            text="\r",
         )
     assert "".join(column(browser, "encoder")) == "25143"
 
@@ -128,13 +137,18 @@ def test_light_and_dark_follow_the_system_and_the_button(browser, page):
 def test_it_prints_light_with_everything_open(browser, page):
     browser.open(page, prefers_color_scheme="dark")
     browser.call(
-        "Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}]
+        "Emulation.setEmulatedMedia",
+        media="print",
+        features=[{"name": "prefers-color-scheme", "value": "dark"}],
     )
     assert background(browser) > 240
     assert browser.run("getComputedStyle(document.getElementById('theme')).display") == "none"
     browser.call("Emulation.setEmulatedMedia", media="")
     content = browser.pdf()
-    assert content.startswith(b"%PDF") and content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") >= 2
+    assert (
+        content.startswith(b"%PDF")
+        and content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") >= 2
+    )
 
 
 def test_a_phone_shows_it_without_scrolling_sideways(browser, page):
@@ -156,7 +170,9 @@ def test_wide_tables_fit_their_paper(browser, tmp_path, monkeypatch, columns):
     """Laid out as wide as a page of A4 across, with `columns` metrics."""
     names = [f"exact_match_carries_{k}" for k in range(columns)]
     for name in names:
-        monkeypatch.setitem(METRICS, name, {"unit": "fraction", "doc": "", "models": ["text_to_text"]})
+        monkeypatch.setitem(
+            METRICS, name, {"unit": "fraction", "doc": "", "models": ["text_to_text"]}
+        )
     cells = [cell(0, 1, encoder_layers=k) for k in (1, 2)]
     for one in cells:
         for seed in (0, 1):
@@ -165,9 +181,7 @@ def test_wide_tables_fit_their_paper(browser, tmp_path, monkeypatch, columns):
     collect(folder)
     browser.open(folder / PAGE, round((297 - 2 * 10) / 25.4 * 96), 800)
     browser.call("Emulation.setEmulatedMedia", media="print")
-    wide = (
-        "[...document.querySelectorAll('.tables table')].filter(t => t.offsetWidth > t.closest('.tables').offsetWidth)"
-    )
+    wide = "[...document.querySelectorAll('.tables table')].filter(t => t.offsetWidth > t.closest('.tables').offsetWidth)"
     assert browser.run(f"{wide}.length") == 0
     sizes = re.findall(rb"/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]", browser.pdf())
     assert any(float(width) > float(height) for width, height in sizes), "landscape"
@@ -176,7 +190,9 @@ def test_wide_tables_fit_their_paper(browser, tmp_path, monkeypatch, columns):
 
 def test_a_click_copies_the_command_of_a_row(browser, page):
     browser.open(page)
-    browser.call("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    browser.call(
+        "Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"]
+    )
     browser.run(f"({TABLE}).querySelector('.copy').click()")
     browser.run("new Promise(done => setTimeout(done, 100))")
     assert browser.run(f"({TABLE}).querySelector('.copy').textContent") == "copied"

@@ -20,7 +20,15 @@ from gensweep.core.dataset import split_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS, dataset
 from gensweep.data import _pictures
-from gensweep.data._pictures import FORMATS, SUFFIXES, PictureError, colour, open_picture, picture_files, to_square
+from gensweep.data._pictures import (
+    FORMATS,
+    SUFFIXES,
+    PictureError,
+    colour,
+    open_picture,
+    picture_files,
+    to_square,
+)
 from gensweep.data.folder import Folder
 from gensweep.prepare import fingerprint
 from gensweep.prepare.fingerprint import Scheme, Source
@@ -50,7 +58,9 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def png(width: int, height: int, *, bits: int, colours: int, rows: bytes, key: bytes = b"") -> bytes:
+def png(
+    width: int, height: int, *, bits: int, colours: int, rows: bytes, key: bytes = b""
+) -> bytes:
     """A PNG by the specification; ``key`` is the transparent colour."""
     header = struct.pack(">IIBBBBB", width, height, bits, colours, 0, 0, 0)
     keyed = chunk(b"tRNS", key) if key else b""
@@ -58,14 +68,22 @@ def png(width: int, height: int, *, bits: int, colours: int, rows: bytes, key: b
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + keyed + body + chunk(b"IEND", b"")
 
 
-def tiff(width: int, data: bytes, *, bits: int, photometric: int = 1, sample: int = 1, order: str = "<") -> bytes:
+def tiff(
+    width: int, data: bytes, *, bits: int, photometric: int = 1, sample: int = 1, order: str = "<"
+) -> bytes:
     """A grey TIFF of one row by the specification."""
     start = 8 + 2 + 12 * 10 + 4
     tags = [(256, width), (257, 1), (258, bits), (259, 1), (262, photometric)]
     tags += [(273, start), (277, 1), (278, 1), (279, len(data)), (339, sample)]
     entries = b"".join(struct.pack(f"{order}HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
     signature = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8)
-    return signature + struct.pack(f"{order}H", len(tags)) + entries + struct.pack(f"{order}I", 0) + data
+    return (
+        signature
+        + struct.pack(f"{order}H", len(tags))
+        + entries
+        + struct.pack(f"{order}I", 0)
+        + data
+    )
 
 
 class TestModes:
@@ -92,11 +110,21 @@ class TestModes:
             ("L", "GIF", [0, 7, 255], [0, 7, 255]),
             ("I;16", "PNG", [0, 257, 1000, 65535], [0, 1, 4, 255]),  # 1000 / 257 = 3.89
             ("I;16", "TIFF", [128, 129, 65535], [0, 1, 255]),  # half of 257 is 128.5
-            ("I;16", "PPM", [0, 32896, 300], [0, 128, 1]),  # nothing here is white, but white is known
+            (
+                "I;16",
+                "PPM",
+                [0, 32896, 300],
+                [0, 128, 1],
+            ),  # nothing here is white, but white is known
             ("I;16", "JPEG2000", [0, 25700, 65535], [0, 100, 255]),
             ("I", "TIFF", [0, 100, 255], [0, 100, 255]),
             ("I", "TIFF", [0, 257, 25700], [0, 1, 100]),
-            ("I", "TIFF", [0, 65536, 2**30, 2**31 - 1], [0, 0, 128, 255]),  # 255 / 2 = 127.5, and a little
+            (
+                "I",
+                "TIFF",
+                [0, 65536, 2**30, 2**31 - 1],
+                [0, 0, 128, 255],
+            ),  # 255 / 2 = 127.5, and a little
             ("I", "TIFF", [-100, 0, 300], [0, 64, 255]),  # 100 / 400 * 255 = 63.75
             ("F", "TIFF", [0.0, 0.2, 1.0], [0, 51, 255]),
             ("F", "TIFF", [0.0, 0.2, 0.4], [0, 51, 102]),
@@ -121,12 +149,18 @@ class TestModes:
             (struct.pack(">3H", 0, 257, 65535), {"bits": 16, "order": ">"}, [0, 1, 255]),
             (struct.pack("<3H", 0, 257, 65535), {"bits": 16, "photometric": 0}, [255, 254, 0]),
             (bytes([0, 1, 255]), {"bits": 8, "photometric": 0}, [255, 254, 0]),
-            (bytes([0xFF, 0xF0, 0x00, 0x80, 0x00, 0x00]), {"bits": 12}, [255, 0, 128]),  # 4095, 0, 2048
+            (
+                bytes([0xFF, 0xF0, 0x00, 0x80, 0x00, 0x00]),
+                {"bits": 12},
+                [255, 0, 128],
+            ),  # 4095, 0, 2048
             (struct.pack("<3I", 0, 2**31, 2**32 - 1), {"bits": 32}, [0, 128, 255]),
             (struct.pack("<3f", 0, 0.2, 1), {"bits": 32, "sample": 3}, [0, 51, 255]),
         ],
     )
-    def test_tiffs_of_other_programs(self, data: bytes, options: dict[str, Any], shades: list[int]) -> None:
+    def test_tiffs_of_other_programs(
+        self, data: bytes, options: dict[str, Any], shades: list[int]
+    ) -> None:
         picture = open_picture(tiff(3, data, **options))
         assert (picture.mode, row_of(picture)) == ("RGB", [[shade] * 3 for shade in shades])
 
@@ -137,8 +171,13 @@ class TestModes:
 
     def test_sixteen_bits_a_channel(self) -> None:
         rows = b"\0" + struct.pack(">8H", 0, 257, 25700, 65535, 65535, 257, 0, 0)
-        assert row_of(open_picture(png(2, 1, bits=16, colours=6, rows=rows))) == [[0, 1, 100, 255], [255, 1, 0, 0]]
-        assert row_of(open_picture(b"P6 1 1 65535\n" + struct.pack(">3H", 0, 257, 65535))) == [[0, 1, 255]]
+        assert row_of(open_picture(png(2, 1, bits=16, colours=6, rows=rows))) == [
+            [0, 1, 100, 255],
+            [255, 1, 0, 0],
+        ]
+        assert row_of(open_picture(b"P6 1 1 65535\n" + struct.pack(">3H", 0, 257, 65535))) == [
+            [0, 1, 255]
+        ]
 
     @pytest.mark.parametrize(
         ("mode", "pixels"), [("LA", [(9, 0), (99, 128)]), ("RGBA", [(9, 8, 7, 0), (6, 5, 4, 200)])]
@@ -172,20 +211,26 @@ class TestModes:
         ],
         ids=["grey", "deep grey", "colour"],
     )
-    def test_one_colour_may_be_transparent(self, bits: int, colours: int, row: bytes, key: bytes) -> None:
+    def test_one_colour_may_be_transparent(
+        self, bits: int, colours: int, row: bytes, key: bytes
+    ) -> None:
         picture = open_picture(png(2, 1, bits=bits, colours=colours, rows=b"\0" + row, key=key))
         assert [pixel[3] for pixel in row_of(picture)] == [255, 0]
 
     @pytest.mark.parametrize(("kind", "near"), [("TIFF", 0), ("JPEG", 3)])
     def test_cmyk_is_ink_on_white(self, kind: str, near: int) -> None:
         """(255 - 51) (255 - 85) / 255 = 136; JPEGs of four inks are stored inverted, and marked by Adobe's tag."""
-        data = encoded(Image.new("CMYK", (16, 16), (51, 0, 255, 85)), kind, **({"quality": 95} if near else {}))
+        data = encoded(
+            Image.new("CMYK", (16, 16), (51, 0, 255, 85)), kind, **({"quality": 95} if near else {})
+        )
         assert (b"Adobe" in data) == (kind == "JPEG")
         assert np.abs(np.asarray(open_picture(data)).astype(int) - (136, 170, 0)).max() <= near
 
     def test_ycbcr_by_bt_601(self) -> None:
         """Y = 100, Cb = 148, Cr = 138: R = Y + 1.402 x 10, G = Y - 0.34414 x 20 - 0.71414 x 10, B = Y + 1.772 x 20."""
-        found = row_of(open_picture(encoded(Image.new("YCbCr", (4, 4), (100, 148, 138)), "TIFF")))[0]
+        found = row_of(open_picture(encoded(Image.new("YCbCr", (4, 4), (100, 148, 138)), "TIFF")))[
+            0
+        ]
         assert np.abs(np.array(found) - (114.02, 85.98, 135.44)).max() < 1
 
     @pytest.mark.parametrize("lightness", [51, 128, 255])
@@ -193,7 +238,9 @@ class TestModes:
         star = lightness / 255 * 100
         light = ((star + 16) / 116) ** 3
         shade = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
-        found = row_of(open_picture(encoded(Image.frombytes("LAB", (1, 1), bytes([lightness, 0, 0])), "TIFF")))
+        found = row_of(
+            open_picture(encoded(Image.frombytes("LAB", (1, 1), bytes([lightness, 0, 0])), "TIFF"))
+        )
         assert np.abs(np.array(found[0]) - shade).max() <= 1.5
 
     @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
@@ -201,7 +248,10 @@ class TestModes:
         red, *others = (Image.new("RGB", (16, 16), name) for name in ("red", "lime", "blue"))
         data = encoded(red, kind, save_all=True, append_images=others)
         assert getattr(Image.open(io.BytesIO(data)), "n_frames", 1) == 3
-        assert np.abs(np.asarray(open_picture(data).convert("RGB")).astype(int) - (255, 0, 0)).max() <= 4
+        assert (
+            np.abs(np.asarray(open_picture(data).convert("RGB")).astype(int) - (255, 0, 0)).max()
+            <= 4
+        )
 
 
 TURNED = {
@@ -237,7 +287,9 @@ class TestOrientation:
         found = np.asarray(open_picture(encoded(stored, "JPEG", exif=self.exif(orientation))))
         assert np.abs(found.astype(int) - TURNED[orientation](stored)).max() <= 2
 
-    @pytest.mark.parametrize("exif", [b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"])
+    @pytest.mark.parametrize(
+        "exif", [b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"]
+    )
     @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
     def test_damaged_exif_turns_nothing(self, exif: bytes) -> None:
         assert np.array_equal(np.asarray(open_picture(encoded(NOISE, "PNG", exif=exif))), NOISE)
@@ -269,7 +321,9 @@ def headed(kind: str, width: int, height: int) -> bytes:
 class TestRefused:
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
     @pytest.mark.parametrize("size", [(10_001, 10_000), (16_000, 16_000)])
-    def test_a_bomb_is_not_decoded(self, kind: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_bomb_is_not_decoded(
+        self, kind: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Just over the limit, and where Pillow itself would refuse; no warning either, or pytest would raise it."""
         monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
         before = Image.MAX_IMAGE_PIXELS
@@ -296,7 +350,9 @@ class TestRefused:
     def test_a_file_cut_off(self, kind: str, share: float) -> None:
         data = encoded(NOISE, kind)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as without pytest: what the header lacks is only warned of
+            warnings.simplefilter(
+                "ignore"
+            )  # as without pytest: what the header lacks is only warned of
             with pytest.raises(PictureError, match=r"^cut off or damaged .*\("):
                 open_picture(data[: max(16, int(len(data) * share))])
 
@@ -320,8 +376,14 @@ class TestRefused:
             (b"<!DOCTYPE html>\n<title>Login</title>", "^a web page, not a picture$"),
             (b"\n <HTML><body>proxy", "^a web page, not a picture$"),
             (b"Please find enclosed", "no picture of a kind that can be opened"),
-            (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture of a kind that can be opened"),
-            (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture of a kind that can be opened"),
+            (
+                b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+                "no picture of a kind that can be opened",
+            ),
+            (
+                b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+                "no picture of a kind that can be opened",
+            ),
             (b"\x89PNG\r\n\x1a\n", "^cut off or damaged PNG"),
         ],
     )
@@ -348,7 +410,9 @@ class TestToSquare:
         assert square.dtype == np.uint8 and square.flags.c_contiguous
         assert np.array_equal(square, pixels.transpose(2, 0, 1))
 
-    @pytest.mark.parametrize(("height", "width"), [(40, 47), (40, 46), (47, 40), (46, 40), (40, 40)])
+    @pytest.mark.parametrize(
+        ("height", "width"), [(40, 47), (40, 46), (47, 40), (46, 40), (40, 40)]
+    )
     def test_the_middle_is_kept(self, height: int, width: int) -> None:
         pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
         top, left = (height - 40) // 2, (width - 40) // 2
@@ -368,7 +432,11 @@ class TestToSquare:
     def test_a_slope_becomes_the_mean_of_its_blocks(self, factor: int) -> None:
         side = 32 * factor
         slope = np.linspace(20, 230, side)
-        pixels = np.rint(slope[:, None, None] * 0.5 + slope[None, :, None] * 0.5).repeat(3, axis=2).astype(np.uint8)
+        pixels = (
+            np.rint(slope[:, None, None] * 0.5 + slope[None, :, None] * 0.5)
+            .repeat(3, axis=2)
+            .astype(np.uint8)
+        )
         blocks = pixels.reshape(32, factor, 32, factor, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
         inner = (slice(None), slice(3, -3), slice(3, -3))
         assert np.abs(to_square(Image.fromarray(pixels), 32)[inner] - blocks[inner]).max() <= 1.5
@@ -382,19 +450,28 @@ class TestToSquare:
     @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (2, 3)])
     def test_tiny_pictures_grow(self, size: tuple[int, int]) -> None:
         square = to_square(Image.new("RGB", size, (10, 20, 30)))
-        assert square.shape == (3, 64, 64) and (square == np.array([10, 20, 30])[:, None, None]).all()
+        assert (
+            square.shape == (3, 64, 64) and (square == np.array([10, 20, 30])[:, None, None]).all()
+        )
 
     def test_growing_is_smooth_and_keeps_the_sides_apart(self) -> None:
         pixels = np.zeros((2, 2, 3), np.uint8)
         pixels[:, 1] = 255
         line = to_square(Image.fromarray(pixels))[0, 32].astype(int)
-        assert (line[0], line[-1]) == (0, 255) and (np.diff(line) >= 0).all() and len(set(line.tolist())) > 10
+        assert (
+            (line[0], line[-1]) == (0, 255)
+            and (np.diff(line) >= 0).all()
+            and len(set(line.tolist())) > 10
+        )
 
     def test_alpha_lies_over_the_background(self) -> None:
         """64 / 255 of 200 over 191 / 255 of 0, 128 and 255."""
         clear = Image.new("RGBA", (64, 64), (200, 200, 200, 64))
         found = to_square(clear, background="#0080ff")[:, 0, 0]
-        assert np.abs(found - np.array([200 * 64 + back * 191 for back in (0, 128, 255)]) / 255).max() <= 0.51
+        assert (
+            np.abs(found - np.array([200 * 64 + back * 191 for back in (0, 128, 255)]) / 255).max()
+            <= 0.51
+        )
 
     def test_what_hides_behind_transparency_does_not_bleed(self) -> None:
         """Green under full transparency, red beside it: scaled after it was laid over white, no edge is greenish."""
@@ -417,14 +494,24 @@ class TestToSquare:
 class TestColour:
     @pytest.mark.parametrize(
         ("text", "same"),
-        [("white", "#ffffff"), ("#FFFFFF", "#ffffff"), ("#fff", "#ffffff"), ("Red", "#ff0000"), ("#a1B", "#aa11bb")],
+        [
+            ("white", "#ffffff"),
+            ("#FFFFFF", "#ffffff"),
+            ("#fff", "#ffffff"),
+            ("Red", "#ff0000"),
+            ("#a1B", "#aa11bb"),
+        ],
     )
     def test_every_way_to_write_it_is_one_value(self, text: str, same: str) -> None:
         assert colour(text) == same
 
-    @pytest.mark.parametrize("text", ["", "whitish", "#ff", "#ggg", "#ffff", "#ffffff80", "255", "white "])
+    @pytest.mark.parametrize(
+        "text", ["", "whitish", "#ff", "#ggg", "#ffff", "#ffffff80", "255", "white "]
+    )
     def test_what_is_no_colour_is_refused(self, text: str) -> None:
-        with pytest.raises(ValueError, match="is no colour; write a name such as white, or #rrggbb"):
+        with pytest.raises(
+            ValueError, match="is no colour; write a name such as white, or #rrggbb"
+        ):
             colour(text)
 
 
@@ -436,8 +523,18 @@ def write(path: Path, data: bytes) -> Path:
 
 class TestPictureFiles:
     def test_are_found_at_any_depth_by_suffix_sorted(self, tmp_path: Path) -> None:
-        wanted = [write(tmp_path / name, b"") for name in ("a.JPG", "b/a.png", "b/c/d e.WebP", "c.heic")]
-        for name in ("notes.txt", "b/a.png.part", ".hidden.jpg", ".git/x.png", "b/.thumbs/y.jpg", "png", "b/.png"):
+        wanted = [
+            write(tmp_path / name, b"") for name in ("a.JPG", "b/a.png", "b/c/d e.WebP", "c.heic")
+        ]
+        for name in (
+            "notes.txt",
+            "b/a.png.part",
+            ".hidden.jpg",
+            ".git/x.png",
+            "b/.thumbs/y.jpg",
+            "png",
+            "b/.png",
+        ):
             write(tmp_path / name, b"")
         (tmp_path / "folder.jpg").mkdir()
         assert picture_files(tmp_path) == wanted
@@ -450,7 +547,9 @@ class TestPictureFiles:
         assert not SUFFIXES & {".eps", ".ps", ".pdf", ".svg", ".wmf"}
 
     def test_a_hidden_folder_may_be_named(self, tmp_path: Path) -> None:
-        assert picture_files(write(tmp_path / ".pictures" / "a.png", b"").parent) == [tmp_path / ".pictures" / "a.png"]
+        assert picture_files(write(tmp_path / ".pictures" / "a.png", b"").parent) == [
+            tmp_path / ".pictures" / "a.png"
+        ]
 
     def test_links_are_followed_and_loops_do_no_harm(self, tmp_path: Path) -> None:
         outside = write(tmp_path / "outside" / "far.png", b"")
@@ -459,7 +558,11 @@ class TestPictureFiles:
         (place / "other").symlink_to(outside.parent, target_is_directory=True)
         (place / "single.png").symlink_to(outside)
         (outside.parent / "back").symlink_to(place, target_is_directory=True)
-        assert picture_files(place) == [place / "near.png", place / "other" / "far.png", place / "single.png"]
+        assert picture_files(place) == [
+            place / "near.png",
+            place / "other" / "far.png",
+            place / "single.png",
+        ]
 
     def test_nothing_is_opened(self, tmp_path: Path) -> None:
         """What a link or a pipe leads to is for those to say who read it."""
@@ -471,9 +574,13 @@ class TestPictureFiles:
     def test_a_folder_without_any_says_what_it_holds(self, tmp_path: Path) -> None:
         for name in ("a.txt", "b.TXT", "c/d.pdf", "README"):
             write(tmp_path / name, b"")
-        with pytest.raises(DataError, match=r"other files: 2 with \.txt, 1 with .*, 1 with ") as raised:
+        with pytest.raises(
+            DataError, match=r"other files: 2 with \.txt, 1 with .*, 1 with "
+        ) as raised:
             picture_files(tmp_path)
-        assert "no suffix" in str(raised.value) and f"{tmp_path} holds no picture" in str(raised.value)
+        assert "no suffix" in str(raised.value) and f"{tmp_path} holds no picture" in str(
+            raised.value
+        )
         empty = tmp_path / "empty"
         empty.mkdir()
         with pytest.raises(DataError, match="holds no picture; other files: none"):
@@ -485,7 +592,9 @@ class TestPictureFiles:
         with pytest.raises(DataError, match=r"a\.png is a file; name a folder of pictures"):
             picture_files(write(tmp_path / "a.png", b""))
 
-    def test_a_folder_that_cannot_be_listed_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_folder_that_cannot_be_listed_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         write(tmp_path / "shut" / "a.png", b"")
         scandir = os.scandir
 
@@ -534,8 +643,13 @@ class TestFolder:
         assert list(prepared.rows) == ["picture"] and len(prepared.rows["picture"]) == 20
         assert prepared.notes == ()
         for split_seed in (0, 1):
-            found, wanted = folder(twenty, split_seed=split_seed).prepare().split, split_rows(20, split_seed)
-            assert found.keys() == wanted.keys() and all(np.array_equal(found[key], wanted[key]) for key in wanted)
+            found, wanted = (
+                folder(twenty, split_seed=split_seed).prepare().split,
+                split_rows(20, split_seed),
+            )
+            assert found.keys() == wanted.keys() and all(
+                np.array_equal(found[key], wanted[key]) for key in wanted
+            )
 
     def test_must_be_named(self) -> None:
         with pytest.raises(ValidationError, match="Field required"):
@@ -571,13 +685,17 @@ class TestFolder:
         assert sorted(shades(folder(twenty))) == list(range(0, 200, 10))
         (message,) = folder(twenty).prepare().notes
         assert message.startswith("11 of 31 pictures left out: deep/cut.png (cut off or damaged")
-        assert "none.gif (an empty file), page0.jpg (a web page, not a picture), page1.jpg" in message
+        assert (
+            "none.gif (an empty file), page0.jpg (a web page, not a picture), page1.jpg" in message
+        )
         assert message.endswith("page7.jpg (a web page, not a picture), and 1 more")
 
     def test_too_few_that_open_are_an_error(self, twenty: Path) -> None:
         for path in sorted(twenty.iterdir())[5:]:
             path.write_bytes(b"<html>" + path.name.encode())
-        with pytest.raises(DataError, match=r"5 examples leave .*; 15 of 20 could not be opened: .*, and 12 more$"):
+        with pytest.raises(
+            DataError, match=r"5 examples leave .*; 15 of 20 could not be opened: .*, and 12 more$"
+        ):
             folder(twenty).prepare()
 
     def test_too_few_files_are_an_error_at_once(self, twenty: Path) -> None:
@@ -590,7 +708,9 @@ class TestFolder:
             folder(twenty)
 
     def test_the_training_set_must_not_be_empty(self, twenty: Path) -> None:
-        with pytest.raises(ValidationError, match=r"train_fraction 0\.001 of 18 examples leaves none to train on"):
+        with pytest.raises(
+            ValidationError, match=r"train_fraction 0\.001 of 18 examples leaves none to train on"
+        ):
             folder(twenty, train_fraction=0.001)
 
     @pytest.mark.parametrize("change", ["added", "removed", "rewritten"])
@@ -604,19 +724,30 @@ class TestFolder:
         else:
             write(twenty / "0.png", flat(1))
         for call in (data.check, data.prepare):
-            with pytest.raises(DataError, match=f"{twenty} has changed since it was {data.dataset}; name it anew"):
+            with pytest.raises(
+                DataError, match=f"{twenty} has changed since it was {data.dataset}; name it anew"
+            ):
                 call()
-        assert len(folder(twenty).prepare().rows["picture"]) == 20 + {"added": 1, "removed": -1}.get(change, 0)
+        assert len(folder(twenty).prepare().rows["picture"]) == 20 + {
+            "added": 1,
+            "removed": -1,
+        }.get(change, 0)
 
     def test_what_changes_while_it_is_read_is_not_trained_on(
         self, twenty: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         data, read = folder(twenty), Path.read_bytes
-        monkeypatch.setattr(Path, "read_bytes", lambda path: flat(1) if path.name == "50.png" else read(path))
-        with pytest.raises(DataError, match=r"50\.png has changed since it was part of folder:sha256-"):
+        monkeypatch.setattr(
+            Path, "read_bytes", lambda path: flat(1) if path.name == "50.png" else read(path)
+        )
+        with pytest.raises(
+            DataError, match=r"50\.png has changed since it was part of folder:sha256-"
+        ):
             data.prepare()
 
-    def test_what_has_gone_or_was_never_here_is_an_error_of_check_alone(self, twenty: Path, tmp_path: Path) -> None:
+    def test_what_has_gone_or_was_never_here_is_an_error_of_check_alone(
+        self, twenty: Path, tmp_path: Path
+    ) -> None:
         data = folder(twenty)
         twenty.rename(tmp_path / "elsewhere")
         fingerprint.forget()
@@ -631,30 +762,39 @@ class TestFolder:
             clear = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
             clear.putpixel((shade, 60), (shade, 0, 0, 255))  # no two look the same
             write(twenty / f"clear{shade}.png", encoded(clear))
-        whites, blues = (folder(twenty, **values).prepare() for values in ({}, {"background": "Navy"}))
+        whites, blues = (
+            folder(twenty, **values).prepare() for values in ({}, {"background": "Navy"})
+        )
         assert folder(twenty, background="Navy") == folder(twenty, background="#000080")
         changed = (whites.rows["picture"] != blues.rows["picture"])[:, :, :60].all(axis=(2, 3))
         assert changed.any(axis=1).sum() == 20
-        assert {tuple(picture[:, 5, 5].tolist()) for picture in blues.rows["picture"][changed.any(axis=1)]} == {
-            (0, 0, 128)
-        }
+        assert {
+            tuple(picture[:, 5, 5].tolist())
+            for picture in blues.rows["picture"][changed.any(axis=1)]
+        } == {(0, 0, 128)}
         with pytest.raises(ValidationError, match="'nave' is no colour"):
             folder(twenty, background="nave")
 
-    def test_the_order_does_not_depend_on_the_threads(self, twenty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_order_does_not_depend_on_the_threads(
+        self, twenty: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         order = shades(folder(twenty))
         for cores in (1, 64):
             monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
             assert shades(folder(twenty)) == order
 
     def test_a_dataset_of_its_own_scheme_inherits_the_rest(self, twenty: Path) -> None:
-        museum = Scheme("museum", "DIR", lambda place: picture_files(place / "kept"), lambda: twenty)
+        museum = Scheme(
+            "museum", "DIR", lambda place: picture_files(place / "kept"), lambda: twenty
+        )
 
         class Museum(Folder):
             name: ClassVar[str] = "museum"
             scheme: ClassVar[Scheme] = museum
 
-            dataset: Annotated[str, AfterValidator(Source(museum))] = param("museum", "the pictures")
+            dataset: Annotated[str, AfterValidator(Source(museum))] = param(
+                "museum", "the pictures"
+            )
 
         for shade in range(20):
             write(twenty / "kept" / f"{shade}.png", flat(shade))
@@ -662,7 +802,9 @@ class TestFolder:
         assert data.dataset.startswith("museum:sha256-") and sorted(shades(data)) == list(range(20))
 
 
-def planar(planes: list[bytes], *, bits: int, order: str = "<", photometric: int = 2, sample: int = 1) -> bytes:
+def planar(
+    planes: list[bytes], *, bits: int, order: str = "<", photometric: int = 2, sample: int = 1
+) -> bytes:
     """A TIFF of two rows of three pixels whose planes lie apart, by the specification."""
     count = len(planes)
     tags: list[tuple[int, str, list[int]]] = [
@@ -681,11 +823,17 @@ def planar(planes: list[bytes], *, bits: int, order: str = "<", photometric: int
         if len(packed) > 4:
             place, data = start + len(data), data + packed
             packed = struct.pack(f"{order}I", place)
-        entries += struct.pack(f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(values or places)) + packed.ljust(
-            4, b"\0"
-        )
+        entries += struct.pack(
+            f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(values or places)
+        ) + packed.ljust(4, b"\0")
     signature = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8)
-    return signature + struct.pack(f"{order}H", len(tags)) + entries + struct.pack(f"{order}I", 0) + data
+    return (
+        signature
+        + struct.pack(f"{order}H", len(tags))
+        + entries
+        + struct.pack(f"{order}I", 0)
+        + data
+    )
 
 
 class TestWhatPillowMisreads:
@@ -693,13 +841,17 @@ class TestWhatPillowMisreads:
 
     @pytest.mark.parametrize("order", ["<", ">"])
     def test_planes_of_bytes_that_lie_apart(self, order: str) -> None:
-        picture = open_picture(planar([plane.astype("u1").tobytes() for plane in self.SHADES], bits=8, order=order))
+        picture = open_picture(
+            planar([plane.astype("u1").tobytes() for plane in self.SHADES], bits=8, order=order)
+        )
         assert np.array_equal(np.asarray(picture), self.SHADES.transpose(1, 2, 0))
 
     @pytest.mark.parametrize("order", ["<", ">"])
     def test_deeper_planes_that_lie_apart_are_refused(self, order: str) -> None:
         planes = [(plane * 257).astype(f"{order}u2").tobytes() for plane in self.SHADES]
-        with pytest.raises(PictureError, match=r"^planes of 16 bits that lie apart are not understood"):
+        with pytest.raises(
+            PictureError, match=r"^planes of 16 bits that lie apart are not understood"
+        ):
             open_picture(planar(planes, bits=16, order=order))
 
     def test_a_single_plane_of_32_bits_is_right_or_refused(self) -> None:
@@ -708,7 +860,11 @@ class TestWhatPillowMisreads:
         found = open_picture(planar([shades.astype("<u4").tobytes()], bits=32, photometric=1))
         assert np.array_equal(np.asarray(found)[..., 0], self.SHADES[0])
         with pytest.raises(PictureError, match=r"^planes of 32 bits that lie apart"):
-            open_picture(planar([shades.astype(">i4").tobytes()], bits=32, photometric=1, order=">", sample=2))
+            open_picture(
+                planar(
+                    [shades.astype(">i4").tobytes()], bits=32, photometric=1, order=">", sample=2
+                )
+            )
 
     def test_planes_of_cielab_that_lie_apart_are_refused(self) -> None:
         planes = [plane.astype("u1").tobytes() for plane in self.SHADES]
@@ -729,7 +885,9 @@ class TestWhatPillowMisreads:
 
     @pytest.mark.parametrize("missing", [1, 2])
     @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 30}])
-    def test_a_photograph_without_its_end_marker_is_whole(self, missing: int, options: dict[str, Any]) -> None:
+    def test_a_photograph_without_its_end_marker_is_whole(
+        self, missing: int, options: dict[str, Any]
+    ) -> None:
         data = encoded(NOISE, "JPEG", **options)
         assert data.endswith(b"\xff\xd9")
         found = open_picture(data[:-missing])
@@ -741,7 +899,9 @@ class TestWhatPillowMisreads:
             open_picture(encoded(NOISE, "JPEG")[:-missing])
 
 
-def profile(primaries: list[tuple[float, float]] | None = None, gamma: float = 2.2, *, kind: bytes = b"RGB ") -> bytes:
+def profile(
+    primaries: list[tuple[float, float]] | None = None, gamma: float = 2.2, *, kind: bytes = b"RGB "
+) -> bytes:
     """A colour profile of version 2 by the specification: a gamma, and for RGB the XYZ of the primaries, for D50."""
 
     def number(value: float) -> bytes:
@@ -765,7 +925,9 @@ def profile(primaries: list[tuple[float, float]] | None = None, gamma: float = 2
     for name, data in tags.items():
         table += struct.pack(">4sII", name, start + len(body), len(data))
         body += data.ljust(-(-len(data) // 4) * 4, b"\0")
-    head = struct.pack(">I4sI4s4s4s", start + len(body), b"none", 0x02100000, b"mntr", kind, b"XYZ ")
+    head = struct.pack(
+        ">I4sI4s4s4s", start + len(body), b"none", 0x02100000, b"mntr", kind, b"XYZ "
+    )
     head += bytes(12) + b"acsp" + bytes(28) + b"".join(map(number, white))
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
 
@@ -773,7 +935,11 @@ def profile(primaries: list[tuple[float, float]] | None = None, gamma: float = 2
 WIDE = [(0.7, 0.28), (0.15, 0.78), (0.13, 0.05)]
 """Primaries, x and y for D50, that lie outside those of sRGB."""
 SRGB_D50 = np.array(
-    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+    [
+        [0.4360747, 0.3850649, 0.1430804],
+        [0.2225045, 0.7168786, 0.0606169],
+        [0.0139322, 0.0971045, 0.7141733],
+    ]
 )
 """XYZ for D50 of the primaries of sRGB, after Bradford (Lindbloom)."""
 
@@ -797,12 +963,21 @@ class TestProfiles:
         assert np.abs(found - np.array(self.COLOURS)).max() > 10
 
     def test_a_photograph_may_have_one(self) -> None:
-        file = encoded(Image.new("RGB", (16, 16), self.COLOURS[1]), "JPEG", quality=95, icc_profile=profile(WIDE))
+        file = encoded(
+            Image.new("RGB", (16, 16), self.COLOURS[1]),
+            "JPEG",
+            quality=95,
+            icc_profile=profile(WIDE),
+        )
         assert np.abs(np.array(row_of(open_picture(file))) - in_srgb(self.COLOURS[1])).max() <= 5
 
     def test_alpha_and_palettes_keep_theirs(self) -> None:
         clear = one_row(
-            "RGBA", *((*colour, alpha) for colour, alpha in zip(self.COLOURS, (0, 9, 128, 255), strict=True))
+            "RGBA",
+            *(
+                (*colour, alpha)
+                for colour, alpha in zip(self.COLOURS, (0, 9, 128, 255), strict=True)
+            ),
         )
         found = np.array(row_of(open_picture(encoded(clear, icc_profile=profile(WIDE)))))
         assert found[:, 3].tolist() == [0, 9, 128, 255]
@@ -822,6 +997,11 @@ class TestProfiles:
         from PIL import ImageCms
 
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-        given = {"srgb": srgb, "damaged": b"no profile" * 30, "empty": b"", "of another kind": profile(kind=b"GRAY")}
+        given = {
+            "srgb": srgb,
+            "damaged": b"no profile" * 30,
+            "empty": b"",
+            "of another kind": profile(kind=b"GRAY"),
+        }
         picture = open_picture(encoded(NOISE, icc_profile=given[case]))
         assert np.array_equal(np.asarray(picture), NOISE)

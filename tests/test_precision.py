@@ -47,13 +47,17 @@ def differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> s
 @every_model
 class TestBfloat16:
     def test_trains_with_other_numbers_than_float32(self, name: str) -> None:
-        runs = [training(name, precision=asked, **NOISY.get(name, {})) for asked in (FLOAT32, BFLOAT16)]
+        runs = [
+            training(name, precision=asked, **NOISY.get(name, {})) for asked in (FLOAT32, BFLOAT16)
+        ]
         before = {key: value.clone() for key, value in runs[1].network.state_dict().items()}
         plain, mixed = (run.run_epoch() for run in runs)
         weights = [run.network.state_dict() for run in runs]
         assert differing(before, weights[1]) == differing(weights[0], weights[1]) == set(before)
         losses = {key for key in plain if key.startswith("train/")}
-        assert {key: mixed[key] for key in losses} == pytest.approx({key: plain[key] for key in losses}, rel=0.05)
+        assert {key: mixed[key] for key in losses} == pytest.approx(
+            {key: plain[key] for key in losses}, rel=0.05
+        )
 
     def test_is_what_products_are_computed_in(self, name: str) -> None:
         run = training(name, precision=BFLOAT16)
@@ -66,7 +70,9 @@ class TestBfloat16:
         for logged, _ in run.steps():
             assert kinds(logged) == {torch.float32}
         assert kinds(dict(run.network.named_parameters())) == {torch.float32}
-        moments = [kept for optimizer in run.optimizers.values() for kept in optimizer.state.values()]
+        moments = [
+            kept for optimizer in run.optimizers.values() for kept in optimizer.state.values()
+        ]
         assert moments and {kind for kept in moments for kind in kinds(kept)} == {torch.float32}
 
     def test_gives_float32_losses_to_what_reduces_them(self, name: str) -> None:
@@ -83,7 +89,9 @@ class TestBfloat16:
         assert pictures is None or pictures.dtype == torch.float32
         assert kinds(run.outputs("test", run.model.outputs)) == {torch.float32}
 
-    def test_acts_wherever_the_trained_network_is_looked_at(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_acts_wherever_the_trained_network_is_looked_at(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Validation, test, samples, one batch."""
         run, asked = training(name, precision=BFLOAT16), []
 
@@ -105,7 +113,10 @@ class TestBfloat16:
         noise = lanes[0].draw(5, torch.Generator().manual_seed(1))
         params, _ = stack_module_state(lanes)  # type: ignore[arg-type]
         for player in lanes[0].config.players:
-            step = vmap(grad_and_value(partial(lanes[0].loss, player), has_aux=True), in_dims=(0, None, None))
+            step = vmap(
+                grad_and_value(partial(lanes[0].loss, player), has_aux=True),
+                in_dims=(0, None, None),
+            )
             plain, _ = step(params, batch(name, 5), noise)
             with computing(BFLOAT16, CPU):
                 mixed, (losses, terms) = step(params, batch(name, 5), noise)
@@ -142,15 +153,26 @@ class TestResolve:
         if not source.exists():
             pytest.skip("no /proc/cpuinfo")
         flags = set(source.read_text().split())
-        assert has_native_bfloat16(CPU) == bool(flags & {"avx512_bf16", "amx_bf16", "bf16"}) == likely_bfloat16()
+        assert (
+            has_native_bfloat16(CPU)
+            == bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+            == likely_bfloat16()
+        )
 
     def test_other_devices_train_in_float32(self) -> None:
         assert not has_native_bfloat16(torch.device("mps"), {"bf16": True})
 
     @pytest.mark.parametrize("native", [True, False])
-    def test_a_training_asks_its_device(self, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(precision, "has_native_bfloat16", lambda device: native and device == CPU)
-        auto, same = training("cae", precision="auto"), training("cae", precision=resolve("auto", native))
+    def test_a_training_asks_its_device(
+        self, native: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            precision, "has_native_bfloat16", lambda device: native and device == CPU
+        )
+        auto, same = (
+            training("cae", precision="auto"),
+            training("cae", precision=resolve("auto", native)),
+        )
         assert auto.precision == resolve("auto", native)
         assert auto.run_epoch() == same.run_epoch()
 
@@ -164,13 +186,18 @@ class TestPoint:
     @every_model
     def test_float32_is_no_part_of_the_id_and_what_is_asked_for_else_is(self, name: str) -> None:
         base = Point.make(name, {}, 0)
-        ids = {asked: Point.make(name, {"precision": asked}, 0).id for asked in ("auto", FLOAT32, BFLOAT16)}
+        ids = {
+            asked: Point.make(name, {"precision": asked}, 0).id
+            for asked in ("auto", FLOAT32, BFLOAT16)
+        }
         assert ids[FLOAT32] == base.id and base.params["precision"] == FLOAT32
         assert len(set(ids.values())) == 3
 
     @pytest.mark.parametrize("asked", ["auto", FLOAT32, BFLOAT16])
     def test_the_record_says_what_it_was(self, asked: str, root: Path) -> None:
-        point_ = Point("text_to_text", point("text_to_text", precision=asked, train_fraction=0.02).params, 0)
+        point_ = Point(
+            "text_to_text", point("text_to_text", precision=asked, train_fraction=0.02).params, 0
+        )
         train([point_], root)
         (record,) = records(root).values()
         assert record.params["precision"] == asked
@@ -212,9 +239,16 @@ def test_results_in_bfloat16_are_those_in_float32(name: str) -> None:
         return run.test()
 
     before = tested(0, FLOAT32, 0)
-    ends = {asked: [tested(seed, asked, params["epochs"]) for seed in SEEDS] for asked in (FLOAT32, BFLOAT16)}
+    ends = {
+        asked: [tested(seed, asked, params["epochs"]) for seed in SEEDS]
+        for asked in (FLOAT32, BFLOAT16)
+    }
     for metric in (f"test/{judged}" for judged in metrics):
         plain, mixed = ([end[metric] for end in ends[asked]] for asked in (FLOAT32, BFLOAT16))
-        assert abs(statistics.mean(mixed) - statistics.mean(plain)) <= statistics.stdev(plain), metric
+        assert abs(statistics.mean(mixed) - statistics.mean(plain)) <= statistics.stdev(plain), (
+            metric
+        )
         assert plain != mixed
-    assert all(end["test/loss"] < 0.97 * before["test/loss"] for asked in ends for end in ends[asked])
+    assert all(
+        end["test/loss"] < 0.97 * before["test/loss"] for asked in ends for end in ends[asked]
+    )

@@ -19,14 +19,26 @@ def packed_files() -> set[Path]:
     """Return what a wheel holds beside modules: the files that a pattern of `package-data` matches."""
     patterns = SETTINGS["tool"]["setuptools"]["package-data"]
     folders = {package: ROOT.joinpath(*package.split(".")) for package in patterns}
-    return {file for package, names in patterns.items() for name in names for file in folders[package].glob(name)}
+    return {
+        file
+        for package, names in patterns.items()
+        for name in names
+        for file in folders[package].glob(name)
+    }
 
 
 def test_a_wheel_holds_every_file_of_the_package() -> None:
-    files = {path for path in (ROOT / "gensweep").rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
+    files = {
+        path
+        for path in (ROOT / "gensweep").rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
     others = {path for path in files if path.suffix != ".py"}
     assert others == packed_files()
-    assert {ROOT / "gensweep" / "py.typed", ROOT / "gensweep" / "data" / "_avatars" / "colours.toml"} <= others
+    assert {
+        ROOT / "gensweep" / "py.typed",
+        ROOT / "gensweep" / "data" / "_avatars" / "colours.toml",
+    } <= others
 
 
 def test_every_module_is_in_a_package() -> None:
@@ -44,15 +56,23 @@ def test_the_licence_is_apache_2() -> None:
 
 def test_the_version_is_the_same_everywhere() -> None:
     version = SETTINGS["project"]["version"]
-    cited = dict(re.findall(r"^(version|date-released): (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE))
-    headings = re.findall(r"^## \[(.+?)\](?: - (\S+))?$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    cited = dict(
+        re.findall(
+            r"^(version|date-released): (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE
+        )
+    )
+    headings = re.findall(
+        r"^## \[(.+?)\](?: - (\S+))?$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
     assert headings[0] == ("Unreleased", "")
     assert headings[1] == (version, cited["date-released"])
     assert cited["version"] == version
 
 
 def test_contributing_names_every_marker() -> None:
-    markers = {line.partition(":")[0] for line in SETTINGS["tool"]["pytest"]["ini_options"]["markers"]}
+    markers = {
+        line.partition(":")[0] for line in SETTINGS["tool"]["pytest"]["ini_options"]["markers"]
+    }
     table = (ROOT / "CONTRIBUTING.md").read_text().split("| marker |")[1].split("\n\n")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == markers

@@ -36,7 +36,9 @@ READ = METRICS["mse"] | {"direction": "max", "unit": "fraction"}
 BOTH = METRICS["sliced_wasserstein"] | {"models": ["gan", "vae"]}
 
 
-def sweep(root: Path, values: dict[Any, dict[int, float | None]], axes: tuple[str, ...], **fixed: Any) -> Path:
+def sweep(
+    root: Path, values: dict[Any, dict[int, float | None]], axes: tuple[str, ...], **fixed: Any
+) -> Path:
     """A sweep with a cell for each value of the axes: {seed: char_accuracy}, None for a failed point."""
     cells = []
     for place, found in values.items():
@@ -79,7 +81,9 @@ def test_a_slope_is_tested_by_its_value_in_each_seed():
     expected = stats.ttest_1samp(slopes, 0)
     found = contrast(THREE, slope_weights(np.array(x, float)))
     assert found.df == 2
-    assert (found.estimate, found.t, found.p) == pytest.approx((np.mean(slopes), expected.statistic, expected.pvalue))
+    assert (found.estimate, found.t, found.p) == pytest.approx(
+        (np.mean(slopes), expected.statistic, expected.pvalue)
+    )
     assert (found.low, found.high) == pytest.approx(expected.confidence_interval())
 
 
@@ -106,8 +110,12 @@ def test_the_winner_must_beat_every_level_of_the_other_side(sign):
     inner = min(abs(end) for c in ends for end in (c.low, c.high) if (end - c.estimate) * sign < 0)
     assert min(abs(found.found.low), abs(found.found.high)) == pytest.approx(inner)
     other = best_against_best(values, ~first, sign)
-    assert (other.found.p, other.found.estimate) == pytest.approx((found.found.p, -found.found.estimate))
-    assert (other.found.low, other.found.high) == pytest.approx((-found.found.high, -found.found.low))
+    assert (other.found.p, other.found.estimate) == pytest.approx(
+        (found.found.p, -found.found.estimate)
+    )
+    assert (other.found.low, other.found.high) == pytest.approx(
+        (-found.found.high, -found.found.low)
+    )
 
 
 def test_two_cells_are_told_apart_by_welch_on_the_smaller_one_s_degrees_of_freedom():
@@ -119,7 +127,9 @@ def test_two_cells_are_told_apart_by_welch_on_the_smaller_one_s_degrees_of_freed
     assert found.test == "Welch's t(2)"
     everything = np.array(one + two)
     inside = sum(((np.array(c) - np.mean(c)) ** 2).sum() for c in (one, two))
-    assert found.eta_squared == pytest.approx(1 - inside / ((everything - everything.mean()) ** 2).sum())
+    assert found.eta_squared == pytest.approx(
+        1 - inside / ((everything - everything.mean()) ** 2).sum()
+    )
 
 
 def test_several_cells_are_told_apart_where_ranks_agree():
@@ -135,7 +145,9 @@ def test_several_cells_are_told_apart_where_ranks_agree():
     quiet = [[k / 100, k / 100 + 0.001] for k in range(8) for _ in range(3)]
     unsure = tell_apart([[0.0, 1.0], *quiet])
     assert unsure is not None
-    assert unsure.p == pytest.approx(stats.f.sf(unsure.f, unsure.between, unsure.within)), "here ranks are surer"
+    assert unsure.p == pytest.approx(stats.f.sf(unsure.f, unsure.between, unsure.within)), (
+        "here ranks are surer"
+    )
 
 
 def test_the_intraclass_correlation_of_equal_cells():
@@ -153,7 +165,9 @@ def test_nothing_to_tell_apart(cells):
 
 def test_holm_by_hand():
     """0.01 * 4, 0.02 * 3, 0.03 * 2 = 0.06, 0.4 * 1; what was not tested does not count."""
-    assert holm([0.03, 0.01, math.nan, 0.4, 0.02]) == pytest.approx([0.06, 0.04, math.nan, 0.4, 0.06], nan_ok=True)
+    assert holm([0.03, 0.01, math.nan, 0.4, 0.02]) == pytest.approx(
+        [0.06, 0.04, math.nan, 0.4, 0.06], nan_ok=True
+    )
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
 
@@ -163,13 +177,22 @@ def test_rank_biserial_is_wilcoxon_s_sum_on_another_scale(differences):
     """r = 2 W+ / total - 1, zeros left out, with W+ as SciPy's Wilcoxon test gives it."""
     kept = [value for value in differences if value]
     positive = stats.wilcoxon(kept, alternative="greater", method="asymptotic").statistic
-    assert rank_biserial(differences) == pytest.approx(2 * positive / (len(kept) * (len(kept) + 1) / 2) - 1)
+    assert rank_biserial(differences) == pytest.approx(
+        2 * positive / (len(kept) * (len(kept) + 1) / 2) - 1
+    )
 
 
 def test_the_complete_part_keeps_the_seeds_that_have_every_level():
-    runs = [(s, "", level, 10.0 * s + level) for s in range(3) for level in (1, 2, 3) if (s, level) != (1, 3)]
+    runs = [
+        (s, "", level, 10.0 * s + level)
+        for s in range(3)
+        for level in (1, 2, 3)
+        if (s, level) != (1, 3)
+    ]
     block = complete(runs)
-    assert (block.seeds, block.levels) == ([0, 1, 2], [1, 2]), "as many degrees of freedom, and more seeds"
+    assert (block.seeds, block.levels) == ([0, 1, 2], [1, 2]), (
+        "as many degrees of freedom, and more seeds"
+    )
     assert block.values.tolist() == [[1, 2], [11, 12], [21, 22]]
     assert (block.points, block.left_out) == (6, 2)
 
@@ -183,7 +206,13 @@ def test_the_complete_part_is_what_the_fullest_rows_have_in_common():
 
 def test_settings_are_averaged_within_a_seed_and_never_across_levels():
     """Setting b has one level only: it may not lift that level's mean."""
-    runs = [(0, "a", 1, 1.0), (0, "a", 2, 2.0), (1, "a", 1, 3.0), (1, "a", 2, 4.0), (0, "b", 2, 100.0)]
+    runs = [
+        (0, "a", 1, 1.0),
+        (0, "a", 2, 2.0),
+        (1, "a", 1, 3.0),
+        (1, "a", 2, 4.0),
+        (0, "b", 2, 100.0),
+    ]
     runs += [(0, "c", 1, 3.0), (0, "c", 2, 6.0)]
     block = complete(runs)
     assert block.values.tolist() == [[2.0, 4.0], [3.0, 4.0]]
@@ -226,7 +255,9 @@ def test_a_correction_over_all_questions_can_undecide(tmp_path):
     """Three questions share the error: each p is Holm's of the three, and one that alone would decide does not."""
     rng = np.random.default_rng(15)
     grid: dict[Any, dict[int, float | None]] = {
-        (e, d): {s: 0.5 + 0.01 * e + rng.normal(0, 0.02) for s in range(3)} for e in (1, 2, 3) for d in (1, 2)
+        (e, d): {s: 0.5 + 0.01 * e + rng.normal(0, 0.02) for s in range(3)}
+        for e in (1, 2, 3)
+        for d in (1, 2)
     }
     findings = answers(load(sweep(tmp_path, grid, ("encoder_layers", "decoder_layers"))))
     assert len(findings) == 3
@@ -234,7 +265,9 @@ def test_a_correction_over_all_questions_can_undecide(tmp_path):
     assert [f.p_corrected for f in findings] == holm([f.p for f in findings])
     for found in findings:
         assert (found.verdict == UNDECIDED) is (found.p_corrected >= 0.05)
-        assert found.answer.startswith("The seeds do not decide this.") is (found.p_corrected >= 0.05)
+        assert found.answer.startswith("The seeds do not decide this.") is (
+            found.p_corrected >= 0.05
+        )
         assert "95% CI" in found.answer
 
 
@@ -255,7 +288,10 @@ def test_both_depths_together_against_the_best_single_one(tmp_path):
 def test_a_combined_depth_that_loses_is_a_no_over_the_cells_it_lost_to(tmp_path):
     table = np.array([[0.50, 0.55, 0.77, 0.60], [0.52, 0.54, 0.80, 0.61], [0.49, 0.56, 0.78, 0.59]])
     levels = [(1, 1), (1, 2), (2, 1), (2, 2)]
-    found = ask(sweep(tmp_path, by_levels(table, levels), ("encoder_layers", "decoder_layers")), "Do more encoder and")
+    found = ask(
+        sweep(tmp_path, by_levels(table, levels), ("encoder_layers", "decoder_layers")),
+        "Do more encoder and",
+    )
     assert found.p == pytest.approx(3 * contrast(table, np.array([0.0, 0.0, -1.0, 1.0])).p)
     assert found.verdict == NO
 
@@ -263,7 +299,10 @@ def test_a_combined_depth_that_loses_is_a_no_over_the_cells_it_lost_to(tmp_path)
 @pytest.mark.parametrize(
     ("depths", "missing"),
     [
-        ([(1, 1), (2, 1), (3, 1), (1, 2)], "No ok point has char_accuracy with both depths raised."),
+        (
+            [(1, 1), (2, 1), (3, 1), (1, 2)],
+            "No ok point has char_accuracy with both depths raised.",
+        ),
         ([(1, 1), (1, 2), (2, 2)], "No ok point has char_accuracy with only the encoder raised."),
         ([(1, 1), (2, 1), (2, 2)], "No ok point has char_accuracy with only the decoder raised."),
         (
@@ -278,7 +317,9 @@ def test_both_together_needs_either_alone(tmp_path, depths, missing):
     cells: dict[Any, dict[int, float | None]] = {
         place: {s: sum(place) + rng.normal(0, 0.01) for s in range(3)} for place in depths
     }
-    found = ask(sweep(tmp_path, cells, ("encoder_layers", "decoder_layers")), "Do more encoder and decoder")
+    found = ask(
+        sweep(tmp_path, cells, ("encoder_layers", "decoder_layers")), "Do more encoder and decoder"
+    )
     assert (found.verdict, found.answer) == (NOT_ENOUGH, missing)
 
 
@@ -289,10 +330,13 @@ def test_both_together_needs_either_alone_in_the_same_seeds(tmp_path):
         (2, 2): {0: 0.8, 1: 0.9, 2: 0.85},
         (1, 2): {3: 0.4, 4: 0.5},
     }
-    found = ask(sweep(tmp_path, cells, ("encoder_layers", "decoder_layers")), "Do more encoder and decoder")
+    found = ask(
+        sweep(tmp_path, cells, ("encoder_layers", "decoder_layers")), "Do more encoder and decoder"
+    )
     assert found.verdict == NOT_ENOUGH
     assert (
-        "No seed has char_accuracy with each of: only the encoder raised, only the decoder raised, both" in found.answer
+        "No seed has char_accuracy with each of: only the encoder raised, only the decoder raised, both"
+        in found.answer
     )
 
 
@@ -315,7 +359,9 @@ def test_unequal_seeds_use_the_pairs_that_exist(tmp_path):
 
 
 def test_one_seed_has_a_size_and_no_test(tmp_path):
-    found = ask(sweep(tmp_path, {1: {0: 0.5}, 2: {0: 0.6}}, ("encoder_layers",)), "Do more encoder layers")
+    found = ask(
+        sweep(tmp_path, {1: {0: 0.5}, 2: {0: 0.6}}, ("encoder_layers",)), "Do more encoder layers"
+    )
     assert (found.verdict, found.n, found.test) == (NOT_ENOUGH, 1, "")
     assert math.isnan(found.p)
     assert found.effect == pytest.approx(0.1)
@@ -324,7 +370,10 @@ def test_one_seed_has_a_size_and_no_test(tmp_path):
 
 def test_seeds_that_agree_exactly_are_no_test(tmp_path):
     same = dict.fromkeys(range(3))
-    values: dict[Any, dict[int, float | None]] = {1: dict.fromkeys(same, 0.1), 2: dict.fromkeys(same, 0.3)}
+    values: dict[Any, dict[int, float | None]] = {
+        1: dict.fromkeys(same, 0.1),
+        2: dict.fromkeys(same, 0.3),
+    }
     found = ask(sweep(tmp_path, values, ("encoder_layers",)), "Do more encoder layers")
     assert found.verdict == NOT_ENOUGH
     assert "agree exactly" in found.answer
@@ -353,8 +402,14 @@ def test_what_the_sweep_does_not_vary_is_not_asked(tmp_path):
 
 
 def test_a_sweep_with_nothing_done_says_what_is_missing(tmp_path):
-    cells = [cell(0, 1, model=model, encoder_layers=e) for model in ("text_to_image", "gan", "vae") for e in (1, 2)]
-    findings = answers(load(write_sweep(tmp_path, cells, metrics=METRICS | {"sliced_wasserstein": BOTH})))
+    cells = [
+        cell(0, 1, model=model, encoder_layers=e)
+        for model in ("text_to_image", "gan", "vae")
+        for e in (1, 2)
+    ]
+    findings = answers(
+        load(write_sweep(tmp_path, cells, metrics=METRICS | {"sliced_wasserstein": BOTH}))
+    )
     assert {finding.verdict for finding in findings} == {NOT_ENOUGH}
     assert all(finding.answer.endswith(".") and len(finding.answer) > 10 for finding in findings)
     assert any("No ok point has read_exact_match" in finding.answer for finding in findings)
@@ -375,8 +430,13 @@ def test_mse_and_reader_tell_cells_apart_each_for_itself(tmp_path):
         assert found.p == pytest.approx(2 * stats.t.sf(abs(t), 2))
     assert (by_mse.verdict, by_reader.verdict) == (UNDECIDED, YES)
     assert by_reader.effect > 0.9 > by_mse.effect
-    depth = [f.question for f in answers(load(folder)) if f.question.startswith("Do more encoder layers")]
-    assert sorted(question.rpartition(" by ")[2] for question in depth) == ["mse?", "read_exact_match?"]
+    depth = [
+        f.question for f in answers(load(folder)) if f.question.startswith("Do more encoder layers")
+    ]
+    assert sorted(question.rpartition(" by ")[2] for question in depth) == [
+        "mse?",
+        "read_exact_match?",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -390,7 +450,10 @@ def test_mse_and_reader_tell_cells_apart_each_for_itself(tmp_path):
     ],
 )
 def test_cells_without_a_test_say_why(errors: list[list[float]], why: str, tmp_path: Path) -> None:
-    cells = [cell(*range(len(each)), model="text_to_image", encoder_layers=i) for i, each in enumerate(errors, 1)]
+    cells = [
+        cell(*range(len(each)), model="text_to_image", encoder_layers=i)
+        for i, each in enumerate(errors, 1)
+    ]
     for one, each in zip(cells, errors, strict=True):
         for seed, value in enumerate(each):
             write_record(tmp_path, one, seed, mse=value)
@@ -399,12 +462,16 @@ def test_cells_without_a_test_say_why(errors: list[list[float]], why: str, tmp_p
     assert f"no test, for {why}." in found.answer
 
 
-def duel(root: Path, gan: np.ndarray, vae: np.ndarray, dataset: str = "avatars") -> list[dict[str, Any]]:
+def duel(
+    root: Path, gan: np.ndarray, vae: np.ndarray, dataset: str = "avatars"
+) -> list[dict[str, Any]]:
     """Cells and records of both models [seeds, depths]; lower is better, and `lr` is each model's own."""
     cells = []
     for model, values, lr in (("gan", gan, 2e-4), ("vae", vae, 1e-3)):
         for place in range(values.shape[1]):
-            one = cell(*range(len(values)), model=model, encoder_layers=place + 1, lr=lr, dataset=dataset)
+            one = cell(
+                *range(len(values)), model=model, encoder_layers=place + 1, lr=lr, dataset=dataset
+            )
             cells.append(one)
             for seed in range(len(values)):
                 write_record(root, one, seed, sliced_wasserstein=float(values[seed, place]))
@@ -436,7 +503,9 @@ def test_a_clear_winner_wins_and_a_pair_needs_both(tmp_path):
     gan, vae = rng.normal(0.1, 0.005, (5, 2)), rng.normal(0.3, 0.005, (5, 2))
     folder = write_sweep(tmp_path, duel(tmp_path, gan, vae), metrics={"sliced_wasserstein": BOTH})
     assert ask(folder, "Is gan better").verdict == YES
-    lone = write_sweep(tmp_path, [c for c in duel(tmp_path / "b", gan, vae) if c["model"] == "gan"], "lone")
+    lone = write_sweep(
+        tmp_path, [c for c in duel(tmp_path / "b", gan, vae) if c["model"] == "gan"], "lone"
+    )
     assert ask(lone, "Is gan better").answer == "The sweep has no vae."
 
 
@@ -459,7 +528,9 @@ def test_false_positives_are_rare_and_large_effects_are_found(tmp_path):
     grid = {place: dict.fromkeys(range(3)) for place in itertools.product((1, 2, 3), (1, 2, 3))}
     folder = sweep(tmp_path, grid, ("encoder_layers", "decoder_layers"))
     rng, runs = np.random.default_rng(0), 150
-    wrong = sum(any(f.verdict in (YES, NO) for f in simulated(folder, rng, 0.0)) for _ in range(runs))
+    wrong = sum(
+        any(f.verdict in (YES, NO) for f in simulated(folder, rng, 0.0)) for _ in range(runs)
+    )
     assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
     found = [simulated(folder, rng, 3.0) for _ in range(20)]
     assert all(findings[0].verdict == YES for findings in found)
@@ -516,15 +587,24 @@ def test_the_best_of_many_is_not_better_by_luck_alone(case, seeds):
 def test_equal_cells_are_rarely_told_apart(cells, seeds):
     """Of equal noise, with one noisy cell, with half of them noisy: Fisher's F errs in up to 30%, Welch's in 70%."""
     rng, runs = np.random.default_rng(3), 200
-    for spread in (np.ones(cells), np.r_[20.0, np.ones(cells - 1)], np.where(np.arange(cells) < cells / 2, 20.0, 1.0)):
-        found = [tell_apart(list(values)) for values in spread[:, None] * rng.normal(size=(runs, cells, seeds))]
+    for spread in (
+        np.ones(cells),
+        np.r_[20.0, np.ones(cells - 1)],
+        np.where(np.arange(cells) < cells / 2, 20.0, 1.0),
+    ):
+        found = [
+            tell_apart(list(values))
+            for values in spread[:, None] * rng.normal(size=(runs, cells, seeds))
+        ]
         wrong = np.mean([one is not None and one.p < 0.05 for one in found])
         assert wrong <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
 
 def test_cells_far_apart_are_told_apart():
     rng = np.random.default_rng(4)
-    found = [tell_apart(list(np.arange(5)[:, None] + 0.05 * rng.normal(size=(5, 3)))) for _ in range(50)]
+    found = [
+        tell_apart(list(np.arange(5)[:, None] + 0.05 * rng.normal(size=(5, 3)))) for _ in range(50)
+    ]
     assert all(one is not None and one.p < 0.05 for one in found)
 
 
@@ -536,7 +616,9 @@ def test_the_page_has_every_finding_in_words_and_in_numbers(tmp_path):
     (table,) = TABLES["statistics"].make(results)
     findings = answers(results)
     assert table.frame["question"].tolist() == [f.question for f in findings]
-    assert table.frame["p_corrected"].tolist() == pytest.approx([f.p_corrected for f in findings], nan_ok=True)
+    assert table.frame["p_corrected"].tolist() == pytest.approx(
+        [f.p_corrected for f in findings], nan_ok=True
+    )
     assert table.sections is not None
     assert len(table.sections["In words"]) == len(findings)
     (line,) = table.sections["Numbers"].to_dict("records")
@@ -554,13 +636,19 @@ def test_an_interval_stands_beside_what_it_encloses(tmp_path):
     """The rank correlation of GAN against VAE has none: it stands apart, in CSV and in every print."""
     rng = np.random.default_rng(1)
     gan, vae = rng.normal(0.1, 0.005, (4, 2)), rng.normal(0.3, 0.005, (4, 2))
-    results = load(write_sweep(tmp_path, duel(tmp_path, gan, vae), metrics={"sliced_wasserstein": BOTH}))
+    results = load(
+        write_sweep(tmp_path, duel(tmp_path, gan, vae), metrics={"sliced_wasserstein": BOTH})
+    )
     (table,) = TABLES["statistics"].make(results)
     assert table.sections is not None
-    place = [question.startswith("Is gan better") for question in table.frame["question"]].index(True)
+    place = [question.startswith("Is gan better") for question in table.frame["question"]].index(
+        True
+    )
     row = table.frame.iloc[place]
     assert row["low"] < row["estimate"] < row["high"] < 0 < row["effect"] == 1
-    (line,) = [one for one in table.sections["Numbers"].to_dict("records") if one["no."] == place + 1]
+    (line,) = [
+        one for one in table.sections["Numbers"].to_dict("records") if one["no."] == place + 1
+    ]
     low, high = map(float, line["95% CI of the estimate"].split(" to "))
     assert low < float(line["estimate"].partition(",")[0]) < high
     assert line["effect size"] == "+1, rank-biserial correlation, positive where gan is better"

@@ -45,7 +45,13 @@ def ray() -> Iterator[Any]:
     import gensweep.execute.ray_tune  # noqa: F401, I001 - it sets what Ray reads when it is imported
     import ray
 
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
     yield ray
     ray.shutdown()
 
@@ -67,7 +73,9 @@ def is_epoch(result: dict[str, Any]) -> bool:
     return "train/loss" in result and "status" not in result
 
 
-def killing(monkeypatch: pytest.MonkeyPatch, root: Path, seed: int, epochs: range) -> list[dict[str, Any]]:
+def killing(
+    monkeypatch: pytest.MonkeyPatch, root: Path, seed: int, epochs: range
+) -> list[dict[str, Any]]:
     """Kill the worker that trains a seed's point when it reports one of these epochs; returns every report."""
     reports: list[dict[str, Any]] = []
     report = Screen.report
@@ -123,10 +131,14 @@ def test_a_killed_worker_goes_on_elsewhere_with_the_same_numbers(
     assert epochs[0]["pid"] != epochs[1]["pid"] == epochs[-1]["pid"]
     assert "Nothing to do: 2 of 2 points done." in call(file, "--results", root).out
     assert ray.is_initialized()
-    assert ray.get_runtime_context().get_job_id() == job, "the Ray that was there is used and left alone"
+    assert ray.get_runtime_context().get_job_id() == job, (
+        "the Ray that was there is used and left alone"
+    )
 
 
-def test_a_killed_pack_goes_on_with_every_lane(ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_pack_goes_on_with_every_lane(
+    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root, straight = tmp_path / "results", tmp_path / "straight"
     file = write_sweep(tmp_path, grid(epochs=EPOCHS), seeds=2, pack=2)
     assert call(file, "--results", straight, "--local").code == 0
@@ -144,7 +156,12 @@ def test_a_killed_pack_goes_on_with_every_lane(ray: Any, tmp_path: Path, monkeyp
     ended = call(file, "--results", root)
     assert (ended.code, ended.error) == (0, "")
     assert "training 2 in 1 trial." in ended.out
-    assert [[lane["epoch"] for lane in result["lanes"]] for result in told] == [[1, 1], [2, 2], [3, 3], [4, 4]]
+    assert [[lane["epoch"] for lane in result["lanes"]] for result in told] == [
+        [1, 1],
+        [2, 2],
+        [3, 3],
+        [4, 4],
+    ]
     assert told[1]["pid"] != told[2]["pid"]
     for seed in (0, 1):
         same(root, straight, t2t(seed))
@@ -157,12 +174,21 @@ def test_a_worker_that_dies_again_and_again_but_gets_on_is_no_failure(
     root = tmp_path / "results"
     options = Options(str(root), resources=Resources(max_concurrent=1, max_failures=0))
     reports = killing(monkeypatch, root, seed=0, epochs=range(1, 4))
-    assert run(read_sweep(Path(write_sweep(tmp_path, grid(epochs=EPOCHS)))), options, Console(quiet=True)) == 0
+    assert (
+        run(
+            read_sweep(Path(write_sweep(tmp_path, grid(epochs=EPOCHS)))),
+            options,
+            Console(quiet=True),
+        )
+        == 0
+    )
     assert [result["epoch"] for result in reports if is_epoch(result)] == [1, 2, 3, 4]
     same(root, plain, t2t(0))
 
 
-def test_a_worker_that_dies_too_often_is_a_failed_point(ray: Any, tmp_path: Path, plain: Path) -> None:
+def test_a_worker_that_dies_too_often_is_a_failed_point(
+    ray: Any, tmp_path: Path, plain: Path
+) -> None:
     root = tmp_path / "results"
     file = write_sweep(tmp_path, grid(epochs=EPOCHS))
     options = Options(str(root), resources=Resources(max_concurrent=1, max_failures=0))
@@ -215,19 +241,25 @@ def schedulers() -> dict[str, Any]:
         "ASHA": ASHAScheduler(max_t=3, reduction_factor=2, **judged),
         "HyperBand": HyperBandScheduler(max_t=3, reduction_factor=3, **judged),
         "median": MedianStoppingRule(grace_period=1, min_samples_required=2, **judged),
-        "PBT": PopulationBasedTraining(perturbation_interval=1, hyperparam_mutations={"lr": [1e-2, 1e-4]}, **judged),
+        "PBT": PopulationBasedTraining(
+            perturbation_interval=1, hyperparam_mutations={"lr": [1e-2, 1e-4]}, **judged
+        ),
     }
 
 
 @pytest.mark.parametrize("name", ["FIFO", "ASHA", "HyperBand", "median", "PBT"])
-def test_a_scheduler_of_tunes_ends_and_leaves_the_right_records(ray: Any, tmp_path: Path, name: str) -> None:
+def test_a_scheduler_of_tunes_ends_and_leaves_the_right_records(
+    ray: Any, tmp_path: Path, name: str
+) -> None:
     """Whatever stops, pauses or resumes a trial."""
     from ray import tune
 
     from gensweep.trainables import train_text_to_text
 
     root, straight, seeds = tmp_path / "results", tmp_path / "straight", range(4)
-    points = {seed: Point.make("text_to_text", TINY | {"epochs": 3, "lr": 1e-3}, seed) for seed in seeds}
+    points = {
+        seed: Point.make("text_to_text", TINY | {"epochs": 3, "lr": 1e-3}, seed) for seed in seeds
+    }
     stop = {"training_iteration": 3} if name == "FIFO" else None
     space = TINY | {"epochs": 3, "lr": 1e-3, "device": "cpu", "seed": tune.grid_search(list(seeds))}
     tuner = tune.Tuner(
@@ -240,7 +272,11 @@ def test_a_scheduler_of_tunes_ends_and_leaves_the_right_records(ray: Any, tmp_pa
         results = tuner.fit()
     assert not results.errors
     train([points[seed] for seed in seeds], straight)
-    ended = {result.config["seed"]: result.metrics for result in results if result.config and result.metrics}
+    ended = {
+        result.config["seed"]: result.metrics
+        for result in results
+        if result.config and result.metrics
+    }
     assert ended.keys() == set(seeds)
     whole = [seed for seed in seeds if ended[seed]["epoch"] == 3]
     assert whole, "at least one trial was trained to its end"
@@ -297,8 +333,14 @@ def test_a_block_ends_when_a_process_of_rays_does(kind: str) -> None:
     assert time.monotonic() - began < 40
 
 
-def test_an_error_of_a_dead_ray_is_its_death_and_a_signal_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    with standing_in("raylet") as (_, processes), pytest.raises(ValueError, match="plain"), watched(processes):
+def test_an_error_of_a_dead_ray_is_its_death_and_a_signal_stays_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with (
+        standing_in("raylet") as (_, processes),
+        pytest.raises(ValueError, match="plain"),
+        watched(processes),
+    ):
         raise ValueError("plain")
     with (
         standing_in("raylet") as (_, processes),
@@ -335,15 +377,27 @@ def test_the_state_of_a_dead_raylet_is_not_printed(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("victim", ["gcs_server", "raylet"])
-def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(tmp_path: Path, victim: str) -> None:
+def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(
+    tmp_path: Path, victim: str
+) -> None:
     root = tmp_path / "results"
-    command = ["-m", "gensweep", write_sweep(tmp_path, grid(epochs=100_000), seeds=2), "--results", str(root)]
-    with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    command = [
+        "-m",
+        "gensweep",
+        write_sweep(tmp_path, grid(epochs=100_000), seeds=2),
+        "--results",
+        str(root),
+    ]
+    with subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         try:
             deadline = time.monotonic() + 240
             while not list(root.glob("points/*/checkpoint.pt")) and time.monotonic() < deadline:
                 time.sleep(0.05)
-            [pid] = [pid for pid, name in children(process.pid).items() if name.endswith(f"/{victim}")]
+            [pid] = [
+                pid for pid, name in children(process.pid).items() if name.endswith(f"/{victim}")
+            ]
             os.kill(pid, signal.SIGKILL)
             killed = time.monotonic()
             said = process.communicate(timeout=50)[0].decode()
@@ -378,9 +432,14 @@ print("token", oct(token.stat().st_mode & 0o777), len(token.read_text()))
 """
     home = tmp_path / "home"
     home.mkdir()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")
+    }
     ended = subprocess.run(
-        [sys.executable, "-c", script], env=environment | {"HOME": str(home)}, capture_output=True, text=True
+        [sys.executable, "-c", script],
+        env=environment | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     said = ended.stdout.splitlines()
@@ -390,7 +449,9 @@ print("token", oct(token.stat().st_mode & 0o777), len(token.read_text()))
     assert listening == {"127.0.0.1"}
 
 
-def test_the_token_of_ray_is_closed_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_of_ray_is_closed_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from gensweep.execute import ray_tune
 
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -416,15 +477,26 @@ def test_a_ray_without_a_token_is_warned_of(
     with ray_tune._kept_private():
         pass
     assert not list(tmp_path.iterdir())
-    assert "RAY_AUTH_MODE=disabled: while Ray runs, every user of this machine can run code as you" in caplog.text
+    assert (
+        "RAY_AUTH_MODE=disabled: while Ray runs, every user of this machine can run code as you"
+        in caplog.text
+    )
 
 
 def test_sigterm_ends_a_run_on_a_cluster_and_says_how_to_go_on(ray: Any, tmp_path: Path) -> None:
     """The harder of the two signals: Ray sets a handler for it, in Python and in C++."""
     root, address = tmp_path / "results", ray.get_runtime_context().gcs_address
-    command = ["-m", "gensweep", write_sweep(tmp_path, grid(epochs=100_000)), "--results", str(root)]
+    command = [
+        "-m",
+        "gensweep",
+        write_sweep(tmp_path, grid(epochs=100_000)),
+        "--results",
+        str(root),
+    ]
     command += ["--address", address]
-    with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         try:
             deadline = time.monotonic() + 120
             while not list(root.glob("points/*/claim.json")) and time.monotonic() < deadline:
@@ -434,7 +506,10 @@ def test_sigterm_ends_a_run_on_a_cluster_and_says_how_to_go_on(ray: Any, tmp_pat
         finally:
             process.kill()
     assert process.returncode == 143
-    assert said.splitlines()[-1] == f"Stopped; what is done is kept. To go on: python {' '.join(command)}"
+    assert (
+        said.splitlines()[-1]
+        == f"Stopped; what is done is kept. To go on: python {' '.join(command)}"
+    )
     assert "Traceback" not in said
 
 
@@ -453,7 +528,9 @@ def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any
 
 @pytest.mark.parametrize("error", [Unavailable("gone"), OSError(errno.ESTALE, "gone")])
 @pytest.mark.parametrize("moment", ["start", "result"])
-def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step(moment: str, error: OSError) -> None:
+def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step(
+    moment: str, error: OSError
+) -> None:
     """Not within it, where Tune makes text of every error."""
     from gensweep.execute.ray_tune import _Reporter
 
@@ -470,7 +547,9 @@ def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step(moment: str, err
         reporter.on_step_end(0, [])
 
 
-def test_a_cluster_may_grow_to_what_trials_ask_for(ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_may_grow_to_what_trials_ask_for(
+    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two cores and no GPU are up; the autoscaler may start three workers, of two kinds, at most."""
     from gensweep.execute.ray_tune import _check_resources, _gpus, _reach, _requests, lanes
 
@@ -487,7 +566,9 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(ray: Any, tmp_path: Path, mon
 
     monkeypatch.setenv("HOME", str(tmp_path))
     assert gpus(cluster) == gpus(here) == 0, "no autoscaler"
-    (tmp_path / "ray_bootstrap_config.yaml").write_text(json.dumps({"max_workers": 3, "available_node_types": kinds}))
+    (tmp_path / "ray_bootstrap_config.yaml").write_text(
+        json.dumps({"max_workers": 3, "available_node_types": kinds})
+    )
     assert gpus(here) == 0
     assert (_reach(cluster)["CPU"], _reach(cluster)["GPU"]) == (4 + 8 + 8, 1 + 2 + 2)
     assert (gpus(cluster), lanes(cluster, 50)) == (1, 50 // 5)
@@ -497,7 +578,9 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(ray: Any, tmp_path: Path, mon
         _check_resources(Resources(address="auto", gpus_per_trial=6), _reach(cluster))
     point = Point.make("text_to_text", TINY, 0)
     room = Room({point.cell: 10**14}, {point.cell: point}, 0)
-    asked = _requests([Pack((point,))], Resources(address="auto", room=room))({"pack": 0}).required_resources
+    asked = _requests([Pack((point,))], Resources(address="auto", room=room))(
+        {"pack": 0}
+    ).required_resources
     assert asked == {"CPU": 1, "GPU": 1, "memory": 10**13}
 
 
@@ -508,7 +591,9 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(ray: Any, tmp_path: Path, mon
         (("--gpus-per-trial", 64), "--gpus-per-trial 64: the cluster has "),
     ],
 )
-def test_more_than_the_cluster_has_is_refused(ray: Any, tmp_path: Path, option: tuple, said: str) -> None:
+def test_more_than_the_cluster_has_is_refused(
+    ray: Any, tmp_path: Path, option: tuple, said: str
+) -> None:
     ended = call(write_sweep(tmp_path), "--results", tmp_path / "results", *option)
     assert ended.code == 2
     assert ended.error.startswith(f"error: {said}")

@@ -32,43 +32,104 @@ T_2, T_1 = 4.302652729911275, 12.706204736432095
 """Student's t at 0.975 with 2 and 1 degrees of freedom, from a printed table (4.303, 12.706) to more digits."""
 REPORT = PUBLISHED[1].setting | {"encoder_layers": 1, "decoder_layers": 1, "split_seed": 0}
 METRICS: dict[str, dict[str, Any]] = {
-    "char_accuracy": {"unit": "fraction", "direction": "max", "doc": "Right characters.", "models": ["text_to_text"]},
-    "exact_match": {"unit": "fraction", "direction": "max", "doc": "Right answers.", "models": ["text_to_text"]},
+    "char_accuracy": {
+        "unit": "fraction",
+        "direction": "max",
+        "doc": "Right characters.",
+        "models": ["text_to_text"],
+    },
+    "exact_match": {
+        "unit": "fraction",
+        "direction": "max",
+        "doc": "Right answers.",
+        "models": ["text_to_text"],
+    },
     "mse": {"unit": "pixel^2", "direction": "min", "doc": "Error.", "models": ["text_to_image"]},
-    "reconstruction_mse": {"unit": "pixel^2", "direction": "min", "doc": "Error.", "models": ["cae"]},
-    "sliced_wasserstein": {"unit": "pixel", "direction": "min", "doc": "Distance.", "models": ["gan"]},
+    "reconstruction_mse": {
+        "unit": "pixel^2",
+        "direction": "min",
+        "doc": "Error.",
+        "models": ["cae"],
+    },
+    "sliced_wasserstein": {
+        "unit": "pixel",
+        "direction": "min",
+        "doc": "Distance.",
+        "models": ["gan"],
+    },
 }
 
 
 def cell(*seeds: int, model: str = "text_to_text", **params: Any) -> dict[str, Any]:
     """A cell of sweep.json at the report's setting but for some parameters."""
     params = REPORT | params
-    name = "-".join([model, *(f"{key}_{params[key]}" for key in sorted(params) if params[key] != REPORT.get(key))])
-    return {"id": name, "model": model, "params": params, "points": {str(s): f"{name}-s{s}" for s in seeds}}
+    name = "-".join(
+        [
+            model,
+            *(f"{key}_{params[key]}" for key in sorted(params) if params[key] != REPORT.get(key)),
+        ]
+    )
+    return {
+        "id": name,
+        "model": model,
+        "params": params,
+        "points": {str(s): f"{name}-s{s}" for s in seeds},
+    }
 
 
-def write_sweep(root: Path, cells: list[dict[str, Any]], name: str = "sweep", **changes: Any) -> Path:
+def write_sweep(
+    root: Path, cells: list[dict[str, Any]], name: str = "sweep", **changes: Any
+) -> Path:
     """Write ROOT/<name>/sweep.json; the grid names its axes in an order of its own."""
     axes = {"optimizer": ["adam"], "encoder_layers": [1], "decoder_layers": [1]}
     grids = [{"model": cells[0]["model"], "axes": axes}]
     models = {c["model"] for c in cells}
     metrics = {key: info for key, info in METRICS.items() if models & set(info["models"])}
-    values = {"schema": 1, "name": name, "seeds": [0], "tables": [], "figures": [], "grids": grids, "cells": cells}
-    values |= {"metrics": metrics, "command": "", "commit": None, "versions": {}, "hardware": {}, "created": ""}
+    values = {
+        "schema": 1,
+        "name": name,
+        "seeds": [0],
+        "tables": [],
+        "figures": [],
+        "grids": grids,
+        "cells": cells,
+    }
+    values |= {
+        "metrics": metrics,
+        "command": "",
+        "commit": None,
+        "versions": {},
+        "hardware": {},
+        "created": "",
+    }
     (root / name).mkdir(parents=True)
     (root / name / "sweep.json").write_text(json.dumps(values | changes))
     return root / name
 
 
-def write_record(root: Path, of: dict[str, Any], seed: int, status: str = OK, **metrics: float) -> Path:
+def write_record(
+    root: Path, of: dict[str, Any], seed: int, status: str = OK, **metrics: float
+) -> Path:
     """Write one point's record, without its history; what is tested is validated with the same value."""
     folder = root / "points" / of["points"][str(seed)]
     folder.mkdir(parents=True)
     error = "it broke | at once" if status == FAILED else None
     tested = {key: value for key, value in metrics.items() if "/" not in key}
-    named = {f"{split}/{key}": value for split in ("test", "validation") for key, value in tested.items()}
+    named = {
+        f"{split}/{key}": value for split in ("test", "validation") for key, value in tested.items()
+    }
     named |= {key: value for key, value in metrics.items() if "/" in key}
-    record = Record(folder.name, of["model"], of["params"], seed, status, named, seconds=2.0, epochs=10, error=error)
+    record = Record(
+        folder.name,
+        of["model"],
+        of["params"],
+        seed,
+        status,
+        named,
+        seconds=2.0,
+        epochs=10,
+        error=error,
+    )
     (folder / "record.json").write_text(record.encoded())
     return folder / "record.json"
 
@@ -105,12 +166,18 @@ def test_mean_std_and_interval_of_three_seeds(tmp_path):
 
 def test_interval_of_two_seeds_takes_its_own_quantile(tmp_path):
     """Of 0.4 and 0.6: std sqrt(2 * 0.01) and half-width t * std / sqrt(2) = t * 0.1."""
-    assert row(simple(tmp_path, 0.4, 0.6))["char_accuracy_ci95"] == pytest.approx(T_1 * 0.1, rel=1e-9)
+    assert row(simple(tmp_path, 0.4, 0.6))["char_accuracy_ci95"] == pytest.approx(
+        T_1 * 0.1, rel=1e-9
+    )
 
 
 def test_seeds_that_agree_have_an_interval_of_exactly_zero(tmp_path):
     found = row(simple(tmp_path, 0.1, 0.1, 0.1))
-    assert (found["char_accuracy_mean"], found["char_accuracy_std"], found["char_accuracy_ci95"]) == (0.1, 0.0, 0.0)
+    assert (
+        found["char_accuracy_mean"],
+        found["char_accuracy_std"],
+        found["char_accuracy_ci95"],
+    ) == (0.1, 0.0, 0.0)
 
 
 def test_one_seed_has_no_deviation_and_no_interval(tmp_path):
@@ -164,7 +231,14 @@ def test_counts_of_every_status_and_unequal_seeds(tmp_path):
     assert results.cells["char_accuracy_mean"].tolist() == [0.5, 0.7]
     assert results.unreadable == {a["points"]["3"]: "record.json: not whole JSON (cut short?)"}
     points = results.points.set_index("seed")
-    assert points["status"].to_dict() == {0: OK, 1: DIVERGED, 2: FAILED, 3: MISSING, 4: MISSING, 7: OK}
+    assert points["status"].to_dict() == {
+        0: OK,
+        1: DIVERGED,
+        2: FAILED,
+        3: MISSING,
+        4: MISSING,
+        7: OK,
+    }
     assert points["error"][2] == "it broke | at once"
     assert "cut short" in points["error"][3]
     collect(results.folder)
@@ -173,7 +247,9 @@ def test_counts_of_every_status_and_unequal_seeds(tmp_path):
     assert "cut short" in problems
     assert a["points"]["4"] not in problems, "a point that nobody trained yet is no problem"
     lines = (results.folder / "tables" / "cells.md").read_text().splitlines()
-    head, first, second = ([part.strip() for part in lines[place].split("|")[2:6]] for place in (4, 6, 7))
+    head, first, second = (
+        [part.strip() for part in lines[place].split("|")[2:6]] for place in (4, 6, 7)
+    )
     assert head == ["seeds ok", "diverged", "failed", "missing"]
     assert (first, second) == (["1/5", "1", "1", "2"], ["1/1", "0", "0", "0"])
 
@@ -207,12 +283,18 @@ def newer(path: Path) -> None:
 
 
 def of_another_point(path: Path) -> None:
-    values = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("checksum", "id")}
+    values = {
+        key: value
+        for key, value in json.loads(path.read_text()).items()
+        if key not in ("checksum", "id")
+    }
     path.write_text(Record(id="another", **values).encoded())
 
 
 def with_other_params(path: Path) -> None:
-    values = {key: value for key, value in json.loads(path.read_text()).items() if key != "checksum"}
+    values = {
+        key: value for key, value in json.loads(path.read_text()).items() if key != "checksum"
+    }
     path.write_text(Record(**values | {"params": values["params"] | {"hidden": 8}}).encoded())
 
 
@@ -235,7 +317,9 @@ def test_a_record_that_cannot_be_trusted_is_missing_with_its_reason(tmp_path, sp
     assert results.counts[OK] == results.counts[MISSING] == 1
     assert results.cells["char_accuracy_mean"].tolist() == [0.7]
     assert reason in results.unreadable[point]
-    assert str(tmp_path) not in results.unreadable[point], "the same records give the same bytes anywhere"
+    assert str(tmp_path) not in results.unreadable[point], (
+        "the same records give the same bytes anywhere"
+    )
 
 
 @pytest.mark.parametrize(
@@ -244,11 +328,19 @@ def test_a_record_that_cannot_be_trusted_is_missing_with_its_reason(tmp_path, sp
         (lambda path: path.write_text("[" * 200_000), "cannot be read: nested too deeply"),
         (lambda path: path.write_bytes(b"\xff"), "is not whole JSON (not UTF-8)"),
         (lambda path: path.write_text("{"), "is not whole JSON (cut short?)"),
-        (lambda path: path.write_text('{"schema": 1, "schema": 1}'), "the key 'schema' comes twice"),
-        (lambda path: (path.unlink(), os.mkfifo(path)), "cannot be read: not a regular file"),
-        (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "cannot be read: not a regular file"),
         (
-            lambda path: path.write_text(path.read_text().replace('"lr": 0.001', f'"lr": {10**400}')),
+            lambda path: path.write_text('{"schema": 1, "schema": 1}'),
+            "the key 'schema' comes twice",
+        ),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "cannot be read: not a regular file"),
+        (
+            lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+            "cannot be read: not a regular file",
+        ),
+        (
+            lambda path: path.write_text(
+                path.read_text().replace('"lr": 0.001', f'"lr": {10**400}')
+            ),
             "no text, number, true or false",
         ),
     ],
@@ -296,10 +388,15 @@ def test_varying_parameters_are_columns_and_the_others_are_listed_apart(tmp_path
         cell(0, model="text_to_image", epochs=3),
     ]
     results = load(write_sweep(tmp_path, cells))
-    assert results.varying == ["optimizer", "decoder_layers", "clip_norm"], "the grid's order, then by name"
+    assert results.varying == ["optimizer", "decoder_layers", "clip_norm"], (
+        "the grid's order, then by name"
+    )
     assert results.varying_of == {"text_to_text": results.varying, "text_to_image": []}
     assert results.fixed["text_to_text"]["weight_decay"] == 0.01
-    assert (results.fixed["text_to_text"]["epochs"], results.fixed["text_to_image"]["epochs"]) == (10, 3)
+    assert (results.fixed["text_to_text"]["epochs"], results.fixed["text_to_image"]["epochs"]) == (
+        10,
+        3,
+    )
     assert not set(results.varying) & set(results.fixed["text_to_text"])
     assert results.cells["decoder_layers"].tolist() == [1, 2, 1]
     assert results.cells["decoder_layers"].dtype.kind == "i"
@@ -315,7 +412,9 @@ def test_a_metric_that_some_records_lack_is_not_measured(tmp_path):
     results = load(folder)
     assert results.cells["char_accuracy_n"].tolist()[:2] == [2, 1]
     assert results.cells["exact_match_n"].tolist()[:2] == [1, 0]
-    assert results.cells["exact_match_n"].isna().tolist() == [False, False, True], "of no such metric: no number at all"
+    assert results.cells["exact_match_n"].isna().tolist() == [False, False, True], (
+        "of no such metric: no number at all"
+    )
     collect(folder)
     text = (folder / "tables" / "cells.md").read_text()
     assert "0.1000 (n=1)" in text
@@ -327,11 +426,16 @@ def test_a_metric_that_the_sweep_does_not_declare_is_kept(tmp_path):
     write_record(tmp_path, one, 0, char_accuracy=0.5, novel=3.0)
     results = load(write_sweep(tmp_path, [one]))
     assert results.cells["novel_mean"].tolist() == [3.0]
-    assert (results.metrics["novel"].direction, results.metrics["novel"].models) == ("none", ["text_to_text"])
+    assert (results.metrics["novel"].direction, results.metrics["novel"].models) == (
+        "none",
+        ["text_to_text"],
+    )
 
 
 def test_the_main_metric_is_the_first_of_the_preferred_ones(tmp_path):
-    results = load(write_sweep(tmp_path, [cell(0), cell(0, model="gan"), cell(0, model="unheard_of")]))
+    results = load(
+        write_sweep(tmp_path, [cell(0), cell(0, model="gan"), cell(0, model="unheard_of")])
+    )
     assert results.main_metric("text_to_text") == "char_accuracy"
     assert results.main_metric("gan") == "sliced_wasserstein"
     assert results.main_metric("unheard_of") is None
@@ -362,10 +466,15 @@ def test_a_table_never_mixes_a_parameter_that_is_not_its_axis(tmp_path):
     assert adam["char_accuracy_mean"].tolist() == pytest.approx([0.605, 0.705])
     assert muon["char_accuracy_mean"].tolist() == pytest.approx([0.905, 1.005])
     names = [name for name, _ in FIGURES["depth_heatmap"].make(results)]
-    assert names == ["depth_heatmap-text_to_text-optimizer=adam", "depth_heatmap-text_to_text-optimizer=muon"]
+    assert names == [
+        "depth_heatmap-text_to_text-optimizer=adam",
+        "depth_heatmap-text_to_text-optimizer=muon",
+    ]
 
 
-@pytest.mark.parametrize("axes", [("encoder_layers", "decoder_layers"), ("train_fraction",), ("epochs", "batch_size")])
+@pytest.mark.parametrize(
+    "axes", [("encoder_layers", "decoder_layers"), ("train_fraction",), ("epochs", "batch_size")]
+)
 def test_groups_differ_in_their_axes_only_and_hold_every_cell_once(tmp_path, axes):
     results = load(grown(tmp_path))
     found = groups(results, axes)
@@ -430,7 +539,9 @@ def test_a_leaderboard_warns_of_lost_seeds_only_where_some_are(tmp_path):
     for name, status in (("whole", OK), ("lost", FAILED)):
         one = cell(0, 1)
         write_record(tmp_path / name, one, 0, char_accuracy=0.5)
-        write_record(tmp_path / name, one, 1, status, **({"char_accuracy": 0.5} if status == OK else {}))
+        write_record(
+            tmp_path / name, one, 1, status, **({"char_accuracy": 0.5} if status == OK else {})
+        )
         (board,) = TABLES["leaderboard"].make(load(write_sweep(tmp_path / name, [one])))
         assert any("seeds that are ok" in note for note in board.notes) is (name == "lost")
 
@@ -444,8 +555,13 @@ def test_a_metric_of_fewer_seeds_than_are_ok_is_explained(tmp_path):
     (table, *_) = TABLES["cells"].make(results)
     text = markdown(table, results)
     assert "0.2500 (n=1)" in text and "2/2" in text
-    assert "n smaller than the seeds that are ok: the other seeds have no value of the metric." in text
-    assert "exact_match is not measured: the record was written before the metric existed (1 cell)." in text
+    assert (
+        "n smaller than the seeds that are ok: the other seeds have no value of the metric." in text
+    )
+    assert (
+        "exact_match is not measured: the record was written before the metric existed (1 cell)."
+        in text
+    )
     (whole, *_) = TABLES["cells"].make(load(simple(tmp_path / "whole", 0.5, 0.6)))
     assert "n smaller" not in markdown(whole, load(tmp_path / "whole" / "sweep"))
 
@@ -470,9 +586,18 @@ def test_published_numbers_stand_only_at_the_report_s_setting():
     assert published("text_to_text", REPORT, "loss") == 1.1486
     assert published("text_to_text", REPORT, "exact_match") is None
     assert published("text_to_text", REPORT | {"encoder_layers": 4}, "char_accuracy") == 0.6201
-    assert published("text_to_text", REPORT | {"encoder_layers": 2, "decoder_layers": 2}, "char_accuracy") is None
-    assert published("text_to_text", REPORT | {"train_fraction": 0.1 + 0.2}, "char_accuracy") == 0.4663
-    assert published("text_to_text", REPORT | {"split_seed": 3}, "char_accuracy") == 0.5661, "any split will do"
+    assert (
+        published(
+            "text_to_text", REPORT | {"encoder_layers": 2, "decoder_layers": 2}, "char_accuracy"
+        )
+        is None
+    )
+    assert (
+        published("text_to_text", REPORT | {"train_fraction": 0.1 + 0.2}, "char_accuracy") == 0.4663
+    )
+    assert published("text_to_text", REPORT | {"split_seed": 3}, "char_accuracy") == 0.5661, (
+        "any split will do"
+    )
 
 
 @pytest.mark.parametrize("table", PUBLISHED, ids=lambda table: f"table {table.number}")
@@ -507,7 +632,9 @@ def test_the_report_s_tables_are_whole():
     for table in PUBLISHED:
         assert all(len(numbers) == 9 for numbers in table.numbers.values())
     for number, total in sums.items():
-        assert sum(PUBLISHED[number - 1].numbers["char_accuracy"].values()) == pytest.approx(total / 100)
+        assert sum(PUBLISHED[number - 1].numbers["char_accuracy"].values()) == pytest.approx(
+            total / 100
+        )
     (mse,) = PUBLISHED[3].numbers.values()
     total = 0.5809 + 0.5878 + 0.5877 + 0.5872 + 0.588 + 0.5871 + 0.5872 + 0.5876 + 0.5875
     assert sum(mse.values()) == pytest.approx(total)
@@ -534,7 +661,10 @@ def test_every_row_of_the_report_s_table_is_beside_ours_or_named(tmp_path):
     assert table.frame["char_accuracy_difference"].tolist()[1] == pytest.approx(0.55 - 0.5242)
     assert table.frame[["n_ok", "n_missing"]].to_numpy().tolist() == [[0, 2], [2, 0]]
     assert table.frame["char_accuracy_n"].tolist() == [0, 2]
-    assert "The report's Table 1 also has train_fraction 0.9; 0.8; 0.7; 0.6; 0.4; 0.3; 0.2, which" in str(table.notes)
+    assert (
+        "The report's Table 1 also has train_fraction 0.9; 0.8; 0.7; 0.6; 0.4; 0.3; 0.2, which"
+        in str(table.notes)
+    )
     whole = [cell(0, train_fraction=tenths / 10) for tenths in range(1, 10)]
     (table,) = TABLES["splits"].make(load(write_sweep(tmp_path, whole, "whole")))
     assert "also has" not in str(table.notes)
@@ -583,7 +713,9 @@ def generous(root: Path) -> Path:
             write_record(root, one, seed, **values)
             main = next(iter(values))
             lines = [f"{epoch},{1 / epoch},{values[main] * epoch / 3}" for epoch in (1, 2, 3)]
-            write_history(root, one, seed, "\n".join([f"epoch,train/loss,validation/{main}", *lines, ""]))
+            write_history(
+                root, one, seed, "\n".join([f"epoch,train/loss,validation/{main}", *lines, ""])
+            )
     return write_sweep(root, cells, tables=list(TABLES), figures=list(FIGURES))
 
 
@@ -648,7 +780,13 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
     code = "import sys; from gensweep.report.collect import collect; collect(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(there)], check=True)
     written = collect(here)
-    tables = ["cells", "cells-problems", "depth-text_to_text", "leaderboard-text_to_text", "statistics"]
+    tables = [
+        "cells",
+        "cells-problems",
+        "depth-text_to_text",
+        "leaderboard-text_to_text",
+        "statistics",
+    ]
     assert sorted(path.stem for path in written if path.suffix == ".md") == tables
     stems = sorted(path.stem for path in written if path.suffix == ".tex")
     assert stems == sorted([*tables, "depth-text_to_text-full"])
@@ -697,7 +835,11 @@ def test_a_sweep_json_that_cannot_be_read_is_the_user_s_to_know(tmp_path, conten
 def test_a_folder_without_a_sweep_names_those_that_have_one(tmp_path):
     simple(tmp_path, 0.5)
     (tmp_path / "empty").mkdir()
-    for name, what in (("swep", "is no folder"), ("empty", "has no sweep.json"), (".", "has no sweep.json")):
+    for name, what in (
+        ("swep", "is no folder"),
+        ("empty", "has no sweep.json"),
+        (".", "has no sweep.json"),
+    ):
         with pytest.raises(ResultsError, match=what) as error:
             load(tmp_path / name)
         assert str(tmp_path / "sweep") in str(error.value)
@@ -763,7 +905,9 @@ def test_the_terminal_shows_what_matters_and_fits(tmp_path, width):
     assert first[:5] == ["1", "3/3", "0.60", "±", "0.25"], "t * 0.1 / sqrt(3) = 0.248"
     assert first[5:7] == ["0.5661", "+0.0339"]
     assert "0/2, 1 failed, 1 missing" in text
-    assert f"failed: {b['points']['0']}: it broke | at once" in "".join(text.split("\n")).replace("broke|", "broke |")
+    assert f"failed: {b['points']['0']}: it broke | at once" in "".join(text.split("\n")).replace(
+        "broke|", "broke |"
+    )
 
 
 def test_many_cells_are_cut_in_the_terminal_and_no_number_of_the_report_is_needed(tmp_path):

@@ -56,8 +56,16 @@ def toy(apart: bool = True, count: int = 200) -> Prepared:
             glyphs[row, column] = rng.choice(own)
         return glyphs
 
-    rows = {"query": query, "answer": answer, "query_glyphs": choose(query), "answer_glyphs": choose(answer)}
-    lookups = {"query_pictures": ("query_glyphs", "glyphs"), "answer_pictures": ("answer_glyphs", "glyphs")}
+    rows = {
+        "query": query,
+        "answer": answer,
+        "query_glyphs": choose(query),
+        "answer_glyphs": choose(answer),
+    }
+    lookups = {
+        "query_pictures": ("query_glyphs", "glyphs"),
+        "answer_pictures": ("answer_glyphs", "glyphs"),
+    }
     return Prepared(rows, split, {"glyphs": pictures}, lookups)
 
 
@@ -80,9 +88,18 @@ class TestGlyphs:
     def test_training_queries_are_learnt_and_test_queries_held_out(self) -> None:
         data = toy()
         learnt, held_out = divided(data)
-        for glyphs, rows in ((learnt, training_rows(data.split, 0.9)), (held_out, data.split["test"])):
-            indices = {int(i) for name in ("query_glyphs", "answer_glyphs") for i in data.rows[name][rows].ravel()}
-            assert {p.tobytes() for p in glyphs.pictures} == {data.banks["glyphs"][i].tobytes() for i in indices}
+        for glyphs, rows in (
+            (learnt, training_rows(data.split, 0.9)),
+            (held_out, data.split["test"]),
+        ):
+            indices = {
+                int(i)
+                for name in ("query_glyphs", "answer_glyphs")
+                for i in data.rows[name][rows].ravel()
+            }
+            assert {p.tobytes() for p in glyphs.pictures} == {
+                data.banks["glyphs"][i].tobytes() for i in indices
+            }
         assert not keys(learnt) & keys(held_out)
 
     def test_carry_the_code_of_what_they_show(self) -> None:
@@ -90,7 +107,9 @@ class TestGlyphs:
         code_of = {picture.tobytes(): code for picture, code in zip(pictures, codes, strict=True)}
         for data in (toy(), toy(apart=False)):
             for glyphs in divided(data):
-                assert [code_of[picture.tobytes()] for picture in glyphs.pictures] == glyphs.codes.tolist()
+                assert [
+                    code_of[picture.tobytes()] for picture in glyphs.pictures
+                ] == glyphs.codes.tolist()
 
     def test_that_training_and_test_share_are_divided_nine_to_one(self) -> None:
         """Of 6 pictures of a character, 5 are learnt; the blank has one picture, which is in both."""
@@ -118,19 +137,27 @@ class TestReader:
         read = reader.read(pictures.unsqueeze(1))[:, 0].numpy()
         right = (read == glyphs[1].codes)[glyphs[1].codes < 10]
         assert right.mean() == reader.accuracy > 0.9
-        assert reader.digits == len(right) == 10, "the last glyph of each digit; operators and the blank do not count"
+        assert reader.digits == len(right) == 10, (
+            "the last glyph of each digit; operators and the blank do not count"
+        )
 
-    def test_is_measured_on_digits_alone(self, reader: Reader, glyphs: tuple[Glyphs, Glyphs]) -> None:
+    def test_is_measured_on_digits_alone(
+        self, reader: Reader, glyphs: tuple[Glyphs, Glyphs]
+    ) -> None:
         """Digits that are all labelled as the next one: every operator is read rightly, and no digit."""
         _, held_out = glyphs
-        shuffled = np.where(held_out.codes < 10, (held_out.codes + 1) % 10, held_out.codes).astype(np.uint8)
+        shuffled = np.where(held_out.codes < 10, (held_out.codes + 1) % 10, held_out.codes).astype(
+            np.uint8
+        )
         judged = train(glyphs[0], Glyphs(held_out.pictures, shuffled))
         assert (judged.accuracy, judged.digits) == (0.0, 10)
 
     def test_reads_strips_and_blanks_as_spaces(self, reader: Reader) -> None:
         pictures, codes = toy_bank()
         texts = ["12 ", "-9 ", "   ", "0+8"]
-        strips = np.stack([[pictures[np.flatnonzero(codes == c)[0]] for c in encode(text, 3)] for text in texts])
+        strips = np.stack(
+            [[pictures[np.flatnonzero(codes == c)[0]] for c in encode(text, 3)] for text in texts]
+        )
         read = reader.read(torch.tensor(strips).float().div(255))
         assert ["".join(ALPHABET[code] for code in row) for row in read.tolist()] == texts
 
@@ -156,13 +183,17 @@ class TestReader:
 
     def test_with_nothing_held_out_has_no_accuracy(self, glyphs: tuple[Glyphs, Glyphs]) -> None:
         nothing = Glyphs(glyphs[1].pictures[:0], glyphs[1].codes[:0])
-        assert np.isnan(train(Glyphs(glyphs[0].pictures[:5], glyphs[0].codes[:5]), nothing).accuracy)
+        assert np.isnan(
+            train(Glyphs(glyphs[0].pictures[:5], glyphs[0].codes[:5]), nothing).accuracy
+        )
 
     def test_is_stepped_by_none_of_torchs_optimizers(
         self, glyphs: tuple[Glyphs, Glyphs], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """They import its compiler, which takes seconds."""
-        monkeypatch.setattr(torch.optim.Optimizer, "__init__", lambda *_, **__: pytest.fail("one of torch's"))
+        monkeypatch.setattr(
+            torch.optim.Optimizer, "__init__", lambda *_, **__: pytest.fail("one of torch's")
+        )
         monkeypatch.setattr(reading, "MOST_STEPS", 1)
         train(*glyphs)
 
@@ -193,9 +224,13 @@ class TestCache:
         assert len(trainings) == 1
         assert same(first, second) and first.accuracy == second.accuracy
         assert not second.training and not any(p.requires_grad for p in second.parameters())
-        assert [path.suffix for path in (cache / "readers").iterdir() if path.suffix != ".lock"] == [".pt"]
+        assert [
+            path.suffix for path in (cache / "readers").iterdir() if path.suffix != ".lock"
+        ] == [".pt"]
 
-    def test_other_glyphs_have_a_reader_of_their_own(self, cache: Path, trainings: list[int]) -> None:
+    def test_other_glyphs_have_a_reader_of_their_own(
+        self, cache: Path, trainings: list[int]
+    ) -> None:
         other = toy()
         other.banks["glyphs"][5, 0, 0] ^= 1
         for data in (toy(), other, toy(apart=False)):
@@ -204,7 +239,11 @@ class TestCache:
 
     @pytest.mark.parametrize("damage", [b"", b"no reader", None])
     def test_a_damaged_one_is_trained_again(
-        self, cache: Path, trainings: list[int], damage: bytes | None, caplog: pytest.LogCaptureFixture
+        self,
+        cache: Path,
+        trainings: list[int],
+        damage: bytes | None,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         first = reader_of(toy())
         (path,) = (cache / "readers").glob("*.pt")
@@ -250,7 +289,9 @@ def _ask(folder: Path) -> None:
 
     reading.train = slowly
     reader = reader_of(toy())
-    (folder / f"read-{os.getpid()}").write_text(repr([float(v.double().sum()) for v in reader.state_dict().values()]))
+    (folder / f"read-{os.getpid()}").write_text(
+        repr([float(v.double().sum()) for v in reader.state_dict().values()])
+    )
 
 
 class TestTraining:
@@ -260,7 +301,9 @@ class TestTraining:
         asked: list[Prepared] = []
         from gensweep.train import loop
 
-        monkeypatch.setitem(loop.TOOLS, "reader", lambda prepared: (asked.append(prepared), reader)[1])
+        monkeypatch.setitem(
+            loop.TOOLS, "reader", lambda prepared: (asked.append(prepared), reader)[1]
+        )
         run = training("text_to_image")
         run.evaluate("validation")
         run.test()
@@ -278,14 +321,22 @@ class TestTraining:
         assert torch.equal(run.tool("reader").read(generated), outputs["read"])
 
     @pytest.mark.parametrize("model", ["text_to_text", "text_to_image"])
-    def test_answers_are_those_of_the_last_test(self, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    def test_answers_are_those_of_the_last_test(
+        self, monkeypatch: pytest.MonkeyPatch, model: str
+    ) -> None:
         run = training(model)
         asked: list[str] = []
         evaluate = run.outputs
-        monkeypatch.setattr(run, "outputs", lambda split, names: (asked.append(split), evaluate(split, names))[1])
+        monkeypatch.setattr(
+            run, "outputs", lambda split, names: (asked.append(split), evaluate(split, names))[1]
+        )
         afresh = run.answers()
         run.test()
-        assert run.answers().keys() == afresh.keys() == {"query", "answer", "read" if run.is_read else "predicted"}
+        assert (
+            run.answers().keys()
+            == afresh.keys()
+            == {"query", "answer", "read" if run.is_read else "predicted"}
+        )
         assert all(torch.equal(codes, afresh[name]) for name, codes in run.answers().items())
         assert asked == ["test", "test"]
         run.run_epoch()
@@ -293,7 +344,9 @@ class TestTraining:
         assert asked == ["test", "test", "validation", "test"]
 
 
-def test_a_run_trains_the_readers_that_it_lacks_beside_ray(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_trains_the_readers_that_it_lacks_beside_ray(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
 
     class Child:
@@ -314,7 +367,9 @@ def test_a_run_trains_the_readers_that_it_lacks_beside_ray(cache: Path, monkeypa
 
     drawn, written = point("text_to_image"), point("text_to_text")
     ready = {drawn.data_key: few(drawn), written.data_key: few(written)}
-    monkeypatch.setattr(warmup.multiprocessing, "get_context", lambda method: type("Spawn", (), {"Process": Child}))
+    monkeypatch.setattr(
+        warmup.multiprocessing, "get_context", lambda method: type("Spawn", (), {"Process": Child})
+    )
     monkeypatch.setattr(warmup.signal, "signal", lambda number, handler: None)
     monkeypatch.setattr(warmup.array_cache, "prepared", lambda data: few(drawn))
     monkeypatch.setattr(reading, "MOST_STEPS", 2)

@@ -37,16 +37,22 @@ def test_a_wrong_call_leaves_what_is_written_of_the_sweep_alone(tmp_path: Path, 
     assert refused.error.startswith(f"error: --device {absent}: ")
     assert (root / "tiny" / "sweep.json").read_bytes() == before
     assert call(file, "--results", root, "--local").code == 0
-    assert (root / "tiny" / "sweep.json").read_bytes() == before, "the same sweep is not written again"
+    assert (root / "tiny" / "sweep.json").read_bytes() == before, (
+        "the same sweep is not written again"
+    )
 
 
-def test_an_older_record_without_a_neutral_parameter_is_still_the_points(root: Path, trained: Counter[int]) -> None:
+def test_an_older_record_without_a_neutral_parameter_is_still_the_points(
+    root: Path, trained: Counter[int]
+) -> None:
     """What a later gensweep adds is not in the records of before, and the trial reads them as the plan does."""
     point = tiny()
     train([point], root)
     path = Ledger(root).folder(point.id) / "record.json"
     record = Ledger(root).record(point.id)
-    older = replace(record, params={key: value for key, value in record.params.items() if key != "clip_norm"})
+    older = replace(
+        record, params={key: value for key, value in record.params.items() if key != "clip_norm"}
+    )
     path.write_text(older.encoded())
     assert Ledger(root).read({point.id: point.params}).records == {point.id: older}
     reports = train([point], root)
@@ -54,7 +60,9 @@ def test_an_older_record_without_a_neutral_parameter_is_still_the_points(root: P
     assert reports[-1]["status"] == OK
 
 
-def test_a_checkpoint_of_another_network_starts_the_point_anew(root: Path, trained: Counter[int]) -> None:
+def test_a_checkpoint_of_another_network_starts_the_point_anew(
+    root: Path, trained: Counter[int]
+) -> None:
     """Its file is whole, and its weights have other shapes."""
     point, other = tiny(), tiny(hidden=9)
     state = build(other).state_dict()
@@ -73,7 +81,9 @@ def test_a_point_that_somebody_else_recorded_meanwhile_is_not_trained_again(
 ) -> None:
     point = tiny()
     with Ledger(root).claim(point.id, Process.current()) as claim:
-        Ledger(root).finish(claim, Record(point.id, point.model, point.params, point.seed, status, error="why"))
+        Ledger(root).finish(
+            claim, Record(point.id, point.model, point.params, point.seed, status, error="why")
+        )
     reports = train([point], root)
     assert (reports[-1]["status"], reports[-1]["error"]) == (status, "why")
     assert not trained
@@ -81,7 +91,9 @@ def test_a_point_that_somebody_else_recorded_meanwhile_is_not_trained_again(
     assert bool(trained) == (status == FAILED)
 
 
-def test_a_users_own_trial_ends_with_the_error_that_tune_must_see(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_users_own_trial_ends_with_the_error_that_tune_must_see(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def failing(training: Training) -> dict[str, float]:
         raise RuntimeError("no luck")
 
@@ -94,4 +106,10 @@ def test_a_users_own_trial_ends_with_the_error_that_tune_must_see(monkeypatch: p
 
 def build(point: Point) -> Training:
     """A training of the point that has not begun."""
-    return Training(point.model_config(), point.data_config(), 0, point.data_config().prepare(), torch.device("cpu"))
+    return Training(
+        point.model_config(),
+        point.data_config(),
+        0,
+        point.data_config().prepare(),
+        torch.device("cpu"),
+    )

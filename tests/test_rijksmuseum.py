@@ -60,10 +60,17 @@ def bomb() -> bytes:
     """A small PNG whose header promises 900 million pixels."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + header
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
 
 
 def record(number: int, **changes: Any) -> dict[str, Any]:
@@ -76,14 +83,23 @@ def record(number: int, **changes: Any) -> dict[str, Any]:
             "id": f"https://id.rijksmuseum.nl/{number}",
             "type": "ProvidedCHO",
             "identifier": [f"SK-A-{number}"],
-            "title": {"nl": ["Portret van een man"], "en": ["Portrait of a Man", "Portret van een man"]},
+            "title": {
+                "nl": ["Portret van een man"],
+                "en": ["Portrait of a Man", "Portret van een man"],
+            },
             "creator": [
                 {
                     "id": "https://id.rijksmuseum.nl/21043300",
-                    LABEL: [{"@language": "nl", "@value": "Ferdinand Bol"}, {"@language": "en", "@value": "F. Bol"}],
+                    LABEL: [
+                        {"@language": "nl", "@value": "Ferdinand Bol"},
+                        {"@language": "en", "@value": "F. Bol"},
+                    ],
                 }
             ],
-            "created": [{"@language": "en", "@value": "c. 1642"}, {"@language": "nl", "@value": "ca. 1642"}],
+            "created": [
+                {"@language": "en", "@value": "c. 1642"},
+                {"@language": "nl", "@value": "ca. 1642"},
+            ],
         },
         "edmRights": MARK,
         "isShownAt": {"id": f"https://www.rijksmuseum.nl/nl/collectie/object/SK-A-{number}"},
@@ -136,7 +152,13 @@ class Museum:
 
     @staticmethod
     def kind(path: str) -> str:
-        return "search" if path.startswith("/search/") else "picture" if path.startswith("/iiif/") else "record"
+        return (
+            "search"
+            if path.startswith("/search/")
+            else "picture"
+            if path.startswith("/iiif/")
+            else "record"
+        )
 
     def answer(self, handler: Any) -> None:
         parts = urlsplit(handler.path)
@@ -152,7 +174,11 @@ class Museum:
             if fault is not None:
                 fault(handler)
             else:
-                self.reply(handler, parts.path, {key: value[0] for key, value in parse_qs(parts.query).items()})
+                self.reply(
+                    handler,
+                    parts.path,
+                    {key: value[0] for key, value in parse_qs(parts.query).items()},
+                )
         finally:
             with self._lock:
                 self.at_once -= 1
@@ -169,10 +195,19 @@ class Museum:
 
     def page(self, query: dict[str, str]) -> dict[str, Any]:
         """A page as Linked Art Search has it."""
-        unknown = query.keys() - {"type", "title", "description", "creationDate", "imageAvailable", "pageToken"}
+        unknown = query.keys() - {
+            "type",
+            "title",
+            "description",
+            "creationDate",
+            "imageAvailable",
+            "pageToken",
+        }
         assert not unknown and query["type"] == "painting" and query["imageAvailable"] == "true"
         found = self.found(query)
-        start = json.loads(base64.b64decode(query["pageToken"]))["token"] if "pageToken" in query else 0
+        start = (
+            json.loads(base64.b64decode(query["pageToken"]))["token"] if "pageToken" in query else 0
+        )
         base = "https://data.rijksmuseum.nl/search/collection?type=painting"
         answer: dict[str, Any] = {
             "@context": "https://linked.art/ns/v1/search.json",
@@ -205,11 +240,17 @@ class Museum:
         return Handler
 
 
-def send(handler: Any, body: Any, kind: str = "application/ld+json", status: int = 200, **headers: str) -> None:
+def send(
+    handler: Any, body: Any, kind: str = "application/ld+json", status: int = 200, **headers: str
+) -> None:
     """Answer, anything but bytes as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     handler.send_response(status)
-    for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **headers}.items():
+    for name, value in {
+        "Content-Type": kind,
+        "Content-Length": str(len(content)),
+        **headers,
+    }.items():
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
     handler.wfile.write(content)
@@ -256,11 +297,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def fetch(museum: Museum, **options: Any) -> str:
-    return fetch_rijksmuseum(lambda text, done, total: None, **({"source": museum.url, "years": "1642"} | options))
+    return fetch_rijksmuseum(
+        lambda text, done, total: None, **({"source": museum.url, "years": "1642"} | options)
+    )
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for line in (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def kept(folder: Path) -> list[str]:
@@ -293,8 +339,15 @@ def test_pictures_are_kept_as_served_with_a_line_each(museum: Museum, folder: Pa
         "file": "SK-A-9.jpg",
         "sha256": first["sha256"],
     }
-    assert "2 pictures, 2 of them new" in summary and str(folder / "pictures") in summary and "failed" not in summary
-    assert [args for args in said if args[0] == "pictures"] == [("pictures", 1, 2), ("pictures", 2, 2)]
+    assert (
+        "2 pictures, 2 of them new" in summary
+        and str(folder / "pictures") in summary
+        and "failed" not in summary
+    )
+    assert [args for args in said if args[0] == "pictures"] == [
+        ("pictures", 1, 2),
+        ("pictures", 2, 2),
+    ]
     assert len(museum.agents) == 1 and museum.agents.pop().startswith("gensweep/")
 
 
@@ -320,7 +373,9 @@ def test_what_is_not_in_the_public_domain_is_left_out(museum: Museum, folder: Pa
     museum.add(4, edmRights=None)
     museum.add(5, edmRights=[{"id": ZERO}])
     museum.add(6, edmRights=[MARK, IN_COPYRIGHT])
-    museum.add(7, edmRights="https://evil.example/?https://creativecommons.org/publicdomain/mark/1.0/")
+    museum.add(
+        7, edmRights="https://evil.example/?https://creativecommons.org/publicdomain/mark/1.0/"
+    )
     summary = fetch(museum)
     assert kept(folder) == ["SK-A-1.jpg", "SK-A-2.jpg", "SK-A-5.jpg"]
     assert "4 left out, not in the public domain" in summary and "failed" not in summary
@@ -339,7 +394,9 @@ def test_a_second_call_asks_for_what_is_missing_alone(museum: Museum, folder: Pa
     assert "6 pictures, 3 of them new" in fetch(museum)
     assert museum.asked("record") == Counter(["/2", "/3", "/6"])
     assert museum.asked("picture") == Counter(map(of_picture, (2, 3, 6)))
-    assert [line["object_number"] for line in lines(folder)] == [f"SK-A-{number}" for number in range(1, 7)]
+    assert [line["object_number"] for line in lines(folder)] == [
+        f"SK-A-{number}" for number in range(1, 7)
+    ]
     museum.log.clear()
     assert "6 pictures, 0 of them new" in fetch(museum)
     assert not museum.asked("record") and not museum.asked("picture")
@@ -365,13 +422,17 @@ def test_at_most_four_requests_at_once(museum: Museum) -> None:
     assert museum.most_at_once == fetching.WORKERS == 4
 
 
-@pytest.mark.parametrize("given", ["../../x", "/etc/passwd", "..", "a/b", "SK A é 1", "-x", "x" * 300, ""])
+@pytest.mark.parametrize(
+    "given", ["../../x", "/etc/passwd", "..", "a/b", "SK A é 1", "-x", "x" * 300, ""]
+)
 def test_object_numbers_become_safe_file_names(museum: Museum, folder: Path, given: str) -> None:
     museum.add(1, painting={"identifier": given})
     museum.add(2, painting={"identifier": [given]})
     fetch(museum)
     names = kept(folder)
-    assert len(names) == 2 and all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.jpg", name) for name in names)
+    assert len(names) == 2 and all(
+        re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.jpg", name) for name in names
+    )
     assert [path.name for path in folder.iterdir() if path.is_dir()] == ["pictures"]
     assert "0 of them new" in fetch(museum), "found again under those names"
 
@@ -380,7 +441,9 @@ def test_two_objects_of_one_number_are_two_pictures(museum: Museum, folder: Path
     museum.add(1, 2, painting={"identifier": "SK-A-1"})
     museum.add(3, painting={"identifier": "sk-a-1"})
     fetch(museum)
-    assert {(folder / "pictures" / name).read_bytes() for name in kept(folder)} == {picture(n) for n in (1, 2, 3)}
+    assert {(folder / "pictures" / name).read_bytes() for name in kept(folder)} == {
+        picture(n) for n in (1, 2, 3)
+    }
     assert "3 pictures, 0 of them new" in fetch(museum)
 
 
@@ -395,26 +458,46 @@ def test_retry_after_is_waited_for_by_all(museum: Museum, folder: Path) -> None:
     assert len(kept(folder)) == 24
     first, second = museum.times["/2"]
     assert 1 <= second - first < 5
-    quiet = [stamp for stamps in museum.times.values() for stamp in stamps if first + 0.2 < stamp < first + 0.95]
+    quiet = [
+        stamp
+        for stamps in museum.times.values()
+        for stamp in stamps
+        if first + 0.2 < stamp < first + 0.95
+    ]
     assert not quiet, "nobody asked for anything meanwhile"
 
 
-@pytest.mark.parametrize("headers", [{}, {"Retry_After": "soon"}, {"Retry_After": "Wed, 21 Oct 2015 07:28:00 GMT"}])
-def test_busy_and_broken_servers_are_asked_again(museum: Museum, folder: Path, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "headers", [{}, {"Retry_After": "soon"}, {"Retry_After": "Wed, 21 Oct 2015 07:28:00 GMT"}]
+)
+def test_busy_and_broken_servers_are_asked_again(
+    museum: Museum, folder: Path, headers: dict[str, str]
+) -> None:
     museum.add(1, 2, 3)
     museum.faults["/search/collection"] = [busy(503, **headers)]
     museum.faults["/1"] = [busy(429, **headers), busy(500, **headers)]
     museum.faults[of_picture(2)] = [busy(502, **headers), cut_off]
     museum.faults[of_picture(3)] = [instead(picture(3)[:400])]
     assert "3 pictures, 3 of them new; in" in fetch(museum)
-    assert museum.asked("picture")[of_picture(2)] == 3 and museum.asked("picture")[of_picture(3)] == 2
+    assert (
+        museum.asked("picture")[of_picture(2)] == 3 and museum.asked("picture")[of_picture(3)] == 2
+    )
     assert (folder / "pictures" / "SK-A-2.jpg").read_bytes() == picture(2)
 
 
 BAD: dict[str, tuple[Callable[[Museum], None], str]] = {
-    "no record": (lambda m: m.records.update({"2": b""}) or m.faults.update({"/2": [busy(404)]}), "HTTP 404"),
-    "broken JSON": (lambda m: m.faults.update({"/2": [instead(b'{"id": ', "text/json")]}), "broken JSON"),
-    "deep JSON": (lambda m: m.faults.update({"/2": [instead(b"[" * 200_000, "text/json")]}), "broken JSON"),
+    "no record": (
+        lambda m: m.records.update({"2": b""}) or m.faults.update({"/2": [busy(404)]}),
+        "HTTP 404",
+    ),
+    "broken JSON": (
+        lambda m: m.faults.update({"/2": [instead(b'{"id": ', "text/json")]}),
+        "broken JSON",
+    ),
+    "deep JSON": (
+        lambda m: m.faults.update({"/2": [instead(b"[" * 200_000, "text/json")]}),
+        "broken JSON",
+    ),
     "no object": (lambda m: m.records.update({"2": ["aggregatedCHO"]}), "no record of an object"),
     "not JSON": (lambda m: m.faults.update({"/2": [instead(b"<html>log in</html>")]}), "web page"),
     "huge": (lambda m: m.faults.update({"/2": [instead(b" " * 9_000_000)]}), "longer than"),
@@ -450,7 +533,9 @@ def test_many_failures_in_a_row_end_it_and_keep_what_there_is(museum: Museum, fo
     museum.add(*range(1, 40))
     for number in range(6, 40):
         del museum.pictures[f"Im{number}"]
-    with pytest.raises(FetchError, match=r"10 objects in a row failed.*HTTP 404.*5 pictures are kept"):
+    with pytest.raises(
+        FetchError, match=r"10 objects in a row failed.*HTTP 404.*5 pictures are kept"
+    ):
         fetch(museum)
     assert len(kept(folder)) == len(lines(folder)) == 5
     assert sum(museum.asked("record").values()) <= 5 + 10 + fetching.WORKERS
@@ -494,13 +579,22 @@ def test_searches_that_go_astray(museum: Museum, folder: Path) -> None:
     ]
     summary = fetch(museum)
     assert kept(folder) == ["SK-A-1.jpg", "SK-A-2.jpg"]
-    assert "3 failed: search type=painting" in summary and "orderedItems" in summary and "there before" in summary
+    assert (
+        "3 failed: search type=painting" in summary
+        and "orderedItems" in summary
+        and "there before" in summary
+    )
     assert len(museum.asked("search")) == 4, "the second page once, the first of each query once"
 
 
 def test_results_that_are_no_objects_are_named(museum: Museum, folder: Path) -> None:
     museum.add(1)
-    strange = [{"id": "https://id.rijksmuseum.nl/../../x"}, None, {"id": 5}, {"id": "https://id.rijksmuseum.nl/1?2"}]
+    strange = [
+        {"id": "https://id.rijksmuseum.nl/../../x"},
+        None,
+        {"id": 5},
+        {"id": "https://id.rijksmuseum.nl/1?2"},
+    ]
     museum.faults["/search/collection"] = [
         instead({"orderedItems": strange}), instead({"orderedItems": []}), instead({"orderedItems": []}),
     ]  # fmt: skip
@@ -536,7 +630,10 @@ def test_a_stop_keeps_what_was_done_and_the_next_call_goes_on(
     assert "30 pictures, 18 of them new" in fetch(museum)
     # What was under way at the stop may have been asked for, and not kept: no more than the workers had in hand.
     assert not museum.asked("record").keys() & {f"/{number}" for number in there}
-    assert 18 <= sum(museum.asked("picture").values()) <= 18 + fetching.WORKERS and len(lines(folder)) == 30
+    assert (
+        18 <= sum(museum.asked("picture").values()) <= 18 + fetching.WORKERS
+        and len(lines(folder)) == 30
+    )
 
 
 def test_a_line_cut_short_harms_no_other(museum: Museum, folder: Path) -> None:
@@ -583,7 +680,9 @@ def test_no_space_is_an_error_and_a_second_try_works(
         write(path, body)
 
     monkeypatch.setattr(download, "write_atomic", full)
-    with pytest.raises(FetchError, match=r"SK-A-\d.jpg cannot be written: No space left.*free some space"):
+    with pytest.raises(
+        FetchError, match=r"SK-A-\d.jpg cannot be written: No space left.*free some space"
+    ):
         fetch(museum)
     assert len(kept(folder)) == 1
     monkeypatch.setattr(download, "write_atomic", write)
@@ -621,10 +720,15 @@ def test_years_become_the_patterns_of_the_search(years: str, patterns: list[str]
     assert date_patterns(years) == patterns
     first, last = int(years[:4]), int(years[-4:])
     matched = [
-        sum(re.fullmatch(pattern.replace("?", "."), f"{year:04d}") is not None for pattern in patterns)
+        sum(
+            re.fullmatch(pattern.replace("?", "."), f"{year:04d}") is not None
+            for pattern in patterns
+        )
         for year in range(max(first - 50, 0), min(last + 50, 9999) + 1)
     ]
-    inside = [int(first <= year <= last) for year in range(max(first - 50, 0), min(last + 50, 9999) + 1)]
+    inside = [
+        int(first <= year <= last) for year in range(max(first - 50, 0), min(last + 50, 9999) + 1)
+    ]
     assert matched == inside, "every year once, no other"
 
 
@@ -632,7 +736,8 @@ def test_every_query_is_asked(museum: Museum) -> None:
     museum.add(1)
     fetch(museum, years="1699-1700")
     asked = [
-        {key: value[0] for key, value in parse_qs(urlsplit(path).query).items()} for path in museum.asked("search")
+        {key: value[0] for key, value in parse_qs(urlsplit(path).query).items()}
+        for path in museum.asked("search")
     ]
     assert asked == list(queries("1699-1700")) and len(asked) == 6
 
@@ -661,11 +766,16 @@ def test_the_museum_itself_is_the_default(museum: Museum, monkeypatch: pytest.Mo
         asked.append(url)
         if url.endswith("jpg"):
             return picture(7)
-        return json.dumps(record(7) if url.endswith("/7") else {"orderedItems": [{"id": ".../7"}]}).encode()
+        return json.dumps(
+            record(7) if url.endswith("/7") else {"orderedItems": [{"id": ".../7"}]}
+        ).encode()
 
     monkeypatch.setattr("gensweep.data._rijksmuseum.services.get", get)
     fetch(museum, source=None)
-    assert asked[3:] == ["https://data.rijksmuseum.nl/7", "https://iiif.micr.io/Im7/full/!256,256/0/default.jpg"]
+    assert asked[3:] == [
+        "https://data.rijksmuseum.nl/7",
+        "https://iiif.micr.io/Im7/full/!256,256/0/default.jpg",
+    ]
     assert set(asked[:3]) == {"https://data.rijksmuseum.nl/search/collection"} and not museum.log
 
 
@@ -706,14 +816,24 @@ def test_pictures_are_named_in_many_shapes(shown: Any, image: str | None) -> Non
 
 def test_records_are_read_with_prefixes_and_in_graphs() -> None:
     plain = record(1)
-    prefixed = {f"edm:{key}": value for key, value in plain.items() if key not in ("id", "edmRights")}
+    prefixed = {
+        f"edm:{key}": value for key, value in plain.items() if key not in ("id", "edmRights")
+    }
     graph = {"@graph": [{"@id": "x"}, prefixed | {"edm:rights": {"@id": MARK}}]}
     assert read_work(graph, "1", "here") == read_work(plain, "1", "here")
     silent = read_work({"aggregatedCHO": {}}, "77", "here")
-    assert (silent.object_number, silent.title, silent.maker, silent.image, silent.free) == ("77", "", "", None, False)
+    assert (silent.object_number, silent.title, silent.maker, silent.image, silent.free) == (
+        "77",
+        "",
+        "",
+        None,
+        False,
+    )
 
 
-@pytest.mark.parametrize("answer", [None, [], "x", {}, {"orderedItems": {}}, {"orderedItems": None}])
+@pytest.mark.parametrize(
+    "answer", [None, [], "x", {}, {"orderedItems": {}}, {"orderedItems": None}]
+)
 def test_pages_of_another_shape_are_errors(answer: Any) -> None:
     with pytest.raises(FetchError, match="orderedItems"):
         read_page(answer, "here")
@@ -727,14 +847,21 @@ def test_a_picture_larger_than_asked_for_is_taken() -> None:
 
 
 def test_the_dataset_is_what_was_fetched(museum: Museum, folder: Path) -> None:
-    assert DATASETS["rijksmuseum"] is Rijksmuseum and DOWNLOADS["rijksmuseum"].fetch is fetch_rijksmuseum
-    with pytest.raises(ValidationError, match=r"not fetched yet .* python -m gensweep data fetch rijksmuseum"):
+    assert (
+        DATASETS["rijksmuseum"] is Rijksmuseum
+        and DOWNLOADS["rijksmuseum"].fetch is fetch_rijksmuseum
+    )
+    with pytest.raises(
+        ValidationError, match=r"not fetched yet .* python -m gensweep data fetch rijksmuseum"
+    ):
         Rijksmuseum()
     museum.add(*range(1, 31))
     fetch(museum)
     (folder / "pictures" / "stray.jpg").write_bytes(picture(99))  # listed nowhere
     data = Rijksmuseum()
-    assert data == Rijksmuseum(dataset="rijksmuseum") and data.dataset.startswith("rijksmuseum:sha256-")
+    assert data == Rijksmuseum(dataset="rijksmuseum") and data.dataset.startswith(
+        "rijksmuseum:sha256-"
+    )
     assert data.place() == folder
     pictures = data.prepare().rows["picture"]
     assert pictures.shape == (30, 3, 64, 64) and pictures.dtype == np.uint8

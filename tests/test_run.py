@@ -52,7 +52,9 @@ def run(file: str, root: Path, *options: Any) -> Any:
 # --- the ledger at work
 
 
-def test_a_run_leaves_every_file_and_another_does_nothing(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+def test_a_run_leaves_every_file_and_another_does_nothing(
+    tmp_path: Path, root: Path, trained: Counter[int]
+) -> None:
     file = write_sweep(tmp_path, grid(), grid("cae"), seeds=2)
     first = run(file, root)
     assert (first.code, first.error) == (0, "")
@@ -93,7 +95,9 @@ def test_the_same_point_gives_the_same_numbers(tmp_path: Path) -> None:
     assert one.metrics != other.metrics, "a seed makes a difference"
 
 
-def test_a_wider_grid_trains_only_what_is_new(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+def test_a_wider_grid_trains_only_what_is_new(
+    tmp_path: Path, root: Path, trained: Counter[int]
+) -> None:
     assert run(write_sweep(tmp_path, grid(hidden=[4, 8])), root).code == 0
     before = files(root / "points")
     wider = run(write_sweep(tmp_path, grid(hidden=[4, 8, 16]), seeds=2), root)
@@ -102,7 +106,9 @@ def test_a_wider_grid_trains_only_what_is_new(tmp_path: Path, root: Path, traine
     assert before.items() <= files(root / "points").items()
 
 
-def test_a_point_of_two_sweeps_is_trained_once(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+def test_a_point_of_two_sweeps_is_trained_once(
+    tmp_path: Path, root: Path, trained: Counter[int]
+) -> None:
     one = write_sweep(tmp_path, grid(hidden=[4, 8]), name="one")
     other = write_sweep(tmp_path, grid(hidden=[8, 16]), name="other")
     assert run(one, root).code == 0
@@ -111,7 +117,9 @@ def test_a_point_of_two_sweeps_is_trained_once(tmp_path: Path, root: Path, train
     shutil.rmtree(root / "one")
     assert call("collect", root / "other").code == 0
     assert load(root / "other").counts["ok"] == 2
-    assert "Nothing to do: 2 of 2" in run(one, root).out, "and the points outlive the sweep's folder"
+    assert "Nothing to do: 2 of 2" in run(one, root).out, (
+        "and the points outlive the sweep's folder"
+    )
 
 
 def test_a_trainable_is_a_plain_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +170,9 @@ def test_a_trainable_that_goes_on_reports_every_epoch_and_trains_what_is_missing
         train_text_to_text(config | {"results": str(root)}, report=reports.append)
         assert sum(trained.values()) == epochs_trained
         trained.clear()
-        assert [without_time(report) for report in reports] == [without_time(report) for report in straight]
+        assert [without_time(report) for report in reports] == [
+            without_time(report) for report in straight
+        ]
 
 
 def test_a_trainable_waits_for_the_claim_of_an_attempt_on_another_host(
@@ -185,14 +195,21 @@ def without_time(report: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_trainable_takes_numpy_scalars(root: Path) -> None:
     """They come from `tune.choice(np.arange(1, 3))`; the point is the one of plain numbers."""
-    numbers = {"hidden": np.int64(8), "train_fraction": np.float64(0.02), "epochs": np.array(2), "seed": np.int32(1)}
+    numbers = {
+        "hidden": np.int64(8),
+        "train_fraction": np.float64(0.02),
+        "epochs": np.array(2),
+        "seed": np.int32(1),
+    }
     others = {"dataset": np.str_("arithmetic"), "device": np.str_("cpu"), "threads": np.int64(1)}
     train_text_to_text(numbers | others | {"results": np.str_(root)}, report=[].append)
     assert records(root).keys() == {t2t(1).id}
 
 
 def test_a_trainable_refuses_what_a_sweep_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="unknown parameter 'epoch' in text_to_text; did you mean 'epochs'"):
+    with pytest.raises(
+        UserError, match="unknown parameter 'epoch' in text_to_text; did you mean 'epochs'"
+    ):
         train_text_to_text({"epoch": 1}, report=print)
     with pytest.raises(UserError, match="epochs=0"):
         train_text_to_text({"epochs": 0}, report=print)
@@ -237,7 +254,8 @@ def test_set_and_seeds_change_the_sweep(tmp_path: Path, root: Path) -> None:
     options = ("--set", "hidden=4,6", "--set", "epochs=1", "--set", "lr=1e-2", "--seeds", 2)
     assert run(file, root, *options).code == 0
     found = Counter(
-        (r.params.get("hidden"), r.params["epochs"], r.params["lr"], r.seed) for r in records(root).values()
+        (r.params.get("hidden"), r.params["epochs"], r.params["lr"], r.seed)
+        for r in records(root).values()
     )
     assert found == Counter((hidden, 1, 0.01, seed) for hidden in (4, 6, None) for seed in (0, 1))
     assert load(root / "tiny").sweep.seeds == [0, 1]
@@ -314,7 +332,9 @@ def test_data_that_cannot_be_made_fail_their_points_only(
     }  # fmt: skip
 
 
-def test_a_diverged_point_is_an_outcome_of_its_own(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+def test_a_diverged_point_is_an_outcome_of_its_own(
+    tmp_path: Path, root: Path, trained: Counter[int]
+) -> None:
     file = write_sweep(tmp_path, grid(lr=[1e-3, 1e38]))
     ended = run(file, root)
     assert ended.code == 1
@@ -328,7 +348,11 @@ def test_a_diverged_point_is_an_outcome_of_its_own(tmp_path: Path, root: Path, t
 
 
 def refusing(
-    monkeypatch: pytest.MonkeyPatch, number: int, folder: str | Path, names: Sequence[str] = (), after: str = ""
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    folder: str | Path,
+    names: Sequence[str] = (),
+    after: str = "",
 ) -> None:
     """Let the file system refuse some files.
 
@@ -365,14 +389,20 @@ def test_a_root_that_stops_working_ends_the_run_and_no_point_is_to_blame(
     assert ended.code == 1
     *_, line = ended.error.splitlines()
     assert line.startswith(f"error: {root}/")
-    assert f"{os.strerror(number)}; what is done is kept. To go on: python -m gensweep {file} " in line
-    assert ended.out.count("no record written") == 1, "one point finds out; the others do not wait for it in turn"
+    assert (
+        f"{os.strerror(number)}; what is done is kept. To go on: python -m gensweep {file} " in line
+    )
+    assert ended.out.count("no record written") == 1, (
+        "one point finds out; the others do not wait for it in turn"
+    )
     assert not records(root) and trained == {0: 2}
     assert run(file, root).code == 0
     assert trained == {0: 3, 1: 2, 2: 2}, "the first epoch was kept"
 
 
-@pytest.mark.parametrize("name", ["checkpoint.pt", "samples.png", "weights.pt", "history.csv", "record.json"])
+@pytest.mark.parametrize(
+    "name", ["checkpoint.pt", "samples.png", "weights.pt", "history.csv", "record.json"]
+)
 @pytest.mark.slow
 def test_a_disk_too_full_for_a_file_ends_the_run(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -385,13 +415,18 @@ def test_a_disk_too_full_for_a_file_ends_the_run(
         ended = run(write_sweep(tmp_path, seeds=3), root)
     assert ended.code == 1
     assert list(records(root)) == [t2t(0).id]
-    assert f"error: {root}/points/{t2t(1).id}/{name}: No space left on device; what is done is kept" in ended.error
+    assert (
+        f"error: {root}/points/{t2t(1).id}/{name}: No space left on device; what is done is kept"
+        in ended.error
+    )
     assert "Traceback" not in ended.out + ended.error
     assert before.items() <= files(root / "points").items(), "older points are whole"
     assert run(write_sweep(tmp_path, seeds=3), root).code == 0
 
 
-@pytest.mark.parametrize("names", [(), ("record.json",), ("checkpoint.pt", "record.json", "error.txt")])
+@pytest.mark.parametrize(
+    "names", [(), ("record.json",), ("checkpoint.pt", "record.json", "error.txt")]
+)
 @pytest.mark.slow
 def test_a_folder_of_a_point_that_refuses_costs_that_point_alone(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
@@ -452,10 +487,15 @@ def test_a_sweeps_folder_that_cannot_be_written_is_said_before_anything_trains(
         shutil.rmtree(root / "points")
         (root / "points").mkdir()
         with monkeypatch.context() as patch:
-            refusing(patch, errno.EACCES, root / folder if folder == "points" else root / "tiny" / folder)
+            refusing(
+                patch, errno.EACCES, root / folder if folder == "points" else root / "tiny" / folder
+            )
             ended = run(write_sweep(tmp_path), root)
         assert ended.code == 2
-        assert f"--results {root} cannot be used: [Errno 13] cannot write a file: Permission denied" in ended.error
+        assert (
+            f"--results {root} cannot be used: [Errno 13] cannot write a file: Permission denied"
+            in ended.error
+        )
     assert not trained
 
 
@@ -464,7 +504,9 @@ def test_a_link_to_nowhere_in_a_points_place_is_named(tmp_path: Path, root: Path
     (root / "points" / t2t(0).id).symlink_to("nowhere")
     ended = run(write_sweep(tmp_path, seeds=2), root)
     assert ended.code == 1
-    said = f"{root}/points/{t2t(0).id}: a link to nowhere, which is not there, and should be a folder"
+    said = (
+        f"{root}/points/{t2t(0).id}: a link to nowhere, which is not there, and should be a folder"
+    )
     assert said in ended.out
     assert list(records(root)) == [t2t(1).id]
 
@@ -488,14 +530,20 @@ def test_a_spoiled_record_is_shown_trained_again_and_kept_aside(
     assert again.code == 0
     for said in (planned.out, again.out):
         assert f"unreadable record, counted as missing: {cut}: not whole JSON (cut short?)" in said
-        assert f"unreadable record, counted as missing: {edited}: changed since it was written" in said
+        assert (
+            f"unreadable record, counted as missing: {edited}: changed since it was written" in said
+        )
     assert trained == {0: 2, 1: 2}
-    assert {i: r.metrics for i, r in records(root).items()} == {i: r.metrics for i, r in whole.items()}
+    assert {i: r.metrics for i, r in records(root).items()} == {
+        i: r.metrics for i, r in whole.items()
+    }
     assert cut.with_name("record.json.unreadable").stat().st_size == 100
     assert files(root / "points" / t2t(2).id) == untouched
 
 
-def test_a_record_of_a_newer_gensweep_stops_the_run(tmp_path: Path, root: Path, trained: Counter[int]) -> None:
+def test_a_record_of_a_newer_gensweep_stops_the_run(
+    tmp_path: Path, root: Path, trained: Counter[int]
+) -> None:
     file = write_sweep(tmp_path, seeds=2)
     newer = root / "points" / t2t().id / "record.json"
     newer.parent.mkdir(parents=True)
@@ -519,8 +567,14 @@ def test_collections_look_at_imports_once_and_at_what_comes_later_always() -> No
 
 @pytest.mark.parametrize("name", ["TMPDIR", "RAY_TMPDIR"])
 def test_a_temporary_folder_that_rays_sockets_cannot_be_in_is_named(name: str) -> None:
-    for folder, why in (("tmp/x", "it is relative"), ("/tmp/é", "beyond ASCII"), (f"/{'a' * 39}", "longer than 39")):
-        with pytest.raises(UserError, match=rf"^{name}={folder}: .*{why}.*set RAY_TMPDIR to a short absolute path"):
+    for folder, why in (
+        ("tmp/x", "it is relative"),
+        ("/tmp/é", "beyond ASCII"),
+        (f"/{'a' * 39}", "longer than 39"),
+    ):
+        with pytest.raises(
+            UserError, match=rf"^{name}={folder}: .*{why}.*set RAY_TMPDIR to a short absolute path"
+        ):
             check_temporary({name: folder})
     check_temporary({name: f"/{'a' * 38}/"})
     check_temporary({"RAY_TMPDIR": "/tmp", "TMPDIR": f"/{'a' * 99}"})

@@ -20,10 +20,16 @@ def driven(points: int, epochs: int, driver: float, memory: int) -> Driven:
 
 def test_many_points_are_told_from_the_slopes_of_few() -> None:
     """10 ms a point of one epoch, 2 ms an epoch more: 28 ms at ten epochs, so 280 s; 1 MB for 4 points more."""
-    runs = [driven(100, 1, 0.009, 200_000_000), driven(500, 1, 0.010, 300_000_000), driven(100, 11, 0.029, 200_000_000)]
+    runs = [
+        driven(100, 1, 0.009, 200_000_000),
+        driven(500, 1, 0.010, 300_000_000),
+        driven(100, 11, 0.029, 200_000_000),
+    ]
     said = scaling.far(runs)
     assert "28.0 ms of the driver a point, of which 2.00 ms a reported epoch: 280 s in all" in said
-    assert "half a core where a point takes 45 s" in said, "800 trials: 22.4 s of the driver for a point of each"
+    assert "half a core where a point takes 45 s" in said, (
+        "800 trials: 22.4 s of the driver for a point of each"
+    )
     assert "Memory: 2675 MB" in said
     table = scaling.runs_table(runs).splitlines()
     assert [cell.strip() for cell in table[3].split("|")[1:-1]] == [
@@ -34,13 +40,24 @@ def test_many_points_are_told_from_the_slopes_of_few() -> None:
 def test_requests_are_told_in_dollars_and_seconds() -> None:
     """A point of 10 epochs: 20 PUT and 20 GET, $0.000108; a beat $0.000005; 20,000 requests, 32 at once."""
     once, epoch = Asked("a point", {"PUT": 10, "GET": 10}), Asked("an epoch", {"PUT": 1, "GET": 1})
-    beat, records = Asked("beat", {"PUT": 1}), Asked("records", {"GET": 1000, "HEAD": 1000}, at_once=32)
+    beat, records = (
+        Asked("beat", {"PUT": 1}),
+        Asked("records", {"GET": 1000, "HEAD": 1000}, at_once=32),
+    )
     said = buckets.far([once, epoch, beat, records])
     assert "10,000 points of 10 epochs: $1.08; heartbeats of 800 trials: $0.96 an hour" in said
     assert "where an epoch takes 0.23 s" in said, "800 PUT, where 3,500 a second are answered"
     assert "waits 19 s" in said
     row = buckets.table([once]).splitlines()[2]
-    assert [cell.strip() for cell in row.split("|")[2:-1]] == ["10", "0", "10", "0", "0", "54.0", "0.60"]
+    assert [cell.strip() for cell in row.split("|")[2:-1]] == [
+        "10",
+        "0",
+        "10",
+        "0",
+        "0",
+        "54.0",
+        "0.60",
+    ]
 
 
 @pytest.mark.s3
@@ -48,10 +65,16 @@ def test_requests_are_told_in_dollars_and_seconds() -> None:
 def test_what_is_asked_of_a_bucket(cache: Any) -> None:
     """Docs and prices rest on these; whoever asks more should know."""
     point, epoch, beat, read, again = buckets.measure((60, 160), lambda line: None)
-    assert dict(point.requests) == pytest.approx({"PUT": 8.6, "LIST": 1, "GET": 8.6, "HEAD": 14.6, "DELETE": 2})
-    assert epoch.requests == pytest.approx({"PUT": 1.4, "GET": 1.4, "HEAD": 1.4}), "sheets at some epochs"
+    assert dict(point.requests) == pytest.approx(
+        {"PUT": 8.6, "LIST": 1, "GET": 8.6, "HEAD": 14.6, "DELETE": 2}
+    )
+    assert epoch.requests == pytest.approx({"PUT": 1.4, "GET": 1.4, "HEAD": 1.4}), (
+        "sheets at some epochs"
+    )
     assert beat.requests == {"PUT": 1, "GET": 1, "HEAD": 1}
-    assert read.requests == {"GET": 1000, "HEAD": 1000}, "and one LIST for each thousand, which these are not"
+    assert read.requests == {"GET": 1000, "HEAD": 1000}, (
+        "and one LIST for each thousand, which these are not"
+    )
     assert again.requests == {}
 
 
@@ -71,7 +94,11 @@ def test_a_worker_reads_what_its_trials_share_once(monkeypatch: pytest.MonkeyPat
     asked: list[str] = []
     monkeypatch.setattr(ray_tune.ray, "get", lambda kept: asked.append(kept) or [kept])
     ray_tune.read.cache_clear()
-    assert [ray_tune.read("one"), ray_tune.read("one"), ray_tune.read("two")] == [["one"], ["one"], ["two"]]
+    assert [ray_tune.read("one"), ray_tune.read("one"), ray_tune.read("two")] == [
+        ["one"],
+        ["one"],
+        ["two"],
+    ]
     assert asked == ["one", "two"]
     ray_tune.read.cache_clear()
 

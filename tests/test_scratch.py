@@ -25,7 +25,9 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    said = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True).stdout.strip()
+    said = subprocess.run(
+        [sys.executable, "-c", KILLED], capture_output=True, text=True
+    ).stdout.strip()
     left = Path(said)
     (left / "file").touch()
     mine = make_scratch()
@@ -47,7 +49,11 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(
         os.chown(other, 12345, -1)
         kept.append(other)
     remove_left_behind()
-    assert not rebooted.exists() and link.is_symlink() and all(folder.is_dir() for folder in (*kept, mine))
+    assert (
+        not rebooted.exists()
+        and link.is_symlink()
+        and all(folder.is_dir() for folder in (*kept, mine))
+    )
     with scratch() as folder:
         assert folder.is_dir()
     assert not folder.exists()

@@ -27,7 +27,13 @@ def opposed(root: Path, **changes: Any) -> Path:
     """Three cells whose order on the test set is the reverse of that on the validation set."""
     cells = [cell(0, encoder_layers=layers) for layers in (1, 2, 3)]
     for one, tested, validated in zip(cells, (0.9, 0.8, 0.7), (0.3, 0.4, 0.5), strict=True):
-        write_record(root, one, 0, char_accuracy=tested, **{ACCURACY: validated, "validation/exact_match": 1 - tested})
+        write_record(
+            root,
+            one,
+            0,
+            char_accuracy=tested,
+            **{ACCURACY: validated, "validation/exact_match": 1 - tested},
+        )
     return write_sweep(root, cells, figures=["learning_curves"], **changes)
 
 
@@ -60,21 +66,32 @@ def test_the_validation_set_decides_and_the_test_stands_beside(tmp_path):
 def test_collect_prints_what_the_best_is_chosen_by(tmp_path):
     folder = opposed(tmp_path)
     told = " ".join(call("collect", folder).out.split())
-    assert f"chosen on the validation set, after the last epoch: text_to_text by {ACCURACY} (larger is better)." in told
+    assert (
+        f"chosen on the validation set, after the last epoch: text_to_text by {ACCURACY} (larger is better)."
+        in told
+    )
 
 
 def test_an_objective_of_the_sweep_decides_and_its_test_value_becomes_the_main_metric(tmp_path):
     """validation/exact_match is 0.1, 0.2, 0.3."""
-    cells = [cell(0, encoder_layers=k) for k in (1, 2)] + [cell(0, model="text_to_image", encoder_layers=1)]
+    cells = [cell(0, encoder_layers=k) for k in (1, 2)] + [
+        cell(0, model="text_to_image", encoder_layers=1)
+    ]
     for one, exact in zip(cells[:2], (0.1, 0.2), strict=True):
         write_record(tmp_path, one, 0, char_accuracy=0.5 - exact, exact_match=exact)
     write_record(tmp_path, cells[2], 0, mse=0.1)
     results = load(write_sweep(tmp_path, cells, objective="validation/exact_match"))
-    assert results.objectives == {"text_to_text": "validation/exact_match", "text_to_image": "validation/mse"}
+    assert results.objectives == {
+        "text_to_text": "validation/exact_match",
+        "text_to_image": "validation/mse",
+    }
     assert results.main_metric("text_to_text") == "exact_match"
     first, _ = TABLES["leaderboard"].make(results)
     assert first.frame["encoder_layers"].tolist() == [2, 1]
-    with pytest.raises(ResultsError, match=r"objective 'validation/char_acuracy'.*did you mean 'validation/char_acc"):
+    with pytest.raises(
+        ResultsError,
+        match=r"objective 'validation/char_acuracy'.*did you mean 'validation/char_acc",
+    ):
         load(write_sweep(tmp_path / "wrong", cells, objective="validation/char_acuracy"))
 
 
@@ -91,7 +108,9 @@ def test_records_of_former_versions_take_the_last_line_of_their_history(tmp_path
     write_history(tmp_path, cells[3], 0, f"{head}10,1.0\n")
     folder = write_sweep(tmp_path, cells, figures=["learning_curves"])
     table = board(folder)
-    assert table.frame["encoder_layers"].tolist() == [2, 1, 3, 4, 5], "without a value last, in the sweep's order"
+    assert table.frame["encoder_layers"].tolist() == [2, 1, 3, 4, 5], (
+        "without a value last, in the sweep's order"
+    )
     assert table.frame["rank"].tolist()[:2] == [1, 2] and table.frame["rank"].isna().sum() == 3
     collect(folder)
     text = (folder / "tables" / "leaderboard-text_to_text.md").read_text()
@@ -105,7 +124,9 @@ def strip(path: Path) -> None:
 
     values = json.loads(path.read_text())
     del values["checksum"], values["examples"], values["warnings"]
-    values["metrics"] = {name: value for name, value in values["metrics"].items() if name.startswith("test/")}
+    values["metrics"] = {
+        name: value for name, value in values["metrics"].items() if name.startswith("test/")
+    }
     body = json.dumps(values, indent=1)[1:]
     path.write_text(f'{_SEAL}{_digest(body.encode())}",{body}\n')
 
@@ -116,24 +137,32 @@ def test_without_any_validation_value_nothing_is_called_best(tmp_path):
         strip(write_record(tmp_path, one, 0, char_accuracy=value))
     folder = write_sweep(tmp_path, cells, figures=["answer_distances"])
     results = load(folder)
-    assert [one.role for one in best_and_others(results, "text_to_text")] == ["first", "middle", "last"]
+    assert [one.role for one in best_and_others(results, "text_to_text")] == [
+        "first",
+        "middle",
+        "last",
+    ]
     assert board(folder).frame["rank"].isna().all()
     assert "no validation value of it is known" in selection(results)
     (figure,) = drawn(write_sweep(tmp_path, cells, name="other"), "samples_by_epoch").values()
-    assert f"in the sweep's order: {ACCURACY} would rank them, but no validation value of it is known" in caption(
-        figure
+    assert (
+        f"in the sweep's order: {ACCURACY} would rank them, but no validation value of it is known"
+        in caption(figure)
     )
 
 
-@pytest.mark.parametrize(("values", "shared"), [((0.0, 0.0, 0.0), 3), ((0.5, 0.2, 0.5), 2), ((0.1, 0.3, 0.1), 0)])
+@pytest.mark.parametrize(
+    ("values", "shared"), [((0.0, 0.0, 0.0), 3), ((0.5, 0.2, 0.5), 2), ((0.1, 0.3, 0.1), 0)]
+)
 def test_cells_that_share_the_best_value_are_counted(tmp_path, values, shared):
     cells = [cell(0, encoder_layers=k) for k in (1, 2, 3)]
     for one, value in zip(cells, values, strict=True):
         write_record(tmp_path, one, 0, char_accuracy=0.5, **{ACCURACY: value})
     text = choice(load(write_sweep(tmp_path, cells)), "text_to_text")
-    assert (f"{shared} cells share the best value; the first in the sweep's order stands for them." in text) == (
-        shared > 0
-    )
+    assert (
+        f"{shared} cells share the best value; the first in the sweep's order stands for them."
+        in text
+    ) == (shared > 0)
     assert ("share the best value" in text) == (shared > 0)
 
 
@@ -148,7 +177,11 @@ def test_the_published_results_name_what_they_are_selected_on():
 @pytest.mark.parametrize(
     ("models", "objective", "said"),
     [
-        (["text_to_text"], "validation/exact_mach", r"did you mean 'validation/exact_match'\? Valid: validation/char"),
+        (
+            ["text_to_text"],
+            "validation/exact_mach",
+            r"did you mean 'validation/exact_match'\? Valid: validation/char",
+        ),
         (["text_to_text"], "exact_match", r"unknown objective 'exact_match' in sweep 's'"),
         (["text_to_text"], "test/exact_match", r"the test set decides nothing; unknown objective"),
         (

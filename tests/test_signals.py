@@ -16,7 +16,19 @@ from typing import Any
 
 import pytest
 import torch
-from runs import call, command_line, ended, files, grid, other, records, same, t2t, train, write_sweep
+from runs import (
+    call,
+    command_line,
+    ended,
+    files,
+    grid,
+    other,
+    records,
+    same,
+    t2t,
+    train,
+    write_sweep,
+)
 
 from gensweep.system.signals import Stopped, held_back, raise_if_stopped, stopping
 
@@ -108,7 +120,9 @@ with {outer}:
 
 @pytest.mark.parametrize("outer", ["stopping()", "stopping(through_ray=True)", "held_back()"])
 def test_a_second_signal_ends_the_process_at_once(outer: str) -> None:
-    done = subprocess.run([sys.executable, "-c", SECOND.format(outer=outer)], capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", SECOND.format(outer=outer)], capture_output=True, timeout=60
+    )
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, b"", b"")
 
 
@@ -252,7 +266,9 @@ def test_a_signal_that_is_lost_between_two_points_starts_no_other(
     assert records(root).keys() == {t2t(0).id}
 
 
-@pytest.mark.parametrize(("lose", "method"), [(die, "samples"), (collect, "end_epoch"), (let_go, "test")])
+@pytest.mark.parametrize(
+    ("lose", "method"), [(die, "samples"), (collect, "end_epoch"), (let_go, "test")]
+)
 def test_a_signal_that_is_lost_in_training_leaves_the_point_missing(
     root: Path, monkeypatch: pytest.MonkeyPatch, lose: Callable[[], None], method: str
 ) -> None:

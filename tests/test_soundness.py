@@ -19,7 +19,14 @@ from gensweep import load
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import METRICS as MEASURED
 from gensweep.core.registries import MODELS, TABLES
-from gensweep.core.soundness import FORMER_NAMES, LEAST_PICTURES, READ, READER, current_name, why_unsound
+from gensweep.core.soundness import (
+    FORMER_NAMES,
+    LEAST_PICTURES,
+    READ,
+    READER,
+    current_name,
+    why_unsound,
+)
 from gensweep.execute.progress import MOST_WARNINGS, Screen
 from gensweep.ledger.records import OK, Record, decoded
 from gensweep.report.collect import collect, print_tables
@@ -31,12 +38,19 @@ from gensweep.system.terminal import Console
 from gensweep.train.health import warnings_of
 
 FID = {"unit": "feature^2", "direction": "min", "doc": "Distance.", "models": ["gan", "vae"]}
-READING = {"unit": "fraction", "direction": "max", "doc": "Read rightly.", "models": ["text_to_image"]}
+READING = {
+    "unit": "fraction",
+    "direction": "max",
+    "doc": "Read rightly.",
+    "models": ["text_to_image"],
+}
 
 
 def write_examples(path: Path, **changes: Any) -> None:
     """Write some fields of a record anew."""
-    values = {key: value for key, value in json.loads(path.read_text()).items() if key != "checksum"}
+    values = {
+        key: value for key, value in json.loads(path.read_text()).items() if key != "checksum"
+    }
     path.write_text(Record(**values | changes).encoded())
 
 
@@ -48,7 +62,9 @@ def gan(root: Path, tested: int | None, name: str = "fid_random_vgg", **params: 
         strip(path)
     else:
         write_examples(path, examples={"train": 9, "validation": 8, "test": tested})
-    return write_sweep(root, [one], metrics={name: FID, "sliced_wasserstein": METRICS["sliced_wasserstein"]})
+    return write_sweep(
+        root, [one], metrics={name: FID, "sliced_wasserstein": METRICS["sliced_wasserstein"]}
+    )
 
 
 # Pictures compared
@@ -84,7 +100,9 @@ def test_a_former_name_is_read_as_that_of_the_random_network(tmp_path):
     assert list(results.metrics) == ["fid_random_vgg", "sliced_wasserstein"]
     assert results.cells["fid_random_vgg_mean"].tolist() == [123.0]
     (table, *_) = TABLES["cells"].make(results)
-    assert "as many samples as test pictures, a number that is not recorded." in markdown(table, results)
+    assert "as many samples as test pictures, a number that is not recorded." in markdown(
+        table, results
+    )
 
 
 def test_of_drawn_pictures_a_former_record_tells_how_many_were_compared(tmp_path):
@@ -116,7 +134,9 @@ def test_a_question_about_what_was_withheld_says_why(tmp_path):
         path = write_record(tmp_path, one, 0, fid_random_vgg=1.0)
         write_examples(path, examples={"test": 40})
     results = load(write_sweep(tmp_path, cells, metrics={"fid_random_vgg": FID}))
-    (finding,) = [one for one in answers(results) if one.question.startswith("Is gan better than vae")]
+    (finding,) = [
+        one for one in answers(results) if one.question.startswith("Is gan better than vae")
+    ]
     assert finding.answer == (
         "No ok point has fid_random_vgg: needs at least 513 pictures; the test set has 40 (2 cells)."
     )
@@ -135,11 +155,18 @@ def test_what_a_bad_reader_read_is_withheld_and_ranks_nothing(tmp_path, accuracy
     one = cell(0, model="text_to_image")
     path = write_record(tmp_path, one, 0, read_exact_match=0.8, mse=0.1, **{READER: accuracy})
     write_examples(path, examples={"test": 2000, "reader_digits": 500})
-    declared = {"read_exact_match": READING, "mse": METRICS["mse"], READER: READING | {"direction": "none"}}
+    declared = {
+        "read_exact_match": READING,
+        "mse": METRICS["mse"],
+        READER: READING | {"direction": "none"},
+    }
     folder = write_sweep(tmp_path, [one], metrics=declared)
     results = load(folder)
     assert results.cells["read_exact_match_n"].tolist() == [int(measured)]
-    assert results.objectives["text_to_image"] == f"validation/{'read_exact_match' if measured else 'mse'}"
+    assert (
+        results.objectives["text_to_image"]
+        == f"validation/{'read_exact_match' if measured else 'mse'}"
+    )
     reason = "needs a reader that reads 90% of 500 held-out digits; this one reads 13%"
     collect(folder)
     page = (folder / "report.html").read_text()
@@ -172,7 +199,9 @@ def test_a_metric_without_a_value_has_the_reason_that_its_documentation_gives(tm
     doc = "Mean distance.\n\nRange 0 and up; not defined where no answer is an integer. Read it beside `unparsable`."
     distance = {"unit": "1", "direction": "min", "doc": doc, "models": ["text_to_text"]}
     folder = write_sweep(
-        tmp_path, [one], metrics={"char_accuracy": METRICS["char_accuracy"], "mean_absolute_error": distance}
+        tmp_path,
+        [one],
+        metrics={"char_accuracy": METRICS["char_accuracy"], "mean_absolute_error": distance},
     )
     results, screen = load(folder), io.StringIO()
     print_tables(results, Console(file=screen, width=300))
@@ -194,7 +223,12 @@ def test_a_record_keeps_counts_and_warnings_and_needs_neither():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"examples": {"test": -1}}, {"examples": {"test": True}}, {"examples": {"test": 1.5}}, {"warnings": [1]}],
+    [
+        {"examples": {"test": -1}},
+        {"examples": {"test": True}},
+        {"examples": {"test": 1.5}},
+        {"warnings": [1]},
+    ],
 )
 def test_counts_and_warnings_of_a_wrong_kind_are_no_record(changes):
     with pytest.raises(RecordError, match="not a gensweep record"):
@@ -217,8 +251,14 @@ def test_the_first_losses_of_every_model_are_near_those_of_an_untrained_network(
     for name in MODELS:
         run = training(name)
         line = run.run_epoch()
-        losses = [value for key, value in line.items() if key.startswith("train/") and key.endswith("loss")]
-        assert losses and all(0.01 <= value / run.model.untrained_loss() <= 3 for value in losses), (name, losses)
+        losses = [
+            value
+            for key, value in line.items()
+            if key.startswith("train/") and key.endswith("loss")
+        ]
+        assert losses and all(
+            0.01 <= value / run.model.untrained_loss() <= 3 for value in losses
+        ), (name, losses)
         run.test()
         assert run.warnings == []
 
@@ -228,7 +268,9 @@ def test_samples_of_no_spread_have_collapsed():
     pictures = torch.tensor([-1.0, 1.0]).repeat(10)[:, None].expand(20, 3)
     model = training("gan").model
     for scale, count in ((0.0005, 1), (0.002, 0)):
-        found = warnings_of(model, [], {"sample_projections": scale * pictures, "picture_projections": pictures})
+        found = warnings_of(
+            model, [], {"sample_projections": scale * pictures, "picture_projections": pictures}
+        )
         assert len(found) == count
     few = {"sample_projections": 0 * pictures[:15], "picture_projections": pictures[:15]}
     assert warnings_of(model, [], few) == []
@@ -270,6 +312,8 @@ def test_a_run_prints_warnings_of_the_first_points_and_where_the_others_are():
     out, count = io.StringIO(), MOST_WARNINGS + 5
     with Screen(Console(file=out, width=200), count, 0) as screen:
         for number in range(count):
-            screen.report({"point": f"p{number}", "status": OK, "seconds": 1.0, "warnings": ["odd"]})
+            screen.report(
+                {"point": f"p{number}", "status": OK, "seconds": 1.0, "warnings": ["odd"]}
+            )
     assert out.getvalue().count(": odd") == MOST_WARNINGS
     assert out.getvalue().count("There are more such warnings; the page lists all of them.") == 1

@@ -69,20 +69,36 @@ def test_lists_are_swept_and_scalars_fixed() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [(1, 2, 3), range(1, 4), np.arange(1, 4), (n for n in (1, 2, 3)), {3, 1, 2}, frozenset({2, 3, 1})],
+    [
+        (1, 2, 3),
+        range(1, 4),
+        np.arange(1, 4),
+        (n for n in (1, 2, 3)),
+        {3, 1, 2},
+        frozenset({2, 3, 1}),
+    ],
     ids=["tuple", "range", "array", "generator", "set", "frozenset"],
 )
 def test_any_iterable_is_an_axis(values: Any) -> None:
     grid = Grid(T2T, encoder_layers=values)
     assert grid.axes == {"encoder_layers": [1, 2, 3]}
     assert all(type(value) is int for value in grid.axes["encoder_layers"])
-    assert len(grid.cells()) == len(grid.cells()) == 3, "a generator is read once, its cells as often as wanted"
+    assert len(grid.cells()) == len(grid.cells()) == 3, (
+        "a generator is read once, its cells as often as wanted"
+    )
 
 
 def test_numpy_scalars_make_the_points_of_plain_values() -> None:
-    params = {"epochs": np.int64(2), "lr": np.array(0.5), "clip_norm": np.float64(1.0), "init": np.str_("keras")}
+    params = {
+        "epochs": np.int64(2),
+        "lr": np.array(0.5),
+        "clip_norm": np.float64(1.0),
+        "init": np.str_("keras"),
+    }
     point = Point.make("text_to_text", params, np.uint8(3))  # ty: ignore[invalid-argument-type]
-    plain = Point.make("text_to_text", {"epochs": 2, "lr": 0.5, "clip_norm": 1.0, "init": "keras"}, 3)
+    plain = Point.make(
+        "text_to_text", {"epochs": 2, "lr": 0.5, "clip_norm": 1.0, "init": "keras"}, 3
+    )
     assert (point, point.id) == (plain, plain.id)
     assert {type(value) for value in point.params.values()} <= {int, float, str, type(None)}
     [cell] = Grid("text_to_text", **params).cells()
@@ -123,7 +139,10 @@ def test_cells_of_two_grids_are_counted_once() -> None:
         ({"hidden": [8, 16, 8]}, "hidden has 8 twice"),
         ({"optimizer": ["adam", "adam"]}, "optimizer has 'adam' twice"),
         ({"seed": [0, 1]}, "seeds belong to the sweep"),
-        ({"muon_momentum": 0.9}, "muon_momentum does nothing here; it acts only with optimizer=muon"),
+        (
+            {"muon_momentum": 0.9},
+            "muon_momentum does nothing here; it acts only with optimizer=muon",
+        ),
         (
             {"optimizer": "adam", "weight_decay": [0.1]},
             "weight_decay does nothing here; it acts only with optimizer=adamw or muon",
@@ -145,12 +164,32 @@ def test_a_wrong_axis_is_named(axes: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("make", "what", "near", "valid"),
     [
-        (lambda: Grid("txt_to_text"), "unknown model 'txt_to_text'", T2T, "cae, gan, image_to_text, "),
+        (
+            lambda: Grid("txt_to_text"),
+            "unknown model 'txt_to_text'",
+            T2T,
+            "cae, gan, image_to_text, ",
+        ),
         (lambda: Grid("resnet"), "unknown model 'resnet'", None, "cae, gan, image_to_text, "),
-        (lambda: Grid(T2T, encodr_layers=1), f"unknown parameter 'encodr_layers' in {T2T}", "encoder_layers", "batch_"),
-        (lambda: Grid("cae", dataset="avatar"), "unknown dataset 'avatar'", "avatars", "arithmetic, "),
+        (
+            lambda: Grid(T2T, encodr_layers=1),
+            f"unknown parameter 'encodr_layers' in {T2T}",
+            "encoder_layers",
+            "batch_",
+        ),
+        (
+            lambda: Grid("cae", dataset="avatar"),
+            "unknown dataset 'avatar'",
+            "avatars",
+            "arithmetic, ",
+        ),
         (lambda: sweep(tables=["dept"]), "unknown table 'dept'", "depth", "budget, "),
-        (lambda: sweep(figures=["depth_heat"]), "unknown figure 'depth_heat'", "depth_heatmap", "answer_distances, "),
+        (
+            lambda: sweep(figures=["depth_heat"]),
+            "unknown figure 'depth_heat'",
+            "depth_heatmap",
+            "answer_distances, ",
+        ),
         (
             lambda: sweep(seed=3),
             "unknown argument 'seed' in sweep 's'",
@@ -195,12 +234,19 @@ def test_a_dataset_of_another_kind_is_refused() -> None:
     ],
 )
 def test_a_name_that_is_no_plain_folder_name_is_refused(name: Any) -> None:
-    with pytest.raises(SweepError, match=f"sweep name {re.escape(repr(name))} is no plain folder name"):
+    with pytest.raises(
+        SweepError, match=f"sweep name {re.escape(repr(name))} is no plain folder name"
+    ):
         sweep(name=name)
 
 
 def test_plain_names_are_accepted() -> None:
-    assert [sweep(name=name).name for name in ("a", "depth_2", "v1.2-b", "9")] == ["a", "depth_2", "v1.2-b", "9"]
+    assert [sweep(name=name).name for name in ("a", "depth_2", "v1.2-b", "9")] == [
+        "a",
+        "depth_2",
+        "v1.2-b",
+        "9",
+    ]
 
 
 # --- values
@@ -308,7 +354,12 @@ def test_changed_replaces_an_axis_in_every_grid_that_knows_it() -> None:
 def test_changed_keeps_what_it_does_not_name() -> None:
     before = Sweep("s", [Grid(T2T)], seeds=[4], tables=["depth"], figures=["learning_curves"])
     after = before.changed({"epochs": 2})
-    assert (after.name, after.seeds, after.tables, after.figures) == ("s", [4], ["depth"], ["learning_curves"])
+    assert (after.name, after.seeds, after.tables, after.figures) == (
+        "s",
+        [4],
+        ["depth"],
+        ["learning_curves"],
+    )
 
 
 def test_changed_into_equal_grids_leaves_one() -> None:
@@ -317,7 +368,10 @@ def test_changed_into_equal_grids_leaves_one() -> None:
 
 
 def test_changed_knows_the_parameters_of_any_dataset_of_the_grid() -> None:
-    assert [p["count"] for _, p in sweep(Grid("cae", dataset=["avatars"])).changed({"count": 50}).cells()] == [50]
+    assert [
+        p["count"]
+        for _, p in sweep(Grid("cae", dataset=["avatars"])).changed({"count": 50}).cells()
+    ] == [50]
 
 
 @pytest.mark.parametrize(
@@ -353,7 +407,9 @@ def test_an_id_is_the_hash_of_a_canonical_json() -> None:
         key: value for key, value in point.params.items() if key != "precision"
     }  # added later, at its neutral value
     identity = {"version": 1, "model": T2T, "numerics": [1, 1], "params": params, "seed": 3}
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    digest = hashlib.sha256(
+        json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()
     assert point.id == f"t2t-e1-d1-s3-{digest[:12]}"
 
 
@@ -369,7 +425,9 @@ def test_ids_do_not_depend_on_spelling() -> None:
     expected = Point.make(T2T, values, 0).id
     assert Point.make(T2T, dict(reversed(values.items())), 0).id == expected
     assert Point.make(T2T, values | {"lr": 1, "clip_norm": 2}, 0).id == expected
-    assert Point.make(T2T, values | {"epochs": 10, "dataset": "arithmetic"}, 0).id == expected, "a default said aloud"
+    assert Point.make(T2T, values | {"epochs": 10, "dataset": "arithmetic"}, 0).id == expected, (
+        "a default said aloud"
+    )
 
 
 def test_what_does_not_act_is_no_part_of_a_point() -> None:
@@ -400,7 +458,10 @@ def test_every_parameter_is_part_of_the_id(model: str) -> None:
     base = Point.make(model, acting, 0)
     changed = [Point.make(model, acting | {key: value}, 0) for key, value in others(base)]
     assert {key for key, _ in others(base)} >= base.params.keys() - {"dataset"}
-    assert len({point.id for point in [base, Point.make(model, acting, 1), *changed]}) == len(changed) + 2
+    assert (
+        len({point.id for point in [base, Point.make(model, acting, 1), *changed]})
+        == len(changed) + 2
+    )
 
 
 def test_ids_hold_nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,8 +505,12 @@ def test_a_recipe_can_be_left_and_the_order_of_changes_does_not_matter() -> None
     assert all("muon_lr" not in params for _, params in adam.cells())
     layers = named("layers")
     there, back = ({"optimizer": "muon", "muon_lr": 0.01}, {"muon_lr": 0.01, "optimizer": "muon"})
-    assert [p.id for p in layers.changed(there).points()] == [p.id for p in layers.changed(back).points()]
-    with pytest.raises(SweepError, match="muon_lr does nothing here; it acts only with optimizer=muon"):
+    assert [p.id for p in layers.changed(there).points()] == [
+        p.id for p in layers.changed(back).points()
+    ]
+    with pytest.raises(
+        SweepError, match="muon_lr does nothing here; it acts only with optimizer=muon"
+    ):
         layers.changed({"muon_lr": 0.01})
     with pytest.raises(SweepError, match="muon_lr does nothing here"):
         Point.make(T2T, {"muon_lr": 0.01}, 0)
@@ -494,12 +559,21 @@ def test_smoke_covers_every_model() -> None:
 
 def test_layers_and_splits_share_their_common_cell() -> None:
     common = set(ids(named("layers"))) & set(ids(named("splits")))
-    assert common == {Point.make(T2T, {}, seed).id for seed in range(3)}, "1+1 layers on nine tenths of the pool"
+    assert common == {Point.make(T2T, {}, seed).id for seed in range(3)}, (
+        "1+1 layers on nine tenths of the pool"
+    )
 
 
 def test_layers_holds_every_combined_depth() -> None:
-    depths = Counter((model, p["encoder_layers"], p["decoder_layers"]) for model, p in named("layers").cells())
-    expected = [(m, e, d) for m in (T2T, "image_to_text", "text_to_image") for e in range(1, 6) for d in range(1, 6)]
+    depths = Counter(
+        (model, p["encoder_layers"], p["decoder_layers"]) for model, p in named("layers").cells()
+    )
+    expected = [
+        (m, e, d)
+        for m in (T2T, "image_to_text", "text_to_image")
+        for e in range(1, 6)
+        for d in range(1, 6)
+    ]
     assert depths == Counter(expected)
 
 

@@ -38,7 +38,11 @@ def started() -> Iterator[Server]:
 @pytest.fixture
 def server(started: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """An empty bucket, and an environment in which it is found; copies are kept in a cache of the test's own."""
-    for name, value in {**KEYS, "AWS_ENDPOINT_URL": started.url, "AWS_EC2_METADATA_DISABLED": "true"}.items():
+    for name, value in {
+        **KEYS,
+        "AWS_ENDPOINT_URL": started.url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(buckets, "ATTEMPTS", 3)
     monkeypatch.setattr(buckets, "REQUEST", 2.0)
@@ -115,7 +119,10 @@ def test_a_claim_keeps_others_out_and_an_attempt_that_lost_it_from_writing(store
     with ledger.claim("a", ME) as claim:
         ledger.write_file(claim, "a", "weights.pt", b"right")
         assert ledger.read({"a": {}}).running["a"].worker == ME
-        store.write("points/a/claim.json", store.read("points/a/claim.json").replace(claim._me.attempt.encode(), b"x"))
+        store.write(
+            "points/a/claim.json",
+            store.read("points/a/claim.json").replace(claim._me.attempt.encode(), b"x"),
+        )
         with pytest.raises(LostClaim):
             ledger.write_file(claim, "a", "weights.pt", b"late")
     assert store.read("points/a/weights.pt") == b"right"
@@ -124,7 +131,9 @@ def test_a_claim_keeps_others_out_and_an_attempt_that_lost_it_from_writing(store
 # --- a sweep in a bucket
 
 
-def test_a_sweep_in_a_bucket_is_the_sweep_in_a_folder(server: Server, bucket: str, tmp_path: Path) -> None:
+def test_a_sweep_in_a_bucket_is_the_sweep_in_a_folder(
+    server: Server, bucket: str, tmp_path: Path
+) -> None:
     file = write_sweep(tmp_path, seeds=2, figures=["learning_curves", "samples_by_epoch"])
     ended = call(file, "--results", bucket, "--local")
     assert (ended.code, ended.error) == (0, "")
@@ -134,11 +143,16 @@ def test_a_sweep_in_a_bucket_is_the_sweep_in_a_folder(server: Server, bucket: st
     theirs, mine = files(plain), files(copied)
     assert set(theirs) - set(mine) == {f"points/{point}/.lock" for point in records(plain)}
     assert set(mine) <= set(theirs)
-    same = [name for name in mine if name.startswith("points/") and not name.endswith("record.json")]
+    same = [
+        name for name in mine if name.startswith("points/") and not name.endswith("record.json")
+    ]
     assert [name for name in same if mine[name] != theirs[name]] == []
     for point, record in records(copied).items():
         assert (record.status, record.metrics) == (OK, records(plain)[point].metrics)
-    assert mine["tiny/tables/cells.csv"].splitlines()[0] == theirs["tiny/tables/cells.csv"].splitlines()[0]
+    assert (
+        mine["tiny/tables/cells.csv"].splitlines()[0]
+        == theirs["tiny/tables/cells.csv"].splitlines()[0]
+    )
     assert "report.html" in " ".join(mine)
     again = call(file, "--results", bucket, "--local")
     assert "Nothing to do: 2 of 2 points done." in again.out
@@ -146,7 +160,11 @@ def test_a_sweep_in_a_bucket_is_the_sweep_in_a_folder(server: Server, bucket: st
 
 def test_one_put_writes_a_record(server: Server, bucket: str, tmp_path: Path) -> None:
     assert call(write_sweep(tmp_path), "--results", bucket, "--local").code == 0
-    puts = [request for request in server.asked if request.startswith(("PUT", "POST")) and "record.json" in request]
+    puts = [
+        request
+        for request in server.asked
+        if request.startswith(("PUT", "POST")) and "record.json" in request
+    ]
     assert puts == [f"PUT /{BUCKET}/{tmp_path.name}/results/points/{t2t().id}/record.json"]
 
 
@@ -172,7 +190,9 @@ def test_a_point_goes_on_from_the_bucket_and_not_from_what_lies_here(
     assert Ledger(store).record(point.id).metrics == straight.metrics
 
 
-def test_collect_show_and_evaluate_read_a_bucket(server: Server, bucket: str, tmp_path: Path) -> None:
+def test_collect_show_and_evaluate_read_a_bucket(
+    server: Server, bucket: str, tmp_path: Path
+) -> None:
     file = write_sweep(tmp_path, seeds=2, figures=["samples_by_epoch"])
     assert call(file, "--results", bucket, "--local").code == 0
     ended = call("collect", f"{bucket}/tiny")
@@ -201,7 +221,9 @@ def test_a_second_look_fetches_only_what_changed(
     store = open_store(bucket)
     name = f"points/{t2t().id}/record.json"
     store.write(name, store.read(name) + b" ")
-    assert load(f"{bucket}/tiny").counts == {**before.counts, "ok": 1, "missing": 1}, "an edited record"
+    assert load(f"{bucket}/tiny").counts == {**before.counts, "ok": 1, "missing": 1}, (
+        "an edited record"
+    )
 
 
 # --- what goes wrong
@@ -215,10 +237,16 @@ def test_a_second_look_fetches_only_what_changed(
         ("s3://id:secret@bucket/results", "no secrets in a place"),
         ("s3://id:se/secret@bucket/results", "no secrets in a place"),
         ("s3://bucket/results?endpoint_override=http://id:secret@host", "no secrets in a place"),
-        ("s3://bucket/results?secret_key=secret", "unknown option 'secret_key' in --results s3://bucket/results"),
+        (
+            "s3://bucket/results?secret_key=secret",
+            "unknown option 'secret_key' in --results s3://bucket/results",
+        ),
         ("s3://bucket/results#one", "a place has no part after #"),
         ("s3://bucket/a/../results", "a prefix has no parts . and .."),
-        ("s3://bucket/results?regoin=x", "unknown option 'regoin' in --results .*; did you mean 'region'?"),
+        (
+            "s3://bucket/results?regoin=x",
+            "unknown option 'regoin' in --results .*; did you mean 'region'?",
+        ),
         ("hdfs://name/results", "no results can be kept at hdfs://"),
     ],
 )
@@ -233,7 +261,9 @@ def test_a_place_that_cannot_be_used_is_refused(
     assert call("collect", f"{place}/tiny" if "?" not in place else place).code == 2
 
 
-def test_nobody_there_is_said_at_once(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_there_is_said_at_once(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     ended = call(write_sweep(tmp_path), "--results", bucket, "--local")
     assert ended.code == 2
@@ -265,7 +295,9 @@ def test_a_login_that_has_expired_is_named(server: Server, bucket: str, tmp_path
         refused = call(file, "--results", bucket, "--local")
     assert refused.code == 2
     assert said in refused.error
-    with server.failing(Fault(lambda request: "checkpoint.pt" in request and "PUT" in request, "ExpiredToken")):
+    with server.failing(
+        Fault(lambda request: "checkpoint.pt" in request and "PUT" in request, "ExpiredToken")
+    ):
         stopped = call(file, "--results", bucket, "--local")
     assert stopped.code == 1
     assert said in stopped.out
@@ -277,9 +309,13 @@ def test_a_slow_store_is_waited_for(server: Server, bucket: str, tmp_path: Path)
         assert call(write_sweep(tmp_path), "--results", bucket, "--local").code == 0
 
 
-def test_a_store_that_stays_away_loses_no_epoch_that_was_kept(server: Server, bucket: str, tmp_path: Path) -> None:
+def test_a_store_that_stays_away_loses_no_epoch_that_was_kept(
+    server: Server, bucket: str, tmp_path: Path
+) -> None:
     file, store = write_sweep(tmp_path), open_store(bucket)
-    with server.failing(Fault(lambda request: "record.json" in request and "PUT" in request, "SlowDown")):
+    with server.failing(
+        Fault(lambda request: "record.json" in request and "PUT" in request, "SlowDown")
+    ):
         ended = call(file, "--results", bucket, "--local")
     assert ended.code == 1
     assert "overloaded; tried again until now" in ended.out
@@ -311,10 +347,15 @@ def test_a_store_that_is_gone_ends_the_run_at_once_and_says_how_to_go_on(
     assert trained == {0: 1, 1: 2, 2: 2}, "the first of two epochs was kept"
 
 
-def test_an_unreadable_answer_is_not_a_missing_point(server: Server, bucket: str, tmp_path: Path) -> None:
+def test_an_unreadable_answer_is_not_a_missing_point(
+    server: Server, bucket: str, tmp_path: Path
+) -> None:
     """A record that cannot be read now must not be trained again."""
     train([t2t()], bucket)  # type: ignore[arg-type]
-    with server.failing(Fault(lambda request: "record.json" in request, "SlowDown")), pytest.raises(Unavailable):
+    with (
+        server.failing(Fault(lambda request: "record.json" in request, "SlowDown")),
+        pytest.raises(Unavailable),
+    ):
         Ledger(open_store(bucket)).read({t2t().id: t2t().params})
 
 
@@ -332,8 +373,15 @@ def test_no_secret_is_in_what_is_written_or_said(
     said += [call("doctor", "--results", bucket), call("show", t2t().id, "--results", bucket)]
     assert [ended.code for ended in said] == [1, 2, 0, 0], "one point diverges"
     copied = files(here(tmp_path, bucket))
-    assert {name.rpartition("/")[2].rpartition(".")[2] for name in copied} >= {"wandb", "json", "html", "log"}
-    copied |= {f"call {number}": f"{ended.out}{ended.error}".encode() for number, ended in enumerate(said)}
+    assert {name.rpartition("/")[2].rpartition(".")[2] for name in copied} >= {
+        "wandb",
+        "json",
+        "html",
+        "log",
+    }
+    copied |= {
+        f"call {number}": f"{ended.out}{ended.error}".encode() for number, ended in enumerate(said)
+    }
     for name, content in copied.items():
         for secret in (*KEYS.values(), *planted.values()):
             assert secret.encode() not in content, name
@@ -364,7 +412,9 @@ def test_no_secret_is_in_what_ray_keeps(
             assert secret.encode() not in content, f"{secret} in {name}"
 
 
-def test_copies_of_a_trial_are_gone_when_it_ends(server: Server, bucket: str, tmp_path: Path) -> None:
+def test_copies_of_a_trial_are_gone_when_it_ends(
+    server: Server, bucket: str, tmp_path: Path
+) -> None:
     train([t2t()], bucket)  # type: ignore[arg-type]
     from gensweep.trial.trial import _store
 
@@ -388,7 +438,9 @@ def test_a_key_that_leads_elsewhere_is_no_file_of_results(
         is_file, size, mtime_ns = True, 1, 1
         path = f"{bucket.removeprefix('s3://')}/points/a/../../../../victim"
 
-    monkeypatch.setattr(remote_stores.RemoteStore, "_infos", lambda store, *rest: [*listed(store, *rest), Info()])
+    monkeypatch.setattr(
+        remote_stores.RemoteStore, "_infos", lambda store, *rest: [*listed(store, *rest), Info()]
+    )
     for look in (store.snapshot, store.download):
         with pytest.raises(Unavailable, match="is no name of a file of results; remove it"):
             look("points/a")
@@ -410,7 +462,9 @@ def test_sync_keeps_its_marks_and_nothing_else(bucket: str, tmp_path: Path) -> N
     """While it uploads, a later attempt may write its own run."""
     from gensweep.tracking.pending import find
 
-    assert call(write_sweep(tmp_path), "--results", bucket, "--local", "--wandb", "offline").code == 0
+    assert (
+        call(write_sweep(tmp_path), "--results", bucket, "--local", "--wandb", "offline").code == 0
+    )
     store, folder = open_store(bucket), f"points/{t2t().id}/wandb"
     (waiting,) = find([f"{bucket}/tiny"], None, None).waiting
     (file,) = waiting.files
@@ -435,9 +489,13 @@ def test_a_failure_never_follows_a_success(store: Store) -> None:
     assert ledger.record(point.id).status == OK
 
 
-def test_a_record_counts_whatever_cannot_be_removed_after_it(server: Server, bucket: str, tmp_path: Path) -> None:
+def test_a_record_counts_whatever_cannot_be_removed_after_it(
+    server: Server, bucket: str, tmp_path: Path
+) -> None:
     with server.failing(
-        Fault(lambda request: request.startswith("DELETE") and "checkpoint" in request, "AccessDenied")
+        Fault(
+            lambda request: request.startswith("DELETE") and "checkpoint" in request, "AccessDenied"
+        )
     ):
         (*_, last) = train([t2t()], bucket)  # type: ignore[arg-type]
     assert last["status"] == OK
@@ -449,7 +507,12 @@ def test_one_root_has_one_name(server: Server, tmp_path: Path) -> None:
     other = open_store(f"s3://{BUCKET}//{tmp_path.name}/x/")
     assert (one.place, one.root) == (other.place, other.root)
     assert call("collect", f"s3://{BUCKET}").code == 2
-    assert call("collect", f"s3://{BUCKET}/{tmp_path.name}/x/none", "--page", tmp_path / "page.html").code == 2
+    assert (
+        call(
+            "collect", f"s3://{BUCKET}/{tmp_path.name}/x/none", "--page", tmp_path / "page.html"
+        ).code
+        == 2
+    )
 
 
 def test_a_point_is_found_by_its_uri(bucket: str, tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def test_what_it_defines_can_be_pickled_later(tmp_path: Path) -> None:
 
 
 def test_annotations_are_evaluated_unless_the_file_says_otherwise(tmp_path: Path) -> None:
-    (tmp_path / "plain.py").write_text("x: int = 1\nassert __annotations__ == {'x': int}\nSWEEP = 1\n")
+    (tmp_path / "plain.py").write_text(
+        "x: int = 1\nassert __annotations__ == {'x': int}\nSWEEP = 1\n"
+    )
     with pytest.raises(SweepError, match="has a SWEEP that is a int"):
         read_sweep(tmp_path / "plain.py")
 
@@ -81,7 +83,9 @@ def test_two_files_of_one_name_are_two_modules_with_a_helper_each(tmp_path: Path
 
 
 @pytest.mark.parametrize("beside", ["target", "link"])
-def test_a_link_finds_what_lies_beside_its_target_and_beside_itself(tmp_path: Path, beside: str) -> None:
+def test_a_link_finds_what_lies_beside_its_target_and_beside_itself(
+    tmp_path: Path, beside: str
+) -> None:
     target = helped(tmp_path / "target", 0.3)
     (tmp_path / "link").mkdir()
     (tmp_path / "link" / "mine.py").symlink_to(target)

@@ -30,7 +30,9 @@ from gensweep.tracking.pending import find
 pytestmark = pytest.mark.wandb
 SWEEP = Sweep("tiny", [Grid("text_to_text", hidden=8)], seeds=4)
 WITHOUT = "without a W&B run (not trained yet, or with --wandb disabled)"
-PLAIN, OTHER, TABLE, NEVER = [Point.make("text_to_text", {"hidden": 8}, seed).id for seed in range(4)]
+PLAIN, OTHER, TABLE, NEVER = [
+    Point.make("text_to_text", {"hidden": 8}, seed).id for seed in range(4)
+]
 EPOCHS = [1, 2, 3]
 
 
@@ -50,8 +52,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder = root / "points" / point
             (folder / "wandb").mkdir(parents=True)
             patch.setenv("WANDB_DATA_DIR", str(folder / "wandb"))
-            about = {"id": f"{point}-abcdef", "name": point, "project": "p", "config": {"point": point}}
-            run = wandb.init(mode="offline", dir=folder, settings=settings, reinit="create_new", **about)
+            about = {
+                "id": f"{point}-abcdef",
+                "name": point,
+                "project": "p",
+                "config": {"point": point},
+            }
+            run = wandb.init(
+                mode="offline", dir=folder, settings=settings, reinit="create_new", **about
+            )
             for epoch in EPOCHS:
                 run.log({"epoch": epoch, "train/loss": 1 / epoch}, step=epoch)
             if point == TABLE:
@@ -130,7 +139,9 @@ def test_runs_are_uploaded_once(root: Path, server: Server) -> None:
     for point in (PLAIN, OTHER):
         run = uploaded(server, point)
         assert run.config == {"point": point}
-        assert [(line["epoch"], line["train/loss"]) for line in run.history] == [(n, 1 / n) for n in EPOCHS]
+        assert [(line["epoch"], line["train/loss"]) for line in run.history] == [
+            (n, 1 / n) for n in EPOCHS
+        ]
         assert steps(run) == EPOCHS
         assert (run.summary["status"], run.summary["epoch"], run.exit_code) == ("ok", 3, 0)
     before = len(server.operations)
@@ -145,7 +156,15 @@ def test_a_dry_run_asks_nobody(root: Path, tmp_path: Path) -> None:
         "import sys; from gensweep.cli.app import main\n"
         "try: main(sys.argv[1:])\nfinally: assert 'wandb' not in sys.modules"
     )
-    command = [sys.executable, "-c", script, "sync", str(root / "tiny"), str(root / "again"), "--dry-run"]
+    command = [
+        sys.executable,
+        "-c",
+        script,
+        "sync",
+        str(root / "tiny"),
+        str(root / "again"),
+        "--dry-run",
+    ]
     environment = os.environ | {"WANDB_ENTITY": "us", "WANDB_BASE_URL": "http://127.0.0.1:9"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     said = f"2 runs to upload to us/p, 0 there already, 2 {WITHOUT}.\n  {PLAIN}\n  {OTHER}\n"
@@ -154,7 +173,8 @@ def test_a_dry_run_asks_nobody(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "text"), [("", "run wandb login --host http://127.0.0.1:"), ("short", "WANDB_API_KEY invalid")]
+    ("key", "text"),
+    [("", "run wandb login --host http://127.0.0.1:"), ("short", "WANDB_API_KEY invalid")],
 )
 def test_without_a_login_nothing_is_started(
     root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, key: str, text: str
@@ -166,10 +186,14 @@ def test_without_a_login_nothing_is_started(
     assert text in said[0] and "wandb login" in said[0]
 
 
-def test_a_netrc_is_a_login(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_netrc_is_a_login(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("WANDB_API_KEY")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    (tmp_path / "netrc").write_text(f"machine {server.url.removeprefix('http://')} login user password {KEY}\n")
+    (tmp_path / "netrc").write_text(
+        f"machine {server.url.removeprefix('http://')} login user password {KEY}\n"
+    )
     assert syncing._login() == server.url
 
 
@@ -181,7 +205,9 @@ def test_what_killed_processes_leave(root: Path, server: Server) -> None:
     cut = earlier(file(root, OTHER), whole[:60])
     file(root, OTHER).write_bytes(whole[:7])
     (root / "points" / TABLE / "wandb" / "offline-run-20260101_000000-x").mkdir(parents=True)
-    (root / "points" / TABLE / "wandb" / "offline-run-20260101_000000-x" / "run-x.wandb").write_bytes(whole[:7])
+    (
+        root / "points" / TABLE / "wandb" / "offline-run-20260101_000000-x" / "run-x.wandb"
+    ).write_bytes(whole[:7])
     code, said = sync(root)
     assert said[0] == (
         f"2 runs to upload to p at {server.url}, 0 there already, 1 killed before anything was written, 1 {WITHOUT}."
@@ -242,12 +268,24 @@ def streams(status: int) -> Callable[[str, str], int | None]:
 
 
 FAULTS: dict[str, tuple[dict[str, str], Callable[[str, str], int | None], str]] = {
-    "refused": ({"WANDB_API_KEY": "f" * 40}, lambda path, operation: None, "W&B refuses this login (wandb login"),
+    "refused": (
+        {"WANDB_API_KEY": "f" * 40},
+        lambda path, operation: None,
+        "W&B refuses this login (wandb login",
+    ),
     "hangs": ({}, lambda path, operation: HANG, "no answer for 1 s"),
-    "dead": ({"WANDB_BASE_URL": "http://127.0.0.1:9"}, lambda path, operation: None, "connection refused"),
+    "dead": (
+        {"WANDB_BASE_URL": "http://127.0.0.1:9"},
+        lambda path, operation: None,
+        "connection refused",
+    ),
     # wandb sync marks a run as uploaded in spite of these, and ends with status 0
     "no lines": ({}, streams(403), "403 Forbidden"),
-    "no files": ({}, lambda path, operation: 403 if path.startswith("/put/") else None, "403 Forbidden"),
+    "no files": (
+        {},
+        lambda path, operation: 403 if path.startswith("/put/") else None,
+        "403 Forbidden",
+    ),
 }
 
 
@@ -264,7 +302,9 @@ def test_faults(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, nam
     assert said[-1] == "2 runs are not uploaded; the same command goes on from here."
 
 
-def test_files_that_were_moved_are_no_failure_for_ever(template: Path, root: Path, server: Server) -> None:
+def test_files_that_were_moved_are_no_failure_for_ever(
+    template: Path, root: Path, server: Server
+) -> None:
     """A table is sent from the place where it was written: that is gone where results are copied from elsewhere."""
     server.artifact_state = "PENDING"
     shutil.rmtree(root)
@@ -276,7 +316,10 @@ def test_files_that_were_moved_are_no_failure_for_ever(template: Path, root: Pat
     finally:
         gone.rename(template)
     assert (code, marks(root)) == (0, {TABLE}), said
-    assert said[-1].startswith("1 file uploaded as far as can be: ") and "no such file or directory" in said[-1]
+    assert (
+        said[-1].startswith("1 file uploaded as far as can be: ")
+        and "no such file or directory" in said[-1]
+    )
     assert steps(uploaded(server, TABLE)) == [*EPOCHS, 4]
 
 

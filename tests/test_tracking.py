@@ -78,7 +78,16 @@ def run_folder(root: Path, point: Point = POINT) -> Path:
 def inspected(folder: Path) -> list[dict[str, Any]]:
     """The records of a run, as `wandb leet inspect --json` gives them."""
     (file,) = folder.glob("*.wandb")
-    command = [get_core_path(), "leet", "inspect", "-no-observability", "-json", "-run-file", file, folder.parent]
+    command = [
+        get_core_path(),
+        "leet",
+        "inspect",
+        "-no-observability",
+        "-json",
+        "-run-file",
+        file,
+        folder.parent,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -91,7 +100,10 @@ def history(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def summary(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """The summary in a run's records."""
     return {
-        key: value for line in lines if line["type"] == "summary" for key, value in line["summary"]["update"].items()
+        key: value
+        for line in lines
+        if line["type"] == "summary"
+        for key, value in line["summary"]["update"].items()
     }
 
 
@@ -99,8 +111,15 @@ def check_steps(lines: list[dict[str, Any]], root: Path, point: Point = POINT) -
     """Make sure that each epoch is one step, with the numbers of history.csv."""
     steps = history(lines)
     with open(root / "points" / point.id / "history.csv", newline="") as file:
-        wanted = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
-    assert [step["_step"] for step in steps] == [line["epoch"] for line in wanted] == [1, *range(2, len(steps) + 1)]
+        wanted = [
+            {key: float(value) for key, value in row.items() if value}
+            for row in csv.DictReader(file)
+        ]
+    assert (
+        [step["_step"] for step in steps]
+        == [line["epoch"] for line in wanted]
+        == [1, *range(2, len(steps) + 1)]
+    )
     for step, line in zip(steps, wanted, strict=True):
         assert {key: step[key] for key in line} == line
 
@@ -115,17 +134,37 @@ def test_a_run_holds_config_history_summary_and_media(root: Path) -> None:
         (run,) = [line["run"] for line in lines if line["type"] == "run"]
         assert run["run_id"] == (root / "points" / point.id / "wandb" / "id").read_text()
         assert run["run_id"].startswith(f"{point.id}-") and len(run["run_id"]) == len(point.id) + 7
-        assert (run["project"], run["entity"], run["run_group"], run["job_type"]) == ("mine", "us", "tiny", point.model)
-        assert (run["display_name"], run["tags"]) == (point.id, [point.model, point.params["dataset"], "tiny"])
+        assert (run["project"], run["entity"], run["run_group"], run["job_type"]) == (
+            "mine",
+            "us",
+            "tiny",
+            point.model,
+        )
+        assert (run["display_name"], run["tags"]) == (
+            point.id,
+            [point.model, point.params["dataset"], "tiny"],
+        )
         assert run["git"]["commit"] == record.versions["commit"]
         config = run["config"]["update"]
         made = {"versions": record.versions, "commit": record.versions["commit"]}
-        names = {"point": point.id, "cell": point.cell, "seed": 0, "sweep": "tiny", "model": point.model}
-        assert point.params | names | made == {key: config[key] for key in config.keys() - {"hardware", "_wandb"}}
+        names = {
+            "point": point.id,
+            "cell": point.cell,
+            "seed": 0,
+            "sweep": "tiny",
+            "model": point.model,
+        }
+        assert point.params | names | made == {
+            key: config[key] for key in config.keys() - {"hardware", "_wandb"}
+        }
         check_steps(lines, root, point)
         last = summary(lines)
         assert {key: last[key] for key in record.metrics} == record.metrics
-        assert (last["status"], last["epochs"], last["seconds"]) == (OK, record.epochs, record.seconds)
+        assert (last["status"], last["epochs"], last["seconds"]) == (
+            OK,
+            record.epochs,
+            record.seconds,
+        )
         (exit,) = [line["exit"] for line in lines if line["type"] == "exit"]
         assert exit.get("exit_code", 0) == 0
 
@@ -135,8 +174,14 @@ def test_pictures_and_wrong_answers_are_there_as_files(root: Path) -> None:
     folder, point = run_folder(root, PICTURES), root / "points" / PICTURES.id
     steps = {step["_step"]: step for step in history(inspected(folder))}
     assert [step for step, line in steps.items() if "samples.path" in line] == [1, 2, 3]
-    for step, sheet in ((1, "samples/epoch-0001.png"), (2, "samples/epoch-0002.png"), (3, "samples.png")):
-        assert (folder / "files" / steps[step]["samples.path"]).read_bytes() == (point / sheet).read_bytes()
+    for step, sheet in (
+        (1, "samples/epoch-0001.png"),
+        (2, "samples/epoch-0002.png"),
+        (3, "samples.png"),
+    ):
+        assert (folder / "files" / steps[step]["samples.path"]).read_bytes() == (
+            point / sheet
+        ).read_bytes()
     for kind in ("linear", "spherical"):
         logged = folder / "files" / steps[3][f"interpolation/{kind}.path"]
         assert logged.read_bytes() == (point / f"interpolation-{kind}.png").read_bytes()
@@ -145,7 +190,11 @@ def test_pictures_and_wrong_answers_are_there_as_files(root: Path) -> None:
     table = json.loads((folder / "files" / path).read_text())
     with open(point / "answers.csv", newline="") as file:
         header, *answers = csv.reader(file)
-    assert table == {"columns": header, "data": [row for row in answers if row[1] != row[2]][:ROWS], **_extra(table)}
+    assert table == {
+        "columns": header,
+        "data": [row for row in answers if row[1] != row[2]][:ROWS],
+        **_extra(table),
+    }
     assert len(table["data"]) == ROWS
     assert not [*(Path.home() / ".local/share/wandb").rglob(f"*{POINT.id}*")]
 
@@ -161,7 +210,9 @@ def test_logging_changes_no_number(root: Path, tmp_path: Path) -> None:
     same(root, tmp_path / "without", POINT)
 
 
-@pytest.mark.parametrize(("error", "status"), [(Diverged("loss not finite"), DIVERGED), (ValueError("no"), FAILED)])
+@pytest.mark.parametrize(
+    ("error", "status"), [(Diverged("loss not finite"), DIVERGED), (ValueError("no"), FAILED)]
+)
 def test_what_goes_wrong_is_in_the_summary(
     root: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str
 ) -> None:
@@ -186,12 +237,16 @@ def test_every_lane_of_a_pack_has_a_run_of_its_own(root: Path) -> None:
     run_pack(lanes, None, Context(root=root, tracking=OFF), lambda report: None)
     for point in lanes.points:
         lines = inspected(run_folder(root, point))
-        assert [line["run"]["display_name"] for line in lines if line["type"] == "run"] == [point.id]
+        assert [line["run"]["display_name"] for line in lines if line["type"] == "run"] == [
+            point.id
+        ]
         check_steps(lines, root, point)
         assert summary(lines)["status"] == OK
 
 
-def test_one_lanes_trouble_costs_no_other_lane_its_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_lanes_trouble_costs_no_other_lane_its_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The helper that is ended for one lane served all of them: they write their runs anew, however often."""
     lanes = Pack((POINT, POINT.seeded(1), POINT.seeded(2)))
     open_run, failed = wandb_run.open_run, []
@@ -252,9 +307,13 @@ def test_a_killed_point_continues_its_run_with_no_step_lost(root: Path) -> None:
     check_steps(inspected(run_folder(root)), root)
 
 
-def test_a_point_that_was_killed_before_its_test_logs_every_epoch(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_point_that_was_killed_before_its_test_logs_every_epoch(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "test", lambda training: (_ for _ in ()).throw(Stopped(signal.SIGTERM)))
+        patch.setattr(
+            Training, "test", lambda training: (_ for _ in ()).throw(Stopped(signal.SIGTERM))
+        )
         with pytest.raises(Stopped):
             train([POINT], root, tracking=OFF)
     train([POINT], root, tracking=OFF)
@@ -264,7 +323,10 @@ def test_a_point_that_was_killed_before_its_test_logs_every_epoch(root: Path, mo
 def test_a_point_trained_anew_elsewhere_is_another_run(root: Path, tmp_path: Path) -> None:
     train([POINT], root, tracking=OFF)
     train([POINT], tmp_path / "other", tracking=OFF)
-    ids = {(folder / "points" / POINT.id / "wandb" / "id").read_text() for folder in (root, tmp_path / "other")}
+    ids = {
+        (folder / "points" / POINT.id / "wandb" / "id").read_text()
+        for folder in (root, tmp_path / "other")
+    }
     assert len(ids) == 2
     shutil.rmtree(root / "points" / POINT.id)
     train([POINT], root, tracking=OFF)
@@ -288,7 +350,10 @@ def test_lanes_log_beside_each_other(root: Path) -> None:
             tracker.close(record, [line | {"lane": lane} for line in lines])
     for lane, point in enumerate(points):
         steps = history(inspected(run_folder(root, point)))
-        assert [(step["_step"], step["lane"], step["train/loss"]) for step in steps] == [(1, lane, 1.0), (2, lane, 0.5)]
+        assert [(step["_step"], step["lane"], step["train/loss"]) for step in steps] == [
+            (1, lane, 1.0),
+            (2, lane, 0.5),
+        ]
 
 
 def _record(point: Point, **values: Any) -> Record:
@@ -320,12 +385,17 @@ def test_online_a_resumed_point_overwrites_its_own_lines(root: Path, server: Ser
         attempt(root, ON, stop_after_one_epoch)
     attempt(root, ON, lambda report: None)
     (run,) = server.runs.values()
-    assert [(offset, json.loads(line)["_step"]) for offset, line in sorted(run.lines.items())] == [(0, 1), (1, 2)]
+    assert [(offset, json.loads(line)["_step"]) for offset, line in sorted(run.lines.items())] == [
+        (0, 1),
+        (1, 2),
+    ]
     assert (run.summary["status"], run.exit_code) == (OK, 0)
 
 
 @pytest.mark.usefixtures("own_service")
-def test_variables_of_other_runs_do_not_reach_ours(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_other_runs_do_not_reach_ours(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     theirs = {
         "WANDB_RESUME": "allow",
         "WANDB_RUN_ID": "theirs",
@@ -347,7 +417,9 @@ def test_variables_of_other_runs_do_not_reach_ours(root: Path, monkeypatch: pyte
 def trained_with_trouble(root: Path, points: list[Point], logged: Tracking = ON) -> str:
     """Train; the one warning of all points, each of which must be ok."""
     reports = train(points, root, tracking=logged)
-    assert {point_id: record.status for point_id, record in records(root).items()} == {p.id: OK for p in points}
+    assert {point_id: record.status for point_id, record in records(root).items()} == {
+        p.id: OK for p in points
+    }
     (warning,) = {report["warning"] for report in reports if "warning" in report}
     return warning
 
@@ -358,11 +430,17 @@ def trained_with_trouble(root: Path, points: list[Point], logged: Tracking = ON)
         pytest.param(lambda path, operation: 500, "HTTP 500", id="500s"),
         pytest.param(lambda path, operation: HANG, "imed out", id="hangs"),
         pytest.param(lambda path, operation: 401, "out of order", id="refused"),
-        pytest.param(lambda path, operation: HANG if "file_stream" in path else None, "Timed out", id="hangs late"),
+        pytest.param(
+            lambda path, operation: HANG if "file_stream" in path else None,
+            "Timed out",
+            id="hangs late",
+        ),
     ],
 )
 @pytest.mark.usefixtures("hasty")
-def test_what_fails_online_is_whole_offline(root: Path, server: Server, fault: Any, said: str) -> None:
+def test_what_fails_online_is_whole_offline(
+    root: Path, server: Server, fault: Any, said: str
+) -> None:
     server.fault = fault
     points = [Point.make("text_to_text", TINY, seed) for seed in (0, 1)]
     warning = trained_with_trouble(root, points)
@@ -390,7 +468,9 @@ def test_without_a_good_login_everything_is_logged_offline(
 
 
 @pytest.mark.usefixtures("hasty", "own_service")
-def test_without_any_server_everything_is_logged_offline(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_server_everything_is_logged_offline(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
     assert "connection refused" in trained_with_trouble(root, [POINT])
@@ -399,7 +479,9 @@ def test_without_any_server_everything_is_logged_offline(root: Path, monkeypatch
 
 def helper_process() -> int:
     """W&B's helper process of this process."""
-    found = subprocess.run(["pgrep", "-P", str(os.getpid()), "wandb-core"], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["pgrep", "-P", str(os.getpid()), "wandb-core"], capture_output=True, text=True, check=True
+    )
     return int(found.stdout.split()[-1])
 
 
@@ -430,7 +512,9 @@ def wait_until(true: Any) -> None:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # W&B does not wait for a process that died
 @pytest.mark.usefixtures("own_service")
-def test_a_helper_process_that_is_stuck_is_left_behind(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_helper_process_that_is_stuck_is_left_behind(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tracker, "DEADLINE", 1.0)
     stuck: list[int] = []
     reports: list[dict[str, Any]] = []
@@ -479,7 +563,9 @@ def test_folders_that_cannot_be_written_are_one_warning(root: Path) -> None:
 
 
 @pytest.mark.parametrize("refused", ["file_stream", "/put/"])
-def test_what_the_server_refuses_later_is_not_taken_for_uploaded(root: Path, server: Server, refused: str) -> None:
+def test_what_the_server_refuses_later_is_not_taken_for_uploaded(
+    root: Path, server: Server, refused: str
+) -> None:
     server.fault = lambda path, operation: 403 if refused in path else None
     points = [Point.make("text_to_text", TINY, seed) for seed in (0, 1)]
     assert "not all was uploaded (HTTP 403)" in trained_with_trouble(root, points)
@@ -490,7 +576,9 @@ def test_what_the_server_refuses_later_is_not_taken_for_uploaded(root: Path, ser
 
 
 @pytest.mark.usefixtures("own_service")
-def test_another_process_s_helper_is_left_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_s_helper_is_left_alone(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WANDB_SERVICE", "3-1-127.0.0.1-3")
     assert not any("warning" in report for report in train([POINT], root, tracking=OFF))
     check_steps(inspected(run_folder(root)), root)
@@ -499,7 +587,10 @@ def test_another_process_s_helper_is_left_alone(root: Path, monkeypatch: pytest.
 def test_a_run_longer_than_a_block_is_whole_and_a_cut_one_is_not(root: Path) -> None:
     folder = Ledger(root).folder(POINT.id)
     folder.mkdir(parents=True)
-    lines = [{"epoch": float(epoch), **{f"train/{name:040d}": 0.5 for name in range(200)}} for epoch in range(1, 20)]
+    lines = [
+        {"epoch": float(epoch), **{f"train/{name:040d}": 0.5 for name in range(200)}}
+        for epoch in range(1, 20)
+    ]
     with Tracker(POINT, OFF, folder) as tracker:
         tracker.close(_record(POINT, status=FAILED, error="none"), lines)
     assert tracker.trouble is None
@@ -519,7 +610,9 @@ def test_the_command_line_logs_offline_when_nobody_says_otherwise(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WANDB_MODE")
-    called = call(write_sweep(tmp_path), "--results", root, "--local", "--seeds", 1, "--wandb-project", "mine")
+    called = call(
+        write_sweep(tmp_path), "--results", root, "--local", "--seeds", 1, "--wandb-project", "mine"
+    )
     assert called.code == 0
     assert f"python -m gensweep sync {root / 'tiny'}" in called.out
     (run,) = [line["run"] for line in inspected(run_folder(root)) if line["type"] == "run"]
@@ -531,7 +624,9 @@ def test_the_command_line_says_once_what_went_wrong(
     tmp_path: Path, root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.fault = lambda path, operation: 500 if operation else None
-    called = call(write_sweep(tmp_path), "--results", root, "--local", "--seeds", 2, "--wandb", "online")
+    called = call(
+        write_sweep(tmp_path), "--results", root, "--local", "--seeds", 2, "--wandb", "online"
+    )
     assert called.code == 0
     assert sum(line.startswith("W&B:") for line in called.out.splitlines()) == 1
     assert f"python -m gensweep sync {root / 'tiny'}" in called.out
@@ -556,7 +651,9 @@ def test_modes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path) -> N
 
 
 @pytest.mark.parametrize("project", ["a/b", "a:b", "p" * 129, " ", "a?b"])
-def test_a_project_that_wandb_would_refuse_is_found_first(tmp_path: Path, root: Path, project: str) -> None:
+def test_a_project_that_wandb_would_refuse_is_found_first(
+    tmp_path: Path, root: Path, project: str
+) -> None:
     called = call(write_sweep(tmp_path), "--results", root, "--local", "--wandb-project", project)
     assert called.code == 2
     assert repr(project) in called.error
@@ -573,7 +670,9 @@ def test_a_user_s_own_config_says_what_is_wrong_in_it(root: Path) -> None:
         train_text_to_text(own | {"tracking": {"mod": OFFLINE}}, None, lambda report: None)
 
 
-def test_without_a_results_folder_nothing_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_results_folder_nothing_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     run_pack(Pack((POINT,)), None, Context(tracking=OFF), lambda report: None)
     assert not [*tmp_path.iterdir()]
@@ -581,9 +680,12 @@ def test_without_a_results_folder_nothing_is_logged(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("switch", "mode"), [("true", "disabled"), ("1", "disabled"), ("false", "offline"), ("", "offline")]
+    ("switch", "mode"),
+    [("true", "disabled"), ("1", "disabled"), ("false", "offline"), ("", "offline")],
 )
-def test_the_older_switch_of_wandb_is_heard(monkeypatch: pytest.MonkeyPatch, switch: str, mode: str) -> None:
+def test_the_older_switch_of_wandb_is_heard(
+    monkeypatch: pytest.MonkeyPatch, switch: str, mode: str
+) -> None:
     """Unless something newer says otherwise: the command line, or WANDB_MODE."""
     monkeypatch.setenv("WANDB_DISABLED", switch)
     monkeypatch.delenv("WANDB_MODE", raising=False)

@@ -40,7 +40,12 @@ MODEL = "text_to_text"
 
 class TestGenerator:
     def test_depends_on_seed_purpose_and_epoch(self) -> None:
-        keys = [(seed, purpose, epoch) for seed in (0, 1, 10) for purpose in ("order", "noise") for epoch in (0, 1, 10)]
+        keys = [
+            (seed, purpose, epoch)
+            for seed in (0, 1, 10)
+            for purpose in ("order", "noise")
+            for epoch in (0, 1, 10)
+        ]
         drawn = {torch.rand(4, generator=generator(*key)).numpy().tobytes() for key in keys}
         assert len(drawn) == len(keys)
 
@@ -67,7 +72,9 @@ class TestGenerator:
         run.test()
         run.samples()
         assert asked.pop((5, "validation")) == 2
-        assert set(asked.values()) == {1} and len(asked) == 7  # weights, test, samples, order and noise twice
+        assert (
+            set(asked.values()) == {1} and len(asked) == 7
+        )  # weights, test, samples, order and noise twice
 
 
 class Spy:
@@ -111,13 +118,17 @@ class TestExamples:
             run = training(MODEL, seed, epochs=2)
             run.run_epoch()
             run.run_epoch()
-        epochs = [spy.batches[start : start + STEPS] for start in range(0, len(spy.batches), STEPS + 1)]
+        epochs = [
+            spy.batches[start : start + STEPS] for start in range(0, len(spy.batches), STEPS + 1)
+        ]
         assert len(epochs) == 6
         assert epochs[:2] == epochs[2:4]
         assert epochs[0] != epochs[1] and epochs[4] not in epochs[:4]
 
     @pytest.mark.parametrize(("fraction", "count"), [(0.9, 20), (0.5, 11), (0.1, 2)])
-    def test_a_fraction_trains_on_the_first_of_the_pool(self, spy: Spy, fraction: float, count: int) -> None:
+    def test_a_fraction_trains_on_the_first_of_the_pool(
+        self, spy: Spy, fraction: float, count: int
+    ) -> None:
         """Of 22, whose last 2 validate."""
         run = training(MODEL, train_fraction=fraction)
         assert list(run.steps()) and run.steps_per_epoch == math.ceil(count / 8)
@@ -147,9 +158,13 @@ class TestExamples:
         run.samples()
         assert spy.since(start) == test
         assert run.test() == once and len(run.history) == history
-        assert all(torch.equal(value, weights[name]) for name, value in run.network.state_dict().items())
+        assert all(
+            torch.equal(value, weights[name]) for name, value in run.network.state_dict().items()
+        )
 
-    def test_evaluation_goes_in_batches_and_comes_out_the_same(self, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_evaluation_goes_in_batches_and_comes_out_the_same(
+        self, spy: Spy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """20 training examples at once, or 8, 8 and 4."""
         run = training(MODEL)
         whole = run.evaluate("train")
@@ -174,18 +189,26 @@ class TestEvaluation:
 
     def test_leaves_out_what_is_not_defined(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Neither in the history nor in the record, and no reason to call a point diverged."""
-        monkeypatch.setattr(loop, "metrics_of", self.metrics(("one", 1.0, "always"), ("none", None, "always")))
+        monkeypatch.setattr(
+            loop, "metrics_of", self.metrics(("one", 1.0, "always"), ("none", None, "always"))
+        )
         run = training(MODEL)
-        assert {key for key in run.run_epoch() if key.startswith("validation/")} == {"validation/one"}
+        assert {key for key in run.run_epoch() if key.startswith("validation/")} == {
+            "validation/one"
+        }
         assert run.test() == {"test/one": 1.0}
 
     def test_leaves_costly_metrics_to_the_test(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(loop, "metrics_of", self.metrics(("cheap", 1.0, "always"), ("costly", 2.0, "test")))
+        monkeypatch.setattr(
+            loop, "metrics_of", self.metrics(("cheap", 1.0, "always"), ("costly", 2.0, "test"))
+        )
         run = training(MODEL)
         assert run.evaluate("validation") == {"validation/cheap": 1.0}
         assert run.test() == {"test/cheap": 1.0, "test/costly": 2.0}
 
-    def test_measures_and_derives_nothing_of_too_few_examples(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_measures_and_derives_nothing_of_too_few_examples(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """2 test examples are enough for what needs 2, and not for what needs 3."""
         sizes: list[int] = []
 
@@ -197,7 +220,16 @@ class TestEvaluation:
         entries = {name: replace(DERIVED[name], compute=derive) for name in names}
         monkeypatch.setattr(loop, "DERIVED", entries)
         for least, expected in ((3, {}), (2, {"test/one": 2.0})):
-            one = Metric("one", names, "1", "min", "test", "", lambda outputs: float(len(outputs[names[0]])), least)
+            one = Metric(
+                "one",
+                names,
+                "1",
+                "min",
+                "test",
+                "",
+                lambda outputs: float(len(outputs[names[0]])),
+                least,
+            )
             monkeypatch.setattr(loop, "metrics_of", lambda outputs, split, one=one: [one])
             assert training("vae").evaluate("test") == expected
             assert sizes == ([] if least == 3 else [2, 2])
@@ -230,7 +262,9 @@ class TestHistory:
         assert all(line.keys() == history[0].keys() for line in history)
         assert all(isinstance(value, float) for line in history for value in line.values())
 
-    def test_the_schedule_runs_over_the_steps_of_all_epochs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_schedule_runs_over_the_steps_of_all_epochs(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Two epochs of three steps, of two players each."""
         asked: list[tuple[int, int]] = []
 
@@ -262,7 +296,9 @@ class TestHistory:
         wanted = point(MODEL, epochs=5, lr=1e38)
         data = {wanted.data_key: few(wanted)}
         reports: list[dict[str, Any]] = []
-        run_pack(Pack((wanted,)), data, Context(tmp_path, "cpu", 1, Process.current()), reports.append)
+        run_pack(
+            Pack((wanted,)), data, Context(tmp_path, "cpu", 1, Process.current()), reports.append
+        )
         record = Ledger(tmp_path).record(wanted.id)
         assert (record.status, record.metrics, record.epochs) == ("diverged", {}, len(reports) - 1)
         assert record.error and "not finite in epoch" in record.error
@@ -300,19 +336,27 @@ class TestBatches:
 
     def test_looks_up_what_examples_share(self) -> None:
         pictures = self.take("pictures", 1, 0)
-        torch.testing.assert_close(pictures, torch.tensor([[[[0, 1.0]], [[0, 1.0]]], [[[0.2, 0.4]], [[0, 1.0]]]]))
+        torch.testing.assert_close(
+            pictures, torch.tensor([[[[0, 1.0]], [[0, 1.0]]], [[[0.2, 0.4]], [[0, 1.0]]]])
+        )
 
     def test_says_what_was_looked_up_twice(self) -> None:
         """Glyphs 0, 0 and 1, 0: two distinct ones. Not of the rows of lanes, which may have other numbers of them."""
         batches = Batches(self.DATA, ["pictures", "code"], CPU, read_once=["pictures"])
         batch = batches.take(torch.tensor([1, 0]))
         assert list(batch) == ["pictures/distinct", "pictures/which", "code"]
-        torch.testing.assert_close(batch["pictures/distinct"], torch.tensor([[[0, 1.0]], [[0.2, 0.4]]]))
+        torch.testing.assert_close(
+            batch["pictures/distinct"], torch.tensor([[[0, 1.0]], [[0.2, 0.4]]])
+        )
         assert batch["pictures/which"].tolist() == [[0, 0], [1, 0]]
         lanes = batches.take(torch.tensor([[1, 0], [2, 2]]))
-        assert list(lanes) == ["pictures", "code"] and torch.equal(lanes["pictures"][0], shown(batch, "pictures"))
+        assert list(lanes) == ["pictures", "code"] and torch.equal(
+            lanes["pictures"][0], shown(batch, "pictures")
+        )
 
-    @pytest.mark.parametrize("reason", ["switched off", "two threads", "half precision", "no compiler"])
+    @pytest.mark.parametrize(
+        "reason", ["switched off", "two threads", "half precision", "no compiler"]
+    )
     def test_sequences_are_not_compared_where_no_kernel_would_use_it(
         self, reason: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -328,7 +372,11 @@ class TestBatches:
             batches = Batches(self.DATA, ["code", "pictures"], CPU, ["code", "pictures"], dtype)
         finally:
             torch.set_num_threads(1)
-        assert list(batches.take(torch.tensor([0, 0, 1]))) == ["code", "pictures/distinct", "pictures/which"]
+        assert list(batches.take(torch.tensor([0, 0, 1]))) == [
+            "code",
+            "pictures/distinct",
+            "pictures/which",
+        ]
 
     def test_says_which_sequences_begin_alike(self) -> None:
         """Neither of others nor of the rows of lanes."""
@@ -349,11 +397,17 @@ class TestBatches:
 
 
 class TestCheckpoint:
-    STATE = {"epoch": 2, "history": [{"epoch": 1.0, "train/loss": 0.5}], "network": {"w": torch.arange(3.0)}}
+    STATE = {
+        "epoch": 2,
+        "history": [{"epoch": 1.0, "train/loss": 0.5}],
+        "network": {"w": torch.arange(3.0)},
+    }
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
-        write_atomic(tmp_path / "checkpoint.pt", partial(checkpoint.save, point_id="p-1", state=self.STATE))
+        write_atomic(
+            tmp_path / "checkpoint.pt", partial(checkpoint.save, point_id="p-1", state=self.STATE)
+        )
         return tmp_path / "checkpoint.pt"
 
     def test_comes_back_as_it_was(self, path: Path) -> None:
@@ -423,7 +477,10 @@ class TestSamples:
         assert image.shape == (2 * tall + MARGIN, 2 * wide + MARGIN, 3)
         colours = Counter(map(tuple, image.reshape(-1, 3).tolist()))
         assert colours[255, 0, 0] == SCALE * SCALE * 4 * 6
-        assert (image[MARGIN : MARGIN + SCALE * 4, wide + MARGIN : wide + MARGIN + SCALE * 6] == [255, 0, 0]).all()
+        assert (
+            image[MARGIN : MARGIN + SCALE * 4, wide + MARGIN : wide + MARGIN + SCALE * 6]
+            == [255, 0, 0]
+        ).all()
 
     def test_captions_stand_under_their_pictures(self) -> None:
         pictures = torch.ones(2, 1, 28, 84)

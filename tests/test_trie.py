@@ -21,12 +21,15 @@ def test_a_small_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("batch", "steps", "codes"), [(1, 1, 3), (1, 4, 3), (50, 5, 3), (50, 1, 3), (40, 6, 1), (0, 3, 2)]
+    ("batch", "steps", "codes"),
+    [(1, 1, 3), (1, 4, 3), (50, 5, 3), (50, 1, 3), (40, 6, 1), (0, 3, 2)],
 )
 def test_has_a_node_for_every_beginning(batch: int, steps: int, codes: int) -> None:
     sequences = torch.randint(codes, (batch, steps), generator=torch.Generator().manual_seed(0))
     trie = Trie.of(sequences)
-    beginnings = sum(len({tuple(row[: step + 1]) for row in sequences.tolist()}) for step in range(steps - 1))
+    beginnings = sum(
+        len({tuple(row[: step + 1]) for row in sequences.tolist()}) for step in range(steps - 1)
+    )
     assert trie.inner == beginnings and len(trie.codes) == beginnings + batch
     paths = trie.paths()
     assert torch.equal(trie.codes[paths[:, trie.leaves]].T, sequences)

@@ -72,7 +72,9 @@ def test_a_record_names_the_code_that_made_it(sweep: str, root: Path) -> None:
 def test_a_plan_counts_points_by_other_code(sweep: str, root: Path) -> None:
     assert "by other code" not in run(sweep, root)
     first = min(records(root))
-    (root / "points" / first / "record.json").write_text(by_other_code(records(root)[first]).encoded())
+    (root / "points" / first / "record.json").write_text(
+        by_other_code(records(root)[first]).encoded()
+    )
     for arguments in ((), ("--dry-run",)):
         assert "Trained by other code: 1 of 2 points (training)." in run(sweep, root, *arguments)
     rewrite(root, lambda record: replace(record, code=None))
@@ -104,7 +106,9 @@ def test_an_old_record_stands_until_the_new_one_is_written(root: Path) -> None:
     with ledger.claim(point.id, driver=_process()) as claim:
         with pytest.raises(LostClaim):
             ledger.finish(claim, replace(today, status="failed", error="a second attempt"))
-        ledger.finish(claim, replace(by_other_code(today), status="diverged", metrics={}, error="loss"))
+        ledger.finish(
+            claim, replace(by_other_code(today), status="diverged", metrics={}, error="loss")
+        )
     assert records(root)[point.id].status == "diverged", "other code may end otherwise"
 
 
@@ -156,14 +160,19 @@ def test_points_reproduce_and_the_results_say_so(sweep: str, root: Path) -> None
     page = (root / "tiny" / "report.html").read_text()
     assert "Trained by other code than today&#39;s: 2 of 2 points" in page
     assert "2 of 2 sampled points reproduce (2 digit for digit)" in page
-    assert "Trained by other code than today's: 2 of 2 points" in (root / "tiny/tables/cells.md").read_text()
+    assert (
+        "Trained by other code than today's: 2 of 2 points"
+        in (root / "tiny/tables/cells.md").read_text()
+    )
 
 
 def test_what_was_found_of_a_point_does_not_outlive_its_record(sweep: str, root: Path) -> None:
     assert call("verify", sweep, "--results", root, "--sample", 2).code == 0
     assert "2 of 2 sampled points reproduce" in load(root / "tiny").code_note
     retrained, _ = records(root)
-    rewrite(root, lambda record: replace(record, finished="later") if record.id == retrained else record)
+    rewrite(
+        root, lambda record: replace(record, finished="later") if record.id == retrained else record
+    )
     assert "1 of 1 sampled point reproduce" in load(root / "tiny").code_note
 
 
@@ -200,8 +209,12 @@ def test_a_history_without_any_of_todays_columns_is_not_compared(sweep: str, roo
     assert called.out.count("its history.csv has none of today's columns") == 2
 
 
-@pytest.mark.parametrize(("factor", "outcome", "code"), [(1 + 1e-7, "within rounding", 0), (1.5, "different", 1)])
-def test_numbers_that_moved_are_found(sweep: str, root: Path, factor: float, outcome: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("factor", "outcome", "code"), [(1 + 1e-7, "within rounding", 0), (1.5, "different", 1)]
+)
+def test_numbers_that_moved_are_found(
+    sweep: str, root: Path, factor: float, outcome: str, code: int
+) -> None:
     for path in (root / "points").glob("*/history.csv"):
         with path.open() as file:
             rows = list(csv.DictReader(file))
@@ -254,7 +267,10 @@ def test_rounding_is_judged_by_what_a_number_is() -> None:
     # A loss may move by half a percent in float32; of 40 examples, two may be judged otherwise: 2 / 40 = 0.05.
     limits = (0.005, 2 / 40)
     assert _judge({"train/loss": 0.0, "validation/char_accuracy": 0.0}, *limits) == "equal"
-    assert _judge({"train/loss": 0.004, "validation/char_accuracy": 0.05}, *limits) == "within rounding"
+    assert (
+        _judge({"train/loss": 0.004, "validation/char_accuracy": 0.05}, *limits)
+        == "within rounding"
+    )
     assert _judge({"train/loss": 0.006, "validation/char_accuracy": 0.0}, *limits) == "different"
     assert _judge({"train/loss": 0.0, "validation/char_accuracy": 0.075}, *limits) == "different"
     assert _difference("train/loss", 2.0, 1.0) == 0.5
@@ -264,6 +280,16 @@ def test_rounding_is_judged_by_what_a_number_is() -> None:
 
 
 def test_a_metric_that_is_defined_in_one_training_alone_is_different() -> None:
-    now = [{"epoch": 1.0, "train/loss": 2.0, "validation/mean_absolute_error": 3.0}, {"epoch": 2.0, "train/loss": 1.0}]
-    before = {"epoch": [1.0, 2.0], "train/loss": [2.0, 1.0], "validation/mean_absolute_error": [math.nan, math.nan]}
-    assert _differences(now, before) == {"train/loss": 0.0, "validation/mean_absolute_error": math.inf}
+    now = [
+        {"epoch": 1.0, "train/loss": 2.0, "validation/mean_absolute_error": 3.0},
+        {"epoch": 2.0, "train/loss": 1.0},
+    ]
+    before = {
+        "epoch": [1.0, 2.0],
+        "train/loss": [2.0, 1.0],
+        "validation/mean_absolute_error": [math.nan, math.nan],
+    }
+    assert _differences(now, before) == {
+        "train/loss": 0.0,
+        "validation/mean_absolute_error": math.inf,
+    }

@@ -59,7 +59,9 @@ def folder(tmp_path: Path) -> Path:
         write_record(tmp_path, shallow, seed, char_accuracy=0.5 + seed / 10, exact_match=0.1)
         write_record(tmp_path, deep, seed, char_accuracy=0.7 + seed / 10, exact_match=0.2)
     write_history(tmp_path, shallow, 0, f"{COLUMNS}\n1,2.0,0.4,1.5\n2,1.0,0.5,1.2\n")
-    failed = Record(shallow["points"]["3"], "text_to_text", shallow["params"], 3, FAILED, {}, error=EVIL)
+    failed = Record(
+        shallow["points"]["3"], "text_to_text", shallow["params"], 3, FAILED, {}, error=EVIL
+    )
     write_record(tmp_path, shallow, 3, FAILED).write_text(failed.encoded())
     write_record(tmp_path, deep, 3, DIVERGED)
     return write_sweep(tmp_path, [shallow, deep, cell(0, 1, model="text_to_image")])
@@ -89,12 +91,19 @@ def text(block: dict[str, Any]) -> str:
 def grids(spec: dict[str, Any]) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Run set and panels of each panel grid, by the run set's name."""
     found = [block["metadata"] for block in spec["blocks"] if block["type"] == "panel-grid"]
-    return {one["runSets"][0]["name"]: (one["runSets"][0], one["panelBankSectionConfig"]["panels"]) for one in found}
+    return {
+        one["runSets"][0]["name"]: (one["runSets"][0], one["panelBankSectionConfig"]["panels"])
+        for one in found
+    }
 
 
 def section(spec: dict[str, Any], heading: str) -> list[dict[str, Any]]:
     """The blocks from a heading of the second level to the next."""
-    places = [n for n, block in enumerate(spec["blocks"]) if block["type"] == "heading" and block["level"] == 2]
+    places = [
+        n
+        for n, block in enumerate(spec["blocks"])
+        if block["type"] == "heading" and block["level"] == 2
+    ]
     start = next(n for n in places if text(spec["blocks"][n]) == heading)
     return spec["blocks"][start : next((n for n in places if n > start), None)]
 
@@ -119,12 +128,20 @@ def test_each_model_s_section_has_its_answers_with_their_numbers(folder):
 
 def test_what_is_not_ok_comes_first_and_with_every_character_that_can_be_kept(folder):
     found = as_json(folder)
-    headings = [text(block) for block in found["spec"]["blocks"] if block["type"] == "heading" and block["level"] == 2]
+    headings = [
+        text(block)
+        for block in found["spec"]["blocks"]
+        if block["type"] == "heading" and block["level"] == 2
+    ]
     assert headings[:3] == ["What is not ok", "text_to_text", "text_to_image"]
     said = "\n".join(text(block) for block in section(found["spec"], "What is not ok"))
     results = load(folder)
-    failed, diverged = (results.points.loc[results.points["status"] == s, "id"].item() for s in (FAILED, DIVERGED))
-    assert f"1 point failed:\n{EVIL}".translate({0: "\ufffd", 27: "\ufffd"}) + f" ({failed})" in said
+    failed, diverged = (
+        results.points.loc[results.points["status"] == s, "id"].item() for s in (FAILED, DIVERGED)
+    )
+    assert (
+        f"1 point failed:\n{EVIL}".translate({0: "\ufffd", 27: "\ufffd"}) + f" ({failed})" in said
+    )
     assert re.search(rf"1 point diverged: .*:\nno reason was recorded \({diverged}\)", said)
     assert "2 of 10 points are missing (text_to_image 2)." in said
     assert found["description"].endswith("10 points, 6 ok, 1 diverged, 1 failed, 2 missing.")
@@ -136,22 +153,33 @@ def test_every_row_of_every_table_is_in_it(tmp_path):
     report = "\n".join(text(block) for block in blocks(as_json(folder)["spec"]))
     rows = {line for line in report.splitlines() if line.startswith("|")}
     wanted = [table for name in TABLES for table in TABLES[name].make(results)]
-    lines = [line for table in wanted for line in markdown(table, results).splitlines() if re.match(r"\| +[^-:]", line)]
+    lines = [
+        line
+        for table in wanted
+        for line in markdown(table, results).splitlines()
+        if re.match(r"\| +[^-:]", line)
+    ]
     assert len(wanted) > 8 and len(lines) > 60
     for line in lines:
         assert re.sub(" +", " ", line).replace("<", "&lt;") in rows
-    assert "| 0.53 ± 0.13 |" in next(row for row in rows if row.startswith("| 0.5 |")), "of 0.52 and 0.54: t(1) * 0.01"
+    assert "| 0.53 ± 0.13 |" in next(row for row in rows if row.startswith("| 0.5 |")), (
+        "of 0.52 and 0.54: t(1) * 0.01"
+    )
 
 
 def test_a_long_table_is_cut_and_says_so(folder, monkeypatch):
     monkeypatch.setattr(contents, "MOST_ROWS", 1)
     said = [text(block) for block in blocks(as_json(folder)["spec"])]
-    assert sum("1 more row in `tables/cells.csv` of the sweep's folder." in one for one in said) == 1
+    assert (
+        sum("1 more row in `tables/cells.csv` of the sweep's folder." in one for one in said) == 1
+    )
 
 
 def test_markdown_is_not_made_of_what_a_table_holds(folder):
     results = load(folder)
-    said = contents._markdown(Table("one", "One", results.cells[:0], ("a<b> *c* $d$ [e]",)), results)
+    said = contents._markdown(
+        Table("one", "One", results.cells[:0], ("a<b> *c* $d$ [e]",)), results
+    )
     assert "- a&lt;b> \\*c\\* \\$d\\$ [e]\n" in said
 
 
@@ -161,14 +189,24 @@ def test_markdown_is_not_made_of_what_a_table_holds(folder):
 def test_the_panels_have_the_keys_that_runs_are_logged_with(folder):
     _, found = grids(as_json(folder)["spec"])["sweep: text_to_text"]
     kinds = [panel["viewType"] for panel in found]
-    assert kinds == ["Run History Line Plot"] * 3 + ["Parallel Coordinates Plot", "Scatter Plot", "Media Browser"]
+    assert kinds == ["Run History Line Plot"] * 3 + [
+        "Parallel Coordinates Plot",
+        "Scatter Plot",
+        "Media Browser",
+    ]
     lines, (parallel, scatter, media) = (
         [panel["config"] for panel in found[:3]],
         [panel["config"] for panel in found[3:]],
     )
-    assert [line["metrics"] for line in lines] == [["validation/char_accuracy"], ["validation/loss"], ["train/loss"]]
+    assert [line["metrics"] for line in lines] == [
+        ["validation/char_accuracy"],
+        ["validation/loss"],
+        ["train/loss"],
+    ]
     for line in lines:
-        drawn = [line[key] for key in ("xAxis", "groupBy", "groupAgg", "groupArea", "aggregate", "limit")]
+        drawn = [
+            line[key] for key in ("xAxis", "groupBy", "groupAgg", "groupArea", "aggregate", "limit")
+        ]
         assert drawn == ["epoch", "cell.value", "mean", "minmax", True, 2], "of two cells"
     accessors = [column["accessor"] for column in parallel["columns"]]
     assert accessors == ["config:encoder_layers.value", "summary:test/char_accuracy"]
@@ -179,7 +217,11 @@ def test_the_panels_have_the_keys_that_runs_are_logged_with(folder):
 
 
 def test_where_nothing_is_swept_no_panel_is_empty_and_ways_through_a_latent_space_are_shown(folder):
-    ways = folder.parent / "points" / next(iter(load(folder).points.query("model == 'text_to_image'")["id"]))
+    ways = (
+        folder.parent
+        / "points"
+        / next(iter(load(folder).points.query("model == 'text_to_image'")["id"]))
+    )
     ways.mkdir()
     for kind in ("linear", "spherical"):
         (ways / f"interpolation-{kind}.png").touch()
@@ -203,7 +245,9 @@ def test_a_run_set_is_of_the_sweep_s_points_of_a_model(folder):
         (only,) = runs["filters"]["filters"]
         key = {"section": "config", "name": "point.value"}
         assert only == {"key": key, "op": "IN", "value": of_model["id"].tolist(), "disabled": False}
-        assert (runs["grouping"], "project" in runs) == ([], False), "of the project that the report is in"
+        assert (runs["grouping"], "project" in runs) == ([], False), (
+            "of the project that the report is in"
+        )
     said = " ".join(text(block) for block in section(spec, "text_to_text"))
     assert "config `point` is one of this sweep's 8 points of text_to_text" in said
     assert "1 of its 8 points have a W&B run" in said
@@ -221,7 +265,9 @@ def test_a_run_set_of_too_many_points_is_of_cells_and_then_of_the_group(folder, 
         ({"section": "run", "name": "group"}, "=", "sweep"),
         ({"section": "run", "name": "jobType"}, "=", "text_to_text"),
     ]
-    assert "Points that another sweep trained are of its group" in " ".join(map(text, section(spec, "text_to_text")))
+    assert "Points that another sweep trained are of its group" in " ".join(
+        map(text, section(spec, "text_to_text"))
+    )
 
 
 # --- without a server
@@ -229,7 +275,9 @@ def test_a_run_set_of_too_many_points_is_of_cells_and_then_of_the_group(folder, 
 
 def test_json_asks_no_server_and_is_the_same_each_time(folder, loopback):
     before = files(folder)
-    called = call("wandb-report", folder, "--json", folder / "one.json", "--draft", "--title", " My sweep ")
+    called = call(
+        "wandb-report", folder, "--json", folder / "one.json", "--draft", "--title", " My sweep "
+    )
     assert called.out.splitlines() == [
         f"Wrote {folder}/one.json: the report 'My sweep' of (no entity yet, --wandb-entity names one)/gensweep. "
         "Nothing was sent.",
@@ -239,7 +287,11 @@ def test_json_asks_no_server_and_is_the_same_each_time(folder, loopback):
     call("wandb-report", folder, "--json", folder / "one.json", "--draft", "--title", "My sweep")
     assert (folder / "one.json").read_bytes() == first
     view = json.loads(first)
-    assert (view["displayName"], view["type"], view["project"]["name"]) == ("My sweep", "runs/draft", "gensweep")
+    assert (view["displayName"], view["type"], view["project"]["name"]) == (
+        "My sweep",
+        "runs/draft",
+        "gensweep",
+    )
     assert loopback.operations == []
     (folder / "one.json").unlink()
     assert files(folder) == before
@@ -257,7 +309,10 @@ def test_the_project_and_entity_are_the_options_or_the_environment_s(folder, mon
 @pytest.mark.parametrize("title", ["", "x" * 129])
 def test_a_title_that_w_and_b_does_not_take_is_refused(folder, title):
     called = call("wandb-report", folder, "--title", title, "--json", folder / "one.json")
-    assert (called.code, f"--title has {len(title)} characters; W&B takes 1 to 128" in called.error) == (2, True)
+    assert (
+        called.code,
+        f"--title has {len(title)} characters; W&B takes 1 to 128" in called.error,
+    ) == (2, True)
     assert not (folder / "one.json").exists()
 
 
@@ -294,15 +349,26 @@ def test_a_report_is_saved_as_json_has_it_and_then_replaced(folder, loopback):
 def without_ids(value: Any) -> Any:
     """JSON without the names that W&B's library draws."""
     if isinstance(value, dict):
-        return {key: without_ids(item) for key, item in value.items() if key not in ("id", "__id__")}
+        return {
+            key: without_ids(item) for key, item in value.items() if key not in ("id", "__id__")
+        }
     return [without_ids(item) for item in value] if isinstance(value, list) else value
 
 
 def test_only_its_own_report_is_replaced_and_each_draft_is_a_new_one(folder, loopback):
     loopback.projects.append("p")
-    other = {"projectName": "p", "entityName": ENTITY, "type": "runs", "spec": "{}", "displayName": "Sweep sweep"}
+    other = {
+        "projectName": "p",
+        "entityName": ENTITY,
+        "type": "runs",
+        "spec": "{}",
+        "displayName": "Sweep sweep",
+    }
     loopback.views.append(other | {"id": "1", "name": "x", "description": "Somebody's own words"})
-    saved = [call("wandb-report", folder, "--wandb-project", "p", *options) for options in ((), ("--draft",)) * 2]
+    saved = [
+        call("wandb-report", folder, "--wandb-project", "p", *options)
+        for options in ((), ("--draft",)) * 2
+    ]
     assert [one.out.split(":")[0] for one in saved] == [
         "Saved the report", "Saved the draft", "Replaced the report", "Saved the draft",
     ]  # fmt: skip
@@ -314,10 +380,22 @@ def test_only_its_own_report_is_replaced_and_each_draft_is_a_new_one(folder, loo
 @pytest.mark.parametrize(
     ("change", "fault", "message"),
     [
-        ({"WANDB_API_KEY": "1" * 40}, None, "W&B refuses this login: .*permission denied; `wandb login --relogin`"),
+        (
+            {"WANDB_API_KEY": "1" * 40},
+            None,
+            "W&B refuses this login: .*permission denied; `wandb login --relogin`",
+        ),
         ({"WANDB_API_KEY": "short"}, None, "W&B refuses this login: .*40[+] characters"),
-        ({"WANDB_API_KEY": ""}, None, "W&B: No API key configured. Use `wandb login` to log in. .*--json FILE"),
-        ({"WANDB_BASE_URL": "http://127.0.0.1:9"}, None, "did not take the report for gensweep: .*refused"),
+        (
+            {"WANDB_API_KEY": ""},
+            None,
+            "W&B: No API key configured. Use `wandb login` to log in. .*--json FILE",
+        ),
+        (
+            {"WANDB_BASE_URL": "http://127.0.0.1:9"},
+            None,
+            "did not take the report for gensweep: .*refused",
+        ),
         ({}, ("", 500), "did not take the report for gensweep: HTTP 500"),
         ({}, ("upsertView", 403), f"did not take the report for {ENTITY}/gensweep: out of order"),
     ],

@@ -17,7 +17,13 @@ EXAMPLES = 24
 """Of them 2 test, 2 validate and 20 train: two batches of 8 and one of 4."""
 TRAINED, STEPS = 20, 3
 
-_PICTURES = {"count": EXAMPLES, "encoder_layers": 2, "decoder_layers": 2, "filters": 2, "latent_dim": 4}
+_PICTURES = {
+    "count": EXAMPLES,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "filters": 2,
+    "latent_dim": 4,
+}
 _SEQUENCE = {"hidden": 6}
 _RUN = {"epochs": 1, "batch_size": 8}
 TINY: dict[str, dict[str, Any]] = {
@@ -57,7 +63,9 @@ def training(model: str, seed: int = 0, **params: Any) -> Training:
     return Training(wanted.model_config(), wanted.data_config(), seed, few(wanted), CPU)
 
 
-def trained(model: str, seed: int = 0, **params: Any) -> tuple[list[dict[str, float]], dict[str, float]]:
+def trained(
+    model: str, seed: int = 0, **params: Any
+) -> tuple[list[dict[str, float]], dict[str, float]]:
     """History and test metrics of a tiny training."""
     run = training(model, seed, **params)
     while run.epoch < run.model.epochs:

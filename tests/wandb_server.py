@@ -78,7 +78,9 @@ class Server(ThreadingHTTPServer):
 def serving() -> Generator[Server]:
     """A server that answers until the end of the block."""
     server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield server
@@ -160,7 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
             run = self.server.runs.setdefault(name, Run())
             for file, chunk in (said.get("files") or {}).items():
                 if file == HISTORY:
-                    run.lines |= dict(enumerate(chunk["content"], chunk.get("offset", len(run.lines))))
+                    run.lines |= dict(
+                        enumerate(chunk["content"], chunk.get("offset", len(run.lines)))
+                    )
                 elif file == SUMMARY:
                     run.summary = json.loads(chunk["content"][-1])
             if said.get("complete"):
@@ -180,15 +184,29 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _on_Viewer(self, variables: dict[str, Any]) -> Any:
         edges = [{"node": {"name": ENTITY}}]
-        person = {"id": "1", "entity": ENTITY, "username": "u", "name": "u", "email": "u@example.org", "admin": False}
-        return {"viewer": person | {"flags": "{}", "teams": {"edges": edges}, "apiKeys": {"edges": []}}}
+        person = {
+            "id": "1",
+            "entity": ENTITY,
+            "username": "u",
+            "name": "u",
+            "email": "u@example.org",
+            "admin": False,
+        }
+        return {
+            "viewer": person | {"flags": "{}", "teams": {"edges": edges}, "apiKeys": {"edges": []}}
+        }
 
     def _on_ServerFeaturesQuery(self, variables: dict[str, Any]) -> Any:
         return {"serverInfo": {"features": []}}
 
     def _on_RunResumeStatus(self, variables: dict[str, Any]) -> Any:
         run = self.server.runs.get(self._run(variables))
-        model = {"id": "1", "name": variables["project"], "entity": {"id": "1", "name": ENTITY}, "bucket": None}
+        model = {
+            "id": "1",
+            "name": variables["project"],
+            "entity": {"id": "1", "name": ENTITY},
+            "bucket": None,
+        }
         if run:
             tail = [run.lines[offset] for offset in sorted(run.lines)[-1:]]
             model["bucket"] = {
@@ -231,7 +249,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _on_GetProjects(self, variables: dict[str, Any]) -> Any:
         page = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
-        return {"models": {"pageInfo": page, "edges": [{"node": _project(name)} for name in self.server.projects]}}
+        return {
+            "models": {
+                "pageInfo": page,
+                "edges": [{"node": _project(name)} for name in self.server.projects],
+            }
+        }
 
     def _on_CreateProject(self, variables: dict[str, Any]) -> Any:
         self.server.projects.append(variables["input"]["name"])
@@ -242,32 +265,59 @@ class _Handler(BaseHTTPRequestHandler):
         if variables["project"] not in self.server.projects:
             return {"project": None}
         wanted = (variables["project"], variables.get("viewType", "runs"))
-        found = [view for view in self.server.views if (view["projectName"], view["type"]) == wanted]
+        found = [
+            view for view in self.server.views if (view["projectName"], view["type"]) == wanted
+        ]
         page = {"endCursor": None, "hasNextPage": False}
-        return {"project": {"allViews": {"edges": [{"node": view, "cursor": "c"} for view in found], "pageInfo": page}}}
+        return {
+            "project": {
+                "allViews": {
+                    "edges": [{"node": view, "cursor": "c"} for view in found],
+                    "pageInfo": page,
+                }
+            }
+        }
 
     def _on_upsertView(self, variables: dict[str, Any]) -> Any:
         with self.server.lock:
             views = self.server.views
-            place = next((n for n, view in enumerate(views) if view["id"] == variables["id"]), len(views))
+            place = next(
+                (n for n, view in enumerate(views) if view["id"] == variables["id"]), len(views)
+            )
             view = variables | {"id": variables["id"] or f"Vmlldzo{len(views) + 1}"}
             views[place : place + 1] = [view]
         project = {"id": "1", "name": view["projectName"], "entityName": view["entityName"]}
-        return {"upsertView": {"inserted": not variables["id"], "view": view | {"project": project}}}
+        return {
+            "upsertView": {"inserted": not variables["id"], "view": view | {"project": project}}
+        }
 
     def _on_CreateArtifact(self, variables: dict[str, Any]) -> Any:
         latest = {"id": "1", "versionIndex": 0}
         state = self.server.artifact_state
-        artifact = {"id": "1", "state": state, "artifactSequence": {"id": "1", "latestArtifact": latest}}
+        artifact = {
+            "id": "1",
+            "state": state,
+            "artifactSequence": {"id": "1", "latestArtifact": latest},
+        }
         return {"createArtifact": {"artifact": artifact}}
 
     def _on_CreateArtifactManifest(self, variables: dict[str, Any]) -> Any:
-        file = {"id": "1", "uploadUrl": f"{self.server.url}/put/{variables['name']}", "uploadHeaders": []}
+        file = {
+            "id": "1",
+            "uploadUrl": f"{self.server.url}/put/{variables['name']}",
+            "uploadHeaders": [],
+        }
         return {"createArtifactManifest": {"artifactManifest": {"id": "1", "file": file}}}
 
 
 def _project(name: str) -> dict[str, Any]:
-    known = {"id": name, "name": name, "entityName": ENTITY, "createdAt": "2026-01-01T00:00:00", "isBenchmark": False}
+    known = {
+        "id": name,
+        "name": name,
+        "entityName": ENTITY,
+        "createdAt": "2026-01-01T00:00:00",
+        "isBenchmark": False,
+    }
     return known | {"user": None, "description": "", "access": "", "views": "{}"}
 
 

@@ -39,7 +39,8 @@ def main(train: Callable[..., None]) -> None:
     if results.errors:
         raise results.errors[0]
     rows = [
-        {name: (result.config or {})[name] for name in settings["grid"]} | {"metrics": result.metrics}
+        {name: (result.config or {})[name] for name in settings["grid"]}
+        | {"metrics": result.metrics}
         for result in results
     ]
     Path(settings["results"]).write_text(json.dumps(rows, default=str))

@@ -20,7 +20,9 @@ SIZE, CHANNELS = 64, 3
 Terms = dict[str, Tensor]
 
 
-def make_encoder(layers: int, filters: int, outputs: int, activation: Callable[[], nn.Module]) -> nn.Sequential:
+def make_encoder(
+    layers: int, filters: int, outputs: int, activation: Callable[[], nn.Module]
+) -> nn.Sequential:
     """Pictures [B, 3, 64, 64] to vectors [B, outputs]."""
     stages: list[nn.Module] = []
     for channels in [CHANNELS] + [filters] * (layers - 1):
@@ -31,7 +33,11 @@ def make_encoder(layers: int, filters: int, outputs: int, activation: Callable[[
 def make_decoder(inputs: int, layers: int, filters: int) -> nn.Sequential:
     """Vectors [B, inputs] to logits of pictures [B, 3, 64, 64]."""
     side = SIZE >> layers
-    stages = [nn.Linear(inputs, filters * side**2), nn.Unflatten(1, (filters, side, side)), nn.ReLU(inplace=True)]
+    stages = [
+        nn.Linear(inputs, filters * side**2),
+        nn.Unflatten(1, (filters, side, side)),
+        nn.ReLU(inplace=True),
+    ]
     for _ in range(layers):
         up = nn.ConvTranspose2d(filters, filters, 3, stride=2, padding=1, output_padding=1)
         stages += [up, nn.ReLU(inplace=True)]
@@ -80,8 +86,14 @@ class GAN(nn.Module):
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
-        depth, filters, self.latent = config["encoder_layers"], config["filters"], config["latent_dim"]
-        self.discriminator = make_encoder(depth, filters, 1, lambda: nn.LeakyReLU(0.2, inplace=True))
+        depth, filters, self.latent = (
+            config["encoder_layers"],
+            config["filters"],
+            config["latent_dim"],
+        )
+        self.discriminator = make_encoder(
+            depth, filters, 1, lambda: nn.LeakyReLU(0.2, inplace=True)
+        )
         self.generator = make_decoder(self.latent, config["decoder_layers"], filters)
 
     def sample(self, count: int) -> Tensor:
@@ -97,7 +109,10 @@ class GAN(nn.Module):
     def forward(self, pictures: Tensor) -> Terms:
         """Both losses, and the share of real and generated pictures told apart."""
         generated = self.sample(len(pictures))
-        (real_loss, real_right), (fake_loss, fake_right) = self.judge(pictures, 1.0), self.judge(generated, 0.0)
+        (real_loss, real_right), (fake_loss, fake_right) = (
+            self.judge(pictures, 1.0),
+            self.judge(generated, 0.0),
+        )
         return {
             "discriminator_loss": real_loss + fake_loss,
             "generator_loss": self.judge(generated, 1.0)[0],
@@ -125,7 +140,9 @@ def make_dataset(config: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tenso
     return TensorDataset(torch.tensor(arrays["picture"]) / 255)
 
 
-def train_step(model: nn.Module, pictures: Tensor, optimizers: list[torch.optim.Adam]) -> dict[str, float]:
+def train_step(
+    model: nn.Module, pictures: Tensor, optimizers: list[torch.optim.Adam]
+) -> dict[str, float]:
     """One step; what to report of it."""
     if isinstance(model, GAN):
         return train_gan_step(model, pictures, *optimizers)
@@ -155,7 +172,9 @@ def train_gan_step(
     return {"discriminator_loss": (real_loss + fake_loss).item(), "generator_loss": loss.item()}
 
 
-def train_epoch(model: nn.Module, loader: DataLoader, optimizers: list[torch.optim.Adam]) -> dict[str, float]:
+def train_epoch(
+    model: nn.Module, loader: DataLoader, optimizers: list[torch.optim.Adam]
+) -> dict[str, float]:
     """One pass; the mean losses an example."""
     model.train()
     sums: dict[str, float] = defaultdict(float)
@@ -188,7 +207,9 @@ def train(config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]) -> Non
     optimizers = make_optimizer(config, model)
     sets = {split: make_dataset(config, arrays) for split, arrays in data.items()}
     train_loader = DataLoader(sets["train"], batch_size=config["batch_size"], shuffle=True)
-    validation_loader, test_loader = (DataLoader(sets[split], batch_size=64) for split in ("validation", "test"))
+    validation_loader, test_loader = (
+        DataLoader(sets[split], batch_size=64) for split in ("validation", "test")
+    )
     first = 1
     if checkpoint := tune.get_checkpoint():
         with checkpoint.as_directory() as folder:
@@ -198,12 +219,19 @@ def train(config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]) -> Non
             optimizer.load_state_dict(kept)
         first = state["epoch"] + 1
     for epoch in range(first, config["epochs"] + 1):
-        metrics = {f"train/{name}": value for name, value in train_epoch(model, train_loader, optimizers).items()}
-        metrics |= {f"validation/{name}": value for name, value in evaluate(model, validation_loader).items()}
+        metrics = {
+            f"train/{name}": value
+            for name, value in train_epoch(model, train_loader, optimizers).items()
+        }
+        metrics |= {
+            f"validation/{name}": value
+            for name, value in evaluate(model, validation_loader).items()
+        }
         with tempfile.TemporaryDirectory() as folder:
             kept = [optimizer.state_dict() for optimizer in optimizers]
             torch.save(
-                {"epoch": epoch, "model": model.state_dict(), "optimizers": kept}, Path(folder) / "checkpoint.pt"
+                {"epoch": epoch, "model": model.state_dict(), "optimizers": kept},
+                Path(folder) / "checkpoint.pt",
             )
             tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
     metrics = {f"test/{name}": value for name, value in evaluate(model, test_loader).items()}

@@ -38,7 +38,9 @@ class TextToText(nn.Module):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         hidden = config["hidden"]
-        self.sequence = EncoderDecoder(CHARACTERS, hidden, config["encoder_layers"], config["decoder_layers"])
+        self.sequence = EncoderDecoder(
+            CHARACTERS, hidden, config["encoder_layers"], config["decoder_layers"]
+        )
         self.output = nn.Linear(hidden, CHARACTERS)
 
     def forward(self, query: Tensor) -> Tensor:
@@ -60,7 +62,9 @@ class ImageToText(nn.Module):
             nn.Linear(2 * filters * 7 * 7, hidden),
             nn.ReLU(),
         )
-        self.sequence = EncoderDecoder(hidden, hidden, config["encoder_layers"], config["decoder_layers"])
+        self.sequence = EncoderDecoder(
+            hidden, hidden, config["encoder_layers"], config["decoder_layers"]
+        )
         self.output = nn.Linear(hidden, CHARACTERS)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -75,7 +79,9 @@ class TextToImage(nn.Module):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         hidden, filters = config["hidden"], config["glyph_filters"]
-        self.sequence = EncoderDecoder(CHARACTERS, hidden, config["encoder_layers"], config["decoder_layers"])
+        self.sequence = EncoderDecoder(
+            CHARACTERS, hidden, config["encoder_layers"], config["decoder_layers"]
+        )
         self.glyphs = nn.Sequential(
             nn.Linear(hidden, 2 * filters * 7 * 7),
             nn.ReLU(),
@@ -125,7 +131,9 @@ def criterion(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(outputs.flatten(0, 1), targets.flatten())
 
 
-def train_step(model: nn.Module, inputs: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer) -> float:
+def train_step(
+    model: nn.Module, inputs: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer
+) -> float:
     """One step; its loss."""
     optimizer.zero_grad()
     loss = criterion(model(inputs), targets)
@@ -157,7 +165,10 @@ def evaluate(model: nn.Module, loader: DataLoader) -> dict[str, float]:
             found["mse"] = found["loss"]
         else:
             right = outputs.argmax(-1) == targets
-            found |= {"char_accuracy": right.float().mean(), "exact_match": right.all(1).float().mean()}
+            found |= {
+                "char_accuracy": right.float().mean(),
+                "exact_match": right.all(1).float().mean(),
+            }
         for name, value in found.items():
             sums[name] += value.item() * len(inputs)
         count += len(inputs)
@@ -172,7 +183,9 @@ def train(config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]) -> Non
     optimizer = make_optimizer(config, model)
     sets = {split: make_dataset(config, arrays) for split, arrays in data.items()}
     train_loader = DataLoader(sets["train"], batch_size=config["batch_size"], shuffle=True)
-    validation_loader, test_loader = (DataLoader(sets[split], batch_size=512) for split in ("validation", "test"))
+    validation_loader, test_loader = (
+        DataLoader(sets[split], batch_size=512) for split in ("validation", "test")
+    )
     first = 1
     if checkpoint := tune.get_checkpoint():
         with checkpoint.as_directory() as folder:
@@ -182,11 +195,21 @@ def train(config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]) -> Non
         first = state["epoch"] + 1
     for epoch in range(first, config["epochs"] + 1):
         train_loss = train_epoch(model, train_loader, optimizer)
-        metrics = {f"validation/{name}": value for name, value in evaluate(model, validation_loader).items()}
+        metrics = {
+            f"validation/{name}": value
+            for name, value in evaluate(model, validation_loader).items()
+        }
         with tempfile.TemporaryDirectory() as folder:
-            state = {"epoch": epoch, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            state = {
+                "epoch": epoch,
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+            }
             torch.save(state, Path(folder) / "checkpoint.pt")
-            tune.report({"train/loss": train_loss, **metrics}, checkpoint=tune.Checkpoint.from_directory(folder))
+            tune.report(
+                {"train/loss": train_loss, **metrics},
+                checkpoint=tune.Checkpoint.from_directory(folder),
+            )
     metrics = {f"test/{name}": value for name, value in evaluate(model, test_loader).items()}
     tune.report({**metrics, "seconds": time.perf_counter() - began})
 

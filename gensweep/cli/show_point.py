@@ -22,18 +22,27 @@ def show(name: str, results: str, console: Console) -> None:
     say(f"{record.id}  {record.status}{f': {record.error}' if record.error else ''}")
     for text in record.warnings:
         say(f"warning: {text}")
-    say(f"{record.model}, seed {record.seed}, {record.epochs} epochs in {record.seconds:.1f} s; {record.finished}")
+    say(
+        f"{record.model}, seed {record.seed}, {record.epochs} epochs in {record.seconds:.1f} s; {record.finished}"
+    )
     console.print(_metrics(record))
     if record.examples:
-        say("examples    " + ", ".join(f"{name} {count}" for name, count in record.examples.items()))
-    say("parameters  " + ", ".join(f"{key}={value}" for key, value in sorted(record.params.items())))
+        say(
+            "examples    " + ", ".join(f"{name} {count}" for name, count in record.examples.items())
+        )
+    say(
+        "parameters  " + ", ".join(f"{key}={value}" for key, value in sorted(record.params.items()))
+    )
     say("versions    " + ", ".join(f"{key} {value}" for key, value in record.versions.items()))
     hardware = {
-        key: f"{value / 1e9:.1f} GB" if "memory" in key and value else value for key, value in record.hardware.items()
+        key: f"{value / 1e9:.1f} GB" if "memory" in key and value else value
+        for key, value in record.hardware.items()
     }
     say("hardware    " + ", ".join(f"{key} {value}" for key, value in hardware.items()))
     if record.pack["size"] > 1:
-        say(f"pack        lane {record.pack['lane']} of {record.pack['size']} that were trained together, from 0")
+        say(
+            f"pack        lane {record.pack['lane']} of {record.pack['size']} that were trained together, from 0"
+        )
     say(f"sweeps      {', '.join(kept.sweeps()) or 'none'}")
     say(f"files       {kept.store.told(f'{POINTS}/{record.id}')}: {', '.join(_files(kept))}")
 
@@ -45,9 +54,18 @@ def _metrics(record: Record) -> Table:
     for name, value in record.metrics.items():
         bare = name.rpartition("/")[2]
         metric = known.get(bare)
-        table.add_row(name, f"{value:.6g}", metric.unit if metric else "", words[metric.direction] if metric else "")
+        table.add_row(
+            name,
+            f"{value:.6g}",
+            metric.unit if metric else "",
+            words[metric.direction] if metric else "",
+        )
     return table
 
 
 def _files(kept: Kept) -> list[str]:
-    return sorted(path.relative_to(kept.folder).as_posix() for path in kept.folder.rglob("[!.]*") if path.is_file())
+    return sorted(
+        path.relative_to(kept.folder).as_posix()
+        for path in kept.folder.rglob("[!.]*")
+        if path.is_file()
+    )

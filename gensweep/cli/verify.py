@@ -23,8 +23,12 @@ def verify_command(
             metavar="SWEEP",
         ),
     ],
-    sample: Annotated[int, typer.Option(metavar="N", min=1, help="How many points to train again.")] = 6,
-    epochs: Annotated[int, typer.Option(metavar="K", min=1, help="How many epochs of each are trained again.")] = 1,
+    sample: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many points to train again.")
+    ] = 6,
+    epochs: Annotated[
+        int, typer.Option(metavar="K", min=1, help="How many epochs of each are trained again.")
+    ] = 1,
     results: Root = "results",
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
     verbose: Verbose = False,
@@ -41,7 +45,9 @@ def verify_command(
     loaded = load(name_folder(sweep, results))
     ids = choose_points(loaded, sample)
     if not ids:
-        raise ResultsError(f"{loaded.store.told(loaded.folder.name)} has no finished point to verify")
+        raise ResultsError(
+            f"{loaded.store.told(loaded.folder.name)} has no finished point to verify"
+        )
     say(console, f"Training {counted(epochs, 'epoch')} of {counted(len(ids), 'point')} again.")
     comparisons = []
     for comparison in verify(loaded, ids, epochs, device.value):

@@ -15,11 +15,17 @@ app = typer.Typer()
 @app.command("sync")
 def sync_command(
     folders: Annotated[
-        list[str], typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER...")
+        list[str],
+        typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER..."),
     ],
-    dry: Annotated[bool, typer.Option("--dry-run", help="Show what there is to upload and stop.")] = False,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Show what there is to upload and stop.")
+    ] = False,
     wandb_project: Annotated[
-        str | None, typer.Option(metavar="NAME", help="W&B's project; default: the one that each run was logged to.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="W&B's project; default: the one that each run was logged to."
+        ),
     ] = None,
     wandb_entity: Annotated[
         str | None,
@@ -30,7 +36,8 @@ def sync_command(
         ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1, help="Give up after so long without any progress.")
+        float,
+        typer.Option(metavar="SECONDS", min=1, help="Give up after so long without any progress."),
     ] = 120.0,
     verbose: Verbose = False,
 ) -> None:

@@ -16,15 +16,23 @@ app = typer.Typer()
 
 @app.command("wandb-report")
 def wandb_report_command(
-    folder: Annotated[str, typer.Argument(help="A sweep's folder, such as results/layers.", metavar="FOLDER")],
-    draft: Annotated[bool, typer.Option("--draft", help="Save it as a draft, a new one each time.")] = False,
+    folder: Annotated[
+        str, typer.Argument(help="A sweep's folder, such as results/layers.", metavar="FOLDER")
+    ],
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Save it as a draft, a new one each time.")
+    ] = False,
     json_: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the report here as JSON instead; needs no login."),
+        typer.Option(
+            "--json", metavar="FILE", help="Write the report here as JSON instead; needs no login."
+        ),
     ] = None,
     wandb_project: Project = None,
     wandb_entity: Entity = None,
-    title: Annotated[str | None, typer.Option(metavar="T", help="Default: Sweep and the sweep's name.")] = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="T", help="Default: Sweep and the sweep's name.")
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Save a W&B Report of a sweep: answers, tables, and panels of its runs.
@@ -45,11 +53,20 @@ def wandb_report_command(
         json_.parent.mkdir(parents=True, exist_ok=True)
         write_json(json_, view(report, draft))
         entity = report.entity or "(no entity yet, --wandb-entity names one)"
-        say(Console(), f"Wrote {json_}: the report {report.title!r} of {entity}/{place.project}. Nothing was sent.")
+        say(
+            Console(),
+            f"Wrote {json_}: the report {report.title!r} of {entity}/{place.project}. Nothing was sent.",
+        )
     else:
         from gensweep.report.wandb_report.server import save
 
         saved = save(report, mark(results.sweep.name), draft)
-        say(Console(), f"{'Replaced' if saved.replaced else 'Saved'} the {'draft' if draft else 'report'}: {saved.url}")
+        say(
+            Console(),
+            f"{'Replaced' if saved.replaced else 'Saved'} the {'draft' if draft else 'report'}: {saved.url}",
+        )
     if not tracked(results, results.points["id"]):
-        say(Console(), f"None of its {len(results.points)} points has a W&B run: the report's panels may be empty.")
+        say(
+            Console(),
+            f"None of its {len(results.points)} points has a W&B run: the report's panels may be empty.",
+        )

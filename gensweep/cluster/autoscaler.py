@@ -16,7 +16,11 @@ def addable() -> list[dict[str, float]]:
     try:
         config = json.loads(Path(CONFIG).expanduser().read_text(encoding="utf-8"))
         most, kinds = config["max_workers"], config["available_node_types"].values()
-        return [kind["resources"] for kind in kinds for _ in range(min(kind.get("max_workers", most), most))][:most]
+        return [
+            kind["resources"]
+            for kind in kinds
+            for _ in range(min(kind.get("max_workers", most), most))
+        ][:most]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -70,7 +70,9 @@ def examine_here(place: str) -> tuple[list[Finding], Store | None]:
     if store:
         findings.append(Finding("here", "storage", OK, f"{store.place} is written and read"))
     else:
-        remedy = "" if "://" in place else "name another place, or mend that one"  # a bucket's refusal says what to do
+        remedy = (
+            "" if "://" in place else "name another place, or mend that one"
+        )  # a bucket's refusal says what to do
         findings.append(Finding("here", "storage", FAILED, trouble, remedy))
     return findings, store
 
@@ -96,10 +98,16 @@ def examine_nodes(store: Store | None, ask: Ask, full: bool = True) -> list[Find
     findings = []
     for node, answer in told.items():
         if isinstance(answer, GensweepError):
-            findings.append(Finding(node, "answer", FAILED, str(answer), f"`ray status`, or {AGAIN}"))
+            findings.append(
+                Finding(node, "answer", FAILED, str(answer), f"`ray status`, or {AGAIN}")
+            )
             continue
         off = max(began - answer["time"], answer["time"] - ended, 0.0)
-        findings += [*_judge(node, answer, mine), _clock(node, off), *_storage(node, answer["storage"])]
+        findings += [
+            *_judge(node, answer, mine),
+            _clock(node, off),
+            *_storage(node, answer["storage"]),
+        ]
     return findings
 
 
@@ -148,7 +156,10 @@ def _read_back(store: Store, probe: Probe, told: dict[str, Told | GensweepError]
             wrote[answer["storage"]["wrote"]] = answer
     for answer, found in zip(wrote.values(), store.read_all(wrote), strict=True):
         if found != probe[1][::-1]:
-            answer["storage"] = {"error": f"what it writes to {store.place} is not what is read here", "apart": True}
+            answer["storage"] = {
+                "error": f"what it writes to {store.place} is not what is read here",
+                "apart": True,
+            }
 
 
 # --- what it means
@@ -163,7 +174,11 @@ def require(findings: list[Finding]) -> None:
     bad = folded([finding for finding in findings if finding.level == FAILED], most=1)
     if bad:
         said = [f"{one.node}: {one.check}: {one.what}: {one.remedy}" for one in bad[:3]]
-        more = f"; and {len(bad) - 3} more: `python -m gensweep doctor` shows all" if len(bad) > 3 else ""
+        more = (
+            f"; and {len(bad) - 3} more: `python -m gensweep doctor` shows all"
+            if len(bad) > 3
+            else ""
+        )
         raise UserError(f"nothing was started. {'; '.join(said)}{more}")
 
 
@@ -191,11 +206,17 @@ def _judge(node: str, told: Told, mine: dict[str, str | None]) -> list[Finding]:
     about, (files, size) = told["hardware"], told["cache"]
     gpus = counted(about["gpus"], "GPU") if about["gpus"] else "no GPU"
     what = f"{counted(about['cores'], 'core')}, {gpus}, {about['memory'] / 1e9:.0f} GB memory"
-    if not about["gpus"] and not about.get("compiler", True):  # a node with earlier code does not tell
+    if not about["gpus"] and not about.get(
+        "compiler", True
+    ):  # a node with earlier code does not tell
         what += "; no C compiler (apt-get install gcc libc6-dev), which trains faster on the CPU"
     found.append(Finding(node, "hardware", OK if about["gpus"] else NOTE, what))
     found.append(_disk(node, told["disk"]))
-    kept = f"{counted(files, 'file')}, {size / 1e6:.0f} MB" if files else "empty: the driver prepares each dataset once"
+    kept = (
+        f"{counted(files, 'file')}, {size / 1e6:.0f} MB"
+        if files
+        else "empty: the driver prepares each dataset once"
+    )
     found.append(Finding(node, "cache", OK if files else NOTE, kept))
     return [*found, Finding(node, "W&B", OK if told["login"] else NOTE, _LOGIN[told["login"]])]
 
@@ -228,6 +249,8 @@ def _storage(node: str, seen: dict[str, Any] | None) -> list[Finding]:
     if seen is None:
         return []
     if "error" not in seen:
-        return [Finding(node, "storage", OK, "reads what is written here, and its own is read here")]
+        return [
+            Finding(node, "storage", OK, "reads what is written here, and its own is read here")
+        ]
     remedy = _SHARE if seen["apart"] else "let whoever runs Ray there read and write it"
     return [Finding(node, "storage", FAILED, seen["error"], remedy)]

@@ -39,7 +39,11 @@ def describe(node: str, place: str, probe: Probe | None, full: bool) -> Told:
         probe: a file of the root to read, with one to be left beside it; None: leave the root alone.
         full: also tell of hardware, disk, cache and login, which a run does not ask for.
     """
-    told: Told = {"time": time.time(), "code": code(), "storage": _touch(node, place, *probe) if probe else None}
+    told: Told = {
+        "time": time.time(),
+        "code": code(),
+        "storage": _touch(node, place, *probe) if probe else None,
+    }
     if full:
         folders = [Path(tempfile.gettempdir()), cache_root()]
         if place and "://" not in place:
@@ -56,8 +60,13 @@ def describe(node: str, place: str, probe: Probe | None, full: bool) -> Told:
 def code() -> dict[str, str | None]:
     """`versions`, and under `source` a digest of gensweep's own files: commits hide what was changed since."""
     package, digest = Path(__file__).parents[1], hashlib.sha256()
-    for path in sorted(path for suffix in (".py", ".c", ".h", ".toml") for path in package.rglob(f"*{suffix}")):
-        digest.update(f"{path.relative_to(package).as_posix()} {path.stat().st_size}\n".encode() + path.read_bytes())
+    for path in sorted(
+        path for suffix in (".py", ".c", ".h", ".toml") for path in package.rglob(f"*{suffix}")
+    ):
+        digest.update(
+            f"{path.relative_to(package).as_posix()} {path.stat().st_size}\n".encode()
+            + path.read_bytes()
+        )
     return versions() | {"source": digest.hexdigest()[:16]}
 
 
@@ -72,14 +81,20 @@ def _touch(node: str, place: str, name: str, content: bytes) -> dict[str, Any]:
         store = open_store(place, lasting=False)
         found = store.read(name)
         if found != content:
-            return {"error": f"{place} is not shared: what is read there is not what was written", "apart": True}
+            return {
+                "error": f"{place} is not shared: what is read there is not what was written",
+                "apart": True,
+            }
         store.write(own, content[::-1])
         with store.lock(own):  # as trials do
             pass
         if not store.exists(name):  # we were too slow, and nobody will remove it
             store.remove(own)
     except (FileNotFoundError, NotADirectoryError):
-        return {"error": f"{place} is not shared: what this machine wrote is not there", "apart": True}
+        return {
+            "error": f"{place} is not shared: what this machine wrote is not there",
+            "apart": True,
+        }
     except (OSError, ResultsError) as error:
         return {"error": " ".join(str(error).split()), "apart": False}
     return {"wrote": own}
@@ -87,7 +102,10 @@ def _touch(node: str, place: str, name: str, content: bytes) -> dict[str, Any]:
 
 def _free(folder: Path) -> float:
     """GB."""
-    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free / 1e9
+    return (
+        shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+        / 1e9
+    )
 
 
 def _size(folder: Path) -> tuple[int, int]:
@@ -95,7 +113,9 @@ def _size(folder: Path) -> tuple[int, int]:
     files = size = 0
     for place, folders, names in os.walk(folder):
         if place == str(folder):
-            folders[:] = [inner for inner in folders if inner != MIRRORS]  # copies of results are no datasets
+            folders[:] = [
+                inner for inner in folders if inner != MIRRORS
+            ]  # copies of results are no datasets
         for name in names:
             with contextlib.suppress(OSError):
                 size += os.stat(os.path.join(place, name)).st_size
@@ -111,19 +131,26 @@ def _has_login() -> bool | None:
         return True
     host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
     try:
-        return netrc.netrc(os.environ.get("NETRC") or str(Path.home() / ".netrc")).authenticators(host) is not None
+        return (
+            netrc.netrc(os.environ.get("NETRC") or str(Path.home() / ".netrc")).authenticators(host)
+            is not None
+        )
     except (OSError, netrc.NetrcParseError, RuntimeError):
         return False
 
 
-def differences(mine: Mapping[str, str | None], theirs: Mapping[str, str | None]) -> tuple[list[str], list[str]]:
+def differences(
+    mine: Mapping[str, str | None], theirs: Mapping[str, str | None]
+) -> tuple[list[str], list[str]]:
     """What of another machine's `code` gives other numbers, or may; and what does not, but is worth a note."""
     failed, notes = [], []
     for name in mine.keys() - {"commit", "source"}:
         here, there = mine[name], theirs.get(name)
         if here != there:
             alike = here and there and _release(name, here) == _release(name, there)
-            (notes if alike else failed).append(f"{name} {there or 'missing'}, here {here or 'missing'}")
+            (notes if alike else failed).append(
+                f"{name} {there or 'missing'}, here {here or 'missing'}"
+            )
     ours, other = mine.get("commit"), theirs.get("commit")
     same = mine["source"] == theirs.get("source")
     if ours and other and ours != other:
@@ -144,7 +171,9 @@ def check_code(drivers: Mapping[str, str | None]) -> None:
     mine = {name: value for name, value in code().items() if name != "commit"}
     failed, _ = differences({name: drivers[name] for name in mine}, mine)
     if failed:
-        raise OtherCode(f"{socket.gethostname()} runs other code than the driver ({', '.join(failed)}): {AGAIN}")
+        raise OtherCode(
+            f"{socket.gethostname()} runs other code than the driver ({', '.join(failed)}): {AGAIN}"
+        )
 
 
 def _release(name: str, version: str) -> str:

@@ -27,7 +27,9 @@ def probe(address: str) -> None:
         UserError: nobody listens, or something else does, or it is an address of Ray's client.
     """
     if address.startswith("ray://"):
-        raise UserError(f"--address {address}: Tune does not run through Ray's client; name HOST:PORT, or auto")
+        raise UserError(
+            f"--address {address}: Tune does not run through Ray's client; name HOST:PORT, or auto"
+        )
     if "://" in address:
         raise UserError(
             f"--address {address}: is no Ray cluster's (`ray job` knows it); name HOST:PORT of the head, 6379"
@@ -36,14 +38,20 @@ def probe(address: str) -> None:
     if not colon or not port.isdigit():
         if address in ("auto", "local"):
             return
-        raise UserError(f"--address {address}: names no port; write {host or address}:6379, if no other was given")
+        raise UserError(
+            f"--address {address}: names no port; write {host or address}:6379, if no other was given"
+        )
     if int(port) > _LAST_PORT:
-        raise UserError(f"--address {address}: ports end at {_LAST_PORT}; the head's is 6379, if no other was given")
+        raise UserError(
+            f"--address {address}: ports end at {_LAST_PORT}; the head's is 6379, if no other was given"
+        )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=WAIT) as connection:
             known = _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
-        raise UserError(f"--address {address}: nobody answers there ({error}); is the cluster up?") from error
+        raise UserError(
+            f"--address {address}: nobody answers there ({error}); is the cluster up?"
+        ) from error
     if not known:
         hint = "name HOST:PORT of the head: 6379, if no other was given (the dashboard's is for `ray job`)"
         raise UserError(f"--address {address}: what listens there is no Ray cluster; {hint}")
@@ -75,5 +83,9 @@ def check_temporary(environment: Mapping[str, str]) -> None:
     elif len(folder.rstrip("/")) > LONGEST_TEMPORARY:
         why = f"it is longer than {LONGEST_TEMPORARY} letters"
     if why:
-        hint = "set RAY_TMPDIR to a short absolute path, such as /tmp, or train without Ray: --local"
-        raise UserError(f"{name}={folder}: Ray cannot have its sockets in this folder: {why}; {hint}")
+        hint = (
+            "set RAY_TMPDIR to a short absolute path, such as /tmp, or train without Ray: --local"
+        )
+        raise UserError(
+            f"{name}={folder}: Ray cannot have its sockets in this folder: {why}; {hint}"
+        )

@@ -41,7 +41,9 @@ def encode(text: str, length: int) -> np.ndarray:
     # A character beyond ASCII becomes "?", which has no code either.
     codes = _table()[np.frombuffer(text.ljust(length).encode("ascii", "replace"), np.uint8)]
     if (unknown := codes >= len(ALPHABET)).any():
-        raise ValueError(f"{text[int(unknown.argmax())]!r} in {text[:80]!r} is none of the characters {ALPHABET!r}")
+        raise ValueError(
+            f"{text[int(unknown.argmax())]!r} in {text[:80]!r} is none of the characters {ALPHABET!r}"
+        )
     return codes
 
 

@@ -51,7 +51,9 @@ def param(
 class Config(BaseModel):
     """Base of every config: strict types, no unknown keys, no NaN, immutable."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
     name: ClassVar[str]
     numerics: ClassVar[int] = 1
     """Part of every id: raised when this code's numbers change on purpose."""
@@ -76,7 +78,11 @@ class Config(BaseModel):
     def type_of(cls, field: str) -> str:
         """A field's type as a person would write it; where a validator stands for the type, as that shows itself."""
         info = cls.model_fields[field]
-        shown = [str(m.func) for m in info.metadata if isinstance(m, AfterValidator) and not isfunction(m.func)]
+        shown = [
+            str(m.func)
+            for m in info.metadata
+            if isinstance(m, AfterValidator) and not isfunction(m.func)
+        ]
         return shown[0] if shown else type_name(info.annotation)
 
     @classmethod
@@ -91,22 +97,44 @@ class TrainingConfig(Config):
 
     epochs: int = param(10, "passes over the training examples", ge=1)
     batch_size: int = param(128, "examples a step", ge=1)
-    optimizer: Literal["adam", "adamw", "muon"] = param("adam", "muon: matrices by Muon, the rest by AdamW")
+    optimizer: Literal["adam", "adamw", "muon"] = param(
+        "adam", "muon: matrices by Muon, the rest by AdamW"
+    )
     lr: float = param(1e-3, "learning rate of Adam or AdamW", gt=0)
     beta1: float = param(0.9, "Adam's decay of the gradient's mean", ge=0, lt=1)
     beta2: float = param(0.999, "Adam's decay of the squared gradient's mean", ge=0, lt=1)
-    weight_decay: float = param(0.01, "decoupled weight decay", ge=0, when={"optimizer": ("adamw", "muon")})
-    muon_lr: float = param(0.02, "learning rate of the matrices", gt=0, when={"optimizer": ("muon",)})
-    muon_momentum: float = param(0.95, "Nesterov momentum of the matrices", ge=0, lt=1, when={"optimizer": ("muon",)})
-    schedule: Literal["constant", "one_cycle", "warmup_linear"] = param("constant", "learning rate over the steps")
-    warmup: float = param(0.05, "share of the steps that warm up", ge=0, le=1, when={"schedule": ("warmup_linear",)})
-    hold: float = param(
-        0.4, "share of the steps after which the rate falls to zero", ge=0, le=1, when={"schedule": ("warmup_linear",)}
+    weight_decay: float = param(
+        0.01, "decoupled weight decay", ge=0, when={"optimizer": ("adamw", "muon")}
     )
-    clip_norm: float | None = param(None, "largest gradient norm a player and step; none: no clipping", gt=0)
-    init: Literal["torch", "keras"] = param("torch", "initial weights: PyTorch's or Keras' defaults")
+    muon_lr: float = param(
+        0.02, "learning rate of the matrices", gt=0, when={"optimizer": ("muon",)}
+    )
+    muon_momentum: float = param(
+        0.95, "Nesterov momentum of the matrices", ge=0, lt=1, when={"optimizer": ("muon",)}
+    )
+    schedule: Literal["constant", "one_cycle", "warmup_linear"] = param(
+        "constant", "learning rate over the steps"
+    )
+    warmup: float = param(
+        0.05, "share of the steps that warm up", ge=0, le=1, when={"schedule": ("warmup_linear",)}
+    )
+    hold: float = param(
+        0.4,
+        "share of the steps after which the rate falls to zero",
+        ge=0,
+        le=1,
+        when={"schedule": ("warmup_linear",)},
+    )
+    clip_norm: float | None = param(
+        None, "largest gradient norm a player and step; none: no clipping", gt=0
+    )
+    init: Literal["torch", "keras"] = param(
+        "torch", "initial weights: PyTorch's or Keras' defaults"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = param(
-        "float32", "what products are computed in; auto: bfloat16 where the device has it", neutral="float32"
+        "float32",
+        "what products are computed in; auto: bfloat16 where the device has it",
+        neutral="float32",
     )
 
 
@@ -121,8 +149,12 @@ class Data(Config):
     """Count, shape and SHA-256 of the original pictures (uint8, C order; "" where there are none, or it depends), by
     default parameters."""
 
-    train_fraction: float = param(0.9, "share of the pool (all but the test set) that is trained on", gt=0, le=0.9)
-    split_seed: int = param(0, "seed of the permutation behind test, validation and training sets", ge=0)
+    train_fraction: float = param(
+        0.9, "share of the pool (all but the test set) that is trained on", gt=0, le=0.9
+    )
+    split_seed: int = param(
+        0, "seed of the permutation behind test, validation and training sets", ge=0
+    )
 
     def title(self) -> str:
         """The dataset's name, as it is shown."""

@@ -66,5 +66,7 @@ def training_rows(split: dict[str, np.ndarray], train_fraction: float) -> np.nda
     pool = split["pool"]
     count = min(round(len(pool) * train_fraction), len(pool) - len(split["validation"]))
     if count < 1:
-        raise ValueError(f"train_fraction {train_fraction} of {len(pool)} examples leaves none to train on")
+        raise ValueError(
+            f"train_fraction {train_fraction} of {len(pool)} examples leaves none to train on"
+        )
     return pool[:count]

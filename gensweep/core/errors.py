@@ -88,7 +88,9 @@ class LostClaim(GensweepError):
     """A later attempt took the point over; this one must stop and write nothing more."""
 
 
-def _rebuild(kind: type[GensweepError], args: tuple[Any, ...], state: dict[str, Any]) -> GensweepError:
+def _rebuild(
+    kind: type[GensweepError], args: tuple[Any, ...], state: dict[str, Any]
+) -> GensweepError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)
     return error

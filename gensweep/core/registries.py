@@ -57,7 +57,9 @@ def download(name: str) -> Callable[[Any], Any]:
     """Decorator that registers a function as a download; its docstring's first line documents it."""
 
     def add(function: Callable[..., str]) -> Callable[..., str]:
-        DOWNLOADS.register(name, Download(name, (function.__doc__ or "").strip().partition("\n")[0], function))
+        DOWNLOADS.register(
+            name, Download(name, (function.__doc__ or "").strip().partition("\n")[0], function)
+        )
         return function
 
     return add
@@ -123,7 +125,13 @@ DERIVED: Registry[Derived] = Registry("derived output", "gensweep.metrics")
 
 
 def metric(
-    name: str, *, needs: tuple[str, ...], unit: str, direction: str, when: str = "always", least: int = 1
+    name: str,
+    *,
+    needs: tuple[str, ...],
+    unit: str,
+    direction: str,
+    when: str = "always",
+    least: int = 1,
 ) -> Callable[[Any], Any]:
     """Decorator that registers a function of the outputs as a metric; its docstring is the documentation."""
     if direction not in ("max", "min", "none"):
@@ -151,7 +159,11 @@ def derived(name: str, *needs: tuple[str, ...], tool: str = "") -> Callable[[Any
 
 def metrics_of(outputs: tuple[str, ...], split: str = "test") -> list[Metric]:
     """Every metric of a model with these outputs that is measured on a split, by name."""
-    return [m for _, m in METRICS.items() if m.applies(outputs) and (split == "test" or m.when == "always")]
+    return [
+        m
+        for _, m in METRICS.items()
+        if m.applies(outputs) and (split == "test" or m.when == "always")
+    ]
 
 
 @dataclass(frozen=True)
@@ -171,7 +183,9 @@ def page(registry: Registry[Page], name: str) -> Callable[[Any], Any]:
     """Decorator that registers a table or a figure under its name; its docstring's first line documents it."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        registry.register(name, Page(name, (function.__doc__ or "").strip().partition("\n")[0], function))
+        registry.register(
+            name, Page(name, (function.__doc__ or "").strip().partition("\n")[0], function)
+        )
         return function
 
     return add

@@ -17,7 +17,11 @@ FORMER_DOCS = {
 LEAST_PICTURES = {
     "fid_random_vgg": 513,
     "fid_inception": 2049,
-    **{f"{name}_{network}": 200 for network in ("random_vgg", "inception") for name in ("kid", "density", "coverage")},
+    **{
+        f"{name}_{network}": 200
+        for network in ("random_vgg", "inception")
+        for name in ("kid", "density", "coverage")
+    },
 }
 """Metric -> the least number of test pictures, and of as many samples, of which it is measured.
 
@@ -47,7 +51,9 @@ def current_name(metric: str) -> str:
     return f"{split}{slash}{FORMER_NAMES.get(name, name)}"
 
 
-def why_unsound(metric: str, examples: Mapping[str, int], metrics: Mapping[str, float]) -> str | None:
+def why_unsound(
+    metric: str, examples: Mapping[str, int], metrics: Mapping[str, float]
+) -> str | None:
     """Return why a point's metric says nothing; None where it says something, or nobody can know.
 
     Args:
@@ -60,6 +66,10 @@ def why_unsound(metric: str, examples: Mapping[str, int], metrics: Mapping[str, 
         return f"needs at least {least} pictures; the test set has {count}"
     accuracy = metrics.get(f"{TEST}/{READER}")
     if metric in READ and accuracy is not None and accuracy < LEAST_READER:
-        of = f" of {examples[READER_DIGITS]:,} held-out digits" if READER_DIGITS in examples else " of held-out digits"
+        of = (
+            f" of {examples[READER_DIGITS]:,} held-out digits"
+            if READER_DIGITS in examples
+            else " of held-out digits"
+        )
         return f"needs a reader that reads {LEAST_READER:.0%}{of}; this one reads {accuracy:.0%}"
     return None

@@ -9,7 +9,10 @@ import numpy as np
 
 def keys_of(pictures: np.ndarray) -> list[bytes]:
     """Return a key for each picture [n, ...]: two keys are equal where all pixels are."""
-    return [hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest() for picture in pictures]
+    return [
+        hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest()
+        for picture in pictures
+    ]
 
 
 def first_of_each(pictures: np.ndarray) -> np.ndarray:

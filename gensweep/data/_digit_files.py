@@ -34,7 +34,11 @@ _DAMAGED = (
 _NAME = re.compile(r"(.*)(images|labels)(.*)[-.]idx([0-9])(.*?)(?:\.gz)?", re.IGNORECASE)
 LAYOUTS = (
     (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
-    (("train_images", "train_labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),
+    (
+        ("train_images", "train_labels"),
+        ("val_images", "val_labels"),
+        ("test_images", "test_labels"),
+    ),
     (("images", "labels"),),
     (("x", "y"),),
     (("data", "target"),),
@@ -67,7 +71,9 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
     """
     found: dict[tuple[str, ...], dict[str, Path]] = {}
     try:
-        paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        paths = sorted(
+            path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+        )
     except OSError as error:
         raise DataError(f"idx:{folder}: {error.strerror}; name a folder of IDX files") from error
     for path in paths:
@@ -76,7 +82,9 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
             continue
         half, other = name[2].lower(), found.setdefault((name[1], name[3]), {})
         if half in other and path.name != f"{other[half].name}.gz":
-            raise DataError(f"idx:{folder}: {other[half].name} and {path.name} are one part twice; remove one of them")
+            raise DataError(
+                f"idx:{folder}: {other[half].name} and {path.name} are one part twice; remove one of them"
+            )
         other[half] = path
     for halves in found.values():
         if missing := _AXES.keys() - halves:
@@ -125,7 +133,9 @@ def axes_of(path: Path) -> int:
     return int(name[4])
 
 
-def read_idx(content: bytes, place: object, axes: int, kinds: Mapping[int, str] = BYTES) -> np.ndarray:
+def read_idx(
+    content: bytes, place: object, axes: int, kinds: Mapping[int, str] = BYTES
+) -> np.ndarray:
     """Read an IDX file, gzipped or not.
 
     Args:
@@ -147,17 +157,23 @@ def read_idx(content: bytes, place: object, axes: int, kinds: Mapping[int, str] 
         kind = kinds.get(header[2]) if len(header) == 4 + 4 * axes else None
         if kind is None or header[:4] != bytes([0, 0, header[2], axes]):
             numbers = "unsigned bytes" if kinds is BYTES else "whole numbers"
-            raise DataError(f"{place} is no IDX file of {numbers} with {axes} axes: it begins {header[:4].hex()}")
+            raise DataError(
+                f"{place} is no IDX file of {numbers} with {axes} axes: it begins {header[:4].hex()}"
+            )
         shape = np.frombuffer(header, ">u4", offset=4).tolist()
         size = math.prod(shape) * np.dtype(kind).itemsize
         if size > LIMIT:
             raise DataError(f"{place} says that it holds {size:,} bytes, more than {LIMIT:,}")
-        body = stream.read(size + 1)  # one more shows that there is more, and at the end the checksum is checked
+        body = stream.read(
+            size + 1
+        )  # one more shows that there is more, and at the end the checksum is checked
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{place} is damaged: {error}; copy it again") from error
     if len(body) != size:
         amount = "more" if len(body) > size else f"{len(body):,}"
-        raise DataError(f"{place} holds {amount} bytes where its header says {size:,}; copy it again")
+        raise DataError(
+            f"{place} holds {amount} bytes where its header says {size:,}; copy it again"
+        )
     return np.frombuffer(body, kind).reshape(shape)
 
 
@@ -169,7 +185,9 @@ def read_npz(content: bytes, place: object) -> list[Part]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+            names = [
+                name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")
+            ]
             return [
                 Part(
                     _member(archive, pictures, place), _member(archive, labels, place),
@@ -194,30 +212,42 @@ def _layout(names: Iterable[str], place: object) -> list[tuple[str, str]]:
         for pair in complete[0]:
             there = [exact[name] for name in pair if name in exact]
             if len(there) == 1:
-                raise DataError(f"{place}: {there[0]} has no other half; {' and '.join(pair)} belong together")
+                raise DataError(
+                    f"{place}: {there[0]} has no other half; {' and '.join(pair)} belong together"
+                )
         return [(exact[x], exact[y]) for x, y in complete[0] if x in exact]
     known = "; ".join(", ".join(name for pair in layout for name in pair) for layout in LAYOUTS)
     amount = "several layouts" if complete else "no layout that is known"
-    raise DataError(f"{place} has {amount}: it holds {', '.join(names) or 'nothing'}; known are {known}")
+    raise DataError(
+        f"{place} has {amount}: it holds {', '.join(names) or 'nothing'}; known are {known}"
+    )
 
 
 def _member(archive: zipfile.ZipFile, name: str, place: object) -> np.ndarray:
     """One array, never unpickled."""
     info = archive.getinfo(f"{name}.npy")
     if info.file_size > LIMIT:
-        raise DataError(f"{place}: {name} would unpack to {info.file_size:,} bytes, more than {LIMIT:,}")
+        raise DataError(
+            f"{place}: {name} would unpack to {info.file_size:,} bytes, more than {LIMIT:,}"
+        )
     with archive.open(info) as stream:
         version = np.lib.format.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
             raise DataError(f"{place}: {name} has an unknown version of the format, {version}")
         first = version == (1, 0)
-        header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        header = (
+            np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        )
         shape, fortran, dtype = header(stream)
         if dtype.kind not in "buif":
-            raise DataError(f"{place}: {name} holds {dtype}, not numbers; pickled objects are never opened")
+            raise DataError(
+                f"{place}: {name} holds {dtype}, not numbers; pickled objects are never opened"
+            )
         size = math.prod(shape) * dtype.itemsize
         if size != info.file_size - stream.tell():
-            raise DataError(f"{place}: {name} is cut short: {shape} of {dtype} takes {size:,} bytes")
+            raise DataError(
+                f"{place}: {name} is cut short: {shape} of {dtype} takes {size:,} bytes"
+            )
         body = stream.read()
     if len(body) != size:
         raise DataError(f"{place}: {name} is cut short: {len(body):,} of {size:,} bytes")

@@ -11,7 +11,16 @@ import numpy as np
 
 from gensweep.core.errors import DataError
 from gensweep.data._copies import keys_of
-from gensweep.data._digit_files import INTEGERS, LIMIT, Part, axes_of, find_pairs, is_turned, read_idx, read_npz
+from gensweep.data._digit_files import (
+    INTEGERS,
+    LIMIT,
+    Part,
+    axes_of,
+    find_pairs,
+    is_turned,
+    read_idx,
+    read_npz,
+)
 from gensweep.data._pictures import some
 from gensweep.data.mnist import check_mnist, read_mnist
 from gensweep.prepare.fingerprint import Scheme, Source, locate
@@ -98,9 +107,13 @@ def read_digits(source: str) -> DigitSet:
         checked, name = [_check(part) for part in parts], f"{scheme}:{place}"
     known = _each_once(*(np.concatenate(arrays) for arrays in zip(*checked, strict=True)))
     numbers = np.bincount(known.labels, minlength=10)
-    if few := [f"{count} of {digit}" for digit, count in enumerate(numbers.tolist()) if count < LEAST]:
+    if few := [
+        f"{count} of {digit}" for digit, count in enumerate(numbers.tolist()) if count < LEAST
+    ]:
         why = "".join(f"; {note}" for note in known.notes)
-        raise DataError(f"{name} has too few pictures: {', '.join(few)}; each digit needs {LEAST}{why}")
+        raise DataError(
+            f"{name} has too few pictures: {', '.join(few)}; each digit needs {LEAST}{why}"
+        )
     return replace(known, notes=(*notes, *known.notes))
 
 
@@ -133,10 +146,14 @@ def _each_once(pictures: np.ndarray, labels: np.ndarray) -> DigitSet:
     copies = len(keys) - len(chosen) - blanks - contrary
     notes = []
     if copies:
-        notes.append(f"{copies:,} of {len(keys):,} pictures have the same pixels as another one; each is counted once")
+        notes.append(
+            f"{copies:,} of {len(keys):,} pictures have the same pixels as another one; each is counted once"
+        )
     if contrary:
         such = next(iter(torn.values()))
-        notes.append(f"{contrary:,} pictures left out: each is labelled as more than one digit, such as {such}")
+        notes.append(
+            f"{contrary:,} pictures left out: each is labelled as more than one digit, such as {such}"
+        )
     if blanks:
         notes.append(f"{blanks:,} pictures left out: they are blank, as the space is")
     counts = {"copies": copies, "left_out": contrary + blanks}
@@ -175,13 +192,20 @@ def _own(scheme: str, place: Path, source: str) -> tuple[list[Part], tuple[str, 
     contents = {path: _read(path) for path in DIGITS.schemes[scheme].files(place)}
     hashes = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
     if source != DIGITS.schemes[scheme].identify(hashes):
-        raise DataError(f"{scheme}:{place} has changed since it was named; start again to use what it holds now")
+        raise DataError(
+            f"{scheme}:{place} has changed since it was named; start again to use what it holds now"
+        )
     if scheme == NPZ.name:
         on_side = "emnist" in place.name.lower()
-        notes = (f"{place.name}: EMNIST's pictures lie on their side where nobody has turned them; look: data show",)
+        notes = (
+            f"{place.name}: EMNIST's pictures lie on their side where nobody has turned them; look: data show",
+        )
         return read_npz(contents[place], place), notes if on_side else ()
     # In the order of the contents, and copies once: names are no part of the digest.
-    pairs = {(hashes[pictures], hashes[labels]): (pictures, labels) for pictures, labels in find_pairs(place)}
+    pairs = {
+        (hashes[pictures], hashes[labels]): (pictures, labels)
+        for pictures, labels in find_pairs(place)
+    }
     ordered = [pair for _, pair in sorted(pairs.items())]
     parts = [_idx_part(pictures, labels, contents) for pictures, labels in ordered]
     turned = [pictures.name for pictures, _ in ordered if is_turned(pictures)]
@@ -190,8 +214,16 @@ def _own(scheme: str, place: Path, source: str) -> tuple[list[Part], tuple[str, 
 
 
 def _idx_part(pictures: Path, labels: Path, contents: Mapping[Path, bytes]) -> Part:
-    images, numbers = read_idx(contents[pictures], pictures, 3), _idx_labels(labels, contents[labels])
-    return Part(images.swapaxes(1, 2) if is_turned(pictures) else images, numbers, str(pictures), str(labels))
+    images, numbers = (
+        read_idx(contents[pictures], pictures, 3),
+        _idx_labels(labels, contents[labels]),
+    )
+    return Part(
+        images.swapaxes(1, 2) if is_turned(pictures) else images,
+        numbers,
+        str(pictures),
+        str(labels),
+    )
 
 
 def _idx_labels(path: Path, content: bytes) -> np.ndarray:
@@ -210,7 +242,10 @@ def _read(path: Path) -> bytes:
 
 def _check(part: Part) -> tuple[np.ndarray, np.ndarray]:
     """Pictures, uint8 [n, 28, 28], and labels, uint8 [n], of one part."""
-    pictures, labels = _pictures(part.pictures, part.pictures_at), _labels(part.labels, part.labels_at)
+    pictures, labels = (
+        _pictures(part.pictures, part.pictures_at),
+        _labels(part.labels, part.labels_at),
+    )
     if len(pictures) != len(labels):
         raise DataError(
             f"{part.pictures_at} has {len(pictures):,} pictures and {len(labels):,} labels in {part.labels_at}"
@@ -239,7 +274,9 @@ def _pictures(pictures: np.ndarray, name: str) -> np.ndarray:
     if pictures.shape[1:] != (SIZE, SIZE):
         pictures = _scale(pictures)
     if pictures.mean() > 127.5:
-        raise DataError(f"{name} is mostly white; white strokes on black are expected: subtract every pixel from 255")
+        raise DataError(
+            f"{name} is mostly white; white strokes on black are expected: subtract every pixel from 255"
+        )
     return pictures
 
 
@@ -247,20 +284,28 @@ def _scale(pictures: np.ndarray) -> np.ndarray:
     """Scale pictures to 28x28, whatever their proportions; a triangle filter leaves no jagged edges."""
     from PIL import Image
 
-    scaled = [Image.fromarray(one).resize((SIZE, SIZE), Image.Resampling.BILINEAR) for one in pictures]
+    scaled = [
+        Image.fromarray(one).resize((SIZE, SIZE), Image.Resampling.BILINEAR) for one in pictures
+    ]
     return np.stack([np.asarray(one) for one in scaled])
 
 
 def _labels(labels: np.ndarray, name: str) -> np.ndarray:
     if labels.ndim == 2 and labels.shape[1] == 10:
         if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
-            raise DataError(f"{name} has labels {list(labels.shape)} that are not one-hot: a single 1 in each row")
+            raise DataError(
+                f"{name} has labels {list(labels.shape)} that are not one-hot: a single 1 in each row"
+            )
         return labels.argmax(axis=1).astype(np.uint8)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise DataError(f"{name} has labels {list(labels.shape)}; [n] and one-hot [n, 10] are understood")
+        raise DataError(
+            f"{name} has labels {list(labels.shape)}; [n] and one-hot [n, 10] are understood"
+        )
     wrong = labels[~np.isin(labels, np.arange(10))]
     if len(wrong):
-        raise DataError(f"{name} has labels other than 0..9, such as {wrong[0].item()}, {len(wrong):,} in all")
+        raise DataError(
+            f"{name} has labels other than 0..9, such as {wrong[0].item()}, {len(wrong):,} in all"
+        )
     return labels.astype(np.uint8)

@@ -56,7 +56,9 @@ def _operator(sign: str, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
 
 
-def _stroke(pen: ImageDraw, middle: np.ndarray, angle: float, half: float, bend: float, width: float) -> None:
+def _stroke(
+    pen: ImageDraw, middle: np.ndarray, angle: float, half: float, bend: float, width: float
+) -> None:
     """Draw a slightly bent line with round ends; lengths in pixels of the small picture."""
     along = np.linspace(-1, 1, 7)
     across = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])

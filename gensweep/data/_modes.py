@@ -106,7 +106,11 @@ def _grey(image: ImageFile) -> Image:
     if image.mode == "L":
         values = values.view(np.int8)  # read as if unsigned
     clear = image.info.get("transparency")
-    mask = None if clear is None else Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))
+    mask = (
+        None
+        if clear is None
+        else Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))
+    )
     if not np.isfinite(values).all():
         raise PictureError("some grey values are no numbers")
     least, most = float(values.min()), float(values.max())
@@ -117,7 +121,9 @@ def _grey(image: ImageFile) -> Image:
         white = 0xFFFF
     elif least >= 0:
         white = next((white for white in _WHITES[image.mode] if most <= white), most)
-    shades = (values.astype(np.float64) - black) * 255 / max(white - black, np.finfo(np.float32).tiny)
+    shades = (
+        (values.astype(np.float64) - black) * 255 / max(white - black, np.finfo(np.float32).tiny)
+    )
     if tags.get(_PHOTOMETRIC) == 0:  # white is zero
         shades = 255 - shades
     grey = Image.fromarray(np.rint(shades).astype(np.uint8))

@@ -29,8 +29,35 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM
 """Pillow's names of what is opened: raster formats with a signature, none of which runs a program."""
 SUFFIXES = frozenset(
     {
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp"),
-        *(".avif", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".qoi"),
+        *(
+            ".jpg",
+            ".jpeg",
+            ".jpe",
+            ".jfif",
+            ".mpo",
+            ".png",
+            ".apng",
+            ".webp",
+            ".gif",
+            ".tif",
+            ".tiff",
+            ".bmp",
+        ),
+        *(
+            ".avif",
+            ".jp2",
+            ".j2k",
+            ".j2c",
+            ".jpc",
+            ".jpf",
+            ".jpx",
+            ".ppm",
+            ".pgm",
+            ".pbm",
+            ".pnm",
+            ".pfm",
+            ".qoi",
+        ),
         *(".heic", ".heif", ".jxl", ".tga", ".psd"),
     }
 )
@@ -54,7 +81,9 @@ def picture_files(place: Path) -> list[Path]:
     found, others = [], Counter()
     try:
         if not place.is_dir():
-            raise DataError(f"{place} is {'a file' if place.exists() else 'not there'}; name a folder of pictures")
+            raise DataError(
+                f"{place} is {'a file' if place.exists() else 'not there'}; name a folder of pictures"
+            )
         for path in _walk(place):
             suffix = path.suffix.lower()
             if suffix not in SUFFIXES:
@@ -97,7 +126,9 @@ def _warn(text: str) -> None:
 def some(items: Iterable[str], most: int = 10) -> str:
     """The first items in a row, safe to show, and how many more there are."""
     listed = [visible(item) for item in items]
-    return ", ".join(listed[:most]) + (f", and {len(listed) - most} more" if len(listed) > most else "")
+    return ", ".join(listed[:most]) + (
+        f", and {len(listed) - most} more" if len(listed) > most else ""
+    )
 
 
 def open_picture(content: bytes, *, at_least: int | None = None) -> Image:
@@ -156,7 +187,9 @@ def _decode(content: bytes, at_least: int | None) -> Image:
             return upright(image)
     except PictureError:
         raise
-    except Exception as error:  # decoders raise what they like; all of it says that this file is damaged
+    except (
+        Exception
+    ) as error:  # decoders raise what they like; all of it says that this file is damaged
         raise PictureError(f"cut off or damaged ({_reason(error)})") from error
 
 
@@ -183,7 +216,9 @@ def _opened(content: bytes) -> ImageFile:
     start = content[:1024].lower()
     if b"<html" in start or b"<!doctype html" in start:
         raise PictureError("a web page, not a picture")
-    raise PictureError(reason or ("no picture of a kind that can be opened" if content else "an empty file"))
+    raise PictureError(
+        reason or ("no picture of a kind that can be opened" if content else "an empty file")
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -214,7 +249,9 @@ def to_square(image: Image, size: int = 64, background: str = "#ffffff") -> np.n
         opaque.paste(image, mask=image)
         image = opaque
     if side != size:
-        image = image.resize((size, size), Resampling.LANCZOS if side > size else Resampling.BICUBIC)
+        image = image.resize(
+            (size, size), Resampling.LANCZOS if side > size else Resampling.BICUBIC
+        )
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 

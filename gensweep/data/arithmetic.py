@@ -50,9 +50,14 @@ class Arithmetic(Data):
     def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
         """Lines such as `81+24 = 105`."""
         queries, answers = data.rows["query"][rows], data.rows["answer"][rows]
-        return None, [f"{decode(q).strip()} = {decode(a).strip()}" for q, a in zip(queries, answers, strict=True)]
+        return None, [
+            f"{decode(q).strip()} = {decode(a).strip()}"
+            for q, a in zip(queries, answers, strict=True)
+        ]
 
 
 def _codes(texts: tuple[str, ...], length: int):
     """Codes of many texts at once, uint8 [len(texts), length]."""
-    return encode("".join(text.ljust(length) for text in texts), len(texts) * length).reshape(-1, length)
+    return encode("".join(text.ljust(length) for text in texts), len(texts) * length).reshape(
+        -1, length
+    )

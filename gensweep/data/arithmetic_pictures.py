@@ -45,9 +45,12 @@ class ArithmeticPictures(Arithmetic):
     source: ClassVar[str] = "every query of two numbers below 100, in handwritten digits"
     fixed: ClassVar = (COUNT, (QUERY_LENGTH, SIZE, SIZE), "")
 
-    digits: Annotated[str, AfterValidator(DIGITS)] = param("mnist5k", "where the pictures of digits come from")
+    digits: Annotated[str, AfterValidator(DIGITS)] = param(
+        "mnist5k", "where the pictures of digits come from"
+    )
     digit_split: Literal["disjoint", "shared"] = param(
-        "disjoint", "disjoint: training, validation and test queries show different pictures; shared: any picture"
+        "disjoint",
+        "disjoint: training, validation and test queries show different pictures; shared: any picture",
     )
 
     def check(self) -> None:
@@ -71,14 +74,20 @@ class ArithmeticPictures(Arithmetic):
         if self.digit_split == "shared":
             parts, share = np.zeros(len(codes), np.int64), (1.0,)
         else:
-            parts, share = _parts(text.split), (1 - VALIDATION_SHARE - TEST_SHARE, VALIDATION_SHARE, TEST_SHARE)
+            parts, share = (
+                _parts(text.split),
+                (1 - VALIDATION_SHARE - TEST_SHARE, VALIDATION_SHARE, TEST_SHARE),
+            )
         glyphs = _assign(codes, parts, characters, share, rng)
         query, answer = np.split(glyphs, [text.rows["query"].shape[1]], axis=1)
         return Prepared(
             rows=text.rows | {"query_glyphs": query.copy(), "answer_glyphs": answer.copy()},
             split=text.split,
             banks={"glyphs": pictures.copy()},
-            lookups={"query_pictures": ("query_glyphs", "glyphs"), "answer_pictures": ("answer_glyphs", "glyphs")},
+            lookups={
+                "query_pictures": ("query_glyphs", "glyphs"),
+                "answer_pictures": ("answer_glyphs", "glyphs"),
+            },
             notes=notes,
             counts=counts,
         )
@@ -101,10 +110,12 @@ class ArithmeticPictures(Arithmetic):
         matrix = np.zeros((len(rows), SIZE, cells.shape[2] + 1), np.uint8)
         matrix[:, : cells.shape[1], :-1] = cells
         gap = np.full((len(rows), SIZE, _CELL), 255, np.uint8)
-        strips = [np.concatenate(list(pictures.swapaxes(0, 1)), axis=2) for pictures in (query, answer)]
-        return np.concatenate([strips[0], gap, strips[1], gap, matrix], axis=2)[:, None], super().examples(data, rows)[
-            1
+        strips = [
+            np.concatenate(list(pictures.swapaxes(0, 1)), axis=2) for pictures in (query, answer)
         ]
+        return np.concatenate([strips[0], gap, strips[1], gap, matrix], axis=2)[
+            :, None
+        ], super().examples(data, rows)[1]
 
 
 def _parts(split: dict[str, np.ndarray]) -> np.ndarray:
@@ -116,7 +127,11 @@ def _parts(split: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _assign(
-    codes: np.ndarray, parts: np.ndarray, characters: np.ndarray, shares: tuple[float, ...], rng: np.random.Generator
+    codes: np.ndarray,
+    parts: np.ndarray,
+    characters: np.ndarray,
+    shares: tuple[float, ...],
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Give every character one of the pictures of its part, drawn with equal chances.
 

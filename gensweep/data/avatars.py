@@ -47,8 +47,28 @@ Where a layer can be ruled out, its first part is nothing.
 
 TRAITS = (
     *LAYERS,
-    *("pattern", "pattern_light", "mirror", "hatted", "bearded", "ground", "skin", "hair_colour", "lips", "lip_colour"),
-    *("iris", "clothes_colour", "clothes_second", "hat_colour", "hat_second", "frame", "lens", "jewel"),
+    *(
+        "pattern",
+        "pattern_light",
+        "mirror",
+        "hatted",
+        "bearded",
+        "ground",
+        "skin",
+        "hair_colour",
+        "lips",
+        "lip_colour",
+    ),
+    *(
+        "iris",
+        "clothes_colour",
+        "clothes_second",
+        "hat_colour",
+        "hat_second",
+        "frame",
+        "lens",
+        "jewel",
+    ),
 )
 """What chance decides, by a number each. To reorder or to add one changes every face: raise `Avatars.numerics`."""
 
@@ -65,7 +85,11 @@ class Avatars(Data):
 
     name: ClassVar[str] = "avatars"
     kind: ClassVar[str] = "pictures"
-    fixed: ClassVar = (COUNT, (3, SIZE, SIZE), "a238a4724373fc262deed9902bacd9c7c641d96772331172091f78943ca73919")
+    fixed: ClassVar = (
+        COUNT,
+        (3, SIZE, SIZE),
+        "a238a4724373fc262deed9902bacd9c7c641d96772331172091f78943ca73919",
+    )
 
     count: int = param(COUNT, "how many faces", ge=20)
     data_seed: int = param(0, "which faces", ge=0)
@@ -78,7 +102,9 @@ class Avatars(Data):
     def prepare(self) -> Prepared:
         """Draw the faces."""
         faces, counts, notes = without_copies(draw_faces(self.count, self.data_seed))
-        return Prepared({"picture": faces}, split_rows(len(faces), self.split_seed), notes=notes, counts=counts)
+        return Prepared(
+            {"picture": faces}, split_rows(len(faces), self.split_seed), notes=notes, counts=counts
+        )
 
 
 def draw_faces(count: int, seed: int) -> np.ndarray:
@@ -100,7 +126,13 @@ def choose_parts(chance: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Which part of each layer every face has [n]; 0, nothing, where another trait rules the layer out."""
     chosen = {name: pick(chance[name], read_layer(name).weights) for name in LAYERS}
     hatted, bearded = chance["hatted"] < HATTED, chance["bearded"] < BEARDED
-    worn = {"hat": hatted, "under_hat": hatted, "hair": ~hatted, "ornament": ~hatted, "beard": bearded}
+    worn = {
+        "hat": hatted,
+        "under_hat": hatted,
+        "hair": ~hatted,
+        "ornament": ~hatted,
+        "beard": bearded,
+    }
     return chosen | {name: np.where(where, chosen[name], 0) for name, where in worn.items()}
 
 

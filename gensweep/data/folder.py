@@ -16,7 +16,14 @@ from gensweep.core.dataset import Prepared, split_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
 from gensweep.data._copies import without_copies
-from gensweep.data._pictures import Colour, PictureError, open_picture, picture_files, some, to_square
+from gensweep.data._pictures import (
+    Colour,
+    PictureError,
+    open_picture,
+    picture_files,
+    some,
+    to_square,
+)
 from gensweep.data._split import check_split
 from gensweep.prepare.fingerprint import Scheme, Source, label, locate, read_digests, survey
 from gensweep.system.text import counted
@@ -64,7 +71,9 @@ class PictureFiles(Data):
         place, files = _files(self.scheme, self.dataset)
         pictures, count, unread = np.empty((len(files), 3, SIZE, SIZE), np.uint8), 0, []
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-            for path, picture in zip(files.values(), pool.map(self._picture, files, files.values()), strict=True):
+            for path, picture in zip(
+                files.values(), pool.map(self._picture, files, files.values()), strict=True
+            ):
                 if isinstance(picture, str):
                     unread.append(f"{os.path.relpath(path, place)} ({picture})")
                 else:
@@ -90,7 +99,10 @@ class PictureFiles(Data):
         there = survey(self.dataset)
         if there is None:
             return ()
-        copies, unread = there.readable - there.different, [f"{name} ({why})" for name, why in there.unread.items()]
+        copies, unread = (
+            there.readable - there.different,
+            [f"{name} ({why})" for name, why in there.unread.items()],
+        )
         remarks = [f"copies of other pictures left out: {copies}"] if copies else []
         if unread:
             remarks.append(f"{counted(len(unread), 'file')} left out, unreadable: {some(unread)}")
@@ -109,7 +121,9 @@ class PictureFiles(Data):
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}") from error
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise DataError(f"{path} has changed since it was part of {self.dataset}; name its folder anew")
+            raise DataError(
+                f"{path} has changed since it was part of {self.dataset}; name its folder anew"
+            )
         try:
             return to_square(open_picture(content, at_least=_DECODED), SIZE, self.behind())
         except PictureError as error:
@@ -134,7 +148,9 @@ class Folder(PictureFiles):
     source: ClassVar[str] = "any folder of pictures"
     scheme: ClassVar[Scheme] = FOLDER
 
-    dataset: Annotated[str, AfterValidator(Source(FOLDER))] = param(..., "the folder, known by what it holds")
+    dataset: Annotated[str, AfterValidator(Source(FOLDER))] = param(
+        ..., "the folder, known by what it holds"
+    )
     background: Colour = param("#ffffff", "colour behind what is transparent")
 
     def behind(self) -> str:
@@ -151,6 +167,8 @@ def _files(scheme: Scheme, pinned: str) -> tuple[Path, dict[str, Path]]:
     place = locate(pinned)
     found, _ = read_digests(scheme, place)
     if scheme.identify(found) != pinned:
-        raise DataError(f"{place} has changed since it was {pinned}; name it anew to use what it holds now")
+        raise DataError(
+            f"{place} has changed since it was {pinned}; name it anew to use what it holds now"
+        )
     files = {sha256: path for path, sha256 in reversed(found.items())}
     return place, dict(sorted(files.items()))

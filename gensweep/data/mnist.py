@@ -15,10 +15,22 @@ if TYPE_CHECKING:
     from requests import Session
 
 FILES = {
-    "train-images-idx3-ubyte.gz": ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9_912_422),
-    "train-labels-idx1-ubyte.gz": ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28_881),
-    "t10k-images-idx3-ubyte.gz": ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1_648_877),
-    "t10k-labels-idx1-ubyte.gz": ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542),
+    "train-images-idx3-ubyte.gz": (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        9_912_422,
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        28_881,
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        1_648_877,
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        4_542,
+    ),
 }
 """SHA-256 and bytes of each file: 60,000 digits to train on, 10,000 to test on."""
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
@@ -73,7 +85,9 @@ def check_mnist() -> None:
         except OSError as error:
             raise _unread(path, error) from error
         if found != size:
-            raise DataError(f"{path} has {found:,} bytes, not {size:,}: cut short or changed; {_FETCH}")
+            raise DataError(
+                f"{path} has {found:,} bytes, not {size:,}: cut short or changed; {_FETCH}"
+            )
 
 
 def read_mnist() -> dict[str, bytes]:
@@ -99,7 +113,9 @@ def _fetch(session: Session, bases: list[str], name: str) -> bytes:
     sha256, size = FILES[name]
     failed = []
     for base in bases:
-        place = f"{base.rstrip('/')}/{name}" if "://" in base else str(Path(base).expanduser() / name)
+        place = (
+            f"{base.rstrip('/')}/{name}" if "://" in base else str(Path(base).expanduser() / name)
+        )
         try:
             content = get(session, place, limit=size + _SLACK, sha256=sha256)
         except FetchError as error:
@@ -107,12 +123,16 @@ def _fetch(session: Session, bases: list[str], name: str) -> bytes:
         else:
             bases.sort(key=lambda other: other != base)
             return content
-    raise FetchError(f"mnist: {'; '.join(failed)}; --source takes a base URL, or a folder that holds the four files")
+    raise FetchError(
+        f"mnist: {'; '.join(failed)}; --source takes a base URL, or a folder that holds the four files"
+    )
 
 
 def _is_whole(path: Path, sha256: str, size: int) -> bool:
     try:
-        return path.stat().st_size == size and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        return (
+            path.stat().st_size == size and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        )
     except OSError:  # absent, or to be replaced; where it cannot be, `keep` says so
         return False
 

@@ -33,9 +33,16 @@ def portrait_files(place: Path) -> Sequence[Path]:
 
     kept = Kept(place)
     if kept.changed:
-        raise DataError(f"{some(kept.changed, 3)} in {kept.pictures}: cut short or changed; get it again: {REMEDY}")
+        raise DataError(
+            f"{some(kept.changed, 3)} in {kept.pictures}: cut short or changed; get it again: {REMEDY}"
+        )
     if kept.missing:
-        log.warning("%s: %d pictures are listed, and not there: %s", place, len(kept.missing), some(kept.missing))
+        log.warning(
+            "%s: %d pictures are listed, and not there: %s",
+            place,
+            len(kept.missing),
+            some(kept.missing),
+        )
     if not kept.entries:
         raise DataError(f"rijksmuseum is not fetched yet (nothing in {place}); {REMEDY}")
     return [kept.pictures / entry["file"] for entry in kept.entries.values()]
@@ -73,7 +80,11 @@ class Rijksmuseum(PictureFiles):
 
 @download(NAME)
 def fetch_rijksmuseum(
-    progress: Progress, *, source: str | None = None, limit: int | None = None, years: str = "1600-1700"
+    progress: Progress,
+    *,
+    source: str | None = None,
+    limit: int | None = None,
+    years: str = "1600-1700",
 ) -> str:
     """Painted portraits in the public domain, 256 pixels high or wide, from the museum's open data services.
 
@@ -109,7 +120,11 @@ def fetch_rijksmuseum(
         if kept.entries:
             kept.tidy()
     if not kept.entries:
-        why = tally.failures() if tally.failed else f"{tally.not_free} left out, not in the public domain"
+        why = (
+            tally.failures()
+            if tally.failed
+            else f"{tally.not_free} left out, not in the public domain"
+        )
         raise FetchError(f"rijksmuseum: no portrait of {years} from {shown(services.base)} ({why})")
     parts = [f"rijksmuseum: {len(kept.entries):,} pictures, {tally.new:,} of them new"]
     if tally.not_free:

@@ -29,7 +29,11 @@ def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threa
         if point.data_key not in datasets:
             datasets = {point.data_key: prepared(point.data_config())}
         training = Training(
-            point.model_config(), point.data_config(), point.seed, datasets[point.data_key], resolve_device(device)
+            point.model_config(),
+            point.data_config(),
+            point.seed,
+            datasets[point.data_key],
+            resolve_device(device),
         )
         seconds = _step_seconds(training)
         rates.seen[key] = [seconds * training.steps_per_epoch / point.params["train_fraction"]]

@@ -33,10 +33,23 @@ from gensweep.execute.warmup import compile_beside, trained_beside
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.manifest import SWEEP
-from gensweep.ledger.manifest_writer import check_replaced, describe_data, parameters_of_datasets, write_sweep_json
+from gensweep.ledger.manifest_writer import (
+    check_replaced,
+    describe_data,
+    parameters_of_datasets,
+    write_sweep_json,
+)
 from gensweep.ledger.records import FAILED, OK, Record
 from gensweep.ledger.stores import Store, answering, check, open_store, require_writable, try_out
-from gensweep.prepare.contact_sheet import DATASETS, choose, dataset_params, find_sheet, png, sheet_id, sheet_of
+from gensweep.prepare.contact_sheet import (
+    DATASETS,
+    choose,
+    dataset_params,
+    find_sheet,
+    png,
+    sheet_id,
+    sheet_of,
+)
 from gensweep.prepare.fingerprint import places
 from gensweep.sweep.code_fingerprint import fingerprint
 from gensweep.sweep.load import points_of
@@ -94,7 +107,9 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 if options.resources.kind == "cpu" and options.resources.cpus_per_trial == 1:
                     compile_beside(plan.todo)
                 stack.enter_context(trained_beside(plan.todo, ready))
-            with console.status("starting"):  # finds what is wrong with the resources before anything is written
+            with console.status(
+                "starting"
+            ):  # finds what is wrong with the resources before anything is written
                 executor = _executor(options.local)
                 stack.enter_context(executor.opened(options.resources))
             if options.resources.address is not None:
@@ -108,12 +123,18 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             if options.resources.address is not None:
                 packs = plan.packs(executor.lanes(options.resources, len(plan.todo)))
             with lasting:
-                _train(plan, packs, ledger, f"{sweep.name}/{SWEEP}", options, executor.execute, console)
+                _train(
+                    plan, packs, ledger, f"{sweep.name}/{SWEEP}", options, executor.execute, console
+                )
         with lasting:
             plan = make_plan(points, ledger)
         if waits_for_upload(store, points):
             folder = shlex.quote(store.told(sweep.name))
-            say(console, f"To upload what was logged for W&B: python -m gensweep sync {folder}", "dim")
+            say(
+                console,
+                f"To upload what was logged for W&B: python -m gensweep sync {folder}",
+                "dim",
+            )
     else:
         write_sweep_json(store, sweep, options.command)
         _show_data(sweep, plan.points, {}, store, console)
@@ -138,7 +159,10 @@ class _Lasting:
         pass
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._command is not None and isinstance(error, (OSError, ResultsError)):
             command = self._command or "the same command"
@@ -152,7 +176,9 @@ def _say_before(plan: Plan, note: str, options: Options, console: Console) -> No
     show_code(plan, options, console)
 
 
-def _with_room(plan: Plan, ledger: Ledger, options: Options, console: Console) -> tuple[Options, list[Pack]]:
+def _with_room(
+    plan: Plan, ledger: Ledger, options: Options, console: Console
+) -> tuple[Options, list[Pack]]:
     """The options with what the trials need, and the trials of this machine: none if a cluster is to train.
 
     Says where memory allows fewer trials at once than cores do.
@@ -166,14 +192,21 @@ def _with_room(plan: Plan, ledger: Ledger, options: Options, console: Console) -
     if resources.address is None:
         packs = packs_here(plan, options, room)
         most = min(at_once(plan, options), len(packs))
-        if (fit := room.check(packs, most, None if options.local else resources.max_concurrent)) < most:
-            say(console, f"{needs(room, packs)}: {fit} of the largest fit at once, there are cores for {most}.")
+        if (
+            fit := room.check(packs, most, None if options.local else resources.max_concurrent)
+        ) < most:
+            say(
+                console,
+                f"{needs(room, packs)}: {fit} of the largest fit at once, there are cores for {most}.",
+            )
     return replace(options, resources=replace(resources, room=room)), packs
 
 
 def _executor(local: bool) -> ModuleType:
     """The module with `opened` and `execute`: imported late, since one of them imports Ray."""
-    return importlib.import_module("gensweep.execute.local" if local else "gensweep.execute.ray_tune")
+    return importlib.import_module(
+        "gensweep.execute.local" if local else "gensweep.execute.ray_tune"
+    )
 
 
 def _train(
@@ -192,11 +225,19 @@ def _train(
     with Screen(console, len(plan.todo), done) as screen:
         idle = 0
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
-            left, place, before = _left(packs, {point.id for point in todo}), ledger.store.place, dict(screen.epochs)
+            left, place, before = (
+                _left(packs, {point.id for point in todo}),
+                ledger.store.place,
+                dict(screen.epochs),
+            )
             died = execute(left, place, options.resources, _heard(screen, ledger.store, sweep_json))
-            for point in todo:  # one that got further goes on in the next round: machines may come and go
+            for (
+                point
+            ) in todo:  # one that got further goes on in the next round: machines may come and go
                 if point.id in died and screen.epochs[point.id] <= before.get(point.id, 0):
-                    _record_death(ledger, point, died[point.id], plan.state.records.get(point.id), screen)
+                    _record_death(
+                        ledger, point, died[point.id], plan.state.records.get(point.id), screen
+                    )
             idle = 0 if screen.outcomes.keys() - attempted or screen.epochs != before else idle + 1
             attempted |= screen.outcomes.keys()
 
@@ -213,7 +254,9 @@ def _heard(screen: Screen, store: Store, sweep_json: str) -> Report:
     def report(result: dict[str, Any]) -> None:
         screen.report(result)
         if not store.elsewhere and not store.exists(sweep_json):
-            raise Unavailable(f"{store.told(sweep_json)}: gone (was {store.place} moved, or deleted?)")
+            raise Unavailable(
+                f"{store.told(sweep_json)}: gone (was {store.place} moved, or deleted?)"
+            )
         for lane in result.get("lanes", [result]):
             if lane.get("full"):
                 raise Unavailable(lane["unavailable"])
@@ -241,7 +284,9 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
         raise_if_stopped()
         left = [point for point in plan.todo if point.id not in attempted]
         state = ledger.read({point.id: point.wanted for point in left})
-        left = [p for p in left if (r := state.records.get(p.id)) is None or plan.status(p) == r.status]
+        left = [
+            p for p in left if (r := state.records.get(p.id)) is None or plan.status(p) == r.status
+        ]
         me = Process.current()  # whose trials have all ended by now
         free = [p for p in left if p.id not in state.running or state.running[p.id].driver == me]
         if free or not left:
@@ -251,13 +296,17 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
         if not told:
             holders = ", ".join(sorted({str(holder) for holder in state.running.values()}))
             points = counted(len(left), "point")
-            limit = f"one that gives no sign of life for {processes.EXPIRES:.0f} s is not waited for"
+            limit = (
+                f"one that gives no sign of life for {processes.EXPIRES:.0f} s is not waited for"
+            )
             say(console, f"Waiting for {points} in training by {holders}; {limit}.")
             told = True
         time.sleep(ledger.store.pause)
 
 
-def _record_death(ledger: Ledger, point: Point, reason: str, before: Record | None, screen: Screen) -> None:
+def _record_death(
+    ledger: Ledger, point: Point, reason: str, before: Record | None, screen: Screen
+) -> None:
     """Write the record that a killed worker could not, unless it had just written its own."""
     record = Record(
         point.id,
@@ -278,7 +327,9 @@ def _record_death(ledger: Ledger, point: Point, reason: str, before: Record | No
                 ledger.finish(claim, record)
     except (Claimed, LostClaim, OSError) as error:
         log.warning("no record of the failed %s: %s", point.id, error)
-    screen.report({"point": point.id, "status": record.status, "error": record.error, **record.metrics})
+    screen.report(
+        {"point": point.id, "status": record.status, "error": record.error, **record.metrics}
+    )
 
 
 def _collect(folder: str, console: Console) -> None:
@@ -310,7 +361,9 @@ def _make_ready(points: list[Point], console: Console) -> dict[str, Prepared]:
     return ready
 
 
-def _show_data(sweep: Sweep, points: list[Point], ready: dict[str, Prepared], store: Store, console: Console) -> None:
+def _show_data(
+    sweep: Sweep, points: list[Point], ready: dict[str, Prepared], store: Store, console: Console
+) -> None:
     """Say how each dataset that is ready is split, and leave a current sheet of it beside the sweep's tables.
 
     Where the sweep shows its datasets, one that has no sheet gets one, too: its points may have been trained for

@@ -54,7 +54,10 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     say(console, f"Sweep {sweep.name}: {counted(len(plan.points), 'point')} wanted, {states}.")
     show_code(plan, options, console)
     if plan.state.running:
-        say(console, f"{len(plan.state.running)} of the missing are being trained now by another run.")
+        say(
+            console,
+            f"{len(plan.state.running)} of the missing are being trained now by another run.",
+        )
     try:
         if note := check_replaced(ledger.store, sweep, options.command):
             say(console, note, "yellow")
@@ -68,7 +71,10 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
     todo, trials = counted(len(plan.todo), "point"), counted(len(packs), "trial")
     say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
     if resources.address is not None:
-        say(console, f"The cluster at {resources.address} was not asked: trials, times and memory are this machine's.")
+        say(
+            console,
+            f"The cluster at {resources.address} was not asked: trials, times and memory are this machine's.",
+        )
     for data in {point.data_key: point.data_config() for point in plan.todo}.values():
         try:
             data.check()
@@ -97,7 +103,10 @@ def _show_time(
     estimate = rates.estimate(packs)
     known = len(plan.todo) - estimate.unknown
     if known:
-        say(console, f"Time: about {duration(estimate.wall(concurrent))} for {counted(known, 'point')} ({source}).")
+        say(
+            console,
+            f"Time: about {duration(estimate.wall(concurrent))} for {counted(known, 'point')} ({source}).",
+        )
     if estimate.unknown:
         hint = "" if calibrate else "; --calibrate tries a few steps of each"
         say(
@@ -106,7 +115,9 @@ def _show_time(
         )
 
 
-def _show_memory(packs: list[Pack], room: Room, most: int, options: Options, console: Console) -> None:
+def _show_memory(
+    packs: list[Pack], room: Room, most: int, options: Options, console: Console
+) -> None:
     """What the largest trial needs, and whether a run would be refused, or train fewer at once."""
     say(console, f"{needs(room, packs)}.")
     if options.resources.address is not None:
@@ -122,7 +133,9 @@ def _show_memory(packs: list[Pack], room: Room, most: int, options: Options, con
 
 def room_of(plan: Plan, rates: Rates, options: Options) -> Room:
     """What the points to do need of this machine; in this process, no Ray takes a part."""
-    return rates.room(plan.todo, machine_memory(), options.resources.kind, 0 if options.local else RESERVE_BYTES)
+    return rates.room(
+        plan.todo, machine_memory(), options.resources.kind, 0 if options.local else RESERVE_BYTES
+    )
 
 
 def needs(room: Room, packs: list[Pack]) -> str:
@@ -178,5 +191,7 @@ def summary(plan: Plan) -> str:
     """How far the wanted points are, in words."""
     counts = plan.counts()
     parts = [f"{counts[OK]} of {counted(len(plan.points), 'point')} done"]
-    parts += [f"{counts[status]} {status}" for status in (FAILED, DIVERGED, MISSING) if counts[status]]
+    parts += [
+        f"{counts[status]} {status}" for status in (FAILED, DIVERGED, MISSING) if counts[status]
+    ]
     return ", ".join(parts)

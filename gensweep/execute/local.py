@@ -63,7 +63,11 @@ class Resources:
     @property
     def kind(self) -> str:
         """The device that a trial here will find, as far as can be told without torch: `cpu`, `cuda` or `mps`."""
-        return "cpu" if self.device == "auto" and self.gpus_per_trial == 0 else likely_device(self.device)
+        return (
+            "cpu"
+            if self.device == "auto" and self.gpus_per_trial == 0
+            else likely_device(self.device)
+        )
 
     def slots(self, cores: float, gpus: float, share: float) -> int:
         """Trials at once, where there are so many cores and GPUs and each takes such a share of those; at least 1."""
@@ -105,7 +109,9 @@ def prepared(point: Point) -> dict[str, Prepared]:
 
 def started(pack: Pack) -> dict[str, Any]:
     """What an executor reports of a pack before its trial does."""
-    return {"lanes": [{"point": p.id, "epoch": 0, "epochs": p.params["epochs"]} for p in pack.points]}
+    return {
+        "lanes": [{"point": p.id, "epoch": 0, "epochs": p.params["epochs"]} for p in pack.points]
+    }
 
 
 def freeze_imports() -> None:
@@ -128,7 +134,9 @@ def opened(resources: Resources) -> Generator[None]:
     yield
 
 
-def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report) -> dict[str, str]:
+def execute(
+    packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report
+) -> dict[str, str]:
     """Train every pack in order; as `launch.execute`, without Ray, so that no trial can die alone."""
     datasets: dict[str, Prepared] = {}
     for pack in packs:

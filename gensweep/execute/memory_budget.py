@@ -97,14 +97,18 @@ class Room:
         fit, sums = self.fit(packs, most), self.together(packs, most)
         largest = self.largest(packs)
         there = f"this machine has {_gb(self.total)}"
-        there += f", of which {_gb(self.reserve)} are for the driver and Ray" if self.reserve else ""
+        there += (
+            f", of which {_gb(self.reserve)} are for the driver and Ray" if self.reserve else ""
+        )
         if not fit:
             smaller = [key for key in _SIZES if key in largest.points[0].params]
             smaller += ["--pack"] if len(largest.points) > 1 else []
             mend = f"lower {' or '.join(smaller)}, or use a larger machine"
             raise UserError(f"memory: up to {self.told(largest)}, and {there}: {mend}")
         if asked is not None and fit < len(sums):
-            want = f"the {len(sums)} largest trials want {_gb(sums[-1])}, up to {self.told(largest)}"
+            want = (
+                f"the {len(sums)} largest trials want {_gb(sums[-1])}, up to {self.told(largest)}"
+            )
             raise UserError(f"--max-concurrent {asked}: {want}, and {there}: {fit} fit")
         return fit
 

@@ -36,7 +36,13 @@ def make_packs(points: Iterable[Point], limit: int) -> list[Pack]:
 def _shared_out(group: list[Point], limit: int) -> Iterable[Pack]:
     """Lanes of like fractions and rates side by side: they take their steps together."""
     ordered = sorted(
-        group, key=lambda p: (-p.params["train_fraction"], p.params["lr"], p.params.get("muon_lr", 0), p.seed)
+        group,
+        key=lambda p: (
+            -p.params["train_fraction"],
+            p.params["lr"],
+            p.params.get("muon_lr", 0),
+            p.seed,
+        ),
     )
     count = math.ceil(len(ordered) / limit)
     places = [len(ordered) * pack // count for pack in range(count + 1)]

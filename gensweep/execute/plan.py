@@ -19,7 +19,14 @@ from gensweep.execute.packing import make_packs
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import FAILED, MISSING, OK, Record
 from gensweep.ledger.stores import answering
-from gensweep.sweep.code_fingerprint import OTHER, SAME, UNKNOWN, changed_parts, compare, fingerprint
+from gensweep.sweep.code_fingerprint import (
+    OTHER,
+    SAME,
+    UNKNOWN,
+    changed_parts,
+    compare,
+    fingerprint,
+)
 from gensweep.sweep.point import Pack, Point, declares
 from gensweep.system.environment import gpu_count, hardware, likely_device, usable_cores
 
@@ -46,9 +53,13 @@ class Plan:
 
     def packs(self, limit: int = 1) -> list[Pack]:
         """One trial each, of ``limit`` lanes at most; longest first, so that no long one is left alone at the end."""
-        costs = {point.cell: cost(point) for point in {point.cell: point for point in self.todo}.values()}
+        costs = {
+            point.cell: cost(point) for point in {point.cell: point for point in self.todo}.values()
+        }
         packs = make_packs(self.todo, limit)
-        return sorted(packs, key=lambda pack: sum(costs[point.cell] for point in pack.points), reverse=True)
+        return sorted(
+            packs, key=lambda pack: sum(costs[point.cell] for point in pack.points), reverse=True
+        )
 
     def status(self, point: Point) -> str:
         """`ok`, `diverged`, `failed`, or `missing`."""
@@ -81,7 +92,9 @@ def _compare_code(record: Record) -> str:
     return compare(record.code, record.model, record.params["dataset"])
 
 
-def make_plan(points: list[Point], ledger: Ledger, retry_failed: bool = False, retrain_changed: bool = False) -> Plan:
+def make_plan(
+    points: list[Point], ledger: Ledger, retry_failed: bool = False, retrain_changed: bool = False
+) -> Plan:
     """Compare the wanted points with the ledger.
 
     Args:
@@ -107,7 +120,11 @@ def make_plan(points: list[Point], ledger: Ledger, retry_failed: bool = False, r
 def cost(point: Point) -> float:
     """A relative cost, from sizes alone: good enough to order trials by."""
     model = point.model_config()
-    return (model.activation_count() + model.parameter_count() / 64) * model.epochs * point.params["train_fraction"]
+    return (
+        (model.activation_count() + model.parameter_count() / 64)
+        * model.epochs
+        * point.params["train_fraction"]
+    )
 
 
 def shape(model: str, params: Mapping[str, Any]) -> str:
@@ -116,7 +133,8 @@ def shape(model: str, params: Mapping[str, Any]) -> str:
     sizes = {
         key: value
         for key, value in params.items()
-        if key not in _COSTLESS and (key == "dataset" or not declares(key, config, data).is_neutral(key, value))
+        if key not in _COSTLESS
+        and (key == "dataset" or not declares(key, config, data).is_neutral(key, value))
     }  # a record of before a parameter was added does not name it
     return json.dumps([model, sizes], sort_keys=True)
 
@@ -158,7 +176,12 @@ class Rates:
             try:
                 rate = record.seconds / record.epochs / record.params["train_fraction"]
                 key = shape(record.model, record.params)
-            except (UserError, LookupError, TypeError, ArithmeticError):  # of a model or a parameter not known here
+            except (
+                UserError,
+                LookupError,
+                TypeError,
+                ArithmeticError,
+            ):  # of a model or a parameter not known here
                 return
             packed = record.pack["size"] > 1
             self.seen.setdefault(key + PACKED * packed, []).append(rate)
@@ -173,11 +196,18 @@ class Rates:
             return None
         return statistics.median(rates) * point.params["epochs"] * point.params["train_fraction"]
 
-    def room(self, points: Iterable[Point], total: int, device: str, reserve: int = RESERVE_BYTES) -> Room:
+    def room(
+        self, points: Iterable[Point], total: int, device: str, reserve: int = RESERVE_BYTES
+    ) -> Room:
         """What the points need, as it was measured, else by arithmetic, of a machine's memory in bytes."""
         named = {point.cell: point for point in points}
-        peaks = {cell: self.peaks.get(shape(point.model, point.params)) for cell, point in named.items()}
-        kind, measured = likely_device(device), frozenset(cell for cell, peak in peaks.items() if peak)
+        peaks = {
+            cell: self.peaks.get(shape(point.model, point.params)) for cell, point in named.items()
+        }
+        kind, measured = (
+            likely_device(device),
+            frozenset(cell for cell, peak in peaks.items() if peak),
+        )
         needs = {cell: peak or memory_bytes(named[cell], kind) for cell, peak in peaks.items()}
         return Room(needs, total, reserve, measured, kind)
 
@@ -199,9 +229,14 @@ def concurrent_trials(resources: Resources) -> int:
     Raises:
         UserError: a trial asks for more cores than there are.
     """
-    cores, share = usable_cores(), (resources.gpus_per_trial or 1) if resources.kind == "cuda" else 0
+    cores, share = (
+        usable_cores(),
+        (resources.gpus_per_trial or 1) if resources.kind == "cuda" else 0,
+    )
     if resources.cpus_per_trial > cores and resources.address is None:
-        raise UserError(f"--cpus-per-trial {resources.cpus_per_trial}: this machine has {cores} cores")
+        raise UserError(
+            f"--cpus-per-trial {resources.cpus_per_trial}: this machine has {cores} cores"
+        )
     return resources.slots(cores, gpu_count(), share)
 
 
@@ -216,6 +251,8 @@ def rates_of(ledger: Ledger, state: State, device: str = "auto") -> Rates:
     here, rates = hardware() | {"device": likely_device(device)}, Rates()
     with answering(ledger.store):
         for record in itertools.chain(state.records.values(), ledger.others(state.records.keys())):
-            if all(record.hardware.get(key) == here[key] for key in ("host", "processor", "device")):
+            if all(
+                record.hardware.get(key) == here[key] for key in ("host", "processor", "device")
+            ):
                 rates.add(record)
     return rates

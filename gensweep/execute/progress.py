@@ -52,7 +52,9 @@ class Screen:
             speed_estimate_period=SPEED_PERIOD,
         )
         self._task = self._bar.add_task("", total=max(total, 1))
-        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
+        self._live = Live(
+            get_renderable=self._render, console=console, refresh_per_second=2, transient=True
+        )
 
     def __enter__(self) -> Screen:
         if self._console.is_live:
@@ -60,7 +62,10 @@ class Screen:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._live.stop()
 
@@ -76,7 +81,9 @@ class Screen:
         self._warn(result.get("warning"))
         self.epochs[point] = max(self.epochs[point], result.get("epoch", 0))
         if "status" not in result:
-            if result["epoch"] or point not in self._running:  # a trial started again tells soon where it goes on
+            if (
+                result["epoch"] or point not in self._running
+            ):  # a trial started again tells soon where it goes on
                 self._running[point] = result
         else:
             self._running.pop(point, None)
@@ -113,13 +120,21 @@ class Screen:
         )  # fmt: skip
 
     def _render(self) -> Group:
-        ok = sum(result["status"] == OK for result in list(self.outcomes.values()))  # another thread than reports
+        ok = sum(
+            result["status"] == OK for result in list(self.outcomes.values())
+        )  # another thread than reports
         bad = len(self.outcomes) - ok
         text = f"{self._done_before + ok} done" + (f", {bad} failed or diverged" if bad else "")
-        self._bar.update(self._task, description=f"{text}, {self._total - len(self.outcomes)} to go")
+        self._bar.update(
+            self._task, description=f"{text}, {self._total - len(self.outcomes)} to go"
+        )
         table = Table(box=None, pad_edge=False, show_header=False)
         for point, running in list(self._running.items())[:SHOWN]:
-            table.add_row(point, f"epoch {running['epoch']}/{running['epochs']}", _metrics(running, "validation/"))
+            table.add_row(
+                point,
+                f"epoch {running['epoch']}/{running['epochs']}",
+                _metrics(running, "validation/"),
+            )
         if not self._running and not self.outcomes:
             table.add_row("starting")
         if len(self._running) > SHOWN:
@@ -130,6 +145,8 @@ class Screen:
 def _metrics(result: dict[str, Any], prefix: str) -> str:
     """The metrics of one split that are measured every epoch, shortly: `loss 1.13  char_accuracy 0.587`."""
     every = {name.removeprefix("validation/") for name in result if name.startswith("validation/")}
-    numbers = {name[len(prefix) :]: value for name, value in result.items() if name.startswith(prefix)}
+    numbers = {
+        name[len(prefix) :]: value for name, value in result.items() if name.startswith(prefix)
+    }
     numbers = {name: value for name, value in numbers.items() if name in every} or numbers
     return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())

@@ -49,7 +49,9 @@ from gensweep.trainables import TRAINABLES, Report
 
 # Tune would hand the driver's cloud keys to its trials through Ray's runtime environment, which an agent writes into
 # a log that everybody may read. Workers have the keys: from the environment that Ray was started in, or as a role.
-class_cache.ENV_VARS_TO_PROPAGATE = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")}
+class_cache.ENV_VARS_TO_PROPAGATE = {
+    name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")
+}
 
 _print_ray: Callable[..., None] = ray_worker.print_to_stdstream
 
@@ -64,7 +66,9 @@ PATIENCE = 60.0
 """Seconds that a node may take to answer a question; a worker that has to be started first takes a few."""
 
 
-def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report) -> dict[str, str]:
+def execute(
+    packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report
+) -> dict[str, str]:
     """Train every pack as a trial of one Tune run, within `opened`.
 
     Args:
@@ -81,7 +85,9 @@ def execute(packs: Sequence[Pack], root: str | Path, resources: Resources, repor
             they are.
     """
     datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
-    shared = {key: ray.put(data) for point in datasets.values() for key, data in prepared(point).items()}
+    shared = {
+        key: ray.put(data) for point in datasets.values() for key, data in prepared(point).items()
+    }
     return _fit(packs, root, resources, report, shared)
 
 
@@ -183,10 +189,14 @@ def lanes(resources: Resources, points: int) -> int:
 
 
 def _start(resources: Resources) -> None:
-    said: dict[str, Any] = {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
+    said: dict[str, Any] = (
+        {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
+    )
     if resources.address is None:
         check_temporary(os.environ)
-        os.environ.setdefault("RAY_enable_autoscaler_v2", "1")  # as `ray start` has it; the first ends late
+        os.environ.setdefault(
+            "RAY_enable_autoscaler_v2", "1"
+        )  # as `ray start` has it; the first ends late
         said["include_dashboard"] = False
         if resources.room and resources.room.total:
             said["_memory"] = resources.room.free
@@ -200,7 +210,9 @@ def _start(resources: Resources) -> None:
                 configure_logging=resources.verbose,
                 **said,
             )
-    except Exception as error:  # Ray raises plain ones too, when the machine is too busy to start in time
+    except (
+        Exception
+    ) as error:  # Ray raises plain ones too, when the machine is too busy to start in time
         if resources.address is None:
             why = str(error).rstrip(".")
             hint = "is it busy? Try again, or train without Ray: --local"
@@ -212,7 +224,9 @@ def _start(resources: Resources) -> None:
         )
         if "Version mismatch" in why:
             hint = "use the same everywhere: pip install -c constraints.txt, here and there"
-        raise UserError(f"--address {resources.address}: no Ray cluster lets us in ({why}); {hint}") from error
+        raise UserError(
+            f"--address {resources.address}: no Ray cluster lets us in ({why}); {hint}"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -223,7 +237,9 @@ def _kept_private() -> Generator[None]:
     """
     guard_token()
     before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False  # what Ray does on macOS: the node's address is 127.0.0.1
+    ray_constants.ENABLE_RAY_CLUSTER = (
+        False  # what Ray does on macOS: the node's address is 127.0.0.1
+    )
     try:
         yield
     finally:
@@ -246,7 +262,10 @@ def _reach(resources: Resources) -> dict[str, float]:
     """What the cluster has, or will have when trials wait for it and it grows as far as it may."""
     there, workers = ray.cluster_resources(), _addable(resources)
     names = there.keys() | {name for worker in workers for name in worker}
-    return {name: max(there.get(name, 0), sum(worker.get(name, 0) for worker in workers)) for name in names}
+    return {
+        name: max(there.get(name, 0), sum(worker.get(name, 0) for worker in workers))
+        for name in names
+    }
 
 
 def _addable(resources: Resources) -> list[dict[str, float]]:
@@ -280,11 +299,18 @@ def _trial(
 
 
 def _fit(
-    packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report, shared: dict[str, Any]
+    packs: Sequence[Pack],
+    root: str | Path,
+    resources: Resources,
+    report: Report,
+    shared: dict[str, Any],
 ) -> dict[str, str]:
     configs = [(pack.model, trial_config(pack, root, resources)) for pack in packs]
     function = tune.with_parameters(
-        _trial, configs=[ray.put(configs)], datasets=shared, drivers=code() if resources.address else None
+        _trial,
+        configs=[ray.put(configs)],
+        datasets=shared,
+        drivers=code() if resources.address else None,
     )
     scratch = str(make_scratch())
     tuner = tune.Tuner(
@@ -303,15 +329,23 @@ def _fit(
     )
     try:
         results = tuner.fit()
-        if (what := ended_process(_processes())) is not None:  # whatever Tune made of it, no trial failed by itself
+        if (
+            what := ended_process(_processes())
+        ) is not None:  # whatever Tune made of it, no trial failed by itself
             raise RayDied(f"Ray died: {what}")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    died = {result.config["pack"]: _last_line(result.error) for result in results if result.error and result.config}
+    died = {
+        result.config["pack"]: _last_line(result.error)
+        for result in results
+        if result.error and result.config
+    }
     return {point.id: said for index, said in died.items() for point in packs[index].points}
 
 
-def _requests(packs: Sequence[Pack], resources: Resources) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
+def _requests(
+    packs: Sequence[Pack], resources: Resources
+) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
     """What each trial asks for; of memory no more than the largest node has, so that it is never waited for in vain."""
     bundle = {"CPU": resources.cpus_per_trial, "GPU": _gpus(resources, _reach(resources))}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]] + _addable(resources)
@@ -329,7 +363,9 @@ class _InOrder(FIFOScheduler):
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         self._waiting[trial] = None
-        self._waiting.move_to_end(trial)  # one to be tried again, whose first start was out of turn, may be in line
+        self._waiting.move_to_end(
+            trial
+        )  # one to be tried again, whose first start was out of turn, may be in line
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         while self._waiting:
@@ -349,7 +385,9 @@ class _Reporter(tune.Callback):
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         self._hand_on(started(self._packs[trial.config["pack"]]))
 
-    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: list, trial: Any, result: dict, **info: Any
+    ) -> None:
         self._hand_on(result)
 
     def _hand_on(self, result: dict[str, Any]) -> None:

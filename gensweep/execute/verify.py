@@ -76,9 +76,13 @@ class Comparison:
         words = [f"{self.outcome}: {self.record.id}: {counted(self.epochs, 'epoch')}"]
         if self.largest:
             share, name = self.largest
-            words.append(name if math.isinf(share) else f"{name} differs by {share:.2g} of its size")
+            words.append(
+                name if math.isinf(share) else f"{name} differs by {share:.2g} of its size"
+            )
         computed = self.computed or {}
-        how = ", ".join(str(computed[name]) for name in ("precision", "kernels") if name in computed)
+        how = ", ".join(
+            str(computed[name]) for name in ("precision", "kernels") if name in computed
+        )
         where = "the machine that trained it" if self.is_same_machine else "another machine"
         return ", ".join([*words, f"on {where} ({how})"])
 
@@ -92,7 +96,9 @@ class Comparison:
             "epochs": self.epochs,
             "largest_difference": self.largest
             and {
-                "share": self.largest[0] if math.isfinite(self.largest[0]) else None,  # JSON has no other numbers
+                "share": self.largest[0]
+                if math.isfinite(self.largest[0])
+                else None,  # JSON has no other numbers
                 "of": self.largest[1],
             },
             "reason": self.reason,
@@ -120,7 +126,9 @@ def choose_points(results: Results, sample: int) -> list[str]:
     return chosen
 
 
-def verify(results: Results, ids: Sequence[str], epochs: int, device_name: str) -> Iterator[Comparison]:
+def verify(
+    results: Results, ids: Sequence[str], epochs: int, device_name: str
+) -> Iterator[Comparison]:
     """Yield what comes of each of these points.
 
     Args:
@@ -160,7 +168,9 @@ def _compare(results: Results, record: Record, epochs: int, device: torch.device
         try:
             training.run_epoch()
         except Diverged as error:
-            return Comparison(record, DIFFERENT, epoch, (math.inf, str(error)), "", is_same_machine, computed)
+            return Comparison(
+                record, DIFFERENT, epoch, (math.inf, str(error)), "", is_same_machine, computed
+            )
     differences = _differences(training.history, history)
     if not differences:
         return Comparison(record, UNCOMPARED, reason="its history.csv has none of today's columns")
@@ -183,12 +193,17 @@ def _judge(differences: Mapping[str, float], tolerance: float, flipped: float) -
     """
     if not any(differences.values()):
         return EQUAL
-    limits = {name: max(tolerance, flipped) if _counts_examples(name) else tolerance for name in differences}
+    limits = {
+        name: max(tolerance, flipped) if _counts_examples(name) else tolerance
+        for name in differences
+    }
     is_rounding = all(share <= limits[name] for name, share in differences.items())
     return ROUNDING if is_rounding else DIFFERENT
 
 
-def _differences(lines: Sequence[Mapping[str, float]], history: Mapping[str, Iterable[float]]) -> dict[str, float]:
+def _differences(
+    lines: Sequence[Mapping[str, float]], history: Mapping[str, Iterable[float]]
+) -> dict[str, float]:
     """Return by column the largest difference over some epochs.
 
     Args:

@@ -24,7 +24,9 @@ def compile_beside(points: Sequence[Point]) -> threading.Thread:
     """
     native = likely_bfloat16()
     precisions = {resolve(point.model_config().precision, native) for point in points}
-    thread = threading.Thread(target=kernels.compile_ahead, args=(precisions,), name="kernels", daemon=True)
+    thread = threading.Thread(
+        target=kernels.compile_ahead, args=(precisions,), name="kernels", daemon=True
+    )
     if kernels.is_enabled():
         thread.start()
     return thread
@@ -38,13 +40,19 @@ def trained_beside(points: Sequence[Point], ready: Mapping[str, Prepared]) -> Ge
         points: what is to be trained; those whose answers nobody reads are passed over.
         ready: their datasets by `Point.data_key`; one that is not there is left to its trials.
     """
-    read = {point.data_key: point for point in points if DERIVED["read"].source(point.model_config().outputs)}
+    read = {
+        point.data_key: point
+        for point in points
+        if DERIVED["read"].source(point.model_config().outputs)
+    }
     missing = [point for key, point in read.items() if key in ready and not is_kept(ready[key])]
     if not missing:
         yield
         return
     # Spawned: the threads of this process and Ray's do not survive a fork.
-    process = multiprocessing.get_context("spawn").Process(target=_train, args=(missing,), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_train, args=(missing,), daemon=True
+    )
     process.start()
     try:
         yield

@@ -91,12 +91,16 @@ def _search(name: str, store: Store) -> str:
     if POINTS not in store.folders(""):
         raise ResultsError(f"there is no folder {points}; --results names another root")
     names = sorted(one for one in store.folders(POINTS) if not one.startswith("."))
-    found = [one for one in names if one == name] or [one for one in names if name and one.startswith(name)]
+    found = [one for one in names if one == name] or [
+        one for one in names if name and one.startswith(name)
+    ]
     if len(found) == 1:
         return found[0]
     if found:
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        raise ResultsError(f"{name!r} begins the ids of {len(found)} points: {'; '.join(_apart(store, found))}{more}")
+        raise ResultsError(
+            f"{name!r} begins the ids of {len(found)} points: {'; '.join(_apart(store, found))}{more}"
+        )
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     raise ResultsError(f"no point {name!r} among the {len(names)} in {points}{guess}")
@@ -109,10 +113,16 @@ def _apart(store: Store, names: list[str]) -> list[str]:
         with contextlib.suppress(RecordError, OSError):
             record = Ledger(store).record(name)
             params[name] = record.params | {"seed": record.seed}
-    values = {key: {str(found.get(key)) for found in params.values()} for found in params.values() for key in found}
+    values = {
+        key: {str(found.get(key)) for found in params.values()}
+        for found in params.values()
+        for key in found
+    }
     differing = [key for key, several in sorted(values.items()) if len(several) > 1]
     return [
-        f"{name} ({', '.join(f'{key}={params[name].get(key)}' for key in differing)})" if name in params else name
+        f"{name} ({', '.join(f'{key}={params[name].get(key)}' for key in differing)})"
+        if name in params
+        else name
         for name in names[:SHOWN]
     ]
 
@@ -125,7 +135,9 @@ def find_trained(name: str, results: str | Path = "results") -> Kept:
     """
     kept = find(name, results)
     if kept.record.status != OK:
-        raise ResultsError(f"{kept.record.id} {kept.record.status}: {kept.record.error}; it has no weights to look at")
+        raise ResultsError(
+            f"{kept.record.id} {kept.record.status}: {kept.record.error}; it has no weights to look at"
+        )
     if not (kept.folder / "weights.pt").is_file():
         weights = kept.store.told(f"{POINTS}/{kept.record.id}/weights.pt")
         raise ResultsError(f"{kept.record.id}: there is no {weights}; train it again to have it")

@@ -78,13 +78,17 @@ def revive(kept: Kept, device: str = "auto", digits: str | None = None) -> Reviv
     data = prepared(point.data_config())
     # Drawn answers are read by one who knows the handwriting that the point was trained to draw.
     own = data if digits is None else prepared(kept.point.data_config())
-    training = Training(point.model_config(), point.data_config(), point.seed, data, resolve_device(device), own)
+    training = Training(
+        point.model_config(), point.data_config(), point.seed, data, resolve_device(device), own
+    )
     path = kept.folder / "weights.pt"
     try:
         weights = torch.load(path, map_location=training.device, weights_only=True)
         training.network.load_state_dict(weights)
     except Exception as error:  # a damaged file makes PyTorch raise in a dozen ways
-        raise ResultsError(f"{path} cannot be read ({type(error).__name__}: {error}); train the point again") from error
+        raise ResultsError(
+            f"{path} cannot be read ({type(error).__name__}: {error}); train the point again"
+        ) from error
     training.network.eval()
     return Revived(kept, point, training, data, own)
 
@@ -99,7 +103,9 @@ def sample(revived: Revived, n: int, seed: int) -> bytes:
     """
     training = revived.training
     if isinstance(training.network, LatentNetwork):
-        latent = torch.randn((n, training.network.config.latent_dim), generator=generator(seed, "sample"))
+        latent = torch.randn(
+            (n, training.network.config.latent_dim), generator=generator(seed, "sample")
+        )
         with torch.no_grad(), training.computing():
             pictures = training.network.sample(latent.to(training.device))
         return png_bytes(picture_sheet(to_bytes(pictures)))
@@ -117,10 +123,14 @@ def interpolate(revived: Revived, rows: int, steps: int, seed: int) -> bytes:
     with revived.training.computing():
         found = interpolations(revived.training.network, seed, rows, steps)
     if not found:
-        raise UserError(f"{revived.point.model} has no latent vectors to draw: interpolate shows VAEs and GANs")
+        raise UserError(
+            f"{revived.point.model} has no latent vectors to draw: interpolate shows VAEs and GANs"
+        )
     strips = [Image.open(io.BytesIO(content)) for content in found.values()]
     gap = 8
-    whole = Image.new("RGB", (strips[0].width, sum(strip.height for strip in strips) + gap), "white")
+    whole = Image.new(
+        "RGB", (strips[0].width, sum(strip.height for strip in strips) + gap), "white"
+    )
     whole.paste(strips[0], (0, 0))
     whole.paste(strips[1], (0, strips[0].height + gap))
     return png_bytes(whole)
@@ -156,7 +166,9 @@ def answer(revived: Revived, query: str, seed: int = 0) -> Answer:
     """
     training = revived.training
     if not {"query", "answer"} <= revived.data.rows.keys():
-        raise UserError(f"{revived.point.model} answers no queries: answer takes a text or image model")
+        raise UserError(
+            f"{revived.point.model} answers no queries: answer takes a text or image model"
+        )
     text = query.replace(" ", "")
     try:
         codes = encode(text, QUERY_LENGTH)
@@ -176,7 +188,9 @@ def answer(revived: Revived, query: str, seed: int = 0) -> Answer:
     made = training.look(fields, ANSWERS, seed)
     given = next((made[name] for name in ANSWERS if name in made), None)
     if given is None:
-        raise UserError(f"{revived.point.model} answers no queries: answer takes a text or image model")
+        raise UserError(
+            f"{revived.point.model} answers no queries: answer takes a text or image model"
+        )
     drawn = _strip(made["generated"]) if "generated" in made else None
     inputs = training.model.inputs
     seen = _strip(fields["query_pictures"]) if "query_pictures" in inputs else None
@@ -193,7 +207,9 @@ def _glyphs(data: Prepared, codes: np.ndarray, row: str, bank: str, seed: int) -
     for code in codes.tolist():
         choices = np.unique(shown[characters == code])
         if not len(choices):
-            raise UserError(f"{decode([code])!r} is shown by no test query here; ask something else")
+            raise UserError(
+                f"{decode([code])!r} is shown by no test query here; ask something else"
+            )
         chosen.append(rng.choice(choices))
     return data.banks[bank][chosen]
 
@@ -219,7 +235,9 @@ def evaluate(revived: Revived, digits: str | None) -> dict[str, Any]:
     metrics = training.test()
     found = {
         "point": kept.record.id,
-        "digits": label(revived.point.params["digits"]) if "digits" in revived.point.params else None,
+        "digits": label(revived.point.params["digits"])
+        if "digits" in revived.point.params
+        else None,
         "metrics": metrics,
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -259,14 +277,19 @@ def _fill_in(revived: Revived, metrics: dict[str, float]) -> set[str]:
     """Add what the record lacks, after a check that the rest is the same; the names of what was added."""
     record, ledger = revived.kept.record, Ledger(revived.kept.store)
     for name in metrics.keys() & record.metrics.keys():
-        if not math.isclose(metrics[name], record.metrics[name], rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+        if not math.isclose(
+            metrics[name], record.metrics[name], rel_tol=TOLERANCE, abs_tol=TOLERANCE
+        ):
             raise ResultsError(
                 f"{record.id}: {name} is {metrics[name]:.6g} now, {record.metrics[name]:.6g} in the record: "
                 "other data, weights or libraries; nothing was changed"
             )
     added = metrics.keys() - record.metrics.keys()
     with ledger.claim(record.id, Process.current()) as claim:
-        write_artifacts(revived.training, lambda name, content: _if_absent(ledger, claim, record.id, name, content))
+        write_artifacts(
+            revived.training,
+            lambda name, content: _if_absent(ledger, claim, record.id, name, content),
+        )
         if added:
             record = replace(record, examples=revived.training.counts)
             ledger.finish(claim, _with_metrics(record, {name: metrics[name] for name in added}))

@@ -176,7 +176,9 @@ def lstm(projected: Tensor, weight: Tensor) -> Tensor:
     return reference.lstm(projected, weight)
 
 
-def lstm_over_trie(projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None) -> Tensor:
+def lstm_over_trie(
+    projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None
+) -> Tensor:
     """Return the hidden states of an LSTM at the nodes of a trie: one step follows each node's parent.
 
     `vmap` cannot batch it.

@@ -22,7 +22,10 @@ from gensweep.system.precision import BFLOAT16, FLOAT32
 log = logging.getLogger(__name__)
 Direction = Literal["conv", "conv_transpose"]
 Side = Literal["large", "small"]
-SIDES: dict[Direction, tuple[Side, Side]] = {"conv": ("large", "small"), "conv_transpose": ("small", "large")}
+SIDES: dict[Direction, tuple[Side, Side]] = {
+    "conv": ("large", "small"),
+    "conv_transpose": ("small", "large"),
+}
 """Per direction, the pictures that a convolution reads and those that it makes."""
 _PRECISIONS = {torch.float32: FLOAT32, torch.bfloat16: BFLOAT16}
 """The precisions that there are kernels for."""
@@ -74,9 +77,9 @@ class _ConvArrays(ctypes.Structure):
 class _LstmShape(ctypes.Structure):
     """`lstm_shape` of lstm.c: sizes, and the address of a trie's `firsts`."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in ("steps", "lanes", "rows", "hidden", "stride")] + [
-        ("firsts", ctypes.c_void_p)
-    ]
+    _fields_ = [
+        (name, ctypes.c_int64) for name in ("steps", "lanes", "rows", "hidden", "stride")
+    ] + [("firsts", ctypes.c_void_p)]
 
 
 class _LstmArrays(ctypes.Structure):
@@ -184,7 +187,9 @@ def call_conv(function: str, shape: ConvShape, dtype: torch.dtype, **arrays: Ten
     Raises:
         ValueError: an array has another dtype, is not on the CPU, or is an output that would have to be copied.
     """
-    ready = {name: _conv_array(name, array, dtype) for name, array in arrays.items() if array is not None}
+    ready = {
+        name: _conv_array(name, array, dtype) for name, array in arrays.items() if array is not None
+    }
     for name in _CONV_WRITES[function]:
         if name in ready and ready[name] is not arrays[name]:
             raise ValueError(f"{name} is not laid out as {function} writes it")
@@ -199,7 +204,9 @@ def call_conv(function: str, shape: ConvShape, dtype: torch.dtype, **arrays: Ten
 def _conv_array(name: str, array: Tensor, dtype: torch.dtype) -> Tensor:
     expected = dtype if name in _IN_PRODUCTS else torch.float32
     if array.dtype != expected or array.device.type != "cpu":
-        raise ValueError(f"{name} is {array.dtype} on {array.device}: the kernels take {expected} on the CPU")
+        raise ValueError(
+            f"{name} is {array.dtype} on {array.device}: the kernels take {expected} on the CPU"
+        )
     form = torch.channels_last if name in _PICTURES else torch.contiguous_format
     return array.resolve_neg().contiguous(memory_format=form)
 
@@ -288,7 +295,14 @@ def lstm_forward(
     if table_rows is not None:
         inputs = {"table": projected, "table_rows": table_rows}
     _call_lstm(
-        "gensweep_lstm_forward", gates, trie, weight=weight, cells=cells, cells_tanh=cells_tanh, states=states, **inputs
+        "gensweep_lstm_forward",
+        gates,
+        trie,
+        weight=weight,
+        cells=cells,
+        cells_tanh=cells_tanh,
+        states=states,
+        **inputs,
     )
 
 
@@ -318,7 +332,11 @@ def lstm_backward(
 
 def _call_lstm(function: str, gates: Tensor, trie: Trie | None, **arrays: Tensor | None) -> None:
     arrays["gates"] = gates
-    ready = {name: _lstm_array(name, array, gates, trie) for name, array in arrays.items() if array is not None}
+    ready = {
+        name: _lstm_array(name, array, gates, trie)
+        for name, array in arrays.items()
+        if array is not None
+    }
     if not gates.numel():
         return
     library, width = _library(gates.dtype), gates.shape[-1]
@@ -327,7 +345,9 @@ def _call_lstm(function: str, gates: Tensor, trie: Trie | None, **arrays: Tensor
         lanes = gates[0, ..., 0].numel() // gates.shape[-2]
         shape = _LstmShape(len(gates), lanes, gates.shape[-2], width // 4, stride)
     else:
-        shape = _LstmShape(trie.steps, 1, len(gates) - trie.inner, width // 4, 0, trie.firsts.data_ptr())
+        shape = _LstmShape(
+            trie.steps, 1, len(gates) - trie.inner, width // 4, 0, trie.firsts.data_ptr()
+        )
     words = library.gensweep_lstm_scratchpad(ctypes.byref(shape))
     ready["scratchpad"] = torch.empty(words, dtype=torch.float32, device="cpu")
     addresses = _LstmArrays(**{name: array.data_ptr() for name, array in ready.items()})

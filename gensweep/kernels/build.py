@@ -27,10 +27,22 @@ _SOURCES = [_FOLDER / name for name in ("lstm.c", "conv.c")]
 _HEADERS = [_FOLDER / name for name in ("scalar.h", "gemm_tile.h", "lstm_cell.h", "packing.h")]
 _DEFINED = {FLOAT32: [], BFLOAT16: ["-DBFLOAT16"]}
 """Per precision, the macros that its library is compiled with."""
-_FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-shared", "-fPIC")
+_FLAGS = (
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-strict-aliasing",
+    "-shared",
+    "-fPIC",
+)
 """None that ignores NaN. Words of a scratchpad are read that were written element by element, hence no strict
 aliasing."""
-_MACHINES = (["-march=native", "-mprefer-vector-width=512"], ["-march=native"], ["-mcpu=native"], [])
+_MACHINES = (
+    ["-march=native", "-mprefer-vector-width=512"],
+    ["-march=native"],
+    ["-mcpu=native"],
+    [],
+)
 """Options that select this processor's instructions and its widest vectors, for x86, for ARM; the first that works."""
 _INT64, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
@@ -62,7 +74,9 @@ def library(precision: str) -> ctypes.CDLL | None:
     try:
         if (command := compiler()) is None:
             return None
-        digest = hashlib.sha256(f"{processor()} {command} {_FLAGS} {_MACHINES} {precision}".encode())
+        digest = hashlib.sha256(
+            f"{processor()} {command} {_FLAGS} {_MACHINES} {precision}".encode()
+        )
         for source in _SOURCES + _HEADERS:
             digest.update(source.read_bytes())
         folder = private_folder(cache_folder(), "compiled")
@@ -74,7 +88,10 @@ def library(precision: str) -> ctypes.CDLL | None:
                     path.chmod(0o600)
         return _load_trusted(path)
     except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
-        log.warning("PyTorch computes everything, for the kernels cannot be compiled, kept or loaded: %s", error)
+        log.warning(
+            "PyTorch computes everything, for the kernels cannot be compiled, kept or loaded: %s",
+            error,
+        )
         return None
 
 
@@ -85,7 +102,9 @@ def _load_trusted(path: Path) -> ctypes.CDLL:
         OSError: somebody else may have; the message says who.
     """
     if why := find_distrust(path.stat()):
-        raise PermissionError(f"{path} {why}; it is not loaded. Remove it, or set GENSWEEP_CACHE to another folder")
+        raise PermissionError(
+            f"{path} {why}; it is not loaded. Remove it, or set GENSWEEP_CACHE to another folder"
+        )
     return _load(path)
 
 

@@ -46,10 +46,14 @@ def lstm(projected: Tensor, weight: Tensor) -> Tensor:
     reference.check_lstm(projected, weight)
     if not bindings.takes_gates(projected):
         return reference.lstm(projected, weight)
-    return reference.Steps.apply(projected, weight, bindings.lstm_forward, bindings.lstm_backward)[0]
+    return reference.Steps.apply(projected, weight, bindings.lstm_forward, bindings.lstm_backward)[
+        0
+    ]
 
 
-def lstm_over_trie(projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None) -> Tensor:
+def lstm_over_trie(
+    projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None
+) -> Tensor:
     """Return the hidden states [N, H] at the nodes of a trie: each node is computed once."""
     reference.check_trie(projected, weight, trie, table_rows)
     if not bindings.takes_gates(weight.new_empty(0, len(weight))):
@@ -78,19 +82,27 @@ class _Lanes(torch.autograd.Function):
         outputs = cls.apply(*(tensor.flatten(0, 1) for tensor in lanes), *args[count:])
         if isinstance(outputs, Tensor):
             return outputs.unflatten(0, (info.batch_size, -1)), 0
-        return tuple(part.unflatten(0, (info.batch_size, -1)) for part in outputs), (0,) * len(outputs)
+        return tuple(part.unflatten(0, (info.batch_size, -1)) for part in outputs), (0,) * len(
+            outputs
+        )
 
 
 class _Conv(_Lanes):
     """Activations of pictures, weights and biases."""
 
     @staticmethod
-    def forward(pictures: Tensor, weight: Tensor, bias: Tensor, direction: Direction, slope: float) -> Tensor:
+    def forward(
+        pictures: Tensor, weight: Tensor, bias: Tensor, direction: Direction, slope: float
+    ) -> Tensor:
         shape, dtype = _shape(direction, pictures, weight, slope), pictures.dtype
         source, target = SIDES[direction]
         outputs = _channels_last(pictures.new_empty(len(pictures), *shape.sizes(target)))
         for lane, batch in enumerate(pictures):
-            arrays = {source: batch, target: outputs[lane], "weights": _pack(weight[lane], target, dtype)}
+            arrays = {
+                source: batch,
+                target: outputs[lane],
+                "weights": _pack(weight[lane], target, dtype),
+            }
             bindings.call_conv(direction, shape, dtype, bias=bias[lane].float(), **arrays)
         return outputs
 
@@ -103,7 +115,9 @@ class _Conv(_Lanes):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         wanted = ctx.needs_input_grad[:3]
-        all_gradients = _ConvGradient.apply(*gradients, *ctx.saved_tensors, *ctx.options, wanted[0], any(wanted[1:]))
+        all_gradients = _ConvGradient.apply(
+            *gradients, *ctx.saved_tensors, *ctx.options, wanted[0], any(wanted[1:])
+        )
         return *_select(wanted, all_gradients), None, None
 
 
@@ -127,11 +141,17 @@ class _ConvGradient(_OnceDifferentiable):
         gradient: Tensor, outputs: Tensor, pictures: Tensor, weight: Tensor, direction: Direction, slope: float,
         wants_pictures: bool, wants_weight: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        shape, lanes, dtype = _shape(direction, pictures, weight, slope), len(pictures), pictures.dtype
+        shape, lanes, dtype = (
+            _shape(direction, pictures, weight, slope),
+            len(pictures),
+            pictures.dtype,
+        )
         source, target = SIDES[direction]
         sizes = shape.sizes(source) if wants_pictures else (0, 0, 0, 0)
         to_pictures = _channels_last(pictures.new_empty(lanes, *sizes))
-        to_weights = torch.zeros(lanes, *((3, 3, shape.large, shape.small) if wants_weight else (0, 1, 1, 1)))
+        to_weights = torch.zeros(
+            lanes, *((3, 3, shape.large, shape.small) if wants_weight else (0, 1, 1, 1))
+        )
         to_bias = torch.zeros(lanes, getattr(shape, target) if wants_weight else 0)
         for lane in range(lanes):
             activations = None if slope == 1 else outputs[lane]
@@ -156,7 +176,13 @@ class _ConvSame(_Lanes):
         for lane, batch in enumerate(pictures):
             weights = bindings.pack_down(weight[lane], 1, dtype)
             bindings.call_conv(
-                "conv", shape, dtype, large=batch, small=outputs[lane], weights=weights, bias=bias[lane].float()
+                "conv",
+                shape,
+                dtype,
+                large=batch,
+                small=outputs[lane],
+                weights=weights,
+                bias=bias[lane].float(),
             )
         return outputs
 
@@ -166,23 +192,34 @@ class _ConvSame(_Lanes):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return _select(ctx.needs_input_grad, _ConvSameGradient.apply(*gradients, *ctx.saved_tensors))
+        return _select(
+            ctx.needs_input_grad, _ConvSameGradient.apply(*gradients, *ctx.saved_tensors)
+        )
 
 
 class _ConvSameGradient(_OnceDifferentiable):
     """Gradients of pictures, weights and biases: a convolution in the other direction, of rotated weights."""
 
     @staticmethod
-    def forward(gradient: Tensor, pictures: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        gradient: Tensor, pictures: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         rotated = weight.flip(3, 4).transpose(1, 2)
         shape, lanes, dtype = _shape_same(gradient, rotated), len(gradient), gradient.dtype
         to_pictures = _channels_last(gradient.new_empty(lanes, *shape.sizes("small")))
         to_weights = torch.zeros(lanes, 3, 3, shape.large, shape.small)
         for lane, batch in enumerate(gradient):
             weights = bindings.pack_down(rotated[lane], 1, dtype)
-            bindings.call_conv("conv", shape, dtype, large=batch, small=to_pictures[lane], weights=weights)
             bindings.call_conv(
-                "conv_backward", shape, dtype, large=batch, gradient=pictures[lane], to_weights=to_weights[lane]
+                "conv", shape, dtype, large=batch, small=to_pictures[lane], weights=weights
+            )
+            bindings.call_conv(
+                "conv_backward",
+                shape,
+                dtype,
+                large=batch,
+                gradient=pictures[lane],
+                to_weights=to_weights[lane],
             )
         to_weight = _channels_last(to_weights.flip(1, 2).permute(0, 3, 1, 2, 4).contiguous())
         return to_pictures, to_weight.to(weight.dtype), gradient.sum((1, 3, 4), dtype=weight.dtype)
@@ -196,8 +233,12 @@ class _Nodes(torch.autograd.Function):
         ctx: Any, projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         gates = weight.new_empty(len(trie.codes), len(weight))
-        states, cells, cells_tanh = (weight.new_empty(len(gates), weight.shape[-1]) for _ in range(3))
-        bindings.lstm_forward(projected.to(weight.dtype), weight, gates, cells, cells_tanh, states, trie, table_rows)
+        states, cells, cells_tanh = (
+            weight.new_empty(len(gates), weight.shape[-1]) for _ in range(3)
+        )
+        bindings.lstm_forward(
+            projected.to(weight.dtype), weight, gates, cells, cells_tanh, states, trie, table_rows
+        )
         ctx.trie, ctx.table_rows, ctx.projected_rows = trie, table_rows, len(projected)
         ctx.save_for_backward(weight, states, gates, cells, cells_tanh)
         ctx.mark_non_differentiable(gates, cells, cells_tanh)
@@ -218,7 +259,16 @@ class _Nodes(torch.autograd.Function):
         # The forward pass was computed outside of autocast, whatever surrounds the backward pass.
         with torch.autocast(gates.device.type, enabled=False):
             bindings.lstm_backward(
-                gradient, weight, gates, cells, cells_tanh, to_projected, trie, to_sums, table_rows, to_table
+                gradient,
+                weight,
+                gates,
+                cells,
+                cells_tanh,
+                to_projected,
+                trie,
+                to_sums,
+                table_rows,
+                to_table,
             )
             to_weight = to_sums.mT @ states[: trie.inner]
         return to_projected if to_table is None else to_table, to_weight, None, None
@@ -255,4 +305,6 @@ def _channels_last(tensors: Tensor) -> Tensor:
 
 
 def _select(wanted: tuple[bool, ...], gradients: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
-    return tuple(gradient if want else None for want, gradient in zip(wanted, gradients, strict=True))
+    return tuple(
+        gradient if want else None for want, gradient in zip(wanted, gradients, strict=True)
+    )

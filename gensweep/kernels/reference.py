@@ -66,7 +66,9 @@ def lstm(projected: Tensor, weight: Tensor) -> Tensor:
     return Steps.apply(projected, weight, unroll, unroll_backward)[0]
 
 
-def lstm_over_trie(projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None) -> Tensor:
+def lstm_over_trie(
+    projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None
+) -> Tensor:
     """Return the hidden states [N, H] at the nodes of a trie: each sequence is computed by itself."""
     check_trie(projected, weight, trie, table_rows)
     paths = trie.paths()
@@ -80,14 +82,18 @@ def lstm_over_trie(projected: Tensor, weight: Tensor, trie: Trie, table_rows: Te
 def check_lstm(projected: Tensor, weight: Tensor) -> None:
     """Raise ValueError if the shapes are not [T, B, 4H] and [4H, H]."""
     if projected.ndim != 3 or weight.shape != (projected.shape[-1], projected.shape[-1] // 4):
-        raise ValueError(f"{list(projected.shape)} and {list(weight.shape)} are not [T, B, 4H] and [4H, H]")
+        raise ValueError(
+            f"{list(projected.shape)} and {list(weight.shape)} are not [T, B, 4H] and [4H, H]"
+        )
 
 
 def check_trie(projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None) -> None:
     """Raise ValueError if shapes do not fit a trie, or the table has not all the rows that are named."""
     rows, width = len(trie.codes) if table_rows is None else len(projected), len(weight)
     if projected.shape != (rows, width) or weight.shape != (width, width // 4):
-        raise ValueError(f"{list(projected.shape)} and {list(weight.shape)} are not [{rows}, 4H] and [4H, H]")
+        raise ValueError(
+            f"{list(projected.shape)} and {list(weight.shape)} are not [{rows}, 4H] and [4H, H]"
+        )
     if table_rows is not None and len(table_rows):
         lowest, highest = (int(bound) for bound in table_rows.aminmax())
         if lowest < 0 or highest >= rows:
@@ -102,10 +108,14 @@ class Steps(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(projected: Tensor, weight: Tensor, fill: Callable, _: Callable) -> tuple[Tensor, ...]:
+    def forward(
+        projected: Tensor, weight: Tensor, fill: Callable, _: Callable
+    ) -> tuple[Tensor, ...]:
         """Return states, gates, cells, and the tanh of the cells."""
         gates = torch.empty_like(projected, memory_format=torch.contiguous_format)
-        states, cells, cells_tanh = (gates.new_empty((*gates.shape[:-1], weight.shape[-1])) for _ in range(3))
+        states, cells, cells_tanh = (
+            gates.new_empty((*gates.shape[:-1], weight.shape[-1])) for _ in range(3)
+        )
         fill(projected, weight, gates, cells, cells_tanh, states)
         return states, gates, cells, cells_tanh
 
@@ -122,12 +132,20 @@ class Steps(torch.autograd.Function):
         """Return the gradients of `projected` and `weight`."""
         if gradients[0] is None:
             return None, None, None, None
-        return *_StepsGradient.apply(gradients[0], *ctx.saved_tensors, ctx.fill_gradient), None, None
+        return (
+            *_StepsGradient.apply(gradients[0], *ctx.saved_tensors, ctx.fill_gradient),
+            None,
+            None,
+        )
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], *args: Any
+    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
         """Compute all lanes together."""
-        return Steps.apply(*move_lanes(info.batch_size, args[:2], in_dims[:2], (1, 0)), *args[2:]), (1, 1, 1, 1)
+        return Steps.apply(
+            *move_lanes(info.batch_size, args[:2], in_dims[:2], (1, 0)), *args[2:]
+        ), (1, 1, 1, 1)
 
 
 class _StepsGradient(torch.autograd.Function):
@@ -154,12 +172,16 @@ class _StepsGradient(torch.autograd.Function):
         raise NotImplementedError("an LSTM's second derivatives are not written")
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], *args: Any
+    ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
         tensors = move_lanes(info.batch_size, args[:6], in_dims[:6], (1, 0, 1, 1, 1, 1))
         return _StepsGradient.apply(*tensors, args[6]), (1, 0)
 
 
-def move_lanes(size: int, tensors: Sequence[Tensor], dims: Sequence[int | None], places: Sequence[int]) -> list[Tensor]:
+def move_lanes(
+    size: int, tensors: Sequence[Tensor], dims: Sequence[int | None], places: Sequence[int]
+) -> list[Tensor]:
     """Return the tensors with their axis of lanes at these places; a tensor that has none serves every lane."""
     return [
         tensor.unsqueeze(place).expand(*tensor.shape[:place], size, *tensor.shape[place:])
@@ -169,7 +191,14 @@ def move_lanes(size: int, tensors: Sequence[Tensor], dims: Sequence[int | None],
     ]
 
 
-def unroll(projected: Tensor, weight: Tensor, gates: Tensor, cells: Tensor, cells_tanh: Tensor, states: Tensor) -> None:
+def unroll(
+    projected: Tensor,
+    weight: Tensor,
+    gates: Tensor,
+    cells: Tensor,
+    cells_tanh: Tensor,
+    states: Tensor,
+) -> None:
     """Compute all steps: fill gates [T, ..., 4H], cells, their tanh and states [T, ..., H]."""
     hidden = before = None
     for projection, *outputs in zip(projected, gates, cells, cells_tanh, states, strict=True):
@@ -195,14 +224,26 @@ def _step(
 
 
 def unroll_backward(
-    gradient: Tensor, weight: Tensor, gates: Tensor, cells: Tensor, cells_tanh: Tensor, to_projected: Tensor
+    gradient: Tensor,
+    weight: Tensor,
+    gates: Tensor,
+    cells: Tensor,
+    cells_tanh: Tensor,
+    to_projected: Tensor,
 ) -> None:
     """Compute the gradient of all steps: fill `to_projected` [T, ..., 4H]."""
     to_cells, after = torch.empty_like(cells_tanh[0]), None
     for step in reversed(range(len(gates))):
         before = cells[step - 1] if step else None
         _step_backward(
-            gradient[step], after, gates[step], before, cells_tanh[step], weight, to_cells, to_projected[step]
+            gradient[step],
+            after,
+            gates[step],
+            before,
+            cells_tanh[step],
+            weight,
+            to_cells,
+            to_projected[step],
         )
         after = to_projected[step]
 

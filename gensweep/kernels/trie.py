@@ -38,7 +38,9 @@ class Trie:
         codes = sequences.numpy()
         order = np.lexsort(codes.T[::-1])
         levels = codes[order].T
-        begins = np.ones(levels.shape, bool)  # where a sequence's beginning differs from that of the one before it
+        begins = np.ones(
+            levels.shape, bool
+        )  # where a sequence's beginning differs from that of the one before it
         np.logical_or.accumulate(levels[:-1, 1:] != levels[:-1, :-1], axis=0, out=begins[:-1, 1:])
         nodes = begins.ravel().cumsum().reshape(levels.shape) - 1
         firsts = np.append(nodes[1:][begins[:-1]], begins.sum())

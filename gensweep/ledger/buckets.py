@@ -25,7 +25,9 @@ _OPTIONS = {
     "s3": ("anonymous", "endpoint_override", "region", "scheme", "tls_ca_file_path"),
     "gs": ("anonymous", "endpoint_override", "scheme"),
 }
-_CODE = re.compile(r"AWS Error UNKNOWN \(HTTP status (\d+)|AWS Error (\w+)|google::cloud::Status\((\w+)|^(NOT_FOUND)$")
+_CODE = re.compile(
+    r"AWS Error UNKNOWN \(HTTP status (\d+)|AWS Error (\w+)|google::cloud::Status\((\w+)|^(NOT_FOUND)$"
+)
 _LOGIN = "are there credentials on this host, of somebody who may read and write there?"
 _EXPIRED = "the login has expired: log in again on this host"
 _ADVICE = {
@@ -94,7 +96,9 @@ class Bucket:
         self._refusing(ask)
 
     def _files(self, attempts: int, seconds: float) -> fs.FileSystem:
-        options = {name: value == "true" if name == "anonymous" else value for name, value in self.options}
+        options = {
+            name: value == "true" if name == "anonymous" else value for name, value in self.options
+        }
         return _CONNECT[self.scheme](self.name, options, attempts, seconds)
 
     def _refusing(self, ask: Callable[[], Any]) -> Any:
@@ -114,7 +118,9 @@ def bucket_of(place: str) -> Bucket:
     if parts.scheme not in SCHEMES:
         valid = ", ".join(f"{scheme}://bucket/prefix" for scheme in SCHEMES)
         said = f"--results {parts.scheme}://{parts.hostname or ''}{parts.path}"
-        raise ResultsError(f"{said}: no results can be kept at {parts.scheme}://; there is {valid}, or a folder")
+        raise ResultsError(
+            f"{said}: no results can be kept at {parts.scheme}://; there is {valid}, or a folder"
+        )
     options = dict(parse_qsl(parts.query))
     if "@" in parts.netloc + parts.path or "@" in options.get("endpoint_override", ""):
         raise ResultsError(
@@ -122,7 +128,9 @@ def bucket_of(place: str) -> Bucket:
             "credentials come from the environment, a login's files or the machine's role"
         )
     if not parts.netloc:
-        raise ResultsError(f"--results {parts.scheme}://: names no bucket; write {parts.scheme}://bucket/prefix")
+        raise ResultsError(
+            f"--results {parts.scheme}://: names no bucket; write {parts.scheme}://bucket/prefix"
+        )
     base = "/".join(filter(None, [parts.netloc, *parts.path.split("/")]))
     said = f"--results {parts.scheme}://{base}"
     if parts.fragment or "#" in place:

@@ -50,7 +50,9 @@ def decoded(text: bytes) -> Holder | None:
         at, attempt = values["time"], values["attempt"]
         if type(at) not in (int, float) or not math.isfinite(at) or not isinstance(attempt, str):
             return None
-        return Holder(attempt, Process.of(values["driver"]), Process.of(values["worker"]), float(at))
+        return Holder(
+            attempt, Process.of(values["driver"]), Process.of(values["worker"]), float(at)
+        )
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
 
@@ -82,7 +84,9 @@ def is_certain(store: Store, folder: str, holder: Holder) -> bool:
     if holder.worker.is_local() and holder.driver.is_local():
         return True
     watch = _watched.get((store.place, folder))
-    return (watch is not None and watch.has_changed) or 0 <= time.time() - holder.time < processes.EXPIRES
+    return (
+        watch is not None and watch.has_changed
+    ) or 0 <= time.time() - holder.time < processes.EXPIRES
 
 
 def find_live(folders: Iterable[tuple[Store, str]]) -> set[str]:
@@ -112,7 +116,12 @@ def find_live(folders: Iterable[tuple[Store, str]]) -> set[str]:
 
 
 def _say_wait(what: str, where: str) -> None:
-    log.warning("waiting up to %.0f s to see whether %s (%s) gives a sign of life", processes.EXPIRES, what, where)
+    log.warning(
+        "waiting up to %.0f s to see whether %s (%s) gives a sign of life",
+        processes.EXPIRES,
+        what,
+        where,
+    )
 
 
 def _pause(store: Store) -> None:
@@ -159,7 +168,11 @@ class Claim:
         """Claim the point; return the holder instead while nobody can say whether it lives."""
         with self._store.lock(self._lock):
             holder = holder_of(self._store, self._folder)
-            if holder is not None and not self._succeeds(holder) and is_live(self._store, self._folder, holder):
+            if (
+                holder is not None
+                and not self._succeeds(holder)
+                and is_live(self._store, self._folder, holder)
+            ):
                 if is_certain(self._store, self._folder, holder):
                     raise Claimed(f"{self._point} is being trained by {holder}")
                 return holder
@@ -171,11 +184,17 @@ class Claim:
         return holder.driver == self._me.driver and not holder.worker.is_local()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._stop.set()
         self._thread.join()
-        with contextlib.suppress(OSError), self._store.lock(self._lock):  # what cannot be removed expires
+        with (
+            contextlib.suppress(OSError),
+            self._store.lock(self._lock),
+        ):  # what cannot be removed expires
             if self._is_mine():
                 self._store.remove(self._name)
 

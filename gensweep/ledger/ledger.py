@@ -55,13 +55,17 @@ class Ledger:
         points = self.store.root / POINTS
         if os.path.lexists(points) and not points.is_dir():
             what = f"a link to {os.readlink(points)}" if points.is_symlink() else "a file"
-            raise ResultsError(f"{self.store.told(POINTS)} is {what}, and should be the folder of every point")
+            raise ResultsError(
+                f"{self.store.told(POINTS)} is {what}, and should be the folder of every point"
+            )
 
     def folder(self, point_id: str) -> Path:
         """Where a point's files, or the copies of them that were made, lie on this machine."""
         return self.store.root / POINTS / point_id
 
-    def read(self, wanted: Mapping[str, Mapping[str, Any]], newer: Literal["raise", "report"] = "raise") -> State:
+    def read(
+        self, wanted: Mapping[str, Mapping[str, Any]], newer: Literal["raise", "report"] = "raise"
+    ) -> State:
         """Read the records of these points.
 
         Args:
@@ -85,15 +89,21 @@ class Ledger:
             try:
                 record = _record(found, store.told(name), point_id)
                 if other := _contradictions(record, wanted[point_id]):
-                    raise RecordError(f"{store.told(name)}: is of another point: {', '.join(other)}")
+                    raise RecordError(
+                        f"{store.told(name)}: is of another point: {', '.join(other)}"
+                    )
                 state.records[point_id] = record
             except (FileNotFoundError, NotADirectoryError):
                 pass
             except (RecordError, OSError) as error:
-                if isinstance(error, Unavailable) or (isinstance(error, NewerSchema) and newer == "raise"):
+                if isinstance(error, Unavailable) or (
+                    isinstance(error, NewerSchema) and newer == "raise"
+                ):
                     raise
                 state.unreadable[point_id] = str(error)
-        self._read_claims(store, [point_id for point_id in begun if point_id not in state.records], state)
+        self._read_claims(
+            store, [point_id for point_id in begun if point_id not in state.records], state
+        )
         return state
 
     def _read_claims(self, store: Store, points: list[str], state: State) -> None:
@@ -176,7 +186,9 @@ class Ledger:
             # A result of other code may be replaced by whatever today's code gives.
             is_of_same_code = before is not None and before.code == record.code
             if before and before.status == OK != record.status and is_of_same_code:
-                raise LostClaim(f"{record.id} was finished by somebody else")  # where the root knows no locks
+                raise LostClaim(
+                    f"{record.id} was finished by somebody else"
+                )  # where the root knows no locks
             self.store.tidy(folder)
             self.store.write(f"{folder}/{RECORD}", record.encoded())
             with self._cleaning(record.id):
@@ -209,7 +221,9 @@ class Ledger:
 def _contradictions(record: Record, wanted: Mapping[str, Any]) -> list[str]:
     """What a record says otherwise than the point that is wanted: `params`, `model`, `seed`."""
     others = []
-    keys = (record.params.keys() | {"dataset"}) & wanted.keys()  # every model has one since the beginning
+    keys = (
+        record.params.keys() | {"dataset"}
+    ) & wanted.keys()  # every model has one since the beginning
     if any(record.params.get(key) != wanted[key] for key in keys):
         others.append("params")
     for name in ("model", "seed"):

@@ -112,11 +112,18 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ResultsError(f"{path} is not a gensweep {SWEEP}: {place}: {first['msg'].lower()}") from None
+        raise ResultsError(
+            f"{path} is not a gensweep {SWEEP}: {place}: {first['msg'].lower()}"
+        ) from None
     for cell in sweep.cells:  # ids become paths
-        for kind, name in (("cell", cell.id), *(("point", point) for point in cell.points.values())):
+        for kind, name in (
+            ("cell", cell.id),
+            *(("point", point) for point in cell.points.values()),
+        ):
             if not is_file_name(name):
-                raise ResultsError(f"{path} is not a gensweep {SWEEP}: {name[:80]!r} is no id of a {kind}")
+                raise ResultsError(
+                    f"{path} is not a gensweep {SWEEP}: {name[:80]!r} is no id of a {kind}"
+                )
     return sweep
 
 

@@ -32,7 +32,8 @@ def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
     cells: dict[str, dict[str, Any]] = {}
     for point in sweep.points():
         cell = cells.setdefault(
-            point.cell, {"id": point.cell, "model": point.model, "params": point.params, "points": {}}
+            point.cell,
+            {"id": point.cell, "model": point.model, "params": point.params, "points": {}},
         )
         cell["points"][str(point.seed)] = point.id
     models = {cell["model"] for cell in cells.values()}
@@ -60,7 +61,9 @@ def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
 def parameters_of_datasets(names: Iterable[str]) -> list[str]:
     """The parameters that some of these datasets have of their own: not every dataset knows them."""
     return sorted(
-        {key for name in set(names) for key in dataset(name).model_fields} - Data.model_fields.keys() - {"dataset"}
+        {key for name in set(names) for key in dataset(name).model_fields}
+        - Data.model_fields.keys()
+        - {"dataset"}
     )
 
 
@@ -74,7 +77,9 @@ def _metrics(models: set[str]) -> dict[str, MetricInfo]:
     return described
 
 
-def describe_data(points: Iterable[Point], ready: Mapping[str, Prepared]) -> dict[str, dict[str, Any]]:
+def describe_data(
+    points: Iterable[Point], ready: Mapping[str, Prepared]
+) -> dict[str, dict[str, Any]]:
     """Return what sweep.json says of the data of some points: how many examples, of which sets, and what is left out.
 
     Args:
@@ -145,7 +150,9 @@ def write_sweep_json(
     try:
         store.write_json(name, wanted)
     except OSError as error:
-        raise ResultsError(f"{store.told(sweep.name)} cannot be written: {error.strerror or error}") from error
+        raise ResultsError(
+            f"{store.told(sweep.name)} cannot be written: {error.strerror or error}"
+        ) from error
 
 
 def _read_before(store: Store, sweep: Sweep) -> dict[str, Any]:

@@ -125,13 +125,23 @@ def decoded(text: bytes, path: str, expected_id: str | None = None) -> Record:
     if not isinstance(values, dict) or not is_count(values.get("schema"), 1):
         raise RecordError(f"{path}: not a gensweep record")
     if values["schema"] > SCHEMA:
-        raise NewerSchema(f"{path}: schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep")
+        raise NewerSchema(
+            f"{path}: schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep"
+        )
     body = text[len(_SEAL) + 64 + 2 :].rstrip(b"\n")
     if values.pop("checksum", None) != _digest(body):
         raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
-    if values.keys() - _FIELDS or _FIELDS - _OPTIONAL - values.keys() or values["status"] not in STATUSES:
+    if (
+        values.keys() - _FIELDS
+        or _FIELDS - _OPTIONAL - values.keys()
+        or values["status"] not in STATUSES
+    ):
         raise RecordError(f"{path}: not a gensweep record")
-    if wrong := [name for name, kinds in _KINDS.items() if name in values and not isinstance(values[name], kinds)]:
+    if wrong := [
+        name
+        for name, kinds in _KINDS.items()
+        if name in values and not isinstance(values[name], kinds)
+    ]:
         raise RecordError(f"{path}: not a gensweep record ({', '.join(wrong)} of a wrong type)")
     for name, problem in _problems(values):
         raise RecordError(f"{path}: not a gensweep record ({name} {problem})")

@@ -59,7 +59,12 @@ class RemoteStore(Store):
         bucket = bucket_of(place)
         if lasting:
             bucket.check()
-        return cls(bucket.place, bucket.connect(), bucket.base, _mirror(bucket.place) if lasting else _passing())
+        return cls(
+            bucket.place,
+            bucket.connect(),
+            bucket.base,
+            _mirror(bucket.place) if lasting else _passing(),
+        )
 
     def told(self, name: str) -> str:
         root, _, query = self.place.partition("?")
@@ -70,7 +75,9 @@ class RemoteStore(Store):
             for pause in _PAUSES:
                 try:
                     return self._get(name, limit)
-                except OSError as error:  # which pyarrow says of any refusal that is longer than the file
+                except (
+                    OSError
+                ) as error:  # which pyarrow says of any refusal that is longer than the file
                     if "INTERNAL_FAILURE" not in str(error):
                         raise
                 time.sleep(pause)
@@ -79,7 +86,9 @@ class RemoteStore(Store):
     def _get(self, name: str, limit: int) -> bytes:
         with self._fs.open_input_file(self._key(name)) as file:
             if (size := file.size()) > limit:
-                raise NotRegular(errno.EFBIG, f"too large: {size:,} bytes, {limit:,} at most", self.told(name))
+                raise NotRegular(
+                    errno.EFBIG, f"too large: {size:,} bytes, {limit:,} at most", self.told(name)
+                )
             return file.read()
 
     def read_all(self, names: Iterable[str], limit: int = LARGEST) -> Iterator[bytes | OSError]:
@@ -106,15 +115,21 @@ class RemoteStore(Store):
             self._fs.delete_file(self._key(name))
 
     def entries(self, folder: str) -> dict[str, Entry]:
-        return {name: entry for name, entry in self._listed(folder, False).items() if "/" not in name}
+        return {
+            name: entry for name, entry in self._listed(folder, False).items() if "/" not in name
+        }
 
     def folders(self, folder: str) -> set[str]:
         from pyarrow.fs import FileType
 
-        found = {info.base_name for info in self._infos(folder, False) if info.type == FileType.Directory}
+        found = {
+            info.base_name for info in self._infos(folder, False) if info.type == FileType.Directory
+        }
         if found:
             return found
-        return {name.partition("/")[0] for name in self._listed(folder, True) if "/" in name}  # Google's shows none
+        return {
+            name.partition("/")[0] for name in self._listed(folder, True) if "/" in name
+        }  # Google's shows none
 
     def exists(self, name: str) -> bool:
         from pyarrow.fs import FileType
@@ -165,16 +180,26 @@ class RemoteStore(Store):
         from pyarrow.fs import FileSelector
 
         with self._explained(folder):
-            return self._fs.get_file_info(FileSelector(self._key(folder), allow_not_found=True, recursive=deep))
+            return self._fs.get_file_info(
+                FileSelector(self._key(folder), allow_not_found=True, recursive=deep)
+            )
 
     def _listed(self, folder: str, deep: bool) -> dict[str, Entry]:
         """Every file in a folder, by its name relative to it."""
         start = len(self._key(folder)) + 1
         infos = self._infos(folder, deep)
-        found = {info.path[start:]: Entry(info.size, info.mtime_ns or 0) for info in infos if info.is_file}
+        found = {
+            info.path[start:]: Entry(info.size, info.mtime_ns or 0)
+            for info in infos
+            if info.is_file
+        }
         for name in found:
-            if {"", ".", ".."} & set(name.split("/")) or "\\" in name:  # whose copy would lie elsewhere
-                raise Unavailable(f"{self.told(folder)}: {name!r} is no name of a file of results; remove it")
+            if {"", ".", ".."} & set(
+                name.split("/")
+            ) or "\\" in name:  # whose copy would lie elsewhere
+                raise Unavailable(
+                    f"{self.told(folder)}: {name!r} is no name of a file of results; remove it"
+                )
         return found
 
     @contextlib.contextmanager
@@ -260,7 +285,11 @@ def _is_copy(path: Path, entry: Entry | None) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(".tmp")]
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(".tmp")
+    ]
 
 
 def _mirror(place: str) -> Path:

@@ -103,13 +103,21 @@ class Store:
     def _make_folder(self, folder: Path) -> None:
         """Make a folder of the root; the root itself only once: later on, it was moved or deleted."""
         if self._was_there and not self.root.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "the results root is gone (moved, or deleted?)", self.place)
+            raise FileNotFoundError(
+                errno.ENOENT, "the results root is gone (moved, or deleted?)", self.place
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-            what = f"a link to {os.readlink(there)}, which is not there" if there.is_symlink() else "a file"
-            raise NotADirectoryError(errno.ENOTDIR, f"{what}, and should be a folder", str(there)) from None
+            what = (
+                f"a link to {os.readlink(there)}, which is not there"
+                if there.is_symlink()
+                else "a file"
+            )
+            raise NotADirectoryError(
+                errno.ENOTDIR, f"{what}, and should be a folder", str(there)
+            ) from None
 
     def write_json(self, name: str, value: Any) -> None:
         """`write` of indented JSON; NaN is refused."""
@@ -228,7 +236,9 @@ def require_writable(store: Store) -> None:
         ResultsError: it cannot be written.
     """
     if not store.elsewhere and not os.access(existing := _existing(store.root), os.W_OK | os.X_OK):
-        raise ResultsError(f"--results {store.place}: {existing} cannot be written to; name another folder")
+        raise ResultsError(
+            f"--results {store.place}: {existing} cannot be written to; name another folder"
+        )
 
 
 def _existing(root: Path) -> Path:
@@ -244,9 +254,13 @@ def open_folder(place: str | Path) -> tuple[Store, str]:
         path, mark, query = rest.partition("?")
         parent, _, name = path.rstrip("/").rpartition("/")
         if not parent:
-            raise ResultsError(f"{scheme}://{path} is a bucket, and no folder of a results root in it")
+            raise ResultsError(
+                f"{scheme}://{path} is a bucket, and no folder of a results root in it"
+            )
         return open_store(f"{scheme}://{parent}{mark}{query}"), name
-    folder = Path(os.path.realpath(os.path.expanduser(unquote(rest) if colon else text)))  # links may lead in a circle
+    folder = Path(
+        os.path.realpath(os.path.expanduser(unquote(rest) if colon else text))
+    )  # links may lead in a circle
     return Store(folder.parent), folder.name
 
 
@@ -258,7 +272,9 @@ def _taken_apart(place: str) -> tuple[str, str, str]:
     """
     if typed := _TYPED.match(place):
         meant, place = redacted(f"{typed[1].lower()}://{place[typed.end() :]}"), redacted(place)
-        raise ResultsError(f"--results {place}: did you mean {meant}? ./{place} is the folder of that name")
+        raise ResultsError(
+            f"--results {place}: did you mean {meant}? ./{place} is the folder of that name"
+        )
     scheme, colon, rest = place.partition("://")
     return scheme, colon, rest
 
@@ -331,7 +347,9 @@ def _trying(what: str) -> Generator[None]:
     except Unavailable:
         raise
     except OSError as error:
-        raise OSError(error.errno, f"cannot {what}: {error.strerror or error}", error.filename) from error
+        raise OSError(
+            error.errno, f"cannot {what}: {error.strerror or error}", error.filename
+        ) from error
 
 
 @contextlib.contextmanager

@@ -85,8 +85,12 @@ def features(name: str, pictures: Tensor) -> Tensor:
     found = []
     for some in pictures.split(AT_ONCE):
         if entry.side:
-            some = F.interpolate(some, size=(entry.side, entry.side), mode="bilinear", antialias=True)
-        found.append(network(((some - mean) / deviation).contiguous(memory_format=torch.channels_last)))
+            some = F.interpolate(
+                some, size=(entry.side, entry.side), mode="bilinear", antialias=True
+            )
+        found.append(
+            network(((some - mean) / deviation).contiguous(memory_format=torch.channels_last))
+        )
     return torch.cat(found)
 
 
@@ -94,7 +98,14 @@ def features(name: str, pictures: Tensor) -> Tensor:
 def _built(name: str, device: torch.device) -> nn.Module:
     import torch
 
-    return NETWORKS[name].build().eval().requires_grad_(False).to(memory_format=torch.channels_last).to(device)
+    return (
+        NETWORKS[name]
+        .build()
+        .eval()
+        .requires_grad_(False)
+        .to(memory_format=torch.channels_last)
+        .to(device)
+    )
 
 
 def _random_vgg() -> nn.Module:
@@ -107,9 +118,16 @@ def _random_vgg() -> nn.Module:
     before = 3
     for stage in _VGG_11:
         for filters in stage:
-            weights = nn.init.kaiming_normal_(torch.empty(filters, before, 3, 3), nonlinearity="relu", generator=rng)
-            convolution = nn.Conv2d(before, filters, 3, padding=1, device="meta")  # draws no weights of its own
-            convolution.weight, convolution.bias = nn.Parameter(weights), nn.Parameter(torch.zeros(filters))
+            weights = nn.init.kaiming_normal_(
+                torch.empty(filters, before, 3, 3), nonlinearity="relu", generator=rng
+            )
+            convolution = nn.Conv2d(
+                before, filters, 3, padding=1, device="meta"
+            )  # draws no weights of its own
+            convolution.weight, convolution.bias = (
+                nn.Parameter(weights),
+                nn.Parameter(torch.zeros(filters)),
+            )
             layers += [convolution, nn.ReLU(inplace=True)]
             before = filters
         layers.append(nn.MaxPool2d(2))
@@ -141,7 +159,11 @@ def _check_inception() -> None:
 def _inception_path() -> Path:
     """Where torch.hub keeps the weights, without asking torch."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser() / "hub/checkpoints" / INCEPTION_WEIGHTS
+    return (
+        Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser()
+        / "hub/checkpoints"
+        / INCEPTION_WEIGHTS
+    )
 
 
 NETWORKS = {

@@ -55,7 +55,9 @@ def kid(sample: Tensor, picture: Tensor) -> float:
     subsets = 1 if max(len(sample), len(picture)) <= SUBSET else 10
     found = []
     for _ in range(subsets):
-        real, made = (each[torch.randperm(len(each), generator=rng)[:subset]] for each in (picture, sample))
+        real, made = (
+            each[torch.randperm(len(each), generator=rng)[:subset]] for each in (picture, sample)
+        )
         found.append(_discrepancy(real, made))
     return torch.stack(found).mean().item()
 
@@ -84,7 +86,9 @@ def coverage(sample: Tensor, picture: Tensor) -> float:
 def register(network: FeatureNetwork) -> None:
     """Register the four metrics in a network's features, and the features that they need."""
     names = tuple(f"{kind}_features_{network.name}" for kind in ("sample", "picture"))
-    for name, kind, function in zip(names, ("sample", "picture"), (features, features_again), strict=True):
+    for name, kind, function in zip(
+        names, ("sample", "picture"), (features, features_again), strict=True
+    ):
         extract = partial(function, network.name)
         extract.__doc__ = f"Features [B, features] of each {kind}, by {network.name}."
         derived(name, (kind,))(extract)
@@ -96,9 +100,18 @@ def register(network: FeatureNetwork) -> None:
             return compare(*(outputs[name].double() for name in names))
 
         name = f"{compare.__name__}_{network.name}"
-        least = f"Measured of {LEAST_PICTURES[name]:,} test pictures or more, against as many samples."
+        least = (
+            f"Measured of {LEAST_PICTURES[name]:,} test pictures or more, against as many samples."
+        )
         measured.__doc__ = f"{compare.__doc__}\n    {least}\n    {network.doc}\n"
-        metric(name, needs=names, unit=unit, direction=direction, when="test", least=LEAST_PICTURES[name])(measured)
+        metric(
+            name,
+            needs=names,
+            unit=unit,
+            direction=direction,
+            when="test",
+            least=LEAST_PICTURES[name],
+        )(measured)
 
 
 def _root_of_covariance(found: Tensor) -> Tensor:
@@ -111,7 +124,9 @@ def _root_of_covariance(found: Tensor) -> Tensor:
 def _discrepancy(one: Tensor, other: Tensor) -> Tensor:
     """The unbiased estimate of the squared maximum mean discrepancy of two sets of features, [n, features] each."""
     count, features = one.shape
-    own, its, cross = ((x @ y.T / features + 1) ** 3 for x, y in ((one, one), (other, other), (one, other)))
+    own, its, cross = (
+        (x @ y.T / features + 1) ** 3 for x, y in ((one, one), (other, other), (one, other))
+    )
     without_itself = own.sum() - own.trace() + its.sum() - its.trace()
     return without_itself / (count * (count - 1)) - 2 * cross.mean()
 
@@ -122,7 +137,9 @@ def _inside(sample: Tensor, picture: Tensor) -> Iterator[Tensor]:
 
     for some in picture.split(_CHUNK):
         # The nearest picture is itself, at a distance of 0.
-        radius = torch.cdist(some, picture).kthvalue(min(NEIGHBOURS + 1, len(picture)), dim=1).values
+        radius = (
+            torch.cdist(some, picture).kthvalue(min(NEIGHBOURS + 1, len(picture)), dim=1).values
+        )
         yield torch.cdist(some, sample) < radius[:, None]
 
 

@@ -32,7 +32,8 @@ def similarity(made: Tensor, true: Tensor) -> Tensor:
     """Structural similarity of each pair of pictures [B], mean over pixels and channels; sides of 6 pixels at least."""
     rows, columns = (_window(side).to(made) for side in made.shape[2:])
     mean_made, mean_true, squares, product = (
-        rows @ (values @ columns.T) for values in (made, true, made.square() + true.square(), made * true)
+        rows @ (values @ columns.T)
+        for values in (made, true, made.square() + true.square(), made * true)
     )
     mean_squares, mean_product = mean_made.square() + mean_true.square(), mean_made * mean_true
     variances = (squares - mean_squares).clamp(min=0)  # rounding goes below
@@ -83,7 +84,12 @@ def ssim(outputs: dict[str, Tensor]) -> float:
     return outputs["similarity"].double().mean().item()
 
 
-@metric("sliced_wasserstein", needs=("sample_projections", "picture_projections"), unit="pixel", direction="min")
+@metric(
+    "sliced_wasserstein",
+    needs=("sample_projections", "picture_projections"),
+    unit="pixel",
+    direction="min",
+)
 def sliced_wasserstein(outputs: dict[str, Tensor]) -> float:
     """Sliced Wasserstein-1 distance of samples from as many held-out pictures, in raw pixels.
 
@@ -91,7 +97,9 @@ def sliced_wasserstein(outputs: dict[str, Tensor]) -> float:
     projected distributions (Rabin et al. 2012; Bonneel et al. 2015). It sees colours and layout, hardly sharpness,
     and falls as pictures are added: compare at equal numbers.
     """
-    samples, pictures = (outputs[name].sort(dim=0).values for name in ("sample_projections", "picture_projections"))
+    samples, pictures = (
+        outputs[name].sort(dim=0).values for name in ("sample_projections", "picture_projections")
+    )
     return (samples - pictures).abs().double().mean().item()
 
 

@@ -60,7 +60,9 @@ def read_unparsable(outputs: dict[str, Tensor]) -> float:
     return no_integers(outputs["read"])
 
 
-@metric("read_mean_absolute_error", needs=("read", "answer"), unit="1", direction="min", when="test")
+@metric(
+    "read_mean_absolute_error", needs=("read", "answer"), unit="1", direction="min", when="test"
+)
 def read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
     """Mean distance of an answer that is, as read, an integer from the right one.
 
@@ -69,7 +71,13 @@ def read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
     return distance(outputs["read"], outputs["answer"])
 
 
-@metric("reader_digit_accuracy", needs=("held_out_accuracy",), unit="fraction", direction="none", when="test")
+@metric(
+    "reader_digit_accuracy",
+    needs=("held_out_accuracy",),
+    unit="fraction",
+    direction="none",
+    when="test",
+)
 def reader_digit_accuracy(outputs: dict[str, Tensor]) -> float | None:
     """Share of the digit pictures, shown by test queries and never by training ones, that the reader reads rightly.
 

@@ -31,19 +31,37 @@ def exact_match(outputs: dict[str, Tensor]) -> float:
     return right_answers(outputs["predicted"], outputs["answer"])
 
 
-@metric("exact_match_plus", needs=("predicted", "answer", "query"), unit="fraction", direction="max", when="test")
+@metric(
+    "exact_match_plus",
+    needs=("predicted", "answer", "query"),
+    unit="fraction",
+    direction="max",
+    when="test",
+)
 def exact_match_plus(outputs: dict[str, Tensor]) -> float | None:
     """Share of the additions answered exactly. Range 0 to 1, higher is better; not defined without an addition."""
     return _right_where(outputs, lambda _, operator, __: operator == "+")
 
 
-@metric("exact_match_minus", needs=("predicted", "answer", "query"), unit="fraction", direction="max", when="test")
+@metric(
+    "exact_match_minus",
+    needs=("predicted", "answer", "query"),
+    unit="fraction",
+    direction="max",
+    when="test",
+)
 def exact_match_minus(outputs: dict[str, Tensor]) -> float | None:
     """Share of the subtractions answered exactly. Range 0 to 1, higher is better; not defined without a subtraction."""
     return _right_where(outputs, lambda _, operator, __: operator == "-")
 
 
-@metric("exact_match_carries_0", needs=("predicted", "answer", "query"), unit="fraction", direction="max", when="test")
+@metric(
+    "exact_match_carries_0",
+    needs=("predicted", "answer", "query"),
+    unit="fraction",
+    direction="max",
+    when="test",
+)
 def exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries without a carry or borrow answered exactly.
 
@@ -53,7 +71,13 @@ def exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
     return _right_where(outputs, lambda *query: carries(*query) == 0)
 
 
-@metric("exact_match_carries_1", needs=("predicted", "answer", "query"), unit="fraction", direction="max", when="test")
+@metric(
+    "exact_match_carries_1",
+    needs=("predicted", "answer", "query"),
+    unit="fraction",
+    direction="max",
+    when="test",
+)
 def exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with one carry or borrow answered exactly.
 
@@ -62,7 +86,13 @@ def exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
     return _right_where(outputs, lambda *query: carries(*query) == 1)
 
 
-@metric("exact_match_carries_2", needs=("predicted", "answer", "query"), unit="fraction", direction="max", when="test")
+@metric(
+    "exact_match_carries_2",
+    needs=("predicted", "answer", "query"),
+    unit="fraction",
+    direction="max",
+    when="test",
+)
 def exact_match_carries_2(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with two carries answered exactly; all of them are additions.
 
@@ -81,7 +111,9 @@ def unparsable(outputs: dict[str, Tensor]) -> float:
     return no_integers(outputs["predicted"])
 
 
-@metric("mean_absolute_error", needs=("predicted", "answer"), unit="1", direction="min", when="test")
+@metric(
+    "mean_absolute_error", needs=("predicted", "answer"), unit="1", direction="min", when="test"
+)
 def mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
     """Mean distance of an answer that is an integer from the right one.
 
@@ -113,7 +145,9 @@ def distance(given: Tensor, answer: Tensor) -> float | None:
     return sum(gaps) / len(gaps) if gaps else None
 
 
-def _right_where(outputs: dict[str, Tensor], counts: Callable[[int, str, int], bool]) -> float | None:
+def _right_where(
+    outputs: dict[str, Tensor], counts: Callable[[int, str, int], bool]
+) -> float | None:
     """`right_answers` of the queries for which ``counts``; None where there are none."""
     rows = [index for index, query in enumerate(operands(outputs["query"])) if counts(*query)]
     return right_answers(outputs["predicted"][rows], outputs["answer"][rows]) if rows else None

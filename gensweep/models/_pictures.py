@@ -20,13 +20,19 @@ class PictureModel(Model):
     encoder_outputs: ClassVar[int] = 1
     """Numbers that the encoder gives for each latent dimension."""
 
-    encoder_layers: int = param(3, "stride-2 stages from the picture to the latent vector", ge=1, le=5)
-    decoder_layers: int = param(3, "stride-2 stages from the latent vector to the picture", ge=1, le=5)
+    encoder_layers: int = param(
+        3, "stride-2 stages from the picture to the latent vector", ge=1, le=5
+    )
+    decoder_layers: int = param(
+        3, "stride-2 stages from the latent vector to the picture", ge=1, le=5
+    )
     filters: int = param(128, "channels of every stage", ge=1)
     latent_dim: int = param(256, "size of the latent vector", ge=1)
     epochs: int = param(100, "passes over the training examples", ge=1)
     batch_size: int = param(64, "examples a step", ge=1)
-    init: Literal["torch", "keras"] = param("keras", "initial weights: PyTorch's or Keras' defaults")
+    init: Literal["torch", "keras"] = param(
+        "keras", "initial weights: PyTorch's or Keras' defaults"
+    )
 
     def encoder_width(self) -> int:
         """Size of the vector that the encoder gives."""
@@ -38,8 +44,15 @@ class PictureModel(Model):
         dense_out = self.filters * (SIZE >> self.decoder_layers) ** 2
         stage = 9 * self.filters**2 + self.filters
         colours = 9 * CHANNELS * self.filters
-        encoder = colours + self.filters + (self.encoder_layers - 1) * stage + (dense_in + 1) * self.encoder_width()
-        decoder = (self.latent_dim + 1) * dense_out + self.decoder_layers * stage + colours + CHANNELS
+        encoder = (
+            colours
+            + self.filters
+            + (self.encoder_layers - 1) * stage
+            + (dense_in + 1) * self.encoder_width()
+        )
+        decoder = (
+            (self.latent_dim + 1) * dense_out + self.decoder_layers * stage + colours + CHANNELS
+        )
         return encoder + decoder
 
     def untrained_loss(self) -> float:

@@ -19,7 +19,9 @@ class SequenceModel(Model):
     encoder_layers: int = param(1, "LSTM layers that read the query", ge=1)
     decoder_layers: int = param(1, "LSTM layers that write the answer", ge=1)
     hidden: int = param(256, "size of every LSTM's state", ge=1)
-    init: Literal["torch", "keras"] = param("keras", "initial weights: PyTorch's or Keras' defaults")
+    init: Literal["torch", "keras"] = param(
+        "keras", "initial weights: PyTorch's or Keras' defaults"
+    )
 
     query_width: ClassVar[int] = len(ALPHABET)
 

@@ -110,9 +110,13 @@ def _not_negative(slope: float) -> float:
 
 def _check(pictures: Tensor, channels: int, halved: bool = False) -> None:
     if pictures.ndim != 4 or pictures.shape[1] != channels or not all(pictures.shape[2:]):
-        raise ValueError(f"pictures {list(pictures.shape)} do not fit: [B, {channels}, H, W] is wanted")
+        raise ValueError(
+            f"pictures {list(pictures.shape)} do not fit: [B, {channels}, H, W] is wanted"
+        )
     if halved and (pictures.shape[2] % 2 or pictures.shape[3] % 2):
-        raise ValueError(f"pictures {list(pictures.shape)} do not fit: an odd side cannot be halved")
+        raise ValueError(
+            f"pictures {list(pictures.shape)} do not fit: an odd side cannot be halved"
+        )
 
 
 def _present(bias: Tensor | None) -> Tensor:

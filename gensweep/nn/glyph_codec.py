@@ -77,14 +77,18 @@ def affine(pictures: Tensor, amounts: Tensor) -> Tensor:
     most = torch.tensor(_MOST, dtype=amounts.dtype, device=amounts.device)
     angle, size, shear, across, down = (amounts.flatten(0, 1) * most).unbind(-1)
     cos, sin = angle.cos() * (1 + size), angle.sin() * (1 + size)
-    theta = torch.stack([cos, shear * cos - sin, across, sin, shear * sin + cos, down], -1).unflatten(-1, (2, 3))
+    theta = torch.stack(
+        [cos, shear * cos - sin, across, sin, shear * sin + cos, down], -1
+    ).unflatten(-1, (2, 3))
     flat = pictures.flatten(0, 1).unsqueeze(1)
     # The products of `F.affine_grid`, which vmap cannot batch.
     centres = (2 * torch.arange(SIZE, dtype=amounts.dtype, device=amounts.device) + 1 - SIZE) / SIZE
     places = torch.cartesian_prod(centres, centres).flip(-1)
     with torch.autocast(amounts.device.type, enabled=False):  # bfloat16 is too coarse for places
         grid = (F.pad(places, (0, 1), value=1.0) @ theta.mT).unflatten(1, (SIZE, SIZE))
-    return F.grid_sample(flat, grid, align_corners=False).squeeze(1).unflatten(0, pictures.shape[:2])
+    return (
+        F.grid_sample(flat, grid, align_corners=False).squeeze(1).unflatten(0, pictures.shape[:2])
+    )
 
 
 def joined(pictures: Tensor) -> Tensor:

@@ -32,7 +32,9 @@ def initialise(network: nn.Module, scheme: str, rng: torch.Generator) -> None:
             raise TypeError(f"no initialisation rule for {type(module).__name__}")
 
 
-def _dense(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, scheme: str, rng: torch.Generator) -> None:
+def _dense(
+    module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, scheme: str, rng: torch.Generator
+) -> None:
     if scheme == "keras":
         init.xavier_uniform_(module.weight, generator=rng)
         if module.bias is not None:

@@ -36,12 +36,16 @@ class LSTM(nn.Module):
 
     def tokens(self, codes: Tensor) -> Tensor:
         """Hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot vectors."""
-        return self._unroll(F.embedding(codes, self._table()))  # in float32: its gradient adds up all that are equal
+        return self._unroll(
+            F.embedding(codes, self._table())
+        )  # in float32: its gradient adds up all that are equal
 
     def token_nodes(self, trie: Trie) -> Tensor:
         """The same of a trie's nodes, [N, H]."""
         table = self._table()
-        return kernels.lstm_over_trie(table, self.weight_hh.to(kernels.product_dtype(table)), trie, trie.codes)
+        return kernels.lstm_over_trie(
+            table, self.weight_hh.to(kernels.product_dtype(table)), trie, trie.codes
+        )
 
     def nodes(self, x: Tensor, trie: Trie) -> Tensor:
         """Hidden states [N, H] of what a trie's nodes are, [N, I]."""
@@ -72,7 +76,9 @@ class EncoderDecoder(nn.Module):
         steps: length of the answer.
     """
 
-    def __init__(self, inputs: int, hidden: int, encoder_layers: int, decoder_layers: int, steps: int) -> None:
+    def __init__(
+        self, inputs: int, hidden: int, encoder_layers: int, decoder_layers: int, steps: int
+    ) -> None:
         super().__init__()
         self.steps = steps
         sizes = [inputs] + [hidden] * (encoder_layers - 1)

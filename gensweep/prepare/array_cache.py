@@ -60,7 +60,11 @@ def _prepared(data: Data, path: Path) -> Prepared:
         try:
             _write(path, built)
         except (DataError, OSError) as error:
-            log.warning("the arrays of %s are not kept: %s; free some space, or set GENSWEEP_CACHE", data.name, error)
+            log.warning(
+                "the arrays of %s are not kept: %s; free some space, or set GENSWEEP_CACHE",
+                data.name,
+                error,
+            )
             return built
         return _read(path) or built
 
@@ -91,7 +95,9 @@ def read_entry(path: Path) -> dict[str, dict[str, Any]]:
 
 def sha256(array: np.ndarray) -> str:
     """SHA-256 of an array's values in C order, as hexadecimal digits."""
-    return hashlib.sha256(np.ascontiguousarray(array).data.cast("B") if array.size else b"").hexdigest()
+    return hashlib.sha256(
+        np.ascontiguousarray(array).data.cast("B") if array.size else b""
+    ).hexdigest()
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +106,10 @@ def _builders() -> list[str]:
     code = hashlib.sha256()
     for path in sorted(path for pattern in BUILDERS for path in package.glob(pattern)):
         code.update(path.read_bytes())
-    return [code.hexdigest(), *(f"{name} {version(name)}" for name in ("numpy", "pillow", "mlxtend"))]
+    return [
+        code.hexdigest(),
+        *(f"{name} {version(name)}" for name in ("numpy", "pillow", "mlxtend")),
+    ]
 
 
 def _array_path(digest: str) -> Path:
@@ -116,7 +125,12 @@ def _write(path: Path, built: Prepared) -> None:
             left.unlink(missing_ok=True)
         _write_arrays(built, described)
     lookups = {name: list(pair) for name, pair in built.lookups.items()}
-    entry = {"arrays": described, "lookups": lookups, "notes": list(built.notes), "counts": built.counts}
+    entry = {
+        "arrays": described,
+        "lookups": lookups,
+        "notes": list(built.notes),
+        "counts": built.counts,
+    }
     write_json(path, entry)
 
 
@@ -129,7 +143,9 @@ def _write_arrays(built: Prepared, described: dict[str, Any]) -> None:
                 "shape": list(array.shape), "dtype": array.dtype.str,
             }  # fmt: skip
             if _map(about) is None:
-                write_atomic(_array_path(about["sha256"]), lambda file, array=array: np.save(file, array))
+                write_atomic(
+                    _array_path(about["sha256"]), lambda file, array=array: np.save(file, array)
+                )
             described[group][name] = about
 
 
@@ -137,7 +153,11 @@ def _read(path: Path, level: int = logging.WARNING) -> Prepared | None:
     """An entry's arrays; None where there is none, or it is not whole, which is logged."""
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
-        found = {(group, name): _map(about) for group in GROUPS for name, about in entry["arrays"][group].items()}
+        found = {
+            (group, name): _map(about)
+            for group in GROUPS
+            for name, about in entry["arrays"][group].items()
+        }
         lookups = {name: (pair[0], pair[1]) for name, pair in entry["lookups"].items()}
         notes = tuple(map(str, entry["notes"]))
         counts = {str(name): int(count) for name, count in entry.get("counts", {}).items()}
@@ -159,7 +179,9 @@ def _map(about: dict[str, Any]) -> np.ndarray | None:
     """The array as it lies on the disk, read-only; None where it is not there, or not what was written."""
     try:
         # A plain view: pickled without a copy, as a memmap is not.
-        array = np.load(_array_path(about["sha256"]), mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        array = np.load(_array_path(about["sha256"]), mmap_mode="r", allow_pickle=False).view(
+            np.ndarray
+        )
     except (OSError, ValueError, EOFError):
         return None
     if [list(array.shape), array.dtype.str] != [about["shape"], about["dtype"]]:

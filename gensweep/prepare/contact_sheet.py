@@ -35,7 +35,9 @@ def dataset_params(params: Mapping[str, Any], of_dataset: Iterable[str]) -> dict
 
 def sheet_id(params: Mapping[str, Any]) -> str:
     """Return what the sheet of a dataset's examples is known by: equal parameters, equal content, equal id."""
-    return hashlib.sha256(json.dumps(params, sort_keys=True, default=repr).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(params, sort_keys=True, default=repr).encode()).hexdigest()[
+        :12
+    ]
 
 
 def find_sheet(files: Iterable[str], sheet: str) -> str | None:
@@ -50,7 +52,10 @@ def choose(total: int, n: int, seed: int = 0) -> np.ndarray:
 
 
 def picture_sheet(
-    pictures: np.ndarray, captions: Sequence[str] = (), columns: int | None = None, scale: int = SCALE
+    pictures: np.ndarray,
+    captions: Sequence[str] = (),
+    columns: int | None = None,
+    scale: int = SCALE,
 ) -> Image:
     """Pictures side by side, row after row, each with a caption under it if there are any.
 
@@ -68,7 +73,9 @@ def picture_sheet(
     across, down = width * scale + MARGIN, height * scale + MARGIN + (LINE if captions else 0)
     canvas = np.full((rows * down + MARGIN, columns * across + MARGIN, 3), 255, np.uint8)
     large = pictures.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
-    for index, picture in enumerate(np.broadcast_to(large, (*large.shape[:3], 3)) if channels == 1 else large):
+    for index, picture in enumerate(
+        np.broadcast_to(large, (*large.shape[:3], 3)) if channels == 1 else large
+    ):
         top, left = MARGIN + index // columns * down, MARGIN + index % columns * across
         canvas[top : top + height * scale, left : left + width * scale] = picture
     image = Image.fromarray(canvas)
@@ -90,7 +97,9 @@ def strips(pictures: np.ndarray, columns: int) -> Image:
 
     count, _, height, width = pictures.shape
     rows = pictures.reshape(count // columns, columns, 3, height, width).transpose(0, 3, 1, 4, 2)
-    return Image.fromarray(np.ascontiguousarray(rows.reshape(count // columns * height, columns * width, 3)))
+    return Image.fromarray(
+        np.ascontiguousarray(rows.reshape(count // columns * height, columns * width, 3))
+    )
 
 
 def text_sheet(lines: Sequence[str]) -> Image:

@@ -60,7 +60,9 @@ class Scheme:
 
     def identify(self, digests: Mapping[Path, str]) -> str:
         """Return the pinned text of some files, whose digests these are."""
-        return self.pinned(f"{digest} {self.reading(path)}".rstrip() for path, digest in digests.items())
+        return self.pinned(
+            f"{digest} {self.reading(path)}".rstrip() for path, digest in digests.items()
+        )
 
     def pinned(self, digests: Iterable[str]) -> str:
         """The scheme with one digest of its files' digests, whatever their order and number of copies."""
@@ -104,7 +106,9 @@ class Source:
             return text
         if scheme is None or not (place or (scheme.default and not colon)):
             raise ValueError(f"{text!r} is none of {self}")
-        if text not in _pinned:  # read once a process: a run means one content, whatever changes meanwhile
+        if (
+            text not in _pinned
+        ):  # read once a process: a run means one content, whatever changes meanwhile
             try:
                 _pinned[text] = pin(scheme, Path(place).expanduser().absolute() if place else None)
             except DataError as error:
@@ -127,7 +131,9 @@ def pin(scheme: Scheme, place: Path | None) -> str:
     pinned = scheme.identify(found)
     _places[pinned], _surveys[pinned] = place, survey
     try:
-        write_json(cache_folder("places") / f"{pinned.replace(':', '-')}.json", {"place": str(place)})
+        write_json(
+            cache_folder("places") / f"{pinned.replace(':', '-')}.json", {"place": str(place)}
+        )
     except (DataError, OSError) as error:
         log.debug("%s is not remembered: %s", pinned, error)
     return pinned
@@ -178,11 +184,15 @@ def locate(pinned: str) -> Path:
             kept = cache_root() / "places" / f"{pinned.replace(':', '-')}.json"
             place = Path(json.loads(kept.read_text(encoding="utf-8"))["place"])
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise DataError(f"{pinned} was never seen on this machine; name the place it lies at") from error
+            raise DataError(
+                f"{pinned} was never seen on this machine; name the place it lies at"
+            ) from error
     try:
         place.stat()
     except OSError as error:
-        raise DataError(f"{pinned} has gone from {place} ({error.strerror}); name the place it lies at now") from error
+        raise DataError(
+            f"{pinned} has gone from {place} ({error.strerror}); name the place it lies at now"
+        ) from error
     return place
 
 
@@ -196,12 +206,16 @@ def read_digests(scheme: Scheme, place: Path) -> tuple[dict[Path, str], Survey]:
     found = digests(place, scheme.files(place), unread if scheme.partial else None)
     if unread and not found:
         path, reason = next(iter(unread.items()))
-        raise DataError(f"{place}: none of its {len(unread)} files can be read, such as {path} ({reason})")
+        raise DataError(
+            f"{place}: none of its {len(unread)} files can be read, such as {path} ({reason})"
+        )
     reasons = {os.path.relpath(path, place): reason for path, reason in unread.items()}
     return found, Survey(len(found), len(set(found.values())), reasons)
 
 
-def digests(place: Path, files: Sequence[Path], unread: dict[Path, str] | None = None) -> dict[Path, str]:
+def digests(
+    place: Path, files: Sequence[Path], unread: dict[Path, str] | None = None
+) -> dict[Path, str]:
     """SHA-256 of every file; those of files that did not change since are kept in the cache.
 
     Args:
@@ -212,7 +226,9 @@ def digests(place: Path, files: Sequence[Path], unread: dict[Path, str] | None =
     Raises:
         DataError: a file cannot be read.
     """
-    kept_at = cache_root() / "digests" / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:DIGITS]}.json"
+    kept_at = (
+        cache_root() / "digests" / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:DIGITS]}.json"
+    )
     kept = _kept(kept_at)
     found, fresh, settled = {}, {}, time.time_ns() - int(_SETTLED * 1e9)
     for path in files:
@@ -248,6 +264,10 @@ def _kept(path: Path) -> dict[str, tuple[list[int], str]]:
     """The digests in a file of the cache, each with the stamp of its file; none where it is damaged."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        return {name: (stamp, digest) for name, (stamp, digest) in entries.items() if isinstance(digest, str)}
+        return {
+            name: (stamp, digest)
+            for name, (stamp, digest) in entries.items()
+            if isinstance(digest, str)
+        }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -55,8 +55,17 @@ def is_current(results: Results) -> bool:
 
 def digest(results: Results) -> str:
     """A hash of everything that the files are made of: of what is no record the names, sizes and times alone."""
-    sweep, points = json.dumps(results.sweep.model_dump(), default=str), results.points.to_csv(index=False)
-    beside = (results.unreadable, results.code_note, results.examples, results.warnings, results.unmeasured)
+    sweep, points = (
+        json.dumps(results.sweep.model_dump(), default=str),
+        results.points.to_csv(index=False),
+    )
+    beside = (
+        results.unreadable,
+        results.code_note,
+        results.examples,
+        results.warnings,
+        results.unmeasured,
+    )
     found = hashlib.sha256(_bytes(f"{FORM}{sweep}{points}{beside!r}"))
     for line in _shown(results):
         found.update(_bytes(line))
@@ -75,7 +84,11 @@ def _shown(results: Results) -> Iterator[str]:
 def _listed(store: Store, folder: str) -> list[str]:
     """``name size time`` of the files of `_SHOWN` in a folder, by name; none where there is no folder."""
     entries = store.entries(folder).items()
-    return sorted(f"{name} {entry.size} {entry.mtime_ns}\n" for name, entry in entries if _SHOWN.fullmatch(name))
+    return sorted(
+        f"{name} {entry.size} {entry.mtime_ns}\n"
+        for name, entry in entries
+        if _SHOWN.fullmatch(name)
+    )
 
 
 def collect(folder: str | Path) -> list[Path]:
@@ -114,7 +127,9 @@ def make(results: Results) -> Made:
     figures = _pages(FIGURES, results.sweep.figures, results)
     return Made(
         results,
-        _with_own_files([_with_code(table, results) for page in tables for table in page.make(results)]),
+        _with_own_files(
+            [_with_code(table, results) for page in tables for table in page.make(results)]
+        ),
         _with_own_files([figure for page in figures for figure in drawn(page, results)]),
         state,
     )
@@ -170,7 +185,9 @@ def write_page(made: list[Made], page: str, reload: int = 0) -> None:
         except IsADirectoryError:
             mine = False
         if not mine:
-            raise ResultsError(f"{page} is no page of gensweep's and is left alone; name another file with --page")
+            raise ResultsError(
+                f"{page} is no page of gensweep's and is left alone; name another file with --page"
+            )
         store.write(name, _bytes(render(made, store.root, reload)))
 
 
@@ -208,7 +225,9 @@ def _files(made: Made, reload: int) -> Iterator[tuple[str, bytes | str]]:
 def _pages(registry: Registry[Page], names: list[str], results: Results) -> list[Page]:
     for name in names:
         if name not in registry:
-            raise UnknownName(registry.kind, name, registry, results.store.told(f"{results.folder.name}/{SWEEP}"))
+            raise UnknownName(
+                registry.kind, name, registry, results.store.told(f"{results.folder.name}/{SWEEP}")
+            )
     return [registry[name] for name in dict.fromkeys(names)]
 
 
@@ -222,7 +241,12 @@ def _finish(made: Made, written: list[str]) -> None:
     there = {f"{part}/{name}" for part in _PARTS for name in store.entries(f"{folder}/{part}")}
     for name in before if isinstance(before, list) else []:
         # Whatever the file says, nothing leaves but what a collection could have written.
-        if isinstance(name, str) and name in there and name not in written and name.endswith(_SUFFIXES):
+        if (
+            isinstance(name, str)
+            and name in there
+            and name not in written
+            and name.endswith(_SUFFIXES)
+        ):
             store.remove(f"{folder}/{name}")
     store.write_json(f"{folder}/{COLLECTED}", {"digest": made.digest, "files": sorted(written)})
     store.tidy(folder, ABANDONED)

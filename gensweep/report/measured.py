@@ -38,8 +38,14 @@ def under_names_now(values: Mapping[str, T]) -> dict[str, T]:
 
 def as_written_now(record: Record) -> Record:
     """The record of a former version, as far as this one can tell what it would write."""
-    metrics, examples, count = under_names_now(record.metrics), record.examples, record.params.get("count")
-    if not examples and type(count) is int:  # pictures that are drawn, of which every version tests as many
+    metrics, examples, count = (
+        under_names_now(record.metrics),
+        record.examples,
+        record.params.get("count"),
+    )
+    if (
+        not examples and type(count) is int
+    ):  # pictures that are drawn, of which every version tests as many
         examples = {TEST: round(count * TEST_SHARE)}
     return replace(record, metrics=metrics, examples=examples)
 
@@ -53,13 +59,18 @@ def validated_values(store: Store, records: Mapping[str, Record]) -> dict[str, d
     silent = []
     for point, record in records.items():
         if record.status == OK:
-            found[point] = {name: value for name, value in record.metrics.items() if name.startswith(VALIDATION)}
+            found[point] = {
+                name: value for name, value in record.metrics.items() if name.startswith(VALIDATION)
+            }
             silent += [] if found[point] else [point]
     names = [f"{POINTS}/{point}/history.csv" for point in silent]
     for point, content in zip(silent, store.read_all(names), strict=True):
         if isinstance(content, bytes):
             found[point] = _last_validation(content, records[point].epochs)
-    return {point: {name: found[point][name] for name in sound_names(records[point], found[point])} for point in found}
+    return {
+        point: {name: found[point][name] for name in sound_names(records[point], found[point])}
+        for point in found
+    }
 
 
 def _last_validation(history: bytes, epochs: int) -> dict[str, float]:
@@ -71,7 +82,11 @@ def _last_validation(history: bytes, epochs: int) -> dict[str, float]:
         return {}
     if line.get("epoch") != epochs:
         return {}
-    return {name: value for name, value in line.items() if name.startswith(VALIDATION) and math.isfinite(value)}
+    return {
+        name: value
+        for name, value in line.items()
+        if name.startswith(VALIDATION) and math.isfinite(value)
+    }
 
 
 def preferred(sweep: SweepFile) -> tuple[str, ...]:
@@ -80,7 +95,9 @@ def preferred(sweep: SweepFile) -> tuple[str, ...]:
 
 
 def objectives_of(
-    sweep: SweepFile, metrics: Mapping[str, MetricInfo], validated: Mapping[str, Mapping[str, float]]
+    sweep: SweepFile,
+    metrics: Mapping[str, MetricInfo],
+    validated: Mapping[str, Mapping[str, float]],
 ) -> dict[str, str | None]:
     """For each model the objective: the first of the preferred ones that is validated, or that the model has.
 
@@ -89,23 +106,33 @@ def objectives_of(
     """
     models = list(dict.fromkeys(cell.model for cell in sweep.cells))
     having = {
-        model: [name for name in metrics if model in metrics[name].models and metrics[name].direction != "none"]
+        model: [
+            name
+            for name in metrics
+            if model in metrics[name].models and metrics[name].direction != "none"
+        ]
         for model in models
     }
     if sweep.objective is not None:
         valid = sorted({VALIDATION + name for names in having.values() for name in names})
         if sweep.objective not in valid:
-            raise ResultsError(unknown("objective", sweep.objective, valid, f"{sweep.name}/sweep.json"))
+            raise ResultsError(
+                unknown("objective", sweep.objective, valid, f"{sweep.name}/sweep.json")
+            )
     found: dict[str, str | None] = {}
     for model in models:
-        points = [point for cell in sweep.cells if cell.model == model for point in cell.points.values()]
+        points = [
+            point for cell in sweep.cells if cell.model == model for point in cell.points.values()
+        ]
         wanted = [VALIDATION + name for name in preferred(sweep) if name in having[model]]
         known = {name for point in points for name in validated.get(point, ())}
         found[model] = next((name for name in wanted if name in known), next(iter(wanted), None))
     return found
 
 
-def describe(objectives: Mapping[str, str | None], metrics: Mapping[str, MetricInfo]) -> dict[str, MetricInfo]:
+def describe(
+    objectives: Mapping[str, str | None], metrics: Mapping[str, MetricInfo]
+) -> dict[str, MetricInfo]:
     """Return unit, direction and documentation of each objective, with the models that it ranks."""
     found: dict[str, MetricInfo] = {}
     for model, objective in objectives.items():
@@ -120,7 +147,9 @@ def describe(objectives: Mapping[str, str | None], metrics: Mapping[str, MetricI
 def sound_names(record: Record, names: Iterable[str]) -> list[str]:
     """Those of these metrics that say something of the record's point."""
     return [
-        name for name in names if why_unsound(name.removeprefix(VALIDATION), record.examples, record.metrics) is None
+        name
+        for name in names
+        if why_unsound(name.removeprefix(VALIDATION), record.examples, record.metrics) is None
     ]
 
 
@@ -145,7 +174,9 @@ def unmeasured_values(
                     reason = _why_absent(metrics[name])
                 if reason is None and name != bare and name not in validated.get(point, {}):
                     reason = "neither the record nor the last line of history.csv has it"
-                if reason is not None and reason not in (reasons := found.setdefault(cell.id, {}).setdefault(name, [])):
+                if reason is not None and reason not in (
+                    reasons := found.setdefault(cell.id, {}).setdefault(name, [])
+                ):
                     reasons.append(reason)
     return found
 

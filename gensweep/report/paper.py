@@ -59,7 +59,11 @@ class PublishedTable:
         that came later, at the value that leaves all as it was.
         """
         wanted, model = self.setting, MODELS[self.model]
-        later = {key for key in params if key in model.model_fields and model.is_neutral(key, params[key])}
+        later = {
+            key
+            for key in params
+            if key in model.model_fields and model.is_neutral(key, params[key])
+        }
         params = {key: value for key, value in params.items() if key not in later}
         keys = (params.keys() | wanted.keys()) - set(self.axes) - self.free
         return {
@@ -111,10 +115,20 @@ PUBLISHED = (
         _TEXT | {"encoder_layers": 1, "decoder_layers": 1},
         {
             "char_accuracy": _percent(
-                dict(zip(_FRACTIONS, [58.73, 55.78, 56.12, 54.7, 52.42, 48.8, 46.63, 42.47, 40.05], strict=True))
+                dict(
+                    zip(
+                        _FRACTIONS,
+                        [58.73, 55.78, 56.12, 54.7, 52.42, 48.8, 46.63, 42.47, 40.05],
+                        strict=True,
+                    )
+                )
             ),
             "loss": dict(
-                zip(_FRACTIONS, [1.1486, 1.2187, 1.2283, 1.2778, 1.3224, 1.4134, 1.492, 1.6475, 1.8311], strict=True)
+                zip(
+                    _FRACTIONS,
+                    [1.1486, 1.2187, 1.2283, 1.2778, 1.3224, 1.4134, 1.492, 1.6475, 1.8311],
+                    strict=True,
+                )
             ),
         },
         "The report has two numbers for 1 + 1 layers: 58.73% in Table 1 and 56.61% in Table 2.",
@@ -124,7 +138,11 @@ PUBLISHED = (
         "text_to_text",
         _DEPTH,
         _TEXT | {"train_fraction": 0.9},
-        {"char_accuracy": _percent(_by_depth([56.61, 59.16, 60.59, 62.01, 59.12], [58.72, 63.68, 62.31, 62.59]))},
+        {
+            "char_accuracy": _percent(
+                _by_depth([56.61, 59.16, 60.59, 62.01, 59.12], [58.72, 63.68, 62.31, 62.59])
+            )
+        },
         "The report has two numbers for 1 + 1 layers: 58.73% in Table 1 and 56.61% in Table 2.",
     ),
     PublishedTable(
@@ -132,14 +150,22 @@ PUBLISHED = (
         "image_to_text",
         _DEPTH,
         _PICTURES | _FLAT,
-        {"char_accuracy": _percent(_by_depth([48.63, 53.66, 55.91, 56.06, 52.01], [49.81, 48.77, 49.53, 47.77]))},
+        {
+            "char_accuracy": _percent(
+                _by_depth([48.63, 53.66, 55.91, 56.06, 52.01], [49.81, 48.77, 49.53, 47.77])
+            )
+        },
     ),
     PublishedTable(
         4,
         "text_to_image",
         _DEPTH,
         _PICTURES | {"glyph_filters": 32, "train_fraction": 0.9},
-        {"mse_other_scale": _by_depth([0.5809, 0.5871, 0.5872, 0.5876, 0.5875], [0.5878, 0.5877, 0.5872, 0.588])},
+        {
+            "mse_other_scale": _by_depth(
+                [0.5809, 0.5871, 0.5872, 0.5876, 0.5875], [0.5878, 0.5877, 0.5872, 0.588]
+            )
+        },
         "The report's MSE is on another scale than pixels in 0..1: it cannot be compared with ours.",
         FREE | {"digit_split"},
     ),
@@ -148,10 +174,17 @@ PUBLISHED = (
 
 def published_tables(model: str, numbers: Iterable[int] = (2, 3, 4, 1)) -> list[PublishedTable]:
     """The report's tables of one model, in the order asked for."""
-    return [table for number in numbers for table in PUBLISHED if table.number == number and table.model == model]
+    return [
+        table
+        for number in numbers
+        for table in PUBLISHED
+        if table.number == number and table.model == model
+    ]
 
 
-def published(model: str, params: dict[str, Any], metric: str, numbers: Iterable[int] = (2, 3, 4, 1)) -> float | None:
+def published(
+    model: str, params: dict[str, Any], metric: str, numbers: Iterable[int] = (2, 3, 4, 1)
+) -> float | None:
     """The report's number for a cell.
 
     Args:

@@ -28,7 +28,9 @@ def selection(results: Results, models: Iterable[str] | None = None) -> str:
             texts.append(f"{model} by nothing (no metric has a better end)")
             continue
         told = [] if has_values(results, model) else [NO_VALUE]
-        texts.append(f"{model} by {objective} ({'; '.join([_BETTER[results.validation[objective].direction], *told])})")
+        texts.append(
+            f"{model} by {objective} ({'; '.join([_BETTER[results.validation[objective].direction], *told])})"
+        )
     return f"Best cells are chosen on the validation set, after the last epoch: {', '.join(texts)}."
 
 
@@ -37,7 +39,9 @@ def has_values(results: Results, model: str) -> bool:
     objective = results.objectives[model]
     if objective is None:
         return False
-    return bool(results.cells.loc[results.cells["model"] == model, f"{objective}_mean"].notna().any())
+    return bool(
+        results.cells.loc[results.cells["model"] == model, f"{objective}_mean"].notna().any()
+    )
 
 
 def reasons(results: Results, cells: Sequence[str], metrics: Iterable[str]) -> Iterator[str]:

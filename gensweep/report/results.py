@@ -97,9 +97,7 @@ class Results:
 
     def __repr__(self) -> str:
         states = ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
-        return (
-            f"<Results of {self.sweep.name}: {counted(len(self.params), 'cell')}, {len(self.points)} points: {states}>"
-        )
+        return f"<Results of {self.sweep.name}: {counted(len(self.params), 'cell')}, {len(self.points)} points: {states}>"
 
     @property
     def models(self) -> list[str]:
@@ -162,7 +160,8 @@ def load(folder: str | Path) -> Results:
         }
         state = Ledger(store).read(ids, newer="report")
     unreadable = {
-        point: reason.replace(f"{store.told(f'{POINTS}/{point}')}/", "") for point, reason in state.unreadable.items()
+        point: reason.replace(f"{store.told(f'{POINTS}/{point}')}/", "")
+        for point, reason in state.unreadable.items()
     }
     names = Names.of((cell.params for cell in sweep.cells), sweep.places)
     datasets = _datasets(sweep)
@@ -175,7 +174,9 @@ def load(folder: str | Path) -> Results:
     validation = describe(objectives, metrics)
     points = _points(sweep, records, unreadable, metrics, validation, validated)
     varying_of, fixed = _vary(sweep, names)
-    varying = [name for name in _parameters(sweep) if any(name in names for names in varying_of.values())]
+    varying = [
+        name for name in _parameters(sweep) if any(name in names for names in varying_of.values())
+    ]
     return Results(
         store=store,
         folder=store.root / name,
@@ -204,11 +205,16 @@ def _named(sweep: SweepFile, names: Names) -> SweepFile:
     """The sweep with text in its parameters as it is called: the user's own data by its folder's name."""
 
     def rename(params: dict[str, Any]) -> dict[str, Any]:
-        return {key: names.text(key, value) if isinstance(value, str) else value for key, value in params.items()}
+        return {
+            key: names.text(key, value) if isinstance(value, str) else value
+            for key, value in params.items()
+        }
 
     cells = [cell.model_copy(update={"params": rename(cell.params)}) for cell in sweep.cells]
     data = {
-        key: about.model_copy(update={"dataset": names.text("dataset", about.dataset), "params": rename(about.params)})
+        key: about.model_copy(
+            update={"dataset": names.text("dataset", about.dataset), "params": rename(about.params)}
+        )
         for key, about in sweep.data.items()
     }
     return sweep.model_copy(update={"cells": cells, "data": data})
@@ -228,7 +234,9 @@ def _all_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, M
         for key in record.metrics:
             name = key.removeprefix(TEST_PREFIX)
             if name not in declared and key.startswith(TEST_PREFIX):
-                info = metrics.setdefault(name, MetricInfo(models=[], doc="not declared in sweep.json"))
+                info = metrics.setdefault(
+                    name, MetricInfo(models=[], doc="not declared in sweep.json")
+                )
                 if record.model not in info.models:
                     info.models.append(record.model)
     for name in FORMER_DOCS.keys() & metrics.keys():
@@ -256,7 +264,10 @@ def _points(
             else:
                 row |= {"status": record.status, "error": record.error, "seconds": record.seconds}
                 row["code"] = compare(record.code, record.model, record.params["dataset"])
-                row |= {name: record.metrics.get(TEST_PREFIX + name) for name in sound_names(record, metrics)}
+                row |= {
+                    name: record.metrics.get(TEST_PREFIX + name)
+                    for name in sound_names(record, metrics)
+                }
                 row |= {name: validated.get(point, {}).get(name) for name in validation}
             rows.append(row)
     numbers = ["seconds", *metrics, *validation]

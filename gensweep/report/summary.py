@@ -66,7 +66,10 @@ def summarise(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
 
 
 def cell_frame(
-    cells: Sequence[CellInfo], points: pd.DataFrame, varying: Sequence[str], metrics: Mapping[str, MetricInfo]
+    cells: Sequence[CellInfo],
+    points: pd.DataFrame,
+    varying: Sequence[str],
+    metrics: Mapping[str, MetricInfo],
 ) -> pd.DataFrame:
     """One row a cell, as `gensweep.report.results.Results.cells`; only ok points count.
 
@@ -85,7 +88,10 @@ def cell_frame(
     def over_seeds(column: str) -> Summary:
         return summarise(points[column].to_numpy()[ok], cell[ok], len(cells))
 
-    columns: dict[str, Any] = {"cell": [cell.id for cell in cells], "model": [cell.model for cell in cells]}
+    columns: dict[str, Any] = {
+        "cell": [cell.id for cell in cells],
+        "model": [cell.model for cell in cells],
+    }
     for name in varying:
         columns[name] = parameter_column([cell.params.get(name, np.nan) for cell in cells])
     for kind in (*STATUSES, MISSING):
@@ -93,8 +99,14 @@ def cell_frame(
     columns["seconds"] = over_seeds("seconds").mean
     for name, info in metrics.items():
         summary = over_seeds(name)
-        columns |= {f"{name}_mean": summary.mean, f"{name}_std": summary.std, f"{name}_ci95": summary.ci95}
-        columns[f"{name}_n"] = pd.Series(summary.n, dtype="Int64").where(np.isin(columns["model"], info.models))
+        columns |= {
+            f"{name}_mean": summary.mean,
+            f"{name}_std": summary.std,
+            f"{name}_ci95": summary.ci95,
+        }
+        columns[f"{name}_n"] = pd.Series(summary.n, dtype="Int64").where(
+            np.isin(columns["model"], info.models)
+        )
     return pd.DataFrame(columns)
 
 

@@ -28,10 +28,16 @@ def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
         return []
     if not isinstance(entries, list):
         return []
-    return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("point"), str)]
+    return [
+        entry
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("point"), str)
+    ]
 
 
-def verified_of(records: Mapping[str, Record], entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def verified_of(
+    records: Mapping[str, Record], entries: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
     """Return the entries of these records; a point that was trained again since has another one."""
     return [
         entry
@@ -55,7 +61,9 @@ def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) ->
     if unknown := codes.count(UNKNOWN):
         parts.append(f"trained by unknown code: {unknown} of {total}")
     ids = set(points["id"])
-    verified = describe_verified(entry for entry in entries if entry["point"] in ids and is_of_today(entry))
+    verified = describe_verified(
+        entry for entry in entries if entry["point"] in ids and is_of_today(entry)
+    )
     if parts or verified:
         parts.append(verified or "none was verified with today's code")
     note = "; ".join(parts)

@@ -54,7 +54,9 @@ def read_sweep(path: Path) -> Sweep:
         raise SweepError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
     sweep = getattr(module, "SWEEP", None)
     if not isinstance(sweep, Sweep):
-        what = "defines no SWEEP" if sweep is None else f"has a SWEEP that is a {type(sweep).__name__}"
+        what = (
+            "defines no SWEEP" if sweep is None else f"has a SWEEP that is a {type(sweep).__name__}"
+        )
         raise SweepError(f"{path} {what}; it should say SWEEP = Sweep(name=..., grids=[...])")
     return sweep
 
@@ -73,7 +75,9 @@ def _importing(path: Path, module: types.ModuleType) -> Generator[None]:
     """
     folders = list(dict.fromkeys(str(file.parent) for file in (path.resolve(), path.absolute())))
     for name in _helpers.keys() & sys.modules.keys():
-        if _helpers[name] not in folders:  # of an earlier sweep file: this one may have a helper of that name
+        if (
+            _helpers[name] not in folders
+        ):  # of an earlier sweep file: this one may have a helper of that name
             del sys.modules[name]
     before = set(sys.modules)
     sys.path[:0] = folders
@@ -94,7 +98,11 @@ def _importing(path: Path, module: types.ModuleType) -> Generator[None]:
 
 
 def _line(error: BaseException, path: Path) -> str:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
+    ]
     return f":{lines[-1]}" if lines else ""
 
 
@@ -114,14 +122,25 @@ def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Po
     for key, values in filters:
         if key not in known:
             raise SweepError(unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}"))
-        names = Names({key: [_value(point, key) for point in every]}, places(_value(point, key) for point in every))
+        names = Names(
+            {key: [_value(point, key) for point in every]},
+            places(_value(point, key) for point in every),
+        )
         left = {names.text(key, _value(point, key)): None for point in points}
         wanted = {text: names.find(key, text, parse_value(known_place(text))) for text in values}
         meant = [value for several in wanted.values() for value in several]
-        strange = [text for text, several in wanted.items() if not left.keys() & {names.text(key, v) for v in several}]
+        strange = [
+            text
+            for text, several in wanted.items()
+            if not left.keys() & {names.text(key, v) for v in several}
+        ]
         if strange:
-            raise SweepError(f"--filter {key}={','.join(strange)} matches nothing; there is {', '.join(left)}")
-        points = [point for point in points if any(is_same(_value(point, key), value) for value in meant)]
+            raise SweepError(
+                f"--filter {key}={','.join(strange)} matches nothing; there is {', '.join(left)}"
+            )
+        points = [
+            point for point in points if any(is_same(_value(point, key), value) for value in meant)
+        ]
     return points
 
 

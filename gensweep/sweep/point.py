@@ -49,12 +49,16 @@ class _Cell:
     @cached_property
     def model_config(self) -> Model:
         model = MODELS[self._model]
-        return model(**{key: value for key, value in self._params.items() if key in model.model_fields})
+        return model(
+            **{key: value for key, value in self._params.items() if key in model.model_fields}
+        )
 
     @cached_property
     def data_config(self) -> Data:
         dataset = dataset_class(self._params["dataset"])
-        return dataset(**{key: value for key, value in self._params.items() if key in dataset.model_fields})
+        return dataset(
+            **{key: value for key, value in self._params.items() if key in dataset.model_fields}
+        )
 
     @cached_property
     def pack_key(self) -> str:
@@ -175,7 +179,9 @@ class Pack:
 def condition(model: str, key: str, params: dict[str, Any]) -> str:
     """In words, when a parameter acts that does not act in a point with these parameters."""
     when = declares(key, MODELS[model], dataset_class(params["dataset"])).extras(key)["when"]
-    return "it acts only with " + " and ".join(f"{k}={' or '.join(map(str, v))}" for k, v in when.items())
+    return "it acts only with " + " and ".join(
+        f"{k}={' or '.join(map(str, v))}" for k, v in when.items()
+    )
 
 
 def _digest(canonical: str) -> str:
@@ -194,11 +200,16 @@ def schema(model: type[Model], dataset: type[Data]) -> dict[str, type[Config]]:
 
 def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     """Complete, check and sort a point's parameters; those that do not act are left out."""
-    model, dataset_name = MODELS[model_name], values.get("dataset", MODELS[model_name].default_dataset)
+    model, dataset_name = (
+        MODELS[model_name],
+        values.get("dataset", MODELS[model_name].default_dataset),
+    )
     dataset = dataset_class(dataset_name)
     if dataset.kind != model.reads:
         fitting = [name for name, other in DATASETS.items() if other.kind == model.reads]
-        raise SweepError(f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(fitting)}")
+        raise SweepError(
+            f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(fitting)}"
+        )
     owners = schema(model, dataset)
     for key in values:
         if key != "dataset" and key not in owners:
@@ -208,7 +219,11 @@ def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
         own = {key: value for key, value in values.items() if key in owner.model_fields}
         config = configure(owner, own, model_name)
         complete |= {key: _unsigned(value) for key, value in config.model_dump().items()}
-    return {key: complete[key] for key in sorted(complete) if key == "dataset" or owners[key].active(key, complete)}
+    return {
+        key: complete[key]
+        for key in sorted(complete)
+        if key == "dataset" or owners[key].active(key, complete)
+    }
 
 
 def configure(owner: type[C], values: dict[str, Any], place: str = "") -> C:

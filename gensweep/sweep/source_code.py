@@ -80,7 +80,9 @@ class SourceTree:
             digests.update(self._digest(module, item) for item in module.definitions[name])
         for module in modules.values():
             digests.update(self._digest(module, item) for item in module.effects)
-            digests.update(hashlib.sha256(path.read_bytes()).hexdigest() for path in module.data_files)
+            digests.update(
+                hashlib.sha256(path.read_bytes()).hexdigest() for path in module.data_files
+            )
         return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()[:12]
 
     def reached(self, roots: Iterable[str], without: Sequence[str] = ()) -> set[str]:
@@ -112,7 +114,9 @@ class SourceTree:
                 self._targets[id(statement)] = set(self._targets_of(module_name, module, statement))
             yield from self._targets[id(statement)]
 
-    def _targets_of(self, module_name: str, module: Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
+    def _targets_of(
+        self, module_name: str, module: Module, statement: ast.stmt
+    ) -> Iterator[tuple[str, str]]:
         nodes = list(ast.walk(statement))
         names = self._names_in(module, nodes)
         for node in nodes:
@@ -133,7 +137,11 @@ class SourceTree:
             names = self._names_in(module, ast.walk(statement))
             used = {node.id for node in _acting_nodes(statement) if isinstance(node, ast.Name)}
             others = [f"{name} is {'.'.join(names[name])}" for name in sorted(used & names.keys())]
-            foreign = [text for text in others if not text.partition(" is ")[2].startswith(f"{self._package}.")]
+            foreign = [
+                text
+                for text in others
+                if not text.partition(" is ")[2].startswith(f"{self._package}.")
+            ]
             text = "\n".join([_normal_form(statement), *foreign])
             self._digests[id(statement)] = hashlib.sha256(text.encode()).hexdigest()
         return self._digests[id(statement)]
@@ -169,7 +177,10 @@ class SourceTree:
         if not path.is_file():
             return None
         is_package = path.name == "__init__.py"
-        module = Module(data_files=_data_files(path.parent), package=name if is_package else name.rpartition(".")[0])
+        module = Module(
+            data_files=_data_files(path.parent),
+            package=name if is_package else name.rpartition(".")[0],
+        )
         for statement in ast.parse(path.read_bytes()).body:
             self._enter(module, statement)
         return module
@@ -189,7 +200,9 @@ class SourceTree:
         if not names or isinstance(statement, _COMPOUND):
             module.effects.append(statement)
 
-    def _imports_in(self, nodes: Iterable[ast.AST], package: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    def _imports_in(
+        self, nodes: Iterable[ast.AST], package: str
+    ) -> Iterator[tuple[str, tuple[str, str]]]:
         """Yield each name that is imported, with what it stands for.
 
         Args:
@@ -239,8 +252,16 @@ def _bound_names(statement: ast.stmt) -> list[str]:
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return [statement.name]
     if isinstance(statement, _COMPOUND):
-        parts = [item for item in ast.iter_child_nodes(statement) if isinstance(item, (ast.stmt, ast.ExceptHandler))]
-        inner = [node for part in parts for node in (part.body if isinstance(part, ast.ExceptHandler) else [part])]
+        parts = [
+            item
+            for item in ast.iter_child_nodes(statement)
+            if isinstance(item, (ast.stmt, ast.ExceptHandler))
+        ]
+        inner = [
+            node
+            for part in parts
+            for node in (part.body if isinstance(part, ast.ExceptHandler) else [part])
+        ]
         return list(dict.fromkeys(name for node in inner for name in _bound_names(node)))
     targets: Collection[ast.expr] = ()
     if isinstance(statement, ast.Assign):
@@ -248,7 +269,9 @@ def _bound_names(statement: ast.stmt) -> list[str]:
     elif isinstance(statement, (ast.AnnAssign, ast.AugAssign)):
         targets = [statement.target]
     nodes = (node for target in targets for node in ast.walk(target))
-    return [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    return [
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
 
 
 def _data_files(folder: Path) -> list[Path]:

@@ -38,16 +38,24 @@ class Grid:
     def __init__(self, model: str, **axes: Any) -> None:
         MODELS[model]
         self.model = model
-        self.axes: dict[str, list[Any]] = {key: _axis(f"Grid({model!r})", key, value) for key, value in axes.items()}
+        self.axes: dict[str, list[Any]] = {
+            key: _axis(f"Grid({model!r})", key, value) for key, value in axes.items()
+        }
         if "seed" in self.axes:
-            raise SweepError(f"Grid({model!r}): seeds belong to the sweep: Sweep(seeds=3) or Sweep(seeds=[0, 7])")
+            raise SweepError(
+                f"Grid({model!r}): seeds belong to the sweep: Sweep(seeds=3) or Sweep(seeds=[0, 7])"
+            )
         self._cells = _expand(model, self.axes)
         for key, axis in self.axes.items():
             places = [known(item) for item in axis if isinstance(item, str)]
-            if twice := [item for item in axis if isinstance(item, str) and places.count(known(item)) > 1]:
+            if twice := [
+                item for item in axis if isinstance(item, str) and places.count(known(item)) > 1
+            ]:
                 raise SweepError(f"Grid({model!r}): {key}: {' and '.join(twice)} hold the same")
             if not _acts(key, self._cells):
-                asked = next(params for params in self._cells if key in _own(model, params["dataset"]))
+                asked = next(
+                    params for params in self._cells if key in _own(model, params["dataset"])
+                )
                 why = condition(model, key, asked)
                 raise SweepError(f"Grid({model!r}): {key} does nothing here; {why}")
 
@@ -61,10 +69,15 @@ class Grid:
         kept = {key: axis for key, axis in self.axes.items() if key in known} | values
         axes = {key: _axis(f"Grid({self.model!r})", key, value) for key, value in kept.items()}
         cells = _expand(self.model, axes)
-        return Grid(self.model, **{key: axis for key, axis in axes.items() if key in values or _acts(key, cells)})
+        return Grid(
+            self.model,
+            **{key: axis for key, axis in axes.items() if key in values or _acts(key, cells)},
+        )
 
     def __repr__(self) -> str:
-        return f"Grid({', '.join([repr(self.model), *(f'{k}={v!r}' for k, v in self.axes.items())])})"
+        return (
+            f"Grid({', '.join([repr(self.model), *(f'{k}={v!r}' for k, v in self.axes.items())])})"
+        )
 
 
 def _expand(model: str, axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
@@ -75,7 +88,9 @@ def _expand(model: str, axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
         chosen = dict(zip(axes, values, strict=True))
         own = _own(model, str(chosen.get("dataset", MODELS[model].default_dataset)))
         # What only another of the swept datasets knows does not act with this one.
-        params = resolve(model, {key: value for key, value in chosen.items() if key in own or key not in known})
+        params = resolve(
+            model, {key: value for key, value in chosen.items() if key in own or key not in known}
+        )
         cells.setdefault(json.dumps(params), params)
     return list(cells.values())
 
@@ -98,7 +113,10 @@ def _axis(place: str, key: str, value: Any) -> list[Any]:
         raise SweepError(f"{place}: {key} has no values")
     seen = set()
     for item in values:
-        known = (isinstance(item, bool), item if isinstance(item, Hashable) else repr(item))  # 1 is 1.0, and not true
+        known = (
+            isinstance(item, bool),
+            item if isinstance(item, Hashable) else repr(item),
+        )  # 1 is 1.0, and not true
         if known in seen:
             raise SweepError(f"{place}: {key} has {item!r} twice")
         seen.add(known)
@@ -172,14 +190,18 @@ class Sweep:
         for key in values.keys() & _ELSEWHERE.keys():
             raise SweepError(f"{key!r} is no parameter of sweep {self.name!r}: {_ELSEWHERE[key]}")
         for key in values.keys() - frozenset().union(*known):
-            raise SweepError(unknown("parameter", key, frozenset().union(*known), f"sweep {self.name!r}"))
+            raise SweepError(
+                unknown("parameter", key, frozenset().union(*known), f"sweep {self.name!r}")
+            )
         grids = [
             grid.changed({key: value for key, value in values.items() if key in keys})
             for grid, keys in zip(self.grids, known, strict=True)
         ]
         unique = list({repr(grid): grid for grid in grids}.values())
         chosen = self.seeds if seeds is None else seeds
-        return Sweep(self.name, unique, chosen, self.tables, self.figures, self.pack, self.objective)
+        return Sweep(
+            self.name, unique, chosen, self.tables, self.figures, self.pack, self.objective
+        )
 
     def cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Model and parameters of every cell, each once."""
@@ -206,7 +228,9 @@ def _own(model: str, name: str) -> frozenset[str]:
 def _keys(model: str, axes: dict[str, Any]) -> frozenset[str]:
     """Every parameter of a model with some of the datasets of these axes."""
     datasets = axes.get("dataset", MODELS[model].default_dataset)
-    return frozenset().union(*(_own(model, str(name)) for name in _axis("sweep", "dataset", datasets)))
+    return frozenset().union(
+        *(_own(model, str(name)) for name in _axis("sweep", "dataset", datasets))
+    )
 
 
 _TAKEN_NAMES = ("points", "report.html", ".", "..")
@@ -230,7 +254,9 @@ def _checked_seeds(name: str, seeds: Any) -> list[int]:
             raise SweepError(f"sweep {name!r}: seeds={seeds}: at least one seed is needed")
         return list(range(seeds))
     if isinstance(seeds, (str, bytes, bool, float)) or not isinstance(seeds, Iterable):
-        raise SweepError(f"sweep {name!r}: seeds={seeds!r} is neither a number of seeds nor a list of them")
+        raise SweepError(
+            f"sweep {name!r}: seeds={seeds!r} is neither a number of seeds nor a list of them"
+        )
     values = _axis(f"sweep {name!r}", "seeds", seeds)
     for seed in values:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
@@ -243,7 +269,12 @@ def _checked_objective(sweep: str, objective: Any, models: set[str]) -> str | No
     if objective is None:
         return None
     outputs = [MODELS[model].outputs for model in models]
-    metrics = {metric for each in outputs for metric in metrics_of(each, "validation") if metric.direction != "none"}
+    metrics = {
+        metric
+        for each in outputs
+        for metric in metrics_of(each, "validation")
+        if metric.direction != "none"
+    }
     valid = {f"validation/{metric.name}" for metric in metrics}
     if isinstance(objective, str) and objective in valid:
         return objective

@@ -27,5 +27,7 @@ def cache_folder(*parts: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"cache folder {folder}: {error.strerror}; set GENSWEEP_CACHE to another folder") from error
+        raise DataError(
+            f"cache folder {folder}: {error.strerror}; set GENSWEEP_CACHE to another folder"
+        ) from error
     return folder

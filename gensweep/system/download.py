@@ -131,7 +131,9 @@ def get(
     """
     scheme, given, _ = url.partition("://")
     if given and scheme not in ("http", "https"):
-        raise FetchError(f"{shown(url)}: {scheme}:// is not understood; name an http:// or https:// address, or a path")
+        raise FetchError(
+            f"{shown(url)}: {scheme}:// is not understood; name an http:// or https:// address, or a path"
+        )
     if not given:
         body = _file(Path(url), limit)
     else:
@@ -161,19 +163,29 @@ def _file(path: Path, limit: int) -> bytes:
 
 
 def _response(
-    session: Session, url: str, limit: int, params: dict[str, str] | None, headers: dict[str, str] | None
+    session: Session,
+    url: str,
+    limit: int,
+    params: dict[str, str] | None,
+    headers: dict[str, str] | None,
 ) -> bytes:
     import requests
     from urllib3.exceptions import HTTPError
 
     try:
-        with session.get(url, params=params, headers=headers, timeout=TIMEOUT, stream=True) as response:
+        with session.get(
+            url, params=params, headers=headers, timeout=TIMEOUT, stream=True
+        ) as response:
             place = shown(response.url or url)
             if response.status_code != 200:
-                raise FetchError(f"{place}: HTTP {response.status_code} {response.reason}; {_hint(response)}")
+                raise FetchError(
+                    f"{place}: HTTP {response.status_code} {response.reason}; {_hint(response)}"
+                )
             body = _body(response, limit)
             if b"<html" in body[:1024].lower() or b"<!doctype html" in body[:1024].lower():
-                raise FetchError(f"{place} gave a web page in place of the file: a proxy or a login stands between")
+                raise FetchError(
+                    f"{place} gave a web page in place of the file: a proxy or a login stands between"
+                )
             return body
     except (requests.RequestException, HTTPError) as error:
         raise FetchError(
@@ -194,7 +206,9 @@ def _body(response: Response, limit: int) -> bytes:
             if size > limit:
                 raise FetchError(f"{place} is longer than {limit:,} bytes: not what was asked for")
     except (requests.RequestException, HTTPError, OSError) as error:
-        raise _CutOff(f"{place} was cut off after {size:,} bytes ({_reason(error)}); try again") from error
+        raise _CutOff(
+            f"{place} was cut off after {size:,} bytes ({_reason(error)}); try again"
+        ) from error
     told = response.headers.get("Content-Length", "")
     if told.isdigit() and "Content-Encoding" not in response.headers and size != int(told):
         raise _CutOff(f"{place} was cut off after {size:,} of {int(told):,} bytes; try again")
@@ -235,8 +249,12 @@ def writing(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check the folder"
-        raise FetchError(f"{path} cannot be written: {error.strerror}; {hint}, or set GENSWEEP_CACHE") from error
+        hint = (
+            "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check the folder"
+        )
+        raise FetchError(
+            f"{path} cannot be written: {error.strerror}; {hint}, or set GENSWEEP_CACHE"
+        ) from error
 
 
 def _hint(response: Response) -> str:
@@ -253,7 +271,9 @@ def _reason(error: BaseException) -> str:
     """The innermost reason of a chain of wrapped errors, in one line."""
     inner = error
     while True:
-        wrapped = getattr(inner, "reason", None) or next((a for a in inner.args if isinstance(a, BaseException)), None)
+        wrapped = getattr(inner, "reason", None) or next(
+            (a for a in inner.args if isinstance(a, BaseException)), None
+        )
         if not isinstance(wrapped, BaseException):
             break
         inner = wrapped

@@ -73,7 +73,9 @@ def hardware() -> dict[str, Any]:
 
 def usable_cores() -> int:
     """Cores that this process may run on: its affinity, or the quota of a control group where that is less."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     quota = core_limit()
     return cores if quota is None else min(cores, max(1, int(quota)))
 
@@ -94,7 +96,9 @@ def likely_device(asked: str) -> str:
 
 def memory_bytes() -> int:
     """The machine's memory, or the limit of a control group where that is less."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    total = (
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    )
     limit = memory_limit()
     if limit is None:
         return total
@@ -130,6 +134,8 @@ def compiler() -> list[str] | None:
 def processor() -> str:
     """What the processor can: machines that differ may share a cache folder, and each compiles for itself."""
     with contextlib.suppress(OSError):
-        if features := re.search(r"^(?:flags|Features)\s*:.*", Path("/proc/cpuinfo").read_text(), re.M):
+        if features := re.search(
+            r"^(?:flags|Features)\s*:.*", Path("/proc/cpuinfo").read_text(), re.M
+        ):
             return f"{platform.system()} {platform.machine()} {features[0]}"
     return f"{platform.system()} {platform.machine()} {platform.node()}"

@@ -43,7 +43,9 @@ class Names:
     """
 
     def __init__(self, values: Mapping[str, Iterable[Any]], places: Mapping[str, str]) -> None:
-        self._values = {name: {_key(value): value for value in found} for name, found in values.items()}
+        self._values = {
+            name: {_key(value): value for value in found} for name, found in values.items()
+        }
         self._texts = {name: _texts(found, places) for name, found in self._values.items()}
         self._places = places
 
@@ -161,13 +163,18 @@ def is_file_name(text: str) -> bool:
     """Return whether a text from a file can be the name of one file or folder here, and leads nowhere else."""
     has_unseen = any(unicodedata.category(char) in _UNSEEN for char in text)
     is_long = len(text.encode(errors="replace")) > _LONGEST_ID
-    return bool(text) and not (text.startswith(".") or "/" in text or "\\" in text or has_unseen or is_long)
+    return bool(text) and not (
+        text.startswith(".") or "/" in text or "\\" in text or has_unseen or is_long
+    )
 
 
 def _texts(values: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, str]:
     """Return each value's name, by its key."""
     numbers = _numbers([value for value in values.values() if isinstance(value, float)])
-    bases = {key: numbers[value] if isinstance(value, float) else _base(value, places) for key, value in values.items()}
+    bases = {
+        key: numbers[value] if isinstance(value, float) else _base(value, places)
+        for key, value in values.items()
+    }
     return _apart(bases, {key: _digest(key, value) for key, value in values.items()}, _look, "@")
 
 
@@ -201,7 +208,10 @@ def _apart(
     """Return each name, with as much of its digest as it takes that no two are alike."""
     lengths = dict.fromkeys(bases, 0)
     while True:
-        names = {key: base + (mark + digests[key][: lengths[key]]) * bool(lengths[key]) for key, base in bases.items()}
+        names = {
+            key: base + (mark + digests[key][: lengths[key]]) * bool(lengths[key])
+            for key, base in bases.items()
+        }
         counts = Counter(map(alike, names.values()))
         crowded = [key for key, name in names.items() if counts[alike(name)] > 1]
         if not crowded:
@@ -212,7 +222,9 @@ def _apart(
 
 def _look(text: str) -> str:
     """Return what is equal for texts that a reader cannot tell apart."""
-    shown = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
+    shown = "".join(
+        char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf"
+    )
     return " ".join(shown.split())
 
 

@@ -40,7 +40,10 @@ class Process:
         names = ("host", "boot", "pid", "started")
         if not isinstance(values, dict) or values.keys() != set(names):
             raise ValueError("not a process")
-        if not all(isinstance(values[name], str) for name in names if name != "pid") or not values["host"].strip():
+        if (
+            not all(isinstance(values[name], str) for name in names if name != "pid")
+            or not values["host"].strip()
+        ):
             raise ValueError("not a process")
         if type(values["pid"]) is not int or not 0 < values["pid"] < _MOST_PID:
             raise ValueError("not the number of a process")

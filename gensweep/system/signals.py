@@ -46,7 +46,11 @@ def held_back() -> Generator[None]:
 @contextlib.contextmanager
 def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Generator[None]:
     """Another handler for both signals, which come to the main thread alone."""
-    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    numbers = (
+        (signal.SIGINT, signal.SIGTERM)
+        if threading.current_thread() is threading.main_thread()
+        else ()
+    )
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

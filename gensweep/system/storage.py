@@ -63,7 +63,13 @@ def write_atomic(path: Path, content: Content) -> None:
 
 def _create_beside(path: Path) -> tuple[int, str]:
     """Create a temporary file in the folder of a file; who may read it is the umask's to say."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    flags = (
+        os.O_WRONLY
+        | os.O_CREAT
+        | os.O_EXCL
+        | getattr(os, "O_CLOEXEC", 0)
+        | getattr(os, "O_BINARY", 0)
+    )
     while True:
         name = str(path.parent / f".{path.name[:_NAME]}.{secrets.token_hex(6)}.tmp")
         with contextlib.suppress(FileExistsError):
@@ -144,10 +150,14 @@ def read_file(path: str | Path, limit: int = LARGEST) -> bytes:
         OSError: it is a folder, or cannot be read.
     """
     handle = _open_regular(path, os.O_RDONLY)
-    with open(handle, "rb", buffering=0) as file:  # a third less time for a file that is read as one piece
+    with open(
+        handle, "rb", buffering=0
+    ) as file:  # a third less time for a file that is read as one piece
         size = os.fstat(handle).st_size
         if size > limit:
-            raise NotRegular(errno.EFBIG, f"too large: {size:,} bytes, {limit:,} at most", str(path))
+            raise NotRegular(
+                errno.EFBIG, f"too large: {size:,} bytes, {limit:,} at most", str(path)
+            )
         return file.read()
 
 

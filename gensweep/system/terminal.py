@@ -35,7 +35,9 @@ NARROWEST = 20
 
 def command_line(arguments: Iterable[str]) -> str:
     """Return the call of gensweep with these arguments, to be pasted into a shell; secrets are left out."""
-    return " ".join(["python -m gensweep", *(_quoted(redacted(argument)) for argument in arguments)])
+    return " ".join(
+        ["python -m gensweep", *(_quoted(redacted(argument)) for argument in arguments)]
+    )
 
 
 def _quoted(argument: str) -> str:
@@ -68,7 +70,12 @@ class Console(RichConsole):
         _widen(environment)
         if os.name != "nt":
             environment["TERM"] = environment.get("TERM") or "dumb"
-        literal: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "_environ": environment}
+        literal: dict[str, Any] = {
+            "markup": False,
+            "emoji": False,
+            "highlight": False,
+            "_environ": environment,
+        }
         super().__init__(stderr=stderr, **options, **literal)
         self.is_live = self.is_interactive and _is_terminal(self.file)
 
@@ -89,7 +96,9 @@ class Console(RichConsole):
 
     def status(self, status: Any, **options: Any) -> Status:
         """Show what goes on, as long as the block lasts."""
-        return super().status(self.render_str(status) if isinstance(status, str) else status, **options)
+        return super().status(
+            self.render_str(status) if isinstance(status, str) else status, **options
+        )
 
 
 def _widen(environment: MutableMapping[str, str]) -> None:

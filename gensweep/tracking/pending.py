@@ -55,15 +55,25 @@ class Found:
 
     def words(self, host: str | None = None) -> str:
         """All of it in one line."""
-        targets = {"/".join(filter(None, (one.entity, one.project))): None for one in self.waiting if one.project}
+        targets = {
+            "/".join(filter(None, (one.entity, one.project))): None
+            for one in self.waiting
+            if one.project
+        }
         to = f" to {' and '.join(targets)}" if targets else ""
         to += f" at {host}" if host else ""
-        said = f"{counted(len(self.waiting), 'run')} to upload{to}" if self.waiting else "Nothing to upload"
+        said = (
+            f"{counted(len(self.waiting), 'run')} to upload{to}"
+            if self.waiting
+            else "Nothing to upload"
+        )
         said += f", {self.there} there already" if self.there or self.waiting else ""
         said += f", {self.training} in training and left for the next time" if self.training else ""
         said += f", {self.empty} killed before anything was written" if self.empty else ""
         return said + (
-            f", {self.never} without a W&B run (not trained yet, or with --wandb disabled)." if self.never else "."
+            f", {self.never} without a W&B run (not trained yet, or with --wandb disabled)."
+            if self.never
+            else "."
         )
 
 
@@ -74,8 +84,16 @@ def find(folders: Sequence[str], project: str | None, entity: str | None) -> Fou
         store, name = open_folder(folder)
         cells = read_sweep_file(store, name).cells
         there = store.snapshot(POINTS)
-        points |= {f"{POINTS}/{point}": (store, there) for cell in cells for point in cell.points.values()}
-    live = find_live([(store, name) for name, (store, there) in points.items() if there.exists(f"{name}/{CLAIM}")])
+        points |= {
+            f"{POINTS}/{point}": (store, there) for cell in cells for point in cell.points.values()
+        }
+    live = find_live(
+        [
+            (store, name)
+            for name, (store, there) in points.items()
+            if there.exists(f"{name}/{CLAIM}")
+        ]
+    )
     for name, (store, there) in points.items():
         point = there.download(f"{name}/{WANDB}").parent
         files = sorted(point.glob("wandb/*run-*/run-*.wandb"), key=_started)

@@ -81,9 +81,13 @@ def _login() -> str:
 
     try:
         host = wandb_setup.singleton().settings.base_url
-        login = wbauth.authenticate_session(host=host, source="gensweep sync", prompt=False, update_session=False)
+        login = wbauth.authenticate_session(
+            host=host, source="gensweep sync", prompt=False, update_session=False
+        )
     except AuthenticationError as error:
-        raise UserError(f"W&B cannot use its login: {error} Log in anew: wandb login --relogin") from None
+        raise UserError(
+            f"W&B cannot use its login: {error} Log in anew: wandb login --relogin"
+        ) from None
     except ValueError as error:  # WANDB_BASE_URL is no URL, say
         raise UserError(f"W&B cannot use its settings: {' '.join(str(error).split())}") from None
     if login is None:
@@ -103,8 +107,15 @@ class _Uploads:
         screen: what to keep up to date.
     """
 
-    def __init__(self, waiting: Sequence[Waiting], arguments: Sequence[str], patience: float, screen: _Screen) -> None:
-        self._all, self._arguments, self._patience, self._screen = waiting, list(arguments), patience, screen
+    def __init__(
+        self, waiting: Sequence[Waiting], arguments: Sequence[str], patience: float, screen: _Screen
+    ) -> None:
+        self._all, self._arguments, self._patience, self._screen = (
+            waiting,
+            list(arguments),
+            patience,
+            screen,
+        )
         self._uploaded: dict[Path, str] = {}
         self._unreadable: dict[Path, str] = {}
         self._failed: dict[Path, str] = {}
@@ -118,7 +129,9 @@ class _Uploads:
             entity, batch = todo[0].entity, []
             while todo and len(batch) < BATCH and todo[0].entity == entity:
                 batch.append(todo.popleft())
-            files = [one.files[0] for one in batch]  # a later attempt's comes last, which a batch would not promise
+            files = [
+                one.files[0] for one in batch
+            ]  # a later attempt's comes last, which a batch would not promise
             arguments = self._arguments + (["-e", entity] if entity else [])
             upload = Upload(files, arguments, self._patience, self._tell)
             upload.run()
@@ -130,7 +143,9 @@ class _Uploads:
             if upload.trouble or not (upload.uploaded or upload.unreadable):
                 break
             settled = upload.uploaded.keys() | upload.unreadable.keys()
-            for one in reversed(batch):  # W&B tries no other of a batch with one that it cannot read
+            for one in reversed(
+                batch
+            ):  # W&B tries no other of a batch with one that it cannot read
                 left = tuple(file for file in one.files if file not in settled)
                 if left and not upload.failed.keys() & set(left):
                     todo.appendleft(replace(one, files=left))
@@ -144,7 +159,11 @@ class _Uploads:
         """Say what became of them; returns whether all is there that can be."""
         settled = self._uploaded.keys() | self._unreadable.keys()
         left = [one for one in self._all if not settled.issuperset(one.files)]
-        done = [one for one in self._all if settled.issuperset(one.files) and self._uploaded.keys() & set(one.files)]
+        done = [
+            one
+            for one in self._all
+            if settled.issuperset(one.files) and self._uploaded.keys() & set(one.files)
+        ]
         if done:
             say(console, f"Uploaded {counted(len(done), 'run')}: {', '.join(sorted(self._urls))}")
         for why, count in Counter(filter(None, self._uploaded.values())).items():
@@ -155,11 +174,16 @@ class _Uploads:
             reasons = Counter(self._failed.values())
             for why in dict.fromkeys([*reasons, *filter(None, [self._trouble])]):
                 refused = (
-                    "W&B refuses this login (wandb login --relogin; --wandb-entity): " if _LOGIN.search(why) else ""
+                    "W&B refuses this login (wandb login --relogin; --wandb-entity): "
+                    if _LOGIN.search(why)
+                    else ""
                 )
                 say(console, f"error: {refused}{why}", style="red")
             are = "is" if len(left) == 1 else "are"
-            say(console, f"{counted(len(left), 'run')} {are} not uploaded; the same command goes on from here.")
+            say(
+                console,
+                f"{counted(len(left), 'run')} {are} not uploaded; the same command goes on from here.",
+            )
         return not left
 
 
@@ -167,7 +191,13 @@ class _Screen:
     """How far the upload is: a bar on a terminal, a line for every tenth elsewhere; a context manager."""
 
     def __init__(self, console: Console, total: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         text = TextColumn("{task.description}", markup=False)
         columns = (
@@ -186,7 +216,10 @@ class _Screen:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
 

@@ -73,41 +73,74 @@ class Upload:
         self.failed: dict[Path, str] = {}
         self.trouble: str | None = None
         self.urls: set[str] = set()
-        self._files, self._arguments, self._patience, self._tell = list(files), list(arguments), patience, tell
+        self._files, self._arguments, self._patience, self._tell = (
+            list(files),
+            list(arguments),
+            patience,
+            tell,
+        )
 
     def run(self) -> None:
         """Upload; whatever ends it, what did get there is marked, and nothing goes on afterwards."""
         with scratch() as place:
-            links = [_link(place / f"link-{number:06d}", file) for number, file in enumerate(self._files)]
-            self._journal = _Journal(place, [file.stem.removeprefix("run-") for file in self._files])
-            command = [sys.executable, "-P", "-m", "wandb", "sync", "--include-online", "-n", str(AT_ONCE)]
+            links = [
+                _link(place / f"link-{number:06d}", file) for number, file in enumerate(self._files)
+            ]
+            self._journal = _Journal(
+                place, [file.stem.removeprefix("run-") for file in self._files]
+            )
+            command = [
+                sys.executable,
+                "-P",
+                "-m",
+                "wandb",
+                "sync",
+                "--include-online",
+                "-n",
+                str(AT_ONCE),
+            ]
             environment = os.environ | _ENVIRONMENT | {"WANDB_DIR": str(place)}
-            environment.pop("WANDB_SERVICE", None)  # another process's helper, with that process's settings
+            environment.pop(
+                "WANDB_SERVICE", None
+            )  # another process's helper, with that process's settings
             with (place / "output").open("w+", encoding="utf-8", errors="replace") as output:
                 try:
-                    with _running([*command, *self._arguments, *map(str, links)], environment, output) as process:
+                    with _running(
+                        [*command, *self._arguments, *map(str, links)], environment, output
+                    ) as process:
                         self._watch(process, links, output)
                 finally:
                     self._settle(links)
                 output.seek(0)
                 self._judge(process.poll(), output.read())
 
-    def _watch(self, process: subprocess.Popen[bytes], links: Sequence[Path], output: IO[str]) -> None:
+    def _watch(
+        self, process: subprocess.Popen[bytes], links: Sequence[Path], output: IO[str]
+    ) -> None:
         seen, since = (0, 0), time.monotonic()
         while process.poll() is None:
             self._settle(links)
             self._tell(self.uploaded, self._journal.again)
-            now = (os.fstat(output.fileno()).st_size, len(self.uploaded))  # it writes a line of all that changes
+            now = (
+                os.fstat(output.fileno()).st_size,
+                len(self.uploaded),
+            )  # it writes a line of all that changes
             if now != seen:
                 seen, since = now, time.monotonic()
-            elif time.monotonic() - since > (self._patience if now[0] else max(self._patience, _START)):
+            elif time.monotonic() - since > (
+                self._patience if now[0] else max(self._patience, _START)
+            ):
                 self.trouble = self._journal.again or f"no answer for {self._patience:g} s"
                 return
             time.sleep(_POLL)
 
     def _settle(self, links: Sequence[Path]) -> None:
         """Mark what has been uploaded whole."""
-        marked = [number for number, link in enumerate(links) if link.with_name(link.name + SYNCED).exists()]
+        marked = [
+            number
+            for number, link in enumerate(links)
+            if link.with_name(link.name + SYNCED).exists()
+        ]
         self._journal.read()  # only now: what went wrong with a file is logged before it is marked
         for number in marked if self._journal.exists else ():
             file, error = self._files[number], self._journal.errors.get(number)
@@ -197,7 +230,11 @@ class _Journal:
 
     def _reason(self, entry: dict[str, Any], link: int) -> str:
         """What went wrong, in the same words for every run."""
-        status = f"HTTP {entry['status']}: {entry.get('body', '')}" if "status" in entry else entry["msg"]
+        status = (
+            f"HTTP {entry['status']}: {entry.get('body', '')}"
+            if "status" in entry
+            else entry["msg"]
+        )
         last = str(entry.get("error") or status).strip().splitlines()[-1]
         said = _REQUEST.sub("", last).replace(self._runs[link], "RUN").strip()
         return said if len(said) <= 400 else f"{said[:200]} ... {said[-200:]}"
@@ -222,7 +259,12 @@ def _running(
     try:
         with held_back():
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
             )
         yield process
     finally:

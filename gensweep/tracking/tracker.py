@@ -98,12 +98,21 @@ class Tracking:
         if mode not in _SPELLINGS:
             raise UserError(f"WANDB_MODE={mode}: not one of {', '.join(MODES)}")
         project = project or os.environ.get("WANDB_PROJECT") or PROJECT
-        return Tracking(_SPELLINGS[mode], project, entity or os.environ.get("WANDB_ENTITY") or None, sweep)
+        return Tracking(
+            _SPELLINGS[mode], project, entity or os.environ.get("WANDB_ENTITY") or None, sweep
+        )
 
 
 def is_switched_off() -> bool:
     """Whether `WANDB_DISABLED`, W&B's older switch, says that nothing is to be logged."""
-    return os.environ.get("WANDB_DISABLED", "").strip().lower() in ("true", "1", "yes", "on", "t", "y")
+    return os.environ.get("WANDB_DISABLED", "").strip().lower() in (
+        "true",
+        "1",
+        "yes",
+        "on",
+        "t",
+        "y",
+    )
 
 
 class _Process:
@@ -141,7 +150,11 @@ class Tracker:
         self.trouble: str | None = None
         self._point, self._folder, self._tracking, self._keep = point, folder, tracking, keep
         mode = DISABLED if folder is None else max(tracking.mode, _Process.best, key=MODES.index)
-        self._ways = {ONLINE: [ONLINE, OFFLINE, OFFLINE], OFFLINE: [OFFLINE, OFFLINE], DISABLED: []}[mode]
+        self._ways = {
+            ONLINE: [ONLINE, OFFLINE, OFFLINE],
+            OFFLINE: [OFFLINE, OFFLINE],
+            DISABLED: [],
+        }[mode]
         self._history: list[dict[str, float]] = []
         self._record: Record | None = None
         self._run: Any = None
@@ -149,7 +162,9 @@ class Tracker:
         self._logged = 0
         self._is_left = False
         self._service = _Process.services
-        self._news: queue.SimpleQueue[tuple[list[dict[str, float]], Record | None] | None] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[tuple[list[dict[str, float]], Record | None] | None] = (
+            queue.SimpleQueue()
+        )
         self._thread = threading.Thread(target=self._work, daemon=True, name="gensweep-wandb")
 
     def __enter__(self) -> Tracker:
@@ -159,7 +174,10 @@ class Tracker:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._is_left = True
         self._news.put(None)
@@ -177,11 +195,15 @@ class Tracker:
             return
         self._news.put((list(history), record))
         self._news.put(None)
-        self._thread.join(0.0 if _Process.best == DISABLED else DEADLINE)  # another lane has waited already
+        self._thread.join(
+            0.0 if _Process.best == DISABLED else DEADLINE
+        )  # another lane has waited already
         if self._thread.is_alive():
             _Process.best = DISABLED
             self.trouble = f"no answer for {DEADLINE:.0f} s; not logged any more by this worker"
-            threading.Thread(target=wandb_run.close_service, daemon=True).start()  # else it would hold up our end
+            threading.Thread(
+                target=wandb_run.close_service, daemon=True
+            ).start()  # else it would hold up our end
 
     def _work(self) -> None:
         while (news := self._news.get()) is not None:
@@ -190,9 +212,14 @@ class Tracker:
                 try:
                     self._catch_up()
                     break
-                except (Exception, SystemExit) as error:  # whatever it is, the point must not fail of it
+                except (
+                    Exception,
+                    SystemExit,
+                ) as error:  # whatever it is, the point must not fail of it
                     self._fall_back(error)
-        if self._ways and self._run is not None:  # another attempt took the point, which writes it whole
+        if (
+            self._ways and self._run is not None
+        ):  # another attempt took the point, which writes it whole
             try:
                 self._run.finish(exit_code=1)
             except (Exception, SystemExit):
@@ -207,7 +234,9 @@ class Tracker:
             _Process.services += 1
             wandb_run.close_service()
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        reason = (said.replace(str(self._folder), "POINT").splitlines() or [""])[0].strip(" .") or type(error).__name__
+        reason = (said.replace(str(self._folder), "POINT").splitlines() or [""])[0].strip(
+            " ."
+        ) or type(error).__name__
         if self._ways.pop(0) == ONLINE:
             _Process.best = OFFLINE
             self.trouble = f"{reason}; logged offline instead"
@@ -228,7 +257,11 @@ class Tracker:
             epoch = int(line["epoch"])
             sheet = folder / "samples" / f"epoch-{epoch:04d}.png"
             shown = {"samples": wandb_run.image(sheet)} if sheet.exists() else {}
-            self._run.log(line | {"epoch": epoch} | shown, step=epoch, commit=epoch < self._point.params["epochs"])
+            self._run.log(
+                line | {"epoch": epoch} | shown,
+                step=epoch,
+                commit=epoch < self._point.params["epochs"],
+            )
             self._logged += 1
         if self._record:
             self._finish(folder, self._record)
@@ -236,7 +269,12 @@ class Tracker:
     def _about(self, folder: Path) -> dict[str, Any]:
         point, tracking = self._point, self._tracking
         names = {"model": point.model, "seed": point.seed, "point": point.id, "cell": point.cell}
-        made = {"sweep": tracking.sweep, "commit": commit(), "versions": versions(), "hardware": hardware()}
+        made = {
+            "sweep": tracking.sweep,
+            "commit": commit(),
+            "versions": versions(),
+            "hardware": hardware(),
+        }
         tags = (point.model, point.data_config().title(), *filter(None, (tracking.sweep,)))
         return {
             "mode": self._ways[0],
@@ -252,9 +290,13 @@ class Tracker:
 
     def _finish(self, folder: Path, record: Record) -> None:
         if record.status == OK:
-            shutil.rmtree(folder / FOLDER / "artifacts", ignore_errors=True)  # tables of earlier attempts
+            shutil.rmtree(
+                folder / FOLDER / "artifacts", ignore_errors=True
+            )  # tables of earlier attempts
             with wandb_run.staged(folder / FOLDER):
-                self._run.log(dict(record.metrics) | _media(folder), step=record.epochs, commit=True)
+                self._run.log(
+                    dict(record.metrics) | _media(folder), step=record.epochs, commit=True
+                )
         outcome = {"status": record.status, "seconds": record.seconds, "epochs": record.epochs}
         self._run.summary.update(outcome | ({"error": record.error} if record.error else {}))
         file = Path(self._run.settings.sync_file)
@@ -276,8 +318,15 @@ def waits_for_upload(store: Store, points: Iterable[Point]) -> bool:
     """Whether any of these points has a run that is not uploaded."""
     store = store.snapshot(POINTS)
     folders = (f"{POINTS}/{point.id}/{FOLDER}" for point in points)
-    runs = (store.entries(f"{folder}/{run}") for folder in folders for run in store.folders(folder) if "run-" in run)
-    return any(name.endswith(".wandb") and name + SYNCED not in files for files in runs for name in files)
+    runs = (
+        store.entries(f"{folder}/{run}")
+        for folder in folders
+        for run in store.folders(folder)
+        if "run-" in run
+    )
+    return any(
+        name.endswith(".wandb") and name + SYNCED not in files for files in runs for name in files
+    )
 
 
 def _run_id(folder: Path, point_id: str) -> str:
@@ -292,11 +341,17 @@ def _run_id(folder: Path, point_id: str) -> str:
 def _media(folder: Path) -> dict[str, Any]:
     """What the finished point left for people to look at."""
     files = {
-        f"interpolation/{path.stem.partition('-')[2]}": path for path in sorted(folder.glob("interpolation-*.png"))
+        f"interpolation/{path.stem.partition('-')[2]}": path
+        for path in sorted(folder.glob("interpolation-*.png"))
     }
     files["samples"] = folder / "samples.png"
-    found: dict[str, Any] = {name: wandb_run.image(path) for name, path in files.items() if path.exists()}
-    with contextlib.suppress(FileNotFoundError), open(folder / "answers.csv", newline="", encoding="utf-8") as file:
+    found: dict[str, Any] = {
+        name: wandb_run.image(path) for name, path in files.items() if path.exists()
+    }
+    with (
+        contextlib.suppress(FileNotFoundError),
+        open(folder / "answers.csv", newline="", encoding="utf-8") as file,
+    ):
         header, *rows = csv.reader(file)
         wrong = [row for row in rows if row[1] != row[2]]
         found["answers/wrong"] = wandb_run.table(wrong[:ROWS], header)

@@ -55,7 +55,9 @@ def open_run(folder: Path, about: dict[str, Any], commit: str | None) -> wandb.R
         x_transaction_log_flush_interval=1,
     )  # fmt: skip
     run = wandb.init(dir=folder, settings=settings, reinit="create_new", **about)
-    for handler in logging.getLogger("wandb").handlers:  # a full disk is told once, and not by its log
+    for handler in logging.getLogger(
+        "wandb"
+    ).handlers:  # a full disk is told once, and not by its log
         handler.handleError = lambda record: None  # type: ignore[method-assign]
     return run
 
@@ -105,7 +107,11 @@ def upload_error(file: Path) -> str | None:
         file: its `.wandb` file, beside which W&B keeps a log of a JSON object a line.
     """
     try:
-        lines = (file.parent / "logs" / "debug-internal.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (
+            (file.parent / "logs" / "debug-internal.log")
+            .read_text(encoding="utf-8", errors="replace")
+            .splitlines()
+        )
         entries = [json.loads(line) for line in lines if '"ERROR' in line]
     except (OSError, ValueError):
         return "its log is not there, and so nobody knows"

@@ -57,7 +57,9 @@ def _text(codes: tuple[int, ...]) -> str:
 
 def with_answers(samples: Samples, rows: list[tuple[str, str, str]]) -> Samples:
     """Samples of the first test examples, captioned with the query and what was read in the drawn answer."""
-    captions = [f"{query} = {guess or 'blank'}" for query, _, guess in rows[: len(samples.captions)]]
+    captions = [
+        f"{query} = {guess or 'blank'}" for query, _, guess in rows[: len(samples.captions)]
+    ]
     return Samples(samples.pictures, captions, samples.columns)
 
 
@@ -71,7 +73,9 @@ def answers_csv(rows: list[tuple[str, str, str]]) -> str:
 
 
 @torch.no_grad()
-def interpolations(network: Network, seed: int, rows: int = ROWS, steps: int = STEPS) -> dict[str, bytes]:
+def interpolations(
+    network: Network, seed: int, rows: int = ROWS, steps: int = STEPS
+) -> dict[str, bytes]:
     """Strips of pictures on the way between latent vectors drawn from the prior, as PNGs by the kind of way.
 
     Args:
@@ -95,7 +99,10 @@ def interpolations(network: Network, seed: int, rows: int = ROWS, steps: int = S
 def write_artifacts(training: Training, write: Callable[[str, Content], None]) -> None:
     """Write what people look at: samples.png, answers.csv of a model that answers, strips of one with a prior."""
     rows = answers(training)
-    write("samples.png", sheet(with_answers(training.samples(), rows) if training.is_read else training.samples()))
+    write(
+        "samples.png",
+        sheet(with_answers(training.samples(), rows) if training.is_read else training.samples()),
+    )
     if rows:
         write("answers.csv", answers_csv(rows))
     with training.computing():

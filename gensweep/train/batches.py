@@ -40,7 +40,9 @@ class Batches:
         codes = {field for field in self._read_once if not self._fields[field][1]}
         if codes and not kernels.is_available(torch.empty(0, dtype=dtype, device=device)):
             self._read_once -= codes
-        self._pictures = {field for field, (row, bank) in self._fields.items() if bank or data.rows[row].ndim > 2}
+        self._pictures = {
+            field for field, (row, bank) in self._fields.items() if bank or data.rows[row].ndim > 2
+        }
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
         """The fields of some examples [...]: pictures as float32 in 0..1, codes as int64, each [..., ...].
@@ -55,7 +57,9 @@ class Batches:
             if is_told and field in self._read_once:
                 batch |= self._once(field, bank, values)
             else:
-                batch[field] = self._numbers(field, _looked_up(self._banks[bank], values) if bank else values)
+                batch[field] = self._numbers(
+                    field, _looked_up(self._banks[bank], values) if bank else values
+                )
         return batch
 
     def _once(self, field: str, bank: str, values: Tensor) -> dict[str, Tensor]:

@@ -77,7 +77,10 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if not isinstance(saved, dict) or (saved.get("format"), saved.get("point")) != (FORMAT, point_id):
+    if not isinstance(saved, dict) or (saved.get("format"), saved.get("point")) != (
+        FORMAT,
+        point_id,
+    ):
         raise CheckpointError(f"{path} is of another point or format")
     return saved["state"]
 

@@ -90,7 +90,9 @@ def count_seen(
     return {
         kind: {
             "shown": sum(code in codes for code in pixels.values()),
-            "trained_on": sum(code in codes and picture in learnt for picture, code in pixels.items()),
+            "trained_on": sum(
+                code in codes and picture in learnt for picture, code in pixels.items()
+            ),
         }
         for kind, codes in kinds.items()
     }
@@ -102,13 +104,17 @@ def _pixels(prepared: Prepared, shown: dict[int, int]) -> dict[bytes, int]:
     return {prepared.banks[bank][index].tobytes(): code for index, code in shown.items()}
 
 
-def _shown(prepared: Prepared, rows: np.ndarray, fields: Iterable[tuple[str, str]] = FIELDS) -> dict[int, int]:
+def _shown(
+    prepared: Prepared, rows: np.ndarray, fields: Iterable[tuple[str, str]] = FIELDS
+) -> dict[int, int]:
     """The code of every glyph that some rows show, by its index in the bank."""
     shown: dict[int, int] = {}
     for codes, pictures in fields:
         indices = prepared.rows[prepared.lookups[pictures][0]][rows].ravel()
         found, first = np.unique(indices, return_index=True)
-        shown |= dict(zip(found.tolist(), prepared.rows[codes][rows].ravel()[first].tolist(), strict=True))
+        shown |= dict(
+            zip(found.tolist(), prepared.rows[codes][rows].ravel()[first].tolist(), strict=True)
+        )
     return shown
 
 

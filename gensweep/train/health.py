@@ -19,7 +19,9 @@ LEAST = 16
 """Examples below which nobody can say that all are alike."""
 
 
-def warnings_of(model: Model, history: Sequence[Mapping[str, float]], outputs: Mapping[str, Tensor]) -> list[str]:
+def warnings_of(
+    model: Model, history: Sequence[Mapping[str, float]], outputs: Mapping[str, Tensor]
+) -> list[str]:
     """Return a sentence for everything odd.
 
     Args:
@@ -48,7 +50,9 @@ def _collapsed(outputs: Mapping[str, Tensor]) -> list[str]:
     spread, real = (values.double().std(dim=0).mean().item() for values in (samples, pictures))
     if spread >= COLLAPSED * real:
         return []
-    return [f"samples are all alike: their spread is {spread / real:.2%} of that of as many test pictures"]
+    return [
+        f"samples are all alike: their spread is {spread / real:.2%} of that of as many test pictures"
+    ]
 
 
 def _constant(outputs: Mapping[str, Tensor]) -> list[str]:

@@ -49,17 +49,23 @@ class Lanes:
             self.stack(trainings)
         sums = self._train_epoch()
         ends = {
-            id(lane): _outcome(partial(lane.end_epoch, {name: total[k] for name, total in sums.items()}))
+            id(lane): _outcome(
+                partial(lane.end_epoch, {name: total[k] for name, total in sums.items()})
+            )
             for k, lane in enumerate(self._lanes)
         }
         return [ends[id(training)] for training in trainings]
 
     def stack(self, trainings: Sequence[Training]) -> None:
         """Make the lanes of these trainings, in place of those of others."""
-        self._lanes = sorted(trainings, key=lambda lane: (-lane.examples, lane.model.lr, lane.model.muon_lr))
+        self._lanes = sorted(
+            trainings, key=lambda lane: (-lane.examples, lane.model.lr, lane.model.muon_lr)
+        )
         first = self._lanes[0]
         for player in first.optimizers:
-            self._optimizers[player] = PlayerOptimizer.stacked([lane.optimizers[player] for lane in self._lanes])
+            self._optimizers[player] = PlayerOptimizer.stacked(
+                [lane.optimizers[player] for lane in self._lanes]
+            )
             for lane in self._lanes:
                 for name, parameter in lane.parameters[player].items():
                     parameter.data = lane.optimizers[player].parameters[name].squeeze(0)
@@ -77,11 +83,15 @@ class Lanes:
         """The steps of the next epoch: which lanes took each, what was logged [n], and each one's examples."""
         for lane in self._lanes:
             lane.network.train()
-        for index, inputs in enumerate(itertools.zip_longest(*(lane.epoch_inputs() for lane in self._lanes))):
+        for index, inputs in enumerate(
+            itertools.zip_longest(*(lane.epoch_inputs() for lane in self._lanes))
+        ):
             for lanes in _alike([given and len(given[0]) for given in inputs]):
                 yield lanes, self._step(lanes, inputs[lanes], index), len(inputs[lanes.start][0])
 
-    def _step(self, lanes: slice, inputs: Sequence[tuple[Tensor, Noise]], index: int) -> dict[str, Tensor]:
+    def _step(
+        self, lanes: slice, inputs: Sequence[tuple[Tensor, Noise]], index: int
+    ) -> dict[str, Tensor]:
         """One step of some lanes, by every player in turn; what was logged, [n] each."""
         first = self._lanes[lanes.start]
         batch = first.batches.take(torch.stack([rows for rows, _ in inputs]))
@@ -89,11 +99,18 @@ class Lanes:
         steps = [lane.epoch * lane.steps_per_epoch + index for lane in self._lanes[lanes]]
         logged: dict[str, Tensor] = {}
         for player, optimizer in self._optimizers.items():
-            own = {name: tensor[lanes].requires_grad_() for name, tensor in optimizer.parameters.items()}
+            own = {
+                name: tensor[lanes].requires_grad_()
+                for name, tensor in optimizer.parameters.items()
+            }
             others = [o.parameters for other, o in self._optimizers.items() if other != player]
-            rest = {name: tensor[lanes] for parameters in others for name, tensor in parameters.items()}
+            rest = {
+                name: tensor[lanes] for parameters in others for name, tensor in parameters.items()
+            }
 
-            def lane_loss(own: Tensors, rest: Tensors, batch: Batch, noise: Noise, player: str = player):
+            def lane_loss(
+                own: Tensors, rest: Tensors, batch: Batch, noise: Noise, player: str = player
+            ):
                 return first.network.loss(player, own | rest, batch, noise)
 
             with first.computing():

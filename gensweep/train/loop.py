@@ -96,13 +96,19 @@ class Training:
         if beside:
             self.batches = beside.batches
         else:
-            self.batches = Batches(prepared, model.inputs, device, model.read_once, self.product_dtype)
+            self.batches = Batches(
+                prepared, model.inputs, device, model.read_once, self.product_dtype
+            )
         self._answered: tuple[int, dict[str, Tensor]] | None = None
         self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
-        self._split["train"] = torch.as_tensor(training_rows(prepared.split, data.train_fraction).copy())
+        self._split["train"] = torch.as_tensor(
+            training_rows(prepared.split, data.train_fraction).copy()
+        )
         self.examples = len(self._split["train"])
         self.steps_per_epoch = math.ceil(self.examples / model.batch_size)
-        self.parameters = {player: self.network.player_parameters(player) for player in model.players}
+        self.parameters = {
+            player: self.network.player_parameters(player) for player in model.players
+        }
         total, adamw_only = model.epochs * self.steps_per_epoch, self.network.adamw_only
         self.optimizers = {
             player: PlayerOptimizer.alone(parameters, model, total, adamw_only)
@@ -130,7 +136,9 @@ class Training:
             for player, optimizer in self.optimizers.items():
                 with self.computing():
                     loss, terms = self.network(player, batch, noise)
-                optimizer.step(loss, self.parameters[player], [self.epoch * self.steps_per_epoch + index])
+                optimizer.step(
+                    loss, self.parameters[player], [self.epoch * self.steps_per_epoch + index]
+                )
                 logged |= terms
             yield logged, len(rows)
 
@@ -162,7 +170,9 @@ class Training:
     @property
     def computed(self) -> dict[str, str]:
         """How the network is computed, for the record: `precision`, and `kernels`, `C` or `PyTorch`."""
-        is_compiled = kernels.is_available(torch.empty(0, dtype=self.product_dtype, device=self.device))
+        is_compiled = kernels.is_available(
+            torch.empty(0, dtype=self.product_dtype, device=self.device)
+        )
         return {"precision": self.precision, "kernels": "C" if is_compiled else "PyTorch"}
 
     @property
@@ -181,11 +191,18 @@ class Training:
         Those that cost much are measured on the test set alone; those that these examples leave undefined are left out.
         """
         count = len(self._split[split])
-        wanted = [metric for metric in metrics_of(self.model.outputs, split) if count >= metric.least]
+        wanted = [
+            metric for metric in metrics_of(self.model.outputs, split) if count >= metric.least
+        ]
         kept = _ANSWERED if split == "test" else ()
-        outputs = self.outputs(split, {name for metric in wanted for name in metric.needs}.union(kept))
+        outputs = self.outputs(
+            split, {name for metric in wanted for name in metric.needs}.union(kept)
+        )
         if kept:  # a few characters each
-            self._answered = (self.epoch, {name: outputs[name] for name in _ANSWERED if name in outputs})
+            self._answered = (
+                self.epoch,
+                {name: outputs[name] for name in _ANSWERED if name in outputs},
+            )
             self.warnings = warnings_of(self.model, self.history, outputs)
         values = {m.name: m.compute(outputs) for m in wanted if set(m.needs) <= outputs.keys()}
         return {f"{split}/{name}": value for name, value in values.items() if value is not None}
@@ -211,9 +228,13 @@ class Training:
             batch = self.batches.take(chosen.to(self.device))
             with self.computing():
                 made = self.network.evaluate(batch, self._draw(len(chosen), noise_rng))
-            made |= {entry.name: self._derive(entry, made) for entry in entries if entry.source(made)}
+            made |= {
+                entry.name: self._derive(entry, made) for entry in entries if entry.source(made)
+            }
             for name in made.keys() & names:
-                parts[name].append(made[name].cpu())  # not every device can hold them all, or count in float64
+                parts[name].append(
+                    made[name].cpu()
+                )  # not every device can hold them all, or count in float64
         return {name: torch.cat(values) for name, values in parts.items()}
 
     def answers(self) -> dict[str, Tensor]:
@@ -264,7 +285,9 @@ class Training:
             return self.network.samples(self.batches.take(rows.to(self.device)), noise)
 
     @torch.no_grad()
-    def look(self, batch: dict[str, Tensor], names: Collection[str], seed: int = 0) -> dict[str, Tensor]:
+    def look(
+        self, batch: dict[str, Tensor], names: Collection[str], seed: int = 0
+    ) -> dict[str, Tensor]:
         """What the model yields for a batch of any origin [B, ...], with the derived outputs of these names."""
         self.network.eval()
         size = len(next(iter(batch.values())))

@@ -35,7 +35,12 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 @torch.no_grad()
 def muon_step(
-    parameter: Tensor, gradient: Tensor, mean: Tensor, lr: float, momentum: float, weight_decay: float
+    parameter: Tensor,
+    gradient: Tensor,
+    mean: Tensor,
+    lr: float,
+    momentum: float,
+    weight_decay: float,
 ) -> None:
     """Momentum, orthogonalised (Jordan et al. 2024), with decoupled weight decay and Nesterov momentum, in place.
 
@@ -57,4 +62,6 @@ def muon_step(
     mean.lerp_(gradient, 1 - momentum)
     update = orthogonalise(gradient.lerp(mean, momentum))
     rows, columns = parameter.shape[-2:]
-    parameter.mul_(1 - lr * weight_decay).add_(update, alpha=-lr * math.sqrt(max(1.0, rows / columns)))
+    parameter.mul_(1 - lr * weight_decay).add_(
+        update, alpha=-lr * math.sqrt(max(1.0, rows / columns))
+    )

@@ -43,11 +43,17 @@ class PlayerOptimizer:
     ) -> None:
         self.parameters, self.configs, self._totals = parameters, list(configs), list(totals)
         self._adamw_only = tuple(adamw_only)
-        self.state = {name: {key: torch.zeros_like(p) for key in self._keys(name)} for name, p in parameters.items()}
+        self.state = {
+            name: {key: torch.zeros_like(p) for key in self._keys(name)}
+            for name, p in parameters.items()
+        }
 
     @staticmethod
     def alone(
-        parameters: Mapping[str, Tensor], config: TrainingConfig, total: int, adamw_only: Iterable[str] = ()
+        parameters: Mapping[str, Tensor],
+        config: TrainingConfig,
+        total: int,
+        adamw_only: Iterable[str] = (),
     ) -> PlayerOptimizer:
         """Of one lane: a network's own parameters."""
         only = {name: parameter.detach().unsqueeze(0) for name, parameter in parameters.items()}
@@ -58,16 +64,22 @@ class PlayerOptimizer:
         """One that steps all of them at once; their own parameters and state become views of its."""
         configs = [config for lane in lanes for config in lane.configs]
         totals = [total for lane in lanes for total in lane._totals]
-        parameters = {name: _joined(lane.parameters[name] for lane in lanes) for name in lanes[0].parameters}
+        parameters = {
+            name: _joined(lane.parameters[name] for lane in lanes) for name in lanes[0].parameters
+        }
         joint = PlayerOptimizer(parameters, configs, totals, lanes[0]._adamw_only)
         joint.state = {
             name: {key: _joined(lane.state[name][key] for lane in lanes) for key in state}
             for name, state in lanes[0].state.items()
         }
-        for lane, place in zip(lanes, itertools.accumulate(lane.lanes for lane in lanes), strict=True):
+        for lane, place in zip(
+            lanes, itertools.accumulate(lane.lanes for lane in lanes), strict=True
+        ):
             own = slice(place - lane.lanes, place)
             lane.parameters = {name: tensor[own] for name, tensor in joint.parameters.items()}
-            lane.state = {n: {key: tensor[own] for key, tensor in s.items()} for n, s in joint.state.items()}
+            lane.state = {
+                n: {key: tensor[own] for key, tensor in s.items()} for n, s in joint.state.items()
+            }
         return joint
 
     @property
@@ -75,7 +87,9 @@ class PlayerOptimizer:
         """How many there are."""
         return len(self._totals)
 
-    def step(self, loss: Tensor, leaves: Mapping[str, Tensor], steps: Sequence[int], first: int = 0) -> None:
+    def step(
+        self, loss: Tensor, leaves: Mapping[str, Tensor], steps: Sequence[int], first: int = 0
+    ) -> None:
         """Move some lanes' parameters down the gradient of a loss.
 
         Args:
@@ -93,7 +107,9 @@ class PlayerOptimizer:
         if (limit := self.configs[first].clip_norm) is not None:
             _clip(gradients.values(), limit)
         factors = [(self._rates(lane, step), step) for lane, step in zip(lanes, steps, strict=True)]
-        for (rates, step), run in itertools.groupby(range(len(steps)), lambda index: factors[index]):
+        for (rates, step), run in itertools.groupby(
+            range(len(steps)), lambda index: factors[index]
+        ):
             alike = list(run)
             self._move(gradients, slice(alike[0], alike[-1] + 1), first, rates, step)
 
@@ -104,14 +120,20 @@ class PlayerOptimizer:
         return config.lr * factor, config.muon_lr * factor
 
     @torch.no_grad()
-    def _move(self, gradients: Tensors, own: slice, first: int, rates: tuple[float, float], step: int) -> None:
+    def _move(
+        self, gradients: Tensors, own: slice, first: int, rates: tuple[float, float], step: int
+    ) -> None:
         """Move lanes that share their rates and the number of their steps: no step tells them apart."""
         config, lanes = self.configs[first], slice(own.start + first, own.stop + first)
         adam_rate, muon_rate = rates
         rest = []
         for name, gradient in gradients.items():
             if self._by_muon(name):
-                tensors = (self.parameters[name][lanes], gradient[own], self.state[name]["mean"][lanes])
+                tensors = (
+                    self.parameters[name][lanes],
+                    gradient[own],
+                    self.state[name]["mean"][lanes],
+                )
                 muon_step(*tensors, muon_rate, config.muon_momentum, config.weight_decay)
             else:
                 rest.append(name)
@@ -122,7 +144,9 @@ class PlayerOptimizer:
                 [_some(self.state[name]["mean"], lanes) for name in rest],
                 [_some(self.state[name]["square"], lanes) for name in rest],
                 [],
-                list(torch.full((len(rest),), float(step), device=gradients[rest[0]].device).unbind()),
+                list(
+                    torch.full((len(rest),), float(step), device=gradients[rest[0]].device).unbind()
+                ),
                 fused=True,
                 decoupled_weight_decay=config.optimizer != "adam",
                 amsgrad=False,
@@ -159,7 +183,9 @@ def _joined(tensors: Iterable[Tensor]) -> Tensor:
     parts = list(tensors)
     like, lanes = parts[0], sum(len(part) for part in parts)
     shape, strides = like.shape[1:], like.stride()[1:]
-    joined = torch.empty_strided((lanes, *shape), (math.prod(shape), *strides), dtype=like.dtype, device=like.device)
+    joined = torch.empty_strided(
+        (lanes, *shape), (math.prod(shape), *strides), dtype=like.dtype, device=like.device
+    )
     for lanes, part in zip(joined.split([len(part) for part in parts]), parts, strict=True):
         lanes.copy_(part)
     return joined
@@ -169,7 +195,11 @@ def _laid_out_as(parameter: Tensor, gradient: Tensor) -> Tensor:
     """The gradient with the lanes' axis, in the parameter's order in memory: a fused step takes both as they lie."""
     if gradient.ndim < parameter.ndim:
         gradient = gradient.unsqueeze(0)
-    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+    return (
+        gradient
+        if gradient.stride() == parameter.stride()
+        else torch.empty_like(parameter).copy_(gradient)
+    )
 
 
 def _some(tensor: Tensor, lanes: slice) -> Tensor:

@@ -31,7 +31,9 @@ from gensweep.train.optimizers import PlayerOptimizer
 
 log = logging.getLogger(__name__)
 EPOCHS, MOST_STEPS, BATCH = 20, 500, 128
-RECIPE = TrainingConfig(optimizer="adamw", lr=5e-3, weight_decay=0.05, schedule="warmup_linear", warmup=0.2, hold=0.2)
+RECIPE = TrainingConfig(
+    optimizer="adamw", lr=5e-3, weight_decay=0.05, schedule="warmup_linear", warmup=0.2, hold=0.2
+)
 FILTERS, FEATURES = 16, 128
 DIGITS = 10
 """Codes of the alphabet below this are digits."""
@@ -93,7 +95,11 @@ def reader_of(prepared: Prepared) -> Reader:
         if kept := _load(path, digest):  # somebody was faster
             return kept
         reader = train(learnt, held_out)
-        state = {"weights": reader.state_dict(), "accuracy": reader.accuracy, "digits": reader.digits}
+        state = {
+            "weights": reader.state_dict(),
+            "accuracy": reader.accuracy,
+            "digits": reader.digits,
+        }
         try:
             write_atomic(path, partial(checkpoint.save, point_id=digest, state=state))
         except OSError as error:
@@ -144,8 +150,12 @@ def _varied(pictures: Tensor, rng: torch.Generator) -> Tensor:
     n = len(pictures)
     bends = _SPREAD @ (0.05 * torch.randn(n, 2, 5, 5, generator=rng)) @ _SPREAD.mT
     moves = torch.eye(2, 3) + 0.17 * (2 * torch.rand(n, 2, 3, generator=rng) - 1)
-    places = torch.baddbmm(moves[..., 2:], moves[..., :2], _CENTRES + bends.flatten(2)).mT.contiguous()
-    moved = F.grid_sample(pictures.unsqueeze(1), places.unflatten(1, (SIZE, SIZE)), align_corners=False).squeeze(1)
+    places = torch.baddbmm(
+        moves[..., 2:], moves[..., :2], _CENTRES + bends.flatten(2)
+    ).mT.contiguous()
+    moved = F.grid_sample(
+        pictures.unsqueeze(1), places.unflatten(1, (SIZE, SIZE)), align_corners=False
+    ).squeeze(1)
     amount = (2 * torch.rand(n, 1, 1, generator=rng) - 1).clamp(min=0)
     noise = torch.randn(moved.shape, generator=rng) * torch.rand(n, 1, 1, generator=rng)
     return moved.lerp(_BLUR @ moved @ _BLUR, amount) + 0.1 * noise

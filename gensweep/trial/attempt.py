@@ -70,7 +70,9 @@ class Folder:
         except Unavailable:
             raise
         except OSError as error:
-            raise Unavailable.of(error, self.ledger.store.told(f"{POINTS}/{self.point_id}/{name}")) from error
+            raise Unavailable.of(
+                error, self.ledger.store.told(f"{POINTS}/{self.point_id}/{name}")
+            ) from error
 
     def checkpoint(self, device: torch.device) -> dict[str, Any]:
         """The last checkpoint; raises as `gensweep.train.checkpoint.load`, and Unavailable as `write`."""
@@ -79,7 +81,9 @@ class Folder:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise Unavailable.of(error, self.ledger.store.told(f"{POINTS}/{self.point_id}/{CHECKPOINT}")) from error
+            raise Unavailable.of(
+                error, self.ledger.store.told(f"{POINTS}/{self.point_id}/{CHECKPOINT}")
+            ) from error
 
 
 class Attempt:
@@ -97,14 +101,18 @@ class Attempt:
         outcome: what the record will say of how it ended; None while it goes on.
     """
 
-    def __init__(self, point: Point, folder: Folder | None, tracker: Tracker, held: contextlib.ExitStack) -> None:
+    def __init__(
+        self, point: Point, folder: Folder | None, tracker: Tracker, held: contextlib.ExitStack
+    ) -> None:
         self.point, self.folder, self.tracker, self.held = point, folder, tracker, held
         self.training: Training | None = None
         self.pack = {"size": 1, "lane": 0}
         self.outcome: dict[str, Any] | None = None
         self._spent, self._since, self._sharing = 0.0, time.perf_counter(), 1
 
-    def start(self, prepared: Prepared, device: torch.device, beside: Training | None = None) -> None:
+    def start(
+        self, prepared: Prepared, device: torch.device, beside: Training | None = None
+    ) -> None:
         """Build the training, and take up the last checkpoint, if there is one that fits.
 
         Args:
@@ -121,7 +129,13 @@ class Attempt:
                         raise checkpoint.CheckpointError("other code began this training")
                     self.training.load_state_dict(state["training"])
                     self._spent += state["seconds"]
-        except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        except (
+            checkpoint.CheckpointError,
+            RuntimeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise_if_stopped()
             log.warning("%s starts anew; its checkpoint does not fit: %s", self.point.id, error)
             self.training = self._new(prepared, device, beside)
@@ -168,9 +182,13 @@ class Attempt:
         training = self._started()
         if self.folder:
             if is_shown(training.epoch, training.model.epochs):
-                self.folder.write(f"samples/epoch-{training.epoch:04d}.png", sheet(training.samples()))
+                self.folder.write(
+                    f"samples/epoch-{training.epoch:04d}.png", sheet(training.samples())
+                )
             state = {"training": training.state_dict(), "seconds": self.seconds, "code": self.code}
-            self.folder.write(CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state))
+            self.folder.write(
+                CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state)
+            )
         self.tracker.log(training.history)
         return epoch_report(self.point, training.history[-1])
 

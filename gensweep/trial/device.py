@@ -17,11 +17,17 @@ def resolve_device(name: str) -> torch.device:
     Raises:
         UserError: there is no such device here.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if name == "auto":
         return torch.device(next(kind for kind, here in there.items() if here))
     if not there.get(name, False):
-        raise UserError(f"--device {name}: not on this machine; there is {', '.join(k for k, h in there.items() if h)}")
+        raise UserError(
+            f"--device {name}: not on this machine; there is {', '.join(k for k, h in there.items() if h)}"
+        )
     return torch.device(name)
 
 

@@ -47,7 +47,9 @@ def outcome_of(*attempts: Attempt) -> Generator[None]:
 def _ended_by(error: Exception, attempt: Attempt) -> dict[str, Any]:
     if isinstance(error, LostClaim):
         return {"status": CLAIMED, "error": str(error)}
-    if isinstance(error, Unavailable):  # no fault of the point's, which goes on from its last checkpoint
+    if isinstance(
+        error, Unavailable
+    ):  # no fault of the point's, which goes on from its last checkpoint
         return {"status": UNKEPT, "error": error}
     if isinstance(error, Diverged):
         return {"status": DIVERGED, "error": str(error)}
@@ -100,13 +102,23 @@ def unrecorded(point: Point, error: Exception) -> dict[str, Any]:
     if isinstance(error, OSError):
         refusal = error if isinstance(error, Unavailable) else Unavailable.of(error, point.id)
         told = {"unavailable": str(refusal), "full": refusal.is_full}
-        return {"point": point.id, "status": FAILED, "error": f"{refusal}; no record written", **told}
+        return {
+            "point": point.id,
+            "status": FAILED,
+            "error": f"{refusal}; no record written",
+            **told,
+        }
     return {"point": point.id, "status": CLAIMED, "error": str(error)}
 
 
 def report_end(record: Record, report: Report, last_epoch: dict[str, Any]) -> None:
     """Report a record; with the last epoch, since a user's scheduler expects its metric in every report."""
-    outcome = {"point": record.id, "status": record.status, "error": record.error, "seconds": record.seconds}
+    outcome = {
+        "point": record.id,
+        "status": record.status,
+        "error": record.error,
+        "seconds": record.seconds,
+    }
     odd = {"warnings": record.warnings} if record.warnings else {}
     report(last_epoch | {"epoch": record.epochs} | outcome | record.metrics | odd)
 
@@ -120,6 +132,8 @@ def _leave_traceback(folder: Folder, error: Exception) -> None:
 
 def _reason(error: BaseException) -> str:
     """An exception as one line: its type, what it says, and where in this project it came from."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "gensweep" in frame.filename]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if "gensweep" in frame.filename
+    ]
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}{place}"

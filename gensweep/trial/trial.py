@@ -71,7 +71,9 @@ class Context:
         return compare(record.code, record.model, record.params["dataset"]) != SAME
 
 
-def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Context, report: Report) -> None:
+def run_pack(
+    pack: Pack, datasets: Mapping[str, Prepared] | None, context: Context, report: Report
+) -> None:
     """Train every point of a pack, and report an epoch and an outcome at a time.
 
     Reports hold `point`, and either `epoch`, `epochs` and the epoch's metrics, or `status` (`ok`,
@@ -104,7 +106,11 @@ def run_pack(pack: Pack, datasets: Mapping[str, Prepared] | None, context: Conte
 
 
 def _run_lanes(
-    points: list[Point], datasets: Mapping[str, Prepared], device: torch.device, context: Context, report: Report
+    points: list[Point],
+    datasets: Mapping[str, Prepared],
+    device: torch.device,
+    context: Context,
+    report: Report,
 ) -> None:
     """Train together what is free of these points."""
     with contextlib.ExitStack() as held:
@@ -112,10 +118,14 @@ def _run_lanes(
         _train(attempts, datasets, device, report, context.retells)
 
 
-def _begin(point: Point, context: Context, report: Report, stack: contextlib.ExitStack) -> Attempt | None:
+def _begin(
+    point: Point, context: Context, report: Report, stack: contextlib.ExitStack
+) -> Attempt | None:
     """Claim a point and open what tells of it; None where there is nothing to do, which is reported."""
     folder = None
-    held = stack.enter_context(contextlib.ExitStack())  # left to the attempt; closed here when something stops us
+    held = stack.enter_context(
+        contextlib.ExitStack()
+    )  # left to the attempt; closed here when something stops us
     try:
         if context.root is not None:
             ledger = Ledger(_store(context.root))
@@ -197,7 +207,9 @@ def _going(attempts: list[Attempt], device: torch.device, report: Report) -> lis
     for attempt in attempts:
         if attempt.outcome is not None:
             end(attempt, attempt.outcome, device, report)
-            attempt.training = None  # its tensors lie among those of others, and would hold them all
+            attempt.training = (
+                None  # its tensors lie among those of others, and would hold them all
+            )
     for attempt in going:
         attempt.share(len(going))
     return going

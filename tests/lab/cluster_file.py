@@ -24,7 +24,9 @@ def lab_config(shipped: dict[str, Any], environment: str) -> dict[str, Any]:
     setup = [command for command in shipped["setup_commands"] if "uv " not in command]
     assert len(setup) == len(shipped["setup_commands"]) - 3, "Python, and gensweep with its pins"
     setup[0] = "echo export GENSWEEP_RESULTS=/shared/results > ~/.gensweep_results"
-    setup.append(f"ln -sfn {environment} ~/.venv; echo 'export PYTHONPATH=$HOME/gensweep' >> ~/.gensweep_env")
+    setup.append(
+        f"ln -sfn {environment} ~/.venv; echo 'export PYTHONPATH=$HOME/gensweep' >> ~/.gensweep_env"
+    )
     started = {
         key: [command.replace(SHARE, LESS) for command in shipped[key]]
         for key in ("head_start_ray_commands", "worker_start_ray_commands")
@@ -38,4 +40,9 @@ def lab_config(shipped: dict[str, Any], environment: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    yaml.safe_dump(lab_config(yaml.safe_load(SHIPPED.read_text()), sys.argv[1]), sys.stdout, sort_keys=False, width=200)
+    yaml.safe_dump(
+        lab_config(yaml.safe_load(SHIPPED.read_text()), sys.argv[1]),
+        sys.stdout,
+        sort_keys=False,
+        width=200,
+    )

@@ -24,7 +24,9 @@ CANNOT = 77
 def lab(*arguments: str, seconds: float = 240) -> subprocess.CompletedProcess[str]:
     """Call lab.sh; `stdout` has all that it said."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.run([LAB, *arguments], **streams, text=True, errors="replace", timeout=seconds)
+    return subprocess.run(
+        [LAB, *arguments], **streams, text=True, errors="replace", timeout=seconds
+    )
 
 
 def enter(host: str, command: str) -> str:
@@ -75,7 +77,9 @@ def progress(root: Path, point: Point) -> tuple[str, int] | None:
     """The host that trains a point, and the epoch that its checkpoint holds; None without either."""
     holder = holder_of(Store(root), f"points/{point.id}")
     try:
-        state = checkpoint.load(Ledger(root).folder(point.id) / "checkpoint.pt", point.id, torch.device("cpu"))
+        state = checkpoint.load(
+            Ledger(root).folder(point.id) / "checkpoint.pt", point.id, torch.device("cpu")
+        )
     except FileNotFoundError:
         return None
     return (holder.worker.host.split()[0], state["training"]["epoch"]) if holder else None

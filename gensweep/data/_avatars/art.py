@@ -95,7 +95,9 @@ def draw_layer(place: str, entries: list[dict[str, Any]]) -> Layer:
             parts.append(Part(**entry))
         except TypeError as error:
             name = entry.get("name", "without a name")
-            raise DataError(f"{place}, part {name!r}: a part has {', '.join(Part._fields)}; {error}") from error
+            raise DataError(
+                f"{place}, part {name!r}: a part has {', '.join(Part._fields)}; {error}"
+            ) from error
     fronts = [draw(f"{place}, front of {part.name!r}", part.top, part.front) for part in parts]
     backs = [draw(f"{place}, back of {part.name!r}", part.back_top, part.back) for part in parts]
     return Layer(
@@ -127,9 +129,13 @@ def draw(place: str, top: int, lines: str) -> np.ndarray:
         if not bar:
             right = left[::-1]
         if (len(left), len(right)) != (HALF, HALF):
-            raise DataError(f"{place}: {line!r} is neither {HALF} letters nor twice {HALF} with | between them")
+            raise DataError(
+                f"{place}: {line!r} is neither {HALF} letters nor twice {HALF} with | between them"
+            )
         if unknown := sorted(set(left + right) - letters.keys()):
-            raise DataError(f"{place}: {line!r} has {', '.join(unknown)}; letters are {' '.join(letters)}")
+            raise DataError(
+                f"{place}: {line!r} has {', '.join(unknown)}; letters are {' '.join(letters)}"
+            )
         slots[row] = [letters[letter] for letter in left + right]
     return slots
 

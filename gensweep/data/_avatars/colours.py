@@ -25,7 +25,10 @@ def read_table(name: str) -> tuple[np.ndarray, tuple[int, ...]]:
 @cache
 def read_fixed() -> dict[str, np.ndarray]:
     """Return the colours, 0 to 255 [3], of the letters that look the same on every face."""
-    return {letter: parse_colour(colour) for letter, colour in read_toml("colours.toml")["fixed"].items()}
+    return {
+        letter: parse_colour(colour)
+        for letter, colour in read_toml("colours.toml")["fixed"].items()
+    }
 
 
 def parse_colour(colour: str) -> np.ndarray:

@@ -106,7 +106,10 @@ def read_work(answer: Any, number: str, place: str) -> Work:
         FetchError: the answer has another shape.
     """
     top = next((node for node in _nodes(answer) if _field(node, "aggregatedCHO") is not None), None)
-    painting = next((node for node in _listed(_field(top or {}, "aggregatedCHO")) if isinstance(node, dict)), None)
+    painting = next(
+        (node for node in _listed(_field(top or {}, "aggregatedCHO")) if isinstance(node, dict)),
+        None,
+    )
     if top is None or painting is None:
         raise FetchError(f"{place}: no record of an object (aggregatedCHO)")
     rights = [_address(right) for right in _listed(_field(top, "edmRights", "rights"))]
@@ -115,7 +118,9 @@ def read_work(answer: Any, number: str, place: str) -> Work:
         number=number,
         object_number=_object_number(_field(painting, "identifier")) or number,
         title=_text(_field(painting, "title")),
-        maker=", ".join(dict.fromkeys(filter(None, map(_text, _listed(_field(painting, "creator")))))),
+        maker=", ".join(
+            dict.fromkeys(filter(None, map(_text, _listed(_field(painting, "creator")))))
+        ),
         date=_text(_field(painting, "created", "date")),
         licence=" ".join(filter(None, rights)),
         image=None if shown is None else _image(shown),
@@ -158,7 +163,11 @@ def _field(node: Any, *names: str) -> Any:
 
 def _address(value: Any) -> str:
     """The address that a field names, or nothing."""
-    found = (value.get("id") or value.get("@id") or value.get("@value")) if isinstance(value, dict) else value
+    found = (
+        (value.get("id") or value.get("@id") or value.get("@value"))
+        if isinstance(value, dict)
+        else value
+    )
     return _plain(found) if isinstance(found, str) else ""
 
 

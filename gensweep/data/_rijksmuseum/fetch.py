@@ -91,7 +91,9 @@ class Portraits:
         limit: pictures in all, those already kept included.
     """
 
-    def __init__(self, services: Services, gate: Gate, kept: Kept, progress: Progress, limit: int | None) -> None:
+    def __init__(
+        self, services: Services, gate: Gate, kept: Kept, progress: Progress, limit: int | None
+    ) -> None:
         self.services, self.gate, self.kept, self.progress = services, gate, kept, progress
         self.limit = math.inf if limit is None else limit
         self.tally = Tally()
@@ -135,9 +137,13 @@ class Portraits:
                 while following is not None:
                     # Through the pool, so that pages and pictures together are no more requests than allowed.
                     page = pool.submit(self.services.search, following).result()
-                    fresh = [number for number in dict.fromkeys(page.objects) if number not in found]
+                    fresh = [
+                        number for number in dict.fromkeys(page.objects) if number not in found
+                    ]
                     found.update(fresh)
-                    self.progress(f"search: {len(found):,} portraits", len(self.kept.entries), self._total)
+                    self.progress(
+                        f"search: {len(found):,} portraits", len(self.kept.entries), self._total
+                    )
                     yield from fresh
                     for item in page.strange:
                         self.tally.fail("search", FetchError(f"a result that is no object: {item}"))
@@ -148,7 +154,9 @@ class Portraits:
             except FetchError as error:
                 if not found:
                     raise
-                self.tally.fail("search " + "&".join(f"{key}={value}" for key, value in query.items()), error)
+                self.tally.fail(
+                    "search " + "&".join(f"{key}={value}" for key, value in query.items()), error
+                )
 
     def _get(self, pool: Workers, found: Iterator[str]) -> None:
         """Ask for objects, never for more than are wanted, and keep each as soon as it is there."""
@@ -158,7 +166,9 @@ class Portraits:
                 self.tally.in_a_row = 0
                 self._seen += 1
                 continue
-            while asked and (len(asked) >= WORKERS or len(self.kept.entries) + len(asked) >= self.limit):
+            while asked and (
+                len(asked) >= WORKERS or len(self.kept.entries) + len(asked) >= self.limit
+            ):
                 self._take(asked)
             if len(self.kept.entries) >= self.limit:
                 break

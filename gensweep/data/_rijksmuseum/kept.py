@@ -14,7 +14,17 @@ from gensweep.data._rijksmuseum.answers import Work
 from gensweep.system.download import keep, writing
 
 LISTED = "metadata.jsonl"
-FIELDS = ("object_number", "title", "maker", "date", "licence", "identifier", "picture_url", "file", "sha256")
+FIELDS = (
+    "object_number",
+    "title",
+    "maker",
+    "date",
+    "licence",
+    "identifier",
+    "picture_url",
+    "file",
+    "sha256",
+)
 IDENTIFIER = "https://id.rijksmuseum.nl/"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 80
@@ -44,7 +54,9 @@ class Kept:
         self._names: set[str] = set()
         *lines, rest = self._read().split("\n")
         self._tidy = not rest
-        listed = {entry["file"]: entry for entry in filter(None, map(_parsed, lines))}  # the last line of a file counts
+        listed = {
+            entry["file"]: entry for entry in filter(None, map(_parsed, lines))
+        }  # the last line of a file counts
         for entry in listed.values():
             state = self._state(entry)
             if state == "whole":
@@ -64,7 +76,14 @@ class Kept:
             FetchError: it cannot be written.
         """
         name, digest = self._name(work), hashlib.sha256(body).hexdigest()
-        values = (work.object_number, work.title, work.maker, work.date, work.licence, IDENTIFIER + work.number)
+        values = (
+            work.object_number,
+            work.title,
+            work.maker,
+            work.date,
+            work.licence,
+            IDENTIFIER + work.number,
+        )
         entry = dict(zip(FIELDS, (*values, url, name, digest), strict=True))
         if not self._tidy:
             self.tidy()
@@ -84,7 +103,10 @@ class Kept:
         Raises:
             FetchError: it cannot be written.
         """
-        lines = sorted(self.entries.values(), key=lambda entry: (_natural(entry["object_number"]), entry["identifier"]))
+        lines = sorted(
+            self.entries.values(),
+            key=lambda entry: (_natural(entry["object_number"]), entry["identifier"]),
+        )
         keep(self.folder / LISTED, "".join(map(_line, lines)).encode())
         self._tidy = True
 
@@ -103,7 +125,9 @@ class Kept:
         except FileNotFoundError:
             return "missing"
         except OSError as error:
-            raise DataError(f"{self.pictures / entry['file']} cannot be read: {error.strerror}") from error
+            raise DataError(
+                f"{self.pictures / entry['file']} cannot be read: {error.strerror}"
+            ) from error
         return "whole" if hashlib.sha256(body).hexdigest() == entry["sha256"] else "changed"
 
     def _enter(self, entry: dict[str, Any]) -> None:
@@ -136,4 +160,6 @@ def _line(entry: dict[str, Any]) -> str:
 
 def _natural(text: str) -> list[tuple[int, str]]:
     """A key that puts SK-A-9 before SK-A-10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", text)]
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", text)
+    ]

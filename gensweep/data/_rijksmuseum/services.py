@@ -35,10 +35,14 @@ def date_patterns(years: str) -> list[str]:
     """
     span = re.fullmatch(r"([0-9]{4})(?:-([0-9]{4}))?", years.strip())
     if span is None or int(span[1]) > int(span[2] or span[1]):
-        raise DataError(f"--years {years}: a year or a span of years, as 1642 or 1600-1700, is wanted")
+        raise DataError(
+            f"--years {years}: a year or a span of years, as 1642 or 1600-1700, is wanted"
+        )
     year, last, patterns = int(span[1]), int(span[2] or span[1]), []
     while year <= last:
-        open_digits = next(n for n in (3, 2, 1, 0) if year % 10**n == 0 and year + 10**n - 1 <= last)
+        open_digits = next(
+            n for n in (3, 2, 1, 0) if year % 10**n == 0 and year + 10**n - 1 <= last
+        )
         patterns.append(f"{year:04d}"[: 4 - open_digits] + "?" * open_digits)
         year += 10**open_digits
     return patterns
@@ -73,7 +77,9 @@ class Services:
             FetchError: no page, or another thing than one.
         """
         place = f"{self.base}/search/collection"
-        return read_page(parse(get(self._session, place, params=query, limit=LARGEST_ANSWER), place), place)
+        return read_page(
+            parse(get(self._session, place, params=query, limit=LARGEST_ANSWER), place), place
+        )
 
     def record(self, number: str) -> Work:
         """What the museum says of an object.
@@ -84,7 +90,11 @@ class Services:
         place = f"{self.base}/{number}"
         # With a profile named, the service does not look at the Accept header.
         profile = {"_profile": "edm-framed", "_mediatype": "application/ld+json"}
-        return read_work(parse(get(self._session, place, params=profile, limit=LARGEST_ANSWER), place), number, place)
+        return read_work(
+            parse(get(self._session, place, params=profile, limit=LARGEST_ANSWER), place),
+            number,
+            place,
+        )
 
     def picture_url(self, image: str) -> str:
         """Where a picture is, in the size that is kept."""
@@ -126,4 +136,6 @@ def check_picture(body: bytes, place: str) -> None:
     except PictureError as error:
         raise FetchError(f"{place}: {error}") from error
     if min(picture.size) < SHORTEST:
-        raise FetchError(f"{place} has {picture.width}x{picture.height} pixels; {SHORTEST} a side are needed")
+        raise FetchError(
+            f"{place} has {picture.width}x{picture.height} pixels; {SHORTEST} a side are needed"
+        )

@@ -20,7 +20,9 @@ class GANNetwork(LatentNetwork[GAN]):
 
     def __init__(self, config: GAN) -> None:
         super().__init__(config)
-        self.discriminator = PictureEncoder(config.encoder_layers, config.filters, config.encoder_width(), SLOPE)
+        self.discriminator = PictureEncoder(
+            config.encoder_layers, config.filters, config.encoder_width(), SLOPE
+        )
         self.generator = PictureDecoder(config.latent_dim, config.decoder_layers, config.filters)
 
     def draw(self, batch_size: int, rng: torch.Generator) -> Noise:
@@ -42,7 +44,9 @@ class GANNetwork(LatentNetwork[GAN]):
             loss = F.softplus(-self._judge(self.sample(noise["generator"]))).mean()
         else:
             generated = self.sample(noise["discriminator"]).detach()
-            loss = (F.softplus(-self._judge(batch["picture"])) + F.softplus(self._judge(generated))).mean()
+            loss = (
+                F.softplus(-self._judge(batch["picture"])) + F.softplus(self._judge(generated))
+            ).mean()
         return loss, {f"{player}_loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:

@@ -24,7 +24,11 @@ class ImageToTextNetwork(Network[ImageToText]):
         if config.glyph_encoder == "cnn":
             self.glyphs = GlyphEncoder(config.glyph_filters, config.hidden)
         self.sequence = EncoderDecoder(
-            config.step_width(), config.hidden, config.encoder_layers, config.decoder_layers, ANSWER_LENGTH
+            config.step_width(),
+            config.hidden,
+            config.encoder_layers,
+            config.decoder_layers,
+            ANSWER_LENGTH,
         )
         self.output = nn.Linear(config.hidden, len(ALPHABET))
 
@@ -36,8 +40,14 @@ class ImageToTextNetwork(Network[ImageToText]):
 
     def predict(self, batch: Batch, bent: Tensor | None = None) -> Tensor:
         """Logits [B, 3, 13], float32, of the batch's glyphs, or of bent ones in their place [B, 5, 28, 28]."""
-        if bent is None and "query_pictures/which" in batch and isinstance(self.glyphs, GlyphEncoder):
-            features = self.glyphs.of_few(batch["query_pictures/distinct"], batch["query_pictures/which"])
+        if (
+            bent is None
+            and "query_pictures/which" in batch
+            and isinstance(self.glyphs, GlyphEncoder)
+        ):
+            features = self.glyphs.of_few(
+                batch["query_pictures/distinct"], batch["query_pictures/which"]
+            )
         else:
             features = self.glyphs(shown(batch, "query_pictures") if bent is None else bent)
         return self.output(self.sequence(features)).float()
@@ -57,7 +67,10 @@ class ImageToTextNetwork(Network[ImageToText]):
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """Queries as they were seen, with the answer given and the right one."""
         predicted = self.predict(batch).argmax(-1)
-        captions = [answer_caption(guess, answer) for guess, answer in zip(predicted, batch["answer"], strict=True)]
+        captions = [
+            answer_caption(guess, answer)
+            for guess, answer in zip(predicted, batch["answer"], strict=True)
+        ]
         return Samples(joined(shown(batch, "query_pictures")), captions, columns=4)
 
 

@@ -21,13 +21,19 @@ class TextToImageNetwork(Network[TextToImage]):
     def __init__(self, config: TextToImage) -> None:
         super().__init__(config)
         self.sequence = EncoderDecoder(
-            len(ALPHABET), config.hidden, config.encoder_layers, config.decoder_layers, ANSWER_LENGTH
+            len(ALPHABET),
+            config.hidden,
+            config.encoder_layers,
+            config.decoder_layers,
+            ANSWER_LENGTH,
         )
         self.glyphs = GlyphDecoder(config.hidden, config.glyph_filters)
 
     def generate(self, batch: Batch) -> Tensor:
         """Pictures [B, 3, 28, 28] in 0..1 of the batch's queries."""
-        return self.glyphs(self.sequence(batch["query"], kernels.find_trie(batch, "query"))).sigmoid()
+        return self.glyphs(
+            self.sequence(batch["query"], kernels.find_trie(batch, "query"))
+        ).sigmoid()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean squared error a pixel."""

@@ -20,7 +20,11 @@ class TextToTextNetwork(Network[TextToText]):
     def __init__(self, config: TextToText) -> None:
         super().__init__(config)
         self.sequence = EncoderDecoder(
-            len(ALPHABET), config.hidden, config.encoder_layers, config.decoder_layers, ANSWER_LENGTH
+            len(ALPHABET),
+            config.hidden,
+            config.encoder_layers,
+            config.decoder_layers,
+            ANSWER_LENGTH,
         )
         self.output = nn.Linear(config.hidden, len(ALPHABET))
 

@@ -40,7 +40,14 @@ class VAE(PictureModel):
 
     name: ClassVar[str] = "vae"
     abbreviation: ClassVar[str] = "vae"
-    outputs: ClassVar[tuple[str, ...]] = ("loss", "nll", "kl", "reconstruction", "sample", "picture")
+    outputs: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "nll",
+        "kl",
+        "reconstruction",
+        "sample",
+        "picture",
+    )
     encoder_outputs: ClassVar[int] = 2
 
     def untrained_loss(self) -> float:
@@ -48,4 +55,6 @@ class VAE(PictureModel):
         return CHANNELS * SIZE**2 * (1 + self.beta)
 
     beta: float = param(1.0, "weight of the KL divergence", ge=0)
-    likelihood: Literal["bernoulli", "gaussian"] = param("bernoulli", "distribution of a pixel given the latent vector")
+    likelihood: Literal["bernoulli", "gaussian"] = param(
+        "bernoulli", "distribution of a pixel given the latent vector"
+    )

@@ -65,7 +65,9 @@ class VAENetwork(LatentNetwork[VAE]):
 def negative_log_likelihood(logits: Tensor, picture: Tensor, likelihood: str) -> Tensor:
     """Nats a picture [B], summed over pixels and channels, of pictures [B, 3, 64, 64] in 0..1."""
     if likelihood == "bernoulli":
-        return F.binary_cross_entropy_with_logits(logits, picture, reduction="none").flatten(1).sum(1)
+        return (
+            F.binary_cross_entropy_with_logits(logits, picture, reduction="none").flatten(1).sum(1)
+        )
     squares = (logits.sigmoid() - picture).square().flatten(1)
     return 0.5 * (squares.sum(1) + squares.shape[1] * math.log(2 * math.pi))
 

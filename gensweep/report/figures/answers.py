@@ -12,8 +12,24 @@ from gensweep.core.registries import FIGURES, page
 from gensweep.ledger.ledger import POINTS
 from gensweep.report.figures.board import words
 from gensweep.report.figures.files import Answers, Lost, read_answers
-from gensweep.report.figures.shown import Shown, answering, best_and_others, by_model, choice, nothing
-from gensweep.report.figures.style import COLOURS, SERIES, band, canvas, legend, panels, seed_count, seeds_caption
+from gensweep.report.figures.shown import (
+    Shown,
+    answering,
+    best_and_others,
+    by_model,
+    choice,
+    nothing,
+)
+from gensweep.report.figures.style import (
+    COLOURS,
+    SERIES,
+    band,
+    canvas,
+    legend,
+    panels,
+    seed_count,
+    seeds_caption,
+)
 from gensweep.report.summary import summarise
 
 if TYPE_CHECKING:
@@ -28,8 +44,14 @@ if TYPE_CHECKING:
 ANSWERS = "answers.csv"
 SMALLEST, LARGEST, BIN = -99, 198, 10
 """The range of right answers, and how many integers a bar of the histogram holds."""
-NOBODY, NONE_KEPT = "No model of this sweep answers queries.", "No answers to show; the caption says why."
-_VALUE, _DISTANCE = "answer [integer]", "distance of the predicted answer from the right one [integer]"
+NOBODY, NONE_KEPT = (
+    "No model of this sweep answers queries.",
+    "No answers to show; the caption says why.",
+)
+_VALUE, _DISTANCE = (
+    "answer [integer]",
+    "distance of the predicted answer from the right one [integer]",
+)
 
 
 @page(FIGURES, "predicted_and_true")
@@ -80,7 +102,9 @@ def _distributions(results: Results, model: str) -> Figure:
     for one in drawn:
         caption += f" {one.name}: {_counts(read[one.cell])}."
     caption += _unread(shown, read) + lost.caption()
-    figure, found = panels((3.4 * len(drawn) + 1.2, 3.2), [one.title for one in drawn], title, caption)
+    figure, found = panels(
+        (3.4 * len(drawn) + 1.2, 3.2), [one.title for one in drawn], title, caption
+    )
     for axes, one in zip(found, drawn, strict=True):
         _histogram(axes, read[one.cell])
     top = max(axes.get_ylim()[1] for axes in found)
@@ -93,8 +117,13 @@ def _distributions(results: Results, model: str) -> Figure:
 
 def _histogram(axes: Axes, answers: list[Answers]) -> None:
     edges = np.arange(SMALLEST, LARGEST + BIN, BIN) - 0.5
-    true, predicted = (np.concatenate([getattr(one, name) for one in answers]) for name in ("true", "predicted"))
-    shares = [np.histogram(values[_inside(values)], edges)[0] / len(values) for values in (true, predicted)]
+    true, predicted = (
+        np.concatenate([getattr(one, name) for one in answers]) for name in ("true", "predicted")
+    )
+    shares = [
+        np.histogram(values[_inside(values)], edges)[0] / len(values)
+        for values in (true, predicted)
+    ]
     axes.stairs(shares[0], edges, fill=True, color="#C9C9C9", label="right answers")
     axes.stairs(shares[1], edges, color=COLOURS[0], linewidth=1.5, label="predicted answers")
 
@@ -121,7 +150,9 @@ def _unread(shown: list[Shown], read: dict[str, list[Answers]]) -> str:
     """Cells with nothing to show, and seeds beyond those that are read."""
     text = "".join(f" {one.name}: nothing to show." for one in shown if not read[one.cell])
     return text + "".join(
-        f" {one.name}: the first {len(one.points)} seeds." for one in shown if one.n > len(one.points)
+        f" {one.name}: the first {len(one.points)} seeds."
+        for one in shown
+        if one.n > len(one.points)
     )
 
 
@@ -131,7 +162,9 @@ def _distances(results: Results, model: str) -> Figure:
     title = f"{model}: distance of predicted from right answers"
     drawn = [one for one in shown if read[one.cell]]
     if not drawn:
-        return words(title, NONE_KEPT, f"{nothing(results, [model])}{lost.caption()}", (_DISTANCE, _WITHIN))
+        return words(
+            title, NONE_KEPT, f"{nothing(results, [model])}{lost.caption()}", (_DISTANCE, _WITHIN)
+        )
     caption = f"{seeds_caption(len(read[one.cell]) for one in drawn)} {choice(results, model)} Exactly right,"
     caption += f" and not an integer: {'; '.join(f'{one.role} cell {_exact(read[one.cell])}' for one in drawn)}."
     caption += " An answer that is not an integer has no distance: with such, a line ends below 1."
@@ -151,7 +184,8 @@ def _within(axes: Axes, answers: list[Answers], text: str, style: int) -> None:
     """The share of answers at each distance or nearer: mean over seeds, with its interval as a band."""
     limits = np.unique([*range(21), *np.round(np.geomspace(20, 300, 30))])
     shares = [
-        np.searchsorted(np.sort(np.abs(a.predicted - a.true)), limits, side="right") / len(a.true) for a in answers
+        np.searchsorted(np.sort(np.abs(a.predicted - a.true)), limits, side="right") / len(a.true)
+        for a in answers
     ]
     values, place = np.concatenate(shares), np.tile(np.arange(len(limits)), len(shares))
     band(axes, limits, summarise(values, place, len(limits)), text, style)

@@ -46,7 +46,8 @@ def board(
     widths, heights = _sizes(rows)
     lefts, tops = _starts(widths), _starts(heights)
     across, down = (
-        _whole((starts[-1] + sizes[-1]) * scale / DPI) for starts, sizes in ((lefts, widths), (tops, heights))
+        _whole((starts[-1] + sizes[-1]) * scale / DPI)
+        for starts, sizes in ((lefts, widths), (tops, heights))
     )
     labels = ["\n".join(textwrap.wrap(legible(text), LABEL)) for text in row_labels]
     longest = max((len(line) for text in labels for line in text.split("\n")), default=0)
@@ -55,7 +56,9 @@ def board(
     caption = paragraph(caption, width)
     title = wrapped(title, width)
     above = _whole(0.15 + _LINE * (title.count("\n") + 1))
-    below = _whole((0.62 if any(column_labels) else 0.42) + _CAPTION_LINE * (caption.count("\n") + 1))
+    below = _whole(
+        (0.62 if any(column_labels) else 0.42) + _CAPTION_LINE * (caption.count("\n") + 1)
+    )
     height = above + down + below
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((left / width, below / height, across / width, down / height))
@@ -71,7 +74,9 @@ def board(
         axis_labels[0],
         "x",
     )
-    _frame(axes, [s + h / 2 for s, h in zip(tops, heights, strict=True)], labels, axis_labels[1], "y")
+    _frame(
+        axes, [s + h / 2 for s, h in zip(tops, heights, strict=True)], labels, axis_labels[1], "y"
+    )
     axes.set(xlim=(0, lefts[-1] + widths[-1]), ylim=(tops[-1] + heights[-1], 0))
     return figure
 
@@ -83,13 +88,17 @@ def words(title: str, text: str, caption: str, axis_labels: tuple[str, str]) -> 
 
 def _sizes(rows: Sequence[Sequence[np.ndarray | str]]) -> tuple[list[int], list[int]]:
     """The widths of the columns and the heights of the rows [pixel]; words take what the pictures beside them take."""
-    pictures = [content.shape[:2] for row in rows for content in row if isinstance(content, np.ndarray)]
+    pictures = [
+        content.shape[:2] for row in rows for content in row if isinstance(content, np.ndarray)
+    ]
     least = (min(h for h, _ in pictures), min(w for _, w in pictures)) if pictures else (440, 900)
 
     def largest(line: Sequence[np.ndarray | str], axis: int) -> int:
         return max((c.shape[axis] for c in line if isinstance(c, np.ndarray)), default=least[axis])
 
-    return [largest(column, 1) for column in zip(*rows, strict=True)], [largest(row, 0) for row in rows]
+    return [largest(column, 1) for column in zip(*rows, strict=True)], [
+        largest(row, 0) for row in rows
+    ]
 
 
 def _whole(inches: float) -> float:
@@ -101,16 +110,30 @@ def _starts(lengths: Sequence[int]) -> list[int]:
     return [sum(lengths[:place]) + GAP * place for place in range(len(lengths))]
 
 
-def _place(axes: Axes, content: np.ndarray | str, left: int, top: int, width: int, height: int) -> None:
+def _place(
+    axes: Axes, content: np.ndarray | str, left: int, top: int, width: int, height: int
+) -> None:
     if isinstance(content, str):
         text = "\n".join(textwrap.wrap(legible(content), max(8, width // 18)))
-        axes.text(left + width / 2, top + height / 2, text, ha="center", va="center", size=7.5, color="#404040")
+        axes.text(
+            left + width / 2,
+            top + height / 2,
+            text,
+            ha="center",
+            va="center",
+            size=7.5,
+            color="#404040",
+        )
         return
     down, across = content.shape[:2]
-    axes.imshow(content, extent=(left, left + across, top + down, top), interpolation="none", aspect="auto")
+    axes.imshow(
+        content, extent=(left, left + across, top + down, top), interpolation="none", aspect="auto"
+    )
 
 
-def _frame(axes: Axes, places: Sequence[float], labels: Sequence[str], name: str, which: str) -> None:
+def _frame(
+    axes: Axes, places: Sequence[float], labels: Sequence[str], name: str, which: str
+) -> None:
     if which == "x":
         axes.set_xticks(places, labels)
         axes.set_xlabel(name)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import FIGURES, page
-from gensweep.report.figures.style import REPORT, SERIES, canvas, drawn_settings, label, legend, line, method
+from gensweep.report.figures.style import (
+    REPORT,
+    SERIES,
+    canvas,
+    drawn_settings,
+    label,
+    legend,
+    line,
+    method,
+)
 from gensweep.report.paper import published_tables
 from gensweep.report.tables.groups import Group, grids
 from gensweep.system.naming import file_names
@@ -28,7 +37,9 @@ def train_fraction_curve(results: Results) -> Figures:
         parts = [settings[first : first + SERIES] for first in range(0, len(settings), SERIES)]
         for number, part in enumerate(parts, 1):
             which = str(number) if len(parts) > 1 else ""
-            figures.append((("train_fraction_curve", model, which), _by_fraction(results, model, part)))
+            figures.append(
+                (("train_fraction_curve", model, which), _by_fraction(results, model, part))
+            )
     names = file_names(identity for identity, _ in figures)
     return [(name, figure) for name, (_, figure) in zip(names, figures, strict=True)]
 
@@ -36,15 +47,23 @@ def train_fraction_curve(results: Results) -> Figures:
 def _by_fraction(results: Results, model: str, settings: list[Group]) -> Figure:
     metric = results.main_metric(model)
     cells = [cell for group in settings for cell in group.cells]
-    tables = [t for t in published_tables(model, (1,)) if any(t.has(results.params[cell]) for cell in cells)]
+    tables = [
+        t
+        for t in published_tables(model, (1,))
+        if any(t.has(results.params[cell]) for cell in cells)
+    ]
     caption = method(results, cells, metric)
     caption += " Report: its Table 1, one run a number, without an interval." if tables else ""
     figure, axes = canvas((6.4, 3.6), model, caption)
     for style, group in enumerate(settings):
         line(axes, results, group.cells, "train_fraction", metric, group.label or "gensweep", style)
     for table in tables:
-        numbers = sorted((key[0], value) for key, value in table.numbers.get(metric or "", {}).items())
-        axes.plot(*zip(*numbers, strict=True), color="black", linestyle=":", marker="x", label=REPORT)
+        numbers = sorted(
+            (key[0], value) for key, value in table.numbers.get(metric or "", {}).items()
+        )
+        axes.plot(
+            *zip(*numbers, strict=True), color="black", linestyle=":", marker="x", label=REPORT
+        )
     axes.set(xlabel="training set [share of all but the test set]", ylabel=label(results, metric))
     legend(figure, axes)
     return figure
@@ -60,7 +79,9 @@ def budget_curve(results: Results) -> Figures:
 def _by_epochs(results: Results, group: Group) -> Figure:
     metric = results.main_metric(group.model)
     figure, axes = canvas((6.4, 3.6), group.title, method(results, group.cells, metric))
-    for style, size in enumerate(sorted({results.params[cell]["batch_size"] for cell in group.cells})):
+    for style, size in enumerate(
+        sorted({results.params[cell]["batch_size"] for cell in group.cells})
+    ):
         cells = [cell for cell in group.cells if results.params[cell]["batch_size"] == size]
         line(axes, results, cells, "epochs", metric, str(size), style)
     epochs = sorted({results.params[cell]["epochs"] for cell in group.cells})

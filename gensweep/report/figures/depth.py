@@ -32,7 +32,9 @@ def _heatmap(results: Results, group: Group) -> Figure:
 
     metric = results.main_metric(group.model)
     direction = results.metrics[metric].direction if metric else "none"
-    encoders, decoders = (sorted({results.params[cell][axis] for cell in group.cells}) for axis in group.axes)
+    encoders, decoders = (
+        sorted({results.params[cell][axis] for cell in group.cells}) for axis in group.axes
+    )
     means = np.full((len(encoders), len(decoders)), np.nan)
     texts = {}
     for _, row in results.cells.set_index("cell").loc[group.cells].iterrows():
@@ -43,12 +45,28 @@ def _heatmap(results: Results, group: Group) -> Figure:
     brighter = "" if direction == "none" else " Brighter is better."
     size = max(4.2, 1.9 + 0.8 * len(decoders)), 1.7 + 0.55 * len(encoders)
     figure, axes = canvas(size, group.title, f"{method(results, group.cells, metric)}{brighter}")
-    image = axes.imshow(means, cmap="cividis_r" if direction == "min" else "cividis", origin="lower", aspect="auto")
+    image = axes.imshow(
+        means, cmap="cividis_r" if direction == "min" else "cividis", origin="lower", aspect="auto"
+    )
     for (row, column), text in texts.items():
-        dark = not np.isnan(means[row, column]) and _luminance(image.to_rgba(means)[row, column]) < 0.5
-        axes.text(column, row, text, ha="center", va="center", size=7.5, color="white" if dark else "black")
+        dark = (
+            not np.isnan(means[row, column]) and _luminance(image.to_rgba(means)[row, column]) < 0.5
+        )
+        axes.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            size=7.5,
+            color="white" if dark else "black",
+        )
         if np.isnan(means[row, column]):  # no shade of the scale, in grey either
-            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", color="#DADADA", lw=0))
+            axes.add_patch(
+                Rectangle(
+                    (column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", color="#DADADA", lw=0
+                )
+            )
     axes.set_xticks(range(len(decoders)), [str(value) for value in decoders])
     axes.set_yticks(range(len(encoders)), [str(value) for value in encoders])
     axes.set(xlabel="decoder layers", ylabel="encoder layers")
@@ -68,9 +86,15 @@ def _heatmap(results: Results, group: Group) -> Figure:
 def _cell_text(row: Any, metric: str | None) -> str:
     """A mean above its interval, or why there is none."""
     if metric is not None and row[f"{metric}_n"]:
-        text = with_interval(row[f"{metric}_mean"], row[f"{metric}_ci95"], row[f"{metric}_n"], row["n_ok"])
+        text = with_interval(
+            row[f"{metric}_mean"], row[f"{metric}_ci95"], row[f"{metric}_n"], row["n_ok"]
+        )
         return text.replace(" ", "\n", 1).replace("± ", "±")
-    lost = [f"{row[f'n_{status}']} {status}" for status in (DIVERGED, FAILED, MISSING) if row[f"n_{status}"]]
+    lost = [
+        f"{row[f'n_{status}']} {status}"
+        for status in (DIVERGED, FAILED, MISSING)
+        if row[f"n_{status}"]
+    ]
     return "\n".join(lost) or "not\nmeasured"
 
 

@@ -47,12 +47,19 @@ class Lost:
 
     def caption(self) -> str:
         """Sentences, each after a space; empty where nothing is lost."""
-        endings = {NOT_KEPT: f"not kept by this point (trained by an earlier version){self.remedy}", DAMAGED: DAMAGED}
+        endings = {
+            NOT_KEPT: f"not kept by this point (trained by an earlier version){self.remedy}",
+            DAMAGED: DAMAGED,
+        }
         sentences = []
         for kind, names in self._names.items():
             unique = list(dict.fromkeys(names))
             more = f" and {len(unique) - _NAMED} more files" if len(unique) > _NAMED else ""
-            ending = endings[kind].replace("this point", "these points") if len(unique) > 1 else endings[kind]
+            ending = (
+                endings[kind].replace("this point", "these points")
+                if len(unique) > 1
+                else endings[kind]
+            )
             sentences.append(f" {', '.join(unique[:_NAMED])}{more}: {ending}.")
         return "".join(sentences)
 
@@ -98,7 +105,9 @@ def read_whole(store: Store, name: str) -> tuple[bytes, np.ndarray]:
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
             if picture.width * picture.height > MOST_PIXELS:
-                raise RecordError(f"{path}: {picture.width} x {picture.height} pixels are too many for a sheet")
+                raise RecordError(
+                    f"{path}: {picture.width} x {picture.height} pixels are too many for a sheet"
+                )
             pixels = np.asarray(picture.convert("RGB"))
     except UnidentifiedImageError:  # its text holds an address in memory
         raise RecordError(f"{path}: not a PNG file") from None
@@ -151,7 +160,9 @@ def read_answers(store: Store, name: str) -> Answers:
         raise RecordError(f"{path}: not a whole table of answers ({error})") from None
     true, predicted = (_integers(columns[name]) for name in COLUMNS[1:])
     if not len(true) or np.isnan(true).any():
-        raise RecordError(f"{path}: {'a right answer is no integer' if len(true) else 'no answers'}")
+        raise RecordError(
+            f"{path}: {'a right answer is no integer' if len(true) else 'no answers'}"
+        )
     return Answers(true, predicted)
 
 

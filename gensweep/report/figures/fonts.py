@@ -13,7 +13,12 @@ _NO_FONT = "Last Resort"
 
 def families(texts: Iterable[str]) -> list[str]:
     """Return the fonts that figures with these texts need: the main one, and others for letters that it lacks."""
-    missing = frozenset(char for text in texts for char in text if not char.isascii() and ord(char) not in _chars(MAIN))
+    missing = frozenset(
+        char
+        for text in texts
+        for char in text
+        if not char.isascii() and ord(char) not in _chars(MAIN)
+    )
     return [MAIN, *_others(missing)] if missing else [MAIN]
 
 
@@ -25,7 +30,9 @@ def legible(text: str) -> str:
 
     names = [name for name in rcParams["font.family"] if name != "sans-serif"] or [MAIN]
     known = set().union(*(_chars(name) for name in names))
-    return "".join(char if char.isascii() or ord(char) in known else f"[U+{ord(char):04X}]" for char in text)
+    return "".join(
+        char if char.isascii() or ord(char) in known else f"[U+{ord(char):04X}]" for char in text
+    )
 
 
 @lru_cache(maxsize=16)
@@ -47,7 +54,11 @@ def _others(missing: frozenset[str]) -> list[str]:
             continue
         try:
             font = get_font(entry.fname)
-            has = {ord(char) for char in missing if font.get_char_index(ord(char))} if font.scalable else set()
+            has = (
+                {ord(char) for char in missing if font.get_char_index(ord(char))}
+                if font.scalable
+                else set()
+            )
         except (OSError, RuntimeError):  # gone since it was listed, or no font that can be read
             continue
         if has:

@@ -12,7 +12,15 @@ import numpy as np
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import FIGURES, page
 from gensweep.ledger.records import OK
-from gensweep.report.figures.shown import Setting, best_and_others, by_dataset, by_model, choice, ranked, with_names
+from gensweep.report.figures.shown import (
+    Setting,
+    best_and_others,
+    by_dataset,
+    by_model,
+    choice,
+    ranked,
+    with_names,
+)
 from gensweep.report.figures.style import SERIES, band, canvas, legend, panels, seeds_caption, unit
 from gensweep.report.summary import Summary, summarise
 
@@ -32,11 +40,18 @@ _log = logging.getLogger(__name__)
 @page(FIGURES, "learning_curves")
 def learning_curves(results: Results) -> Figures:
     """The main metric on the validation set by epoch, a line a cell; of many cells the best, median and worst."""
-    return [(name, _learning(results, model)) for name, model in by_model("learning_curves", results.models)]
+    return [
+        (name, _learning(results, model))
+        for name, model in by_model("learning_curves", results.models)
+    ]
 
 
 def _learning(results: Results, model: str) -> Figure:
-    ids, metric, names = ranked(results, model), results.main_metric(model), results.varying_of[model]
+    ids, metric, names = (
+        ranked(results, model),
+        results.main_metric(model),
+        results.varying_of[model],
+    )
     many = len(ids) > SERIES
     chosen = [0, 1, 2, len(ids) // 2, len(ids) - 1] if many else list(range(len(ids)))
     rest = [place for place in range(len(ids)) if place not in chosen]
@@ -55,10 +70,14 @@ def _learning(results: Results, model: str) -> Figure:
         axes.plot(epochs, curve.mean, color="#CFCFCF", linewidth=0.8, zorder=1)
     for style, place in enumerate(chosen):
         params = results.params[ids[place]]
-        texts = [results.names.text(name, params[name]) if name in params else "–" for name in names]
+        texts = [
+            results.names.text(name, params[name]) if name in params else "–" for name in names
+        ]
         values = ", ".join(texts) or "all seeds"
         band(axes, *curves[ids[place]], f"#{place + 1}: {values}" if many else values, style)
-    axes.set(xlabel="epoch", ylabel=column.replace("/", " ") + unit(results, column.rpartition("/")[2]))
+    axes.set(
+        xlabel="epoch", ylabel=column.replace("/", " ") + unit(results, column.rpartition("/")[2])
+    )
     axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     legend(figure, axes, ", ".join(names))
     return figure
@@ -75,10 +94,14 @@ def _curves(
     return {cell: _curve(found, column) for cell, found in histories.items()}, column, lost
 
 
-def _histories(results: Results, cells: Sequence[str]) -> tuple[dict[str, list[dict[str, np.ndarray]]], int]:
+def _histories(
+    results: Results, cells: Sequence[str]
+) -> tuple[dict[str, list[dict[str, np.ndarray]]], int]:
     """Cell -> the histories of its ok points; how many are missing or cannot be read."""
     histories: dict[str, list[dict[str, np.ndarray]]] = {cell: [] for cell in cells}
-    points = results.points[(results.points["status"] == OK) & results.points["cell"].isin(list(cells))]
+    points = results.points[
+        (results.points["status"] == OK) & results.points["cell"].isin(list(cells))
+    ]
     lost = 0
     for point, cell in zip(points["id"], points["cell"], strict=True):
         try:
@@ -115,12 +138,17 @@ def training_history(results: Results) -> Figures:
 
 
 def _training(results: Results, of: Setting) -> Figure:
-    shown, metric = best_and_others(results, of.model, of.cells, count=1), results.main_metric(of.model)
+    shown, metric = (
+        best_and_others(results, of.model, of.cells, count=1),
+        results.main_metric(of.model),
+    )
     histories, lost = _histories(results, [one.cell for one in shown])
     (found,) = histories.values() if shown else ([],)
     names = _both(_columns(found), metric)
     curves = {split: [_curve(found, f"{split}/{name}") for name in names] for split in SPLITS}
-    caption = seeds_caption(n for of_split in curves.values() for _, curve in of_split for n in curve.n)
+    caption = seeds_caption(
+        n for of_split in curves.values() for _, curve in of_split for n in curve.n
+    )
     caption += f" {shown[0].name}. {choice(results, of.model, of.cells)}" if shown else ""
     alone = [f"{SPLITS[a]}/{name}" for a, b in ((0, 1), (1, 0)) for place, name in enumerate(names)
              if not len(curves[SPLITS[a]][place][0]) and len(curves[SPLITS[b]][place][0])]  # fmt: skip
@@ -139,8 +167,14 @@ def _training(results: Results, of: Setting) -> Figure:
 
 def _both(columns: Sequence[str], metric: str | None) -> list[str]:
     """What to draw: the loss, or losses, that both splits have, and the main metric."""
-    names = {split: [name.partition("/")[2] for name in columns if name.startswith(f"{split}/")] for split in SPLITS}
+    names = {
+        split: [name.partition("/")[2] for name in columns if name.startswith(f"{split}/")]
+        for split in SPLITS
+    }
     both = [name for name in names["train"] if name in names["validation"]]
     first = ["loss"] if "loss" in both else both[:2] or names["train"][:1]
     main = [metric] if metric in names["train"] + names["validation"] and metric is not None else []
-    return list(dict.fromkeys([*first, *main])) or [*names["validation"], *names["train"], metric or "no metric"][:1]
+    return (
+        list(dict.fromkeys([*first, *main]))
+        or [*names["validation"], *names["train"], metric or "no metric"][:1]
+    )

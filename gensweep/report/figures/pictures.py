@@ -50,8 +50,14 @@ def interpolation(results: Results) -> Figures:
 
 
 def _strips(results: Results, of: Setting) -> Figure:
-    lost, axis_labels = Lost("; evaluate fills it in"), ("step from one latent vector to another, 0 to 1", "path")
-    title, shown = f"{of.title}: between latent vectors", best_and_others(results, of.model, of.cells, count=1)
+    lost, axis_labels = (
+        Lost("; evaluate fills it in"),
+        ("step from one latent vector to another, 0 to 1", "path"),
+    )
+    title, shown = (
+        f"{of.title}: between latent vectors",
+        best_and_others(results, of.model, of.cells, count=1),
+    )
     if not shown:
         return words(title, "No cell has a result yet.", nothing(results, [of.model]), axis_labels)
     names = [f"{POINTS}/{shown[0].sample[1]}/interpolation-{path}.png" for path in PATHS]
@@ -82,14 +88,24 @@ def dataset_samples(results: Results) -> Figures:
         return [
             (
                 "dataset_samples",
-                words(title, "No sheet to show; the caption says why.", caption + lost.caption(), axis_labels),
+                words(
+                    title,
+                    "No sheet to show; the caption says why.",
+                    caption + lost.caption(),
+                    axis_labels,
+                ),
             )
         ]
     if any(height > LARGEST[0] or width > LARGEST[1] for height, width in sizes):
         caption += " Large sheets are shown smaller."
     rows = [[sheet if isinstance(sheet, str) else _fitted(sheet)] for sheet in shown.values()]
     row_labels = [labels[sheet] for sheet in shown]
-    return [("dataset_samples", board(rows, row_labels, [""], title, caption + lost.caption(), axis_labels))]
+    return [
+        (
+            "dataset_samples",
+            board(rows, row_labels, [""], title, caption + lost.caption(), axis_labels),
+        )
+    ]
 
 
 def _unlike(results: Results, sheets: dict[str, np.ndarray | str]) -> dict[str, np.ndarray | str]:
@@ -111,8 +127,12 @@ def _labels(results: Results, sheets: Sequence[str]) -> dict[str, str]:
     labels = {}
     for sheet in sheets:
         others = [one for one in sheets if text(one, "dataset") == text(sheet, "dataset")]
-        names = [name for name in results.datasets[sheet] if len({text(one, name) for one in others}) > 1]
-        labels[sheet] = ", ".join([text(sheet, "dataset"), *(f"{name}={text(sheet, name)}" for name in names)])
+        names = [
+            name for name in results.datasets[sheet] if len({text(one, name) for one in others}) > 1
+        ]
+        labels[sheet] = ", ".join(
+            [text(sheet, "dataset"), *(f"{name}={text(sheet, name)}" for name in names)]
+        )
     return labels
 
 
@@ -123,4 +143,8 @@ def _fitted(sheet: np.ndarray) -> np.ndarray:
     height, width = sheet.shape[:2]
     scale = min(1.0, LARGEST[0] / height, LARGEST[1] / width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return sheet if scale == 1 else np.asarray(Image.fromarray(sheet).resize(size, Image.Resampling.LANCZOS))
+    return (
+        sheet
+        if scale == 1
+        else np.asarray(Image.fromarray(sheet).resize(size, Image.Resampling.LANCZOS))
+    )

@@ -73,10 +73,14 @@ def _by_epoch(results: Results, of: Setting) -> Figure:
     files = [_sheets(results, one) for one in shown]
     kept = sorted({epoch for found in files for epoch in found})
     epochs = _spread(kept, MOST_EPOCHS)
-    read = [{e: picture(results.store, found[e], lost) for e in epochs if e in found} for found in files]
+    read = [
+        {e: picture(results.store, found[e], lost) for e in epochs if e in found} for found in files
+    ]
     sheets = [sheet for found in read for sheet in found.values() if isinstance(sheet, np.ndarray)]
     caption = (
-        f"{choice(results, of.model, of.cells)} {points_caption(shown)}" if shown else nothing(results, [of.model])
+        f"{choice(results, of.model, of.cells)} {points_caption(shown)}"
+        if shown
+        else nothing(results, [of.model])
     )
     if not sheets:
         return words(title, NO_SHEET, caption + lost.caption(), axis_labels)
@@ -87,18 +91,28 @@ def _by_epoch(results: Results, of: Setting) -> Figure:
         caption += " Shown is a part of each sheet: the left of its first and last rows."
     if len(epochs) < len(kept):
         caption += f" Of {len(kept)} epochs kept, {len(epochs)} are shown."
-    alone = [one.sample[1] for one, found in zip(shown, files, strict=True) if LAST in " ".join(found.values())]
+    alone = [
+        one.sample[1]
+        for one, found in zip(shown, files, strict=True)
+        if LAST in " ".join(found.values())
+    ]
     if alone:
         caption += f" No sheet before the last epoch was kept by {', '.join(alone)} (trained by an earlier version)."
     columns = [str(epoch) for epoch in epochs]
-    return board(rows, [one.title for one in shown], columns, title, caption + lost.caption(), axis_labels)
+    return board(
+        rows, [one.title for one in shown], columns, title, caption + lost.caption(), axis_labels
+    )
 
 
 def _sheets(results: Results, one: Shown) -> dict[int, str]:
     """Epoch -> its sheet under the results root; of a point that kept no others, the sheet of the end."""
     point = f"{POINTS}/{one.sample[1]}"
     names = results.store.entries(f"{point}/{SAMPLES}")
-    found = {int(match[1]): f"{point}/{SAMPLES}/{name}" for name in names if (match := _EPOCH.fullmatch(name))}
+    found = {
+        int(match[1]): f"{point}/{SAMPLES}/{name}"
+        for name in names
+        if (match := _EPOCH.fullmatch(name))
+    }
     return found or {int(results.params[one.cell].get("epochs", 0)): f"{point}/{LAST}"}
 
 
@@ -147,7 +161,9 @@ def _drawn(results: Results, model: str) -> Figure:
         caption += f" {one.name}: {scores(results, one.cell, ('read_exact_match', READER))}."
     if all(isinstance(row[0], str) for row in rows):
         return words(title, NO_SHEET, caption + lost.caption(), axis_labels)
-    return board(rows, [one.title for one in shown], [""], title, caption + lost.caption(), axis_labels)
+    return board(
+        rows, [one.title for one in shown], [""], title, caption + lost.caption(), axis_labels
+    )
 
 
 def _whole_sheet(results: Results, one: Shown, lost: Lost) -> np.ndarray | str:

@@ -70,7 +70,9 @@ def ranked(results: Results, model: str) -> list[str]:
     return means.sort_values(ascending=smaller, kind="stable").index.tolist()
 
 
-def best_and_others(results: Results, model: str, cells: Sequence[str] | None = None, count: int = 3) -> list[Shown]:
+def best_and_others(
+    results: Results, model: str, cells: Sequence[str] | None = None, count: int = 3
+) -> list[Shown]:
     """The best cell, the median one and the worst, each once; fewer where there are fewer, none where none is done.
 
     Args:
@@ -82,15 +84,29 @@ def best_and_others(results: Results, model: str, cells: Sequence[str] | None = 
     roles = {place: (_RANKED if has_order else _UNRANKED)[role] for place, role in places.items()}
     if len(ids) == 1:
         roles = {0: _ONLY}
-    wanted = sorted(roles)[:1] if count == 1 else [sorted(roles)[0], sorted(roles)[-1]] if count == 2 else sorted(roles)
-    return [_shown(results, ids[place], roles[place]) for place in dict.fromkeys(wanted)] if ids else []
+    wanted = (
+        sorted(roles)[:1]
+        if count == 1
+        else [sorted(roles)[0], sorted(roles)[-1]]
+        if count == 2
+        else sorted(roles)
+    )
+    return (
+        [_shown(results, ids[place], roles[place]) for place in dict.fromkeys(wanted)]
+        if ids
+        else []
+    )
 
 
 def _shown(results: Results, cell: str, role: str) -> Shown:
-    points = results.points[(results.points["cell"] == cell) & (results.points["status"] == OK)].sort_values("seed")
+    points = results.points[
+        (results.points["cell"] == cell) & (results.points["status"] == OK)
+    ].sort_values("seed")
     names = results.varying_of[points["model"].iloc[0]]
     params = results.params[cell]
-    label = ", ".join(f"{name}={results.names.text(name, params[name])}" for name in names if name in params)
+    label = ", ".join(
+        f"{name}={results.names.text(name, params[name])}" for name in names if name in params
+    )
     first = points.head(MOST_SEEDS)
     return Shown(cell, role, label, dict(zip(first["seed"], first["id"], strict=True)), len(points))
 
@@ -101,7 +117,9 @@ def _candidates(results: Results, model: str, cells: Sequence[str] | None) -> li
     objective = results.objectives[model]
     if objective is None:
         return ids
-    return results.cells.set_index("cell").loc[ids, f"{objective}_mean"].dropna().index.tolist() or ids
+    return (
+        results.cells.set_index("cell").loc[ids, f"{objective}_mean"].dropna().index.tolist() or ids
+    )
 
 
 def choice(results: Results, model: str, cells: Sequence[str] | None = None) -> str:
@@ -112,7 +130,11 @@ def choice(results: Results, model: str, cells: Sequence[str] | None = None) -> 
     wanted = results.cells_of(model) if cells is None else cells
     among, objective = len(_candidates(results, model, cells)), results.objectives[model]
     others = len(wanted) - among
-    rest = f" {counted(others, 'cell')} without a result, or without a validation value." if others else ""
+    rest = (
+        f" {counted(others, 'cell')} without a result, or without a validation value."
+        if others
+        else ""
+    )
     if among < 2:
         return rest.strip()
     by = f", by {objective} after the last epoch" if has_values(results, model) else ""
@@ -128,9 +150,15 @@ def _ties(results: Results, model: str, cells: Sequence[str] | None) -> str:
     """A caption's sentence on cells that are as good as the best one, which stands first for no merit of its own."""
     if not has_values(results, model):
         return ""
-    means = results.cells.set_index("cell").loc[_candidates(results, model, cells), f"{results.objectives[model]}_mean"]
+    means = results.cells.set_index("cell").loc[
+        _candidates(results, model, cells), f"{results.objectives[model]}_mean"
+    ]
     equal = int((means == means.iloc[0]).sum())
-    return f" {equal} cells share the best value; the first in the sweep's order stands for them." if equal > 1 else ""
+    return (
+        f" {equal} cells share the best value; the first in the sweep's order stands for them."
+        if equal > 1
+        else ""
+    )
 
 
 def points_caption(shown: Sequence[Shown]) -> str:
@@ -181,9 +209,9 @@ def by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
     for model in models:
         for cell in results.cells_of(model):
             dataset = results.params[cell].get("dataset")
-            found.setdefault((model, "" if dataset is None else results.names.text("dataset", dataset)), []).append(
-                cell
-            )
+            found.setdefault(
+                (model, "" if dataset is None else results.names.text("dataset", dataset)), []
+            ).append(cell)
     several = {model for model in models if sum(one == model for one, _ in found) > 1}
     if len(found) > MOST_FIGURES:
         _log.warning("the first %d of %d models and datasets are drawn", MOST_FIGURES, len(found))
@@ -195,7 +223,9 @@ def by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
 
 def answering(results: Results) -> list[str]:
     """The models that answer queries: those with a metric that only answers have."""
-    return _with_any(results, ("char_accuracy", "exact_match", "mse", "read_exact_match", "read_char_accuracy"))
+    return _with_any(
+        results, ("char_accuracy", "exact_match", "mse", "read_exact_match", "read_char_accuracy")
+    )
 
 
 def drawing_answers(results: Results) -> list[str]:
@@ -231,7 +261,10 @@ def scores(results: Results, cell: str, metrics: Sequence[str]) -> str:
     for name in metrics:
         n = row.get(f"{name}_n")
         if n is None or pd.isna(n) or not n:
-            why = "; ".join(results.unmeasured.get(cell, {}).get(name, ())) or "no record of the sweep has it"
+            why = (
+                "; ".join(results.unmeasured.get(cell, {}).get(name, ()))
+                or "no record of the sweep has it"
+            )
             texts.append(f"{name} not measured ({why})")
         else:
             number = with_interval(row[f"{name}_mean"], row[f"{name}_ci95"], n, n)

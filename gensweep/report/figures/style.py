@@ -39,7 +39,15 @@ DPI = 150
 """Of the PNG files."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)))
+LINES: tuple[Any, ...] = (
+    "-",
+    "--",
+    "-.",
+    (0, (1, 1.2)),
+    (0, (5, 1, 1, 1, 1, 1)),
+    (0, (8, 2)),
+    (0, (3, 1, 1, 1)),
+)
 _RC = {
     "svg.hashsalt": "gensweep",
     "font.size": 9.0,
@@ -76,7 +84,9 @@ def render(figure_page: Page, results: Results) -> Iterator[tuple[str, bytes, by
                 figure.set_layout_engine("none")
             svg, png = io.BytesIO(), io.BytesIO()
             figure.dpi = DPI
-            FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})  # `savefig` draws twice
+            FigureCanvasSVG(figure).print_svg(
+                svg, metadata={"Date": None, "Creator": None}
+            )  # `savefig` draws twice
             figure.dpi = DPI
             FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
             yield name, svg.getvalue(), png.getvalue()
@@ -94,7 +104,12 @@ def drawn_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[t
     """The settings of a page that get a figure each, after their files' stems; the log names how many are left out."""
     kept, _ = grids(results, axes)
     if len(kept) > MOST_FIGURES:
-        _log.warning("%s: the first %d of %d settings are drawn; the tables have all", name, MOST_FIGURES, len(kept))
+        _log.warning(
+            "%s: the first %d of %d settings are drawn; the tables have all",
+            name,
+            MOST_FIGURES,
+            len(kept),
+        )
     return with_names(name, kept)[:MOST_FIGURES]
 
 
@@ -106,7 +121,9 @@ def canvas(size: tuple[float, float], title: str, caption: str) -> tuple[Figure,
     return figure, axes
 
 
-def panels(size: tuple[float, float], titles: Sequence[str], title: str, caption: str) -> tuple[Figure, list[Axes]]:
+def panels(
+    size: tuple[float, float], titles: Sequence[str], title: str, caption: str
+) -> tuple[Figure, list[Axes]]:
     """A figure [inches] of axes side by side, each with a title of its own."""
     figure = _captioned(size, caption)
     figure.suptitle(wrapped(title, size[0] - _LEGEND), x=0.01, ha="left", size=10.0)
@@ -137,7 +154,13 @@ def _captioned(size: tuple[float, float], caption: str) -> Figure:
 
 
 def line(
-    axes: Axes, results: Results, cells: Sequence[str], x: str, metric: str | None, label: str, style: int
+    axes: Axes,
+    results: Results,
+    cells: Sequence[str],
+    x: str,
+    metric: str | None,
+    label: str,
+    style: int,
 ) -> None:
     """Means with error bars; cells without a number leave a gap."""
     if metric is None:
@@ -179,7 +202,14 @@ def _say_if_empty(axes: Axes) -> None:
     """Words in the place of what nobody has measured."""
     drawn = any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axes.lines)
     if not drawn and not axes.patches and not axes.texts:
-        axes.text(0.5, 0.5, "Nothing is measured yet.", transform=axes.transAxes, ha="center", color="#404040")
+        axes.text(
+            0.5,
+            0.5,
+            "Nothing is measured yet.",
+            transform=axes.transAxes,
+            ha="center",
+            color="#404040",
+        )
         axes.set(xticks=[], yticks=[])
 
 

@@ -63,7 +63,9 @@ def render(made: Sequence[Made], folder: Path, reload: int = 0) -> str:
         for number, one in enumerate(made, 1)
     ]
     style, script = (_text(name) for name in ("style.css", "script.js"))
-    policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}"
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}"
+    )
     names = list(dict.fromkeys(one.results.sweep.name for one in made))
     values: dict[str, Any] = {
         "title": ", ".join(names) if len(names) <= 3 else f"{len(names)} sweeps",
@@ -100,6 +102,10 @@ def _template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("page.html")

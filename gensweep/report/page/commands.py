@@ -46,9 +46,18 @@ class Commands:
         """One cell, every seed of it, in a results folder of its own."""
         filters = {"model": model} if len(self._results.models) > 1 else {}
         params = self._results.params[cell]
-        filters |= {name: params[name] for name in self._results.varying_of[model] if name in params}
+        filters |= {
+            name: params[name] for name in self._results.varying_of[model] if name in params
+        }
         pairs = [f"{name}={self._typed(name, value)}" for name, value in filters.items()]
-        return shlex.join([*self._base, *(part for pair in pairs for part in ("--filter", pair)), "--results", FRESH])
+        return shlex.join(
+            [
+                *self._base,
+                *(part for pair in pairs for part in ("--filter", pair)),
+                "--results",
+                FRESH,
+            ]
+        )
 
     def _typed(self, name: str, value: Any) -> str:
         """A parameter's value as `--filter` takes it: the user's own data by its content, wherever it lies by then."""

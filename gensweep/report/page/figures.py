@@ -85,7 +85,9 @@ def pictures(made: Made) -> list[Picture]:
     for figure in made.figures:
         if figure.model in empty:
             continue
-        content, kind = min((figure.svg, "svg+xml"), (figure.png, "png"), key=lambda pair: len(pair[0]))
+        content, kind = min(
+            (figure.svg, "svg+xml"), (figure.png, "png"), key=lambda pair: len(pair[0])
+        )
         width, height = (round(size * _PIXELS) for size in _size(figure.png))
         picture = Picture(figure.name, figure.title, figure.caption)
         if len(content) <= left:
@@ -98,13 +100,17 @@ def pictures(made: Made) -> list[Picture]:
 def samples(results: Results) -> list[Picture]:
     """For each model what its best and its worst cell on the validation set gave: of the first seed that is ok."""
     found, left = [], MOST_BYTES
-    points = results.points[results.points["status"] == OK].drop_duplicates("cell").set_index("cell")
+    points = (
+        results.points[results.points["status"] == OK].drop_duplicates("cell").set_index("cell")
+    )
     for model in results.models:
         metrics = [name for name in (results.objectives[model], _measured(results, model)) if name]
         for rank, cell in _extremes(results, model):
             row = points.loc[cell]
             names = [name for name in results.varying_of[model] if name in results.params[cell]]
-            setting = ", ".join(f"{name}={results.names.text(name, results.params[cell][name])}" for name in names)
+            setting = ", ".join(
+                f"{name}={results.names.text(name, results.params[cell][name])}" for name in names
+            )
             told = [name if name.startswith(VALIDATION) else f"test {name}" for name in metrics]
             pairs = zip(told, (row[name] for name in metrics), strict=True)
             value = "".join(f", {name} {number:.4g}" for name, number in pairs if number == number)
@@ -139,10 +145,14 @@ def _sample(results: Results, picture: Picture, left: int) -> Picture:
     except FileNotFoundError:
         return replace(picture, trouble=f"The point has no {LAST}.")
     except RecordError as error:
-        return replace(picture, trouble=f"Its {LAST} cannot be shown: {str(error).removeprefix(place)}.")
+        return replace(
+            picture, trouble=f"Its {LAST} cannot be shown: {str(error).removeprefix(place)}."
+        )
     if len(content) > left:
         return picture
-    return replace(picture, source=_uri(content, "png"), width=pixels.shape[1], height=pixels.shape[0])
+    return replace(
+        picture, source=_uri(content, "png"), width=pixels.shape[1], height=pixels.shape[0]
+    )
 
 
 def _size(png: bytes) -> tuple[int, int]:

@@ -62,16 +62,27 @@ def origins(results: Results) -> tuple[list[Origin], Times, int]:
             said, when = _parts(results.store.read(f"{POINTS}/{point}/{RECORD}").decode())
             key = known[said] if said in known else known.setdefault(said, _key(json.loads(said)))
             finished.append(when)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # replaced since it was read
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ):  # replaced since it was read
             key = ("", "changed while this page was made", "")
         count[key] += 1
         seconds[key] += spent
-    found = [Origin(n, seconds[key], *key) for key, n in sorted(count.items(), key=lambda pair: (-pair[1], pair[0]))]
+    found = [
+        Origin(n, seconds[key], *key)
+        for key, n in sorted(count.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
     spent = sorted(done["seconds"].tolist())
     when = sorted(filter(None, finished)) or [""]
     times = Times(time(when[0]), time(when[-1]))
     if spent:
-        words = (duration(value) for value in (sum(spent), sum(spent) / len(spent), spent[0], spent[-1]))
+        words = (
+            duration(value) for value in (sum(spent), sum(spent) / len(spent), spent[0], spent[-1])
+        )
         times = Times(times.first, times.last, *words)
     return found[:MOST_ORIGINS], times, len(found[MOST_ORIGINS:])
 
@@ -83,7 +94,9 @@ def _parts(text: str) -> tuple[str, str]:
     if 0 <= start < end and _FINISHED in text:
         return _PEAKS.sub("", f"{{{text[start:end].rstrip().rstrip(',')}}}"), finished
     record = json.loads(text)
-    return json.dumps({name: record[name] for name in ("versions", "hardware")}), str(record["finished"])
+    return json.dumps({name: record[name] for name in ("versions", "hardware")}), str(
+        record["finished"]
+    )
 
 
 def _key(said: dict[str, dict[str, Any]]) -> tuple[str, str, str]:
@@ -99,14 +112,18 @@ def short(commit: Any) -> str:
 
 def packages(versions: dict[str, Any]) -> str:
     """``python 3.11.7, torch 2.15.0``: what is known of them."""
-    return ", ".join(f"{name} {value}" for name, value in versions.items() if value and name != "commit")
+    return ", ".join(
+        f"{name} {value}" for name, value in versions.items() if value and name != "commit"
+    )
 
 
 def machine(hardware: dict[str, Any]) -> str:
     """A machine in words: device, processor, cores, memory, system, name."""
     memory = hardware.get("memory")
     parts = [
-        " in ".join(filter(None, (str(hardware.get("device") or ""), str(hardware.get("precision") or "")))),
+        " in ".join(
+            filter(None, (str(hardware.get("device") or ""), str(hardware.get("precision") or "")))
+        ),
         str(hardware.get("processor") or ""),
         f"{hardware['cores']} cores" if hardware.get("cores") else "",
         f"{memory / 1e9:.0f} GB" if isinstance(memory, (int, float)) and memory else "",

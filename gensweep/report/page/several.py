@@ -44,7 +44,11 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
             say(console, f"{error}; its tables and figures are on the page alone.")
             continue
         print_tables(results, console)
-        page_of_it = results.store.told(f"{results.folder.name}/{PAGE}") if "://" in folder else f"{folder}/{PAGE}"
+        page_of_it = (
+            results.store.told(f"{results.folder.name}/{PAGE}")
+            if "://" in folder
+            else f"{folder}/{PAGE}"
+        )
         say(console, f"Wrote {len(paths)} files to {folder}; the page is {page_of_it}.")
     if together:
         write_page(made, together)
@@ -61,13 +65,21 @@ def place(folders: Sequence[str], page: str | None) -> str | None:
     roots = {store.place: store for store, _ in places}
     if page is None and len(places) > 1:
         if len(roots) > 1 and any(root.elsewhere for root in roots.values()):
-            raise ResultsError(f"{' and '.join(roots)} have no folder in common; name the page of all with --page")
-        page = next(iter(roots.values())).told(PAGE) if len(roots) == 1 else f"{os.path.commonpath(roots)}/{PAGE}"
+            raise ResultsError(
+                f"{' and '.join(roots)} have no folder in common; name the page of all with --page"
+            )
+        page = (
+            next(iter(roots.values())).told(PAGE)
+            if len(roots) == 1
+            else f"{os.path.commonpath(roots)}/{PAGE}"
+        )
     if page is None:
         return None
     store, name = open_folder(page)
     page = store.told(name)
-    if there := next((root for root in roots.values() if root.elsewhere and root.place != store.place), None):
+    if there := next(
+        (root for root in roots.values() if root.elsewhere and root.place != store.place), None
+    ):
         raise ResultsError(
             f"--page {page}: the page of sweeps in a bucket lies beside them, as {there.told(PAGE)} would"
         )
@@ -93,13 +105,21 @@ def watch(folders: Sequence[str], page: str | None, pause: float, console: Conso
             loaded = [load(folder) for folder in folders]
             incomplete = [results.folder for results in loaded if results.counts[MISSING]]
             known = {folder: one.digest for folder, one in made.items()}
-            changed = [results for results in loaded if known.get(results.folder) != digest(results)]
+            changed = [
+                results for results in loaded if known.get(results.folder) != digest(results)
+            ]
             for results in changed:
                 made[results.folder] = make(results)
-                write_made(made[results.folder], _reload(pause) if results.folder in incomplete else 0)
+                write_made(
+                    made[results.folder], _reload(pause) if results.folder in incomplete else 0
+                )
                 say(console, f"{datetime.now():%H:%M:%S} {summary(results)}")
             if changed and page:
-                write_page([made[results.folder] for results in loaded], page, _reload(pause) if incomplete else 0)
+                write_page(
+                    [made[results.folder] for results in loaded],
+                    page,
+                    _reload(pause) if incomplete else 0,
+                )
             if not incomplete:
                 return
             time.sleep(max(pause, _SHARE * (time.monotonic() - started)))

@@ -61,7 +61,9 @@ def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any
         "cells": _cells(results, commands),
         "more_cells": max(0, len(results.params) - _MOST_COMMANDS),
         "fresh": FRESH,
-        "metrics": [(name, info, _BETTER[info.direction]) for name, info in results.metrics.items()],
+        "metrics": [
+            (name, info, _BETTER[info.direction]) for name, info in results.metrics.items()
+        ],
         "method": METHOD[0].upper() + METHOD[1:],
     }
 
@@ -94,7 +96,8 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         for model, names in results.varying_of.items()
     ]
     versions, hardware = (
-        said.get(name) if isinstance(said.get(name), dict) else {} for name in ("versions", "hardware")
+        said.get(name) if isinstance(said.get(name), dict) else {}
+        for name in ("versions", "hardware")
     )
     facts = [
         ("models and what varies", "; ".join(axes), ""),
@@ -129,7 +132,9 @@ def _data(results: Results) -> list[dict[str, Any]]:
     """What each dataset had, in the order of sweep.json."""
     return [
         {
-            "name": ", ".join([about.dataset, *(f"{name}={value}" for name, value in about.params.items())]),
+            "name": ", ".join(
+                [about.dataset, *(f"{name}={value}" for name, value in about.params.items())]
+            ),
             "training": _between(about.training),
             "numbers": [about.validation, about.test, about.examples, about.copies, about.left_out],
             "notes": about.notes,
@@ -156,7 +161,9 @@ def _findings(made: Made) -> list[tuple[Finding, str]]:
 def _numbers(finding: Finding) -> str:
     parts = [finding.test]
     if not math.isnan(finding.estimate):
-        interval = "" if math.isnan(finding.low) else f", 95% CI {finding.low:.3g} to {finding.high:.3g}"
+        interval = (
+            "" if math.isnan(finding.low) else f", 95% CI {finding.low:.3g} to {finding.high:.3g}"
+        )
         parts.append(f"estimate {finding.estimate:+.3g}{interval} ({finding.estimate_name})")
     if not math.isnan(finding.effect) and finding.effect_name != finding.estimate_name:
         parts.append(f"effect size {finding.effect:+.3g} ({finding.effect_name})")

@@ -68,13 +68,19 @@ def tables(found: Sequence[Table], results: Results, commands: Commands) -> list
     """The sweep's tables, those that it names before those that every sweep has."""
     views: list[View] = []
     shown = [table for table in found if table.name not in ELSEWHERE]
-    named = sorted(shown, key=lambda table: (table.name == "cells", table.name.startswith("leaderboard")))
+    named = sorted(
+        shown, key=lambda table: (table.name == "cells", table.name.startswith("leaderboard"))
+    )
     for table in named:
         for caption, frame, notes in _parts(table):
             left = max(0, ALL_ROWS - sum(len(view.rows) for view in views))
-            is_open = len(views) < OPEN_TABLES and table.name != "cells"  # which has the others' numbers once more
+            is_open = (
+                len(views) < OPEN_TABLES and table.name != "cells"
+            )  # which has the others' numbers once more
             all_notes = [*notes, *remarks(frame, results)]
-            views.append(_view(table.name, caption, frame, all_notes, results, commands, left, is_open))
+            views.append(
+                _view(table.name, caption, frame, all_notes, results, commands, left, is_open)
+            )
     return views
 
 
@@ -96,7 +102,9 @@ def _view(
     rows = list(_rows(head, shown, results, commands)) if shown else []
     hidden = len(frame) - len(rows)
     headers = [_header(column) for column in shown]
-    cut = f"{counted(hidden, 'more row')} in" if rows else f"{counted(hidden, 'row')}, all of them in"
+    cut = (
+        f"{counted(hidden, 'more row')} in" if rows else f"{counted(hidden, 'row')}, all of them in"
+    )
     return View(
         name, caption, headers, rows, notes, cut if hidden else "" if rows else "Nothing to show.", is_open,
         any(row.command for row in rows),
@@ -108,7 +116,9 @@ def _header(column: Column) -> Header:
     return Header(text, f"{bracket}{unit}".strip(), column.numeric)
 
 
-def _rows(head: pd.DataFrame, shown: list[Column], results: Results, commands: Commands) -> Iterator[Row]:
+def _rows(
+    head: pd.DataFrame, shown: list[Column], results: Results, commands: Commands
+) -> Iterator[Row]:
     known = {"cell", "model"} <= set(head.columns)
     pairs = zip(head["cell"], head["model"], strict=True) if known else [("", "")] * len(head)
     cells = (list(zip(column.values, _keys(head, column), strict=True)) for column in shown)

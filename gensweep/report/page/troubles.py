@@ -66,7 +66,11 @@ def _kind(name: str, reasons: dict[str, list[str]]) -> Kind:
     hidden = f"{counted(len(rest), 'more reason')}, of {counted(sum(len(ids) for _, ids in rest), 'point')}"
     shown = [Reason(text, len(ids), ids[:MOST_POINTS]) for text, ids in ranked[:MOST_REASONS]]
     verb = "has" if count == 1 else "have"
-    heading = f"{counted(count, 'point')} {verb} {_HEADINGS[name]}" if name == _UNREADABLE else _HEADINGS[name]
+    heading = (
+        f"{counted(count, 'point')} {verb} {_HEADINGS[name]}"
+        if name == _UNREADABLE
+        else _HEADINGS[name]
+    )
     if name != _UNREADABLE:
         heading = f"{counted(count, 'point')} {heading}"
     return Kind(name, heading, count, shown, hidden if rest else "", count <= OPEN)
@@ -90,7 +94,9 @@ def gaps(results: Results) -> Iterator[str]:
     total, missing = len(results.points), results.counts[MISSING]
     if missing:
         status = results.points["status"].tolist()
-        by_model = Counter(m for m, s in zip(results.points["model"].tolist(), status, strict=True) if s == MISSING)
+        by_model = Counter(
+            m for m, s in zip(results.points["model"].tolist(), status, strict=True) if s == MISSING
+        )
         where = ", ".join(f"{model} {count}" for model, count in by_model.items())
         unread = len(results.unreadable)
         of_them = f", {unread} of them with a record that cannot be trusted" if unread else ""
@@ -103,5 +109,9 @@ def gaps(results: Results) -> Iterator[str]:
     if whole < len(asked):
         nothing = sum(not have and want > 0 for have, want in zip(ok, asked, strict=True))
         parts = {"every seed": whole, "only some": len(asked) - whole - nothing, "none": nothing}
-        words = ", ".join(f"{count} {'has' if count == 1 else 'have'} {what}" for what, count in parts.items() if count)
+        words = ", ".join(
+            f"{count} {'has' if count == 1 else 'have'} {what}"
+            for what, count in parts.items()
+            if count
+        )
         yield f"Of {counted(len(asked), 'cell')}, {words}; means are of the seeds that are ok."

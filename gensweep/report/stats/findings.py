@@ -73,24 +73,37 @@ def tested(finding: Finding, found: Contrast, sign: int, test: str) -> Finding:
     """
     finding = replace(finding, estimate=found.estimate, low=found.low, high=found.high)
     if math.isnan(found.p):
-        why = "One seed: no test." if finding.n < 2 else "The seeds agree exactly: there is no spread to test against."
+        why = (
+            "One seed: no test."
+            if finding.n < 2
+            else "The seeds agree exactly: there is no spread to test against."
+        )
         return replace(finding, answer=f"{why} {finding.answer}")
     verdict = YES if sign * found.estimate > 0 else NO
     answer = f"{finding.answer} {FEW}" if found.df == 1 else finding.answer
-    return replace(finding, answer=answer, test=f"{test}, by seed, t({found.df})", p=found.p, verdict=verdict)
+    return replace(
+        finding, answer=answer, test=f"{test}, by seed, t({found.df})", p=found.p, verdict=verdict
+    )
 
 
 def corrected(findings: Sequence[Finding]) -> list[Finding]:
     """The findings with their p-values corrected together, in verdict and words."""
-    return [_decided(finding, p) for finding, p in zip(findings, holm([f.p for f in findings]), strict=True)]
+    return [
+        _decided(finding, p)
+        for finding, p in zip(findings, holm([f.p for f in findings]), strict=True)
+    ]
 
 
 def _decided(finding: Finding, p: float) -> Finding:
     if math.isnan(p):
         return finding
-    verdict, lead = (finding.verdict, "") if p < LEVEL else (UNDECIDED, "The seeds do not decide this. ")
+    verdict, lead = (
+        (finding.verdict, "") if p < LEVEL else (UNDECIDED, "The seeds do not decide this. ")
+    )
     told = f"{p_value(finding.p)}; {p_value(p, 'corrected p')}"
-    return replace(finding, p_corrected=p, verdict=verdict, answer=lead + finding.answer.replace(_P, told))
+    return replace(
+        finding, p_corrected=p, verdict=verdict, answer=lead + finding.answer.replace(_P, told)
+    )
 
 
 def p_value(p: float, name: str = "p") -> str:
@@ -124,5 +137,9 @@ def basis(finding: Finding, over: Sequence[str] = ()) -> str:
         over: what they are averaged over.
     """
     mean = f", averaged over {', '.join(over)}" if over else ""
-    out = f"; {counted(finding.left_out, 'more point')} left out, without a partner" if finding.left_out else ""
+    out = (
+        f"; {counted(finding.left_out, 'more point')} left out, without a partner"
+        if finding.left_out
+        else ""
+    )
     return f"{counted(finding.points, 'point')} of {counted(finding.n, 'seed')}{mean}{out}."

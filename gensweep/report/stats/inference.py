@@ -63,7 +63,9 @@ def complete(
         runs: (seed, setting, level, value) each.
         usable: which sets of levels can answer the question; others are kept only where there is none.
     """
-    rows: dict[tuple[int, Hashable], dict[Hashable, list[float]]] = defaultdict(lambda: defaultdict(list))
+    rows: dict[tuple[int, Hashable], dict[Hashable, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     total = 0
     for seed, setting, level, value in runs:
         rows[seed, setting][level].append(value)
@@ -84,7 +86,9 @@ def complete(
     by_seed: dict[int, list[list[float]]] = {seed: [] for seed in seeds}
     for seed, setting in kept:
         by_seed[seed].append([float(np.mean(rows[seed, setting][level])) for level in order])
-    values = np.array([np.mean(by_seed[seed], axis=0) for seed in seeds], float).reshape(len(seeds), len(order))
+    values = np.array([np.mean(by_seed[seed], axis=0) for seed in seeds], float).reshape(
+        len(seeds), len(order)
+    )
     points = sum(len(rows[row][level]) for row in kept for level in order)
     return Block(order, seeds, values, points, total - points)
 
@@ -184,8 +188,14 @@ def best_against_best(values: np.ndarray, first: np.ndarray, sign: int) -> Duel:
     tested = [other for other in against.values() if not np.isnan(other.p)]
     if not np.isnan(found.p):
         ahead = found.estimate > 0
-        nearest = min(other.low for other in tested) if ahead else max(other.high for other in tested)
-        low, high = (min(nearest, found.low), found.high) if ahead else (found.low, max(nearest, found.high))
+        nearest = (
+            min(other.low for other in tested) if ahead else max(other.high for other in tested)
+        )
+        low, high = (
+            (min(nearest, found.low), found.high)
+            if ahead
+            else (found.low, max(nearest, found.high))
+        )
         found = replace(found, low=low, high=high, p=max(other.p for other in tested))
     return Duel(found, one, two, candidates)
 
@@ -246,8 +256,13 @@ def tell_apart(cells: Iterable[Sequence[float]]) -> Apart | None:
         return None
     sizes = np.array([len(values) for values in groups])
     means, total = np.array([values.mean() for values in groups]), sizes.sum()
-    squares = np.array([((values - mean) ** 2).sum() for values, mean in zip(groups, means, strict=True)])
-    outside, inside = float((sizes * (means - sizes @ means / total) ** 2).sum()), float(squares.sum())
+    squares = np.array(
+        [((values - mean) ** 2).sum() for values, mean in zip(groups, means, strict=True)]
+    )
+    outside, inside = (
+        float((sizes * (means - sizes @ means / total) ** 2).sum()),
+        float(squares.sum()),
+    )
     scale = max(float(np.abs(values).max()) for values in groups)
     if inside <= (_EXACT * scale) ** 2 * total:
         return None
@@ -267,7 +282,9 @@ def tell_apart(cells: Iterable[Sequence[float]]) -> Apart | None:
     return Apart(name, f, between, within, outside / (outside + inside), icc, p)
 
 
-def _brown_forsythe(outside: float, variances: np.ndarray, sizes: np.ndarray) -> tuple[float, float, float]:
+def _brown_forsythe(
+    outside: float, variances: np.ndarray, sizes: np.ndarray
+) -> tuple[float, float, float]:
     """Brown and Forsythe's F and its degrees of freedom, between (Mehrotra 1997) and within."""
     part = sizes / sizes.sum()
     spread = float(((1 - part) * variances).sum())

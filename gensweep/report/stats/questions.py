@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gensweep.report.remarks import COMPARED, reasons
-from gensweep.report.stats.findings import YES, Finding, basis, corrected, interval, of_block, share, size, tested
+from gensweep.report.stats.findings import (
+    YES,
+    Finding,
+    basis,
+    corrected,
+    interval,
+    of_block,
+    share,
+    size,
+    tested,
+)
 from gensweep.report.stats.inference import (
     best_against_best,
     complete,
@@ -70,7 +80,13 @@ DEPTH = (
 TRAINING = (
     Axis("train_fraction", "Does more training data help {}", "for each tenth of the pool", 0.1),
     Axis("epochs", "Do more epochs help {}", "for each doubling of the epochs", doubling=True),
-    Axis("batch_size", "Do smaller batches help {}", "for each halving of the batch", -1.0, doubling=True),
+    Axis(
+        "batch_size",
+        "Do smaller batches help {}",
+        "for each halving of the batch",
+        -1.0,
+        doubling=True,
+    ),
 )
 
 
@@ -128,7 +144,9 @@ class _OfModel:
     def _nothing(self, finding: Finding, otherwise: str) -> Finding:
         """Not enough data, and why."""
         measured = finding.points + finding.left_out
-        return replace(finding, answer=otherwise if measured else _absent(self.runs, [self.model], self.metric))
+        return replace(
+            finding, answer=otherwise if measured else _absent(self.runs, [self.model], self.metric)
+        )
 
     def _along(self, axis: Axis) -> Finding:
         """Whether the metric improves along the axis: the slope of the best line."""
@@ -141,7 +159,9 @@ class _OfModel:
             what = f"No seed has {self.metric} at two values of {axis.name} with the rest alike."
             return self._nothing(finding, what)
         x = np.array([value for (value,) in block.levels], float)
-        found = contrast(block.values, axis.unit * slope_weights(np.log2(x) if axis.doubling else x))
+        found = contrast(
+            block.values, axis.unit * slope_weights(np.log2(x) if axis.doubling else x)
+        )
         means, sign = block.values.mean(0), self.runs.sign(self.metric)
         best = int(np.argmax(means * sign))
         texts = [self.runs.results.names.text(axis.name, value) for (value,) in block.levels]
@@ -151,7 +171,9 @@ class _OfModel:
             f"{basis(finding, self.runs.others(self.model, (axis.name,)))}"
         )
         name = f"slope of {self.metric} {axis.step}"
-        finding = replace(finding, answer=answer, effect=found.estimate, effect_name=name, estimate_name=name)
+        finding = replace(
+            finding, answer=answer, effect=found.estimate, effect_name=name, estimate_name=name
+        )
         return self._directed(finding) or tested(finding, found, sign, "linear contrast")
 
     def _together(self) -> Finding:
@@ -160,7 +182,9 @@ class _OfModel:
         Asked only of seeds that have cells with only the encoder raised, with only the decoder raised, and with
         both. The cell with neither raised is no single-sided depth, but one more that must be beaten.
         """
-        question = self._question("Do more encoder and decoder layers together help {} beyond either alone")
+        question = self._question(
+            "Do more encoder and decoder layers together help {} beyond either alone"
+        )
         names = tuple(axis.name for axis in DEPTH)
         least = [min(self._wanted(axis)) for axis in DEPTH]
 
@@ -171,7 +195,9 @@ class _OfModel:
         block = complete(rows, lambda levels: set(SIDES) <= {raised(level) for level in levels})
         finding, sign = of_block(question, block), self.runs.sign(self.metric)
         if not set(SIDES) <= {raised(level) for level in block.levels}:
-            return self._nothing(finding, self._missing_sides({raised(level) for _, _, level, _ in rows}))
+            return self._nothing(
+                finding, self._missing_sides({raised(level) for _, _, level, _ in rows})
+            )
         both = np.array([all(raised(level)) for level in block.levels])
         best = best_against_best(block.values, both, sign or 1)
         found, candidates = best.found, best.candidates
@@ -185,7 +211,9 @@ class _OfModel:
             f"{found.estimate:+.3g}{interval(found, how)}. {basis(finding, self.runs.others(self.model, names))}"
         )
         name = f"difference of {self.metric}, best combined less best other"
-        finding = replace(finding, answer=answer, effect=found.estimate, effect_name=name, estimate_name=name)
+        finding = replace(
+            finding, answer=answer, effect=found.estimate, effect_name=name, estimate_name=name
+        )
         test = "best against best and every other"
         test = f"{test}, Bonferroni over {candidates}" if candidates > 1 else test
         return self._directed(finding) or tested(finding, found, sign, test)
@@ -201,7 +229,9 @@ class _OfModel:
         """None where the metric has a better end; else the finding that says it has none."""
         if self.runs.sign(self.metric):
             return None
-        return replace(finding, answer=f"{self.metric} declares no direction: neither end is better.")
+        return replace(
+            finding, answer=f"{self.metric} declares no direction: neither end is better."
+        )
 
 
 def _apart(runs: Runs) -> Iterator[Finding]:
@@ -209,13 +239,17 @@ def _apart(runs: Runs) -> Iterator[Finding]:
     info = runs.results.metrics.get(ERROR)
     for model in info.models if info else ():
         for metric, what in ((ERROR, "the MSE"), (READER, "the reader")):
-            yield _spread(runs, model, metric, f"Does {what} tell the cells of {model} apart, by {metric}?")
+            yield _spread(
+                runs, model, metric, f"Does {what} tell the cells of {model} apart, by {metric}?"
+            )
 
 
 def _absent(runs: Runs, models: Sequence[str], metric: str) -> str:
     """A sentence on a metric that no ok point of these models has, and the reasons."""
     cells = [cell for model in models for cell in runs.results.cells_of(model)]
-    why = [text.partition(" is not measured: ")[2] for text in reasons(runs.results, cells, [metric])]
+    why = [
+        text.partition(" is not measured: ")[2] for text in reasons(runs.results, cells, [metric])
+    ]
     return f"No ok point has {metric}{''.join(f': {text}' for text in why).rstrip('.')}."
 
 
@@ -228,18 +262,32 @@ def _spread(runs: Runs, model: str, metric: str, question: str) -> Finding:
     kept = several if len(several) > 1 else measured
     result = tell_apart([value for _, value in pairs] for pairs in kept)
     points, seeds = sum(map(len, kept)), len({seed for pairs in kept for seed, _ in pairs})
-    finding = Finding(question, "", n=seeds, points=points, left_out=sum(map(len, measured)) - points)
+    finding = Finding(
+        question, "", n=seeds, points=points, left_out=sum(map(len, measured)) - points
+    )
     means = [float(np.mean([value for _, value in pairs])) for pairs in kept]
     span = f"{counted(len(kept), 'cell')}, means from {size(min(means))} to {size(max(means))}"
     if result is None:
         if len(several) > 1:
             why = "the seeds of every cell agree exactly"
         else:
-            why = "there is one cell" if len(measured) == 1 else f"{('no', 'one')[len(several)]} cell has a second seed"
+            why = (
+                "there is one cell"
+                if len(measured) == 1
+                else f"{('no', 'one')[len(several)]} cell has a second seed"
+            )
         return replace(finding, answer=f"{span}: no test, for {why}. {basis(finding)}")
     answer = f"{span}: {share(result.eta_squared, result.icc)}. {basis(finding)}"
     effect, name = result.eta_squared, f"eta squared of {metric}"
-    return replace(finding, answer=answer, test=result.test, p=result.p, verdict=YES, effect=effect, effect_name=name)
+    return replace(
+        finding,
+        answer=answer,
+        test=result.test,
+        p=result.p,
+        verdict=YES,
+        effect=effect,
+        effect_name=name,
+    )
 
 
 def _rivals(runs: Runs) -> Iterator[Finding]:
@@ -251,11 +299,17 @@ def _rivals(runs: Runs) -> Iterator[Finding]:
         yield Finding(f"{question}?", f"The sweep has no {absent}.")
     if len(present) < len(RIVALS):
         return
-    shared = [name for name in GENERATED if name in metrics and set(RIVALS) <= set(metrics[name].models)]
+    shared = [
+        name for name in GENERATED if name in metrics and set(RIVALS) <= set(metrics[name].models)
+    ]
     for dataset in dict.fromkeys(name for model in RIVALS for name in runs.datasets[model]):
         if not shared:
-            yield Finding(f"{question} on {dataset}?", f"Both models have none of {', '.join(GENERATED)}.")
-        yield from (_duel(runs, dataset, name, f"{question} on {dataset}, by {name}?") for name in shared)
+            yield Finding(
+                f"{question} on {dataset}?", f"Both models have none of {', '.join(GENERATED)}."
+            )
+        yield from (
+            _duel(runs, dataset, name, f"{question} on {dataset}, by {name}?") for name in shared
+        )
 
 
 def _duel(runs: Runs, dataset: Any, metric: str, question: str) -> Finding:
@@ -271,7 +325,9 @@ def _duel(runs: Runs, dataset: Any, metric: str, question: str) -> Finding:
         return replace(finding, answer=lonely if rows else _absent(runs, RIVALS, metric))
     if not sign:
         return replace(finding, answer=f"{metric} declares no direction: neither end is better.")
-    found = contrast(block.values, np.array([1.0 if level == first else -1.0 for level in block.levels]))
+    found = contrast(
+        block.values, np.array([1.0 if level == first else -1.0 for level in block.levels])
+    )
     both = [pair for pair in pairs.values() if len(pair) == len(RIVALS)]
     better = [sign * float(np.mean(pair[first]) - np.mean(pair[second])) for pair in both]
     answer = (
@@ -294,6 +350,8 @@ def _rows(runs: Runs, dataset: Any, metric: str) -> Iterator[Run]:
     varying = dict.fromkeys(name for model in RIVALS for name in runs.results.varying_of[model])
     names = [axis.name for axis in DEPTH] + [name for name in varying if name != "dataset"]
     known = [runs.parameters(model, dataset) for model in RIVALS]
-    same = [name for name in dict.fromkeys(names) if all(name in parameters for parameters in known)]
+    same = [
+        name for name in dict.fromkeys(names) if all(name in parameters for parameters in known)
+    ]
     for model in RIVALS:
         yield from runs.rows(model, dataset, metric, same, lambda _, model=model: model)

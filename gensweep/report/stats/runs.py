@@ -35,7 +35,9 @@ class Runs:
             self._cells[cell.model, dataset].append((cell.id, cell.params))
         points = results.points
         self._rows: dict[str, list[int]] = defaultdict(list)
-        for place, (cell, status) in enumerate(zip(points["cell"].tolist(), points["status"].tolist(), strict=True)):
+        for place, (cell, status) in enumerate(
+            zip(points["cell"].tolist(), points["status"].tolist(), strict=True)
+        ):
             if status == OK:
                 self._rows[cell].append(place)
         self._seeds = points["seed"].tolist()
@@ -57,11 +59,17 @@ class Runs:
         info = self.results.metrics.get(metric)
         if info is None or model not in info.models:
             return False
-        return any(True for cell in self.results.cells_of(model) for _ in self.of_cell(cell, metric))
+        return any(
+            True for cell in self.results.cells_of(model) for _ in self.of_cell(cell, metric)
+        )
 
     def values_of(self, model: str, dataset: Any, name: str) -> list[Any]:
         """A parameter's values in the model's cells, ok or not."""
-        return list(dict.fromkeys(params[name] for _, params in self._cells[model, dataset] if name in params))
+        return list(
+            dict.fromkeys(
+                params[name] for _, params in self._cells[model, dataset] if name in params
+            )
+        )
 
     def others(self, model: str, axes: Sequence[str]) -> list[str]:
         """What varies in the model beside the axes and the dataset."""
@@ -72,7 +80,12 @@ class Runs:
         return {name for _, params in self._cells[model, dataset] for name in params}
 
     def rows(
-        self, model: str, dataset: Any, metric: str, same: Sequence[str], level: Callable[[dict[str, Any]], Any]
+        self,
+        model: str,
+        dataset: Any,
+        metric: str,
+        same: Sequence[str],
+        level: Callable[[dict[str, Any]], Any],
     ) -> Iterator[Run]:
         """Every run with the metric.
 
@@ -86,12 +99,18 @@ class Runs:
         for cell, params in self._cells[model, dataset]:
             if (value := level(params)) is not None:
                 setting = tuple(repr(params.get(name)) for name in same)
-                yield from ((seed, setting, value, number) for seed, number in self.of_cell(cell, metric))
+                yield from (
+                    (seed, setting, value, number) for seed, number in self.of_cell(cell, metric)
+                )
 
     def along(self, model: str, dataset: Any, metric: str, axes: tuple[str, ...]) -> list[Run]:
         """The model's runs by the values of the axes [tuples], a setting being all else that varies."""
 
         def level(params: dict[str, Any]) -> tuple[Any, ...] | None:
-            return tuple(params[axis] for axis in axes) if all(axis in params for axis in axes) else None
+            return (
+                tuple(params[axis] for axis in axes)
+                if all(axis in params for axis in axes)
+                else None
+            )
 
         return list(self.rows(model, dataset, metric, self.others(model, axes), level))

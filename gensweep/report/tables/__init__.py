@@ -71,11 +71,16 @@ def rows(
     columns |= {name: ours[name].to_numpy() for name in (*COUNTS, "seconds")}
     reported = report_columns(results, cells, published)
     for metric in [*([objective] if objective else []), *_metrics(results, columns["model"])]:
-        columns |= {f"{metric}_{part}": ours[f"{metric}_{part}"].array for part in ("mean", "std", "ci95", "n")}
+        columns |= {
+            f"{metric}_{part}": ours[f"{metric}_{part}"].array
+            for part in ("mean", "std", "ci95", "n")
+        }
         if metric in reported:
             columns[f"{metric}_report"] = reported[metric]
             columns[f"{metric}_difference"] = ours[f"{metric}_mean"].to_numpy() - reported[metric]
-    other_scale = {f"report_{name}": values for name, values in reported.items() if name not in results.metrics}
+    other_scale = {
+        f"report_{name}": values for name, values in reported.items() if name not in results.metrics
+    }
     return pd.DataFrame(columns | other_scale)
 
 
@@ -83,4 +88,8 @@ def _metrics(results: Results, models: Iterable[str]) -> list[str]:
     """The metrics of these models: each one's main metric first."""
     lists = [results.metrics_of(model) for model in dict.fromkeys(models)]
     mains = [names[0] for names in lists if names]
-    return list(dict.fromkeys([*mains, *(name for name in results.metrics if any(name in names for names in lists))]))
+    return list(
+        dict.fromkeys(
+            [*mains, *(name for name in results.metrics if any(name in names for names in lists))]
+        )
+    )

@@ -49,10 +49,18 @@ class Group:
 
 def with_names(page: str, found: Sequence[Group]) -> list[tuple[str, Group]]:
     """Return each of a page's groups after its file's stem: the page, the model, the settings."""
-    return list(zip(file_names([(page, group.model, *group.settings) for group in found]), found, strict=True))
+    return list(
+        zip(
+            file_names([(page, group.model, *group.settings) for group in found]),
+            found,
+            strict=True,
+        )
+    )
 
 
-def groups(results: Results, axes: Sequence[str], models: Iterable[str] | None = None) -> list[Group]:
+def groups(
+    results: Results, axes: Sequence[str], models: Iterable[str] | None = None
+) -> list[Group]:
     """The cells, apart for every model and every combination of values of all parameters but the axes.
 
     Args:

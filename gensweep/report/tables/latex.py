@@ -78,7 +78,14 @@ def notes(texts: Sequence[str]) -> list[str]:
     if not texts:
         return []
     items = [rf"\item {escape(text, breaks=True)}" for text in texts]
-    return ["", r"\begin{footnotesize}", r"\begin{itemize}", *items, r"\end{itemize}", r"\end{footnotesize}"]
+    return [
+        "",
+        r"\begin{footnotesize}",
+        r"\begin{itemize}",
+        *items,
+        r"\end{itemize}",
+        r"\end{footnotesize}",
+    ]
 
 
 def escape(text: str, breaks: bool = False) -> str:
@@ -103,7 +110,9 @@ def escape(text: str, breaks: bool = False) -> str:
             found.append(f"{_LETTER}{{{ord(char):04X}}}{{{char}}}")
         else:
             found.append(f"[U+{ord(char):04X}]")
-    safe = re.sub(r"(?<=-)(?=-)|(?<=')(?=')", "{}", "".join(found))  # not a dash, not a closing quotation mark
+    safe = re.sub(
+        r"(?<=-)(?=-)|(?<=')(?=')", "{}", "".join(found)
+    )  # not a dash, not a closing quotation mark
     safe = re.sub(r"(?<![\w}-])-(?=\d)", "$-$", safe)
     return re.sub(r"(\\_|/|(?<=\w)-(?=\w))", r"\1\\allowbreak{}", safe) if breaks else safe
 
@@ -154,7 +163,9 @@ def _header(column: Column) -> list[str]:
     return [*re.split("[_ ]", name), *([f"[{unit}"] if bracket else [])]
 
 
-def environment(part: Sequence[Column], caption: str, size: str = "footnotesize", gap: int = 4) -> Iterator[str]:
+def environment(
+    part: Sequence[Column], caption: str, size: str = "footnotesize", gap: int = 4
+) -> Iterator[str]:
     """A `table`, or a `longtable` where a page is too short.
 
     Args:
@@ -164,8 +175,15 @@ def environment(part: Sequence[Column], caption: str, size: str = "footnotesize"
         gap: half the space between columns [pt].
     """
     shares = _shares(part)
-    form = "".join(f"p{{{share:.3f}\\linewidth}}" if share else "r" if c.numeric else "l" for c, share in shares)
-    head, rows, space = list(_head(part)), list(_rows(shares)), rf"\setlength{{\tabcolsep}}{{{gap}pt}}"
+    form = "".join(
+        f"p{{{share:.3f}\\linewidth}}" if share else "r" if c.numeric else "l"
+        for c, share in shares
+    )
+    head, rows, space = (
+        list(_head(part)),
+        list(_rows(shares)),
+        rf"\setlength{{\tabcolsep}}{{{gap}pt}}",
+    )
     if _lines(shares) > MOST_LINES:
         yield rf"\begingroup\{size}{space}"
         yield rf"\begin{{longtable}}{{@{{}}{form}@{{}}}}"
@@ -176,22 +194,40 @@ def environment(part: Sequence[Column], caption: str, size: str = "footnotesize"
         yield from (r"\begin{table}[htbp]", rf"\centering\{size}", space)
         yield from (r"\setlength{\belowcaptionskip}{4pt}", caption)
         yield rf"\begin{{tabular}}{{@{{}}{form}@{{}}}}"
-        yield from (r"\toprule", *head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", r"\end{table}")
+        yield from (
+            r"\toprule",
+            *head,
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        )
 
 
 def _shares(part: Sequence[Column]) -> list[tuple[Column, float]]:
     """Each column with its share of the line if it is a paragraph, 0 if it is as wide as its longest line."""
     long = [column for column in part if not column.numeric and column.width > _NARROW]
-    left = max(0.3, 0.97 - (width([column for column in part if column not in long]) + _GAP * len(long)) / WIDEST)
+    left = max(
+        0.3,
+        0.97
+        - (width([column for column in part if column not in long]) + _GAP * len(long)) / WIDEST,
+    )
     weights = [max(map(len, column.values)) ** 0.5 for column in long]
-    shares = {id(column): left * weight / sum(weights) for column, weight in zip(long, weights, strict=True)}
+    shares = {
+        id(column): left * weight / sum(weights)
+        for column, weight in zip(long, weights, strict=True)
+    }
     return [(column, shares.get(id(column), 0.0)) for column in part]
 
 
 def _lines(shares: Sequence[tuple[Column, float]]) -> float:
     """Lines of the printed table, paragraphs broken."""
     paragraphs = [(column, share * WIDEST) for column, share in shares if share]
-    rows = zip(*([len(text) / width for text in column.values] for column, width in paragraphs), strict=True)
+    rows = zip(
+        *([len(text) / width for text in column.values] for column, width in paragraphs),
+        strict=True,
+    )
     return sum(1 + max(row) for row in rows) if paragraphs else len(shares[0][0].values)
 
 

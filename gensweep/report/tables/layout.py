@@ -63,7 +63,9 @@ def with_interval(mean: float, ci95: float, n: int, n_ok: int) -> str:
     return text if n == n_ok else f"{text} (n={n})"
 
 
-def columns(frame: pd.DataFrame, results: Results, std: bool = False, apart: bool = False) -> list[Column]:
+def columns(
+    frame: pd.DataFrame, results: Results, std: bool = False, apart: bool = False
+) -> list[Column]:
     """A table's columns as printed: counts in one, each metric with its interval in one, cell ids in none.
 
     Args:
@@ -82,10 +84,16 @@ def columns(frame: pd.DataFrame, results: Results, std: bool = False, apart: boo
         elif metric in described and part == "mean":
             parts = (data[f"{metric}_{key}"] for key in ("mean", "ci95", "n"))
             texts = [_measured(*row) for row in zip(*parts, data["n_ok"], strict=True)]
-            found.append(Column(_header(metric, results, data.get("cell", [])), texts, metric=metric))
+            found.append(
+                Column(_header(metric, results, data.get("cell", [])), texts, metric=metric)
+            )
         elif metric in described and part == "std" and std:
             found.append(
-                Column("std", [f"{value:#.2g}" if value == value else NOTHING for value in values], metric=metric)
+                Column(
+                    "std",
+                    [f"{value:#.2g}" if value == value else NOTHING for value in values],
+                    metric=metric,
+                )
             )
         elif metric in described and part in ("report", "difference"):
             texts = _verbatim(values) if part == "report" else _signed(values)
@@ -94,7 +102,9 @@ def columns(frame: pd.DataFrame, results: Results, std: bool = False, apart: boo
             found.append(Column(f"report's {name.removeprefix('report_')}", _verbatim(values)))
         elif name == "model":
             found += [Column(name, values, numeric=False)] if len(set(values)) > 1 else []
-        elif name not in ("cell", *COUNTS) and not (metric in described and part in ("std", "ci95", "n")):
+        elif name not in ("cell", *COUNTS) and not (
+            metric in described and part in ("std", "ci95", "n")
+        ):
             numeric = all(isinstance(value, (int, float)) or _absent(value) for value in values)
             found.append(Column(name, [_value(name, value, results) for value in values], numeric))
     return found
@@ -111,7 +121,9 @@ def _counts(data: dict[str, list[Any]], apart: bool) -> list[Column]:
 
 def _verbatim(values: list[float]) -> list[str]:
     """Published numbers with all their decimals, and as many for each."""
-    digits = max((len(repr(value).partition(".")[2]) for value in values if not math.isnan(value)), default=0)
+    digits = max(
+        (len(repr(value).partition(".")[2]) for value in values if not math.isnan(value)), default=0
+    )
     return [NOTHING if math.isnan(value) else f"{value:.{digits}f}" for value in values]
 
 
@@ -142,14 +154,22 @@ def _absent(value: Any) -> bool:
 def _seeds(counts: Iterable[int]) -> str:
     """``3/3``, or ``1/3, 1 failed, 1 missing``."""
     by_status = dict(zip((*STATUSES, MISSING), counts, strict=True))
-    bad = [f"{count} {status}" for status, count in by_status.items() if count and status != STATUSES[0]]
+    bad = [
+        f"{count} {status}"
+        for status, count in by_status.items()
+        if count and status != STATUSES[0]
+    ]
     return ", ".join([f"{by_status[STATUSES[0]]}/{sum(by_status.values())}", *bad])
 
 
 def _header(metric: str, results: Results, cells: Sequence[str]) -> str:
     """``mse [pixel^2]``; ``fid_random_vgg of 1000 [feature^2]`` where all is measured of so many test pictures."""
     unit = results.described[metric].unit
-    counts = {results.examples.get(cell, {}).get(TEST) for cell in cells} if metric in LEAST_PICTURES else set()
+    counts = (
+        {results.examples.get(cell, {}).get(TEST) for cell in cells}
+        if metric in LEAST_PICTURES
+        else set()
+    )
     of = f" of {counts.pop()}" if len(counts) == 1 and None not in counts else ""
     return f"{metric}{of} [{unit}]" if 0 < len(unit) <= _LONGEST_UNIT else f"{metric}{of}"
 
@@ -160,7 +180,9 @@ def markdown(table: Table, results: Results) -> str:
     for heading, frame in (table.sections or {"": table.frame}).items():
         lines += [f"## {_escaped(heading)}", ""] if heading else []
         lines += (
-            [*_pipes(columns(frame, results, std=True, apart=True)), ""] if len(frame) else ["Nothing to show.", ""]
+            [*_pipes(columns(frame, results, std=True, apart=True)), ""]
+            if len(frame)
+            else ["Nothing to show.", ""]
         )
     lines += [f"- {_escaped(note)}" for note in (*table.notes, *legend(table.frame, results))]
     return "\n".join(lines).rstrip() + "\n"
@@ -174,9 +196,15 @@ def _pipes(shown: list[Column]) -> Iterator[str]:
     widths = [max(3, *map(len, column)) for column in texts]
     for number, row in enumerate(zip(*texts, strict=True)):
         aligned = zip(row, widths, shown, strict=True)
-        yield line(text.rjust(width) if column.numeric else text.ljust(width) for text, width, column in aligned)
+        yield line(
+            text.rjust(width) if column.numeric else text.ljust(width)
+            for text, width, column in aligned
+        )
         if number == 0:
-            yield line("-" * (w - 1) + ":" if c.numeric else "-" * w for w, c in zip(widths, shown, strict=True))
+            yield line(
+                "-" * (w - 1) + ":" if c.numeric else "-" * w
+                for w, c in zip(widths, shown, strict=True)
+            )
 
 
 def _escaped(text: str) -> str:
@@ -202,7 +230,9 @@ def legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     yield f"{method}; of the points that are ok." if lost(frame) else f"{method}."
     if any((frame[f"{name}_n"] == 1).any() for name in metrics):
         yield "n=1: one seed, whose standard deviation and confidence interval are not defined."
-    if any(((frame[f"{name}_n"] > 0) & (frame[f"{name}_n"] < frame["n_ok"])).any() for name in metrics):
+    if any(
+        ((frame[f"{name}_n"] > 0) & (frame[f"{name}_n"] < frame["n_ok"])).any() for name in metrics
+    ):
         yield "n smaller than the seeds that are ok: the other seeds have no value of the metric."
     for name in metrics:
         info = results.described[name]
@@ -237,7 +267,10 @@ def show(results: Results, console: Console) -> None:
         console.print(text, style=style)
 
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
-    say(f"{results.sweep.name}: {counted(sum(results.counts.values()), 'point')}: {counts}", style="bold")
+    say(
+        f"{results.sweep.name}: {counted(sum(results.counts.values()), 'point')}: {counts}",
+        style="bold",
+    )
     say(selection(results))
     for model in results.models:
         ids, published = results.cells_of(model), report_tables(results, model)
@@ -245,7 +278,9 @@ def show(results: Results, console: Console) -> None:
         shown = columns(frame.head(MOST_ROWS), results)
         fitting = _fitting(shown, console.width)
         console.print(_rich_table(model, fitting, console.width))
-        if hidden := [column.header.partition(" [")[0] for column in shown if column not in fitting]:
+        if hidden := [
+            column.header.partition(" [")[0] for column in shown if column not in fitting
+        ]:
             say(f"too wide for this screen, see tables/cells.md: {', '.join(hidden)}")
         if len(ids) > MOST_ROWS:
             say(f"{len(ids) - MOST_ROWS} more cells: see tables/cells.md")
@@ -265,7 +300,9 @@ def _rich_table(title: str, fitting: list[Column], width: int) -> Any:
     from rich import box
     from rich.table import Table as RichTable
 
-    printed = RichTable(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    printed = RichTable(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     breaks = "_\n" if _width(fitting) > width else "_"
     for column in fitting:
         header = column.header.replace(" [", "\n[").replace("_", breaks)
@@ -281,7 +318,9 @@ def _fitting(shown: list[Column], width: int) -> list[Column]:
     kept = {"", *metrics[:1]}
     for metric in metrics[1:]:
         more = kept | {metric}
-        kept = more if _width([column for column in shown if column.metric in more]) <= width else kept
+        kept = (
+            more if _width([column for column in shown if column.metric in more]) <= width else kept
+        )
     return [column for column in shown if column.metric in kept]
 
 

@@ -54,7 +54,9 @@ def compact(table: Table, results: Results) -> str:
     """
     frame = _reduced(table.frame, results)
     shown, fixed = _shown(frame, results)
-    size, gap = next(((name, gap) for name, gap, scale in _SIZES if width(shown) * scale <= WIDEST), ("", 0))
+    size, gap = next(
+        ((name, gap) for name, gap, scale in _SIZES if width(shown) * scale <= WIDEST), ("", 0)
+    )
     parts = [shown] if size else parted(shown)
     name, which = label_of(table, results), escape(", ".join([table.title, *fixed]))
     lines = [USES, f"% Every metric: {table.name}{FULL}.tex"]
@@ -62,7 +64,12 @@ def compact(table: Table, results: Results) -> str:
         place = f" (part {number} of {len(parts)})" if len(parts) > 1 else ""
         caption = f"{which}{place}. {_caption(frame)}"
         label = name if number == 1 else f"{name}:{number}"
-        lines += ["", *environment(part, f"\\caption{{{caption}}}\\label{{{label}}}", size or "footnotesize", gap or 4)]
+        lines += [
+            "",
+            *environment(
+                part, f"\\caption{{{caption}}}\\label{{{label}}}", size or "footnotesize", gap or 4
+            ),
+        ]
     return whole([*lines, *notes([*table.notes, *legend(frame, results)])])
 
 

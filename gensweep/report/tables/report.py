@@ -35,10 +35,14 @@ def splits(results: Results) -> list[Table]:
 @page(TABLES, "budget")
 def budget(results: Results) -> list[Table]:
     """Epochs by batch size, a table for each model and setting; the report has one such cell."""
-    return _grids(results, "budget", ("epochs", "batch_size"), "epochs and batch size", (2, 3, 4, 1))
+    return _grids(
+        results, "budget", ("epochs", "batch_size"), "epochs and batch size", (2, 3, 4, 1)
+    )
 
 
-def _grids(results: Results, page_name: str, axes: tuple[str, ...], what: str, numbers: Sequence[int]) -> list[Table]:
+def _grids(
+    results: Results, page_name: str, axes: tuple[str, ...], what: str, numbers: Sequence[int]
+) -> list[Table]:
     tables = []
     kept, left = grids(results, axes)
     for name, group in with_names(page_name, kept):
@@ -49,7 +53,9 @@ def _grids(results: Results, page_name: str, axes: tuple[str, ...], what: str, n
             *unmatched_notes(results, group.cells, published, axes),
         ]
         if left[group.model]:
-            notes.append(f"{left[group.model]} cells, each alone in its setting, stand in the table of all cells only.")
+            notes.append(
+                f"{left[group.model]} cells, each alone in its setting, stand in the table of all cells only."
+            )
         tables.append(Table(name, f"{group.title}: {what}", frame, tuple(notes), compact=True))
     return tables
 
@@ -63,7 +69,14 @@ def generative(results: Results) -> list[Table]:
         settings.setdefault(tuple(group.settings), []).append(group)
     if not models:
         note = f"No model of this sweep has one of {', '.join(GENERATIVE_METRICS)}."
-        return [Table("generative", "Generative models by dataset and depth", rows(results, [], ()), (note,))]
+        return [
+            Table(
+                "generative",
+                "Generative models by dataset and depth",
+                rows(results, [], ()),
+                (note,),
+            )
+        ]
     names = file_names(("generative", *texts) for texts in settings)
     pairs = zip(names, settings.values(), strict=True)
     return [_side_by_side(results, name, members) for name, members in pairs]
@@ -74,7 +87,9 @@ def _side_by_side(results: Results, name: str, members: list[Group]) -> Table:
     ids = [cell for group in members for cell in group.cells]
     shared = set.intersection(*(set(group.params) for group in members)) - {"dataset", *DEPTH}
     differing = [
-        key for key in sorted(shared) if len({results.names.text(key, group.params[key]) for group in members}) > 1
+        key
+        for key in sorted(shared)
+        if len({results.names.text(key, group.params[key]) for group in members}) > 1
     ]
     frame = rows(results, ids, ["dataset", *DEPTH, *differing])
     label = members[0].label

@@ -21,7 +21,9 @@ def report_tables(results: Results, model: str) -> list[PublishedTable]:
     return published_tables(model, (1, 2, 3, 4) if sizes_vary else (2, 3, 4, 1))
 
 
-def source_notes(results: Results, cells: Sequence[str], published: Sequence[PublishedTable]) -> list[str]:
+def source_notes(
+    results: Results, cells: Sequence[str], published: Sequence[PublishedTable]
+) -> list[str]:
     """Where the report's numbers for these cells come from, or why there are none."""
     found = _sources(results, cells, published)
     sources = [table for table in published if table in found]
@@ -44,7 +46,9 @@ def unmatched_notes(
         if absent:
             rows = "; ".join(" and ".join(map(plain, place)) for place in absent)
             what = " and ".join(table.axes)
-            notes.append(f"The report's Table {table.number} also has {what} {rows}, which this sweep does not.")
+            notes.append(
+                f"The report's Table {table.number} also has {what} {rows}, which this sweep does not."
+            )
     return notes
 
 
@@ -54,8 +58,13 @@ def _left_out(params: Sequence[dict[str, Any]], table: PublishedTable) -> str:
     if not shared:
         return f"The report's Table {table.number} has no cell of this model and setting."
     known = [key for key in shared if key in table.setting] or shared
-    names = Names({key: [value for found in deviations for value in found[key]] for key in known}, {})
-    ours = {key: " or ".join(dict.fromkeys(names.text(key, found[key][0]) for found in deviations)) for key in known}
+    names = Names(
+        {key: [value for found in deviations for value in found[key]] for key in known}, {}
+    )
+    ours = {
+        key: " or ".join(dict.fromkeys(names.text(key, found[key][0]) for found in deviations))
+        for key in known
+    }
     why = [f"{key} {ours[key]}, not {names.text(key, deviations[0][key][1])}" for key in known]
     return f"The report's Table {table.number} was made at another setting and is left out: {'; '.join(why)}."
 
@@ -68,7 +77,9 @@ def report_columns(
     columns = {}
     for metric in dict.fromkeys(name for table in published for name in table.numbers):
         pairs = zip(sources, cells, strict=True)
-        values = [table.value(results.params[cell], metric) if table else None for table, cell in pairs]
+        values = [
+            table.value(results.params[cell], metric) if table else None for table, cell in pairs
+        ]
         if any(value is not None for value in values):
             columns[metric] = np.array(values, float)
     return columns
@@ -81,7 +92,14 @@ def _sources(
     places, all_cells = cell_places(results), results.sweep.cells
     models = [all_cells[places[cell]].model for cell in cells]
     return [
-        next((table for table in published if table.model == model and table.has(results.params[cell])), None)
+        next(
+            (
+                table
+                for table in published
+                if table.model == model and table.has(results.params[cell])
+            ),
+            None,
+        )
         for cell, model in zip(cells, models, strict=True)
     ]
 

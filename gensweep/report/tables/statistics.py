@@ -44,13 +44,17 @@ def statistics(results: Results) -> list[Table]:
     from gensweep.report.stats.questions import answers
 
     findings = answers(results)
-    frame = pd.DataFrame([{name: getattr(f, name) for name in _FIELDS} for f in findings], columns=list(_FIELDS))
+    frame = pd.DataFrame(
+        [{name: getattr(f, name) for name in _FIELDS} for f in findings], columns=list(_FIELDS)
+    )
     words = frame[["question", "verdict", "answer"]]
     words.insert(0, "no.", range(1, len(words) + 1))
     sized = [(number, f) for number, f in enumerate(findings, 1) if not math.isnan(f.effect)]
     numbers, tests = (pd.DataFrame([part(*pair) for pair in sized]) for part in (_sizes, _test))
     sections = {"In words": words, "Numbers": numbers, "Tests": tests}
-    return [Table("statistics", f"{results.sweep.name}: questions and answers", frame, NOTES, sections)]
+    return [
+        Table("statistics", f"{results.sweep.name}: questions and answers", frame, NOTES, sections)
+    ]
 
 
 def _sizes(number: int, finding: Finding) -> dict[str, str | int]:

@@ -37,7 +37,8 @@ def cells(results: Results) -> list[Table]:
 def fixed_text(results: Results, model: str) -> str:
     """A model's parameters with one value, as in ``batch_size=128, epochs=10``."""
     return ", ".join(
-        f"{name}={results.names.text(name, value)}" for name, value in sorted(results.fixed[model].items())
+        f"{name}={results.names.text(name, value)}"
+        for name, value in sorted(results.fixed[model].items())
     )
 
 
@@ -45,7 +46,9 @@ def problems(results: Results) -> pd.DataFrame:
     """The points that diverged, failed or have an unreadable record, with the reason; not those merely missing."""
     points = results.points
     bad = points["status"].isin([DIVERGED, FAILED]) | points["id"].isin(list(results.unreadable))
-    frame = points.loc[bad, ["id", "model", "seed", "status", "error"]].rename(columns={"error": "reason"})
+    frame = points.loc[bad, ["id", "model", "seed", "status", "error"]].rename(
+        columns={"error": "reason"}
+    )
     return frame.reset_index(drop=True)
 
 
@@ -53,7 +56,9 @@ def problems(results: Results) -> pd.DataFrame:
 def leaderboard(results: Results) -> list[Table]:
     """Each model's cells ranked on the validation set, test values beside; those without a value last, unranked."""
     names = file_names(("leaderboard", model) for model in results.models)
-    return [_ranking(results, model, name) for model, name in zip(results.models, names, strict=True)]
+    return [
+        _ranking(results, model, name) for model, name in zip(results.models, names, strict=True)
+    ]
 
 
 def _ranking(results: Results, model: str, name: str) -> Table:
@@ -65,14 +70,18 @@ def _ranking(results: Results, model: str, name: str) -> Table:
         return Table(name, title, frame)
     direction = results.validation[objective].direction
     title = f"{model}: by {objective}, {'largest' if direction == 'max' else 'smallest'} first"
-    rank = frame[f"{objective}_mean"].rank(ascending=direction == "min", method="min").astype("Int64")
+    rank = (
+        frame[f"{objective}_mean"].rank(ascending=direction == "min", method="min").astype("Int64")
+    )
     frame.insert(0, "rank", rank)
     frame = frame.sort_values("rank", kind="stable", na_position="last")
     less = "A mean is of the seeds that are ok: a cell that lost some may look better than it is."
     notes = [less] if frame[list(COUNTS[1:])].to_numpy().any() else []
     main, validated = results.main_metric(model), objective.removeprefix(VALIDATION)
     notes += [f"No cell has validation/{main}, of the main metric."] if validated != main else []
-    notes.append("Cells are ranked on the validation set, after the last epoch; the test set decides nothing.")
+    notes.append(
+        "Cells are ranked on the validation set, after the last epoch; the test set decides nothing."
+    )
     notes += source_notes(results, ids, published)
     return Table(name, title, frame.reset_index(drop=True), tuple(notes))
 
@@ -80,4 +89,7 @@ def _ranking(results: Results, model: str, name: str) -> Table:
 def measured_metric(results: Results, model: str, frame: pd.DataFrame) -> str | None:
     """The first main metric that any cell has: one that came later than the records has no numbers."""
     names = set(results.metrics_of(model))
-    return next((name for name in MAIN_METRICS if name in names and frame[f"{name}_mean"].notna().any()), None)
+    return next(
+        (name for name in MAIN_METRICS if name in names and frame[f"{name}_mean"].notna().any()),
+        None,
+    )

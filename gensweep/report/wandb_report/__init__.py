@@ -31,14 +31,18 @@ def library() -> Any:
     Raises:
         ReportError: it is not installed.
     """
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # it would report its own errors over the network
+    os.environ.setdefault(
+        "WANDB_ERROR_REPORTING", "false"
+    )  # it would report its own errors over the network
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of its own use of pydantic
             import wandb_workspaces.reports.v2 as wr
     except ImportError as error:
         missing = error.name or "wandb-workspaces"
-        raise ReportError(f"a W&B report needs {missing}, which is not installed: {EXTRA}") from None
+        raise ReportError(
+            f"a W&B report needs {missing}, which is not installed: {EXTRA}"
+        ) from None
     return wr
 
 
@@ -78,16 +82,22 @@ def view(report: Report, draft: bool = False) -> dict[str, Any]:
         `displayName`, `description`, `project` (`name`, `entityName`), `type` (`runs`, or `runs/draft`) and `spec`,
         all in W&B's own form. Panels and run sets are numbered, where W&B gives them random names.
     """
-    model = json.loads(report._to_model().model_dump_json(by_alias=True, exclude_none=True))  # no public way
+    model = json.loads(
+        report._to_model().model_dump_json(by_alias=True, exclude_none=True)
+    )  # no public way
     kept = {name: model[name] for name in ("displayName", "description", "project")}
     numbers = count(1)
-    return kept | {"type": "runs/draft" if draft else "runs", "spec": _numbered(model["spec"], numbers)}
+    return kept | {
+        "type": "runs/draft" if draft else "runs",
+        "spec": _numbered(model["spec"], numbers),
+    }
 
 
 def _numbered(value: Any, numbers: count[int]) -> Any:
     """JSON with numbers in place of random names."""
     if isinstance(value, dict):
         return {
-            key: f"gensweep{next(numbers)}" if key in _IDS else _numbered(item, numbers) for key, item in value.items()
+            key: f"gensweep{next(numbers)}" if key in _IDS else _numbered(item, numbers)
+            for key, item in value.items()
         }
     return [_numbered(item, numbers) for item in value] if isinstance(value, list) else value

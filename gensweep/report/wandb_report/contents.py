@@ -38,15 +38,27 @@ def blocks(wr: Any, results: Results) -> list[Any]:
     """The report's blocks, in their order."""
     names = dict.fromkeys([*ALWAYS, *results.sweep.tables])
     made = [table for name in names for table in TABLES[name].make(results)]
-    tables = sorted(made, key=lambda table: (table.name in _CLOSED, table.name.startswith("leaderboard")))
+    tables = sorted(
+        made, key=lambda table: (table.name in _CLOSED, table.name.startswith("leaderboard"))
+    )
     findings = sorted(answers(results), key=lambda finding: finding.verdict == NOT_ENOUGH)
     shared = [finding for finding in findings if _model_of(finding, results) is None]
-    whole = [table for table in tables if table.name not in ELSEWHERE and _is_shared(table, results)]
+    whole = [
+        table for table in tables if table.name not in ELSEWHERE and _is_shared(table, results)
+    ]
     statistics = [table for table in tables if table.name == STATISTICS]
     return [
         *_beginning(wr, results),
-        *(block for model in results.models for block in _section(wr, results, model, findings, tables)),
-        *([wr.H2("All models"), *_said(wr, shared), *_shown(wr, whole, results)] if shared or whole else []),
+        *(
+            block
+            for model in results.models
+            for block in _section(wr, results, model, findings, tables)
+        ),
+        *(
+            [wr.H2("All models"), *_said(wr, shared), *_shown(wr, whole, results)]
+            if shared or whole
+            else []
+        ),
         wr.H2("The statistics in numbers"),
         *_shown(wr, statistics, results),
     ]
@@ -81,26 +93,35 @@ def _section(
     """One model: its answers in words, its panels, its tables."""
     chosen, words = run_set(wr, results, model)
     varying = results.varying_of[model]
-    swept = f"It is swept over {', '.join(varying)}; " if varying else "Nothing but its seed is swept; "
+    swept = (
+        f"It is swept over {', '.join(varying)}; " if varying else "Nothing but its seed is swept; "
+    )
     yield wr.H2(model)
     yield wr.P(_text(f"{swept}the same wherever it acts: {fixed_text(results, model)}."))
     yield from _said(wr, [finding for finding in findings if _model_of(finding, results) == model])
     yield wr.H3("Runs")
     yield wr.P(words)
     yield wr.PanelGrid(runsets=[chosen], panels=panels(wr, results, model))
-    yield from _shown(wr, [part for table in tables if (part := _part(table, model, results))], results)
+    yield from _shown(
+        wr, [part for table in tables if (part := _part(table, model, results))], results
+    )
 
 
 def _model_of(finding: Finding, results: Results) -> str | None:
     """The only model that a question names; None where it names several, or none."""
-    named = [model for model in results.models if re.search(rf"\b{re.escape(model)}\b", finding.question)]
+    named = [
+        model for model in results.models if re.search(rf"\b{re.escape(model)}\b", finding.question)
+    ]
     return named[0] if len(named) == 1 else None
 
 
 def _said(wr: Any, findings: Sequence[Finding]) -> Iterator[Any]:
     if findings:
         yield wr.H3("Answers")
-        items = [[f"{_text(one.question)} ", wr.InlineCode(one.verdict), f" {_text(one.answer)}"] for one in findings]
+        items = [
+            [f"{_text(one.question)} ", wr.InlineCode(one.verdict), f" {_text(one.answer)}"]
+            for one in findings
+        ]
         yield wr.UnorderedList(items)
 
 
@@ -118,7 +139,9 @@ def _part(table: Table, model: str, results: Results) -> Table | None:
     if section is not None:
         others = tuple(f"{name}, " for name in results.models if name != model)
         notes = tuple(note for note in table.notes if not note.startswith(others))
-        return replace(table, title=f"{table.title}: {model}", frame=section, notes=notes, sections=None)
+        return replace(
+            table, title=f"{table.title}: {model}", frame=section, notes=notes, sections=None
+        )
     return table if table.name not in ELSEWHERE and _models(table.frame) == {model} else None
 
 
@@ -127,17 +150,27 @@ def _shown(wr: Any, tables: Iterable[Table], results: Results) -> Iterator[Any]:
     for table in tables:
         text = wr.MarkdownBlock(_markdown(table, results))
         title = _text(table.title)
-        yield from [wr.H3(title, collapsed_blocks=[text])] if table.name in _CLOSED else [wr.H3(title), text]
+        yield from (
+            [wr.H3(title, collapsed_blocks=[text])]
+            if table.name in _CLOSED
+            else [wr.H3(title), text]
+        )
 
 
 def _markdown(table: Table, results: Results) -> str:
     """The table's own Markdown without its title and padding, and with no more rows than a report can hold."""
     parts = table.sections or {"": table.frame}
     hidden = sum(max(0, len(frame) - MOST_ROWS) for frame in parts.values())
-    cut = replace(table, sections={heading: frame.head(MOST_ROWS) for heading, frame in parts.items()})
+    cut = replace(
+        table, sections={heading: frame.head(MOST_ROWS) for heading, frame in parts.items()}
+    )
     _, _, text = markdown(cut, results).partition("\n\n")
     text = _RULE.sub("---", _PADDING.sub(" ", _text(text)))
-    more = f"\n{counted(hidden, 'more row')} in `tables/{table.name}.csv` of the sweep's folder.\n" if hidden else ""
+    more = (
+        f"\n{counted(hidden, 'more row')} in `tables/{table.name}.csv` of the sweep's folder.\n"
+        if hidden
+        else ""
+    )
     return text + more
 
 

@@ -41,9 +41,7 @@ def run_set(wr: Any, results: Results, model: str) -> tuple[Any, str]:
         if len(values) <= MOST_VALUES:
             # W&B wraps each value of a config, and a filter does not add the wrapper's name as panels do.
             filters = And(Config(f"{name}.value").isin(values))
-            words = (
-                f"config `{name}` is one of this sweep's {len(values)} {name}s of {model}, whichever sweep trained it."
-            )
+            words = f"config `{name}` is one of this sweep's {len(values)} {name}s of {model}, whichever sweep trained it."
             break
     else:
         filters = And(Metric("Group") == results.sweep.name, Metric("JobType") == model)
@@ -65,7 +63,11 @@ def panels(wr: Any, results: Results, model: str) -> list[Any]:
     """Learning curves by cell, what is swept against the model's main metric, and samples; laid out in rows."""
     cells = results.cells[results.cells["model"] == model]
     metric = measured_metric(results, model, cells) or results.main_metric(model)
-    rows = [_curves(wr, results, model, metric), _swept(wr, results, model, metric), _media(wr, results, model)]
+    rows = [
+        _curves(wr, results, model, metric),
+        _swept(wr, results, model, metric),
+        _media(wr, results, model),
+    ]
     for y, row in enumerate(filter(None, rows)):
         width = _WIDTH // len(row)
         for x, panel in enumerate(row):
@@ -75,7 +77,9 @@ def panels(wr: Any, results: Results, model: str) -> list[Any]:
 
 def _curves(wr: Any, results: Results, model: str, metric: str | None) -> list[Any]:
     """By epoch the main metric and the losses, as far as the model's histories have them."""
-    wanted = dict.fromkeys((*([f"validation/{metric}"] if metric else []), "validation/loss", "train/loss"))
+    wanted = dict.fromkeys(
+        (*([f"validation/{metric}"] if metric else []), "validation/loss", "train/loss")
+    )
     columns = next(_histories(results, model), [])
     shown = [name for name in wanted if name in columns] or columns[:3] or list(wanted)
     return [
@@ -112,7 +116,10 @@ def _swept(wr: Any, results: Results, model: str, metric: str | None) -> list[An
     depths = [axis.name for axis in DEPTH if axis.name in varying]
     return [
         wr.ParallelCoordinatesPlot(title=f"What is swept, and test {metric}", columns=columns),
-        *(wr.ScatterPlot(title=f"{name} and test {metric}", x=wr.Config(name), y=main) for name in depths),
+        *(
+            wr.ScatterPlot(title=f"{name} and test {metric}", x=wr.Config(name), y=main)
+            for name in depths
+        ),
     ]
 
 
@@ -124,5 +131,7 @@ def _media(wr: Any, results: Results, model: str) -> list[Any]:
     files = ([name for name in names if fnmatch(name, "interpolation-*.png")] for names in listed)
     if ways := next(filter(None, files), None):
         keys = [f"interpolation/{name.removesuffix('.png').partition('-')[2]}" for name in ways]
-        found.append(wr.MediaBrowser(title="Ways through the latent space", media_keys=keys, num_columns=2))
+        found.append(
+            wr.MediaBrowser(title="Ways through the latent space", media_keys=keys, num_columns=2)
+        )
     return found

@@ -73,7 +73,9 @@ def _former(api: wandb.Api, report: Report, beginning: str) -> str | None:
     """The id of the report that this one replaces."""
     try:
         for found in api.reports(f"{report.entity}/{report.project}"):
-            if found.display_name == report.title and (found.description or "").startswith(beginning):
+            if found.display_name == report.title and (found.description or "").startswith(
+                beginning
+            ):
                 return found.id
     except ValueError:  # the project is not there yet
         return None
@@ -86,7 +88,9 @@ def _explained(error: Exception, report: Report) -> ReportError:
 
     said = " ".join(str(error).split()).rpartition("while retrying: ")[2] or type(error).__name__
     if isinstance(error, UsageError):
-        return ReportError(f"W&B: {said} (`--json FILE` writes the report to a file, without a login.)")
+        return ReportError(
+            f"W&B: {said} (`--json FILE` writes the report to a file, without a login.)"
+        )
     status = getattr(getattr(error.__cause__, "response", None), "http_status", 0)
     malformed = error.__cause__ is None
     if isinstance(error, AuthenticationError) and (malformed or status in _REFUSED):
