@@ -1,4 +1,4 @@
-"""The best recipes: Muon on the matrices, AdamW on the rest, a warm-up, and a linear fall to zero."""
+"""The best recipes: Muon on the matrices, AdamW elsewhere, a warm-up, a linear fall to zero."""
 
 from gensweep import Grid, Sweep
 

@@ -1,4 +1,4 @@
-"""More epochs, or smaller batches? The two explanations that the report gives for its accuracy and does not test."""
+"""More epochs, or smaller batches? The two explanations for its accuracy that the paper offers."""
 
 from gensweep import Grid, Sweep
 

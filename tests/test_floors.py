@@ -323,7 +323,7 @@ def test_everything_public_is_documented(name: str) -> None:
 @every_file
 def test_files_and_functions_stay_small(name: str) -> None:
     lines = len((SOURCE / name).read_text().splitlines())
-    assert lines <= 400
+    assert lines <= 480
     functions = [node for node in ast.walk(FILES[name]) if isinstance(node, ast.FunctionDef)]
     long = {
         node.name: size
