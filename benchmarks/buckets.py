@@ -123,7 +123,7 @@ def _point(server: Any) -> Iterator[Asked]:
 
 def _beat(server: Any) -> Asked:
     """A claim's heartbeat."""
-    ledger = Ledger(open_store(server.place, lasting=False))
+    ledger = Ledger(open_store(server.place, persistent=False))
     with ledger.claim("beaten", claims.Process.current()) as claim:
         once = patch.object(claim._stop, "wait", side_effect=[False, True])
         with once, _counted(server) as requests:
@@ -137,17 +137,17 @@ def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
     for size in sizes:
         place = f"{server.place}-{size}"
         wanted = Sweep("many", [Grid("text_to_text", **TRIVIAL)], size).points()
-        store = open_store(place, lasting=False)
+        store = open_store(place, persistent=False)
         for point in wanted:
             record = Record(
                 point.id, point.model, point.params, point.seed, OK, metrics={"test/loss": 1.0}
             )
-            store.write(f"{POINTS}/{point.id}/{RECORD}", record.encoded())
+            store.write(f"{POINTS}/{point.id}/{RECORD}", record.to_json())
         params = {point.id: point.params for point in wanted}
-        ledger = Ledger(open_store(place, lasting=False))
+        ledger = Ledger(open_store(place, persistent=False))
         with _counted(server) as first:
             ledger.read(params)
-        with _counted(server) as again, patch.object(remote_stores, "SETTLED", -(10**18)):
+        with _counted(server) as again, patch.object(remote_stores, "SETTLED_NS", -(10**18)):
             ledger.read(params)
         found[size] = first, again
     fewer, more = (found[size] for size in sizes)

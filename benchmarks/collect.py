@@ -63,7 +63,7 @@ def write_records(root: Path, count: int) -> Path:
             metrics=metrics if status == OK else {}, seconds=float(rng.random() * 60), epochs=EPOCHS,
             error=None if status == OK else "ValueError: made up",
         )  # fmt: skip
-        (folder / "record.json").write_text(record.encoded())
+        (folder / "record.json").write_text(record.to_json())
     write_sweep_json(Store(root), sweep, "python -m benchmarks.collect")
     return root / sweep.name
 

@@ -202,7 +202,7 @@ def ledger_reading(folder: Path, points: int, rounds: int) -> Cost:
         record = Record(
             point.id, point.model, point.params, point.seed, OK, metrics=metrics, seconds=1.0
         )
-        path.write_text(record.encoded())
+        path.write_text(record.to_json())
     took = []
     for _ in range(rounds):
         start = time.perf_counter()

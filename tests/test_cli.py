@@ -46,7 +46,7 @@ def recorded(root: Path, point: Point, **values: Any) -> Record:
     record = Record(point.id, point.model, point.params, point.seed, **fields)
     folder = Ledger(root).folder(point.id)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "record.json").write_text(record.encoded())
+    (folder / "record.json").write_text(record.to_json())
     return record
 
 

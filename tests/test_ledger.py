@@ -23,7 +23,7 @@ from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, R
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim, Holder, Process
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import DIVERGED, FAILED, OK, SCHEMA, Record, decoded
+from gensweep.ledger.records import DIVERGED, FAILED, OK, SCHEMA, Record, decode_record
 from gensweep.ledger.stores import Store, open_folder, open_store, require_writable
 from gensweep.sweep.point import Point
 from gensweep.system import processes
@@ -50,12 +50,12 @@ WANTED = {POINT.id: POINT.wanted}
 
 def read_record(path: Path, expected_id: str | None = None) -> Record:
     """The record in a file."""
-    return decoded(path.read_bytes(), str(path), expected_id)
+    return decode_record(path.read_bytes(), str(path), expected_id)
 
 
 def read_holder(path: Path) -> Holder | None:
     """Who holds the claim in a file."""
-    return claims.decoded(path.read_bytes())
+    return claims.parse_claim(path.read_bytes())
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def folder(ledger: Ledger) -> Path:
 @pytest.fixture
 def path(folder: Path) -> Path:
     """A record's file, written."""
-    write_atomic(folder / "record.json", RECORD.encoded())
+    write_atomic(folder / "record.json", RECORD.to_json())
     return folder / "record.json"
 
 
@@ -88,13 +88,13 @@ def test_a_record_comes_back_as_it_was_written(path: Path) -> None:
 
 def test_a_record_of_text_beyond_ascii_comes_back(path: Path) -> None:
     failed = replace(RECORD, status=FAILED, error='OSError: "größe" \\ \n 中')
-    write_atomic(path, failed.encoded())
+    write_atomic(path, failed.to_json())
     assert read_record(path) == failed
 
 
 def test_a_record_holds_no_nan(path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        path.write_text(replace(RECORD, metrics={"test/loss": float("nan")}).encoded())
+        path.write_text(replace(RECORD, metrics={"test/loss": float("nan")}).to_json())
     assert read_record(path) == RECORD, "the older one is whole"
 
 
@@ -308,7 +308,7 @@ def test_points_that_are_no_folder_are_refused_at_once(tmp_path: Path, put: Any)
 def test_a_link_that_leads_to_itself_is_no_file_of_a_folder(tmp_path: Path) -> None:
     loop(tmp_path / "history.csv")
     (tmp_path / "record.json").touch()
-    assert list(Store(tmp_path).entries("")) == ["record.json"]
+    assert list(Store(tmp_path).list_files("")) == ["record.json"]
     loop(tmp_path / "sweep")
     assert open_folder(tmp_path / "sweep")[1] == "sweep"
 
@@ -504,7 +504,7 @@ with Ledger(Path(sys.argv[1])).claim(sys.argv[2], Process.current()):
 @contextmanager
 def claimant(ledger: Ledger) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the point."""
-    command = [sys.executable, "-c", CLAIMANT, ledger.store.place, POINT.id]
+    command = [sys.executable, "-c", CLAIMANT, ledger.store.root_uri, POINT.id]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout and process.stdout.readline() == "claimed\n"
@@ -701,8 +701,8 @@ def test_finish_writes_the_record_last_and_drops_what_was_for_resuming(
         (folder / name).touch()
     with ledger.claim(POINT.id, ME) as claim:
         ledger.finish(claim, RECORD)
-    assert ledger.record(POINT.id) == RECORD
-    assert ledger.record(POINT.id).status == OK
+    assert ledger.read_record(POINT.id) == RECORD
+    assert ledger.read_record(POINT.id).status == OK
     assert sorted(entry.name for entry in folder.iterdir()) == [
         ".lock",
         "record.json",
@@ -735,7 +735,7 @@ def test_an_unreadable_record_is_kept_aside(
     before = path.read_bytes()
     with ledger.claim(POINT.id, ME) as claim:
         ledger.finish(claim, replace(RECORD, seconds=9.0))
-    assert ledger.record(POINT.id).seconds == 9.0
+    assert ledger.read_record(POINT.id).seconds == 9.0
     aside = path.with_name("record.json.unreadable")
     assert (aside.read_bytes() == before) if kept else (not aside.exists())
 
@@ -750,5 +750,5 @@ def test_a_claim_belongs_to_one_folder(tmp_path: Path) -> None:
 def test_text_that_no_file_can_hold_is_read_with_a_question_mark(tmp_path: Path) -> None:
     """A file name that is not UTF-8 comes as a lone surrogate."""
     record = Record("a", "cae", {}, 0, FAILED, error="no /data/caf\udce9.png")
-    write_atomic(tmp_path / "record.json", record.encoded())
+    write_atomic(tmp_path / "record.json", record.to_json())
     assert read_record(tmp_path / "record.json").error == "no /data/caf?.png"

@@ -167,7 +167,7 @@ class TestFinding:
             find("vae", copied)
         point = points["gan"]
         failed = Record(point.id, "gan", point.params, 0, "failed", error="no luck")
-        (copied / "points" / point.id / "record.json").write_text(failed.encoded())
+        (copied / "points" / point.id / "record.json").write_text(failed.to_json())
         with pytest.raises(ResultsError, match="failed: no luck; it has no weights"):
             find_trained("gan", copied)
         (copied / "points" / points["cae"].id / "weights.pt").unlink()
@@ -293,7 +293,7 @@ class TestEvaluate:
         metrics = dict(record.metrics)
         del metrics["test/exact_match"]
         (folder / "record.json").write_text(
-            Record(**{**record.__dict__, "metrics": metrics}).encoded()
+            Record(**{**record.__dict__, "metrics": metrics}).to_json()
         )
         answers = (folder / "answers.csv").read_bytes()
         (folder / "answers.csv").unlink()
@@ -314,7 +314,7 @@ class TestEvaluate:
         folder = copied / "points" / points["text_to_text"].id
         record = Ledger(folder.parents[1]).record(folder.name)
         (folder / "record.json").write_text(
-            Record(**{**record.__dict__, "metrics": {"test/loss": 0.5}}).encoded()
+            Record(**{**record.__dict__, "metrics": {"test/loss": 0.5}}).to_json()
         )
         before = (folder / "record.json").read_bytes()
         ended = call("evaluate", "t2t", "--results", copied)

@@ -86,7 +86,7 @@ class TestNeed:
             epochs=2,
             hardware=said,
         )
-        (Ledger(root).folder(point.id) / "record.json").write_text(record.encoded())
+        (Ledger(root).folder(point.id) / "record.json").write_text(record.to_json())
 
     def test_is_the_largest_measured_of_its_shape_on_this_machine(self, root: Path) -> None:
         """Seeds, rates and epochs are no part of a shape; batches are. Another host teaches nothing."""

@@ -24,7 +24,11 @@ from test_figures import drawn, pictures
 from test_read import cell, write_record, write_sweep
 
 from gensweep import Grid, Sweep, load
-from gensweep.ledger.manifest_writer import check_replaced, sweep_json, write_sweep_json
+from gensweep.ledger.manifest_writer import (
+    build_sweep_json,
+    describe_replaced_points,
+    write_sweep_json,
+)
 from gensweep.prepare.fingerprint import forget
 from gensweep.report.collect import collect
 from gensweep.report.figures import fonts
@@ -435,21 +439,25 @@ def test_a_sweep_may_grow_shrink_and_change(tmp_path: Path) -> None:
     store, command = Store(tmp_path), "python -m gensweep sweeps/s.py --seeds 1"
     small, large = (Sweep("s", Grid("text_to_text", hidden=sizes)) for sizes in ([4], [4, 6]))
     changed = Sweep("s", Grid("text_to_text", hidden=[8]))
-    assert check_replaced(store, small, command) == ""
+    assert describe_replaced_points(store, small, command) == ""
     write_sweep_json(store, small, command)
-    assert check_replaced(store, small, command) == check_replaced(store, large, command) == ""
+    assert (
+        describe_replaced_points(store, small, command)
+        == describe_replaced_points(store, large, command)
+        == ""
+    )
     write_sweep_json(store, large, command)
-    assert "Of 2 points of the earlier s, 1 will not be in its tables" in check_replaced(
+    assert "Of 2 points of the earlier s, 1 will not be in its tables" in describe_replaced_points(
         store, small, command
     )
-    assert "Of 2 points of the earlier s, 2 will not be in its tables" in check_replaced(
+    assert "Of 2 points of the earlier s, 2 will not be in its tables" in describe_replaced_points(
         store, changed, command
     )
-    assert "Of 2 points of the earlier s, 2 will not be in its tables" in check_replaced(
+    assert "Of 2 points of the earlier s, 2 will not be in its tables" in describe_replaced_points(
         store, changed, ""
     )
     (tmp_path / "s" / "sweep.json").write_text("[]")
-    assert check_replaced(store, changed, command) == ""
+    assert describe_replaced_points(store, changed, command) == ""
 
 
 # --- text of files that becomes a path
@@ -506,7 +514,7 @@ def test_names_in_a_file_are_shown_in_one_line(tmp_path: Path) -> None:
 
 
 def test_sweep_json_names_what_changes_a_dataset_s_pictures() -> None:
-    values = sweep_json(Sweep("s", Grid("cae", data_seed=[0, 1], count=20)), "")
+    values = build_sweep_json(Sweep("s", Grid("cae", data_seed=[0, 1], count=20)), "")
     assert {"count", "data_seed"} <= set(values["of_dataset"])
 
 

@@ -135,7 +135,7 @@ def foreign(root: Path) -> Record:
     )  # fmt: skip
     folder = Ledger(root).folder(point.id)
     folder.mkdir(parents=True)
-    (folder / "record.json").write_text(record.encoded())
+    (folder / "record.json").write_text(record.to_json())
     (folder / HOSTILE.replace("/", "")).touch()
     return record
 

@@ -36,7 +36,7 @@ from test_read import (
 from gensweep import load
 from gensweep.core.errors import ResultsError
 from gensweep.core.registries import FIGURES, TABLES
-from gensweep.ledger.manifest_writer import sweep_json
+from gensweep.ledger.manifest_writer import build_sweep_json
 from gensweep.ledger.records import DIVERGED, FAILED, OK
 from gensweep.report.collect import collect, digest, is_current, make, write, write_made
 from gensweep.report.page import PAGE, several, troubles
@@ -245,7 +245,7 @@ def rewrite(path: Path, values: dict[str, Any]) -> None:
     from gensweep.ledger.records import Record
 
     values = {key: value for key, value in values.items() if key != "checksum"}
-    path.write_text(Record(**values).encoded())
+    path.write_text(Record(**values).to_json())
 
 
 # --- what went wrong
@@ -416,7 +416,7 @@ def test_no_text_of_a_record_becomes_html(tmp_path):
 @pytest.mark.parametrize("name", ["smoke", "splits", "generative"])
 def test_every_cell_s_command_asks_for_that_cell_and_no_other(tmp_path, name):
     sweep = read_sweep(PROJECT / "sweeps" / f"{name}.py")
-    values = sweep_json(
+    values = build_sweep_json(
         sweep, f"python -m gensweep sweeps/{name}.py --filter seed=0 --seeds 3 --local"
     )
     (tmp_path / name).mkdir()

@@ -26,7 +26,7 @@ from gensweep.execute.dry_run import Options
 from gensweep.execute.local import Resources
 from gensweep.execute.memory_budget import GRAIN, Room
 from gensweep.execute.progress import Screen
-from gensweep.ledger.claims import holder_of
+from gensweep.ledger.claims import read_holder
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK
 from gensweep.ledger.stores import Store
@@ -84,7 +84,7 @@ def killing(
         reports.append(result)
         report(screen, result)
         if result.get("point") == t2t(seed).id and is_epoch(result) and result["epoch"] in epochs:
-            holder = holder_of(Store(root), f"points/{t2t(seed).id}")
+            holder = read_holder(Store(root), f"points/{t2t(seed).id}")
             assert holder is not None
             assert holder.worker.pid == result["pid"] != os.getpid()
             os.kill(holder.worker.pid, signal.SIGKILL)
@@ -101,7 +101,7 @@ def killed_when_it_begins(root: Path, point: Point) -> Iterator[None]:
     def watch() -> None:
         seen = {os.getpid()}
         while not done.wait(0.001):
-            holder = holder_of(Store(root), f"points/{point.id}")
+            holder = read_holder(Store(root), f"points/{point.id}")
             if holder is not None and holder.worker.pid not in seen:
                 seen.add(holder.worker.pid)
                 os.kill(holder.worker.pid, signal.SIGKILL)

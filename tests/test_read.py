@@ -130,7 +130,7 @@ def write_record(
         epochs=10,
         error=error,
     )
-    (folder / "record.json").write_text(record.encoded())
+    (folder / "record.json").write_text(record.to_json())
     return folder / "record.json"
 
 
@@ -288,14 +288,14 @@ def of_another_point(path: Path) -> None:
         for key, value in json.loads(path.read_text()).items()
         if key not in ("checksum", "id")
     }
-    path.write_text(Record(id="another", **values).encoded())
+    path.write_text(Record(id="another", **values).to_json())
 
 
 def with_other_params(path: Path) -> None:
     values = {
         key: value for key, value in json.loads(path.read_text()).items() if key != "checksum"
     }
-    path.write_text(Record(**values | {"params": values["params"] | {"hidden": 8}}).encoded())
+    path.write_text(Record(**values | {"params": values["params"] | {"hidden": 8}}).to_json())
 
 
 @pytest.mark.parametrize(

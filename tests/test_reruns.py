@@ -53,7 +53,7 @@ def test_an_older_record_without_a_neutral_parameter_is_still_the_points(
     older = replace(
         record, params={key: value for key, value in record.params.items() if key != "clip_norm"}
     )
-    path.write_text(older.encoded())
+    path.write_text(older.to_json())
     assert Ledger(root).read({point.id: point.params}).records == {point.id: older}
     reports = train([point], root)
     assert trained[0] == point.params["epochs"]

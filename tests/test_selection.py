@@ -15,7 +15,7 @@ from test_read import cell, write_history, write_record, write_sweep
 from gensweep import Grid, Sweep, load
 from gensweep.core.errors import ResultsError, SweepError
 from gensweep.core.registries import TABLES
-from gensweep.ledger.manifest_writer import sweep_json
+from gensweep.ledger.manifest_writer import build_sweep_json
 from gensweep.report.collect import collect
 from gensweep.report.figures.shown import best_and_others, choice
 from gensweep.report.remarks import selection
@@ -203,8 +203,8 @@ def test_a_wrong_objective_lists_what_is_valid(models, objective, said):
 def test_an_objective_that_one_of_the_models_has_is_valid_and_written_down():
     sweep = Sweep("s", [Grid("text_to_text"), Grid("gan")], objective="validation/exact_match")
     assert sweep.changed(seeds=2).objective == "validation/exact_match"
-    assert sweep_json(sweep, "")["objective"] == "validation/exact_match"
-    assert sweep_json(Sweep("s", [Grid("gan")]), "")["objective"] is None
+    assert build_sweep_json(sweep, "")["objective"] == "validation/exact_match"
+    assert build_sweep_json(Sweep("s", [Grid("gan")]), "")["objective"] is None
 
 
 def test_a_wrong_objective_ends_with_exit_code_2_before_anything_is_trained(tmp_path):

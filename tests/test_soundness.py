@@ -28,7 +28,7 @@ from gensweep.core.soundness import (
     why_unsound,
 )
 from gensweep.execute.progress import MOST_WARNINGS, Screen
-from gensweep.ledger.records import OK, Record, decoded
+from gensweep.ledger.records import OK, Record, decode_record
 from gensweep.report.collect import collect, print_tables
 from gensweep.report.page.troubles import warnings
 from gensweep.report.stats.questions import answers
@@ -51,7 +51,7 @@ def write_examples(path: Path, **changes: Any) -> None:
     values = {
         key: value for key, value in json.loads(path.read_text()).items() if key != "checksum"
     }
-    path.write_text(Record(**values | changes).encoded())
+    path.write_text(Record(**values | changes).to_json())
 
 
 def gan(root: Path, tested: int | None, name: str = "fid_random_vgg", **params: Any) -> Path:
@@ -213,11 +213,11 @@ def test_a_metric_without_a_value_has_the_reason_that_its_documentation_gives(tm
 
 
 def record(**changes: Any) -> bytes:
-    return Record("p", "gan", {}, 0, OK, **changes).encoded().encode()
+    return Record("p", "gan", {}, 0, OK, **changes).to_json().encode()
 
 
 def test_a_record_keeps_counts_and_warnings_and_needs_neither():
-    found = decoded(record(examples={"test": 5}, warnings=["odd"]), "r")
+    found = decode_record(record(examples={"test": 5}, warnings=["odd"]), "r")
     assert (found.examples, found.warnings) == ({"test": 5}, ["odd"])
 
 
@@ -232,7 +232,7 @@ def test_a_record_keeps_counts_and_warnings_and_needs_neither():
 )
 def test_counts_and_warnings_of_a_wrong_kind_are_no_record(changes):
     with pytest.raises(RecordError, match="not a gensweep record"):
-        decoded(record(**changes), "r")
+        decode_record(record(**changes), "r")
 
 
 # Warnings

@@ -85,15 +85,15 @@ def test_files_come_back_as_they_were_written(store: Store) -> None:
     store.write("points/a/weights.pt", b"34")
     assert store.read("points/a/weights.pt") == b"34"
     for seen in (store, store.snapshot("points")):
-        assert {name: entry.size for name, entry in seen.entries("points/a").items()} == {
+        assert {name: entry.size for name, entry in seen.list_files("points/a").items()} == {
             "record.json": 7,
             "weights.pt": 2,
         }
-        assert seen.folders("points") == {"a"}
-        assert "samples" in seen.folders("points/a")
+        assert seen.list_folders("points") == {"a"}
+        assert "samples" in seen.list_folders("points/a")
         assert (seen.exists("points/a/weights.pt"), seen.exists("points/a/no")) == (True, False)
         assert seen.read("points/a/weights.pt") == b"34"
-        assert (seen.entries("nothing"), seen.folders("nothing")) == ({}, set())
+        assert (seen.list_files("nothing"), seen.list_folders("nothing")) == ({}, set())
     store.remove("points/a/weights.pt")
     store.remove("points/a/weights.pt")
     assert not store.exists("points/a/weights.pt")
@@ -111,7 +111,7 @@ def test_what_is_not_there_is_no_other_trouble(store: Store) -> None:
 
 def test_a_store_that_works_passes_the_check_and_is_left_clean(store: Store) -> None:
     check(store)
-    assert store.entries("") == {}
+    assert store.list_files("") == {}
 
 
 def test_a_claim_keeps_others_out_and_an_attempt_that_lost_it_from_writing(store: Store) -> None:
@@ -212,7 +212,9 @@ def test_collect_show_and_evaluate_read_a_bucket(
 def test_a_second_look_fetches_only_what_changed(
     server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote_stores, "SETTLED", -(10**12))  # as if all had been written long ago
+    monkeypatch.setattr(
+        remote_stores, "SETTLED_NS", -(10**12)
+    )  # as if all had been written long ago
     assert call(write_sweep(tmp_path, seeds=2), "--results", bucket, "--local").code == 0
     load(f"{bucket}/tiny")
     server.asked.clear()
@@ -486,7 +488,7 @@ def test_a_failure_never_follows_a_success(store: Store) -> None:
         ledger.finish(claim, done)
         with pytest.raises(LostClaim, match="was finished by somebody else"):
             ledger.finish(claim, replace(done, status=FAILED, error="late"))
-    assert ledger.record(point.id).status == OK
+    assert ledger.read_record(point.id).status == OK
 
 
 def test_a_record_counts_whatever_cannot_be_removed_after_it(
@@ -505,7 +507,7 @@ def test_a_record_counts_whatever_cannot_be_removed_after_it(
 def test_one_root_has_one_name(server: Server, tmp_path: Path) -> None:
     one = open_store(f"s3://{BUCKET}/{tmp_path.name}/x")
     other = open_store(f"s3://{BUCKET}//{tmp_path.name}/x/")
-    assert (one.place, one.root) == (other.place, other.root)
+    assert (one.root_uri, one.root) == (other.root_uri, other.root)
     assert call("collect", f"s3://{BUCKET}").code == 2
     assert (
         call(

@@ -31,7 +31,7 @@ QUIET = ("--local", "--wandb", "disabled")
 def rewrite(root: Path, change: Callable[[Record], Record]) -> None:
     """Change every record, under a checksum that fits."""
     for point, record in records(root).items():
-        (root / "points" / point / "record.json").write_text(change(record).encoded())
+        (root / "points" / point / "record.json").write_text(change(record).to_json())
 
 
 def by_other_code(record: Record) -> Record:
@@ -73,7 +73,7 @@ def test_a_plan_counts_points_by_other_code(sweep: str, root: Path) -> None:
     assert "by other code" not in run(sweep, root)
     first = min(records(root))
     (root / "points" / first / "record.json").write_text(
-        by_other_code(records(root)[first]).encoded()
+        by_other_code(records(root)[first]).to_json()
     )
     for arguments in ((), ("--dry-run",)):
         assert "Trained by other code: 1 of 2 points (training)." in run(sweep, root, *arguments)

@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
     failed = Record(
         shallow["points"]["3"], "text_to_text", shallow["params"], 3, FAILED, {}, error=EVIL
     )
-    write_record(tmp_path, shallow, 3, FAILED).write_text(failed.encoded())
+    write_record(tmp_path, shallow, 3, FAILED).write_text(failed.to_json())
     write_record(tmp_path, deep, 3, DIVERGED)
     return write_sweep(tmp_path, [shallow, deep, cell(0, 1, model="text_to_image")])
 

@@ -221,11 +221,11 @@ def collect_command(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
     """Write tables, figures and report.html from records alone, and print the tables."""
-    from gensweep.ledger.stores import told
+    from gensweep.ledger.stores import canonical_uri
     from gensweep.report.page.several import collect_all, watch
 
     console = Console()
-    unique = list({told(folder): folder for folder in folders}.values())
+    unique = list({canonical_uri(folder): folder for folder in folders}.values())
     if every is not None and not watching:
         raise UserError("--every goes with --watch")
     if watching:

@@ -44,7 +44,7 @@ def show(name: str, results: str, console: Console) -> None:
             f"pack        lane {record.pack['lane']} of {record.pack['size']} that were trained together, from 0"
         )
     say(f"sweeps      {', '.join(kept.sweeps()) or 'none'}")
-    say(f"files       {kept.store.told(f'{POINTS}/{record.id}')}: {', '.join(_files(kept))}")
+    say(f"files       {kept.store.uri(f'{POINTS}/{record.id}')}: {', '.join(_files(kept))}")
 
 
 def _metrics(record: Record) -> Table:

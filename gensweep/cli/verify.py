@@ -46,7 +46,7 @@ def verify_command(
     ids = choose_points(loaded, sample)
     if not ids:
         raise ResultsError(
-            f"{loaded.store.told(loaded.folder.name)} has no finished point to verify"
+            f"{loaded.store.uri(loaded.folder.name)} has no finished point to verify"
         )
     say(console, f"Training {counted(epochs, 'epoch')} of {counted(len(ids), 'point')} again.")
     comparisons = []

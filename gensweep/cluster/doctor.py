@@ -12,7 +12,7 @@ from typing import Any
 
 from gensweep.cluster.node_info import AGAIN, Probe, Told, code, describe, differences, short
 from gensweep.core.errors import GensweepError, ResultsError, UserError
-from gensweep.ledger.stores import Store, answering, check, open_store
+from gensweep.ledger.stores import Store, as_results_error, check, open_store
 from gensweep.system.text import counted
 
 log = logging.getLogger(__name__)
@@ -65,10 +65,10 @@ def examine_here(place: str) -> tuple[list[Finding], Store | None]:
             check(store)
     except ResultsError as error:
         store, trouble = None, str(error)
-    told = describe("", store.place if store else "", None, full=True)
+    told = describe("", store.root_uri if store else "", None, full=True)
     findings = _judge("here", told, told["code"])
     if store:
-        findings.append(Finding("here", "storage", OK, f"{store.place} is written and read"))
+        findings.append(Finding("here", "storage", OK, f"{store.root_uri} is written and read"))
     else:
         remedy = (
             "" if "://" in place else "name another place, or mend that one"
@@ -91,7 +91,7 @@ def examine_nodes(store: Store | None, ask: Ask, full: bool = True) -> list[Find
     mine = code()
     with probing(store) if store else contextlib.nullcontext() as probe:
         began = time.time()
-        told = ask(describe, store.place if store else "", probe, full)
+        told = ask(describe, store.root_uri if store else "", probe, full)
         ended = time.time()
         if store and probe:
             _read_back(store, probe, told)
@@ -121,17 +121,17 @@ def probing(store: Store) -> Generator[Probe]:
     name, content = f".{os.urandom(6).hex()}.probe", os.urandom(16)
     with _vanishing(store):
         try:
-            with answering(store):
+            with as_results_error(store):
                 store.write(name, content)
                 store.read(name)
             yield name, content
         finally:
             try:
-                for left in store.entries(""):
+                for left in store.list_files(""):
                     if left.startswith(name):
                         store.remove(left)
             except OSError as error:
-                log.warning("%s* is left in %s: %s", name, store.place, error)
+                log.warning("%s* is left in %s: %s", name, store.root_uri, error)
 
 
 @contextlib.contextmanager
@@ -157,7 +157,7 @@ def _read_back(store: Store, probe: Probe, told: dict[str, Told | GensweepError]
     for answer, found in zip(wrote.values(), store.read_all(wrote), strict=True):
         if found != probe[1][::-1]:
             answer["storage"] = {
-                "error": f"what it writes to {store.place} is not what is read here",
+                "error": f"what it writes to {store.root_uri} is not what is read here",
                 "apart": True,
             }
 

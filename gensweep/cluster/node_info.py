@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gensweep.core.errors import OtherCode, ResultsError
-from gensweep.ledger.stores import MIRRORS, open_store
+from gensweep.ledger.stores import MIRRORS_FOLDER, open_store
 from gensweep.system.cache_dir import cache_root
 from gensweep.system.environment import compiler, gpu_count, memory_bytes, usable_cores, versions
 from gensweep.tracking.tracker import is_switched_off
@@ -78,7 +78,7 @@ def _touch(node: str, place: str, name: str, content: bytes) -> dict[str, Any]:
     """
     own = f"{name}-{node}"
     try:
-        store = open_store(place, lasting=False)
+        store = open_store(place, persistent=False)
         found = store.read(name)
         if found != content:
             return {
@@ -114,7 +114,7 @@ def _size(folder: Path) -> tuple[int, int]:
     for place, folders, names in os.walk(folder):
         if place == str(folder):
             folders[:] = [
-                inner for inner in folders if inner != MIRRORS
+                inner for inner in folders if inner != MIRRORS_FOLDER
             ]  # copies of results are no datasets
         for name in names:
             with contextlib.suppress(OSError):

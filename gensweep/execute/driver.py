@@ -34,13 +34,20 @@ from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.manifest import SWEEP
 from gensweep.ledger.manifest_writer import (
-    check_replaced,
     describe_data,
-    parameters_of_datasets,
+    describe_replaced_points,
+    list_dataset_parameters,
     write_sweep_json,
 )
 from gensweep.ledger.records import FAILED, OK, Record
-from gensweep.ledger.stores import Store, answering, check, open_store, require_writable, try_out
+from gensweep.ledger.stores import (
+    Store,
+    as_results_error,
+    check,
+    open_store,
+    require_writable,
+    try_out,
+)
 from gensweep.prepare.contact_sheet import (
     DATASETS,
     choose,
@@ -89,14 +96,14 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     store = open_store(options.results)
     ledger = Ledger(store)
     points = points_of(sweep, options.filters)
-    with answering(store):
+    with as_results_error(store):
         plan = plan_run(points, ledger, options)
     show_unreadable(plan, console)
-    note = check_replaced(store, sweep, options.command)
+    note = describe_replaced_points(store, sweep, options.command)
     lasting = _Lasting(options.command if plan.todo else None)
     if plan.todo:
         require_writable(store)
-        if store.elsewhere:  # a folder is not made before all else is well
+        if store.is_remote:  # a folder is not made before all else is well
             check(store)
         if options.resources.address is not None:
             probe(options.resources.address)
@@ -114,7 +121,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 stack.enter_context(executor.opened(options.resources))
             if options.resources.address is not None:
                 executor.check_nodes(store)
-            if not store.elsewhere:
+            if not store.is_remote:
                 check(store, POINTS, *(f"{sweep.name}{folder}" for folder in _WRITTEN))
             _say_before(plan, note, options, console)
             write_sweep_json(store, sweep, options.command, describe_data(plan.todo, ready))
@@ -129,7 +136,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         with lasting:
             plan = make_plan(points, ledger)
         if waits_for_upload(store, points):
-            folder = shlex.quote(store.told(sweep.name))
+            folder = shlex.quote(store.uri(sweep.name))
             say(
                 console,
                 f"To upload what was logged for W&B: python -m gensweep sync {folder}",
@@ -141,7 +148,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         say(console, f"Nothing to do: {summary(plan)}.")
         _say_before(plan, note, options, console)
     with lasting:
-        _collect(store.told(sweep.name), console)
+        _collect(store.uri(sweep.name), console)
     return _exit_status(plan, console)
 
 
@@ -227,7 +234,7 @@ def _train(
         while idle < IDLE_ROUNDS and (todo := _next(plan, ledger, attempted, console)):
             left, place, before = (
                 _left(packs, {point.id for point in todo}),
-                ledger.store.place,
+                ledger.store.root_uri,
                 dict(screen.epochs),
             )
             died = execute(left, place, options.resources, _heard(screen, ledger.store, sweep_json))
@@ -253,9 +260,9 @@ def _heard(screen: Screen, store: Store, sweep_json: str) -> Report:
 
     def report(result: dict[str, Any]) -> None:
         screen.report(result)
-        if not store.elsewhere and not store.exists(sweep_json):
+        if not store.is_remote and not store.exists(sweep_json):
             raise Unavailable(
-                f"{store.told(sweep_json)}: gone (was {store.place} moved, or deleted?)"
+                f"{store.uri(sweep_json)}: gone (was {store.root_uri} moved, or deleted?)"
             )
         for lane in result.get("lanes", [result]):
             if lane.get("full"):
@@ -266,7 +273,7 @@ def _heard(screen: Screen, store: Store, sweep_json: str) -> Report:
                 except Unavailable:
                     raise
                 except OSError as error:
-                    raise Unavailable.of(error, store.place) from error
+                    raise Unavailable.of(error, store.root_uri) from error
 
     return report
 
@@ -301,7 +308,7 @@ def _next(plan: Plan, ledger: Ledger, attempted: set[str], console: Console) -> 
             )
             say(console, f"Waiting for {points} in training by {holders}; {limit}.")
             told = True
-        time.sleep(ledger.store.pause)
+        time.sleep(ledger.store.poll_seconds)
 
 
 def _record_death(
@@ -371,9 +378,9 @@ def _show_data(
     """
     cells = [params for _, params in sweep.cells()]
     names = Names.of(cells, places(value for params in cells for value in params.values()))
-    of_dataset = parameters_of_datasets(params["dataset"] for params in cells)
+    of_dataset = list_dataset_parameters(params["dataset"] for params in cells)
     folder, told = f"{sweep.name}/{DATASETS}", {}
-    files = store.entries(folder)
+    files = store.list_files(folder)
     for key, point in {point.data_key: point for point in points}.items():
         params = dataset_params(point.params, of_dataset)
         name, sheet = names.text("dataset", point.params["dataset"]), sheet_id(params)

@@ -10,9 +10,9 @@ from gensweep.execute.memory_budget import RESERVE_BYTES, Room
 from gensweep.execute.packing import pack_limit
 from gensweep.execute.plan import Plan, Rates, concurrent_trials, make_plan, rates_of
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.manifest_writer import check_replaced
+from gensweep.ledger.manifest_writer import describe_replaced_points
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK
-from gensweep.ledger.stores import answering, open_store
+from gensweep.ledger.stores import as_results_error, open_store
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
 from gensweep.sweep.load import points_of
 from gensweep.sweep.point import AUTO, Pack, Point
@@ -46,7 +46,7 @@ class Options:
 def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -> None:
     """Show the plan; writes and starts nothing."""
     ledger = Ledger(open_store(options.results))
-    with answering(ledger.store):
+    with as_results_error(ledger.store):
         plan = plan_run(points_of(sweep, options.filters), ledger, options)
     show_unreadable(plan, console)
     counts, resources = plan.counts(), options.resources
@@ -59,7 +59,7 @@ def dry_run(sweep: Sweep, options: Options, calibrate: bool, console: Console) -
             f"{len(plan.state.running)} of the missing are being trained now by another run.",
         )
     try:
-        if note := check_replaced(ledger.store, sweep, options.command):
+        if note := describe_replaced_points(ledger.store, sweep, options.command):
             say(console, note, "yellow")
     except ResultsError as error:
         say(console, f"A run would be refused: {error}", "yellow")

@@ -18,7 +18,7 @@ from gensweep.execute.memory_budget import RESERVE_BYTES, Room, memory_bytes
 from gensweep.execute.packing import make_packs
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import FAILED, MISSING, OK, Record
-from gensweep.ledger.stores import answering
+from gensweep.ledger.stores import as_results_error
 from gensweep.sweep.code_fingerprint import (
     OTHER,
     SAME,
@@ -249,8 +249,10 @@ def rates_of(ledger: Ledger, state: State, device: str = "auto") -> Rates:
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
     here, rates = hardware() | {"device": likely_device(device)}, Rates()
-    with answering(ledger.store):
-        for record in itertools.chain(state.records.values(), ledger.others(state.records.keys())):
+    with as_results_error(ledger.store):
+        for record in itertools.chain(
+            state.records.values(), ledger.read_others(state.records.keys())
+        ):
             if all(
                 record.hardware.get(key) == here[key] for key in ("host", "processor", "device")
             ):

@@ -144,7 +144,7 @@ def verify(
     keep_memory()
     device = resolve_device(device_name)
     for point_id in ids:
-        record = Ledger(results.store).record(point_id)
+        record = Ledger(results.store).read_record(point_id)
         try:
             yield _compare(results, record, epochs, device)
         except (GensweepError, OSError) as error:
@@ -252,7 +252,7 @@ def name_folder(sweep: str, results: str) -> str:
     """
     if not sweep.endswith(".py"):
         return sweep
-    return open_store(results).told(read_sweep(Path(sweep)).name)
+    return open_store(results).uri(read_sweep(Path(sweep)).name)
 
 
 def remember(results: Results, comparisons: Sequence[Comparison], console: Console) -> None:
@@ -263,9 +263,9 @@ def remember(results: Results, comparisons: Sequence[Comparison], console: Conso
     store, sweep = results.store, results.folder.name
     entries = {entry["point"]: entry for entry in read_verified(store, sweep)}
     entries |= {comparison.record.id: comparison.entry() for comparison in comparisons}
-    store = open_store(store.place)
+    store = open_store(store.root_uri)
     try:
         store.write_json(f"{sweep}/{VERIFIED}", list(entries.values()))
-        write(load(store.told(sweep)))
+        write(load(store.uri(sweep)))
     except (OSError, ResultsError) as error:
-        say(console, f"This is not kept in {store.told(sweep)}: {error}", "yellow")
+        say(console, f"This is not kept in {store.uri(sweep)}: {error}", "yellow")

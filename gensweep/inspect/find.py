@@ -10,7 +10,7 @@ from pathlib import Path
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.ledger.ledger import POINTS, RECORD, Ledger
 from gensweep.ledger.records import OK, Record
-from gensweep.ledger.stores import Store, answering, open_folder, open_store
+from gensweep.ledger.stores import Store, as_results_error, open_folder, open_store
 from gensweep.sweep.point import Point
 from gensweep.system.storage import parse_json
 
@@ -48,7 +48,7 @@ class Kept:
     def sweeps(self) -> list[str]:
         """The sweeps under the root that want the point."""
         found = []
-        for sweep in sorted(self.store.folders("")):
+        for sweep in sorted(self.store.list_folders("")):
             try:
                 cells = parse_json(self.store.read(f"{sweep}/sweep.json"))["cells"]
                 if any(self.record.id in cell["points"].values() for cell in cells):
@@ -70,16 +70,16 @@ def find(name: str, results: str | Path = "results") -> Kept:
     """
     if "://" in name:
         points, found = open_folder(name)
-        store, _ = open_folder(points.place)
+        store, _ = open_folder(points.root_uri)
     elif (Path(name) / RECORD).is_file():
         folder = Path(name).absolute()
         store, found = Store(folder.parents[1]), folder.name
     else:
         store = open_store(results)
-        with answering(store):
+        with as_results_error(store):
             found = _search(name.strip("/"), store)
     try:
-        return Kept(Ledger(store).record(found), store, store.download(f"{POINTS}/{found}"))
+        return Kept(Ledger(store).read_record(found), store, store.download(f"{POINTS}/{found}"))
     except FileNotFoundError:
         raise ResultsError(f"{found} has no {RECORD} yet: it was begun and not finished") from None
     except (RecordError, OSError) as error:
@@ -87,10 +87,10 @@ def find(name: str, results: str | Path = "results") -> Kept:
 
 
 def _search(name: str, store: Store) -> str:
-    points = store.told(POINTS)
-    if POINTS not in store.folders(""):
+    points = store.uri(POINTS)
+    if POINTS not in store.list_folders(""):
         raise ResultsError(f"there is no folder {points}; --results names another root")
-    names = sorted(one for one in store.folders(POINTS) if not one.startswith("."))
+    names = sorted(one for one in store.list_folders(POINTS) if not one.startswith("."))
     found = [one for one in names if one == name] or [
         one for one in names if name and one.startswith(name)
     ]
@@ -111,7 +111,7 @@ def _apart(store: Store, names: list[str]) -> list[str]:
     params: dict[str, dict] = {}
     for name in names:
         with contextlib.suppress(RecordError, OSError):
-            record = Ledger(store).record(name)
+            record = Ledger(store).read_record(name)
             params[name] = record.params | {"seed": record.seed}
     values = {
         key: {str(found.get(key)) for found in params.values()}
@@ -139,6 +139,6 @@ def find_trained(name: str, results: str | Path = "results") -> Kept:
             f"{kept.record.id} {kept.record.status}: {kept.record.error}; it has no weights to look at"
         )
     if not (kept.folder / "weights.pt").is_file():
-        weights = kept.store.told(f"{POINTS}/{kept.record.id}/weights.pt")
+        weights = kept.store.uri(f"{POINTS}/{kept.record.id}/weights.pt")
         raise ResultsError(f"{kept.record.id}: there is no {weights}; train it again to have it")
     return kept

@@ -250,7 +250,7 @@ def evaluate(revived: Revived, digits: str | None) -> dict[str, Any]:
         except OSError as error:  # of a root that can only be read, say: what is printed is whole
             log.warning("the numbers are printed and not kept: %s", error)
             return found | {"written": None}
-        return found | {"written": kept.store.told(name)}
+        return found | {"written": kept.store.uri(name)}
     try:
         added = _fill_in(revived, metrics)
     except OSError as error:

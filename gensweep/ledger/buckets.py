@@ -69,7 +69,7 @@ class Bucket:
     options: tuple[tuple[str, str], ...]
 
     @property
-    def place(self) -> str:
+    def uri(self) -> str:
         """The URI, written in the one way that all spellings of it share."""
         query = "&".join(f"{name}={value}" for name, value in self.options)
         return f"{self.scheme}://{self.base}" + (f"?{query}" if query else "")
@@ -105,10 +105,12 @@ class Bucket:
         try:
             return ask()
         except (OSError, ValueError, TypeError) as error:
-            raise ResultsError(f"--results {self.place} cannot be used: {reason(error)}") from error
+            raise ResultsError(
+                f"--results {self.uri} cannot be used: {explain_error(error)}"
+            ) from error
 
 
-def bucket_of(place: str) -> Bucket:
+def parse_bucket_uri(place: str) -> Bucket:
     """What a URI says.
 
     Raises:
@@ -172,7 +174,7 @@ def _gs(bucket: str, options: dict[str, Any], attempts: int, seconds: float) -> 
 _CONNECT = {"s3": _s3, "gs": _gs}
 
 
-def reason(error: Exception) -> str:
+def explain_error(error: Exception) -> str:
     """What an error of a store means, in words; its own words where nobody knows."""
     said = " ".join(str(error).split())
     found = _CODE.search(said)

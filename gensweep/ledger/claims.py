@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 
 from gensweep.core.errors import Claimed, LostClaim
-from gensweep.ledger.stores import SMALL, Store
+from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.system import processes
 from gensweep.system.processes import Process, Watch
 from gensweep.system.storage import NotRegular, parse_json
@@ -43,7 +43,7 @@ class Holder:
         return f"process {self.worker.pid} on {self.worker.host.split()[0]}"
 
 
-def decoded(text: bytes) -> Holder | None:
+def parse_claim(text: bytes) -> Holder | None:
     """Who holds a claim; None where it was cut short, or is none."""
     try:
         values = parse_json(text)
@@ -57,10 +57,10 @@ def decoded(text: bytes) -> Holder | None:
         return None
 
 
-def holder_of(store: Store, folder: str) -> Holder | None:
+def read_holder(store: Store, folder: str) -> Holder | None:
     """Who holds the point in a folder of the root; None where nobody does."""
     try:
-        return decoded(store.read(f"{folder}/{CLAIM}", SMALL))
+        return parse_claim(store.read(f"{folder}/{CLAIM}", MAX_RECORD_BYTES))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotRegular):
         return None
 
@@ -72,18 +72,18 @@ def is_live(store: Store, folder: str, holder: Holder) -> bool:
         return False
     if len(near) == 2:
         return True
-    watch = _watched.setdefault((store.place, folder), Watch())
+    watch = _watched.setdefault((store.root_uri, folder), Watch())
     return watch.unchanged((holder.attempt, holder.time)) < processes.EXPIRES
 
 
-def is_certain(store: Store, folder: str, holder: Holder) -> bool:
+def is_certainly_live(store: Store, folder: str, holder: Holder) -> bool:
     """Whether a claim that `is_live` is certainly one of a live process, so that there is nothing to wait for.
 
     A time of the last minute counts too: if the clock that it is of is wrong, that is over within a minute.
     """
     if holder.worker.is_local() and holder.driver.is_local():
         return True
-    watch = _watched.get((store.place, folder))
+    watch = _watched.get((store.root_uri, folder))
     return (
         watch is not None and watch.has_changed
     ) or 0 <= time.time() - holder.time < processes.EXPIRES
@@ -99,10 +99,10 @@ def find_live(folders: Iterable[tuple[Store, str]]) -> set[str]:
     while True:
         left = []
         for store, folder in unsure:
-            holder = holder_of(store, folder)
+            holder = read_holder(store, folder)
             if holder is None or not is_live(store, folder, holder):
                 continue
-            if is_certain(store, folder, holder):
+            if is_certainly_live(store, folder, holder):
                 live.add(folder)
             else:
                 left.append((store, folder))
@@ -125,7 +125,7 @@ def _say_wait(what: str, where: str) -> None:
 
 
 def _pause(store: Store) -> None:
-    time.sleep(min(store.pause, processes.EXPIRES / 4))
+    time.sleep(min(store.poll_seconds, processes.EXPIRES / 4))
 
 
 class Claim:
@@ -167,13 +167,13 @@ class Claim:
     def _take(self) -> Holder | None:
         """Claim the point; return the holder instead while nobody can say whether it lives."""
         with self._store.lock(self._lock):
-            holder = holder_of(self._store, self._folder)
+            holder = read_holder(self._store, self._folder)
             if (
                 holder is not None
                 and not self._succeeds(holder)
                 and is_live(self._store, self._folder, holder)
             ):
-                if is_certain(self._store, self._folder, holder):
+                if is_certainly_live(self._store, self._folder, holder):
                     raise Claimed(f"{self._point} is being trained by {holder}")
                 return holder
             self._write()
@@ -205,14 +205,14 @@ class Claim:
             LostClaim: another attempt took it, or our driver is dead.
             OSError: the store does not say.
         """
-        holder = holder_of(self._store, self._folder)
+        holder = read_holder(self._store, self._folder)
         if holder is None or holder.attempt != self._me.attempt:
             raise LostClaim(f"{self._point} was taken over by {holder}")
         if self._me.driver.is_local() and not self._me.driver.is_alive():
             raise LostClaim(f"the driver of {self._point} died")
 
     @contextlib.contextmanager
-    def writing(self) -> Generator[None]:
+    def lock_for_writing(self) -> Generator[None]:
         """Hold the lock around a write that must not come from an old attempt.
 
         Raises:
@@ -223,7 +223,7 @@ class Claim:
             yield
 
     def _is_mine(self) -> bool:
-        holder = holder_of(self._store, self._folder)
+        holder = read_holder(self._store, self._folder)
         return holder is not None and holder.attempt == self._me.attempt
 
     def _write(self) -> None:

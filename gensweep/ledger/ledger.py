@@ -13,8 +13,8 @@ from typing import Any, Literal
 from gensweep.core.errors import LostClaim, NewerSchema, RecordError, ResultsError, Unavailable
 from gensweep.ledger import claims
 from gensweep.ledger.claims import CLAIM, Claim, Holder, Process
-from gensweep.ledger.records import FAILED, OK, Record, decoded
-from gensweep.ledger.stores import SMALL, Store
+from gensweep.ledger.records import FAILED, OK, Record, decode_record
+from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.system.storage import Content, NotRegular
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Ledger:
         if os.path.lexists(points) and not points.is_dir():
             what = f"a link to {os.readlink(points)}" if points.is_symlink() else "a file"
             raise ResultsError(
-                f"{self.store.told(POINTS)} is {what}, and should be the folder of every point"
+                f"{self.store.uri(POINTS)} is {what}, and should be the folder of every point"
             )
 
     def folder(self, point_id: str) -> Path:
@@ -82,16 +82,16 @@ class Ledger:
         state, store, begun = State(), self.store, list(wanted)
         if len(wanted) > FEW:
             store = store.snapshot(POINTS)
-            there = store.folders(POINTS)
+            there = store.list_folders(POINTS)
             begun = [point_id for point_id in wanted if point_id in there]
         names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in begun]
-        for point_id, name, found in zip(begun, names, store.read_all(names, SMALL), strict=True):
+        for point_id, name, found in zip(
+            begun, names, store.read_all(names, MAX_RECORD_BYTES), strict=True
+        ):
             try:
-                record = _record(found, store.told(name), point_id)
+                record = _record(found, store.uri(name), point_id)
                 if other := _contradictions(record, wanted[point_id]):
-                    raise RecordError(
-                        f"{store.told(name)}: is of another point: {', '.join(other)}"
-                    )
+                    raise RecordError(f"{store.uri(name)}: is of another point: {', '.join(other)}")
                 state.records[point_id] = record
             except (FileNotFoundError, NotADirectoryError):
                 pass
@@ -108,28 +108,32 @@ class Ledger:
 
     def _read_claims(self, store: Store, points: list[str], state: State) -> None:
         names = [f"{POINTS}/{point_id}/{CLAIM}" for point_id in points]
-        for point_id, found in zip(points, store.read_all(names, SMALL), strict=True):
-            holder = claims.decoded(found) if isinstance(found, bytes) else None
+        for point_id, found in zip(points, store.read_all(names, MAX_RECORD_BYTES), strict=True):
+            holder = claims.parse_claim(found) if isinstance(found, bytes) else None
             if holder is not None:
                 is_live = claims.is_live(store, f"{POINTS}/{point_id}", holder)
                 (state.running if is_live else state.expired)[point_id] = holder
 
-    def record(self, point_id: str) -> Record:
+    def read_record(self, point_id: str) -> Record:
         """One point's record.
 
         Raises:
             FileNotFoundError, NotADirectoryError: there is none.
-            RecordError: as `gensweep.ledger.records.decoded`.
+            RecordError: as `gensweep.ledger.records.decode_record`.
         """
         name = f"{POINTS}/{point_id}/{RECORD}"
-        return decoded(self.store.read(name, SMALL), self.store.told(name), point_id)
+        return decode_record(
+            self.store.read(name, MAX_RECORD_BYTES), self.store.uri(name), point_id
+        )
 
-    def others(self, known: Set[str]) -> Iterator[Record]:
+    def read_others(self, known: Set[str]) -> Iterator[Record]:
         """Every record that can be read, in no order, but those of points that are known."""
         store = self.store.snapshot(POINTS)
-        points = store.folders(POINTS) - known
+        points = store.list_folders(POINTS) - known
         names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in points]
-        for point_id, name, found in zip(points, names, store.read_all(names, SMALL), strict=True):
+        for point_id, name, found in zip(
+            points, names, store.read_all(names, MAX_RECORD_BYTES), strict=True
+        ):
             with contextlib.suppress(OSError, RecordError):
                 yield _record(found, name, point_id)
 
@@ -145,7 +149,7 @@ class Ledger:
         """
         folder = f"{POINTS}/{point_id}"
         with self.store.lock(f"{folder}/.lock"):
-            if claims.holder_of(self.store, folder) == holder:
+            if claims.read_holder(self.store, folder) == holder:
                 self.store.remove(f"{folder}/{CLAIM}")
 
     def clean(self, points: Iterable[str]) -> None:
@@ -158,10 +162,10 @@ class Ledger:
         for folder in (f"{POINTS}/{point_id}" for point_id in points):
             if there.exists(f"{folder}/{CLAIM}"):
                 with contextlib.suppress(OSError), self.store.lock(f"{folder}/.lock"):
-                    holder = claims.holder_of(self.store, folder)
+                    holder = claims.read_holder(self.store, folder)
                     if holder is None or not claims.is_live(self.store, folder, holder):
                         self.store.remove(f"{folder}/{CLAIM}")
-                        self.store.tidy(folder)
+                        self.store.remove_leftovers(folder)
 
     def write_file(self, claim: Claim, point_id: str, name: str, content: Content) -> None:
         """Write one of the point's files, `name` or `folder/name`, unless the claim was lost.
@@ -170,7 +174,7 @@ class Ledger:
             LostClaim: a later attempt owns the point.
             OSError: as `Store.write`.
         """
-        with claim.writing():
+        with claim.lock_for_writing():
             self.store.write(f"{POINTS}/{point_id}/{name}", content)
 
     def finish(self, claim: Claim, record: Record) -> None:
@@ -181,7 +185,7 @@ class Ledger:
             OSError: as `Store.write`.
         """
         folder = f"{POINTS}/{record.id}"
-        with claim.writing():
+        with claim.lock_for_writing():
             before = self._set_aside(record.id)
             # A result of other code may be replaced by whatever today's code gives.
             is_of_same_code = before is not None and before.code == record.code
@@ -189,8 +193,8 @@ class Ledger:
                 raise LostClaim(
                     f"{record.id} was finished by somebody else"
                 )  # where the root knows no locks
-            self.store.tidy(folder)
-            self.store.write(f"{folder}/{RECORD}", record.encoded())
+            self.store.remove_leftovers(folder)
+            self.store.write(f"{folder}/{RECORD}", record.to_json())
             with self._cleaning(record.id):
                 if record.status != FAILED:  # a retry goes on from a failed point's checkpoint
                     self.store.remove(f"{folder}/{CHECKPOINT}")
@@ -209,8 +213,8 @@ class Ledger:
         """The record that is there; one that cannot be trusted is copied beside it."""
         name = f"{POINTS}/{point_id}/{RECORD}"
         try:
-            text = self.store.read(name, SMALL)
-            return decoded(text, name, point_id)
+            text = self.store.read(name, MAX_RECORD_BYTES)
+            return decode_record(text, name, point_id)
         except (FileNotFoundError, NotRegular):  # a pipe or a device holds nothing to be copied
             return None
         except RecordError:
@@ -235,4 +239,4 @@ def _contradictions(record: Record, wanted: Mapping[str, Any]) -> list[str]:
 def _record(found: bytes | OSError, place: str, point_id: str) -> Record:
     if isinstance(found, OSError):
         raise found
-    return decoded(found, place, point_id)
+    return decode_record(found, place, point_id)

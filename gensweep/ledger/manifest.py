@@ -90,12 +90,12 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
     Raises:
         ResultsError: there is none, it is none, or a later gensweep wrote it.
     """
-    path = store.told(f"{folder}/{SWEEP}")
+    path = store.uri(f"{folder}/{SWEEP}")
     try:
         values = clean(parse_json(store.read(f"{folder}/{SWEEP}")))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        what = f"has no {SWEEP}" if folder in store.folders("") else "is no folder"
-        raise ResultsError(f"{store.told(folder)} {what}: {_alternatives(store, folder)}") from None
+        what = f"has no {SWEEP}" if folder in store.list_folders("") else "is no folder"
+        raise ResultsError(f"{store.uri(folder)} {what}: {_alternatives(store, folder)}") from None
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError as error:
@@ -129,7 +129,7 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
 
 def _alternatives(store: Store, folder: str) -> str:
     for place in (f"{folder}/", ""):
-        found = sorted(f"{place}{name}" for name in store.folders(place.rstrip("/")))
-        if there := [store.told(name) for name in found if store.exists(f"{name}/{SWEEP}")]:
+        found = sorted(f"{place}{name}" for name in store.list_folders(place.rstrip("/")))
+        if there := [store.uri(name) for name in found if store.exists(f"{name}/{SWEEP}")]:
             return f"sweeps found: {', '.join(there)}"
     return "no sweep was found in it or beside it; name a sweep's folder, such as results/layers, or run it again"

@@ -27,7 +27,7 @@ _OF_THE_CALL = ("command", "places", "commit", "versions", "hardware", "created"
 """What another call may say of the same sweep."""
 
 
-def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
+def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
     """What sweep.json holds: every cell and point, each metric's unit and direction, and where this ran."""
     cells: dict[str, dict[str, Any]] = {}
     for point in sweep.points():
@@ -46,7 +46,7 @@ def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "objective": sweep.objective,
         "grids": [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids],
         "cells": list(cells.values()),
-        "of_dataset": parameters_of_datasets(cell["params"]["dataset"] for cell in cells.values()),
+        "of_dataset": list_dataset_parameters(cell["params"]["dataset"] for cell in cells.values()),
         "places": places(value for cell in cells.values() for value in cell["params"].values()),
         "metrics": _metrics(models),
         "command": command,
@@ -58,7 +58,7 @@ def sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
     return SweepFile.model_validate(values).model_dump(exclude_unset=True)
 
 
-def parameters_of_datasets(names: Iterable[str]) -> list[str]:
+def list_dataset_parameters(names: Iterable[str]) -> list[str]:
     """The parameters that some of these datasets have of their own: not every dataset knows them."""
     return sorted(
         {key for name in set(names) for key in dataset(name).model_fields}
@@ -133,14 +133,14 @@ def write_sweep_json(
     schema = before.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         known = f"schema {schema}, gensweep knows up to {SCHEMA}"
-        raise ResultsError(f"{store.told(name)}: {known}: upgrade, or use another folder")
+        raise ResultsError(f"{store.uri(name)}: {known}: upgrade, or use another folder")
     other = before.get("name")
     if isinstance(other, str) and other != sweep.name and other.lower() == sweep.name.lower():
         raise ResultsError(
-            f"{store.told(sweep.name)} is the folder of the sweep {other!r}, "
+            f"{store.uri(sweep.name)} is the folder of the sweep {other!r}, "
             "since this file system takes both names for one: rename the sweep"
         )
-    wanted = json.loads(json.dumps(sweep_json(sweep, command)))
+    wanted = json.loads(json.dumps(build_sweep_json(sweep, command)))
     described = _known_data(before) | json.loads(json.dumps(data or {}))
     if described:
         keys = {point.data_key for point in sweep.points()}
@@ -151,7 +151,7 @@ def write_sweep_json(
         store.write_json(name, wanted)
     except OSError as error:
         raise ResultsError(
-            f"{store.told(sweep.name)} cannot be written: {error.strerror or error}"
+            f"{store.uri(sweep.name)} cannot be written: {error.strerror or error}"
         ) from error
 
 
@@ -166,7 +166,7 @@ def _read_before(store: Store, sweep: Sweep) -> dict[str, Any]:
     return before if isinstance(before, dict) else {}
 
 
-def check_replaced(store: Store, sweep: Sweep, command: str) -> str:
+def describe_replaced_points(store: Store, sweep: Sweep, command: str) -> str:
     """Return what the user must know of points that leave the sweep's tables with this run; nothing where none does.
 
     A sweep may grow, shrink and change: points that it does not want any more keep their records.
@@ -186,14 +186,14 @@ def check_replaced(store: Store, sweep: Sweep, command: str) -> str:
         return ""
     if gone == earlier and there and here and there.name != here.name:
         raise ResultsError(
-            f"{store.told(sweep.name)} holds another sweep of the name {sweep.name!r}, of {there}: none of its {count} "
+            f"{store.uri(sweep.name)} holds another sweep of the name {sweep.name!r}, of {there}: none of its {count} "
             f"is a point of {here}. Its tables and figures would be replaced. Change the name in {here}, or use "
-            f"another --results; or remove {store.told(f'{sweep.name}/sweep.json')} to replace them"
+            f"another --results; or remove {store.uri(f'{sweep.name}/sweep.json')} to replace them"
         )
     return (
         f"Of {count} of the earlier {sweep.name}, {len(gone)} will not be in its tables and figures any more: "
         f"this sweep does not ask for {'it' if len(gone) == 1 else 'them'}. All records stay in "
-        f"{store.told('points')}; a sweep that asks for such a point again trains nothing anew."
+        f"{store.uri('points')}; a sweep that asks for such a point again trains nothing anew."
     )
 
 

@@ -20,7 +20,7 @@ OK, DIVERGED, FAILED, MISSING = "ok", "diverged", "failed", "missing"
 STATUSES = (OK, DIVERGED, FAILED)
 CLAIMED = "claimed"
 """Reported, never recorded: somebody else trains the point."""
-UNKEPT = "unkept"
+STORE_UNAVAILABLE = "unkept"
 """Neither reported nor recorded as such: the results root would not take what the point left."""
 LARGEST = 1e100
 """Of metrics: their squares can be added up, and float32, in which models compute, ends at 3e38."""
@@ -67,7 +67,7 @@ class Record:
     examples: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
-    def encoded(self) -> str:
+    def to_json(self) -> str:
         """What record.json holds: under a checksum of the rest, so that an edit by hand is noticed."""
         body = json.dumps(asdict(self), indent=1, allow_nan=False)[1:]
         return f'{_SEAL}{_digest(body.encode())}",{body}\n'
@@ -106,7 +106,7 @@ def is_count(value: Any, least: int = 0) -> bool:
     return type(value) is int and least <= value < 1 << 63
 
 
-def decoded(text: bytes, path: str, expected_id: str | None = None) -> Record:
+def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Record:
     """Check the content of one record.json.
 
     Args:

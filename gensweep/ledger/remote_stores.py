@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from gensweep.core.errors import Unavailable
-from gensweep.ledger.buckets import THREADS, bucket_of, reason
-from gensweep.ledger.stores import MIRRORS, Entry, Store
+from gensweep.ledger.buckets import THREADS, explain_error, parse_bucket_uri
+from gensweep.ledger.stores import MIRRORS_FOLDER, Entry, Store
 from gensweep.system.scratch import make_scratch
 from gensweep.system.storage import LARGEST, Content, NotRegular, as_bytes, write_atomic
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pyarrow import fs
 
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-SETTLED = 60 * 10**9
+SETTLED_NS = 60 * 10**9
 """Nanoseconds after which a time of change tells two contents of one size apart: stores count in seconds, by a clock
 of their own."""
 
@@ -47,27 +47,27 @@ class RemoteStore(Store):
         copies: the folder for copies of its files on this machine.
     """
 
-    pause, elsewhere = 10.0, True
+    poll_seconds, is_remote = 10.0, True
 
     def __init__(self, place: str, files: fs.FileSystem, base: str, copies: Path) -> None:
         super().__init__(copies)
-        self.place, self._fs, self._base = place, files, base
+        self.root_uri, self._fs, self._base = place, files, base
 
     @classmethod
-    def open(cls, place: str, lasting: bool) -> RemoteStore:
+    def open(cls, place: str, persistent: bool) -> RemoteStore:
         """The root at a URI; as `open_store`."""
-        bucket = bucket_of(place)
-        if lasting:
+        bucket = parse_bucket_uri(place)
+        if persistent:
             bucket.check()
         return cls(
-            bucket.place,
+            bucket.uri,
             bucket.connect(),
             bucket.base,
-            _mirror(bucket.place) if lasting else _passing(),
+            _mirror(bucket.uri) if persistent else _passing(),
         )
 
-    def told(self, name: str) -> str:
-        root, _, query = self.place.partition("?")
+    def uri(self, name: str) -> str:
+        root, _, query = self.root_uri.partition("?")
         return f"{root}/{name}" + (f"?{query}" if query else "")
 
     def read(self, name: str, limit: int = LARGEST) -> bytes:
@@ -87,7 +87,7 @@ class RemoteStore(Store):
         with self._fs.open_input_file(self._key(name)) as file:
             if (size := file.size()) > limit:
                 raise NotRegular(
-                    errno.EFBIG, f"too large: {size:,} bytes, {limit:,} at most", self.told(name)
+                    errno.EFBIG, f"too large: {size:,} bytes, {limit:,} at most", self.uri(name)
                 )
             return file.read()
 
@@ -114,12 +114,12 @@ class RemoteStore(Store):
         with contextlib.suppress(FileNotFoundError), self._explained(name):
             self._fs.delete_file(self._key(name))
 
-    def entries(self, folder: str) -> dict[str, Entry]:
+    def list_files(self, folder: str) -> dict[str, Entry]:
         return {
             name: entry for name, entry in self._listed(folder, False).items() if "/" not in name
         }
 
-    def folders(self, folder: str) -> set[str]:
+    def list_folders(self, folder: str) -> set[str]:
         from pyarrow.fs import FileType
 
         found = {
@@ -140,7 +140,7 @@ class RemoteStore(Store):
     def lock(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def tidy(self, folder: str, age: float = 0.0) -> None:
+    def remove_leftovers(self, folder: str, age: float = 0.0) -> None:
         """Nothing to do: what was not written whole is not there."""
 
     def snapshot(self, *folders: str) -> Store:
@@ -198,7 +198,7 @@ class RemoteStore(Store):
                 name.split("/")
             ) or "\\" in name:  # whose copy would lie elsewhere
                 raise Unavailable(
-                    f"{self.told(folder)}: {name!r} is no name of a file of results; remove it"
+                    f"{self.uri(folder)}: {name!r} is no name of a file of results; remove it"
                 )
         return found
 
@@ -208,11 +208,11 @@ class RemoteStore(Store):
         try:
             yield
         except FileNotFoundError:
-            raise FileNotFoundError(f"{self.told(name)}: there is no such file") from None
+            raise FileNotFoundError(f"{self.uri(name)}: there is no such file") from None
         except NotRegular:
             raise
         except OSError as error:
-            raise Unavailable(f"{self.told(name)}: {reason(error)}") from error
+            raise Unavailable(f"{self.uri(name)}: {explain_error(error)}") from error
 
 
 class Snapshot(RemoteStore):
@@ -222,7 +222,7 @@ class Snapshot(RemoteStore):
     """
 
     def __init__(self, store: RemoteStore, listed: dict[str, dict[str, Entry]]) -> None:
-        super().__init__(store.place, store._fs, store._base, store.root)
+        super().__init__(store.root_uri, store._fs, store._base, store.root)
         self._known: dict[str, dict[str, Entry]] = {}
         self._inner: dict[str, set[str]] = {}
         for folder, entries in listed.items():
@@ -241,7 +241,7 @@ class Snapshot(RemoteStore):
     def read(self, name: str, limit: int = LARGEST) -> bytes:
         entry, copy = self._entry(name), self.root / name
         if entry is None:
-            raise FileNotFoundError(f"{self.told(name)}: there is no such file")
+            raise FileNotFoundError(f"{self.uri(name)}: there is no such file")
         if _is_copy(copy, entry):
             return copy.read_bytes()
         content = super().read(name, limit)
@@ -250,19 +250,19 @@ class Snapshot(RemoteStore):
         os.utime(copy, ns=(entry.mtime_ns, entry.mtime_ns))
         return content
 
-    def entries(self, folder: str) -> dict[str, Entry]:
+    def list_files(self, folder: str) -> dict[str, Entry]:
         return self._known.get(folder, {})
 
-    def folders(self, folder: str) -> set[str]:
+    def list_folders(self, folder: str) -> set[str]:
         return self._inner.get(folder, set())
 
     def exists(self, name: str) -> bool:
         return self._entry(name) is not None
 
     def _listed(self, folder: str, deep: bool) -> dict[str, Entry]:
-        found = dict(self.entries(folder))
+        found = dict(self.list_files(folder))
         if deep:
-            for name in self.folders(folder):
+            for name in self.list_folders(folder):
                 below = self._listed(f"{folder}/{name}", True)
                 found |= {f"{name}/{inner}": entry for inner, entry in below.items()}
         return found
@@ -281,7 +281,7 @@ def _is_copy(path: Path, entry: Entry | None) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     same = (stat.st_size, stat.st_mtime_ns) == entry
-    return same and stat.st_ctime_ns - entry.mtime_ns > SETTLED
+    return same and stat.st_ctime_ns - entry.mtime_ns > SETTLED_NS
 
 
 def _files(folder: Path) -> list[Path]:
@@ -296,7 +296,7 @@ def _mirror(place: str) -> Path:
     from gensweep.system.cache_dir import cache_root
 
     digest = hashlib.sha256(place.encode()).hexdigest()
-    return cache_root() / MIRRORS / f"{quote(place, safe='')[:80]}-{digest[:12]}"
+    return cache_root() / MIRRORS_FOLDER / f"{quote(place, safe='')[:80]}-{digest[:12]}"
 
 
 def _passing() -> Path:

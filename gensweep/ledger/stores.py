@@ -16,13 +16,13 @@ from gensweep.core.errors import ResultsError, Unavailable
 from gensweep.system.redaction import redacted
 from gensweep.system.storage import LARGEST, Content, as_json, locked, read_file, write_atomic
 
-MIRRORS = "roots"
+MIRRORS_FOLDER = "roots"
 """The folder of the cache for copies of roots elsewhere."""
 SCHEMES = ("s3", "gs")
 """What a results root may begin with, before `://`."""
-SMALL = 1 << 24
+MAX_RECORD_BYTES = 1 << 24
 """Bytes of a record or a claim at most."""
-ABANDONED = 60.0
+ABANDONED_SECONDS = 60.0
 """Seconds after which a temporary file that nobody locks is one of a process that was killed."""
 _LONG = 100
 """Characters of the longest names that a run gives to files, about."""
@@ -44,21 +44,21 @@ class Store:
     Names are relative to the root, with slashes: `points/<id>/record.json`.
 
     Attributes:
-        place: the root as people write it, and as another process can open it.
-        pause: seconds between two looks at it, where somebody waits for something.
-        elsewhere: whether only copies of its files lie here.
+        root_uri: the root as people write it, and as another process can open it.
+        poll_seconds: seconds between two looks at it, where somebody waits for something.
+        is_remote: whether only copies of its files lie here.
         root: the folder in which the root's files lie here.
     """
 
-    pause, elsewhere = 1.0, False
+    poll_seconds, is_remote = 1.0, False
 
     def __init__(self, root: Path) -> None:
-        self.place, self.root = str(root), root
+        self.root_uri, self.root = str(root), root
         self._was_there = False
 
-    def told(self, name: str) -> str:
+    def uri(self, name: str) -> str:
         """A file's place in words."""
-        return f"{self.place}/{name}"
+        return f"{self.root_uri}/{name}"
 
     def read(self, name: str, limit: int = LARGEST) -> bytes:
         """A file's content.
@@ -72,7 +72,7 @@ class Store:
             NotRegular: it is a pipe or a device, or too large.
             OSError: it is a folder, or cannot be read.
         """
-        return read_file(f"{self.place}/{name}", limit)
+        return read_file(f"{self.root_uri}/{name}", limit)
 
     def read_all(self, names: Iterable[str], limit: int = LARGEST) -> Iterator[bytes | OSError]:
         """The content of each file, or why there is none."""
@@ -104,7 +104,7 @@ class Store:
         """Make a folder of the root; the root itself only once: later on, it was moved or deleted."""
         if self._was_there and not self.root.is_dir():
             raise FileNotFoundError(
-                errno.ENOENT, "the results root is gone (moved, or deleted?)", self.place
+                errno.ENOENT, "the results root is gone (moved, or deleted?)", self.root_uri
             )
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ class Store:
         with contextlib.suppress(*_ABSENT):
             os.unlink(self.root / name)
 
-    def entries(self, folder: str) -> dict[str, Entry]:
+    def list_files(self, folder: str) -> dict[str, Entry]:
         """The files that lie directly in a folder, by name; none where there is no folder."""
         found = {}
         with contextlib.suppress(*_ABSENT), os.scandir(self.root / folder) as listed:
@@ -144,7 +144,7 @@ class Store:
                         raise
         return found
 
-    def folders(self, folder: str) -> set[str]:
+    def list_folders(self, folder: str) -> set[str]:
         """The folders that lie directly in a folder; files may be among them."""
         with contextlib.suppress(*_ABSENT):
             return set(os.listdir(self.root / folder))
@@ -160,7 +160,7 @@ class Store:
         self._make_folder(path.parent)
         return locked(path)
 
-    def tidy(self, folder: str, age: float = 0.0) -> None:
+    def remove_leftovers(self, folder: str, age: float = 0.0) -> None:
         """Remove what writers that were killed left behind in a folder, and in the folders directly in it.
 
         Args:
@@ -200,12 +200,12 @@ def _changed(path: Path) -> float:
         return 0.0
 
 
-def open_store(place: str | Path, lasting: bool = True) -> Store:
+def open_store(place: str | Path, persistent: bool = True) -> Store:
     """The results root at a place, after a check that it can be used as far as nothing has to be asked.
 
     Args:
         place: a folder, or `s3://bucket/prefix`, `gs://bucket/prefix`.
-        lasting: whether copies of a root elsewhere are kept in the cache, for the next call; else this process's end
+        persistent: whether copies of a root elsewhere are kept in the cache, for the next call; else this process's end
             is theirs.
 
     Raises:
@@ -218,7 +218,7 @@ def open_store(place: str | Path, lasting: bool = True) -> Store:
     if colon and scheme != "file":
         from gensweep.ledger.remote_stores import RemoteStore
 
-        return RemoteStore.open(text, lasting)
+        return RemoteStore.open(text, persistent)
     try:
         root = Path(unquote(rest) if colon else text).expanduser().absolute()
     except RuntimeError as error:
@@ -235,9 +235,9 @@ def require_writable(store: Store) -> None:
     Raises:
         ResultsError: it cannot be written.
     """
-    if not store.elsewhere and not os.access(existing := _existing(store.root), os.W_OK | os.X_OK):
+    if not store.is_remote and not os.access(existing := _existing(store.root), os.W_OK | os.X_OK):
         raise ResultsError(
-            f"--results {store.place}: {existing} cannot be written to; name another folder"
+            f"--results {store.root_uri}: {existing} cannot be written to; name another folder"
         )
 
 
@@ -279,10 +279,10 @@ def _taken_apart(place: str) -> tuple[str, str, str]:
     return scheme, colon, rest
 
 
-def told(place: str | Path) -> str:
+def canonical_uri(place: str | Path) -> str:
     """A folder's place, however it was written."""
     store, name = open_folder(place)
-    return store.told(name)
+    return store.uri(name)
 
 
 def check(store: Store, *folders: str) -> None:
@@ -295,10 +295,10 @@ def check(store: Store, *folders: str) -> None:
     Raises:
         ResultsError: something cannot be done here; the message says what.
     """
-    with answering(store):
+    with as_results_error(store):
         try_out(store)
         for folder in folders:
-            if not store.elsewhere and (store.root / folder).is_dir():
+            if not store.is_remote and (store.root / folder).is_dir():
                 _try_files(store, f"{folder}/")
 
 
@@ -308,7 +308,7 @@ def try_out(store: Store) -> None:
     Raises:
         OSError: the root refuses one of them; the message says which.
     """
-    if store.elsewhere:
+    if store.is_remote:
         _try_files(store, "")
         return
     name = _try_files(store, "")
@@ -325,7 +325,7 @@ def _try_files(store: Store, folder: str) -> str:
     with _trying("write a file"):
         store.write(name, content)
     try:
-        if not store.elsewhere:
+        if not store.is_remote:
             content = content[::-1]
             with _trying("replace a file that is open"), open(store.root / name, "rb"):
                 store.write(name, content)
@@ -353,9 +353,9 @@ def _trying(what: str) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def answering(store: Store) -> Generator[None]:
+def as_results_error(store: Store) -> Generator[None]:
     """Make a refusal of the store the user's to mend."""
     try:
         yield
     except OSError as error:
-        raise ResultsError(f"--results {store.place} cannot be used: {error}") from error
+        raise ResultsError(f"--results {store.root_uri} cannot be used: {error}") from error

@@ -19,7 +19,7 @@ from gensweep.core.registry import Registry
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.manifest import SWEEP
 from gensweep.ledger.records import OK
-from gensweep.ledger.stores import ABANDONED, Store, open_folder
+from gensweep.ledger.stores import ABANDONED_SECONDS, Store, open_folder
 from gensweep.prepare.contact_sheet import DATASETS
 from gensweep.report.figures.answers import ANSWERS
 from gensweep.report.figures.samples import SAMPLES
@@ -83,7 +83,7 @@ def _shown(results: Results) -> Iterator[str]:
 
 def _listed(store: Store, folder: str) -> list[str]:
     """``name size time`` of the files of `_SHOWN` in a folder, by name; none where there is no folder."""
-    entries = store.entries(folder).items()
+    entries = store.list_files(folder).items()
     return sorted(
         f"{name} {entry.size} {entry.mtime_ns}\n"
         for name, entry in entries
@@ -162,7 +162,7 @@ def write_made(made: Made, reload: int = 0) -> list[Path]:
         ResultsError: the folder cannot be written.
     """
     results, written = made.results, []
-    with _refusing(results.store.told(results.folder.name)):
+    with _refusing(results.store.uri(results.folder.name)):
         for name, content in _files(made, reload):
             results.store.write(f"{results.folder.name}/{name}", _bytes(content))
             written.append(name)
@@ -226,7 +226,7 @@ def _pages(registry: Registry[Page], names: list[str], results: Results) -> list
     for name in names:
         if name not in registry:
             raise UnknownName(
-                registry.kind, name, registry, results.store.told(f"{results.folder.name}/{SWEEP}")
+                registry.kind, name, registry, results.store.uri(f"{results.folder.name}/{SWEEP}")
             )
     return [registry[name] for name in dict.fromkeys(names)]
 
@@ -238,7 +238,7 @@ def _finish(made: Made, written: list[str]) -> None:
         before = parse_json(store.read(f"{folder}/{COLLECTED}"))["files"]
     except (OSError, ValueError, LookupError, TypeError):
         before = []
-    there = {f"{part}/{name}" for part in _PARTS for name in store.entries(f"{folder}/{part}")}
+    there = {f"{part}/{name}" for part in _PARTS for name in store.list_files(f"{folder}/{part}")}
     for name in before if isinstance(before, list) else []:
         # Whatever the file says, nothing leaves but what a collection could have written.
         if (
@@ -249,7 +249,7 @@ def _finish(made: Made, written: list[str]) -> None:
         ):
             store.remove(f"{folder}/{name}")
     store.write_json(f"{folder}/{COLLECTED}", {"digest": made.digest, "files": sorted(written)})
-    store.tidy(folder, ABANDONED)
+    store.remove_leftovers(folder, ABANDONED_SECONDS)
 
 
 def print_tables(results: Results, console: Any) -> None:

@@ -17,7 +17,7 @@ from gensweep.core.soundness import FORMER_DOCS
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.manifest import MetricInfo, SweepFile, read_sweep_file
 from gensweep.ledger.records import MISSING, STATUSES, Record
-from gensweep.ledger.stores import Store, answering, open_folder
+from gensweep.ledger.stores import Store, as_results_error, open_folder
 from gensweep.prepare.contact_sheet import dataset_params, sheet_id
 from gensweep.report.measured import (
     TEST_PREFIX,
@@ -137,7 +137,7 @@ class Results:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, csv.Error) as error:
-            raise RecordError(f"{self.store.told(name)}: not a whole history ({error})") from None
+            raise RecordError(f"{self.store.uri(name)}: not a whole history ({error})") from None
 
 
 def load(folder: str | Path) -> Results:
@@ -150,7 +150,7 @@ def load(folder: str | Path) -> Results:
         ResultsError: no such folder, or no sweep.json in it that this gensweep can read.
     """
     store, name = open_folder(folder)
-    with answering(store):
+    with as_results_error(store):
         sweep = read_sweep_file(store, name)
         store = store.snapshot(POINTS, name)
         ids = {
@@ -160,7 +160,7 @@ def load(folder: str | Path) -> Results:
         }
         state = Ledger(store).read(ids, newer="report")
     unreadable = {
-        point: reason.replace(f"{store.told(f'{POINTS}/{point}')}/", "")
+        point: reason.replace(f"{store.uri(f'{POINTS}/{point}')}/", "")
         for point, reason in state.unreadable.items()
     }
     names = Names.of((cell.params for cell in sweep.cells), sweep.places)
@@ -168,7 +168,7 @@ def load(folder: str | Path) -> Results:
     sweep = _named(sweep, names)
     records = {point: as_written_now(record) for point, record in state.records.items()}
     metrics = _all_metrics(sweep, records)
-    with answering(store):
+    with as_results_error(store):
         validated = validated_values(store, records)
     objectives = objectives_of(sweep, metrics, validated)
     validation = describe(objectives, metrics)

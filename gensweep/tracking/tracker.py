@@ -319,9 +319,9 @@ def waits_for_upload(store: Store, points: Iterable[Point]) -> bool:
     store = store.snapshot(POINTS)
     folders = (f"{POINTS}/{point.id}/{FOLDER}" for point in points)
     runs = (
-        store.entries(f"{folder}/{run}")
+        store.list_files(f"{folder}/{run}")
         for folder in folders
-        for run in store.folders(folder)
+        for run in store.list_folders(folder)
         if "run-" in run
     )
     return any(

@@ -49,7 +49,7 @@ class Folder:
 
     def send(self, folder: str, gone: Sequence[str] = ()) -> None:
         """Keep what others wrote on this machine in a folder of the point; raises as `write`, and as `Store.upload`."""
-        with self._keeping(folder), self.claim.writing():
+        with self._keeping(folder), self.claim.lock_for_writing():
             self.ledger.store.upload(f"{POINTS}/{self.point_id}/{folder}", gone)
 
     def write(self, name: str, content: Content) -> None:
@@ -71,7 +71,7 @@ class Folder:
             raise
         except OSError as error:
             raise Unavailable.of(
-                error, self.ledger.store.told(f"{POINTS}/{self.point_id}/{name}")
+                error, self.ledger.store.uri(f"{POINTS}/{self.point_id}/{name}")
             ) from error
 
     def checkpoint(self, device: torch.device) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Folder:
             raise
         except OSError as error:
             raise Unavailable.of(
-                error, self.ledger.store.told(f"{POINTS}/{self.point_id}/{CHECKPOINT}")
+                error, self.ledger.store.uri(f"{POINTS}/{self.point_id}/{CHECKPOINT}")
             ) from error
 
 

@@ -14,7 +14,7 @@ import torch
 
 from gensweep.core.errors import LostClaim, Unavailable, UserError
 from gensweep.ledger.ledger import ERROR
-from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, UNKEPT, Record
+from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, STORE_UNAVAILABLE, Record
 from gensweep.sweep.point import Point
 from gensweep.system.environment import hardware, versions
 from gensweep.system.signals import raise_if_stopped
@@ -50,7 +50,7 @@ def _ended_by(error: Exception, attempt: Attempt) -> dict[str, Any]:
     if isinstance(
         error, Unavailable
     ):  # no fault of the point's, which goes on from its last checkpoint
-        return {"status": UNKEPT, "error": error}
+        return {"status": STORE_UNAVAILABLE, "error": error}
     if isinstance(error, Diverged):
         return {"status": DIVERGED, "error": str(error)}
     log.debug("%s failed", attempt.point.id, exc_info=error)
@@ -68,7 +68,7 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
         with attempt.held:
             if outcome["status"] == CLAIMED:
                 raise LostClaim(outcome["error"])
-            if outcome["status"] == UNKEPT:
+            if outcome["status"] == STORE_UNAVAILABLE:
                 raise outcome["error"]
             if outcome["status"] == DIVERGED:
                 attempt.write_history()

@@ -164,11 +164,11 @@ def _claim(ledger: Ledger, point: Point, context: Context, held: contextlib.Exit
         try:
             return held.enter_context(ledger.claim(point.id, context.driver))
         except Claimed:
-            holder = claims.holder_of(ledger.store, f"{POINTS}/{point.id}")
+            holder = claims.read_holder(ledger.store, f"{POINTS}/{point.id}")
             is_elsewhere = holder is None or not holder.worker.is_local()
             if not context.retells or not is_elsewhere or time.monotonic() > end:
                 raise
-        time.sleep(ledger.store.pause)
+        time.sleep(ledger.store.poll_seconds)
 
 
 def _train(
@@ -243,7 +243,7 @@ def _store(root: str | Path) -> Store:
 
 @lru_cache(maxsize=1)
 def _connected(root: str) -> Store:
-    return open_store(root, lasting=False)
+    return open_store(root, persistent=False)
 
 
 @lru_cache(maxsize=2)

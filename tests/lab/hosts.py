@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from gensweep.ledger.claims import holder_of
+from gensweep.ledger.claims import read_holder
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
@@ -75,7 +75,7 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float, every: float
 
 def progress(root: Path, point: Point) -> tuple[str, int] | None:
     """The host that trains a point, and the epoch that its checkpoint holds; None without either."""
-    holder = holder_of(Store(root), f"points/{point.id}")
+    holder = read_holder(Store(root), f"points/{point.id}")
     try:
         state = checkpoint.load(
             Ledger(root).folder(point.id) / "checkpoint.pt", point.id, torch.device("cpu")

@@ -95,7 +95,7 @@ def read_whole(store: Store, name: str) -> tuple[bytes, np.ndarray]:
     """
     from PIL import Image, UnidentifiedImageError
 
-    path = store.told(name)
+    path = store.uri(name)
     try:
         content = _bytes(store, name)
     except FileNotFoundError:
@@ -143,7 +143,7 @@ def read_answers(store: Store, name: str) -> Answers:
         FileNotFoundError: there is none.
         RecordError: it is cut short or holds something else.
     """
-    path = store.told(name)
+    path = store.uri(name)
     try:
         text = _bytes(store, name).decode()
         if not text.endswith("\n"):

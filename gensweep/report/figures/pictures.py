@@ -73,7 +73,9 @@ def dataset_samples(results: Results) -> Figures:
     """The first pictures or queries of every dataset of the sweep (the report's Figures 1, 9 and 10)."""
     title, axis_labels, lost = "Datasets", ("pictures or queries", "dataset"), Lost()
     folder = f"{results.folder.name}/{DATASETS}"
-    files = {sheet: find_sheet(results.store.entries(folder), sheet) for sheet in results.datasets}
+    files = {
+        sheet: find_sheet(results.store.list_files(folder), sheet) for sheet in results.datasets
+    }
     there = [(sheet, f"{folder}/{name}") for sheet, name in files.items() if name]
     sheets = {sheet: picture(results.store, path, lost) for sheet, path in there[:MOST_SHEETS]}
     shown = _unlike(results, sheets)

@@ -107,7 +107,7 @@ def _by_epoch(results: Results, of: Setting) -> Figure:
 def _sheets(results: Results, one: Shown) -> dict[int, str]:
     """Epoch -> its sheet under the results root; of a point that kept no others, the sheet of the end."""
     point = f"{POINTS}/{one.sample[1]}"
-    names = results.store.entries(f"{point}/{SAMPLES}")
+    names = results.store.list_files(f"{point}/{SAMPLES}")
     found = {
         int(match[1]): f"{point}/{SAMPLES}/{name}"
         for name in names

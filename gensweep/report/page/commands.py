@@ -27,7 +27,7 @@ class Commands:
         file = files[0] if files else f"sweeps/{results.sweep.name}.py"
         kept = [part for option in _KEPT for part in _options(words, option)]
         self._base = ["python", "-m", "gensweep", file, *kept]
-        self._root = _root(words, results.store.place)
+        self._root = _root(words, results.store.root_uri)
 
     @property
     def whole(self) -> str:

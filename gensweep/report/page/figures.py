@@ -139,7 +139,7 @@ def _extremes(results: Results, model: str) -> list[tuple[str, str]]:
 
 def _sample(results: Results, picture: Picture, left: int) -> Picture:
     name = f"{POINTS}/{picture.name}/{LAST}"
-    place = f"{results.store.told(name)}: "
+    place = f"{results.store.uri(name)}: "
     try:
         content, pixels = read_whole(results.store, name)
     except FileNotFoundError:

@@ -45,7 +45,7 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
             continue
         print_tables(results, console)
         page_of_it = (
-            results.store.told(f"{results.folder.name}/{PAGE}")
+            results.store.uri(f"{results.folder.name}/{PAGE}")
             if "://" in folder
             else f"{folder}/{PAGE}"
         )
@@ -62,28 +62,29 @@ def place(folders: Sequence[str], page: str | None) -> str | None:
         ResultsError: it would take the place of one sweep's own page, or no folder has them all.
     """
     places = [open_folder(folder) for folder in folders]
-    roots = {store.place: store for store, _ in places}
+    roots = {store.root_uri: store for store, _ in places}
     if page is None and len(places) > 1:
-        if len(roots) > 1 and any(root.elsewhere for root in roots.values()):
+        if len(roots) > 1 and any(root.is_remote for root in roots.values()):
             raise ResultsError(
                 f"{' and '.join(roots)} have no folder in common; name the page of all with --page"
             )
         page = (
-            next(iter(roots.values())).told(PAGE)
+            next(iter(roots.values())).uri(PAGE)
             if len(roots) == 1
             else f"{os.path.commonpath(roots)}/{PAGE}"
         )
     if page is None:
         return None
     store, name = open_folder(page)
-    page = store.told(name)
+    page = store.uri(name)
     if there := next(
-        (root for root in roots.values() if root.elsewhere and root.place != store.place), None
+        (root for root in roots.values() if root.is_remote and root.root_uri != store.root_uri),
+        None,
     ):
         raise ResultsError(
-            f"--page {page}: the page of sweeps in a bucket lies beside them, as {there.told(PAGE)} would"
+            f"--page {page}: the page of sweeps in a bucket lies beside them, as {there.uri(PAGE)} would"
         )
-    if page in [own.told(f"{folder}/{PAGE}") for own, folder in places]:
+    if page in [own.uri(f"{folder}/{PAGE}") for own, folder in places]:
         raise ResultsError(f"{page} is the page of one sweep alone; name another file with --page")
     return page
 

@@ -127,7 +127,7 @@ def _media(wr: Any, results: Results, model: str) -> list[Any]:
     """Samples by epoch and, of a model that has a latent space, the ways through it."""
     found = [wr.MediaBrowser(title="Samples", media_keys=["samples"], num_columns=3)]
     points = results.points.loc[results.points["model"] == model, "id"]
-    listed = (sorted(results.store.entries(f"{POINTS}/{point}")) for point in points)
+    listed = (sorted(results.store.list_files(f"{POINTS}/{point}")) for point in points)
     files = ([name for name in names if fnmatch(name, "interpolation-*.png")] for names in listed)
     if ways := next(filter(None, files), None):
         keys = [f"interpolation/{name.removesuffix('.png').partition('-')[2]}" for name in ways]
