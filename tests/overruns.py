@@ -12,7 +12,7 @@ import torch
 
 from gensweep import kernels
 from gensweep.kernels import Trie, bindings, build
-from gensweep.nn.conv import Colours, Doubling, Halving
+from gensweep.nn.conv import ConvDown, ConvToRGB, ConvUp
 
 SIZES = (1, 2, 3, 4, 5, 7, 16, 17, 20, 31, 32, 33, 48, 64)
 
@@ -30,14 +30,14 @@ def main(flags: list[str]) -> None:
         inside, outside, kind = (
             rng.choice(SIZES),
             rng.choice(SIZES),
-            rng.choice([Halving, Doubling, Colours]),
+            rng.choice([ConvDown, ConvUp, ConvToRGB]),
         )
         layer = (
-            Colours(inside, outside)
-            if kind is Colours
+            ConvToRGB(inside, outside)
+            if kind is ConvToRGB
             else kind(inside, outside, rng.choice([0.0, 0.2, 1.0]))
         )
-        scale = 2 if kind is Halving else 1
+        scale = 2 if kind is ConvDown else 1
         sides = scale * rng.randint(1, 9), scale * rng.randint(1, 20)
         x = torch.randn(rng.randint(0, 5), inside, *sides, requires_grad=rng.random() < 0.8)
         dtype = rng.choice([torch.float32, torch.bfloat16])

@@ -26,7 +26,7 @@ from gensweep.core.config import TrainingConfig
 from gensweep.core.dataset import split_rows
 from gensweep.core.registries import MODELS
 from gensweep.kernels import build
-from gensweep.nn.glyph_codec import shown
+from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.sweep.load import read_sweep
 from gensweep.system.text import clean
 from gensweep.train.batches import Batches
@@ -115,7 +115,7 @@ def test_the_script_gets_the_very_same_examples(model: str, few: None) -> None:
         for field in point.model_config().inputs:
             theirs = torch.tensor(arrays[f"{part}/{field}"])
             theirs = theirs / 255 if theirs.ndim > 2 else theirs.long()
-            assert torch.equal(theirs, shown(batch, field)), (part, field)
+            assert torch.equal(theirs, get_glyphs(batch, field)), (part, field)
 
 
 @every_model
@@ -416,7 +416,9 @@ def test_flops_are_those_that_pytorch_counts(
     take = training.batches.take
     fields = training.model.inputs  # glyphs that are seen again are read again, as the script does
     monkeypatch.setattr(
-        training.batches, "take", lambda rows: {field: shown(take(rows), field) for field in fields}
+        training.batches,
+        "take",
+        lambda rows: {field: get_glyphs(take(rows), field) for field in fields},
     )
     with FlopCounterMode(display=False) as counter:
         next(training.steps())

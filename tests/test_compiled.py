@@ -21,11 +21,11 @@ from torch.nn import functional as F
 from gensweep import kernels
 from gensweep.execute import warmup
 from gensweep.kernels import bindings, build
-from gensweep.nn.conv import Colours, Doubling, Halving
+from gensweep.nn.conv import ConvDown, ConvToRGB, ConvUp
 from gensweep.nn.lstm import LSTM
 from gensweep.system.environment import compiler
 
-Layer = Halving | Doubling | Colours
+Layer = ConvDown | ConvUp | ConvToRGB
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler")
 
 
@@ -48,9 +48,9 @@ def filled(layer: Layer, seed: int = 0) -> Layer:
 def by_pytorch(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """What the layer computes, in double precision, of PyTorch's own functions."""
     x, weight, bias = (part.double() for part in (x, weight, bias))
-    if isinstance(layer, Colours):
+    if isinstance(layer, ConvToRGB):
         return F.conv2d(x, weight, bias, padding=1)
-    if isinstance(layer, Halving):
+    if isinstance(layer, ConvDown):
         sums = F.conv2d(x, weight, bias, stride=2, padding=1)
     else:
         sums = F.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1)
@@ -111,17 +111,17 @@ def form(x: Tensor) -> torch.memory_format:
 
 
 LAYERS = {
-    "halving": lambda: (Halving(20, 35, 0.2), (2, 20, 4, 6)),
-    "halving, plain ReLU": lambda: (Halving(3, 16), (3, 3, 8, 36)),
-    "halving, no activation": lambda: (Halving(1, 2, 1.0), (2, 1, 2, 2)),
-    "halving pictures of three colours": lambda: (Halving(3, 33, 0.2), (2, 3, 6, 38)),
-    "doubling": lambda: (Doubling(35, 20, 0.2), (2, 35, 2, 3)),
-    "doubling, plain ReLU": lambda: (Doubling(16, 48), (3, 16, 3, 19)),
-    "doubling to one channel": lambda: (Doubling(17, 1, 1.0), (2, 17, 3, 5)),
-    "doubling to few channels": lambda: (Doubling(5, 3, 0.2), (2, 5, 1, 2)),
-    "colours": lambda: (Colours(18, 3), (2, 18, 4, 7)),
-    "two colours": lambda: (Colours(33, 2), (2, 33, 1, 1)),
-    "many colours": lambda: (Colours(2, 40), (2, 2, 5, 19)),
+    "halving": lambda: (ConvDown(20, 35, 0.2), (2, 20, 4, 6)),
+    "halving, plain ReLU": lambda: (ConvDown(3, 16), (3, 3, 8, 36)),
+    "halving, no activation": lambda: (ConvDown(1, 2, 1.0), (2, 1, 2, 2)),
+    "halving pictures of three colours": lambda: (ConvDown(3, 33, 0.2), (2, 3, 6, 38)),
+    "doubling": lambda: (ConvUp(35, 20, 0.2), (2, 35, 2, 3)),
+    "doubling, plain ReLU": lambda: (ConvUp(16, 48), (3, 16, 3, 19)),
+    "doubling to one channel": lambda: (ConvUp(17, 1, 1.0), (2, 17, 3, 5)),
+    "doubling to few channels": lambda: (ConvUp(5, 3, 0.2), (2, 5, 1, 2)),
+    "colours": lambda: (ConvToRGB(18, 3), (2, 18, 4, 7)),
+    "two colours": lambda: (ConvToRGB(33, 2), (2, 33, 1, 1)),
+    "many colours": lambda: (ConvToRGB(2, 40), (2, 2, 5, 19)),
 }
 every_layer = pytest.mark.parametrize("name", LAYERS)
 
@@ -319,11 +319,11 @@ class TestRefused:
     @pytest.mark.parametrize("sides", [(3, 4), (4, 5)])
     def test_an_odd_side_is_not_halved(self, sides: tuple[int, int]) -> None:
         with pytest.raises(ValueError, match="odd side"):
-            Halving(2, 2)(torch.zeros(1, 2, *sides))
+            ConvDown(2, 2)(torch.zeros(1, 2, *sides))
 
-    @pytest.mark.parametrize("layer", [Halving, Doubling])
+    @pytest.mark.parametrize("layer", [ConvDown, ConvUp])
     @pytest.mark.parametrize("slope", [-0.1, float("nan")])
-    def test_a_negative_slope(self, layer: type[Halving] | type[Doubling], slope: float) -> None:
+    def test_a_negative_slope(self, layer: type[ConvDown] | type[ConvUp], slope: float) -> None:
         """Of what it makes, the sign of the sums could not be told."""
         with pytest.raises(ValueError, match=f"slope {slope:g}"):
             layer(2, 2, slope)
@@ -342,7 +342,7 @@ class TestKernels:
         layer, shape = LAYERS[name]()
         check(filled(layer), normal(7, shape[1], 3 * shape[2], shape[3]), precision)
 
-    @pytest.mark.parametrize("layer", [Colours(2, 3), Doubling(2, 3), Halving(2, 3)])
+    @pytest.mark.parametrize("layer", [ConvToRGB(2, 3), ConvUp(2, 3), ConvDown(2, 3)])
     def test_pictures_may_be_wider_than_a_stack(self, layer: Layer) -> None:
         """Eight megabytes are common."""
         check(filled(layer), normal(1, 2, 2, 40_000))
@@ -443,7 +443,7 @@ class TestKernels:
         assert done.returncode == 0, done.stderr[-3000:]
 
     def test_second_derivatives_are_refused(self) -> None:
-        for layer in (Halving(2, 2), Doubling(2, 2), Colours(2, 2)):
+        for layer in (ConvDown(2, 2), ConvUp(2, 2), ConvToRGB(2, 2)):
             x = normal(1, 2, 4, 4).requires_grad_()
             (slope,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
             with pytest.raises(NotImplementedError, match="second derivatives"):
@@ -528,7 +528,7 @@ class TestABI:
             monkeypatch.setattr(
                 build, files, [sources / file.name for file in getattr(build, files)]
             )
-        layer, x = filled(Halving(2, 3)), normal(1, 2, 4, 4)
+        layer, x = filled(ConvDown(2, 3)), normal(1, 2, 4, 4)
         for _ in range(2):
             assert not kernels.is_available(x)
             expected = F.conv2d(x, layer.weight, layer.bias, stride=2, padding=1).relu()

@@ -17,11 +17,11 @@ import gensweep
 from gensweep import kernels
 from gensweep.core.alphabet import encode
 from gensweep.kernels import Trie, bindings
-from gensweep.nn.glyph_codec import GlyphDecoder, GlyphEncoder, affine, joined
-from gensweep.nn.init import initialise
+from gensweep.nn.glyph_codec import GlyphDecoder, GlyphEncoder, apply_affine, join_glyphs
+from gensweep.nn.init import init_weights
 from gensweep.nn.lstm import LSTM, EncoderDecoder
 from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
-from gensweep.nn.text_head import answer_caption, answer_loss, answer_outputs
+from gensweep.nn.text_head import collect_answer_outputs, compute_answer_loss, format_answer
 
 INPUTS, HIDDEN, BATCH, TIME = 5, 7, 3, 4
 
@@ -32,7 +32,7 @@ def rng(seed: int = 0) -> torch.Generator:
 
 def ours(inputs: int = INPUTS, hidden: int = HIDDEN, seed: int = 0) -> LSTM:
     layer = LSTM(inputs, hidden)
-    initialise(layer, "torch", rng(seed))
+    init_weights(layer, "torch", rng(seed))
     return layer
 
 
@@ -56,12 +56,17 @@ class Wayward(nn.Module):
         self.layer, self.way = layer, way
 
     def forward(self, given: Tensor) -> Tensor:
-        return getattr(self.layer, self.way)(given, *([TIME] if self.way == "repeated" else []))
+        return getattr(self.layer, self.way)(
+            given, *([TIME] if self.way == "forward_repeated" else [])
+        )
 
 
 @pytest.mark.usefixtures("either_way")
 class TestLSTM:
-    @pytest.mark.parametrize("way", ["forward", "tokens", "token_nodes", "nodes", "repeated"])
+    @pytest.mark.parametrize(
+        "way",
+        ["forward", "forward_tokens", "forward_token_nodes", "forward_nodes", "forward_repeated"],
+    )
     def test_equals_pytorchs_in_values_and_gradients(self, way: str) -> None:
         """Each way of giving the input, against `nn.LSTM` on that input written out step by step."""
         layer = ours()
@@ -69,25 +74,29 @@ class TestLSTM:
         if way == "forward":
             sequence = torch.randn(TIME, BATCH, INPUTS, generator=rng(1))
             states = layer(sequence)
-        elif way == "tokens":
+        elif way == "forward_tokens":
             codes = torch.randint(INPUTS, (TIME, BATCH), generator=rng(1))
             sequence = nn.functional.one_hot(codes, INPUTS).float()
-            states = layer.tokens(codes)
+            states = layer.forward_tokens(codes)
         elif "nodes" in way:
             codes = torch.randint(2, (TIME, BATCH), generator=rng(1))
             trie = Trie.of(codes.T)
             paths = trie.paths()[:, trie.leaves]
             given = torch.randn(len(trie.codes), INPUTS, generator=rng(1))
             sequence = (
-                given[paths] if way == "nodes" else nn.functional.one_hot(codes, INPUTS).float()
+                given[paths]
+                if way == "forward_nodes"
+                else nn.functional.one_hot(codes, INPUTS).float()
             )
-            states = (layer.nodes(given, trie) if way == "nodes" else layer.token_nodes(trie))[
-                paths
-            ]
+            states = (
+                layer.forward_nodes(given, trie)
+                if way == "forward_nodes"
+                else layer.forward_token_nodes(trie)
+            )[paths]
         else:
             once = torch.randn(BATCH, INPUTS, generator=rng(1))
             sequence = once.expand(TIME, BATCH, INPUTS)
-            states = layer.repeated(once, TIME)
+            states = layer.forward_repeated(once, TIME)
         expected, _ = reference(sequence)
         torch.testing.assert_close(states, expected)
         weights = torch.randn(states.shape, generator=rng(2))
@@ -119,7 +128,7 @@ class TestLSTM:
             )
             assert not torch.equal(rounded, exact)
 
-    @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
+    @pytest.mark.parametrize("way", ["forward", "forward_tokens", "forward_repeated"])
     def test_lanes_recur_in_bfloat16_too(self, way: str) -> None:
         """Where `vmap` adds a projection's bias in float32."""
         layer = Wayward(ours(), way)
@@ -128,10 +137,10 @@ class TestLSTM:
         }
         shape = {
             "forward": (TIME, BATCH, INPUTS),
-            "tokens": (TIME, BATCH),
-            "repeated": (BATCH, INPUTS),
+            "forward_tokens": (TIME, BATCH),
+            "forward_repeated": (BATCH, INPUTS),
         }[way]
-        given = torch.ones(shape, dtype=torch.int64 if way == "tokens" else torch.float32)
+        given = torch.ones(shape, dtype=torch.int64 if way == "forward_tokens" else torch.float32)
         with torch.autocast("cpu", torch.bfloat16):
             lanes = torch.func.vmap(
                 lambda params: torch.func.functional_call(layer, params, (given,))
@@ -162,19 +171,19 @@ class TestLSTM:
             torch.autograd.gradcheck(lambda *inputs: kernels.lstm(*inputs)[-1], (projected, weight))
 
     @pytest.mark.parametrize("shared", ["nothing", "input", "weights"])
-    @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
+    @pytest.mark.parametrize("way", ["forward", "forward_tokens", "forward_repeated"])
     def test_lanes_equal_each_layer_alone(self, way: str, shared: str) -> None:
         """`vmap` over stacked weights and inputs, or either; the gradient is taken of all lanes at once."""
         layers = [ours(seed=0 if shared == "weights" else lane) for lane in range(2)]
         shape = {
             "forward": (TIME, BATCH, INPUTS),
-            "tokens": (TIME, BATCH),
-            "repeated": (BATCH, INPUTS),
+            "forward_tokens": (TIME, BATCH),
+            "forward_repeated": (BATCH, INPUTS),
         }[way]
         inputs = [
             torch.rand(shape, generator=rng(0 if shared == "input" else lane)) for lane in range(2)
         ]
-        if way == "tokens":
+        if way == "forward_tokens":
             inputs = [(given * INPUTS).long() for given in inputs]
 
         def run(params: dict[str, Tensor], given: Tensor) -> Tensor:
@@ -205,16 +214,16 @@ class TestLSTM:
                 gradient, each.sum(0) if shared == "weights" else each, rtol=1e-5, atol=1e-5
             )
 
-    @pytest.mark.parametrize("way", ["forward", "tokens", "repeated"])
+    @pytest.mark.parametrize("way", ["forward", "forward_tokens", "forward_repeated"])
     def test_autocast_gives_bfloat16_and_float32_gradients(self, way: str) -> None:
         layer = ours()
         shape = {
             "forward": (TIME, BATCH, INPUTS),
-            "tokens": (TIME, BATCH),
-            "repeated": (BATCH, INPUTS),
+            "forward_tokens": (TIME, BATCH),
+            "forward_repeated": (BATCH, INPUTS),
         }[way]
         given = torch.rand(shape, generator=rng(1))
-        given = (given * INPUTS).long() if way == "tokens" else given
+        given = (given * INPUTS).long() if way == "forward_tokens" else given
         with torch.autocast("cpu", torch.bfloat16):
             states = Wayward(layer, way)(given)
         torch.testing.assert_close(states.float(), Wayward(layer, way)(given), rtol=0, atol=0.02)
@@ -269,7 +278,7 @@ class TestLSTM:
         self, encoders: int, decoders: int, tokens: bool
     ) -> None:
         network = EncoderDecoder(INPUTS, HIDDEN, encoders, decoders, steps=3)
-        initialise(network, "keras", rng())
+        init_weights(network, "keras", rng())
         codes = torch.randint(INPUTS, (BATCH, TIME), generator=rng(1))
         one_hot = nn.functional.one_hot(codes, INPUTS).float()
         query = codes if tokens else one_hot
@@ -281,7 +290,7 @@ class TestLSTM:
     @pytest.mark.parametrize("layers", [1, 3])
     def test_an_encoder_decoder_reads_a_trie_as_its_sequences(self, layers: int) -> None:
         network = EncoderDecoder(INPUTS, HIDDEN, layers, 1, steps=3)
-        initialise(network, "keras", rng())
+        init_weights(network, "keras", rng())
         codes = torch.randint(2, (6, TIME), generator=rng(1))
         found = []
         for trie in (None, Trie.of(codes)):
@@ -526,7 +535,7 @@ def test_no_other_recurrent_layer_is_used() -> None:
 
 
 def filled(module: Any, scheme: str, seed: int = 0) -> Any:
-    initialise(module, scheme, rng(seed))
+    init_weights(module, scheme, rng(seed))
     return module
 
 
@@ -579,7 +588,7 @@ class TestDenseInitialisation:
 class TestInitialisation:
     def test_keras_lstm_is_orthogonal_with_forget_bias_one(self) -> None:
         layer = ours(20, 30)
-        initialise(layer, "keras", rng())
+        init_weights(layer, "keras", rng())
         torch.testing.assert_close(
             layer.weight_hh.T @ layer.weight_hh, torch.eye(30), rtol=0, atol=1e-5
         )
@@ -608,7 +617,7 @@ class TestInitialisation:
 
     def test_a_module_without_a_rule_is_refused(self) -> None:
         with pytest.raises(TypeError, match="no initialisation rule for BatchNorm2d"):
-            initialise(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), "keras", rng())
+            init_weights(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), "keras", rng())
 
 
 class TestPictures:
@@ -616,7 +625,7 @@ class TestPictures:
     def test_encoder_and_decoder_halve_and_double_at_every_depth(self, layers: int) -> None:
         encoder, decoder = PictureEncoder(layers, 2, 6), PictureDecoder(6, layers, 2)
         for module in (encoder, decoder):
-            initialise(module, "keras", rng())
+            init_weights(module, "keras", rng())
         pictures = torch.rand(2, 3, 64, 64, generator=rng())
         widths: list[int] = []
         for stage in [*encoder.stages, *decoder.stages]:
@@ -684,7 +693,7 @@ class TestGlyphs:
     def test_encoder_and_decoder_read_and_write_every_glyph_alike(self) -> None:
         encoder, decoder = GlyphEncoder(2, 6), GlyphDecoder(6, 2)
         for module in (encoder, decoder):
-            initialise(module, "keras", rng())
+            init_weights(module, "keras", rng())
         pictures = torch.rand(2, 5, 28, 28, generator=rng())
         features = encoder(pictures)
         assert (features.shape, decoder(features).shape) == ((2, 5, 6), (2, 5, 28, 28))
@@ -693,7 +702,7 @@ class TestGlyphs:
 
     def test_joined_stands_side_by_side(self) -> None:
         pictures = torch.rand(2, 3, 28, 28, generator=rng())
-        strip = joined(pictures)
+        strip = join_glyphs(pictures)
         assert strip.shape == (2, 1, 28, 84)
         for place in range(3):
             assert torch.equal(strip[:, 0, :, 28 * place : 28 * (place + 1)], pictures[:, place])
@@ -701,24 +710,24 @@ class TestGlyphs:
     def test_affine_by_nothing_is_the_identity(self) -> None:
         pictures = torch.rand(2, 5, 28, 28, generator=rng())
         torch.testing.assert_close(
-            affine(pictures, torch.zeros(2, 5, 5)), pictures, rtol=0, atol=1e-5
+            apply_affine(pictures, torch.zeros(2, 5, 5)), pictures, rtol=0, atol=1e-5
         )
 
     def test_affine_shifts_by_two_pixels(self, glyph: Tensor) -> None:
         """Each pixel shows what was two to its right, or two below."""
         for direction, axis in (("across", 3), ("down", 2)):
-            shifted = affine(glyph, amounts(**{direction: 1}))
+            shifted = apply_affine(glyph, amounts(**{direction: 1}))
             torch.testing.assert_close(shifted, glyph.roll(-2, dims=axis), rtol=0, atol=1e-5)
 
     def test_affine_fills_up_with_black(self) -> None:
-        shifted = affine(torch.ones(1, 1, 28, 28), amounts(across=1))
+        shifted = apply_affine(torch.ones(1, 1, 28, 28), amounts(across=1))
         torch.testing.assert_close(
             shifted[0, 0].sum(0), torch.tensor([28.0] * 26 + [0.0] * 2), rtol=0, atol=1e-3
         )
 
     def test_affine_turns_by_ten_degrees(self, glyph: Tensor) -> None:
         """Nine times ten degrees is a quarter turn."""
-        turned = affine(glyph, amounts(angle=9))
+        turned = apply_affine(glyph, amounts(angle=9))
         torch.testing.assert_close(turned, glyph.rot90(1, dims=(2, 3)), rtol=0, atol=1e-4)
 
     @pytest.mark.parametrize("seed", range(4))
@@ -734,7 +743,7 @@ class TestGlyphs:
         y, x = np.mgrid[:28, :28] - 13.5
         seen = matrix @ np.stack([x.ravel(), y.ravel()]) + 2 * np.array([[across], [down]]) + 13.5
         expected = ndimage.map_coordinates(glyph[0, 0].numpy(), seen[::-1], order=1).reshape(28, 28)
-        result = affine(glyph, drawn)[0, 0].numpy()
+        result = apply_affine(glyph, drawn)[0, 0].numpy()
         assert np.abs(expected - glyph[0, 0].numpy()).max() > 0.1
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-4)
 
@@ -752,11 +761,11 @@ class TestText:
             logits[1, place, answer[1, place]] = 2.0
         leading = math.log(12 + math.e**2) - 2
         expected = [math.log(13), (2 * leading + math.log(13)) / 3]
-        assert answer_loss(logits, answer).tolist() == pytest.approx(expected, rel=1e-6)
+        assert compute_answer_loss(logits, answer).tolist() == pytest.approx(expected, rel=1e-6)
 
     def test_outputs_are_the_likeliest_characters(self) -> None:
         answer = codes("-14")
-        outputs = answer_outputs(nn.functional.one_hot(codes("-24"), 13).float(), answer)
+        outputs = collect_answer_outputs(nn.functional.one_hot(codes("-24"), 13).float(), answer)
         assert set(outputs) == {"loss", "predicted", "answer"}
         assert torch.equal(outputs["predicted"], codes("-24")) and torch.equal(
             outputs["answer"], answer
@@ -767,4 +776,4 @@ class TestText:
         [("46", "46", "46 (right)"), ("47", "46", "47 (is 46)"), ("", "105", "nothing (is 105)")],
     )
     def test_captions_say_what_is_right(self, guess: str, right: str, caption: str) -> None:
-        assert answer_caption(codes(guess)[0], codes(right)[0]) == caption
+        assert format_answer(codes(guess)[0], codes(right)[0]) == caption

@@ -22,7 +22,7 @@ from gensweep.core.config import TrainingConfig
 from gensweep.core.model import Model
 from gensweep.core.registries import MODELS, metrics_of
 from gensweep.nn.base_network import Network
-from gensweep.nn.glyph_codec import shown
+from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.sweep.point import Point
 from gensweep.system.storage import write_atomic
 from gensweep.train import checkpoint
@@ -249,7 +249,7 @@ def test_glyphs_that_are_seen_again_are_read_once(glyph_encoder: str) -> None:
     """With the values and gradients of reading each; bent ones differ, and are all read."""
     run = training("image_to_text", glyph_encoder=glyph_encoder)
     batch_ = run.batches.take(torch.tensor([0, 1, 2, 0, 1]))
-    plain = {name: shown(batch_, name) for name in run.model.inputs}
+    plain = {name: get_glyphs(batch_, name) for name in run.model.inputs}
     seen: list[int] = []
     run.network.glyphs.register_forward_pre_hook(
         lambda module, given: seen.append(given[0].shape[0])

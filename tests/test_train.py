@@ -25,7 +25,7 @@ from gensweep.kernels import build
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.nn.base_network import Samples
-from gensweep.nn.glyph_codec import shown
+from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.prepare.contact_sheet import LINE, MARGIN, SCALE
 from gensweep.sweep.point import Pack
 from gensweep.system.storage import write_atomic
@@ -351,7 +351,7 @@ class TestBatches:
         assert batch["pictures/which"].tolist() == [[0, 0], [1, 0]]
         lanes = batches.take(torch.tensor([[1, 0], [2, 2]]))
         assert list(lanes) == ["pictures", "code"] and torch.equal(
-            lanes["pictures"][0], shown(batch, "pictures")
+            lanes["pictures"][0], get_glyphs(batch, "pictures")
         )
 
     @pytest.mark.parametrize(

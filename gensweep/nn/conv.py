@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gensweep import kernels
 
 
-class Halving(nn.Conv2d):
+class ConvDown(nn.Conv2d):
     """A 3x3 convolution of stride 2 and a leaky ReLU: [B, inside, H, W] to [B, outside, H/2, W/2], H and W even.
 
     Args:
@@ -36,7 +36,7 @@ class Halving(nn.Conv2d):
         return f"{super().extra_repr()}, slope={self.slope:g}"
 
 
-class Doubling(nn.ConvTranspose2d):
+class ConvUp(nn.ConvTranspose2d):
     """A transposed 3x3 convolution of stride 2 and a leaky ReLU: [B, inside, H, W] to [B, outside, 2 H, 2 W].
 
     Args:
@@ -62,7 +62,7 @@ class Doubling(nn.ConvTranspose2d):
         return f"{super().extra_repr()}, slope={self.slope:g}"
 
 
-class Colours(nn.Conv2d):
+class ConvToRGB(nn.Conv2d):
     """A 3x3 convolution: [B, inside, H, W] to [B, outside, H, W].
 
     Raises:

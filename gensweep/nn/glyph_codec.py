@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gensweep.nn.conv import Doubling, Flatten, Halving, Unflatten
+from gensweep.nn.conv import ConvDown, ConvUp, Flatten, Unflatten
 
-SIZE = 28
-_MOST = (math.radians(10), 0.1, 0.1, 2 / (SIZE / 2), 2 / (SIZE / 2))
+GLYPH_SIZE = 28
+_MOST = (math.radians(10), 0.1, 0.1, 2 / (GLYPH_SIZE / 2), 2 / (GLYPH_SIZE / 2))
 
 
 class GlyphEncoder(nn.Module):
@@ -21,10 +21,10 @@ class GlyphEncoder(nn.Module):
     def __init__(self, filters: int, features: int) -> None:
         super().__init__()
         self.stages = nn.Sequential(
-            Halving(1, filters),
-            Halving(filters, 2 * filters),
+            ConvDown(1, filters),
+            ConvDown(filters, 2 * filters),
             Flatten(),
-            nn.Linear(2 * filters * (SIZE // 4) ** 2, features),
+            nn.Linear(2 * filters * (GLYPH_SIZE // 4) ** 2, features),
             nn.ReLU(),
         )
 
@@ -32,7 +32,7 @@ class GlyphEncoder(nn.Module):
         """Features [B, T, features] of glyphs [B, T, 28, 28]."""
         return self.stages(pictures.flatten(0, 1).unsqueeze(1)).unflatten(0, pictures.shape[:2])
 
-    def of_few(self, distinct: Tensor, which: Tensor) -> Tensor:
+    def forward_unique(self, distinct: Tensor, which: Tensor) -> Tensor:
         """The same where glyphs are seen again: of each only once.
 
         Args:
@@ -50,11 +50,11 @@ class GlyphDecoder(nn.Module):
     def __init__(self, features: int, filters: int) -> None:
         super().__init__()
         self.stages = nn.Sequential(
-            nn.Linear(features, 2 * filters * (SIZE // 4) ** 2),
+            nn.Linear(features, 2 * filters * (GLYPH_SIZE // 4) ** 2),
             nn.ReLU(),
-            Unflatten(2 * filters, SIZE // 4, SIZE // 4),
-            Doubling(2 * filters, filters),
-            Doubling(filters, 1, slope=1.0),
+            Unflatten(2 * filters, GLYPH_SIZE // 4, GLYPH_SIZE // 4),
+            ConvUp(2 * filters, filters),
+            ConvUp(filters, 1, slope=1.0),
         )
 
     def forward(self, states: Tensor) -> Tensor:
@@ -62,12 +62,12 @@ class GlyphDecoder(nn.Module):
         return self.stages(states.flatten(0, 1)).float().squeeze(1).unflatten(0, states.shape[:2])
 
 
-def shown(batch: Mapping[str, Tensor], field: str) -> Tensor:
+def get_glyphs(batch: Mapping[str, Tensor], field: str) -> Tensor:
     """The glyphs of every example [B, T, 28, 28], also where a batch has but distinct ones."""
     return batch[field] if field in batch else batch[f"{field}/distinct"][batch[f"{field}/which"]]
 
 
-def affine(pictures: Tensor, amounts: Tensor) -> Tensor:
+def apply_affine(pictures: Tensor, amounts: Tensor) -> Tensor:
     """Turn, scale, shear and shift each glyph, bilinearly, with black beyond the border.
 
     Args:
@@ -82,15 +82,17 @@ def affine(pictures: Tensor, amounts: Tensor) -> Tensor:
     ).unflatten(-1, (2, 3))
     flat = pictures.flatten(0, 1).unsqueeze(1)
     # The products of `F.affine_grid`, which vmap cannot batch.
-    centres = (2 * torch.arange(SIZE, dtype=amounts.dtype, device=amounts.device) + 1 - SIZE) / SIZE
+    centres = (
+        2 * torch.arange(GLYPH_SIZE, dtype=amounts.dtype, device=amounts.device) + 1 - GLYPH_SIZE
+    ) / GLYPH_SIZE
     places = torch.cartesian_prod(centres, centres).flip(-1)
     with torch.autocast(amounts.device.type, enabled=False):  # bfloat16 is too coarse for places
-        grid = (F.pad(places, (0, 1), value=1.0) @ theta.mT).unflatten(1, (SIZE, SIZE))
+        grid = (F.pad(places, (0, 1), value=1.0) @ theta.mT).unflatten(1, (GLYPH_SIZE, GLYPH_SIZE))
     return (
         F.grid_sample(flat, grid, align_corners=False).squeeze(1).unflatten(0, pictures.shape[:2])
     )
 
 
-def joined(pictures: Tensor) -> Tensor:
+def join_glyphs(pictures: Tensor) -> Tensor:
     """Glyphs side by side: [B, T, 28, 28] to [B, 1, 28, 28 T]."""
     return pictures.transpose(1, 2).flatten(2).unsqueeze(1)

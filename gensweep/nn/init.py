@@ -13,7 +13,7 @@ from gensweep.nn.lstm import LSTM
 _DENSE = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
-def initialise(network: nn.Module, scheme: str, rng: torch.Generator) -> None:
+def init_weights(network: nn.Module, scheme: str, rng: torch.Generator) -> None:
     """Fill every parameter in place.
 
     `torch`: PyTorch's defaults (uniform in ±1/sqrt(fan in); for an LSTM ±1/sqrt(hidden), its one bias drawn once).

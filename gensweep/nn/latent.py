@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 
-def linear(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
+def interpolate_linear(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
     """Straight lines: from starts [N, D] to ends [N, D] in equal steps, both included, [N, steps, D]."""
     share = _shares(starts, steps)
     return starts.unsqueeze(1) * (1 - share) + ends.unsqueeze(1) * share
 
 
-def spherical(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
+def interpolate_spherical(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
     """Great circles (Shoemake 1985), which keep the length that a Gaussian's vectors have (White 2016).
 
     Args:
@@ -27,7 +27,7 @@ def spherical(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
     angle = cosine.acos()[:, None, None]
     first, last = ((1 - share) * angle).sin() / angle.sin(), (share * angle).sin() / angle.sin()
     round_ = starts.unsqueeze(1) * first + ends.unsqueeze(1) * last
-    return torch.where(angle.sin().abs() > 1e-3, round_, linear(starts, ends, steps))
+    return torch.where(angle.sin().abs() > 1e-3, round_, interpolate_linear(starts, ends, steps))
 
 
 def _shares(like: Tensor, steps: int) -> Tensor:

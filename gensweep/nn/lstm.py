@@ -34,25 +34,25 @@ class LSTM(nn.Module):
         """Hidden states [T, B, H] of a sequence [T, B, I]; one product serves all its steps."""
         return self._unroll(F.linear(x, self.weight_ih, self.bias))
 
-    def tokens(self, codes: Tensor) -> Tensor:
+    def forward_tokens(self, codes: Tensor) -> Tensor:
         """Hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot vectors."""
         return self._unroll(
             F.embedding(codes, self._table())
         )  # in float32: its gradient adds up all that are equal
 
-    def token_nodes(self, trie: Trie) -> Tensor:
+    def forward_token_nodes(self, trie: Trie) -> Tensor:
         """The same of a trie's nodes, [N, H]."""
         table = self._table()
         return kernels.lstm_over_trie(
             table, self.weight_hh.to(kernels.product_dtype(table)), trie, trie.codes
         )
 
-    def nodes(self, x: Tensor, trie: Trie) -> Tensor:
+    def forward_nodes(self, x: Tensor, trie: Trie) -> Tensor:
         """Hidden states [N, H] of what a trie's nodes are, [N, I]."""
         projected = kernels.to_product_dtype(F.linear(x, self.weight_ih, self.bias))
         return kernels.lstm_over_trie(projected, self.weight_hh.to(projected.dtype), trie)
 
-    def repeated(self, x: Tensor, steps: int) -> Tensor:
+    def forward_repeated(self, x: Tensor, steps: int) -> Tensor:
         """Hidden states [T, B, H] of one input [B, I] seen at every one of ``steps``; projected once."""
         return self._unroll(F.linear(x, self.weight_ih, self.bias).expand(steps, -1, -1))
 
@@ -89,7 +89,7 @@ class EncoderDecoder(nn.Module):
         """Answer states [B, steps, H] of codes [B, T] (integers; faster with a trie), or features [B, T, inputs]."""
         last = self._read(query.transpose(0, 1)) if trie is None else self._read_nodes(trie)
         first, *rest = cast("list[LSTM]", list(self.decoder))
-        states = first.repeated(last, self.steps)
+        states = first.forward_repeated(last, self.steps)
         for layer in rest:
             states = layer(states)
         return states.transpose(0, 1)
@@ -97,7 +97,7 @@ class EncoderDecoder(nn.Module):
     def _read(self, query: Tensor) -> Tensor:
         """The encoder's last states [B, H]."""
         first, *rest = cast("list[LSTM]", list(self.encoder))
-        states = first(query) if query.is_floating_point() else first.tokens(query)
+        states = first(query) if query.is_floating_point() else first.forward_tokens(query)
         for layer in rest:
             states = layer(states)
         return states[-1]
@@ -105,7 +105,7 @@ class EncoderDecoder(nn.Module):
     def _read_nodes(self, trie: Trie) -> Tensor:
         """The same of a trie's sequences."""
         first, *rest = cast("list[LSTM]", list(self.encoder))
-        states = first.token_nodes(trie)
+        states = first.forward_token_nodes(trie)
         for layer in rest:
-            states = layer.nodes(states, trie)
+            states = layer.forward_nodes(states, trie)
         return F.embedding(trie.leaves, states[trie.inner :])

@@ -7,9 +7,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gensweep.nn.conv import Colours, Doubling, Flatten, Halving, Unflatten
+from gensweep.nn.conv import ConvDown, ConvToRGB, ConvUp, Flatten, Unflatten
 
-SIZE = 64
+PICTURE_SIZE = 64
 CHANNELS = 3
 
 
@@ -26,9 +26,9 @@ class PictureEncoder(nn.Module):
     def __init__(self, layers: int, filters: int, outputs: int, slope: float = 0.0) -> None:
         super().__init__()
         sizes = [CHANNELS] + [filters] * layers
-        stages = (Halving(inside, outside, slope) for inside, outside in pairwise(sizes))
+        stages = (ConvDown(inside, outside, slope) for inside, outside in pairwise(sizes))
         self.stages = nn.Sequential(*stages, Flatten())
-        self.output = nn.Linear(filters * (SIZE >> layers) ** 2, outputs)
+        self.output = nn.Linear(filters * (PICTURE_SIZE >> layers) ** 2, outputs)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Vectors [B, outputs], float32, of pictures [B, 3, 64, 64]."""
@@ -45,11 +45,11 @@ class PictureDecoder(nn.Module):
 
     def __init__(self, inputs: int, layers: int, filters: int) -> None:
         super().__init__()
-        side = SIZE >> layers
+        side = PICTURE_SIZE >> layers
         self.input = nn.Linear(inputs, filters * side**2)
-        stages = (Doubling(filters, filters) for _ in range(layers))
+        stages = (ConvUp(filters, filters) for _ in range(layers))
         self.stages = nn.Sequential(nn.ReLU(), Unflatten(filters, side, side), *stages)
-        self.output = Colours(filters, CHANNELS)
+        self.output = ConvToRGB(filters, CHANNELS)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Logits [B, 3, 64, 64], float32, of latent vectors [B, inputs]; a sigmoid makes them pictures."""

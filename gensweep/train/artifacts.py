@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gensweep.core.alphabet import decode
 from gensweep.nn.base_network import LatentNetwork, Network, Samples
-from gensweep.nn.latent import linear, spherical
+from gensweep.nn.latent import interpolate_linear, interpolate_spherical
 from gensweep.prepare.contact_sheet import picture_sheet, strips, text_sheet
 from gensweep.prepare.contact_sheet import png as png_bytes
 from gensweep.system.storage import Content
@@ -90,7 +90,7 @@ def interpolations(
     shape = (2, rows, network.config.latent_dim)
     starts, ends = torch.randn(shape, generator=generator(seed, "interpolation")).to(device)
     found = {}
-    for kind, way in (("linear", linear), ("spherical", spherical)):
+    for kind, way in (("linear", interpolate_linear), ("spherical", interpolate_spherical)):
         pictures = to_bytes(network.sample(way(starts, ends, steps).flatten(0, 1)))
         found[kind] = png_bytes(strips(pictures, steps))
     return found

@@ -20,7 +20,7 @@ from gensweep.core.model import Model
 from gensweep.core.registries import DERIVED, Derived, metrics_of
 from gensweep.core.soundness import READER_DIGITS
 from gensweep.nn.base_network import Network, Noise, Samples
-from gensweep.nn.init import initialise
+from gensweep.nn.init import init_weights
 from gensweep.system.precision import resolve
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train import precision
@@ -352,5 +352,5 @@ def build_network(model: Model, seed: int, device: torch.device) -> Network:
     """Return the model's network with initial weights; no global random state changes."""
     with torch.random.fork_rng(devices=[]):  # PyTorch fills what it makes
         network = new_network(model)
-    initialise(network, model.init, generator(seed, "init"))
+    init_weights(network, model.init, generator(seed, "init"))
     return network.to(device).to(memory_format=torch.channels_last)

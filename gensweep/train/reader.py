@@ -20,8 +20,8 @@ from gensweep.core.alphabet import ALPHABET
 from gensweep.core.config import TrainingConfig
 from gensweep.core.dataset import Prepared
 from gensweep.core.errors import DataError
-from gensweep.nn.glyph_codec import SIZE
-from gensweep.nn.init import initialise
+from gensweep.nn.glyph_codec import GLYPH_SIZE
+from gensweep.nn.init import init_weights
 from gensweep.system.cache_dir import cache_folder
 from gensweep.system.signals import raise_if_stopped
 from gensweep.system.storage import locked, write_atomic
@@ -59,7 +59,7 @@ class Reader(nn.Module):
             nn.BatchNorm2d(2 * FILTERS, affine=False),
             nn.ReLU(),
             nn.Flatten(1),
-            nn.Linear(2 * FILTERS * (SIZE // 4) ** 2, FEATURES),
+            nn.Linear(2 * FILTERS * (GLYPH_SIZE // 4) ** 2, FEATURES),
             nn.ReLU(),
             nn.Linear(FEATURES, len(ALPHABET)),
         )
@@ -117,7 +117,7 @@ def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
     rng = torch.Generator().manual_seed(0)
     with _one_thread():
         reader = _unfilled()
-        initialise(reader, "torch", rng)
+        init_weights(reader, "torch", rng)
         pictures, codes = _tensors(learnt)
         steps = min(EPOCHS * -(-len(codes) // BATCH), MOST_STEPS)
         weights = dict(reader.named_parameters())
@@ -154,18 +154,21 @@ def _varied(pictures: Tensor, rng: torch.Generator) -> Tensor:
         moves[..., 2:], moves[..., :2], _CENTRES + bends.flatten(2)
     ).mT.contiguous()
     moved = F.grid_sample(
-        pictures.unsqueeze(1), places.unflatten(1, (SIZE, SIZE)), align_corners=False
+        pictures.unsqueeze(1), places.unflatten(1, (GLYPH_SIZE, GLYPH_SIZE)), align_corners=False
     ).squeeze(1)
     amount = (2 * torch.rand(n, 1, 1, generator=rng) - 1).clamp(min=0)
     noise = torch.randn(moved.shape, generator=rng) * torch.rand(n, 1, 1, generator=rng)
     return moved.lerp(_BLUR @ moved @ _BLUR, amount) + 0.1 * noise
 
 
-_SPREAD = F.interpolate(torch.eye(5)[None, None], size=(SIZE, 5), mode="bicubic")[0, 0]
+_SPREAD = F.interpolate(torch.eye(5)[None, None], size=(GLYPH_SIZE, 5), mode="bicubic")[0, 0]
 """Five numbers on a line to 28 between them [28, 5]."""
-_BLUR = torch.stack([torch.diag(torch.ones(SIZE - abs(off)), off) for off in (-1, 0, 1)]).sum(0) / 3
+_BLUR = (
+    torch.stack([torch.diag(torch.ones(GLYPH_SIZE - abs(off)), off) for off in (-1, 0, 1)]).sum(0)
+    / 3
+)
 """Each pixel of a line to the mean of its neighbours and itself [28, 28]."""
-_ACROSS = (2 * torch.arange(SIZE) + 1 - SIZE) / SIZE
+_ACROSS = (2 * torch.arange(GLYPH_SIZE) + 1 - GLYPH_SIZE) / GLYPH_SIZE
 _CENTRES = torch.cartesian_prod(_ACROSS, _ACROSS).flip(-1).T.contiguous()
 """Of each pixel, how far across and how far down, from -1 to 1 [2, 28 * 28]."""
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH
 from gensweep.models.image_to_text import ImageToText
 from gensweep.nn.base_network import Batch, Network, Noise, Samples
-from gensweep.nn.glyph_codec import GlyphEncoder, affine, joined, shown
+from gensweep.nn.glyph_codec import GlyphEncoder, apply_affine, get_glyphs, join_glyphs
 from gensweep.nn.lstm import EncoderDecoder
-from gensweep.nn.text_head import answer_caption, answer_loss, answer_outputs
+from gensweep.nn.text_head import collect_answer_outputs, compute_answer_loss, format_answer
 
 
 class ImageToTextNetwork(Network[ImageToText]):
@@ -45,33 +45,37 @@ class ImageToTextNetwork(Network[ImageToText]):
             and "query_pictures/which" in batch
             and isinstance(self.glyphs, GlyphEncoder)
         ):
-            features = self.glyphs.of_few(
+            features = self.glyphs.forward_unique(
                 batch["query_pictures/distinct"], batch["query_pictures/which"]
             )
         else:
-            features = self.glyphs(shown(batch, "query_pictures") if bent is None else bent)
+            features = self.glyphs(get_glyphs(batch, "query_pictures") if bent is None else bent)
         return self.output(self.sequence(features)).float()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean cross-entropy a character."""
         bent = None
         if "affine" in noise:
-            bent = affine(shown(batch, "query_pictures"), noise["affine"] * self.config.augment)
-        loss = answer_loss(self.predict(batch, bent), batch["answer"]).mean()
+            bent = apply_affine(
+                get_glyphs(batch, "query_pictures"), noise["affine"] * self.config.augment
+            )
+        loss = compute_answer_loss(self.predict(batch, bent), batch["answer"]).mean()
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
-        return {"query": batch["query"]} | answer_outputs(self.predict(batch), batch["answer"])
+        return {"query": batch["query"]} | collect_answer_outputs(
+            self.predict(batch), batch["answer"]
+        )
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """Queries as they were seen, with the answer given and the right one."""
         predicted = self.predict(batch).argmax(-1)
         captions = [
-            answer_caption(guess, answer)
+            format_answer(guess, answer)
             for guess, answer in zip(predicted, batch["answer"], strict=True)
         ]
-        return Samples(joined(shown(batch, "query_pictures")), captions, columns=4)
+        return Samples(join_glyphs(get_glyphs(batch, "query_pictures")), captions, columns=4)
 
 
 build = ImageToTextNetwork

@@ -9,7 +9,7 @@ from gensweep import kernels
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.models.text_to_image import TextToImage
 from gensweep.nn.base_network import Batch, Network, Noise, Samples
-from gensweep.nn.glyph_codec import GlyphDecoder, joined
+from gensweep.nn.glyph_codec import GlyphDecoder, join_glyphs
 from gensweep.nn.lstm import EncoderDecoder
 
 
@@ -52,7 +52,9 @@ class TextToImageNetwork(Network[TextToImage]):
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """Each query's generated answer above a true one."""
-        pairs = torch.cat([joined(self.generate(batch)), joined(batch["answer_pictures"])], dim=2)
+        pairs = torch.cat(
+            [join_glyphs(self.generate(batch)), join_glyphs(batch["answer_pictures"])], dim=2
+        )
         return Samples(pairs, [decode(query.cpu().numpy()) for query in batch["query"]], columns=8)
 
 

@@ -9,7 +9,7 @@ from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.models.text_to_text import TextToText
 from gensweep.nn.base_network import Batch, Network, Noise, Samples
 from gensweep.nn.lstm import EncoderDecoder
-from gensweep.nn.text_head import answer_caption, answer_loss, answer_outputs
+from gensweep.nn.text_head import collect_answer_outputs, compute_answer_loss, format_answer
 
 
 class TextToTextNetwork(Network[TextToText]):
@@ -34,18 +34,20 @@ class TextToTextNetwork(Network[TextToText]):
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean cross-entropy a character."""
-        loss = answer_loss(self.predict(batch), batch["answer"]).mean()
+        loss = compute_answer_loss(self.predict(batch), batch["answer"]).mean()
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         """Loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
-        return {"query": batch["query"]} | answer_outputs(self.predict(batch), batch["answer"])
+        return {"query": batch["query"]} | collect_answer_outputs(
+            self.predict(batch), batch["answer"]
+        )
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
         """A line a query: what was asked, what was answered, what is right."""
         predicted = self.predict(batch).argmax(-1)
         lines = [
-            f"{decode(query.cpu().numpy()).rstrip()} = {answer_caption(guess, answer)}"
+            f"{decode(query.cpu().numpy()).rstrip()} = {format_answer(guess, answer)}"
             for query, guess, answer in zip(batch["query"], predicted, batch["answer"], strict=True)
         ]
         return Samples(captions=lines)
