@@ -54,7 +54,7 @@ def _train(
         retry_failed=config.pop("retry_failed", points is None),
         retrain_changed=config.pop("retrain_changed", False),
         driver=Process(**driver) if driver else Process.current(),
-        tracking=Tracking.of(config.pop("tracking", {})),
+        tracking=Tracking.from_config(config.pop("tracking", {})),
         retells=points is None,
     )
     if context.root is None and context.tracking.mode != DISABLED:

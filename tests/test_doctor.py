@@ -218,12 +218,12 @@ def test_a_node_that_is_too_slow_removes_what_it_wrote(tmp_path: Path) -> None:
         Finding("a", "answer", FAILED, "no answer in 30 s", f"`ray status`, or {AGAIN}")
     ]
     assert calls[0]()["storage"]["error"].endswith("what this machine wrote is not there")
-    with doctor.probing(store) as probe, pytest.MonkeyPatch.context() as patch:
+    with doctor.write_probe(store) as probe, pytest.MonkeyPatch.context() as patch:
         write = Store.write
         patch.setattr(
             Store, "write", lambda self, *rest: (remove(store, probe[0]), write(self, *rest))
         )
-        node_info.describe("late", str(tmp_path), probe, full=False)
+        node_info.collect_node_info("late", str(tmp_path), probe, full=False)
         assert not list(tmp_path.iterdir()), "before the driver, which is long gone, could"
 
 
@@ -267,21 +267,21 @@ HERE = {"python": "3.11.7", "torch": "2.11.0", "numpy": "2.1.0", "commit": CLEAN
 def test_what_of_the_code_must_be_equal(
     change: dict[str, Any], failed: list[str], notes: list[str]
 ) -> None:
-    assert node_info.differences(HERE, HERE | change) == (failed, notes)
+    assert node_info.compare_code(HERE, HERE | change) == (failed, notes)
     bare = {name: value for name, value in HERE.items() if name not in ("commit", "source")}
-    assert node_info.differences(HERE, bare)[0] == [
+    assert node_info.compare_code(HERE, bare)[0] == [
         "other source files than here, of commit unknown"
     ]
 
 
 def test_another_commit_is_a_failure_and_an_unknown_one_a_note() -> None:
-    other = dict(node_info.code()) | {"commit": LATER}
+    other = dict(node_info.read_code_versions()) | {"commit": LATER}
     findings = doctor.examine_nodes(None, asking(a=ready, b=answering(code=other)), full=False)
     [(what, remedy)] = said(findings, "code", FAILED).values()
     assert what.startswith("commit bbbbbbb, here ") or what == "commit bbbbbbb, here unknown"
     assert remedy == AGAIN
     nowhere = HERE | {"commit": None}
-    assert node_info.differences(nowhere, nowhere) == (
+    assert node_info.compare_code(nowhere, nowhere) == (
         [],
         ["commit unknown, here unknown; the files are the same"],
     )
@@ -294,7 +294,7 @@ def test_the_code_is_known_by_its_files(file: str, tmp_path: Path) -> None:
     shutil.copytree(
         PROJECT / "gensweep", copy / "gensweep", ignore=shutil.ignore_patterns("__pycache__")
     )
-    ask = "import json; from gensweep.cluster.node_info import code; print(json.dumps(code()))"
+    ask = "import json; from gensweep.cluster.node_info import read_code_versions; print(json.dumps(read_code_versions()))"
 
     def told() -> dict[str, Any]:
         done = subprocess.run(
@@ -302,16 +302,16 @@ def test_the_code_is_known_by_its_files(file: str, tmp_path: Path) -> None:
         )
         return json.loads(done.stdout)
 
-    assert told() == node_info.code() | {"commit": None}
+    assert told() == node_info.read_code_versions() | {"commit": None}
     changed = copy / "gensweep" / file
     changed.write_text(changed.read_text().replace("e", "E", 1))
-    assert told()["source"] != node_info.code()["source"]
+    assert told()["source"] != node_info.read_code_versions()["source"]
 
 
 def test_a_trial_refuses_other_code_than_its_drivers() -> None:
-    node_info.check_code(node_info.code() | {"commit": "whatever"})
+    node_info.check_code(node_info.read_code_versions() | {"commit": "whatever"})
     with pytest.raises(OtherCode) as raised:
-        node_info.check_code(node_info.code() | {"numpy": "0.1"})
+        node_info.check_code(node_info.read_code_versions() | {"numpy": "0.1"})
     start = f"{socket.gethostname()} runs other code than the driver (numpy "
     assert str(raised.value).startswith(start) and str(raised.value).endswith(
         f", here 0.1): {AGAIN}"
@@ -326,7 +326,7 @@ def test_many_nodes_stay_readable(tmp_path: Path) -> None:
     nodes = {f"n{number}": ready for number in range(100)} | apart
     findings = doctor.examine_nodes(Store(tmp_path / "root"), asking(**nodes), full=False)
     assert len(findings) == 100 * 3
-    lines = [str(one) for one in doctor.folded(findings)]
+    lines = [str(one) for one in doctor.merge_findings(findings)]
     assert lines[0].startswith(
         ("ok      100 nodes  code: python ", "note    100 nodes  code: commit unknown")
     )
@@ -335,17 +335,17 @@ def test_many_nodes_stay_readable(tmp_path: Path) -> None:
         "ok      98 nodes  storage: reads what is written here, and its own is read here",
         f"FAILED  n7, n8  storage: {tmp_path}/apart is not shared: what this machine wrote is not there: {SHARE}",
     ]
-    assert doctor.folded(findings[:24]) == findings[:24], "8 nodes stay apart"
+    assert doctor.merge_findings(findings[:24]) == findings[:24], "8 nodes stay apart"
 
 
 def test_a_run_goes_on_if_nothing_failed_and_else_says_what_did() -> None:
-    doctor.require([Finding("a", "code", OK, "x"), Finding("a", "W&B", NOTE, "x")])
+    doctor.require_ready([Finding("a", "code", OK, "x"), Finding("a", "W&B", NOTE, "x")])
     bad = [Finding(f"n{number}", "code", FAILED, "old", "renew") for number in range(5)]
     bad += [
         Finding("a", check, FAILED, "gone", "find it") for check in ("clock", "storage", "disk")
     ]
     with pytest.raises(UserError) as raised:
-        doctor.require(bad)
+        doctor.require_ready(bad)
     start = "nothing was started. 5 nodes: code: old: renew; a: clock: gone: find it; a: storage: gone: find it"
     assert str(raised.value) == f"{start}; and 1 more: `python -m gensweep doctor` shows all"
 
@@ -410,7 +410,7 @@ NOBODY = "nobody answers there ([Errno 111] Connection refused); is the cluster 
 
 
 def test_an_address_is_looked_at_before_ray_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_address, "WAIT", 0.2)
+    monkeypatch.setattr(ray_address, "PROBE_SECONDS", 0.2)
     for server, expected in (
         (dead(), NOBODY),
         (listening(None), NO_RAY),
@@ -418,22 +418,22 @@ def test_an_address_is_looked_at_before_ray_is(monkeypatch: pytest.MonkeyPatch) 
         (web(), NO_RAY),
     ):
         with server as there, pytest.raises(UserError) as raised:
-            ray_address.probe(there)
+            ray_address.check_address(there)
         assert str(raised.value) == f"--address {there}: {expected}"
     with listening(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])) as there:
-        ray_address.probe(there)
-    ray_address.probe("auto")
+        ray_address.check_address(there)
+    ray_address.check_address("auto")
     with listening(None) as there, monkeypatch.context() as patch:
         patch.setenv("RAY_USE_TLS", "1")
-        ray_address.probe(there)
+        ray_address.check_address(there)
     with pytest.raises(
         UserError, match="Tune does not run through Ray's client; name HOST:PORT, or auto"
     ):
-        ray_address.probe("ray://127.0.0.1:10001")
+        ray_address.check_address("ray://127.0.0.1:10001")
     with pytest.raises(
         UserError, match="ports end at 65535; the head's is 6379, if no other was given"
     ):
-        ray_address.probe("127.0.0.1:99999")
+        ray_address.check_address("127.0.0.1:99999")
 
 
 def alone(*paths: Path, **more: str) -> dict[str, str]:
@@ -458,7 +458,7 @@ def test_where_no_cluster_is_nothing_is_started(
     tmp_path: Path, server: Any, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither Ray, which would wait for minutes, nor anything that takes time."""
-    monkeypatch.setattr(ray_address, "WAIT", 0.2)
+    monkeypatch.setattr(ray_address, "PROBE_SECONDS", 0.2)
     monkeypatch.setitem(sys.modules, "gensweep.execute.ray_tune", None)  # its import fails
     monkeypatch.setattr(
         "gensweep.execute.driver._make_ready", lambda *_: pytest.fail("datasets were prepared")
@@ -635,6 +635,6 @@ def test_a_root_that_is_not_there_yet_is_probed_again_and_again(tmp_path: Path) 
     """Each probe makes the folder and takes it away; the next one does not take that for a loss."""
     store = Store(tmp_path / "new" / "results")
     for _ in range(2):
-        with doctor.probing(store) as (name, content):
+        with doctor.write_probe(store) as (name, content):
             assert store.read(name) == content
         assert not (tmp_path / "new").exists()

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from runs import TINY, call, grid, records, same, train, write_sweep
 
-from gensweep.cluster.ray_guard import watched
+from gensweep.cluster.ray_guard import watch_ray
 from gensweep.core.errors import RayDied, Unavailable, UserError
 from gensweep.execute.driver import run
 from gensweep.execute.dry_run import Options
@@ -325,7 +325,7 @@ def test_a_block_ends_when_a_process_of_rays_does(kind: str) -> None:
     with (
         standing_in(kind) as (process, processes),
         pytest.raises(RayDied, match=f"Ray died: its {kind} ended with signal 9"),
-        watched(processes),
+        watch_ray(processes),
         stopping(through_ray=True),
     ):
         process.kill()
@@ -339,13 +339,13 @@ def test_an_error_of_a_dead_ray_is_its_death_and_a_signal_stays_one(
     with (
         standing_in("raylet") as (_, processes),
         pytest.raises(ValueError, match="plain"),
-        watched(processes),
+        watch_ray(processes),
     ):
         raise ValueError("plain")
     with (
         standing_in("raylet") as (_, processes),
         pytest.raises(Stopped),
-        watched(processes),
+        watch_ray(processes),
         stopping(through_ray=True),
     ):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -353,7 +353,7 @@ def test_an_error_of_a_dead_ray_is_its_death_and_a_signal_stays_one(
         process.kill()
         process.wait()
         monkeypatch.setattr(threading.Thread, "start", lambda thread: None)  # before it is noticed
-        with pytest.raises(RayDied), watched(processes):
+        with pytest.raises(RayDied), watch_ray(processes):
             raise ValueError("what Ray made of it")
 
 

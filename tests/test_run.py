@@ -30,7 +30,7 @@ from runs import (
 )  # fmt: skip
 
 from gensweep import load
-from gensweep.cluster.ray_address import check_temporary
+from gensweep.cluster.ray_address import check_temp_folder
 from gensweep.core.errors import UserError
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.execute.local import freeze_imports
@@ -575,6 +575,6 @@ def test_a_temporary_folder_that_rays_sockets_cannot_be_in_is_named(name: str) -
         with pytest.raises(
             UserError, match=rf"^{name}={folder}: .*{why}.*set RAY_TMPDIR to a short absolute path"
         ):
-            check_temporary({name: folder})
-    check_temporary({name: f"/{'a' * 38}/"})
-    check_temporary({"RAY_TMPDIR": "/tmp", "TMPDIR": f"/{'a' * 99}"})
+            check_temp_folder({name: folder})
+    check_temp_folder({name: f"/{'a' * 38}/"})
+    check_temp_folder({"RAY_TMPDIR": "/tmp", "TMPDIR": f"/{'a' * 99}"})

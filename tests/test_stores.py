@@ -462,13 +462,13 @@ def test_an_upload_takes_nothing_away_but_what_it_is_told(bucket: str) -> None:
 
 def test_sync_keeps_its_marks_and_nothing_else(bucket: str, tmp_path: Path) -> None:
     """While it uploads, a later attempt may write its own run."""
-    from gensweep.tracking.pending import find
+    from gensweep.tracking.pending import find_pending
 
     assert (
         call(write_sweep(tmp_path), "--results", bucket, "--local", "--wandb", "offline").code == 0
     )
     store, folder = open_store(bucket), f"points/{t2t().id}/wandb"
-    (waiting,) = find([f"{bucket}/tiny"], None, None).waiting
+    (waiting,) = find_pending([f"{bucket}/tiny"], None, None).waiting
     (file,) = waiting.files
     name = file.relative_to(store.root).as_posix()
     store.write(f"{folder}/later-run-2/run-x.wandb", b"new")

@@ -25,7 +25,7 @@ from gensweep.ledger.manifest_writer import write_sweep_json
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
 from gensweep.tracking import sync as syncing
-from gensweep.tracking.pending import find
+from gensweep.tracking.pending import find_pending
 
 pytestmark = pytest.mark.wandb
 SWEEP = Sweep("tiny", [Grid("text_to_text", hidden=8)], seeds=4)
@@ -232,7 +232,7 @@ def test_an_attempt_after_an_upload_is_uploaded_over_it(
     old = earlier(new, new.read_bytes())
     mark = new.with_name(f"{new.name}.synced")
     mark.touch()
-    assert find([root / "tiny"], None, None).waiting == []
+    assert find_pending([root / "tiny"], None, None).waiting == []
     mark.rename(old.with_name(mark.name))
     before = [json.dumps({"_step": step, "old": True}) for step in EPOCHS[:2]]
     server.runs[f"us/q/{PLAIN}-abcdef"] = Run(lines=dict(enumerate(before)))

@@ -23,7 +23,7 @@ from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.signals import Stopped
 from gensweep.tracking import tracker, wandb_run
-from gensweep.tracking.tracker import DISABLED, OFFLINE, ONLINE, ROWS, Tracker, Tracking
+from gensweep.tracking.tracker import DISABLED, MAX_TABLE_ROWS, OFFLINE, ONLINE, Tracker, Tracking
 from gensweep.train.loop import Diverged, Training
 from gensweep.trainables import train_text_to_text
 from gensweep.trial.trial import Context, run_pack
@@ -192,10 +192,10 @@ def test_pictures_and_wrong_answers_are_there_as_files(root: Path) -> None:
         header, *answers = csv.reader(file)
     assert table == {
         "columns": header,
-        "data": [row for row in answers if row[1] != row[2]][:ROWS],
+        "data": [row for row in answers if row[1] != row[2]][:MAX_TABLE_ROWS],
         **_extra(table),
     }
-    assert len(table["data"]) == ROWS
+    assert len(table["data"]) == MAX_TABLE_ROWS
     assert not [*(Path.home() / ".local/share/wandb").rglob(f"*{POINT.id}*")]
 
 
@@ -515,7 +515,7 @@ def wait_until(true: Any) -> None:
 def test_a_helper_process_that_is_stuck_is_left_behind(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracker, "DEADLINE", 1.0)
+    monkeypatch.setattr(tracker, "FINISH_SECONDS", 1.0)
     stuck: list[int] = []
     reports: list[dict[str, Any]] = []
 
@@ -539,14 +539,14 @@ def test_a_helper_process_that_is_stuck_is_left_behind(
 
 
 def test_a_full_disk_is_one_warning(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = wandb_run.is_whole
+    whole = wandb_run.is_complete
 
     def cut(path: Path) -> bool:
         with path.open("r+b") as file:
             file.truncate(path.stat().st_size - 1)
         return whole(path)
 
-    monkeypatch.setattr(wandb_run, "is_whole", cut)
+    monkeypatch.setattr(wandb_run, "is_complete", cut)
     monkeypatch.setattr(wandb_run, "WRITE", 0.1)
     warning = trained_with_trouble(root, [POINT], OFF)
     assert "cut short" in warning and "not logged" in warning
@@ -596,11 +596,11 @@ def test_a_run_longer_than_a_block_is_whole_and_a_cut_one_is_not(root: Path) -> 
     assert tracker.trouble is None
     (file,) = run_folder(root).glob("*.wandb")
     assert file.stat().st_size > 2 * 32768
-    assert wandb_run.is_whole(file)
+    assert wandb_run.is_complete(file)
     data = file.read_bytes()
     for size in (0, 7, 100, 32768, len(data) - 1, len(data) - 20):
         file.write_bytes(data[:size])
-        assert not wandb_run.is_whole(file), size
+        assert not wandb_run.is_complete(file), size
 
 
 # --- the command line
@@ -633,14 +633,14 @@ def test_the_command_line_says_once_what_went_wrong(
 
 
 def test_modes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path) -> None:
-    assert Tracking.asked(None, None, None, "s") == Tracking(DISABLED, "gensweep", None, "s")
+    assert Tracking.from_cli(None, None, None, "s") == Tracking(DISABLED, "gensweep", None, "s")
     monkeypatch.delenv("WANDB_MODE")
-    assert Tracking.asked(None, None, None, "s").mode == OFFLINE
+    assert Tracking.from_cli(None, None, None, "s").mode == OFFLINE
     monkeypatch.setenv("WANDB_PROJECT", "theirs")
     monkeypatch.setenv("WANDB_ENTITY", "us")
     monkeypatch.setenv("WANDB_MODE", "dryrun")
-    assert Tracking.asked(None, None, None, "s") == Tracking(OFFLINE, "theirs", "us", "s")
-    assert Tracking.asked("online", "mine", "me", "s") == Tracking(ONLINE, "mine", "me", "s")
+    assert Tracking.from_cli(None, None, None, "s") == Tracking(OFFLINE, "theirs", "us", "s")
+    assert Tracking.from_cli("online", "mine", "me", "s") == Tracking(ONLINE, "mine", "me", "s")
     monkeypatch.setenv("WANDB_MODE", "shared")
     called = call(write_sweep(tmp_path), "--results", root, "--local")
     assert called.code == 2
@@ -689,7 +689,7 @@ def test_the_older_switch_of_wandb_is_heard(
     """Unless something newer says otherwise: the command line, or WANDB_MODE."""
     monkeypatch.setenv("WANDB_DISABLED", switch)
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    assert Tracking.asked(None, None, None, "s").mode == mode
-    assert Tracking.asked("online", None, None, "s").mode == "online"
+    assert Tracking.from_cli(None, None, None, "s").mode == mode
+    assert Tracking.from_cli("online", None, None, "s").mode == "online"
     monkeypatch.setenv("WANDB_MODE", "online")
-    assert Tracking.asked(None, None, None, "s").mode == "online"
+    assert Tracking.from_cli(None, None, None, "s").mode == "online"

@@ -25,7 +25,7 @@ from gensweep.cli.options import (
     Root,
     Set,
     Wandb,
-    pairs,
+    parse_pairs,
 )
 from gensweep.core.errors import GensweepError, RayDied, UserError
 from gensweep.system.redaction import redacted
@@ -151,7 +151,8 @@ def run_command(
 
     sweep = read_sweep(file)
     parsed = {
-        key: [parse_value(text) for text in texts] for key, texts in pairs("--set", set_).items()
+        key: [parse_value(text) for text in texts]
+        for key, texts in parse_pairs("--set", set_).items()
     }
     values = {key: several if len(several) > 1 else several[0] for key, several in parsed.items()}
     if values or seeds is not None:
@@ -166,13 +167,13 @@ def run_command(
         retry_failed=retry_failed,
         retrain_changed=retrain_changed,
         verbose=verbose,
-        tracking=Tracking.asked(
+        tracking=Tracking.from_cli(
             wandb.value if wandb else None, wandb_project, wandb_entity, sweep.name
         ),
     )
     if calibrate and not dry:
         raise UserError("--calibrate goes with --dry-run")
-    filters = [pair for text in filter_ or [] for pair in pairs("--filter", [text]).items()]
+    filters = [pair for text in filter_ or [] for pair in parse_pairs("--filter", [text]).items()]
     options = Options(results, filters, local, _command(), resources)
     if dry:
         dry_run(sweep, options, calibrate, Console())

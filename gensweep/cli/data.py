@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gensweep.cli.options import Verbose, pairs
+from gensweep.cli.options import Verbose, parse_pairs
 from gensweep.core.errors import SweepError
 from gensweep.system.terminal import Console
 
@@ -69,7 +69,7 @@ def data_show_command(
     from gensweep.sweep.load import parse_value
 
     values = {}
-    for key, texts in pairs("--set", set_).items():
+    for key, texts in parse_pairs("--set", set_).items():
         if len(texts) > 1:
             raise SweepError(f"--set {key}: one value, not {len(texts)}")
         values[key] = parse_value(texts[0])

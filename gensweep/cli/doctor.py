@@ -21,12 +21,12 @@ def doctor_command(
     verbose: Verbose = False,
 ) -> None:
     """Check this machine, or every node of a cluster: code, hardware, disk, clock, results, cache, W&B."""
-    from gensweep.cluster.doctor import FAILED, examine_here, examine_nodes, folded
-    from gensweep.cluster.ray_address import probe
+    from gensweep.cluster.doctor import FAILED, examine_here, examine_nodes, merge_findings
+    from gensweep.cluster.ray_address import check_address
 
     console = Console()
     if address is not None:
-        probe(address)
+        check_address(address)
     findings, store = examine_here(results)
     if address is not None:
         from gensweep.execute.local import Resources
@@ -37,7 +37,7 @@ def doctor_command(
             opened(Resources(address=address, cpus_per_trial=0, verbose=verbose)),
         ):
             findings += examine_nodes(store, on_each_node)
-    for finding in folded(findings):
+    for finding in merge_findings(findings):
         say(console, str(finding), _STYLES[finding.level])
     levels = Counter(finding.level for finding in findings)
     nodes = (

@@ -83,7 +83,7 @@ class Device(StrEnum):
     auto, cpu, cuda, mps = "auto", "cpu", "cuda", "mps"
 
 
-def pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
+def parse_pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
     """`KEY=V1,V2` as key -> values; a comma within a value is written with a backslash before it.
 
     Raises:

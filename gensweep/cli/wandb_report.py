@@ -47,7 +47,7 @@ def wandb_report_command(
 
     library()
     results = load(folder)
-    place = Tracking.asked(OFFLINE, wandb_project, wandb_entity, results.sweep.name)
+    place = Tracking.from_cli(OFFLINE, wandb_project, wandb_entity, results.sweep.name)
     report = build(results, place.project, place.entity or "", title)
     if json_:
         json_.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ CONFIG = "~/ray_bootstrap_config.yaml"
 """Where Ray's cluster launcher leaves, on the head, what it told the autoscaler: JSON."""
 
 
-def addable() -> list[dict[str, float]]:
+def list_launchable_nodes() -> list[dict[str, float]]:
     """Ray's resources of each worker that the autoscaler of this host's cluster may start; empty without one."""
     try:
         config = json.loads(Path(CONFIG).expanduser().read_text(encoding="utf-8"))

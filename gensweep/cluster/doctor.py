@@ -10,7 +10,15 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from gensweep.cluster.node_info import AGAIN, Probe, Told, code, describe, differences, short
+from gensweep.cluster.node_info import (
+    SYNC_CODE_HINT,
+    NodeInfo,
+    Probe,
+    collect_node_info,
+    compare_code,
+    read_code_versions,
+    shorten_commit,
+)
 from gensweep.core.errors import GensweepError, ResultsError, UserError
 from gensweep.ledger.stores import Store, as_results_error, check, open_store
 from gensweep.system.text import counted
@@ -29,7 +37,7 @@ _LOGIN = {
     None: "WANDB_MODE=disabled, or WANDB_DISABLED: nothing is logged",
 }
 _SHOWN = ("python", "gensweep", "torch", "ray")
-Ask = Callable[..., "dict[str, Told | GensweepError]"]
+Ask = Callable[..., "dict[str, NodeInfo | GensweepError]"]
 """Calls a function on every node, with the node's id and then the arguments: name -> result, or what went wrong."""
 
 
@@ -65,7 +73,7 @@ def examine_here(place: str) -> tuple[list[Finding], Store | None]:
             check(store)
     except ResultsError as error:
         store, trouble = None, str(error)
-    told = describe("", store.root_uri if store else "", None, full=True)
+    told = collect_node_info("", store.root_uri if store else "", None, full=True)
     findings = _judge("here", told, told["code"])
     if store:
         findings.append(Finding("here", "storage", OK, f"{store.root_uri} is written and read"))
@@ -83,15 +91,15 @@ def examine_nodes(store: Store | None, ask: Ask, full: bool = True) -> list[Find
     Args:
         store: the results root; None: it is not asked for.
         ask: puts the question.
-        full: as `describe`.
+        full: as `collect_node_info`.
 
     Raises:
         ResultsError: the root cannot be used here.
     """
-    mine = code()
-    with probing(store) if store else contextlib.nullcontext() as probe:
+    mine = read_code_versions()
+    with write_probe(store) if store else contextlib.nullcontext() as probe:
         began = time.time()
-        told = ask(describe, store.root_uri if store else "", probe, full)
+        told = ask(collect_node_info, store.root_uri if store else "", probe, full)
         ended = time.time()
         if store and probe:
             _read_back(store, probe, told)
@@ -99,7 +107,7 @@ def examine_nodes(store: Store | None, ask: Ask, full: bool = True) -> list[Find
     for node, answer in told.items():
         if isinstance(answer, GensweepError):
             findings.append(
-                Finding(node, "answer", FAILED, str(answer), f"`ray status`, or {AGAIN}")
+                Finding(node, "answer", FAILED, str(answer), f"`ray status`, or {SYNC_CODE_HINT}")
             )
             continue
         off = max(began - answer["time"], answer["time"] - ended, 0.0)
@@ -112,7 +120,7 @@ def examine_nodes(store: Store | None, ask: Ask, full: bool = True) -> list[Find
 
 
 @contextlib.contextmanager
-def probing(store: Store) -> Generator[Probe]:
+def write_probe(store: Store) -> Generator[Probe]:
     """Leave a file in the root for others to read, and nothing in the end.
 
     Raises:
@@ -148,7 +156,7 @@ def _vanishing(store: Store) -> Generator[None]:
             store.allow_new_root()
 
 
-def _read_back(store: Store, probe: Probe, told: dict[str, Told | GensweepError]) -> None:
+def _read_back(store: Store, probe: Probe, told: dict[str, NodeInfo | GensweepError]) -> None:
     """Read what the nodes wrote; one that is not found here is an `error` of its node."""
     wrote = {}
     for answer in told.values():
@@ -165,13 +173,13 @@ def _read_back(store: Store, probe: Probe, told: dict[str, Told | GensweepError]
 # --- what it means
 
 
-def require(findings: list[Finding]) -> None:
+def require_ready(findings: list[Finding]) -> None:
     """Go on only if nothing failed.
 
     Raises:
         UserError: something did; says what, where, and what to do.
     """
-    bad = folded([finding for finding in findings if finding.level == FAILED], most=1)
+    bad = merge_findings([finding for finding in findings if finding.level == FAILED], most=1)
     if bad:
         said = [f"{one.node}: {one.check}: {one.what}: {one.remedy}" for one in bad[:3]]
         more = (
@@ -182,7 +190,7 @@ def require(findings: list[Finding]) -> None:
         raise UserError(f"nothing was started. {'; '.join(said)}{more}")
 
 
-def folded(findings: list[Finding], most: int = 8) -> list[Finding]:
+def merge_findings(findings: list[Finding], most: int = 8) -> list[Finding]:
     """The findings, node by node; of more than so many nodes, check by check, and what is equal once."""
     if len({finding.node for finding in findings}) <= most:
         return findings
@@ -198,7 +206,7 @@ def _named(nodes: list[str]) -> str:
     return ", ".join(nodes) if len(nodes) <= 3 else f"{len(nodes)} nodes"
 
 
-def _judge(node: str, told: Told, mine: dict[str, str | None]) -> list[Finding]:
+def _judge(node: str, told: NodeInfo, mine: dict[str, str | None]) -> list[Finding]:
     """All but clock and storage."""
     found = [_code(node, told["code"], mine)]
     if "hardware" not in told:
@@ -222,13 +230,13 @@ def _judge(node: str, told: Told, mine: dict[str, str | None]) -> list[Finding]:
 
 
 def _code(node: str, theirs: dict[str, str | None], mine: dict[str, str | None]) -> Finding:
-    failed, notes = differences(mine, theirs)
+    failed, notes = compare_code(mine, theirs)
     if failed:
-        return Finding(node, "code", FAILED, ", ".join(failed), AGAIN)
+        return Finding(node, "code", FAILED, ", ".join(failed), SYNC_CODE_HINT)
     if notes:
         return Finding(node, "code", NOTE, ", ".join(notes))
     said = ", ".join(f"{name} {theirs[name] or 'missing'}" for name in _SHOWN)
-    return Finding(node, "code", OK, f"{said}, commit {short(theirs['commit'])}")
+    return Finding(node, "code", OK, f"{said}, commit {shorten_commit(theirs['commit'])}")
 
 
 def _disk(node: str, free: dict[str, float]) -> Finding:

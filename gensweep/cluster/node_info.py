@@ -20,17 +20,17 @@ from gensweep.core.errors import OtherCode, ResultsError
 from gensweep.ledger.stores import MIRRORS_FOLDER, open_store
 from gensweep.system.cache_dir import cache_root
 from gensweep.system.environment import compiler, gpu_count, memory_bytes, usable_cores, versions
-from gensweep.tracking.tracker import is_switched_off
+from gensweep.tracking.tracker import is_wandb_disabled
 
-AGAIN = "ray up cluster.yaml again, without --no-restart"
+SYNC_CODE_HINT = "ray up cluster.yaml again, without --no-restart"
 """What brings one code to every node."""
 Probe = tuple[str, bytes]
 """A file in a results root, for others to read: its name, its content."""
-Told = dict[str, Any]
-"""What a machine says of itself: plain values, as `describe` makes them."""
+NodeInfo = dict[str, Any]
+"""What a machine says of itself: plain values, as `collect_node_info` makes them."""
 
 
-def describe(node: str, place: str, probe: Probe | None, full: bool) -> Told:
+def collect_node_info(node: str, place: str, probe: Probe | None, full: bool) -> NodeInfo:
     """What the calling process's machine is and sees.
 
     Args:
@@ -39,9 +39,9 @@ def describe(node: str, place: str, probe: Probe | None, full: bool) -> Told:
         probe: a file of the root to read, with one to be left beside it; None: leave the root alone.
         full: also tell of hardware, disk, cache and login, which a run does not ask for.
     """
-    told: Told = {
+    told: NodeInfo = {
         "time": time.time(),
-        "code": code(),
+        "code": read_code_versions(),
         "storage": _touch(node, place, *probe) if probe else None,
     }
     if full:
@@ -57,7 +57,7 @@ def describe(node: str, place: str, probe: Probe | None, full: bool) -> Told:
 
 
 @lru_cache(maxsize=1)
-def code() -> dict[str, str | None]:
+def read_code_versions() -> dict[str, str | None]:
     """`versions`, and under `source` a digest of gensweep's own files: commits hide what was changed since."""
     package, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(
@@ -125,7 +125,7 @@ def _size(folder: Path) -> tuple[int, int]:
 
 def _has_login() -> bool | None:
     """Whether W&B would find a key, without looking at it; None where it is switched off."""
-    if os.environ.get("WANDB_MODE") == "disabled" or is_switched_off():
+    if os.environ.get("WANDB_MODE") == "disabled" or is_wandb_disabled():
         return None
     if os.environ.get("WANDB_API_KEY"):
         return True
@@ -139,7 +139,7 @@ def _has_login() -> bool | None:
         return False
 
 
-def differences(
+def compare_code(
     mine: Mapping[str, str | None], theirs: Mapping[str, str | None]
 ) -> tuple[list[str], list[str]]:
     """What of another machine's `code` gives other numbers, or may; and what does not, but is worth a note."""
@@ -154,11 +154,13 @@ def differences(
     ours, other = mine.get("commit"), theirs.get("commit")
     same = mine["source"] == theirs.get("source")
     if ours and other and ours != other:
-        failed.append(f"commit {short(other)}, here {short(ours)}")
+        failed.append(f"commit {shorten_commit(other)}, here {shorten_commit(ours)}")
     elif not same:
-        failed.append(f"other source files than here, of commit {short(other)}")
+        failed.append(f"other source files than here, of commit {shorten_commit(other)}")
     elif not ours or not other:
-        notes.append(f"commit {short(other)}, here {short(ours)}; the files are the same")
+        notes.append(
+            f"commit {shorten_commit(other)}, here {shorten_commit(ours)}; the files are the same"
+        )
     return sorted(failed), sorted(notes)
 
 
@@ -168,11 +170,11 @@ def check_code(drivers: Mapping[str, str | None]) -> None:
     Raises:
         OtherCode: it does not.
     """
-    mine = {name: value for name, value in code().items() if name != "commit"}
-    failed, _ = differences({name: drivers[name] for name in mine}, mine)
+    mine = {name: value for name, value in read_code_versions().items() if name != "commit"}
+    failed, _ = compare_code({name: drivers[name] for name in mine}, mine)
     if failed:
         raise OtherCode(
-            f"{socket.gethostname()} runs other code than the driver ({', '.join(failed)}): {AGAIN}"
+            f"{socket.gethostname()} runs other code than the driver ({', '.join(failed)}): {SYNC_CODE_HINT}"
         )
 
 
@@ -181,7 +183,7 @@ def _release(name: str, version: str) -> str:
     return ".".join(version.split(".")[:2]) if name == "python" else version.partition("+")[0]
 
 
-def short(commit: str | None) -> str:
+def shorten_commit(commit: str | None) -> str:
     """A commit as people write it."""
     if commit is None:
         return "unknown"

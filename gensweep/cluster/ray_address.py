@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from gensweep.core.errors import UserError
 
-LONGEST_TEMPORARY = 39
+MAX_TEMP_PATH_BYTES = 39
 """Bytes of a temporary folder's path: Ray puts sockets 68 bytes further down, and their paths have 107 at most."""
-WAIT = 5.0
+PROBE_SECONDS = 5.0
 """Seconds for a connection, and for the first bytes."""
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 """How every gRPC client begins (RFC 9113, section 3.4): the preface, and empty settings."""
@@ -20,7 +20,7 @@ _SETTINGS = 4
 _LAST_PORT = 65535
 
 
-def probe(address: str) -> None:
+def check_address(address: str) -> None:
     """Make sure that a gRPC server, as Ray's control service is one, listens at HOST:PORT; `auto` is left to Ray.
 
     Raises:
@@ -46,7 +46,9 @@ def probe(address: str) -> None:
             f"--address {address}: ports end at {_LAST_PORT}; the head's is 6379, if no other was given"
         )
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=WAIT) as connection:
+        with socket.create_connection(
+            (host.strip("[]"), int(port)), timeout=PROBE_SECONDS
+        ) as connection:
             known = _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
         raise UserError(
@@ -66,7 +68,7 @@ def _speaks_grpc(connection: socket.socket) -> bool:
     return False
 
 
-def check_temporary(environment: Mapping[str, str]) -> None:
+def check_temp_folder(environment: Mapping[str, str]) -> None:
     """Make sure that Ray can have its sockets in the temporary folder that the environment names.
 
     Raises:
@@ -80,8 +82,8 @@ def check_temporary(environment: Mapping[str, str]) -> None:
         why = "it is relative"
     elif not folder.isascii():
         why = "it has letters beyond ASCII"
-    elif len(folder.rstrip("/")) > LONGEST_TEMPORARY:
-        why = f"it is longer than {LONGEST_TEMPORARY} letters"
+    elif len(folder.rstrip("/")) > MAX_TEMP_PATH_BYTES:
+        why = f"it is longer than {MAX_TEMP_PATH_BYTES} letters"
     if why:
         hint = (
             "set RAY_TMPDIR to a short absolute path, such as /tmp, or train without Ray: --local"

@@ -21,7 +21,7 @@ Processes = Mapping[str, Sequence[Any]]
 
 
 @contextlib.contextmanager
-def watched(processes: Callable[[], Processes]) -> Generator[None]:
+def watch_ray(processes: Callable[[], Processes]) -> Generator[None]:
     """End the block as soon as Ray is dead, which Ray itself notices after a minute, or tells each trial apart.
 
     Args:
@@ -69,7 +69,7 @@ def ended_process(processes: Processes) -> str | None:
     return None
 
 
-def guard_token() -> None:
+def protect_token() -> None:
     """Make a token that only its owner can read, or close the one that is there; warn where Ray asks for none."""
     mode = os.environ.get("RAY_AUTH_MODE", "token")
     if mode.lower() != "token":

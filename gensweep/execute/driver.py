@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import ModuleType, TracebackType
 from typing import Any
 
-from gensweep.cluster.ray_address import probe
+from gensweep.cluster.ray_address import check_address
 from gensweep.core.dataset import Prepared
 from gensweep.core.errors import Claimed, LostClaim, ResultsError, Unavailable, UserError
 from gensweep.execute.dry_run import (
@@ -68,7 +68,7 @@ from gensweep.system.naming import Names, file_name
 from gensweep.system.signals import raise_if_stopped
 from gensweep.system.terminal import Console
 from gensweep.system.text import counted, say
-from gensweep.tracking.tracker import waits_for_upload
+from gensweep.tracking.tracker import has_pending_uploads
 from gensweep.trainables import Report
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
         if store.is_remote:  # a folder is not made before all else is well
             check(store)
         if options.resources.address is not None:
-            probe(options.resources.address)
+            check_address(options.resources.address)
         options, packs = _with_room(plan, ledger, options, console)
         ready = _make_ready(plan.todo, console)
         with contextlib.ExitStack() as stack:
@@ -135,7 +135,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
                 )
         with lasting:
             plan = make_plan(points, ledger)
-        if waits_for_upload(store, points):
+        if has_pending_uploads(store, points):
             folder = shlex.quote(store.uri(sweep.name))
             say(
                 console,

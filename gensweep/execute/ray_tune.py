@@ -34,10 +34,10 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from gensweep.cluster import doctor
-from gensweep.cluster.autoscaler import addable
-from gensweep.cluster.node_info import check_code, code
-from gensweep.cluster.ray_address import check_temporary
-from gensweep.cluster.ray_guard import Processes, ended_process, guard_token, watched
+from gensweep.cluster.autoscaler import list_launchable_nodes
+from gensweep.cluster.node_info import check_code, read_code_versions
+from gensweep.cluster.ray_address import check_temp_folder
+from gensweep.cluster.ray_guard import Processes, ended_process, protect_token, watch_ray
 from gensweep.core.errors import GensweepError, OtherCode, RayDied, UserError
 from gensweep.execute.local import Resources, freeze_imports, prepared, started, trial_config
 from gensweep.execute.packing import pack_limit
@@ -107,7 +107,7 @@ def opened(resources: Resources) -> Generator[None]:
             with held_back():
                 _start(resources)
         _check_resources(resources, _reach(resources))
-        with watched(_processes), stopping(through_ray=True):
+        with watch_ray(_processes), stopping(through_ray=True):
             yield
     finally:
         if mine:
@@ -137,7 +137,7 @@ def check_nodes(store: Store) -> None:
     Raises:
         UserError: one has not; says which, and what to do.
     """
-    doctor.require(doctor.examine_nodes(store, on_each_node, full=False))
+    doctor.require_ready(doctor.examine_nodes(store, on_each_node, full=False))
 
 
 def on_each_node(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def _start(resources: Resources) -> None:
         {} if resources.verbose else {"log_to_driver": False, "logging_level": "ERROR"}
     )
     if resources.address is None:
-        check_temporary(os.environ)
+        check_temp_folder(os.environ)
         os.environ.setdefault(
             "RAY_enable_autoscaler_v2", "1"
         )  # as `ray start` has it; the first ends late
@@ -235,7 +235,7 @@ def _kept_private() -> Generator[None]:
 
     Whoever reaches Ray's ports and has its token runs code as the user.
     """
-    guard_token()
+    protect_token()
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = (
         False  # what Ray does on macOS: the node's address is 127.0.0.1
@@ -269,7 +269,7 @@ def _reach(resources: Resources) -> dict[str, float]:
 
 
 def _addable(resources: Resources) -> list[dict[str, float]]:
-    return [] if resources.address is None else addable()
+    return [] if resources.address is None else list_launchable_nodes()
 
 
 @lru_cache(maxsize=1)
@@ -310,7 +310,7 @@ def _fit(
         _trial,
         configs=[ray.put(configs)],
         datasets=shared,
-        drivers=code() if resources.address else None,
+        drivers=read_code_versions() if resources.address else None,
     )
     scratch = str(make_scratch())
     tuner = tune.Tuner(

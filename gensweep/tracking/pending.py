@@ -22,7 +22,7 @@ _STARTED = re.compile(r"run-(\d{8}_\d{6})-")
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingRun:
     """A point's run that is not there yet: its files in the order of their attempts, and where it goes.
 
     Attributes:
@@ -44,16 +44,16 @@ class Waiting:
 
 
 @dataclass
-class Found:
+class PendingUploads:
     """What the points of some sweeps have for W&B."""
 
-    waiting: list[Waiting] = field(default_factory=list)
+    waiting: list[PendingRun] = field(default_factory=list)
     there: int = 0
     training: int = 0
     empty: int = 0
     never: int = 0
 
-    def words(self, host: str | None = None) -> str:
+    def describe(self, host: str | None = None) -> str:
         """All of it in one line."""
         targets = {
             "/".join(filter(None, (one.entity, one.project))): None
@@ -77,9 +77,9 @@ class Found:
         )
 
 
-def find(folders: Sequence[str], project: str | None, entity: str | None) -> Found:
+def find_pending(folders: Sequence[str], project: str | None, entity: str | None) -> PendingUploads:
     """Look for what is to be uploaded, in the files alone; arguments and errors as in `gensweep.tracking.sync.sync`."""
-    found, points = Found(), dict[str, tuple[Store, Store]]()
+    found, points = PendingUploads(), dict[str, tuple[Store, Store]]()
     for folder in folders:
         store, name = open_folder(folder)
         cells = read_sweep_file(store, name).cells
@@ -107,7 +107,7 @@ def find(folders: Sequence[str], project: str | None, entity: str | None) -> Fou
             logged = _logged_to(written[-1])
             own = logged and (logged[0] or os.environ.get("WANDB_ENTITY"))
             to = (entity or own or "", project or (logged or ("", ""))[1])
-            found.waiting.append(Waiting(point.name, tuple(written), *to, store))
+            found.waiting.append(PendingRun(point.name, tuple(written), *to, store))
         elif any(marked):
             found.there += 1
         else:

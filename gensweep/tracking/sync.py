@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
 from gensweep.system.text import counted, say
-from gensweep.tracking.pending import Waiting, find
+from gensweep.tracking.pending import PendingRun, find_pending
 from gensweep.tracking.sync_process import Upload
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def sync(
         ResultsError: a folder is no sweep's.
         UserError: nobody is logged in.
     """
-    found = find(folders, project, entity)
+    found = find_pending(folders, project, entity)
     if dry or not found.waiting:
-        say(console, found.words())
+        say(console, found.describe())
         for waiting in found.waiting:
             say(console, f"  {waiting.point}")
         return True
-    say(console, found.words(_login()))
+    say(console, found.describe(_login()))
     with _Screen(console, len(found.waiting)) as screen:
         uploads = _Uploads(found.waiting, ["-p", project] if project else [], patience, screen)
         try:
@@ -108,7 +108,11 @@ class _Uploads:
     """
 
     def __init__(
-        self, waiting: Sequence[Waiting], arguments: Sequence[str], patience: float, screen: _Screen
+        self,
+        waiting: Sequence[PendingRun],
+        arguments: Sequence[str],
+        patience: float,
+        screen: _Screen,
     ) -> None:
         self._all, self._arguments, self._patience, self._screen = (
             waiting,

@@ -34,13 +34,13 @@ from gensweep.tracking import wandb_run
 log = logging.getLogger(__name__)
 MODES = (ONLINE, OFFLINE, DISABLED) = ("online", "offline", "disabled")
 PROJECT = "gensweep"
-FOLDER, ID = "wandb", "id"
+WANDB_FOLDER, ID = "wandb", "id"
 """A point's folder of W&B files, and the file in it that holds the run's id."""
-ROWS = 100
+MAX_TABLE_ROWS = 100
 """Wrong answers in a run's table."""
-DEADLINE = wandb_run.INIT + wandb_run.FINISH + 15.0
+FINISH_SECONDS = wandb_run.INIT + wandb_run.FINISH + 15.0
 """Seconds that a point waits for W&B at its end."""
-LEAVE = 2.0
+SHUTDOWN_SECONDS = 2.0
 """Seconds for a point that is stopped, or was lost to another attempt."""
 _NOT_IN_NAMES = r"/ \ # ? % :"
 _PROJECT = re.compile(r"[^/\\#?%:]{1,128}")
@@ -75,7 +75,7 @@ class Tracking:
             )
 
     @staticmethod
-    def of(values: dict[str, Any]) -> Tracking:
+    def from_config(values: dict[str, Any]) -> Tracking:
         """From a trial's config.
 
         Raises:
@@ -88,13 +88,15 @@ class Tracking:
         return Tracking(**values)
 
     @staticmethod
-    def asked(mode: str | None, project: str | None, entity: str | None, sweep: str) -> Tracking:
+    def from_cli(mode: str | None, project: str | None, entity: str | None, sweep: str) -> Tracking:
         """What the command line asks for; what it leaves open is W&B's environment's to say.
 
         Raises:
             UserError: WANDB_MODE is none of the modes.
         """
-        mode = mode or os.environ.get("WANDB_MODE") or (DISABLED if is_switched_off() else OFFLINE)
+        mode = (
+            mode or os.environ.get("WANDB_MODE") or (DISABLED if is_wandb_disabled() else OFFLINE)
+        )
         if mode not in _SPELLINGS:
             raise UserError(f"WANDB_MODE={mode}: not one of {', '.join(MODES)}")
         project = project or os.environ.get("WANDB_PROJECT") or PROJECT
@@ -103,7 +105,7 @@ class Tracking:
         )
 
 
-def is_switched_off() -> bool:
+def is_wandb_disabled() -> bool:
     """Whether `WANDB_DISABLED`, W&B's older switch, says that nothing is to be logged."""
     return os.environ.get("WANDB_DISABLED", "").strip().lower() in (
         "true",
@@ -182,7 +184,7 @@ class Tracker:
         self._is_left = True
         self._news.put(None)
         if self._thread.is_alive() and _Process.best != DISABLED:
-            self._thread.join(LEAVE)
+            self._thread.join(SHUTDOWN_SECONDS)
 
     def log(self, history: Sequence[dict[str, float]]) -> None:
         """Write the lines of the history that are not written yet; returns at once."""
@@ -196,11 +198,13 @@ class Tracker:
         self._news.put((list(history), record))
         self._news.put(None)
         self._thread.join(
-            0.0 if _Process.best == DISABLED else DEADLINE
+            0.0 if _Process.best == DISABLED else FINISH_SECONDS
         )  # another lane has waited already
         if self._thread.is_alive():
             _Process.best = DISABLED
-            self.trouble = f"no answer for {DEADLINE:.0f} s; not logged any more by this worker"
+            self.trouble = (
+                f"no answer for {FINISH_SECONDS:.0f} s; not logged any more by this worker"
+            )
             threading.Thread(
                 target=wandb_run.close_service, daemon=True
             ).start()  # else it would hold up our end
@@ -249,14 +253,14 @@ class Tracker:
         folder = self._folder
         if self._run is None:
             self._service = _Process.services
-            self._earlier = [*(folder / FOLDER).glob("*run-*")]
+            self._earlier = [*(folder / WANDB_FOLDER).glob("*run-*")]
             about = self._about(folder)
             self._keep(())  # its id, before anybody else knows it
             self._run = wandb_run.open_run(folder, about, commit())
         for line in self._history[self._logged :]:
             epoch = int(line["epoch"])
             sheet = folder / "samples" / f"epoch-{epoch:04d}.png"
-            shown = {"samples": wandb_run.image(sheet)} if sheet.exists() else {}
+            shown = {"samples": wandb_run.make_image(sheet)} if sheet.exists() else {}
             self._run.log(
                 line | {"epoch": epoch} | shown,
                 step=epoch,
@@ -278,7 +282,7 @@ class Tracker:
         tags = (point.model, point.data_config().title(), *filter(None, (tracking.sweep,)))
         return {
             "mode": self._ways[0],
-            "id": _run_id(folder / FOLDER, point.id),
+            "id": _run_id(folder / WANDB_FOLDER, point.id),
             "name": point.id,
             "project": tracking.project,
             "entity": tracking.entity,
@@ -291,9 +295,9 @@ class Tracker:
     def _finish(self, folder: Path, record: Record) -> None:
         if record.status == OK:
             shutil.rmtree(
-                folder / FOLDER / "artifacts", ignore_errors=True
+                folder / WANDB_FOLDER / "artifacts", ignore_errors=True
             )  # tables of earlier attempts
-            with wandb_run.staged(folder / FOLDER):
+            with wandb_run.stage_tables(folder / WANDB_FOLDER):
                 self._run.log(
                     dict(record.metrics) | _media(folder), step=record.epochs, commit=True
                 )
@@ -301,10 +305,10 @@ class Tracker:
         self._run.summary.update(outcome | ({"error": record.error} if record.error else {}))
         file = Path(self._run.settings.sync_file)
         self._run.finish(exit_code=0 if record.status == OK else 1)
-        if not wandb_run.becomes_whole(file):
+        if not wandb_run.wait_until_complete(file):
             raise OSError("its file was cut short (is the disk full?)")
         if self._ways[0] == ONLINE:
-            if error := wandb_run.upload_error(file):
+            if error := wandb_run.find_upload_error(file):
                 self.trouble = f"not all was uploaded ({error.replace(self._point.id, 'POINT')})"
             else:
                 file.with_name(file.name + SYNCED).touch()
@@ -314,10 +318,10 @@ class Tracker:
         self._ways.clear()
 
 
-def waits_for_upload(store: Store, points: Iterable[Point]) -> bool:
+def has_pending_uploads(store: Store, points: Iterable[Point]) -> bool:
     """Whether any of these points has a run that is not uploaded."""
     store = store.snapshot(POINTS)
-    folders = (f"{POINTS}/{point.id}/{FOLDER}" for point in points)
+    folders = (f"{POINTS}/{point.id}/{WANDB_FOLDER}" for point in points)
     runs = (
         store.list_files(f"{folder}/{run}")
         for folder in folders
@@ -346,7 +350,7 @@ def _media(folder: Path) -> dict[str, Any]:
     }
     files["samples"] = folder / "samples.png"
     found: dict[str, Any] = {
-        name: wandb_run.image(path) for name, path in files.items() if path.exists()
+        name: wandb_run.make_image(path) for name, path in files.items() if path.exists()
     }
     with (
         contextlib.suppress(FileNotFoundError),
@@ -354,5 +358,5 @@ def _media(folder: Path) -> dict[str, Any]:
     ):
         header, *rows = csv.reader(file)
         wrong = [row for row in rows if row[1] != row[2]]
-        found["answers/wrong"] = wandb_run.table(wrong[:ROWS], header)
+        found["answers/wrong"] = wandb_run.make_table(wrong[:MAX_TABLE_ROWS], header)
     return found

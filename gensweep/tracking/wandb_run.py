@@ -72,14 +72,14 @@ def close_service() -> None:
         log.debug("W&B's helper process was dead", exc_info=True)
 
 
-def table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> wandb.Table:
-    """A table to be logged, within `staged`."""
+def make_table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> wandb.Table:
+    """A table to be logged, within `stage_tables`."""
     import wandb
 
     return wandb.Table(columns=list(columns), data=[list(row) for row in rows])
 
 
-def image(path: Path) -> wandb.Image:
+def make_image(path: Path) -> wandb.Image:
     """A PNG to be logged."""
     import wandb
 
@@ -87,7 +87,7 @@ def image(path: Path) -> wandb.Image:
 
 
 @contextlib.contextmanager
-def staged(folder: Path) -> Generator[None]:
+def stage_tables(folder: Path) -> Generator[None]:
     """Keep tables that are logged meanwhile in this folder, not in the user's home, until they are uploaded."""
     with _lock:
         before = os.environ.get(_DATA_DIR)
@@ -100,7 +100,7 @@ def staged(folder: Path) -> Generator[None]:
                 os.environ[_DATA_DIR] = before
 
 
-def upload_error(file: Path) -> str | None:
+def find_upload_error(file: Path) -> str | None:
     """What went wrong with the upload of an online run that was finished: `finish` raises nothing then.
 
     Args:
@@ -121,15 +121,15 @@ def upload_error(file: Path) -> str | None:
     return None
 
 
-def becomes_whole(path: Path) -> bool:
-    """Whether a finished run's file `is_whole`; it may take a moment more than the run's end."""
+def wait_until_complete(path: Path) -> bool:
+    """Whether a finished run's file `is_complete`; it may take a moment more than the run's end."""
     deadline = time.monotonic() + WRITE
-    while not (whole := is_whole(path)) and time.monotonic() < deadline:
+    while not (whole := is_complete(path)) and time.monotonic() < deadline:
         time.sleep(0.005)
     return whole
 
 
-def is_whole(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
     """Whether a finished run's `.wandb` file ends with the record of its exit: W&B drops what it cannot write.
 
     The file is a log of LevelDB's format after a header of 7 bytes: blocks of 32 KiB that hold chunks of a

@@ -25,7 +25,7 @@ from gensweep.sweep.code_fingerprint import SAME, compare, fingerprint
 from gensweep.sweep.point import Pack, Point
 from gensweep.system import processes
 from gensweep.system.environment import versions
-from gensweep.tracking.tracker import FOLDER, Tracker, Tracking
+from gensweep.tracking.tracker import WANDB_FOLDER, Tracker, Tracking
 from gensweep.train.lanes import Lanes
 from gensweep.train.memory import forget_peaks, keep_memory
 from gensweep.trial.attempt import Attempt, Folder, Report, epoch_report, read_history
@@ -145,7 +145,7 @@ def _begin(
         held.close()
         report(unrecorded(point, error))
         return None
-    kept = (folder.path, partial(folder.send, FOLDER)) if folder else ()
+    kept = (folder.path, partial(folder.send, WANDB_FOLDER)) if folder else ()
     tracker = held.enter_context(Tracker(point, context.tracking, *kept))
     return Attempt(point, folder, tracker, held)
 
