@@ -103,7 +103,7 @@ def _gain(what: str, point: Point, lanes: int, device: torch.device, seconds: fl
     for seed in range(lanes + 1):
         beside = trainings[0] if trainings else None
         trainings.append(
-            Training(point.model_config(), data, seed, prepared, device, beside=beside)
+            Training(point.model_config(), data, seed, prepared, device, share_with=beside)
         )
     together = Lanes()
     together.stack(trainings[1:])
@@ -139,7 +139,7 @@ def _idiomatic_steps(case: Case, device: torch.device) -> Callable[[], object]:
 
 def _full_steps(side: Training | Lanes, full: int) -> Callable[[], object]:
     """Steps of whole batches: an epoch's first ``full`` ones, again and again."""
-    return _endless(lambda: itertools.islice(side.steps(), full))
+    return _endless(lambda: itertools.islice(side.run_steps(), full))
 
 
 def _endless(epoch: Callable[[], Any]) -> Callable[[], object]:

@@ -134,13 +134,13 @@ def _begin(side: str, case: Case) -> None:
     global _step
     import torch
 
-    from gensweep.train.memory import keep_memory
+    from gensweep.train.memory import configure_malloc
 
     torch.set_num_threads(1)
     if side == IDIOMATIC:
         _step = _idiomatic_steps(case)
     else:
-        keep_memory()  # as its trials do
+        configure_malloc()  # as its trials do
         _step = _gensweep_steps(case.computing(side))
 
 
@@ -168,7 +168,7 @@ def _gensweep_steps(case: Case) -> Callable[[], object]:
         point.model_config(), data, point.seed, array_cache.prepared(data), torch.device("cpu")
     )
     full = _full_batches(training.steps_per_epoch)
-    return _endless(lambda: itertools.islice(training.steps(), full))
+    return _endless(lambda: itertools.islice(training.run_steps(), full))
 
 
 def _idiomatic_steps(case: Case) -> Callable[[], object]:

@@ -50,12 +50,12 @@ def _train(
         device=config.pop("device", "auto"),
         threads=config.pop("threads", 1),
         gpus=config.pop("gpus", 1.0),
-        fits=config.pop("fits", False),
+        limit_lanes_to_memory=config.pop("fits", False),
         retry_failed=config.pop("retry_failed", points is None),
         retrain_changed=config.pop("retrain_changed", False),
         driver=Process(**driver) if driver else Process.current(),
         tracking=Tracking.from_config(config.pop("tracking", {})),
-        retells=points is None,
+        repeats_history=points is None,
     )
     if context.root is None and context.tracking.mode != DISABLED:
         raise UserError(

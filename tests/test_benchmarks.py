@@ -127,7 +127,7 @@ def test_both_take_as_many_steps_of_as_many_examples(model: str) -> None:
         len(batch[0])
         for batch in DataLoader(dataset, batch_size=config["batch_size"], shuffle=True)
     ]
-    ours = [size for _, size in training.steps()]
+    ours = [size for _, size in training.run_steps()]
     assert theirs == ours == [8, 8, 4]
     assert config["epochs"] == training.model.epochs
 
@@ -421,7 +421,7 @@ def test_flops_are_those_that_pytorch_counts(
         lambda rows: {field: get_glyphs(take(rows), field) for field in fields},
     )
     with FlopCounterMode(display=False) as counter:
-        next(training.steps())
+        next(training.run_steps())
     needed = flops.step_flops(training.model)
     assert needed > 0
     one_hot = 0
@@ -434,7 +434,7 @@ def test_flops_of_flat_glyphs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(build.SWITCH, "0")
     training = tiny.training("image_to_text", glyph_encoder="flat")
     with FlopCounterMode(display=False) as counter:
-        next(training.steps())
+        next(training.run_steps())
     assert flops.step_flops(training.model) == counter.get_total_flops()
 
 

@@ -33,7 +33,7 @@ for model, sizes in SIZES.items():
     data = point.data_config()
     training = Training(point.model_config(), data, point.seed, cache.prepared(data), torch.device("cpu"))
     training.run_epoch()
-    assert training.computed["kernels"] == "PyTorch"
+    assert training.compute_info["kernels"] == "PyTorch"
     histories[model] = training.history
 print(json.dumps([kernels.HAS_KERNELS, histories]))
 """

@@ -153,7 +153,7 @@ def test_one_alone_runs_plain() -> None:
 def test_lanes_share_the_datas_copy_on_the_device() -> None:
     wanted, first = point("cae"), training("cae")
     beside = Training(
-        wanted.model_config(), wanted.data_config(), 1, few(wanted), CPU, beside=first
+        wanted.model_config(), wanted.data_config(), 1, few(wanted), CPU, share_with=first
     )
     assert beside.batches is first.batches
 

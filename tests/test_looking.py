@@ -19,11 +19,11 @@ from runs import TINY, TINY_PICTURES, call, records, train
 from gensweep.core.errors import ResultsError, UserError
 from gensweep.data._digits import mnist5k
 from gensweep.inspect import trained
-from gensweep.inspect.find import find, find_trained
+from gensweep.inspect.find import find_point, find_trained_point
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.sweep.point import Point
-from gensweep.train.artifacts import is_shown
+from gensweep.train.artifacts import is_sample_epoch
 
 SEQUENCE = {
     "text_to_text": {},
@@ -115,7 +115,16 @@ class TestWhatIsLeft:
             ).read_bytes()
 
     def test_which_epochs(self) -> None:
-        assert [e for e in range(1, 121) if is_shown(e, 120)] == [1, 2, 5, 10, 20, 50, 100, 120]
+        assert [e for e in range(1, 121) if is_sample_epoch(e, 120)] == [
+            1,
+            2,
+            5,
+            10,
+            20,
+            50,
+            100,
+            120,
+        ]
 
 
 class TestFinding:
@@ -126,7 +135,7 @@ class TestFinding:
             ("vae", whole),
             (str(whole / "points" / name), "elsewhere"),
         ):
-            assert find(text, root).record.id == name
+            assert find_point(text, root).record.id == name
 
     @pytest.mark.parametrize(
         ("name", "error"),
@@ -138,20 +147,20 @@ class TestFinding:
     )
     def test_what_is_not_there(self, name: str, error: str, whole: Path) -> None:
         with pytest.raises(ResultsError, match=error):
-            find(name, whole)
+            find_point(name, whole)
 
     def test_several_are_told_apart(self, whole: Path) -> None:
         with pytest.raises(
             ResultsError,
             match=r"t2i-\S+ \(.*dataset=arithmetic_pictures.*\); t2t-\S+ \(.*arithmetic",
         ):
-            find("t2", whole)
+            find_point("t2", whole)
 
     def test_no_results(self, tmp_path: Path) -> None:
         with pytest.raises(
             ResultsError, match=r"there is no folder .*points; --results names another root"
         ):
-            find("vae", tmp_path)
+            find_point("vae", tmp_path)
 
     def test_a_point_begun_a_record_edited_and_one_that_failed(
         self, copied: Path, points: dict[str, Point]
@@ -161,18 +170,18 @@ class TestFinding:
             (folder / "record.json").read_text().replace('"seed": 0', '"seed": 1')
         )
         with pytest.raises(ResultsError, match="changed since it was written"):
-            find("vae", copied)
+            find_point("vae", copied)
         (folder / "record.json").unlink()
         with pytest.raises(ResultsError, match="begun and not finished"):
-            find("vae", copied)
+            find_point("vae", copied)
         point = points["gan"]
         failed = Record(point.id, "gan", point.params, 0, "failed", error="no luck")
         (copied / "points" / point.id / "record.json").write_text(failed.to_json())
         with pytest.raises(ResultsError, match="failed: no luck; it has no weights"):
-            find_trained("gan", copied)
+            find_trained_point("gan", copied)
         (copied / "points" / points["cae"].id / "weights.pt").unlink()
         with pytest.raises(ResultsError, match=r"there is no .*weights\.pt; train it again"):
-            find_trained("cae", copied)
+            find_trained_point("cae", copied)
 
 
 class TestShow:
@@ -196,7 +205,7 @@ class TestRevived:
         monkeypatch.setattr(
             torch, "load", lambda *a, **k: (asked.append(k.get("weights_only")), load(*a, **k))[1]
         )
-        trained.revive(find_trained("vae", whole))
+        trained.load_trained(find_trained_point("vae", whole))
         assert asked and all(value is True for value in asked)
 
     @pytest.mark.parametrize("content", [b"", b"junk", None])
@@ -208,11 +217,11 @@ class TestRevived:
         with pytest.raises(
             ResultsError, match=r"weights.pt cannot be read .*; train the point again"
         ):
-            trained.revive(find_trained("vae", copied))
+            trained.load_trained(find_trained_point("vae", copied))
 
     def test_other_digits_for_a_model_that_sees_none(self, whole: Path) -> None:
         with pytest.raises(UserError, match="--digits: text_to_text on arithmetic sees no digits"):
-            trained.revive(find_trained("t2t", whole), digits="mnist5k")
+            trained.load_trained(find_trained_point("t2t", whole), digits="mnist5k")
 
 
 class TestSample:
@@ -227,7 +236,7 @@ class TestSample:
         assert picture(tmp_path / "s.png").std() > 0
 
     def test_a_seed_chooses(self, whole: Path) -> None:
-        revived = trained.revive(find_trained("vae", whole))
+        revived = trained.load_trained(find_trained_point("vae", whole))
         assert (
             trained.sample(revived, 4, 1)
             == trained.sample(revived, 4, 1)
@@ -238,7 +247,9 @@ class TestSample:
 class TestInterpolate:
     def test_both_ways_one_above_the_other(self, whole: Path) -> None:
         found = picture(
-            trained.interpolate(trained.revive(find_trained("gan", whole)), rows=2, steps=5, seed=0)
+            trained.interpolate(
+                trained.load_trained(find_trained_point("gan", whole)), rows=2, steps=5, seed=0
+            )
         )
         assert found.shape == (2 * 2 * 64 + 8, 5 * 64, 3)
 
@@ -253,7 +264,7 @@ class TestAnswer:
         self, model: str, whole: Path, points: dict[str, Point]
     ) -> None:
         """For a model that is shown pictures the digits differ, and with them the answer may."""
-        revived = trained.revive(find_trained(points[model].id, whole))
+        revived = trained.load_trained(find_trained_point(points[model].id, whole))
         for row in rows(whole / "points" / points[model].id / "answers.csv")[:5]:
             said = trained.answer(revived, row["query"])
             assert said.right == row["answer"]
@@ -282,7 +293,10 @@ class TestAnswer:
         assert (ended.code, error in ended.error) == (2, True), ended.error
 
     def test_a_query_beyond_the_task_has_no_right_answer(self, whole: Path) -> None:
-        assert trained.answer(trained.revive(find_trained("t2t", whole)), "1+2+3").right is None
+        assert (
+            trained.answer(trained.load_trained(find_trained_point("t2t", whole)), "1+2+3").right
+            is None
+        )
 
 
 class TestEvaluate:

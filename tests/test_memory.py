@@ -20,7 +20,7 @@ from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import OK, Record
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import hardware
-from gensweep.train.memory import forget_peaks, peaks
+from gensweep.train.memory import get_peaks, reset_peaks
 from gensweep.trial.trial import Context, run_pack
 
 GB = 10**9
@@ -37,11 +37,11 @@ def room(total: int, reserve: int = 0, **needs: int) -> tuple[Room, list[Pack]]:
 
 class TestPeak:
     def test_holds_what_was_held_for_a_moment(self) -> None:
-        forget_peaks()
-        before = peaks()["peak_memory"]
+        reset_peaks()
+        before = get_peaks()["peak_memory"]
         held = np.ones(300_000_000, np.uint8)
         del held
-        assert 290_000_000 <= peaks()["peak_memory"] - before < 600_000_000
+        assert 290_000_000 <= get_peaks()["peak_memory"] - before < 600_000_000
 
     @pytest.mark.skipif(
         not Path("/proc/self/clear_refs").exists(), reason="this system cannot forget a peak"
@@ -49,9 +49,9 @@ class TestPeak:
     def test_is_not_that_of_an_earlier_point(self) -> None:
         held = np.ones(300_000_000, np.uint8)
         del held
-        before = peaks()["peak_memory"]
-        forget_peaks()
-        assert before - peaks()["peak_memory"] > 200_000_000
+        before = get_peaks()["peak_memory"]
+        reset_peaks()
+        assert before - get_peaks()["peak_memory"] > 200_000_000
 
     def test_is_in_the_record_and_in_no_metric(self, root: Path) -> None:
         train([t2t()], root)

@@ -23,7 +23,7 @@ from gensweep.core.errors import UnknownName, UserError
 from gensweep.core.registries import DERIVED, METRICS, MODELS, metric
 from gensweep.metrics import _features, generation
 from gensweep.metrics._answers import carries, parse
-from gensweep.metrics._features import features
+from gensweep.metrics._features import extract_features
 from gensweep.metrics.pictures import PROJECTIONS
 from gensweep.models.gan.network import GANNetwork
 from gensweep.models.vae.network import VAENetwork, negative_log_likelihood
@@ -439,9 +439,9 @@ class TestFeatures:
 
     def test_of_the_random_network_are_always_the_same(self) -> None:
         """Pinned: other weights would make old distances others."""
-        once = features("random_vgg", self.PICTURES)
+        once = extract_features("random_vgg", self.PICTURES)
         _features._built.cache_clear()
-        assert torch.equal(features("random_vgg", self.PICTURES), once)
+        assert torch.equal(extract_features("random_vgg", self.PICTURES), once)
         assert once.shape == (3, 512)
         assert once.double().mean().item() == pytest.approx(PINNED, rel=1e-3)
 
@@ -465,7 +465,8 @@ class TestFeatures:
 
     def test_belong_to_their_own_picture(self) -> None:
         torch.testing.assert_close(
-            features("random_vgg", self.PICTURES[1:2]), features("random_vgg", self.PICTURES)[1:2]
+            extract_features("random_vgg", self.PICTURES[1:2]),
+            extract_features("random_vgg", self.PICTURES)[1:2],
         )
 
     def test_of_real_pictures_are_computed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -475,12 +476,12 @@ class TestFeatures:
             asked.append(len(pictures))
             return pictures.flatten(1)[:, :2]
 
-        monkeypatch.setattr(_features, "features", counted)
+        monkeypatch.setattr(_features, "extract_features", counted)
         monkeypatch.setattr(_features, "_KEPT", {})
         monkeypatch.setattr(_features, "MOST_KEPT", 2)
         batches = [self.PICTURES[:1], self.PICTURES[1:], self.PICTURES]
         for index in (0, 1, 0, 1, 2, 1, 0):
-            found = _features.features_again("random_vgg", batches[index])
+            found = _features.extract_cached_features("random_vgg", batches[index])
             assert torch.equal(found, batches[index].flatten(1)[:, :2])
         assert asked == [1, 2, 3, 1], "two are kept, the oldest makes room"
 
@@ -491,7 +492,10 @@ class TestFeatures:
         (tmp_path / "hub/checkpoints" / _features.INCEPTION_WEIGHTS).touch()
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
         monkeypatch.setenv(_features.VARIABLE, "random_vgg, inception")
-        assert [network.name for network in _features.chosen()] == ["random_vgg", "inception"]
+        assert [network.name for network in _features.select_networks()] == [
+            "random_vgg",
+            "inception",
+        ]
         found: dict[str, Any] = {}
         monkeypatch.setattr(
             generation, "metric", lambda name, **rest: lambda function: found.setdefault(name, rest)
@@ -534,10 +538,10 @@ class TestFeatures:
         with pytest.raises(
             UserError, match=rf"{tmp_path}/hub/checkpoints/inception_v3.*nothing is downloaded"
         ):
-            _features.chosen()
+            _features.select_networks()
         monkeypatch.setenv(_features.VARIABLE, "inzeption")
         with pytest.raises(UnknownName, match=r"inzeption.*random_vgg"):
-            _features.chosen()
+            _features.select_networks()
 
 
 class TestSlicedWasserstein:

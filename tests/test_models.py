@@ -26,7 +26,7 @@ from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.sweep.point import Point
 from gensweep.system.storage import write_atomic
 from gensweep.train import checkpoint
-from gensweep.train.artifacts import sheet as png
+from gensweep.train.artifacts import render_samples as png
 from gensweep.train.loop import build_network, new_network
 from gensweep.train.optimizers import PlayerOptimizer
 
@@ -212,7 +212,7 @@ class TestNetwork:
         noise = net.draw(8, torch.Generator().manual_seed(1))
         for player in net.config.players:
             before, mine = state(net), net.player_parameters(player)
-            stepper = PlayerOptimizer.alone(mine, net.config, 10, net.adamw_only)
+            stepper = PlayerOptimizer.create_single(mine, net.config, 10, net.adamw_only)
             stepper.step(net(player, batch(name, 8), noise)[0], mine, [0])
             assert differing(before, state(net)) == set(mine)
 
@@ -277,7 +277,7 @@ class TestTraining:
         run = training(name, **NOISY.get(name, {}))
         run.run_epoch()
         run.test()
-        run.samples()
+        run.make_samples()
         assert states() == before
 
     def test_every_metric_of_the_model_is_in_history_and_test(self, name: str) -> None:
@@ -325,7 +325,7 @@ class TestTraining:
         assert resumed.test() == whole.test()
 
     def test_samples_make_a_picture_that_opens(self, name: str) -> None:
-        samples = training(name).samples()
+        samples = training(name).make_samples()
         picture = Image.open(io.BytesIO(png(samples)))
         assert picture.format == "PNG"
         picture.load()

@@ -16,8 +16,8 @@ from gensweep.core.config import TrainingConfig
 from gensweep.core.registries import MODELS
 from gensweep.nn.base_network import Network
 from gensweep.train.loop import build_network
-from gensweep.train.muon import muon_step, orthogonalise
-from gensweep.train.optimizers import PlayerOptimizer, rate_factor
+from gensweep.train.muon import apply_muon, orthogonalise
+from gensweep.train.optimizers import PlayerOptimizer, compute_rate_factor
 
 SHAPES = [(6, 6), (4, 9), (12, 5)]
 RATE, MOMENTUM, DECAY = 0.05, 0.9, 0.1
@@ -42,7 +42,7 @@ def steps(optimizer: torch.optim.Optimizer, parameter: Tensor, gradients: list[T
 def by_muon(start: Tensor, gradients: list[Tensor]) -> Tensor:
     parameter, mean = start.clone(), torch.zeros_like(start)
     for gradient in gradients:
-        muon_step(parameter, gradient.clone(), mean, RATE, MOMENTUM, DECAY)
+        apply_muon(parameter, gradient.clone(), mean, RATE, MOMENTUM, DECAY)
     return parameter
 
 
@@ -138,7 +138,7 @@ class TestWhatMuonGets:
         noise = net.draw(8, rng())
         for player in net.config.players:
             mine = net.player_parameters(player)
-            optimizer = PlayerOptimizer.alone(mine, net.config, 1, net.adamw_only)
+            optimizer = PlayerOptimizer.create_single(mine, net.config, 1, net.adamw_only)
             optimizer.step(net(player, batch(name, 8), noise)[0], mine, [0])
         moved = {
             key
@@ -162,7 +162,7 @@ def player(
 ) -> tuple[nn.Parameter, PlayerOptimizer]:
     """One parameter of that shape, and what moves it."""
     parameter = nn.Parameter(torch.randn(shape, generator=rng(5)))
-    return parameter, PlayerOptimizer.alone({"weight": parameter}, config, 10)
+    return parameter, PlayerOptimizer.create_single({"weight": parameter}, config, 10)
 
 
 class TestPlayerOptimizer:
@@ -238,7 +238,7 @@ class TestPlayerOptimizer:
     ) -> None:
         """12 gradients of 3 and 4 of the root of 73: sqrt(12 * 9 + 4 * 73) = 20."""
         mine = {"weight": nn.Parameter(torch.ones(4, 3)), "bias": nn.Parameter(torch.ones(4))}
-        optimizer = PlayerOptimizer.alone(
+        optimizer = PlayerOptimizer.create_single(
             mine, TrainingConfig(clip_norm=clip, optimizer="muon"), 10
         )
         optimizer.step(3 * mine["weight"].sum() + math.sqrt(73) * mine["bias"].sum(), mine, [0])
@@ -249,7 +249,7 @@ class TestPlayerOptimizer:
         noise = net.draw(8, rng())
         for name in net.config.players:
             mine = net.player_parameters(name)
-            optimizer = PlayerOptimizer.alone(mine, net.config, 10)
+            optimizer = PlayerOptimizer.create_single(mine, net.config, 10)
             optimizer.step(net(name, batch("gan", 8), noise)[0], mine, [0])
             assert gradient_norm(optimizer) == pytest.approx(1e-3, rel=1e-3)
 
@@ -284,7 +284,7 @@ def gradient_norm(optimizer: PlayerOptimizer) -> float:
 
 class TestSchedule:
     def test_constant_is_one(self) -> None:
-        assert {rate_factor(TrainingConfig(), step, 10) for step in range(10)} == {1.0}
+        assert {compute_rate_factor(TrainingConfig(), step, 10) for step in range(10)} == {1.0}
 
     @pytest.mark.parametrize("total", [1, 2, 3, 10, 77])
     def test_one_cycle_is_pytorchs(self, total: int) -> None:
@@ -297,14 +297,15 @@ class TestSchedule:
             if len(expected) < total:
                 scheduler.step()
         factors = [
-            rate_factor(TrainingConfig(schedule="one_cycle"), step, total) for step in range(total)
+            compute_rate_factor(TrainingConfig(schedule="one_cycle"), step, total)
+            for step in range(total)
         ]
         assert factors == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
     def test_warmup_linear_rises_holds_and_falls(self) -> None:
         """Of 20 steps: 4 rise by quarters (warmup 0.2), 1 up to step 10 (hold 0.5), then falls by tenths to 0.1."""
         config = TrainingConfig(schedule="warmup_linear", warmup=0.2, hold=0.5)
-        factors = [rate_factor(config, step, 20) for step in range(20)]
+        factors = [compute_rate_factor(config, step, 20) for step in range(20)]
         falling = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
         assert factors == pytest.approx([0.25, 0.5, 0.75, 1.0] + [1.0] * 6 + falling)
 
@@ -322,4 +323,6 @@ class TestSchedule:
     ) -> None:
         """Four steps; where rising and falling meet, the lower of the two."""
         config = TrainingConfig(schedule="warmup_linear", warmup=warmup, hold=hold)
-        assert [rate_factor(config, step, 4) for step in range(4)] == pytest.approx(expected)
+        assert [compute_rate_factor(config, step, 4) for step in range(4)] == pytest.approx(
+            expected
+        )

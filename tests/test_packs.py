@@ -24,7 +24,7 @@ from gensweep.system.signals import Stopped
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Training
 from gensweep.trial import device, trial
-from gensweep.trial.attempt import Attempt, Folder
+from gensweep.trial.attempt import Attempt, PointFolder
 from gensweep.trial.trial import Context, run_pack
 
 CPU = torch.device("cpu")
@@ -129,7 +129,7 @@ class TestMakePacks:
 
 class TestLanesThatFit:
     def test_one_where_packs_gain_nothing(self) -> None:
-        assert device.lanes_that_fit(point(), CPU, 1.0) == 1
+        assert device.count_fitting_lanes(point(), CPU, 1.0) == 1
 
     @pytest.mark.parametrize(
         ("free", "gpus", "lanes"), [(100, 1.0, 8), (100, 0.5, 4), (30, 0.5, 2), (1, 1.0, 1)]
@@ -145,13 +145,13 @@ class TestLanesThatFit:
         monkeypatch.setattr(
             torch.cuda, "mem_get_info", lambda device: (free * lane // 10 + 99, 10 * lane + 99)
         )
-        assert device.lanes_that_fit(large, torch.device("cuda"), gpus) == lanes
+        assert device.count_fitting_lanes(large, torch.device("cuda"), gpus) == lanes
 
     def test_a_pack_that_does_not_fit_is_trained_in_parts(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(trial, "lanes_that_fit", lambda *_: 2)
-        trained(tmp_path, fits=True)
+        monkeypatch.setattr(trial, "count_fitting_lanes", lambda *_: 2)
+        trained(tmp_path, limit_lanes_to_memory=True)
         packs = [records(tmp_path)[each.id].pack for each in LANES.points]
         assert packs == [{"size": 2, "lane": 0}, {"size": 2, "lane": 1}, {"size": 1, "lane": 0}]
 
@@ -215,14 +215,14 @@ class TestATrialOfLanes:
     def test_a_lane_that_cannot_be_written_fails_alone(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        write = Folder.write
+        write = PointFolder.write
 
-        def full(self: Folder, name: str, content: Any) -> None:
+        def full(self: PointFolder, name: str, content: Any) -> None:
             if self.point_id == LANES.points[1].id and name == "checkpoint.pt":
                 raise OSError(errno.ENOSPC, "No space left on device")
             write(self, name, content)
 
-        monkeypatch.setattr(Folder, "write", full)
+        monkeypatch.setattr(PointFolder, "write", full)
         trained(tmp_path)
         statuses = [records(tmp_path)[each.id].status for each in LANES.points]
         assert statuses == [OK, FAILED, OK]

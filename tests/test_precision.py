@@ -16,12 +16,12 @@ from torch.func import grad_and_value, stack_module_state, vmap
 
 from gensweep import kernels
 from gensweep.core.registries import MODELS
-from gensweep.inspect.find import find
+from gensweep.inspect.find import find_point
 from gensweep.sweep.point import Point
 from gensweep.system.precision import BFLOAT16, FLOAT32, likely_bfloat16, resolve
 from gensweep.train import precision
 from gensweep.train.loop import Training
-from gensweep.train.precision import computing, has_native_bfloat16
+from gensweep.train.precision import autocast, has_native_bfloat16
 
 NOISY: dict[str, dict[str, Any]] = {"image_to_text": {"augment": 1.0}}
 every_model = pytest.mark.parametrize("name", list(MODELS))
@@ -67,7 +67,7 @@ class TestBfloat16:
 
     def test_keeps_parameters_optimizer_and_losses_in_float32(self, name: str) -> None:
         run = training(name, precision=BFLOAT16, **NOISY.get(name, {}))
-        for logged, _ in run.steps():
+        for logged, _ in run.run_steps():
             assert kinds(logged) == {torch.float32}
         assert kinds(dict(run.network.named_parameters())) == {torch.float32}
         moments = [
@@ -79,7 +79,7 @@ class TestBfloat16:
         """The network's own: a mean taken in bfloat16 and converted afterwards would have three digits."""
         run = training(name, precision=BFLOAT16)
         noise = run.network.draw(5, torch.Generator().manual_seed(1))
-        with run.computing():
+        with run.autocast():
             outputs = run.network.evaluate(batch(name, 5), noise)
             assert kinds(outputs) == {torch.float32}
             for player in run.model.players:
@@ -87,7 +87,7 @@ class TestBfloat16:
                 assert kinds({"loss": loss} | terms) == {torch.float32}
             pictures = run.network.samples(batch(name, 5), noise).pictures
         assert pictures is None or pictures.dtype == torch.float32
-        assert kinds(run.outputs("test", run.model.outputs)) == {torch.float32}
+        assert kinds(run.compute_outputs("test", run.model.outputs)) == {torch.float32}
 
     def test_acts_wherever_the_trained_network_is_looked_at(
         self, name: str, monkeypatch: pytest.MonkeyPatch
@@ -103,8 +103,8 @@ class TestBfloat16:
             monkeypatch.setattr(run.network, method, partial(noted, getattr(run.network, method)))
         run.evaluate("validation")
         run.test()
-        run.samples()
-        run.look(batch(name, 2), ())
+        run.make_samples()
+        run.predict(batch(name, 2), ())
         assert asked == [True] * 4
 
     def test_goes_around_vmap(self, name: str) -> None:
@@ -118,7 +118,7 @@ class TestBfloat16:
                 in_dims=(0, None, None),
             )
             plain, _ = step(params, batch(name, 5), noise)
-            with computing(BFLOAT16, CPU):
+            with autocast(BFLOAT16, CPU):
                 mixed, (losses, terms) = step(params, batch(name, 5), noise)
                 alone = [net(player, batch(name, 5), noise)[0].item() for net in lanes]
             assert kinds(mixed | terms | {"loss": losses}) == {torch.float32}
@@ -204,7 +204,7 @@ class TestPoint:
         assert record.hardware["precision"] == resolve(asked, has_native_bfloat16(CPU))
         serves = kernels.is_available(torch.zeros(1))
         assert record.hardware["kernels"] == ("C" if serves else "PyTorch")
-        assert find(record.id, root).point == point_
+        assert find_point(record.id, root).point == point_
 
 
 REAL: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {

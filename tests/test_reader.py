@@ -17,8 +17,8 @@ from gensweep.core.alphabet import ALPHABET, encode
 from gensweep.core.dataset import Prepared, split_rows, training_rows
 from gensweep.execute import warmup
 from gensweep.train import reader as reading
-from gensweep.train.glyphs import digest_of, is_kept
-from gensweep.train.reader import Glyphs, Reader, divided, reader_of, train
+from gensweep.train.glyphs import compute_digest, is_reader_cached
+from gensweep.train.reader import Glyphs, Reader, load_reader, split_glyphs, train
 
 STRIPES, SHARE = 13, 6
 """Characters of the toy alphabet's pictures; pictures of each."""
@@ -71,7 +71,7 @@ def toy(apart: bool = True, count: int = 200) -> Prepared:
 
 @pytest.fixture(scope="module")
 def glyphs() -> tuple[Glyphs, Glyphs]:
-    return divided(toy())
+    return split_glyphs(toy())
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def keys(glyphs: Glyphs) -> set[bytes]:
 class TestGlyphs:
     def test_training_queries_are_learnt_and_test_queries_held_out(self) -> None:
         data = toy()
-        learnt, held_out = divided(data)
+        learnt, held_out = split_glyphs(data)
         for glyphs, rows in (
             (learnt, training_rows(data.split, 0.9)),
             (held_out, data.split["test"]),
@@ -106,21 +106,21 @@ class TestGlyphs:
         pictures, codes = toy_bank()
         code_of = {picture.tobytes(): code for picture, code in zip(pictures, codes, strict=True)}
         for data in (toy(), toy(apart=False)):
-            for glyphs in divided(data):
+            for glyphs in split_glyphs(data):
                 assert [
                     code_of[picture.tobytes()] for picture in glyphs.pictures
                 ] == glyphs.codes.tolist()
 
     def test_that_training_and_test_share_are_divided_nine_to_one(self) -> None:
         """Of 6 pictures of a character, 5 are learnt; the blank has one picture, which is in both."""
-        learnt, held_out = divided(toy(apart=False, count=600))
+        learnt, held_out = split_glyphs(toy(apart=False, count=600))
         assert not keys(learnt) & keys(held_out)
         assert np.bincount(learnt.codes).tolist() == [5] * 12 + [1]
         assert np.bincount(held_out.codes).tolist() == [1] * 13
 
     @pytest.mark.parametrize("digit_split", ["disjoint", "shared"])
     def test_of_the_real_dataset_are_never_in_both(self, digit_split: str) -> None:
-        learnt, held_out = divided(few(point("text_to_image", digit_split=digit_split)))
+        learnt, held_out = split_glyphs(few(point("text_to_image", digit_split=digit_split)))
         assert len(learnt.codes) > 60 and len(held_out.codes) > 5
         assert not keys(learnt) & keys(held_out)
 
@@ -128,7 +128,7 @@ class TestGlyphs:
         """What is read is judged alike for every training set of one dataset."""
         some = few(point("text_to_image", train_fraction=0.1))
         whole = few(point("text_to_image"))
-        assert digest_of(*divided(some)) == digest_of(*divided(whole))
+        assert compute_digest(*split_glyphs(some)) == compute_digest(*split_glyphs(whole))
 
 
 class TestReader:
@@ -175,8 +175,8 @@ class TestReader:
         before = states()
         with torch.no_grad():
             again = train(*glyphs)
-            reader_of(toy())
-            reader_of(toy())
+            load_reader(toy())
+            load_reader(toy())
         assert states() == before
         assert again.accuracy == reader.accuracy
         assert same(again, reader)
@@ -218,9 +218,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 class TestCache:
     def test_a_reader_is_trained_once(self, cache: Path, trainings: list[int]) -> None:
-        assert not is_kept(toy())
-        first, second = reader_of(toy()), reader_of(toy())
-        assert is_kept(toy())
+        assert not is_reader_cached(toy())
+        first, second = load_reader(toy()), load_reader(toy())
+        assert is_reader_cached(toy())
         assert len(trainings) == 1
         assert same(first, second) and first.accuracy == second.accuracy
         assert not second.training and not any(p.requires_grad for p in second.parameters())
@@ -234,7 +234,7 @@ class TestCache:
         other = toy()
         other.banks["glyphs"][5, 0, 0] ^= 1
         for data in (toy(), other, toy(apart=False)):
-            reader_of(data)
+            load_reader(data)
         assert len(trainings) == 3
 
     @pytest.mark.parametrize("damage", [b"", b"no reader", None])
@@ -245,16 +245,16 @@ class TestCache:
         damage: bytes | None,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        first = reader_of(toy())
+        first = load_reader(toy())
         (path,) = (cache / "readers").glob("*.pt")
         whole = path.read_bytes()
         changed = whole[:3000] + bytes([whole[3000] ^ 1]) + whole[3001:]
         path.write_bytes(changed if damage is None else damage)
         with caplog.at_level(logging.WARNING):
-            assert same(reader_of(toy()), first)
+            assert same(load_reader(toy()), first)
         assert len(trainings) == 2 and "trained again" in caplog.text
         assert path.read_bytes() != damage
-        reader_of(toy())
+        load_reader(toy())
         assert len(trainings) == 2
 
     def test_one_that_cannot_be_kept_is_used_all_the_same(
@@ -262,7 +262,7 @@ class TestCache:
     ) -> None:
         cache.write_text("a file in the way")
         with caplog.at_level(logging.WARNING):
-            assert reader_of(toy()).accuracy >= 0
+            assert load_reader(toy()).accuracy >= 0
         assert len(trainings) == 1 and "the reader is not kept" in caplog.text
 
     def test_of_two_processes_at_once_one_trains(self, cache: Path, tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def _ask(folder: Path) -> None:
         return train(Glyphs(learnt.pictures[:8], learnt.codes[:8]), held_out)
 
     reading.train = slowly
-    reader = reader_of(toy())
+    reader = load_reader(toy())
     (folder / f"read-{os.getpid()}").write_text(
         repr([float(v.double().sum()) for v in reader.state_dict().values()])
     )
@@ -313,12 +313,12 @@ class TestTraining:
 
     def test_what_was_read_is_an_output(self) -> None:
         run = training("text_to_image")
-        outputs = run.outputs("test", ("query", "answer", "read"))
+        outputs = run.compute_outputs("test", ("query", "answer", "read"))
         assert {name: tuple(value.shape) for name, value in outputs.items()} == {
             "query": (2, 5), "answer": (2, 3), "read": (2, 3),
         }  # fmt: skip
-        generated = run.outputs("test", ("generated",))["generated"]
-        assert torch.equal(run.tool("reader").read(generated), outputs["read"])
+        generated = run.compute_outputs("test", ("generated",))["generated"]
+        assert torch.equal(run.get_tool("reader").read(generated), outputs["read"])
 
     @pytest.mark.parametrize("model", ["text_to_text", "text_to_image"])
     def test_answers_are_those_of_the_last_test(
@@ -326,21 +326,23 @@ class TestTraining:
     ) -> None:
         run = training(model)
         asked: list[str] = []
-        evaluate = run.outputs
+        evaluate = run.compute_outputs
         monkeypatch.setattr(
-            run, "outputs", lambda split, names: (asked.append(split), evaluate(split, names))[1]
+            run,
+            "compute_outputs",
+            lambda split, names: (asked.append(split), evaluate(split, names))[1],
         )
-        afresh = run.answers()
+        afresh = run.get_answers()
         run.test()
         assert (
-            run.answers().keys()
+            run.get_answers().keys()
             == afresh.keys()
             == {"query", "answer", "read" if run.is_read else "predicted"}
         )
-        assert all(torch.equal(codes, afresh[name]) for name, codes in run.answers().items())
+        assert all(torch.equal(codes, afresh[name]) for name, codes in run.get_answers().items())
         assert asked == ["test", "test"]
         run.run_epoch()
-        run.answers()
+        run.get_answers()
         assert asked == ["test", "test", "validation", "test"]
 
 
@@ -375,5 +377,5 @@ def test_a_run_trains_the_readers_that_it_lacks_beside_ray(
     monkeypatch.setattr(reading, "MOST_STEPS", 2)
     for _ in range(2):
         with warmup.trained_beside([written, drawn, drawn], ready):
-            assert is_kept(ready[drawn.data_key])
+            assert is_reader_cached(ready[drawn.data_key])
     assert asked == [["text_to_image"], "terminated", "joined"]

@@ -35,7 +35,7 @@ from gensweep.report.stats.questions import answers
 from gensweep.report.tables.layout import columns, markdown
 from gensweep.sweep.point import Point
 from gensweep.system.terminal import Console
-from gensweep.train.health import warnings_of
+from gensweep.train.health import find_warnings
 
 FID = {"unit": "feature^2", "direction": "min", "doc": "Distance.", "models": ["gan", "vae"]}
 READING = {
@@ -242,7 +242,7 @@ def test_a_loss_a_thousand_times_that_of_an_untrained_network_has_exploded():
     run = training("gan")
     for value, count in ((999.0, 0), (1001.0, 1)):
         history = [{"epoch": 1.0, "train/generator_loss": value, "train/discriminator_loss": 1.4}]
-        found = warnings_of(run.model, history, {})
+        found = find_warnings(run.model, history, {})
         assert len(found) == count
     assert found[0].startswith("train/generator_loss has exploded: 1e+03 in the last epoch")
 
@@ -268,23 +268,23 @@ def test_samples_of_no_spread_have_collapsed():
     pictures = torch.tensor([-1.0, 1.0]).repeat(10)[:, None].expand(20, 3)
     model = training("gan").model
     for scale, count in ((0.0005, 1), (0.002, 0)):
-        found = warnings_of(
+        found = find_warnings(
             model, [], {"sample_projections": scale * pictures, "picture_projections": pictures}
         )
         assert len(found) == count
     few = {"sample_projections": 0 * pictures[:15], "picture_projections": pictures[:15]}
-    assert warnings_of(model, [], few) == []
+    assert find_warnings(model, [], few) == []
 
 
 def test_one_answer_to_every_query_is_odd_unless_it_is_right():
     model, answer = training("text_to_text").model, torch.arange(48).reshape(16, 3)
     same = torch.ones(16, 3)
-    assert warnings_of(model, [], {"predicted": same, "answer": answer}) == [
+    assert find_warnings(model, [], {"predicted": same, "answer": answer}) == [
         "every query of the test set gets one and the same answer"
     ]
-    assert warnings_of(model, [], {"read": same, "answer": answer})
-    assert warnings_of(model, [], {"predicted": answer, "answer": answer}) == []
-    assert warnings_of(model, [], {"predicted": same, "answer": same}) == []
+    assert find_warnings(model, [], {"read": same, "answer": answer})
+    assert find_warnings(model, [], {"predicted": answer, "answer": answer}) == []
+    assert find_warnings(model, [], {"predicted": same, "answer": same}) == []
 
 
 def test_an_exploded_gan_is_ok_with_a_warning_in_record_report_and_page(tmp_path):

@@ -30,9 +30,9 @@ from gensweep.prepare.contact_sheet import LINE, MARGIN, SCALE
 from gensweep.sweep.point import Pack
 from gensweep.system.storage import write_atomic
 from gensweep.train import checkpoint, loop, optimizers
-from gensweep.train.artifacts import sheet as png
+from gensweep.train.artifacts import render_samples as png
 from gensweep.train.batches import Batches
-from gensweep.train.loop import Diverged, Training, generator
+from gensweep.train.loop import Diverged, Training, make_generator
 from gensweep.trial.trial import Context, run_pack
 
 MODEL = "text_to_text"
@@ -46,16 +46,16 @@ class TestGenerator:
             for purpose in ("order", "noise")
             for epoch in (0, 1, 10)
         ]
-        drawn = {torch.rand(4, generator=generator(*key)).numpy().tobytes() for key in keys}
+        drawn = {torch.rand(4, generator=make_generator(*key)).numpy().tobytes() for key in keys}
         assert len(drawn) == len(keys)
 
     def test_gives_the_same_numbers_again(self) -> None:
-        one, again = (torch.rand(4, generator=generator(3, "order", 2)) for _ in range(2))
+        one, again = (torch.rand(4, generator=make_generator(3, "order", 2)) for _ in range(2))
         assert torch.equal(one, again)
 
     def test_keeps_its_numbers(self) -> None:
         """The first 8 bytes of SHA-256 of `gensweep 3 order 2`, halved; a change would make old results others."""
-        assert generator(3, "order", 2).initial_seed() == 0xB3B857133E231B78 // 2
+        assert make_generator(3, "order", 2).initial_seed() == 0xB3B857133E231B78 // 2
 
     def test_no_two_purposes_share_random_numbers(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """But for validation, which sees the same noise after each epoch."""
@@ -63,14 +63,14 @@ class TestGenerator:
 
         def noted(*key: Any) -> torch.Generator:
             asked[key] += 1
-            return generator(*key)
+            return make_generator(*key)
 
-        monkeypatch.setattr(loop, "generator", noted)
+        monkeypatch.setattr(loop, "make_generator", noted)
         run = training("vae", seed=5, epochs=2)
         for _ in range(2):
             run.run_epoch()
         run.test()
-        run.samples()
+        run.make_samples()
         assert asked.pop((5, "validation")) == 2
         assert (
             set(asked.values()) == {1} and len(asked) == 7
@@ -107,7 +107,7 @@ class TestExamples:
     def test_an_epoch_trains_on_every_training_example_once(self, spy: Spy) -> None:
         """20 in steps of 8, 8 and 4; the order is another in each epoch."""
         run = training(MODEL)
-        sizes = [[size for _, size in run.steps()] for _ in range(2)]
+        sizes = [[size for _, size in run.run_steps()] for _ in range(2)]
         assert sizes == [[8, 8, 4], [8, 8, 4]]
         epoch = [row for rows in spy.batches[:STEPS] for row in rows]
         assert sorted(epoch) == sorted(split()["pool"][:TRAINED])
@@ -131,7 +131,7 @@ class TestExamples:
     ) -> None:
         """Of 22, whose last 2 validate."""
         run = training(MODEL, train_fraction=fraction)
-        assert list(run.steps()) and run.steps_per_epoch == math.ceil(count / 8)
+        assert list(run.run_steps()) and run.steps_per_epoch == math.ceil(count / 8)
         assert spy.since() == set(split()["pool"][:count])
 
     @pytest.mark.parametrize("n", [20, 61, 200])
@@ -155,7 +155,7 @@ class TestExamples:
         once = run.test()
         test = set(few(point("vae")).split["test"].tolist())
         assert spy.since(start) == test
-        run.samples()
+        run.make_samples()
         assert spy.since(start) == test
         assert run.test() == once and len(run.history) == history
         assert all(
@@ -237,19 +237,19 @@ class TestEvaluation:
     @pytest.mark.parametrize("name", ["cae", "vae", "gan", "text_to_image"])
     def test_keeps_no_pictures_in_memory(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         kept: set[str] = set()
-        outputs = Training.outputs
+        outputs = Training.compute_outputs
 
         def noted(run: Training, split: str, names: Collection[str]) -> dict[str, torch.Tensor]:
             kept.update(names)
             return outputs(run, split, names)
 
-        monkeypatch.setattr(Training, "outputs", noted)
+        monkeypatch.setattr(Training, "compute_outputs", noted)
         training(name).test()
         assert kept and not kept & {"sample", "picture", "reconstruction", "generated", "target"}
 
     def test_can_be_asked_for_outputs_alone(self) -> None:
         run = training("image_to_text")
-        outputs = run.outputs("validation", ("predicted", "query"))
+        outputs = run.compute_outputs("validation", ("predicted", "query"))
         rows = few(point("image_to_text")).split["validation"]
         assert set(outputs) == {"predicted", "query"}
         assert outputs["query"].tolist() == few(point("image_to_text")).rows["query"][rows].tolist()
@@ -272,7 +272,7 @@ class TestHistory:
             asked.append((step, total))
             return 1.0
 
-        monkeypatch.setattr(optimizers, "rate_factor", noted)
+        monkeypatch.setattr(optimizers, "compute_rate_factor", noted)
         trained("gan", epochs=2)
         assert asked == [(step, 6) for step in range(6) for _ in range(2)]
 

@@ -12,7 +12,7 @@ from gensweep.system.terminal import Console
 from gensweep.system.text import say
 
 if TYPE_CHECKING:
-    from gensweep.inspect.find import Kept
+    from gensweep.inspect.find import StoredPoint
 
 app = typer.Typer()
 Point = Annotated[
@@ -46,7 +46,7 @@ def sample_command(
     from gensweep.inspect import trained
 
     kept = find_trained_point(point, results)
-    picture = trained.sample(trained.revive(kept, device.value), n, seed)
+    picture = trained.sample(trained.load_trained(kept, device.value), n, seed)
     _picture(out or Path(f"sample-{kept.record.id}.png"), picture)
 
 
@@ -65,7 +65,7 @@ def interpolate_command(
     from gensweep.inspect import trained
 
     kept = find_trained_point(point, results)
-    picture = trained.interpolate(trained.revive(kept, device.value), rows, steps, seed)
+    picture = trained.interpolate(trained.load_trained(kept, device.value), rows, steps, seed)
     _picture(out or Path(f"interpolate-{kept.record.id}.png"), picture)
 
 
@@ -83,7 +83,7 @@ def answer_command(
     from gensweep.inspect import trained
 
     kept = find_trained_point(point, results)
-    said = trained.answer(trained.revive(kept, device.value), query, seed)
+    said = trained.answer(trained.load_trained(kept, device.value), query, seed)
     verdict = (
         ""
         if said.right is None
@@ -115,19 +115,19 @@ def evaluate_command(
     """Test a trained point again, with its own digits or others; fill in what it lacks. Prints JSON."""
     from gensweep.inspect import trained
 
-    revived = trained.revive(find_trained_point(point, results), device.value, digits)
-    say(Console(), trained.as_json(trained.evaluate(revived, digits)))
+    revived = trained.load_trained(find_trained_point(point, results), device.value, digits)
+    say(Console(), trained.to_json(trained.evaluate(revived, digits)))
 
 
-def find_trained_point(point: str, results: str) -> Kept:
+def find_trained_point(point: str, results: str) -> StoredPoint:
     """Return a trained point; an error about it comes before torch is imported."""
-    from gensweep.inspect.find import find_trained
+    from gensweep.inspect import find
 
-    return find_trained(point, results)
+    return find.find_trained_point(point, results)
 
 
 def _picture(path: Path, content: bytes) -> None:
-    from gensweep.inspect.trained import keep
+    from gensweep.inspect.trained import write_image
 
-    keep(path, content)
+    write_image(path, content)
     say(Console(), f"Wrote {path}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from gensweep.core.registries import METRICS
-from gensweep.inspect.find import Kept, find
+from gensweep.inspect.find import StoredPoint, find_point
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import Record
 from gensweep.system.terminal import Console
@@ -13,7 +13,7 @@ from gensweep.system.terminal import Console
 
 def show(name: str, results: str, console: Console) -> None:
     """Print what is known of a point: status, metrics, parameters, where and by what it was trained, its files."""
-    kept = find(name, results)
+    kept = find_point(name, results)
     record = kept.record
 
     def say(text: str) -> None:
@@ -63,7 +63,7 @@ def _metrics(record: Record) -> Table:
     return table
 
 
-def _files(kept: Kept) -> list[str]:
+def _files(kept: StoredPoint) -> list[str]:
     return sorted(
         path.relative_to(kept.folder).as_posix()
         for path in kept.folder.rglob("[!.]*")

@@ -42,7 +42,7 @@ def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threa
 
 def _step_seconds(training: Training) -> float:
     start, done = time.perf_counter(), 0
-    for index, (logged, _) in enumerate(training.steps(), start=1):
+    for index, (logged, _) in enumerate(training.run_steps(), start=1):
         next(iter(logged.values())).item()  # waits for the device
         if index == min(WARM_UP, training.steps_per_epoch - 1):
             start, done = time.perf_counter(), 0

@@ -29,8 +29,8 @@ from gensweep.system.environment import hardware, versions
 from gensweep.system.terminal import Console
 from gensweep.system.text import counted, say
 from gensweep.train.loop import Diverged, Training
-from gensweep.train.memory import keep_memory
-from gensweep.trial.device import describe, resolve_device
+from gensweep.train.memory import configure_malloc
+from gensweep.trial.device import describe_device, resolve_device
 
 log = logging.getLogger(__name__)
 TOLERANCES = {"float32": 0.005, "bfloat16": 0.02}
@@ -141,7 +141,7 @@ def verify(
         UserError: there is no such device.
     """
     torch.set_num_threads(1)
-    keep_memory()
+    configure_malloc()
     device = resolve_device(device_name)
     for point_id in ids:
         record = Ledger(results.store).read_record(point_id)
@@ -162,7 +162,7 @@ def _compare(results: Results, record: Record, epochs: int, device: torch.device
     prepared = array_cache.prepared(data)
     training = Training(point.model_config(), data, point.seed, prepared, device)
     epochs = min(epochs, len(history["epoch"]))
-    computed = describe(device) | training.computed
+    computed = describe_device(device) | training.compute_info
     is_same_machine = _is_same_machine(record.hardware, computed)
     for epoch in range(epochs):
         try:

@@ -14,7 +14,7 @@ from gensweep.core.registries import DERIVED
 from gensweep.prepare import array_cache
 from gensweep.sweep.point import Point
 from gensweep.system.precision import likely_bfloat16, resolve
-from gensweep.train.glyphs import is_kept
+from gensweep.train.glyphs import is_reader_cached
 
 
 def compile_beside(points: Sequence[Point]) -> threading.Thread:
@@ -45,7 +45,9 @@ def trained_beside(points: Sequence[Point], ready: Mapping[str, Prepared]) -> Ge
         for point in points
         if DERIVED["read"].source(point.model_config().outputs)
     }
-    missing = [point for key, point in read.items() if key in ready and not is_kept(ready[key])]
+    missing = [
+        point for key, point in read.items() if key in ready and not is_reader_cached(ready[key])
+    ]
     if not missing:
         yield
         return
@@ -63,7 +65,7 @@ def trained_beside(points: Sequence[Point], ready: Mapping[str, Prepared]) -> Ge
 
 def _train(points: list[Point]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver, which hears it too, ends this
-    from gensweep.train.reader import reader_of  # imports torch
+    from gensweep.train.reader import load_reader  # imports torch
 
     for point in points:
-        reader_of(array_cache.prepared(point.data_config()))
+        load_reader(array_cache.prepared(point.data_config()))

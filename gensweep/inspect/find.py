@@ -18,7 +18,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredPoint:
     """A point with what its trial left.
 
     Attributes:
@@ -58,7 +58,7 @@ class Kept:
         return found
 
 
-def find(name: str, results: str | Path = "results") -> Kept:
+def find_point(name: str, results: str | Path = "results") -> StoredPoint:
     """A point by its id, the beginning of its id, or its folder.
 
     Args:
@@ -79,7 +79,9 @@ def find(name: str, results: str | Path = "results") -> Kept:
         with as_results_error(store):
             found = _search(name.strip("/"), store)
     try:
-        return Kept(Ledger(store).read_record(found), store, store.download(f"{POINTS}/{found}"))
+        return StoredPoint(
+            Ledger(store).read_record(found), store, store.download(f"{POINTS}/{found}")
+        )
     except FileNotFoundError:
         raise ResultsError(f"{found} has no {RECORD} yet: it was begun and not finished") from None
     except (RecordError, OSError) as error:
@@ -127,13 +129,13 @@ def _apart(store: Store, names: list[str]) -> list[str]:
     ]
 
 
-def find_trained(name: str, results: str | Path = "results") -> Kept:
-    """As `find`, a point that ended ok and has weights.
+def find_trained_point(name: str, results: str | Path = "results") -> StoredPoint:
+    """As `find_point`, a point that ended ok and has weights.
 
     Raises:
         ResultsError: it diverged or failed, or its weights are gone.
     """
-    kept = find(name, results)
+    kept = find_point(name, results)
     if kept.record.status != OK:
         raise ResultsError(
             f"{kept.record.id} {kept.record.status}: {kept.record.error}; it has no weights to look at"

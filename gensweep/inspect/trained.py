@@ -18,7 +18,7 @@ import torch
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, decode, encode
 from gensweep.core.dataset import Prepared, training_rows
 from gensweep.core.errors import ResultsError, UserError
-from gensweep.inspect.find import Kept
+from gensweep.inspect.find import StoredPoint
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.records import Record
@@ -30,9 +30,14 @@ from gensweep.prepare.fingerprint import label
 from gensweep.sweep.code_fingerprint import fingerprint
 from gensweep.sweep.point import Point
 from gensweep.system.storage import write_atomic
-from gensweep.train.artifacts import interpolations, sheet, to_bytes, write_artifacts
+from gensweep.train.artifacts import (
+    render_interpolations,
+    render_samples,
+    to_bytes,
+    write_artifacts,
+)
 from gensweep.train.glyphs import count_seen
-from gensweep.train.loop import ANSWERS, Training, generator
+from gensweep.train.loop import ANSWERS, Training, make_generator
 from gensweep.trial.device import resolve_device
 
 log = logging.getLogger(__name__)
@@ -42,7 +47,7 @@ _QUERY = re.compile(r"([0-9]{1,2})([+-])([0-9]{1,2})")
 
 
 @dataclass(frozen=True)
-class Revived:
+class TrainedPoint:
     """A point with its trained network and its data.
 
     Attributes:
@@ -51,14 +56,16 @@ class Revived:
         own: the arrays that it was trained with.
     """
 
-    kept: Kept
+    kept: StoredPoint
     point: Point
     training: Training
     data: Prepared
     own: Prepared
 
 
-def revive(kept: Kept, device: str = "auto", digits: str | None = None) -> Revived:
+def load_trained(
+    kept: StoredPoint, device: str = "auto", digits: str | None = None
+) -> TrainedPoint:
     """Load a point's weights; nothing in the file is executed.
 
     Args:
@@ -90,10 +97,10 @@ def revive(kept: Kept, device: str = "auto", digits: str | None = None) -> Reviv
             f"{path} cannot be read ({type(error).__name__}: {error}); train the point again"
         ) from error
     training.network.eval()
-    return Revived(kept, point, training, data, own)
+    return TrainedPoint(kept, point, training, data, own)
 
 
-def sample(revived: Revived, n: int, seed: int) -> bytes:
+def sample(revived: TrainedPoint, n: int, seed: int) -> bytes:
     """A PNG of new pictures from the prior; of a model without one, of what it makes of test examples.
 
     Args:
@@ -104,15 +111,15 @@ def sample(revived: Revived, n: int, seed: int) -> bytes:
     training = revived.training
     if isinstance(training.network, LatentNetwork):
         latent = torch.randn(
-            (n, training.network.config.latent_dim), generator=generator(seed, "sample")
+            (n, training.network.config.latent_dim), generator=make_generator(seed, "sample")
         )
-        with torch.no_grad(), training.computing():
+        with torch.no_grad(), training.autocast():
             pictures = training.network.sample(latent.to(training.device))
         return png_bytes(picture_sheet(to_bytes(pictures)))
-    return sheet(training.samples(n, seed))
+    return render_samples(training.make_samples(n, seed))
 
 
-def interpolate(revived: Revived, rows: int, steps: int, seed: int) -> bytes:
+def interpolate(revived: TrainedPoint, rows: int, steps: int, seed: int) -> bytes:
     """A PNG with the straight ways above, the great circles below.
 
     Raises:
@@ -120,8 +127,8 @@ def interpolate(revived: Revived, rows: int, steps: int, seed: int) -> bytes:
     """
     from PIL import Image
 
-    with revived.training.computing():
-        found = interpolations(revived.training.network, seed, rows, steps)
+    with revived.training.autocast():
+        found = render_interpolations(revived.training.network, seed, rows, steps)
     if not found:
         raise UserError(
             f"{revived.point.model} has no latent vectors to draw: interpolate shows VAEs and GANs"
@@ -153,7 +160,7 @@ class Answer:
     seen: bytes | None = None
 
 
-def answer(revived: Revived, query: str, seed: int = 0) -> Answer:
+def answer(revived: TrainedPoint, query: str, seed: int = 0) -> Answer:
     """Put one query to a sequence model.
 
     Args:
@@ -185,7 +192,7 @@ def answer(revived: Revived, query: str, seed: int = 0) -> Answer:
         shown = _glyphs(revived.data, batch[name.removesuffix("_pictures")], row, bank, seed)
         fields[name] = torch.as_tensor(shown).float().div(255)[None]
     fields = {name: value.to(training.device) for name, value in fields.items()}
-    made = training.look(fields, ANSWERS, seed)
+    made = training.predict(fields, ANSWERS, seed)
     given = next((made[name] for name in ANSWERS if name in made), None)
     if given is None:
         raise UserError(
@@ -220,7 +227,7 @@ def _strip(pictures: torch.Tensor) -> bytes:
     return png_bytes(picture_sheet(np.concatenate(list(glyphs), axis=1)[None, None], scale=4))
 
 
-def evaluate(revived: Revived, digits: str | None) -> dict[str, Any]:
+def evaluate(revived: TrainedPoint, digits: str | None) -> dict[str, Any]:
     """The test anew, with the point's own data or with other digits.
 
     With its own data, metrics that the record lacks are added to it, and files that an earlier version did not leave
@@ -259,7 +266,7 @@ def evaluate(revived: Revived, digits: str | None) -> dict[str, Any]:
     return found | {"added": sorted(added)}
 
 
-def _count_seen(revived: Revived) -> dict[str, dict[str, int]]:
+def _count_seen(revived: TrainedPoint) -> dict[str, dict[str, int]]:
     """Count the pictures of the test that the point was trained on, and warn where some are of digits."""
     fraction = revived.kept.record.params["train_fraction"]
     rows = training_rows(revived.own.split, fraction)
@@ -273,7 +280,7 @@ def _count_seen(revived: Revived) -> dict[str, dict[str, int]]:
     return seen
 
 
-def _fill_in(revived: Revived, metrics: dict[str, float]) -> set[str]:
+def _fill_in(revived: TrainedPoint, metrics: dict[str, float]) -> set[str]:
     """Add what the record lacks, after a check that the rest is the same; the names of what was added."""
     record, ledger = revived.kept.record, Ledger(revived.kept.store)
     for name in metrics.keys() & record.metrics.keys():
@@ -311,7 +318,7 @@ def _if_absent(ledger: Ledger, claim: Any, point_id: str, name: str, content: An
         ledger.write_file(claim, point_id, name, content)
 
 
-def keep(path: Path, content: bytes) -> None:
+def write_image(path: Path, content: bytes) -> None:
     """Write a picture where the user wants it.
 
     Raises:
@@ -322,6 +329,6 @@ def keep(path: Path, content: bytes) -> None:
     write_atomic(path.absolute(), content)
 
 
-def as_json(found: dict[str, Any]) -> str:
+def to_json(found: dict[str, Any]) -> str:
     """As it is printed."""
     return json.dumps(found, indent=1, allow_nan=False)

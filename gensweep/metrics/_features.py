@@ -48,7 +48,7 @@ class FeatureNetwork:
     check: Callable[[], None] = lambda: None
 
 
-def chosen() -> list[FeatureNetwork]:
+def select_networks() -> list[FeatureNetwork]:
     """The networks named in `GENSWEEP_FEATURES`, separated by commas; `random_vgg` where it is not set.
 
     Raises:
@@ -65,17 +65,17 @@ def chosen() -> list[FeatureNetwork]:
     return networks
 
 
-def features_again(name: str, pictures: Tensor) -> Tensor:
-    """`features` of pictures that come again with the next point: kept in this process by their content."""
+def extract_cached_features(name: str, pictures: Tensor) -> Tensor:
+    """`extract_features` of pictures that come again with the next point: kept in this process by their content."""
     key = (name, hashlib.sha256(pictures.cpu().numpy().data).digest())
     if key not in _KEPT:
         while len(_KEPT) >= MOST_KEPT:
             del _KEPT[next(iter(_KEPT))]
-        _KEPT[key] = features(name, pictures).cpu()
+        _KEPT[key] = extract_features(name, pictures).cpu()
     return _KEPT[key]
 
 
-def features(name: str, pictures: Tensor) -> Tensor:
+def extract_features(name: str, pictures: Tensor) -> Tensor:
     """Vectors [B, features] of pictures [B, 3, H, W] in 0..1, by the network of that name."""
     import torch
     from torch.nn import functional as F

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.registries import derived, metric
 from gensweep.core.soundness import LEAST_PICTURES
-from gensweep.metrics._features import FeatureNetwork, chosen, features, features_again
+from gensweep.metrics._features import (
+    FeatureNetwork,
+    extract_cached_features,
+    extract_features,
+    select_networks,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,7 +92,7 @@ def register(network: FeatureNetwork) -> None:
     """Register the four metrics in a network's features, and the features that they need."""
     names = tuple(f"{kind}_features_{network.name}" for kind in ("sample", "picture"))
     for name, kind, function in zip(
-        names, ("sample", "picture"), (features, features_again), strict=True
+        names, ("sample", "picture"), (extract_features, extract_cached_features), strict=True
     ):
         extract = partial(function, network.name)
         extract.__doc__ = f"Features [B, features] of each {kind}, by {network.name}."
@@ -143,5 +148,5 @@ def _inside(sample: Tensor, picture: Tensor) -> Iterator[Tensor]:
         yield torch.cdist(some, sample) < radius[:, None]
 
 
-for _network in chosen():
+for _network in select_networks():
     register(_network)

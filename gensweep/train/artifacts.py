@@ -16,18 +16,18 @@ from gensweep.nn.latent import interpolate_linear, interpolate_spherical
 from gensweep.prepare.contact_sheet import picture_sheet, strips, text_sheet
 from gensweep.prepare.contact_sheet import png as png_bytes
 from gensweep.system.storage import Content
-from gensweep.train.loop import ANSWERS, Training, generator
+from gensweep.train.loop import ANSWERS, Training, make_generator
 
 ROWS, STEPS = 4, 10
 """Ways that are shown, and pictures on each."""
 
 
-def is_shown(epoch: int, epochs: int) -> bool:
+def is_sample_epoch(epoch: int, epochs: int) -> bool:
     """Whether an epoch's samples are kept: 1, 2, 5, 10, 20, 50, ... and the last."""
     return epoch == epochs or str(epoch).rstrip("0") in ("1", "2", "5")
 
 
-def sheet(samples: Samples) -> bytes:
+def render_samples(samples: Samples) -> bytes:
     """A PNG of pictures in a grid with a caption under each, or of the captions alone as lines of text."""
     if samples.pictures is None:
         return png_bytes(text_sheet(samples.captions))
@@ -39,9 +39,9 @@ def to_bytes(pictures: Tensor):
     return pictures.float().clamp(0, 1).mul(255).round().byte().cpu().numpy()
 
 
-def answers(training: Training) -> list[tuple[str, str, str]]:
+def list_answers(training: Training) -> list[tuple[str, str, str]]:
     """Query, right answer and the model's answer of every test example; none of a model that answers nothing."""
-    found = training.answers()
+    found = training.get_answers()
     given = next((found[name] for name in ANSWERS if name in found), None)
     if given is None or "query" not in found:
         return []
@@ -63,7 +63,7 @@ def with_answers(samples: Samples, rows: list[tuple[str, str, str]]) -> Samples:
     return Samples(samples.pictures, captions, samples.columns)
 
 
-def answers_csv(rows: list[tuple[str, str, str]]) -> str:
+def format_answers_csv(rows: list[tuple[str, str, str]]) -> str:
     """`query,answer,predicted`, a line an example."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -73,7 +73,7 @@ def answers_csv(rows: list[tuple[str, str, str]]) -> str:
 
 
 @torch.no_grad()
-def interpolations(
+def render_interpolations(
     network: Network, seed: int, rows: int = ROWS, steps: int = STEPS
 ) -> dict[str, bytes]:
     """Strips of pictures on the way between latent vectors drawn from the prior, as PNGs by the kind of way.
@@ -88,7 +88,7 @@ def interpolations(
         return {}
     device = next(network.parameters()).device
     shape = (2, rows, network.config.latent_dim)
-    starts, ends = torch.randn(shape, generator=generator(seed, "interpolation")).to(device)
+    starts, ends = torch.randn(shape, generator=make_generator(seed, "interpolation")).to(device)
     found = {}
     for kind, way in (("linear", interpolate_linear), ("spherical", interpolate_spherical)):
         pictures = to_bytes(network.sample(way(starts, ends, steps).flatten(0, 1)))
@@ -98,14 +98,18 @@ def interpolations(
 
 def write_artifacts(training: Training, write: Callable[[str, Content], None]) -> None:
     """Write what people look at: samples.png, answers.csv of a model that answers, strips of one with a prior."""
-    rows = answers(training)
+    rows = list_answers(training)
     write(
         "samples.png",
-        sheet(with_answers(training.samples(), rows) if training.is_read else training.samples()),
+        render_samples(
+            with_answers(training.make_samples(), rows)
+            if training.is_read
+            else training.make_samples()
+        ),
     )
     if rows:
-        write("answers.csv", answers_csv(rows))
-    with training.computing():
-        ways = interpolations(training.network, training.seed)
+        write("answers.csv", format_answers_csv(rows))
+    with training.autocast():
+        ways = render_interpolations(training.network, training.seed)
     for kind, picture in ways.items():
         write(f"interpolation-{kind}.png", picture)

@@ -20,13 +20,13 @@ class Batches:
         data: prepared arrays.
         fields: names of rows or lookups.
         device: where batches are wanted.
-        read_once: those of them of which batches say what they have twice.
+        dedup_fields: those of them of which batches say what they have twice.
         dtype: precision of the network's products. Codes are read once where kernels compute in it;
             PyTorch would compute each sequence by itself all the same.
     """
 
     def __init__(
-        self, data: Prepared, fields: Iterable[str], device: torch.device, read_once: Iterable[str] = (),
+        self, data: Prepared, fields: Iterable[str], device: torch.device, dedup_fields: Iterable[str] = (),
         dtype: torch.dtype = torch.float32,
     ) -> None:  # fmt: skip
         self._rows: dict[str, Tensor] = {}
@@ -36,10 +36,10 @@ class Batches:
             self._rows[row] = _shared(data.rows[row], device)
             if bank:
                 self._banks[bank] = _shared(data.banks[bank], device)
-        self._read_once = set(read_once)
-        codes = {field for field in self._read_once if not self._fields[field][1]}
+        self._dedup_fields = set(dedup_fields)
+        codes = {field for field in self._dedup_fields if not self._fields[field][1]}
         if codes and not kernels.is_available(torch.empty(0, dtype=dtype, device=device)):
-            self._read_once -= codes
+            self._dedup_fields -= codes
         self._pictures = {
             field for field, (row, bank) in self._fields.items() if bank or data.rows[row].ndim > 2
         }
@@ -54,7 +54,7 @@ class Batches:
         batch, is_told = {}, rows.ndim == 1 and rows.device.type == "cpu"
         for field, (name, bank) in self._fields.items():
             values = _looked_up(self._rows[name], rows)
-            if is_told and field in self._read_once:
+            if is_told and field in self._dedup_fields:
                 batch |= self._once(field, bank, values)
             else:
                 batch[field] = self._numbers(

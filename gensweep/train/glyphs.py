@@ -29,7 +29,7 @@ class Glyphs:
     codes: np.ndarray
 
 
-def divided(prepared: Prepared) -> tuple[Glyphs, Glyphs]:
+def split_glyphs(prepared: Prepared) -> tuple[Glyphs, Glyphs]:
     """The glyphs that a reader learns, and those that its accuracy is measured on.
 
     Where no glyph is shown by training and by test queries, it learns the ones and is measured on the others. Where
@@ -118,7 +118,7 @@ def _shown(
     return shown
 
 
-def digest_of(learnt: Glyphs, held_out: Glyphs) -> str:
+def compute_digest(learnt: Glyphs, held_out: Glyphs) -> str:
     """SHA-256 of all that a reader depends on: both sets of glyphs, and the code."""
     digest = hashlib.sha256()
     for array in (learnt.pictures, learnt.codes, held_out.pictures, held_out.codes):
@@ -130,6 +130,6 @@ def digest_of(learnt: Glyphs, held_out: Glyphs) -> str:
     return digest.hexdigest()
 
 
-def is_kept(prepared: Prepared) -> bool:
+def is_reader_cached(prepared: Prepared) -> bool:
     """Whether the cache has a file of the dataset's reader."""
-    return (cache_root() / "readers" / f"{digest_of(*divided(prepared))}.pt").exists()
+    return (cache_root() / "readers" / f"{compute_digest(*split_glyphs(prepared))}.pt").exists()

@@ -19,7 +19,7 @@ LEAST = 16
 """Examples below which nobody can say that all are alike."""
 
 
-def warnings_of(
+def find_warnings(
     model: Model, history: Sequence[Mapping[str, float]], outputs: Mapping[str, Tensor]
 ) -> list[str]:
     """Return a sentence for everything odd.

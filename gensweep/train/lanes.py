@@ -63,7 +63,7 @@ class Lanes:
         )
         first = self._lanes[0]
         for player in first.optimizers:
-            self._optimizers[player] = PlayerOptimizer.stacked(
+            self._optimizers[player] = PlayerOptimizer.stack(
                 [lane.optimizers[player] for lane in self._lanes]
             )
             for lane in self._lanes:
@@ -74,17 +74,17 @@ class Lanes:
         """Sums over each lane's examples of what was logged, [lanes] each."""
         device = self._lanes[0].device
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(len(self._lanes), device=device))
-        for lanes, logged, size in self.steps():
+        for lanes, logged, size in self.run_steps():
             for name, values in logged.items():
                 sums[name][lanes] += values.detach() * size
         return sums
 
-    def steps(self) -> Iterator[tuple[slice, dict[str, Tensor], int]]:
+    def run_steps(self) -> Iterator[tuple[slice, dict[str, Tensor], int]]:
         """The steps of the next epoch: which lanes took each, what was logged [n], and each one's examples."""
         for lane in self._lanes:
             lane.network.train()
         for index, inputs in enumerate(
-            itertools.zip_longest(*(lane.epoch_inputs() for lane in self._lanes))
+            itertools.zip_longest(*(lane.iter_epoch_inputs() for lane in self._lanes))
         ):
             for lanes in _alike([given and len(given[0]) for given in inputs]):
                 yield lanes, self._step(lanes, inputs[lanes], index), len(inputs[lanes.start][0])
@@ -95,7 +95,7 @@ class Lanes:
         """One step of some lanes, by every player in turn; what was logged, [n] each."""
         first = self._lanes[lanes.start]
         batch = first.batches.take(torch.stack([rows for rows, _ in inputs]))
-        noise = first.moved(_stacked([noise for _, noise in inputs]))
+        noise = first.move_noise(_stacked([noise for _, noise in inputs]))
         steps = [lane.epoch * lane.steps_per_epoch + index for lane in self._lanes[lanes]]
         logged: dict[str, Tensor] = {}
         for player, optimizer in self._optimizers.items():
@@ -113,7 +113,7 @@ class Lanes:
             ):
                 return first.network.loss(player, own | rest, batch, noise)
 
-            with first.computing():
+            with first.autocast():
                 losses, terms = vmap(lane_loss)(own, rest, batch, noise)
             optimizer.step(losses.sum(), own, steps, lanes.start)
             logged |= terms

@@ -25,15 +25,15 @@ from gensweep.system.precision import resolve
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train import precision
 from gensweep.train.batches import Batches
-from gensweep.train.health import warnings_of
+from gensweep.train.health import find_warnings
 from gensweep.train.optimizers import PlayerOptimizer
-from gensweep.train.reader import reader_of
+from gensweep.train.reader import load_reader
 
 SAMPLES = 16
 ANSWERS = ("predicted", "read")
 """Outputs that hold a model's answers in characters: given, or read in what it drew."""
 _ANSWERED = ("query", "answer", *ANSWERS)
-TOOLS: dict[str, Callable[[Prepared], torch.nn.Module]] = {"reader": reader_of}
+TOOLS: dict[str, Callable[[Prepared], torch.nn.Module]] = {"reader": load_reader}
 """What derived outputs may ask for, made of the dataset."""
 
 
@@ -41,7 +41,7 @@ class Diverged(GensweepError):
     """A loss was not finite."""
 
 
-def generator(seed: int, purpose: str, epoch: int = 0) -> torch.Generator:
+def make_generator(seed: int, purpose: str, epoch: int = 0) -> torch.Generator:
     """A generator of one purpose in one epoch of one seed.
 
     Every stream starts from a hash of what it is for, so nothing has to be kept between epochs and a
@@ -60,8 +60,8 @@ class Training:
         seed: drives initial weights, the order of examples and noise.
         prepared: the dataset's arrays.
         device: where to train.
-        judged_with: the arrays that a reader learns from; default: the dataset's.
-        beside: a training on the same arrays, with which their copies on the device are shared.
+        reader_data: the arrays that a reader learns from; default: the dataset's.
+        share_with: a training on the same arrays, with which their copies on the device are shared.
 
     Attributes:
         precision: what the network computes in, `float32` or `bfloat16`: what the model asks for, on this device.
@@ -82,8 +82,8 @@ class Training:
         seed: int,
         prepared: Prepared,
         device: torch.device,
-        judged_with: Prepared | None = None,
-        beside: Training | None = None,
+        reader_data: Prepared | None = None,
+        share_with: Training | None = None,
     ) -> None:
         self.model, self.seed, self.device = model, seed, device
         self.precision = resolve(model.precision, precision.has_native_bfloat16(device))
@@ -91,10 +91,10 @@ class Training:
         self.history: list[dict[str, float]] = []
         self.warnings: list[str] = []
         self.network = build_network(model, seed, device)
-        self._judged_with = prepared if judged_with is None else judged_with
-        self._tools: dict[str, Any] = beside._tools if beside else {}
-        if beside:
-            self.batches = beside.batches
+        self._reader_data = prepared if reader_data is None else reader_data
+        self._tools: dict[str, Any] = share_with._tools if share_with else {}
+        if share_with:
+            self.batches = share_with.batches
         else:
             self.batches = Batches(
                 prepared, model.inputs, device, model.read_once, self.product_dtype
@@ -111,7 +111,7 @@ class Training:
         }
         total, adamw_only = model.epochs * self.steps_per_epoch, self.network.adamw_only
         self.optimizers = {
-            player: PlayerOptimizer.alone(parameters, model, total, adamw_only)
+            player: PlayerOptimizer.create_single(parameters, model, total, adamw_only)
             for player, parameters in self.parameters.items()
         }
 
@@ -122,19 +122,19 @@ class Training:
             Diverged: a loss was not finite; no epoch is counted.
         """
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self.device))
-        for logged, size in self.steps():
+        for logged, size in self.run_steps():
             for name, value in logged.items():
                 sums[name] += value.detach() * size
         return self.end_epoch(sums)
 
-    def steps(self) -> Iterator[tuple[dict[str, Tensor], int]]:
+    def run_steps(self) -> Iterator[tuple[dict[str, Tensor], int]]:
         """The steps of the next epoch, one at a time: what was logged, and the number of examples."""
         self.network.train()
-        for index, (rows, noise) in enumerate(self.epoch_inputs()):
-            batch, noise = self.batches.take(rows), self.moved(noise)
+        for index, (rows, noise) in enumerate(self.iter_epoch_inputs()):
+            batch, noise = self.batches.take(rows), self.move_noise(noise)
             logged: dict[str, Tensor] = {}
             for player, optimizer in self.optimizers.items():
-                with self.computing():
+                with self.autocast():
                     loss, terms = self.network(player, batch, noise)
                 optimizer.step(
                     loss, self.parameters[player], [self.epoch * self.steps_per_epoch + index]
@@ -142,11 +142,11 @@ class Training:
                 logged |= terms
             yield logged, len(rows)
 
-    def epoch_inputs(self) -> Iterator[tuple[Tensor, Noise]]:
+    def iter_epoch_inputs(self) -> Iterator[tuple[Tensor, Noise]]:
         """Rows and noise of each step of the next epoch, by this point's own generators; noise is on the CPU."""
         rows = self._split["train"]
-        order = torch.randperm(len(rows), generator=generator(self.seed, "order", self.epoch))
-        noise_rng = generator(self.seed, "noise", self.epoch)
+        order = torch.randperm(len(rows), generator=make_generator(self.seed, "order", self.epoch))
+        noise_rng = make_generator(self.seed, "noise", self.epoch)
         for chosen in rows[order].to(self.device).split(self.model.batch_size):
             raise_if_stopped()
             yield chosen, self.network.draw(len(chosen), noise_rng)
@@ -168,7 +168,7 @@ class Training:
         return line
 
     @property
-    def computed(self) -> dict[str, str]:
+    def compute_info(self) -> dict[str, str]:
         """How the network is computed, for the record: `precision`, and `kernels`, `C` or `PyTorch`."""
         is_compiled = kernels.is_available(
             torch.empty(0, dtype=self.product_dtype, device=self.device)
@@ -178,12 +178,12 @@ class Training:
     @property
     def product_dtype(self) -> torch.dtype:
         """Precision of the network's products."""
-        with self.computing():
+        with self.autocast():
             return kernels.product_dtype(torch.empty(0, device=self.device))
 
-    def computing(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
         """A context for every call of the network: its precision."""
-        return precision.computing(self.precision, self.device)
+        return precision.autocast(self.precision, self.device)
 
     def evaluate(self, split: str) -> dict[str, float]:
         """The model's metrics on `validation` or `test`, as ``<split>/<metric>``.
@@ -195,7 +195,7 @@ class Training:
             metric for metric in metrics_of(self.model.outputs, split) if count >= metric.least
         ]
         kept = _ANSWERED if split == "test" else ()
-        outputs = self.outputs(
+        outputs = self.compute_outputs(
             split, {name for metric in wanted for name in metric.needs}.union(kept)
         )
         if kept:  # a few characters each
@@ -203,12 +203,12 @@ class Training:
                 self.epoch,
                 {name: outputs[name] for name in _ANSWERED if name in outputs},
             )
-            self.warnings = warnings_of(self.model, self.history, outputs)
+            self.warnings = find_warnings(self.model, self.history, outputs)
         values = {m.name: m.compute(outputs) for m in wanted if set(m.needs) <= outputs.keys()}
         return {f"{split}/{name}": value for name, value in values.items() if value is not None}
 
     @torch.no_grad()
-    def outputs(self, split: str, names: Collection[str]) -> dict[str, Tensor]:
+    def compute_outputs(self, split: str, names: Collection[str]) -> dict[str, Tensor]:
         """What the model yields for every example of a split, and what is derived from it.
 
         Args:
@@ -219,14 +219,14 @@ class Training:
             Each of them [n, ...], on the CPU.
         """
         self.network.eval()
-        noise_rng = generator(self.seed, split)
+        noise_rng = make_generator(self.seed, split)
         rows = self._split[split]
         entries = [entry for name, entry in DERIVED.items() if name in names]
         parts: dict[str, list[Tensor]] = defaultdict(list)
         for chosen in rows.split(self.model.evaluation_batch):
             raise_if_stopped()
             batch = self.batches.take(chosen.to(self.device))
-            with self.computing():
+            with self.autocast():
                 made = self.network.evaluate(batch, self._draw(len(chosen), noise_rng))
             made |= {
                 entry.name: self._derive(entry, made) for entry in entries if entry.source(made)
@@ -237,31 +237,31 @@ class Training:
                 )  # not every device can hold them all, or count in float64
         return {name: torch.cat(values) for name, values in parts.items()}
 
-    def answers(self) -> dict[str, Tensor]:
+    def get_answers(self) -> dict[str, Tensor]:
         """Codes of each `query`, `answer` and what the model answers, on the test set; as the last test found them."""
         if self._answered and self._answered[0] == self.epoch:
             return self._answered[1]
-        return self.outputs("test", _ANSWERED)
+        return self.compute_outputs("test", _ANSWERED)
 
     @property
     def counts(self) -> dict[str, int]:
         """Return how many examples train, validate and test the point, and of how many digits its reader is judged."""
         counts = {split: len(self._split[split]) for split in ("train", "validation", "test")}
-        return counts | ({READER_DIGITS: self.tool("reader").digits} if self.is_read else {})
+        return counts | ({READER_DIGITS: self.get_tool("reader").digits} if self.is_read else {})
 
     @property
     def is_read(self) -> bool:
         """Whether the model's answers are pictures that a reader reads."""
         return DERIVED["read"].source(self.model.outputs) is not None
 
-    def tool(self, name: str) -> Any:
+    def get_tool(self, name: str) -> Any:
         """What derived outputs take beside a model's own, made on first use: `reader`."""
         if name not in self._tools:
-            self._tools[name] = TOOLS[name](self._judged_with).to(self.device)
+            self._tools[name] = TOOLS[name](self._reader_data).to(self.device)
         return self._tools[name]
 
     def _derive(self, entry: Derived, made: dict[str, Tensor]) -> Tensor:
-        tools = [self.tool(entry.tool)] if entry.tool else []
+        tools = [self.get_tool(entry.tool)] if entry.tool else []
         return entry.compute(*(made[name] for name in entry.source(made) or ()), *tools)
 
     def test(self) -> dict[str, float]:
@@ -273,26 +273,28 @@ class Training:
         return _finite(self.evaluate("test"), "at the test")
 
     @torch.no_grad()
-    def samples(self, n: int = SAMPLES, seed: int | None = None) -> Samples:
+    def make_samples(self, n: int = SAMPLES, seed: int | None = None) -> Samples:
         """The network's samples on examples of the test set: the first ``n``, or as many drawn by a seed."""
         self.network.eval()
         rows = self._split["test"]
         if seed is not None:
-            rows = rows[torch.randperm(len(rows), generator=generator(seed, "sample"))]
+            rows = rows[torch.randperm(len(rows), generator=make_generator(seed, "sample"))]
         rows = rows[:n]
-        noise = self._draw(len(rows), generator(self.seed if seed is None else seed, "samples"))
-        with self.computing():
+        noise = self._draw(
+            len(rows), make_generator(self.seed if seed is None else seed, "samples")
+        )
+        with self.autocast():
             return self.network.samples(self.batches.take(rows.to(self.device)), noise)
 
     @torch.no_grad()
-    def look(
+    def predict(
         self, batch: dict[str, Tensor], names: Collection[str], seed: int = 0
     ) -> dict[str, Tensor]:
         """What the model yields for a batch of any origin [B, ...], with the derived outputs of these names."""
         self.network.eval()
         size = len(next(iter(batch.values())))
-        with self.computing():
-            made = self.network.evaluate(batch, self._draw(size, generator(seed, "samples")))
+        with self.autocast():
+            made = self.network.evaluate(batch, self._draw(size, make_generator(seed, "samples")))
         entries = [entry for name, entry in DERIVED.items() if name in names and entry.source(made)]
         return made | {entry.name: self._derive(entry, made) for entry in entries}
 
@@ -301,14 +303,14 @@ class Training:
         return {
             "epoch": self.epoch,
             "history": self.history,
-            "network": self.weights(),
+            "network": self.get_weights(),
             "optimizers": {
                 player: {name: _own(state) for name, state in optimizer.state.items()}
                 for player, optimizer in self.optimizers.items()
             },
         }
 
-    def weights(self) -> dict[str, Tensor]:
+    def get_weights(self) -> dict[str, Tensor]:
         """The network's parameters by name."""
         return _own(self.network.state_dict())
 
@@ -319,12 +321,12 @@ class Training:
             optimizer.load_state_dict(state["optimizers"][player])
         self.epoch, self.history = state["epoch"], state["history"]
 
-    def moved(self, noise: Noise) -> Noise:
+    def move_noise(self, noise: Noise) -> Noise:
         """Noise on the device."""
         return {name: value.to(self.device, non_blocking=True) for name, value in noise.items()}
 
     def _draw(self, size: int, rng: torch.Generator) -> Noise:
-        return self.moved(self.network.draw(size, rng))
+        return self.move_noise(self.network.draw(size, rng))
 
 
 def _own(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -352,5 +354,5 @@ def build_network(model: Model, seed: int, device: torch.device) -> Network:
     """Return the model's network with initial weights; no global random state changes."""
     with torch.random.fork_rng(devices=[]):  # PyTorch fills what it makes
         network = new_network(model)
-    init_weights(network, model.init, generator(seed, "init"))
+    init_weights(network, model.init, make_generator(seed, "init"))
     return network.to(device).to(memory_format=torch.channels_last)

@@ -17,7 +17,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 
 
 @lru_cache(maxsize=1)
-def keep_memory() -> None:
+def configure_malloc() -> None:
     """Have this process keep memory that it frees, where its C library is glibc; elsewhere nothing changes.
 
     Every step frees all its activations. By default glibc hands blocks of that size back to the system, and each
@@ -31,8 +31,8 @@ def keep_memory() -> None:
         mallopt(_ARENA_MAX, 1)
 
 
-def forget_peaks() -> None:
-    """Let `peaks` count from here on: give back what an earlier point of this process left, and reset the marks."""
+def reset_peaks() -> None:
+    """Let `get_peaks` count from here on: give back what an earlier point of this process left, and reset the marks."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -42,8 +42,8 @@ def forget_peaks() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def peaks() -> dict[str, int]:
-    """The most memory in bytes since `forget_peaks`: `peak_memory`, and `peak_gpu_memory` where there was a GPU.
+def get_peaks() -> dict[str, int]:
+    """The most memory in bytes since `reset_peaks`: `peak_memory`, and `peak_gpu_memory` where there was a GPU.
 
     The first is resident memory, shared pages included. Where the system cannot forget it (macOS, a container that
     forbids it) it is the most since the process began, and may be an earlier point's.

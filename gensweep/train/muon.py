@@ -34,7 +34,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def muon_step(
+def apply_muon(
     parameter: Tensor,
     gradient: Tensor,
     mean: Tensor,

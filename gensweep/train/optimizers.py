@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from gensweep.core.config import TrainingConfig
-from gensweep.train.muon import muon_step
+from gensweep.train.muon import apply_muon
 
 EPSILON = 1e-8
 Tensors = dict[str, Tensor]
@@ -49,7 +49,7 @@ class PlayerOptimizer:
         }
 
     @staticmethod
-    def alone(
+    def create_single(
         parameters: Mapping[str, Tensor],
         config: TrainingConfig,
         total: int,
@@ -60,7 +60,7 @@ class PlayerOptimizer:
         return PlayerOptimizer(only, [config], [total], adamw_only)
 
     @staticmethod
-    def stacked(lanes: Sequence[PlayerOptimizer]) -> PlayerOptimizer:
+    def stack(lanes: Sequence[PlayerOptimizer]) -> PlayerOptimizer:
         """One that steps all of them at once; their own parameters and state become views of its."""
         configs = [config for lane in lanes for config in lane.configs]
         totals = [total for lane in lanes for total in lane._totals]
@@ -116,7 +116,7 @@ class PlayerOptimizer:
     def _rates(self, lane: int, step: int) -> tuple[float, float]:
         """Learning rates of AdamW and of Muon."""
         config = self.configs[lane]
-        factor = rate_factor(config, step, self._totals[lane])
+        factor = compute_rate_factor(config, step, self._totals[lane])
         return config.lr * factor, config.muon_lr * factor
 
     @torch.no_grad()
@@ -134,7 +134,7 @@ class PlayerOptimizer:
                     gradient[own],
                     self.state[name]["mean"][lanes],
                 )
-                muon_step(*tensors, muon_rate, config.muon_momentum, config.weight_decay)
+                apply_muon(*tensors, muon_rate, config.muon_momentum, config.weight_decay)
             else:
                 rest.append(name)
         if rest:
@@ -216,7 +216,7 @@ def _clip(gradients: Iterable[Tensor], limit: float) -> None:
         gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))
 
 
-def rate_factor(config: TrainingConfig, step: int, total: int) -> float:
+def compute_rate_factor(config: TrainingConfig, step: int, total: int) -> float:
     """The learning rate's factor at a step of ``total``.
 
     `constant`: 1. `warmup_linear`: up linearly over `warmup`, 1 until `hold`, down linearly to 0.

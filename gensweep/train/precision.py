@@ -29,7 +29,7 @@ def has_native_bfloat16(device: torch.device, processor: Mapping[str, Any] | Non
     return False
 
 
-def computing(precision: str, device: torch.device) -> torch.autocast:
+def autocast(precision: str, device: torch.device) -> torch.autocast:
     """A context for a network's forward pass, its loss included, in a precision.
 
     In `bfloat16` products and convolutions are, and what they feed, until the network makes its outputs float32;

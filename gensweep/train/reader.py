@@ -26,7 +26,7 @@ from gensweep.system.cache_dir import cache_folder
 from gensweep.system.signals import raise_if_stopped
 from gensweep.system.storage import locked, write_atomic
 from gensweep.train import checkpoint
-from gensweep.train.glyphs import Glyphs, digest_of, divided
+from gensweep.train.glyphs import Glyphs, compute_digest, split_glyphs
 from gensweep.train.optimizers import PlayerOptimizer
 
 log = logging.getLogger(__name__)
@@ -74,14 +74,14 @@ class Reader(nn.Module):
         return self(pictures.flatten(0, 1)).argmax(-1).unflatten(0, pictures.shape[:2])
 
 
-def reader_of(prepared: Prepared) -> Reader:
+def load_reader(prepared: Prepared) -> Reader:
     """The reader of a dataset's glyphs, from the cache, or trained and kept there.
 
     When several processes ask at once, one trains and the others wait. A damaged file is replaced; a cache that cannot
     be written to costs time, and nothing else.
     """
-    learnt, held_out = divided(prepared)
-    digest = digest_of(learnt, held_out)
+    learnt, held_out = split_glyphs(prepared)
+    digest = compute_digest(learnt, held_out)
     with contextlib.ExitStack() as stack:
         try:
             folder = cache_folder("readers")
@@ -121,7 +121,7 @@ def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
         pictures, codes = _tensors(learnt)
         steps = min(EPOCHS * -(-len(codes) // BATCH), MOST_STEPS)
         weights = dict(reader.named_parameters())
-        optimizer = PlayerOptimizer.alone(weights, RECIPE, steps)
+        optimizer = PlayerOptimizer.create_single(weights, RECIPE, steps)
         for step, chosen in zip(range(steps), _batches(len(codes), rng), strict=False):
             raise_if_stopped()
             loss = F.cross_entropy(reader(_varied(pictures[chosen], rng)), codes[chosen])

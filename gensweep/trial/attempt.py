@@ -25,9 +25,9 @@ from gensweep.system.signals import raise_if_stopped
 from gensweep.system.storage import Content
 from gensweep.tracking.tracker import Tracker
 from gensweep.train import checkpoint
-from gensweep.train.artifacts import is_shown, sheet, write_artifacts
+from gensweep.train.artifacts import is_sample_epoch, render_samples, write_artifacts
 from gensweep.train.loop import Training
-from gensweep.train.memory import peaks
+from gensweep.train.memory import get_peaks
 
 log = logging.getLogger(__name__)
 Report = Callable[[dict[str, Any]], None]
@@ -35,7 +35,7 @@ HISTORY = "history.csv"
 
 
 @dataclass(frozen=True)
-class Folder:
+class PointFolder:
     """A claimed point's folder."""
 
     ledger: Ledger
@@ -102,7 +102,7 @@ class Attempt:
     """
 
     def __init__(
-        self, point: Point, folder: Folder | None, tracker: Tracker, held: contextlib.ExitStack
+        self, point: Point, folder: PointFolder | None, tracker: Tracker, held: contextlib.ExitStack
     ) -> None:
         self.point, self.folder, self.tracker, self.held = point, folder, tracker, held
         self.training: Training | None = None
@@ -142,7 +142,7 @@ class Attempt:
 
     def _new(self, prepared: Prepared, device: torch.device, beside: Training | None) -> Training:
         config, data = self.point.model_config(), self.point.data_config()
-        return Training(config, data, self.point.seed, prepared, device, beside=beside)
+        return Training(config, data, self.point.seed, prepared, device, share_with=beside)
 
     @property
     def code(self) -> dict[str, Any] | None:
@@ -165,7 +165,7 @@ class Attempt:
     @property
     def used(self) -> dict[str, Any]:
         """What a record's hardware says of the training on it: how it computed, and the most memory of the process."""
-        return (self.training.computed if self.training else {}) | peaks()
+        return (self.training.compute_info if self.training else {}) | get_peaks()
 
     @property
     def epoch(self) -> int:
@@ -181,16 +181,17 @@ class Attempt:
         """Keep what the last epoch gave, with a durable checkpoint before anybody is told; returns the report of it."""
         training = self._started()
         if self.folder:
-            if is_shown(training.epoch, training.model.epochs):
+            if is_sample_epoch(training.epoch, training.model.epochs):
                 self.folder.write(
-                    f"samples/epoch-{training.epoch:04d}.png", sheet(training.samples())
+                    f"samples/epoch-{training.epoch:04d}.png",
+                    render_samples(training.make_samples()),
                 )
             state = {"training": training.state_dict(), "seconds": self.seconds, "code": self.code}
             self.folder.write(
                 CHECKPOINT, partial(checkpoint.save, point_id=self.point.id, state=state)
             )
         self.tracker.log(training.history)
-        return epoch_report(self.point, training.history[-1])
+        return build_epoch_report(self.point, training.history[-1])
 
     def finish(self) -> dict[str, Any]:
         """Touch the test set, and write what the point leaves behind but its record.
@@ -205,7 +206,9 @@ class Attempt:
         metrics = training.test() | validation
         if self.folder:
             write_artifacts(training, self.folder.write)
-            self.folder.write("weights.pt", partial(checkpoint.save_tensors, training.weights()))
+            self.folder.write(
+                "weights.pt", partial(checkpoint.save_tensors, training.get_weights())
+            )
         self.write_history()
         return {"metrics": metrics, "examples": training.counts, "warnings": training.warnings}
 
@@ -220,7 +223,7 @@ class Attempt:
             self.folder.write(HISTORY, table.getvalue())
 
 
-def epoch_report(point: Point, line: dict[str, float]) -> dict[str, Any]:
+def build_epoch_report(point: Point, line: dict[str, float]) -> dict[str, Any]:
     """Return the report of an epoch: its line of the history, whose it is, and how many there will be."""
     epoch = int(line["epoch"])
     return {"point": point.id, "epochs": point.params["epochs"], **line, "epoch": epoch}

@@ -31,13 +31,13 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def describe(device: torch.device) -> dict[str, str]:
+def describe_device(device: torch.device) -> dict[str, str]:
     """The device's type, and the name of a GPU: part of a record's hardware."""
     gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
     return {"device": device.type} | gpu
 
 
-def lanes_that_fit(point: Point, device: torch.device, gpus: float) -> int:
+def count_fitting_lanes(point: Point, device: torch.device, gpus: float) -> int:
     """How many lanes like this point's a trial may train together: one where packs gain nothing.
 
     Args:

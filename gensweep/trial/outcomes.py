@@ -19,14 +19,14 @@ from gensweep.sweep.point import Point
 from gensweep.system.environment import hardware, versions
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train.loop import Diverged
-from gensweep.trial.attempt import Attempt, Folder, Report
-from gensweep.trial.device import describe
+from gensweep.trial.attempt import Attempt, PointFolder, Report
+from gensweep.trial.device import describe_device
 
 log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def outcome_of(*attempts: Attempt) -> Generator[None]:
+def record_failure_of(*attempts: Attempt) -> Generator[None]:
     """What goes wrong within is how these attempts end, unless the user is to mend it.
 
     Raises:
@@ -80,7 +80,7 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
                 seconds=round(attempt.seconds, 3),
                 epochs=attempt.epoch,
                 versions=versions(),
-                hardware=hardware() | describe(device) | attempt.used,
+                hardware=hardware() | describe_device(device) | attempt.used,
                 pack=attempt.pack,
                 finished=datetime.now(UTC).isoformat(timespec="seconds"),
                 code=attempt.code,
@@ -91,13 +91,13 @@ def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report:
             if attempt.folder:
                 attempt.folder.ledger.finish(attempt.folder.claim, record)
     except (LostClaim, OSError) as error:
-        report(unrecorded(point, error))
+        report(describe_unrecorded(point, error))
         return
     trouble = {"warning": f"W&B: {attempt.tracker.trouble}"} if attempt.tracker.trouble else {}
     report_end(record, report, (attempt.history[-1] if attempt.history else {}) | trouble)
 
 
-def unrecorded(point: Point, error: Exception) -> dict[str, Any]:
+def describe_unrecorded(point: Point, error: Exception) -> dict[str, Any]:
     """The outcome of a point whose record is another's to write, or could not be written."""
     if isinstance(error, OSError):
         refusal = error if isinstance(error, Unavailable) else Unavailable.of(error, point.id)
@@ -123,7 +123,7 @@ def report_end(record: Record, report: Report, last_epoch: dict[str, Any]) -> No
     report(last_epoch | {"epoch": record.epochs} | outcome | record.metrics | odd)
 
 
-def _leave_traceback(folder: Folder, error: Exception) -> None:
+def _leave_traceback(folder: PointFolder, error: Exception) -> None:
     try:
         folder.write(ERROR, "".join(traceback.format_exception(error)))
     except (OSError, LostClaim) as trouble:

@@ -27,10 +27,10 @@ from gensweep.system import processes
 from gensweep.system.environment import versions
 from gensweep.tracking.tracker import WANDB_FOLDER, Tracker, Tracking
 from gensweep.train.lanes import Lanes
-from gensweep.train.memory import forget_peaks, keep_memory
-from gensweep.trial.attempt import Attempt, Folder, Report, epoch_report, read_history
-from gensweep.trial.device import lanes_that_fit, resolve_device
-from gensweep.trial.outcomes import end, outcome_of, report_end, unrecorded
+from gensweep.train.memory import configure_malloc, reset_peaks
+from gensweep.trial.attempt import Attempt, PointFolder, Report, build_epoch_report, read_history
+from gensweep.trial.device import count_fitting_lanes, resolve_device
+from gensweep.trial.outcomes import describe_unrecorded, end, record_failure_of, report_end
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Context:
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: PyTorch's threads.
         gpus: GPUs, or the share of one, that the trial has.
-        fits: train as many lanes of a pack together as fit on the device, instead of all.
+        limit_lanes_to_memory: train as many lanes of a pack together as fit on the device, instead of all.
         retry_failed: train a point whose record says that it failed.
         retrain_changed: train a point whose record is not known to be of today's code.
         driver: the process that asked for the trial; when it dies, the trial stops.
         tracking: who is told beside the ledger.
-        retells: report the epochs of earlier attempts again, before any new one. Whoever counts reports, as the
+        repeats_history: report the epochs of earlier attempts again, before any new one. Whoever counts reports, as the
             schedulers of Tune do, then counts epochs.
     """
 
@@ -55,12 +55,12 @@ class Context:
     device: str = "auto"
     threads: int = 1
     gpus: float = 1.0
-    fits: bool = False
+    limit_lanes_to_memory: bool = False
     retry_failed: bool = False
     retrain_changed: bool = False
     driver: Process = field(default_factory=Process.current)
     tracking: Tracking = field(default_factory=Tracking)
-    retells: bool = False
+    repeats_history: bool = False
 
     def replaces(self, record: Record) -> bool:
         """Whether a point with this record is to be trained again."""
@@ -91,15 +91,19 @@ def run_pack(
         UserError: there is no such device, or no such data.
     """
     torch.set_num_threads(context.threads)
-    keep_memory()
+    configure_malloc()
     versions()  # remembered: the commit of the code that was imported, whatever is edited while it trains
     for point in pack.points:
         fingerprint(point.model, point.params["dataset"])  # remembered for the same reason
     device = resolve_device(context.device)
     left = list(pack.points)
     while left:
-        forget_peaks()
-        size = lanes_that_fit(left[0], device, context.gpus) if context.fits else len(left)
+        reset_peaks()
+        size = (
+            count_fitting_lanes(left[0], device, context.gpus)
+            if context.limit_lanes_to_memory
+            else len(left)
+        )
         _run_lanes(left[:size], datasets or {}, device, context, report)
         left = left[size:]
         gc.collect()  # a reused worker starts its next trial with what this one leaves
@@ -115,7 +119,7 @@ def _run_lanes(
     """Train together what is free of these points."""
     with contextlib.ExitStack() as held:
         attempts = [begun for point in points if (begun := _begin(point, context, report, held))]
-        _train(attempts, datasets, device, report, context.retells)
+        _train(attempts, datasets, device, report, context.repeats_history)
 
 
 def _begin(
@@ -133,17 +137,17 @@ def _begin(
             claim = _claim(ledger, point, context, held)
             record = ledger.read({point.id: point.wanted}).records.get(point.id)
             if record is not None and not context.replaces(record):  # somebody was faster
-                lines = read_history(ledger, point.id) if context.retells else []
+                lines = read_history(ledger, point.id) if context.repeats_history else []
                 held.close()
                 for line in lines:
-                    report(epoch_report(point, line))
+                    report(build_epoch_report(point, line))
                 report_end(record, report, lines[-1] if lines else {})
                 return None
-            folder = Folder(ledger, claim, point.id)
+            folder = PointFolder(ledger, claim, point.id)
             ledger.store.download(f"{POINTS}/{point.id}")
     except (Claimed, OSError) as error:
         held.close()
-        report(unrecorded(point, error))
+        report(describe_unrecorded(point, error))
         return None
     kept = (folder.path, partial(folder.send, WANDB_FOLDER)) if folder else ()
     tracker = held.enter_context(Tracker(point, context.tracking, *kept))
@@ -166,7 +170,7 @@ def _claim(ledger: Ledger, point: Point, context: Context, held: contextlib.Exit
         except Claimed:
             holder = claims.read_holder(ledger.store, f"{POINTS}/{point.id}")
             is_elsewhere = holder is None or not holder.worker.is_local()
-            if not context.retells or not is_elsewhere or time.monotonic() > end:
+            if not context.repeats_history or not is_elsewhere or time.monotonic() > end:
                 raise
         time.sleep(ledger.store.poll_seconds)
 
@@ -176,27 +180,27 @@ def _train(
     datasets: Mapping[str, Prepared],
     device: torch.device,
     report: Report,
-    retells: bool,
+    repeats_history: bool,
 ) -> None:
     """Train lanes to their records; whatever goes wrong with one is its outcome, not ours and not the others'."""
     for lane, attempt in enumerate(attempts):
         attempt.pack = {"size": len(attempts), "lane": lane}
         attempt.share(len(attempts))
     for lane, attempt in enumerate(attempts):
-        with outcome_of(attempt):
+        with record_failure_of(attempt):
             data = datasets.get(attempt.point.data_key) or _prepare(attempt.point.data_config())
             attempt.start(data, device, attempts[0].training if lane else None)
-    if retells:
+    if repeats_history:
         for attempt in attempts:
             for line in attempt.history:
-                report(epoch_report(attempt.point, line))
+                report(build_epoch_report(attempt.point, line))
     lanes = Lanes()
     attempts = _going(attempts, device, report)
     while behind := _behind(attempts):
         _run_epoch(lanes, behind, report)
         attempts = _going(attempts, device, report)
     while attempts:
-        with outcome_of(attempts[0]):
+        with record_failure_of(attempts[0]):
             attempts[0].outcome = attempts[0].finish() | {"status": OK}
         attempts = _going(attempts, device, report)
 
@@ -224,11 +228,11 @@ def _behind(attempts: Iterable[Attempt]) -> list[Attempt]:
 
 def _run_epoch(lanes: Lanes, attempts: list[Attempt], report: Report) -> None:
     """An epoch of some lanes, in one report."""
-    with outcome_of(*attempts):  # what goes wrong with the step goes wrong with all of them
+    with record_failure_of(*attempts):  # what goes wrong with the step goes wrong with all of them
         ends = lanes.run_epoch([attempt.training for attempt in attempts if attempt.training])
         told = []
         for attempt, result in zip(attempts, ends, strict=True):
-            with outcome_of(attempt):
+            with record_failure_of(attempt):
                 if isinstance(result, Exception):
                     raise result
                 told.append(attempt.end_epoch())
