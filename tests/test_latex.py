@@ -16,9 +16,9 @@ from gensweep.core.registries import TABLES
 from gensweep.ledger.records import DIVERGED, FAILED
 from gensweep.report.collect import collect
 from gensweep.report.tables import Table
-from gensweep.report.tables.latex import PACKAGES, escape, latex
-from gensweep.report.tables.latex import cell as printed
-from gensweep.report.tables.paper import compact, files
+from gensweep.report.tables.latex import PACKAGES, escape, render_latex
+from gensweep.report.tables.latex import format_cell as printed
+from gensweep.report.tables.latex_compact import render_compact, render_latex_files
 
 HOSTILE = "50% of a_b & c#d ~ {x} ^2 $5 \\end{table} <1> \"q\" 'it''s' `b` --set é Å ß ± – € 数"
 
@@ -138,7 +138,7 @@ def test_a_wide_table_is_split_and_each_part_names_its_cells(folder):
     results.metrics.update({f"m{k}": results.metrics["char_accuracy"] for k in range(9)})
     counts = {"n_ok": [3], "n_diverged": [0], "n_failed": [0], "n_missing": [1]}
     frame = pd.DataFrame({"encoder_layers": [77], **counts, **names})
-    text = latex(Table("wide", "Wide", frame), results)
+    text = render_latex(Table("wide", "Wide", frame), results)
     rows = [line for line in text.splitlines() if line.startswith("77 & 3/4 & 1")]
     parts = text.count(r"\begin{table}")
     assert 1 < parts == len(rows)
@@ -149,7 +149,9 @@ def test_a_wide_table_is_split_and_each_part_names_its_cells(folder):
 def test_an_empty_table_says_so(folder):
     import pandas as pd
 
-    assert "Nothing to show." in latex(Table("none", "None", pd.DataFrame({"a": []})), load(folder))
+    assert "Nothing to show." in render_latex(
+        Table("none", "None", pd.DataFrame({"a": []})), load(folder)
+    )
 
 
 def depths(root: Path, seeds: int = 2, lost: bool = False) -> Path:
@@ -211,7 +213,7 @@ def test_settings_with_one_value_stand_in_the_caption(tmp_path):
         write_record(tmp_path, one, 0, sliced_wasserstein=0.5)
     results = load(write_sweep(tmp_path, cells))
     (table,) = TABLES["generative"].make(results)
-    text = compact(table, results)
+    text = render_compact(table, results)
     assert "dataset avatars, decoder\\_layers 1. " in text
     assert [row.split(" & ")[0] for row in rows_of(text)] == ["1", "2"]
 
@@ -220,7 +222,7 @@ def test_only_the_report_s_tables_have_a_compact_form(folder):
     results = load(folder)
     for page in TABLES:
         for table in TABLES[page].make(results):
-            stems = [stem for stem, _ in files(table, results)]
+            stems = [stem for stem, _ in render_latex_files(table, results)]
             several = page in ("depth", "splits", "budget", "generative") and len(table.frame) > 0
             assert stems == ([table.name, f"{table.name}-full"] if several else [table.name])
 
@@ -237,7 +239,7 @@ def test_every_table_compiles(folder, tmp_path):
     )
     tables = [table for page in sorted(TABLES) for table in TABLES[page].make(results)]
     tables.append(Table("awkward", HOSTILE, awkward, (HOSTILE,)))
-    texts = [text for table in tables for _, text in files(table, results)]
+    texts = [text for table in tables for _, text in render_latex_files(table, results)]
     body = [rf"\input{{{number}}}\clearpage" for number in range(len(texts))]
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.tex").write_text(text)

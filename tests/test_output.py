@@ -26,7 +26,7 @@ from gensweep.execute import driver
 from gensweep.execute.progress import Screen
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK, Record
-from gensweep.report.tables.layout import _escaped
+from gensweep.report.tables.layout import escape_markdown
 from gensweep.system.redaction import redacted
 from gensweep.system.terminal import Console, command_line, printable
 
@@ -459,4 +459,4 @@ def test_no_command_repeats_a_secret(
     ],
 )
 def test_markdown_shows_what_is_not_ours_letter_by_letter(text: str, cell: str) -> None:
-    assert _escaped(text) == cell
+    assert escape_markdown(text) == cell

@@ -38,7 +38,14 @@ from gensweep.core.errors import ResultsError
 from gensweep.core.registries import FIGURES, TABLES
 from gensweep.ledger.manifest_writer import build_sweep_json
 from gensweep.ledger.records import DIVERGED, FAILED, OK
-from gensweep.report.collect import collect, digest, is_current, make, write, write_made
+from gensweep.report.collect import (
+    collect,
+    compute_digest,
+    is_current,
+    make,
+    write,
+    write_collected,
+)
 from gensweep.report.page import PAGE, several, troubles
 from gensweep.report.page import tables as page_tables
 from gensweep.report.page.commands import Commands
@@ -615,7 +622,7 @@ def test_a_file_that_is_added_while_figures_are_drawn_is_of_the_next_time(tmp_pa
     folder = write_sweep(tmp_path, [one])
     made = make(load(folder))
     (path.parent / "samples.png").write_bytes(png())
-    write_made(made)
+    write_collected(made)
     assert not is_current(load(folder))
 
 
@@ -625,8 +632,8 @@ def test_text_without_utf_8_has_a_digest(tmp_path):
     results = load(folder)
     said = results.sweep.model_copy(update={"name": "x\udcff", "command": "run --results \udcff"})
     other = replace(results, sweep=said, unreadable={"a": "b\udcff"})
-    assert digest(other) != digest(results)
-    assert digest(other) == digest(replace(other))
+    assert compute_digest(other) != compute_digest(results)
+    assert compute_digest(other) == compute_digest(replace(other))
 
 
 # --- watching

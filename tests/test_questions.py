@@ -27,8 +27,8 @@ from gensweep.report.stats.inference import (
     tell_apart,
 )
 from gensweep.report.stats.questions import answers
-from gensweep.report.tables.latex import latex
-from gensweep.report.tables.layout import markdown
+from gensweep.report.tables.latex import render_latex
+from gensweep.report.tables.layout import render_markdown
 
 THREE = np.array([[0.50, 0.58, 0.60], [0.53, 0.57, 0.66], [0.48, 0.55, 0.58]])
 """Three seeds of three levels."""
@@ -652,6 +652,6 @@ def test_an_interval_stands_beside_what_it_encloses(tmp_path):
     low, high = map(float, line["95% CI of the estimate"].split(" to "))
     assert low < float(line["estimate"].partition(",")[0]) < high
     assert line["effect size"] == "+1, rank-biserial correlation, positive where gan is better"
-    for text in (markdown(table, results), latex(table, results)):
+    for text in (render_markdown(table, results), render_latex(table, results)):
         plain = text.replace(r"\allowbreak{}", "")
         assert "rank-biserial" in plain and "mean difference" in plain

@@ -22,15 +22,15 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.report.collect import collect, is_current, print_tables
 from gensweep.report.figures.learning import BACKGROUND
-from gensweep.report.paper import PUBLISHED, published, published_tables
-from gensweep.report.tables.groups import groups
-from gensweep.report.tables.layout import columns, markdown, with_interval
+from gensweep.report.paper import PAPER_TABLES, find_paper_value, list_paper_tables
+from gensweep.report.tables.groups import group_cells
+from gensweep.report.tables.layout import build_columns, format_interval, render_markdown
 from gensweep.sweep.point import resolve, schema
 from gensweep.system.terminal import Console
 
 T_2, T_1 = 4.302652729911275, 12.706204736432095
 """Student's t at 0.975 with 2 and 1 degrees of freedom, from a printed table (4.303, 12.706) to more digits."""
-REPORT = PUBLISHED[1].setting | {"encoder_layers": 1, "decoder_layers": 1, "split_seed": 0}
+REPORT = PAPER_TABLES[1].setting | {"encoder_layers": 1, "decoder_layers": 1, "split_seed": 0}
 METRICS: dict[str, dict[str, Any]] = {
     "char_accuracy": {
         "unit": "fraction",
@@ -210,7 +210,7 @@ def test_one_seed_has_no_deviation_and_no_interval(tmp_path):
     ],
 )
 def test_printed_interval_has_two_digits(mean, ci95, n, n_ok, text):
-    assert with_interval(mean, ci95, n, n_ok) == text
+    assert format_interval(mean, ci95, n, n_ok) == text
 
 
 # Counts
@@ -364,7 +364,7 @@ def test_what_is_no_file_beside_the_records_is_not_waited_for(tmp_path, put, nam
         (tmp_path / "points" / point / name).unlink(missing_ok=True)
         put(tmp_path / "points" / point / name)
         with pytest.raises(RecordError, match="not a whole history"):
-            load(folder).history(point)
+            load(folder).load_history(point)
 
 
 def test_the_ledger_raises_a_newer_schema_unless_it_only_reads(tmp_path):
@@ -436,9 +436,9 @@ def test_the_main_metric_is_the_first_of_the_preferred_ones(tmp_path):
     results = load(
         write_sweep(tmp_path, [cell(0), cell(0, model="gan"), cell(0, model="unheard_of")])
     )
-    assert results.main_metric("text_to_text") == "char_accuracy"
-    assert results.main_metric("gan") == "sliced_wasserstein"
-    assert results.main_metric("unheard_of") is None
+    assert results.get_main_metric("text_to_text") == "char_accuracy"
+    assert results.get_main_metric("gan") == "sliced_wasserstein"
+    assert results.get_main_metric("unheard_of") is None
 
 
 # Tables
@@ -477,7 +477,7 @@ def test_a_table_never_mixes_a_parameter_that_is_not_its_axis(tmp_path):
 )
 def test_groups_differ_in_their_axes_only_and_hold_every_cell_once(tmp_path, axes):
     results = load(grown(tmp_path))
-    found = groups(results, axes)
+    found = group_cells(results, axes)
     assert sorted(c for group in found for c in group.cells) == sorted(results.params)
     for group in found:
         rest = [{k: v for k, v in results.params[c].items() if k not in axes} for c in group.cells]
@@ -527,9 +527,9 @@ def test_ranks_stay_to_the_right_beside_a_cell_without_one(tmp_path):
     write_record(tmp_path, cells[0], 0, char_accuracy=0.5)
     results = load(write_sweep(tmp_path, cells))
     (board,) = TABLES["leaderboard"].make(results)
-    rank, *_ = columns(board.frame, results)
+    rank, *_ = build_columns(board.frame, results)
     assert (rank.header, rank.values, rank.numeric) == ("rank", ["1", "–"], True)
-    lines = markdown(board, results).splitlines()
+    lines = render_markdown(board, results).splitlines()
     (rule,) = [line for line in lines if line.startswith(("|--", "| --"))]
     assert rule.split("|")[1].strip().endswith(":")
     assert [line.split("|")[1] for line in lines if "/1 |" in line] == ["    1 ", "    – "]
@@ -553,7 +553,7 @@ def test_a_metric_of_fewer_seeds_than_are_ok_is_explained(tmp_path):
     write_record(tmp_path, one, 1, char_accuracy=0.6)
     results = load(write_sweep(tmp_path, [one]))
     (table, *_) = TABLES["cells"].make(results)
-    text = markdown(table, results)
+    text = render_markdown(table, results)
     assert "0.2500 (n=1)" in text and "2/2" in text
     assert (
         "n smaller than the seeds that are ok: the other seeds have no value of the metric." in text
@@ -563,7 +563,7 @@ def test_a_metric_of_fewer_seeds_than_are_ok_is_explained(tmp_path):
         in text
     )
     (whole, *_) = TABLES["cells"].make(load(simple(tmp_path / "whole", 0.5, 0.6)))
-    assert "n smaller" not in markdown(whole, load(tmp_path / "whole" / "sweep"))
+    assert "n smaller" not in render_markdown(whole, load(tmp_path / "whole" / "sweep"))
 
 
 def test_generative_models_stand_side_by_side_with_what_tells_them_apart(tmp_path):
@@ -581,26 +581,29 @@ def test_generative_models_stand_side_by_side_with_what_tells_them_apart(tmp_pat
 
 
 def test_published_numbers_stand_only_at_the_report_s_setting():
-    assert published("text_to_text", REPORT, "char_accuracy") == 0.5661
-    assert published("text_to_text", REPORT, "char_accuracy", (1,)) == 0.5873
-    assert published("text_to_text", REPORT, "loss") == 1.1486
-    assert published("text_to_text", REPORT, "exact_match") is None
-    assert published("text_to_text", REPORT | {"encoder_layers": 4}, "char_accuracy") == 0.6201
+    assert find_paper_value("text_to_text", REPORT, "char_accuracy") == 0.5661
+    assert find_paper_value("text_to_text", REPORT, "char_accuracy", (1,)) == 0.5873
+    assert find_paper_value("text_to_text", REPORT, "loss") == 1.1486
+    assert find_paper_value("text_to_text", REPORT, "exact_match") is None
     assert (
-        published(
+        find_paper_value("text_to_text", REPORT | {"encoder_layers": 4}, "char_accuracy") == 0.6201
+    )
+    assert (
+        find_paper_value(
             "text_to_text", REPORT | {"encoder_layers": 2, "decoder_layers": 2}, "char_accuracy"
         )
         is None
     )
     assert (
-        published("text_to_text", REPORT | {"train_fraction": 0.1 + 0.2}, "char_accuracy") == 0.4663
+        find_paper_value("text_to_text", REPORT | {"train_fraction": 0.1 + 0.2}, "char_accuracy")
+        == 0.4663
     )
-    assert published("text_to_text", REPORT | {"split_seed": 3}, "char_accuracy") == 0.5661, (
-        "any split will do"
-    )
+    assert (
+        find_paper_value("text_to_text", REPORT | {"split_seed": 3}, "char_accuracy") == 0.5661
+    ), "any split will do"
 
 
-@pytest.mark.parametrize("table", PUBLISHED, ids=lambda table: f"table {table.number}")
+@pytest.mark.parametrize("table", PAPER_TABLES, ids=lambda table: f"table {table.number}")
 def test_no_parameter_may_differ_from_the_report_s(table):
     """Every condition counts, and so does a parameter that the report did not have."""
     for metric, numbers in table.numbers.items():
@@ -613,7 +616,7 @@ def test_no_parameter_may_differ_from_the_report_s(table):
         assert table.value(here | {"dropout": 0.5}, metric) is None
 
 
-@pytest.mark.parametrize("table", PUBLISHED, ids=lambda table: f"table {table.number}")
+@pytest.mark.parametrize("table", PAPER_TABLES, ids=lambda table: f"table {table.number}")
 def test_the_report_s_setting_can_be_asked_of_the_model(table):
     """Its parameters are the model's own, and a point made with them is at the setting."""
     axes = dict(zip(table.axes, next(iter(next(iter(table.numbers.values())))), strict=True))
@@ -629,16 +632,16 @@ def test_the_report_s_tables_are_whole():
         2: 56.61 + 58.72 + 63.68 + 62.31 + 62.59 + 59.16 + 60.59 + 62.01 + 59.12,
         3: 48.63 + 49.81 + 48.77 + 49.53 + 47.77 + 53.66 + 55.91 + 56.06 + 52.01,
     }
-    for table in PUBLISHED:
+    for table in PAPER_TABLES:
         assert all(len(numbers) == 9 for numbers in table.numbers.values())
     for number, total in sums.items():
-        assert sum(PUBLISHED[number - 1].numbers["char_accuracy"].values()) == pytest.approx(
+        assert sum(PAPER_TABLES[number - 1].numbers["char_accuracy"].values()) == pytest.approx(
             total / 100
         )
-    (mse,) = PUBLISHED[3].numbers.values()
+    (mse,) = PAPER_TABLES[3].numbers.values()
     total = 0.5809 + 0.5878 + 0.5877 + 0.5872 + 0.588 + 0.5871 + 0.5872 + 0.5876 + 0.5875
     assert sum(mse.values()) == pytest.approx(total)
-    assert [t.number for t in published_tables("text_to_text")] == [2, 1]
+    assert [t.number for t in list_paper_tables("text_to_text")] == [2, 1]
 
 
 def test_each_table_shows_its_own_number_and_the_difference(tmp_path):
@@ -687,7 +690,7 @@ def test_a_shorter_run_is_not_put_beside_the_report_and_says_why(tmp_path):
 
 
 def test_an_error_on_another_scale_stands_apart_without_a_difference(tmp_path):
-    table = PUBLISHED[3]
+    table = PAPER_TABLES[3]
     one = cell(0, model="text_to_image")
     one["params"] = table.setting | {"encoder_layers": 1, "decoder_layers": 1}
     write_record(tmp_path, one, 0, mse=0.04)
@@ -695,7 +698,7 @@ def test_an_error_on_another_scale_stands_apart_without_a_difference(tmp_path):
     assert depth.frame["report_mse_other_scale"].tolist() == [0.5809]
     assert not [name for name in depth.frame if name.endswith("_difference")]
     assert any("cannot be compared" in note for note in depth.notes)
-    assert published("text_to_image", one["params"], "mse") is None
+    assert find_paper_value("text_to_image", one["params"], "mse") is None
 
 
 # Files
@@ -860,7 +863,7 @@ def test_learning_curves_are_the_means_of_the_validation_metric(tmp_path):
     write_history(tmp_path, one, 2, "epoch,validation/char_accuracy\n1,0.4\n2\n")
     results = load(write_sweep(tmp_path, [one]))
     with pytest.raises(RecordError, match=r"history.csv: not a whole history"):
-        results.history(one["points"]["2"])
+        results.load_history(one["points"]["2"])
     ((name, figure),) = FIGURES["learning_curves"].make(results)
     (line,) = figure.axes[0].lines
     assert name == "learning_curves-text_to_text"

@@ -18,7 +18,7 @@ from gensweep.core.registries import TABLES
 from gensweep.ledger.manifest_writer import build_sweep_json
 from gensweep.report.collect import collect
 from gensweep.report.figures.shown import best_and_others, choice
-from gensweep.report.remarks import selection
+from gensweep.report.remarks import describe_selection
 
 ACCURACY = "validation/char_accuracy"
 
@@ -60,7 +60,7 @@ def test_the_validation_set_decides_and_the_test_stands_beside(tmp_path):
     page = (folder / "report.html").read_text()
     assert "text_to_text, best cell: encoder_layers=3" in page
     assert f"seed 0, {ACCURACY} 0.5, test char_accuracy 0.7." in page
-    assert selection(results) in page
+    assert describe_selection(results) in page
 
 
 def test_collect_prints_what_the_best_is_chosen_by(tmp_path):
@@ -85,7 +85,7 @@ def test_an_objective_of_the_sweep_decides_and_its_test_value_becomes_the_main_m
         "text_to_text": "validation/exact_match",
         "text_to_image": "validation/mse",
     }
-    assert results.main_metric("text_to_text") == "exact_match"
+    assert results.get_main_metric("text_to_text") == "exact_match"
     first, _ = TABLES["leaderboard"].make(results)
     assert first.frame["encoder_layers"].tolist() == [2, 1]
     with pytest.raises(
@@ -143,7 +143,7 @@ def test_without_any_validation_value_nothing_is_called_best(tmp_path):
         "last",
     ]
     assert board(folder).frame["rank"].isna().all()
-    assert "no validation value of it is known" in selection(results)
+    assert "no validation value of it is known" in describe_selection(results)
     (figure,) = drawn(write_sweep(tmp_path, cells, name="other"), "samples_by_epoch").values()
     assert (
         f"in the sweep's order: {ACCURACY} would rank them, but no validation value of it is known"
@@ -170,7 +170,7 @@ def test_the_published_results_name_what_they_are_selected_on():
     root = Path(__file__).parents[1] / "results"
     for name in ("layers", "best"):
         results = load(root / name)
-        assert f"text_to_text by {ACCURACY} (larger is better)" in selection(results)
+        assert f"text_to_text by {ACCURACY} (larger is better)" in describe_selection(results)
         assert results.cells[f"{ACCURACY}_mean"].notna().any()
 
 

@@ -32,7 +32,7 @@ from gensweep.ledger.records import OK, Record, decode_record
 from gensweep.report.collect import collect, print_tables
 from gensweep.report.page.troubles import warnings
 from gensweep.report.stats.questions import answers
-from gensweep.report.tables.layout import columns, markdown
+from gensweep.report.tables.layout import build_columns, render_markdown
 from gensweep.sweep.point import Point
 from gensweep.system.terminal import Console
 from gensweep.train.health import find_warnings
@@ -76,7 +76,7 @@ def test_a_distance_of_too_few_pictures_is_withheld_with_the_reason(tmp_path, co
     results = load(gan(tmp_path, count))
     assert results.cells["fid_random_vgg_n"].tolist() == [int(measured)]
     (table, *_) = TABLES["cells"].make(results)
-    text = markdown(table, results)
+    text = render_markdown(table, results)
     reason = f"fid_random_vgg is not measured: needs at least 513 pictures; the test set has {count} (1 cell)."
     assert (reason in text) is not measured
     assert ("123" in text) is measured
@@ -87,7 +87,7 @@ def test_a_distance_of_too_few_pictures_is_withheld_with_the_reason(tmp_path, co
 def test_the_heading_names_the_network_and_the_number_of_pictures(tmp_path):
     results = load(gan(tmp_path, 1000))
     (table, *_) = TABLES["cells"].make(results)
-    headers = [column.header for column in columns(table.frame, results)]
+    headers = [column.header for column in build_columns(table.frame, results)]
     assert "fid_random_vgg of 1000 [feature^2]" in headers
     paths = {path.name: path for path in collect(results.folder)}
     assert "of 1000" in paths["report.html"].read_text()
@@ -100,7 +100,7 @@ def test_a_former_name_is_read_as_that_of_the_random_network(tmp_path):
     assert list(results.metrics) == ["fid_random_vgg", "sliced_wasserstein"]
     assert results.cells["fid_random_vgg_mean"].tolist() == [123.0]
     (table, *_) = TABLES["cells"].make(results)
-    assert "as many samples as test pictures, a number that is not recorded." in markdown(
+    assert "as many samples as test pictures, a number that is not recorded." in render_markdown(
         table, results
     )
 

@@ -20,7 +20,7 @@ from gensweep.core.registries import TABLES
 from gensweep.ledger.records import DIVERGED, FAILED, Record
 from gensweep.report.stats.questions import answers
 from gensweep.report.tables import Table
-from gensweep.report.tables.layout import markdown
+from gensweep.report.tables.layout import render_markdown
 from gensweep.report.wandb_report import contents, panels, server
 
 pytest.importorskip("wandb_workspaces")
@@ -156,7 +156,7 @@ def test_every_row_of_every_table_is_in_it(tmp_path):
     lines = [
         line
         for table in wanted
-        for line in markdown(table, results).splitlines()
+        for line in render_markdown(table, results).splitlines()
         if re.match(r"\| +[^-:]", line)
     ]
     assert len(wanted) > 8 and len(lines) > 60
@@ -257,7 +257,7 @@ def test_a_run_set_of_too_many_points_is_of_cells_and_then_of_the_group(folder, 
     monkeypatch.setattr(panels, "MOST_VALUES", 2)
     (only,) = grids(as_json(folder)["spec"])["sweep: text_to_text"][0]["filters"]["filters"]
     assert only["key"]["name"] == "cell.value"
-    assert only["value"] == load(folder).cells_of("text_to_text")
+    assert only["value"] == load(folder).list_cells("text_to_text")
     monkeypatch.setattr(panels, "MOST_VALUES", 1)
     spec = as_json(folder)["spec"]
     group, job = grids(spec)["sweep: text_to_text"][0]["filters"]["filters"]

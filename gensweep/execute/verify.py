@@ -152,7 +152,7 @@ def verify(
 
 
 def _compare(results: Results, record: Record, epochs: int, device: torch.device) -> Comparison:
-    history = results.history(record.id)
+    history = results.load_history(record.id)
     if history is None:
         return Comparison(record, UNCOMPARED, reason="it has no history.csv")
     point = Point.make(record.model, record.params, record.seed)

@@ -48,12 +48,12 @@ def is_current(results: Results) -> bool:
     try:
         last = parse_json(store.read(f"{folder}/{COLLECTED}"))
         there = all(store.exists(f"{folder}/{name}") for name in last["files"])
-        return there and last["digest"] == digest(results)
+        return there and last["digest"] == compute_digest(results)
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
-def digest(results: Results) -> str:
+def compute_digest(results: Results) -> str:
     """A hash of everything that the files are made of: of what is no record the names, sizes and times alone."""
     sweep, points = (
         json.dumps(results.sweep.model_dump(), default=str),
@@ -113,7 +113,7 @@ def collect(folder: str | Path) -> list[Path]:
 
 def write(results: Results) -> list[Path]:
     """Write tables, figures and page; as `collect`, of results that are loaded."""
-    return write_made(make(results))
+    return write_collected(make(results))
 
 
 def make(results: Results) -> Made:
@@ -122,7 +122,9 @@ def make(results: Results) -> Made:
     Raises:
         UnknownName: as `collect`.
     """
-    state = digest(results)  # before anything is read: what comes in between is of the next time
+    state = compute_digest(
+        results
+    )  # before anything is read: what comes in between is of the next time
     tables = _pages(TABLES, [*ALWAYS, *results.sweep.tables], results)
     figures = _pages(FIGURES, results.sweep.figures, results)
     return Made(
@@ -152,7 +154,7 @@ def _with_own_files(made: list[Named]) -> list[Named]:
     return own
 
 
-def write_made(made: Made, reload: int = 0) -> list[Path]:
+def write_collected(made: Made, reload: int = 0) -> list[Path]:
     """Write what was made, and the page of it.
 
     Args:
@@ -209,12 +211,12 @@ def _bytes(content: bytes | str) -> bytes:
 
 
 def _files(made: Made, reload: int) -> Iterator[tuple[str, bytes | str]]:
-    from gensweep.report.tables.layout import markdown
-    from gensweep.report.tables.paper import files as tex_files
+    from gensweep.report.tables.latex_compact import render_latex_files as tex_files
+    from gensweep.report.tables.layout import render_markdown
 
     for table in made.tables:
         yield f"tables/{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n")
-        yield f"tables/{table.name}.md", markdown(table, made.results)
+        yield f"tables/{table.name}.md", render_markdown(table, made.results)
         yield from ((f"tables/{stem}.tex", text) for stem, text in tex_files(table, made.results))
     for figure in made.figures:
         yield f"figures/{figure.name}.svg", figure.svg

@@ -31,7 +31,7 @@ FREE = frozenset({"split_seed", "digits"})
 
 
 @dataclass(frozen=True)
-class PublishedTable:
+class PaperTable:
     """One table of the report.
 
     Attributes:
@@ -107,8 +107,8 @@ _PICTURES = {"dataset": "arithmetic_pictures"} | TRAINING
 _FRACTIONS = [(tenths / 10,) for tenths in range(9, 0, -1)]
 _FLAT = {"glyph_encoder": "flat", "augment": 0.0, "digit_split": "shared", "train_fraction": 0.9}
 
-PUBLISHED = (
-    PublishedTable(
+PAPER_TABLES = (
+    PaperTable(
         1,
         "text_to_text",
         ("train_fraction",),
@@ -133,7 +133,7 @@ PUBLISHED = (
         },
         "The report has two numbers for 1 + 1 layers: 58.73% in Table 1 and 56.61% in Table 2.",
     ),
-    PublishedTable(
+    PaperTable(
         2,
         "text_to_text",
         _DEPTH,
@@ -145,7 +145,7 @@ PUBLISHED = (
         },
         "The report has two numbers for 1 + 1 layers: 58.73% in Table 1 and 56.61% in Table 2.",
     ),
-    PublishedTable(
+    PaperTable(
         3,
         "image_to_text",
         _DEPTH,
@@ -156,7 +156,7 @@ PUBLISHED = (
             )
         },
     ),
-    PublishedTable(
+    PaperTable(
         4,
         "text_to_image",
         _DEPTH,
@@ -172,17 +172,17 @@ PUBLISHED = (
 )
 
 
-def published_tables(model: str, numbers: Iterable[int] = (2, 3, 4, 1)) -> list[PublishedTable]:
+def list_paper_tables(model: str, numbers: Iterable[int] = (2, 3, 4, 1)) -> list[PaperTable]:
     """The report's tables of one model, in the order asked for."""
     return [
         table
         for number in numbers
-        for table in PUBLISHED
+        for table in PAPER_TABLES
         if table.number == number and table.model == model
     ]
 
 
-def published(
+def find_paper_value(
     model: str, params: dict[str, Any], metric: str, numbers: Iterable[int] = (2, 3, 4, 1)
 ) -> float | None:
     """The report's number for a cell.
@@ -196,5 +196,5 @@ def published(
     Returns:
         The number, or None where the report has none or the cell is not at the report's setting.
     """
-    values = (table.value(params, metric) for table in published_tables(model, numbers))
+    values = (table.value(params, metric) for table in list_paper_tables(model, numbers))
     return next((value for value in values if value is not None), None)

@@ -11,7 +11,7 @@ from gensweep.system.text import counted
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-COMPARED = (*LEAST_PICTURES, "sliced_wasserstein")
+SAMPLE_METRICS = (*LEAST_PICTURES, "sliced_wasserstein")
 """Metrics that compare as many samples as there are test pictures; their values depend on how many that are."""
 PARTS = {"train": "to train on", "validation": "for validation", TEST: "to test"}
 NO_VALUE = "no validation value of it is known"
@@ -19,7 +19,7 @@ _BETTER = {"max": "larger is better", "min": "smaller is better"}
 _MOST_REASONS = 3
 
 
-def selection(results: Results, models: Iterable[str] | None = None) -> str:
+def describe_selection(results: Results, models: Iterable[str] | None = None) -> str:
     """Return one sentence on the validation metrics by which cells are ranked: of some models, or of all."""
     texts = []
     for model in results.models if models is None else models:
@@ -44,7 +44,9 @@ def has_values(results: Results, model: str) -> bool:
     )
 
 
-def reasons(results: Results, cells: Sequence[str], metrics: Iterable[str]) -> Iterator[str]:
+def explain_missing(
+    results: Results, cells: Sequence[str], metrics: Iterable[str]
+) -> Iterator[str]:
     """Yield a sentence for each metric that ok points of these cells do not have, with the reasons."""
     for metric in metrics:
         found: dict[str, int] = {}
@@ -58,16 +60,18 @@ def reasons(results: Results, cells: Sequence[str], metrics: Iterable[str]) -> I
             yield f"{metric} is not measured: {'; '.join([*texts, *more])}."
 
 
-def compared(results: Results, cells: Sequence[str], metrics: Iterable[str]) -> Iterator[str]:
+def describe_sample_counts(
+    results: Results, cells: Sequence[str], metrics: Iterable[str]
+) -> Iterator[str]:
     """Yield of how many pictures the metrics are that compare sets of them, and of how many digits the reader's is."""
     names = list(metrics)
-    if shown := [name for name in names if name in COMPARED]:
+    if shown := [name for name in names if name in SAMPLE_METRICS]:
         yield f"{', '.join(shown)}: as many samples as test pictures, {_numbers(results, cells, TEST)}."
     if READER in names:
         yield f"{READER}: of {_numbers(results, cells, READER_DIGITS)} pictures of digits."
 
 
-def sizes(results: Results, cells: Sequence[str]) -> str:
+def describe_sizes(results: Results, cells: Sequence[str]) -> str:
     """Return how many examples these cells are trained, validated and tested on; empty where no record says so."""
     if not any(cell in results.examples for cell in cells):
         return ""

@@ -31,8 +31,8 @@ from gensweep.report.measured import (
     unmeasured_values,
     validated_values,
 )
-from gensweep.report.summary import cell_frame
-from gensweep.report.verified import describe_code, read_verified, verified_of
+from gensweep.report.summary import build_cell_frame
+from gensweep.report.verified import describe_code, match_records, read_verified
 from gensweep.sweep.code_fingerprint import compare
 from gensweep.system.naming import Names
 from gensweep.system.text import counted
@@ -104,11 +104,11 @@ class Results:
         """Every model, in the order of the sweep."""
         return list(self.fixed)
 
-    def cells_of(self, model: str) -> list[str]:
+    def list_cells(self, model: str) -> list[str]:
         """The ids of the model's cells, in the order of the sweep."""
         return [cell.id for cell in self.sweep.cells if cell.model == model]
 
-    def metrics_of(self, model: str) -> list[str]:
+    def list_metrics(self, model: str) -> list[str]:
         """The model's metrics, its main metric first."""
         names = [name for name, info in self.metrics.items() if model in info.models]
         main = next((name for name in preferred(self.sweep) if name in names), None)
@@ -119,11 +119,11 @@ class Results:
         """Every metric of `cells`: those of the test set, and the objectives."""
         return self.metrics | self.validation
 
-    def main_metric(self, model: str) -> str | None:
+    def get_main_metric(self, model: str) -> str | None:
         """The metric of the test set that stands for the model; None where it has no metric."""
-        return next(iter(self.metrics_of(model)), None)
+        return next(iter(self.list_metrics(model)), None)
 
-    def history(self, point_id: str) -> dict[str, np.ndarray] | None:
+    def load_history(self, point_id: str) -> dict[str, np.ndarray] | None:
         """A point's history.csv: column -> one number an epoch [epochs], NaN where empty; None without a file.
 
         Raises:
@@ -188,14 +188,14 @@ def load(folder: str | Path) -> Results:
         metrics=metrics,
         objectives=objectives,
         validation=validation,
-        cells=cell_frame(sweep.cells, points, varying, metrics | validation),
+        cells=build_cell_frame(sweep.cells, points, varying, metrics | validation),
         points=points,
         unmeasured=unmeasured_values(sweep, records, metrics | validation, validated),
         examples=examples_of(sweep, records),
         warnings={point: record.warnings for point, record in records.items() if record.warnings},
         unreadable=unreadable,
         counts={status: points["status"].tolist().count(status) for status in (*STATUSES, MISSING)},
-        code_note=describe_code(points, verified_of(records, read_verified(store, name))),
+        code_note=describe_code(points, match_records(records, read_verified(store, name))),
         names=names,
         datasets=datasets,
     )

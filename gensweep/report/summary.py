@@ -39,7 +39,7 @@ class Summary:
     ci95: np.ndarray
 
 
-def summarise(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
+def summarize(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
     """Summarise the values of each group.
 
     The interval is ``mean ± t(0.975, n - 1) * std / sqrt(n)`` (Student 1908), which takes the seeds
@@ -65,7 +65,7 @@ def summarise(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
         return Summary(n, mean, std, quantile * std / np.sqrt(n))
 
 
-def cell_frame(
+def build_cell_frame(
     cells: Sequence[CellInfo],
     points: pd.DataFrame,
     varying: Sequence[str],
@@ -86,14 +86,14 @@ def cell_frame(
     ok = status == OK
 
     def over_seeds(column: str) -> Summary:
-        return summarise(points[column].to_numpy()[ok], cell[ok], len(cells))
+        return summarize(points[column].to_numpy()[ok], cell[ok], len(cells))
 
     columns: dict[str, Any] = {
         "cell": [cell.id for cell in cells],
         "model": [cell.model for cell in cells],
     }
     for name in varying:
-        columns[name] = parameter_column([cell.params.get(name, np.nan) for cell in cells])
+        columns[name] = make_parameter_column([cell.params.get(name, np.nan) for cell in cells])
     for kind in (*STATUSES, MISSING):
         columns[f"n_{kind}"] = np.bincount(cell[status == kind], minlength=len(cells))
     columns["seconds"] = over_seeds("seconds").mean
@@ -110,7 +110,7 @@ def cell_frame(
     return pd.DataFrame(columns)
 
 
-def parameter_column(values: Sequence[Any]) -> pd.Series:
+def make_parameter_column(values: Sequence[Any]) -> pd.Series:
     """A column of parameter values; whole numbers stay whole beside cells without the parameter (NaN)."""
     import pandas as pd
 

@@ -35,7 +35,7 @@ def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
     ]
 
 
-def verified_of(
+def match_records(
     records: Mapping[str, Record], entries: Iterable[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     """Return the entries of these records; a point that was trained again since has another one."""

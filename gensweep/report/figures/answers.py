@@ -30,7 +30,7 @@ from gensweep.report.figures.style import (
     seed_count,
     seeds_caption,
 )
-from gensweep.report.summary import summarise
+from gensweep.report.summary import summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -188,7 +188,7 @@ def _within(axes: Axes, answers: list[Answers], text: str, style: int) -> None:
         for a in answers
     ]
     values, place = np.concatenate(shares), np.tile(np.arange(len(limits)), len(shares))
-    band(axes, limits, summarise(values, place, len(limits)), text, style)
+    band(axes, limits, summarize(values, place, len(limits)), text, style)
 
 
 def _exact(answers: list[Answers]) -> str:

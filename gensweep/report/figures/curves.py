@@ -15,8 +15,8 @@ from gensweep.report.figures.style import (
     line,
     method,
 )
-from gensweep.report.paper import published_tables
-from gensweep.report.tables.groups import Group, grids
+from gensweep.report.paper import list_paper_tables
+from gensweep.report.tables.groups import Group, select_grids
 from gensweep.system.naming import file_names
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def train_fraction_curve(results: Results) -> Figures:
     """The main metric by training set size, a line a setting, with the report's Table 1 where it applies."""
     figures = []
-    kept, _ = grids(results, ("train_fraction",))
+    kept, _ = select_grids(results, ("train_fraction",))
     for model in results.models:
         settings = [group for group in kept if group.model == model]
         parts = [settings[first : first + SERIES] for first in range(0, len(settings), SERIES)]
@@ -45,11 +45,11 @@ def train_fraction_curve(results: Results) -> Figures:
 
 
 def _by_fraction(results: Results, model: str, settings: list[Group]) -> Figure:
-    metric = results.main_metric(model)
+    metric = results.get_main_metric(model)
     cells = [cell for group in settings for cell in group.cells]
     tables = [
         t
-        for t in published_tables(model, (1,))
+        for t in list_paper_tables(model, (1,))
         if any(t.has(results.params[cell]) for cell in cells)
     ]
     caption = method(results, cells, metric)
@@ -77,7 +77,7 @@ def budget_curve(results: Results) -> Figures:
 
 
 def _by_epochs(results: Results, group: Group) -> Figure:
-    metric = results.main_metric(group.model)
+    metric = results.get_main_metric(group.model)
     figure, axes = canvas((6.4, 3.6), group.title, method(results, group.cells, metric))
     for style, size in enumerate(
         sorted({results.params[cell]["batch_size"] for cell in group.cells})

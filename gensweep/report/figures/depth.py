@@ -10,7 +10,7 @@ from gensweep.core.registries import FIGURES, page
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING
 from gensweep.report.figures.style import canvas, drawn_settings, label, method, wrapped
 from gensweep.report.tables.groups import Group
-from gensweep.report.tables.layout import with_interval
+from gensweep.report.tables.layout import format_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +30,7 @@ def depth_heatmap(results: Results) -> Figures:
 def _heatmap(results: Results, group: Group) -> Figure:
     from matplotlib.patches import Rectangle
 
-    metric = results.main_metric(group.model)
+    metric = results.get_main_metric(group.model)
     direction = results.metrics[metric].direction if metric else "none"
     encoders, decoders = (
         sorted({results.params[cell][axis] for cell in group.cells}) for axis in group.axes
@@ -86,7 +86,7 @@ def _heatmap(results: Results, group: Group) -> Figure:
 def _cell_text(row: Any, metric: str | None) -> str:
     """A mean above its interval, or why there is none."""
     if metric is not None and row[f"{metric}_n"]:
-        text = with_interval(
+        text = format_interval(
             row[f"{metric}_mean"], row[f"{metric}_ci95"], row[f"{metric}_n"], row["n_ok"]
         )
         return text.replace(" ", "\n", 1).replace("± ", "±")

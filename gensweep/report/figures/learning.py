@@ -22,7 +22,7 @@ from gensweep.report.figures.shown import (
     with_names,
 )
 from gensweep.report.figures.style import SERIES, band, canvas, legend, panels, seeds_caption, unit
-from gensweep.report.summary import Summary, summarise
+from gensweep.report.summary import Summary, summarize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +49,7 @@ def learning_curves(results: Results) -> Figures:
 def _learning(results: Results, model: str) -> Figure:
     ids, metric, names = (
         ranked(results, model),
-        results.main_metric(model),
+        results.get_main_metric(model),
         results.varying_of[model],
     )
     many = len(ids) > SERIES
@@ -60,7 +60,7 @@ def _learning(results: Results, model: str) -> Figure:
     caption = seeds_caption([n for _, curve in curves.values() for n in curve.n])
     if many:
         caption += f" #1 is the first of {len(ids)} cells, grey: {len(rest)} others. {choice(results, model)}"
-    if unfinished := len(results.cells_of(model)) - len(ids):
+    if unfinished := len(results.list_cells(model)) - len(ids):
         caption += f" {unfinished} cells have nothing to show yet."
     if lost:
         caption += f" {lost} histories are missing or cannot be read."
@@ -105,7 +105,7 @@ def _histories(
     lost = 0
     for point, cell in zip(points["id"], points["cell"], strict=True):
         try:
-            history = results.history(point)
+            history = results.load_history(point)
         except RecordError as error:
             _log.warning("%s", error)
             history = None
@@ -127,7 +127,7 @@ def _curve(histories: Iterable[dict[str, np.ndarray]], column: str) -> tuple[np.
     epochs = np.concatenate([np.zeros(0), *(history["epoch"] for history in found)])
     values = np.concatenate([np.zeros(0), *(history[column] for history in found)])
     steps, place = np.unique(epochs, return_inverse=True)
-    return steps, summarise(np.where(np.isfinite(values), values, np.nan), place, len(steps))
+    return steps, summarize(np.where(np.isfinite(values), values, np.nan), place, len(steps))
 
 
 @page(FIGURES, "training_history")
@@ -140,7 +140,7 @@ def training_history(results: Results) -> Figures:
 def _training(results: Results, of: Setting) -> Figure:
     shown, metric = (
         best_and_others(results, of.model, of.cells, count=1),
-        results.main_metric(of.model),
+        results.get_main_metric(of.model),
     )
     histories, lost = _histories(results, [one.cell for one in shown])
     (found,) = histories.values() if shown else ([],)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from gensweep.ledger.records import OK
 from gensweep.report.figures.style import MOST_FIGURES, seed_count
-from gensweep.report.remarks import COMPARED, NO_VALUE, has_values
-from gensweep.report.tables.layout import with_interval
+from gensweep.report.remarks import NO_VALUE, SAMPLE_METRICS, has_values
+from gensweep.report.tables.layout import format_interval
 from gensweep.system.naming import file_names
 from gensweep.system.text import counted
 
@@ -62,7 +62,7 @@ def ranked(results: Results, model: str) -> list[str]:
     """The model's cells with a point that is ok, the best on the validation set first, those without a value last."""
     objective = results.objectives[model]
     done = set(results.cells.loc[results.cells["n_ok"] > 0, "cell"])
-    ids = [cell for cell in results.cells_of(model) if cell in done]
+    ids = [cell for cell in results.list_cells(model) if cell in done]
     if objective is None:
         return ids
     means = results.cells.set_index("cell").loc[ids, f"{objective}_mean"]
@@ -127,7 +127,7 @@ def choice(results: Results, model: str, cells: Sequence[str] | None = None) -> 
 
     Empty where there is but one.
     """
-    wanted = results.cells_of(model) if cells is None else cells
+    wanted = results.list_cells(model) if cells is None else cells
     among, objective = len(_candidates(results, model, cells)), results.objectives[model]
     others = len(wanted) - among
     rest = (
@@ -207,7 +207,7 @@ def by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
     """The cells of some models, those of each dataset apart; at most as many as a page draws."""
     found: dict[tuple[str, str], list[str]] = {}
     for model in models:
-        for cell in results.cells_of(model):
+        for cell in results.list_cells(model):
             dataset = results.params[cell].get("dataset")
             found.setdefault(
                 (model, "" if dataset is None else results.names.text("dataset", dataset)), []
@@ -235,12 +235,12 @@ def drawing_answers(results: Results) -> list[str]:
 
 def generating(results: Results) -> list[str]:
     """The models that make pictures of random latent vectors: those whose samples are compared with true pictures."""
-    return _with_any(results, COMPARED)
+    return _with_any(results, SAMPLE_METRICS)
 
 
 def sheet_rows(results: Results, model: str) -> str:
     """A caption's sentence on the rows of a sheet of pictures, as `samples` of the models' networks lays them out."""
-    metrics = results.metrics_of(model)
+    metrics = results.list_metrics(model)
     reconstructs, generates = "reconstruction_mse" in metrics, model in generating(results)
     if reconstructs and generates:
         return "Rows: pictures of the test set, their reconstructions, and in the last rows samples from the prior."
@@ -250,7 +250,7 @@ def sheet_rows(results: Results, model: str) -> str:
 
 
 def _with_any(results: Results, metrics: Sequence[str]) -> list[str]:
-    return [model for model in results.models if set(metrics) & set(results.metrics_of(model))]
+    return [model for model in results.models if set(metrics) & set(results.list_metrics(model))]
 
 
 def scores(results: Results, cell: str, metrics: Sequence[str]) -> str:
@@ -267,6 +267,6 @@ def scores(results: Results, cell: str, metrics: Sequence[str]) -> str:
             )
             texts.append(f"{name} not measured ({why})")
         else:
-            number = with_interval(row[f"{name}_mean"], row[f"{name}_ci95"], n, n)
+            number = format_interval(row[f"{name}_mean"], row[f"{name}_ci95"], n, n)
             texts.append(f"{name} {number}" + (f" (n = {n})" if n > 1 else ""))
     return ", ".join(texts)

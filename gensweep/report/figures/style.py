@@ -16,9 +16,9 @@ import numpy as np
 
 from gensweep.core.registries import Page
 from gensweep.report.figures.fonts import families, legible
-from gensweep.report.remarks import compared, reasons
+from gensweep.report.remarks import describe_sample_counts, explain_missing
 from gensweep.report.summary import Summary
-from gensweep.report.tables.groups import Group, grids, with_names
+from gensweep.report.tables.groups import Group, name_groups, select_grids
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +102,7 @@ def _texts(results: Results) -> Iterator[str]:
 
 def drawn_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[tuple[str, Group]]:
     """The settings of a page that get a figure each, after their files' stems; the log names how many are left out."""
-    kept, _ = grids(results, axes)
+    kept, _ = select_grids(results, axes)
     if len(kept) > MOST_FIGURES:
         _log.warning(
             "%s: the first %d of %d settings are drawn; the tables have all",
@@ -110,7 +110,7 @@ def drawn_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[t
             MOST_FIGURES,
             len(kept),
         )
-    return with_names(name, kept)[:MOST_FIGURES]
+    return name_groups(name, kept)[:MOST_FIGURES]
 
 
 def canvas(size: tuple[float, float], title: str, caption: str) -> tuple[Figure, Axes]:
@@ -229,7 +229,10 @@ def method(results: Results, cells: Sequence[str], metric: str | None) -> str:
     if metric is None:
         return "No metric."
     counts = results.cells.set_index("cell").loc[list(cells), f"{metric}_n"]
-    beside = (*compared(results, cells, [metric]), *reasons(results, cells, [metric]))
+    beside = (
+        *describe_sample_counts(results, cells, [metric]),
+        *explain_missing(results, cells, [metric]),
+    )
     return " ".join([seeds_caption(counts), *beside])
 
 

@@ -125,7 +125,7 @@ def samples(results: Results) -> list[Picture]:
 def _measured(results: Results, model: str) -> str | None:
     """The first of the main metrics that any of the model's cells has."""
     found = results.cells[results.cells["model"] == model]
-    names = [name for name in MAIN_METRICS if name in results.metrics_of(model)]
+    names = [name for name in MAIN_METRICS if name in results.list_metrics(model)]
     return next((name for name in names if found[f"{name}_mean"].notna().any()), None)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gensweep.core.errors import ResultsError
 from gensweep.ledger.records import MISSING
 from gensweep.ledger.stores import open_folder
-from gensweep.report.collect import digest, make, print_tables, write_made, write_page
+from gensweep.report.collect import compute_digest, make, print_tables, write_collected, write_page
 from gensweep.report.page import PAGE, Made
 from gensweep.report.results import Results, load
 from gensweep.system.text import counted, say
@@ -36,7 +36,7 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
     for folder, results in zip(folders, [load(folder) for folder in folders], strict=True):
         made.append(make(results))
         try:
-            paths = write_made(made[-1])
+            paths = write_collected(made[-1])
         except ResultsError as error:  # of a root that can only be read
             if page is None:
                 raise
@@ -107,11 +107,13 @@ def watch(folders: Sequence[str], page: str | None, pause: float, console: Conso
             incomplete = [results.folder for results in loaded if results.counts[MISSING]]
             known = {folder: one.digest for folder, one in made.items()}
             changed = [
-                results for results in loaded if known.get(results.folder) != digest(results)
+                results
+                for results in loaded
+                if known.get(results.folder) != compute_digest(results)
             ]
             for results in changed:
                 made[results.folder] = make(results)
-                write_made(
+                write_collected(
                     made[results.folder], _reload(pause) if results.folder in incomplete else 0
                 )
                 say(console, f"{datetime.now():%H:%M:%S} {summary(results)}")
@@ -127,7 +129,7 @@ def watch(folders: Sequence[str], page: str | None, pause: float, console: Conso
     except BaseException:  # a signal, most often: nobody renews the pages any more
         for one in made.values():
             if one.results.counts[MISSING]:
-                write_made(one)
+                write_collected(one)
         if page and len(made) == len(folders):
             write_page(list(made.values()), page)
         raise

@@ -10,7 +10,7 @@ from gensweep.report.page import Made, origin, troubles
 from gensweep.report.page.commands import FRESH, Commands
 from gensweep.report.page.figures import pictures, samples, unmeasured
 from gensweep.report.page.tables import STATISTICS, tables
-from gensweep.report.remarks import selection, sizes
+from gensweep.report.remarks import describe_selection, describe_sizes
 from gensweep.report.summary import METHOD
 from gensweep.system.naming import visible
 from gensweep.system.text import counted
@@ -90,7 +90,7 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         f" and {len(asked) - _MOST_SEEDS} more" * (len(asked) > _MOST_SEEDS)
     )
     axes = [
-        f"{model}: {counted(len(results.cells_of(model)), 'cell')}, by {', '.join(names)}"
+        f"{model}: {counted(len(results.list_cells(model)), 'cell')}, by {', '.join(names)}"
         if names
         else f"{model}: 1 cell"
         for model, names in results.varying_of.items()
@@ -102,7 +102,7 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
     facts = [
         ("models and what varies", "; ".join(axes), ""),
         ("seeds", f"{counted(len(asked), 'seed')}: {seeds}", ""),
-        ("chosen by", selection(results), ""),
+        ("chosen by", describe_selection(results), ""),
         ("examples", "" if results.sweep.data else _examples(results), ""),
         ("command line", str(said.get("command") or ""), "code"),
         ("asked for at", origin.time(str(said.get("created") or "")), ""),
@@ -123,7 +123,7 @@ def _examples(results: Results) -> str:
     """How many examples each model is trained, validated and tested on, those with equal counts together."""
     found: dict[str, list[str]] = {}
     for model in results.models:
-        if text := sizes(results, results.cells_of(model)):
+        if text := describe_sizes(results, results.list_cells(model)):
             found.setdefault(text.partition(": ")[2].removesuffix("."), []).append(model)
     return "; ".join(f"{', '.join(models)}: {text}" for text, models in found.items())
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gensweep.report.page.commands import Commands
-from gensweep.report.tables.layout import Column, columns, remarks
+from gensweep.report.tables.layout import Column, build_columns, list_remarks
 from gensweep.system.text import counted
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def tables(found: Sequence[Table], results: Results, commands: Commands) -> list
             is_open = (
                 len(views) < OPEN_TABLES and table.name != "cells"
             )  # which has the others' numbers once more
-            all_notes = [*notes, *remarks(frame, results)]
+            all_notes = [*notes, *list_remarks(frame, results)]
             views.append(
                 _view(table.name, caption, frame, all_notes, results, commands, left, is_open)
             )
@@ -98,7 +98,7 @@ def _view(
 ) -> View:  # fmt: skip
     count = min(MOST_ROWS, left)
     head = frame.head(count)
-    shown = columns(head, results, apart=True) if len(head) else []
+    shown = build_columns(head, results, apart=True) if len(head) else []
     rows = list(_rows(head, shown, results, commands)) if shown else []
     hidden = len(frame) - len(rows)
     headers = [_header(column) for column in shown]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gensweep.report.remarks import COMPARED, reasons
+from gensweep.report.remarks import SAMPLE_METRICS, explain_missing
 from gensweep.report.stats.findings import (
     YES,
     Finding,
@@ -45,7 +45,7 @@ ERROR, READER = "mse", "read_exact_match"
 """Of generated pictures of text: the report's measure, and what a reader reads in them."""
 RIVALS = ("gan", "vae")
 """Is the first better than the second?"""
-GENERATED = COMPARED
+GENERATED = SAMPLE_METRICS
 """Metrics of generated pictures, which both rivals can have."""
 
 
@@ -105,7 +105,7 @@ def answers(results: Results) -> list[Finding]:
 def _of_models(runs: Runs) -> Iterator[Finding]:
     """Depth, data and training of each model on each of its datasets."""
     for model in runs.results.models:
-        main = runs.results.main_metric(model)
+        main = runs.results.get_main_metric(model)
         measured = [name for name in (main, READER, ERROR) if name and runs.measured(model, name)]
         metrics = dict.fromkeys(measured or ([main] if main else []))
         for dataset in runs.datasets[model]:
@@ -246,9 +246,10 @@ def _apart(runs: Runs) -> Iterator[Finding]:
 
 def _absent(runs: Runs, models: Sequence[str], metric: str) -> str:
     """A sentence on a metric that no ok point of these models has, and the reasons."""
-    cells = [cell for model in models for cell in runs.results.cells_of(model)]
+    cells = [cell for model in models for cell in runs.results.list_cells(model)]
     why = [
-        text.partition(" is not measured: ")[2] for text in reasons(runs.results, cells, [metric])
+        text.partition(" is not measured: ")[2]
+        for text in explain_missing(runs.results, cells, [metric])
     ]
     return f"No ok point has {metric}{''.join(f': {text}' for text in why).rstrip('.')}."
 
@@ -256,7 +257,7 @@ def _absent(runs: Runs, models: Sequence[str], metric: str) -> str:
 def _spread(runs: Runs, model: str, metric: str, question: str) -> Finding:
     if not runs.measured(model, metric):
         return Finding(question, _absent(runs, [model], metric))
-    found = [list(runs.of_cell(cell, metric)) for cell in runs.results.cells_of(model)]
+    found = [list(runs.of_cell(cell, metric)) for cell in runs.results.list_cells(model)]
     measured = [pairs for pairs in found if pairs]
     several = [pairs for pairs in measured if len(pairs) > 1]
     kept = several if len(several) > 1 else measured

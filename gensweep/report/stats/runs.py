@@ -60,7 +60,7 @@ class Runs:
         if info is None or model not in info.models:
             return False
         return any(
-            True for cell in self.results.cells_of(model) for _ in self.of_cell(cell, metric)
+            True for cell in self.results.list_cells(model) for _ in self.of_cell(cell, metric)
         )
 
     def values_of(self, model: str, dataset: Any, name: str) -> list[Any]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.records import MISSING, STATUSES
-from gensweep.report.paper import PublishedTable
-from gensweep.report.summary import parameter_column
-from gensweep.report.tables.sources import cell_places, report_columns
+from gensweep.report.paper import PaperTable
+from gensweep.report.summary import make_parameter_column
+from gensweep.report.tables.sources import build_paper_columns, index_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +40,11 @@ class Table:
     compact: bool = False
 
 
-def rows(
+def build_rows(
     results: Results,
     cells: Sequence[str],
     shown: Iterable[str],
-    published: Sequence[PublishedTable] = (),
+    published: Sequence[PaperTable] = (),
     objective: str | None = None,
 ) -> pd.DataFrame:
     """One row a cell: the cell and its model, some parameters, counts, the models' metrics, the report's numbers.
@@ -62,14 +62,14 @@ def rows(
     import numpy as np
     import pandas as pd
 
-    places = cell_places(results)
+    places = index_cells(results)
     ours = results.cells.iloc[[places[cell] for cell in cells]]
     params = [results.params[cell] for cell in cells]
     columns: dict[str, Any] = {name: ours[name].to_numpy() for name in ("cell", "model")}
     for name in shown:
-        columns[name] = parameter_column([values.get(name, np.nan) for values in params])
+        columns[name] = make_parameter_column([values.get(name, np.nan) for values in params])
     columns |= {name: ours[name].to_numpy() for name in (*COUNTS, "seconds")}
-    reported = report_columns(results, cells, published)
+    reported = build_paper_columns(results, cells, published)
     for metric in [*([objective] if objective else []), *_metrics(results, columns["model"])]:
         columns |= {
             f"{metric}_{part}": ours[f"{metric}_{part}"].array
@@ -86,7 +86,7 @@ def rows(
 
 def _metrics(results: Results, models: Iterable[str]) -> list[str]:
     """The metrics of these models: each one's main metric first."""
-    lists = [results.metrics_of(model) for model in dict.fromkeys(models)]
+    lists = [results.list_metrics(model) for model in dict.fromkeys(models)]
     mains = [names[0] for names in lists if names]
     return list(
         dict.fromkeys(

@@ -47,7 +47,7 @@ class Group:
         return f"{self.model}, {self.label}" if self.others else self.model
 
 
-def with_names(page: str, found: Sequence[Group]) -> list[tuple[str, Group]]:
+def name_groups(page: str, found: Sequence[Group]) -> list[tuple[str, Group]]:
     """Return each of a page's groups after its file's stem: the page, the model, the settings."""
     return list(
         zip(
@@ -58,7 +58,7 @@ def with_names(page: str, found: Sequence[Group]) -> list[tuple[str, Group]]:
     )
 
 
-def groups(
+def group_cells(
     results: Results, axes: Sequence[str], models: Iterable[str] | None = None
 ) -> list[Group]:
     """The cells, apart for every model and every combination of values of all parameters but the axes.
@@ -75,12 +75,12 @@ def groups(
     return [_group(results, tuple(axes), cells) for cells in found.values()]
 
 
-def grids(results: Results, axes: Sequence[str]) -> tuple[list[Group], dict[str, int]]:
+def select_grids(results: Results, axes: Sequence[str]) -> tuple[list[Group], dict[str, int]]:
     """The groups worth a table or figure of their own, and how many cells of each model they leave out.
 
     A cell alone in its group says nothing about the axes; a model that has only such cells keeps them.
     """
-    found = groups(results, axes)
+    found = group_cells(results, axes)
     wide = {group.model for group in found if len(group.cells) > 1}
     kept = [group for group in found if len(group.cells) > 1 or group.model not in wide]
     left = dict.fromkeys(results.models, 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.report.summary import METHOD
 from gensweep.report.tables import COUNTS, Table
-from gensweep.report.tables.layout import NOTHING, Column, columns, legend
+from gensweep.report.tables.layout import NOTHING, Column, build_columns, list_legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304"
             "\u030c": "v", "\u0327": "c"}  # fmt: skip
 
 
-def latex(table: Table, results: Results, suffix: str = "") -> str:
+def render_latex(table: Table, results: Results, suffix: str = "") -> str:
     r"""The table for a document that says ``\usepackage{booktabs,longtable}``.
 
     Each part is a whole `table` or `longtable` with a caption (title, what the numbers are, n) and a label,
@@ -52,14 +52,14 @@ def latex(table: Table, results: Results, suffix: str = "") -> str:
     lines, label, number = [USES], label_of(table, results) + suffix, 0
     for heading, frame in (table.sections or {"": table.frame}).items():
         title = f"{table.title}: {heading}" if heading else table.title
-        parts = parted(columns(frame, results, apart=True)) if len(frame) else [[_nothing()]]
+        parts = parted(build_columns(frame, results, apart=True)) if len(frame) else [[_nothing()]]
         for place, part in enumerate(parts, 1):
             number += 1
             which = f"{title} (part {place} of {len(parts)})" if len(parts) > 1 else title
             caption = f"{escape(which)}.{_caption(frame, part)}"
             name = label if number == 1 else f"{label}:{number}"
             lines += ["", *environment(part, f"\\caption{{{caption}}}\\label{{{name}}}")]
-    return whole([*lines, *notes([*table.notes, *legend(table.frame, results)])])
+    return whole([*lines, *notes([*table.notes, *list_legend(table.frame, results)])])
 
 
 def whole(lines: Sequence[str]) -> str:
@@ -240,14 +240,14 @@ def _head(part: Sequence[Column]) -> Iterator[str]:
 
 def _rows(shares: Sequence[tuple[Column, float]]) -> Iterator[str]:
     def text(value: str, share: float) -> str:
-        return r"\raggedright " + escape(value, breaks=True) if share else cell(value)
+        return r"\raggedright " + escape(value, breaks=True) if share else format_cell(value)
 
     texts = [[text(value, share) for value in column.values] for column, share in shares]
     for row in zip(*texts, strict=True):
         yield " & ".join(row) + r" \tabularnewline"
 
 
-def cell(text: str) -> str:
+def format_cell(text: str) -> str:
     r"""A printed cell: ``0.625 ± 0.022 (n=2)`` as ``$0.625 \pm 0.022$ ($n=2$)``; a signed number as mathematics."""
     found = _CELL.fullmatch(text)
     if not found:

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.soundness import LEAST_PICTURES, TEST
 from gensweep.ledger.records import MISSING, STATUSES
-from gensweep.report.remarks import compared, reasons, selection, sizes
+from gensweep.report.remarks import (
+    describe_sample_counts,
+    describe_selection,
+    describe_sizes,
+    explain_missing,
+)
 from gensweep.report.summary import METHOD
-from gensweep.report.tables import COUNTS, Table, rows
-from gensweep.report.tables.sources import report_tables, source_notes
-from gensweep.report.tables.sweep import fixed_text, problems
+from gensweep.report.tables import COUNTS, Table, build_rows
+from gensweep.report.tables.sources import choose_paper_tables, describe_sources
+from gensweep.report.tables.sweep import describe_fixed, list_problems
 from gensweep.system.text import counted, printable
 
 if TYPE_CHECKING:
@@ -50,7 +55,7 @@ class Column:
         return max(len(text) for text in (*self.header.split(" ["), *self.values))
 
 
-def with_interval(mean: float, ci95: float, n: int, n_ok: int) -> str:
+def format_interval(mean: float, ci95: float, n: int, n_ok: int) -> str:
     """A mean with as many digits as its interval allows (two of the half-width), as in ``0.587 ± 0.012``."""
     if n == 0:
         return UNMEASURED if n_ok else NOTHING
@@ -63,7 +68,7 @@ def with_interval(mean: float, ci95: float, n: int, n_ok: int) -> str:
     return text if n == n_ok else f"{text} (n={n})"
 
 
-def columns(
+def build_columns(
     frame: pd.DataFrame, results: Results, std: bool = False, apart: bool = False
 ) -> list[Column]:
     """A table's columns as printed: counts in one, each metric with its interval in one, cell ids in none.
@@ -135,7 +140,7 @@ def _signed(values: list[float]) -> list[str]:
 
 
 def _measured(mean: float, ci95: float, n: Any, n_ok: int) -> str:
-    return NOTHING if _absent(n) else with_interval(mean, ci95, int(n), n_ok)
+    return NOTHING if _absent(n) else format_interval(mean, ci95, int(n), n_ok)
 
 
 def _value(name: str, value: Any, results: Results) -> str:
@@ -174,17 +179,19 @@ def _header(metric: str, results: Results, cells: Sequence[str]) -> str:
     return f"{metric}{of} [{unit}]" if 0 < len(unit) <= _LONGEST_UNIT else f"{metric}{of}"
 
 
-def markdown(table: Table, results: Results) -> str:
+def render_markdown(table: Table, results: Results) -> str:
     """The table with its notes and what its metrics mean."""
-    lines = [f"# {_escaped(table.title)}", ""]
+    lines = [f"# {escape_markdown(table.title)}", ""]
     for heading, frame in (table.sections or {"": table.frame}).items():
-        lines += [f"## {_escaped(heading)}", ""] if heading else []
+        lines += [f"## {escape_markdown(heading)}", ""] if heading else []
         lines += (
-            [*_pipes(columns(frame, results, std=True, apart=True)), ""]
+            [*_pipes(build_columns(frame, results, std=True, apart=True)), ""]
             if len(frame)
             else ["Nothing to show.", ""]
         )
-    lines += [f"- {_escaped(note)}" for note in (*table.notes, *legend(table.frame, results))]
+    lines += [
+        f"- {escape_markdown(note)}" for note in (*table.notes, *list_legend(table.frame, results))
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -192,7 +199,9 @@ def _pipes(shown: list[Column]) -> Iterator[str]:
     def line(cells: Iterable[str]) -> str:
         return f"| {' | '.join(cells)} |"
 
-    texts = [[_escaped(text) for text in (column.header, *column.values)] for column in shown]
+    texts = [
+        [escape_markdown(text) for text in (column.header, *column.values)] for column in shown
+    ]
     widths = [max(3, *map(len, column)) for column in texts]
     for number, row in enumerate(zip(*texts, strict=True)):
         aligned = zip(row, widths, shown, strict=True)
@@ -207,7 +216,7 @@ def _pipes(shown: list[Column]) -> Iterator[str]:
             )
 
 
-def _escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return the text as a cell of Markdown shows it: nothing in it is HTML, a link, emphasis or an emoji code."""
     return _MARKUP.sub(_escape_one, " ".join(printable(text).split()))
 
@@ -218,16 +227,16 @@ def _escape_one(match: re.Match[str]) -> str:
     return {"&": "&amp;", "<": "&lt;"}.get(letter, f"\\{letter}")
 
 
-def legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
+def list_legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     """What the numbers are, and each metric's unit, direction and meaning."""
     if len(frame) and "seconds" in frame.columns:
         yield "seconds: training and test time of a point, mean over the points that are ok."
     metrics = [name for name in results.described if f"{name}_mean" in frame.columns]
     if not metrics:
         return
-    yield from remarks(frame, results)
+    yield from list_remarks(frame, results)
     method = f"{METHOD[0].upper()}{METHOD[1:]}"
-    yield f"{method}; of the points that are ok." if lost(frame) else f"{method}."
+    yield f"{method}; of the points that are ok." if has_lost_points(frame) else f"{method}."
     if any((frame[f"{name}_n"] == 1).any() for name in metrics):
         yield "n=1: one seed, whose standard deviation and confidence interval are not defined."
     if any(
@@ -240,18 +249,18 @@ def legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
         yield f"{name}: {info.unit or 'no unit declared'}, {_BETTER[info.direction]}. {first}".rstrip()
 
 
-def remarks(frame: pd.DataFrame, results: Results) -> Iterator[str]:
+def list_remarks(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     """What must stand beside a table's numbers: of how many examples they are, and why some are missing."""
     metrics = [name for name in results.described if f"{name}_mean" in frame.columns]
     if not metrics or "cell" not in frame.columns:
         return
     cells = frame["cell"].tolist()
-    yield from filter(None, [sizes(results, cells)])
-    yield from compared(results, cells, metrics)
-    yield from reasons(results, cells, metrics)
+    yield from filter(None, [describe_sizes(results, cells)])
+    yield from describe_sample_counts(results, cells, metrics)
+    yield from explain_missing(results, cells, metrics)
 
 
-def lost(frame: pd.DataFrame) -> bool:
+def has_lost_points(frame: pd.DataFrame) -> bool:
     """Whether any cell lacks points that are ok."""
     return any(bool(frame[name].any()) for name in COUNTS[1:] if name in frame.columns)
 
@@ -271,11 +280,13 @@ def show(results: Results, console: Console) -> None:
         f"{results.sweep.name}: {counted(sum(results.counts.values()), 'point')}: {counts}",
         style="bold",
     )
-    say(selection(results))
+    say(describe_selection(results))
     for model in results.models:
-        ids, published = results.cells_of(model), report_tables(results, model)
-        frame = rows(results, ids, results.varying_of[model], published).drop(columns="seconds")
-        shown = columns(frame.head(MOST_ROWS), results)
+        ids, published = results.list_cells(model), choose_paper_tables(results, model)
+        frame = build_rows(results, ids, results.varying_of[model], published).drop(
+            columns="seconds"
+        )
+        shown = build_columns(frame.head(MOST_ROWS), results)
         fitting = _fitting(shown, console.width)
         console.print(_rich_table(model, fitting, console.width))
         if hidden := [
@@ -284,12 +295,12 @@ def show(results: Results, console: Console) -> None:
             say(f"too wide for this screen, see tables/cells.md: {', '.join(hidden)}")
         if len(ids) > MOST_ROWS:
             say(f"{len(ids) - MOST_ROWS} more cells: see tables/cells.md")
-        say(f"the same wherever it acts: {fixed_text(results, model)}")
-        for note in (*source_notes(results, ids, published), *remarks(frame, results)):
+        say(f"the same wherever it acts: {describe_fixed(results, model)}")
+        for note in (*describe_sources(results, ids, published), *list_remarks(frame, results)):
             say(note)
     if results.code_note:
         say(results.code_note)
-    bad = problems(results)
+    bad = list_problems(results)
     for point in bad.head(MOST_PROBLEMS).to_dict("records"):
         say(f"{point['status']}: {point['id']}: {point['reason']}", style="")
     if len(bad) > MOST_PROBLEMS:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gensweep.report.paper import PublishedTable, published_tables
+from gensweep.report.paper import PaperTable, list_paper_tables
 from gensweep.system.naming import Names, plain
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
 
-def report_tables(results: Results, model: str) -> list[PublishedTable]:
+def choose_paper_tables(results: Results, model: str) -> list[PaperTable]:
     """The report's tables for a list of cells of any kind: Table 1 goes first only where training sizes vary."""
     sizes_vary = "train_fraction" in results.varying_of[model]
-    return published_tables(model, (1, 2, 3, 4) if sizes_vary else (2, 3, 4, 1))
+    return list_paper_tables(model, (1, 2, 3, 4) if sizes_vary else (2, 3, 4, 1))
 
 
-def source_notes(
-    results: Results, cells: Sequence[str], published: Sequence[PublishedTable]
+def describe_sources(
+    results: Results, cells: Sequence[str], published: Sequence[PaperTable]
 ) -> list[str]:
     """Where the report's numbers for these cells come from, or why there are none."""
     found = _sources(results, cells, published)
@@ -34,8 +34,8 @@ def source_notes(
     return [_left_out([results.params[cell] for cell in cells], table) for table in published[:1]]
 
 
-def unmatched_notes(
-    results: Results, cells: Sequence[str], published: Sequence[PublishedTable], axes: Sequence[str]
+def list_unmatched_rows(
+    results: Results, cells: Sequence[str], published: Sequence[PaperTable], axes: Sequence[str]
 ) -> list[str]:
     """The rows of the report's tables, by these axes, that a table of these cells does not have."""
     found = _sources(results, cells, published)
@@ -52,7 +52,7 @@ def unmatched_notes(
     return notes
 
 
-def _left_out(params: Sequence[dict[str, Any]], table: PublishedTable) -> str:
+def _left_out(params: Sequence[dict[str, Any]], table: PaperTable) -> str:
     deviations = [table.deviations(values) for values in params]
     shared = [key for key in deviations[0] if all(key in found for found in deviations)]
     if not shared:
@@ -69,8 +69,8 @@ def _left_out(params: Sequence[dict[str, Any]], table: PublishedTable) -> str:
     return f"The report's Table {table.number} was made at another setting and is left out: {'; '.join(why)}."
 
 
-def report_columns(
-    results: Results, cells: Sequence[str], published: Sequence[PublishedTable]
+def build_paper_columns(
+    results: Results, cells: Sequence[str], published: Sequence[PaperTable]
 ) -> dict[str, np.ndarray]:
     """The report's number for each cell [cells], NaN where it has none, of each metric that has any."""
     sources = _sources(results, cells, published)
@@ -86,10 +86,10 @@ def report_columns(
 
 
 def _sources(
-    results: Results, cells: Sequence[str], published: Sequence[PublishedTable]
-) -> list[PublishedTable | None]:
+    results: Results, cells: Sequence[str], published: Sequence[PaperTable]
+) -> list[PaperTable | None]:
     """The report's table for each cell: the first with a number for it, and no other: each is a run of its own."""
-    places, all_cells = cell_places(results), results.sweep.cells
+    places, all_cells = index_cells(results), results.sweep.cells
     models = [all_cells[places[cell]].model for cell in cells]
     return [
         next(
@@ -105,6 +105,6 @@ def _sources(
 
 
 @lru_cache(maxsize=1)
-def cell_places(results: Results) -> dict[str, int]:
+def index_cells(results: Results) -> dict[str, int]:
     """Cell id -> its place among the sweep's cells; of the last results asked for it is kept."""
     return {cell.id: place for place, cell in enumerate(results.sweep.cells)}

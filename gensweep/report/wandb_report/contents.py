@@ -12,12 +12,12 @@ from gensweep.report.collect import ALWAYS
 from gensweep.report.page import troubles
 from gensweep.report.page.commands import Commands
 from gensweep.report.page.tables import ELSEWHERE, STATISTICS
-from gensweep.report.remarks import selection
+from gensweep.report.remarks import describe_selection
 from gensweep.report.stats.findings import NOT_ENOUGH, Finding
 from gensweep.report.stats.questions import answers
 from gensweep.report.tables import Table
-from gensweep.report.tables.layout import markdown
-from gensweep.report.tables.sweep import fixed_text
+from gensweep.report.tables.layout import render_markdown
+from gensweep.report.tables.sweep import describe_fixed
 from gensweep.report.wandb_report.panels import panels, run_set
 from gensweep.system.text import clean, counted
 
@@ -68,7 +68,7 @@ def _beginning(wr: Any, results: Results) -> Iterator[Any]:
     """What the sweep is, how to make it again, and every point that is not ok."""
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
     yield wr.P(f"{results.sweep.name}: {counted(len(results.points), 'point')}: {counts}.")
-    yield wr.P(_text(selection(results)))
+    yield wr.P(_text(describe_selection(results)))
     kinds, gaps = troubles.kinds(results), list(troubles.gaps(results))
     kinds += [kind for kind in [troubles.warnings(results)] if kind]
     if kinds or gaps:
@@ -97,7 +97,7 @@ def _section(
         f"It is swept over {', '.join(varying)}; " if varying else "Nothing but its seed is swept; "
     )
     yield wr.H2(model)
-    yield wr.P(_text(f"{swept}the same wherever it acts: {fixed_text(results, model)}."))
+    yield wr.P(_text(f"{swept}the same wherever it acts: {describe_fixed(results, model)}."))
     yield from _said(wr, [finding for finding in findings if _model_of(finding, results) == model])
     yield wr.H3("Runs")
     yield wr.P(words)
@@ -164,7 +164,7 @@ def _markdown(table: Table, results: Results) -> str:
     cut = replace(
         table, sections={heading: frame.head(MOST_ROWS) for heading, frame in parts.items()}
     )
-    _, _, text = markdown(cut, results).partition("\n\n")
+    _, _, text = render_markdown(cut, results).partition("\n\n")
     text = _RULE.sub("---", _PADDING.sub(" ", _text(text)))
     more = (
         f"\n{counted(hidden, 'more row')} in `tables/{table.name}.csv` of the sweep's folder.\n"

@@ -10,7 +10,7 @@ from gensweep.core.errors import RecordError
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK
 from gensweep.report.stats.questions import DEPTH
-from gensweep.report.tables.sweep import measured_metric
+from gensweep.report.tables.sweep import find_measured_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ def run_set(wr: Any, results: Results, model: str) -> tuple[Any, str]:
     from wandb_workspaces.expr import And, Config, Metric
 
     points = results.points.loc[results.points["model"] == model, "id"].tolist()
-    names = {"point": points, "cell": results.cells_of(model)}
+    names = {"point": points, "cell": results.list_cells(model)}
     for name, values in names.items():
         if len(values) <= MOST_VALUES:
             # W&B wraps each value of a config, and a filter does not add the wrapper's name as panels do.
@@ -62,7 +62,7 @@ def tracked(results: Results, points: Iterable[str]) -> int:
 def panels(wr: Any, results: Results, model: str) -> list[Any]:
     """Learning curves by cell, what is swept against the model's main metric, and samples; laid out in rows."""
     cells = results.cells[results.cells["model"] == model]
-    metric = measured_metric(results, model, cells) or results.main_metric(model)
+    metric = find_measured_metric(results, model, cells) or results.get_main_metric(model)
     rows = [
         _curves(wr, results, model, metric),
         _swept(wr, results, model, metric),
@@ -90,7 +90,7 @@ def _curves(wr: Any, results: Results, model: str, metric: str | None) -> list[A
             groupby=wr.Config("cell"),
             groupby_aggfunc="mean",
             groupby_rangefunc="minmax",
-            max_runs_to_show=min(MOST_LINES, len(results.cells_of(model))),
+            max_runs_to_show=min(MOST_LINES, len(results.list_cells(model))),
         )
         for name in shown
     ]
@@ -101,7 +101,7 @@ def _histories(results: Results, model: str) -> Iterator[list[str]]:
     points = results.points[(results.points["model"] == model) & (results.points["status"] == OK)]
     for point in points["id"]:
         with contextlib.suppress(RecordError):  # the page and the figures name it
-            if history := results.history(point):
+            if history := results.load_history(point):
                 yield [name for name in history if name != "epoch"]
 
 

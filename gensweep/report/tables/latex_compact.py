@@ -13,14 +13,14 @@ from gensweep.report.tables.latex import (
     environment,
     escape,
     label_of,
-    latex,
     notes,
     parted,
+    render_latex,
     whole,
     width,
 )
-from gensweep.report.tables.layout import Column, columns, legend, lost
-from gensweep.report.tables.sweep import measured_metric
+from gensweep.report.tables.layout import Column, build_columns, has_lost_points, list_legend
+from gensweep.report.tables.sweep import find_measured_metric
 from gensweep.system.text import counted
 
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ _SIZES = (("footnotesize", 4, 1.0), ("scriptsize", 3, 7 / 8), ("tiny", 3, 5 / 8)
 _COUNTS = ("seeds ok", *(name.removeprefix("n_") for name in COUNTS[1:]))
 
 
-def files(table: Table, results: Results) -> Iterator[tuple[str, str]]:
+def render_latex_files(table: Table, results: Results) -> Iterator[tuple[str, str]]:
     """The table's LaTeX files: (stem, text); the compact one has the table's name, all metrics stand in a second."""
     if table.compact and len(table.frame):
-        yield table.name, compact(table, results)
-        yield f"{table.name}{FULL}", latex(table, results, suffix=FULL)
+        yield table.name, render_compact(table, results)
+        yield f"{table.name}{FULL}", render_latex(table, results, suffix=FULL)
     else:
-        yield table.name, latex(table, results)
+        yield table.name, render_latex(table, results)
 
 
-def compact(table: Table, results: Results) -> str:
+def render_compact(table: Table, results: Results) -> str:
     """Settings, the main metric with its interval, and the report's number with the difference; n where it differs.
 
     Settings with one value stand in the caption, and so does n where every cell has the same. Letters shrink until
@@ -70,7 +70,7 @@ def compact(table: Table, results: Results) -> str:
                 part, f"\\caption{{{caption}}}\\label{{{label}}}", size or "footnotesize", gap or 4
             ),
         ]
-    return whole([*lines, *notes([*table.notes, *legend(frame, results)])])
+    return whole([*lines, *notes([*table.notes, *list_legend(frame, results)])])
 
 
 def _reduced(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
@@ -78,9 +78,9 @@ def _reduced(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
     kept = {name for name in results.metrics if f"{name}_report" in frame.columns}
     for model in dict.fromkeys(frame["model"]):
         of_model = frame[frame["model"] == model]
-        main = measured_metric(results, model, of_model) or results.main_metric(model)
+        main = find_measured_metric(results, model, of_model) or results.get_main_metric(model)
         kept |= {main} if main else set()
-        kept |= set(BESIDE) & set(results.metrics_of(model))
+        kept |= set(BESIDE) & set(results.list_metrics(model))
     dropped = [
         f"{metric}_{part}"
         for metric in results.metrics
@@ -92,7 +92,7 @@ def _reduced(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
 
 def _shown(frame: pd.DataFrame, results: Results) -> tuple[list[Column], list[str]]:
     """The columns, and the settings that are the same in every row, in words."""
-    found = columns(frame, results, apart=True)
+    found = build_columns(frame, results, apart=True)
     values = [c for c in found if c.metric or c.header.startswith("report's ")]
     counts = [Column("n", c.values) for c in found if c.header == _COUNTS[0] and not _even(frame)]
     settings = [c for c in found if c not in values and c.header not in _COUNTS]
@@ -103,7 +103,7 @@ def _shown(frame: pd.DataFrame, results: Results) -> tuple[list[Column], list[st
 
 def _even(frame: pd.DataFrame) -> bool:
     """Whether every cell has as many seeds, and all of them are ok."""
-    return not lost(frame) and frame[COUNTS[0]].nunique() == 1
+    return not has_lost_points(frame) and frame[COUNTS[0]].nunique() == 1
 
 
 def _caption(frame: pd.DataFrame) -> str:

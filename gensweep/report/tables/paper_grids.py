@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import TABLES, page
-from gensweep.report.paper import published_tables
-from gensweep.report.tables import Table, rows
-from gensweep.report.tables.groups import Group, grids, groups, with_names
-from gensweep.report.tables.sources import source_notes, unmatched_notes
+from gensweep.report.paper import list_paper_tables
+from gensweep.report.tables import Table, build_rows
+from gensweep.report.tables.groups import Group, group_cells, name_groups, select_grids
+from gensweep.report.tables.sources import describe_sources, list_unmatched_rows
 from gensweep.system.naming import file_names
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ def _grids(
     results: Results, page_name: str, axes: tuple[str, ...], what: str, numbers: Sequence[int]
 ) -> list[Table]:
     tables = []
-    kept, left = grids(results, axes)
-    for name, group in with_names(page_name, kept):
-        published = published_tables(group.model, numbers)
-        frame = rows(results, group.cells, axes, published)
+    kept, left = select_grids(results, axes)
+    for name, group in name_groups(page_name, kept):
+        published = list_paper_tables(group.model, numbers)
+        frame = build_rows(results, group.cells, axes, published)
         notes = [
-            *source_notes(results, group.cells, published),
-            *unmatched_notes(results, group.cells, published, axes),
+            *describe_sources(results, group.cells, published),
+            *list_unmatched_rows(results, group.cells, published, axes),
         ]
         if left[group.model]:
             notes.append(
@@ -63,9 +63,9 @@ def _grids(
 @page(TABLES, "generative")
 def generative(results: Results) -> list[Table]:
     """Models that make pictures, side by side over depth and dataset, a table for each setting."""
-    models = [m for m in results.models if set(GENERATIVE_METRICS) & set(results.metrics_of(m))]
+    models = [m for m in results.models if set(GENERATIVE_METRICS) & set(results.list_metrics(m))]
     settings: dict[tuple[str, ...], list[Group]] = {}
-    for group in groups(results, ("dataset", *DEPTH), models):
+    for group in group_cells(results, ("dataset", *DEPTH), models):
         settings.setdefault(tuple(group.settings), []).append(group)
     if not models:
         note = f"No model of this sweep has one of {', '.join(GENERATIVE_METRICS)}."
@@ -73,7 +73,7 @@ def generative(results: Results) -> list[Table]:
             Table(
                 "generative",
                 "Generative models by dataset and depth",
-                rows(results, [], ()),
+                build_rows(results, [], ()),
                 (note,),
             )
         ]
@@ -91,7 +91,7 @@ def _side_by_side(results: Results, name: str, members: list[Group]) -> Table:
         for key in sorted(shared)
         if len({results.names.text(key, group.params[key]) for group in members}) > 1
     ]
-    frame = rows(results, ids, ["dataset", *DEPTH, *differing])
+    frame = build_rows(results, ids, ["dataset", *DEPTH, *differing])
     label = members[0].label
     title = f"Generative models by dataset and depth{f' ({label})' if label else ''}"
     return Table(name, title, frame, compact=True)
