@@ -19,9 +19,9 @@ from runs import TINY_PICTURES, call, grid, write_sweep
 
 from gensweep.core.dataset import Prepared, training_rows
 from gensweep.core.errors import DataError
-from gensweep.data._copies import first_of_each, without_copies
-from gensweep.data._digits import DIGITS, digits, read_digits
-from gensweep.data._glyphs import bank
+from gensweep.data._copies import drop_copies, find_first_of_each
+from gensweep.data._digits import DIGITS, read_digits
+from gensweep.data._glyphs import load_glyphs
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.cryptopunks import BACKGROUND, CryptoPunks
 from gensweep.data.folder import Folder
@@ -35,9 +35,9 @@ def here(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """A folder to be in, an empty cache, a wide screen."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
-    bank.cache_clear()
+    load_glyphs.cache_clear()
     yield tmp_path
-    bank.cache_clear()
+    load_glyphs.cache_clear()
 
 
 def noise(count: int, seed: int = 0) -> np.ndarray:
@@ -112,14 +112,14 @@ def write_npz(path: Path, **arrays: np.ndarray) -> str:
 class TestFirstOfEach:
     def test_keeps_the_order_of_the_first(self) -> None:
         pictures = np.array([3, 1, 3, 2, 1, 3], np.uint8).reshape(-1, 1, 1)
-        assert first_of_each(pictures).tolist() == [0, 1, 3]
-        chosen, counts, (note,) = without_copies(pictures)
+        assert find_first_of_each(pictures).tolist() == [0, 1, 3]
+        chosen, counts, (note,) = drop_copies(pictures)
         assert (chosen.ravel().tolist(), counts) == ([3, 1, 2], {"copies": 3})
         assert note.startswith("3 of 6 pictures have the same pixels")
 
     def test_pictures_without_copies_are_what_they_were(self) -> None:
         pictures = noise(5)
-        chosen, counts, notes = without_copies(pictures)
+        chosen, counts, notes = drop_copies(pictures)
         assert chosen is pictures and (counts, notes) == ({"copies": 0}, ())
 
 
@@ -212,7 +212,7 @@ class TestDigits:
         with pytest.raises(
             DataError, match=r"1 of 0, .*each digit needs 8; 70 of 80 pictures have the same pixels"
         ):
-            digits(DIGITS(source))
+            read_digits(DIGITS(source))
 
     def test_gzips_time_stamp_makes_no_other_digits(self, here: Path) -> None:
         """One part, and the same compressed an hour later under another name."""

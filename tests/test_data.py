@@ -23,9 +23,9 @@ from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
 from gensweep.data import cryptopunks
 from gensweep.data._avatars import art, colours
-from gensweep.data._glyphs import DRAWN, draw_operators
+from gensweep.data._glyphs import PICTURES_PER_OPERATOR, draw_operators
 from gensweep.data._rijksmuseum.answers import Work
-from gensweep.data._rijksmuseum.kept import Kept
+from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
 from gensweep.data._split import check_split
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.avatars import LAYERS, TRAITS, Avatars, choose_parts, draw_faces
@@ -56,17 +56,17 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home, rng = tmp_path_factory.mktemp("places"), np.random.default_rng(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENSWEEP_CACHE", str(home / "cache"))
-        patch.setattr(cryptopunks, "COUNT", 200)
-        patch.setattr(cryptopunks, "ACROSS", 20)
+        patch.setattr(cryptopunks, "PUNK_COUNT", 200)
+        patch.setattr(cryptopunks, "SHEET_COLUMNS", 20)
         punks = rng.integers(0, 256, (200, 24, 24, 4), np.uint8)
-        patch.setattr(cryptopunks, "PIXELS", sha256(punks))
-        keep(cache_folder("cryptopunks") / "punks.png", cryptopunks.sheet_of(punks))
+        patch.setattr(cryptopunks, "PIXELS_SHA256", sha256(punks))
+        keep(cache_folder("cryptopunks") / "punks.png", cryptopunks.build_sheet(punks))
         for name, count in (("PICTURES", 100), ("OTHERS", 101)):
             (home / name).mkdir()
             for number, picture in enumerate(rng.integers(0, 256, (count, 20, 30, 4), np.uint8)):
                 Image.fromarray(picture).save(home / name / f"{number}.png")
         cache_folder("rijksmuseum", "pictures")
-        kept = Kept(cache_folder("rijksmuseum"))
+        kept = PortraitFolder(cache_folder("rijksmuseum"))
         for number, picture in enumerate(rng.integers(0, 256, (100, 80, 70, 3), np.uint8)):
             work = Work(
                 str(number),
@@ -367,8 +367,8 @@ class TestOperators:
         """A plus is about as wide as high, a minus at least twice as wide; both fit MNIST's 20x20 box, or nearly."""
         pictures, signs = operators
         assert (pictures.shape, np.bincount(signs).tolist()) == (
-            (2 * DRAWN, 28, 28),
-            [DRAWN, DRAWN],
+            (2 * PICTURES_PER_OPERATOR, 28, 28),
+            [PICTURES_PER_OPERATOR, PICTURES_PER_OPERATOR],
         )
         inked = pictures > 127
         widths, heights = inked.any(axis=1).sum(axis=1), inked.any(axis=2).sum(axis=1)

@@ -23,8 +23,8 @@ from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DOWNLOADS
 from gensweep.data import _digit_files, _digits, mnist
 from gensweep.data._digit_files import find_pairs, read_idx
-from gensweep.data._digits import DIGITS, LEAST, digits, read_digits
-from gensweep.data._glyphs import bank
+from gensweep.data._digits import DIGITS, MIN_PICTURES_PER_DIGIT, read_digits
+from gensweep.data._glyphs import load_glyphs
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.prepare import fingerprint
 from gensweep.sweep.point import Point, resolve
@@ -50,6 +50,12 @@ def idx(array: np.ndarray) -> bytes:
     )
 
 
+def digits(source: str) -> tuple[np.ndarray, np.ndarray]:
+    """Read the pictures and the labels of a source."""
+    known = read_digits(source)
+    return known.pictures, known.labels
+
+
 def put(folder: Path, names: tuple[str, str], pictures: np.ndarray, labels: np.ndarray) -> Path:
     folder.mkdir(exist_ok=True)
     for name, array in zip(names, (pictures, labels), strict=True):
@@ -63,10 +69,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of the test's own, and nothing remembered of places."""
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
     fingerprint.forget()
-    bank.cache_clear()
+    load_glyphs.cache_clear()
     yield tmp_path / "cache"
     fingerprint.forget()
-    bank.cache_clear()
+    load_glyphs.cache_clear()
 
 
 class Server:
@@ -135,7 +141,7 @@ def kept(cache: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("kind", ["int8", "bool", "float16", ">i4"])
 def test_pixels_of_any_type_are_scaled(kind: str, tmp_path: Path) -> None:
     """Ones become 255."""
-    pictures, labels = make(LEAST)
+    pictures, labels = make(MIN_PICTURES_PER_DIGIT)
     ones = pictures > pictures.mean() + 60
     found, _ = digits(npz(tmp_path / "ones.npz", images=ones.astype(kind), labels=labels))
     assert np.array_equal(found, ones * np.uint8(255))
@@ -332,7 +338,7 @@ class TestIdxFolders:
         ],
     )
     def test_names(self, tmp_path: Path, names: tuple[str, str]) -> None:
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         folder = put(tmp_path / "mine", names, pictures, labels)
         (folder / "README").write_text("mine")
         (folder / f"._{names[0]}").write_bytes(b"what a Mac leaves beside a file")
@@ -373,10 +379,10 @@ class TestIdxFolders:
 
     def test_torchvisions_folder_is_read_once(self, tmp_path: Path) -> None:
         """It holds every file gzipped and unpacked."""
-        put(tmp_path / "raw", TRAIN, *make(LEAST))
-        put(tmp_path / "raw", (f"{TRAIN[0]}.gz", f"{TRAIN[1]}.gz"), *make(LEAST))
+        put(tmp_path / "raw", TRAIN, *make(MIN_PICTURES_PER_DIGIT))
+        put(tmp_path / "raw", (f"{TRAIN[0]}.gz", f"{TRAIN[1]}.gz"), *make(MIN_PICTURES_PER_DIGIT))
         assert names_of(find_pairs(tmp_path / "raw")) == [(f"{TRAIN[0]}.gz", f"{TRAIN[1]}.gz")]
-        assert len(digits(DIGITS(f"idx:{tmp_path / 'raw'}"))[0]) == 10 * LEAST
+        assert len(digits(DIGITS(f"idx:{tmp_path / 'raw'}"))[0]) == 10 * MIN_PICTURES_PER_DIGIT
 
     @pytest.mark.parametrize(
         ("names", "message"),
@@ -490,13 +496,13 @@ class TestNpz:
     def test_pictures_as_they_may_be(
         self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]
     ) -> None:
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         found, _ = digits(npz(tmp_path / "a.npz", x=change(pictures), y=labels))
         assert found.dtype == np.uint8 and np.array_equal(found, pictures)
 
     @pytest.mark.parametrize("dtype", [bool, np.uint8, np.float64])
     def test_black_and_white_becomes_0_and_255(self, tmp_path: Path, dtype: type) -> None:
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         found, _ = digits(npz(tmp_path / "a.npz", x=(pictures > 150).astype(dtype), y=labels))
         assert np.array_equal(found, np.where(pictures > 150, 255, 0))
 
@@ -510,7 +516,7 @@ class TestNpz:
     def test_labels_as_they_may_be(
         self, tmp_path: Path, change: Callable[[np.ndarray], np.ndarray]
     ) -> None:
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         found = digits(npz(tmp_path / "a.npz", x=pictures, y=change(labels)))[1]
         assert found.dtype == np.uint8 and np.array_equal(found, labels)
 
@@ -582,7 +588,7 @@ class TestNpz:
     )
     def test_damaged_archives(self, tmp_path: Path, damage: str) -> None:
         path = tmp_path / "a.npz"
-        x, y = make(LEAST)
+        x, y = make(MIN_PICTURES_PER_DIGIT)
         body = {name: io.BytesIO() for name in ("x", "y")}
         np.save(body["x"], x)
         np.save(body["y"], y)
@@ -625,7 +631,7 @@ class TestIdentity:
             fingerprint.forget()
             return Point("image_to_text", resolve("image_to_text", {"digits": source}), 0)
 
-        one = put(tmp_path / "one", TRAIN, *make(LEAST))
+        one = put(tmp_path / "one", TRAIN, *make(MIN_PICTURES_PER_DIGIT))
         first = point(f"idx:{one}")
         assert first.params["digits"].startswith("idx:sha256-") and str(tmp_path) not in str(
             first.params
@@ -633,29 +639,31 @@ class TestIdentity:
         one.rename(tmp_path / "two")
         moved = point(f"idx:{tmp_path / 'two'}")
         assert (moved.id, moved.params) == (first.id, first.params)
-        other = put(tmp_path / "three", TRAIN, *make(LEAST, seed=1))
+        other = put(tmp_path / "three", TRAIN, *make(MIN_PICTURES_PER_DIGIT, seed=1))
         assert point(f"idx:{other}").id != first.id
         assert len({point(name).id for name in ("mnist5k", "mnist")} | {first.id}) == 3
 
     def test_labels_that_change_places_are_other_digits(self, tmp_path: Path) -> None:
         """Two parts of equal length whose label files are swapped hold the same files."""
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         for place, (one, other) in (
             ("straight", (labels, labels[::-1])),
             ("swapped", (labels[::-1], labels)),
         ):
             put(tmp_path / place, TRAIN, pictures, one)
-            put(tmp_path / place, TEST, make(LEAST, seed=1)[0], other)
+            put(tmp_path / place, TEST, make(MIN_PICTURES_PER_DIGIT, seed=1)[0], other)
         assert DIGITS(f"idx:{tmp_path / 'straight'}") != DIGITS(f"idx:{tmp_path / 'swapped'}")
 
     def test_what_was_pinned_is_found_again(self, tmp_path: Path) -> None:
         """As a worker does, which knows only the pinned text and the cache."""
-        folder = put(tmp_path / "one", TRAIN, *make(LEAST))
+        folder = put(tmp_path / "one", TRAIN, *make(MIN_PICTURES_PER_DIGIT))
         pinned = ArithmeticPictures(digits=f"idx:{folder}").digits
         fingerprint.forget()
         data = ArithmeticPictures(digits=pinned)
         data.check()
-        assert np.array_equal(data.prepare().banks["glyphs"][1001:], make(LEAST)[0])
+        assert np.array_equal(
+            data.prepare().banks["glyphs"][1001:], make(MIN_PICTURES_PER_DIGIT)[0]
+        )
         shutil.rmtree(folder)
         with pytest.raises(DataError, match=f"{pinned} has gone from {folder}"):
             data.check()
@@ -663,11 +671,19 @@ class TestIdentity:
     @pytest.mark.parametrize("scheme", ["idx", "npz"])
     def test_other_content_is_refused(self, tmp_path: Path, scheme: str) -> None:
         if scheme == "npz":
-            pinned = npz(tmp_path / "mine.npz", x=make(LEAST)[0], y=make(LEAST)[1])
-            npz(tmp_path / "mine.npz", x=make(LEAST, seed=1)[0], y=make(LEAST)[1])
+            pinned = npz(
+                tmp_path / "mine.npz",
+                x=make(MIN_PICTURES_PER_DIGIT)[0],
+                y=make(MIN_PICTURES_PER_DIGIT)[1],
+            )
+            npz(
+                tmp_path / "mine.npz",
+                x=make(MIN_PICTURES_PER_DIGIT, seed=1)[0],
+                y=make(MIN_PICTURES_PER_DIGIT)[1],
+            )
         else:
-            pinned = DIGITS(f"idx:{put(tmp_path / 'mine', TRAIN, *make(LEAST))}")
-            put(tmp_path / "mine", TRAIN, *make(LEAST, seed=1))
+            pinned = DIGITS(f"idx:{put(tmp_path / 'mine', TRAIN, *make(MIN_PICTURES_PER_DIGIT))}")
+            put(tmp_path / "mine", TRAIN, *make(MIN_PICTURES_PER_DIGIT, seed=1))
         with pytest.raises(
             DataError, match=rf"{scheme}:{tmp_path}/mine\S* has changed since it was named"
         ):
@@ -677,7 +693,7 @@ class TestIdentity:
 def test_eight_of_each_digit_is_the_least_that_can_be_parted() -> None:
     """Of n pictures, round(.81 n) train, those up to round(.9 n) validate, the rest tests; the halves go to even."""
     parted = [0 < round(0.81 * n) < round(0.9 * n) < n for n in range(2000)]
-    assert parted == [n >= LEAST for n in range(2000)]
+    assert parted == [n >= MIN_PICTURES_PER_DIGIT for n in range(2000)]
 
 
 def test_an_example_shows_query_answer_and_one_hot_codes() -> None:
@@ -703,7 +719,7 @@ def typed_idx(array: np.ndarray, code: int, kind: str) -> bytes:
 
 class TestOtherCollections:
     def test_emnist_is_turned_upright_and_that_is_said(self, tmp_path: Path) -> None:
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         names = (
             "emnist-digits-train-images-idx3-ubyte.gz",
             "emnist-digits-train-labels-idx1-ubyte.gz",
@@ -718,7 +734,7 @@ class TestOtherCollections:
 
     def test_the_same_files_under_other_names_are_other_digits(self, tmp_path: Path) -> None:
         """What the name decides is part of the identity: one id never stands for two sets of pictures."""
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         plain = put(tmp_path / "plain", TRAIN, pictures, labels)
         named = put(
             tmp_path / "named",
@@ -734,7 +750,7 @@ class TestOtherCollections:
     def test_qmnist_has_the_digit_in_its_first_column(
         self, tmp_path: Path, code: int, kind: str
     ) -> None:
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         table = np.random.default_rng(0).integers(0, 100, (len(labels), 8))
         table[:, 0] = labels
         (tmp_path / "qmnist-train-images-idx3-ubyte").write_bytes(idx(pictures))
@@ -752,7 +768,7 @@ class TestOtherCollections:
         ],
     )  # fmt: skip
     def test_other_names_of_one_part(self, tmp_path: Path, names: tuple[str, str]) -> None:
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         found = digits(npz(tmp_path / "a.npz", **dict(zip(names, (pictures, labels), strict=True))))
         assert np.array_equal(found[0], pictures) and found[1].tolist() == labels.tolist()
 
@@ -769,7 +785,7 @@ class TestOtherCollections:
         assert np.array_equal(found[0], np.concatenate([x, u])) and found[1].tolist() == [*y, *v]
 
     def test_pictures_without_labels_are_named(self, tmp_path: Path) -> None:
-        x, y = make(LEAST)
+        x, y = make(MIN_PICTURES_PER_DIGIT)
         source = npz(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x)
         with pytest.raises(
             DataError, match=r"a\.npz: x_test has no other half; x_test and y_test belong together"
@@ -777,14 +793,14 @@ class TestOtherCollections:
             digits(source)
 
     def test_wrong_labels_name_their_file(self, tmp_path: Path) -> None:
-        pictures, labels = make(LEAST)
+        pictures, labels = make(MIN_PICTURES_PER_DIGIT)
         put(tmp_path / "mine", TRAIN, pictures, labels)
-        put(tmp_path / "mine", TEST, make(LEAST, seed=1)[0], labels + 1)
+        put(tmp_path / "mine", TEST, make(MIN_PICTURES_PER_DIGIT, seed=1)[0], labels + 1)
         with pytest.raises(
             DataError, match=rf"{TEST[1]} has labels other than 0\.\.9, such as 10, 8 in all"
         ):
             digits(DIGITS(f"idx:{tmp_path / 'mine'}"))
-        put(tmp_path / "mine", TEST, make(LEAST, seed=1)[0], labels[:-1])
+        put(tmp_path / "mine", TEST, make(MIN_PICTURES_PER_DIGIT, seed=1)[0], labels[:-1])
         fingerprint.forget()
         with pytest.raises(
             DataError, match=rf"{TEST[0]} has 80 pictures and 79 labels in .*{TEST[1]}"
@@ -800,7 +816,7 @@ class TestOtherCollections:
         """torchvision's own folder, and an archive that unpacks to a folder for each file."""
         raw = tmp_path / "root" / "MNIST" / "raw"
         raw.parent.mkdir(parents=True)
-        put(raw, TRAIN, *make(LEAST))
+        put(raw, TRAIN, *make(MIN_PICTURES_PER_DIGIT))
         with pytest.raises(
             ValidationError, match=rf"holds no IDX files; .*there are IDX files in {raw}: name that"
         ):

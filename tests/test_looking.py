@@ -17,7 +17,7 @@ from PIL import Image
 from runs import TINY, TINY_PICTURES, call, records, train
 
 from gensweep.core.errors import ResultsError, UserError
-from gensweep.data._digits import mnist5k
+from gensweep.data._digits import read_mnist5k
 from gensweep.inspect import trained
 from gensweep.inspect.find import find_point, find_trained_point
 from gensweep.ledger.ledger import Ledger
@@ -357,7 +357,7 @@ class TestEvaluate:
         self, copied: Path, tmp_path: Path
     ) -> None:
         """The point's own 5,000 in another order: other ones are shown by the test, many of them trained on."""
-        pictures, labels = mnist5k()
+        pictures, labels = read_mnist5k()
         np.savez(tmp_path / "mine.npz", x=pictures[::-1], y=labels[::-1])
         ended = call(
             "evaluate", "i2t", "--digits", f"npz:{tmp_path / 'mine.npz'}", "--results", copied

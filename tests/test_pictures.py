@@ -24,9 +24,9 @@ from gensweep.data._pictures import (
     FORMATS,
     SUFFIXES,
     PictureError,
-    colour,
+    find_pictures,
     open_picture,
-    picture_files,
+    parse_colour,
     to_square,
 )
 from gensweep.data.folder import Folder
@@ -485,10 +485,10 @@ class TestToSquare:
     def test_a_large_jpeg_may_be_decoded_smaller(self) -> None:
         smooth = Image.fromarray(NOISE[:8, :8]).resize((1200, 1100), Image.Resampling.BICUBIC)
         data = encoded(smooth, "JPEG", quality=92)
-        small, full = open_picture(data, at_least=512), open_picture(data)
+        small, full = open_picture(data, min_side=512), open_picture(data)
         assert (small.size, full.size) == ((600, 550), (1200, 1100))
         assert np.abs(to_square(small).astype(int) - to_square(full)).max() <= 2
-        assert open_picture(encoded(NOISE, "JPEG"), at_least=512).size == (50, 40)
+        assert open_picture(encoded(NOISE, "JPEG"), min_side=512).size == (50, 40)
 
 
 class TestColour:
@@ -503,7 +503,7 @@ class TestColour:
         ],
     )
     def test_every_way_to_write_it_is_one_value(self, text: str, same: str) -> None:
-        assert colour(text) == same
+        assert parse_colour(text) == same
 
     @pytest.mark.parametrize(
         "text", ["", "whitish", "#ff", "#ggg", "#ffff", "#ffffff80", "255", "white "]
@@ -512,7 +512,7 @@ class TestColour:
         with pytest.raises(
             ValueError, match="is no colour; write a name such as white, or #rrggbb"
         ):
-            colour(text)
+            parse_colour(text)
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -537,7 +537,7 @@ class TestPictureFiles:
         ):
             write(tmp_path / name, b"")
         (tmp_path / "folder.jpg").mkdir()
-        assert picture_files(tmp_path) == wanted
+        assert find_pictures(tmp_path) == wanted
 
     def test_every_suffix_of_an_opened_format_counts(self) -> None:
         Image.init()
@@ -547,7 +547,7 @@ class TestPictureFiles:
         assert not SUFFIXES & {".eps", ".ps", ".pdf", ".svg", ".wmf"}
 
     def test_a_hidden_folder_may_be_named(self, tmp_path: Path) -> None:
-        assert picture_files(write(tmp_path / ".pictures" / "a.png", b"").parent) == [
+        assert find_pictures(write(tmp_path / ".pictures" / "a.png", b"").parent) == [
             tmp_path / ".pictures" / "a.png"
         ]
 
@@ -558,7 +558,7 @@ class TestPictureFiles:
         (place / "other").symlink_to(outside.parent, target_is_directory=True)
         (place / "single.png").symlink_to(outside)
         (outside.parent / "back").symlink_to(place, target_is_directory=True)
-        assert picture_files(place) == [
+        assert find_pictures(place) == [
             place / "near.png",
             place / "other" / "far.png",
             place / "single.png",
@@ -569,7 +569,7 @@ class TestPictureFiles:
         here = write(tmp_path / "here.png", b"")
         (tmp_path / "gone.png").symlink_to(tmp_path / "nothing")
         os.mkfifo(tmp_path / "pipe.png")
-        assert picture_files(tmp_path) == [tmp_path / "gone.png", here, tmp_path / "pipe.png"]
+        assert find_pictures(tmp_path) == [tmp_path / "gone.png", here, tmp_path / "pipe.png"]
 
     def test_a_folder_without_any_says_what_it_holds(self, tmp_path: Path) -> None:
         for name in ("a.txt", "b.TXT", "c/d.pdf", "README"):
@@ -577,20 +577,20 @@ class TestPictureFiles:
         with pytest.raises(
             DataError, match=r"other files: 2 with \.txt, 1 with .*, 1 with "
         ) as raised:
-            picture_files(tmp_path)
+            find_pictures(tmp_path)
         assert "no suffix" in str(raised.value) and f"{tmp_path} holds no picture" in str(
             raised.value
         )
         empty = tmp_path / "empty"
         empty.mkdir()
         with pytest.raises(DataError, match="holds no picture; other files: none"):
-            picture_files(empty)
+            find_pictures(empty)
 
     def test_what_is_no_folder_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="nowhere is not there; name a folder of pictures"):
-            picture_files(tmp_path / "nowhere")
+            find_pictures(tmp_path / "nowhere")
         with pytest.raises(DataError, match=r"a\.png is a file; name a folder of pictures"):
-            picture_files(write(tmp_path / "a.png", b""))
+            find_pictures(write(tmp_path / "a.png", b""))
 
     def test_a_folder_that_cannot_be_listed_is_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -605,7 +605,7 @@ class TestPictureFiles:
 
         monkeypatch.setattr(os, "scandir", refuse)
         with pytest.raises(DataError, match="shut cannot be read: Permission denied"):
-            picture_files(tmp_path)
+            find_pictures(tmp_path)
 
 
 def flat(shade: int, side: int = 64) -> bytes:
@@ -785,7 +785,7 @@ class TestFolder:
 
     def test_a_dataset_of_its_own_scheme_inherits_the_rest(self, twenty: Path) -> None:
         museum = Scheme(
-            "museum", "DIR", lambda place: picture_files(place / "kept"), lambda: twenty
+            "museum", "DIR", lambda place: find_pictures(place / "kept"), lambda: twenty
         )
 
         class Museum(Folder):

@@ -28,9 +28,9 @@ from pydantic import ValidationError
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DATASETS, DOWNLOADS
 from gensweep.data._rijksmuseum import fetch as fetching
-from gensweep.data._rijksmuseum import kept as keeping
+from gensweep.data._rijksmuseum import portrait_folder as keeping
 from gensweep.data._rijksmuseum.answers import read_page, read_work
-from gensweep.data._rijksmuseum.services import check_picture, date_patterns, queries
+from gensweep.data._rijksmuseum.services import build_date_patterns, build_queries, check_picture
 from gensweep.data.rijksmuseum import Rijksmuseum, fetch_rijksmuseum
 from gensweep.prepare import fingerprint
 from gensweep.system import download
@@ -648,7 +648,7 @@ def test_a_line_cut_short_harms_no_other(museum: Museum, folder: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         fetch_rijksmuseum(progress, source=museum.url, years="1642")
-    assert len(keeping.Kept(folder).entries) == len(lines(folder)) == 2
+    assert len(keeping.PortraitFolder(folder).entries) == len(lines(folder)) == 2
 
 
 def test_a_stop_does_not_wait_for_a_server_that_asks_for_patience(museum: Museum) -> None:
@@ -686,7 +686,7 @@ def test_no_space_is_an_error_and_a_second_try_works(
         fetch(museum)
     assert len(kept(folder)) == 1
     monkeypatch.setattr(download, "write_atomic", write)
-    assert len(keeping.Kept(folder).entries) == 1
+    assert len(keeping.PortraitFolder(folder).entries) == 1
     assert "3 pictures, 2 of them new" in fetch(museum)
     assert len(lines(folder)) == 3
 
@@ -717,7 +717,7 @@ def test_two_calls_at_once_do_the_work_once(museum: Museum, folder: Path) -> Non
     ],
 )
 def test_years_become_the_patterns_of_the_search(years: str, patterns: list[str]) -> None:
-    assert date_patterns(years) == patterns
+    assert build_date_patterns(years) == patterns
     first, last = int(years[:4]), int(years[-4:])
     matched = [
         sum(
@@ -739,7 +739,7 @@ def test_every_query_is_asked(museum: Museum) -> None:
         {key: value[0] for key, value in parse_qs(urlsplit(path).query).items()}
         for path in museum.asked("search")
     ]
-    assert asked == list(queries("1699-1700")) and len(asked) == 6
+    assert asked == list(build_queries("1699-1700")) and len(asked) == 6
 
 
 @pytest.mark.parametrize(
@@ -822,7 +822,13 @@ def test_records_are_read_with_prefixes_and_in_graphs() -> None:
     graph = {"@graph": [{"@id": "x"}, prefixed | {"edm:rights": {"@id": MARK}}]}
     assert read_work(graph, "1", "here") == read_work(plain, "1", "here")
     silent = read_work({"aggregatedCHO": {}}, "77", "here")
-    assert (silent.object_number, silent.title, silent.maker, silent.image, silent.free) == (
+    assert (
+        silent.object_number,
+        silent.title,
+        silent.maker,
+        silent.image,
+        silent.is_public_domain,
+    ) == (
         "77",
         "",
         "",

@@ -106,7 +106,7 @@ def _digit_sources() -> list[About]:
         "LeCun et al., 1998",
         mnist.COUNT,
         (28, 28),
-        mnist.PIXELS,
+        mnist.PIXELS_SHA256,
         str(mnist.mnist_folder()),
     )
     try:

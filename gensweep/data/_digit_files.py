@@ -126,7 +126,7 @@ def is_turned(path: Path) -> bool:
     return name is not None and name[2].lower() == "images" and "emnist" in path.name.lower()
 
 
-def axes_of(path: Path) -> int:
+def count_axes(path: Path) -> int:
     """Return the number of axes that an IDX file has by its name."""
     name = _NAME.fullmatch(path.name)
     assert name is not None, path

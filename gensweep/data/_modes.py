@@ -24,7 +24,7 @@ class PictureError(ValueError):
     """Bytes that cannot be used as a picture; the message is the reason alone, without the file's name."""
 
 
-def upright(image: ImageFile) -> Image:
+def to_upright_rgb(image: ImageFile) -> Image:
     """A decoded picture in mode RGB, or RGBA where some of it may be transparent, turned as its EXIF says.
 
     A colour profile is converted to sRGB, see `gensweep.data._profiles`. Grey values of 16 and 32 bits are scaled

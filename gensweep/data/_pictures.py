@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import AfterValidator
 
 from gensweep.core.errors import DataError
-from gensweep.data._modes import PictureError, upright
+from gensweep.data._modes import PictureError, to_upright_rgb
 from gensweep.system.naming import visible
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ LARGE = 8_000_000
 _large = threading.Lock()
 
 
-def picture_files(place: Path) -> list[Path]:
+def find_pictures(place: Path) -> list[Path]:
     """Every picture under a folder, by the file's name, sorted.
 
     Hidden files and folders are left out; links are followed, and no folder is entered twice. Nothing is opened: a
@@ -92,7 +92,7 @@ def picture_files(place: Path) -> list[Path]:
                 found.append(path)
     except OSError as error:
         raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
-    held = some((f"{count} with {suffix}" for suffix, count in others.most_common()), 5)
+    held = join_first((f"{count} with {suffix}" for suffix, count in others.most_common()), 5)
     if not found:
         raise DataError(f"{place} holds no picture; other files: {held or 'none'}")
     if held:
@@ -123,7 +123,7 @@ def _warn(text: str) -> None:
     log.warning("%s", visible(text))
 
 
-def some(items: Iterable[str], most: int = 10) -> str:
+def join_first(items: Iterable[str], most: int = 10) -> str:
     """The first items in a row, safe to show, and how many more there are."""
     listed = [visible(item) for item in items]
     return ", ".join(listed[:most]) + (
@@ -131,12 +131,12 @@ def some(items: Iterable[str], most: int = 10) -> str:
     )
 
 
-def open_picture(content: bytes, *, at_least: int | None = None) -> Image:
-    """The first frame of a picture file, decoded, turned as its EXIF says, and brought to 8 bits by `_modes.upright`.
+def open_picture(content: bytes, *, min_side: int | None = None) -> Image:
+    """The first frame of a picture file, decoded, turned as its EXIF says, and brought to 8 bits by `_modes.to_upright_rgb`.
 
     Args:
         content: the file's bytes.
-        at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is faster, but no side shorter than this.
+        min_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is faster, but no side shorter than this.
 
     Returns:
         An image in mode RGB or RGBA.
@@ -145,12 +145,12 @@ def open_picture(content: bytes, *, at_least: int | None = None) -> Image:
         PictureError: no picture, cut off, damaged, or more than `MAX_PIXELS`.
     """
     try:
-        return _decode(content, at_least)
+        return _decode(content, min_side)
     except PictureError:
         whole = _with_end_marker(content)
         if whole is None:
             raise
-        return _decode(whole, at_least)
+        return _decode(whole, min_side)
 
 
 _END_MARKER = b"\xff\xd9"
@@ -174,17 +174,17 @@ def _with_end_marker(content: bytes) -> bytes | None:
     return data + _END_MARKER if len(pixels) == 1 else None
 
 
-def _decode(content: bytes, at_least: int | None) -> Image:
+def _decode(content: bytes, min_side: int | None) -> Image:
     """As `open_picture`, of a file that lacks nothing."""
     image = _opened(content)
     if image.width * image.height > MAX_PIXELS:
         raise PictureError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
     try:
-        if at_least is not None:
-            image.draft(None, (at_least, at_least))
+        if min_side is not None:
+            image.draft(None, (min_side, min_side))
         with _large if image.width * image.height > LARGE else contextlib.nullcontext():
             image.load()
-            return upright(image)
+            return to_upright_rgb(image)
     except PictureError:
         raise
     except (
@@ -255,7 +255,7 @@ def to_square(image: Image, size: int = 64, background: str = "#ffffff") -> np.n
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
-def colour(text: str) -> str:
+def parse_colour(text: str) -> str:
     """A colour as `#rrggbb`, from its name, `#rgb` or `#rrggbb`.
 
     Raises:
@@ -272,5 +272,5 @@ def colour(text: str) -> str:
     return "#{:02x}{:02x}{:02x}".format(*levels)
 
 
-Colour = Annotated[str, AfterValidator(colour)]
+Colour = Annotated[str, AfterValidator(parse_colour)]
 """The type of a parameter that takes a colour; `white` and `#FFF` are both `#ffffff`."""

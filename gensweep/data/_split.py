@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from gensweep.core.dataset import split_rows, training_rows
 
-LEAST = 7
+MIN_EXAMPLES = 7
 """round(.7) = 1 to test, of the other six round(.6) = 1 to validate."""
 
 
@@ -20,5 +20,7 @@ def check_split(n: int, train_fraction: float) -> None:
     split = split_rows(n, split_seed=0)
     for name in ("test", "validation"):
         if not len(split[name]):
-            raise ValueError(f"{n} examples leave none for the {name} set; {LEAST} are the least")
+            raise ValueError(
+                f"{n} examples leave none for the {name} set; {MIN_EXAMPLES} are the least"
+            )
     training_rows(split, train_fraction)

@@ -13,7 +13,7 @@ from gensweep.core.config import param
 from gensweep.core.dataset import Prepared
 from gensweep.core.registries import DATASETS
 from gensweep.data._digits import DIGITS, check_digits
-from gensweep.data._glyphs import SIZE, bank
+from gensweep.data._glyphs import SIZE, load_glyphs
 from gensweep.data.arithmetic import COUNT, Arithmetic
 
 TEST_SHARE = 0.1
@@ -68,7 +68,7 @@ class ArithmeticPictures(Arithmetic):
             DataError: the digits are not here, changed since they were named, damaged, or no such digits.
         """
         text = super().prepare()
-        pictures, characters, notes, counts = bank(self.digits)
+        pictures, characters, notes, counts = load_glyphs(self.digits)
         rng = np.random.Generator(np.random.PCG64([self.split_seed, _SEED_TAG]))
         codes = np.concatenate([text.rows["query"], text.rows["answer"]], axis=1)
         if self.digit_split == "shared":

@@ -12,7 +12,7 @@ from gensweep.core.dataset import Prepared, split_rows
 from gensweep.core.registries import DATASETS
 from gensweep.data._avatars.art import GRID, draw_patterns, read_layer
 from gensweep.data._avatars.colours import mix_palettes, pick
-from gensweep.data._copies import without_copies
+from gensweep.data._copies import drop_copies
 from gensweep.data._split import check_split
 
 SIZE, COUNT = 64, 10_000
@@ -101,7 +101,7 @@ class Avatars(Data):
 
     def prepare(self) -> Prepared:
         """Draw the faces."""
-        faces, counts, notes = without_copies(draw_faces(self.count, self.data_seed))
+        faces, counts, notes = drop_copies(draw_faces(self.count, self.data_seed))
         return Prepared(
             {"picture": faces}, split_rows(len(faces), self.split_seed), notes=notes, counts=counts
         )

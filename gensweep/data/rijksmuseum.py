@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 from gensweep.core.config import param
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DATASETS, Progress, download
-from gensweep.data._pictures import some
+from gensweep.data._pictures import join_first
 from gensweep.data.folder import PictureFiles
 from gensweep.prepare.fingerprint import Scheme, Source
 from gensweep.system.cache_dir import cache_folder, cache_root
@@ -23,25 +23,25 @@ NAME = "rijksmuseum"
 REMEDY = "python -m gensweep data fetch rijksmuseum"
 
 
-def portrait_files(place: Path) -> Sequence[Path]:
+def list_portraits(place: Path) -> Sequence[Path]:
     """The pictures that were fetched.
 
     Raises:
         DataError: none was, or one was changed since.
     """
-    from gensweep.data._rijksmuseum.kept import Kept
+    from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
 
-    kept = Kept(place)
+    kept = PortraitFolder(place)
     if kept.changed:
         raise DataError(
-            f"{some(kept.changed, 3)} in {kept.pictures}: cut short or changed; get it again: {REMEDY}"
+            f"{join_first(kept.changed, 3)} in {kept.pictures}: cut short or changed; get it again: {REMEDY}"
         )
     if kept.missing:
         log.warning(
             "%s: %d pictures are listed, and not there: %s",
             place,
             len(kept.missing),
-            some(kept.missing),
+            join_first(kept.missing),
         )
     if not kept.entries:
         raise DataError(f"rijksmuseum is not fetched yet (nothing in {place}); {REMEDY}")
@@ -52,7 +52,7 @@ def _place() -> Path:
     return cache_root() / NAME
 
 
-SCHEME = Scheme(NAME, "", portrait_files, default=_place)
+SCHEME = Scheme(NAME, "", list_portraits, default=_place)
 
 
 @DATASETS(NAME)
@@ -102,23 +102,23 @@ def fetch_rijksmuseum(
         FetchError: nobody answers, or nothing can be written. What was got is kept; the next call goes on from there.
     """
     from gensweep.data._rijksmuseum.fetch import WORKERS, Portraits
-    from gensweep.data._rijksmuseum.kept import Kept
-    from gensweep.data._rijksmuseum.services import Services, date_patterns
+    from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
+    from gensweep.data._rijksmuseum.services import Services, build_date_patterns
     from gensweep.system.download import Gate, open_session, shown, writing
     from gensweep.system.storage import locked
 
     if limit is not None and limit < 1:
         raise DataError(f"--limit {limit}: 1 or more is wanted")
-    date_patterns(years)
+    build_date_patterns(years)
     folder, gate = cache_folder(NAME), Gate()
     cache_folder(NAME, "pictures")
     with open_session(WORKERS, gate) as session, ExitStack() as stack:
         with writing(folder / "lock"):
             stack.enter_context(locked(folder / "lock"))
-        kept, services = Kept(folder), Services(session, source)
+        kept, services = PortraitFolder(folder), Services(session, source)
         tally = Portraits(services, gate, kept, progress, limit).run(years)
         if kept.entries:
-            kept.tidy()
+            kept.rewrite_list()
     if not kept.entries:
         why = (
             tally.failures()

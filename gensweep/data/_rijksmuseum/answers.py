@@ -61,7 +61,7 @@ class Work:
     image: str | None
 
     @property
-    def free(self) -> bool:
+    def is_public_domain(self) -> bool:
         """Whether everything said of its rights is that it is in the public domain."""
         rights = self.licence.split()
         return bool(rights) and all(PUBLIC_DOMAIN.match(right) for right in rights)

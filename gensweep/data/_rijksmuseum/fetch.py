@@ -14,8 +14,8 @@ from typing import Any
 from gensweep.core.errors import FetchError
 from gensweep.core.registries import Progress
 from gensweep.data._rijksmuseum.answers import Work
-from gensweep.data._rijksmuseum.kept import IDENTIFIER, Kept
-from gensweep.data._rijksmuseum.services import Services, queries
+from gensweep.data._rijksmuseum.portrait_folder import IDENTIFIER, PortraitFolder
+from gensweep.data._rijksmuseum.services import Services, build_queries
 from gensweep.system.download import Gate, shown
 
 WORKERS = 4
@@ -92,7 +92,12 @@ class Portraits:
     """
 
     def __init__(
-        self, services: Services, gate: Gate, kept: Kept, progress: Progress, limit: int | None
+        self,
+        services: Services,
+        gate: Gate,
+        kept: PortraitFolder,
+        progress: Progress,
+        limit: int | None,
     ) -> None:
         self.services, self.gate, self.kept, self.progress = services, gate, kept, progress
         self.limit = math.inf if limit is None else limit
@@ -130,7 +135,7 @@ class Portraits:
     def _search(self, pool: Workers, years: str) -> Iterator[str]:
         """Objects, each once; a search that fails after others gave something is noted, and its rest left out."""
         found: set[str] = set()
-        for query in queries(years):
+        for query in build_queries(years):
             tokens = {""}
             following: dict[str, str] | None = query
             try:
@@ -177,12 +182,12 @@ class Portraits:
             self._take(asked)
 
     def _ask(self, number: str) -> Got:
-        work = self.services.record(number)
-        if not work.free:
+        work = self.services.fetch_record(number)
+        if not work.is_public_domain:
             return work, None
         if work.image is None:
             raise FetchError("its record names no picture")
-        return work, self.services.picture(work.image)
+        return work, self.services.fetch_picture(work.image)
 
     def _take(self, asked: dict[Future[Got], str]) -> None:
         """Wait for an answer, and keep what came."""
@@ -199,7 +204,9 @@ class Portraits:
                 if body is None:
                     self.tally.not_free += 1
                 else:
-                    self.kept.add(work, shown(self.services.picture_url(work.image or "")), body)
+                    self.kept.add(
+                        work, shown(self.services.get_picture_url(work.image or "")), body
+                    )
                     self.tally.new += 1
             done = len(self.kept.entries) if self.limit < math.inf else self._seen
             self.progress("pictures", done, self._total)

@@ -27,7 +27,7 @@ WORDS = (("title", "portrait"), ("title", "portret"), ("description", "portret")
 """Where a portrait says that it is one. The museum's descriptions are in Dutch."""
 
 
-def date_patterns(years: str) -> list[str]:
+def build_date_patterns(years: str) -> list[str]:
     """The search's dates that make up `1600-1700`: `16??` and `1700`. A `?` is one digit; the search knows no spans.
 
     Raises:
@@ -81,7 +81,7 @@ class Services:
             parse(get(self._session, place, params=query, limit=LARGEST_ANSWER), place), place
         )
 
-    def record(self, number: str) -> Work:
+    def fetch_record(self, number: str) -> Work:
         """What the museum says of an object.
 
         Raises:
@@ -96,17 +96,17 @@ class Services:
             place,
         )
 
-    def picture_url(self, image: str) -> str:
+    def get_picture_url(self, image: str) -> str:
         """Where a picture is, in the size that is kept."""
         return f"{self._images}/{image}/full/!{SIDE},{SIDE}/0/default.jpg"
 
-    def picture(self, image: str) -> bytes:
+    def fetch_picture(self, image: str) -> bytes:
         """A picture, as it was served.
 
         Raises:
             FetchError: no picture, or another thing than one, twice.
         """
-        place = self.picture_url(image)
+        place = self.get_picture_url(image)
         for left in reversed(range(PICTURE_TRIES)):
             body = get(self._session, place, limit=LARGEST_PICTURE)
             try:
@@ -118,10 +118,10 @@ class Services:
         return body
 
 
-def queries(years: str) -> Iterator[dict[str, str]]:
+def build_queries(years: str) -> Iterator[dict[str, str]]:
     """Every search for painted portraits of some years."""
     for field, word in WORDS:
-        for date in date_patterns(years):
+        for date in build_date_patterns(years):
             yield {"type": "painting", "imageAvailable": "true", field: word, "creationDate": date}
 
 

@@ -30,7 +30,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 80
 
 
-class Kept:
+class PortraitFolder:
     """The pictures of a folder, `pictures/<object number>.jpg`, that `metadata.jsonl` lists.
 
     A picture's line is written before the picture: whatever stops the process, no picture lies there unlisted, and a
@@ -86,7 +86,7 @@ class Kept:
         )
         entry = dict(zip(FIELDS, (*values, url, name, digest), strict=True))
         if not self._tidy:
-            self.tidy()
+            self.rewrite_list()
         path = self.folder / LISTED
         self._tidy = False
         with writing(path), path.open("a", encoding="utf-8") as file:
@@ -97,7 +97,7 @@ class Kept:
         self._enter(entry)
         self._tidy = True
 
-    def tidy(self) -> None:
+    def rewrite_list(self) -> None:
         """Write the list anew, in the order of the object numbers.
 
         Raises:
