@@ -12,8 +12,9 @@ from tiny import CPU, few, point, training
 
 from gensweep.core.registries import MODELS
 from gensweep.train import checkpoint
+from gensweep.train.evaluation import Diverged
 from gensweep.train.lanes import Lanes
-from gensweep.train.loop import Diverged, Training
+from gensweep.train.loop import Training
 
 EPOCHS = 2
 MIXED: list[tuple[int, dict[str, Any]]] = [

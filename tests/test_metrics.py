@@ -28,7 +28,7 @@ from gensweep.metrics.pictures import PROJECTIONS
 from gensweep.models.gan.network import GANNetwork
 from gensweep.models.vae.network import VAENetwork, negative_log_likelihood
 from gensweep.nn.base_network import Network
-from gensweep.train.loop import build_network
+from gensweep.train.networks import build_network
 
 PINNED = 2.9630
 """Mean of the random network's features of three pictures of noise, seed 1."""

@@ -27,7 +27,7 @@ from gensweep.sweep.point import Point
 from gensweep.system.storage import write_atomic
 from gensweep.train import checkpoint
 from gensweep.train.artifacts import render_samples as png
-from gensweep.train.loop import build_network, new_network
+from gensweep.train.networks import build_network, create_network
 from gensweep.train.optimizers import PlayerOptimizer
 
 HEADINGS = [
@@ -75,7 +75,7 @@ def depths(name: str, field: str) -> range:
 
 def real_count(model: Model) -> int:
     with torch.device("meta"):
-        return sum(parameter.numel() for parameter in new_network(model).parameters())
+        return sum(parameter.numel() for parameter in create_network(model).parameters())
 
 
 @lru_cache(maxsize=64)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from gensweep.core.config import TrainingConfig
 from gensweep.core.registries import MODELS
 from gensweep.nn.base_network import Network
-from gensweep.train.loop import build_network
 from gensweep.train.muon import apply_muon, orthogonalise
+from gensweep.train.networks import build_network
 from gensweep.train.optimizers import PlayerOptimizer, compute_rate_factor
 
 SHAPES = [(6, 6), (4, 9), (12, 5)]

@@ -299,10 +299,10 @@ class TestTraining:
         self, monkeypatch: pytest.MonkeyPatch, glyphs: tuple[Glyphs, Glyphs], reader: Reader
     ) -> None:
         asked: list[Prepared] = []
-        from gensweep.train import loop
+        from gensweep.train import evaluation
 
         monkeypatch.setitem(
-            loop.TOOLS, "reader", lambda prepared: (asked.append(prepared), reader)[1]
+            evaluation.TOOLS, "reader", lambda prepared: (asked.append(prepared), reader)[1]
         )
         run = training("text_to_image")
         run.evaluate("validation")

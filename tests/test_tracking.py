@@ -24,7 +24,8 @@ from gensweep.sweep.point import Pack, Point
 from gensweep.system.signals import Stopped
 from gensweep.tracking import tracker, wandb_run
 from gensweep.tracking.tracker import DISABLED, MAX_TABLE_ROWS, OFFLINE, ONLINE, Tracker, Tracking
-from gensweep.train.loop import Diverged, Training
+from gensweep.train.evaluation import Diverged
+from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
 from gensweep.trial.trial import Context, run_pack
 from tests.runs import TINY, TINY_PICTURES, call, ended, other, records, same, train, write_sweep

@@ -29,10 +29,12 @@ from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.prepare.contact_sheet import LINE, MARGIN, SCALE
 from gensweep.sweep.point import Pack
 from gensweep.system.storage import write_atomic
-from gensweep.train import checkpoint, loop, optimizers
+from gensweep.train import checkpoint, evaluation, optimizers, random_streams
 from gensweep.train.artifacts import render_samples as png
 from gensweep.train.batches import Batches
-from gensweep.train.loop import Diverged, Training, make_generator
+from gensweep.train.evaluation import Diverged
+from gensweep.train.loop import Training
+from gensweep.train.random_streams import make_generator
 from gensweep.trial.trial import Context, run_pack
 
 MODEL = "text_to_text"
@@ -65,7 +67,7 @@ class TestGenerator:
             asked[key] += 1
             return make_generator(*key)
 
-        monkeypatch.setattr(loop, "make_generator", noted)
+        monkeypatch.setattr(random_streams, "make_generator", noted)
         run = training("vae", seed=5, epochs=2)
         for _ in range(2):
             run.run_epoch()
@@ -190,7 +192,7 @@ class TestEvaluation:
     def test_leaves_out_what_is_not_defined(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Neither in the history nor in the record, and no reason to call a point diverged."""
         monkeypatch.setattr(
-            loop, "metrics_of", self.metrics(("one", 1.0, "always"), ("none", None, "always"))
+            evaluation, "metrics_of", self.metrics(("one", 1.0, "always"), ("none", None, "always"))
         )
         run = training(MODEL)
         assert {key for key in run.run_epoch() if key.startswith("validation/")} == {
@@ -200,7 +202,9 @@ class TestEvaluation:
 
     def test_leaves_costly_metrics_to_the_test(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
-            loop, "metrics_of", self.metrics(("cheap", 1.0, "always"), ("costly", 2.0, "test"))
+            evaluation,
+            "metrics_of",
+            self.metrics(("cheap", 1.0, "always"), ("costly", 2.0, "test")),
         )
         run = training(MODEL)
         assert run.evaluate("validation") == {"validation/cheap": 1.0}
@@ -218,7 +222,7 @@ class TestEvaluation:
 
         names = ("sample_features_random_vgg", "picture_features_random_vgg")
         entries = {name: replace(DERIVED[name], compute=derive) for name in names}
-        monkeypatch.setattr(loop, "DERIVED", entries)
+        monkeypatch.setattr(evaluation, "DERIVED", entries)
         for least, expected in ((3, {}), (2, {"test/one": 2.0})):
             one = Metric(
                 "one",
@@ -230,7 +234,7 @@ class TestEvaluation:
                 lambda outputs: float(len(outputs[names[0]])),
                 least,
             )
-            monkeypatch.setattr(loop, "metrics_of", lambda outputs, split, one=one: [one])
+            monkeypatch.setattr(evaluation, "metrics_of", lambda outputs, split, one=one: [one])
             assert training("vae").evaluate("test") == expected
             assert sizes == ([] if least == 3 else [2, 2])
 

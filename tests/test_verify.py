@@ -23,7 +23,8 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import OK, Record
 from gensweep.report.results import load
 from gensweep.sweep.code_fingerprint import fingerprint
-from gensweep.train.loop import Diverged, Training
+from gensweep.train.evaluation import Diverged
+from gensweep.train.loop import Training
 
 QUIET = ("--local", "--wandb", "disabled")
 

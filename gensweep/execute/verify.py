@@ -28,7 +28,8 @@ from gensweep.sweep.point import Point
 from gensweep.system.environment import hardware, versions
 from gensweep.system.terminal import Console
 from gensweep.system.text import counted, say
-from gensweep.train.loop import Diverged, Training
+from gensweep.train.evaluation import Diverged
+from gensweep.train.loop import Training
 from gensweep.train.memory import configure_malloc
 from gensweep.trial.device import describe_device, resolve_device
 

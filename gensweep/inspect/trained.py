@@ -36,8 +36,10 @@ from gensweep.train.artifacts import (
     to_bytes,
     write_artifacts,
 )
+from gensweep.train.evaluation import ANSWERS
 from gensweep.train.glyphs import count_seen
-from gensweep.train.loop import ANSWERS, Training, make_generator
+from gensweep.train.loop import Training
+from gensweep.train.random_streams import make_generator
 from gensweep.trial.device import resolve_device
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 SAME, OTHER, UNKNOWN = "same", "other", "unknown"
 """How the code of a record compares with today's; `unknown`: the record, or this gensweep, does not say."""
 LOOP = ("gensweep.train.loop.Training", "gensweep.train.lanes.Lanes")
-TOOLS = "gensweep.train.loop.TOOLS"
+TOOLS = "gensweep.train.evaluation.TOOLS"
 """What measures beside the model itself, such as the reader of digits."""
 BOOKKEEPING = (
     "gensweep.core.errors",

@@ -16,7 +16,9 @@ from gensweep.nn.latent import interpolate_linear, interpolate_spherical
 from gensweep.prepare.contact_sheet import picture_sheet, strips, text_sheet
 from gensweep.prepare.contact_sheet import png as png_bytes
 from gensweep.system.storage import Content
-from gensweep.train.loop import ANSWERS, Training, make_generator
+from gensweep.train.evaluation import ANSWERS
+from gensweep.train.loop import Training
+from gensweep.train.random_streams import make_generator
 
 ROWS, STEPS = 4, 10
 """Ways that are shown, and pictures on each."""

@@ -18,7 +18,7 @@ from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, STORE_UNAVAILABLE
 from gensweep.sweep.point import Point
 from gensweep.system.environment import hardware, versions
 from gensweep.system.signals import raise_if_stopped
-from gensweep.train.loop import Diverged
+from gensweep.train.evaluation import Diverged
 from gensweep.trial.attempt import Attempt, PointFolder, Report
 from gensweep.trial.device import describe_device
 

@@ -1,0 +1,279 @@
+"""What a network yields on a dataset: outputs, metrics, answers and samples."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gensweep import kernels
+from gensweep.core.dataset import Prepared
+from gensweep.core.errors import GensweepError
+from gensweep.core.model import Model
+from gensweep.core.registries import DERIVED, Derived, metrics_of
+from gensweep.core.soundness import READER_DIGITS
+from gensweep.nn.base_network import Noise, Samples
+from gensweep.system.precision import resolve
+from gensweep.system.signals import raise_if_stopped
+from gensweep.train import precision, random_streams
+from gensweep.train.batches import Batches
+from gensweep.train.health import find_warnings
+from gensweep.train.networks import build_network
+from gensweep.train.reader import load_reader
+
+SAMPLES = 16
+"""Samples that are drawn, if nobody says how many."""
+ANSWERS = ("predicted", "read")
+"""Outputs that hold a model's answers in characters: as the model says them, or as a reader reads
+them in the pictures that it draws."""
+_ANSWER_TABLE = ("query", "answer", *ANSWERS)
+TOOLS: dict[str, Callable[[Prepared], torch.nn.Module]] = {"reader": load_reader}
+"""Tools that derived outputs need, by name; each is made from the dataset."""
+
+
+class Diverged(GensweepError):
+    """A loss was not finite."""
+
+
+class Evaluator:
+    """One point's network on its dataset.
+
+    Args:
+        model: the model's config.
+        seed: drives initial weights and noise.
+        prepared: the dataset's arrays.
+        device: where to compute.
+        reader_data: the arrays that a reader learns from; default: the dataset's.
+        share_with: an evaluator of the same arrays; both use one copy of them on the device.
+
+    Attributes:
+        precision: what the network computes in, `float32` or `bfloat16`: what the model asks for,
+            on this device.
+        epoch: epochs completed.
+        history: one dict an epoch: `epoch`, `train/...` and `validation/...`.
+        warnings: what the test found odd, a sentence each.
+        batches: the dataset's arrays on the device.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        seed: int,
+        prepared: Prepared,
+        device: torch.device,
+        reader_data: Prepared | None = None,
+        share_with: Evaluator | None = None,
+    ) -> None:
+        self.model = model
+        self.seed = seed
+        self.device = device
+        self.precision = resolve(model.precision, precision.has_native_bfloat16(device))
+        self.epoch = 0
+        self.history: list[dict[str, float]] = []
+        self.warnings: list[str] = []
+        self.network = build_network(model, seed, device)
+        self._reader_data = prepared if reader_data is None else reader_data
+        self._tools: dict[str, Any] = {}
+        self._last_answers: tuple[int, dict[str, Tensor]] | None = None
+        self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
+        if share_with:
+            self._tools = share_with._tools
+            self.batches = share_with.batches
+        else:
+            self.batches = Batches(
+                prepared, model.inputs, device, model.read_once, self.product_dtype
+            )
+
+    # --- precision
+
+    @property
+    def compute_info(self) -> dict[str, str]:
+        """Return how the network is computed, for the record.
+
+        Returns:
+            `precision`, and `kernels`, which is `C` or `PyTorch`.
+        """
+        example = torch.empty(0, dtype=self.product_dtype, device=self.device)
+        name = "C" if kernels.is_available(example) else "PyTorch"
+        return {"precision": self.precision, "kernels": name}
+
+    @property
+    def product_dtype(self) -> torch.dtype:
+        """Return the precision of the network's products."""
+        with self.autocast():
+            return kernels.product_dtype(torch.empty(0, device=self.device))
+
+    def autocast(self) -> torch.autocast:
+        """Return the context for every call of the network; it sets the precision."""
+        return precision.autocast(self.precision, self.device)
+
+    # --- metrics
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Compute the model's metrics on `validation` or `test`, as ``<split>/<metric>``.
+
+        Costly metrics are computed on the test set alone. Metrics that these examples leave
+        undefined are left out.
+        """
+        example_count = len(self._split[split])
+        metrics = [
+            metric
+            for metric in metrics_of(self.model.outputs, split)
+            if example_count >= metric.least
+        ]
+        names = {name for metric in metrics for name in metric.needs}
+        if split == "test":
+            names.update(_ANSWER_TABLE)
+        outputs = self.compute_outputs(split, names)
+        if split == "test":
+            # An answer has a few characters, so those of the whole test set may stay in memory.
+            answers = {name: outputs[name] for name in _ANSWER_TABLE if name in outputs}
+            self._last_answers = (self.epoch, answers)
+            self.warnings = find_warnings(self.model, self.history, outputs)
+        values: dict[str, float] = {}
+        for metric in metrics:
+            if set(metric.needs) <= outputs.keys():
+                value = metric.compute(outputs)
+                if value is not None:
+                    values[f"{split}/{metric.name}"] = value
+        return values
+
+    def test(self) -> dict[str, float]:
+        """Compute every metric on the test set; call it once, at the end.
+
+        Raises:
+            Diverged: one of them is not finite.
+        """
+        return check_finite(self.evaluate("test"), "at the test")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many examples each split has, and how many digits judge the reader."""
+        counts = {split: len(self._split[split]) for split in ("train", "validation", "test")}
+        if self.is_read:
+            counts[READER_DIGITS] = self.get_tool("reader").digits
+        return counts
+
+    # --- outputs
+
+    @torch.no_grad()
+    def compute_outputs(self, split: str, names: Collection[str]) -> dict[str, Tensor]:
+        """Return outputs of the model for every example of a split.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            names: outputs to return, the model's own or derived ones; no other stays in memory.
+
+        Returns:
+            Each of them [n, ...], on the CPU.
+        """
+        self.network.eval()
+        noise_rng = random_streams.make_generator(self.seed, split)
+        rows = self._split[split]
+        entries = [entry for name, entry in DERIVED.items() if name in names]
+        parts: dict[str, list[Tensor]] = defaultdict(list)
+        for batch_rows in rows.split(self.model.evaluation_batch):
+            raise_if_stopped()
+            batch = self.batches.take(batch_rows.to(self.device))
+            noise = self._draw_noise(len(batch_rows), noise_rng)
+            with self.autocast():
+                outputs = self.network.evaluate(batch, noise)
+            outputs |= self._derive(entries, outputs)
+            for name in outputs.keys() & names:
+                # Not every device can hold them all, or compute in float64.
+                parts[name].append(outputs[name].cpu())
+        return {name: torch.cat(values) for name, values in parts.items()}
+
+    @torch.no_grad()
+    def predict(
+        self, batch: dict[str, Tensor], names: Collection[str], seed: int = 0
+    ) -> dict[str, Tensor]:
+        """Return outputs of the model for a batch of any origin [B, ...].
+
+        Args:
+            batch: the model's inputs.
+            names: derived outputs to add to the model's own.
+            seed: of the noise.
+        """
+        self.network.eval()
+        size = len(next(iter(batch.values())))
+        noise = self._draw_noise(size, random_streams.make_generator(seed, "samples"))
+        with self.autocast():
+            outputs = self.network.evaluate(batch, noise)
+        entries = [entry for name, entry in DERIVED.items() if name in names]
+        return outputs | self._derive(entries, outputs)
+
+    def get_answers(self) -> dict[str, Tensor]:
+        """Return codes of each `query`, `answer` and the model's answer on the test set.
+
+        They are those of the last test, unless the network was trained since.
+        """
+        if self._last_answers and self._last_answers[0] == self.epoch:
+            return self._last_answers[1]
+        return self.compute_outputs("test", _ANSWER_TABLE)
+
+    @torch.no_grad()
+    def make_samples(self, n: int = SAMPLES, seed: int | None = None) -> Samples:
+        """Return the network's samples on examples of the test set.
+
+        Args:
+            n: how many.
+            seed: which examples; default: the first ``n``, with noise of the point's own seed.
+        """
+        self.network.eval()
+        rows = self._split["test"]
+        noise_seed = self.seed
+        if seed is not None:
+            order_rng = random_streams.make_generator(seed, "sample")
+            rows = rows[torch.randperm(len(rows), generator=order_rng)]
+            noise_seed = seed
+        rows = rows[:n]
+        noise = self._draw_noise(len(rows), random_streams.make_generator(noise_seed, "samples"))
+        with self.autocast():
+            return self.network.samples(self.batches.take(rows.to(self.device)), noise)
+
+    @property
+    def is_read(self) -> bool:
+        """Return whether the model's answers are pictures that a reader reads."""
+        return DERIVED["read"].source(self.model.outputs) is not None
+
+    def get_tool(self, name: str) -> Any:
+        """Return a tool of derived outputs, such as `reader`; it is made on first use."""
+        if name not in self._tools:
+            self._tools[name] = TOOLS[name](self._reader_data).to(self.device)
+        return self._tools[name]
+
+    def _derive(self, entries: list[Derived], outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return those derived outputs that can be computed from these outputs."""
+        derived = {}
+        for entry in entries:
+            sources = entry.source(outputs)
+            if sources:
+                tools = [self.get_tool(entry.tool)] if entry.tool else []
+                derived[entry.name] = entry.compute(*(outputs[name] for name in sources), *tools)
+        return derived
+
+    # --- noise
+
+    def move_noise(self, noise: Noise) -> Noise:
+        """Return the noise on the device."""
+        return {name: value.to(self.device, non_blocking=True) for name, value in noise.items()}
+
+    def _draw_noise(self, size: int, rng: torch.Generator) -> Noise:
+        return self.move_noise(self.network.draw(size, rng))
+
+
+def check_finite(values: dict[str, float], when: str) -> dict[str, float]:
+    """Return the values.
+
+    Raises:
+        Diverged: one of them is not finite.
+    """
+    wrong = [name for name, value in values.items() if not math.isfinite(value)]
+    if wrong:
+        raise Diverged(f"{', '.join(wrong)} not finite {when}")
+    return values
