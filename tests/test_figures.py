@@ -21,8 +21,8 @@ from gensweep.core.registries import FIGURES
 from gensweep.ledger.stores import Store
 from gensweep.prepare.contact_sheet import picture_sheet, sheet_id, text_sheet
 from gensweep.report.figures import answers, files
-from gensweep.report.figures.pictures import LARGEST
-from gensweep.report.figures.shown import MOST_SEEDS
+from gensweep.report.figures.pictures import MAX_SHEET_SIZE
+from gensweep.report.figures.selection import MAX_SEEDS_READ
 from gensweep.report.figures.style import render
 
 NEW = (
@@ -365,7 +365,7 @@ def test_a_large_sheet_of_a_dataset_is_shown_whole(tmp_path):
     (figure,) = drawn(folder, "dataset_samples").values()
     (picture,) = pictures(figure)
     height, width = picture.shape[:2]
-    assert width == LARGEST[1] and height == round(width / 3)
+    assert width == MAX_SHEET_SIZE[1] and height == round(width / 3)
     assert [int(picture[height // 2, round(width * part), 0]) for part in (0.1, 0.4, 0.6, 0.9)] == [
         10,
         20,
@@ -631,11 +631,11 @@ def test_of_many_points_few_files_are_read(tmp_path, monkeypatch, name):
             png(np.asarray(text_sheet(["1+1 = 2"]).convert("RGB"))),
         )
     found = drawn(write_sweep(tmp_path, cells), name)
-    assert len(read) <= MOST_SEEDS + 2
+    assert len(read) <= MAX_SEEDS_READ + 2
     if name in ("predicted_and_true", "answer_distances"):
-        assert len(read) == MOST_SEEDS + (1 if name == "predicted_and_true" else 2)
+        assert len(read) == MAX_SEEDS_READ + (1 if name == "predicted_and_true" else 2)
         (figure,) = found.values()
-        assert f"the first {MOST_SEEDS} seeds" in caption(figure)
+        assert f"the first {MAX_SEEDS_READ} seeds" in caption(figure)
 
 
 @pytest.mark.parametrize("name", NEW)
@@ -658,6 +658,8 @@ def test_answers_are_integers_as_a_person_reads_them(tmp_path):
     one = cell(0)
     written = ["46 ", "-5", "007", "", "-", "1-2", "4 6", " 46", "+46", "٣"]
     with_answers(tmp_path, one, [(1, text) for text in written])
-    read = files.read_answers(Store(tmp_path), f"points/{one['points']['0']}/{answers.ANSWERS}")
+    read = files.read_answers(
+        Store(tmp_path), f"points/{one['points']['0']}/{answers.ANSWERS_FILE}"
+    )
     assert read.predicted[:3].tolist() == [46, -5, 7]
     assert read.unparsable.tolist() == [False] * 3 + [True] * 7

@@ -32,7 +32,7 @@ from gensweep.ledger.manifest_writer import (
 from gensweep.prepare.fingerprint import forget
 from gensweep.report.collect import collect
 from gensweep.report.figures import fonts
-from gensweep.report.figures.shown import by_dataset, with_names
+from gensweep.report.figures.selection import name_settings, split_by_dataset
 from gensweep.report.page.commands import Commands
 from gensweep.sweep.load import points_of
 from gensweep.system.naming import LONGEST_NAME, Names, file_name, file_names, plain, visible
@@ -251,7 +251,7 @@ def test_each_dataset_has_its_own_files(trained: Path) -> None:
         assert len(list(folder.glob(f"tables/depth-{suffix}"))) == 4
     assert len(list(folder.glob("figures/depth_heatmap-*.svg"))) == 4
     results = load(folder)
-    assert len(dict(with_names("samples_by_epoch", by_dataset(results, ["cae"])))) == 4
+    assert len(dict(name_settings("samples_by_epoch", split_by_dataset(results, ["cae"])))) == 4
     ids = sorted(frozenset(table["cell"]) for table in tables)
     assert len(set(ids)) == 4 and all(len(one) == 2 for one in ids)
 
@@ -305,15 +305,15 @@ def test_what_is_shown_is_what_a_filter_takes(trained: Path) -> None:
             ("dataset", [shown[one.id]]),
             ("decoder_layers", [str(one.params["decoder_layers"])]),
         ]
-        assert {point.cell for point in points_of(sweep, pairs)} == {one.id}
-        words = shlex.split(Commands(results).cell(one.id, "cae"))
+        assert {point.build_cell_command for point in points_of(sweep, pairs)} == {one.id}
+        words = shlex.split(Commands(results).build_cell_command(one.id, "cae"))
         typed = [
             words[place + 1].partition("=")[::2]
             for place, word in enumerate(words)
             if word == "--filter"
         ]
         found = points_of(sweep, [(key, [text.replace("\\,", ",")]) for key, text in typed])
-        assert {point.cell for point in found} == {one.id}
+        assert {point.build_cell_command for point in found} == {one.id}
     faces = sorted(name for name in set(shown.values()) if "faces" in name)
     assert [re.fullmatch(r"folder:faces@[0-9a-f]{6}", name) is not None for name in faces] == [
         True,
@@ -549,12 +549,12 @@ def test_letters_that_no_font_has_stand_by_their_number_in_figures(tmp_path: Pat
 def test_a_font_of_the_machine_is_taken_for_what_the_main_one_lacks() -> None:
     """A letter of STIXGeneral, which comes with matplotlib; nobody has Linear A but the font of last resort."""
     letter = "\u1d81"
-    assert ord(letter) not in fonts._chars(fonts.MAIN) and ord(letter) in fonts._chars(
-        "STIXGeneral"
-    )
-    assert fonts.families(["plain", "é±"]) == [fonts.MAIN]
-    main, other = fonts.families([f"a{letter}", "\U00010600"])
-    assert main == fonts.MAIN and ord(letter) in fonts._chars(other)
+    assert ord(letter) not in fonts._get_code_points(fonts.MAIN_FONT) and ord(
+        letter
+    ) in fonts._get_code_points("STIXGeneral")
+    assert fonts.choose_families(["plain", "é±"]) == [fonts.MAIN_FONT]
+    main, other = fonts.choose_families([f"a{letter}", "\U00010600"])
+    assert main == fonts.MAIN_FONT and ord(letter) in fonts._get_code_points(other)
     with rc_context({"font.family": [main, other]}):
-        assert fonts.legible(f"a{letter}é\U00010600") == f"a{letter}é[U+10600]"
-    assert fonts.legible(f"a{letter}") == "a[U+1D81]"
+        assert fonts.make_legible(f"a{letter}é\U00010600") == f"a{letter}é[U+10600]"
+    assert fonts.make_legible(f"a{letter}") == "a[U+1D81]"

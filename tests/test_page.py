@@ -46,11 +46,11 @@ from gensweep.report.collect import (
     write,
     write_collected,
 )
-from gensweep.report.page import PAGE, several, troubles
+from gensweep.report.page import PAGE, collect_many, failures
 from gensweep.report.page import tables as page_tables
+from gensweep.report.page.collect_many import resolve_page, watch
 from gensweep.report.page.commands import Commands
-from gensweep.report.page.several import place, watch
-from gensweep.report.page.tables import OPEN_TABLES, tables
+from gensweep.report.page.tables import MAX_OPEN_TABLES, build_views
 from gensweep.sweep.load import points_of, read_sweep
 from gensweep.system.signals import Stopped
 from gensweep.system.terminal import Console
@@ -350,9 +350,9 @@ def test_ranks_stand_to_the_right_with_and_without_a_number(tmp_path):
 
 def test_long_lists_are_folded_and_say_how_much_they_leave_out(tmp_path, monkeypatch):
     """Of 40 cells, 12 fail each for a reason of its own, and 28 for one."""
-    monkeypatch.setattr(page_tables, "MOST_ROWS", 25)
-    monkeypatch.setattr(troubles, "MOST_REASONS", 10)
-    monkeypatch.setattr(troubles, "MOST_POINTS", 20)
+    monkeypatch.setattr(page_tables, "MAX_ROWS_PER_TABLE", 25)
+    monkeypatch.setattr(failures, "MAX_REASONS", 10)
+    monkeypatch.setattr(failures, "MAX_POINTS_PER_REASON", 20)
     cells = [cell(0, 1, hidden=hidden) for hidden in range(1, 41)]
     for place_, one in enumerate(cells):
         for seed in (0, 1):
@@ -376,16 +376,16 @@ def test_long_lists_are_folded_and_say_how_much_they_leave_out(tmp_path, monkeyp
 
 
 def test_many_tables_have_a_bound_together(tmp_path, monkeypatch):
-    monkeypatch.setattr(page_tables, "ALL_ROWS", 100)
+    monkeypatch.setattr(page_tables, "MAX_ROWS_PER_SWEEP", 100)
     cells = [
         cell(0, hidden=hidden, encoder_layers=layer) for hidden in range(1, 81) for layer in (1, 2)
     ]
     made = make(load(write_sweep(tmp_path, cells, tables=["depth"])))
-    views = tables(made.tables, made.results, Commands(made.results))
+    views = build_views(made.tables, made.results, Commands(made.results))
     assert sum(len(view.rows) for view in views) == 100
     assert len(views) > 80
     assert all(view.cut for view in views if not view.rows)
-    assert sum(view.open for view in views) <= OPEN_TABLES
+    assert sum(view.open for view in views) <= MAX_OPEN_TABLES
 
 
 # --- nothing of it is HTML
@@ -431,7 +431,7 @@ def test_every_cell_s_command_asks_for_that_cell_and_no_other(tmp_path, name):
     results = load(tmp_path / name)
     commands = Commands(results)
     for one in results.sweep.cells:
-        words = shlex.split(commands.cell(one.id, one.model))
+        words = shlex.split(commands.build_cell_command(one.id, one.model))
         assert words[:6] == ["python", "-m", "gensweep", f"sweeps/{name}.py", "--seeds", "3"]
         assert words[-2:] == ["--results", "again"]
         filters = [
@@ -447,7 +447,7 @@ def test_options_that_change_the_sweep_are_kept_and_others_are_not(tmp_path):
     typed = "python -m gensweep run 'my sweeps/x.py' --set epochs=3 --set=lr=0.1 --results r --local --retry-failed"
     commands = Commands(load(write_sweep(tmp_path, [cell(0)], command=typed)))
     base = "python -m gensweep 'my sweeps/x.py' --set epochs=3 --set=lr=0.1"
-    assert commands.whole == f"{base} --results again"
+    assert commands.full == f"{base} --results again"
     assert commands.repair == f"{base} --results {tmp_path}"
 
 
@@ -551,7 +551,7 @@ def test_the_page_of_all_goes_where_it_is_asked_to_and_replaces_nothing_else(tmp
     assert refused.code == 2 and "is no page of gensweep's and is left alone" in refused.error
     assert (tmp_path / PAGE).read_text() == "<p>mine</p>"
     with pytest.raises(ResultsError, match="of one sweep alone"):
-        place([str(first), str(second)], str(first / PAGE))
+        resolve_page([str(first), str(second)], str(first / PAGE))
 
 
 def test_a_folder_named_twice_counts_once(tmp_path):
@@ -669,7 +669,7 @@ def test_a_watch_refreshes_where_records_changed_and_ends_with_the_sweep(tmp_pat
         write_record(tmp_path, one, 1, char_accuracy=0.7)
 
     slept = Slept(nothing, more)
-    monkeypatch.setattr(several, "time", slept)
+    monkeypatch.setattr(collect_many, "time", slept)
     watch([str(folder)], None, 30.0, screen)
     assert times[0] == times[1], "nothing changed, nothing is written"
     assert [line[9:] for line in said(screen)] == [
@@ -695,7 +695,7 @@ def test_a_watch_that_is_stopped_leaves_pages_that_do_not_load_themselves(tmp_pa
         )
         raise Stopped(2)
 
-    monkeypatch.setattr(several, "time", Slept(stop))
+    monkeypatch.setattr(collect_many, "time", Slept(stop))
     with pytest.raises(Stopped):
         watch([str(folder) for folder in folders], None, 1.0, screen)
     for folder in (tmp_path, *folders):
@@ -706,7 +706,7 @@ def test_a_watch_of_much_work_pauses_for_longer(tmp_path, monkeypatch):
     slept = Slept(lambda: write_record(tmp_path, one, 0, char_accuracy=0.5))
     one = cell(0)
     folder = write_sweep(tmp_path, [one])
-    monkeypatch.setattr(several, "time", slept)
+    monkeypatch.setattr(collect_many, "time", slept)
     watch([str(folder)], None, 0.5, console())
     assert slept.pauses == [4.0], "four times the second that the clock says it took"
 

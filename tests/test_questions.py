@@ -18,15 +18,15 @@ from gensweep.core.registries import TABLES
 from gensweep.ledger.records import FAILED, OK
 from gensweep.report.stats.findings import NO, NOT_ENOUGH, UNDECIDED, YES, Finding
 from gensweep.report.stats.inference import (
-    best_against_best,
-    complete,
-    contrast,
-    holm,
-    rank_biserial,
-    slope_weights,
-    tell_apart,
+    apply_holm,
+    compare_best,
+    compare_cells,
+    compute_rank_biserial,
+    compute_slope_weights,
+    estimate_contrast,
+    select_block,
 )
-from gensweep.report.stats.questions import answers
+from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables.latex import render_latex
 from gensweep.report.tables.layout import render_markdown
 
@@ -54,7 +54,9 @@ def sweep(
 
 def ask(folder: Path, start: str) -> Finding:
     """The only finding whose question starts so."""
-    (found,) = [finding for finding in answers(load(folder)) if finding.question.startswith(start)]
+    (found,) = [
+        finding for finding in answer_questions(load(folder)) if finding.question.startswith(start)
+    ]
     return found
 
 
@@ -67,7 +69,7 @@ def by_levels(values: np.ndarray, levels: list[Any]) -> dict[Any, dict[int, floa
 
 def test_two_levels_are_a_paired_t_test():
     values = THREE[:, :2]
-    found = contrast(values, np.array([-1.0, 1.0]))
+    found = estimate_contrast(values, np.array([-1.0, 1.0]))
     expected = stats.ttest_rel(values[:, 1], values[:, 0])
     low, high = expected.confidence_interval()
     assert (found.t, found.p, found.df) == pytest.approx((expected.statistic, expected.pvalue, 2))
@@ -79,7 +81,7 @@ def test_a_slope_is_tested_by_its_value_in_each_seed():
     x = [1, 2, 4]
     slopes = [stats.linregress(x, row).slope for row in THREE]
     expected = stats.ttest_1samp(slopes, 0)
-    found = contrast(THREE, slope_weights(np.array(x, float)))
+    found = estimate_contrast(THREE, compute_slope_weights(np.array(x, float)))
     assert found.df == 2
     assert (found.estimate, found.t, found.p) == pytest.approx(
         (np.mean(slopes), expected.statistic, expected.pvalue)
@@ -89,7 +91,10 @@ def test_a_slope_is_tested_by_its_value_in_each_seed():
 
 def test_a_choice_of_many_widens_the_interval_and_the_p_value():
     weights = np.array([-1.0, 0.0, 1.0])
-    plain, chosen = contrast(THREE, weights), contrast(THREE, weights, chosen_from=6)
+    plain, chosen = (
+        estimate_contrast(THREE, weights),
+        estimate_contrast(THREE, weights, chosen_from=6),
+    )
     assert chosen.p == pytest.approx(6 * plain.p)
     ratio = stats.t.ppf(1 - 0.025 / 6, 2) / stats.t.ppf(0.975, 2)
     assert (chosen.high - chosen.low) / (plain.high - plain.low) == pytest.approx(ratio)
@@ -100,27 +105,29 @@ def test_the_winner_must_beat_every_level_of_the_other_side(sign):
     """Level 2 is ahead of 0 (noisy) and 1; of the two pairs the surer one does not count."""
     values = sign * np.array([[0.1, 0.4, 0.9, 0.5], [0.5, 0.5, 1.0, 0.6], [0.2, 0.45, 0.97, 0.55]])
     first = np.array([False, False, True, True])
-    found = best_against_best(values, first, sign)
+    found = compare_best(values, first, sign)
     assert (found.first, found.second, found.candidates) == (2, 1, 2)
-    assert found.found.estimate == pytest.approx((values[:, 2] - values[:, 1]).mean())
+    assert found.contrast.estimate == pytest.approx((values[:, 2] - values[:, 1]).mean())
     pairs = [stats.ttest_rel(values[:, 2], values[:, k]) for k in (0, 1)]
     assert pairs[0].pvalue > 2 * pairs[1].pvalue
-    assert found.found.p == pytest.approx(2 * pairs[0].pvalue)
-    ends = [contrast(values, np.array(w, float), 2) for w in ([-1, 0, 1, 0], [0, -1, 1, 0])]
+    assert found.contrast.p == pytest.approx(2 * pairs[0].pvalue)
+    ends = [
+        estimate_contrast(values, np.array(w, float), 2) for w in ([-1, 0, 1, 0], [0, -1, 1, 0])
+    ]
     inner = min(abs(end) for c in ends for end in (c.low, c.high) if (end - c.estimate) * sign < 0)
-    assert min(abs(found.found.low), abs(found.found.high)) == pytest.approx(inner)
-    other = best_against_best(values, ~first, sign)
-    assert (other.found.p, other.found.estimate) == pytest.approx(
-        (found.found.p, -found.found.estimate)
+    assert min(abs(found.contrast.low), abs(found.contrast.high)) == pytest.approx(inner)
+    other = compare_best(values, ~first, sign)
+    assert (other.contrast.p, other.contrast.estimate) == pytest.approx(
+        (found.contrast.p, -found.contrast.estimate)
     )
-    assert (other.found.low, other.found.high) == pytest.approx(
-        (-found.found.high, -found.found.low)
+    assert (other.contrast.low, other.contrast.high) == pytest.approx(
+        (-found.contrast.high, -found.contrast.low)
     )
 
 
 def test_two_cells_are_told_apart_by_welch_on_the_smaller_one_s_degrees_of_freedom():
     one, two = [0.1, 0.2, 0.15], [0.5, 0.45, 0.4, 0.55]
-    found = tell_apart([one, two, [0.9]])
+    found = compare_cells([one, two, [0.9]])
     assert found is not None
     t = stats.ttest_ind(one, two, equal_var=False).statistic
     assert (found.f, found.p) == pytest.approx((t**2, 2 * stats.t.sf(abs(t), 2)))
@@ -135,7 +142,7 @@ def test_two_cells_are_told_apart_by_welch_on_the_smaller_one_s_degrees_of_freed
 def test_several_cells_are_told_apart_where_ranks_agree():
     """Brown and Forsythe's F by their formula; for equal cells it is Fisher's, and Kruskal and Wallis' p is larger."""
     cells = [[0.1, 0.2, 0.15], [0.3, 0.25, 0.32], [0.5, 0.45, 0.4], [0.9, 0.95, 0.8]]
-    found = tell_apart(cells)
+    found = compare_cells(cells)
     assert found is not None
     assert found.f == pytest.approx(stats.f_oneway(*cells).statistic)
     variances = np.var(cells, axis=1, ddof=1)
@@ -143,7 +150,7 @@ def test_several_cells_are_told_apart_where_ranks_agree():
     ranks = stats.kruskal(*cells).pvalue
     assert stats.f.sf(found.f, found.between, found.within) < ranks == pytest.approx(found.p)
     quiet = [[k / 100, k / 100 + 0.001] for k in range(8) for _ in range(3)]
-    unsure = tell_apart([[0.0, 1.0], *quiet])
+    unsure = compare_cells([[0.0, 1.0], *quiet])
     assert unsure is not None
     assert unsure.p == pytest.approx(stats.f.sf(unsure.f, unsure.between, unsure.within)), (
         "here ranks are surer"
@@ -152,7 +159,7 @@ def test_several_cells_are_told_apart_where_ranks_agree():
 
 def test_the_intraclass_correlation_of_equal_cells():
     """Cells 0, 2 and 2, 4: MSB = 2 * (1 + 1) / 1 = 4, MSW = (2 + 2) / 2 = 2, ICC = (MSB - MSW) / (MSB + MSW)."""
-    found = tell_apart([[0.0, 2.0], [2.0, 4.0]])
+    found = compare_cells([[0.0, 2.0], [2.0, 4.0]])
     assert found is not None
     assert found.icc == pytest.approx((4 - 2) / (4 + 2))
     assert found.eta_squared == pytest.approx(4 / (4 + 4))
@@ -160,16 +167,16 @@ def test_the_intraclass_correlation_of_equal_cells():
 
 @pytest.mark.parametrize("cells", [[], [[1.0, 2.0]], [[1.0], [2.0]], [[1.0, 1.0], [2.0, 2.0]]])
 def test_nothing_to_tell_apart(cells):
-    assert tell_apart(cells) is None
+    assert compare_cells(cells) is None
 
 
 def test_holm_by_hand():
     """0.01 * 4, 0.02 * 3, 0.03 * 2 = 0.06, 0.4 * 1; what was not tested does not count."""
-    assert holm([0.03, 0.01, math.nan, 0.4, 0.02]) == pytest.approx(
+    assert apply_holm([0.03, 0.01, math.nan, 0.4, 0.02]) == pytest.approx(
         [0.06, 0.04, math.nan, 0.4, 0.06], nan_ok=True
     )
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
+    assert apply_holm([0.9, 0.8]) == [1.0, 1.0]
+    assert apply_holm([]) == []
 
 
 @pytest.mark.parametrize("differences", [[1.0, 2.0, -3.0, 4.0], [0.5, 0.5, -0.5], [1.0, 0.0, 2.0]])
@@ -177,7 +184,7 @@ def test_rank_biserial_is_wilcoxon_s_sum_on_another_scale(differences):
     """r = 2 W+ / total - 1, zeros left out, with W+ as SciPy's Wilcoxon test gives it."""
     kept = [value for value in differences if value]
     positive = stats.wilcoxon(kept, alternative="greater", method="asymptotic").statistic
-    assert rank_biserial(differences) == pytest.approx(
+    assert compute_rank_biserial(differences) == pytest.approx(
         2 * positive / (len(kept) * (len(kept) + 1) / 2) - 1
     )
 
@@ -189,7 +196,7 @@ def test_the_complete_part_keeps_the_seeds_that_have_every_level():
         for level in (1, 2, 3)
         if (s, level) != (1, 3)
     ]
-    block = complete(runs)
+    block = select_block(runs)
     assert (block.seeds, block.levels) == ([0, 1, 2], [1, 2]), (
         "as many degrees of freedom, and more seeds"
     )
@@ -200,7 +207,7 @@ def test_the_complete_part_keeps_the_seeds_that_have_every_level():
 def test_the_complete_part_is_what_the_fullest_rows_have_in_common():
     """Each of three seeds lacks another level of six: three levels of all seeds are more than five of one."""
     runs = [(s, "", level, float(level)) for s in range(3) for level in range(6) if level != s]
-    block = complete(runs)
+    block = select_block(runs)
     assert (block.seeds, block.levels) == ([0, 1, 2], [3, 4, 5])
 
 
@@ -214,7 +221,7 @@ def test_settings_are_averaged_within_a_seed_and_never_across_levels():
         (0, "b", 2, 100.0),
     ]
     runs += [(0, "c", 1, 3.0), (0, "c", 2, 6.0)]
-    block = complete(runs)
+    block = select_block(runs)
     assert block.values.tolist() == [[2.0, 4.0], [3.0, 4.0]]
     assert block.left_out == 1
 
@@ -243,10 +250,14 @@ def test_a_metric_s_direction_decides_what_helps(tmp_path):
     results = load(folder)
     for direction, verdict in (("max", YES), ("min", NO)):
         info = results.metrics["char_accuracy"].model_copy(update={"direction": direction})
-        (found, *_) = answers(replace(results, metrics=results.metrics | {"char_accuracy": info}))
+        (found, *_) = answer_questions(
+            replace(results, metrics=results.metrics | {"char_accuracy": info})
+        )
         assert found.verdict == verdict
     info = results.metrics["char_accuracy"].model_copy(update={"direction": "none"})
-    (found, *_) = answers(replace(results, metrics=results.metrics | {"char_accuracy": info}))
+    (found, *_) = answer_questions(
+        replace(results, metrics=results.metrics | {"char_accuracy": info})
+    )
     assert found.verdict == NOT_ENOUGH
     assert "no direction" in found.answer
 
@@ -259,10 +270,10 @@ def test_a_correction_over_all_questions_can_undecide(tmp_path):
         for e in (1, 2, 3)
         for d in (1, 2)
     }
-    findings = answers(load(sweep(tmp_path, grid, ("encoder_layers", "decoder_layers"))))
+    findings = answer_questions(load(sweep(tmp_path, grid, ("encoder_layers", "decoder_layers"))))
     assert len(findings) == 3
     assert any(found.p < 0.05 <= found.p_corrected for found in findings)
-    assert [f.p_corrected for f in findings] == holm([f.p for f in findings])
+    assert [f.p_corrected for f in findings] == apply_holm([f.p for f in findings])
     for found in findings:
         assert (found.verdict == UNDECIDED) is (found.p_corrected >= 0.05)
         assert found.answer.startswith("The seeds do not decide this.") is (
@@ -292,7 +303,7 @@ def test_a_combined_depth_that_loses_is_a_no_over_the_cells_it_lost_to(tmp_path)
         sweep(tmp_path, by_levels(table, levels), ("encoder_layers", "decoder_layers")),
         "Do more encoder and",
     )
-    assert found.p == pytest.approx(3 * contrast(table, np.array([0.0, 0.0, -1.0, 1.0])).p)
+    assert found.p == pytest.approx(3 * estimate_contrast(table, np.array([0.0, 0.0, -1.0, 1.0])).p)
     assert found.verdict == NO
 
 
@@ -395,7 +406,7 @@ def test_data_epochs_and_batches_on_their_own_scale(tmp_path, axis, levels, star
 
 
 def test_what_the_sweep_does_not_vary_is_not_asked(tmp_path):
-    findings = answers(load(sweep(tmp_path, {1: {0: 0.5}}, ("encoder_layers",))))
+    findings = answer_questions(load(sweep(tmp_path, {1: {0: 0.5}}, ("encoder_layers",))))
     (only,) = findings
     assert only.answer == "In every cell encoder_layers is 1 and decoder_layers is 1."
     assert only.verdict == NOT_ENOUGH
@@ -407,7 +418,7 @@ def test_a_sweep_with_nothing_done_says_what_is_missing(tmp_path):
         for model in ("text_to_image", "gan", "vae")
         for e in (1, 2)
     ]
-    findings = answers(
+    findings = answer_questions(
         load(write_sweep(tmp_path, cells, metrics=METRICS | {"sliced_wasserstein": BOTH}))
     )
     assert {finding.verdict for finding in findings} == {NOT_ENOUGH}
@@ -431,7 +442,9 @@ def test_mse_and_reader_tell_cells_apart_each_for_itself(tmp_path):
     assert (by_mse.verdict, by_reader.verdict) == (UNDECIDED, YES)
     assert by_reader.effect > 0.9 > by_mse.effect
     depth = [
-        f.question for f in answers(load(folder)) if f.question.startswith("Do more encoder layers")
+        f.question
+        for f in answer_questions(load(folder))
+        if f.question.startswith("Do more encoder layers")
     ]
     assert sorted(question.rpartition(" by ")[2] for question in depth) == [
         "mse?",
@@ -519,7 +532,7 @@ def simulated(folder: Path, rng: np.random.Generator, effect: float) -> list[Fin
     layers = np.array([results.params[c]["encoder_layers"] for c in points["cell"]])
     seeds = rng.normal(0, 1, 9)[points["seed"].to_numpy()]
     points["char_accuracy"] = seeds + effect * layers + rng.normal(0, 1, len(points))
-    return answers(replace(results, points=points.assign(status=OK)))
+    return answer_questions(replace(results, points=points.assign(status=OK)))
 
 
 @pytest.mark.slow
@@ -551,9 +564,12 @@ NOISE = {
 def test_a_contrast_errs_as_often_as_it_says(seeds, levels, noise):
     """Whatever the noise of each level; residuals pooled over levels gave 17 to 20% where the ends were noisy."""
     rng, runs = np.random.default_rng(7), 1500
-    weights, spread = slope_weights(np.arange(1.0, levels + 1)), np.array(NOISE[noise][:levels])
+    weights, spread = (
+        compute_slope_weights(np.arange(1.0, levels + 1)),
+        np.array(NOISE[noise][:levels]),
+    )
     draws = spread * rng.normal(size=(runs, seeds, levels)) + rng.normal(size=(runs, seeds, 1))
-    wrong = np.mean([contrast(values, weights).p < 0.05 for values in draws])
+    wrong = np.mean([estimate_contrast(values, weights).p < 0.05 for values in draws])
     assert wrong == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / runs))
 
 
@@ -577,7 +593,7 @@ def test_the_best_of_many_is_not_better_by_luck_alone(case, seeds):
     else:
         spread[both == (case == "noisy combined")] = 10.0
     draws = mean + spread * rng.normal(size=(runs, seeds, 25)) + rng.normal(size=(runs, seeds, 1))
-    wrong = sum(best_against_best(values, both, 1).found.p < 0.05 for values in draws)
+    wrong = sum(compare_best(values, both, 1).contrast.p < 0.05 for values in draws)
     assert wrong / runs <= 0.05
 
 
@@ -593,7 +609,7 @@ def test_equal_cells_are_rarely_told_apart(cells, seeds):
         np.where(np.arange(cells) < cells / 2, 20.0, 1.0),
     ):
         found = [
-            tell_apart(list(values))
+            compare_cells(list(values))
             for values in spread[:, None] * rng.normal(size=(runs, cells, seeds))
         ]
         wrong = np.mean([one is not None and one.p < 0.05 for one in found])
@@ -603,7 +619,8 @@ def test_equal_cells_are_rarely_told_apart(cells, seeds):
 def test_cells_far_apart_are_told_apart():
     rng = np.random.default_rng(4)
     found = [
-        tell_apart(list(np.arange(5)[:, None] + 0.05 * rng.normal(size=(5, 3)))) for _ in range(50)
+        compare_cells(list(np.arange(5)[:, None] + 0.05 * rng.normal(size=(5, 3))))
+        for _ in range(50)
     ]
     assert all(one is not None and one.p < 0.05 for one in found)
 
@@ -614,7 +631,7 @@ def test_cells_far_apart_are_told_apart():
 def test_the_page_has_every_finding_in_words_and_in_numbers(tmp_path):
     results = load(sweep(tmp_path, by_levels(THREE, [1, 2, 3]), ("encoder_layers",)))
     (table,) = TABLES["statistics"].make(results)
-    findings = answers(results)
+    findings = answer_questions(results)
     assert table.frame["question"].tolist() == [f.question for f in findings]
     assert table.frame["p_corrected"].tolist() == pytest.approx(
         [f.p_corrected for f in findings], nan_ok=True

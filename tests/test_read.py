@@ -21,7 +21,7 @@ from gensweep.core.registries import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.report.collect import collect, is_current, print_tables
-from gensweep.report.figures.learning import BACKGROUND
+from gensweep.report.figures.learning import MAX_BACKGROUND_CURVES
 from gensweep.report.paper import PAPER_TABLES, find_paper_value, list_paper_tables
 from gensweep.report.tables.groups import group_cells
 from gensweep.report.tables.layout import build_columns, format_interval, render_markdown
@@ -881,7 +881,7 @@ def test_of_many_cells_the_best_the_median_and_the_worst_have_a_name(tmp_path):
     ((_, figure),) = FIGURES["learning_curves"].make(load(write_sweep(tmp_path, cells)))
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["#1: 60", "#2: 59", "#3: 58", "#31: 30", "#60: 1"]
-    assert 5 < len(figure.axes[0].lines) <= 5 + BACKGROUND
+    assert 5 < len(figure.axes[0].lines) <= 5 + MAX_BACKGROUND_CURVES
 
 
 def test_the_report_s_curve_is_drawn_only_at_its_setting(tmp_path):

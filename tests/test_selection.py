@@ -17,7 +17,7 @@ from gensweep.core.errors import ResultsError, SweepError
 from gensweep.core.registries import TABLES
 from gensweep.ledger.manifest_writer import build_sweep_json
 from gensweep.report.collect import collect
-from gensweep.report.figures.shown import best_and_others, choice
+from gensweep.report.figures.selection import describe_choice, select_best_and_others
 from gensweep.report.remarks import describe_selection
 
 ACCURACY = "validation/char_accuracy"
@@ -52,7 +52,7 @@ def test_the_validation_set_decides_and_the_test_stands_beside(tmp_path):
     assert table.frame["encoder_layers"].tolist() == [3, 2, 1]
     assert table.frame[f"{ACCURACY}_mean"].tolist() == [0.5, 0.4, 0.3]
     assert table.frame["char_accuracy_mean"].tolist() == [0.7, 0.8, 0.9]
-    shown = best_and_others(results, "text_to_text")
+    shown = select_best_and_others(results, "text_to_text")
     assert [(one.role, one.label) for one in shown] == [
         ("best", "encoder_layers=3"), ("median", "encoder_layers=2"), ("worst", "encoder_layers=1"),
     ]  # fmt: skip
@@ -137,7 +137,7 @@ def test_without_any_validation_value_nothing_is_called_best(tmp_path):
         strip(write_record(tmp_path, one, 0, char_accuracy=value))
     folder = write_sweep(tmp_path, cells, figures=["answer_distances"])
     results = load(folder)
-    assert [one.role for one in best_and_others(results, "text_to_text")] == [
+    assert [one.role for one in select_best_and_others(results, "text_to_text")] == [
         "first",
         "middle",
         "last",
@@ -158,7 +158,7 @@ def test_cells_that_share_the_best_value_are_counted(tmp_path, values, shared):
     cells = [cell(0, encoder_layers=k) for k in (1, 2, 3)]
     for one, value in zip(cells, values, strict=True):
         write_record(tmp_path, one, 0, char_accuracy=0.5, **{ACCURACY: value})
-    text = choice(load(write_sweep(tmp_path, cells)), "text_to_text")
+    text = describe_choice(load(write_sweep(tmp_path, cells)), "text_to_text")
     assert (
         f"{shared} cells share the best value; the first in the sweep's order stands for them."
         in text

@@ -30,8 +30,8 @@ from gensweep.core.soundness import (
 from gensweep.execute.progress import MOST_WARNINGS, Screen
 from gensweep.ledger.records import OK, Record, decode_record
 from gensweep.report.collect import collect, print_tables
-from gensweep.report.page.troubles import warnings
-from gensweep.report.stats.questions import answers
+from gensweep.report.page.failures import group_warnings
+from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables.layout import build_columns, render_markdown
 from gensweep.sweep.point import Point
 from gensweep.system.terminal import Console
@@ -135,7 +135,9 @@ def test_a_question_about_what_was_withheld_says_why(tmp_path):
         write_examples(path, examples={"test": 40})
     results = load(write_sweep(tmp_path, cells, metrics={"fid_random_vgg": FID}))
     (finding,) = [
-        one for one in answers(results) if one.question.startswith("Is gan better than vae")
+        one
+        for one in answer_questions(results)
+        if one.question.startswith("Is gan better than vae")
     ]
     assert finding.answer == (
         "No ok point has fid_random_vgg: needs at least 513 pictures; the test set has 40 (2 cells)."
@@ -300,7 +302,7 @@ def test_an_exploded_gan_is_ok_with_a_warning_in_record_report_and_page(tmp_path
     assert found.examples == {"train": 162, "validation": 18, "test": 20}
     one = {"id": point.cell, "model": "gan", "params": point.params, "points": {"0": point.id}}
     folder = write_sweep(tmp_path, [one])
-    kind = warnings(load(folder))
+    kind = group_warnings(load(folder))
     assert kind is not None and kind.heading == "1 point ok, with a warning"
     collect(folder)
     page = (folder / "report.html").read_text()

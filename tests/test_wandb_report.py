@@ -18,7 +18,7 @@ from wandb_server import ENTITY, Server, serving
 from gensweep import load
 from gensweep.core.registries import TABLES
 from gensweep.ledger.records import DIVERGED, FAILED, Record
-from gensweep.report.stats.questions import answers
+from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables import Table
 from gensweep.report.tables.layout import render_markdown
 from gensweep.report.wandb_report import contents, panels, server
@@ -114,7 +114,7 @@ def section(spec: dict[str, Any], heading: str) -> list[dict[str, Any]]:
 def test_each_model_s_section_has_its_answers_with_their_numbers(folder):
     """Seeds 0, 1, 2 are 0.2 better each with one more layer: the slope is 0.2, from a mean of 0.6 to one of 0.8."""
     spec = as_json(folder)["spec"]
-    findings = answers(load(folder))
+    findings = answer_questions(load(folder))
     assert len(findings) > 5
     for finding in findings:
         (model,) = [name for name in ("text_to_text", "text_to_image") if name in finding.question]
@@ -168,7 +168,7 @@ def test_every_row_of_every_table_is_in_it(tmp_path):
 
 
 def test_a_long_table_is_cut_and_says_so(folder, monkeypatch):
-    monkeypatch.setattr(contents, "MOST_ROWS", 1)
+    monkeypatch.setattr(contents, "MAX_ROWS_PER_TABLE", 1)
     said = [text(block) for block in blocks(as_json(folder)["spec"])]
     assert (
         sum("1 more row in `tables/cells.csv` of the sweep's folder." in one for one in said) == 1
@@ -177,7 +177,7 @@ def test_a_long_table_is_cut_and_says_so(folder, monkeypatch):
 
 def test_markdown_is_not_made_of_what_a_table_holds(folder):
     results = load(folder)
-    said = contents._markdown(
+    said = contents._format_markdown(
         Table("one", "One", results.cells[:0], ("a<b> *c* $d$ [e]",)), results
     )
     assert "- a&lt;b> \\*c\\* \\$d\\$ [e]\n" in said
@@ -254,11 +254,11 @@ def test_a_run_set_is_of_the_sweep_s_points_of_a_model(folder):
 
 
 def test_a_run_set_of_too_many_points_is_of_cells_and_then_of_the_group(folder, monkeypatch):
-    monkeypatch.setattr(panels, "MOST_VALUES", 2)
+    monkeypatch.setattr(panels, "MAX_FILTER_VALUES", 2)
     (only,) = grids(as_json(folder)["spec"])["sweep: text_to_text"][0]["filters"]["filters"]
     assert only["key"]["name"] == "cell.value"
     assert only["value"] == load(folder).list_cells("text_to_text")
-    monkeypatch.setattr(panels, "MOST_VALUES", 1)
+    monkeypatch.setattr(panels, "MAX_FILTER_VALUES", 1)
     spec = as_json(folder)["spec"]
     group, job = grids(spec)["sweep: text_to_text"][0]["filters"]["filters"]
     assert [(f["key"], f["op"], f["value"]) for f in (group, job)] == [

@@ -223,7 +223,7 @@ def collect_command(
 ) -> None:
     """Write tables, figures and report.html from records alone, and print the tables."""
     from gensweep.ledger.stores import canonical_uri
-    from gensweep.report.page.several import collect_all, watch
+    from gensweep.report.page.collect_many import collect_all, watch
 
     console = Console()
     unique = list({canonical_uri(folder): folder for folder in folders}.values())

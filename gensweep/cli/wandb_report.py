@@ -40,18 +40,23 @@ def wandb_report_command(
     It takes the place of the sweep's report with the same title, with all that was changed in that by hand.
     """
     from gensweep.report.results import load
-    from gensweep.report.wandb_report import build, library, mark, view
-    from gensweep.report.wandb_report.panels import tracked
+    from gensweep.report.wandb_report import (
+        build,
+        format_description_start,
+        import_library,
+        serialize_report,
+    )
+    from gensweep.report.wandb_report.panels import count_tracked
     from gensweep.system.storage import write_json
     from gensweep.tracking.tracker import OFFLINE, Tracking
 
-    library()
+    import_library()
     results = load(folder)
     place = Tracking.from_cli(OFFLINE, wandb_project, wandb_entity, results.sweep.name)
     report = build(results, place.project, place.entity or "", title)
     if json_:
         json_.parent.mkdir(parents=True, exist_ok=True)
-        write_json(json_, view(report, draft))
+        write_json(json_, serialize_report(report, draft))
         entity = report.entity or "(no entity yet, --wandb-entity names one)"
         say(
             Console(),
@@ -60,12 +65,12 @@ def wandb_report_command(
     else:
         from gensweep.report.wandb_report.server import save
 
-        saved = save(report, mark(results.sweep.name), draft)
+        saved = save(report, format_description_start(results.sweep.name), draft)
         say(
             Console(),
             f"{'Replaced' if saved.replaced else 'Saved'} the {'draft' if draft else 'report'}: {saved.url}",
         )
-    if not tracked(results, results.points["id"]):
+    if not count_tracked(results, results.points["id"]):
         say(
             Console(),
             f"None of its {len(results.points)} points has a W&B run: the report's panels may be empty.",

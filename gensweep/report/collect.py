@@ -21,24 +21,24 @@ from gensweep.ledger.manifest import SWEEP
 from gensweep.ledger.records import OK
 from gensweep.ledger.stores import ABANDONED_SECONDS, Store, open_folder
 from gensweep.prepare.contact_sheet import DATASETS
-from gensweep.report.figures.answers import ANSWERS
-from gensweep.report.figures.samples import SAMPLES
-from gensweep.report.page import PAGE, Drawn, Made, is_page, render
-from gensweep.report.page.figures import drawn
+from gensweep.report.figures.answers import ANSWERS_FILE
+from gensweep.report.figures.samples import SAMPLES_FOLDER
+from gensweep.report.page import PAGE, Collected, RenderedFigure, is_page, render
+from gensweep.report.page.figures import render_figures
 from gensweep.report.results import Results, load
 from gensweep.report.tables import Table
 from gensweep.system.storage import parse_json
 
 ALWAYS = ("cells", "leaderboard", "statistics")
 """Tables that every sweep gets."""
-Named = TypeVar("Named", Table, Drawn)
+Named = TypeVar("Named", Table, RenderedFigure)
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
 FORM = 5
 """Raised when the same records make other files."""
 _PARTS, _SUFFIXES = ("tables", "figures"), (".csv", ".md", ".tex", ".svg", ".png")
 """Folders of a sweep's that a collection writes to, and how the names of its files end."""
-_SHOWN = re.compile(rf"[^.].*\.png|{re.escape(ANSWERS)}|{re.escape('history.csv')}", re.DOTALL)
+_SHOWN = re.compile(rf"[^.].*\.png|{re.escape(ANSWERS_FILE)}|{re.escape('history.csv')}", re.DOTALL)
 """Names of what figures and the page show beside records."""
 
 
@@ -77,7 +77,7 @@ def _shown(results: Results) -> Iterator[str]:
     yield from _listed(results.store, f"{results.folder.name}/{DATASETS}")
     for point in results.points.loc[results.points["status"] == OK, "id"]:
         yield point
-        for folder in (f"{POINTS}/{point}", f"{POINTS}/{point}/{SAMPLES}"):
+        for folder in (f"{POINTS}/{point}", f"{POINTS}/{point}/{SAMPLES_FOLDER}"):
             yield from _listed(results.store, folder)
 
 
@@ -116,7 +116,7 @@ def write(results: Results) -> list[Path]:
     return write_collected(make(results))
 
 
-def make(results: Results) -> Made:
+def make(results: Results) -> Collected:
     """A sweep's tables and figures, in memory.
 
     Raises:
@@ -127,12 +127,12 @@ def make(results: Results) -> Made:
     )  # before anything is read: what comes in between is of the next time
     tables = _pages(TABLES, [*ALWAYS, *results.sweep.tables], results)
     figures = _pages(FIGURES, results.sweep.figures, results)
-    return Made(
+    return Collected(
         results,
         _with_own_files(
             [_with_code(table, results) for page in tables for table in page.make(results)]
         ),
-        _with_own_files([figure for page in figures for figure in drawn(page, results)]),
+        _with_own_files([figure for page in figures for figure in render_figures(page, results)]),
         state,
     )
 
@@ -154,7 +154,7 @@ def _with_own_files(made: list[Named]) -> list[Named]:
     return own
 
 
-def write_collected(made: Made, reload: int = 0) -> list[Path]:
+def write_collected(made: Collected, reload: int = 0) -> list[Path]:
     """Write what was made, and the page of it.
 
     Args:
@@ -172,7 +172,7 @@ def write_collected(made: Made, reload: int = 0) -> list[Path]:
     return [results.folder / name for name in written]
 
 
-def write_page(made: list[Made], page: str, reload: int = 0) -> None:
+def write_page(made: list[Collected], page: str, reload: int = 0) -> None:
     """Write one page of several sweeps.
 
     Raises:
@@ -210,7 +210,7 @@ def _bytes(content: bytes | str) -> bytes:
     return content.encode(errors="backslashreplace") if isinstance(content, str) else content
 
 
-def _files(made: Made, reload: int) -> Iterator[tuple[str, bytes | str]]:
+def _files(made: Collected, reload: int) -> Iterator[tuple[str, bytes | str]]:
     from gensweep.report.tables.latex_compact import render_latex_files as tex_files
     from gensweep.report.tables.layout import render_markdown
 
@@ -233,7 +233,7 @@ def _pages(registry: Registry[Page], names: list[str], results: Results) -> list
     return [registry[name] for name in dict.fromkeys(names)]
 
 
-def _finish(made: Made, written: list[str]) -> None:
+def _finish(made: Collected, written: list[str]) -> None:
     """Remove what the last collection wrote and this one did not, nothing else; write down what this one did."""
     store, folder = made.results.store, made.results.folder.name
     try:

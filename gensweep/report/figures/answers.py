@@ -10,15 +10,15 @@ import numpy as np
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import FIGURES, page
 from gensweep.ledger.ledger import POINTS
-from gensweep.report.figures.board import words
-from gensweep.report.figures.files import Answers, Lost, read_answers
-from gensweep.report.figures.shown import (
-    Shown,
-    answering,
-    best_and_others,
-    by_model,
-    choice,
-    nothing,
+from gensweep.report.figures.files import Answers, MissingFiles, read_answers
+from gensweep.report.figures.image_grid import draw_message
+from gensweep.report.figures.selection import (
+    ShownCell,
+    describe_choice,
+    describe_nothing,
+    list_answering,
+    name_models,
+    select_best_and_others,
 )
 from gensweep.report.figures.style import (
     COLOURS,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Figures = list[tuple[str, Figure]]
     Drawing = Callable[[Results, str], Figure]
 
-ANSWERS = "answers.csv"
+ANSWERS_FILE = "answers.csv"
 SMALLEST, LARGEST, BIN = -99, 198, 10
 """The range of right answers, and how many integers a bar of the histogram holds."""
 NOBODY, NONE_KEPT = (
@@ -71,34 +71,43 @@ _WITHIN = "share of the answers\nat most so far off [fraction]"
 
 
 def _each(results: Results, name: str, draw: Drawing, axis_labels: tuple[str, str]) -> Figures:
-    figures = [(stem, draw(results, model)) for stem, model in by_model(name, answering(results))]
-    return figures or [(name, words(name.replace("_", " "), NOBODY, nothing(results), axis_labels))]
+    figures = [
+        (stem, draw(results, model)) for stem, model in name_models(name, list_answering(results))
+    ]
+    return figures or [
+        (name, draw_message(name.replace("_", " "), NOBODY, describe_nothing(results), axis_labels))
+    ]
 
 
-def _read(results: Results, shown: list[Shown], lost: Lost) -> dict[str, list[Answers]]:
+def _read(results: Results, shown: list[ShownCell], lost: MissingFiles) -> dict[str, list[Answers]]:
     """Cell -> the answers of its points."""
     found: dict[str, list[Answers]] = {}
     for one in shown:
         found[one.cell] = []
         for point in one.points.values():
             try:
-                found[one.cell].append(read_answers(results.store, f"{POINTS}/{point}/{ANSWERS}"))
+                found[one.cell].append(
+                    read_answers(results.store, f"{POINTS}/{point}/{ANSWERS_FILE}")
+                )
             except FileNotFoundError:
-                lost.not_kept(f"{point}/{ANSWERS}")
+                lost.add_missing(f"{point}/{ANSWERS_FILE}")
             except RecordError as error:
-                lost.damaged(f"{point}/{ANSWERS}", error)
+                lost.add_damaged(f"{point}/{ANSWERS_FILE}", error)
     return found
 
 
 def _distributions(results: Results, model: str) -> Figure:
-    shown, lost = best_and_others(results, model, count=2), Lost("; evaluate fills it in")
+    shown, lost = (
+        select_best_and_others(results, model, count=2),
+        MissingFiles("; evaluate fills it in"),
+    )
     read = _read(results, shown, lost)
     title = f"{model}: right and predicted answers"
     drawn = [one for one in shown if read[one.cell]]
     if not drawn:
-        caption = f"{nothing(results, [model])}{lost.caption()}"
-        return words(title, NONE_KEPT, caption, (_VALUE, _SHARE))
-    caption = choice(results, model)
+        caption = f"{describe_nothing(results, [model])}{lost.caption()}"
+        return draw_message(title, NONE_KEPT, caption, (_VALUE, _SHARE))
+    caption = describe_choice(results, model)
     for one in drawn:
         caption += f" {one.name}: {_counts(read[one.cell])}."
     caption += _unread(shown, read) + lost.caption()
@@ -146,7 +155,7 @@ def _counts(answers: list[Answers]) -> str:
     )
 
 
-def _unread(shown: list[Shown], read: dict[str, list[Answers]]) -> str:
+def _unread(shown: list[ShownCell], read: dict[str, list[Answers]]) -> str:
     """Cells with nothing to show, and seeds beyond those that are read."""
     text = "".join(f" {one.name}: nothing to show." for one in shown if not read[one.cell])
     return text + "".join(
@@ -157,15 +166,18 @@ def _unread(shown: list[Shown], read: dict[str, list[Answers]]) -> str:
 
 
 def _distances(results: Results, model: str) -> Figure:
-    shown, lost = best_and_others(results, model), Lost("; evaluate fills it in")
+    shown, lost = select_best_and_others(results, model), MissingFiles("; evaluate fills it in")
     read = _read(results, shown, lost)
     title = f"{model}: distance of predicted from right answers"
     drawn = [one for one in shown if read[one.cell]]
     if not drawn:
-        return words(
-            title, NONE_KEPT, f"{nothing(results, [model])}{lost.caption()}", (_DISTANCE, _WITHIN)
+        return draw_message(
+            title,
+            NONE_KEPT,
+            f"{describe_nothing(results, [model])}{lost.caption()}",
+            (_DISTANCE, _WITHIN),
         )
-    caption = f"{seeds_caption(len(read[one.cell]) for one in drawn)} {choice(results, model)} Exactly right,"
+    caption = f"{seeds_caption(len(read[one.cell]) for one in drawn)} {describe_choice(results, model)} Exactly right,"
     caption += f" and not an integer: {'; '.join(f'{one.role} cell {_exact(read[one.cell])}' for one in drawn)}."
     caption += " An answer that is not an integer has no distance: with such, a line ends below 1."
     figure, axes = canvas((6.8, 3.6), title, caption + _unread(shown, read) + lost.caption())

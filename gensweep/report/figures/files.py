@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Lost:
+class MissingFiles:
     """Files that a figure should show and cannot, for its caption; the log has all of them, with the reason.
 
     Attributes:
@@ -36,11 +36,11 @@ class Lost:
     remedy: str = ""
     _names: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def not_kept(self, name: str) -> None:
+    def add_missing(self, name: str) -> None:
         """A file is not there."""
         self._names[NOT_KEPT].append(name)
 
-    def damaged(self, name: str, error: RecordError) -> None:
+    def add_damaged(self, name: str, error: RecordError) -> None:
         """A file is there, and is not what it should be."""
         _log.warning("%s", error)
         self._names[DAMAGED].append(name)
@@ -64,15 +64,15 @@ class Lost:
         return "".join(sentences)
 
 
-def picture(store: Store, name: str, lost: Lost) -> np.ndarray | str:
+def load_picture(store: Store, name: str, lost: MissingFiles) -> np.ndarray | str:
     """A picture of the results root, as `read_picture`; what is lost is written down, and said in words."""
     try:
         return read_picture(store, name)
     except FileNotFoundError:
-        lost.not_kept(name)
+        lost.add_missing(name)
         return NOT_KEPT
     except RecordError as error:
-        lost.damaged(name, error)
+        lost.add_damaged(name, error)
         return DAMAGED
 
 
@@ -83,10 +83,10 @@ def read_picture(store: Store, name: str) -> np.ndarray:
         FileNotFoundError: there is none.
         RecordError: it is damaged, no picture, or far too large.
     """
-    return read_whole(store, name)[1]
+    return read_picture_file(store, name)[1]
 
 
-def read_whole(store: Store, name: str) -> tuple[bytes, np.ndarray]:
+def read_picture_file(store: Store, name: str) -> tuple[bytes, np.ndarray]:
     """A picture file's bytes, and the pixels they hold, uint8 [h, w, 3].
 
     Raises:
@@ -103,12 +103,12 @@ def read_whole(store: Store, name: str) -> tuple[bytes, np.ndarray]:
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror or error}") from None
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+            if image.width * image.height > MOST_PIXELS:
                 raise RecordError(
-                    f"{path}: {picture.width} x {picture.height} pixels are too many for a sheet"
+                    f"{path}: {image.width} x {image.height} pixels are too many for a sheet"
                 )
-            pixels = np.asarray(picture.convert("RGB"))
+            pixels = np.asarray(image.convert("RGB"))
     except UnidentifiedImageError:  # its text holds an address in memory
         raise RecordError(f"{path}: not a PNG file") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:

@@ -5,38 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-MAIN = "DejaVu Sans"
+MAIN_FONT = "DejaVu Sans"
 """The font that comes with matplotlib, and that every figure has."""
 _NO_FONT = "Last Resort"
 """Begins the name of the font that draws a box for every letter."""
 
 
-def families(texts: Iterable[str]) -> list[str]:
+def choose_families(texts: Iterable[str]) -> list[str]:
     """Return the fonts that figures with these texts need: the main one, and others for letters that it lacks."""
     missing = frozenset(
         char
         for text in texts
         for char in text
-        if not char.isascii() and ord(char) not in _chars(MAIN)
+        if not char.isascii() and ord(char) not in _get_code_points(MAIN_FONT)
     )
-    return [MAIN, *_others(missing)] if missing else [MAIN]
+    return [MAIN_FONT, *_others(missing)] if missing else [MAIN_FONT]
 
 
-def legible(text: str) -> str:
+def make_legible(text: str) -> str:
     """Return text in letters that the fonts of the figure have, others as in ``[U+8096]``; lines stay."""
     if text.isascii():
         return text
     from matplotlib import rcParams
 
-    names = [name for name in rcParams["font.family"] if name != "sans-serif"] or [MAIN]
-    known = set().union(*(_chars(name) for name in names))
+    names = [name for name in rcParams["font.family"] if name != "sans-serif"] or [MAIN_FONT]
+    known = set().union(*(_get_code_points(name) for name in names))
     return "".join(
         char if char.isascii() or ord(char) in known else f"[U+{ord(char):04X}]" for char in text
     )
 
 
 @lru_cache(maxsize=16)
-def _chars(name: str) -> frozenset[int]:
+def _get_code_points(name: str) -> frozenset[int]:
     """Return the code points that a font has."""
     from matplotlib.font_manager import findfont, get_font
 

@@ -12,14 +12,14 @@ import numpy as np
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import FIGURES, page
 from gensweep.ledger.records import OK
-from gensweep.report.figures.shown import (
+from gensweep.report.figures.selection import (
     Setting,
-    best_and_others,
-    by_dataset,
-    by_model,
-    choice,
-    ranked,
-    with_names,
+    describe_choice,
+    name_models,
+    name_settings,
+    rank_cells,
+    select_best_and_others,
+    split_by_dataset,
 )
 from gensweep.report.figures.style import SERIES, band, canvas, legend, panels, seeds_caption, unit
 from gensweep.report.summary import Summary, summarize
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Figures = list[tuple[str, Figure]]
 
 SPLITS = ("train", "validation")
-BACKGROUND = 40
+MAX_BACKGROUND_CURVES = 40
 """Most other cells behind the learning curves."""
 _log = logging.getLogger(__name__)
 
@@ -42,24 +42,24 @@ def learning_curves(results: Results) -> Figures:
     """The main metric on the validation set by epoch, a line a cell; of many cells the best, median and worst."""
     return [
         (name, _learning(results, model))
-        for name, model in by_model("learning_curves", results.models)
+        for name, model in name_models("learning_curves", results.models)
     ]
 
 
 def _learning(results: Results, model: str) -> Figure:
     ids, metric, names = (
-        ranked(results, model),
+        rank_cells(results, model),
         results.get_main_metric(model),
         results.varying_of[model],
     )
     many = len(ids) > SERIES
     chosen = [0, 1, 2, len(ids) // 2, len(ids) - 1] if many else list(range(len(ids)))
     rest = [place for place in range(len(ids)) if place not in chosen]
-    rest = rest[:: math.ceil(len(rest) / BACKGROUND)] if rest else []
+    rest = rest[:: math.ceil(len(rest) / MAX_BACKGROUND_CURVES)] if rest else []
     curves, column, lost = _curves(results, [ids[place] for place in (*chosen, *rest)], metric)
     caption = seeds_caption([n for _, curve in curves.values() for n in curve.n])
     if many:
-        caption += f" #1 is the first of {len(ids)} cells, grey: {len(rest)} others. {choice(results, model)}"
+        caption += f" #1 is the first of {len(ids)} cells, grey: {len(rest)} others. {describe_choice(results, model)}"
     if unfinished := len(results.list_cells(model)) - len(ids):
         caption += f" {unfinished} cells have nothing to show yet."
     if lost:
@@ -133,13 +133,13 @@ def _curve(histories: Iterable[dict[str, np.ndarray]], column: str) -> tuple[np.
 @page(FIGURES, "training_history")
 def training_history(results: Results) -> Figures:
     """Training and validation by epoch, of each model's best cell on each dataset (the report's Figure 13)."""
-    settings = with_names("training_history", by_dataset(results, results.models))
+    settings = name_settings("training_history", split_by_dataset(results, results.models))
     return [(name, _training(results, one)) for name, one in settings]
 
 
 def _training(results: Results, of: Setting) -> Figure:
     shown, metric = (
-        best_and_others(results, of.model, of.cells, count=1),
+        select_best_and_others(results, of.model, of.cells, count=1),
         results.get_main_metric(of.model),
     )
     histories, lost = _histories(results, [one.cell for one in shown])
@@ -149,7 +149,7 @@ def _training(results: Results, of: Setting) -> Figure:
     caption = seeds_caption(
         n for of_split in curves.values() for _, curve in of_split for n in curve.n
     )
-    caption += f" {shown[0].name}. {choice(results, of.model, of.cells)}" if shown else ""
+    caption += f" {shown[0].name}. {describe_choice(results, of.model, of.cells)}" if shown else ""
     alone = [f"{SPLITS[a]}/{name}" for a, b in ((0, 1), (1, 0)) for place, name in enumerate(names)
              if not len(curves[SPLITS[a]][place][0]) and len(curves[SPLITS[b]][place][0])]  # fmt: skip
     caption += f" Not measured by epoch: {', '.join(alone)}." if alone else ""

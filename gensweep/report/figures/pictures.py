@@ -10,17 +10,17 @@ import numpy as np
 from gensweep.core.registries import FIGURES, page
 from gensweep.ledger.ledger import POINTS
 from gensweep.prepare.contact_sheet import DATASETS, MARGIN, SCALE, find_sheet
-from gensweep.report.figures.board import board, words
-from gensweep.report.figures.files import Lost, picture
-from gensweep.report.figures.shown import (
+from gensweep.report.figures.files import MissingFiles, load_picture
+from gensweep.report.figures.image_grid import draw_image_grid, draw_message
+from gensweep.report.figures.selection import (
     Setting,
-    best_and_others,
-    by_dataset,
-    choice,
-    generating,
-    nothing,
-    points_caption,
-    with_names,
+    describe_choice,
+    describe_nothing,
+    describe_points,
+    list_generating,
+    name_settings,
+    select_best_and_others,
+    split_by_dataset,
 )
 from gensweep.report.tables.layout import NOTHING
 
@@ -35,52 +35,59 @@ PATHS = ("linear", "spherical")
 MOST_DATASETS, MOST_SHEETS = 12, 48
 """Datasets that are shown, and sheets that are read for them: some may show the same pictures, split otherwise."""
 _TILE = 64 * SCALE + MARGIN
-LARGEST = (4 * _TILE + MARGIN, 10 * _TILE + MARGIN)
+MAX_SHEET_SIZE = (4 * _TILE + MARGIN, 10 * _TILE + MARGIN)
 """What a dataset's sheet may take; a larger one is shown smaller [pixel]."""
 
 
 @page(FIGURES, "interpolation")
 def interpolation(results: Results) -> Figures:
     """Pictures on the line and on the arc between two latent vectors, of each dataset's best cell (Figures 5 to 8)."""
-    settings = by_dataset(results, generating(results))
+    settings = split_by_dataset(results, list_generating(results))
     if not settings:
         text = "No model of this sweep makes pictures of random latent vectors."
-        return [("interpolation", words("interpolation", text, nothing(results), ("step", "path")))]
-    return [(name, _strips(results, one)) for name, one in with_names("interpolation", settings)]
+        return [
+            (
+                "interpolation",
+                draw_message("interpolation", text, describe_nothing(results), ("step", "path")),
+            )
+        ]
+    return [(name, _strips(results, one)) for name, one in name_settings("interpolation", settings)]
 
 
 def _strips(results: Results, of: Setting) -> Figure:
     lost, axis_labels = (
-        Lost("; evaluate fills it in"),
+        MissingFiles("; evaluate fills it in"),
         ("step from one latent vector to another, 0 to 1", "path"),
     )
     title, shown = (
         f"{of.title}: between latent vectors",
-        best_and_others(results, of.model, of.cells, count=1),
+        select_best_and_others(results, of.model, of.cells, count=1),
     )
     if not shown:
-        return words(title, "No cell has a result yet.", nothing(results, [of.model]), axis_labels)
+        return draw_message(
+            title, "No cell has a result yet.", describe_nothing(results, [of.model]), axis_labels
+        )
     names = [f"{POINTS}/{shown[0].sample[1]}/interpolation-{path}.png" for path in PATHS]
-    rows = [[picture(results.store, name, lost)] for name in names]
-    caption = f"{shown[0].name}. {choice(results, of.model, of.cells)} {points_caption(shown)}{lost.caption()}"
+    rows = [[load_picture(results.store, name, lost)] for name in names]
+    caption = f"{shown[0].name}. {describe_choice(results, of.model, of.cells)} {describe_points(shown)}{lost.caption()}"
     if all(isinstance(row[0], str) for row in rows):
-        return words(title, "No strip to show; the caption says why.", caption, axis_labels)
-    return board(rows, PATHS, [""], title, caption, axis_labels, scale=2)
+        return draw_message(title, "No strip to show; the caption says why.", caption, axis_labels)
+    return draw_image_grid(rows, PATHS, [""], title, caption, axis_labels, scale=2)
 
 
 @page(FIGURES, "dataset_samples")
 def dataset_samples(results: Results) -> Figures:
     """The first pictures or queries of every dataset of the sweep (the report's Figures 1, 9 and 10)."""
-    title, axis_labels, lost = "Datasets", ("pictures or queries", "dataset"), Lost()
+    title, axis_labels, lost = "Datasets", ("pictures or queries", "dataset"), MissingFiles()
     folder = f"{results.folder.name}/{DATASETS}"
     files = {
         sheet: find_sheet(results.store.list_files(folder), sheet) for sheet in results.datasets
     }
     there = [(sheet, f"{folder}/{name}") for sheet, name in files.items() if name]
-    sheets = {sheet: picture(results.store, path, lost) for sheet, path in there[:MOST_SHEETS]}
+    sheets = {sheet: load_picture(results.store, path, lost) for sheet, path in there[:MOST_SHEETS]}
     shown = _unlike(results, sheets)
     labels = _labels(results, [*shown, *(sheet for sheet, name in files.items() if not name)])
-    shown, caption = dict(list(shown.items())[:MOST_DATASETS]), nothing(results)
+    shown, caption = dict(list(shown.items())[:MOST_DATASETS]), describe_nothing(results)
     if len(shown) == MOST_DATASETS < len(there):
         caption += f" {len(shown)} of {len(there)} datasets are shown."
     if missing := [labels[sheet] for sheet, name in files.items() if not name]:
@@ -90,7 +97,7 @@ def dataset_samples(results: Results) -> Figures:
         return [
             (
                 "dataset_samples",
-                words(
+                draw_message(
                     title,
                     "No sheet to show; the caption says why.",
                     caption + lost.caption(),
@@ -98,14 +105,14 @@ def dataset_samples(results: Results) -> Figures:
                 ),
             )
         ]
-    if any(height > LARGEST[0] or width > LARGEST[1] for height, width in sizes):
+    if any(height > MAX_SHEET_SIZE[0] or width > MAX_SHEET_SIZE[1] for height, width in sizes):
         caption += " Large sheets are shown smaller."
     rows = [[sheet if isinstance(sheet, str) else _fitted(sheet)] for sheet in shown.values()]
     row_labels = [labels[sheet] for sheet in shown]
     return [
         (
             "dataset_samples",
-            board(rows, row_labels, [""], title, caption + lost.caption(), axis_labels),
+            draw_image_grid(rows, row_labels, [""], title, caption + lost.caption(), axis_labels),
         )
     ]
 
@@ -143,7 +150,7 @@ def _fitted(sheet: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     height, width = sheet.shape[:2]
-    scale = min(1.0, LARGEST[0] / height, LARGEST[1] / width)
+    scale = min(1.0, MAX_SHEET_SIZE[0] / height, MAX_SHEET_SIZE[1] / width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return (
         sheet

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gensweep.core.registries import Page
-from gensweep.report.figures.fonts import families, legible
+from gensweep.report.figures.fonts import choose_families, make_legible
 from gensweep.report.remarks import describe_sample_counts, explain_missing
 from gensweep.report.summary import Summary
 from gensweep.report.tables.groups import Group, name_groups, select_grids
@@ -75,7 +75,7 @@ def render(figure_page: Page, results: Results) -> Iterator[tuple[str, bytes, by
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    fonts = {"font.family": families(_texts(results))}
+    fonts = {"font.family": choose_families(_texts(results))}
     with style.context(["default", _RC | fonts], after_reset=True):
         for name, figure in figure_page.make(results):
             engine = figure.get_layout_engine()
@@ -135,12 +135,12 @@ def panels(
 
 def wrapped(text: str, width: float) -> str:
     """A title in lines of so many inches."""
-    return "\n".join(textwrap.wrap(legible(text), int(width * 11)))
+    return "\n".join(textwrap.wrap(make_legible(text), int(width * 11)))
 
 
 def paragraph(text: str, width: float) -> str:
     """A caption in lines of so many inches, with single blanks."""
-    return "\n".join(textwrap.wrap(" ".join(legible(text).split()), int(width * 16)))
+    return "\n".join(textwrap.wrap(" ".join(make_legible(text).split()), int(width * 16)))
 
 
 def _captioned(size: tuple[float, float], caption: str) -> Figure:
@@ -194,7 +194,9 @@ def legend(figure: Figure, axes: Axes | Sequence[Axes], title: str = "") -> None
     if found:
         texts = sorted(found, key=lambda text: text == REPORT)
         handles = [found[text] for text in texts]
-        title, *labels = ("\n".join(textwrap.wrap(legible(text), 28)) for text in (title, *texts))
+        title, *labels = (
+            "\n".join(textwrap.wrap(make_legible(text), 28)) for text in (title, *texts)
+        )
         figure.legend(handles, labels, loc="outside right upper", title=title, alignment="left")
 
 

@@ -27,7 +27,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u061c\u200e\u200f\u202a-\u202
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class RenderedFigure:
     """A figure in its files' bytes, with its words; `model` is the one it is of, if it is of one."""
 
     name: str
@@ -39,16 +39,16 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class Collected:
     """What was made of a sweep's results; `digest` is of what they were."""
 
     results: Results
     tables: list[Table]
-    figures: list[Drawn]
+    figures: list[RenderedFigure]
     digest: str
 
 
-def render(made: Sequence[Made], folder: Path, reload: int = 0) -> str:
+def render(made: Sequence[Collected], folder: Path, reload: int = 0) -> str:
     """The page as HTML.
 
     Args:

@@ -30,7 +30,7 @@ class Commands:
         self._root = _root(words, results.store.root_uri)
 
     @property
-    def whole(self) -> str:
+    def full(self) -> str:
         """Everything once more, in a results folder of its own."""
         return shlex.join([*self._base, "--results", FRESH])
 
@@ -42,7 +42,7 @@ class Commands:
             return ""
         return shlex.join([*self._base, *self._root, *["--retry-failed"] * (counts[FAILED] > 0)])
 
-    def cell(self, cell: str, model: str) -> str:
+    def build_cell_command(self, cell: str, model: str) -> str:
         """One cell, every seed of it, in a results folder of its own."""
         filters = {"model": model} if len(self._results.models) > 1 else {}
         params = self._results.params[cell]

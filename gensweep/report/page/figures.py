@@ -12,11 +12,11 @@ from gensweep.core.errors import RecordError
 from gensweep.core.registries import Page
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK
-from gensweep.report.figures.files import read_whole
-from gensweep.report.figures.samples import LAST
-from gensweep.report.figures.shown import best_and_others, sheet_rows
+from gensweep.report.figures.files import read_picture_file
+from gensweep.report.figures.samples import LAST_SHEET
+from gensweep.report.figures.selection import describe_sheet_rows, select_best_and_others
 from gensweep.report.measured import MAIN_METRICS, VALIDATION
-from gensweep.report.page import Drawn, Made
+from gensweep.report.page import Collected, RenderedFigure
 from gensweep.report.remarks import has_values
 from gensweep.system.naming import file_name
 
@@ -42,7 +42,7 @@ class Picture:
     trouble: str = ""
 
 
-def drawn(page: Page, results: Results) -> Iterator[Drawn]:
+def render_figures(page: Page, results: Results) -> Iterator[RenderedFigure]:
     """A page's figures, with the title and the caption that are drawn in them."""
     from gensweep.report.figures.style import render
 
@@ -54,7 +54,7 @@ def drawn(page: Page, results: Results) -> Iterator[Drawn]:
             yield name, figure
 
     for name, svg, png in render(replace(page, make=noting), results):
-        yield Drawn(name, *words[name], svg, png, _model(page, name, results))
+        yield RenderedFigure(name, *words[name], svg, png, _model(page, name, results))
 
 
 def _model(page: Page, name: str, results: Results) -> str:
@@ -79,7 +79,7 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def pictures(made: Made) -> list[Picture]:
+def pictures(made: Collected) -> list[Picture]:
     """Each figure as SVG or PNG, whichever is smaller; none of models with nothing measured."""
     found, left, empty = [], MOST_BYTES, unmeasured(made.results)
     for figure in made.figures:
@@ -115,7 +115,10 @@ def samples(results: Results) -> list[Picture]:
             pairs = zip(told, (row[name] for name in metrics), strict=True)
             value = "".join(f", {name} {number:.4g}" for name, number in pairs if number == number)
             title = f"{model}, {rank} cell{f': {setting}' if setting else ''}"
-            said = f"seed {row['seed']}{value}. {sheet_rows(results, model)}".rstrip(". ") + "."
+            said = (
+                f"seed {row['seed']}{value}. {describe_sheet_rows(results, model)}".rstrip(". ")
+                + "."
+            )
             picture = _sample(results, Picture(str(row["id"]), title, said), left)
             left -= len(picture.source)
             found.append(picture)
@@ -131,22 +134,22 @@ def _measured(results: Results, model: str) -> str | None:
 
 def _extremes(results: Results, model: str) -> list[tuple[str, str]]:
     """("best", cell) and ("worst", cell), as far as there are such; without an order the first with anything."""
-    shown = best_and_others(results, model, count=2)
+    shown = select_best_and_others(results, model, count=2)
     if not has_values(results, model):
         return [("first", one.cell) for one in shown[:1]]
     return [("only measured" if len(shown) == 1 else one.role, one.cell) for one in shown]
 
 
 def _sample(results: Results, picture: Picture, left: int) -> Picture:
-    name = f"{POINTS}/{picture.name}/{LAST}"
+    name = f"{POINTS}/{picture.name}/{LAST_SHEET}"
     place = f"{results.store.uri(name)}: "
     try:
-        content, pixels = read_whole(results.store, name)
+        content, pixels = read_picture_file(results.store, name)
     except FileNotFoundError:
-        return replace(picture, trouble=f"The point has no {LAST}.")
+        return replace(picture, trouble=f"The point has no {LAST_SHEET}.")
     except RecordError as error:
         return replace(
-            picture, trouble=f"Its {LAST} cannot be shown: {str(error).removeprefix(place)}."
+            picture, trouble=f"Its {LAST_SHEET} cannot be shown: {str(error).removeprefix(place)}."
         )
     if len(content) > left:
         return picture

@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.records import FAILED, MISSING, OK
-from gensweep.report.page import Made, origin, troubles
+from gensweep.report.page import Collected, failures, provenance
 from gensweep.report.page.commands import FRESH, Commands
 from gensweep.report.page.figures import pictures, samples, unmeasured
-from gensweep.report.page.tables import STATISTICS, tables
+from gensweep.report.page.tables import STATISTICS, build_views
 from gensweep.report.remarks import describe_selection, describe_sizes
 from gensweep.report.summary import METHOD
 from gensweep.system.naming import visible
@@ -24,7 +24,7 @@ _MOST_SEEDS = 20
 _MOST_COMMANDS = 500
 
 
-def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any]:
+def view(made: Collected, key: str, prefix: str, shows_folder: bool) -> dict[str, Any]:
     """Everything that the template shows of a sweep.
 
     Args:
@@ -33,7 +33,7 @@ def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any
         shows_folder: whether the page must tell where the sweep lies.
     """
     results, commands = made.results, Commands(made.results)
-    found = tables(made.tables, results, commands)
+    found = build_views(made.tables, results, commands)
     return {
         "key": key,
         "name": results.sweep.name,
@@ -48,10 +48,10 @@ def view(made: Made, key: str, prefix: str, shows_folder: bool) -> dict[str, Any
         "facts": _facts(results),
         "data": _data(results),
         "code": results.code_note,
-        "origins": origin.origins(results),
-        "kinds": troubles.kinds(results),
-        "odd": troubles.warnings(results),
-        "gaps": list(troubles.gaps(results)),
+        "origins": provenance.origins(results),
+        "kinds": failures.group_failures(results),
+        "odd": failures.group_warnings(results),
+        "gaps": list(failures.describe_gaps(results)),
         "findings": _findings(made),
         "tables": found,
         "figures": pictures(made),
@@ -105,10 +105,10 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         ("chosen by", describe_selection(results), ""),
         ("examples", "" if results.sweep.data else _examples(results), ""),
         ("command line", str(said.get("command") or ""), "code"),
-        ("asked for at", origin.time(str(said.get("created") or "")), ""),
-        ("commit of the call", origin.short(said.get("commit")), "code"),
-        ("versions of the call", origin.packages(versions or {}), ""),
-        ("machine of the call", origin.machine(hardware or {}), ""),
+        ("asked for at", provenance.time(str(said.get("created") or "")), ""),
+        ("commit of the call", provenance.short(said.get("commit")), "code"),
+        ("versions of the call", provenance.packages(versions or {}), ""),
+        ("machine of the call", provenance.machine(hardware or {}), ""),
         ("data of the user's own", _own_data(results), ""),
     ]
     return [fact for fact in facts if fact[1]]
@@ -149,7 +149,7 @@ def _between(counts: list[int]) -> str:
     return f"{counts[0]:,}" if counts else ""
 
 
-def _findings(made: Made) -> list[tuple[Finding, str]]:
+def _findings(made: Collected) -> list[tuple[Finding, str]]:
     """Each finding, and what its answer does not say of the test; what has an answer comes first."""
     from gensweep.report.stats.findings import NOT_ENOUGH, Finding
 
@@ -173,4 +173,4 @@ def _numbers(finding: Finding) -> str:
 def _cells(results: Results, commands: Commands) -> list[tuple[str, str]]:
     """A cell and the command that makes its numbers again."""
     first = results.sweep.cells[:_MOST_COMMANDS]
-    return [(cell.id, commands.cell(cell.id, cell.model)) for cell in first]
+    return [(cell.id, commands.build_cell_command(cell.id, cell.model)) for cell in first]

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
     from gensweep.report.tables import Table
 
-MOST_ROWS = 500
+MAX_ROWS_PER_TABLE = 500
 """Most rows of a table on the page."""
-ALL_ROWS = 5000
+MAX_ROWS_PER_SWEEP = 5000
 """Most rows of all of a sweep's tables together."""
-OPEN_TABLES = 12
+MAX_OPEN_TABLES = 12
 """As many tables are shown without a click."""
 STATISTICS = "statistics"
 ELSEWHERE = (STATISTICS, "cells-problems")
@@ -64,7 +64,7 @@ class View:
     commands: bool = field(default=False)
 
 
-def tables(found: Sequence[Table], results: Results, commands: Commands) -> list[View]:
+def build_views(found: Sequence[Table], results: Results, commands: Commands) -> list[View]:
     """The sweep's tables, those that it names before those that every sweep has."""
     views: list[View] = []
     shown = [table for table in found if table.name not in ELSEWHERE]
@@ -73,9 +73,9 @@ def tables(found: Sequence[Table], results: Results, commands: Commands) -> list
     )
     for table in named:
         for caption, frame, notes in _parts(table):
-            left = max(0, ALL_ROWS - sum(len(view.rows) for view in views))
+            left = max(0, MAX_ROWS_PER_SWEEP - sum(len(view.rows) for view in views))
             is_open = (
-                len(views) < OPEN_TABLES and table.name != "cells"
+                len(views) < MAX_OPEN_TABLES and table.name != "cells"
             )  # which has the others' numbers once more
             all_notes = [*notes, *list_remarks(frame, results)]
             views.append(
@@ -96,7 +96,7 @@ def _view(
     name: str, caption: str, frame: pd.DataFrame, notes: Sequence[str], results: Results, commands: Commands,
     left: int, is_open: bool,
 ) -> View:  # fmt: skip
-    count = min(MOST_ROWS, left)
+    count = min(MAX_ROWS_PER_TABLE, left)
     head = frame.head(count)
     shown = build_columns(head, results, apart=True) if len(head) else []
     rows = list(_rows(head, shown, results, commands)) if shown else []
@@ -123,7 +123,7 @@ def _rows(
     pairs = zip(head["cell"], head["model"], strict=True) if known else [("", "")] * len(head)
     cells = (list(zip(column.values, _keys(head, column), strict=True)) for column in shown)
     for (cell, model), *row in zip(pairs, *cells, strict=True):
-        yield Row(row, commands.cell(cell, model) if cell in results.params else "")
+        yield Row(row, commands.build_cell_command(cell, model) if cell in results.params else "")
 
 
 def _keys(head: pd.DataFrame, column: Column) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gensweep.report.stats.inference import Block, Contrast, holm
+from gensweep.report.stats.inference import Block, Contrast, apply_holm
 from gensweep.system.text import counted
 
 LEVEL = 0.05
@@ -90,7 +90,7 @@ def corrected(findings: Sequence[Finding]) -> list[Finding]:
     """The findings with their p-values corrected together, in verdict and words."""
     return [
         _decided(finding, p)
-        for finding, p in zip(findings, holm([f.p for f in findings]), strict=True)
+        for finding, p in zip(findings, apply_holm([f.p for f in findings]), strict=True)
     ]
 
 

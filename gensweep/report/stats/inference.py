@@ -48,7 +48,7 @@ class Block:
     left_out: int
 
 
-def complete(
+def select_block(
     runs: Iterable[tuple[int, Hashable, Hashable, float]],
     usable: Callable[[frozenset], bool] = lambda levels: len(levels) > 1,
 ) -> Block:
@@ -121,7 +121,7 @@ class Contrast:
     p: float
 
 
-def contrast(values: np.ndarray, weights: np.ndarray, chosen_from: int = 1) -> Contrast:
+def estimate_contrast(values: np.ndarray, weights: np.ndarray, chosen_from: int = 1) -> Contrast:
     """Test whether a contrast of levels is zero: its values in each seed, by Student's one-sample t.
 
     Args:
@@ -145,24 +145,24 @@ def contrast(values: np.ndarray, weights: np.ndarray, chosen_from: int = 1) -> C
 
 
 @dataclass(frozen=True)
-class Duel:
+class BestVsBest:
     """The best level of one side against the other side.
 
     Attributes:
-        found: best of the first side less best of the second; p is that of the side which has the best level of
+        contrast: best of the first side less best of the second; p is that of the side which has the best level of
             all, against every level of the other side.
         first: place of the first side's best level.
         second: place of the second side's.
         candidates: levels that the winner was chosen from.
     """
 
-    found: Contrast
+    contrast: Contrast
     first: int
     second: int
     candidates: int
 
 
-def best_against_best(values: np.ndarray, first: np.ndarray, sign: int) -> Duel:
+def compare_best(values: np.ndarray, first: np.ndarray, sign: int) -> BestVsBest:
     """Test whether the better side's best level beats every level of the other.
 
     The best of many is best by luck, too: each p is Bonferroni's (Dunn 1961) over the levels that the winner was
@@ -181,7 +181,9 @@ def best_against_best(values: np.ndarray, first: np.ndarray, sign: int) -> Duel:
     candidates = int((first if leads else ~first).sum())
     turn = 1.0 if leads else -1.0
     against = {
-        int(place): contrast(values, turn * _pair(len(means), winner, int(place)), candidates)
+        int(place): estimate_contrast(
+            values, turn * _pair(len(means), winner, int(place)), candidates
+        )
         for place in np.flatnonzero(losers)
     }
     found = against[two if leads else one]
@@ -197,7 +199,7 @@ def best_against_best(values: np.ndarray, first: np.ndarray, sign: int) -> Duel:
             else (found.low, max(nearest, found.high))
         )
         found = replace(found, low=low, high=high, p=max(other.p for other in tested))
-    return Duel(found, one, two, candidates)
+    return BestVsBest(found, one, two, candidates)
 
 
 def _pair(levels: int, plus: int, minus: int) -> np.ndarray:
@@ -206,14 +208,14 @@ def _pair(levels: int, plus: int, minus: int) -> np.ndarray:
     return weights
 
 
-def slope_weights(x: np.ndarray) -> np.ndarray:
+def compute_slope_weights(x: np.ndarray) -> np.ndarray:
     """Weights of the least-squares slope of a line over ``x`` [levels]."""
     centred = x - x.mean()
     return centred / (centred**2).sum()
 
 
 @dataclass(frozen=True)
-class Apart:
+class OneWayTest:
     """One-way layout: cells against seeds.
 
     Attributes:
@@ -235,7 +237,7 @@ class Apart:
     p: float
 
 
-def tell_apart(cells: Iterable[Sequence[float]]) -> Apart | None:
+def compare_cells(cells: Iterable[Sequence[float]]) -> OneWayTest | None:
     """Whether cells differ by more than their seeds do; None where there is nothing to compare with.
 
     Cells need not be equally noisy, so Fisher's pooled F is not used. The statistic is Brown and Forsythe's (1974)
@@ -279,7 +281,7 @@ def tell_apart(cells: Iterable[Sequence[float]]) -> Apart | None:
 
         name, p = f"{name} and Kruskal-Wallis, the larger p", max(p, float(kruskal(*groups).pvalue))
     icc = float((fisher - 1) / (fisher + usual - 1))
-    return Apart(name, f, between, within, outside / (outside + inside), icc, p)
+    return OneWayTest(name, f, between, within, outside / (outside + inside), icc, p)
 
 
 def _brown_forsythe(
@@ -293,7 +295,7 @@ def _brown_forsythe(
     return outside / spread, float(spread**2 / between), float(spread**2 / within)
 
 
-def rank_biserial(differences: Sequence[float]) -> float:
+def compute_rank_biserial(differences: Sequence[float]) -> float:
     """Matched-pairs rank-biserial correlation (Kerby 2014): +1 where every difference is positive; NaN for none.
 
     Args:
@@ -308,7 +310,7 @@ def rank_biserial(differences: Sequence[float]) -> float:
     return float((ranks * np.sign(found)).sum() / ranks.sum())
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def apply_holm(p_values: Sequence[float]) -> list[float]:
     """Holm's (1979) adjusted p-values; NaN, where nothing was tested, stays and does not count."""
     p = np.asarray(p_values, float)
     adjusted = np.full(len(p), np.nan)

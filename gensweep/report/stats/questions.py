@@ -28,12 +28,12 @@ from gensweep.report.stats.findings import (
     tested,
 )
 from gensweep.report.stats.inference import (
-    best_against_best,
-    complete,
-    contrast,
-    rank_biserial,
-    slope_weights,
-    tell_apart,
+    compare_best,
+    compare_cells,
+    compute_rank_biserial,
+    compute_slope_weights,
+    estimate_contrast,
+    select_block,
 )
 from gensweep.report.stats.runs import Run, Runs
 from gensweep.system.text import counted
@@ -90,7 +90,7 @@ TRAINING = (
 )
 
 
-def answers(results: Results) -> list[Finding]:
+def answer_questions(results: Results) -> list[Finding]:
     """Every question that the sweep's models raise, answered as far as its records go.
 
     Depth is asked of every model that has it; training data, epochs and batches where the sweep varies them;
@@ -153,14 +153,14 @@ class _OfModel:
         question = self._question(axis.question)
         if len(wanted := self._wanted(axis)) < 2:
             return Finding(question, f"In every cell {axis.name} is {wanted[0]}.")
-        block = complete(self.runs.along(self.model, self.dataset, self.metric, (axis.name,)))
+        block = select_block(self.runs.along(self.model, self.dataset, self.metric, (axis.name,)))
         finding = of_block(question, block)
         if len(block.levels) < 2:
             what = f"No seed has {self.metric} at two values of {axis.name} with the rest alike."
             return self._nothing(finding, what)
         x = np.array([value for (value,) in block.levels], float)
-        found = contrast(
-            block.values, axis.unit * slope_weights(np.log2(x) if axis.doubling else x)
+        found = estimate_contrast(
+            block.values, axis.unit * compute_slope_weights(np.log2(x) if axis.doubling else x)
         )
         means, sign = block.values.mean(0), self.runs.sign(self.metric)
         best = int(np.argmax(means * sign))
@@ -192,15 +192,15 @@ class _OfModel:
             return tuple(value > low for value, low in zip(level, least, strict=True))
 
         rows = self.runs.along(self.model, self.dataset, self.metric, names)
-        block = complete(rows, lambda levels: set(SIDES) <= {raised(level) for level in levels})
+        block = select_block(rows, lambda levels: set(SIDES) <= {raised(level) for level in levels})
         finding, sign = of_block(question, block), self.runs.sign(self.metric)
         if not set(SIDES) <= {raised(level) for level in block.levels}:
             return self._nothing(
                 finding, self._missing_sides({raised(level) for _, _, level, _ in rows})
             )
         both = np.array([all(raised(level)) for level in block.levels])
-        best = best_against_best(block.values, both, sign or 1)
-        found, candidates = best.found, best.candidates
+        best = compare_best(block.values, both, sign or 1)
+        found, candidates = best.contrast, best.candidates
         cells = [
             f"{'+'.join(map(str, block.levels[k]))} ({size(block.values[:, k].mean())})"
             for k in (best.first, best.second)
@@ -261,7 +261,7 @@ def _spread(runs: Runs, model: str, metric: str, question: str) -> Finding:
     measured = [pairs for pairs in found if pairs]
     several = [pairs for pairs in measured if len(pairs) > 1]
     kept = several if len(several) > 1 else measured
-    result = tell_apart([value for _, value in pairs] for pairs in kept)
+    result = compare_cells([value for _, value in pairs] for pairs in kept)
     points, seeds = sum(map(len, kept)), len({seed for pairs in kept for seed, _ in pairs})
     finding = Finding(
         question, "", n=seeds, points=points, left_out=sum(map(len, measured)) - points
@@ -319,14 +319,14 @@ def _duel(runs: Runs, dataset: Any, metric: str, question: str) -> Finding:
     rows = list(_rows(runs, dataset, metric))
     for seed, setting, model, value in rows:
         pairs[seed, setting][model].append(value)
-    block, sign = complete(rows), runs.sign(metric)
+    block, sign = select_block(rows), runs.sign(metric)
     finding = of_block(question, block)
     if len(block.levels) < len(RIVALS):
         lonely = f"No seed has {metric} of both models at the same depth."
         return replace(finding, answer=lonely if rows else _absent(runs, RIVALS, metric))
     if not sign:
         return replace(finding, answer=f"{metric} declares no direction: neither end is better.")
-    found = contrast(
+    found = estimate_contrast(
         block.values, np.array([1.0 if level == first else -1.0 for level in block.levels])
     )
     both = [pair for pair in pairs.values() if len(pair) == len(RIVALS)]
@@ -340,7 +340,7 @@ def _duel(runs: Runs, dataset: Any, metric: str, question: str) -> Finding:
         finding,
         answer=answer,
         estimate_name=f"mean difference of {metric}, {first} less {second}",
-        effect=rank_biserial(better),
+        effect=compute_rank_biserial(better),
         effect_name=f"rank-biserial correlation, positive where {first} is better",
     )
     return tested(finding, found, sign, "paired difference")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
 
 Run = tuple[int, tuple[str, ...], Any, float]
-"""Seed, setting, level, value; as `complete` takes them."""
+"""Seed, setting, level, value; as `select_block` takes them."""
 
 
 class Runs:

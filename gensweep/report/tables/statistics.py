@@ -41,9 +41,9 @@ def statistics(results: Results) -> list[Table]:
     """Questions and answers: depth, data, training, MSE against reader, GAN against VAE, with tests over seeds."""
     import pandas as pd
 
-    from gensweep.report.stats.questions import answers
+    from gensweep.report.stats.questions import answer_questions
 
-    findings = answers(results)
+    findings = answer_questions(results)
     frame = pd.DataFrame(
         [{name: getattr(f, name) for name in _FIELDS} for f in findings], columns=list(_FIELDS)
     )

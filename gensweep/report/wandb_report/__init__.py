@@ -25,7 +25,7 @@ class ReportError(UserError):
     """A W&B Report cannot be made, or W&B did not take it."""
 
 
-def library() -> Any:
+def import_library() -> Any:
     """The module `wandb_workspaces.reports.v2`.
 
     Raises:
@@ -46,7 +46,7 @@ def library() -> Any:
     return wr
 
 
-def mark(name: str) -> str:
+def format_description_start(name: str) -> str:
     """How the description of a sweep's report begins."""
     return f"Made by gensweep of the sweep {name}:"
 
@@ -66,16 +66,18 @@ def build(results: Results, project: str, entity: str = "", title: str | None = 
     """
     from gensweep.report.wandb_report.contents import blocks
 
-    wr = library()
+    wr = import_library()
     title = f"Sweep {results.sweep.name}" if title is None else title.strip()
     if not 0 < len(title) <= LONGEST_TITLE:
         raise ReportError(f"--title has {len(title)} characters; W&B takes 1 to {LONGEST_TITLE}")
     counts = ", ".join(f"{number} {status}" for status, number in results.counts.items() if number)
-    description = f"{mark(results.sweep.name)} {len(results.points)} points, {counts}."
+    description = (
+        f"{format_description_start(results.sweep.name)} {len(results.points)} points, {counts}."
+    )
     return wr.Report(project, entity, title, description, blocks(wr, results), width="fluid")
 
 
-def view(report: Report, draft: bool = False) -> dict[str, Any]:
+def serialize_report(report: Report, draft: bool = False) -> dict[str, Any]:
     """A report as W&B keeps it; the same records give the same value.
 
     Returns:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.registries import TABLES
 from gensweep.report.collect import ALWAYS
-from gensweep.report.page import troubles
+from gensweep.report.page import failures
 from gensweep.report.page.commands import Commands
 from gensweep.report.page.tables import ELSEWHERE, STATISTICS
 from gensweep.report.remarks import describe_selection
 from gensweep.report.stats.findings import NOT_ENOUGH, Finding
-from gensweep.report.stats.questions import answers
+from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables import Table
 from gensweep.report.tables.layout import render_markdown
 from gensweep.report.tables.sweep import describe_fixed
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from gensweep.report.results import Results
 
-MOST_ROWS = 200
+MAX_ROWS_PER_TABLE = 200
 """Most rows of a table in a report."""
 _CLOSED = ("cells", STATISTICS)
 """Tables that are shown by a click: they have other tables' numbers, or the sentences', once more."""
@@ -41,7 +41,7 @@ def blocks(wr: Any, results: Results) -> list[Any]:
     tables = sorted(
         made, key=lambda table: (table.name in _CLOSED, table.name.startswith("leaderboard"))
     )
-    findings = sorted(answers(results), key=lambda finding: finding.verdict == NOT_ENOUGH)
+    findings = sorted(answer_questions(results), key=lambda finding: finding.verdict == NOT_ENOUGH)
     shared = [finding for finding in findings if _model_of(finding, results) is None]
     whole = [
         table for table in tables if table.name not in ELSEWHERE and _is_shared(table, results)
@@ -69,8 +69,8 @@ def _beginning(wr: Any, results: Results) -> Iterator[Any]:
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
     yield wr.P(f"{results.sweep.name}: {counted(len(results.points), 'point')}: {counts}.")
     yield wr.P(_text(describe_selection(results)))
-    kinds, gaps = troubles.kinds(results), list(troubles.gaps(results))
-    kinds += [kind for kind in [troubles.warnings(results)] if kind]
+    kinds, gaps = failures.group_failures(results), list(failures.describe_gaps(results))
+    kinds += [kind for kind in [failures.group_warnings(results)] if kind]
     if kinds or gaps:
         yield wr.H2("What is not ok")
     for kind in kinds:
@@ -79,10 +79,10 @@ def _beginning(wr: Any, results: Results) -> Iterator[Any]:
         yield wr.UnorderedList([*items, *([kind.hidden] if kind.hidden else [])])
     yield from (wr.P(gap) for gap in gaps)
     yield wr.TableOfContents()
-    yield wr.P(["To make the same numbers again: ", wr.InlineCode(_text(Commands(results).whole))])
+    yield wr.P(["To make the same numbers again: ", wr.InlineCode(_text(Commands(results).full))])
 
 
-def _ids(reason: troubles.Reason) -> str:
+def _ids(reason: failures.Reason) -> str:
     more = reason.count - len(reason.ids)
     return ", ".join([*reason.ids, *([f"{more} more"] if more else [])])
 
@@ -148,7 +148,7 @@ def _part(table: Table, model: str, results: Results) -> Table | None:
 def _shown(wr: Any, tables: Iterable[Table], results: Results) -> Iterator[Any]:
     """Each table under a heading of its own, which hides it where it is `_CLOSED`."""
     for table in tables:
-        text = wr.MarkdownBlock(_markdown(table, results))
+        text = wr.MarkdownBlock(_format_markdown(table, results))
         title = _text(table.title)
         yield from (
             [wr.H3(title, collapsed_blocks=[text])]
@@ -157,12 +157,13 @@ def _shown(wr: Any, tables: Iterable[Table], results: Results) -> Iterator[Any]:
         )
 
 
-def _markdown(table: Table, results: Results) -> str:
+def _format_markdown(table: Table, results: Results) -> str:
     """The table's own Markdown without its title and padding, and with no more rows than a report can hold."""
     parts = table.sections or {"": table.frame}
-    hidden = sum(max(0, len(frame) - MOST_ROWS) for frame in parts.values())
+    hidden = sum(max(0, len(frame) - MAX_ROWS_PER_TABLE) for frame in parts.values())
     cut = replace(
-        table, sections={heading: frame.head(MOST_ROWS) for heading, frame in parts.items()}
+        table,
+        sections={heading: frame.head(MAX_ROWS_PER_TABLE) for heading, frame in parts.items()},
     )
     _, _, text = render_markdown(cut, results).partition("\n\n")
     text = _RULE.sub("---", _PADDING.sub(" ", _text(text)))

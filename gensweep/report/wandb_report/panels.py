@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from gensweep.report.results import Results
 
-MOST_VALUES = 2000
+MAX_FILTER_VALUES = 2000
 """Most points, or cells, that a run set's filter names."""
-MOST_LINES = 100
+MAX_LINES = 100
 RUN_ID = "wandb/id"
 """What a point's folder has if it has a W&B run."""
 _WIDTH, _HEIGHT = 24, 8
@@ -38,7 +38,7 @@ def run_set(wr: Any, results: Results, model: str) -> tuple[Any, str]:
     points = results.points.loc[results.points["model"] == model, "id"].tolist()
     names = {"point": points, "cell": results.list_cells(model)}
     for name, values in names.items():
-        if len(values) <= MOST_VALUES:
+        if len(values) <= MAX_FILTER_VALUES:
             # W&B wraps each value of a config, and a filter does not add the wrapper's name as panels do.
             filters = And(Config(f"{name}.value").isin(values))
             words = f"config `{name}` is one of this sweep's {len(values)} {name}s of {model}, whichever sweep trained it."
@@ -49,12 +49,12 @@ def run_set(wr: Any, results: Results, model: str) -> tuple[Any, str]:
             f"group is {results.sweep.name} and whose job type is {model}. Points that another sweep trained are of "
             "its group, and not among them."
         )
-    held = f"{tracked(results, points)} of its {len(points)} points have a W&B run beside their record."
+    held = f"{count_tracked(results, points)} of its {len(points)} points have a W&B run beside their record."
     words = f"The panels show the runs of this project whose {words} {held}"
     return wr.Runset(name=f"{results.sweep.name}: {model}", filters=filters), words
 
 
-def tracked(results: Results, points: Iterable[str]) -> int:
+def count_tracked(results: Results, points: Iterable[str]) -> int:
     """How many of these points have a W&B run, uploaded or not."""
     return sum(results.store.exists(f"{POINTS}/{point}/{RUN_ID}") for point in points)
 
@@ -90,7 +90,7 @@ def _curves(wr: Any, results: Results, model: str, metric: str | None) -> list[A
             groupby=wr.Config("cell"),
             groupby_aggfunc="mean",
             groupby_rangefunc="minmax",
-            max_runs_to_show=min(MOST_LINES, len(results.list_cells(model))),
+            max_runs_to_show=min(MAX_LINES, len(results.list_cells(model))),
         )
         for name in shown
     ]

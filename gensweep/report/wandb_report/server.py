@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from gensweep.report.wandb_report import ReportError, library
+from gensweep.report.wandb_report import ReportError, import_library
 
 if TYPE_CHECKING:
     import wandb
@@ -40,7 +40,7 @@ def save(report: Report, beginning: str, draft: bool = False) -> Saved:
     Raises:
         ReportError: not logged in, or W&B is not to be reached or refuses.
     """
-    library()
+    import_library()
     try:
         api = _log_in()
         report.entity = report.entity or api.settings["entity"] or api.default_entity or ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gensweep.report.figures.fonts import legible
+from gensweep.report.figures.fonts import make_legible
 from gensweep.report.figures.style import DPI, paragraph, wrapped
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ LABEL = 22
 _LINE, _CAPTION_LINE, _CHARACTER = 0.165, 0.145, 0.062
 
 
-def board(
+def draw_image_grid(
     rows: Sequence[Sequence[np.ndarray | str]],
     row_labels: Sequence[str],
     column_labels: Sequence[str],
@@ -49,7 +49,7 @@ def board(
         _whole((starts[-1] + sizes[-1]) * scale / DPI)
         for starts, sizes in ((lefts, widths), (tops, heights))
     )
-    labels = ["\n".join(textwrap.wrap(legible(text), LABEL)) for text in row_labels]
+    labels = ["\n".join(textwrap.wrap(make_legible(text), LABEL)) for text in row_labels]
     longest = max((len(line) for text in labels for line in text.split("\n")), default=0)
     left = _whole(0.45 + _CHARACTER * longest)
     width = _whole(max(left + across + 0.15, 5.2))
@@ -70,7 +70,7 @@ def board(
     _frame(
         axes,
         [s + w / 2 for s, w in zip(lefts, widths, strict=True)],
-        list(map(legible, column_labels)),
+        list(map(make_legible, column_labels)),
         axis_labels[0],
         "x",
     )
@@ -81,9 +81,9 @@ def board(
     return figure
 
 
-def words(title: str, text: str, caption: str, axis_labels: tuple[str, str]) -> Figure:
+def draw_message(title: str, text: str, caption: str, axis_labels: tuple[str, str]) -> Figure:
     """A figure with nothing to draw, which says why."""
-    return board([[text]], [""], [""], title, caption, axis_labels)
+    return draw_image_grid([[text]], [""], [""], title, caption, axis_labels)
 
 
 def _sizes(rows: Sequence[Sequence[np.ndarray | str]]) -> tuple[list[int], list[int]]:
@@ -114,7 +114,7 @@ def _place(
     axes: Axes, content: np.ndarray | str, left: int, top: int, width: int, height: int
 ) -> None:
     if isinstance(content, str):
-        text = "\n".join(textwrap.wrap(legible(content), max(8, width // 18)))
+        text = "\n".join(textwrap.wrap(make_legible(content), max(8, width // 18)))
         axes.text(
             left + width / 2,
             top + height / 2,

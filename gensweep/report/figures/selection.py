@@ -17,7 +17,7 @@ from gensweep.system.text import counted
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-MOST_SEEDS = 32
+MAX_SEEDS_READ = 32
 """Most points of one cell whose files are read."""
 _log = logging.getLogger(__name__)
 _RANKED, _UNRANKED = ("best", "median", "worst"), ("first", "middle", "last")
@@ -25,13 +25,13 @@ _ONLY = "only"
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownCell:
     """A cell to show.
 
     Attributes:
         role: `best`, `median` or `worst`; `first`, `middle` or `last` where nothing says which is better.
         label: the parameters that tell it from the model's other cells.
-        points: seed -> id of its points that are ok, by seed; at most `MOST_SEEDS`.
+        points: seed -> id of its points that are ok, by seed; at most `MAX_SEEDS_READ`.
         n: how many are ok.
     """
 
@@ -58,7 +58,7 @@ class Shown:
         return f"{self.role.capitalize()} cell" + (f" ({self.label})" if self.label else "")
 
 
-def ranked(results: Results, model: str) -> list[str]:
+def rank_cells(results: Results, model: str) -> list[str]:
     """The model's cells with a point that is ok, the best on the validation set first, those without a value last."""
     objective = results.objectives[model]
     done = set(results.cells.loc[results.cells["n_ok"] > 0, "cell"])
@@ -70,9 +70,9 @@ def ranked(results: Results, model: str) -> list[str]:
     return means.sort_values(ascending=smaller, kind="stable").index.tolist()
 
 
-def best_and_others(
+def select_best_and_others(
     results: Results, model: str, cells: Sequence[str] | None = None, count: int = 3
-) -> list[Shown]:
+) -> list[ShownCell]:
     """The best cell, the median one and the worst, each once; fewer where there are fewer, none where none is done.
 
     Args:
@@ -98,7 +98,7 @@ def best_and_others(
     )
 
 
-def _shown(results: Results, cell: str, role: str) -> Shown:
+def _shown(results: Results, cell: str, role: str) -> ShownCell:
     points = results.points[
         (results.points["cell"] == cell) & (results.points["status"] == OK)
     ].sort_values("seed")
@@ -107,13 +107,15 @@ def _shown(results: Results, cell: str, role: str) -> Shown:
     label = ", ".join(
         f"{name}={results.names.text(name, params[name])}" for name in names if name in params
     )
-    first = points.head(MOST_SEEDS)
-    return Shown(cell, role, label, dict(zip(first["seed"], first["id"], strict=True)), len(points))
+    first = points.head(MAX_SEEDS_READ)
+    return ShownCell(
+        cell, role, label, dict(zip(first["seed"], first["id"], strict=True)), len(points)
+    )
 
 
 def _candidates(results: Results, model: str, cells: Sequence[str] | None) -> list[str]:
     """The cells to choose among, the best first: those that have the objective, or any result where none has it."""
-    ids = [cell for cell in ranked(results, model) if cells is None or cell in cells]
+    ids = [cell for cell in rank_cells(results, model) if cells is None or cell in cells]
     objective = results.objectives[model]
     if objective is None:
         return ids
@@ -122,7 +124,7 @@ def _candidates(results: Results, model: str, cells: Sequence[str] | None) -> li
     )
 
 
-def choice(results: Results, model: str, cells: Sequence[str] | None = None) -> str:
+def describe_choice(results: Results, model: str, cells: Sequence[str] | None = None) -> str:
     """A caption's sentence on what the roles mean: among how many cells, by which metric, how many are left out.
 
     Empty where there is but one.
@@ -161,14 +163,14 @@ def _ties(results: Results, model: str, cells: Sequence[str] | None) -> str:
     )
 
 
-def points_caption(shown: Sequence[Shown]) -> str:
+def describe_points(shown: Sequence[ShownCell]) -> str:
     """A caption's sentence on the points whose samples are shown."""
     points = ", ".join(f"{id_} (seed {seed})" for seed, id_ in (one.sample for one in shown))
     whose = "each cell's" if len(shown) > 1 else "the cell's"
     return f"One point of {whose} {seed_count(one.n for one in shown)}: {points}."
 
 
-def nothing(results: Results, models: Sequence[str] | None = None) -> str:
+def describe_nothing(results: Results, models: Sequence[str] | None = None) -> str:
     """A caption for a figure that has nothing to draw: how many seeds there are all the same."""
     wanted = results.models if models is None else models
     counts = results.cells.loc[results.cells["model"].isin(list(wanted)), "n_ok"]
@@ -192,18 +194,18 @@ class Setting:
     cells: list[str]
 
 
-def with_names(page: str, settings: Sequence[Setting]) -> list[tuple[str, Setting]]:
+def name_settings(page: str, settings: Sequence[Setting]) -> list[tuple[str, Setting]]:
     """Return each of a page's settings after its file's stem: the page, the model, the dataset where several are."""
     parts = [(page, one.model, one.dataset if one.title != one.model else "") for one in settings]
     return list(zip(file_names(parts), settings, strict=True))
 
 
-def by_model(page: str, models: Sequence[str]) -> list[tuple[str, str]]:
+def name_models(page: str, models: Sequence[str]) -> list[tuple[str, str]]:
     """Return each of a page's models after its file's stem."""
     return list(zip(file_names((page, model) for model in models), models, strict=True))
 
 
-def by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
+def split_by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
     """The cells of some models, those of each dataset apart; at most as many as a page draws."""
     found: dict[tuple[str, str], list[str]] = {}
     for model in models:
@@ -221,27 +223,27 @@ def by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
     ]
 
 
-def answering(results: Results) -> list[str]:
+def list_answering(results: Results) -> list[str]:
     """The models that answer queries: those with a metric that only answers have."""
     return _with_any(
         results, ("char_accuracy", "exact_match", "mse", "read_exact_match", "read_char_accuracy")
     )
 
 
-def drawing_answers(results: Results) -> list[str]:
+def list_drawing_answers(results: Results) -> list[str]:
     """The models that draw answers as pictures."""
     return _with_any(results, ("mse", "read_exact_match", "read_char_accuracy"))
 
 
-def generating(results: Results) -> list[str]:
+def list_generating(results: Results) -> list[str]:
     """The models that make pictures of random latent vectors: those whose samples are compared with true pictures."""
     return _with_any(results, SAMPLE_METRICS)
 
 
-def sheet_rows(results: Results, model: str) -> str:
+def describe_sheet_rows(results: Results, model: str) -> str:
     """A caption's sentence on the rows of a sheet of pictures, as `samples` of the models' networks lays them out."""
     metrics = results.list_metrics(model)
-    reconstructs, generates = "reconstruction_mse" in metrics, model in generating(results)
+    reconstructs, generates = "reconstruction_mse" in metrics, model in list_generating(results)
     if reconstructs and generates:
         return "Rows: pictures of the test set, their reconstructions, and in the last rows samples from the prior."
     if reconstructs:
@@ -253,7 +255,7 @@ def _with_any(results: Results, metrics: Sequence[str]) -> list[str]:
     return [model for model in results.models if set(metrics) & set(results.list_metrics(model))]
 
 
-def scores(results: Results, cell: str, metrics: Sequence[str]) -> str:
+def format_scores(results: Results, cell: str, metrics: Sequence[str]) -> str:
     """Metrics of one cell with their intervals and seeds: ``read_exact_match 0.61 ± 0.02 (n = 3)``."""
     import pandas as pd
 

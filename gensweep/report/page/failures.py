@@ -13,7 +13,7 @@ from gensweep.system.text import counted
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-MOST_REASONS, MOST_POINTS = 40, 100
+MAX_REASONS, MAX_POINTS_PER_REASON = 40, 100
 OPEN = 10
 """As many points of a kind are shown without a click."""
 _UNREADABLE = "unreadable"
@@ -47,7 +47,7 @@ class Kind:
     open: bool
 
 
-def kinds(results: Results) -> list[Kind]:
+def group_failures(results: Results) -> list[Kind]:
     """What went wrong, the most frequent reasons first."""
     found: dict[str, dict[str, list[str]]] = {name: {} for name in _HEADINGS if name != _ODD}
     columns = (results.points[name].tolist() for name in ("id", "status", "error"))
@@ -62,9 +62,11 @@ def kinds(results: Results) -> list[Kind]:
 def _kind(name: str, reasons: dict[str, list[str]]) -> Kind:
     ranked = sorted(reasons.items(), key=lambda pair: -len(pair[1]))
     count = sum(map(len, reasons.values()))
-    rest = ranked[MOST_REASONS:]
+    rest = ranked[MAX_REASONS:]
     hidden = f"{counted(len(rest), 'more reason')}, of {counted(sum(len(ids) for _, ids in rest), 'point')}"
-    shown = [Reason(text, len(ids), ids[:MOST_POINTS]) for text, ids in ranked[:MOST_REASONS]]
+    shown = [
+        Reason(text, len(ids), ids[:MAX_POINTS_PER_REASON]) for text, ids in ranked[:MAX_REASONS]
+    ]
     verb = "has" if count == 1 else "have"
     heading = (
         f"{counted(count, 'point')} {verb} {_HEADINGS[name]}"
@@ -76,7 +78,7 @@ def _kind(name: str, reasons: dict[str, list[str]]) -> Kind:
     return Kind(name, heading, count, shown, hidden if rest else "", count <= OPEN)
 
 
-def warnings(results: Results) -> Kind | None:
+def group_warnings(results: Results) -> Kind | None:
     """Return what is odd about points that are ok; None where nothing is."""
     found: dict[str, list[str]] = {}
     for point, texts in results.warnings.items():
@@ -89,7 +91,7 @@ def warnings(results: Results) -> Kind | None:
     return replace(kind, count=count, heading=f"{counted(count, 'point')} {_HEADINGS[_ODD]}")
 
 
-def gaps(results: Results) -> Iterator[str]:
+def describe_gaps(results: Results) -> Iterator[str]:
     """Sentences on what is missing, and on cells with fewer seeds than others."""
     total, missing = len(results.points), results.counts[MISSING]
     if missing:

@@ -13,7 +13,7 @@ from gensweep.core.errors import ResultsError
 from gensweep.ledger.records import MISSING
 from gensweep.ledger.stores import open_folder
 from gensweep.report.collect import compute_digest, make, print_tables, write_collected, write_page
-from gensweep.report.page import PAGE, Made
+from gensweep.report.page import PAGE, Collected
 from gensweep.report.results import Results, load
 from gensweep.system.text import counted, say
 
@@ -29,10 +29,10 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
 
     Args:
         folders: the sweeps'.
-        page: where the page of all of them goes; None: see `place`.
+        page: where the page of all of them goes; None: see `resolve_page`.
         console: where tables go, and what was written.
     """
-    together, made = place(folders, page), []
+    together, made = resolve_page(folders, page), []
     for folder, results in zip(folders, [load(folder) for folder in folders], strict=True):
         made.append(make(results))
         try:
@@ -55,7 +55,7 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
         say(console, f"The page of {'all of them' if len(made) > 1 else 'it'} is {together}.")
 
 
-def place(folders: Sequence[str], page: str | None) -> str | None:
+def resolve_page(folders: Sequence[str], page: str | None) -> str | None:
     """Where the page of all sweeps goes: as asked for, or `report.html` in the folder that has them all.
 
     Raises:
@@ -96,10 +96,10 @@ def watch(folders: Sequence[str], page: str | None, pause: float, console: Conso
 
     Args:
         folders: the sweeps'.
-        page: where the page of all of them goes; None: see `place`.
+        page: where the page of all of them goes; None: see `resolve_page`.
         pause: seconds between two looks.
     """
-    page, made = place(folders, page), dict[Path, Made]()
+    page, made = resolve_page(folders, page), dict[Path, Collected]()
     try:
         while True:
             started = time.monotonic()
@@ -116,7 +116,7 @@ def watch(folders: Sequence[str], page: str | None, pause: float, console: Conso
                 write_collected(
                     made[results.folder], _reload(pause) if results.folder in incomplete else 0
                 )
-                say(console, f"{datetime.now():%H:%M:%S} {summary(results)}")
+                say(console, f"{datetime.now():%H:%M:%S} {format_progress(results)}")
             if changed and page:
                 write_page(
                     [made[results.folder] for results in loaded],
@@ -139,7 +139,7 @@ def _reload(pause: float) -> int:
     return max(1, round(pause))
 
 
-def summary(results: Results) -> str:
+def format_progress(results: Results) -> str:
     """``layers: 40 of 225 points ok, 1 failed, 184 missing``."""
     ok, *others = results.counts.items()
     bad = "".join(f", {count} {status}" for status, count in others if count)
