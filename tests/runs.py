@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import typer.main
 
 from gensweep.cli import app
 from gensweep.execute.local import Resources, execute
@@ -227,3 +228,15 @@ def killed_at(point: Point, root: Path, number: int, after: bool) -> None:
 
     os.replace = counted
     train([point], root)
+
+
+def options_of(command: str) -> set[str]:
+    """Return every long option of a command and of the commands below it."""
+    options = set()
+    commands = [typer.main.get_command(app.app).commands[command]]  # type: ignore[attr-defined]
+    while commands:
+        one = commands.pop()
+        commands += getattr(one, "commands", {}).values()
+        for parameter in one.params:
+            options |= {text for text in parameter.opts if text.startswith("--")}
+    return options

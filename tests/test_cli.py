@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +11,12 @@ from typing import Any
 
 import pytest
 import typer.main
-from runs import TINY, TINY_PICTURES, call, files, grid, write_sweep
+from runs import TINY, TINY_PICTURES, call, files, grid, options_of, write_sweep
 
 from gensweep import __version__
 from gensweep.cli import app
 from gensweep.core.config import TrainingConfig
-from gensweep.core.registries import DATASETS, DOWNLOADS, FIGURES, METRICS, MODELS, TABLES
+from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES
 from gensweep.execute import driver, plan
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK, Record
@@ -255,18 +253,6 @@ def test_help_and_version() -> None:
         assert f"│ {command} " in help_.out
     for option in options_of("run"):
         assert option in call("run", "--help").out
-
-
-def options_of(command: str) -> set[str]:
-    """Every long option of a command and of those under it."""
-    found, commands = set(), [typer.main.get_command(app.app).commands[command]]  # type: ignore[attr-defined]
-    while commands:
-        one = commands.pop()
-        commands += getattr(one, "commands", {}).values()
-        found |= {
-            text for parameter in one.params for text in parameter.opts if text.startswith("--")
-        }
-    return found
 
 
 def test_the_promised_options_are_there() -> None:
@@ -548,40 +534,3 @@ def test_every_training_parameter_can_be_set_from_the_command_line(tmp_path: Pat
         assert call(file, "--dry-run", "--set", f"{key}={field.default}").code == 0
         said = call(file, "--dry-run", "--set", f"{key}=nonsense")
         assert (said.code, f"{key}='nonsense'" in said.error) == (2, True)
-
-
-# --- the README
-
-
-@pytest.mark.skipif(not README.exists(), reason="no README.md")
-def test_the_readme_names_commands_that_exist() -> None:
-    text = README.read_text()
-    calls = re.findall(r"^ *(?:\$ )?python -m gensweep ?([^#\n]*)", text, re.M)
-    assert calls
-    for words in (shlex.split(line.replace("|", " ")) for line in calls):
-        command = words[0] if words and words[0] in app.COMMANDS else "run"
-        given = {word.partition("=")[0] for word in words if word.startswith("--")}
-        assert given <= options_of(command) | {"--help", "--version"}, words
-        for file in (word for word in words if word.endswith(".py") and word.startswith("sweeps/")):
-            assert (PROJECT / file).is_file(), words
-        if command == "list":
-            assert set(words[1:]) <= set(app.Kind), words
-        if command == "data":
-            assert words[1] in ("list", "fetch", "show"), words
-
-
-@pytest.mark.skipif(not README.exists(), reason="no README.md")
-def test_the_readme_documents_every_command_option_and_sweep() -> None:
-    text = re.sub(
-        r"^ +ray .*", "", README.read_text(), flags=re.M
-    )  # Ray's own commands have options of their own
-    for command in app.COMMANDS:
-        assert command == "run" or f"gensweep {command}" in text
-    options = set().union(*map(options_of, app.COMMANDS))
-    for option in itertools.chain(
-        options, (f"`{path.name}`" for path in (PROJECT / "sweeps").glob("*.py"))
-    ):
-        assert option in text, option
-    for name in (*DATASETS, *DOWNLOADS):
-        assert re.search(rf"`{name}[`:]", text), name
-    assert set(re.findall(r"(?<![-\w])--[a-z][-a-z]*", text)) <= options | {"--help", "--version"}

@@ -1,0 +1,39 @@
+"""`open`: show the page of a sweep in a browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gensweep.cli.options import Root
+from gensweep.cli.sweep_folder import find_sweep_folder
+from gensweep.core.errors import ResultsError
+from gensweep.system.terminal import Console
+from gensweep.system.text import say
+
+app = typer.Typer()
+
+
+@app.command("open")
+def open_command(
+    sweep: Annotated[
+        str,
+        typer.Argument(metavar="SWEEP", help="A sweep's name, its folder, or its sweep file."),
+    ],
+    results: Root = "results",
+) -> None:
+    """Open the page of a sweep in a browser and print its path."""
+    from gensweep.report.page import PAGE
+
+    folder = find_sweep_folder(sweep, results)
+    if "://" in folder:
+        raise ResultsError(f"{folder} is in a bucket; `gensweep collect {folder} --page FILE` first")
+    page = Path(folder) / PAGE
+    if not page.is_file():
+        raise ResultsError(f"{page} does not exist; `gensweep collect {folder}` writes it")
+    say(Console(), str(page))
+    # A machine without a browser still has the path.
+    webbrowser.open(page.absolute().as_uri())
