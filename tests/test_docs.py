@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,7 +87,7 @@ def test_commands_parse(page: Path) -> None:
 )
 def test_code_runs(page: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     code = blocks(page, "python")[number]
-    if "from ray" in code or "import ray" in code:
+    if "from ray" in code:
         pytest.skip("a test marked `ray` runs it")
     if "results/rates" in code:
         code = code.replace("results/rates", "results/layers").replace('"lr", "optimizer", ', "")
@@ -144,3 +148,65 @@ def test_the_architecture_names_every_folder() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(README.read_text().split()) <= MAX_README_WORDS
+
+
+# --- the guide to extending
+
+EXTENDING = ROOT / "docs" / "extending.md"
+USE = """
+from gensweep import Grid, Sweep
+
+SWEEP = Sweep(
+    name="extended",
+    grids=[Grid("denoiser", count=40, filters=2, latent_dim=4, encoder_layers=4, epochs=1)],
+    tables=["durations"],
+    figures=["durations"],
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the project with the files of the guide, which change no other file."""
+    copy = tmp_path_factory.mktemp("extended")
+    for name in ("gensweep", "tests", "sweeps"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    pattern = r"^<!-- file: (\S+) -->\n```py\n(.*?)^```$"
+    for name, code in re.findall(pattern, EXTENDING.read_text(), re.MULTILINE | re.DOTALL):
+        file = copy / name
+        assert not file.exists(), name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code)
+    (copy / "sweeps" / "denoiser.py").write_text(USE)
+    return copy
+
+
+def run_in(folder: Path, *words: str) -> str:
+    """Run a Python command in a copy of the project and return its output."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "WANDB_MODE": "disabled"}
+    command = [sys.executable, "-m", *words]
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.slow
+def test_what_the_guide_adds_is_listed_trained_and_shown(extended: Path) -> None:
+    assert "denoiser" in run_in(extended, "gensweep", "list", "models")
+    output = run_in(extended, "gensweep", "sweeps/denoiser.py", "--local")
+    assert "brightness_error" in output
+    folder = extended / "results" / "extended"
+    assert (folder / "tables" / "durations.csv").read_text().startswith("model,count,mean,min,max")
+    assert (folder / "figures" / "durations.svg").exists()
+
+
+@pytest.mark.slow
+def test_what_the_guide_adds_passes_the_tests_of_its_kind(extended: Path) -> None:
+    files = ["models", "lanes", "floors", "spec", "metrics", "trainables"]
+    paths = [
+        f"tests/test_{name}.py" for name in files if (extended / f"tests/test_{name}.py").exists()
+    ]
+    run_in(
+        extended, "pytest", "-q", "-n", "0", "-x", *paths, "-k", "denoiser or brightness or spec"
+    )

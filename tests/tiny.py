@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from gensweep.core.dataset import Prepared, split_rows
+from gensweep.core.registries import MODELS, dataset
 from gensweep.sweep.point import Point, resolve
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
@@ -17,23 +18,29 @@ EXAMPLES = 24
 """Of them 2 test, 2 validate and 20 train: two batches of 8 and one of 4."""
 TRAINED, STEPS = 20, 3
 
-_PICTURES = {
+_SMALL = {
     "count": EXAMPLES,
-    "encoder_layers": 2,
-    "decoder_layers": 2,
     "filters": 2,
     "latent_dim": 4,
+    "hidden": 6,
+    "glyph_filters": 2,
+    "epochs": 1,
+    "batch_size": 8,
 }
-_SEQUENCE = {"hidden": 6}
-_RUN = {"epochs": 1, "batch_size": 8}
-TINY: dict[str, dict[str, Any]] = {
-    "cae": _PICTURES | _RUN,
-    "vae": _PICTURES | _RUN,
-    "gan": _PICTURES | _RUN,
-    "text_to_text": _SEQUENCE | _RUN,
-    "image_to_text": _SEQUENCE | _RUN | {"glyph_filters": 2},
-    "text_to_image": _SEQUENCE | _RUN | {"glyph_filters": 2},
-}
+"""Small values of parameters that models and datasets share; a new model is small by them too."""
+_DEPTHS = {"encoder_layers": 2, "decoder_layers": 2}
+"""Stages of models of pictures: with fewer, the dense layers are large."""
+
+
+def _tiny_params(name: str) -> dict[str, Any]:
+    """Return the small values of those parameters that a model, or its default dataset, has."""
+    model = MODELS[name]
+    known = model.model_fields.keys() | dataset(model.default_dataset).model_fields.keys()
+    params = {key: value for key, value in _SMALL.items() if key in known}
+    return params | _DEPTHS if model.reads == "pictures" else params
+
+
+TINY: dict[str, dict[str, Any]] = {name: _tiny_params(name) for name in MODELS}
 
 
 def point(model: str, seed: int = 0, **params: Any) -> Point:
