@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from runs import TINY, call, grid, write_sweep
 
-from gensweep.cli.init import EXAMPLE
+from gensweep.cli.init_sweep import EXAMPLE
 from gensweep.cli.sweep_folder import find_sweep_folder
 
 ROOT = Path(__file__).parents[1]

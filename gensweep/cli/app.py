@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from gensweep import __version__
-from gensweep.cli import data, doctor, points, verify, wandb, wandb_report
+from gensweep.cli import data, doctor, init_sweep, open_page, points, verify, wandb, wandb_report
 from gensweep.cli.options import (
     Address,
     Device,
@@ -42,7 +42,7 @@ from gensweep.system.text import say
 
 COMMANDS = (
     "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync", "wandb-report",
-    "doctor", "verify",
+    "doctor", "verify", "open", "init",
 )  # fmt: skip
 app = typer.Typer(
     add_completion=False,
@@ -60,6 +60,8 @@ app.add_typer(wandb_report.app)
 app.add_typer(wandb.app)
 app.add_typer(doctor.app)
 app.add_typer(verify.app)
+app.add_typer(open_page.app)
+app.add_typer(init_sweep.app)
 
 
 class Kind(StrEnum):

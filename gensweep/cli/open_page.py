@@ -30,7 +30,9 @@ def open_command(
 
     folder = find_sweep_folder(sweep, results)
     if "://" in folder:
-        raise ResultsError(f"{folder} is in a bucket; `gensweep collect {folder} --page FILE` first")
+        raise ResultsError(
+            f"{folder} is in a bucket; `gensweep collect {folder} --page FILE` first"
+        )
     page = Path(folder) / PAGE
     if not page.is_file():
         raise ResultsError(f"{page} does not exist; `gensweep collect {folder}` writes it")
