@@ -19,10 +19,10 @@ from benchmarks.compare import ROOT
 from benchmarks.overhead import TRIVIAL
 from benchmarks.pages import markdown_table
 from benchmarks.scaling import FAR
-from gensweep.ledger import claims, remote_stores
+from gensweep.ledger import claims, mirror, remote_stores
 from gensweep.ledger.ledger import POINTS, RECORD, Ledger
+from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import OK, Record
-from gensweep.ledger.stores import open_store
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Grid, Sweep
 
@@ -147,7 +147,7 @@ def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
         ledger = Ledger(open_store(place, persistent=False))
         with _counted(server) as first:
             ledger.read(params)
-        with _counted(server) as again, patch.object(remote_stores, "SETTLED_NS", -(10**18)):
+        with _counted(server) as again, patch.object(mirror, "SETTLED_NS", -(10**18)):
             ledger.read(params)
         found[size] = first, again
     fewer, more = (found[size] for size in sizes)

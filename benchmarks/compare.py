@@ -120,7 +120,7 @@ def run_gensweep(case: Case, cores: int) -> Run:
         wall = timed([sys.executable, "-m", "gensweep", file, *options], environment)
         points = []
         for point in case.points():
-            record = Ledger(results).record(point.id)
+            record = Ledger(results).read_record(point.id)
             if record.status != OK:
                 raise BenchmarkError(f"{point.id} is {record.status}: {record.error}")
             points.append(Trained(point.params["lr"], point.seed, record.seconds, record.metrics))

@@ -87,7 +87,7 @@ def trivial_points(
     ended = sorted((each / RECORD).stat().st_mtime for each in folders)
     first = min((each / "samples" / "epoch-0001.png").stat().st_mtime for each in folders) - began
     for each in folders:
-        if Ledger(folder / "results").record(each.name).status != OK:
+        if Ledger(folder / "results").read_record(each.name).status != OK:
             raise BenchmarkError(f"{each.name} did not end ok")
     on_ray = _slope(ended, cores)
     yield Cost("from the start of a run to its first epoch", [first], TARGETS["first epoch"])

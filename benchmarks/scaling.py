@@ -24,8 +24,8 @@ from benchmarks.compare import ROOT, clean_environment, timed
 from benchmarks.pages import markdown_table
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import OK, Record
-from gensweep.ledger.stores import open_store
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Grid, Sweep
 

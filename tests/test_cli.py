@@ -115,7 +115,7 @@ WRONG_OPTIONS = [
     (["--results", "afile"], "--results afile: "),
     (["--results", "afile/below"], "is a file, not a folder"),
     (["--results", "s3:/bucket/x"], "--results s3:/bucket/x: did you mean s3://bucket/x? ./s3:/bucket/x is the folder"),
-    (["--results", "ftp://host/x"], "--results ftp://host/x: no results can be kept at ftp://"),
+    (["--results", "ftp://host/x"], "--results ftp://host/x: results cannot be stored at ftp://"),
     (["--address", "auto"], "--local trains without Ray; --address names a Ray cluster: give one of them"),
     (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda', 'mps'"),
     (["--cpus-per-trial", "0"], "Invalid value for '--cpus-per-trial'"),

@@ -23,8 +23,10 @@ from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, R
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim, Holder, Process
 from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.open_store import open_folder, open_store
 from gensweep.ledger.records import DIVERGED, FAILED, OK, SCHEMA, Record, decode_record
-from gensweep.ledger.stores import Store, open_folder, open_store, require_writable
+from gensweep.ledger.store_check import require_writable
+from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
 from gensweep.system import processes
 from gensweep.system.locks import file_lock
@@ -398,7 +400,7 @@ def test_a_record_that_cannot_be_written_leaves_the_older_one(
 @pytest.mark.parametrize(
     ("results", "said"),
     [
-        ("ftp://host/results", "no results can be kept at ftp://; there is s3://bucket/prefix"),
+        ("ftp://host/results", "results cannot be stored at ftp://; use s3://bucket/prefix"),
         ("file", "is a file"),
         ("file/below", "is a file"),
     ],

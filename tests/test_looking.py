@@ -303,7 +303,7 @@ class TestEvaluate:
     def test_what_a_record_lacks_is_filled_in(self, copied: Path, points: dict[str, Point]) -> None:
         """As if an earlier version had trained it: a metric fewer, no answers, no strips."""
         folder = copied / "points" / points["text_to_text"].id
-        record = Ledger(folder.parents[1]).record(folder.name)
+        record = Ledger(folder.parents[1]).read_record(folder.name)
         metrics = dict(record.metrics)
         del metrics["test/exact_match"]
         (folder / "record.json").write_text(
@@ -317,7 +317,7 @@ class TestEvaluate:
         assert said["metrics"] == pytest.approx(
             {k: v for k, v in record.metrics.items() if k.startswith("test/")}
         )
-        after = Ledger(folder.parents[1]).record(folder.name)
+        after = Ledger(folder.parents[1]).read_record(folder.name)
         assert after.metrics == pytest.approx(record.metrics) and after.finished == record.finished
         assert (folder / "answers.csv").read_bytes() == answers
         assert json.loads(call("evaluate", "t2t", "--results", copied).out)["added"] == []
@@ -326,7 +326,7 @@ class TestEvaluate:
         self, copied: Path, points: dict[str, Point]
     ) -> None:
         folder = copied / "points" / points["text_to_text"].id
-        record = Ledger(folder.parents[1]).record(folder.name)
+        record = Ledger(folder.parents[1]).read_record(folder.name)
         (folder / "record.json").write_text(
             Record(**{**record.__dict__, "metrics": {"test/loss": 0.5}}).to_json()
         )

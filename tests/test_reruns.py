@@ -49,7 +49,7 @@ def test_an_older_record_without_a_neutral_parameter_is_still_the_points(
     point = tiny()
     train([point], root)
     path = Ledger(root).folder(point.id) / "record.json"
-    record = Ledger(root).record(point.id)
+    record = Ledger(root).read_record(point.id)
     older = replace(
         record, params={key: value for key, value in record.params.items() if key != "clip_norm"}
     )
@@ -72,7 +72,7 @@ def test_a_checkpoint_of_another_network_starts_the_point_anew(
         checkpoint.save(file, point.id, {"training": state, "seconds": 9.0})
     train([point], root)
     assert trained[0] == point.params["epochs"]
-    assert Ledger(root).record(point.id).status == OK
+    assert Ledger(root).read_record(point.id).status == OK
 
 
 @pytest.mark.parametrize("status", [FAILED, DIVERGED])

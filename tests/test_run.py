@@ -504,9 +504,7 @@ def test_a_link_to_nowhere_in_a_points_place_is_named(tmp_path: Path, root: Path
     (root / "points" / t2t(0).id).symlink_to("nowhere")
     ended = run(write_sweep(tmp_path, seeds=2), root)
     assert ended.code == 1
-    said = (
-        f"{root}/points/{t2t(0).id}: a link to nowhere, which is not there, and should be a folder"
-    )
+    said = f"{root}/points/{t2t(0).id}: should be a folder, but is a link to nowhere, which does not exist"
     assert said in ended.out
     assert list(records(root)) == [t2t(1).id]
 

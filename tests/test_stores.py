@@ -18,11 +18,13 @@ from s3_server import BUCKET, KEYS, Fault, Server, running
 
 from gensweep import load
 from gensweep.core.errors import LostClaim, Unavailable
-from gensweep.ledger import buckets, remote_stores
+from gensweep.ledger import buckets, mirror, remote_stores
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.open_store import open_folder, open_store
 from gensweep.ledger.records import FAILED, OK, Record
-from gensweep.ledger.stores import Store, check, open_folder, open_store
+from gensweep.ledger.store_check import check_store
+from gensweep.ledger.stores import Store
 
 pytestmark = [pytest.mark.s3, pytest.mark.filterwarnings("default")]
 ME = Process.current()
@@ -45,8 +47,8 @@ def server(started: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Ser
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(buckets, "ATTEMPTS", 3)
-    monkeypatch.setattr(buckets, "REQUEST", 2.0)
-    monkeypatch.setattr(remote_stores, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(buckets, "REQUEST_SECONDS", 2.0)
+    monkeypatch.setattr(remote_stores, "RETRY_SECONDS", (0.01, 0.01))
     started.asked.clear()
     return started
 
@@ -110,7 +112,7 @@ def test_what_is_not_there_is_no_other_trouble(store: Store) -> None:
 
 
 def test_a_store_that_works_passes_the_check_and_is_left_clean(store: Store) -> None:
-    check(store)
+    check_store(store)
     assert store.list_files("") == {}
 
 
@@ -187,7 +189,7 @@ def test_a_point_goes_on_from_the_bucket_and_not_from_what_lies_here(
     assert trained == {0: 5}, "one epoch more, after the three that were kept"
     train([point], tmp_path / "straight")
     straight = records(tmp_path / "straight")[point.id]
-    assert Ledger(store).record(point.id).metrics == straight.metrics
+    assert Ledger(store).read_record(point.id).metrics == straight.metrics
 
 
 def test_collect_show_and_evaluate_read_a_bucket(
@@ -212,9 +214,7 @@ def test_collect_show_and_evaluate_read_a_bucket(
 def test_a_second_look_fetches_only_what_changed(
     server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        remote_stores, "SETTLED_NS", -(10**12)
-    )  # as if all had been written long ago
+    monkeypatch.setattr(mirror, "SETTLED_NS", -(10**12))  # as if all had been written long ago
     assert call(write_sweep(tmp_path, seeds=2), "--results", bucket, "--local").code == 0
     load(f"{bucket}/tiny")
     server.asked.clear()
@@ -234,22 +234,28 @@ def test_a_second_look_fetches_only_what_changed(
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("s3://no-such-bucket/results", "there is no such bucket; make it, or name another"),
+        (
+            "s3://no-such-bucket/results",
+            "the bucket does not exist; create it, or name another one",
+        ),
         ("s3:///results", "names no bucket; write s3://bucket/prefix"),
-        ("s3://id:secret@bucket/results", "no secrets in a place"),
-        ("s3://id:se/secret@bucket/results", "no secrets in a place"),
-        ("s3://bucket/results?endpoint_override=http://id:secret@host", "no secrets in a place"),
+        ("s3://id:secret@bucket/results", "a URI must not contain secrets"),
+        ("s3://id:se/secret@bucket/results", "a URI must not contain secrets"),
+        (
+            "s3://bucket/results?endpoint_override=http://id:secret@host",
+            "a URI must not contain secrets",
+        ),
         (
             "s3://bucket/results?secret_key=secret",
             "unknown option 'secret_key' in --results s3://bucket/results",
         ),
-        ("s3://bucket/results#one", "a place has no part after #"),
-        ("s3://bucket/a/../results", "a prefix has no parts . and .."),
+        ("s3://bucket/results#one", "a URI must not contain #"),
+        ("s3://bucket/a/../results", "a prefix must not contain . or .. as a part"),
         (
             "s3://bucket/results?regoin=x",
             "unknown option 'regoin' in --results .*; did you mean 'region'?",
         ),
-        ("hdfs://name/results", "no results can be kept at hdfs://"),
+        ("hdfs://name/results", "results cannot be stored at hdfs://"),
     ],
 )
 def test_a_place_that_cannot_be_used_is_refused(
@@ -259,7 +265,9 @@ def test_a_place_that_cannot_be_used_is_refused(
         ended = call(write_sweep(tmp_path), "--results", place, "--local", *options)
         assert ended.code == 2, ended
         assert re.search(said, ended.error), ended.error
-        assert "secret" not in ended.error.replace("no secrets in", "").replace("'secret_key'", "")
+        assert "secret" not in ended.error.replace("contain secrets", "").replace(
+            "'secret_key'", ""
+        )
     assert call("collect", f"{place}/tiny" if "?" not in place else place).code == 2
 
 
@@ -269,7 +277,7 @@ def test_nobody_there_is_said_at_once(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     ended = call(write_sweep(tmp_path), "--results", bucket, "--local")
     assert ended.code == 2
-    assert "nobody answers: is the network up, and the endpoint right?" in ended.error
+    assert "no connection: is the network up, and is the endpoint right?" in ended.error
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])
@@ -320,7 +328,7 @@ def test_a_store_that_stays_away_loses_no_epoch_that_was_kept(
     ):
         ended = call(file, "--results", bucket, "--local")
     assert ended.code == 1
-    assert "overloaded; tried again until now" in ended.out
+    assert "overloaded; repeated attempts failed" in ended.out
     assert store.exists(f"points/{t2t().id}/checkpoint.pt")
     assert not store.exists(f"points/{t2t().id}/record.json")
     assert call(file, "--results", bucket, "--local").code == 0
@@ -444,7 +452,7 @@ def test_a_key_that_leads_elsewhere_is_no_file_of_results(
         remote_stores.RemoteStore, "_infos", lambda store, *rest: [*listed(store, *rest), Info()]
     )
     for look in (store.snapshot, store.download):
-        with pytest.raises(Unavailable, match="is no name of a file of results; remove it"):
+        with pytest.raises(Unavailable, match="is not a valid name for a results file; "):
             look("points/a")
 
 
@@ -501,7 +509,7 @@ def test_a_record_counts_whatever_cannot_be_removed_after_it(
     ):
         (*_, last) = train([t2t()], bucket)  # type: ignore[arg-type]
     assert last["status"] == OK
-    assert Ledger(open_store(bucket)).record(t2t().id).status == OK
+    assert Ledger(open_store(bucket)).read_record(t2t().id).status == OK
 
 
 def test_one_root_has_one_name(server: Server, tmp_path: Path) -> None:

@@ -303,7 +303,7 @@ class TestHistory:
         run_pack(
             Pack((wanted,)), data, Context(tmp_path, "cpu", 1, Process.current()), reports.append
         )
-        record = Ledger(tmp_path).record(wanted.id)
+        record = Ledger(tmp_path).read_record(wanted.id)
         assert (record.status, record.metrics, record.epochs) == ("diverged", {}, len(reports) - 1)
         assert record.error and "not finite in epoch" in record.error
         assert (reports[-1]["status"], reports[-1]["error"]) == ("diverged", record.error)

@@ -224,7 +224,7 @@ def collect_command(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
 ) -> None:
     """Write tables, figures and report.html from records alone, and print the tables."""
-    from gensweep.ledger.stores import canonical_uri
+    from gensweep.ledger.open_store import canonical_uri
     from gensweep.report.page.collect_many import collect_all, watch
 
     console = Console()

@@ -20,7 +20,9 @@ from gensweep.cluster.node_info import (
     shorten_commit,
 )
 from gensweep.core.errors import GensweepError, ResultsError, UserError
-from gensweep.ledger.stores import Store, as_results_error, check, open_store
+from gensweep.ledger.open_store import open_store
+from gensweep.ledger.store_check import check_store
+from gensweep.ledger.stores import Store, as_results_error
 from gensweep.system.text import counted
 
 log = logging.getLogger(__name__)
@@ -70,7 +72,7 @@ def examine_here(place: str) -> tuple[list[Finding], Store | None]:
     try:
         store = open_store(place)
         with _vanishing(store):
-            check(store)
+            check_store(store)
     except ResultsError as error:
         store, trouble = None, str(error)
     told = collect_node_info("", store.root_uri if store else "", None, full=True)

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gensweep.core.errors import OtherCode, ResultsError
-from gensweep.ledger.stores import MIRRORS_FOLDER, open_store
+from gensweep.ledger.open_store import open_store
+from gensweep.ledger.stores import MIRRORS_FOLDER
 from gensweep.system.cache_dir import cache_root
 from gensweep.system.environment import compiler, gpu_count, memory_bytes, usable_cores, versions
 from gensweep.tracking.tracker import is_wandb_disabled

@@ -39,15 +39,10 @@ from gensweep.ledger.manifest_writer import (
     list_dataset_parameters,
     write_sweep_json,
 )
+from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import FAILED, OK, Record
-from gensweep.ledger.stores import (
-    Store,
-    as_results_error,
-    check,
-    open_store,
-    require_writable,
-    try_out,
-)
+from gensweep.ledger.store_check import check_store, require_writable, try_store
+from gensweep.ledger.stores import Store, as_results_error
 from gensweep.prepare.contact_sheet import (
     DATASETS,
     choose,
@@ -104,7 +99,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
     if plan.todo:
         require_writable(store)
         if store.is_remote:  # a folder is not made before all else is well
-            check(store)
+            check_store(store)
         if options.resources.address is not None:
             check_address(options.resources.address)
         options, packs = _with_room(plan, ledger, options, console)
@@ -122,7 +117,7 @@ def run(sweep: Sweep, options: Options, console: Console) -> int:
             if options.resources.address is not None:
                 executor.check_nodes(store)
             if not store.is_remote:
-                check(store, POINTS, *(f"{sweep.name}{folder}" for folder in _WRITTEN))
+                check_store(store, POINTS, *(f"{sweep.name}{folder}" for folder in _WRITTEN))
             _say_before(plan, note, options, console)
             write_sweep_json(store, sweep, options.command, describe_data(plan.todo, ready))
             ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
@@ -269,7 +264,7 @@ def _heard(screen: Screen, store: Store, sweep_json: str) -> Report:
                 raise Unavailable(lane["unavailable"])
             if lane.get("unavailable"):
                 try:
-                    try_out(store)
+                    try_store(store)
                 except Unavailable:
                     raise
                 except OSError as error:

@@ -11,8 +11,9 @@ from gensweep.execute.packing import pack_limit
 from gensweep.execute.plan import Plan, Rates, concurrent_trials, make_plan, rates_of
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest_writer import describe_replaced_points
+from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK
-from gensweep.ledger.stores import as_results_error, open_store
+from gensweep.ledger.stores import as_results_error
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
 from gensweep.sweep.load import points_of
 from gensweep.sweep.point import AUTO, Pack, Point

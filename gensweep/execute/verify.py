@@ -16,8 +16,8 @@ import torch
 from gensweep.core.errors import GensweepError, ResultsError
 from gensweep.core.registries import METRICS
 from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import OK, Record
-from gensweep.ledger.stores import open_store
 from gensweep.prepare import array_cache
 from gensweep.report.collect import write
 from gensweep.report.results import Results, load

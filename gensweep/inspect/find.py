@@ -9,8 +9,9 @@ from pathlib import Path
 
 from gensweep.core.errors import RecordError, ResultsError
 from gensweep.ledger.ledger import POINTS, RECORD, Ledger
+from gensweep.ledger.open_store import open_folder, open_store
 from gensweep.ledger.records import OK, Record
-from gensweep.ledger.stores import Store, as_results_error, open_folder, open_store
+from gensweep.ledger.stores import Store, as_results_error
 from gensweep.sweep.point import Point
 from gensweep.system.storage import parse_json
 

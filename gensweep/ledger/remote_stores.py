@@ -1,16 +1,15 @@
-"""A results root in an object store: S3 and what speaks its protocol, or Google Cloud Storage, through pyarrow.
+"""A results root in an object store: S3 and compatible servers, or Google Cloud Storage.
 
-One put writes a file (a large one comes in parts, and is there when the last one is), so it is whole or absent there
-as well. There are no locks: a claim says who trains a
-point, and whoever finds it taken over stops; two that claim in the same moment train an epoch twice, at worst.
+One put writes a file; a large one is sent in parts, and appears when the last part has arrived. So
+a file is complete or absent here as well. There are no locks: a claim says who trains a point, and
+whoever notices that its claim was replaced stops. At worst, two processes that claim a point at the
+same moment train one epoch twice.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import errno
-import hashlib
 import os
 import shutil
 import sys
@@ -20,64 +19,66 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from gensweep.core.errors import Unavailable
 from gensweep.ledger.buckets import THREADS, explain_error, parse_bucket_uri
-from gensweep.ledger.stores import MIRRORS_FOLDER, Entry, Store
-from gensweep.system.scratch import make_scratch
+from gensweep.ledger.mirror import (
+    find_mirror,
+    is_current_copy,
+    list_copies,
+    make_temporary_mirror,
+)
+from gensweep.ledger.stores import Entry, Store
 from gensweep.system.storage import LARGEST, Content, NotRegular, as_bytes, write_atomic
 
 if TYPE_CHECKING:
     from pyarrow import fs
 
-_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-SETTLED_NS = 60 * 10**9
-"""Nanoseconds after which a time of change tells two contents of one size apart: stores count in seconds, by a clock
-of their own."""
+RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Pauses before a read that the server refused is tried again."""
 
 
 class RemoteStore(Store):
     """A results root in an object store.
 
     Args:
-        place: its URI.
-        files: the file system that pyarrow has for it.
-        base: bucket and prefix in it.
-        copies: the folder for copies of its files on this machine.
+        uri: the root's URI.
+        files: pyarrow's file system for it.
+        base: the bucket and the prefix in it.
+        copies: the local folder for copies of its files.
     """
 
-    poll_seconds, is_remote = 10.0, True
+    poll_seconds = 10.0
+    is_remote = True
 
-    def __init__(self, place: str, files: fs.FileSystem, base: str, copies: Path) -> None:
+    def __init__(self, uri: str, files: fs.FileSystem, base: str, copies: Path) -> None:
         super().__init__(copies)
-        self.root_uri, self._fs, self._base = place, files, base
+        self.root_uri = uri
+        self._fs = files
+        self._base = base
 
     @classmethod
-    def open(cls, place: str, persistent: bool) -> RemoteStore:
-        """The root at a URI; as `open_store`."""
-        bucket = parse_bucket_uri(place)
+    def open(cls, uri: str, persistent: bool) -> RemoteStore:
+        """Open the root at a URI; arguments and errors as in `open_store`."""
+        bucket = parse_bucket_uri(uri)
         if persistent:
             bucket.check()
-        return cls(
-            bucket.uri,
-            bucket.connect(),
-            bucket.base,
-            _mirror(bucket.uri) if persistent else _passing(),
-        )
+        files = bucket.connect()
+        copies = find_mirror(bucket.uri) if persistent else make_temporary_mirror()
+        return cls(bucket.uri, files, bucket.base, copies)
 
     def uri(self, name: str) -> str:
         root, _, query = self.root_uri.partition("?")
-        return f"{root}/{name}" + (f"?{query}" if query else "")
+        suffix = f"?{query}" if query else ""
+        return f"{root}/{name}{suffix}"
 
     def read(self, name: str, limit: int = LARGEST) -> bytes:
-        with self._explained(name):
-            for pause in _PAUSES:
+        with self._explaining(name):
+            for pause in RETRY_SECONDS:
                 try:
                     return self._get(name, limit)
-                except (
-                    OSError
-                ) as error:  # which pyarrow says of any refusal that is longer than the file
+                except OSError as error:
+                    # pyarrow reports this code for any refusal that is longer than the file.
                     if "INTERNAL_FAILURE" not in str(error):
                         raise
                 time.sleep(pause)
@@ -85,25 +86,25 @@ class RemoteStore(Store):
 
     def _get(self, name: str, limit: int) -> bytes:
         with self._fs.open_input_file(self._key(name)) as file:
-            if (size := file.size()) > limit:
-                raise NotRegular(
-                    errno.EFBIG, f"too large: {size:,} bytes, {limit:,} at most", self.uri(name)
-                )
+            size = file.size()
+            if size > limit:
+                message = f"too large: {size:,} bytes, at most {limit:,} are allowed"
+                raise NotRegular(errno.EFBIG, message, self.uri(name))
             return file.read()
 
     def read_all(self, names: Iterable[str], limit: int = LARGEST) -> Iterator[bytes | OSError]:
-        def one(name: str) -> bytes | OSError:
+        def read_one(name: str) -> bytes | OSError:
             try:
                 return self.read(name, limit)
             except OSError as error:
                 return error
 
         with ThreadPoolExecutor(THREADS) as pool:
-            yield from pool.map(one, names)
+            yield from pool.map(read_one, names)
 
     def write(self, name: str, content: Content) -> None:
         data = as_bytes(content)
-        with self._explained(name), self._fs.open_output_stream(self._key(name)) as file:
+        with self._explaining(name), self._fs.open_output_stream(self._key(name)) as file:
             file.write(data)
         copy = self.root / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -111,63 +112,67 @@ class RemoteStore(Store):
 
     def remove(self, name: str) -> None:
         (self.root / name).unlink(missing_ok=True)
-        with contextlib.suppress(FileNotFoundError), self._explained(name):
+        with contextlib.suppress(FileNotFoundError), self._explaining(name):
             self._fs.delete_file(self._key(name))
 
     def list_files(self, folder: str) -> dict[str, Entry]:
-        return {
-            name: entry for name, entry in self._listed(folder, False).items() if "/" not in name
-        }
+        files = self._list(folder, False)
+        return {name: entry for name, entry in files.items() if "/" not in name}
 
     def list_folders(self, folder: str) -> set[str]:
         from pyarrow.fs import FileType
 
-        found = {
-            info.base_name for info in self._infos(folder, False) if info.type == FileType.Directory
-        }
-        if found:
-            return found
-        return {
-            name.partition("/")[0] for name in self._listed(folder, True) if "/" in name
-        }  # Google's shows none
+        infos = self._infos(folder, False)
+        folders = {info.base_name for info in infos if info.type == FileType.Directory}
+        if folders:
+            return folders
+        # Google's store lists no folders: take them from the names of the files below.
+        names = self._list(folder, True)
+        return {name.partition("/")[0] for name in names if "/" in name}
 
     def exists(self, name: str) -> bool:
         from pyarrow.fs import FileType
 
-        with self._explained(name):
+        with self._explaining(name):
             return self._fs.get_file_info(self._key(name)).type == FileType.File
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
     def remove_leftovers(self, folder: str, age: float = 0.0) -> None:
-        """Nothing to do: what was not written whole is not there."""
+        """Do nothing: a file that was not written completely does not exist."""
 
     def snapshot(self, *folders: str) -> Store:
-        return Snapshot(self, {folder: self._listed(folder, True) for folder in folders})
+        return Snapshot(self, {folder: self._list(folder, True) for folder in folders})
 
     def download(self, folder: str) -> Path:
-        listed = self._listed(folder, True)
-        there, names = Snapshot(self, {folder: listed}), [f"{folder}/{name}" for name in listed]
-        for name, found in zip(names, there.read_all(names, sys.maxsize), strict=True):
-            if isinstance(found, OSError) and not isinstance(found, FileNotFoundError):
-                raise found
-            if isinstance(found, FileNotFoundError):
+        files = self._list(folder, True)
+        snapshot = Snapshot(self, {folder: files})
+        names = [f"{folder}/{name}" for name in files]
+        contents = snapshot.read_all(names, sys.maxsize)
+        for name, content in zip(names, contents, strict=True):
+            if isinstance(content, FileNotFoundError):
+                # Somebody removed the file after it was listed.
                 (self.root / name).unlink(missing_ok=True)
-        for path in _files(self.root / folder):
-            if path.relative_to(self.root / folder).as_posix() not in listed:
+            elif isinstance(content, OSError):
+                raise content
+        local_folder = self.root / folder
+        for path in list_copies(local_folder):
+            if path.relative_to(local_folder).as_posix() not in files:
                 path.unlink()
-        (self.root / folder).mkdir(parents=True, exist_ok=True)
-        return self.root / folder
+        local_folder.mkdir(parents=True, exist_ok=True)
+        return local_folder
 
     def upload(self, folder: str, gone: Iterable[str] = ()) -> None:
-        there, left = self._listed(folder, True), set(gone)
-        for path in _files(self.root / folder):
-            name = path.relative_to(self.root / folder).as_posix()
-            if not _is_copy(path, there.get(name)):
+        stored = self._list(folder, True)
+        local_folder = self.root / folder
+        for path in list_copies(local_folder):
+            name = path.relative_to(local_folder).as_posix()
+            if not is_current_copy(path, stored.get(name)):
                 self.write(f"{folder}/{name}", path.read_bytes())
-        for name in there:
-            if name.partition("/")[0] in left:
+        removed = set(gone)
+        for name in stored:
+            if name.partition("/")[0] in removed:
                 self.remove(f"{folder}/{name}")
 
     def discard(self, folder: str) -> None:
@@ -179,32 +184,29 @@ class RemoteStore(Store):
     def _infos(self, folder: str, deep: bool) -> list[fs.FileInfo]:
         from pyarrow.fs import FileSelector
 
-        with self._explained(folder):
-            return self._fs.get_file_info(
-                FileSelector(self._key(folder), allow_not_found=True, recursive=deep)
-            )
+        selector = FileSelector(self._key(folder), allow_not_found=True, recursive=deep)
+        with self._explaining(folder):
+            return self._fs.get_file_info(selector)
 
-    def _listed(self, folder: str, deep: bool) -> dict[str, Entry]:
-        """Every file in a folder, by its name relative to it."""
+    def _list(self, folder: str, deep: bool) -> dict[str, Entry]:
+        """Return the files in a folder by their names relative to it."""
         start = len(self._key(folder)) + 1
-        infos = self._infos(folder, deep)
-        found = {
-            info.path[start:]: Entry(info.size, info.mtime_ns or 0)
-            for info in infos
-            if info.is_file
-        }
-        for name in found:
-            if {"", ".", ".."} & set(
-                name.split("/")
-            ) or "\\" in name:  # whose copy would lie elsewhere
+        files = {}
+        for info in self._infos(folder, deep):
+            if info.is_file:
+                files[info.path[start:]] = Entry(info.size, info.mtime_ns or 0)
+        for name in files:
+            # The local copy of such a file could be written outside of its folder.
+            if {"", ".", ".."} & set(name.split("/")) or "\\" in name:
                 raise Unavailable(
-                    f"{self.uri(folder)}: {name!r} is no name of a file of results; remove it"
+                    f"{self.uri(folder)}: {name!r} is not a valid name for a results file; "
+                    "remove it"
                 )
-        return found
+        return files
 
     @contextlib.contextmanager
-    def _explained(self, name: str) -> Generator[None]:
-        """Say of an error which file it is about, and what to do."""
+    def _explaining(self, name: str) -> Generator[None]:
+        """Add to an error which file it is about, and what to do."""
         try:
             yield
         except FileNotFoundError:
@@ -216,33 +218,36 @@ class RemoteStore(Store):
 
 
 class Snapshot(RemoteStore):
-    """An object store's folders as they were when they were listed; a file is fetched when it is first read.
+    """Folders of an object store as they were when listed; files are fetched when first read.
 
-    Copies are kept from one call to the next, and are good as long as size and time of change are those of the listing.
+    Copies are kept for the next call. A copy is valid as long as its size and the time of its
+    last change are those of the listing.
     """
 
-    def __init__(self, store: RemoteStore, listed: dict[str, dict[str, Entry]]) -> None:
+    def __init__(self, store: RemoteStore, listing: dict[str, dict[str, Entry]]) -> None:
         super().__init__(store.root_uri, store._fs, store._base, store.root)
-        self._known: dict[str, dict[str, Entry]] = {}
-        self._inner: dict[str, set[str]] = {}
-        for folder, entries in listed.items():
+        self._files: dict[str, dict[str, Entry]] = {}
+        self._folders: dict[str, set[str]] = {}
+        for folder, entries in listing.items():
             for name, entry in entries.items():
-                parent, _, last = f"{folder}/{name}".rpartition("/")
-                self._known.setdefault(parent, {})[last] = entry
-        for name in self._known:
+                parent, _, base_name = f"{folder}/{name}".rpartition("/")
+                self._files.setdefault(parent, {})[base_name] = entry
+        # Object stores have no folders of their own: each file implies all folders above it.
+        for name in self._files:
             while name:
-                parent, _, last = name.rpartition("/")
-                self._inner.setdefault(parent, set()).add(last)
+                parent, _, base_name = name.rpartition("/")
+                self._folders.setdefault(parent, set()).add(base_name)
                 name = parent
 
     def snapshot(self, *folders: str) -> Store:
         return self
 
     def read(self, name: str, limit: int = LARGEST) -> bytes:
-        entry, copy = self._entry(name), self.root / name
+        entry = self._entry(name)
         if entry is None:
             raise FileNotFoundError(f"{self.uri(name)}: there is no such file")
-        if _is_copy(copy, entry):
+        copy = self.root / name
+        if is_current_copy(copy, entry):
             return copy.read_bytes()
         content = super().read(name, limit)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -251,56 +256,23 @@ class Snapshot(RemoteStore):
         return content
 
     def list_files(self, folder: str) -> dict[str, Entry]:
-        return self._known.get(folder, {})
+        return self._files.get(folder, {})
 
     def list_folders(self, folder: str) -> set[str]:
-        return self._inner.get(folder, set())
+        return self._folders.get(folder, set())
 
     def exists(self, name: str) -> bool:
         return self._entry(name) is not None
 
-    def _listed(self, folder: str, deep: bool) -> dict[str, Entry]:
-        found = dict(self.list_files(folder))
+    def _list(self, folder: str, deep: bool) -> dict[str, Entry]:
+        files = dict(self.list_files(folder))
         if deep:
-            for name in self.list_folders(folder):
-                below = self._listed(f"{folder}/{name}", True)
-                found |= {f"{name}/{inner}": entry for inner, entry in below.items()}
-        return found
+            for subfolder in self.list_folders(folder):
+                below = self._list(f"{folder}/{subfolder}", True)
+                for name, entry in below.items():
+                    files[f"{subfolder}/{name}"] = entry
+        return files
 
     def _entry(self, name: str) -> Entry | None:
-        folder, _, last = name.rpartition("/")
-        return self._known.get(folder, {}).get(last)
-
-
-def _is_copy(path: Path, entry: Entry | None) -> bool:
-    """Whether a file here is what the store has; one that was fetched too soon after a change may not be."""
-    if entry is None:
-        return False
-    try:
-        stat = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    same = (stat.st_size, stat.st_mtime_ns) == entry
-    return same and stat.st_ctime_ns - entry.mtime_ns > SETTLED_NS
-
-
-def _files(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.endswith(".tmp")
-    ]
-
-
-def _mirror(place: str) -> Path:
-    from gensweep.system.cache_dir import cache_root
-
-    digest = hashlib.sha256(place.encode()).hexdigest()
-    return cache_root() / MIRRORS_FOLDER / f"{quote(place, safe='')[:80]}-{digest[:12]}"
-
-
-def _passing() -> Path:
-    """A folder that ends with this process."""
-    folder = make_scratch()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+        folder, _, base_name = name.rpartition("/")
+        return self._files.get(folder, {}).get(base_name)

@@ -18,8 +18,9 @@ from gensweep.core.registries import FIGURES, TABLES, Page
 from gensweep.core.registry import Registry
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.manifest import SWEEP
+from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import OK
-from gensweep.ledger.stores import ABANDONED_SECONDS, Store, open_folder
+from gensweep.ledger.stores import ABANDONED_SECONDS, Store
 from gensweep.prepare.contact_sheet import DATASETS
 from gensweep.report.figures.answers import ANSWERS_FILE
 from gensweep.report.figures.samples import SAMPLES_FOLDER

@@ -16,8 +16,9 @@ from gensweep.core.errors import RecordError
 from gensweep.core.soundness import FORMER_DOCS
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.manifest import MetricInfo, SweepFile, read_sweep_file
+from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import MISSING, STATUSES, Record
-from gensweep.ledger.stores import Store, as_results_error, open_folder
+from gensweep.ledger.stores import Store, as_results_error
 from gensweep.prepare.contact_sheet import dataset_params, sheet_id
 from gensweep.report.measured import (
     TEST_PREFIX,

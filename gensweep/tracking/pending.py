@@ -10,7 +10,8 @@ from pathlib import Path
 
 from gensweep.ledger.claims import CLAIM, find_live
 from gensweep.ledger.ledger import POINTS, SYNCED
-from gensweep.ledger.stores import Store, open_folder
+from gensweep.ledger.open_store import open_folder
+from gensweep.ledger.stores import Store
 from gensweep.report.results import read_sweep_file
 from gensweep.system.text import counted
 

@@ -18,8 +18,9 @@ from gensweep.core.errors import Claimed
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim, Process
 from gensweep.ledger.ledger import POINTS, Ledger
+from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import FAILED, OK, Record
-from gensweep.ledger.stores import Store, open_store
+from gensweep.ledger.stores import Store
 from gensweep.prepare import array_cache
 from gensweep.sweep.code_fingerprint import SAME, compare, fingerprint
 from gensweep.sweep.point import Pack, Point

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gensweep.core.errors import ResultsError
+from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import MISSING
-from gensweep.ledger.stores import open_folder
 from gensweep.report.collect import compute_digest, make, print_tables, write_collected, write_page
 from gensweep.report.page import PAGE, Collected
 from gensweep.report.results import Results, load
