@@ -66,3 +66,17 @@ def test_a_sweep_is_found_by_folder_name_and_file(tmp_path: Path) -> None:
     assert find_sweep_folder("s3://bucket/layers", str(root)) == "s3://bucket/layers"
     assert find_sweep_folder("layers", "s3://bucket/") == "s3://bucket/layers"
     assert find_sweep_folder("no/such", str(root)) == "no/such", "the reader says what is wrong"
+
+
+def test_results_are_named_by_the_sweep_where_a_folder_is_asked_for(
+    tmp_path: Path, root: Path
+) -> None:
+    assert call(write_sweep(tmp_path, grid(**TINY)), "--results", root, "--local").code == 0
+    ended = call("collect", "tiny", "--results", root)
+    assert ended.code == 0
+    assert f"the page is {root}/tiny/report.html" in ended.out.replace("\n", "")
+    assert call("sync", "tiny", "--dry-run", "--results", root).code == 0
+    report = tmp_path / "report.json"
+    assert call("wandb-report", "tiny", "--json", report, "--results", root).code == 0
+    wrong = call("collect", "tine", "--results", root)
+    assert wrong.code == 2 and "tine" in wrong.error

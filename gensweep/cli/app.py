@@ -27,6 +27,7 @@ from gensweep.cli.options import (
     Wandb,
     parse_pairs,
 )
+from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import GensweepError, RayDied, UserError
 from gensweep.system.redaction import redacted
 from gensweep.system.signals import Stopped, stopping
@@ -199,6 +200,7 @@ def collect_command(
         list[str],
         typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER..."),
     ],
+    results: Root = "results",
     page: Annotated[
         str | None,
         typer.Option(
@@ -228,7 +230,8 @@ def collect_command(
     from gensweep.report.page.collect_many import collect_all, watch
 
     console = Console()
-    unique = list({canonical_uri(folder): folder for folder in folders}.values())
+    named = [find_sweep_folder(folder, results) for folder in folders]
+    unique = list({canonical_uri(folder): folder for folder in named}.values())
     if every is not None and not watching:
         raise UserError("--every goes with --watch")
     if watching:

@@ -13,21 +13,25 @@ def find_sweep_folder(text: str, results: str) -> str:
         results: the results root.
 
     Returns:
-        `text` itself if it names a folder, a URI or nothing that exists: the reader explains it.
+        `text` itself if it is a folder, a URI, or the name of nothing: whoever reads it says so.
 
     Raises:
         SweepError: the sweep file is wrong.
     """
     if "://" in text or Path(text).is_dir():
         return text
-    name = text
-    if text.endswith(".py") and Path(text).is_file():
+    if text.endswith(".py"):
         from gensweep.sweep.load import read_sweep
 
-        name = read_sweep(Path(text)).name
-    elif Path(text).name != text:
-        return text
+        return join_root(results, read_sweep(Path(text)).name)
+    is_name = Path(text).name == text
+    if is_name and ("://" in results or (Path(results) / text).is_dir()):
+        return join_root(results, text)
+    return text
+
+
+def join_root(results: str, name: str) -> str:
+    """Return the folder or URI of a sweep's name below a results root."""
     if "://" in results:
         return f"{results.rstrip('/')}/{name}"
-    folder = Path(results) / name
-    return str(folder) if folder.is_dir() else text
+    return str(Path(results) / name)

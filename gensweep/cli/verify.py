@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gensweep.cli.options import Device, Root, Verbose
+from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import ResultsError
 from gensweep.system.terminal import Console
 from gensweep.system.text import counted, say
@@ -37,12 +38,12 @@ def verify_command(
 
     The exit status is 1 if a number differs, or if no point could be compared; else 0.
     """
-    from gensweep.execute.verify import choose_points, name_folder, remember, verify
+    from gensweep.execute.verify import choose_points, remember, verify
     from gensweep.report.results import load
     from gensweep.report.verified import DIFFERENT, UNCOMPARED
 
     console = Console()
-    loaded = load(name_folder(sweep, results))
+    loaded = load(find_sweep_folder(sweep, results))
     ids = choose_points(loaded, sample)
     if not ids:
         raise ResultsError(

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gensweep.cli.options import Verbose
+from gensweep.cli.options import Root, Verbose
+from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
 
 app = typer.Typer()
@@ -18,6 +19,7 @@ def sync_command(
         list[str],
         typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER..."),
     ],
+    results: Root = "results",
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Show what there is to upload and stop.")
     ] = False,
@@ -44,5 +46,6 @@ def sync_command(
     """Upload the runs that W&B logged offline, or not to their end; again, and only what is missing is uploaded."""
     from gensweep.tracking.sync import sync
 
-    whole = sync(folders, Console(), wandb_project, wandb_entity, dry, timeout)
+    named = [find_sweep_folder(folder, results) for folder in folders]
+    whole = sync(named, Console(), wandb_project, wandb_entity, dry, timeout)
     raise typer.Exit(0 if whole else 1)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gensweep.cli.options import Entity, Project, Verbose
+from gensweep.cli.options import Entity, Project, Root, Verbose
+from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
 from gensweep.system.text import say
 
@@ -19,6 +20,7 @@ def wandb_report_command(
     folder: Annotated[
         str, typer.Argument(help="A sweep's folder, such as results/layers.", metavar="FOLDER")
     ],
+    root: Root = "results",
     draft: Annotated[
         bool, typer.Option("--draft", help="Save it as a draft, a new one each time.")
     ] = False,
@@ -51,7 +53,7 @@ def wandb_report_command(
     from gensweep.tracking.tracker import OFFLINE, Tracking
 
     import_library()
-    results = load(folder)
+    results = load(find_sweep_folder(folder, root))
     place = Tracking.from_cli(OFFLINE, wandb_project, wandb_entity, results.sweep.name)
     report = build(results, place.project, place.entity or "", title)
     if json_:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +22,6 @@ from gensweep.report.collect import write
 from gensweep.report.results import Results, load
 from gensweep.report.verified import DIFFERENT, EQUAL, ROUNDING, UNCOMPARED, VERIFIED, read_verified
 from gensweep.sweep.code_fingerprint import fingerprint
-from gensweep.sweep.load import read_sweep
 from gensweep.sweep.point import Point
 from gensweep.system.environment import hardware, versions
 from gensweep.system.terminal import Console
@@ -243,17 +241,6 @@ def _counts_examples(column: str) -> bool:
 def _is_same_machine(recorded: Mapping[str, Any], computed: Mapping[str, Any]) -> bool:
     here = {"processor": hardware()["processor"], **computed}
     return all(recorded.get(name) == value for name, value in here.items())
-
-
-def name_folder(sweep: str, results: str) -> str:
-    """Return the folder of a sweep's results: of a sweep file's sweep under the root, or as it was typed.
-
-    Raises:
-        SweepError: the sweep file is wrong.
-    """
-    if not sweep.endswith(".py"):
-        return sweep
-    return open_store(results).uri(read_sweep(Path(sweep)).name)
 
 
 def remember(results: Results, comparisons: Sequence[Comparison], console: Console) -> None:
