@@ -105,7 +105,8 @@ def _slope(more: Mapping[str, float], fewer: Mapping[str, float], steps: float) 
 
 def _point(server: Any) -> Iterator[Asked]:
     """A trivial point really trained: what any point asks, and what an epoch adds."""
-    from gensweep.execute.local import Resources, execute
+    from gensweep.execute.local import execute
+    from gensweep.execute.resources import Resources
 
     found = []
     for seed, epochs in enumerate((1, *EPOCHS)):  # the first connects

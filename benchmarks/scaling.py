@@ -106,9 +106,8 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
     from rich.console import Console
 
     from gensweep.execute import driver, ray_tune
-    from gensweep.execute.dry_run import Options
-    from gensweep.execute.local import Resources
     from gensweep.execute.progress import Screen
+    from gensweep.execute.resources import Resources, RunOptions
 
     heard, workers, report = [], set(), Screen.report
 
@@ -128,7 +127,7 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
         patch.object(Screen, "report", stamped),
         patch.object(driver, "_collect"),
     ):
-        status = driver.run(sweep, Options(root, resources=resources), Console())
+        status = driver.run(sweep, RunOptions(root, resources=resources), Console())
     peak = next(
         line
         for line in Path("/proc/self/status").read_text().splitlines()

@@ -21,7 +21,8 @@ import torch
 import typer.main
 
 from gensweep.cli import app
-from gensweep.execute.local import Resources, execute
+from gensweep.execute.local import execute
+from gensweep.execute.resources import Resources
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import OK, Record
 from gensweep.sweep.point import Pack, Point

@@ -17,7 +17,8 @@ from gensweep import __version__
 from gensweep.cli import app
 from gensweep.core.config import TrainingConfig
 from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES
-from gensweep.execute import driver, plan
+from gensweep.execute import driver, plan, rates
+from gensweep.execute.memory_budget import estimate_memory_bytes
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK, Record
 from gensweep.ledger.stores import Store
@@ -397,7 +398,7 @@ def test_a_plan_reads_each_record_once(
     monkeypatch.setattr(
         Store, "read", lambda store, name, *limit: [read(store, name, *limit), seen.append(name)][0]
     )
-    monkeypatch.setattr("gensweep.execute.dry_run.machine_memory", lambda: 1)
+    monkeypatch.setattr("gensweep.execute.memory_budget.machine_memory", lambda: 1)
     file = write_sweep(tmp_path, grid(lr=[1e-3, 0.1]))
     assert "this machine has 0.0 GB" in str(call(file, "--local", "--results", root, *options))
     names = sorted(name for name in seen if name.endswith("/record.json"))
@@ -436,14 +437,14 @@ def test_the_memory_of_the_largest_trial(tmp_path: Path) -> None:
     """VAE, one stage of 128 filters: two dense layers between 32x32x128 and 512 or 256 numbers are
     (131072 x 512 + 256 x 131072) x 4 bytes = 0.4 GB, and training keeps four of it: at least 1.6 GB."""
     point = Point.make("vae", {"encoder_layers": 1, "decoder_layers": 1}, 0)
-    assert plan.memory_bytes(point) >= 4 * 4 * (131072 * 512 + 256 * 131072) >= 1.6e9
-    assert plan.memory_bytes(tiny()) < 1.7e9
+    assert estimate_memory_bytes(point) >= 4 * 4 * (131072 * 512 + 256 * 131072) >= 1.6e9
+    assert estimate_memory_bytes(tiny()) < 1.7e9
     said = call(
         write_sweep(tmp_path, "Grid('vae', encoder_layers=1, decoder_layers=1)", grid()),
         "--dry-run",
     ).out
     assert (
-        f"Memory: up to {plan.memory_bytes(point) / 1e9:.1f} GB a trial ({point.id}, estimated)."
+        f"Memory: up to {estimate_memory_bytes(point) / 1e9:.1f} GB a trial ({point.id}, estimated)."
         in said
     )
 
@@ -452,9 +453,9 @@ def test_what_costs_nothing_is_a_parameter() -> None:
     known = set().union(
         *(schema(model, DATASETS[model.default_dataset]) for _, model in MODELS.items())
     )
-    assert known >= plan._COSTLESS
-    assert {"epochs", "train_fraction", "lr", "split_seed"} < plan._COSTLESS
-    assert not plan._COSTLESS & {
+    assert known >= rates._COSTLESS
+    assert {"epochs", "train_fraction", "lr", "split_seed"} < rates._COSTLESS
+    assert not rates._COSTLESS & {
         "hidden",
         "filters",
         "batch_size",
@@ -465,9 +466,12 @@ def test_what_costs_nothing_is_a_parameter() -> None:
 
 def test_long_trials_come_first() -> None:
     points = [tiny(), tiny(epochs=9), tiny(hidden=64), Point.make("cae", TINY_PICTURES, 0)]
-    costs = [plan.cost(pack.points[0]) for pack in plan.Plan(points, plan.State(), points).packs()]
+    costs = [
+        plan.estimate_cost(pack.points[0])
+        for pack in plan.Plan(points, plan.State(), points).make_packs()
+    ]
     assert costs == sorted(costs, reverse=True)
-    assert plan.cost(tiny(epochs=4)) == 2 * plan.cost(tiny(epochs=2))
+    assert plan.estimate_cost(tiny(epochs=4)) == 2 * plan.estimate_cost(tiny(epochs=2))
 
 
 @pytest.mark.parametrize(

@@ -620,9 +620,9 @@ class TestCompiling:
         monkeypatch.setattr(warmup, "likely_bfloat16", lambda: likely)
         points = [tiny.point("cae", precision=precision) for precision in asked]
         monkeypatch.setenv(build.SWITCH, "0")
-        assert not warmup.compile_beside(points).is_alive() and not fresh.exists()
+        assert not warmup.compile_kernels_in_background(points).is_alive() and not fresh.exists()
         monkeypatch.setenv(build.SWITCH, "1")
-        warmup.compile_beside(points).join()
+        warmup.compile_kernels_in_background(points).join()
         kept = set(fresh.glob("*.so"))
         assert len(kept) == len(made)
         assert (

@@ -244,7 +244,10 @@ class TestRuns:
     def test_a_dry_run_says_what_would_stop_it(self, here: Path) -> None:
         write_sweep(here, own("cae", {"dataset": "cryptopunks"}))
         ended = call("tiny.py", "--dry-run")
-        assert (ended.code, "Not to be started: cryptopunks is not fetched yet" in ended.out) == (
+        assert (
+            ended.code,
+            "A run could not start: cryptopunks is not fetched yet" in ended.out,
+        ) == (
             0,
             True,
         )

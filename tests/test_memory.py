@@ -11,11 +11,17 @@ from runs import call, files, grid, records, t2t, train, write_sweep
 
 from gensweep.core.errors import UserError
 from gensweep.core.registries import MODELS
-from gensweep.execute.dry_run import Options, packs_here
-from gensweep.execute.local import Resources
-from gensweep.execute.memory_budget import GRAIN, PROCESS_BYTES, RESERVE_BYTES, Room, memory_bytes
+from gensweep.execute.memory_budget import (
+    GRAIN_BYTES,
+    PROCESS_BYTES,
+    RESERVE_BYTES,
+    MemoryBudget,
+    estimate_memory_bytes,
+)
 from gensweep.execute.packing import make_packs
-from gensweep.execute.plan import Plan, Rates, rates_of, shape
+from gensweep.execute.plan import Plan, make_local_packs
+from gensweep.execute.rates import Rates, load_rates, make_shape_key
+from gensweep.execute.resources import Resources, RunOptions
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import OK, Record
 from gensweep.sweep.point import Pack, Point
@@ -26,13 +32,14 @@ from gensweep.trial.trial import Context, run_pack
 GB = 10**9
 
 
-def room(total: int, reserve: int = 0, **needs: int) -> tuple[Room, list[Pack]]:
+def room(total: int, reserve: int = 0, **needs: int) -> tuple[MemoryBudget, list[Pack]]:
     """A machine, and a trial of each hidden size, that needs so many grains."""
     points = [t2t(hidden=int(name[1:])) for name in needs]
     sizes = {
-        point.cell: grains * GRAIN for point, grains in zip(points, needs.values(), strict=True)
+        point.cell: grains * GRAIN_BYTES
+        for point, grains in zip(points, needs.values(), strict=True)
     }
-    return Room(sizes, total, reserve), make_packs(points, 1)
+    return MemoryBudget(sizes, total, reserve), make_packs(points, 1)
 
 
 class TestPeak:
@@ -66,10 +73,15 @@ class TestNeed:
         base = Point.make(name, {}, 0)
         larger = Point.make(name, {"batch_size": 4096}, 0)
         config = base.model_config()
-        assert memory_bytes(base) >= PROCESS_BYTES + 16 * config.parameter_count()
+        assert estimate_memory_bytes(base) >= PROCESS_BYTES + 16 * config.parameter_count()
         more = 2 * 4096 - max(2 * config.batch_size, config.evaluation_batch)
-        assert memory_bytes(larger) - memory_bytes(base) == 4 * more * config.activation_count()
-        assert memory_bytes(larger, "cuda") == PROCESS_BYTES + 12 * config.parameter_count()
+        assert (
+            estimate_memory_bytes(larger) - estimate_memory_bytes(base)
+            == 4 * more * config.activation_count()
+        )
+        assert (
+            estimate_memory_bytes(larger, "cuda") == PROCESS_BYTES + 12 * config.parameter_count()
+        )
 
     def kept(self, root: Path, point: Point, peak: int | None, **where: object) -> None:
         said = (
@@ -96,14 +108,14 @@ class TestNeed:
         self.kept(root, t2t(3), 9 * GB, host="another")
         self.kept(root, t2t(batch_size=64), 8 * GB)
         wanted = [t2t(5), t2t(5, batch_size=64), t2t(5, hidden=99)]
-        found = rates_of(Ledger(root), State(), "cpu").room(wanted, 24 * GB, "cpu")
+        found = load_rates(Ledger(root), State(), "cpu").make_memory_budget(wanted, 24 * GB, "cpu")
         assert [found.needs[point.cell] for point in wanted] == [
             4 * GB,
             8 * GB,
-            memory_bytes(wanted[2]),
+            estimate_memory_bytes(wanted[2]),
         ]
         assert found.measured == {wanted[0].cell, wanted[1].cell}
-        told = found.told(found.largest(make_packs(wanted, 1)))
+        told = found.describe(found.find_largest(make_packs(wanted, 1)))
         assert "8.0 GB a trial" in told and "measured" in told
         assert (found.total, found.reserve, found.free) == (
             24 * GB,
@@ -114,45 +126,47 @@ class TestNeed:
     def test_records_of_before_a_parameter_have_the_shape_of_its_neutral_value(self) -> None:
         point = t2t()
         older = {key: value for key, value in point.params.items() if key != "precision"}
-        assert shape(point.model, older) == shape(point.model, point.params)
-        assert shape(point.model, older) != shape(point.model, older | {"precision": "bfloat16"})
+        assert make_shape_key(point.model, older) == make_shape_key(point.model, point.params)
+        assert make_shape_key(point.model, older) != make_shape_key(
+            point.model, older | {"precision": "bfloat16"}
+        )
 
 
-class TestRoom:
+class TestMemoryBudget:
     def test_counts_the_largest_until_they_do_not_fit(self) -> None:
         """Of 5, 3, 2 and 1 grains: 5 + 3 = 8 fit into 9, 5 + 3 + 2 = 10 do not; into 10 they do."""
         for grains, fit in ((4, 0), (5, 1), (7, 1), (9, 2), (10, 3), (11, 4), (99, 4)):
-            small, packs = room(grains * GRAIN, h1=2, h2=5, h3=1, h4=3)
-            assert small.fit(packs, 4) == fit
-            assert small.fit(packs, 1) == min(fit, 1)
+            small, packs = room(grains * GRAIN_BYTES, h1=2, h2=5, h3=1, h4=3)
+            assert small.count_fitting(packs, 4) == fit
+            assert small.count_fitting(packs, 1) == min(fit, 1)
 
     def test_leaves_the_reserve_alone(self) -> None:
-        small, packs = room(10 * GRAIN, 1, h1=5, h2=5)
-        assert small.fit(packs, 2) == 1
-        assert replace(small, reserve=0).fit(packs, 2) == 2
+        small, packs = room(10 * GRAIN_BYTES, 1, h1=5, h2=5)
+        assert small.count_fitting(packs, 2) == 1
+        assert replace(small, reserve=0).count_fitting(packs, 2) == 2
 
     def test_lets_everything_pass_where_the_memory_is_not_known(self) -> None:
         small, packs = room(0, h1=5, h2=5)
-        assert small.check(packs, 2, asked=2) == 2
+        assert small.check(packs, 2, requested=2) == 2
 
     def test_lowers_what_nobody_asked_for_and_refuses_what_somebody_did(self) -> None:
-        small, packs = room(9 * GRAIN, h1=5, h2=3, h3=2)
-        assert small.check(packs, 3, asked=None) == 2
-        assert small.check(packs, 2, asked=2) == 2
-        assert small.check(packs, 2, asked=64) == 2, "there are cores for two"
+        small, packs = room(9 * GRAIN_BYTES, h1=5, h2=3, h3=2)
+        assert small.check(packs, 3, requested=None) == 2
+        assert small.check(packs, 2, requested=2) == 2
+        assert small.check(packs, 2, requested=64) == 2, "there are cores for two"
         with pytest.raises(UserError) as refused:
-            small.check(packs, 3, asked=3)
+            small.check(packs, 3, requested=3)
         most = f"1.3 GB a trial ({packs[0].points[0].id}, estimated)"
-        said = f"--max-concurrent 3: the 3 largest trials want 2.7 GB, up to {most}"
+        said = f"--max-concurrent 3: the 3 largest trials need 2.7 GB, up to {most}"
         assert str(refused.value) == f"{said}, and this machine has 2.4 GB: 2 fit"
 
     def test_refuses_a_point_that_does_not_fit_alone(self) -> None:
-        small, packs = room(4 * GRAIN, 10**8, h7=5)
+        small, packs = room(4 * GRAIN_BYTES, 10**8, h7=5)
         with pytest.raises(UserError) as refused:
-            small.check(packs, 1, asked=None)
+            small.check(packs, 1, requested=None)
         there = "this machine has 1.1 GB, of which 0.1 GB are for the driver and Ray"
         assert str(refused.value) == (
-            f"memory: up to 1.3 GB a trial ({packs[0].points[0].id}, estimated), and {there}: "
+            f"not enough memory: up to 1.3 GB a trial ({packs[0].points[0].id}, estimated), but {there}: "
             "lower batch_size or hidden, or use a larger machine"
         )
 
@@ -162,10 +176,10 @@ class TestRoom:
         model = seeds[0].model_config()
         more = 2 * 4 * (4 * model.parameter_count() + 2 * 512 * model.activation_count())
         for need in (PROCESS_BYTES // 2, PROCESS_BYTES + 10**9):
-            one = Room({seeds[0].cell: need}, 0)
-            assert 0 <= one.of(Pack(seeds)) - (need + more) < GRAIN
-            assert one.of(Pack(seeds)) % GRAIN == 0
-            assert "(3 lanes as " in one.told(Pack(seeds))
+            one = MemoryBudget({seeds[0].cell: need}, 0)
+            assert 0 <= one.compute_required_bytes(Pack(seeds)) - (need + more) < GRAIN_BYTES
+            assert one.compute_required_bytes(Pack(seeds)) % GRAIN_BYTES == 0
+            assert "(3 lanes as " in one.describe(Pack(seeds))
 
     def test_auto_makes_no_packs_that_do_not_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """32 lanes of a large model on a GPU, 12 bytes a parameter of this machine's memory each."""
@@ -174,20 +188,22 @@ class TestRoom:
         lane = 12 * points[0].model_config().parameter_count()
         plan = Plan(points, State(), points)
         for lanes, limit in ((40, 32), (9, 8), (7, 4), (1, 1)):
-            options = Options(local=True, resources=Resources(device="cuda"))
-            room = Rates().room(points, PROCESS_BYTES + lanes * lane + GRAIN, "cuda", 0)
-            assert {len(pack.points) for pack in packs_here(plan, options, room)} == {limit}
+            options = RunOptions(local=True, resources=Resources(device="cuda"))
+            room = Rates().make_memory_budget(
+                points, PROCESS_BYTES + lanes * lane + GRAIN_BYTES, "cuda", 0
+            )
+            assert {len(pack.points) for pack in make_local_packs(plan, options, room)} == {limit}
             asked = replace(options, resources=Resources(device="cuda", pack=32))
-            assert len(packs_here(plan, asked, room)) == 1
+            assert len(make_local_packs(plan, asked, room)) == 1
 
     def test_a_pack_that_does_not_fit_may_be_made_smaller(self) -> None:
         pack = Pack(tuple(t2t(seed, batch_size=4096) for seed in range(3)))
-        tight = Room({pack.points[0].cell: PROCESS_BYTES}, PROCESS_BYTES + GRAIN, 0)
+        tight = MemoryBudget({pack.points[0].cell: PROCESS_BYTES}, PROCESS_BYTES + GRAIN_BYTES, 0)
         with pytest.raises(
             UserError, match="lower batch_size or hidden or --pack, or use a larger machine"
         ):
-            tight.check([pack], 1, asked=None)
-        assert tight.check(make_packs(pack.points, 1), 1, asked=None) == 1
+            tight.check([pack], 1, requested=None)
+        assert tight.check(make_packs(pack.points, 1), 1, requested=None) == 1
 
     def test_a_packs_peak_teaches_nothing_of_one_alone(self, root: Path) -> None:
         run_pack(
@@ -197,7 +213,7 @@ class TestRoom:
             lambda report: None,
         )
         assert {record.pack["size"] for record in records(root).values()} == {2}
-        assert not rates_of(Ledger(root), State()).peaks
+        assert not load_rates(Ledger(root), State()).peaks
 
     @pytest.mark.parametrize("sweep", ["smoke", "layers", "splits", "budget", "best", "generative"])
     def test_the_sweeps_fit_into_24_gigabytes_on_two_cores(
@@ -206,8 +222,8 @@ class TestRoom:
         from gensweep.sweep.load import read_sweep
 
         points = read_sweep(Path(__file__).parents[1] / "sweeps" / f"{sweep}.py").points()
-        found = rates_of(Ledger(tmp_path), State()).room(points, 24 * GB, "cpu")
-        assert found.check(make_packs(points, 1), 2, asked=2) == 2
+        found = load_rates(Ledger(tmp_path), State()).make_memory_budget(points, 24 * GB, "cpu")
+        assert found.check(make_packs(points, 1), 2, requested=2) == 2
 
 
 class TestRun:
@@ -216,7 +232,8 @@ class TestRun:
         """Four cores, and memory for two tiny trials beside Ray."""
         monkeypatch.setattr("gensweep.execute.plan.usable_cores", lambda: 4)
         monkeypatch.setattr(
-            "gensweep.execute.dry_run.machine_memory", lambda: RESERVE_BYTES + 2 * 7 * GRAIN
+            "gensweep.execute.memory_budget.machine_memory",
+            lambda: RESERVE_BYTES + 2 * 7 * GRAIN_BYTES,
         )
 
     def test_what_does_not_fit_is_refused_before_anything_is_written(self, tmp_path: Path) -> None:
@@ -224,7 +241,7 @@ class TestRun:
         before = files(tmp_path)
         refused = call(file, "--results", tmp_path / "results", "--max-concurrent", 3)
         assert refused.code == 2 and refused.error.startswith(
-            "error: --max-concurrent 3: the 3 largest trials want"
+            "error: --max-concurrent 3: the 3 largest trials need"
         )
         assert refused.error.strip().endswith(": 2 fit")
         huge = call(
@@ -242,7 +259,7 @@ class TestRun:
         asked = call(file, "--dry-run", "--max-concurrent", 3)
         assert asked.code == 0 and "A run would be refused: --max-concurrent 3: " in asked.out
         huge = call(file, "--dry-run", "--set", "batch_size=1000000")
-        assert huge.code == 0 and "A run would be refused: memory: up to" in huge.out
+        assert huge.code == 0 and "A run would be refused: not enough memory: up to" in huge.out
         cluster = call(file, "--dry-run", "--set", "batch_size=1000000", "--address", "auto")
         assert (
             "The cluster at auto was not asked: trials, times and memory are this machine's."
@@ -254,7 +271,7 @@ class TestRun:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path
     ) -> None:
         monkeypatch.setattr(
-            "gensweep.execute.dry_run.machine_memory", lambda: RESERVE_BYTES + GRAIN
+            "gensweep.execute.memory_budget.machine_memory", lambda: RESERVE_BYTES + GRAIN_BYTES
         )
         file = write_sweep(tmp_path, grid(epochs=1))
         assert call(file, "--results", root).code == 2

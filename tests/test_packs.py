@@ -13,9 +13,9 @@ import torch
 from runs import TINY, call, grid, records, weights, write_sweep
 
 from gensweep.execute import local
-from gensweep.execute.local import Resources
-from gensweep.execute.packing import make_packs, pack_limit
+from gensweep.execute.packing import choose_pack_limit, make_packs
 from gensweep.execute.plan import Plan
+from gensweep.execute.resources import Resources
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, OK
@@ -106,7 +106,7 @@ class TestMakePacks:
         self, asked: int | str, device: str, points: int, slots: int, limit: int
     ) -> None:
         """100 points on 8 trials at once: 13 each."""
-        assert pack_limit(asked, device, points, slots) == limit
+        assert choose_pack_limit(asked, device, points, slots) == limit
 
     @pytest.mark.parametrize(
         ("resources", "cores", "gpus", "share", "slots"),
@@ -361,7 +361,7 @@ class TestTheCommandLine:
         """The packs are worked out once; each round trains what is free of them."""
         root, planned, rounds = tmp_path / "results", [], []
         claim = Ledger(root).claim(point(1).id, replace(Process.current(), host="elsewhere"))
-        make, execute = Plan.packs, local.execute
+        make, execute = Plan.make_packs, local.execute
 
         def one_round(packs: list[Pack], *rest: Any) -> dict[str, str]:
             rounds.append([[each.seed for each in pack.points] for pack in packs])
@@ -370,7 +370,7 @@ class TestTheCommandLine:
             return died
 
         monkeypatch.setattr(
-            Plan, "packs", lambda plan, *limit: planned.append(limit) or make(plan, *limit)
+            Plan, "make_packs", lambda plan, *limit: planned.append(limit) or make(plan, *limit)
         )
         monkeypatch.setattr(local, "execute", one_round)
         claim.__enter__()

@@ -22,10 +22,9 @@ from runs import TINY, call, grid, records, same, train, write_sweep
 from gensweep.cluster.ray_guard import watch_ray
 from gensweep.core.errors import RayDied, Unavailable, UserError
 from gensweep.execute.driver import run
-from gensweep.execute.dry_run import Options
-from gensweep.execute.local import Resources
-from gensweep.execute.memory_budget import GRAIN, Room
+from gensweep.execute.memory_budget import GRAIN_BYTES, MemoryBudget
 from gensweep.execute.progress import Screen
+from gensweep.execute.resources import Resources, RunOptions
 from gensweep.ledger.claims import read_holder
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK
@@ -172,7 +171,7 @@ def test_a_worker_that_dies_again_and_again_but_gets_on_is_no_failure(
     ray: Any, tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "results"
-    options = Options(str(root), resources=Resources(max_concurrent=1, max_failures=0))
+    options = RunOptions(str(root), resources=Resources(max_concurrent=1, max_failures=0))
     reports = killing(monkeypatch, root, seed=0, epochs=range(1, 4))
     assert (
         run(
@@ -191,7 +190,7 @@ def test_a_worker_that_dies_too_often_is_a_failed_point(
 ) -> None:
     root = tmp_path / "results"
     file = write_sweep(tmp_path, grid(epochs=EPOCHS))
-    options = Options(str(root), resources=Resources(max_concurrent=1, max_failures=0))
+    options = RunOptions(str(root), resources=Resources(max_concurrent=1, max_failures=0))
     with killed_when_it_begins(root, t2t(0)):
         assert run(read_sweep(Path(file)), options, Console(quiet=True)) == 1
     record = records(root)[t2t(0).id]
@@ -417,10 +416,10 @@ def test_a_ray_of_our_own_is_reached_from_this_machine_alone(tmp_path: Path) -> 
     script = """
 import os, sys
 from pathlib import Path
-from gensweep.execute import launch
-from gensweep.execute.local import Resources
+from gensweep.execute import ray_tune
+from gensweep.execute.resources import Resources
 
-with launch.opened(Resources()):
+with ray_tune.open_executor(Resources()):
     import psutil
     ray_processes = psutil.Process().children(recursive=True) + [psutil.Process()]
     for process in ray_processes:
@@ -517,11 +516,11 @@ def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any
     from gensweep.execute.ray_tune import _requests
 
     points = [Point.make("text_to_text", TINY | {"hidden": hidden}, 0) for hidden in (4, 5)]
-    needs = {points[0].cell: 3 * GRAIN - 1, points[1].cell: 10**15}
-    room = Room(needs, {point.cell: point for point in points}, 0)
+    needs = {points[0].cell: 3 * GRAIN_BYTES - 1, points[1].cell: 10**15}
+    room = MemoryBudget(needs, total=0, reserve=0)
     packs, most = [Pack((point,)) for point in points], int(ray.nodes()[0]["Resources"]["memory"])
-    for limited, wanted in ((room, [3 * GRAIN, most]), (None, [None, None])):
-        ask = _requests(packs, Resources(device="cpu", room=limited))
+    for limited, wanted in ((room, [3 * GRAIN_BYTES, most]), (None, [None, None])):
+        ask = _requests(packs, Resources(device="cpu", memory_budget=limited))
         assert [ask({"pack": index}).required_resources.get("memory") for index in (0, 1)] == wanted
         assert ask({"pack": 0}).required_resources["CPU"] == 1
 
@@ -551,7 +550,13 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(
     ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two cores and no GPU are up; the autoscaler may start three workers, of two kinds, at most."""
-    from gensweep.execute.ray_tune import _check_resources, _gpus, _reach, _requests, lanes
+    from gensweep.execute.ray_tune import (
+        _check_resources,
+        _gpus,
+        _reach,
+        _requests,
+        compute_max_lanes,
+    )
 
     kinds = {
         "head": {"resources": {"CPU": 2}, "max_workers": 0},
@@ -571,14 +576,14 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(
     )
     assert gpus(here) == 0
     assert (_reach(cluster)["CPU"], _reach(cluster)["GPU"]) == (4 + 8 + 8, 1 + 2 + 2)
-    assert (gpus(cluster), lanes(cluster, 50)) == (1, 50 // 5)
-    assert (gpus(cpu), lanes(cpu, 50)) == (0, 1)
+    assert (gpus(cluster), compute_max_lanes(cluster, 50)) == (1, 50 // 5)
+    assert (gpus(cpu), compute_max_lanes(cpu, 50)) == (0, 1)
     _check_resources(Resources(address="auto", device="cuda", gpus_per_trial=2), _reach(cluster))
     with pytest.raises(UserError, match="--gpus-per-trial 6: the cluster has 5 GPUs in all"):
         _check_resources(Resources(address="auto", gpus_per_trial=6), _reach(cluster))
     point = Point.make("text_to_text", TINY, 0)
-    room = Room({point.cell: 10**14}, {point.cell: point}, 0)
-    asked = _requests([Pack((point,))], Resources(address="auto", room=room))(
+    room = MemoryBudget({point.cell: 10**14}, total=0, reserve=0)
+    asked = _requests([Pack((point,))], Resources(address="auto", memory_budget=room))(
         {"pack": 0}
     ).required_resources
     assert asked == {"CPU": 1, "GPU": 1, "memory": 10**13}
@@ -606,9 +611,9 @@ def test_a_cluster_says_how_many_lanes_its_gpus_need(monkeypatch: pytest.MonkeyP
 
     there = {"CPU": 16.0, "GPU": 2.0}
     monkeypatch.setattr(ray_tune.ray, "cluster_resources", lambda: there)
-    assert ray_tune.lanes(Resources(), 40) == 20
-    assert ray_tune.lanes(Resources(gpus_per_trial=0.1), 40) == 3
-    assert ray_tune.lanes(Resources(pack=7), 40) == 7
-    assert ray_tune.lanes(Resources(device="cpu"), 40) == 1
+    assert ray_tune.compute_max_lanes(Resources(), 40) == 20
+    assert ray_tune.compute_max_lanes(Resources(gpus_per_trial=0.1), 40) == 3
+    assert ray_tune.compute_max_lanes(Resources(pack=7), 40) == 7
+    assert ray_tune.compute_max_lanes(Resources(device="cpu"), 40) == 1
     there.pop("GPU")
-    assert ray_tune.lanes(Resources(), 40) == 1
+    assert ray_tune.compute_max_lanes(Resources(), 40) == 1

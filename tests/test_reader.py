@@ -376,6 +376,6 @@ def test_a_run_trains_the_readers_that_it_lacks_beside_ray(
     monkeypatch.setattr(warmup.array_cache, "prepared", lambda data: few(drawn))
     monkeypatch.setattr(reading, "MOST_STEPS", 2)
     for _ in range(2):
-        with warmup.trained_beside([written, drawn, drawn], ready):
+        with warmup.train_readers_in_background([written, drawn, drawn], ready):
             assert is_reader_cached(ready[drawn.data_key])
     assert asked == [["text_to_image"], "terminated", "joined"]

@@ -33,7 +33,7 @@ from gensweep import load
 from gensweep.cluster.ray_address import check_temp_folder
 from gensweep.core.errors import UserError
 from gensweep.data.arithmetic import Arithmetic
-from gensweep.execute.local import freeze_imports
+from gensweep.execute.trial_setup import freeze_imports
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Process
 from gensweep.ledger.records import DIVERGED, FAILED, OK

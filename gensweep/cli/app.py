@@ -146,8 +146,8 @@ def run_command(
 ) -> None:
     """Train what a sweep is still missing, and print its tables. `run` may be left out."""
     from gensweep.execute.driver import run
-    from gensweep.execute.dry_run import Options, dry_run
-    from gensweep.execute.local import Resources
+    from gensweep.execute.dry_run import dry_run
+    from gensweep.execute.resources import Resources, RunOptions
     from gensweep.sweep.load import parse_value, read_sweep
     from gensweep.sweep.spec import checked_pack
     from gensweep.tracking.tracker import Tracking
@@ -177,7 +177,7 @@ def run_command(
     if calibrate and not dry:
         raise UserError("--calibrate goes with --dry-run")
     filters = [pair for text in filter_ or [] for pair in parse_pairs("--filter", [text]).items()]
-    options = Options(results, filters, local, _command(), resources)
+    options = RunOptions(results, filters, local, _command(), resources)
     if dry:
         dry_run(sweep, options, calibrate, Console())
     else:

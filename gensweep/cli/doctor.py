@@ -29,14 +29,14 @@ def doctor_command(
         check_address(address)
     findings, store = examine_here(results)
     if address is not None:
-        from gensweep.execute.local import Resources
-        from gensweep.execute.ray_tune import on_each_node, opened
+        from gensweep.execute.ray_tune import open_executor, run_on_each_node
+        from gensweep.execute.resources import Resources
 
         with (
             console.status("asking every node"),
-            opened(Resources(address=address, cpus_per_trial=0, verbose=verbose)),
+            open_executor(Resources(address=address, cpus_per_trial=0, verbose=verbose)),
         ):
-            findings += examine_nodes(store, on_each_node)
+            findings += examine_nodes(store, run_on_each_node)
     for finding in merge_findings(findings):
         say(console, str(finding), _STYLES[finding.level])
     levels = Counter(finding.level for finding in findings)

@@ -1,4 +1,4 @@
-"""Rates by trying: a few real training steps of each shape that no record of this machine knows."""
+"""Calibration: time a few training steps of each shape that no record of this machine has."""
 
 from __future__ import annotations
 
@@ -7,25 +7,38 @@ from collections.abc import Iterable
 
 import torch
 
-from gensweep.execute.plan import Rates, shape
+from gensweep.core.dataset import Prepared
+from gensweep.execute.rates import Rates, make_shape_key
 from gensweep.prepare.array_cache import prepared
 from gensweep.sweep.point import Point
 from gensweep.train.loop import Training
 from gensweep.trial.device import resolve_device
 
-WARM_UP, TIMED = 2, 4
+WARM_UP_STEPS, TIMED_STEPS = 2, 4
 
 
 def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threads: int = 1) -> int:
-    """Time a few steps of every unknown shape and add its rate; validation and checkpoints are left out.
+    """Time a few steps of every unknown shape and add its rate.
+
+    Validation and checkpoints are not timed.
+
+    Args:
+        points: the points to train.
+        rates: the known rates; new ones are added.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        threads: threads of torch.
 
     Returns:
-        How many shapes were tried.
+        How many shapes were timed.
     """
     torch.set_num_threads(threads)
-    unknown = {shape(p.model, p.params): p for p in points if rates.seconds(p) is None}
-    datasets: dict = {}
+    unknown: dict[str, Point] = {}
+    for point in points:
+        if rates.estimate_seconds(point) is None:
+            unknown[make_shape_key(point.model, point.params)] = point
+    datasets: dict[str, Prepared] = {}
     for key, point in unknown.items():
+        # One dataset in memory at a time.
         if point.data_key not in datasets:
             datasets = {point.data_key: prepared(point.data_config())}
         training = Training(
@@ -35,19 +48,22 @@ def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threa
             datasets[point.data_key],
             resolve_device(device),
         )
-        seconds = _step_seconds(training)
+        seconds = _time_step(training)
         rates.seen[key] = [seconds * training.steps_per_epoch / point.params["train_fraction"]]
     return len(unknown)
 
 
-def _step_seconds(training: Training) -> float:
-    start, done = time.perf_counter(), 0
+def _time_step(training: Training) -> float:
+    """Return the mean seconds of a training step."""
+    warm_up = min(WARM_UP_STEPS, training.steps_per_epoch - 1)
+    start, steps = time.perf_counter(), 0
     for index, (logged, _) in enumerate(training.run_steps(), start=1):
-        next(iter(logged.values())).item()  # waits for the device
-        if index == min(WARM_UP, training.steps_per_epoch - 1):
-            start, done = time.perf_counter(), 0
+        # A device works asynchronously; reading a number waits until it has finished the step.
+        next(iter(logged.values())).item()
+        if index == warm_up:
+            start, steps = time.perf_counter(), 0
             continue
-        done += 1
-        if done == TIMED:
+        steps += 1
+        if steps == TIMED_STEPS:
             break
-    return (time.perf_counter() - start) / max(done, 1)
+    return (time.perf_counter() - start) / max(steps, 1)

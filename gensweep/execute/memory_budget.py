@@ -1,45 +1,62 @@
-"""How many trials fit into memory: what each needs, and what a machine has."""
+"""The memory budget: how much memory each trial needs, and how many trials fit at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
 from gensweep.sweep.point import Pack, Point
+from gensweep.system.environment import memory_bytes as machine_memory
+
+if TYPE_CHECKING:
+    from gensweep.execute.plan import Plan
+    from gensweep.execute.rates import Rates
+    from gensweep.execute.resources import RunOptions
 
 PROCESS_BYTES = 1_600_000_000
-"""Resident memory of a worker with all libraries and the networks that metrics need, before it holds a model."""
+"""Resident memory of a worker before it holds a model: all libraries and the metrics' networks."""
 RESERVE_BYTES = 1_500_000_000
-"""What the driver, Ray's own processes and its object store take beside the trials."""
-GRAIN = 1 << 28
-"""Needs are rounded up to this: trials of one request share a worker, and most shapes then ask for the same."""
-_SIZES = ("batch_size", "filters", "hidden", "glyph_filters", "latent_dim")
+"""Memory for the driver, Ray's own processes and its object store."""
+GRAIN_BYTES = 1 << 28
+"""Needs are rounded up to a multiple of this.
+
+Ray gives a trial to a running worker only if it requests the same memory as the trial before.
+With this rounding most shapes request the same."""
+_SIZE_PARAMETERS = ("batch_size", "filters", "hidden", "glyph_filters", "latent_dim")
 
 
-def memory_bytes(point: Point, device: str = "cpu", lanes: int = 1) -> int:
-    """Estimated peak memory of a trial of some lanes in bytes; what it has on a GPU is left out.
+def estimate_memory_bytes(point: Point, device: str = "cpu", lanes: int = 1) -> int:
+    """Estimate the peak memory of a trial in bytes; memory on a GPU is not counted.
 
-    The process; weights, gradients and Adam's two moments; activations of a step with their gradients, or of
-    an evaluation. Of a point on a GPU, weights and moments as they are once more when a checkpoint is written.
+    On a CPU: the process; weights, gradients and Adam's two moments; activations of a training
+    step with their gradients, or of an evaluation. On a GPU: the process, and weights and moments
+    once more, since writing a checkpoint copies them to the host.
+
+    Args:
+        point: any point of the trial.
+        device: `cpu`, `cuda` or `mps`.
+        lanes: points that the trial trains together.
     """
     model = point.model_config()
     if device == "cuda":
+        # Four bytes a number; weights and two moments are three numbers a parameter.
         return PROCESS_BYTES + 4 * 3 * model.parameter_count() * lanes
     return PROCESS_BYTES + model.training_bytes(lanes)
 
 
 @dataclass(frozen=True)
-class Room:
-    """What the trials of a run need, and what there is.
+class MemoryBudget:
+    """What the trials of a run need, and what the machine has.
 
     Attributes:
         needs: bytes that a point takes, by its cell.
-        measured: cells whose need was measured; the others' is estimated.
-        device: `cpu`, `cuda` or `mps`.
-        total: the machine's memory in bytes; 0: not known, so that everything fits.
+        total: the machine's memory in bytes. 0: not known, so that everything fits.
         reserve: bytes of it that are not for trials.
+        measured: cells whose need was measured; the need of all others is estimated.
+        device: `cpu`, `cuda` or `mps`.
     """
 
     needs: Mapping[str, int]
@@ -53,65 +70,98 @@ class Room:
         """Bytes for all trials together."""
         return max(0, self.total - self.reserve)
 
-    def of(self, pack: Pack) -> int:
-        """Bytes that a pack takes, a multiple of `GRAIN`."""
-        return -(-self._bytes(pack) // GRAIN) * GRAIN
+    def compute_required_bytes(self, pack: Pack) -> int:
+        """Return the bytes that a pack takes, rounded up to a multiple of `GRAIN_BYTES`."""
+        return -(-self._estimate_bytes(pack) // GRAIN_BYTES) * GRAIN_BYTES
 
-    def _bytes(self, pack: Pack) -> int:
-        """What its largest lane takes, and by estimate the others beside it."""
+    def _estimate_bytes(self, pack: Pack) -> int:
+        """Return the need of the pack's largest lane, plus an estimate for each further lane."""
         first, lanes = pack.points[0], len(pack.points)
         need = max(self.needs.get(point.cell, PROCESS_BYTES) for point in pack.points)
-        return need + memory_bytes(first, self.device, lanes) - memory_bytes(first, self.device)
+        one_lane = estimate_memory_bytes(first, self.device)
+        all_lanes = estimate_memory_bytes(first, self.device, lanes)
+        return need + all_lanes - one_lane
 
-    def largest(self, packs: Iterable[Pack]) -> Pack:
-        """The pack that takes the most."""
-        return max(packs, key=lambda pack: (self._bytes(pack), pack.points[0].cell))
+    def find_largest(self, packs: Iterable[Pack]) -> Pack:
+        """Return the pack that takes the most memory."""
+        # The cell decides between equal packs, so that messages do not depend on the order.
+        return max(packs, key=lambda pack: (self._estimate_bytes(pack), pack.points[0].cell))
 
-    def told(self, pack: Pack) -> str:
-        """A pack and what it takes, in words."""
+    def describe(self, pack: Pack) -> str:
+        """Return the memory that a pack takes, in words."""
         first, lanes = pack.points[0], len(pack.points)
-        how = "measured" if first.cell in self.measured else "estimated"
-        which = first.id if lanes == 1 else f"{lanes} lanes as {first.id}"
-        return f"{_gb(self._bytes(pack))} a trial ({which}, {how})"
+        source = "measured" if first.cell in self.measured else "estimated"
+        label = first.id if lanes == 1 else f"{lanes} lanes as {first.id}"
+        return f"{_format_gb(self._estimate_bytes(pack))} a trial ({label}, {source})"
 
-    def together(self, packs: Iterable[Pack], most: int) -> list[int]:
-        """Bytes that the largest 1, 2, ... ``most`` of the packs take at once."""
-        return list(accumulate(sorted((self.of(pack) for pack in packs), reverse=True)[:most]))
+    def describe_largest(self, packs: Iterable[Pack]) -> str:
+        """Return the memory that the largest of the packs takes, in words."""
+        return f"Memory: up to {self.describe(self.find_largest(packs))}"
 
-    def fit(self, packs: Iterable[Pack], most: int) -> int:
-        """How many of the largest packs fit at once, at most ``most``."""
-        sums = self.together(packs, most)
-        return len(sums) if not self.total else sum(size <= self.free for size in sums)
+    def sum_largest(self, packs: Iterable[Pack], limit: int) -> list[int]:
+        """Return the bytes that the largest 1, 2, ... ``limit`` packs take at once."""
+        sizes = [self.compute_required_bytes(pack) for pack in packs]
+        sizes.sort(reverse=True)
+        return list(accumulate(sizes[:limit]))
 
-    def check(self, packs: Sequence[Pack], most: int, asked: int | None) -> int:
-        """How many trials to train at once, whichever they are.
+    def count_fitting(self, packs: Iterable[Pack], limit: int) -> int:
+        """Return how many of the largest packs fit at once, at most ``limit``."""
+        sums = self.sum_largest(packs, limit)
+        if not self.total:
+            return len(sums)
+        return sum(size <= self.free for size in sums)
+
+    def check(self, packs: Sequence[Pack], limit: int, requested: int | None) -> int:
+        """Return how many trials may run at once, whichever they are.
 
         Args:
-            packs: those to be trained, at least one.
-            most: trials at once that there are cores for.
-            asked: what the user said about it.
+            packs: the packs to train, at least one.
+            limit: trials at once that there are cores for.
+            requested: trials at once that the user requested, if any.
 
         Raises:
-            UserError: not one of the largest fits, or not as many as the user wants.
+            UserError: not even the largest trial fits, or fewer trials than the user requested.
         """
-        fit, sums = self.fit(packs, most), self.together(packs, most)
-        largest = self.largest(packs)
-        there = f"this machine has {_gb(self.total)}"
-        there += (
-            f", of which {_gb(self.reserve)} are for the driver and Ray" if self.reserve else ""
-        )
-        if not fit:
-            smaller = [key for key in _SIZES if key in largest.points[0].params]
-            smaller += ["--pack"] if len(largest.points) > 1 else []
-            mend = f"lower {' or '.join(smaller)}, or use a larger machine"
-            raise UserError(f"memory: up to {self.told(largest)}, and {there}: {mend}")
-        if asked is not None and fit < len(sums):
-            want = (
-                f"the {len(sums)} largest trials want {_gb(sums[-1])}, up to {self.told(largest)}"
+        fitting = self.count_fitting(packs, limit)
+        sums = self.sum_largest(packs, limit)
+        largest = self.find_largest(packs)
+        available = f"this machine has {_format_gb(self.total)}"
+        if self.reserve:
+            available += f", of which {_format_gb(self.reserve)} are for the driver and Ray"
+        if not fitting:
+            raise UserError(
+                f"not enough memory: up to {self.describe(largest)}, but {available}: "
+                f"{_suggest_smaller(largest)}"
             )
-            raise UserError(f"--max-concurrent {asked}: {want}, and {there}: {fit} fit")
-        return fit
+        if requested is not None and fitting < len(sums):
+            need = (
+                f"the {len(sums)} largest trials need {_format_gb(sums[-1])}, "
+                f"up to {self.describe(largest)}"
+            )
+            raise UserError(f"--max-concurrent {requested}: {need}, and {available}: {fitting} fit")
+        return fitting
 
 
-def _gb(size: int) -> str:
+def _suggest_smaller(pack: Pack) -> str:
+    """Return a hint on how to make a pack that does not fit take less memory."""
+    settings = [name for name in _SIZE_PARAMETERS if name in pack.points[0].params]
+    if len(pack.points) > 1:
+        settings.append("--pack")
+    return f"lower {' or '.join(settings)}, or use a larger machine"
+
+
+def _format_gb(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
+
+
+def make_memory_budget(plan: Plan, rates: Rates, options: RunOptions) -> MemoryBudget:
+    """Return the memory budget of the points to train, on this machine.
+
+    Args:
+        plan: the points to train.
+        rates: measured memory peaks.
+        options: the options of the run. A run without Ray needs no reserve.
+    """
+    reserve = 0 if options.local else RESERVE_BYTES
+    device = options.resources.device_kind
+    return rates.make_memory_budget(plan.todo, machine_memory(), device, reserve)

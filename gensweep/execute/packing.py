@@ -1,49 +1,57 @@
-"""Which points are trained together."""
+"""Packs: the points that one trial trains together."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 from gensweep.sweep.point import MOST_LANES, Pack, Point
 
 
-def pack_limit(asked: int | str, device: str, points: int, slots: int) -> int:
-    """How many lanes a pack may have.
+def choose_pack_limit(requested: int | str, device: str, points: int, slots: int) -> int:
+    """Return how many lanes a pack may have.
 
     Args:
-        asked: a number, or `auto`: on a GPU as many as leave no trial without work, elsewhere one.
+        requested: a number, or `auto`: on a GPU as many as possible while every slot still
+            gets a trial, on other devices one.
         device: `cpu`, `cuda` or `mps`.
-        points: how many are to be trained.
+        points: how many points are to be trained.
         slots: trials at once.
     """
-    if isinstance(asked, int):
-        return asked
-    return min(MOST_LANES, math.ceil(points / slots)) if device == "cuda" else 1
+    if isinstance(requested, int):
+        return requested
+    if device != "cuda":
+        return 1
+    return min(MOST_LANES, math.ceil(points / slots))
 
 
 def make_packs(points: Iterable[Point], limit: int) -> list[Pack]:
-    """Every point in one pack, with no more than ``limit`` lanes, and those of one model about equally large."""
+    """Return every point in one pack of at most ``limit`` lanes.
+
+    Packs of one model are about equally large.
+    """
     if limit <= 1:
         return [Pack((point,)) for point in points]
     groups: dict[str, list[Point]] = {}
     for point in points:
         groups.setdefault(point.pack_key, []).append(point)
-    return [pack for group in groups.values() for pack in _shared_out(group, limit)]
+    packs: list[Pack] = []
+    for group in groups.values():
+        packs.extend(_split_group(group, limit))
+    return packs
 
 
-def _shared_out(group: list[Point], limit: int) -> Iterable[Pack]:
-    """Lanes of like fractions and rates side by side: they take their steps together."""
-    ordered = sorted(
-        group,
-        key=lambda p: (
-            -p.params["train_fraction"],
-            p.params["lr"],
-            p.params.get("muon_lr", 0),
-            p.seed,
-        ),
-    )
+def _split_group(group: list[Point], limit: int) -> list[Pack]:
+    """Split points that may share a pack into as few packs as possible."""
+    # Neighbours share a pack: with similar fractions and rates they take their steps together.
+    ordered = sorted(group, key=_make_sort_key)
     count = math.ceil(len(ordered) / limit)
-    places = [len(ordered) * pack // count for pack in range(count + 1)]
-    return [Pack(tuple(ordered[start:end])) for start, end in pairwise(places)]
+    bounds = [len(ordered) * pack // count for pack in range(count + 1)]
+    return [Pack(tuple(ordered[start:end])) for start, end in pairwise(bounds)]
+
+
+def _make_sort_key(point: Point) -> tuple[Any, ...]:
+    params = point.params
+    return (-params["train_fraction"], params["lr"], params.get("muon_lr", 0), point.seed)

@@ -39,8 +39,14 @@ from gensweep.cluster.node_info import check_code, read_code_versions
 from gensweep.cluster.ray_address import check_temp_folder
 from gensweep.cluster.ray_guard import Processes, ended_process, protect_token, watch_ray
 from gensweep.core.errors import GensweepError, OtherCode, RayDied, UserError
-from gensweep.execute.local import Resources, freeze_imports, prepared, started, trial_config
-from gensweep.execute.packing import pack_limit
+from gensweep.execute.packing import choose_pack_limit
+from gensweep.execute.resources import Resources
+from gensweep.execute.trial_setup import (
+    freeze_imports,
+    make_start_report,
+    make_trial_config,
+    prepare_arrays,
+)
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.scratch import make_scratch
@@ -69,7 +75,7 @@ PATIENCE = 60.0
 def execute(
     packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report
 ) -> dict[str, str]:
-    """Train every pack as a trial of one Tune run, within `opened`.
+    """Train every pack as a trial of one Tune run, within `open_executor`.
 
     Args:
         packs: what to train.
@@ -86,13 +92,15 @@ def execute(
     """
     datasets = {pack.points[0].data_key: pack.points[0] for pack in packs}
     shared = {
-        key: ray.put(data) for point in datasets.values() for key, data in prepared(point).items()
+        key: ray.put(data)
+        for point in datasets.values()
+        for key, data in prepare_arrays(point).items()
     }
     return _fit(packs, root, resources, report, shared)
 
 
 @contextlib.contextmanager
-def opened(resources: Resources) -> Generator[None]:
+def open_executor(resources: Resources) -> Generator[None]:
     """A Ray of our own, or a connection to the one at the address, which was probed; left as it was found.
 
     Raises:
@@ -132,16 +140,16 @@ def _stop() -> None:
 
 
 def check_nodes(store: Store) -> None:
-    """Make sure that every node of the cluster has this code and this results root, within `opened`.
+    """Make sure that every node of the cluster has this code and this results root, within `open_executor`.
 
     Raises:
         UserError: one has not; says which, and what to do.
     """
-    doctor.require_ready(doctor.examine_nodes(store, on_each_node, full=False))
+    doctor.require_ready(doctor.examine_nodes(store, run_on_each_node, full=False))
 
 
-def on_each_node(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-    """Call a function on every node that is alive, at the same time, within `opened`.
+def run_on_each_node(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """Call a function on every node that is alive, at the same time, within `open_executor`.
 
     Args:
         function: one of a module that nodes can import; takes the node's id, then the arguments.
@@ -180,12 +188,12 @@ def _names(nodes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return names
 
 
-def lanes(resources: Resources, points: int) -> int:
-    """Lanes of a pack at most where the cluster is to train so many points, within `opened`."""
+def compute_max_lanes(resources: Resources, points: int) -> int:
+    """Lanes of a pack at most where the cluster is to train so many points, within `open_executor`."""
     there = _reach(resources)
     gpus = _gpus(resources, there)
-    slots = resources.slots(there.get("CPU", 0), there.get("GPU", 0), gpus)
-    return pack_limit(resources.pack, "cuda" if gpus else "cpu", points, slots)
+    slots = resources.count_slots(there.get("CPU", 0), there.get("GPU", 0), gpus)
+    return choose_pack_limit(resources.pack, "cuda" if gpus else "cpu", points, slots)
 
 
 def _start(resources: Resources) -> None:
@@ -198,8 +206,8 @@ def _start(resources: Resources) -> None:
             "RAY_enable_autoscaler_v2", "1"
         )  # as `ray start` has it; the first ends late
         said["include_dashboard"] = False
-        if resources.room and resources.room.total:
-            said["_memory"] = resources.room.free
+        if resources.memory_budget and resources.memory_budget.total:
+            said["_memory"] = resources.memory_budget.free
         said_by = _print_ray if resources.verbose else _print_but_state
         setattr(ray_worker, "print_to_stdstream", said_by)  # noqa: B010 - typed as Ray's very own
     private = contextlib.nullcontext() if resources.address else _kept_private()
@@ -305,7 +313,7 @@ def _fit(
     report: Report,
     shared: dict[str, Any],
 ) -> dict[str, str]:
-    configs = [(pack.model, trial_config(pack, root, resources)) for pack in packs]
+    configs = [(pack.model, make_trial_config(pack, root, resources)) for pack in packs]
     function = tune.with_parameters(
         _trial,
         configs=[ray.put(configs)],
@@ -350,7 +358,12 @@ def _requests(
     bundle = {"CPU": resources.cpus_per_trial, "GPU": _gpus(resources, _reach(resources))}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]] + _addable(resources)
     most = max((node.get("memory", 0) for node in nodes), default=0)
-    needs = [min(resources.room.of(pack), int(most)) if resources.room else 0 for pack in packs]
+    needs = [
+        min(resources.memory_budget.compute_required_bytes(pack), int(most))
+        if resources.memory_budget
+        else 0
+        for pack in packs
+    ]
     return lambda config: tune.PlacementGroupFactory([bundle | {"memory": needs[config["pack"]]}])
 
 
@@ -383,7 +396,7 @@ class _Reporter(tune.Callback):
         self._refused: Exception | None = None
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self._hand_on(started(self._packs[trial.config["pack"]]))
+        self._hand_on(make_start_report(self._packs[trial.config["pack"]]))
 
     def on_trial_result(
         self, iteration: int, trials: list, trial: Any, result: dict, **info: Any

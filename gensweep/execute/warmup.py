@@ -1,4 +1,4 @@
-"""What trials would wait for, made while Ray starts: compiled kernels, and readers in a process of their own."""
+"""Warm-up while Ray starts: compile kernels and train readers that trials would wait for."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from gensweep.system.precision import likely_bfloat16, resolve
 from gensweep.train.glyphs import is_reader_cached
 
 
-def compile_beside(points: Sequence[Point]) -> threading.Thread:
-    """Compile the kernels of these points that the cache lacks, in a thread that no one has to wait for.
+def compile_kernels_in_background(points: Sequence[Point]) -> threading.Thread:
+    """Compile the kernels of these points that are not in the cache, in a thread.
 
-    What `auto` is, torch has to say; here it is told from the processor, and where that is wrong, trials compile.
+    Nobody has to wait for the thread. Which precision `auto` is, only torch knows; here it is
+    guessed from the processor. If the guess is wrong, trials compile what they need.
     """
     native = likely_bfloat16()
     precisions = {resolve(point.model_config().precision, native) for point in points}
@@ -33,28 +34,33 @@ def compile_beside(points: Sequence[Point]) -> threading.Thread:
 
 
 @contextlib.contextmanager
-def trained_beside(points: Sequence[Point], ready: Mapping[str, Prepared]) -> Generator[None]:
-    """Within it, readers that the cache lacks are trained; trials that need one sooner wait for it.
+def train_readers_in_background(
+    points: Sequence[Point], arrays: Mapping[str, Prepared]
+) -> Generator[None]:
+    """Train readers that are not in the cache, in another process, as long as the block runs.
+
+    A trial that needs one sooner waits for it.
 
     Args:
-        points: what is to be trained; those whose answers nobody reads are passed over.
-        ready: their datasets by `Point.data_key`; one that is not there is left to its trials.
+        points: the points to train. Those whose answers no reader reads are ignored.
+        arrays: their datasets by `Point.data_key`. A dataset that is not among them is left to
+            its trials.
     """
-    read = {
-        point.data_key: point
-        for point in points
-        if DERIVED["read"].source(point.model_config().outputs)
-    }
+    point_of_data: dict[str, Point] = {}
+    for point in points:
+        if DERIVED["read"].source(point.model_config().outputs):
+            point_of_data[point.data_key] = point
     missing = [
-        point for key, point in read.items() if key in ready and not is_reader_cached(ready[key])
+        point
+        for key, point in point_of_data.items()
+        if key in arrays and not is_reader_cached(arrays[key])
     ]
     if not missing:
         yield
         return
-    # Spawned: the threads of this process and Ray's do not survive a fork.
-    process = multiprocessing.get_context("spawn").Process(
-        target=_train, args=(missing,), daemon=True
-    )
+    # Spawned, since the threads of this process and of Ray do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_train_readers, args=(missing,), daemon=True)
     process.start()
     try:
         yield
@@ -63,8 +69,9 @@ def trained_beside(points: Sequence[Point], ready: Mapping[str, Prepared]) -> Ge
         process.join()
 
 
-def _train(points: list[Point]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver, which hears it too, ends this
+def _train_readers(points: list[Point]) -> None:
+    # Ctrl-C reaches this process too, but the driver is the one that ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from gensweep.train.reader import load_reader  # imports torch
 
     for point in points:

@@ -1,0 +1,170 @@
+"""Rates: what earlier records say about the time and memory that a point takes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gensweep.core.errors import UserError
+from gensweep.core.registries import MODELS
+from gensweep.core.registries import dataset as dataset_class
+from gensweep.execute.memory_budget import RESERVE_BYTES, MemoryBudget, estimate_memory_bytes
+from gensweep.ledger.ledger import Ledger, State
+from gensweep.ledger.records import OK, Record
+from gensweep.ledger.stores import as_results_error
+from gensweep.sweep.point import Pack, Point, declares
+from gensweep.system.environment import hardware, likely_device
+
+PACKED_SUFFIX = "packed"
+"""Ends the key of a shape whose points were trained in packs."""
+_COSTLESS = {
+    "epochs", "train_fraction", "lr", "beta1", "beta2", "weight_decay", "muon_lr", "muon_momentum", "schedule",
+    "warmup", "hold", "init", "split_seed", "data_seed", "digit_split", "beta",
+}  # fmt: skip
+"""Parameters that change neither the time of a training step nor the memory."""
+_MACHINE_KEYS = ("host", "processor", "device")
+"""Keys of a record's hardware that must agree with this machine."""
+
+
+def make_shape_key(model: str, params: Mapping[str, Any]) -> str:
+    """Return a key that is equal for points of the same cost.
+
+    Such points take the same time an epoch and example, and the same memory.
+    """
+    config, data = MODELS[model], dataset_class(params["dataset"])
+    sizes: dict[str, Any] = {}
+    for key, value in params.items():
+        if key in _COSTLESS:
+            continue
+        # A neutral value is left out: records from before the parameter existed lack it.
+        if key != "dataset" and declares(key, config, data).is_neutral(key, value):
+            continue
+        sizes[key] = value
+    return json.dumps([model, sizes], sort_keys=True)
+
+
+@dataclass
+class Estimate:
+    """How long the points to train may take.
+
+    Attributes:
+        seconds: sum over all points of a known shape, one trial at a time.
+        unknown: number of points whose shape was never timed here.
+        longest: seconds of the longest trial, as far as the shapes of its points are known.
+    """
+
+    seconds: float = 0.0
+    unknown: int = 0
+    longest: float = 0.0
+
+    def compute_wall_seconds(self, concurrent: int) -> float:
+        """Return the seconds that a run takes with that many trials at once."""
+        return max(self.seconds / concurrent, self.longest)
+
+
+@dataclass
+class Rates:
+    """What was measured, by shape.
+
+    Attributes:
+        seen: seconds of an epoch over all training examples. Lanes of packs have a key of
+            their own, which ends with `PACKED_SUFFIX`.
+        peaks: the most memory that a trial had, in bytes.
+    """
+
+    seen: dict[str, list[float]] = field(default_factory=dict)
+    peaks: dict[str, int] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """Add what the record of a finished point says."""
+        if record.status != OK or not record.epochs:
+            return
+        try:
+            seconds = record.seconds / record.epochs / record.params["train_fraction"]
+            key = make_shape_key(record.model, record.params)
+        except (UserError, LookupError, TypeError, ArithmeticError):
+            # This version does not know the record's model or one of its parameters.
+            return
+        if record.pack["size"] > 1:
+            self.seen.setdefault(key + PACKED_SUFFIX, []).append(seconds)
+            return
+        self.seen.setdefault(key, []).append(seconds)
+        peak = record.hardware.get("peak_memory")
+        if peak:
+            self.peaks[key] = max(peak, self.peaks.get(key, 0))
+
+    def estimate_seconds(self, point: Point, is_packed: bool = False) -> float | None:
+        """Return the seconds that a point may take; None for a shape that was never timed.
+
+        For a lane of a pack that is its share of the pack. If no pack of the shape was timed,
+        it is the time of the point alone, which is the worst case.
+        """
+        key = make_shape_key(point.model, point.params)
+        rates = self.seen.get(key)
+        if is_packed:
+            rates = self.seen.get(key + PACKED_SUFFIX) or rates
+        if not rates:
+            return None
+        return statistics.median(rates) * point.params["epochs"] * point.params["train_fraction"]
+
+    def find_peak(self, point: Point) -> int | None:
+        """Return the measured memory peak of the point's shape in bytes; None if not measured."""
+        return self.peaks.get(make_shape_key(point.model, point.params))
+
+    def make_memory_budget(
+        self, points: Iterable[Point], total: int, device: str, reserve: int = RESERVE_BYTES
+    ) -> MemoryBudget:
+        """Return the memory that the points need: measured where possible, else estimated.
+
+        Args:
+            points: the points to train.
+            total: the machine's memory in bytes.
+            device: `auto`, `cpu`, `cuda` or `mps`.
+            reserve: bytes of it that are not for trials.
+        """
+        kind = likely_device(device)
+        point_of_cell = {point.cell: point for point in points}
+        needs: dict[str, int] = {}
+        measured: set[str] = set()
+        for cell, point in point_of_cell.items():
+            peak = self.find_peak(point)
+            if peak:
+                needs[cell] = peak
+                measured.add(cell)
+            else:
+                needs[cell] = estimate_memory_bytes(point, kind)
+        return MemoryBudget(needs, total, reserve, frozenset(measured), kind)
+
+    def estimate(self, packs: Iterable[Pack]) -> Estimate:
+        """Return how long the packs may take."""
+        total = Estimate()
+        for pack in packs:
+            is_packed = len(pack.points) > 1
+            lanes = [self.estimate_seconds(point, is_packed) for point in pack.points]
+            known = [seconds for seconds in lanes if seconds is not None]
+            total.unknown += len(lanes) - len(known)
+            total.seconds += sum(known)
+            total.longest = max(total.longest, sum(known))
+        return total
+
+
+def load_rates(ledger: Ledger, state: State, device: str = "auto") -> Rates:
+    """Return the rates of every record that this machine wrote on the same kind of device.
+
+    Args:
+        ledger: the ledger with the records, of this or of other sweeps.
+        state: records that were read before; they are not read again.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+    """
+    here = hardware() | {"device": likely_device(device)}
+    rates = Rates()
+    with as_results_error(ledger.store):
+        others = ledger.read_others(state.records.keys())
+        for record in itertools.chain(state.records.values(), others):
+            if all(record.hardware.get(key) == here[key] for key in _MACHINE_KEYS):
+                rates.add(record)
+    return rates

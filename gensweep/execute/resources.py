@@ -1,0 +1,98 @@
+"""The options of a run: what trials may use, and what the command line adds to the sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gensweep.sweep.point import AUTO
+from gensweep.system.environment import likely_device
+from gensweep.tracking.tracker import Tracking
+
+if TYPE_CHECKING:
+    from gensweep.execute.memory_budget import MemoryBudget
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What trials may use, and how they are run.
+
+    Attributes:
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        cpus_per_trial: cores, and threads, of a trial.
+        gpus_per_trial: GPUs, or a share of one. None: one GPU if the cluster has any and the
+            device allows it.
+        max_concurrent: trials at once. None: as many as there are resources for.
+        address: of a running Ray cluster. None: a Ray is started on this machine.
+        max_failures: how often a trial is started again after its worker died. A trial that
+            made progress in the meantime is always started again.
+        pack: the most lanes of a trial, or `auto`.
+        retry_failed: train points again if their record says that they failed.
+        retrain_changed: train points again if their record is not known to be of today's code.
+        verbose: show Ray's own output.
+        tracking: W&B's mode, project and entity.
+        memory_budget: the memory that trials need and that this machine has. None: not counted.
+    """
+
+    device: str = "auto"
+    cpus_per_trial: int = 1
+    gpus_per_trial: float | None = None
+    max_concurrent: int | None = None
+    address: str | None = None
+    max_failures: int = 2
+    pack: int | str = AUTO
+    retry_failed: bool = False
+    retrain_changed: bool = False
+    verbose: bool = False
+    tracking: Tracking = field(default_factory=Tracking)
+    memory_budget: MemoryBudget | None = None
+
+    @property
+    def device_kind(self) -> str:
+        """The device that a trial on this machine will use: `cpu`, `cuda` or `mps`.
+
+        This is a guess, because only torch knows for sure, and it takes seconds to import.
+        """
+        if self.device == "auto" and self.gpus_per_trial == 0:
+            return "cpu"
+        return likely_device(self.device)
+
+    def count_slots(self, cores: float, gpus: float, gpus_per_trial: float) -> int:
+        """Return how many trials can run at once, at least 1.
+
+        Args:
+            cores: available cores.
+            gpus: available GPUs.
+            gpus_per_trial: GPUs, or a share of one, that each trial takes; 0: none.
+        """
+        slots = cores // self.cpus_per_trial
+        if gpus_per_trial:
+            slots = min(slots, gpus / gpus_per_trial)
+        if self.max_concurrent:
+            slots = min(slots, self.max_concurrent)
+        return max(1, int(slots))
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line adds to the sweep.
+
+    Attributes:
+        results: the results root.
+        filters: pairs of a parameter and its values. They limit which points run now; a point
+            must match all of them.
+        local: run without Ray.
+        command: the command line, to be printed and recorded.
+        resources: what trials may use.
+    """
+
+    results: str = "results"
+    filters: list[tuple[str, list[str]]] = field(default_factory=list)
+    local: bool = False
+    command: str = ""
+    resources: Resources = field(default_factory=Resources)
+
+    @property
+    def is_on_cluster(self) -> bool:
+        """Whether a running Ray cluster trains, not this machine."""
+        return self.resources.address is not None

@@ -1,0 +1,205 @@
+"""Training rounds: train what is free, wait for other runs, and record workers that died."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Set
+from typing import Any
+
+from gensweep.core.errors import Claimed, LostClaim, Unavailable
+from gensweep.execute.plan import Plan
+from gensweep.execute.progress import Screen
+from gensweep.execute.resources import RunOptions
+from gensweep.execute.trial_setup import Execute
+from gensweep.ledger.claims import Holder, Process
+from gensweep.ledger.ledger import Ledger, State
+from gensweep.ledger.records import FAILED, Record
+from gensweep.ledger.store_check import try_store
+from gensweep.ledger.stores import Store
+from gensweep.sweep.code_fingerprint import fingerprint
+from gensweep.sweep.point import Pack, Point
+from gensweep.system import processes
+from gensweep.system.environment import hardware
+from gensweep.system.signals import raise_if_stopped
+from gensweep.system.terminal import Console
+from gensweep.system.text import counted, say
+from gensweep.trainables import Report
+
+log = logging.getLogger(__name__)
+MAX_IDLE_ROUNDS = 3
+"""Rounds without any progress after which a run gives up; its remaining points stay missing."""
+
+
+def train_in_rounds(
+    plan: Plan,
+    packs: list[Pack],
+    ledger: Ledger,
+    sweep_json: str,
+    options: RunOptions,
+    execute: Execute,
+    console: Console,
+) -> None:
+    """Train until every point of the plan has an outcome, from this run or from another one.
+
+    Args:
+        plan: the points to train.
+        packs: all of them, in packs.
+        ledger: where records are kept.
+        sweep_json: name of the sweep's sweep.json in the results root.
+        options: the options of the run.
+        execute: trains packs.
+        console: where to print.
+    """
+    done = len(plan.points) - len(plan.todo)
+    attempted: set[str] = set()
+    trials = counted(len(packs), "trial")
+    say(console, f"{plan.summarize()}; training {len(plan.todo)} in {trials}.")
+    with Screen(console, len(plan.todo), done) as screen:
+        report = _report_or_abort(screen, ledger.store, sweep_json)
+        idle_rounds = 0
+        while idle_rounds < MAX_IDLE_ROUNDS:
+            todo = _wait_for_free_points(plan, ledger, attempted, console)
+            if not todo:
+                break
+            epochs_before = dict(screen.epochs)
+            remaining = _keep_points(packs, {point.id for point in todo})
+            died = execute(remaining, ledger.store.root_uri, options.resources, report)
+            for point in todo:
+                # A point that made progress continues in the next round: on a cluster,
+                # machines may come and go.
+                has_progressed = screen.epochs[point.id] > epochs_before.get(point.id, 0)
+                if point.id in died and not has_progressed:
+                    earlier = plan.state.records.get(point.id)
+                    _record_death(ledger, point, died[point.id], earlier, screen)
+            if screen.outcomes.keys() - attempted or screen.epochs != epochs_before:
+                idle_rounds = 0
+            else:
+                idle_rounds += 1
+            attempted |= screen.outcomes.keys()
+
+
+def _report_or_abort(screen: Screen, store: Store, sweep_json: str) -> Report:
+    """Return a function that passes reports to the screen, and aborts if the results root fails.
+
+    Raises:
+        Unavailable: by the function, if what is trained now could not be stored.
+    """
+
+    def report(result: dict[str, Any]) -> None:
+        screen.report(result)
+        # If the root was moved or deleted, a trial may have created it again. The new root has
+        # no sweep.json.
+        if not store.is_remote and not store.exists(sweep_json):
+            raise Unavailable(
+                f"{store.uri(sweep_json)}: gone (was {store.root_uri} moved, or deleted?)"
+            )
+        for lane in result.get("lanes", [result]):
+            if lane.get("full"):
+                raise Unavailable(lane["unavailable"])
+            if lane.get("unavailable"):
+                _raise_if_store_fails(store)
+
+    return report
+
+
+def _raise_if_store_fails(store: Store) -> None:
+    """Raise Unavailable if the results root does not work."""
+    try:
+        try_store(store)
+    except Unavailable:
+        raise
+    except OSError as error:
+        raise Unavailable.of(error, store.root_uri) from error
+
+
+def _keep_points(packs: list[Pack], ids: Set[str]) -> list[Pack]:
+    """Return the packs with those points alone that have one of the ids."""
+    kept_packs = []
+    for pack in packs:
+        points = tuple(point for point in pack.points if point.id in ids)
+        if points:
+            kept_packs.append(Pack(points))
+    return kept_packs
+
+
+def _wait_for_free_points(
+    plan: Plan, ledger: Ledger, attempted: set[str], console: Console
+) -> list[Point]:
+    """Return the points that can be trained now; none if all have an outcome.
+
+    While other runs train all remaining points, wait.
+    """
+    has_printed = False
+    while True:
+        raise_if_stopped()
+        remaining = [point for point in plan.todo if point.id not in attempted]
+        state = ledger.read({point.id: point.wanted for point in remaining})
+        remaining = [point for point in remaining if not _has_new_record(plan, point, state)]
+        # This process's own claims are left over: all of its trials have ended by now.
+        me = Process.current()
+        free = [
+            point
+            for point in remaining
+            if point.id not in state.running or state.running[point.id].driver == me
+        ]
+        if free or not remaining:
+            for point_id, holder in state.expired.items():
+                ledger.drop_claim(point_id, holder)
+            return free
+        if not has_printed:
+            _print_waiting(len(remaining), state.running, console)
+            has_printed = True
+        time.sleep(ledger.store.poll_seconds)
+
+
+def _has_new_record(plan: Plan, point: Point, state: State) -> bool:
+    """Return whether the point has another status than when the plan was made."""
+    record = state.records.get(point.id)
+    return record is not None and record.status != plan.get_status(point)
+
+
+def _print_waiting(count: int, running: Mapping[str, Holder], console: Console) -> None:
+    """Print for which other runs this one waits."""
+    holders = ", ".join(sorted({str(holder) for holder in running.values()}))
+    say(
+        console,
+        f"Waiting for {counted(count, 'point')} in training by {holders}; "
+        f"a run that shows no sign of life for {processes.EXPIRES:.0f} s is not waited for.",
+    )
+
+
+def _record_death(
+    ledger: Ledger, point: Point, reason: str, earlier: Record | None, screen: Screen
+) -> None:
+    """Write the record that a killed worker could not write.
+
+    Args:
+        ledger: where records are kept.
+        point: the point that the worker trained.
+        reason: how the worker died.
+        earlier: the point's record from before this run, if any.
+        screen: where to report the outcome.
+    """
+    record = Record(
+        point.id,
+        point.model,
+        point.params,
+        point.seed,
+        FAILED,
+        error=f"the worker died: {reason}",
+        hardware=hardware(),
+        code=fingerprint(point.model, point.params["dataset"]),
+    )
+    try:
+        with ledger.claim(point.id, Process.current()) as claim:
+            # The worker may have written its record just before it died: then that one counts.
+            current = ledger.read({point.id: point.wanted}).records.get(point.id)
+            if current is not None and current != earlier:
+                record = current
+            else:
+                ledger.finish(claim, record)
+    except (Claimed, LostClaim, OSError) as error:
+        log.warning("no record of the failed %s: %s", point.id, error)
+    outcome = {"point": point.id, "status": record.status, "error": record.error}
+    screen.report(outcome | record.metrics)

@@ -1,0 +1,77 @@
+"""What both executors need around a trial: its config, its arrays, its first report."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gensweep.core.errors import UserError
+from gensweep.execute.resources import Resources
+from gensweep.ledger.claims import Process
+from gensweep.prepare import array_cache
+from gensweep.sweep.point import AUTO, Pack, Point
+from gensweep.trainables import Report
+
+if TYPE_CHECKING:
+    from gensweep.core.dataset import Prepared
+
+log = logging.getLogger(__name__)
+Execute = Callable[[Sequence[Pack], str | Path, Resources, Report], dict[str, str]]
+"""The type of an executor's function `execute`.
+
+It takes packs, the results root, resources and a function for reports. It returns the ids of
+points whose worker died, each with the reason."""
+
+
+def make_trial_config(pack: Pack, root: str | Path, resources: Resources) -> dict[str, Any]:
+    """Return the config that a trainable takes for a pack, of plain values only."""
+    return {
+        "points": [{"params": point.params, "seed": point.seed} for point in pack.points],
+        "results": str(root),
+        "device": resources.device,
+        "threads": resources.cpus_per_trial,
+        "gpus": resources.gpus_per_trial or 1.0,
+        "fits": resources.pack == AUTO,
+        "retry_failed": resources.retry_failed,
+        "retrain_changed": resources.retrain_changed,
+        "driver": asdict(Process.current()),
+        "tracking": asdict(resources.tracking),
+    }
+
+
+def prepare_arrays(point: Point) -> dict[str, Prepared]:
+    """Return the point's arrays by `Point.data_key`.
+
+    If they cannot be built, the result is empty: each of the trials then reports the error.
+
+    Raises:
+        DataError: the files that they are made from are missing or damaged.
+    """
+    try:
+        return {point.data_key: array_cache.prepared(point.data_config())}
+    except UserError:
+        raise
+    except Exception:
+        log.debug("the data of %s cannot be prepared here", point.id, exc_info=True)
+        return {}
+
+
+def make_start_report(pack: Pack) -> dict[str, Any]:
+    """Return what an executor reports of a pack before its trial reports anything."""
+    lanes = [
+        {"point": point.id, "epoch": 0, "epochs": point.params["epochs"]} for point in pack.points
+    ]
+    return {"lanes": lanes}
+
+
+def freeze_imports() -> None:
+    """Exclude all imported modules from garbage collection, once in a process.
+
+    Each trial ends with a collection, which then need not look through them.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
