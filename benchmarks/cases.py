@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gensweep.core.dataset import Prepared, training_rows
+from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.prepare import array_cache
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Grid, Sweep
@@ -100,10 +100,10 @@ class Case:
         )
 
 
-def split_rows(point: Point, prepared: Prepared) -> dict[str, np.ndarray]:
+def split_rows(point: Point, prepared: DatasetArrays) -> dict[str, np.ndarray]:
     """Rows of the point's training, validation and test examples."""
     fraction = point.data_config().train_fraction
-    return {"train": training_rows(prepared.split, fraction)} | {
+    return {"train": select_training_rows(prepared.split, fraction)} | {
         name: prepared.split[name] for name in ("validation", "test")
     }
 

@@ -24,7 +24,7 @@ from gensweep.ledger.records import CLAIMED, FAILED
 from gensweep.sweep.point import Pack, Point, unwrap_scalar
 
 if TYPE_CHECKING:
-    from gensweep.core.dataset import Prepared
+    from gensweep.core.dataset import DatasetArrays
 
 Report = Callable[[dict[str, Any]], None]
 Trainable = Callable[..., None]
@@ -33,7 +33,7 @@ Trainable = Callable[..., None]
 def _train(
     model: str,
     config: dict[str, Any],
-    datasets: Mapping[str, Prepared] | None = None,
+    datasets: Mapping[str, DatasetArrays] | None = None,
     report: Report | None = None,
 ) -> None:
     from gensweep.tracking.tracker import DISABLED, Tracking
@@ -113,7 +113,7 @@ def _tune_report() -> Report:
 def _trainable(model: str) -> Trainable:
     def train(
         config: dict[str, Any],
-        datasets: Mapping[str, Prepared] | None = None,
+        datasets: Mapping[str, DatasetArrays] | None = None,
         report: Report | None = None,
     ) -> None:
         _train(model, config, datasets, report)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gensweep.core.config import Data, param
-from gensweep.core.dataset import Prepared, split_rows
+from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.errors import DataError
 from gensweep.data.avatars import Avatars
 from gensweep.prepare import array_cache as cache_module
@@ -32,11 +32,11 @@ class Counted(Data):
 
     shade: int = param(3, "of every pixel", ge=0)
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> DatasetArrays:
         type(self).built += 1
         pictures = np.full((20, 3, 4, 4), self.shade, np.uint8)
         pictures[:, 0, 0, 0] = np.arange(20)
-        return Prepared(
+        return DatasetArrays(
             rows={"picture": pictures, "glyphs": np.arange(20, dtype=np.int32)[:, None]},
             split=split_rows(20, self.split_seed),
             banks={"shapes": np.arange(32, dtype=np.uint8).reshape(2, 4, 4)},
@@ -49,7 +49,7 @@ def _fresh(cache: Path) -> None:
     Counted.built = 0
 
 
-def equal(one: Prepared, other: Prepared) -> bool:
+def equal(one: DatasetArrays, other: DatasetArrays) -> bool:
     groups = [(getattr(one, group), getattr(other, group)) for group in ("rows", "split", "banks")]
     return one.lookups == other.lookups and all(
         a.keys() == b.keys()
@@ -223,7 +223,7 @@ def test_a_cache_that_cannot_be_made_costs_time(
 
 
 def test_what_cannot_be_built_leaves_no_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Counted) -> Prepared:
+    def refuse(_: Counted) -> DatasetArrays:
         raise DataError("not here")
 
     with monkeypatch.context() as patch:

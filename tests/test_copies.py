@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from runs import TINY_PICTURES, call, grid, write_sweep
 
-from gensweep.core.dataset import Prepared, training_rows
+from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.errors import DataError
 from gensweep.data._copies import drop_copies, find_first_of_each
 from gensweep.data._digits import DIGITS, read_digits
@@ -60,9 +60,9 @@ def folder(place: Path, **values: Any) -> Folder:
     return Folder(dataset=f"folder:{place}", **values)
 
 
-def parts_of(prepared: Prepared) -> dict[str, np.ndarray]:
+def parts_of(prepared: DatasetArrays) -> dict[str, np.ndarray]:
     return {
-        "training": training_rows(prepared.split, 0.9),
+        "training": select_training_rows(prepared.split, 0.9),
         "validation": prepared.split["validation"],
         "test": prepared.split["test"],
     }
@@ -74,7 +74,7 @@ def assert_parts_share_nothing(shown: dict[str, set[bytes]]) -> None:
         assert not shown[one] & shown[other], (one, other)
 
 
-def pixels_of_pictures(prepared: Prepared) -> dict[str, set[bytes]]:
+def pixels_of_pictures(prepared: DatasetArrays) -> dict[str, set[bytes]]:
     """The pixels of every picture of each part."""
     pictures = prepared.rows["picture"]
     return {
@@ -82,7 +82,7 @@ def pixels_of_pictures(prepared: Prepared) -> dict[str, set[bytes]]:
     }
 
 
-def pixels_of_glyphs(prepared: Prepared) -> dict[str, set[bytes]]:
+def pixels_of_glyphs(prepared: DatasetArrays) -> dict[str, set[bytes]]:
     """The pixels of every glyph that the queries and answers of each part show, but the blank."""
     glyphs, blank = prepared.banks["glyphs"], np.zeros((28, 28), np.uint8).tobytes()
     shown = {}
@@ -296,9 +296,9 @@ def test_a_test_with_other_digits_counts_those_that_were_trained_on(here: Path) 
             y=np.concatenate([labels, more])[both],
         )
     ).prepare()
-    rows = training_rows(trained.split, 0.5)
+    rows = select_training_rows(trained.split, 0.5)
 
-    def shown(data: Prepared, rows: np.ndarray) -> set[bytes]:
+    def shown(data: DatasetArrays, rows: np.ndarray) -> set[bytes]:
         glyphs = data.rows["query_glyphs"][rows].ravel()
         return {
             data.banks["glyphs"][index].tobytes()

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH, decode, encode
 from gensweep.core.config import Data
-from gensweep.core.dataset import Prepared, training_rows
+from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
 from gensweep.data import cryptopunks
@@ -105,11 +105,11 @@ def config(name: str, **values: Any) -> Data:
 
 
 @lru_cache(maxsize=8)
-def prepared(name: str, **values: Any) -> Prepared:
+def prepared(name: str, **values: Any) -> DatasetArrays:
     return config(name, **values).prepare()
 
 
-def arrays(data: Prepared) -> dict[str, np.ndarray]:
+def arrays(data: DatasetArrays) -> dict[str, np.ndarray]:
     """Every array of a dataset under one name each."""
     groups = {"rows": data.rows, "banks": data.banks, "split": data.split}
     return {
@@ -152,7 +152,7 @@ class TestEveryDataset:
 
     def test_splits_are_disjoint_complete_and_of_the_promised_size(self, name: str) -> None:
         n, split = COUNTS[name], prepared(name).split
-        training = training_rows(split, 0.9)
+        training = select_training_rows(split, 0.9)
         assert sorted([*training, *split["validation"], *split["test"]]) == list(range(n))
         assert sorted([*split["pool"], *split["test"]]) == list(range(n))
         assert (len(split["test"]), len(split["validation"]), len(training)) == (
@@ -163,7 +163,7 @@ class TestEveryDataset:
 
     def test_smaller_training_sets_lie_in_larger_ones(self, name: str) -> None:
         split = prepared(name).split
-        sets = [training_rows(split, fraction) for fraction in (0.1, 0.35, 0.5, 0.9)]
+        sets = [select_training_rows(split, fraction) for fraction in (0.1, 0.35, 0.5, 0.9)]
         for small, large in pairwise(sets):
             assert len(small) < len(large) and np.array_equal(small, large[: len(small)])
 
@@ -202,7 +202,7 @@ def test_every_parameter_changes_something(name: str, field: str) -> None:
     def outcome(**values: Any) -> dict[str, np.ndarray]:
         data = prepared(name, **values)
         fraction = config(name, **values).train_fraction
-        return arrays(data) | {"training": training_rows(data.split, fraction)}
+        return arrays(data) | {"training": select_training_rows(data.split, fraction)}
 
     assert not same(outcome(), outcome(**{field: OTHER[field]}))
 
@@ -281,7 +281,7 @@ class TestArithmetic:
         assert seen == {(a, sign, b) for a in range(100) for sign in "+-" for b in range(100)}
 
 
-def glyphs_of(data: Prepared, rows: np.ndarray) -> np.ndarray:
+def glyphs_of(data: DatasetArrays, rows: np.ndarray) -> np.ndarray:
     return np.concatenate(
         [data.rows["query_glyphs"][rows], data.rows["answer_glyphs"][rows]], axis=1
     )
@@ -323,7 +323,7 @@ class TestArithmeticPictures:
         """Of 500 pictures of a character, 405 train, 45 validate and 50 test, and all of them are used."""
         data = prepared("arithmetic_pictures")
         sets = {
-            "training": training_rows(data.split, 0.9),
+            "training": select_training_rows(data.split, 0.9),
             "validation": data.split["validation"],
             "test": data.split["test"],
         }

@@ -203,7 +203,7 @@ MEASURED = """
 import sys, torch
 
 before = set(sys.modules)
-from gensweep.core.registries import DERIVED, MODELS, metrics_of
+from gensweep.core.registries import DERIVED, MODELS, list_metrics
 
 class Reader:
     accuracy = 1.0
@@ -217,7 +217,7 @@ for model in ("vae", "gan", "text_to_image"):
     for name, entry in DERIVED.items():
         if needs := entry.source(names):
             outputs[name] = entry.compute(*(outputs[need] for need in needs), *[Reader()] * bool(entry.tool))
-    for metric in metrics_of(names, "test"):
+    for metric in list_metrics(names, "test"):
         metric.compute(outputs)
     found |= outputs.keys()
 assert {"similarity", "sample_features_random_vgg", "read"} <= found

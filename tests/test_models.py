@@ -20,7 +20,7 @@ from torch.func import grad_and_value, stack_module_state, vmap
 
 from gensweep.core.config import TrainingConfig
 from gensweep.core.model import Model
-from gensweep.core.registries import MODELS, metrics_of
+from gensweep.core.registries import MODELS, list_metrics
 from gensweep.nn.base_network import Network
 from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.sweep.point import Point
@@ -283,7 +283,7 @@ class TestTraining:
     def test_every_metric_of_the_model_is_in_history_and_test(self, name: str) -> None:
         """But for those that two examples leave undefined; a costly one is not in the history."""
         history, test = usual(name)
-        metrics = {metric.name: metric for metric in metrics_of(MODELS[name].outputs)}
+        metrics = {metric.name: metric for metric in list_metrics(MODELS[name].outputs)}
         assert metrics
         assert {f"test/{metric}" for metric in metrics} - set(test) <= {
             f"test/{metric}" for metric in UNDEFINED
@@ -366,7 +366,7 @@ class TestPage:
         history, _ = usual(name)
         logged = {key.partition("/")[2] for key in history[0] if "/" in key}
         assert sorted(explained) == sorted(
-            logged | {metric.name for metric in metrics_of(MODELS[name].outputs)}
+            logged | {metric.name for metric in list_metrics(MODELS[name].outputs)}
         )
 
     def test_names_itself(self, name: str) -> None:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, ValidationError
 from gensweep.core.config import param
 from gensweep.core.dataset import split_rows
 from gensweep.core.errors import DataError
-from gensweep.core.registries import DATASETS, dataset
+from gensweep.core.registries import DATASETS, get_dataset_class
 from gensweep.data import _pictures
 from gensweep.data._pictures import (
     FORMATS,
@@ -637,7 +637,10 @@ def shades(data: Folder) -> list[int]:
 class TestFolder:
     def test_is_a_dataset_of_pictures(self, twenty: Path) -> None:
         data = folder(twenty)
-        assert DATASETS["folder"] is Folder is dataset(data.dataset) and data.kind == "pictures"
+        assert (
+            DATASETS["folder"] is Folder is get_dataset_class(data.dataset)
+            and data.kind == "pictures"
+        )
         assert data.dataset.startswith("folder:sha256-")
         prepared = data.prepare()
         assert list(prepared.rows) == ["picture"] and len(prepared.rows["picture"]) == 20
@@ -792,7 +795,7 @@ class TestFolder:
             name: ClassVar[str] = "museum"
             scheme: ClassVar[Scheme] = museum
 
-            dataset: Annotated[str, AfterValidator(Source(museum))] = param(
+            get_dataset_class: Annotated[str, AfterValidator(Source(museum))] = param(
                 "museum", "the pictures"
             )
 

@@ -14,7 +14,7 @@ import torch
 from tiny import few, point, training
 
 from gensweep.core.alphabet import ALPHABET, encode
-from gensweep.core.dataset import Prepared, split_rows, training_rows
+from gensweep.core.dataset import DatasetArrays, select_training_rows, split_rows
 from gensweep.execute import warmup
 from gensweep.train import reader as reading
 from gensweep.train.glyphs import compute_digest, is_reader_cached
@@ -38,7 +38,7 @@ def toy_bank(each: int = SHARE) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(pictures), np.array(codes)
 
 
-def toy(apart: bool = True, count: int = 200) -> Prepared:
+def toy(apart: bool = True, count: int = 200) -> DatasetArrays:
     """Random queries in toy glyphs; where ``apart``, test queries show the last glyph of each character, alone."""
     pictures, shown = toy_bank()
     rng = np.random.default_rng(1)
@@ -66,7 +66,7 @@ def toy(apart: bool = True, count: int = 200) -> Prepared:
         "query_pictures": ("query_glyphs", "glyphs"),
         "answer_pictures": ("answer_glyphs", "glyphs"),
     }
-    return Prepared(rows, split, {"glyphs": pictures}, lookups)
+    return DatasetArrays(rows, split, {"glyphs": pictures}, lookups)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ class TestGlyphs:
         data = toy()
         learnt, held_out = split_glyphs(data)
         for glyphs, rows in (
-            (learnt, training_rows(data.split, 0.9)),
+            (learnt, select_training_rows(data.split, 0.9)),
             (held_out, data.split["test"]),
         ):
             indices = {
@@ -298,7 +298,7 @@ class TestTraining:
     def test_asks_for_a_reader_once_and_never_where_nothing_is_read(
         self, monkeypatch: pytest.MonkeyPatch, glyphs: tuple[Glyphs, Glyphs], reader: Reader
     ) -> None:
-        asked: list[Prepared] = []
+        asked: list[DatasetArrays] = []
         from gensweep.train import evaluation
 
         monkeypatch.setitem(

@@ -21,11 +21,11 @@ from gensweep.core.registries import METRICS as MEASURED
 from gensweep.core.registries import MODELS, TABLES
 from gensweep.core.soundness import (
     FORMER_NAMES,
-    LEAST_PICTURES,
-    READ,
-    READER,
-    current_name,
-    why_unsound,
+    METRICS_BY_READER,
+    MIN_PICTURES,
+    READER_METRIC,
+    explain_unsound,
+    get_current_name,
 )
 from gensweep.execute.progress import MOST_WARNINGS, Screen
 from gensweep.ledger.records import OK, Record, decode_record
@@ -118,14 +118,14 @@ def test_a_name_of_now_wins_over_a_former_one(tmp_path):
     write_record(tmp_path, one, 0, fid=1.0, fid_random_vgg=2.0)
     results = load(write_sweep(tmp_path, [one], metrics={"fid": FID}))
     assert results.cells["fid_random_vgg_mean"].tolist() == [2.0]
-    assert current_name("validation/kid") == "validation/kid_random_vgg"
-    assert current_name("test/sliced_wasserstein") == "test/sliced_wasserstein"
+    assert get_current_name("validation/kid") == "validation/kid_random_vgg"
+    assert get_current_name("test/sliced_wasserstein") == "test/sliced_wasserstein"
 
 
 def test_every_metric_that_compares_pictures_has_a_least_number_and_no_former_name():
     compared = {name for name in MEASURED if name.startswith(("fid", "kid", "density", "coverage"))}
-    assert compared <= LEAST_PICTURES.keys() and not compared & FORMER_NAMES.keys()
-    assert all(MEASURED[name].least == LEAST_PICTURES[name] for name in compared)
+    assert compared <= MIN_PICTURES.keys() and not compared & FORMER_NAMES.keys()
+    assert all(MEASURED[name].least == MIN_PICTURES[name] for name in compared)
 
 
 def test_a_question_about_what_was_withheld_says_why(tmp_path):
@@ -155,12 +155,14 @@ def test_the_list_of_metrics_says_of_how_many_pictures():
 @pytest.mark.parametrize(("accuracy", "measured"), [(0.13, False), (0.95, True)])
 def test_what_a_bad_reader_read_is_withheld_and_ranks_nothing(tmp_path, accuracy, measured):
     one = cell(0, model="text_to_image")
-    path = write_record(tmp_path, one, 0, read_exact_match=0.8, mse=0.1, **{READER: accuracy})
+    path = write_record(
+        tmp_path, one, 0, read_exact_match=0.8, mse=0.1, **{READER_METRIC: accuracy}
+    )
     write_examples(path, examples={"test": 2000, "reader_digits": 500})
     declared = {
         "read_exact_match": READING,
         "mse": METRICS["mse"],
-        READER: READING | {"direction": "none"},
+        READER_METRIC: READING | {"direction": "none"},
     }
     folder = write_sweep(tmp_path, [one], metrics=declared)
     results = load(folder)
@@ -179,9 +181,9 @@ def test_what_a_bad_reader_read_is_withheld_and_ranks_nothing(tmp_path, accuracy
 
 
 def test_nothing_is_withheld_for_what_a_record_does_not_say():
-    for name in (*LEAST_PICTURES, *READ):
-        assert why_unsound(name, {}, {}) is None
-    assert why_unsound("mse", {"test": 1}, {f"test/{READER}": 0.0}) is None
+    for name in (*MIN_PICTURES, *METRICS_BY_READER):
+        assert explain_unsound(name, {}, {}) is None
+    assert explain_unsound("mse", {"test": 1}, {f"test/{READER_METRIC}": 0.0}) is None
 
 
 def test_a_former_reader_accuracy_says_what_it_was(tmp_path):

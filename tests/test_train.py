@@ -19,7 +19,7 @@ from PIL import Image
 from tiny import CPU, STEPS, TRAINED, few, point, trained, training
 
 from gensweep import kernels
-from gensweep.core.dataset import Prepared, split_rows, training_rows
+from gensweep.core.dataset import DatasetArrays, select_training_rows, split_rows
 from gensweep.core.registries import DERIVED, Metric
 from gensweep.kernels import build
 from gensweep.ledger.claims import Process
@@ -140,7 +140,7 @@ class TestExamples:
     def test_the_largest_fraction_leaves_the_validation_set_out(self, n: int) -> None:
         """Of 61, 6 test; of the other 55, 5.5 validate, rounded to 6: 49 train, and not round(0.9 * 55) = 50."""
         parts = split_rows(n, split_seed=0)
-        rows = training_rows(parts, 0.9)
+        rows = select_training_rows(parts, 0.9)
         assert sorted([*rows, *parts["validation"], *parts["test"]]) == list(range(n))
 
     def test_validation_is_evaluated_and_the_test_set_left_alone(self, spy: Spy) -> None:
@@ -310,7 +310,7 @@ class TestHistory:
 
 
 class TestBatches:
-    DATA = Prepared(
+    DATA = DatasetArrays(
         rows={
             "code": np.array([[1, 2], [3, 4], [5, 6]], np.uint8),
             "label": np.array([7, 8, 9], np.uint8),

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from gensweep.core.dataset import Prepared, split_rows
-from gensweep.core.registries import MODELS, dataset
+from gensweep.core.dataset import DatasetArrays, split_rows
+from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.sweep.point import Point, resolve
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
@@ -35,7 +35,7 @@ _DEPTHS = {"encoder_layers": 2, "decoder_layers": 2}
 def _tiny_params(name: str) -> dict[str, Any]:
     """Return the small values of those parameters that a model, or its default dataset, has."""
     model = MODELS[name]
-    known = model.model_fields.keys() | dataset(model.default_dataset).model_fields.keys()
+    known = model.model_fields.keys() | get_dataset_class(model.default_dataset).model_fields.keys()
     params = {key: value for key, value in _SMALL.items() if key in known}
     return params | _DEPTHS if model.reads == "pictures" else params
 
@@ -48,20 +48,20 @@ def point(model: str, seed: int = 0, **params: Any) -> Point:
     return Point(model, resolve(model, TINY[model] | params), seed)
 
 
-def few(wanted: Point) -> Prepared:
+def few(wanted: Point) -> DatasetArrays:
     """`EXAMPLES` of the point's examples, with a split of their own; drawn once for all points that share them."""
     if wanted.data_key not in _PREPARED:
         data = wanted.data_config()
-        whole: Prepared = data.prepare()
+        whole: DatasetArrays = data.prepare()
         count = len(next(iter(whole.rows.values())))
         chosen = np.random.default_rng(0).choice(count, EXAMPLES, replace=False)
         rows = {name: array[chosen] for name, array in whole.rows.items()}
         split = split_rows(EXAMPLES, data.split_seed)
-        _PREPARED[wanted.data_key] = Prepared(rows, split, whole.banks, whole.lookups)
+        _PREPARED[wanted.data_key] = DatasetArrays(rows, split, whole.banks, whole.lookups)
     return _PREPARED[wanted.data_key]
 
 
-_PREPARED: dict[str, Prepared] = {}
+_PREPARED: dict[str, DatasetArrays] = {}
 
 
 def training(model: str, seed: int = 0, **params: Any) -> Training:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gensweep.core.config import Data
 from gensweep.core.errors import DataError, SweepError, UnknownName, UserError
-from gensweep.core.registries import DATASETS, DOWNLOADS, dataset
+from gensweep.core.registries import DATASETS, DOWNLOADS, get_dataset_class
 from gensweep.data import _digits, mnist
 from gensweep.prepare.array_cache import entry_path, prepared, read_entry
 from gensweep.prepare.contact_sheet import choose, png, sheet_of
@@ -200,7 +200,7 @@ def _examples(
         return pictures[chosen, None], [str(label) for label in labels[chosen]], len(labels)
     if scheme not in DATASETS:
         raise UnknownName("dataset", name, [*DATASETS, *_digits.DIGITS.names])
-    config = dataset(name)
+    config = get_dataset_class(name)
     if "dataset" in values:
         raise SweepError(f"--set dataset: {name} is the dataset; name another one in its place")
     data = configure(

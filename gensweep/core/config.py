@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     import numpy as np
 
-    from gensweep.core.dataset import Prepared
+    from gensweep.core.dataset import DatasetArrays
 
 _UNSET = object()
 
@@ -83,7 +83,7 @@ class Config(BaseModel):
             for m in info.metadata
             if isinstance(m, AfterValidator) and not isfunction(m.func)
         ]
-        return shown[0] if shown else type_name(info.annotation)
+        return shown[0] if shown else format_type(info.annotation)
 
     @classmethod
     def active(cls, field: str, values: dict[str, Any]) -> bool:
@@ -171,7 +171,7 @@ class Data(Config):
             DataError: it is not; the message says how to get it.
         """
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> DatasetArrays:
         """Build the arrays; the same for every `train_fraction`.
 
         Touches no network. Called through `gensweep.prepare.array_cache.prepared`, which keeps the arrays.
@@ -184,20 +184,22 @@ class Data(Config):
     def remarks(self) -> tuple[str, ...]:
         """Return what a person should know of the files as they lie now, such as copies and unreadable files.
 
-        Unlike the notes of `Prepared`, which are kept with the arrays, this is not part of the data's identity.
+        Unlike the notes of `DatasetArrays`, which are kept with the arrays, this is not part of the data's identity.
         """
         return ()
 
-    def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
+    def examples(
+        self, data: DatasetArrays, rows: np.ndarray
+    ) -> tuple[np.ndarray | None, list[str]]:
         """Some examples to look at: pictures, uint8 [n, channels, h, w], or None; and a caption each, or none."""
         return data.rows["picture"][rows], []
 
 
-def type_name(annotation: Any) -> str:
+def format_type(annotation: Any) -> str:
     """A type as a person would write it: `int`, `adam | adamw | muon`, `float or none`."""
     if get_origin(annotation) is Literal:
         return " | ".join(str(value) for value in get_args(annotation))
     arguments = get_args(annotation)
     if get_origin(annotation) is Union or (arguments and type(None) in arguments):
-        return " or ".join("none" if a is type(None) else type_name(a) for a in arguments)
+        return " or ".join("none" if a is type(None) else format_type(a) for a in arguments)
     return getattr(annotation, "__name__", str(annotation))

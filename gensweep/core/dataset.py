@@ -11,7 +11,7 @@ VALIDATION_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Prepared:
+class DatasetArrays:
     """A dataset in memory.
 
     Attributes:
@@ -57,7 +57,7 @@ def split_rows(n: int, split_seed: int) -> dict[str, np.ndarray]:
     return {"test": order[:tests], "validation": pool[len(pool) - validations :], "pool": pool}
 
 
-def training_rows(split: dict[str, np.ndarray], train_fraction: float) -> np.ndarray:
+def select_training_rows(split: dict[str, np.ndarray], train_fraction: float) -> np.ndarray:
     """The first ``train_fraction`` of the pool, never reaching into the validation set.
 
     Raises:

@@ -28,7 +28,7 @@ class UnknownName(UserError):
     """A name that no registry knows."""
 
     def __init__(self, kind: str, name: str, valid: Iterable[str], place: str = "") -> None:
-        super().__init__(unknown(kind, name, valid, place))
+        super().__init__(describe_unknown(kind, name, valid, place))
 
 
 class ResultsError(UserError):
@@ -96,7 +96,7 @@ def _rebuild(
     return error
 
 
-def unknown(kind: str, name: str, valid: Iterable[str], place: str = "") -> str:
+def describe_unknown(kind: str, name: str, valid: Iterable[str], place: str = "") -> str:
     """Name what is unknown, the nearest valid name, and every valid one."""
     names = sorted(valid)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)

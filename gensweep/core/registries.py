@@ -20,7 +20,7 @@ MODELS: Registry[type[Model]] = Registry("model", "gensweep.models")
 DATASETS: Registry[type[Data]] = Registry("dataset", "gensweep.data")
 
 
-def dataset(name: str) -> type[Data]:
+def get_dataset_class(name: str) -> type[Data]:
     """The class of what a point calls its dataset: `avatars`, or a class that takes a place, as `folder:DIR`.
 
     Raises:
@@ -53,7 +53,7 @@ Progress = Callable[[str, int, int], None]
 DOWNLOADS: Registry[Download] = Registry("download", "gensweep.data")
 
 
-def download(name: str) -> Callable[[Any], Any]:
+def register_download(name: str) -> Callable[[Any], Any]:
     """Decorator that registers a function as a download; its docstring's first line documents it."""
 
     def add(function: Callable[..., str]) -> Callable[..., str]:
@@ -147,7 +147,7 @@ def metric(
     return add
 
 
-def derived(name: str, *needs: tuple[str, ...], tool: str = "") -> Callable[[Any], Any]:
+def register_derived(name: str, *needs: tuple[str, ...], tool: str = "") -> Callable[[Any], Any]:
     """Decorator that registers a function of a batch's outputs as a derived output."""
 
     def add(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
@@ -157,7 +157,7 @@ def derived(name: str, *needs: tuple[str, ...], tool: str = "") -> Callable[[Any
     return add
 
 
-def metrics_of(outputs: tuple[str, ...], split: str = "test") -> list[Metric]:
+def list_metrics(outputs: tuple[str, ...], split: str = "test") -> list[Metric]:
     """Every metric of a model with these outputs that is measured on a split, by name."""
     return [
         m
@@ -167,7 +167,7 @@ def metrics_of(outputs: tuple[str, ...], split: str = "test") -> list[Metric]:
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportItem:
     """A table or a figure: a function of a sweep's results, with the line that `list` shows."""
 
     name: str
@@ -175,16 +175,16 @@ class Page:
     make: Callable[..., Any]
 
 
-TABLES: Registry[Page] = Registry("table", "gensweep.report.tables")
-FIGURES: Registry[Page] = Registry("figure", "gensweep.report.figures")
+TABLES: Registry[ReportItem] = Registry("table", "gensweep.report.tables")
+FIGURES: Registry[ReportItem] = Registry("figure", "gensweep.report.figures")
 
 
-def page(registry: Registry[Page], name: str) -> Callable[[Any], Any]:
+def register_item(registry: Registry[ReportItem], name: str) -> Callable[[Any], Any]:
     """Decorator that registers a table or a figure under its name; its docstring's first line documents it."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         registry.register(
-            name, Page(name, (function.__doc__ or "").strip().partition("\n")[0], function)
+            name, ReportItem(name, (function.__doc__ or "").strip().partition("\n")[0], function)
         )
         return function
 

@@ -14,7 +14,7 @@ FORMER_DOCS = {
     )
 }
 """Metrics that are measured no more -> what they are."""
-LEAST_PICTURES = {
+MIN_PICTURES = {
     "fid_random_vgg": 513,
     "fid_inception": 2049,
     **{
@@ -31,27 +31,32 @@ LEAST_PICTURES = {
 - Density and coverage look at each picture's five nearest ones. Of 200 pictures these are 2.5%, which is near; of 16
   they are a third. The standard error of coverage, at most 0.5 / sqrt(n), is 3.5 points there.
 """
-READER = "reader_digit_accuracy"
-LEAST_READER = 0.9
+READER_METRIC = "reader_digit_accuracy"
+MIN_READER_ACCURACY = 0.9
 """Digits that a reader must read rightly for what it reads to count.
 
 An answer has about two digits, so a reader of accuracy r reads right answers, perfectly drawn, as right with a
 chance of about r^2: 0.81 at this limit. A worse reader would tell more of itself than of the model.
 """
-READ = ("read_exact_match", "read_char_accuracy", "read_unparsable", "read_mean_absolute_error")
+METRICS_BY_READER = (
+    "read_exact_match",
+    "read_char_accuracy",
+    "read_unparsable",
+    "read_mean_absolute_error",
+)
 """Metrics that a reader measures."""
-TEST = "test"
+TEST_SPLIT = "test"
 READER_DIGITS = "reader_digits"
 """In a record's `examples`: the digit pictures of which the reader's accuracy is measured."""
 
 
-def current_name(metric: str) -> str:
+def get_current_name(metric: str) -> str:
     """Return a metric's name now, of a name that a record holds: `test/fid` is `test/fid_random_vgg`."""
     split, slash, name = metric.rpartition("/")
     return f"{split}{slash}{FORMER_NAMES.get(name, name)}"
 
 
-def why_unsound(
+def explain_unsound(
     metric: str, examples: Mapping[str, int], metrics: Mapping[str, float]
 ) -> str | None:
     """Return why a point's metric says nothing; None where it says something, or nobody can know.
@@ -61,15 +66,15 @@ def why_unsound(
         examples: the record's counts of examples; empty in old records.
         metrics: the record's metrics, under their names now.
     """
-    least, count = LEAST_PICTURES.get(metric, 0), examples.get(TEST)
+    least, count = MIN_PICTURES.get(metric, 0), examples.get(TEST_SPLIT)
     if count is not None and count < least:
         return f"needs at least {least} pictures; the test set has {count}"
-    accuracy = metrics.get(f"{TEST}/{READER}")
-    if metric in READ and accuracy is not None and accuracy < LEAST_READER:
+    accuracy = metrics.get(f"{TEST_SPLIT}/{READER_METRIC}")
+    if metric in METRICS_BY_READER and accuracy is not None and accuracy < MIN_READER_ACCURACY:
         of = (
             f" of {examples[READER_DIGITS]:,} held-out digits"
             if READER_DIGITS in examples
             else " of held-out digits"
         )
-        return f"needs a reader that reads {LEAST_READER:.0%}{of}; this one reads {accuracy:.0%}"
+        return f"needs a reader that reads {MIN_READER_ACCURACY:.0%}{of}; this one reads {accuracy:.0%}"
     return None

@@ -65,7 +65,7 @@ class DigitSet:
         pictures: uint8 [n, 28, 28], no two of them equal.
         labels: uint8 [n].
         notes: what a person should know of them.
-        counts: how many are not among them, as in `gensweep.core.dataset.Prepared`.
+        counts: how many are not among them, as in `gensweep.core.dataset.DatasetArrays`.
     """
 
     pictures: np.ndarray

@@ -74,7 +74,7 @@ class Glyphs(NamedTuple):
     Attributes:
         pictures: uint8 [G, 28, 28]: the blank, the operators, then the digits.
         codes: of each the code of its character in `ALPHABET`, uint8 [G].
-        notes, counts: as `gensweep.core.dataset.Prepared` has them.
+        notes, counts: as `gensweep.core.dataset.DatasetArrays` has them.
     """
 
     pictures: np.ndarray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from gensweep.core.dataset import split_rows, training_rows
+from gensweep.core.dataset import select_training_rows, split_rows
 
 MIN_EXAMPLES = 7
 """round(.7) = 1 to test, of the other six round(.6) = 1 to validate."""
@@ -23,4 +23,4 @@ def check_split(n: int, train_fraction: float) -> None:
             raise ValueError(
                 f"{n} examples leave none for the {name} set; {MIN_EXAMPLES} are the least"
             )
-    training_rows(split, train_fraction)
+    select_training_rows(split, train_fraction)

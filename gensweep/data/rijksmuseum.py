@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 
 from gensweep.core.config import param
 from gensweep.core.errors import DataError, FetchError
-from gensweep.core.registries import DATASETS, Progress, download
+from gensweep.core.registries import DATASETS, Progress, register_download
 from gensweep.data._pictures import join_first
 from gensweep.data.folder import PictureFiles
 from gensweep.prepare.fingerprint import Scheme, Source
@@ -78,7 +78,7 @@ class Rijksmuseum(PictureFiles):
         return _place()
 
 
-@download(NAME)
+@register_download(NAME)
 def fetch_rijksmuseum(
     progress: Progress,
     *,

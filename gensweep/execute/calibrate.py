@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import torch
 
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.execute.rates import Rates, make_shape_key
 from gensweep.prepare.array_cache import prepared
 from gensweep.sweep.point import Point
@@ -36,7 +36,7 @@ def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threa
     for point in points:
         if rates.estimate_seconds(point) is None:
             unknown[make_shape_key(point.model, point.params)] = point
-    datasets: dict[str, Prepared] = {}
+    datasets: dict[str, DatasetArrays] = {}
     for key, point in unknown.items():
         # One dataset in memory at a time.
         if point.data_key not in datasets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import UserError
 from gensweep.execute.trial_setup import prepare_arrays
 from gensweep.ledger.manifest_writer import list_dataset_parameters
@@ -32,7 +32,7 @@ SHEETS_FIGURE = "dataset_samples"
 """The figure that shows the sheets of a sweep's datasets."""
 
 
-def prepare_datasets(points: list[Point], console: Console) -> dict[str, Prepared]:
+def prepare_datasets(points: list[Point], console: Console) -> dict[str, DatasetArrays]:
     """Prepare every dataset in the cache, so that workers download nothing.
 
     A dataset whose arrays cannot be built is left to its trials, which report the error.
@@ -47,7 +47,7 @@ def prepare_datasets(points: list[Point], console: Console) -> dict[str, Prepare
     # All are checked first: preparing one may take minutes.
     for point in point_of_data.values():
         point.data_config().check()
-    arrays: dict[str, Prepared] = {}
+    arrays: dict[str, DatasetArrays] = {}
     for point in point_of_data.values():
         with console.status(f"preparing {point.params['dataset']}"):
             arrays |= prepare_arrays(point)
@@ -57,7 +57,7 @@ def prepare_datasets(points: list[Point], console: Console) -> dict[str, Prepare
 def publish_datasets(
     sweep: Sweep,
     points: list[Point],
-    arrays: Mapping[str, Prepared],
+    arrays: Mapping[str, DatasetArrays],
     store: Store,
     console: Console,
 ) -> None:
@@ -95,13 +95,15 @@ def publish_datasets(
         say(console, line)
 
 
-def _describe_split(name: str, arrays: Prepared) -> str:
+def _describe_split(name: str, arrays: DatasetArrays) -> str:
     """Return in words how many examples a dataset has for which purpose."""
     test, validation = len(arrays.split["test"]), len(arrays.split["validation"])
     return f"{name}: {len(arrays):,} examples, {test:,} to test, {validation:,} to validate."
 
 
-def _write_sheet(store: Store, path: str, point: Point, arrays: Prepared, is_new: bool) -> None:
+def _write_sheet(
+    store: Store, path: str, point: Point, arrays: DatasetArrays, is_new: bool
+) -> None:
     """Write the sheet of a dataset, unless the same sheet is there already."""
     chosen = choose(len(arrays), EXAMPLES_ON_SHEET)
     content = png(sheet_of(*point.data_config().examples(arrays, chosen)))
@@ -110,7 +112,7 @@ def _write_sheet(store: Store, path: str, point: Point, arrays: Prepared, is_new
         store.write(path, content)
 
 
-def _prepare_for_sheet(point: Point, console: Console) -> Prepared | None:
+def _prepare_for_sheet(point: Point, console: Console) -> DatasetArrays | None:
     """Return the arrays of a point that is not trained now; None if they are unavailable."""
     try:
         point.data_config().check()

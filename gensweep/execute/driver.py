@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import ModuleType, TracebackType
 
 from gensweep.cluster.ray_address import check_address
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import ResultsError, Unavailable
 from gensweep.execute.datasets import prepare_datasets, publish_datasets
 from gensweep.execute.memory_budget import make_memory_budget
@@ -160,7 +160,7 @@ class _ResumeHint:
 
 
 def _start_warmup(
-    plan: Plan, arrays: dict[str, Prepared], options: RunOptions, stack: contextlib.ExitStack
+    plan: Plan, arrays: dict[str, DatasetArrays], options: RunOptions, stack: contextlib.ExitStack
 ) -> None:
     """Prepare in the background what trials would wait for while Ray starts on this machine."""
     # Without Ray there is no start to wait for; a cluster's nodes have caches of their own.

@@ -19,7 +19,7 @@ from gensweep.system.signals import raise_if_stopped
 from gensweep.trainables import TRAINABLES, Report
 
 if TYPE_CHECKING:
-    from gensweep.core.dataset import Prepared
+    from gensweep.core.dataset import DatasetArrays
 
 
 @contextlib.contextmanager
@@ -44,7 +44,7 @@ def execute(
     Returns:
         Nothing: there are no workers that could die.
     """
-    datasets: dict[str, Prepared] = {}
+    datasets: dict[str, DatasetArrays] = {}
     for pack in packs:
         raise_if_stopped()
         first = pack.points[0]

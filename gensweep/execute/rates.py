@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gensweep.core.errors import UserError
-from gensweep.core.registries import MODELS
-from gensweep.core.registries import dataset as dataset_class
+from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.execute.memory_budget import RESERVE_BYTES, MemoryBudget, estimate_memory_bytes
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import OK, Record
@@ -35,7 +34,7 @@ def make_shape_key(model: str, params: Mapping[str, Any]) -> str:
 
     Such points take the same time an epoch and example, and the same memory.
     """
-    config, data = MODELS[model], dataset_class(params["dataset"])
+    config, data = MODELS[model], get_dataset_class(params["dataset"])
     sizes: dict[str, Any] = {}
     for key, value in params.items():
         if key in _COSTLESS:

@@ -17,7 +17,7 @@ from gensweep.sweep.point import AUTO, Pack, Point
 from gensweep.trainables import Report
 
 if TYPE_CHECKING:
-    from gensweep.core.dataset import Prepared
+    from gensweep.core.dataset import DatasetArrays
 
 log = logging.getLogger(__name__)
 Execute = Callable[[Sequence[Pack], str | Path, Resources, Report], dict[str, str]]
@@ -43,7 +43,7 @@ def make_trial_config(pack: Pack, root: str | Path, resources: Resources) -> dic
     }
 
 
-def prepare_arrays(point: Point) -> dict[str, Prepared]:
+def prepare_arrays(point: Point) -> dict[str, DatasetArrays]:
     """Return the point's arrays by `Point.data_key`.
 
     If they cannot be built, the result is empty: each of the trials then reports the error.

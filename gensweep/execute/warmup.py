@@ -9,7 +9,7 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 
 from gensweep import kernels
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.core.registries import DERIVED
 from gensweep.prepare import array_cache
 from gensweep.sweep.point import Point
@@ -35,7 +35,7 @@ def compile_kernels_in_background(points: Sequence[Point]) -> threading.Thread:
 
 @contextlib.contextmanager
 def train_readers_in_background(
-    points: Sequence[Point], arrays: Mapping[str, Prepared]
+    points: Sequence[Point], arrays: Mapping[str, DatasetArrays]
 ) -> Generator[None]:
     """Train readers that are not in the cache, in another process, as long as the block runs.
 

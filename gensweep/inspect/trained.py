@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, decode, encode
-from gensweep.core.dataset import Prepared, training_rows
+from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.errors import ResultsError, UserError
 from gensweep.inspect.find import StoredPoint
 from gensweep.ledger.claims import Process
@@ -61,8 +61,8 @@ class TrainedPoint:
     kept: StoredPoint
     point: Point
     training: Training
-    data: Prepared
-    own: Prepared
+    data: DatasetArrays
+    own: DatasetArrays
 
 
 def load_trained(
@@ -206,7 +206,7 @@ def answer(revived: TrainedPoint, query: str, seed: int = 0) -> Answer:
     return Answer(decode(given[0].tolist()).rstrip(), right, drawn, seen)
 
 
-def _glyphs(data: Prepared, codes: np.ndarray, row: str, bank: str, seed: int) -> np.ndarray:
+def _glyphs(data: DatasetArrays, codes: np.ndarray, row: str, bank: str, seed: int) -> np.ndarray:
     """A picture of each character, uint8 [T, 28, 28], of those that test queries show."""
     tests = data.split["test"]
     known = {"query_glyphs": "query", "answer_glyphs": "answer"}[row]
@@ -271,7 +271,7 @@ def evaluate(revived: TrainedPoint, digits: str | None) -> dict[str, Any]:
 def _count_seen(revived: TrainedPoint) -> dict[str, dict[str, int]]:
     """Count the pictures of the test that the point was trained on, and warn where some are of digits."""
     fraction = revived.kept.record.params["train_fraction"]
-    rows = training_rows(revived.own.split, fraction)
+    rows = select_training_rows(revived.own.split, fraction)
     seen = count_seen(revived.data, revived.own, rows, revived.training.model.inputs)
     digits = seen["digits"]
     if digits["trained_on"]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from gensweep.core.errors import ResultsError, unknown
+from gensweep.core.errors import ResultsError, describe_unknown
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -153,7 +153,9 @@ def parse_bucket_uri(uri: str) -> Bucket:
         raise ResultsError(f"{prefix}: a prefix must not contain . or .. as a part")
     unknown_options = options.keys() - set(_OPTIONS[scheme])
     if unknown_options:
-        raise ResultsError(unknown("option", min(unknown_options), _OPTIONS[scheme], prefix))
+        raise ResultsError(
+            describe_unknown("option", min(unknown_options), _OPTIONS[scheme], prefix)
+        )
     return Bucket(scheme, parts.netloc, base, tuple(sorted(options.items())))
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.config import Data
-from gensweep.core.dataset import Prepared, training_rows
+from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.errors import ResultsError, Unavailable
-from gensweep.core.registries import METRICS, MODELS, dataset
+from gensweep.core.registries import METRICS, MODELS, get_dataset_class
 from gensweep.ledger.manifest import SWEEP, MetricInfo, SweepFile
 from gensweep.ledger.records import SCHEMA
 from gensweep.ledger.stores import Store
@@ -61,7 +61,7 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
 def list_dataset_parameters(names: Iterable[str]) -> list[str]:
     """The parameters that some of these datasets have of their own: not every dataset knows them."""
     return sorted(
-        {key for name in set(names) for key in dataset(name).model_fields}
+        {key for name in set(names) for key in get_dataset_class(name).model_fields}
         - Data.model_fields.keys()
         - {"dataset"}
     )
@@ -78,7 +78,7 @@ def _metrics(models: set[str]) -> dict[str, MetricInfo]:
 
 
 def describe_data(
-    points: Iterable[Point], ready: Mapping[str, Prepared]
+    points: Iterable[Point], ready: Mapping[str, DatasetArrays]
 ) -> dict[str, dict[str, Any]]:
     """Return what sweep.json says of the data of some points: how many examples, of which sets, and what is left out.
 
@@ -93,7 +93,9 @@ def describe_data(
         if arrays is None:
             continue
         data = point.data_config()
-        sizes.setdefault(key, set()).add(len(training_rows(arrays.split, data.train_fraction)))
+        sizes.setdefault(key, set()).add(
+            len(select_training_rows(arrays.split, data.train_fraction))
+        )
         if key in described:
             continue
         there = survey(point.params["dataset"])

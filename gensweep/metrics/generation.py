@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import derived, metric
-from gensweep.core.soundness import LEAST_PICTURES
+from gensweep.core.registries import metric, register_derived
+from gensweep.core.soundness import MIN_PICTURES
 from gensweep.metrics._features import (
     FeatureNetwork,
     extract_cached_features,
@@ -96,7 +96,7 @@ def register(network: FeatureNetwork) -> None:
     ):
         extract = partial(function, network.name)
         extract.__doc__ = f"Features [B, features] of each {kind}, by {network.name}."
-        derived(name, (kind,))(extract)
+        register_derived(name, (kind,))(extract)
     for compare, unit, direction in (
         (fid, "feature^2", "min"), (kid, "1", "min"), (density, "1", "max"), (coverage, "fraction", "max"),
     ):  # fmt: skip
@@ -106,7 +106,7 @@ def register(network: FeatureNetwork) -> None:
 
         name = f"{compare.__name__}_{network.name}"
         least = (
-            f"Measured of {LEAST_PICTURES[name]:,} test pictures or more, against as many samples."
+            f"Measured of {MIN_PICTURES[name]:,} test pictures or more, against as many samples."
         )
         measured.__doc__ = f"{compare.__doc__}\n    {least}\n    {network.doc}\n"
         metric(
@@ -115,7 +115,7 @@ def register(network: FeatureNetwork) -> None:
             unit=unit,
             direction=direction,
             when="test",
-            least=LEAST_PICTURES[name],
+            least=MIN_PICTURES[name],
         )(measured)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import derived, metric
+from gensweep.core.registries import metric, register_derived
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,19 +15,19 @@ REACH = 5
 """Pixels that the window of the structural similarity reaches to each side: past 3 sigma."""
 
 
-@derived("generated_error", ("generated", "target"))
+@register_derived("generated_error", ("generated", "target"))
 def generated_error(generated: Tensor, target: Tensor) -> Tensor:
     """Mean squared error a pixel of each example [B]."""
     return (generated - target).square().double().flatten(1).mean(1)
 
 
-@derived("reconstruction_error", ("reconstruction", "picture"))
+@register_derived("reconstruction_error", ("reconstruction", "picture"))
 def reconstruction_error(reconstruction: Tensor, picture: Tensor) -> Tensor:
     """Mean squared error a pixel and channel of each example [B]."""
     return (reconstruction - picture).square().double().flatten(1).mean(1)
 
 
-@derived("similarity", ("generated", "target"), ("reconstruction", "picture"))
+@register_derived("similarity", ("generated", "target"), ("reconstruction", "picture"))
 def similarity(made: Tensor, true: Tensor) -> Tensor:
     """Structural similarity of each pair of pictures [B], mean over pixels and channels; sides of 6 pixels at least."""
     rows, columns = (_window(side).to(made) for side in made.shape[2:])
@@ -42,13 +42,13 @@ def similarity(made: Tensor, true: Tensor) -> Tensor:
     return (luminance * contrast).mean((1, 2, 3))
 
 
-@derived("sample_projections", ("sample",))
+@register_derived("sample_projections", ("sample",))
 def sample_projections(sample: Tensor) -> Tensor:
     """Samples along fixed random directions [B, 256]."""
     return _projected(sample)
 
 
-@derived("picture_projections", ("picture",))
+@register_derived("picture_projections", ("picture",))
 def picture_projections(picture: Tensor) -> Tensor:
     """Pictures along fixed random directions [B, 256]."""
     return _projected(picture)

@@ -10,20 +10,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.registries import derived, metric
+from gensweep.core.registries import metric, register_derived
 from gensweep.metrics.text import distance, no_integers, right_answers, right_characters
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-@derived("read", ("generated",), tool="reader")
+@register_derived("read", ("generated",), tool="reader")
 def read(generated: Tensor, reader: Any) -> Tensor:
     """Codes [B, T] of the characters that the reader sees in pictures [B, T, 28, 28]; a blank is the space."""
     return reader.read(generated)
 
 
-@derived("held_out_accuracy", ("generated",), tool="reader")
+@register_derived("held_out_accuracy", ("generated",), tool="reader")
 def held_out_accuracy(generated: Tensor, reader: Any) -> Tensor:
     """The accuracy of the reader that read the example [B]."""
     import torch

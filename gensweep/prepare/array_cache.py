@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gensweep.core.config import Data
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import DataError
 from gensweep.system.cache_dir import cache_folder, cache_root
 from gensweep.system.naming import visible
@@ -29,7 +29,7 @@ BUILDERS = ("data/**/*.py", "data/**/*.toml", "core/dataset.py", "core/alphabet.
 """The code and art that arrays come from: a change of any of it makes every kept array stale."""
 
 
-def prepared(data: Data) -> Prepared:
+def prepared(data: Data) -> DatasetArrays:
     """A dataset's arrays, read from the cache, or built and kept there.
 
     Kept arrays are memory-mapped and read-only. When several processes ask at once, one builds and the others
@@ -44,7 +44,7 @@ def prepared(data: Data) -> Prepared:
     return found
 
 
-def _prepared(data: Data, path: Path) -> Prepared:
+def _prepared(data: Data, path: Path) -> DatasetArrays:
     if (kept := _read(path)) is not None:
         return kept
     with contextlib.ExitStack() as stack:
@@ -116,7 +116,7 @@ def _array_path(digest: str) -> Path:
     return cache_root() / "arrays" / f"{digest}.npy"
 
 
-def _write(path: Path, built: Prepared) -> None:
+def _write(path: Path, built: DatasetArrays) -> None:
     """Keep arrays by content, so that entries share what is equal; then list them in the entry, last."""
     folder = cache_folder("arrays")
     described: dict[str, Any] = {group: {} for group in GROUPS}
@@ -134,7 +134,7 @@ def _write(path: Path, built: Prepared) -> None:
     write_json(path, entry)
 
 
-def _write_arrays(built: Prepared, described: dict[str, Any]) -> None:
+def _write_arrays(built: DatasetArrays, described: dict[str, Any]) -> None:
     for group in GROUPS:
         for name, array in getattr(built, group).items():
             array = np.ascontiguousarray(array)
@@ -149,7 +149,7 @@ def _write_arrays(built: Prepared, described: dict[str, Any]) -> None:
             described[group][name] = about
 
 
-def _read(path: Path, level: int = logging.WARNING) -> Prepared | None:
+def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
     """An entry's arrays; None where there is none, or it is not whole, which is logged."""
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
@@ -172,7 +172,7 @@ def _read(path: Path, level: int = logging.WARNING) -> Prepared | None:
             log.log(level, "%s of %s is cut short, changed or missing; built again", name, path)
             return None
         groups[group][name] = array
-    return Prepared(lookups=lookups, notes=notes, counts=counts, **groups)
+    return DatasetArrays(lookups=lookups, notes=notes, counts=counts, **groups)
 
 
 def _map(about: dict[str, Any]) -> np.ndarray | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gensweep.core.errors import ResultsError, Unavailable, UnknownName
-from gensweep.core.registries import FIGURES, TABLES, Page
+from gensweep.core.registries import FIGURES, TABLES, ReportItem
 from gensweep.core.registry import Registry
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.manifest import SWEEP
@@ -225,7 +225,7 @@ def _files(made: Collected, reload: int) -> Iterator[tuple[str, bytes | str]]:
     yield PAGE, render([made], made.results.folder, reload)
 
 
-def _pages(registry: Registry[Page], names: list[str], results: Results) -> list[Page]:
+def _pages(registry: Registry[ReportItem], names: list[str], results: Results) -> list[ReportItem]:
     for name in names:
         if name not in registry:
             raise UnknownName(

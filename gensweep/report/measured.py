@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from gensweep.core.dataset import TEST_SHARE
-from gensweep.core.errors import ResultsError, unknown
-from gensweep.core.soundness import TEST, current_name, why_unsound
+from gensweep.core.errors import ResultsError, describe_unknown
+from gensweep.core.soundness import TEST_SPLIT, explain_unsound, get_current_name
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import Store
@@ -32,7 +32,7 @@ _UNDEFINED = re.compile(r"[Nn]ot defined (?:where|without) [^.;]+")
 
 def under_names_now(values: Mapping[str, T]) -> dict[str, T]:
     """What is known of metrics, under their names now; a value under a former name gives way to one under the name."""
-    renamed = {current_name(name): value for name, value in values.items()}
+    renamed = {get_current_name(name): value for name, value in values.items()}
     return renamed | {name: value for name, value in values.items() if name in renamed}
 
 
@@ -46,7 +46,7 @@ def as_written_now(record: Record) -> Record:
     if (
         not examples and type(count) is int
     ):  # pictures that are drawn, of which every version tests as many
-        examples = {TEST: round(count * TEST_SHARE)}
+        examples = {TEST_SPLIT: round(count * TEST_SHARE)}
     return replace(record, metrics=metrics, examples=examples)
 
 
@@ -117,7 +117,7 @@ def objectives_of(
         valid = sorted({VALIDATION + name for names in having.values() for name in names})
         if sweep.objective not in valid:
             raise ResultsError(
-                unknown("objective", sweep.objective, valid, f"{sweep.name}/sweep.json")
+                describe_unknown("objective", sweep.objective, valid, f"{sweep.name}/sweep.json")
             )
     found: dict[str, str | None] = {}
     for model in models:
@@ -149,7 +149,7 @@ def sound_names(record: Record, names: Iterable[str]) -> list[str]:
     return [
         name
         for name in names
-        if why_unsound(name.removeprefix(VALIDATION), record.examples, record.metrics) is None
+        if explain_unsound(name.removeprefix(VALIDATION), record.examples, record.metrics) is None
     ]
 
 
@@ -169,7 +169,7 @@ def unmeasured_values(
                 continue
             for name in names:
                 bare = name.removeprefix(VALIDATION)
-                reason = why_unsound(bare, record.examples, record.metrics)
+                reason = explain_unsound(bare, record.examples, record.metrics)
                 if reason is None and name == bare and TEST_PREFIX + name not in record.metrics:
                     reason = _why_absent(metrics[name])
                 if reason is None and name != bare and name not in validated.get(point, {}):

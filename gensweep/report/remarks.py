@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from gensweep.core.soundness import LEAST_PICTURES, READER, READER_DIGITS, TEST
+from gensweep.core.soundness import MIN_PICTURES, READER_DIGITS, READER_METRIC, TEST_SPLIT
 from gensweep.system.text import counted
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-SAMPLE_METRICS = (*LEAST_PICTURES, "sliced_wasserstein")
+SAMPLE_METRICS = (*MIN_PICTURES, "sliced_wasserstein")
 """Metrics that compare as many samples as there are test pictures; their values depend on how many that are."""
-PARTS = {"train": "to train on", "validation": "for validation", TEST: "to test"}
+PARTS = {"train": "to train on", "validation": "for validation", TEST_SPLIT: "to test"}
 NO_VALUE = "no validation value of it is known"
 _BETTER = {"max": "larger is better", "min": "smaller is better"}
 _MOST_REASONS = 3
@@ -66,9 +66,9 @@ def describe_sample_counts(
     """Yield of how many pictures the metrics are that compare sets of them, and of how many digits the reader's is."""
     names = list(metrics)
     if shown := [name for name in names if name in SAMPLE_METRICS]:
-        yield f"{', '.join(shown)}: as many samples as test pictures, {_numbers(results, cells, TEST)}."
-    if READER in names:
-        yield f"{READER}: of {_numbers(results, cells, READER_DIGITS)} pictures of digits."
+        yield f"{', '.join(shown)}: as many samples as test pictures, {_numbers(results, cells, TEST_SPLIT)}."
+    if READER_METRIC in names:
+        yield f"{READER_METRIC}: of {_numbers(results, cells, READER_DIGITS)} pictures of digits."
 
 
 def describe_sizes(results: Results, cells: Sequence[str]) -> str:

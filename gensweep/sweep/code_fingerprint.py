@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import GensweepError
-from gensweep.core.registries import DERIVED, METRICS, MODELS, Metric
-from gensweep.core.registries import dataset as dataset_class
+from gensweep.core.registries import DERIVED, METRICS, MODELS, Metric, get_dataset_class
 from gensweep.sweep.source_code import SourceTree
 
 log = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ def fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=256)
 def _fingerprint(model: str, dataset: str, tree: SourceTree) -> dict[str, Any]:
-    config, data = MODELS[model], dataset_class(dataset)
+    config, data = MODELS[model], get_dataset_class(dataset)
     network = f"{config.__module__}.network.build"
     training = [_full_name(config), network, *LOOP]
     return {

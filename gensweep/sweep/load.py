@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.errors import SweepError, UserError, unknown
+from gensweep.core.errors import SweepError, UserError, describe_unknown
 from gensweep.prepare.fingerprint import known as known_place
 from gensweep.prepare.fingerprint import places
 from gensweep.sweep.point import Point
@@ -121,7 +121,9 @@ def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Po
     known = {"model", "seed"} | {key for point in points for key in point.params}
     for key, values in filters:
         if key not in known:
-            raise SweepError(unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}"))
+            raise SweepError(
+                describe_unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}")
+            )
         names = Names(
             {key: [_value(point, key) for point in every]},
             places(_value(point, key) for point in every),

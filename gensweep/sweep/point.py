@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from gensweep.core.config import Config, Data
-from gensweep.core.errors import DataError, SweepError, unknown
+from gensweep.core.errors import DataError, SweepError, describe_unknown
 from gensweep.core.model import Model
-from gensweep.core.registries import DATASETS, MODELS
-from gensweep.core.registries import dataset as dataset_class
+from gensweep.core.registries import DATASETS, MODELS, get_dataset_class
 
 HASH_VERSION = 1
 AUTO = "auto"
@@ -55,7 +54,7 @@ class _Cell:
 
     @cached_property
     def data_config(self) -> Data:
-        dataset = dataset_class(self._params["dataset"])
+        dataset = get_dataset_class(self._params["dataset"])
         return dataset(
             **{key: value for key, value in self._params.items() if key in dataset.model_fields}
         )
@@ -72,7 +71,7 @@ class _Cell:
 
     def _canonical(self, seed: str | None) -> str:
         """Every field that changes numbers, as JSON that is the same wherever and whenever it is made."""
-        model, dataset = MODELS[self._model], dataset_class(self._params["dataset"])
+        model, dataset = MODELS[self._model], get_dataset_class(self._params["dataset"])
         hashed = {
             key: value
             for key, value in self._params.items()
@@ -178,7 +177,7 @@ class Pack:
 
 def condition(model: str, key: str, params: dict[str, Any]) -> str:
     """In words, when a parameter acts that does not act in a point with these parameters."""
-    when = declares(key, MODELS[model], dataset_class(params["dataset"])).extras(key)["when"]
+    when = declares(key, MODELS[model], get_dataset_class(params["dataset"])).extras(key)["when"]
     return "it acts only with " + " and ".join(
         f"{k}={' or '.join(map(str, v))}" for k, v in when.items()
     )
@@ -204,7 +203,7 @@ def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
         MODELS[model_name],
         values.get("dataset", MODELS[model_name].default_dataset),
     )
-    dataset = dataset_class(dataset_name)
+    dataset = get_dataset_class(dataset_name)
     if dataset.kind != model.reads:
         fitting = [name for name, other in DATASETS.items() if other.kind == model.reads]
         raise SweepError(
@@ -213,7 +212,7 @@ def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     owners = schema(model, dataset)
     for key in values:
         if key != "dataset" and key not in owners:
-            raise SweepError(unknown("parameter", key, [*owners, "dataset"], model_name))
+            raise SweepError(describe_unknown("parameter", key, [*owners, "dataset"], model_name))
     complete: dict[str, Any] = {"dataset": dataset_name}
     for owner in (model, dataset):
         own = {key: value for key, value in values.items() if key in owner.model_fields}
@@ -273,7 +272,7 @@ def _explain(error: ValidationError, owner: type[Config], place: str) -> str:
         what = f" ({owner.type_of(key)}: {field.description})" if field else ""
         reason = str(raised) if isinstance(raised, ValueError) else item["msg"].lower()
         if item["type"] == "extra_forbidden":
-            lines.append(unknown("parameter", key, owner.model_fields, place))
+            lines.append(describe_unknown("parameter", key, owner.model_fields, place))
             continue
         lines.append(f"{place}: {key}={item['input']!r}: {reason}{what}")
     return "; ".join(dict.fromkeys(lines))

@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from gensweep.core.errors import SweepError, unknown
-from gensweep.core.registries import FIGURES, MODELS, TABLES, dataset, metrics_of
+from gensweep.core.errors import SweepError, describe_unknown
+from gensweep.core.registries import FIGURES, MODELS, TABLES, get_dataset_class, list_metrics
 from gensweep.prepare.fingerprint import known
 from gensweep.sweep.point import AUTO, Point, condition, resolve, schema, unwrap_scalar
 
@@ -161,7 +161,7 @@ class Sweep:
     ) -> None:
         for key in others:
             known = ["name", "grids", "seeds", "tables", "figures", "pack", "objective"]
-            raise SweepError(unknown("argument", key, known, f"sweep {name!r}"))
+            raise SweepError(describe_unknown("argument", key, known, f"sweep {name!r}"))
         self.name = _checked_name(name)
         self.grids = [grids] if isinstance(grids, Grid) else list(grids)
         if not self.grids:
@@ -191,7 +191,9 @@ class Sweep:
             raise SweepError(f"{key!r} is no parameter of sweep {self.name!r}: {_ELSEWHERE[key]}")
         for key in values.keys() - frozenset().union(*known):
             raise SweepError(
-                unknown("parameter", key, frozenset().union(*known), f"sweep {self.name!r}")
+                describe_unknown(
+                    "parameter", key, frozenset().union(*known), f"sweep {self.name!r}"
+                )
             )
         grids = [
             grid.changed({key: value for key, value in values.items() if key in keys})
@@ -222,7 +224,7 @@ class Sweep:
 @lru_cache(maxsize=256)
 def _own(model: str, name: str) -> frozenset[str]:
     """Every parameter of a model with one dataset."""
-    return frozenset(schema(MODELS[model], dataset(name))) | {"dataset"}
+    return frozenset(schema(MODELS[model], get_dataset_class(name))) | {"dataset"}
 
 
 def _keys(model: str, axes: dict[str, Any]) -> frozenset[str]:
@@ -272,13 +274,13 @@ def _checked_objective(sweep: str, objective: Any, models: set[str]) -> str | No
     metrics = {
         metric
         for each in outputs
-        for metric in metrics_of(each, "validation")
+        for metric in list_metrics(each, "validation")
         if metric.direction != "none"
     }
     valid = {f"validation/{metric.name}" for metric in metrics}
     if isinstance(objective, str) and objective in valid:
         return objective
-    why = unknown("objective", objective, valid, f"sweep {sweep!r}")
+    why = describe_unknown("objective", objective, valid, f"sweep {sweep!r}")
     if str(objective).startswith("test/"):
         why = f"the test set decides nothing; {why}"
     raise SweepError(why)

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from gensweep.core.errors import UserError, unknown
+from gensweep.core.errors import UserError, describe_unknown
 from gensweep.ledger.ledger import POINTS, SYNCED
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import Store
@@ -84,7 +84,9 @@ class Tracking:
         names = [field.name for field in fields(Tracking)]
         for name in values:
             if name not in names:
-                raise UserError(unknown("tracking setting", name, names, "the trial's config"))
+                raise UserError(
+                    describe_unknown("tracking setting", name, names, "the trial's config")
+                )
         return Tracking(**values)
 
     @staticmethod

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gensweep import kernels
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 
 
 class Batches:
@@ -26,7 +26,7 @@ class Batches:
     """
 
     def __init__(
-        self, data: Prepared, fields: Iterable[str], device: torch.device, dedup_fields: Iterable[str] = (),
+        self, data: DatasetArrays, fields: Iterable[str], device: torch.device, dedup_fields: Iterable[str] = (),
         dtype: torch.dtype = torch.float32,
     ) -> None:  # fmt: skip
         self._rows: dict[str, Tensor] = {}

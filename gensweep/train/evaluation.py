@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from gensweep import kernels
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
-from gensweep.core.registries import DERIVED, Derived, metrics_of
+from gensweep.core.registries import DERIVED, Derived, list_metrics
 from gensweep.core.soundness import READER_DIGITS
 from gensweep.nn.base_network import Noise, Samples
 from gensweep.system.precision import resolve
@@ -31,7 +31,7 @@ ANSWERS = ("predicted", "read")
 """Outputs that hold a model's answers in characters: as the model says them, or as a reader reads
 them in the pictures that it draws."""
 _ANSWER_TABLE = ("query", "answer", *ANSWERS)
-TOOLS: dict[str, Callable[[Prepared], torch.nn.Module]] = {"reader": load_reader}
+TOOLS: dict[str, Callable[[DatasetArrays], torch.nn.Module]] = {"reader": load_reader}
 """Tools that derived outputs need, by name; each is made from the dataset."""
 
 
@@ -63,9 +63,9 @@ class Evaluator:
         self,
         model: Model,
         seed: int,
-        prepared: Prepared,
+        prepared: DatasetArrays,
         device: torch.device,
-        reader_data: Prepared | None = None,
+        reader_data: DatasetArrays | None = None,
         share_with: Evaluator | None = None,
     ) -> None:
         self.model = model
@@ -122,7 +122,7 @@ class Evaluator:
         example_count = len(self._split[split])
         metrics = [
             metric
-            for metric in metrics_of(self.model.outputs, split)
+            for metric in list_metrics(self.model.outputs, split)
             if example_count >= metric.least
         ]
         names = {name for metric in metrics for name in metric.needs}

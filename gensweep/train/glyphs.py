@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gensweep.core.alphabet import ALPHABET
-from gensweep.core.dataset import Prepared, training_rows
+from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.system.cache_dir import cache_root
 
 FIELDS = (("query", "query_pictures"), ("answer", "answer_pictures"))
@@ -29,14 +29,14 @@ class Glyphs:
     codes: np.ndarray
 
 
-def split_glyphs(prepared: Prepared) -> tuple[Glyphs, Glyphs]:
+def split_glyphs(prepared: DatasetArrays) -> tuple[Glyphs, Glyphs]:
     """The glyphs that a reader learns, and those that its accuracy is measured on.
 
     Where no glyph is shown by training and by test queries, it learns the ones and is measured on the others. Where
     they share glyphs, it learns nine in ten of each character's and is measured on the rest. A character that has
     but one picture, as the space, is in both.
     """
-    training = _shown(prepared, training_rows(prepared.split, WHOLE_POOL))
+    training = _shown(prepared, select_training_rows(prepared.split, WHOLE_POOL))
     test = _shown(prepared, prepared.split["test"])
     every = _shown(prepared, np.concatenate([prepared.split["pool"], prepared.split["test"]]))
     (bank,) = {prepared.lookups[pictures][1] for _, pictures in FIELDS}
@@ -70,7 +70,7 @@ def _of(shown: dict[int, int], code: int) -> list[int]:
 
 
 def count_seen(
-    tested: Prepared, trained: Prepared, rows: np.ndarray, fields: Collection[str]
+    tested: DatasetArrays, trained: DatasetArrays, rows: np.ndarray, fields: Collection[str]
 ) -> dict[str, dict[str, int]]:
     """Return how many different pictures of characters a test shows, and how many of those were trained on.
 
@@ -98,14 +98,14 @@ def count_seen(
     }
 
 
-def _pixels(prepared: Prepared, shown: dict[int, int]) -> dict[bytes, int]:
+def _pixels(prepared: DatasetArrays, shown: dict[int, int]) -> dict[bytes, int]:
     """The code of every picture that is shown, by its pixels."""
     (bank,) = {prepared.lookups[pictures][1] for _, pictures in FIELDS}
     return {prepared.banks[bank][index].tobytes(): code for index, code in shown.items()}
 
 
 def _shown(
-    prepared: Prepared, rows: np.ndarray, fields: Iterable[tuple[str, str]] = FIELDS
+    prepared: DatasetArrays, rows: np.ndarray, fields: Iterable[tuple[str, str]] = FIELDS
 ) -> dict[int, int]:
     """The code of every glyph that some rows show, by its index in the bank."""
     shown: dict[int, int] = {}
@@ -130,6 +130,6 @@ def compute_digest(learnt: Glyphs, held_out: Glyphs) -> str:
     return digest.hexdigest()
 
 
-def is_reader_cached(prepared: Prepared) -> bool:
+def is_reader_cached(prepared: DatasetArrays) -> bool:
     """Whether the cache has a file of the dataset's reader."""
     return (cache_root() / "readers" / f"{compute_digest(*split_glyphs(prepared))}.pt").exists()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gensweep.core.config import Data
-from gensweep.core.dataset import Prepared, training_rows
+from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.model import Model
 from gensweep.nn.base_network import Noise
 from gensweep.system.signals import raise_if_stopped
@@ -44,13 +44,13 @@ class Training(Evaluator):
         model: Model,
         data: Data,
         seed: int,
-        prepared: Prepared,
+        prepared: DatasetArrays,
         device: torch.device,
-        reader_data: Prepared | None = None,
+        reader_data: DatasetArrays | None = None,
         share_with: Training | None = None,
     ) -> None:
         super().__init__(model, seed, prepared, device, reader_data, share_with)
-        rows = training_rows(prepared.split, data.train_fraction)
+        rows = select_training_rows(prepared.split, data.train_fraction)
         self._split["train"] = torch.as_tensor(rows.copy())
         self.examples = len(self._split["train"])
         self.steps_per_epoch = math.ceil(self.examples / model.batch_size)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from gensweep.core.alphabet import ALPHABET
 from gensweep.core.config import TrainingConfig
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import DataError
 from gensweep.nn.glyph_codec import GLYPH_SIZE
 from gensweep.nn.init import init_weights
@@ -74,7 +74,7 @@ class Reader(nn.Module):
         return self(pictures.flatten(0, 1)).argmax(-1).unflatten(0, pictures.shape[:2])
 
 
-def load_reader(prepared: Prepared) -> Reader:
+def load_reader(prepared: DatasetArrays) -> Reader:
     """The reader of a dataset's glyphs, from the cache, or trained and kept there.
 
     When several processes ask at once, one trains and the others wait. A damaged file is replaced; a cache that cannot

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import Unavailable
 from gensweep.ledger.claims import Claim
 from gensweep.ledger.ledger import CHECKPOINT, POINTS, Ledger
@@ -111,7 +111,7 @@ class Attempt:
         self._spent, self._since, self._sharing = 0.0, time.perf_counter(), 1
 
     def start(
-        self, prepared: Prepared, device: torch.device, beside: Training | None = None
+        self, prepared: DatasetArrays, device: torch.device, beside: Training | None = None
     ) -> None:
         """Build the training, and take up the last checkpoint, if there is one that fits.
 
@@ -140,7 +140,9 @@ class Attempt:
             log.warning("%s starts anew; its checkpoint does not fit: %s", self.point.id, error)
             self.training = self._new(prepared, device, beside)
 
-    def _new(self, prepared: Prepared, device: torch.device, beside: Training | None) -> Training:
+    def _new(
+        self, prepared: DatasetArrays, device: torch.device, beside: Training | None
+    ) -> Training:
         config, data = self.point.model_config(), self.point.data_config()
         return Training(config, data, self.point.seed, prepared, device, share_with=beside)
 

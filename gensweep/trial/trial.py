@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from gensweep.core.config import Data
-from gensweep.core.dataset import Prepared
+from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import Claimed
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim, Process
@@ -73,7 +73,7 @@ class Context:
 
 
 def run_pack(
-    pack: Pack, datasets: Mapping[str, Prepared] | None, context: Context, report: Report
+    pack: Pack, datasets: Mapping[str, DatasetArrays] | None, context: Context, report: Report
 ) -> None:
     """Train every point of a pack, and report an epoch and an outcome at a time.
 
@@ -112,7 +112,7 @@ def run_pack(
 
 def _run_lanes(
     points: list[Point],
-    datasets: Mapping[str, Prepared],
+    datasets: Mapping[str, DatasetArrays],
     device: torch.device,
     context: Context,
     report: Report,
@@ -178,7 +178,7 @@ def _claim(ledger: Ledger, point: Point, context: Context, held: contextlib.Exit
 
 def _train(
     attempts: list[Attempt],
-    datasets: Mapping[str, Prepared],
+    datasets: Mapping[str, DatasetArrays],
     device: torch.device,
     report: Report,
     repeats_history: bool,
@@ -252,6 +252,6 @@ def _connected(root: str) -> Store:
 
 
 @lru_cache(maxsize=2)
-def _prepare(data: Data) -> Prepared:
+def _prepare(data: Data) -> DatasetArrays:
     """Arrays of a dataset that nobody handed in; kept for the next trial of this worker."""
     return array_cache.prepared(data)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gensweep.core.errors import RecordError
-from gensweep.core.registries import FIGURES, page
+from gensweep.core.registries import FIGURES, register_item
 from gensweep.ledger.ledger import POINTS
 from gensweep.report.figures.files import Answers, MissingFiles, read_answers
 from gensweep.report.figures.image_grid import draw_message
@@ -54,13 +54,13 @@ _VALUE, _DISTANCE = (
 )
 
 
-@page(FIGURES, "predicted_and_true")
+@register_item(FIGURES, "predicted_and_true")
 def predicted_and_true(results: Results) -> Figures:
     """The distributions of predicted and of right answers, of the best and the worst cell (the report's Figure 11)."""
     return _each(results, "predicted_and_true", _distributions, (_VALUE, _SHARE))
 
 
-@page(FIGURES, "answer_distances")
+@register_item(FIGURES, "answer_distances")
 def answer_distances(results: Results) -> Figures:
     """How far predicted answers are from the right ones: best, median and worst cell (the report's Figure 12)."""
     return _each(results, "answer_distances", _distances, (_DISTANCE, _WITHIN))

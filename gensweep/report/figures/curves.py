@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import FIGURES, page
+from gensweep.core.registries import FIGURES, register_item
 from gensweep.report.figures.style import (
     REPORT,
     SERIES,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Figures = list[tuple[str, Figure]]
 
 
-@page(FIGURES, "train_fraction_curve")
+@register_item(FIGURES, "train_fraction_curve")
 def train_fraction_curve(results: Results) -> Figures:
     """The main metric by training set size, a line a setting, with the report's Table 1 where it applies."""
     figures = []
@@ -69,7 +69,7 @@ def _by_fraction(results: Results, model: str, settings: list[Group]) -> Figure:
     return figure
 
 
-@page(FIGURES, "budget_curve")
+@register_item(FIGURES, "budget_curve")
 def budget_curve(results: Results) -> Figures:
     """The main metric by epochs, a line a batch size, a figure for each model and setting."""
     settings = drawn_settings(results, "budget_curve", ("epochs", "batch_size"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gensweep.core.registries import FIGURES, page
+from gensweep.core.registries import FIGURES, register_item
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING
 from gensweep.report.figures.style import canvas, drawn_settings, label, method, wrapped
 from gensweep.report.tables.groups import Group
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Figures = list[tuple[str, Figure]]
 
 
-@page(FIGURES, "depth_heatmap")
+@register_item(FIGURES, "depth_heatmap")
 def depth_heatmap(results: Results) -> Figures:
     """The main metric over encoder by decoder layers, a figure for each model and setting."""
     settings = drawn_settings(results, "depth_heatmap", ("encoder_layers", "decoder_layers"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gensweep.core.errors import RecordError
-from gensweep.core.registries import FIGURES, page
+from gensweep.core.registries import FIGURES, register_item
 from gensweep.ledger.records import OK
 from gensweep.report.figures.selection import (
     Setting,
@@ -37,7 +37,7 @@ MAX_BACKGROUND_CURVES = 40
 _log = logging.getLogger(__name__)
 
 
-@page(FIGURES, "learning_curves")
+@register_item(FIGURES, "learning_curves")
 def learning_curves(results: Results) -> Figures:
     """The main metric on the validation set by epoch, a line a cell; of many cells the best, median and worst."""
     return [
@@ -130,7 +130,7 @@ def _curve(histories: Iterable[dict[str, np.ndarray]], column: str) -> tuple[np.
     return steps, summarize(np.where(np.isfinite(values), values, np.nan), place, len(steps))
 
 
-@page(FIGURES, "training_history")
+@register_item(FIGURES, "training_history")
 def training_history(results: Results) -> Figures:
     """Training and validation by epoch, of each model's best cell on each dataset (the report's Figure 13)."""
     settings = name_settings("training_history", split_by_dataset(results, results.models))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gensweep.core.registries import FIGURES, page
+from gensweep.core.registries import FIGURES, register_item
 from gensweep.ledger.ledger import POINTS
 from gensweep.prepare.contact_sheet import DATASETS, MARGIN, SCALE, find_sheet
 from gensweep.report.figures.files import MissingFiles, load_picture
@@ -39,7 +39,7 @@ MAX_SHEET_SIZE = (4 * _TILE + MARGIN, 10 * _TILE + MARGIN)
 """What a dataset's sheet may take; a larger one is shown smaller [pixel]."""
 
 
-@page(FIGURES, "interpolation")
+@register_item(FIGURES, "interpolation")
 def interpolation(results: Results) -> Figures:
     """Pictures on the line and on the arc between two latent vectors, of each dataset's best cell (Figures 5 to 8)."""
     settings = split_by_dataset(results, list_generating(results))
@@ -75,7 +75,7 @@ def _strips(results: Results, of: Setting) -> Figure:
     return draw_image_grid(rows, PATHS, [""], title, caption, axis_labels, scale=2)
 
 
-@page(FIGURES, "dataset_samples")
+@register_item(FIGURES, "dataset_samples")
 def dataset_samples(results: Results) -> Figures:
     """The first pictures or queries of every dataset of the sweep (the report's Figures 1, 9 and 10)."""
     title, axis_labels, lost = "Datasets", ("pictures or queries", "dataset"), MissingFiles()

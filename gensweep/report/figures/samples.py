@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gensweep.core.registries import FIGURES, page
-from gensweep.core.soundness import READER
+from gensweep.core.registries import FIGURES, register_item
+from gensweep.core.soundness import READER_METRIC
 from gensweep.ledger.ledger import POINTS
 from gensweep.prepare.contact_sheet import LINE, MARGIN, SCALE
 from gensweep.report.figures.files import NOT_KEPT, MissingFiles, load_picture
@@ -58,7 +58,7 @@ CORNER = (304, 288)
 """What is shown of any other sheet [pixel]."""
 
 
-@page(FIGURES, "samples_by_epoch")
+@register_item(FIGURES, "samples_by_epoch")
 def samples_by_epoch(results: Results) -> Figures:
     """Samples at the epochs kept, of the best, the median and the worst cell (the report's Figures 2 to 4)."""
     return [
@@ -142,7 +142,7 @@ def _part(sheet: np.ndarray) -> np.ndarray:
     return sheet[: CORNER[0], : CORNER[1]]
 
 
-@page(FIGURES, "generated_answers")
+@register_item(FIGURES, "generated_answers")
 def generated_answers(results: Results) -> Figures:
     """Answers that models draw, and what a reader reads, of the best and the worst cell (the report's Figure 14)."""
     models = name_models("generated_answers", list_drawing_answers(results))
@@ -163,7 +163,9 @@ def _drawn(results: Results, model: str) -> Figure:
     caption = f"{describe_choice(results, model)} {describe_points(shown)} Each answer stands above a picture of the right one"
     caption += "; below them, the query and what else the trial wrote."
     for one in shown:
-        caption += f" {one.name}: {format_scores(results, one.cell, ('read_exact_match', READER))}."
+        caption += (
+            f" {one.name}: {format_scores(results, one.cell, ('read_exact_match', READER_METRIC))}."
+        )
     if all(isinstance(row[0], str) for row in rows):
         return draw_message(title, NO_SHEET, caption + lost.caption(), axis_labels)
     return draw_image_grid(

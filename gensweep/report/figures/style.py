@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gensweep.core.registries import Page
+from gensweep.core.registries import ReportItem
 from gensweep.report.figures.fonts import choose_families, make_legible
 from gensweep.report.remarks import describe_sample_counts, explain_missing
 from gensweep.report.summary import Summary
@@ -69,7 +69,7 @@ _METHOD = "Mean over seeds and its 95% confidence interval (Student's t), of the
 _log = logging.getLogger(__name__)
 
 
-def render(figure_page: Page, results: Results) -> Iterator[tuple[str, bytes, bytes]]:
+def render(figure_page: ReportItem, results: Results) -> Iterator[tuple[str, bytes, bytes]]:
     """Draw a page's figures: name, SVG and PNG, the same bytes for the same results."""
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg

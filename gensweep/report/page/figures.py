@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import RecordError
-from gensweep.core.registries import Page
+from gensweep.core.registries import ReportItem
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK
 from gensweep.report.figures.files import read_picture_file
@@ -42,7 +42,7 @@ class Picture:
     trouble: str = ""
 
 
-def render_figures(page: Page, results: Results) -> Iterator[RenderedFigure]:
+def render_figures(page: ReportItem, results: Results) -> Iterator[RenderedFigure]:
     """A page's figures, with the title and the caption that are drawn in them."""
     from gensweep.report.figures.style import render
 
@@ -57,7 +57,7 @@ def render_figures(page: Page, results: Results) -> Iterator[RenderedFigure]:
         yield RenderedFigure(name, *words[name], svg, png, _model(page, name, results))
 
 
-def _model(page: Page, name: str, results: Results) -> str:
+def _model(page: ReportItem, name: str, results: Results) -> str:
     """The model that a figure is of, by its name; empty where it is of all of them."""
     stems = {model: file_name(page.name, model) for model in results.models}
     found = [model for model, stem in stems.items() if name == stem or name.startswith(f"{stem}-")]

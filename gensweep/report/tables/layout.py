@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.soundness import LEAST_PICTURES, TEST
+from gensweep.core.soundness import MIN_PICTURES, TEST_SPLIT
 from gensweep.ledger.records import MISSING, STATUSES
 from gensweep.report.remarks import (
     describe_sample_counts,
@@ -171,8 +171,8 @@ def _header(metric: str, results: Results, cells: Sequence[str]) -> str:
     """``mse [pixel^2]``; ``fid_random_vgg of 1000 [feature^2]`` where all is measured of so many test pictures."""
     unit = results.described[metric].unit
     counts = (
-        {results.examples.get(cell, {}).get(TEST) for cell in cells}
-        if metric in LEAST_PICTURES
+        {results.examples.get(cell, {}).get(TEST_SPLIT) for cell in cells}
+        if metric in MIN_PICTURES
         else set()
     )
     of = f" of {counts.pop()}" if len(counts) == 1 and None not in counts else ""

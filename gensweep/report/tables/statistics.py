@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import TABLES, page
+from gensweep.core.registries import TABLES, register_item
 from gensweep.report.tables import Table
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _FIELDS = (
 )  # fmt: skip
 
 
-@page(TABLES, "statistics")
+@register_item(TABLES, "statistics")
 def statistics(results: Results) -> list[Table]:
     """Questions and answers: depth, data, training, MSE against reader, GAN against VAE, with tests over seeds."""
     import pandas as pd
