@@ -24,8 +24,8 @@ from gensweep.core.registries import DATASETS
 from gensweep.data import cryptopunks
 from gensweep.data._avatars import art, colours
 from gensweep.data._glyphs import PICTURES_PER_OPERATOR, draw_operators
-from gensweep.data._rijksmuseum.answers import Work
 from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
+from gensweep.data._rijksmuseum.responses import Work
 from gensweep.data._split import check_split
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.avatars import LAYERS, TRAITS, Avatars, choose_parts, draw_faces

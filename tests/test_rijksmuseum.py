@@ -29,7 +29,7 @@ from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DATASETS, DOWNLOADS
 from gensweep.data._rijksmuseum import fetch as fetching
 from gensweep.data._rijksmuseum import portrait_folder as keeping
-from gensweep.data._rijksmuseum.answers import read_page, read_work
+from gensweep.data._rijksmuseum.responses import read_page, read_work
 from gensweep.data._rijksmuseum.services import build_date_patterns, build_queries, check_picture
 from gensweep.data.rijksmuseum import Rijksmuseum, fetch_rijksmuseum
 from gensweep.prepare import fingerprint
@@ -582,7 +582,7 @@ def test_searches_that_go_astray(museum: Museum, folder: Path) -> None:
     assert (
         "3 failed: search type=painting" in summary
         and "orderedItems" in summary
-        and "there before" in summary
+        and "already read" in summary
     )
     assert len(museum.asked("search")) == 4, "the second page once, the first of each query once"
 
@@ -598,7 +598,7 @@ def test_results_that_are_no_objects_are_named(museum: Museum, folder: Path) -> 
     museum.faults["/search/collection"] = [
         instead({"orderedItems": strange}), instead({"orderedItems": []}), instead({"orderedItems": []}),
     ]  # fmt: skip
-    assert "3 failed: search: a result that is no object" in fetch(museum)
+    assert "3 failed: search: a result that is not an object" in fetch(museum)
     assert kept(folder) == ["SK-A-1.jpg"]
 
 

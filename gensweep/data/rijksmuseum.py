@@ -20,49 +20,50 @@ from gensweep.system.cache_dir import cache_folder, cache_root
 
 log = logging.getLogger(__name__)
 NAME = "rijksmuseum"
-REMEDY = "python -m gensweep data fetch rijksmuseum"
+FETCH_COMMAND = "python -m gensweep data fetch rijksmuseum"
 
 
-def list_portraits(place: Path) -> Sequence[Path]:
-    """The pictures that were fetched.
+def list_portraits(path: Path) -> Sequence[Path]:
+    """Return the files of the portraits that were fetched.
 
     Raises:
-        DataError: none was, or one was changed since.
+        DataError: no portrait was fetched, or a file has changed since.
     """
     from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
 
-    kept = PortraitFolder(place)
-    if kept.changed:
+    folder = PortraitFolder(path)
+    if folder.changed:
+        names = join_first(folder.changed, 3)
         raise DataError(
-            f"{join_first(kept.changed, 3)} in {kept.pictures}: cut short or changed; get it again: {REMEDY}"
+            f"{names} in {folder.pictures}: cut short or changed; get it again: {FETCH_COMMAND}"
         )
-    if kept.missing:
-        log.warning(
-            "%s: %d pictures are listed, and not there: %s",
-            place,
-            len(kept.missing),
-            join_first(kept.missing),
-        )
-    if not kept.entries:
-        raise DataError(f"rijksmuseum is not fetched yet (nothing in {place}); {REMEDY}")
-    return [kept.pictures / entry["file"] for entry in kept.entries.values()]
+    if folder.missing:
+        names = join_first(folder.missing)
+        log.warning("%s: %d pictures are listed but missing: %s", path, len(folder.missing), names)
+    if not folder.entries:
+        raise DataError(f"rijksmuseum is not fetched yet (nothing in {path}); {FETCH_COMMAND}")
+    return [folder.pictures / entry["file"] for entry in folder.entries.values()]
 
 
-def _place() -> Path:
+def _get_folder() -> Path:
     return cache_root() / NAME
 
 
-SCHEME = Scheme(NAME, "", list_portraits, default=_place)
+SCHEME = Scheme(NAME, "", list_portraits, default=_get_folder)
 
 
 @DATASETS(NAME)
 class Rijksmuseum(PictureFiles):
-    """Painted portraits of the Rijksmuseum, of 1600 to 1700 unless others were fetched, in the public domain.
+    """Painted portraits of the Rijksmuseum in the public domain.
 
-    Source: Rijksmuseum, Amsterdam, its open data services; got once by `python -m gensweep data fetch rijksmuseum`.
-    `metadata.jsonl` beside the pictures names object, title, maker and licence of each.
+    They were painted from 1600 to 1700, unless other years were fetched.
 
-    - `picture`: uint8 [n, 3, 64, 64], the middle of each painting; n is as many as were fetched.
+    Source: Rijksmuseum, Amsterdam, its open data services; fetched once by
+    `python -m gensweep data fetch rijksmuseum`. `metadata.jsonl` next to the pictures names object,
+    title, maker and licence of each.
+
+    - `picture`: uint8 [n, 3, 64, 64], the middle of each painting; n is the number of pictures that
+      were fetched.
     """
 
     name: ClassVar[str] = NAME
@@ -70,12 +71,12 @@ class Rijksmuseum(PictureFiles):
     scheme: ClassVar[Scheme] = SCHEME
 
     dataset: Annotated[str, AfterValidator(Source(SCHEME))] = param(
-        NAME, "the portraits, known by what was fetched", validate_default=True
+        NAME, "the portraits, identified by what was fetched", validate_default=True
     )
 
     def place(self) -> Path:
-        """The folder of the cache that holds pictures and metadata."""
-        return _place()
+        """Return the folder of the cache that holds pictures and metadata."""
+        return _get_folder()
 
 
 @register_download(NAME)
@@ -86,49 +87,55 @@ def fetch_rijksmuseum(
     limit: int | None = None,
     years: str = "1600-1700",
 ) -> str:
-    """Painted portraits in the public domain, 256 pixels high or wide, from the museum's open data services.
+    """Fetch painted portraits in the public domain, 256 pixels high or wide, from the museum.
 
-    What is kept already is not asked for again, and nothing of it is ever removed.
+    Pictures that are already stored are not requested again, and none is ever removed.
 
     Args:
-        progress: told after each picture.
-        source: base URL of a server that speaks like the museum's three services, see
+        progress: called after each picture.
+        source: base URL of a server with the same interface as the museum's three services, see
             `gensweep.data._rijksmuseum.services.Services`.
-        limit: pictures in all, those already kept included.
+        limit: pictures in total, including those that are already stored.
         years: when they were painted: `1642` or `1600-1700`.
+
+    Returns:
+        A one-line summary.
 
     Raises:
         DataError: an option is wrong.
-        FetchError: nobody answers, or nothing can be written. What was got is kept; the next call goes on from there.
+        FetchError: no service responds, or a file cannot be written. The pictures that were stored
+            before remain, and the next call continues there.
     """
-    from gensweep.data._rijksmuseum.fetch import WORKERS, Portraits
+    from gensweep.data._rijksmuseum.fetch import WORKERS, PortraitDownload
     from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
     from gensweep.data._rijksmuseum.services import Services, build_date_patterns
     from gensweep.system.download import Gate, open_session, shown, writing
     from gensweep.system.storage import locked
 
     if limit is not None and limit < 1:
-        raise DataError(f"--limit {limit}: 1 or more is wanted")
+        raise DataError(f"--limit {limit}: expected 1 or more")
+    # Before anything is written or requested: an error if the years are wrong.
     build_date_patterns(years)
-    folder, gate = cache_folder(NAME), Gate()
+    cache = cache_folder(NAME)
     cache_folder(NAME, "pictures")
+    gate = Gate()
     with open_session(WORKERS, gate) as session, ExitStack() as stack:
-        with writing(folder / "lock"):
-            stack.enter_context(locked(folder / "lock"))
-        kept, services = PortraitFolder(folder), Services(session, source)
-        tally = Portraits(services, gate, kept, progress, limit).run(years)
-        if kept.entries:
-            kept.rewrite_list()
-    if not kept.entries:
-        why = (
-            tally.failures()
-            if tally.failed
-            else f"{tally.not_free} left out, not in the public domain"
+        with writing(cache / "lock"):
+            stack.enter_context(locked(cache / "lock"))
+        folder = PortraitFolder(cache)
+        services = Services(session, source)
+        tally = PortraitDownload(services, gate, folder, progress, limit).run(years)
+        if folder.entries:
+            folder.rewrite_list()
+    skipped = f"{tally.not_free:,} left out, not in the public domain"
+    if not folder.entries:
+        reason = tally.describe_failures() if tally.failed else skipped
+        raise FetchError(
+            f"rijksmuseum: no portrait of {years} from {shown(services.base)} ({reason})"
         )
-        raise FetchError(f"rijksmuseum: no portrait of {years} from {shown(services.base)} ({why})")
-    parts = [f"rijksmuseum: {len(kept.entries):,} pictures, {tally.new:,} of them new"]
+    parts = [f"rijksmuseum: {len(folder.entries):,} pictures, {tally.new:,} of them new"]
     if tally.not_free:
-        parts.append(f"{tally.not_free:,} left out, not in the public domain")
+        parts.append(skipped)
     if tally.failed:
-        parts.append(tally.failures())
-    return "; ".join(parts) + f"; in {kept.pictures}"
+        parts.append(tally.describe_failures())
+    return "; ".join(parts) + f"; in {folder.pictures}"

@@ -1,1 +1,1 @@
-"""The Rijksmuseum's open data services: what is asked, what the answers say, what is kept."""
+"""The open data services of the Rijksmuseum: requests, responses, and the files on disk."""

@@ -1,4 +1,4 @@
-"""The download: a few requests at once, everything that was got kept at once."""
+"""Download portraits: a few requests at a time, every picture stored as soon as it arrives."""
 
 from __future__ import annotations
 
@@ -13,175 +13,239 @@ from typing import Any
 
 from gensweep.core.errors import FetchError
 from gensweep.core.registries import Progress
-from gensweep.data._rijksmuseum.answers import Work
-from gensweep.data._rijksmuseum.portrait_folder import IDENTIFIER, PortraitFolder
+from gensweep.data._rijksmuseum.portrait_folder import IDENTIFIER_PREFIX, PortraitFolder
+from gensweep.data._rijksmuseum.responses import Page, Work
 from gensweep.data._rijksmuseum.services import Services, build_queries
 from gensweep.system.download import Gate, shown
 
 WORKERS = 4
-"""Requests at once."""
-FAILURES_IN_A_ROW = 10
-"""After so many, the service is down, and the rest is left for another day."""
-MOST_PAGES = 10_000
+"""How many requests run at a time."""
+MAX_FAILURES_IN_A_ROW = 10
+"""After so many failures the service is considered down, and the download stops."""
+MAX_PAGES = 10_000
 """Pages of one search: a million objects."""
-NAMED = 3
-"""Failures that the summary names."""
+MAX_FAILURES_PRINTED = 3
 
-_Task = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
-Got = tuple[Work, bytes | None]
-"""A record, and its picture where it is free."""
+_Function = Callable[..., Any]
+_Task = tuple[Future[Any], _Function, tuple[Any, ...]]
+_Result = tuple[Work, bytes | None]
+"""A record, and the bytes of its picture; None if the picture is not in the public domain."""
 
 
 @dataclass
 class Tally:
-    """What became of the objects that were asked for."""
+    """Counts of the objects that were requested.
+
+    Attributes:
+        new: pictures that were stored.
+        not_free: objects that are not in the public domain.
+        failed: a line for every object or search that failed.
+        failures_in_a_row: how many objects failed since the last one that did not.
+    """
 
     new: int = 0
     not_free: int = 0
     failed: list[str] = field(default_factory=list)
-    in_a_row: int = 0
+    failures_in_a_row: int = 0
 
-    def fail(self, name: str, error: FetchError) -> None:
-        """Note an object, or a search, that gave nothing."""
+    def record_failure(self, name: str, error: FetchError) -> None:
+        """Add an object, or a search, that failed."""
         self.failed.append(f"{name}: {error}")
-        self.in_a_row += 1
+        self.failures_in_a_row += 1
 
-    def failures(self) -> str:
-        """How many failed, and the first of them."""
-        more = f" | and {len(self.failed) - NAMED} more" if len(self.failed) > NAMED else ""
-        return f"{len(self.failed)} failed: " + " | ".join(self.failed[:NAMED]) + more
+    def describe_failures(self) -> str:
+        """Return the number of failures and the first of them, as one line."""
+        parts = self.failed[:MAX_FAILURES_PRINTED]
+        more = len(self.failed) - len(parts)
+        if more:
+            parts.append(f"and {more} more")
+        failures = " | ".join(parts)
+        return f"{len(self.failed)} failed: {failures}"
 
 
 class Workers:
-    """Threads that nobody waits for: a server that hangs must not hold up a process that is told to stop."""
+    """Threads that call functions.
+
+    The threads are daemons, and nobody waits for them: a server that hangs must not keep a process
+    alive that the user wants to stop. `concurrent.futures.ThreadPoolExecutor` would wait.
+    """
 
     def __init__(self, count: int) -> None:
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._count = count
         for number in range(count):
-            threading.Thread(target=self._work, name=f"rijksmuseum-{number}", daemon=True).start()
+            thread = threading.Thread(
+                target=self._run_tasks,
+                name=f"rijksmuseum-{number}",
+                daemon=True,
+            )
+            thread.start()
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Have a function called by the next thread that is free."""
+    def submit(self, function: _Function, *arguments: Any) -> Future[Any]:
+        """Call a function in the next free thread."""
         future: Future[Any] = Future()
         self._tasks.put((future, function, arguments))
         return future
 
     def close(self) -> None:
-        """End each thread when it is done with what it does."""
+        """End each thread after the tasks that were submitted before."""
         for _ in range(self._count):
             self._tasks.put(None)
 
-    def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
+    def _run_tasks(self) -> None:
+        while True:
+            task = self._tasks.get()
+            if task is None:
+                return
             future, function, arguments = task
             try:
-                future.set_result(function(*arguments))
+                result = function(*arguments)
+                future.set_result(result)
             except BaseException as error:
+                # Whatever is raised belongs to the caller of `result`, never to this thread.
                 future.set_exception(error)
 
 
-class Portraits:
+class PortraitDownload:
     """One call of the download.
 
     Args:
-        services: what is asked.
-        gate: of the services' session.
-        kept: what there is, and where the rest goes.
-        limit: pictures in all, those already kept included.
+        services: the services that are asked.
+        gate: the gate of the services' session.
+        folder: the stored portraits; new ones are added.
+        progress: called after each page of a search and after each object.
+        limit: pictures in total, including those that are already stored. None: no limit.
     """
 
     def __init__(
         self,
         services: Services,
         gate: Gate,
-        kept: PortraitFolder,
+        folder: PortraitFolder,
         progress: Progress,
         limit: int | None,
     ) -> None:
-        self.services, self.gate, self.kept, self.progress = services, gate, kept, progress
+        self.services = services
+        self.gate = gate
+        self.folder = folder
+        self.progress = progress
         self.limit = math.inf if limit is None else limit
         self.tally = Tally()
         self._total = limit or 0
-        self._seen = 0
+        self._completed = 0
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self.folder.entries) >= self.limit
 
     def run(self, years: str) -> Tally:
-        """Get every portrait of some years that is not kept yet.
+        """Download every portrait of some years that is not stored yet.
 
         Raises:
-            FetchError: nobody answers, many objects in a row fail, or nothing can be written; what was got is kept.
+            FetchError: no service responds, many objects in a row fail, or a file cannot be
+                written. The pictures that were stored before remain.
         """
-        if len(self.kept.entries) >= self.limit:
+        if self._is_full:
             return self.tally
-        with self._pool() as pool:
-            found = self._search(pool, years)
+        with self._open_workers() as workers:
+            numbers = self._search(workers, years)
             if self.limit == math.inf:
-                found = list(found)
-                self._total = len(found)
-            self._get(pool, iter(found))
+                # Without a limit, only the complete search tells how many pictures there will be.
+                all_numbers = list(numbers)
+                self._total = len(all_numbers)
+                numbers = iter(all_numbers)
+            self._fetch_objects(workers, numbers)
         return self.tally
 
     @contextmanager
-    def _pool(self) -> Generator[Workers]:
-        pool = Workers(WORKERS)
+    def _open_workers(self) -> Generator[Workers]:
+        workers = Workers(WORKERS)
         try:
-            yield pool
+            yield workers
         except BaseException:
+            # Otherwise the threads would go on and send the requests that are waiting.
             self.gate.stop()
             raise
         finally:
-            pool.close()
+            workers.close()
 
-    def _search(self, pool: Workers, years: str) -> Iterator[str]:
-        """Objects, each once; a search that fails after others gave something is noted, and its rest left out."""
-        found: set[str] = set()
+    def _search(self, workers: Workers, years: str) -> Iterator[str]:
+        """Yield the numbers of the objects of some years, each number once.
+
+        If a search fails after objects were found, the failure is recorded, and the next search
+        follows.
+
+        Raises:
+            FetchError: a search fails before any object was found.
+        """
+        known: set[str] = set()
         for query in build_queries(years):
-            tokens = {""}
-            following: dict[str, str] | None = query
             try:
-                while following is not None:
-                    # Through the pool, so that pages and pictures together are no more requests than allowed.
-                    page = pool.submit(self.services.search, following).result()
-                    fresh = [
-                        number for number in dict.fromkeys(page.objects) if number not in found
-                    ]
-                    found.update(fresh)
-                    self.progress(
-                        f"search: {len(found):,} portraits", len(self.kept.entries), self._total
-                    )
-                    yield from fresh
-                    for item in page.strange:
-                        self.tally.fail("search", FetchError(f"a result that is no object: {item}"))
-                    if page.token in tokens or len(tokens) >= MOST_PAGES:
-                        raise FetchError("its next page is none, or one that was there before")
-                    following = query | {"pageToken": page.token} if page.token else None
-                    tokens |= {page.token} if page.token else set()
+                for page in self._iterate_pages(workers, query):
+                    yield from self._read_objects(page, known)
             except FetchError as error:
-                if not found:
+                if not known:
                     raise
-                self.tally.fail(
-                    "search " + "&".join(f"{key}={value}" for key, value in query.items()), error
-                )
+                fields = [f"{field}={value}" for field, value in query.items()]
+                text = "&".join(fields)
+                self.tally.record_failure(f"search {text}", error)
 
-    def _get(self, pool: Workers, found: Iterator[str]) -> None:
-        """Ask for objects, never for more than are wanted, and keep each as soon as it is there."""
-        asked: dict[Future[Got], str] = {}
-        for number in found:
-            if number in self.kept.entries:
-                self.tally.in_a_row = 0
-                self._seen += 1
+    def _iterate_pages(self, workers: Workers, query: dict[str, str]) -> Iterator[Page]:
+        """Yield the pages of a search.
+
+        Raises:
+            FetchError: a page cannot be fetched, or names a next page that cannot be right.
+        """
+        tokens = {""}
+        page_query = query
+        while True:
+            # The workers fetch pages too, so that WORKERS limits the requests of both kinds.
+            future = workers.submit(self.services.search, page_query)
+            page: Page = future.result()
+            yield page
+            if page.token in tokens or len(tokens) >= MAX_PAGES:
+                raise FetchError("it names no next page, or one that was already read")
+            if page.token is None:
+                return
+            tokens.add(page.token)
+            page_query = query | {"pageToken": page.token}
+
+    def _read_objects(self, page: Page, known: set[str]) -> Iterator[str]:
+        """Yield the objects of a page that are not known yet, and add them to the known ones."""
+        unique = dict.fromkeys(page.objects)
+        new = [number for number in unique if number not in known]
+        known.update(new)
+        stored = len(self.folder.entries)
+        self.progress(f"search: {len(known):,} portraits", stored, self._total)
+        yield from new
+        for item in page.unrecognized:
+            error = FetchError(f"a result that is not an object: {item}")
+            self.tally.record_failure("search", error)
+
+    def _fetch_objects(self, workers: Workers, numbers: Iterator[str]) -> None:
+        """Fetch objects, never more than the limit allows, and store each one when it arrives."""
+        pending: dict[Future[_Result], str] = {}
+        for number in numbers:
+            if number in self.folder.entries:
+                self.tally.failures_in_a_row = 0
+                self._completed += 1
                 continue
-            while asked and (
-                len(asked) >= WORKERS or len(self.kept.entries) + len(asked) >= self.limit
-            ):
-                self._take(asked)
-            if len(self.kept.entries) >= self.limit:
+            while pending and self._has_enough_requests(len(pending)):
+                self._store_finished(pending)
+            if self._is_full:
                 break
-            asked[pool.submit(self._ask, number)] = number
-        while asked:
-            self._take(asked)
+            future = workers.submit(self._fetch_object, number)
+            pending[future] = number
+        while pending:
+            self._store_finished(pending)
 
-    def _ask(self, number: str) -> Got:
+    def _has_enough_requests(self, pending: int) -> bool:
+        """Return True if one more request could exceed the number of workers, or the limit."""
+        if pending >= WORKERS:
+            return True
+        return len(self.folder.entries) + pending >= self.limit
+
+    def _fetch_object(self, number: str) -> _Result:
         work = self.services.fetch_record(number)
         if not work.is_public_domain:
             return work, None
@@ -189,32 +253,43 @@ class Portraits:
             raise FetchError("its record names no picture")
         return work, self.services.fetch_picture(work.image)
 
-    def _take(self, asked: dict[Future[Got], str]) -> None:
-        """Wait for an answer, and keep what came."""
-        for future in wait(asked, return_when=FIRST_COMPLETED).done:
-            number = asked.pop(future)
-            self._seen += 1
+    def _store_finished(self, pending: dict[Future[_Result], str]) -> None:
+        """Wait until a request is finished, and store the pictures of the finished requests."""
+        for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            number = pending.pop(future)
+            self._completed += 1
             try:
                 work, body = future.result()
             except FetchError as error:
-                self.tally.fail(IDENTIFIER + number, error)
-                self._give_up(error)
+                self.tally.record_failure(IDENTIFIER_PREFIX + number, error)
+                self._check_failures(error)
             else:
-                self.tally.in_a_row = 0
-                if body is None:
-                    self.tally.not_free += 1
-                else:
-                    self.kept.add(
-                        work, shown(self.services.get_picture_url(work.image or "")), body
-                    )
-                    self.tally.new += 1
-            done = len(self.kept.entries) if self.limit < math.inf else self._seen
+                self._store(work, body)
+            done = self._completed
+            if self.limit < math.inf:
+                done = len(self.folder.entries)
             self.progress("pictures", done, self._total)
 
-    def _give_up(self, error: FetchError) -> None:
-        if self.tally.in_a_row >= FAILURES_IN_A_ROW:
-            kept = f"{len(self.kept.entries):,} pictures are kept in {self.kept.pictures}"
-            raise FetchError(
-                f"rijksmuseum: {self.tally.in_a_row} objects in a row failed, the last with: {error}. {kept}; "
-                "the next call goes on from there"
-            )
+    def _store(self, work: Work, body: bytes | None) -> None:
+        self.tally.failures_in_a_row = 0
+        if body is None:
+            self.tally.not_free += 1
+            return
+        url = self.services.get_picture_url(work.image or "")
+        self.folder.add(work, shown(url), body)
+        self.tally.new += 1
+
+    def _check_failures(self, error: FetchError) -> None:
+        """Stop the download after too many failures in a row.
+
+        Raises:
+            FetchError: there were too many.
+        """
+        failures = self.tally.failures_in_a_row
+        if failures < MAX_FAILURES_IN_A_ROW:
+            return
+        count = len(self.folder.entries)
+        raise FetchError(
+            f"rijksmuseum: {failures} objects in a row failed, the last with: {error}. "
+            f"{count:,} pictures are kept in {self.folder.pictures}; the next call continues there"
+        )

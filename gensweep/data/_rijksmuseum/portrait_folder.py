@@ -1,4 +1,4 @@
-"""What is kept of the museum: pictures as they were served, and a line of metadata for each."""
+"""Store portraits in a folder: the pictures as the service sent them, and a line of metadata each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import DataError
-from gensweep.data._rijksmuseum.answers import Work
+from gensweep.data._rijksmuseum.responses import Work
 from gensweep.system.download import keep, writing
 
-LISTED = "metadata.jsonl"
+METADATA_FILE = "metadata.jsonl"
 FIELDS = (
     "object_number",
     "title",
@@ -25,44 +25,55 @@ FIELDS = (
     "file",
     "sha256",
 )
-IDENTIFIER = "https://id.rijksmuseum.nl/"
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_LONGEST_NAME = 80
+"""The keys of a line of metadata, in order."""
+IDENTIFIER_PREFIX = "https://id.rijksmuseum.nl/"
+MAX_NAME_CHARACTERS = 80
+"""A longer object number is cut here in the name of a file."""
+_UNSAFE_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]+")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.jpg")
+_COMPLETE = "complete"
+_CHANGED = "changed"
+_MISSING = "missing"
+
+Entry = dict[str, str]
+"""A line of metadata: `FIELDS` -> text."""
 
 
 class PortraitFolder:
-    """The pictures of a folder, `pictures/<object number>.jpg`, that `metadata.jsonl` lists.
+    """The pictures `pictures/<object number>.jpg` of a folder that `metadata.jsonl` lists.
 
-    A picture's line is written before the picture: whatever stops the process, no picture lies there unlisted, and a
-    line without its picture, or cut short, counts for nothing.
+    The line of a picture is written before the picture. So a process can be interrupted at any
+    time and leaves no picture without a line. A line without its picture, or with a damaged
+    picture, does not count.
 
     Attributes:
-        entries: object -> its line: `FIELDS`.
-        changed, missing: files that are listed, and are not what was written, or not there.
+        entries: the number of an object -> its line of metadata, a dict with the keys `FIELDS`.
+        changed: listed files that differ from what was written.
+        missing: listed files that do not exist.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read what there is.
+        """Read the folder.
 
         Raises:
-            DataError: a picture cannot be read.
+            DataError: a picture or the list cannot be read.
         """
         self.folder = folder
-        self.entries: dict[str, dict[str, Any]] = {}
+        self.entries: dict[str, Entry] = {}
         self.changed: list[str] = []
         self.missing: list[str] = []
         self._names: set[str] = set()
-        *lines, rest = self._read().split("\n")
-        self._tidy = not rest
-        listed = {
-            entry["file"]: entry for entry in filter(None, map(_parsed, lines))
-        }  # the last line of a file counts
-        for entry in listed.values():
-            state = self._state(entry)
-            if state == "whole":
-                self._enter(entry)
+        *lines, rest = self._read_metadata().split("\n")
+        # A write that was interrupted leaves a last line without its end.
+        self._is_list_complete = not rest
+        for entry in _parse_lines(lines):
+            state = self._check_file(entry)
+            if state == _COMPLETE:
+                self._add_entry(entry)
+            elif state == _CHANGED:
+                self.changed.append(entry["file"])
             else:
-                (self.changed if state == "changed" else self.missing).append(entry["file"])
+                self.missing.append(entry["file"])
 
     @property
     def pictures(self) -> Path:
@@ -70,96 +81,133 @@ class PortraitFolder:
         return self.folder / "pictures"
 
     def add(self, work: Work, url: str, body: bytes) -> None:
-        """Keep a picture.
+        """Store a picture and its line of metadata.
+
+        Args:
+            work: the record of the painting.
+            url: the address of the picture.
+            body: the bytes of the picture.
 
         Raises:
-            FetchError: it cannot be written.
+            FetchError: a file cannot be written.
         """
-        name, digest = self._name(work), hashlib.sha256(body).hexdigest()
-        values = (
-            work.object_number,
-            work.title,
-            work.maker,
-            work.date,
-            work.licence,
-            IDENTIFIER + work.number,
-        )
-        entry = dict(zip(FIELDS, (*values, url, name, digest), strict=True))
-        if not self._tidy:
+        entry = {
+            "object_number": work.object_number,
+            "title": work.title,
+            "maker": work.maker,
+            "date": work.date,
+            "licence": work.licence,
+            "identifier": IDENTIFIER_PREFIX + work.number,
+            "picture_url": url,
+            "file": self._choose_name(work),
+            "sha256": hashlib.sha256(body).hexdigest(),
+        }
+        if not self._is_list_complete:
             self.rewrite_list()
-        path = self.folder / LISTED
-        self._tidy = False
+        # If one of the writes below fails, the next call must write the list again.
+        self._is_list_complete = False
+        path = self.folder / METADATA_FILE
         with writing(path), path.open("a", encoding="utf-8") as file:
-            file.write(_line(entry))
+            file.write(_format_line(entry))
             file.flush()
             os.fsync(file.fileno())
         keep(self.pictures / entry["file"], body)
-        self._enter(entry)
-        self._tidy = True
+        self._add_entry(entry)
+        self._is_list_complete = True
 
     def rewrite_list(self) -> None:
-        """Write the list anew, in the order of the object numbers.
+        """Write the list of metadata again, ordered by object number.
 
         Raises:
-            FetchError: it cannot be written.
+            FetchError: the file cannot be written.
         """
-        lines = sorted(
-            self.entries.values(),
-            key=lambda entry: (_natural(entry["object_number"]), entry["identifier"]),
-        )
-        keep(self.folder / LISTED, "".join(map(_line, lines)).encode())
-        self._tidy = True
+        entries = sorted(self.entries.values(), key=_get_sort_key)
+        lines = [_format_line(entry) for entry in entries]
+        text = "".join(lines)
+        keep(self.folder / METADATA_FILE, text.encode())
+        self._is_list_complete = True
 
-    def _read(self) -> str:
+    def _read_metadata(self) -> str:
+        """Return the text of the list; an empty text if there is no list."""
+        path = self.folder / METADATA_FILE
         try:
-            return (self.folder / LISTED).read_bytes().decode("utf-8", errors="replace")
+            return path.read_bytes().decode("utf-8", errors="replace")
         except (FileNotFoundError, NotADirectoryError):
             return ""
         except OSError as error:
-            raise DataError(f"{self.folder / LISTED} cannot be read: {error.strerror}") from error
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
-    def _state(self, entry: dict[str, Any]) -> str:
-        """Whether a line's picture is `whole`, as it was written, `changed`, or `missing`."""
+    def _check_file(self, entry: Entry) -> str:
+        """Compare the picture of an entry with its hash: `complete`, `changed` or `missing`."""
+        path = self.pictures / entry["file"]
         try:
-            body = (self.pictures / entry["file"]).read_bytes()
+            body = path.read_bytes()
         except FileNotFoundError:
-            return "missing"
+            return _MISSING
         except OSError as error:
-            raise DataError(
-                f"{self.pictures / entry['file']} cannot be read: {error.strerror}"
-            ) from error
-        return "whole" if hashlib.sha256(body).hexdigest() == entry["sha256"] else "changed"
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        sha256 = hashlib.sha256(body).hexdigest()
+        if sha256 != entry["sha256"]:
+            return _CHANGED
+        return _COMPLETE
 
-    def _enter(self, entry: dict[str, Any]) -> None:
-        self.entries[entry["identifier"].removeprefix(IDENTIFIER)] = entry
+    def _add_entry(self, entry: Entry) -> None:
+        number = entry["identifier"].removeprefix(IDENTIFIER_PREFIX)
+        self.entries[number] = entry
+        # Lower case, since some file systems do not distinguish cases.
         self._names.add(entry["file"].lower())
 
-    def _name(self, work: Work) -> str:
-        """The object number as a file name; with the object's own number where that is not safe or taken."""
-        name = _UNSAFE.sub("_", work.object_number)[:_LONGEST_NAME].strip("._-")
-        if name != work.object_number or f"{name}.jpg".lower() in self._names:
+    def _choose_name(self, work: Work) -> str:
+        """Return the file name for a painting: its object number, made safe.
+
+        The number of the object is added if the object number is not safe, or already in use.
+        """
+        safe = _UNSAFE_CHARACTERS.sub("_", work.object_number)
+        name = safe[:MAX_NAME_CHARACTERS].strip("._-")
+        is_taken = f"{name}.jpg".lower() in self._names
+        if is_taken or name != work.object_number:
             name = f"{name}_{work.number}".lstrip("_")
         return f"{name}.jpg"
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
-    """A line's entry, if it is one."""
+def _parse_lines(lines: list[str]) -> list[Entry]:
+    """Return the valid entries of a list; of lines with the same file only the last one."""
+    entries = {}
+    for line in lines:
+        entry = _parse_line(line)
+        if entry is not None:
+            entries[entry["file"]] = entry
+    return list(entries.values())
+
+
+def _parse_line(line: str) -> Entry | None:
+    """Return the entry of a line, or None if the line is damaged."""
     try:
         entry = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in FIELDS):
+    if not isinstance(entry, dict):
         return None
-    inside = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.jpg", entry["file"])
-    return entry if inside and entry["identifier"].startswith(IDENTIFIER) else None
+    if not all(isinstance(entry.get(key), str) for key in FIELDS):
+        return None
+    # A file name must not lead out of the folder.
+    if not _FILE_NAME.fullmatch(entry["file"]):
+        return None
+    if not entry["identifier"].startswith(IDENTIFIER_PREFIX):
+        return None
+    return entry
 
 
-def _line(entry: dict[str, Any]) -> str:
+def _format_line(entry: Entry) -> str:
     return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
-    """A key that puts SK-A-9 before SK-A-10."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", text)
-    ]
+def _get_sort_key(entry: Entry) -> Any:
+    """Return a sort key that puts SK-A-9 before SK-A-10."""
+    key = []
+    for part in re.split(r"([0-9]+)", entry["object_number"]):
+        if part.isdecimal():
+            key.append((int(part), ""))
+        else:
+            key.append((-1, part))
+    return key, entry["identifier"]
