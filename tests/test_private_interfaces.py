@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import pytest
 
+# Importing these packages warns of their own dependencies.
+pytestmark = pytest.mark.filterwarnings("default")
 PRIVATE = [
     ("ray", "ray._private.worker", "_global_node", "execute/ray_tune.py watches Ray's processes"),
     ("ray", "ray._private.worker", "print_to_stdstream", "execute/ray_tune.py prints its lines"),
