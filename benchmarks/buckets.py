@@ -128,7 +128,7 @@ def _beat(server: Any) -> Asked:
     with ledger.claim("beaten", claims.Process.current()) as claim:
         once = patch.object(claim._stop, "wait", side_effect=[False, True])
         with once, _counted(server) as requests:
-            claim._beat()
+            claim._renew_until_stopped()
     return Asked("a claim's heartbeat", {kind: requests[kind] for kind in KINDS if requests[kind]})
 
 
@@ -173,7 +173,7 @@ def far(found: list[Asked]) -> str:
     once, epoch, beat, records = found[:4]
     points, epochs, slots = FAR["points"], FAR["epochs"], FAR["nodes"] * FAR["trials"]
     trained = points * (once.dollars + epochs * epoch.dollars)
-    hour = slots * 3600 / claims.HEARTBEAT * beat.dollars
+    hour = slots * 3600 / claims.HEARTBEAT_SECONDS * beat.dollars
     read = sum(epoch.requests.get(kind, 0) for kind in ("GET", "HEAD", "LIST"))
     least = slots * max(epoch.requests["PUT"] / LIMITS["PUT"], read / LIMITS["GET"])
     return (

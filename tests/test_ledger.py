@@ -164,32 +164,32 @@ SPOILED = [
     *(
         (
             lambda path, value=value: resealed(path, metrics={"test/loss": value}),
-            "a metric is no finite number",
+            "a metric is not a finite number",
         )
         for value in ("x", float("inf"), float("nan"), None)
     ),
     *(
         (lambda path, wrong=wrong: resealed(path, **wrong), said)
         for wrong, said in (
-            ({"metrics": {"test/loss": True}}, "a metric is no finite number"),
-            ({"metrics": {"test/loss": 10**400}}, "a metric is no finite number"),
-            ({"params": {"lr": float("nan")}}, "a parameter is no text, number, true or false"),
-            ({"params": {"lr": 10**400}}, "a parameter is no text, number, true or false"),
-            ({"params": {"lr": {}}}, "a parameter is no text, number, true or false"),
+            ({"metrics": {"test/loss": True}}, "a metric is not a finite number"),
+            ({"metrics": {"test/loss": 10**400}}, "a metric is not a finite number"),
+            ({"params": {"lr": float("nan")}}, "a parameter is not text, a number, true or false"),
+            ({"params": {"lr": 10**400}}, "a parameter is not text, a number, true or false"),
+            ({"params": {"lr": {}}}, "a parameter is not text, a number, true or false"),
             *(
-                ({"seconds": value}, "seconds is no time")
+                ({"seconds": value}, "seconds is not a duration")
                 for value in (float("nan"), float("inf"), -1.0, 10**400)
             ),
-            ({"seconds": True}, "seconds is no time"),
-            *(({"epochs": value}, "epochs is no whole number") for value in (-1, True, 10**400)),
-            *(({"seed": value}, "seed is no whole number") for value in (-1, True)),
+            ({"seconds": True}, "seconds is not a duration"),
+            *(({"epochs": value}, "epochs is not an integer") for value in (-1, True, 10**400)),
+            *(({"seed": value}, "seed is not an integer") for value in (-1, True)),
             *(
-                ({"pack": value}, "pack is no place")
+                ({"pack": value}, "pack is not a lane")
                 for value in ({}, {"size": 2, "lane": 2}, {"size": "1", "lane": 0})
             ),
             (
                 {"hardware": {"peak_memory": "much"}},
-                "hardware has a memory that is no number of bytes",
+                "hardware has a memory that is not a number of bytes",
             ),
             ({"schema": True}, "not a gensweep record"),
             ({"schema": 0}, "not a gensweep record"),
@@ -203,7 +203,7 @@ SPOILED = [
                 for name in ("a\x1b[31m", "\ud800")
             ),
             *(
-                ({"code": {"metrics": value}}, "code has metrics that are no digests")
+                ({"code": {"metrics": value}}, "code has metrics that are not digests")
                 for value in ([1], "x", None)
             ),
             ({"params": {}}, "is of another point: params"),
@@ -302,7 +302,7 @@ def test_a_lock_that_is_no_file_is_not_waited_for(tmp_path: Path, put: Any) -> N
 def test_points_that_are_no_folder_are_refused_at_once(tmp_path: Path, put: Any) -> None:
     put(tmp_path / "points")
     with pytest.raises(
-        ResultsError, match=r"points is a .*, and should be the folder of every point"
+        ResultsError, match=r"points is a .*, but it should be the folder of all points"
     ):
         Ledger(tmp_path)
 
@@ -639,7 +639,7 @@ def test_a_number_used_again_is_another_process(
 def test_a_heartbeat_renews_the_claim(
     ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(claims, "HEARTBEAT_SECONDS", 0.01)
     with ledger.claim(POINT.id, ME) as claim:
         first = read_holder(folder / "claim.json")
         deadline = time.monotonic() + 10
@@ -658,7 +658,7 @@ def test_a_heartbeat_renews_the_claim(
 
 
 def test_heartbeats_are_well_within_the_minute() -> None:
-    assert claims.HEARTBEAT * 3 < EXPIRES
+    assert claims.HEARTBEAT_SECONDS * 3 < EXPIRES
 
 
 def claim_text(**changes: Any) -> str:

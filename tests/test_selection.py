@@ -120,7 +120,7 @@ def test_records_of_former_versions_take_the_last_line_of_their_history(tmp_path
 
 def strip(path: Path) -> None:
     """Write a record as a former version did: of the test alone, without counts and warnings."""
-    from gensweep.ledger.records import _SEAL, _digest
+    from gensweep.ledger.records import _CHECKSUM_PREFIX, compute_checksum
 
     values = json.loads(path.read_text())
     del values["checksum"], values["examples"], values["warnings"]
@@ -128,7 +128,7 @@ def strip(path: Path) -> None:
         name: value for name, value in values["metrics"].items() if name.startswith("test/")
     }
     body = json.dumps(values, indent=1)[1:]
-    path.write_text(f'{_SEAL}{_digest(body.encode())}",{body}\n')
+    path.write_text(f'{_CHECKSUM_PREFIX}{compute_checksum(body.encode())}",{body}\n')
 
 
 def test_without_any_validation_value_nothing_is_called_best(tmp_path):

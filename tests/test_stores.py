@@ -494,7 +494,7 @@ def test_a_failure_never_follows_a_success(store: Store) -> None:
     done = Record(point.id, point.model, point.params, point.seed, OK)
     with ledger.claim(point.id, ME) as claim:
         ledger.finish(claim, done)
-        with pytest.raises(LostClaim, match="was finished by somebody else"):
+        with pytest.raises(LostClaim, match="was finished by another process"):
             ledger.finish(claim, replace(done, status=FAILED, error="late"))
     assert ledger.read_record(point.id).status == OK
 

@@ -1,8 +1,9 @@
-"""Claims: who is training a point now, and whether that is still true.
+"""Claims: which process is training a point, and whether it is still alive.
 
-A claim names the driver and the worker by host, process, process start and boot, so a death on this host frees the
-point at once. A claim of another host counts until this process has seen it unchanged for 60 s of its own clock: the
-clock of the other host, which the claim's time is of, may be wrong.
+A claim names the driver and the worker by host, process, start of the process and boot. A death on
+this host therefore frees the point at once. A claim of another host counts until this process has
+seen it unchanged for 60 s of its own clock: the time in the claim is that of the other host's
+clock, which may be wrong.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ from gensweep.system.storage import NotRegular, parse_json
 
 log = logging.getLogger(__name__)
 CLAIM = "claim.json"
-HEARTBEAT = 15.0
-_watched: dict[tuple[str, str], Watch] = {}
+HEARTBEAT_SECONDS = 15.0
+"""The time between two renewals of a claim."""
+_watches: dict[tuple[str, str], Watch] = {}
 """Claims of other hosts that this process has seen, by root and folder."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """What claim.json holds."""
+    """The content of claim.json: who holds a claim."""
 
     attempt: str
     driver: Process
@@ -44,21 +46,24 @@ class Holder:
 
 
 def parse_claim(text: bytes) -> Holder | None:
-    """Who holds a claim; None where it was cut short, or is none."""
+    """Return the holder that a claim.json names; None if the file is cut short or invalid."""
     try:
         values = parse_json(text)
-        at, attempt = values["time"], values["attempt"]
-        if type(at) not in (int, float) or not math.isfinite(at) or not isinstance(attempt, str):
+        claimed_at = values["time"]
+        attempt = values["attempt"]
+        if type(claimed_at) not in (int, float) or not math.isfinite(claimed_at):
             return None
-        return Holder(
-            attempt, Process.of(values["driver"]), Process.of(values["worker"]), float(at)
-        )
+        if not isinstance(attempt, str):
+            return None
+        driver = Process.of(values["driver"])
+        worker = Process.of(values["worker"])
+        return Holder(attempt, driver, worker, float(claimed_at))
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
 def read_holder(store: Store, folder: str) -> Holder | None:
-    """Who holds the point in a folder of the root; None where nobody does."""
+    """Return who holds the point in a folder of the root; None if nobody does."""
     try:
         return parse_claim(store.read(f"{folder}/{CLAIM}", MAX_RECORD_BYTES))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotRegular):
@@ -66,61 +71,61 @@ def read_holder(store: Store, folder: str) -> Holder | None:
 
 
 def is_live(store: Store, folder: str, holder: Holder) -> bool:
-    """Whether the claim on a folder still stands, as far as is known now: nobody has seen that its holder is dead."""
-    near = [process for process in (holder.worker, holder.driver) if process.is_local()]
-    if not all(process.is_alive() for process in near):
+    """Return True unless the holder of a folder's claim is known to be dead."""
+    local = [process for process in (holder.worker, holder.driver) if process.is_local()]
+    if not all(process.is_alive() for process in local):
         return False
-    if len(near) == 2:
+    if len(local) == 2:
         return True
-    watch = _watched.setdefault((store.root_uri, folder), Watch())
+    watch = _watches.setdefault((store.root_uri, folder), Watch())
     return watch.unchanged((holder.attempt, holder.time)) < processes.EXPIRES
 
 
 def is_certainly_live(store: Store, folder: str, holder: Holder) -> bool:
-    """Whether a claim that `is_live` is certainly one of a live process, so that there is nothing to wait for.
+    """Return True if a claim that `is_live` certainly belongs to a live process.
 
-    A time of the last minute counts too: if the clock that it is of is wrong, that is over within a minute.
+    A claim with a time of the last minute counts as well: if its clock is wrong, the claim is no
+    longer live after one minute.
     """
     if holder.worker.is_local() and holder.driver.is_local():
         return True
-    watch = _watched.get((store.root_uri, folder))
-    return (
-        watch is not None and watch.has_changed
-    ) or 0 <= time.time() - holder.time < processes.EXPIRES
+    watch = _watches.get((store.root_uri, folder))
+    if watch is not None and watch.has_changed:
+        return True
+    return 0 <= time.time() - holder.time < processes.EXPIRES
 
 
 def find_live(folders: Iterable[tuple[Store, str]]) -> set[str]:
-    """Return those of these folders whose claim is a live process's; waits where only time can tell.
+    """Return the folders whose claim a live process holds; wait where only time can tell.
 
     Raises:
-        OSError: a store does not say.
+        OSError: a store does not answer.
     """
-    live, unsure, has_said = set(), list(folders), False
+    live = set()
+    undecided = list(folders)
+    has_warned = False
     while True:
-        left = []
-        for store, folder in unsure:
+        remaining = []
+        for store, folder in undecided:
             holder = read_holder(store, folder)
             if holder is None or not is_live(store, folder, holder):
                 continue
             if is_certainly_live(store, folder, holder):
                 live.add(folder)
             else:
-                left.append((store, folder))
-        if not left:
+                remaining.append((store, folder))
+        if not remaining:
             return live
-        if not has_said:
-            _say_wait(f"{len(left)} claims of other hosts", left[0][1])
-            has_said = True
-        unsure = left
-        _pause(unsure[0][0])
+        if not has_warned:
+            _warn_of_wait(f"{len(remaining)} claims of other hosts", remaining[0][1])
+            has_warned = True
+        undecided = remaining
+        _pause(undecided[0][0])
 
 
-def _say_wait(what: str, where: str) -> None:
+def _warn_of_wait(holders: str, point: str) -> None:
     log.warning(
-        "waiting up to %.0f s to see whether %s (%s) gives a sign of life",
-        processes.EXPIRES,
-        what,
-        where,
+        "waiting up to %.0f s for a sign of life from %s (%s)", processes.EXPIRES, holders, point
     )
 
 
@@ -129,59 +134,64 @@ def _pause(store: Store) -> None:
 
 
 class Claim:
-    """A hold on one point's folder while it is trained; a context manager.
+    """A hold on one point's folder during its training; a context manager.
 
-    A thread renews it every 15 s. `check` before each write: a worker that was taken for dead, or
-    whose driver died, must write nothing more. A claim of the same driver is taken over at once: it tries a point
-    again only where it knows that the earlier attempt's worker, or its machine, is gone.
+    A thread renews the claim every 15 s. Call `check` before each write: a worker that was taken
+    for dead, or whose driver died, must write nothing more. A claim of the same driver is taken
+    over at once, because a driver tries a point again only when it knows that the earlier
+    attempt's worker, or its machine, is gone.
+
+    On entry, a claim of another host is watched until it changes or expires, unless its time
+    shows that it is live.
 
     Args:
         store: the results root.
-        folder: the point's, in it.
+        folder: the point's folder in it.
         driver: the process that wants the point trained.
-
-    On entry, a claim of another host whose time says nothing is watched until it changes or expires.
 
     Raises:
         Claimed: on entry, a live process holds the point.
     """
 
     def __init__(self, store: Store, folder: str, driver: Process) -> None:
-        self._store, self._point = store, folder.rpartition("/")[2]
-        self._name, self._lock = f"{folder}/{CLAIM}", f"{folder}/.lock"
+        self._store = store
         self._folder = folder
+        self._point = folder.rpartition("/")[2]
+        self._name = f"{folder}/{CLAIM}"
+        self._lock = f"{folder}/.lock"
         self._me = Holder(uuid.uuid4().hex, driver, Process.current(), 0.0)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True, name="gensweep-claim")
+        self._thread = threading.Thread(
+            target=self._renew_until_stopped, daemon=True, name="gensweep-claim"
+        )
 
     def __enter__(self) -> Claim:
-        has_said = False
-        while (holder := self._take()) is not None:
-            if not has_said:
-                _say_wait(str(holder), self._point)
-                has_said = True
+        has_warned = False
+        while (holder := self._try_to_claim()) is not None:
+            if not has_warned:
+                _warn_of_wait(str(holder), self._point)
+                has_warned = True
             _pause(self._store)
         self._thread.start()
         return self
 
-    def _take(self) -> Holder | None:
-        """Claim the point; return the holder instead while nobody can say whether it lives."""
+    def _try_to_claim(self) -> Holder | None:
+        """Claim the point, or return its holder if nobody knows whether that is alive."""
         with self._store.lock(self._lock):
             holder = read_holder(self._store, self._folder)
-            if (
-                holder is not None
-                and not self._succeeds(holder)
-                and is_live(self._store, self._folder, holder)
-            ):
+            if holder is not None and self._must_respect(holder):
                 if is_certainly_live(self._store, self._folder, holder):
                     raise Claimed(f"{self._point} is being trained by {holder}")
                 return holder
             self._write()
             return None
 
-    def _succeeds(self, holder: Holder) -> bool:
-        """Whether the holder is an earlier attempt of our own driver's, on a machine that can no more be asked."""
-        return holder.driver == self._me.driver and not holder.worker.is_local()
+    def _must_respect(self, holder: Holder) -> bool:
+        # An earlier attempt of our own driver on a machine that cannot be asked any more.
+        is_own = holder.driver == self._me.driver
+        if is_own and not holder.worker.is_local():
+            return False
+        return is_live(self._store, self._folder, holder)
 
     def __exit__(
         self,
@@ -191,19 +201,17 @@ class Claim:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        with (
-            contextlib.suppress(OSError),
-            self._store.lock(self._lock),
-        ):  # what cannot be removed expires
+        # A claim that cannot be removed expires.
+        with contextlib.suppress(OSError), self._store.lock(self._lock):
             if self._is_mine():
                 self._store.remove(self._name)
 
     def check(self) -> None:
-        """Make sure that the point is still ours.
+        """Check that the point is still ours.
 
         Raises:
-            LostClaim: another attempt took it, or our driver is dead.
-            OSError: the store does not say.
+            LostClaim: another attempt took it over, or our driver is dead.
+            OSError: the store does not answer.
         """
         holder = read_holder(self._store, self._folder)
         if holder is None or holder.attempt != self._me.attempt:
@@ -229,8 +237,9 @@ class Claim:
     def _write(self) -> None:
         self._store.write_json(self._name, asdict(self._me) | {"time": time.time()})
 
-    def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT):
+    def _renew_until_stopped(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            # A renewal that fails is tried again; the claim is valid for four of them.
             with contextlib.suppress(OSError), self._store.lock(self._lock):
                 if not self._is_mine():
                     return

@@ -1,4 +1,4 @@
-"""The ledger: what is known of every point, which is what the files under ``ROOT/points`` say."""
+"""The ledger: the state of every point, as the files below ``ROOT/points`` show it."""
 
 from __future__ import annotations
 
@@ -23,126 +23,133 @@ RECORD = "record.json"
 CHECKPOINT = "checkpoint.pt"
 ERROR = "error.txt"
 SYNCED = ".synced"
-"""What W&B appends to a `.wandb` file's name for its mark beside one that was uploaded."""
-FEW = 50
-"""Points that are asked for one by one; of more, what has been begun is listed first."""
+"""The suffix that W&B adds to a `.wandb` file's name for the mark of an upload."""
+MAX_POINTS_UNLISTED = 50
+"""Up to this many points are read one by one; for more, the root is listed first."""
 
 
 @dataclass
 class State:
-    """What the ledger says of some points: each id stands in `records`, `running`, or neither (missing)."""
+    """The ledger's state of some points.
+
+    Each id is in `records`, in `running`, or in neither: then the point is missing.
+    """
 
     records: dict[str, Record] = field(default_factory=dict)
     running: dict[str, Holder] = field(default_factory=dict)
     expired: dict[str, Holder] = field(default_factory=dict)
-    """Points with a claim whose holder is dead; the next attempt replaces it."""
+    """Points with a claim of a dead process; the next attempt replaces it."""
     unreadable: dict[str, str] = field(default_factory=dict)
-    """Points whose record cannot be trusted, with the reason; they count as missing."""
+    """Points with an invalid record, and the reason; they count as missing."""
 
 
 class Ledger:
-    """The points trained under one results root.
+    """The points that were trained under one results root.
 
     Args:
         store: the root, or its folder.
 
     Raises:
-        ResultsError: ``ROOT/points`` is no folder, but a file, or a link to what is not there.
+        ResultsError: ``ROOT/points`` is a file, or a link to nothing.
     """
 
     def __init__(self, store: Store | Path) -> None:
         self.store = store if isinstance(store, Store) else Store(store)
         points = self.store.root / POINTS
         if os.path.lexists(points) and not points.is_dir():
-            what = f"a link to {os.readlink(points)}" if points.is_symlink() else "a file"
+            kind = f"a link to {os.readlink(points)}" if points.is_symlink() else "a file"
             raise ResultsError(
-                f"{self.store.uri(POINTS)} is {what}, and should be the folder of every point"
+                f"{self.store.uri(POINTS)} is {kind}, but it should be the folder of all points"
             )
 
     def folder(self, point_id: str) -> Path:
-        """Where a point's files, or the copies of them that were made, lie on this machine."""
+        """Return the local folder of a point's files, or of their copies."""
         return self.store.root / POINTS / point_id
 
     def read(
         self, wanted: Mapping[str, Mapping[str, Any]], newer: Literal["raise", "report"] = "raise"
     ) -> State:
-        """Read the records of these points.
+        """Read the records and claims of these points.
 
         Args:
-            wanted: id -> the point's params, which its record must repeat. A parameter that only one of the
-                two knows was added in between, and the id vouches that it is at its neutral value. `model` and
-                `seed` may be among them: the record's own must be the same.
-            newer: what becomes of a record that a later gensweep wrote: `raise` stops a run, which would
-                overwrite it; `report` counts it among the unreadable, for those who only read.
+            wanted: id -> the point's params, which its record must repeat. A parameter that only
+                one of the two knows was added to the code later; the id guarantees that it has
+                its neutral value. If `model` or `seed` are given, the record's must be the same.
+            newer: what to do with a record that a later gensweep wrote. `raise` stops a run,
+                which would overwrite it; `report` counts it as unreadable, for readers.
 
         Raises:
-            NewerSchema: there is one, and ``newer`` is `raise`.
-            Unavailable: a root elsewhere does not answer, or refuses.
+            NewerSchema: there is such a record, and ``newer`` is `raise`.
+            Unavailable: a remote root does not answer, or refuses.
         """
-        state, store, begun = State(), self.store, list(wanted)
-        if len(wanted) > FEW:
+        state = State()
+        store = self.store
+        point_ids = list(wanted)
+        if len(wanted) > MAX_POINTS_UNLISTED:
+            # One listing is cheaper than a request for each point that was never started.
             store = store.snapshot(POINTS)
-            there = store.list_folders(POINTS)
-            begun = [point_id for point_id in wanted if point_id in there]
-        names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in begun]
-        for point_id, name, found in zip(
-            begun, names, store.read_all(names, MAX_RECORD_BYTES), strict=True
-        ):
+            existing = store.list_folders(POINTS)
+            point_ids = [point_id for point_id in wanted if point_id in existing]
+        for point_id, name, content in _read_records(store, point_ids):
             try:
-                record = _record(found, store.uri(name), point_id)
-                if other := _contradictions(record, wanted[point_id]):
-                    raise RecordError(f"{store.uri(name)}: is of another point: {', '.join(other)}")
+                record = _decode_or_raise(content, store.uri(name), point_id)
+                _check_matches(record, wanted[point_id], store.uri(name))
                 state.records[point_id] = record
             except (FileNotFoundError, NotADirectoryError):
                 pass
-            except (RecordError, OSError) as error:
-                if isinstance(error, Unavailable) or (
-                    isinstance(error, NewerSchema) and newer == "raise"
-                ):
+            except Unavailable:
+                raise
+            except NewerSchema as error:
+                if newer == "raise":
                     raise
                 state.unreadable[point_id] = str(error)
-        self._read_claims(
-            store, [point_id for point_id in begun if point_id not in state.records], state
-        )
+            except (RecordError, OSError) as error:
+                state.unreadable[point_id] = str(error)
+        without_record = [point_id for point_id in point_ids if point_id not in state.records]
+        self._read_claims(store, without_record, state)
         return state
 
-    def _read_claims(self, store: Store, points: list[str], state: State) -> None:
-        names = [f"{POINTS}/{point_id}/{CLAIM}" for point_id in points]
-        for point_id, found in zip(points, store.read_all(names, MAX_RECORD_BYTES), strict=True):
-            holder = claims.parse_claim(found) if isinstance(found, bytes) else None
-            if holder is not None:
-                is_live = claims.is_live(store, f"{POINTS}/{point_id}", holder)
-                (state.running if is_live else state.expired)[point_id] = holder
+    def _read_claims(self, store: Store, point_ids: list[str], state: State) -> None:
+        names = [f"{POINTS}/{point_id}/{CLAIM}" for point_id in point_ids]
+        contents = store.read_all(names, MAX_RECORD_BYTES)
+        for point_id, content in zip(point_ids, contents, strict=True):
+            if isinstance(content, OSError):
+                continue
+            holder = claims.parse_claim(content)
+            if holder is None:
+                continue
+            if claims.is_live(store, f"{POINTS}/{point_id}", holder):
+                state.running[point_id] = holder
+            else:
+                state.expired[point_id] = holder
 
     def read_record(self, point_id: str) -> Record:
-        """One point's record.
+        """Read one point's record.
 
         Raises:
             FileNotFoundError, NotADirectoryError: there is none.
             RecordError: as `gensweep.ledger.records.decode_record`.
         """
         name = f"{POINTS}/{point_id}/{RECORD}"
-        return decode_record(
-            self.store.read(name, MAX_RECORD_BYTES), self.store.uri(name), point_id
-        )
+        content = self.store.read(name, MAX_RECORD_BYTES)
+        return decode_record(content, self.store.uri(name), point_id)
 
     def read_others(self, known: Set[str]) -> Iterator[Record]:
-        """Every record that can be read, in no order, but those of points that are known."""
+        """Yield every readable record, in no order, except those of the known points."""
         store = self.store.snapshot(POINTS)
-        points = store.list_folders(POINTS) - known
-        names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in points]
-        for point_id, name, found in zip(
-            points, names, store.read_all(names, MAX_RECORD_BYTES), strict=True
-        ):
+        point_ids = list(store.list_folders(POINTS) - known)
+        for point_id, name, content in _read_records(store, point_ids):
             with contextlib.suppress(OSError, RecordError):
-                yield _record(found, name, point_id)
+                yield _decode_or_raise(content, name, point_id)
 
     def claim(self, point_id: str, driver: Process) -> Claim:
-        """A claim on the point, to be entered; it makes the folder."""
+        """Return a claim on the point, a context manager; entering it creates the folder."""
         return Claim(self.store, f"{POINTS}/{point_id}", driver)
 
     def drop_claim(self, point_id: str, holder: Holder) -> None:
-        """Remove the claim of a dead holder, which others would watch first; one that was renewed stays.
+        """Remove the claim of a dead holder, so that nobody waits for it.
+
+        A claim that was renewed since is left alone.
 
         Raises:
             OSError: as `Store.remove`.
@@ -152,20 +159,23 @@ class Ledger:
             if claims.read_holder(self.store, folder) == holder:
                 self.store.remove(f"{folder}/{CLAIM}")
 
-    def clean(self, points: Iterable[str]) -> None:
-        """Remove what killed processes left in the folders of finished points; what cannot be removed stays.
+    def clean(self, point_ids: Iterable[str]) -> None:
+        """Remove what killed processes left in the folders of finished points, if possible.
 
         Args:
-            points: ids of points with a record.
+            point_ids: ids of points with a record.
         """
-        there = self.store.snapshot(POINTS)
-        for folder in (f"{POINTS}/{point_id}" for point_id in points):
-            if there.exists(f"{folder}/{CLAIM}"):
-                with contextlib.suppress(OSError), self.store.lock(f"{folder}/.lock"):
-                    holder = claims.read_holder(self.store, folder)
-                    if holder is None or not claims.is_live(self.store, folder, holder):
-                        self.store.remove(f"{folder}/{CLAIM}")
-                        self.store.remove_leftovers(folder)
+        snapshot = self.store.snapshot(POINTS)
+        for point_id in point_ids:
+            folder = f"{POINTS}/{point_id}"
+            if not snapshot.exists(f"{folder}/{CLAIM}"):
+                continue
+            # Leftovers do no harm, so a root that refuses to remove them stops nothing.
+            with contextlib.suppress(OSError), self.store.lock(f"{folder}/.lock"):
+                holder = claims.read_holder(self.store, folder)
+                if holder is None or not claims.is_live(self.store, folder, holder):
+                    self.store.remove(f"{folder}/{CLAIM}")
+                    self.store.remove_leftovers(folder)
 
     def write_file(self, claim: Claim, point_id: str, name: str, content: Content) -> None:
         """Write one of the point's files, `name` or `folder/name`, unless the claim was lost.
@@ -178,7 +188,9 @@ class Ledger:
             self.store.write(f"{POINTS}/{point_id}/{name}", content)
 
     def finish(self, claim: Claim, record: Record) -> None:
-        """Write the record, last of all files; an unreadable older one is kept aside, a checkpoint dropped.
+        """Write the record after all other files.
+
+        An earlier record that is unreadable is copied first; a checkpoint is removed.
 
         Raises:
             LostClaim: a later attempt owns the point, or has finished it.
@@ -186,57 +198,72 @@ class Ledger:
         """
         folder = f"{POINTS}/{record.id}"
         with claim.lock_for_writing():
-            before = self._set_aside(record.id)
+            earlier = self._set_aside(record.id)
             # A result of other code may be replaced by whatever today's code gives.
-            is_of_same_code = before is not None and before.code == record.code
-            if before and before.status == OK != record.status and is_of_same_code:
-                raise LostClaim(
-                    f"{record.id} was finished by somebody else"
-                )  # where the root knows no locks
+            is_of_same_code = earlier is not None and earlier.code == record.code
+            if earlier and earlier.status == OK != record.status and is_of_same_code:
+                # Possible only where the root has no locks.
+                raise LostClaim(f"{record.id} was finished by another process")
             self.store.remove_leftovers(folder)
             self.store.write(f"{folder}/{RECORD}", record.to_json())
-            with self._cleaning(record.id):
-                if record.status != FAILED:  # a retry goes on from a failed point's checkpoint
+            with self._ignore_cleanup_errors(record.id):
+                # A retry of a failed point continues from its checkpoint.
+                if record.status != FAILED:
                     self.store.remove(f"{folder}/{CHECKPOINT}")
                 if record.status == OK:
                     self.store.remove(f"{folder}/{ERROR}")
 
     @contextlib.contextmanager
-    def _cleaning(self, point_id: str) -> Generator[None]:
-        """A record that is written counts, whatever cannot be removed after it."""
+    def _ignore_cleanup_errors(self, point_id: str) -> Generator[None]:
+        """Turn errors into a warning: a written record counts, whatever cannot be removed."""
         try:
             yield
         except OSError as error:
-            log.warning("%s is finished, and keeps what is of no use any more: %s", point_id, error)
+            log.warning(
+                "%s is finished, but useless files could not be removed: %s", point_id, error
+            )
 
     def _set_aside(self, point_id: str) -> Record | None:
-        """The record that is there; one that cannot be trusted is copied beside it."""
+        """Return the point's current record; copy one that is unreadable."""
         name = f"{POINTS}/{point_id}/{RECORD}"
         try:
-            text = self.store.read(name, MAX_RECORD_BYTES)
-            return decode_record(text, name, point_id)
-        except (FileNotFoundError, NotRegular):  # a pipe or a device holds nothing to be copied
+            content = self.store.read(name, MAX_RECORD_BYTES)
+        except (FileNotFoundError, NotRegular):
+            # A pipe or a device has no content that could be copied.
             return None
+        try:
+            return decode_record(content, name, point_id)
         except RecordError:
-            self.store.write(f"{name}.unreadable", text)
+            self.store.write(f"{name}.unreadable", content)
             return None
 
 
-def _contradictions(record: Record, wanted: Mapping[str, Any]) -> list[str]:
-    """What a record says otherwise than the point that is wanted: `params`, `model`, `seed`."""
-    others = []
-    keys = (
-        record.params.keys() | {"dataset"}
-    ) & wanted.keys()  # every model has one since the beginning
+def _read_records(store: Store, point_ids: list[str]) -> Iterator[tuple[str, str, bytes | OSError]]:
+    """Yield the id, the record's name, and its content or the error of reading it."""
+    names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in point_ids]
+    contents = store.read_all(names, MAX_RECORD_BYTES)
+    return zip(point_ids, names, contents, strict=True)
+
+
+def _decode_or_raise(content: bytes | OSError, path: str, point_id: str) -> Record:
+    if isinstance(content, OSError):
+        raise content
+    return decode_record(content, path, point_id)
+
+
+def _check_matches(record: Record, wanted: Mapping[str, Any], path: str) -> None:
+    """Check that a record repeats the params, the model and the seed of a point.
+
+    Raises:
+        RecordError: it does not; says in what it differs.
+    """
+    differences = []
+    # Every model has had a dataset since the first version, so a record without one differs.
+    keys = (record.params.keys() | {"dataset"}) & wanted.keys()
     if any(record.params.get(key) != wanted[key] for key in keys):
-        others.append("params")
+        differences.append("params")
     for name in ("model", "seed"):
         if name in wanted and wanted[name] != getattr(record, name):
-            others.append(name)
-    return others
-
-
-def _record(found: bytes | OSError, place: str, point_id: str) -> Record:
-    if isinstance(found, OSError):
-        raise found
-    return decode_record(found, place, point_id)
+            differences.append(name)
+    if differences:
+        raise RecordError(f"{path}: is of another point: {', '.join(differences)}")

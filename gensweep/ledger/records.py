@@ -1,4 +1,4 @@
-"""The record: what a trial says of a point. The one format in which the run half and the read half meet."""
+"""The record of a point: the outcome that a trial writes and reports read."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ SCHEMA = 1
 OK, DIVERGED, FAILED, MISSING = "ok", "diverged", "failed", "missing"
 STATUSES = (OK, DIVERGED, FAILED)
 CLAIMED = "claimed"
-"""Reported, never recorded: somebody else trains the point."""
+"""Status in reports of a trial only: another process trains the point."""
 STORE_UNAVAILABLE = "unkept"
-"""Neither reported nor recorded as such: the results root would not take what the point left."""
-LARGEST = 1e100
-"""Of metrics: their squares can be added up, and float32, in which models compute, ends at 3e38."""
-_SEAL = '{"checksum": "'
+"""Internal status: results could not be written because the store was unavailable."""
+MAX_METRIC = 1e100
+"""The largest absolute value of a metric, so that sums of squares stay finite.
+
+float32, in which models compute, ends at 3e38."""
+_CHECKSUM_PREFIX = '{"checksum": "'
+_CHECKSUM_CHARACTERS = 64
+_MAX_COUNT = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -32,21 +36,23 @@ class Record:
     """One point's outcome.
 
     Attributes:
-        id: the point's id; the folder's name too.
-        params: every parameter of the point, defaults included.
+        id: the point's id; also the name of its folder.
+        params: every parameter of the point, including defaults.
         status: `ok`, `diverged` (a loss was not finite) or `failed` (see `error`).
-        metrics: `test/...` numbers, and `validation/...` of the last epoch; nothing here depends on the clock.
+        metrics: `test/...` numbers, and `validation/...` of the last epoch; none of them depends
+            on the clock.
         seconds: training and test time over all attempts.
-        epochs: epochs completed.
+        epochs: number of completed epochs.
         versions: gensweep, its commit, python, torch, numpy.
-        hardware: host, processor, device, the precision on it, the most memory in bytes that the trial had.
-        error: one line that says why, for `failed` and `diverged`.
-        pack: how many lanes were trained together, and which was this one.
+        hardware: host, processor, device, its precision, the trial's peak memory in bytes.
+        error: the reason in one line, for `failed` and `diverged`.
+        pack: how many lanes were trained together, and the number of this one.
         finished: when the record was written (UTC, ISO 8601).
-        code: digests of the code that made the numbers, as `gensweep.sweep.code_fingerprint`; None in records of
-            before there were any.
-        examples: how many of `train`, `validation` and `test`, and further counts; empty in old records.
-        warnings: what is odd about a point that is ok, a sentence each.
+        code: digests of the code that computed the numbers, as `gensweep.sweep.code_fingerprint`;
+            None in old records.
+        examples: number of examples in `train`, `validation` and `test`, and further counts;
+            empty in old records.
+        warnings: what is unusual about a point that is ok, one sentence each.
     """
 
     id: str
@@ -68,82 +74,80 @@ class Record:
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
-        """What record.json holds: under a checksum of the rest, so that an edit by hand is noticed."""
+        """Return the content of record.json.
+
+        It starts with a checksum of all that follows, so that an edit by hand is noticed.
+        """
         body = json.dumps(asdict(self), indent=1, allow_nan=False)[1:]
-        return f'{_SEAL}{_digest(body.encode())}",{body}\n'
+        return f'{_CHECKSUM_PREFIX}{compute_checksum(body.encode())}",{body}\n'
 
 
-_KINDS: dict[str, tuple[type, ...]] = {
-    "id": (str,), "model": (str,), "params": (dict,), "seed": (int,), "metrics": (dict,), "seconds": (int, float),
-    "epochs": (int,), "versions": (dict,), "hardware": (dict,), "error": (str, type(None)), "pack": (dict,),
-    "finished": (str,), "code": (dict, type(None)), "examples": (dict,), "warnings": (list,),
-}  # fmt: skip
-"""Types of the fields."""
+_TYPES: dict[str, tuple[type, ...]] = {
+    "id": (str,),
+    "model": (str,),
+    "params": (dict,),
+    "seed": (int,),
+    "metrics": (dict,),
+    "seconds": (int, float),
+    "epochs": (int,),
+    "versions": (dict,),
+    "hardware": (dict,),
+    "error": (str, type(None)),
+    "pack": (dict,),
+    "finished": (str,),
+    "code": (dict, type(None)),
+    "examples": (dict,),
+    "warnings": (list,),
+}
 _FIELDS = {f.name for f in fields(Record)}
 _OPTIONAL = {"code", "examples", "warnings"}
 """Fields that records of earlier versions lack."""
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number that a float can hold; True and False are none."""
+    """Return True for a finite number that a float can hold; True and False are no numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     try:
         return math.isfinite(value)
-    except OverflowError:  # of a whole number beyond any float
+    except OverflowError:
+        # An integer larger than any float.
         return False
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is one that a parameter can have: text, true, false, nothing, a number, or a list of such."""
+    """Return True for a value that a parameter can have.
+
+    These are text, true, false, null, numbers, and lists of them.
+    """
     if isinstance(value, list):
         return all(is_plain(item) for item in value)
     return value is None or isinstance(value, (str, bool)) or is_number(value)
 
 
-def is_count(value: Any, least: int = 0) -> bool:
-    """Whether a value is a whole number of at least so much."""
-    return type(value) is int and least <= value < 1 << 63
+def is_count(value: Any, minimum: int = 0) -> bool:
+    """Return True for an integer of at least the minimum that fits into 64 bits."""
+    return type(value) is int and minimum <= value < _MAX_COUNT
 
 
 def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Record:
-    """Check the content of one record.json.
+    """Check the content of one record.json and return the record.
 
     Args:
         text: the content.
-        path: where it comes from, for errors.
+        path: the path or URI of the file, for errors.
         expected_id: the point whose record it should be; None: any.
 
     Raises:
         NewerSchema: a later gensweep wrote it.
-        RecordError: truncated, edited since it was written, of another point, or no record at all.
+        RecordError: it is truncated, was edited, is of another point, or is no record.
     """
-    try:
-        values = parse_json(text)
-    except ValueError as error:
-        raise RecordError(f"{path}: {error}") from None
-    if not isinstance(values, dict) or not is_count(values.get("schema"), 1):
-        raise RecordError(f"{path}: not a gensweep record")
-    if values["schema"] > SCHEMA:
-        raise NewerSchema(
-            f"{path}: schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep"
-        )
-    body = text[len(_SEAL) + 64 + 2 :].rstrip(b"\n")
-    if values.pop("checksum", None) != _digest(body):
+    values = _parse_values(text, path)
+    body = text[len(_CHECKSUM_PREFIX) + _CHECKSUM_CHARACTERS + len('",') :].rstrip(b"\n")
+    if values.pop("checksum", None) != compute_checksum(body):
         raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
-    if (
-        values.keys() - _FIELDS
-        or _FIELDS - _OPTIONAL - values.keys()
-        or values["status"] not in STATUSES
-    ):
-        raise RecordError(f"{path}: not a gensweep record")
-    if wrong := [
-        name
-        for name, kinds in _KINDS.items()
-        if name in values and not isinstance(values[name], kinds)
-    ]:
-        raise RecordError(f"{path}: not a gensweep record ({', '.join(wrong)} of a wrong type)")
-    for name, problem in _problems(values):
+    _check_fields(values, path)
+    for name, problem in _find_problems(values):
         raise RecordError(f"{path}: not a gensweep record ({name} {problem})")
     values["error"] = clean(values["error"])
     values["warnings"] = clean(values.get("warnings", []))
@@ -152,34 +156,67 @@ def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Rec
     return Record(**values)
 
 
-def _problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Fields whose value means nothing, each with what is wrong with it."""
-    if not all(is_number(value) for value in values["metrics"].values()):
-        yield "a metric", "is no finite number"
-    elif any(abs(value) > LARGEST for value in values["metrics"].values()):
-        yield "a metric", f"is beyond {LARGEST:g}"
+def _parse_values(text: bytes, path: str) -> dict[str, Any]:
+    try:
+        values = parse_json(text)
+    except ValueError as error:
+        raise RecordError(f"{path}: {error}") from None
+    if not isinstance(values, dict) or not is_count(values.get("schema"), 1):
+        raise RecordError(f"{path}: not a gensweep record")
+    schema = values["schema"]
+    if schema > SCHEMA:
+        raise NewerSchema(
+            f"{path}: schema {schema}, this gensweep reads up to {SCHEMA}: upgrade gensweep"
+        )
+    return values
+
+
+def _check_fields(values: dict[str, Any], path: str) -> None:
+    """Check the names and types of all fields."""
+    unknown = values.keys() - _FIELDS
+    absent = _FIELDS - _OPTIONAL - values.keys()
+    if unknown or absent or values["status"] not in STATUSES:
+        raise RecordError(f"{path}: not a gensweep record")
+    wrong = []
+    for name, types in _TYPES.items():
+        if name in values and not isinstance(values[name], types):
+            wrong.append(name)
+    if wrong:
+        raise RecordError(f"{path}: not a gensweep record ({', '.join(wrong)} of a wrong type)")
+
+
+def _find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the fields with a meaningless value, each with the reason."""
+    metrics = values["metrics"].values()
+    if not all(is_number(value) for value in metrics):
+        yield "a metric", "is not a finite number"
+    elif any(abs(value) > MAX_METRIC for value in metrics):
+        yield "a metric", f"is beyond {MAX_METRIC:g}"
     if not all(name.isprintable() for name in values["metrics"]):
         yield "a metric", "has a name that cannot be printed"
     if not all(is_plain(value) for value in values["params"].values()):
-        yield "a parameter", "is no text, number, true or false"
-    if not isinstance((values.get("code") or {}).get("metrics", {}), dict):
-        yield "code", "has metrics that are no digests by name"
+        yield "a parameter", "is not text, a number, true or false"
+    code = values.get("code") or {}
+    if not isinstance(code.get("metrics", {}), dict):
+        yield "code", "has metrics that are not digests by name"
     if not is_number(values["seconds"]) or values["seconds"] < 0:
-        yield "seconds", "is no time"
+        yield "seconds", "is not a duration"
     for name in ("epochs", "seed"):
         if not is_count(values[name]):
-            yield name, "is no whole number of 0 or more"
-    size, lane = (values["pack"].get(name) for name in ("size", "lane"))
+            yield name, "is not an integer of 0 or more"
+    size = values["pack"].get("size")
+    lane = values["pack"].get("lane")
     if not (is_count(size, 1) and is_count(lane) and lane < size):
-        yield "pack", "is no place among lanes"
+        yield "pack", "is not a lane and a number of lanes"
     if not all(is_count(count) for count in values.get("examples", {}).values()):
-        yield "examples", "has a count that is no whole number of 0 or more"
+        yield "examples", "has a count that is not an integer of 0 or more"
     if not all(isinstance(text, str) for text in values.get("warnings", [])):
-        yield "warnings", "has one that is no text"
+        yield "warnings", "has an entry that is not text"
     for name, value in values["hardware"].items():
         if "memory" in name and value is not None and not (is_number(value) and value >= 0):
-            yield "hardware", "has a memory that is no number of bytes"
+            yield "hardware", "has a memory that is not a number of bytes"
 
 
-def _digest(body: bytes) -> str:
+def compute_checksum(body: bytes) -> str:
+    """Return the checksum of a record's JSON after the checksum itself."""
     return hashlib.sha256(body).hexdigest()

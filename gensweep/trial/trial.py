@@ -164,7 +164,7 @@ def _claim(ledger: Ledger, point: Point, context: Context, held: contextlib.Exit
     Raises:
         Claimed: somebody else trains the point.
     """
-    end = time.monotonic() + processes.EXPIRES + claims.HEARTBEAT
+    end = time.monotonic() + processes.EXPIRES + claims.HEARTBEAT_SECONDS
     while True:
         try:
             return held.enter_context(ledger.claim(point.id, context.driver))
