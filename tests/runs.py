@@ -40,7 +40,7 @@ TINY_PICTURES = {
     "epochs": 2,
 }
 atexit.register(gc.unfreeze)
-reader.MOST_STEPS = 60
+reader.MAX_STEPS = 60
 """A reader that has learnt a little reads as fast as one that has learnt all."""
 FORKS = multiprocessing.get_context("forkserver")
 """Processes that start with everything imported, and that have trained nothing yet."""

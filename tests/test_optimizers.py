@@ -17,7 +17,8 @@ from gensweep.core.registries import MODELS
 from gensweep.nn.base_network import Network
 from gensweep.train.muon import apply_muon, orthogonalise
 from gensweep.train.networks import build_network
-from gensweep.train.optimizers import PlayerOptimizer, compute_rate_factor
+from gensweep.train.optimizers import PlayerOptimizer
+from gensweep.train.schedules import compute_rate_factor
 
 SHAPES = [(6, 6), (4, 9), (12, 5)]
 RATE, MOMENTUM, DECAY = 0.05, 0.9, 0.1

@@ -194,7 +194,7 @@ class TestReader:
         monkeypatch.setattr(
             torch.optim.Optimizer, "__init__", lambda *_, **__: pytest.fail("one of torch's")
         )
-        monkeypatch.setattr(reading, "MOST_STEPS", 1)
+        monkeypatch.setattr(reading, "MAX_STEPS", 1)
         train(*glyphs)
 
 
@@ -263,7 +263,7 @@ class TestCache:
         cache.write_text("a file in the way")
         with caplog.at_level(logging.WARNING):
             assert load_reader(toy()).accuracy >= 0
-        assert len(trainings) == 1 and "the reader is not kept" in caplog.text
+        assert len(trainings) == 1 and "the reader is not cached" in caplog.text
 
     def test_of_two_processes_at_once_one_trains(self, cache: Path, tmp_path: Path) -> None:
         context = multiprocessing.get_context("fork")
@@ -374,7 +374,7 @@ def test_a_run_trains_the_readers_that_it_lacks_beside_ray(
     )
     monkeypatch.setattr(warmup.signal, "signal", lambda number, handler: None)
     monkeypatch.setattr(warmup.array_cache, "prepared", lambda data: few(drawn))
-    monkeypatch.setattr(reading, "MOST_STEPS", 2)
+    monkeypatch.setattr(reading, "MAX_STEPS", 2)
     for _ in range(2):
         with warmup.train_readers_in_background([written, drawn, drawn], ready):
             assert is_reader_cached(ready[drawn.data_key])

@@ -42,7 +42,12 @@ BOOKKEEPING = (
     "gensweep.train.health",
 )
 KERNELS = ("gensweep.kernels.bindings.", "gensweep.kernels.build.", "gensweep.train.precision")
-MEASURING = ("gensweep.metrics", "gensweep.train.reader", "gensweep.train.glyphs")
+MEASURING = (
+    "gensweep.metrics",
+    "gensweep.train.distortion",
+    "gensweep.train.glyphs",
+    "gensweep.train.reader",
+)
 WITHOUT = (*BOOKKEEPING, *KERNELS)
 """Beginnings of the names of code that changes no number, or has an entry of its own in a record."""
 

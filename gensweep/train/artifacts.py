@@ -1,4 +1,4 @@
-"""What a point leaves for people to look at: sheets of samples, its answers, ways through its latent space."""
+"""Files that a point writes for people to look at: samples, answers, latent interpolations."""
 
 from __future__ import annotations
 
@@ -20,53 +20,66 @@ from gensweep.train.evaluation import ANSWERS
 from gensweep.train.loop import Training
 from gensweep.train.random_streams import make_generator
 
-ROWS, STEPS = 4, 10
-"""Ways that are shown, and pictures on each."""
+INTERPOLATION_ROWS = 4
+INTERPOLATION_STEPS = 10
+"""Pictures in each row, both ends included."""
+MAX_TEXTS_CACHED = 1 << 15
 
 
 def is_sample_epoch(epoch: int, epochs: int) -> bool:
-    """Whether an epoch's samples are kept: 1, 2, 5, 10, 20, 50, ... and the last."""
+    """Return whether an epoch's samples are written: 1, 2, 5, 10, 20, 50, ... and the last."""
     return epoch == epochs or str(epoch).rstrip("0") in ("1", "2", "5")
 
 
 def render_samples(samples: Samples) -> bytes:
-    """A PNG of pictures in a grid with a caption under each, or of the captions alone as lines of text."""
+    """Return a PNG of the samples.
+
+    It shows a grid of pictures with a caption under each; without pictures, lines of text.
+    """
     if samples.pictures is None:
         return png_bytes(text_sheet(samples.captions))
-    return png_bytes(picture_sheet(to_bytes(samples.pictures), samples.captions, samples.columns))
+    pictures = to_bytes(samples.pictures)
+    return png_bytes(picture_sheet(pictures, samples.captions, samples.columns))
 
 
 def to_bytes(pictures: Tensor):
-    """Pictures in 0..1 as uint8, of the same shape."""
+    """Return pictures in 0..1 as uint8, of the same shape."""
     return pictures.float().clamp(0, 1).mul(255).round().byte().cpu().numpy()
 
 
 def list_answers(training: Training) -> list[tuple[str, str, str]]:
-    """Query, right answer and the model's answer of every test example; none of a model that answers nothing."""
-    found = training.get_answers()
-    given = next((found[name] for name in ANSWERS if name in found), None)
-    if given is None or "query" not in found:
+    """Return query, right answer and the model's answer of every test example.
+
+    The list is empty if the model answers no queries.
+    """
+    codes = training.get_answers()
+    predicted = next((codes[name] for name in ANSWERS if name in codes), None)
+    if predicted is None or "query" not in codes:
         return []
-    columns = (found["query"], found["answer"], given)
-    return list(zip(*(map(_text, map(tuple, codes.tolist())) for codes in columns), strict=True))
+    columns = [_decode_rows(column) for column in (codes["query"], codes["answer"], predicted)]
+    return list(zip(*columns, strict=True))
 
 
-@lru_cache(1 << 15)
-def _text(codes: tuple[int, ...]) -> str:
-    """A query or an answer as it is written, kept: other points have the same ones."""
+def _decode_rows(codes: Tensor) -> list[str]:
+    return [_decode(tuple(row)) for row in codes.tolist()]
+
+
+@lru_cache(MAX_TEXTS_CACHED)
+def _decode(codes: tuple[int, ...]) -> str:
+    """Return a query or an answer as text; cached, since other points have the same ones."""
     return decode(codes).rstrip()
 
 
 def with_answers(samples: Samples, rows: list[tuple[str, str, str]]) -> Samples:
-    """Samples of the first test examples, captioned with the query and what was read in the drawn answer."""
-    captions = [
-        f"{query} = {guess or 'blank'}" for query, _, guess in rows[: len(samples.captions)]
-    ]
+    """Return samples of the first test examples with the drawn answers, as read, in captions."""
+    captions = []
+    for query, _, predicted in rows[: len(samples.captions)]:
+        captions.append(f"{query} = {predicted or 'blank'}")
     return Samples(samples.pictures, captions, samples.columns)
 
 
 def format_answers_csv(rows: list[tuple[str, str, str]]) -> str:
-    """`query,answer,predicted`, a line an example."""
+    """Return a table with the columns `query,answer,predicted`, one line an example."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("query", "answer", "predicted"))
@@ -76,42 +89,47 @@ def format_answers_csv(rows: list[tuple[str, str, str]]) -> str:
 
 @torch.no_grad()
 def render_interpolations(
-    network: Network, seed: int, rows: int = ROWS, steps: int = STEPS
+    network: Network, seed: int, rows: int = INTERPOLATION_ROWS, steps: int = INTERPOLATION_STEPS
 ) -> dict[str, bytes]:
-    """Strips of pictures on the way between latent vectors drawn from the prior, as PNGs by the kind of way.
+    """Return pictures between latent vectors that are drawn from the prior.
 
     Args:
-        network: in evaluation mode; one without a prior has no such way.
-        seed: of the vectors; both kinds begin and end at the same ones.
-        rows: ways, one under the other.
-        steps: pictures on each, both ends included.
+        network: in evaluation mode.
+        seed: of the vectors; both kinds of interpolation start and end at the same ones.
+        rows: interpolations, one under the other.
+        steps: pictures in each, both ends included.
+
+    Returns:
+        A PNG for each kind, `linear` and `spherical`; nothing if the network has no prior.
     """
     if not isinstance(network, LatentNetwork):
         return {}
     device = next(network.parameters()).device
     shape = (2, rows, network.config.latent_dim)
     starts, ends = torch.randn(shape, generator=make_generator(seed, "interpolation")).to(device)
-    found = {}
-    for kind, way in (("linear", interpolate_linear), ("spherical", interpolate_spherical)):
-        pictures = to_bytes(network.sample(way(starts, ends, steps).flatten(0, 1)))
-        found[kind] = png_bytes(strips(pictures, steps))
-    return found
+    kinds = {"linear": interpolate_linear, "spherical": interpolate_spherical}
+    rendered = {}
+    for kind, interpolate in kinds.items():
+        latents = interpolate(starts, ends, steps).flatten(0, 1)
+        pictures = to_bytes(network.sample(latents))
+        rendered[kind] = png_bytes(strips(pictures, steps))
+    return rendered
 
 
 def write_artifacts(training: Training, write: Callable[[str, Content], None]) -> None:
-    """Write what people look at: samples.png, answers.csv of a model that answers, strips of one with a prior."""
+    """Write the files that people look at.
+
+    `samples.png`; `answers.csv` if the model answers queries; `interpolation-*.png` if it has a
+    prior.
+    """
     rows = list_answers(training)
-    write(
-        "samples.png",
-        render_samples(
-            with_answers(training.make_samples(), rows)
-            if training.is_read
-            else training.make_samples()
-        ),
-    )
+    samples = training.make_samples()
+    if training.is_read:
+        samples = with_answers(samples, rows)
+    write("samples.png", render_samples(samples))
     if rows:
         write("answers.csv", format_answers_csv(rows))
     with training.autocast():
-        ways = render_interpolations(training.network, training.seed)
-    for kind, picture in ways.items():
+        interpolations = render_interpolations(training.network, training.seed)
+    for kind, picture in interpolations.items():
         write(f"interpolation-{kind}.png", picture)

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training between two epochs."""
+"""Checkpoints: the complete state of a training between two epochs."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from gensweep.core.errors import GensweepError
 from gensweep.system.signals import raise_if_stopped
 
 FORMAT = 3
-_CRC, _CHUNK = 4, 1 << 20
+"""Version of what a checkpoint holds; others are not read."""
+_CRC_BYTES = 4
+_CHUNK_BYTES = 1 << 20
 
 
 class CheckpointError(GensweepError):
     """A checkpoint is cut short, foreign, or of another point."""
 
 
-class _Checked:
-    """A file that sums up what is written to it, so that nothing is held in memory for that."""
+class _ChecksumFile:
+    """A file that computes a CRC-32 while it is written, so that no second copy is in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self.crc = file, 0
+        self._file = file
+        self.crc = 0
         self.error: BaseException | None = None
 
     def write(self, content: bytes) -> int:
@@ -41,9 +44,12 @@ class _Checked:
 
 
 def save(file: BinaryIO, point_id: str, state: dict[str, Any]) -> None:
-    """Write a state of tensors and plain values into an open file, and a CRC-32 of it in the last four bytes."""
+    """Write a state of tensors and plain values into an open file.
+
+    The last four bytes of the file are a CRC-32 of the others.
+    """
     crc = save_tensors({"format": FORMAT, "point": point_id, "state": state}, file)
-    file.write(crc.to_bytes(_CRC, "big"))
+    file.write(crc.to_bytes(_CRC_BYTES, "big"))
 
 
 def save_tensors(values: Any, file: BinaryIO) -> int:
@@ -51,47 +57,53 @@ def save_tensors(values: Any, file: BinaryIO) -> int:
 
     Raises:
         Stopped: a signal came in between, and PyTorch lost its exception and a part of the file.
-        OSError: disk full. PyTorch itself makes `enforce fail ... unexpected pos` of whatever a file raises.
+        OSError: disk full.
     """
-    checked = _Checked(file)
+    checksum_file = _ChecksumFile(file)
     try:
-        torch.save(values, checked)  # ty: ignore[invalid-argument-type]
+        torch.save(values, checksum_file)  # ty: ignore[invalid-argument-type]
     except Exception as error:
-        if checked.error is None or checked.error is error:
+        # PyTorch turns whatever a file raises into `enforce fail ... unexpected pos`.
+        if checksum_file.error is None or checksum_file.error is error:
             raise
-        raise checked.error from None
+        raise checksum_file.error from None
     raise_if_stopped()
-    return checked.crc
+    return checksum_file.crc
 
 
 def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
-    """The state that `save` was given; nothing in the file is executed.
+    """Return the state that was passed to `save`; nothing in the file is executed.
 
     Raises:
         FileNotFoundError: there is none.
         CheckpointError: the file is damaged, or is of another point or format.
     """
-    if not _is_whole(path):
+    if not _is_intact(path):
         raise CheckpointError(f"{path} cannot be read: it was cut short or changed")
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if not isinstance(saved, dict) or (saved.get("format"), saved.get("point")) != (
-        FORMAT,
-        point_id,
-    ):
+    expected = (FORMAT, point_id)
+    if not isinstance(saved, dict) or (saved.get("format"), saved.get("point")) != expected:
         raise CheckpointError(f"{path} is of another point or format")
     return saved["state"]
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether the checksum fits. PyTorch itself accepts changed numbers in silence, and fails in a dozen ways."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+def _is_intact(path: Path) -> bool:
+    """Return whether the checksum at the end of a file is right."""
+    # PyTorch itself accepts changed numbers in silence, and fails in a dozen ways on other damage.
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        # To read a pipe would be to wait for somebody who writes to it.
         return False
-    left, crc = found.st_size - _CRC, 0
+    remaining = status.st_size - _CRC_BYTES
+    crc = 0
     with path.open("rb") as file:
-        while left > 0 and (chunk := file.read(min(_CHUNK, left))):
-            crc, left = zlib.crc32(chunk, crc), left - len(chunk)
-        return left == 0 and file.read() == crc.to_bytes(_CRC, "big")
+        while remaining > 0:
+            chunk = file.read(min(_CHUNK_BYTES, remaining))
+            if not chunk:
+                break
+            crc = zlib.crc32(chunk, crc)
+            remaining -= len(chunk)
+        return remaining == 0 and file.read() == crc.to_bytes(_CRC_BYTES, "big")

@@ -1,4 +1,4 @@
-"""What a network yields on a dataset: outputs, metrics, answers and samples."""
+"""Outputs, metrics, answers and samples of a network on its dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is odd about a training that ended well: a loss that exploded, samples or answers that are all alike."""
+"""Warnings about a training that ended well: an exploded loss, or samples or answers all alike."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from torch import Tensor
 
 from gensweep.core.model import Model
 
-EXPLODED = 1000
-"""A loss so many times that of an untrained network has exploded; no loss of a training that learns comes near."""
-COLLAPSED = 0.001
-"""Samples whose spread is less than this share of the real pictures' are all alike.
+EXPLODED_FACTOR = 1000
+"""A loss of so many times that of an untrained network has exploded.
 
-It is a tenth of a level of 256, which nobody sees. Networks that have learnt nothing yet lie above it.
+No loss of a training that learns comes near.
 """
-LEAST = 16
-"""Examples below which nobody can say that all are alike."""
+COLLAPSED_SHARE = 0.001
+"""Samples whose spread is less than this share of the real pictures' spread are all alike.
+
+It is a tenth of a level of 256, which nobody sees. Networks that have learnt nothing yet lie above.
+"""
+MIN_EXAMPLES = 16
+"""With fewer examples, nobody can say that all are alike."""
 
 
 def find_warnings(
@@ -29,35 +32,51 @@ def find_warnings(
         history: a line for each epoch, as `Training.history`.
         outputs: of the test set [n, ...] each, as the metrics need them.
     """
-    return [*_exploded(model, history), *_collapsed(outputs), *_constant(outputs)]
-
-
-def _exploded(model: Model, history: Sequence[Mapping[str, float]]) -> list[str]:
-    last, limit = (history[-1] if history else {}), EXPLODED * model.untrained_loss()
     return [
-        f"{name} has exploded: {value:.3g} in the last epoch, where an untrained network has about "
-        f"{model.untrained_loss():.3g}"
-        for name, value in last.items()
-        if name.startswith("train/") and name.endswith("loss") and value > limit
+        *_find_exploded_losses(model, history),
+        *_find_collapsed_samples(outputs),
+        *_find_constant_answers(outputs),
     ]
 
 
-def _collapsed(outputs: Mapping[str, Tensor]) -> list[str]:
-    """Compare spreads: standard deviations over the examples, mean over directions of pixel space."""
-    samples, pictures = (outputs.get(f"{kind}_projections") for kind in ("sample", "picture"))
-    if samples is None or pictures is None or len(samples) < LEAST:
+def _find_exploded_losses(model: Model, history: Sequence[Mapping[str, float]]) -> list[str]:
+    if not history:
         return []
-    spread, real = (values.double().std(dim=0).mean().item() for values in (samples, pictures))
-    if spread >= COLLAPSED * real:
-        return []
-    return [
-        f"samples are all alike: their spread is {spread / real:.2%} of that of as many test pictures"
-    ]
+    untrained = model.untrained_loss()
+    warnings = []
+    for name, value in history[-1].items():
+        is_loss = name.startswith("train/") and name.endswith("loss")
+        if is_loss and value > EXPLODED_FACTOR * untrained:
+            warnings.append(
+                f"{name} has exploded: {value:.3g} in the last epoch, where an untrained network "
+                f"has about {untrained:.3g}"
+            )
+    return warnings
 
 
-def _constant(outputs: Mapping[str, Tensor]) -> list[str]:
-    given = outputs.get("predicted", outputs.get("read"))
-    if given is None or len(given) < LEAST or (outputs["answer"] == outputs["answer"][0]).all():
+def _find_collapsed_samples(outputs: Mapping[str, Tensor]) -> list[str]:
+    samples = outputs.get("sample_projections")
+    pictures = outputs.get("picture_projections")
+    if samples is None or pictures is None or len(samples) < MIN_EXAMPLES:
         return []
-    is_constant = bool((given == given[0]).all())
-    return ["every query of the test set gets one and the same answer"] if is_constant else []
+    spread, real_spread = _measure_spread(samples), _measure_spread(pictures)
+    if spread >= COLLAPSED_SHARE * real_spread:
+        return []
+    share = spread / real_spread
+    return [f"samples are all alike: their spread is {share:.2%} of that of as many test pictures"]
+
+
+def _measure_spread(projections: Tensor) -> float:
+    """Return the standard deviation over examples, mean over directions of pixel space."""
+    return projections.double().std(dim=0).mean().item()
+
+
+def _find_constant_answers(outputs: Mapping[str, Tensor]) -> list[str]:
+    predicted = outputs.get("predicted", outputs.get("read"))
+    if predicted is None or len(predicted) < MIN_EXAMPLES:
+        return []
+    right = outputs["answer"]
+    # A constant answer is no fault if it is the right one for every query.
+    if (right == right[0]).all() or not (predicted == predicted[0]).all():
+        return []
+    return ["every query of the test set gets one and the same answer"]

@@ -1,11 +1,13 @@
-"""Lanes: trainings that differ only in seed, training fraction or learning rate, stepped as one batched model."""
+"""Lanes: trainings that step together, as one batched model.
+
+They differ only in seed, training fraction or learning rate.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,10 +21,12 @@ from gensweep.train.optimizers import PlayerOptimizer, Tensors
 class Lanes:
     """Trains some lanes side by side, an epoch at a time.
 
-    Each training's weights and optimizer state become its lane of stacked tensors, so that everything else
-    (validation, samples, checkpoints) goes on with that training as if it were alone. The lanes lie in order
-    of their steps, longest first: those that have a step left in an epoch are then the first ones, and those with
-    equally large batches lie side by side, and no lane computes what it does not need.
+    Each training's weights and optimizer state become its lane of stacked tensors. Everything
+    else (validation, samples, checkpoints) uses that training as if it were alone.
+
+    Lanes are sorted by their number of examples, largest first. So the lanes that still have a
+    step to do in an epoch are always the first ones, and lanes with equally large batches are
+    neighbours: no lane computes what it does not need.
     """
 
     def __init__(self) -> None:
@@ -33,45 +37,42 @@ class Lanes:
         """Train and validate one epoch of each.
 
         Args:
-            trainings: that completed equally many epochs; one alone runs plain, which on a CPU is faster.
+            trainings: that completed equally many epochs.
 
         Returns:
-            For each, the new line of its history, or what went wrong with it alone: that it diverged, or that it could
-            not be validated.
+            For each, the new line of its history, or the error of this one alone: it diverged, or
+            it could not be validated.
 
         Raises:
             Exception: a step went wrong, and with it all of them.
         """
         if len(trainings) == 1:
-            (only,) = trainings
-            return [_outcome(only.run_epoch)]
+            # Without `vmap`: on a CPU that is faster.
+            return [_catch_error(trainings[0].run_epoch)]
         if {id(training) for training in trainings} != {id(lane) for lane in self._lanes}:
             self.stack(trainings)
         sums = self._train_epoch()
-        ends = {
-            id(lane): _outcome(
-                partial(lane.end_epoch, {name: total[k] for name, total in sums.items()})
-            )
-            for k, lane in enumerate(self._lanes)
-        }
-        return [ends[id(training)] for training in trainings]
+        results = {}
+        for index, lane in enumerate(self._lanes):
+            lane_sums = {name: total[index] for name, total in sums.items()}
+            results[id(lane)] = _catch_error(lane.end_epoch, lane_sums)
+        return [results[id(training)] for training in trainings]
 
     def stack(self, trainings: Sequence[Training]) -> None:
-        """Make the lanes of these trainings, in place of those of others."""
+        """Use these trainings as lanes, instead of the ones before."""
         self._lanes = sorted(
             trainings, key=lambda lane: (-lane.examples, lane.model.lr, lane.model.muon_lr)
         )
-        first = self._lanes[0]
-        for player in first.optimizers:
-            self._optimizers[player] = PlayerOptimizer.stack(
-                [lane.optimizers[player] for lane in self._lanes]
-            )
-            for lane in self._lanes:
+        for player in self._lanes[0].optimizers:
+            optimizers = [lane.optimizers[player] for lane in self._lanes]
+            self._optimizers[player] = PlayerOptimizer.stack(optimizers)
+            # The networks must use the stacked memory too, which the optimizers now step.
+            for lane, optimizer in zip(self._lanes, optimizers, strict=True):
                 for name, parameter in lane.parameters[player].items():
-                    parameter.data = lane.optimizers[player].parameters[name].squeeze(0)
+                    parameter.data = optimizer.parameters[name].squeeze(0)
 
     def _train_epoch(self) -> dict[str, Tensor]:
-        """Sums over each lane's examples of what was logged, [lanes] each."""
+        """Run all steps of an epoch, and return sums over each lane's examples, [lanes] each."""
         device = self._lanes[0].device
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(len(self._lanes), device=device))
         for lanes, logged, size in self.run_steps():
@@ -80,60 +81,78 @@ class Lanes:
         return sums
 
     def run_steps(self) -> Iterator[tuple[slice, dict[str, Tensor], int]]:
-        """The steps of the next epoch: which lanes took each, what was logged [n], and each one's examples."""
+        """Run the steps of the next epoch, one at a time.
+
+        Yields:
+            Which lanes took the step, what they logged [n], and each one's number of examples.
+        """
         for lane in self._lanes:
             lane.network.train()
-        for index, inputs in enumerate(
-            itertools.zip_longest(*(lane.iter_epoch_inputs() for lane in self._lanes))
-        ):
-            for lanes in _alike([given and len(given[0]) for given in inputs]):
-                yield lanes, self._step(lanes, inputs[lanes], index), len(inputs[lanes.start][0])
+        lane_inputs = (lane.iter_epoch_inputs() for lane in self._lanes)
+        for index, inputs in enumerate(itertools.zip_longest(*lane_inputs)):
+            sizes = [len(step_inputs[0]) if step_inputs else 0 for step_inputs in inputs]
+            for lanes in _group_lanes(sizes):
+                yield lanes, self._step(lanes, inputs[lanes], index), sizes[lanes.start]
 
     def _step(
         self, lanes: slice, inputs: Sequence[tuple[Tensor, Noise]], index: int
     ) -> dict[str, Tensor]:
-        """One step of some lanes, by every player in turn; what was logged, [n] each."""
+        """Run one step of some lanes, by every player in turn.
+
+        Args:
+            lanes: the lanes.
+            inputs: rows and noise of each.
+            index: of the step in the epoch.
+
+        Returns:
+            What was logged, [n] each.
+        """
         first = self._lanes[lanes.start]
         batch = first.batches.take(torch.stack([rows for rows, _ in inputs]))
-        noise = first.move_noise(_stacked([noise for _, noise in inputs]))
+        noise = first.move_noise(_stack_noise([noise for _, noise in inputs]))
         steps = [lane.epoch * lane.steps_per_epoch + index for lane in self._lanes[lanes]]
         logged: dict[str, Tensor] = {}
         for player, optimizer in self._optimizers.items():
-            own = {
-                name: tensor[lanes].requires_grad_()
-                for name, tensor in optimizer.parameters.items()
-            }
-            others = [o.parameters for other, o in self._optimizers.items() if other != player]
-            rest = {
-                name: tensor[lanes] for parameters in others for name, tensor in parameters.items()
-            }
+            params: Tensors = {}
+            for name, tensor in optimizer.parameters.items():
+                params[name] = tensor[lanes].requires_grad_()
+            frozen: Tensors = {}
+            for other, other_optimizer in self._optimizers.items():
+                if other != player:
+                    for name, tensor in other_optimizer.parameters.items():
+                        frozen[name] = tensor[lanes]
 
-            def lane_loss(
-                own: Tensors, rest: Tensors, batch: Batch, noise: Noise, player: str = player
+            def compute_loss(
+                params: Tensors, frozen: Tensors, batch: Batch, noise: Noise, player: str = player
             ):
-                return first.network.loss(player, own | rest, batch, noise)
+                return first.network.loss(player, params | frozen, batch, noise)
 
             with first.autocast():
-                losses, terms = vmap(lane_loss)(own, rest, batch, noise)
-            optimizer.step(losses.sum(), own, steps, lanes.start)
+                losses, terms = vmap(compute_loss)(params, frozen, batch, noise)
+            optimizer.step(losses.sum(), params, steps, lanes.start)
             logged |= terms
         return logged
 
 
-def _alike(sizes: Sequence[int | None]) -> Iterator[slice]:
-    """Runs of lanes with equally many examples in their batch; those without any are left out."""
-    for size, run in itertools.groupby(range(len(sizes)), lambda lane: sizes[lane]):
+def _group_lanes(sizes: Sequence[int]) -> Iterator[slice]:
+    """Yield runs of lanes with equally many examples in their batch, but none with 0 examples."""
+    start = 0
+    for size, run in itertools.groupby(sizes):
+        stop = start + len(list(run))
         if size:
-            places = list(run)
-            yield slice(places[0], places[-1] + 1)
+            yield slice(start, stop)
+        start = stop
 
 
-def _stacked(noises: Sequence[Noise]) -> Noise:
+def _stack_noise(noises: Sequence[Noise]) -> Noise:
     return {name: torch.stack([noise[name] for noise in noises]) for name in noises[0]}
 
 
-def _outcome(end: Callable[[], dict[str, float]]) -> dict[str, float] | Exception:
+def _catch_error(
+    function: Callable[..., dict[str, float]], *args: object
+) -> dict[str, float] | Exception:
+    """Return what the function returns, or the error that it raises."""
     try:
-        return end()
+        return function(*args)
     except Exception as error:
         return error

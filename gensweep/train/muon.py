@@ -8,29 +8,37 @@ import torch
 from torch import Tensor
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Of the polynomial of one iteration (Jordan et al. 2024)."""
 ITERATIONS = 5
 EPSILON = 1e-7
+"""The smallest norm that a matrix is divided by."""
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """Nearly U V^T for each matrix U S V^T of [m, n] or [lanes, m, n], by Newton-Schulz (Jordan et al. 2024).
+    """Return nearly U V^T for each matrix U S V^T, by Newton-Schulz (Jordan et al. 2024).
 
-    Iterates in bfloat16 on CUDA, as `torch.optim.Muon` does everywhere, and in float32 elsewhere: on a
-    CPU without bfloat16 units that is several times faster, and closer.
+    Args:
+        matrices: [m, n] or [lanes, m, n].
     """
-    if len(matrices) == 1 and matrices.ndim == 3:  # a product is faster than a batch of one
+    if len(matrices) == 1 and matrices.ndim == 3:
+        # A plain product is faster than a batch of one.
         return orthogonalise(matrices[0]).unsqueeze(0)
     a, b, c = COEFFICIENTS
+    # `torch.optim.Muon` computes in bfloat16 everywhere. On a CPU without bfloat16 units, float32
+    # is several times faster, and closer.
     x = matrices.to(torch.bfloat16 if matrices.is_cuda else torch.float32)
-    tall = x.shape[-2] > x.shape[-1]
-    if tall:
-        x = x.mT
+    is_tall = x.shape[-2] > x.shape[-1]
+    if is_tall:
+        x = x.mT  # so that the smaller of the two possible Gram matrices is computed
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=EPSILON)
-    product = torch.addmm if x.ndim == 2 else torch.baddbmm
+    add_product = torch.addmm if x.ndim == 2 else torch.baddbmm
     for _ in range(ITERATIONS):
         gram = x @ x.mT
-        x = product(x, product(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return (x.mT if tall else x).to(matrices.dtype)
+        polynomial = add_product(gram, gram, gram, beta=b, alpha=c)
+        x = add_product(x, polynomial, x, beta=a)
+    if is_tall:
+        x = x.mT
+    return x.to(matrices.dtype)
 
 
 @torch.no_grad()
@@ -42,9 +50,10 @@ def apply_muon(
     momentum: float,
     weight_decay: float,
 ) -> None:
-    """Momentum, orthogonalised (Jordan et al. 2024), with decoupled weight decay and Nesterov momentum, in place.
+    """Step matrices by their orthogonalised Nesterov momentum (Jordan et al. 2024), in place.
 
-    The same update as `torch.optim.Muon` with its default, "original" scale sqrt(max(1, m / n)).
+    The update is the same as that of `torch.optim.Muon` with its default, "original" scale
+    sqrt(max(1, m / n)).
 
     Args:
         parameter: [m, n], or [lanes, m, n] of independent matrices.
@@ -62,6 +71,5 @@ def apply_muon(
     mean.lerp_(gradient, 1 - momentum)
     update = orthogonalise(gradient.lerp(mean, momentum))
     rows, columns = parameter.shape[-2:]
-    parameter.mul_(1 - lr * weight_decay).add_(
-        update, alpha=-lr * math.sqrt(max(1.0, rows / columns))
-    )
+    scale = -lr * math.sqrt(max(1.0, rows / columns))
+    parameter.mul_(1 - lr * weight_decay).add_(update, alpha=scale)

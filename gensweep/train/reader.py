@@ -1,7 +1,7 @@
-"""The reader: a small classifier of single characters, by which pictures of answers are judged.
+"""The reader: a small classifier of single characters, which judges pictures of answers.
 
-It learns the glyphs that training queries show, whatever part of them a point trains on, so that points of one dataset
-are read by one reader; it is trained once and kept in the cache.
+It learns the glyphs that training queries show, whatever part of them a point trains on. So points
+of one dataset are read by one reader, which is trained once and then stays in the cache.
 """
 
 from __future__ import annotations
@@ -26,15 +26,19 @@ from gensweep.system.cache_dir import cache_folder
 from gensweep.system.signals import raise_if_stopped
 from gensweep.system.storage import locked, write_atomic
 from gensweep.train import checkpoint
+from gensweep.train.distortion import distort
 from gensweep.train.glyphs import Glyphs, compute_digest, split_glyphs
 from gensweep.train.optimizers import PlayerOptimizer
 
 log = logging.getLogger(__name__)
-EPOCHS, MOST_STEPS, BATCH = 20, 500, 128
+EPOCHS = 20
+MAX_STEPS = 500
+BATCH_SIZE = 128
 RECIPE = TrainingConfig(
     optimizer="adamw", lr=5e-3, weight_decay=0.05, schedule="warmup_linear", warmup=0.2, hold=0.2
 )
-FILTERS, FEATURES = 16, 128
+FILTERS = 16
+FEATURES = 128
 DIGITS = 10
 """Codes of the alphabet below this are digits."""
 
@@ -43,14 +47,15 @@ class Reader(nn.Module):
     """Two stride-2 convolutions and two dense layers, from a glyph to a character of the alphabet.
 
     Attributes:
-        accuracy: share of the digits held out from its training that it reads rightly; NaN where there are none.
-            Operators are left out: they are drawn, and easy. Every picture of a digit counts once.
-        digits: how many pictures of digits that is of.
+        accuracy: the share of the held-out digits that it reads correctly; NaN if there are none.
+            Every picture of a digit counts once. Operators do not count: they are drawn, and easy.
+        digits: the number of those pictures of digits.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.accuracy, self.digits = float("nan"), 0
+        self.accuracy = float("nan")
+        self.digits = 0
         self.stages = nn.Sequential(
             nn.Conv2d(1, FILTERS, 5, stride=2, padding=2),
             nn.BatchNorm2d(FILTERS, affine=False),
@@ -65,20 +70,24 @@ class Reader(nn.Module):
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits [n, 13] of glyphs [n, 28, 28] in 0..1."""
+        """Return logits [n, 13] of glyphs [n, 28, 28] in 0..1."""
         return self.stages(pictures.unsqueeze(1))
 
     @torch.no_grad()
     def read(self, pictures: Tensor) -> Tensor:
-        """Codes [B, T] of the characters in pictures [B, T, 28, 28], pixels in 0..1."""
-        return self(pictures.flatten(0, 1)).argmax(-1).unflatten(0, pictures.shape[:2])
+        """Return codes [B, T] of the characters in pictures [B, T, 28, 28], pixels in 0..1."""
+        logits = self(pictures.flatten(0, 1))
+        return logits.argmax(-1).unflatten(0, pictures.shape[:2])
+
+
+# --- the cache
 
 
 def load_reader(prepared: DatasetArrays) -> Reader:
-    """The reader of a dataset's glyphs, from the cache, or trained and kept there.
+    """Return the reader of a dataset's glyphs, from the cache; train it if it is not there.
 
-    When several processes ask at once, one trains and the others wait. A damaged file is replaced; a cache that cannot
-    be written to costs time, and nothing else.
+    If many processes need it at once, one trains and the others wait. A damaged file is replaced. A
+    cache that cannot be written to costs time, and nothing else.
     """
     learnt, held_out = split_glyphs(prepared)
     digest = compute_digest(learnt, held_out)
@@ -86,129 +95,123 @@ def load_reader(prepared: DatasetArrays) -> Reader:
         try:
             folder = cache_folder("readers")
             path = folder / f"{digest}.pt"
-            if kept := _load(path, digest):
-                return kept
+            reader = _load(path, digest)
+            if reader:
+                return reader
             stack.enter_context(locked(folder / f"{digest}.lock"))
         except (DataError, OSError) as error:
-            log.warning("the reader is not kept: %s", error)
+            log.warning("the reader is not cached: %s", error)
             return train(learnt, held_out)
-        if kept := _load(path, digest):  # somebody was faster
-            return kept
+        # Another process may have trained it while this one waited for the lock.
+        reader = _load(path, digest)
+        if reader:
+            return reader
         reader = train(learnt, held_out)
-        state = {
-            "weights": reader.state_dict(),
-            "accuracy": reader.accuracy,
-            "digits": reader.digits,
-        }
         try:
-            write_atomic(path, partial(checkpoint.save, point_id=digest, state=state))
+            _save(reader, path, digest)
         except OSError as error:
-            log.warning("the reader is not kept: %s; free some space, or set GENSWEEP_CACHE", error)
+            log.warning(
+                "the reader is not cached: %s; free some space, or set GENSWEEP_CACHE", error
+            )
         return reader
 
 
-def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
-    """Train a reader from scratch, on one thread of the CPU, with random numbers of its own: always the same.
-
-    Glyphs are turned, sheared, scaled, shifted and bent (Simard et al. 2003) a little; half of them are blurred, and
-    all get some noise, for the pictures to be read are not as sharp as handwriting.
-    """
-    log.info("training the reader on %s glyphs", f"{len(learnt.codes):,}")
-    rng = torch.Generator().manual_seed(0)
-    with _one_thread():
-        reader = _unfilled()
-        init_weights(reader, "torch", rng)
-        pictures, codes = _tensors(learnt)
-        steps = min(EPOCHS * -(-len(codes) // BATCH), MOST_STEPS)
-        weights = dict(reader.named_parameters())
-        optimizer = PlayerOptimizer.create_single(weights, RECIPE, steps)
-        for step, chosen in zip(range(steps), _batches(len(codes), rng), strict=False):
-            raise_if_stopped()
-            loss = F.cross_entropy(reader(_varied(pictures[chosen], rng)), codes[chosen])
-            optimizer.step(loss, weights, [step])
-        pictures, codes = _tensors(held_out)
-        reader.eval()
-        is_digit = codes < DIGITS
-        reader.digits = int(is_digit.sum())
-        if reader.digits:
-            right = reader.read(pictures[is_digit].unsqueeze(1))[:, 0] == codes[is_digit]
-            reader.accuracy = right.double().mean().item()
-    return _ready(reader)
-
-
-def _batches(count: int, rng: torch.Generator) -> Iterator[Tensor]:
-    """Rows of one batch after another, in another order in each epoch, without end."""
-    while True:
-        yield from torch.randperm(count, generator=rng).split(BATCH)
-
-
-def _varied(pictures: Tensor, rng: torch.Generator) -> Tensor:
-    """Glyphs [n, 28, 28] as another hand, or a model, might have drawn them.
-
-    Bends and blur are products with small matrices, which PyTorch's own interpolation and pooling are slower than.
-    """
-    n = len(pictures)
-    bends = _SPREAD @ (0.05 * torch.randn(n, 2, 5, 5, generator=rng)) @ _SPREAD.mT
-    moves = torch.eye(2, 3) + 0.17 * (2 * torch.rand(n, 2, 3, generator=rng) - 1)
-    places = torch.baddbmm(
-        moves[..., 2:], moves[..., :2], _CENTRES + bends.flatten(2)
-    ).mT.contiguous()
-    moved = F.grid_sample(
-        pictures.unsqueeze(1), places.unflatten(1, (GLYPH_SIZE, GLYPH_SIZE)), align_corners=False
-    ).squeeze(1)
-    amount = (2 * torch.rand(n, 1, 1, generator=rng) - 1).clamp(min=0)
-    noise = torch.randn(moved.shape, generator=rng) * torch.rand(n, 1, 1, generator=rng)
-    return moved.lerp(_BLUR @ moved @ _BLUR, amount) + 0.1 * noise
-
-
-_SPREAD = F.interpolate(torch.eye(5)[None, None], size=(GLYPH_SIZE, 5), mode="bicubic")[0, 0]
-"""Five numbers on a line to 28 between them [28, 5]."""
-_BLUR = (
-    torch.stack([torch.diag(torch.ones(GLYPH_SIZE - abs(off)), off) for off in (-1, 0, 1)]).sum(0)
-    / 3
-)
-"""Each pixel of a line to the mean of its neighbours and itself [28, 28]."""
-_ACROSS = (2 * torch.arange(GLYPH_SIZE) + 1 - GLYPH_SIZE) / GLYPH_SIZE
-_CENTRES = torch.cartesian_prod(_ACROSS, _ACROSS).flip(-1).T.contiguous()
-"""Of each pixel, how far across and how far down, from -1 to 1 [2, 28 * 28]."""
-
-
-def _tensors(glyphs: Glyphs) -> tuple[Tensor, Tensor]:
-    return torch.tensor(glyphs.pictures).float().div_(255), torch.tensor(glyphs.codes).long()
-
-
-@contextlib.contextmanager
-def _one_thread() -> Generator[None]:
-    """One thread of PyTorch's: sums in one order, whatever the machine; and gradients, whoever asks."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        torch.set_num_threads(before)
+def _save(reader: Reader, path: Path, digest: str) -> None:
+    state = {
+        "weights": reader.state_dict(),
+        "accuracy": reader.accuracy,
+        "digits": reader.digits,
+    }
+    write_atomic(path, partial(checkpoint.save, point_id=digest, state=state))
 
 
 def _load(path: Path, digest: str) -> Reader | None:
-    """A reader as it was kept; None where there is none, or its file is damaged."""
-    reader = _unfilled()
+    """Return a cached reader; None if there is none, or its file is damaged."""
+    reader = _create_empty()
     try:
         state = checkpoint.load(path, digest, torch.device("cpu"))
         reader.load_state_dict(state["weights"])
-        reader.accuracy, reader.digits = float(state["accuracy"]), int(state["digits"])
+        reader.accuracy = float(state["accuracy"])
+        reader.digits = int(state["digits"])
     except FileNotFoundError:
         return None
     except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
         log.warning("%s; the reader is trained again", error)
         return None
-    return _ready(reader)
+    return _freeze(reader)
 
 
-def _unfilled() -> Reader:
-    """A reader whose weights are still to be filled, made without touching any global random state."""
+# --- training
+
+
+def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
+    """Train a reader from scratch, on one thread of the CPU.
+
+    The result is always the same: random numbers come from a generator for this alone. Glyphs are
+    distorted, since the pictures to be read are not as sharp as handwriting.
+    """
+    log.info("training the reader on %s glyphs", f"{len(learnt.codes):,}")
+    rng = torch.Generator().manual_seed(0)
+    with _use_one_thread():
+        reader = _create_empty()
+        init_weights(reader, "torch", rng)
+        pictures, codes = _to_tensors(learnt)
+        batches_per_epoch = -(-len(codes) // BATCH_SIZE)
+        steps = min(EPOCHS * batches_per_epoch, MAX_STEPS)
+        weights = dict(reader.named_parameters())
+        optimizer = PlayerOptimizer.create_single(weights, RECIPE, steps)
+        # `range` comes first, so that no batch is drawn after the last step.
+        for step, rows in zip(range(steps), _iter_batches(len(codes), rng), strict=False):
+            raise_if_stopped()
+            logits = reader(distort(pictures[rows], rng))
+            loss = F.cross_entropy(logits, codes[rows])
+            optimizer.step(loss, weights, [step])
+        _measure_accuracy(reader, held_out)
+    return _freeze(reader)
+
+
+def _measure_accuracy(reader: Reader, held_out: Glyphs) -> None:
+    """Set the reader's accuracy on digits that it was not trained on."""
+    pictures, codes = _to_tensors(held_out)
+    reader.eval()
+    is_digit = codes < DIGITS
+    reader.digits = int(is_digit.sum())
+    if reader.digits:
+        predicted = reader.read(pictures[is_digit].unsqueeze(1))[:, 0]
+        is_right = predicted == codes[is_digit]
+        reader.accuracy = is_right.double().mean().item()
+
+
+def _iter_batches(count: int, rng: torch.Generator) -> Iterator[Tensor]:
+    """Yield rows of one batch after another, in another order in each epoch, without end."""
+    while True:
+        yield from torch.randperm(count, generator=rng).split(BATCH_SIZE)
+
+
+def _to_tensors(glyphs: Glyphs) -> tuple[Tensor, Tensor]:
+    """Return pictures in 0..1 and codes."""
+    pictures = torch.tensor(glyphs.pictures).float().div_(255)
+    return pictures, torch.tensor(glyphs.codes).long()
+
+
+@contextlib.contextmanager
+def _use_one_thread() -> Generator[None]:
+    """Compute with one thread of PyTorch's, and with gradients, whatever the caller has set."""
+    # More threads would add numbers in another order, so the reader would depend on the machine.
+    previous = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.set_num_threads(previous)
+
+
+def _create_empty() -> Reader:
+    """Return a reader whose weights are still to be set; no global random state changes."""
     with torch.random.fork_rng(devices=[]):
         return Reader().to(memory_format=torch.channels_last)
 
 
-def _ready(reader: Reader) -> Reader:
+def _freeze(reader: Reader) -> Reader:
     return reader.eval().requires_grad_(False)
