@@ -22,7 +22,8 @@ import torch
 
 from gensweep.sweep.point import Pack, Point
 from gensweep.tracking.tracker import DISABLED, OFFLINE, Tracking
-from gensweep.trial.trial import Context, run_pack
+from gensweep.trial.context import Context
+from gensweep.trial.trial import run_pack
 
 MODELS = {
     "text_to_text": {"hidden": 8, "train_fraction": 0.02, "epochs": 2},

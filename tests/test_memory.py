@@ -27,7 +27,8 @@ from gensweep.ledger.records import OK, Record
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import hardware
 from gensweep.train.memory import get_peaks, reset_peaks
-from gensweep.trial.trial import Context, run_pack
+from gensweep.trial.context import Context
+from gensweep.trial.trial import run_pack
 
 GB = 10**9
 

@@ -24,8 +24,10 @@ from gensweep.system.signals import Stopped
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Training
 from gensweep.trial import device, trial
-from gensweep.trial.attempt import Attempt, PointFolder
-from gensweep.trial.trial import Context, run_pack
+from gensweep.trial.attempt import Attempt
+from gensweep.trial.context import Context
+from gensweep.trial.point_folder import PointFolder
+from gensweep.trial.trial import run_pack
 
 CPU = torch.device("cpu")
 

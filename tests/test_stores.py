@@ -426,9 +426,9 @@ def test_copies_of_a_trial_are_gone_when_it_ends(
     server: Server, bucket: str, tmp_path: Path
 ) -> None:
     train([t2t()], bucket)  # type: ignore[arg-type]
-    from gensweep.trial.trial import _store
+    from gensweep.trial.claiming import open_root
 
-    copies = _store(bucket).root
+    copies = open_root(bucket).root
     assert copies.is_dir()
     assert not list(copies.rglob("*.pt"))
 

@@ -27,7 +27,8 @@ from gensweep.tracking.tracker import DISABLED, MAX_TABLE_ROWS, OFFLINE, ONLINE,
 from gensweep.train.evaluation import Diverged
 from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
-from gensweep.trial.trial import Context, run_pack
+from gensweep.trial.context import Context
+from gensweep.trial.trial import run_pack
 from tests.runs import TINY, TINY_PICTURES, call, ended, other, records, same, train, write_sweep
 from tests.wandb_server import HANG, HISTORY, Server, serving
 

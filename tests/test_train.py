@@ -35,7 +35,8 @@ from gensweep.train.batches import Batches
 from gensweep.train.evaluation import Diverged
 from gensweep.train.loop import Training
 from gensweep.train.random_streams import make_generator
-from gensweep.trial.trial import Context, run_pack
+from gensweep.trial.context import Context
+from gensweep.trial.trial import run_pack
 
 MODEL = "text_to_text"
 
@@ -346,7 +347,7 @@ class TestBatches:
 
     def test_says_what_was_looked_up_twice(self) -> None:
         """Glyphs 0, 0 and 1, 0: two distinct ones. Not of the rows of lanes, which may have other numbers of them."""
-        batches = Batches(self.DATA, ["pictures", "code"], CPU, read_once=["pictures"])
+        batches = Batches(self.DATA, ["pictures", "code"], CPU, dedup_fields=["pictures"])
         batch = batches.take(torch.tensor([1, 0]))
         assert list(batch) == ["pictures/distinct", "pictures/which", "code"]
         torch.testing.assert_close(
@@ -386,7 +387,7 @@ class TestBatches:
         """Neither of others nor of the rows of lanes."""
         if not kernels.is_available(torch.zeros(1)):
             pytest.skip("no C compiler")
-        batches = Batches(self.DATA, ["code", "label"], CPU, read_once=["code"])
+        batches = Batches(self.DATA, ["code", "label"], CPU, dedup_fields=["code"])
         batch = batches.take(torch.tensor([0, 0, 1]))
         assert list(batch) == ["code", "code/codes", "code/firsts", "code/leaves", "label"]
         trie = kernels.find_trie(batch, "code")

@@ -1,4 +1,4 @@
-"""How a point's attempt ends: what went wrong, in a line; its record; and what the driver is told."""
+"""The end of a point's attempt: its error in one line, its record, and its report."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from gensweep.sweep.point import Point
 from gensweep.system.environment import hardware, versions
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train.evaluation import Diverged
-from gensweep.trial.attempt import Attempt, PointFolder, Report
+from gensweep.trial.attempt import Attempt, Report
 from gensweep.trial.device import describe_device
+from gensweep.trial.point_folder import PointFolder
 
 log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def record_failure_of(*attempts: Attempt) -> Generator[None]:
-    """What goes wrong within is how these attempts end, unless the user is to mend it.
+    """Set an error within as the outcome of these attempts, unless the user has to fix it.
 
     Raises:
-        Stopped: a signal came. Whatever else was raised then is what a library made of it, and no fault of a point's.
+        UserError: the user has to fix it.
+        Stopped: a signal came. Any other error at that time is what a library made of the signal,
+            and no fault of a point's.
     """
     try:
         yield
@@ -41,99 +44,124 @@ def record_failure_of(*attempts: Attempt) -> Generator[None]:
         raise_if_stopped()
         for attempt in attempts:
             if attempt.outcome is None:
-                attempt.outcome = _ended_by(error, attempt)
+                attempt.outcome = _classify_error(error, attempt)
 
 
-def _ended_by(error: Exception, attempt: Attempt) -> dict[str, Any]:
+def _classify_error(error: Exception, attempt: Attempt) -> dict[str, Any]:
+    """Return the outcome of an attempt that raised an error."""
     if isinstance(error, LostClaim):
         return {"status": CLAIMED, "error": str(error)}
-    if isinstance(
-        error, Unavailable
-    ):  # no fault of the point's, which goes on from its last checkpoint
+    if isinstance(error, Unavailable):
+        # The point is not to blame, and goes on from its last checkpoint.
         return {"status": STORE_UNAVAILABLE, "error": error}
     if isinstance(error, Diverged):
         return {"status": DIVERGED, "error": str(error)}
     log.debug("%s failed", attempt.point.id, exc_info=error)
     if attempt.folder:
-        _leave_traceback(attempt.folder, error)
-    crowded = isinstance(error, torch.OutOfMemoryError) and attempt.pack["size"] > 1
-    hint = "; fewer lanes need less: --pack" if crowded else ""
-    return {"status": FAILED, "error": _reason(error) + hint}
+        _write_traceback(attempt.folder, error)
+    message = _summarize_error(error)
+    if isinstance(error, torch.OutOfMemoryError) and attempt.pack["size"] > 1:
+        message += "; fewer lanes need less: --pack"
+    return {"status": FAILED, "error": message}
 
 
-def end(attempt: Attempt, outcome: dict[str, Any], device: torch.device, report: Report) -> None:
-    """Record how a lane ended, let go of its point, and report."""
-    point = attempt.point
+def end_attempt(
+    attempt: Attempt, outcome: dict[str, Any], device: torch.device, report: Report
+) -> None:
+    """Record how a lane ended, release its point, and report."""
     try:
-        with attempt.held:
-            if outcome["status"] == CLAIMED:
-                raise LostClaim(outcome["error"])
-            if outcome["status"] == STORE_UNAVAILABLE:
-                raise outcome["error"]
-            if outcome["status"] == DIVERGED:
-                attempt.write_history()
-            record = Record(
-                id=point.id,
-                model=point.model,
-                params=point.params,
-                seed=point.seed,
-                seconds=round(attempt.seconds, 3),
-                epochs=attempt.epoch,
-                versions=versions(),
-                hardware=hardware() | describe_device(device) | attempt.used,
-                pack=attempt.pack,
-                finished=datetime.now(UTC).isoformat(timespec="seconds"),
-                code=attempt.code,
-                **outcome,
-            )
-            attempt.tracker.close(record, attempt.history)
-            raise_if_stopped()
-            if attempt.folder:
-                attempt.folder.ledger.finish(attempt.folder.claim, record)
+        with attempt.exit_stack:
+            record = _write_record(attempt, outcome, device)
     except (LostClaim, OSError) as error:
-        report(describe_unrecorded(point, error))
+        report(describe_unrecorded(attempt.point, error))
         return
-    trouble = {"warning": f"W&B: {attempt.tracker.trouble}"} if attempt.tracker.trouble else {}
-    report_end(record, report, (attempt.history[-1] if attempt.history else {}) | trouble)
+    last_line: dict[str, Any] = dict(attempt.history[-1]) if attempt.history else {}
+    if attempt.tracker.trouble:
+        last_line["warning"] = f"W&B: {attempt.tracker.trouble}"
+    report_end(record, report, last_line)
+
+
+def _write_record(attempt: Attempt, outcome: dict[str, Any], device: torch.device) -> Record:
+    """Write the record of a lane, and end its tracking.
+
+    Raises:
+        LostClaim: a later attempt owns the point.
+        OSError: the results root refuses.
+    """
+    if outcome["status"] == CLAIMED:
+        raise LostClaim(outcome["error"])
+    if outcome["status"] == STORE_UNAVAILABLE:
+        raise outcome["error"]
+    if outcome["status"] == DIVERGED:
+        attempt.write_history()
+    point = attempt.point
+    record = Record(
+        id=point.id,
+        model=point.model,
+        params=point.params,
+        seed=point.seed,
+        seconds=round(attempt.seconds, 3),
+        epochs=attempt.epoch,
+        versions=versions(),
+        hardware=hardware() | describe_device(device) | attempt.hardware_use,
+        pack=attempt.pack,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        code=attempt.code,
+        **outcome,
+    )
+    attempt.tracker.close(record, attempt.history)
+    raise_if_stopped()
+    if attempt.folder:
+        attempt.folder.ledger.finish(attempt.folder.claim, record)
+    return record
 
 
 def describe_unrecorded(point: Point, error: Exception) -> dict[str, Any]:
-    """The outcome of a point whose record is another's to write, or could not be written."""
-    if isinstance(error, OSError):
-        refusal = error if isinstance(error, Unavailable) else Unavailable.of(error, point.id)
-        told = {"unavailable": str(refusal), "full": refusal.is_full}
-        return {
-            "point": point.id,
-            "status": FAILED,
-            "error": f"{refusal}; no record written",
-            **told,
-        }
-    return {"point": point.id, "status": CLAIMED, "error": str(error)}
+    """Return the report of a point that has no record of this trial.
+
+    Somebody else writes it, or it could not be written.
+    """
+    if not isinstance(error, OSError):
+        return {"point": point.id, "status": CLAIMED, "error": str(error)}
+    if not isinstance(error, Unavailable):
+        error = Unavailable.of(error, point.id)
+    return {
+        "point": point.id,
+        "status": FAILED,
+        "error": f"{error}; no record written",
+        "unavailable": str(error),
+        "full": error.is_full,
+    }
 
 
-def report_end(record: Record, report: Report, last_epoch: dict[str, Any]) -> None:
-    """Report a record; with the last epoch, since a user's scheduler expects its metric in every report."""
+def report_end(record: Record, report: Report, last_line: dict[str, Any]) -> None:
+    """Report a record together with its last epoch.
+
+    A user's scheduler expects its metric in every report, so this one has the epoch's metrics too.
+    """
     outcome = {
         "point": record.id,
         "status": record.status,
         "error": record.error,
         "seconds": record.seconds,
     }
-    odd = {"warnings": record.warnings} if record.warnings else {}
-    report(last_epoch | {"epoch": record.epochs} | outcome | record.metrics | odd)
+    warnings = {"warnings": record.warnings} if record.warnings else {}
+    report(last_line | {"epoch": record.epochs} | outcome | record.metrics | warnings)
 
 
-def _leave_traceback(folder: PointFolder, error: Exception) -> None:
+def _write_traceback(folder: PointFolder, error: Exception) -> None:
     try:
         folder.write(ERROR, "".join(traceback.format_exception(error)))
-    except (OSError, LostClaim) as trouble:
-        log.warning("cannot write the traceback of %s: %s", folder.point_id, trouble)
+    except (OSError, LostClaim) as write_error:
+        log.warning("cannot write the traceback of %s: %s", folder.point_id, write_error)
 
 
-def _reason(error: BaseException) -> str:
-    """An exception as one line: its type, what it says, and where in this project it came from."""
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if "gensweep" in frame.filename
-    ]
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}{place}"
+def _summarize_error(error: BaseException) -> str:
+    """Return an exception as one line: its type, its message, and its line in this project."""
+    message = " ".join(str(error).split()) or "no message"
+    frames = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in frames if "gensweep" in frame.filename]
+    if not frames:
+        return f"{type(error).__name__}: {message}"
+    last = frames[-1]
+    return f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})"

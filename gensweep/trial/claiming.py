@@ -1,0 +1,115 @@
+"""The beginning of an attempt: the claim, and what the point already has."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from functools import lru_cache, partial
+from pathlib import Path
+
+from gensweep.core.errors import Claimed
+from gensweep.ledger import claims
+from gensweep.ledger.claims import Claim
+from gensweep.ledger.ledger import POINTS, Ledger
+from gensweep.ledger.open_store import open_store
+from gensweep.ledger.records import Record
+from gensweep.ledger.stores import Store
+from gensweep.sweep.point import Point
+from gensweep.system import processes
+from gensweep.tracking.tracker import WANDB_FOLDER, Tracker
+from gensweep.trial.attempt import Attempt, Report
+from gensweep.trial.context import Context
+from gensweep.trial.history import build_epoch_report, read_history
+from gensweep.trial.outcomes import describe_unrecorded, report_end
+from gensweep.trial.point_folder import PointFolder
+
+
+def begin_attempt(
+    point: Point, context: Context, report: Report, pack_stack: contextlib.ExitStack
+) -> Attempt | None:
+    """Claim a point and open its tracker.
+
+    Args:
+        point: the point.
+        context: the trial's settings.
+        report: receives the outcome if there is nothing to do.
+        pack_stack: closes the attempt if an error stops the complete pack.
+
+    Returns:
+        The attempt; None if there is nothing to do.
+    """
+    folder = None
+    # The attempt closes this stack when it ends, or the pack's stack does.
+    exit_stack = pack_stack.enter_context(contextlib.ExitStack())
+    try:
+        if context.root is not None:
+            ledger = Ledger(open_root(context.root))
+            exit_stack.callback(ledger.store.discard, f"{POINTS}/{point.id}")
+            claim = _claim(ledger, point, context, exit_stack)
+            # Somebody may have finished the point before it was claimed.
+            record = ledger.read({point.id: point.wanted}).records.get(point.id)
+            if record is not None and not context.replaces(record):
+                history = read_history(ledger, point.id) if context.repeats_history else []
+                exit_stack.close()
+                _report_finished(point, record, history, report)
+                return None
+            folder = PointFolder(ledger, claim, point.id)
+            ledger.store.download(f"{POINTS}/{point.id}")
+    except (Claimed, OSError) as error:
+        exit_stack.close()
+        report(describe_unrecorded(point, error))
+        return None
+    if folder is None:
+        tracker = Tracker(point, context.tracking)
+    else:
+        upload = partial(folder.upload, WANDB_FOLDER)
+        tracker = Tracker(point, context.tracking, folder.path, upload)
+    exit_stack.enter_context(tracker)
+    return Attempt(point, folder, tracker, exit_stack)
+
+
+def _report_finished(
+    point: Point, record: Record, history: list[dict[str, float]], report: Report
+) -> None:
+    """Report the epochs and the outcome of a point that was trained before."""
+    for line in history:
+        report(build_epoch_report(point, line))
+    report_end(record, report, history[-1] if history else {})
+
+
+def _claim(
+    ledger: Ledger, point: Point, context: Context, exit_stack: contextlib.ExitStack
+) -> Claim:
+    """Claim a point until the stack is closed.
+
+    Raises:
+        Claimed: somebody else trains the point.
+    """
+    # A trial of a user's own Tuner has no driver that knows its earlier attempts. One that Tune
+    # paused on another host may have ended without releasing its claim, so such a trial waits
+    # until that claim would have expired.
+    end = time.monotonic() + processes.EXPIRES + claims.HEARTBEAT_SECONDS
+    while True:
+        try:
+            return exit_stack.enter_context(ledger.claim(point.id, context.driver))
+        except Claimed:
+            holder = claims.read_holder(ledger.store, f"{POINTS}/{point.id}")
+            is_remote = holder is None or not holder.worker.is_local()
+            if not context.repeats_history or not is_remote or time.monotonic() > end:
+                raise
+        time.sleep(ledger.store.poll_seconds)
+
+
+# --- the results root
+
+
+def open_root(root: str | Path) -> Store:
+    """Return the results root; a connection to a remote one is reused by this worker."""
+    if "://" in str(root):
+        return _connect(str(root))
+    return open_store(root)
+
+
+@lru_cache(maxsize=1)
+def _connect(root: str) -> Store:
+    return open_store(root, persistent=False)

@@ -1,0 +1,45 @@
+"""The epochs of a point: reports of them, and history.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from typing import Any
+
+from gensweep.ledger.ledger import POINTS, Ledger
+from gensweep.sweep.point import Point
+
+log = logging.getLogger(__name__)
+HISTORY = "history.csv"
+
+
+def format_history(history: list[dict[str, float]]) -> str:
+    """Return the lines of the epochs as a CSV table."""
+    # A metric may be missing in some lines, so the columns are those of all lines.
+    columns = dict.fromkeys(name for line in history for name in line)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(columns), lineterminator="\n")
+    writer.writeheader()
+    for line in history:
+        writer.writerow(line | {"epoch": int(line["epoch"])})
+    return table.getvalue()
+
+
+def build_epoch_report(point: Point, line: dict[str, float]) -> dict[str, Any]:
+    """Return the report of an epoch: its line of the history, its point, and the total epochs."""
+    epoch = int(line["epoch"])
+    return {"point": point.id, "epochs": point.params["epochs"], **line, "epoch": epoch}
+
+
+def read_history(ledger: Ledger, point_id: str) -> list[dict[str, float]]:
+    """Return the lines of a finished point's history.csv; none if it cannot be read."""
+    try:
+        text = ledger.store.read(f"{POINTS}/{point_id}/{HISTORY}").decode()
+        history = []
+        for line in csv.DictReader(io.StringIO(text)):
+            history.append({name: float(value) for name, value in line.items() if value})
+        return history
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("the epochs of %s cannot be reported again: %s", point_id, error)
+        return []

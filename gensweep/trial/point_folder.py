@@ -1,0 +1,81 @@
+"""The folder of a point that a trial has claimed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gensweep.core.errors import Unavailable
+from gensweep.ledger.claims import Claim
+from gensweep.ledger.ledger import CHECKPOINT, POINTS, Ledger
+from gensweep.system.storage import Content
+from gensweep.train import checkpoint
+
+
+@dataclass(frozen=True)
+class PointFolder:
+    """A claimed point's folder."""
+
+    ledger: Ledger
+    claim: Claim
+    point_id: str
+
+    @property
+    def path(self) -> Path:
+        """Return the folder on this machine that holds its files, or copies of them."""
+        return self.ledger.folder(self.point_id)
+
+    def upload(self, folder: str, removed: Sequence[str] = ()) -> None:
+        """Store what others wrote on this machine in a folder of the point.
+
+        Args:
+            folder: its name in the point's folder.
+            removed: files that are gone, as `Store.upload` takes them.
+
+        Raises:
+            OSError: as `write`, and as `Store.upload`.
+        """
+        with self._as_unavailable(folder), self.claim.lock_for_writing():
+            self.ledger.store.upload(f"{POINTS}/{self.point_id}/{folder}", removed)
+
+    def write(self, name: str, content: Content) -> None:
+        """Write a file of the point.
+
+        Raises:
+            LostClaim: a later attempt owns the point.
+            Unavailable: the results root refuses.
+        """
+        with self._as_unavailable(name):
+            self.ledger.write_file(self.claim, self.point_id, name, content)
+
+    def load_checkpoint(self, device: torch.device) -> dict[str, Any]:
+        """Return the last checkpoint.
+
+        Raises:
+            FileNotFoundError: there is none.
+            CheckpointError: it is damaged, or of another point or format.
+            Unavailable: the results root refuses.
+        """
+        with self._as_unavailable(CHECKPOINT, but=FileNotFoundError):
+            return checkpoint.load(self.path / CHECKPOINT, self.point_id, device)
+
+    @contextlib.contextmanager
+    def _as_unavailable(self, name: str, but: type[OSError] = Unavailable) -> Generator[None]:
+        """Turn an OSError about a file into Unavailable: the point is not to blame for it.
+
+        Args:
+            name: of the file, for the message.
+            but: errors of this type pass unchanged.
+        """
+        try:
+            yield
+        except (but, Unavailable):
+            raise
+        except OSError as error:
+            uri = self.ledger.store.uri(f"{POINTS}/{self.point_id}/{name}")
+            raise Unavailable.of(error, uri) from error
