@@ -474,8 +474,9 @@ def test_ids_that_are_none_are_refused_by_name(tmp_path: Path, name: str, kind: 
     outside = tmp_path / "x"
     outside.mkdir()
     ended = call("collect", folder)
-    assert ended.code == 2 and f"{name[:80]!r} is no id of a {kind}" in ended.error.replace(
-        "\n", ""
+    assert (
+        ended.code == 2
+        and f"{name[:80]!r} is not a valid id of a {kind}" in ended.error.replace("\n", "")
     )
     assert sorted(path.name for path in folder.iterdir()) == ["sweep.json"] and not list(
         outside.iterdir()

@@ -341,7 +341,7 @@ def test_a_record_that_cannot_be_trusted_is_missing_with_its_reason(tmp_path, sp
             lambda path: path.write_text(
                 path.read_text().replace('"lr": 0.001', f'"lr": {10**400}')
             ),
-            "no text, number, true or false",
+            "not text, a number, true or false",
         ),
     ],
 )
@@ -839,7 +839,7 @@ def test_a_folder_without_a_sweep_names_those_that_have_one(tmp_path):
     simple(tmp_path, 0.5)
     (tmp_path / "empty").mkdir()
     for name, what in (
-        ("swep", "is no folder"),
+        ("swep", "is not a folder"),
         ("empty", "has no sweep.json"),
         (".", "has no sweep.json"),
     ):

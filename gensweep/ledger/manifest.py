@@ -1,4 +1,4 @@
-"""sweep.json: what a sweep wanted; one schema for the run that writes it and the report that reads it."""
+"""sweep.json: the points of a sweep; the run that writes it and the report share this schema."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from gensweep.system.text import clean
 SWEEP = "sweep.json"
 
 
-def _parameter(value: Any) -> Any:
-    """The value, if a parameter can have it; a number beyond any float is none."""
+def _check_parameter(value: Any) -> Any:
+    """Return the value if a parameter can have it; a number larger than any float is refused."""
     if not is_plain(value):
-        raise ValueError("no text, number, true or false")
+        raise ValueError("not text, a number, true or false")
     return value
 
 
-Parameter = Annotated[Any, AfterValidator(_parameter)]
+Parameter = Annotated[Any, AfterValidator(_check_parameter)]
 """A parameter's value in sweep.json."""
 
 
 class MetricInfo(BaseModel):
-    """What sweep.json says of a metric."""
+    """A metric of sweep.json."""
 
     unit: str = ""
     direction: Literal["max", "min", "none"] = "none"
@@ -37,7 +37,7 @@ class MetricInfo(BaseModel):
 
 
 class CellInfo(BaseModel):
-    """A cell of sweep.json: a model, every parameter that acts, and seed -> point id."""
+    """A cell of sweep.json: a model, its active parameters, and seed -> point id."""
 
     id: str
     model: str
@@ -53,7 +53,7 @@ class GridInfo(BaseModel):
 
 
 class DataInfo(BaseModel):
-    """What sweep.json says of a dataset that was trained on: how many examples, and what was left out of it."""
+    """A dataset of sweep.json: how many examples it has, and how many were left out."""
 
     dataset: str
     params: dict[str, Any] = {}
@@ -67,7 +67,7 @@ class DataInfo(BaseModel):
 
 
 class SweepFile(BaseModel):
-    """A sweep's sweep.json; what else it says is kept as it is."""
+    """The content of a sweep's sweep.json; unknown fields are kept."""
 
     model_config = {"extra": "allow"}
 
@@ -85,51 +85,68 @@ class SweepFile(BaseModel):
 
 
 def read_sweep_file(store: Store, folder: str) -> SweepFile:
-    """The sweep.json in a folder of a root, checked.
+    """Read and check the sweep.json in a folder of a root.
 
     Raises:
-        ResultsError: there is none, it is none, or a later gensweep wrote it.
+        ResultsError: there is none, it is invalid, or a later gensweep wrote it.
     """
     path = store.uri(f"{folder}/{SWEEP}")
-    try:
-        values = clean(parse_json(store.read(f"{folder}/{SWEEP}")))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        what = f"has no {SWEEP}" if folder in store.list_folders("") else "is no folder"
-        raise ResultsError(f"{store.uri(folder)} {what}: {_alternatives(store, folder)}") from None
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
-        said = f"is {error}" if str(error).startswith("not") else f"cannot be read: {error}"
-        raise ResultsError(f"{path} {said}: run the sweep again to write it anew") from None
+    values = _read_values(store, folder, path)
     if not isinstance(values, dict) or not isinstance(values.get("schema"), int):
         raise ResultsError(f"{path} is not a gensweep {SWEEP}: it names no schema")
-    if values["schema"] > SCHEMA:
+    schema = values["schema"]
+    if schema > SCHEMA:
         raise ResultsError(
-            f"{path} has schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade gensweep"
+            f"{path} has schema {schema}, this gensweep reads up to {SCHEMA}: upgrade gensweep"
         )
     try:
         sweep = SweepFile(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ResultsError(
-            f"{path} is not a gensweep {SWEEP}: {place}: {first['msg'].lower()}"
-        ) from None
-    for cell in sweep.cells:  # ids become paths
-        for kind, name in (
-            ("cell", cell.id),
-            *(("point", point) for point in cell.points.values()),
-        ):
-            if not is_file_name(name):
-                raise ResultsError(
-                    f"{path} is not a gensweep {SWEEP}: {name[:80]!r} is no id of a {kind}"
-                )
+        field = ".".join(map(str, first["loc"]))
+        reason = first["msg"].lower()
+        raise ResultsError(f"{path} is not a gensweep {SWEEP}: {field}: {reason}") from None
+    for cell in sweep.cells:
+        _check_id(path, "cell", cell.id)
+        for point_id in cell.points.values():
+            _check_id(path, "point", point_id)
     return sweep
 
 
-def _alternatives(store: Store, folder: str) -> str:
-    for place in (f"{folder}/", ""):
-        found = sorted(f"{place}{name}" for name in store.list_folders(place.rstrip("/")))
-        if there := [store.uri(name) for name in found if store.exists(f"{name}/{SWEEP}")]:
-            return f"sweeps found: {', '.join(there)}"
-    return "no sweep was found in it or beside it; name a sweep's folder, such as results/layers, or run it again"
+def _read_values(store: Store, folder: str, path: str) -> Any:
+    try:
+        return clean(parse_json(store.read(f"{folder}/{SWEEP}")))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        is_folder = folder in store.list_folders("")
+        problem = f"has no {SWEEP}" if is_folder else "is not a folder"
+        hint = _suggest_sweeps(store, folder)
+        raise ResultsError(f"{store.uri(folder)} {problem}: {hint}") from None
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        # Messages such as "not UTF-8" complete the sentence.
+        verb = "is" if str(error).startswith("not") else "cannot be read:"
+        raise ResultsError(
+            f"{path} {verb} {error}: run the sweep again to write a new one"
+        ) from None
+
+
+def _check_id(path: str, kind: str, name: str) -> None:
+    """Refuse an id that is not a file name: ids become paths."""
+    if not is_file_name(name):
+        raise ResultsError(
+            f"{path} is not a gensweep {SWEEP}: {name[:80]!r} is not a valid id of a {kind}"
+        )
+
+
+def _suggest_sweeps(store: Store, folder: str) -> str:
+    """Return which sweeps are in the folder or next to it, as a part of an error."""
+    for prefix in (f"{folder}/", ""):
+        names = sorted(f"{prefix}{name}" for name in store.list_folders(prefix.rstrip("/")))
+        sweeps = [store.uri(name) for name in names if store.exists(f"{name}/{SWEEP}")]
+        if sweeps:
+            return f"sweeps found: {', '.join(sweeps)}"
+    return (
+        "no sweep was found in it or next to it; name a sweep's folder, such as results/layers, "
+        "or run the sweep again"
+    )

@@ -1,4 +1,4 @@
-"""What a run writes into sweep.json: `gensweep.ledger.manifest` has its schema."""
+"""Write sweep.json when a run starts; `gensweep.ledger.manifest` has its schema."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ from gensweep.system.environment import hardware, versions
 from gensweep.system.storage import parse_json
 from gensweep.system.text import counted
 
-_OF_THE_CALL = ("command", "places", "commit", "versions", "hardware", "created")
-"""What another call may say of the same sweep."""
+_FIELDS_OF_THE_RUN = ("command", "places", "commit", "versions", "hardware", "created")
+"""Fields that may differ between two runs of the same sweep."""
 
 
 def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
-    """What sweep.json holds: every cell and point, each metric's unit and direction, and where this ran."""
+    """Return the content of sweep.json: cells, points, metrics, and where the sweep ran."""
     cells: dict[str, dict[str, Any]] = {}
     for point in sweep.points():
-        cell = cells.setdefault(
-            point.cell,
-            {"id": point.cell, "model": point.model, "params": point.params, "points": {}},
-        )
+        new_cell = {"id": point.cell, "model": point.model, "params": point.params, "points": {}}
+        cell = cells.setdefault(point.cell, new_cell)
         cell["points"][str(point.seed)] = point.id
     models = {cell["model"] for cell in cells.values()}
+    datasets = [cell["params"]["dataset"] for cell in cells.values()]
     values = {
         "schema": SCHEMA,
         "name": sweep.name,
@@ -46,9 +45,9 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "objective": sweep.objective,
         "grids": [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids],
         "cells": list(cells.values()),
-        "of_dataset": list_dataset_parameters(cell["params"]["dataset"] for cell in cells.values()),
+        "of_dataset": list_dataset_parameters(datasets),
         "places": places(value for cell in cells.values() for value in cell["params"].values()),
-        "metrics": _metrics(models),
+        "metrics": _describe_metrics(models),
         "command": command,
         "commit": versions()["commit"],
         "versions": versions(),
@@ -59,60 +58,68 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
 
 
 def list_dataset_parameters(names: Iterable[str]) -> list[str]:
-    """The parameters that some of these datasets have of their own: not every dataset knows them."""
-    return sorted(
-        {key for name in set(names) for key in get_dataset_class(name).model_fields}
-        - Data.model_fields.keys()
-        - {"dataset"}
-    )
+    """Return the parameters of these datasets that not every dataset has, sorted."""
+    parameters: set[str] = set()
+    for name in set(names):
+        parameters.update(get_dataset_class(name).model_fields)
+    return sorted(parameters - Data.model_fields.keys() - {"dataset"})
 
 
-def _metrics(models: set[str]) -> dict[str, MetricInfo]:
+def _describe_metrics(models: set[str]) -> dict[str, MetricInfo]:
     described = {}
     for name, metric in METRICS.items():
-        having = sorted(model for model in models if metric.applies(MODELS[model].outputs))
-        if having:
+        measured = sorted(model for model in models if metric.applies(MODELS[model].outputs))
+        if measured:
             about = {"unit": metric.unit, "direction": metric.direction, "doc": metric.doc}
-            described[name] = MetricInfo.model_validate(about | {"models": having})
+            described[name] = MetricInfo.model_validate(about | {"models": measured})
     return described
 
 
 def describe_data(
-    points: Iterable[Point], ready: Mapping[str, DatasetArrays]
+    points: Iterable[Point], prepared: Mapping[str, DatasetArrays]
 ) -> dict[str, dict[str, Any]]:
-    """Return what sweep.json says of the data of some points: how many examples, of which sets, and what is left out.
+    """Return the `data` of sweep.json: how many examples there are, and how many are left out.
 
     Args:
-        points: of any model.
-        ready: their arrays by `Point.data_key`; what is not there is not described.
+        points: points of any model.
+        prepared: their arrays by `Point.data_key`; data without arrays is not described.
     """
     described: dict[str, dict[str, Any]] = {}
     sizes: dict[str, set[int]] = {}
     for point in points:
-        key, arrays = point.data_key, ready.get(point.data_key)
+        key = point.data_key
+        arrays = prepared.get(key)
         if arrays is None:
             continue
         data = point.data_config()
-        sizes.setdefault(key, set()).add(
-            len(select_training_rows(arrays.split, data.train_fraction))
-        )
-        if key in described:
-            continue
-        there = survey(point.params["dataset"])
-        counts = {name: arrays.counts.get(name, 0) for name in ("copies", "left_out")}
-        if there is not None:
-            counts["copies"] += there.readable - there.different
-            counts["left_out"] += len(there.unread)
-        own = data.model_dump(exclude={"train_fraction", "dataset"})
-        described[key] = {
-            "dataset": point.params["dataset"],
-            "params": {name: value for name, value in own.items() if value != type(data).model_fields[name].default},
-            "examples": len(arrays),
-            "validation": len(arrays.split["validation"]),
-            "test": len(arrays.split["test"]),
-            "notes": [*arrays.notes, *data.remarks()],
-        } | counts  # fmt: skip
-    return {key: about | {"training": sorted(sizes[key])} for key, about in described.items()}
+        training = select_training_rows(arrays.split, data.train_fraction)
+        sizes.setdefault(key, set()).add(len(training))
+        if key not in described:
+            described[key] = _describe_dataset(point.params["dataset"], data, arrays)
+    for key, about in described.items():
+        about["training"] = sorted(sizes[key])
+    return described
+
+
+def _describe_dataset(name: str, data: Data, arrays: DatasetArrays) -> dict[str, Any]:
+    """Return one entry of `data`, without the sizes of training."""
+    counts = {count: arrays.counts.get(count, 0) for count in ("copies", "left_out")}
+    survey_of_files = survey(name)
+    if survey_of_files is not None:
+        counts["copies"] += survey_of_files.readable - survey_of_files.different
+        counts["left_out"] += len(survey_of_files.unread)
+    defaults = type(data).model_fields
+    values = data.model_dump(exclude={"train_fraction", "dataset"})
+    changed = {key: value for key, value in values.items() if value != defaults[key].default}
+    about = {
+        "dataset": name,
+        "params": changed,
+        "examples": len(arrays),
+        "validation": len(arrays.split["validation"]),
+        "test": len(arrays.split["test"]),
+        "notes": [*arrays.notes, *data.remarks()],
+    }
+    return about | counts
 
 
 def write_sweep_json(
@@ -120,87 +127,99 @@ def write_sweep_json(
 ) -> None:
     """Write ``ROOT/<sweep>/sweep.json``.
 
-    One that wants the same stays as it is; a newer gensweep's is never replaced.
+    A file with the same content stays as it is. The file of a newer gensweep is never replaced.
 
     Args:
         store: the results root.
-        sweep: what was asked for.
+        sweep: the sweep.
         command: the command line.
-        data: as `describe_data` returns it; what an earlier run wrote of other data of the sweep is kept.
+        data: as `describe_data` returns it; entries of an earlier run about other data of the
+            sweep are kept.
 
     Raises:
         ResultsError: a newer gensweep wrote the folder, or it cannot be written.
     """
-    name, before = f"{sweep.name}/{SWEEP}", _read_before(store, sweep)
-    schema = before.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
-        known = f"schema {schema}, gensweep knows up to {SCHEMA}"
-        raise ResultsError(f"{store.uri(name)}: {known}: upgrade, or use another folder")
-    other = before.get("name")
-    if isinstance(other, str) and other != sweep.name and other.lower() == sweep.name.lower():
-        raise ResultsError(
-            f"{store.uri(sweep.name)} is the folder of the sweep {other!r}, "
-            "since this file system takes both names for one: rename the sweep"
-        )
+    earlier = _read_earlier(store, sweep)
+    _check_replaceable(store, sweep, earlier)
     wanted = json.loads(json.dumps(build_sweep_json(sweep, command)))
-    described = _known_data(before) | json.loads(json.dumps(data or {}))
+    described = _data_of(earlier) | json.loads(json.dumps(data or {}))
     if described:
         keys = {point.data_key for point in sweep.points()}
         wanted["data"] = {key: about for key, about in described.items() if key in keys}
-    if before | {key: wanted[key] for key in _OF_THE_CALL} == wanted:
+    # A file that differs only in fields of the run stays: a rewrite would change its date.
+    if earlier | {key: wanted[key] for key in _FIELDS_OF_THE_RUN} == wanted:
         return
     try:
-        store.write_json(name, wanted)
+        store.write_json(f"{sweep.name}/{SWEEP}", wanted)
     except OSError as error:
+        reason = error.strerror or error
+        raise ResultsError(f"{store.uri(sweep.name)} cannot be written: {reason}") from error
+
+
+def _check_replaceable(store: Store, sweep: Sweep, earlier: dict[str, Any]) -> None:
+    schema = earlier.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        path = store.uri(f"{sweep.name}/{SWEEP}")
         raise ResultsError(
-            f"{store.uri(sweep.name)} cannot be written: {error.strerror or error}"
-        ) from error
+            f"{path}: schema {schema}, gensweep knows up to {SCHEMA}: upgrade, or use another "
+            "folder"
+        )
+    other = earlier.get("name")
+    if isinstance(other, str) and other != sweep.name and other.lower() == sweep.name.lower():
+        raise ResultsError(
+            f"{store.uri(sweep.name)} is the folder of the sweep {other!r}: this file system "
+            "does not distinguish the two names; rename the sweep"
+        )
 
 
-def _read_before(store: Store, sweep: Sweep) -> dict[str, Any]:
-    """Return the sweep.json that is there; nothing where there is none, or it is damaged."""
+def _read_earlier(store: Store, sweep: Sweep) -> dict[str, Any]:
+    """Return the current sweep.json; an empty dict if there is none, or it is damaged."""
     try:
-        before = parse_json(store.read(f"{sweep.name}/{SWEEP}"))
+        values = parse_json(store.read(f"{sweep.name}/{SWEEP}"))
     except Unavailable as error:
         raise ResultsError(str(error)) from error
     except (OSError, ValueError):
         return {}
-    return before if isinstance(before, dict) else {}
+    return values if isinstance(values, dict) else {}
 
 
 def describe_replaced_points(store: Store, sweep: Sweep, command: str) -> str:
-    """Return what the user must know of points that leave the sweep's tables with this run; nothing where none does.
+    """Return a note about points that leave the sweep's tables with this run; empty if none does.
 
-    A sweep may grow, shrink and change: points that it does not want any more keep their records.
+    A sweep may grow, shrink and change: points that it no longer contains keep their records.
 
     Raises:
-        ResultsError: the folder holds another file's sweep of this name, without one point in common.
+        ResultsError: the folder belongs to another file's sweep of this name, which has no point
+            in common with this one.
     """
-    before = _read_before(store, sweep)
+    earlier = _read_earlier(store, sweep)
     try:
-        earlier = {str(point) for cell in before["cells"] for point in cell["points"].values()}
+        earlier_ids = {str(point) for cell in earlier["cells"] for point in cell["points"].values()}
     except (LookupError, TypeError, AttributeError):
         return ""
-    points = {point.id for point in sweep.points()}
-    gone, count = earlier - points, counted(len(earlier), "point")
-    there, here = _file_in(str(before.get("command"))), _file_in(command)
-    if not gone:
+    dropped = earlier_ids - {point.id for point in sweep.points()}
+    if not dropped:
         return ""
-    if gone == earlier and there and here and there.name != here.name:
+    count = counted(len(earlier_ids), "point")
+    other_file = _find_sweep_file(str(earlier.get("command")))
+    file = _find_sweep_file(command)
+    if dropped == earlier_ids and other_file and file and other_file.name != file.name:
         raise ResultsError(
-            f"{store.uri(sweep.name)} holds another sweep of the name {sweep.name!r}, of {there}: none of its {count} "
-            f"is a point of {here}. Its tables and figures would be replaced. Change the name in {here}, or use "
-            f"another --results; or remove {store.uri(f'{sweep.name}/sweep.json')} to replace them"
+            f"{store.uri(sweep.name)} holds another sweep of the name {sweep.name!r}, of "
+            f"{other_file}: none of its {count} is a point of {file}. Its tables and figures "
+            f"would be replaced. Change the name in {file}, or use another --results; or remove "
+            f"{store.uri(f'{sweep.name}/{SWEEP}')} to replace them"
         )
+    them = "it" if len(dropped) == 1 else "them"
     return (
-        f"Of {count} of the earlier {sweep.name}, {len(gone)} will not be in its tables and figures any more: "
-        f"this sweep does not ask for {'it' if len(gone) == 1 else 'them'}. All records stay in "
-        f"{store.uri('points')}; a sweep that asks for such a point again trains nothing anew."
+        f"Of {count} of the earlier {sweep.name}, {len(dropped)} will not be in its tables and "
+        f"figures any more, because this sweep does not contain {them}. All records stay in "
+        f"{store.uri('points')}; a sweep that contains such a point again does not retrain it."
     )
 
 
-def _file_in(command: str) -> Path | None:
-    """Return the sweep file that a command line names, where it names one."""
+def _find_sweep_file(command: str) -> Path | None:
+    """Return the sweep file that a command line names, if it names one."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -208,6 +227,6 @@ def _file_in(command: str) -> Path | None:
     return next((Path(word) for word in words if word.endswith(".py")), None)
 
 
-def _known_data(before: dict[str, Any]) -> dict[str, Any]:
-    data = before.get("data")
+def _data_of(values: dict[str, Any]) -> dict[str, Any]:
+    data = values.get("data")
     return data if isinstance(data, dict) else {}
