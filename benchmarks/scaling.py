@@ -72,15 +72,15 @@ def bookkeeping(
     datasets: dict[str, Any],
     drivers: dict[str, str | None] | None,
 ) -> None:
-    """A trial that trains nothing, in place of `gensweep.execute.ray_tune._trial`, whose arguments it has."""
+    """A trial that trains nothing, in place of `gensweep.execute.ray_tune._run_trial`, whose arguments it has."""
     from ray import tune
 
     from gensweep.cluster.node_info import check_code
-    from gensweep.execute.ray_tune import read
+    from gensweep.execute.ray_tune import get_cached
 
     if drivers is not None:
         check_code(drivers)
-    model, trial = read(configs[0])[config["pack"]]
+    model, trial = get_cached(configs[0])[config["pack"]]
     point, root = Point.make(model, **trial["points"][0]), Path(trial["results"])
     _wait_for_all(root)
     ledger, epochs = Ledger(open_store(root)), point.params["epochs"]
@@ -123,7 +123,7 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
     )
     sweep = Sweep("trivial", [Grid("text_to_text", epochs=int(epochs))], int(points))
     with (
-        patch.object(ray_tune, "_trial", bookkeeping),
+        patch.object(ray_tune, "_run_trial", bookkeeping),
         patch.object(Screen, "report", stamped),
         patch.object(driver, "_collect"),
     ):

@@ -573,7 +573,7 @@ def test_another_rays_version_is_refused(cluster: Any, tmp_path: Path) -> None:
         gcs.internal_kv_put(key, before, True, space)
     assert code == 2
     assert error.startswith(
-        f"error: --address {cluster.address}: no Ray cluster lets us in (Version mismatch: "
+        f"error: --address {cluster.address}: could not connect to a Ray cluster (Version mismatch: "
     )
     assert "Ray: 1.2.3" in error
     assert error.endswith(

@@ -367,10 +367,12 @@ def children(pid: int) -> dict[int, str]:
 
 
 def test_the_state_of_a_dead_raylet_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    from gensweep.execute.ray_tune import _print_but_state
+    from gensweep.execute.ray_session import print_without_state_dump
 
     for line in ("Raylet is terminated. [state-dump] x", "a worker is short of memory"):
-        _print_but_state({"lines": [line], "pid": "raylet", "is_err": False}, ignore_prefix=True)
+        print_without_state_dump(
+            {"lines": [line], "pid": "raylet", "is_err": False}, ignore_prefix=True
+        )
     assert "state-dump" not in (said := capsys.readouterr().out)
     assert "short of memory" in said
 
@@ -451,7 +453,7 @@ print("token", oct(token.stat().st_mode & 0o777), len(token.read_text()))
 def test_the_token_of_ray_is_closed_to_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gensweep.execute import ray_tune
+    from gensweep.execute import ray_session
 
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
@@ -460,7 +462,7 @@ def test_the_token_of_ray_is_closed_to_others(
     token.parent.mkdir()
     token.write_text("there before")
     token.chmod(0o644)
-    with ray_tune._kept_private():
+    with ray_session.keep_private():
         pass
     assert token.read_text() == "there before"
     assert token.stat().st_mode & 0o777 == 0o600
@@ -469,11 +471,11 @@ def test_the_token_of_ray_is_closed_to_others(
 def test_a_ray_without_a_token_is_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from gensweep.execute import ray_tune
+    from gensweep.execute import ray_session
 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    with ray_tune._kept_private():
+    with ray_session.keep_private():
         pass
     assert not list(tmp_path.iterdir())
     assert (
@@ -513,14 +515,14 @@ def test_sigterm_ends_a_run_on_a_cluster_and_says_how_to_go_on(ray: Any, tmp_pat
 
 
 def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any) -> None:
-    from gensweep.execute.ray_tune import _requests
+    from gensweep.execute.ray_tune import _make_requests
 
     points = [Point.make("text_to_text", TINY | {"hidden": hidden}, 0) for hidden in (4, 5)]
     needs = {points[0].cell: 3 * GRAIN_BYTES - 1, points[1].cell: 10**15}
     room = MemoryBudget(needs, total=0, reserve=0)
     packs, most = [Pack((point,)) for point in points], int(ray.nodes()[0]["Resources"]["memory"])
     for limited, wanted in ((room, [3 * GRAIN_BYTES, most]), (None, [None, None])):
-        ask = _requests(packs, Resources(device="cpu", memory_budget=limited))
+        ask = _make_requests(packs, Resources(device="cpu", memory_budget=limited))
         assert [ask({"pack": index}).required_resources.get("memory") for index in (0, 1)] == wanted
         assert ask({"pack": 0}).required_resources["CPU"] == 1
 
@@ -550,13 +552,13 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(
     ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two cores and no GPU are up; the autoscaler may start three workers, of two kinds, at most."""
-    from gensweep.execute.ray_tune import (
-        _check_resources,
-        _gpus,
-        _reach,
-        _requests,
+    from gensweep.execute.ray_session import (
+        check_resources,
+        choose_gpus_per_trial,
         compute_max_lanes,
+        compute_max_resources,
     )
+    from gensweep.execute.ray_tune import _make_requests
 
     kinds = {
         "head": {"resources": {"CPU": 2}, "max_workers": 0},
@@ -567,7 +569,7 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(
     cpu = Resources(address="auto", device="cpu")
 
     def gpus(resources: Resources) -> float:
-        return _gpus(resources, _reach(resources))
+        return choose_gpus_per_trial(resources, compute_max_resources(resources))
 
     monkeypatch.setenv("HOME", str(tmp_path))
     assert gpus(cluster) == gpus(here) == 0, "no autoscaler"
@@ -575,15 +577,20 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(
         json.dumps({"max_workers": 3, "available_node_types": kinds})
     )
     assert gpus(here) == 0
-    assert (_reach(cluster)["CPU"], _reach(cluster)["GPU"]) == (4 + 8 + 8, 1 + 2 + 2)
+    assert (compute_max_resources(cluster)["CPU"], compute_max_resources(cluster)["GPU"]) == (
+        4 + 8 + 8,
+        1 + 2 + 2,
+    )
     assert (gpus(cluster), compute_max_lanes(cluster, 50)) == (1, 50 // 5)
     assert (gpus(cpu), compute_max_lanes(cpu, 50)) == (0, 1)
-    _check_resources(Resources(address="auto", device="cuda", gpus_per_trial=2), _reach(cluster))
+    check_resources(
+        Resources(address="auto", device="cuda", gpus_per_trial=2), compute_max_resources(cluster)
+    )
     with pytest.raises(UserError, match="--gpus-per-trial 6: the cluster has 5 GPUs in all"):
-        _check_resources(Resources(address="auto", gpus_per_trial=6), _reach(cluster))
+        check_resources(Resources(address="auto", gpus_per_trial=6), compute_max_resources(cluster))
     point = Point.make("text_to_text", TINY, 0)
     room = MemoryBudget({point.cell: 10**14}, total=0, reserve=0)
-    asked = _requests([Pack((point,))], Resources(address="auto", memory_budget=room))(
+    asked = _make_requests([Pack((point,))], Resources(address="auto", memory_budget=room))(
         {"pack": 0}
     ).required_resources
     assert asked == {"CPU": 1, "GPU": 1, "memory": 10**13}

@@ -83,7 +83,7 @@ def test_what_is_asked_of_a_bucket(cache: Any) -> None:
 def test_a_trial_that_keeps_the_books_takes_the_place_of_one() -> None:
     from gensweep.execute import ray_tune
 
-    assert signature(scaling.bookkeeping) == signature(ray_tune._trial)
+    assert signature(scaling.bookkeeping) == signature(ray_tune._run_trial)
 
 
 @pytest.mark.ray
@@ -93,14 +93,14 @@ def test_a_worker_reads_what_its_trials_share_once(monkeypatch: pytest.MonkeyPat
 
     asked: list[str] = []
     monkeypatch.setattr(ray_tune.ray, "get", lambda kept: asked.append(kept) or [kept])
-    ray_tune.read.cache_clear()
-    assert [ray_tune.read("one"), ray_tune.read("one"), ray_tune.read("two")] == [
+    ray_tune.get_cached.cache_clear()
+    assert [ray_tune.get_cached("one"), ray_tune.get_cached("one"), ray_tune.get_cached("two")] == [
         ["one"],
         ["one"],
         ["two"],
     ]
     assert asked == ["one", "two"]
-    ray_tune.read.cache_clear()
+    ray_tune.get_cached.cache_clear()
 
 
 @pytest.mark.ray

@@ -29,7 +29,7 @@ def doctor_command(
         check_address(address)
     findings, store = examine_here(results)
     if address is not None:
-        from gensweep.execute.ray_tune import open_executor, run_on_each_node
+        from gensweep.execute.ray_session import open_executor, run_on_each_node
         from gensweep.execute.resources import Resources
 
         with (
