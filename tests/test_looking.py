@@ -18,7 +18,7 @@ from runs import TINY, TINY_PICTURES, call, records, train
 
 from gensweep.core.errors import ResultsError, UserError
 from gensweep.data._digits import read_mnist5k
-from gensweep.inspect import trained
+from gensweep.inspect import answer, trained
 from gensweep.inspect.find import find_point, find_trained_point
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
@@ -266,12 +266,12 @@ class TestAnswer:
         """For a model that is shown pictures the digits differ, and with them the answer may."""
         revived = trained.load_trained(find_trained_point(points[model].id, whole))
         for row in rows(whole / "points" / points[model].id / "answers.csv")[:5]:
-            said = trained.answer(revived, row["query"])
+            said = answer.answer(revived, row["query"])
             assert said.right == row["answer"]
             if model != "image_to_text":
                 assert said.text == row["predicted"]
             assert (said.picture is not None) == (model == "text_to_image")
-            assert (said.seen is not None) == (model == "image_to_text")
+            assert (said.query_picture is not None) == (model == "image_to_text")
 
     def test_the_command_prints_and_draws(self, whole: Path, tmp_path: Path) -> None:
         ended = call("answer", "t2i", "12+34", "--out", tmp_path / "a.png", "--results", whole)
@@ -283,8 +283,8 @@ class TestAnswer:
     @pytest.mark.parametrize(
         ("point", "query", "error"),
         [
-            ("t2t", "12*34", "is no query: '*' in '12*34' is none of the characters"),
-            ("t2t", "100+100", "is no query: '100+100' has 7 characters, more than 5"),
+            ("t2t", "12*34", "is not a query: '*' in '12*34' is none of the characters"),
+            ("t2t", "100+100", "is not a query: '100+100' has 7 characters, more than 5"),
             ("cae", "1+1", "cae answers no queries"),
         ],
     )
@@ -294,7 +294,7 @@ class TestAnswer:
 
     def test_a_query_beyond_the_task_has_no_right_answer(self, whole: Path) -> None:
         assert (
-            trained.answer(trained.load_trained(find_trained_point("t2t", whole)), "1+2+3").right
+            answer.answer(trained.load_trained(find_trained_point("t2t", whole)), "1+2+3").right
             is None
         )
 

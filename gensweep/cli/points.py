@@ -80,10 +80,10 @@ def answer_command(
     verbose: Verbose = False,
 ) -> None:
     """Put a query to a trained point: prints the answer, and writes it where the point draws its answers."""
-    from gensweep.inspect import trained
+    from gensweep.inspect import answer, trained
 
     kept = find_trained_point(point, results)
-    said = trained.answer(trained.load_trained(kept, device.value), query, seed)
+    said = answer.answer(trained.load_trained(kept, device.value), query, seed)
     verdict = (
         ""
         if said.right is None
@@ -95,8 +95,8 @@ def answer_command(
     say(Console(), f"{query} = {said.text or 'nothing'}{verdict}{read}")
     if said.picture is not None:
         _picture(out or Path(f"answer-{kept.record.id}.png"), said.picture)
-    elif said.seen is not None and out is not None:
-        _picture(out, said.seen)
+    elif said.query_picture is not None and out is not None:
+        _picture(out, said.query_picture)
 
 
 @app.command("evaluate")
@@ -113,10 +113,10 @@ def evaluate_command(
     verbose: Verbose = False,
 ) -> None:
     """Test a trained point again, with its own digits or others; fill in what it lacks. Prints JSON."""
-    from gensweep.inspect import trained
+    from gensweep.inspect import evaluate, trained
 
     revived = trained.load_trained(find_trained_point(point, results), device.value, digits)
-    say(Console(), trained.to_json(trained.evaluate(revived, digits)))
+    say(Console(), evaluate.to_json(evaluate.evaluate(revived, digits)))
 
 
 def find_trained_point(point: str, results: str) -> StoredPoint:

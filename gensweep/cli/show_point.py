@@ -43,7 +43,7 @@ def show(name: str, results: str, console: Console) -> None:
         say(
             f"pack        lane {record.pack['lane']} of {record.pack['size']} that were trained together, from 0"
         )
-    say(f"sweeps      {', '.join(kept.sweeps()) or 'none'}")
+    say(f"sweeps      {', '.join(kept.list_sweeps()) or 'none'}")
     say(f"files       {kept.store.uri(f'{POINTS}/{record.id}')}: {', '.join(_files(kept))}")
 
 

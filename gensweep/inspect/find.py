@@ -1,4 +1,4 @@
-"""One point of a results root, found again by its id."""
+"""One point of a results root, found by its id."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from gensweep.ledger.stores import Store, as_results_error
 from gensweep.sweep.point import Point
 from gensweep.system.storage import parse_json
 
-SHOWN = 5
+MAX_IDS_LISTED = 5
+"""Ids in an error about a name that fits many points."""
 
 
 @dataclass(frozen=True)
 class StoredPoint:
-    """A point with what its trial left.
+    """A point with what its trial wrote.
 
     Attributes:
-        record: what the trial said of it.
+        record: the record of the trial.
         store: the results root.
-        folder: where its files, or copies of them, lie on this machine.
+        folder: the folder on this machine that holds its files, or copies of them.
     """
 
     record: Record
@@ -34,114 +35,127 @@ class StoredPoint:
 
     @property
     def point(self) -> Point:
-        """The point itself, with its configs.
+        """Return the point itself, with its configs.
 
         Raises:
-            ResultsError: this gensweep would not train the same under its id.
+            ResultsError: this gensweep would train something else under its id.
         """
         point = Point.make(self.record.model, self.record.params, self.record.seed)
         if point.id != self.record.id:
             raise ResultsError(
-                f"{self.record.id}: this gensweep knows these parameters as {point.id}; it changed since"
+                f"{self.record.id}: this gensweep knows these parameters as {point.id}; "
+                "it has changed since the point was trained"
             )
         return point
 
-    def sweeps(self) -> list[str]:
-        """The sweeps under the root that want the point."""
-        found = []
+    def list_sweeps(self) -> list[str]:
+        """Return the sweeps under the root that contain the point."""
+        sweeps = []
         for sweep in sorted(self.store.list_folders("")):
             try:
                 cells = parse_json(self.store.read(f"{sweep}/sweep.json"))["cells"]
                 if any(self.record.id in cell["points"].values() for cell in cells):
-                    found.append(sweep)
+                    sweeps.append(sweep)
             except (OSError, ValueError, LookupError, TypeError, AttributeError):
-                continue  # `collect` says what is wrong with it
-        return found
+                # No sweep, or a damaged file, of which `collect` says what is wrong with it.
+                continue
+        return sweeps
 
 
 def find_point(name: str, results: str | Path = "results") -> StoredPoint:
-    """A point by its id, the beginning of its id, or its folder.
+    """Return a point by its id, the beginning of its id, or its folder.
 
     Args:
-        name: `vae-e2-d3-s0-3f9a1c2b4d5e`, `vae-e2-d3-s0`, or `results/points/vae-e2-d3-s0-3f9a1c2b4d5e`.
-        results: the results root, where the name is no folder.
+        name: `vae-e2-d3-s0-3f9a1c2b4d5e`, `vae-e2-d3-s0`, or
+            `results/points/vae-e2-d3-s0-3f9a1c2b4d5e`.
+        results: the results root, unless the name is a folder.
 
     Raises:
-        ResultsError: there is none, more than one, or none with a record that can be read.
+        ResultsError: no point or more than one has this name, or its record cannot be read.
     """
     if "://" in name:
-        points, found = open_folder(name)
+        points, point_id = open_folder(name)
         store, _ = open_folder(points.root_uri)
     elif (Path(name) / RECORD).is_file():
         folder = Path(name).absolute()
-        store, found = Store(folder.parents[1]), folder.name
+        store = Store(folder.parents[1])
+        point_id = folder.name
     else:
         store = open_store(results)
         with as_results_error(store):
-            found = _search(name.strip("/"), store)
+            point_id = _find_id(name.strip("/"), store)
     try:
-        return StoredPoint(
-            Ledger(store).read_record(found), store, store.download(f"{POINTS}/{found}")
-        )
+        record = Ledger(store).read_record(point_id)
+        return StoredPoint(record, store, store.download(f"{POINTS}/{point_id}"))
     except FileNotFoundError:
-        raise ResultsError(f"{found} has no {RECORD} yet: it was begun and not finished") from None
+        raise ResultsError(
+            f"{point_id} has no {RECORD} yet: its training was begun and not finished"
+        ) from None
     except (RecordError, OSError) as error:
         raise ResultsError(str(error)) from error
 
 
-def _search(name: str, store: Store) -> str:
+def find_trained_point(name: str, results: str | Path = "results") -> StoredPoint:
+    """Return a point that ended ok and has weights; its name is as in `find_point`.
+
+    Raises:
+        ResultsError: it is not found, it diverged or failed, or its weights are gone.
+    """
+    stored = find_point(name, results)
+    record = stored.record
+    if record.status != OK:
+        raise ResultsError(
+            f"{record.id} {record.status}: {record.error}; it has no weights to load"
+        )
+    if not (stored.folder / "weights.pt").is_file():
+        weights = stored.store.uri(f"{POINTS}/{record.id}/weights.pt")
+        raise ResultsError(f"{record.id}: there is no {weights}; train it again to get it")
+    return stored
+
+
+def _find_id(name: str, store: Store) -> str:
+    """Return the one id that a name is, or begins.
+
+    Raises:
+        ResultsError: there is none, or more than one.
+    """
     points = store.uri(POINTS)
     if POINTS not in store.list_folders(""):
         raise ResultsError(f"there is no folder {points}; --results names another root")
-    names = sorted(one for one in store.list_folders(POINTS) if not one.startswith("."))
-    found = [one for one in names if one == name] or [
-        one for one in names if name and one.startswith(name)
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        raise ResultsError(
-            f"{name!r} begins the ids of {len(found)} points: {'; '.join(_apart(store, found))}{more}"
-        )
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    guess = f"; did you mean {near[0]!r}?" if near else ""
-    raise ResultsError(f"no point {name!r} among the {len(names)} in {points}{guess}")
+    ids = sorted(one for one in store.list_folders(POINTS) if not one.startswith("."))
+    if name in ids:
+        return name
+    matches = [one for one in ids if name and one.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        listed = "; ".join(_describe_differences(store, matches))
+        if len(matches) > MAX_IDS_LISTED:
+            listed += f"; and {len(matches) - MAX_IDS_LISTED} more"
+        raise ResultsError(f"{name!r} begins the ids of {len(matches)} points: {listed}")
+    message = f"no point {name!r} among the {len(ids)} in {points}"
+    similar = difflib.get_close_matches(name, ids, n=1, cutoff=0.5)
+    if similar:
+        message += f"; did you mean {similar[0]!r}?"
+    raise ResultsError(message)
 
 
-def _apart(store: Store, names: list[str]) -> list[str]:
-    """The first ids, each with the parameters in which it differs from the others."""
+def _describe_differences(store: Store, ids: list[str]) -> list[str]:
+    """Return the first ids, each with the parameters in which it differs from the others."""
     params: dict[str, dict] = {}
-    for name in names:
+    for point_id in ids:
         with contextlib.suppress(RecordError, OSError):
-            record = Ledger(store).read_record(name)
-            params[name] = record.params | {"seed": record.seed}
-    values = {
-        key: {str(found.get(key)) for found in params.values()}
-        for found in params.values()
-        for key in found
-    }
-    differing = [key for key, several in sorted(values.items()) if len(several) > 1]
-    return [
-        f"{name} ({', '.join(f'{key}={params[name].get(key)}' for key in differing)})"
-        if name in params
-        else name
-        for name in names[:SHOWN]
-    ]
-
-
-def find_trained_point(name: str, results: str | Path = "results") -> StoredPoint:
-    """As `find_point`, a point that ended ok and has weights.
-
-    Raises:
-        ResultsError: it diverged or failed, or its weights are gone.
-    """
-    kept = find_point(name, results)
-    if kept.record.status != OK:
-        raise ResultsError(
-            f"{kept.record.id} {kept.record.status}: {kept.record.error}; it has no weights to look at"
-        )
-    if not (kept.folder / "weights.pt").is_file():
-        weights = kept.store.uri(f"{POINTS}/{kept.record.id}/weights.pt")
-        raise ResultsError(f"{kept.record.id}: there is no {weights}; train it again to have it")
-    return kept
+            record = Ledger(store).read_record(point_id)
+            params[point_id] = record.params | {"seed": record.seed}
+    differing = []
+    for key in sorted({key for values in params.values() for key in values}):
+        if len({str(values.get(key)) for values in params.values()}) > 1:
+            differing.append(key)
+    descriptions = []
+    for point_id in ids[:MAX_IDS_LISTED]:
+        description = point_id
+        if point_id in params:
+            values = [f"{key}={params[point_id].get(key)}" for key in differing]
+            description += f" ({', '.join(values)})"
+        descriptions.append(description)
+    return descriptions
