@@ -21,10 +21,10 @@ from pydantic import ValidationError
 
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DOWNLOADS
-from gensweep.data import _digit_files, _digits, mnist
-from gensweep.data._digit_files import find_pairs, read_idx
+from gensweep.data import _digits, _npz_files, mnist
 from gensweep.data._digits import DIGITS, MIN_PICTURES_PER_DIGIT, read_digits
 from gensweep.data._glyphs import load_glyphs
+from gensweep.data._idx_files import find_pairs, read_idx
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.prepare import fingerprint
 from gensweep.sweep.point import Point, resolve
@@ -388,9 +388,9 @@ class TestIdxFolders:
         ("names", "message"),
         [
             ([], "holds no IDX files"),
-            (["train-images-idx3-ubyte"], "train-images-idx3-ubyte has no labels beside it"),
-            ([*TRAIN, TEST[1]], "t10k-labels-idx1-ubyte has no images beside it"),
-            ([*TRAIN, "train-images.idx3-ubyte"], "are one part twice"),
+            (["train-images-idx3-ubyte"], "train-images-idx3-ubyte has no labels file"),
+            ([*TRAIN, TEST[1]], "t10k-labels-idx1-ubyte has no images file"),
+            ([*TRAIN, "train-images.idx3-ubyte"], "are the same part"),
             (["qmnist-images-idx3-ubyte", "qmnist-labels-idx3-int"], "has no labels"),
         ],
     )
@@ -405,7 +405,8 @@ class TestIdxFolders:
     )
     def test_places_that_are_none(self, source: str) -> None:
         with pytest.raises(
-            ValidationError, match=r"No such file|is no file|is none of mnist5k \| mnist \| idx:DIR"
+            ValidationError,
+            match=r"No such file|is not a file|is none of mnist5k \| mnist \| idx:DIR",
         ):
             ArithmeticPictures(digits=source)
 
@@ -424,11 +425,14 @@ class TestReadIdx:
         [
             (WHOLE[:-1], "it holds 23 bytes where its header says 24"),
             (WHOLE + b"!", "it holds more bytes where its header says 24"),
-            (WHOLE[:7], "it is no IDX file of unsigned bytes with 3 axes: it begins 00000803"),
-            (b"", "it is no IDX file"),
-            (idx(np.arange(24)), "with 3 axes: it begins 00000801"),
-            (b"\0\0\x0d\x03" + WHOLE[4:], "it begins 00000d03"),
-            (b"<html>" + bytes(20), "it begins 3c68746d"),
+            (
+                WHOLE[:7],
+                "it is not an IDX file of unsigned bytes with 3 axes: it begins with 00000803",
+            ),
+            (b"", "it is not an IDX file"),
+            (idx(np.arange(24)), "with 3 axes: it begins with 00000801"),
+            (b"\0\0\x0d\x03" + WHOLE[4:], "it begins with 00000d03"),
+            (b"<html>" + bytes(20), "it begins with 3c68746d"),
             (struct.pack(">4B3I", 0, 0, 8, 3, *[2**32 - 1] * 3), "says that it holds .* more than"),
         ],
     )
@@ -534,7 +538,7 @@ class TestNpz:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (lambda x, y: (255 - x, y), "mostly white; .* subtract every pixel from 255"),
+            (lambda x, y: (255 - x, y), "mostly white.* subtract every pixel from 255"),
             (lambda x, y: (x.astype(int) - 1, y), r"pixels in -1\.\.254"),
             (lambda x, y: (x // 16, y), r"pixels in 0\.\.15; scale them"),
             (lambda x, y: (x / 127.5 - 1, y), r"pixels in -1\.\.1;"),
@@ -579,7 +583,7 @@ class TestNpz:
         source = npz(tmp_path / "a.npz", **dict.fromkeys(names, np.zeros(3)))
         with pytest.raises(
             DataError,
-            match=rf"it holds {', '.join(sorted(names)) or 'nothing'}; known are x_train, y_tr",
+            match=rf"it holds {', '.join(sorted(names)) or 'nothing'}; supported names are x_train, y_tr",
         ):
             digits(source)
 
@@ -617,7 +621,7 @@ class TestNpz:
         """The directory of the archive says how large it would be."""
         source = npz(tmp_path / "a.npz", x=np.zeros((2000, 784), np.uint8), y=np.zeros(2000))
         assert (tmp_path / "a.npz").stat().st_size < 1 << 15
-        monkeypatch.setattr(_digit_files, "LIMIT", 1 << 20)
+        monkeypatch.setattr(_npz_files, "MAX_FILE_BYTES", 1 << 20)
         monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("opened"))
         with pytest.raises(
             DataError, match=r"x would unpack to 1,568,128 bytes, more than 1,048,576"
@@ -788,7 +792,7 @@ class TestOtherCollections:
         x, y = make(MIN_PICTURES_PER_DIGIT)
         source = npz(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x)
         with pytest.raises(
-            DataError, match=r"a\.npz: x_test has no other half; x_test and y_test belong together"
+            DataError, match=r"a\.npz: x_test has no counterpart; x_test and y_test belong together"
         ):
             digits(source)
 
@@ -826,6 +830,6 @@ class TestOtherCollections:
             (tmp_path / "nested" / name / name).write_bytes(b"")
         lone = ", ".join(str(tmp_path / "nested" / name) for name in TRAIN)
         with pytest.raises(
-            ValidationError, match=f"IDX files one by one in {lone}: move them into one folder"
+            ValidationError, match=f"single IDX files in {lone}: move them into one folder"
         ):
             ArithmeticPictures(digits=f"idx:{tmp_path / 'nested'}")

