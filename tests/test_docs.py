@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from runs import options_of
 
-from gensweep.cli import app
+from gensweep.cli import app, listing
 from gensweep.core.registries import DATASETS, DOWNLOADS, FIGURES, METRICS, MODELS, TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ def test_commands_parse(page: Path) -> None:
             if file.startswith("sweeps/"):
                 assert (ROOT / file).is_file(), words
         if command == "list":
-            assert words[1] in set(app.Kind), words
+            assert words[1] in set(listing.Kind), words
         if command == "data":
             assert words[1] in ("list", "fetch", "show"), words
 

@@ -350,7 +350,7 @@ def test_a_full_file_system_ends_the_run_with_its_reason(tmp_path: Path, root: P
         subprocess.run(["umount", root], check=True)
     *_, line = result.error.splitlines()
     assert re.fullmatch(
-        rf"error: {root}/points/.*: No space left on device; what is done is kept. To go on: .*",
+        rf"error: {root}/points/.*: No space left on device; finished work is saved. To continue: .*",
         line,
     )
 

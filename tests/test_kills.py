@@ -148,7 +148,7 @@ def test_a_signal_ends_the_run_and_says_how_to_go_on(
         assert ended(process) == code
     said = (tmp_path / "output").read_text()
     command = f"python -m gensweep {' '.join(held)}"
-    assert said.splitlines()[-1] == f"Stopped; what is done is kept. To go on: {command}"
+    assert said.splitlines()[-1] == f"Stopped; finished work is saved. To continue: {command}"
     assert "Traceback" not in said
     assert not (root / "points" / t2t(1, epochs=4).id / "claim.json").exists(), "the point is free"
     assert call(*held).code == 0

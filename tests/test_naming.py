@@ -305,7 +305,7 @@ def test_what_is_shown_is_what_a_filter_takes(trained: Path) -> None:
             ("dataset", [shown[one.id]]),
             ("decoder_layers", [str(one.params["decoder_layers"])]),
         ]
-        assert {point.build_cell_command for point in points_of(sweep, pairs)} == {one.id}
+        assert {point.cell for point in points_of(sweep, pairs)} == {one.id}
         words = shlex.split(Commands(results).build_cell_command(one.id, "cae"))
         typed = [
             words[place + 1].partition("=")[::2]
@@ -313,7 +313,7 @@ def test_what_is_shown_is_what_a_filter_takes(trained: Path) -> None:
             if word == "--filter"
         ]
         found = points_of(sweep, [(key, [text.replace("\\,", ",")]) for key, text in typed])
-        assert {point.build_cell_command for point in found} == {one.id}
+        assert {point.cell for point in found} == {one.id}
     faces = sorted(name for name in set(shown.values()) if "faces" in name)
     assert [re.fullmatch(r"folder:faces@[0-9a-f]{6}", name) is not None for name in faces] == [
         True,

@@ -181,7 +181,7 @@ def test_the_command_to_go_on_is_the_one_that_was_typed(
     monkeypatch.setattr(sys, "argv", ["gensweep", *arguments])
     ended = call(*arguments)
     assert ended.code == 130
-    assert shlex.split(ended.error.partition("To go on: ")[2]) == [
+    assert shlex.split(ended.error.partition("To continue: ")[2]) == [
         "python",
         "-m",
         "gensweep",
@@ -388,7 +388,7 @@ def test_a_working_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert (
         ended.stderr
-        == "error: the working folder is gone; go to another one, with cd, and call again\n"
+        == "error: the working directory no longer exists; change to another one with cd\n"
     )
 
 

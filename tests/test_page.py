@@ -721,4 +721,4 @@ def test_a_watch_of_a_complete_sweep_collects_once_and_ends(tmp_path):
     assert is_current(load(folder))
     assert call("collect", folder, "--watch", "--every", "0").code == 2
     refused = call("collect", folder, "--every", "5")
-    assert refused.code == 2 and "--every goes with --watch" in refused.error
+    assert refused.code == 2 and "--every needs --watch" in refused.error

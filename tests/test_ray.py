@@ -407,7 +407,7 @@ def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(
     assert process.returncode == 1
     assert time.monotonic() - killed < 30, "Ray itself would wait for a minute"
     why = f"error: Ray died: its {victim} ended with signal 9"
-    line = f"{why}; what is done is kept. To go on: python {' '.join(command)}"
+    line = f"{why}; finished work is saved. To continue: python {' '.join(command)}"
     assert line in said.splitlines()
     assert "Traceback" not in said and "state-dump" not in said
     assert not records(root), "the points are missing, and go on"
@@ -509,7 +509,7 @@ def test_sigterm_ends_a_run_on_a_cluster_and_says_how_to_go_on(ray: Any, tmp_pat
     assert process.returncode == 143
     assert (
         said.splitlines()[-1]
-        == f"Stopped; what is done is kept. To go on: python {' '.join(command)}"
+        == f"Stopped; finished work is saved. To continue: python {' '.join(command)}"
     )
     assert "Traceback" not in said
 

@@ -390,7 +390,8 @@ def test_a_root_that_stops_working_ends_the_run_and_no_point_is_to_blame(
     *_, line = ended.error.splitlines()
     assert line.startswith(f"error: {root}/")
     assert (
-        f"{os.strerror(number)}; what is done is kept. To go on: python -m gensweep {file} " in line
+        f"{os.strerror(number)}; finished work is saved. To continue: python -m gensweep {file} "
+        in line
     )
     assert ended.out.count("no record written") == 1, (
         "one point finds out; the others do not wait for it in turn"
@@ -416,7 +417,7 @@ def test_a_disk_too_full_for_a_file_ends_the_run(
     assert ended.code == 1
     assert list(records(root)) == [t2t(0).id]
     assert (
-        f"error: {root}/points/{t2t(1).id}/{name}: No space left on device; what is done is kept"
+        f"error: {root}/points/{t2t(1).id}/{name}: No space left on device; finished work is saved"
         in ended.error
     )
     assert "Traceback" not in ended.out + ended.error
@@ -451,7 +452,10 @@ def test_a_root_that_refuses_the_tables_ends_without_a_traceback(
     refusing(monkeypatch, number, "tables")
     ended = run(write_sweep(tmp_path), root)
     assert ended.code == 1
-    assert os.strerror(number) in ended.error and "what is done is kept. To go on: " in ended.error
+    assert (
+        os.strerror(number) in ended.error
+        and "finished work is saved. To continue: " in ended.error
+    )
     assert [record.status for record in records(root).values()] == [OK]
 
 
@@ -470,7 +474,10 @@ def test_a_root_that_is_gone_ends_the_run_and_is_not_made_anew(
     monkeypatch.setattr(Attempt, "end_epoch", losing)
     ended = run(write_sweep(tmp_path, seeds=4), root)
     assert ended.code == 1
-    assert f"gone (was {root} moved, or deleted?); what is done is kept. To go on: " in ended.error
+    assert (
+        f"gone (was {root} moved, or deleted?); finished work is saved. To continue: "
+        in ended.error
+    )
     assert not root.exists()
     if how == "moved":
         assert list(records(tmp_path / "moved")) == [t2t(0).id]

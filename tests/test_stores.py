@@ -352,7 +352,9 @@ def test_a_store_that_is_gone_ends_the_run_at_once_and_says_how_to_go_on(
     last = ended.stderr.splitlines()[-1]
     assert last.startswith(f"error: {bucket}/")
     assert ": access denied" in last
-    assert last.endswith(f"; what is done is kept. To go on: python -m gensweep {' '.join(words)}")
+    assert last.endswith(
+        f"; finished work is saved. To continue: python -m gensweep {' '.join(words)}"
+    )
     assert call(*words).code == 0
     assert trained == {0: 1, 1: 2, 2: 2}, "the first of two epochs was kept"
 

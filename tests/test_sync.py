@@ -348,7 +348,7 @@ def test_a_signal_ends_the_upload(root: Path, server: Server) -> None:
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=20)[0]
     assert process.returncode == 128 + signal.SIGTERM
-    assert "Stopped; what is done is kept. To go on: python -m gensweep sync" in said
+    assert "Stopped; finished work is saved. To continue: python -m gensweep sync" in said
     assert marks(root) == {PLAIN}
     assert not Path(f"/proc/{child}").exists()
 

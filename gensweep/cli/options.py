@@ -1,4 +1,4 @@
-"""What several commands take, and how it is read."""
+"""Options that several commands share, and the parser of KEY=VALUE pairs."""
 
 from __future__ import annotations
 
@@ -11,32 +11,58 @@ import typer
 from gensweep.core.errors import SweepError
 
 _COMMA = re.compile(r"(?<!\\),")
+
+
+class Wandb(StrEnum):
+    """The logging modes of W&B."""
+
+    online = "online"
+    offline = "offline"
+    disabled = "disabled"
+
+
+class Device(StrEnum):
+    """The devices to train on."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
 Root = Annotated[
     str,
     typer.Option(
-        "--results", metavar="ROOT", envvar="GENSWEEP_RESULTS", help="Where results are kept."
+        "--results",
+        metavar="ROOT",
+        envvar="GENSWEEP_RESULTS",
+        help="The folder or bucket that stores the results.",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Which random numbers.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 Filter = Annotated[
     list[str] | None,
     typer.Option(
         "--filter",
         metavar="KEY=V1,V2",
-        help="Run only these points now: any of the values; repeated: all must hold.",
+        help="Run only the points that have one of these values; repeat it to combine filters.",
     ),
 ]
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a parameter of the sweep; V1,V2 sweeps it."
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a parameter of the sweep; V1,V2 sweeps over both values.",
     ),
 ]
+TrainingDevice = Annotated[Device, typer.Option(help="Device to train on.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Train failed points again.")]
 RetrainChanged = Annotated[
     bool,
     typer.Option(
-        "--retrain-changed", help="Train points again whose records do not name today's code."
+        "--retrain-changed",
+        help="Train points again if their records were made by other code than today's.",
     ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
@@ -44,7 +70,7 @@ Lanes = Annotated[
     str | None,
     typer.Option(
         metavar="auto|N",
-        help="Points trained as one batched model; default: the sweep's, else auto.",
+        help="Points trained together as one batched model; default: the sweep's, else auto.",
     ),
 ]
 Address = Annotated[
@@ -53,12 +79,16 @@ Address = Annotated[
         envvar="RAY_ADDRESS", help="A running Ray cluster: auto, or HOST:PORT of its head."
     ),
 ]
+WandbMode = Annotated[
+    Wandb | None,
+    typer.Option(help="W&B logging mode; default: WANDB_MODE, else offline.", show_default=False),
+]
 Project = Annotated[
     str | None,
     typer.Option(
         "--wandb-project",
         metavar="NAME",
-        help="W&B's project; default: WANDB_PROJECT, else gensweep.",
+        help="W&B project; default: WANDB_PROJECT, else gensweep.",
     ),
 ]
 Entity = Annotated[
@@ -66,39 +96,25 @@ Entity = Annotated[
     typer.Option(
         "--wandb-entity",
         metavar="NAME",
-        help="W&B's user or team; default: WANDB_ENTITY, else your login's.",
+        help="W&B user or team; default: WANDB_ENTITY, else the default of your login.",
     ),
 ]
 
 
-class Wandb(StrEnum):
-    """Whether a run logs to W&B."""
-
-    online, offline, disabled = "online", "offline", "disabled"
-
-
-class Device(StrEnum):
-    """Where to train."""
-
-    auto, cpu, cuda, mps = "auto", "cpu", "cuda", "mps"
-
-
 def parse_pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
-    """`KEY=V1,V2` as key -> values; a comma within a value is written with a backslash before it.
+    r"""Parse `KEY=V1,V2` into key -> values; `\,` is a comma within a value.
 
     Raises:
-        SweepError: there is no `=`, no value, or a key comes twice.
+        SweepError: an `=` or a value is missing, or a key comes twice.
     """
     pairs: dict[str, list[str]] = {}
     for text in texts or []:
-        key, equals, values = text.partition("=")
-        key, parts = (
-            key.strip(),
-            [value.strip().replace("\\,", ",") for value in _COMMA.split(values)],
-        )
-        if not equals or not key or not all(parts):
+        key, equals, joined = text.partition("=")
+        key = key.strip()
+        values = [value.strip().replace("\\,", ",") for value in _COMMA.split(joined)]
+        if not equals or not key or not all(values):
             raise SweepError(f"{option} {text!r} is not KEY=VALUE")
         if key in pairs:
             raise SweepError(f"{option} names {key} twice; write {option} {key}=V1,V2")
-        pairs[key] = parts
+        pairs[key] = values
     return pairs

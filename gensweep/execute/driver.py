@@ -156,7 +156,7 @@ class _ResumeHint:
         if self._command is None or not isinstance(error, (OSError, ResultsError)):
             return
         command = self._command or "the same command"
-        raise Unavailable(f"{error}; what is done is kept. To go on: {command}") from error
+        raise Unavailable(f"{error}; finished work is saved. To continue: {command}") from error
 
 
 def _start_warmup(

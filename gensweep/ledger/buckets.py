@@ -31,7 +31,10 @@ _OPTIONS = {
     "gs": ("anonymous", "endpoint_override", "scheme"),
 }
 _CODE = re.compile(
-    r"AWS Error UNKNOWN \(HTTP status (\d+)|AWS Error (\w+)|google::cloud::Status\((\w+)|^(NOT_FOUND)$"
+    r"AWS Error UNKNOWN \(HTTP status (\d+)"
+    r"|AWS Error (\w+)"
+    r"|google::cloud::Status\((\w+)"
+    r"|^(NOT_FOUND)$"
 )
 _LOGIN = "are there credentials on this host, for an account that may read and write there?"
 _EXPIRED = "the login has expired: log in again on this host"
@@ -196,7 +199,7 @@ _CONNECT = {"s3": _connect_s3, "gs": _connect_gs}
 
 
 def explain_error(error: Exception) -> str:
-    """Return what an error of a store means and what to do; an unknown error is returned as it is."""
+    """Return what an error of a store means and what to do; an unknown error's own message."""
     message = " ".join(str(error).split())
     match = _CODE.search(message)
     code = ""

@@ -1,0 +1,159 @@
+"""`run`: train the missing points of a sweep."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gensweep.cli.options import (
+    Address,
+    Device,
+    Entity,
+    Filter,
+    Lanes,
+    Project,
+    RetrainChanged,
+    RetryFailed,
+    Root,
+    Set,
+    TrainingDevice,
+    WandbMode,
+    parse_pairs,
+)
+from gensweep.core.errors import UserError
+from gensweep.system.terminal import Console, command_line
+
+if TYPE_CHECKING:
+    from gensweep.sweep.spec import Sweep
+
+app = typer.Typer()
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The sweep file, such as sweeps/layers.py.")
+]
+Seeds = Annotated[int | None, typer.Option(metavar="N", help="Use the seeds 0 to N-1.")]
+Cpus = Annotated[int, typer.Option(min=1, help="CPU cores and threads per trial.")]
+Gpus = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="GPUs per trial; default: 1 if there is a GPU, else 0.", show_default=False
+    ),
+]
+MaxConcurrent = Annotated[
+    int | None,
+    typer.Option(min=1, help="Maximum number of parallel trials; default: as many as fit."),
+]
+Local = Annotated[
+    bool, typer.Option("--local", help="Train in this process without Ray, one trial at a time.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and exit.")]
+Calibrate = Annotated[
+    bool,
+    typer.Option(
+        "--calibrate",
+        help="With --dry-run: measure a few steps of each model shape that was never timed.",
+    ),
+]
+VerboseRun = Annotated[
+    bool, typer.Option("--verbose", help="Show Ray's output, logs and tracebacks.")
+]
+
+
+@app.command("run")
+def run_command(
+    context: typer.Context,
+    file: File,
+    results: Root = "results",
+    filter_: Filter = None,
+    set_: Set = None,
+    seeds: Seeds = None,
+    device: TrainingDevice = Device.auto,
+    cpus_per_trial: Cpus = 1,
+    gpus_per_trial: Gpus = None,
+    max_concurrent: MaxConcurrent = None,
+    pack: Lanes = None,
+    address: Address = None,
+    local: Local = False,
+    dry: DryRun = False,
+    calibrate: Calibrate = False,
+    retry_failed: RetryFailed = False,
+    retrain_changed: RetrainChanged = False,
+    wandb: WandbMode = None,
+    wandb_project: Project = None,
+    wandb_entity: Entity = None,
+    verbose: VerboseRun = False,
+) -> None:
+    """Train the missing points of a sweep and print its tables; the word run is optional."""
+    from gensweep.execute.driver import run
+    from gensweep.execute.dry_run import dry_run
+    from gensweep.execute.resources import Resources, RunOptions
+    from gensweep.tracking.tracker import Tracking
+
+    sweep = _read_changed_sweep(file, set_, seeds)
+    mode = wandb.value if wandb else None
+    resources = Resources(
+        device=device.value,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        max_concurrent=max_concurrent,
+        pack=_choose_pack(sweep, pack),
+        address=_choose_cluster(context, address, local),
+        retry_failed=retry_failed,
+        retrain_changed=retrain_changed,
+        verbose=verbose,
+        tracking=Tracking.from_cli(mode, wandb_project, wandb_entity, sweep.name),
+    )
+    if calibrate and not dry:
+        raise UserError("--calibrate needs --dry-run")
+    filters = _parse_filters(filter_)
+    options = RunOptions(results, filters, local, command_line(sys.argv[1:]), resources)
+    if dry:
+        dry_run(sweep, options, calibrate, Console())
+    else:
+        raise typer.Exit(run(sweep, options, Console()))
+
+
+def _read_changed_sweep(file: Path, set_: list[str] | None, seeds: int | None) -> Sweep:
+    """Read a sweep file and apply the changes of --set and --seeds."""
+    from gensweep.sweep.load import parse_value, read_sweep
+
+    sweep = read_sweep(file)
+    changes = {}
+    for key, texts in parse_pairs("--set", set_).items():
+        values = [parse_value(text) for text in texts]
+        changes[key] = values if len(values) > 1 else values[0]
+    if changes or seeds is not None:
+        sweep = sweep.changed(changes, seeds)
+    return sweep
+
+
+def _choose_pack(sweep: Sweep, pack: str | None) -> int | str:
+    from gensweep.sweep.load import parse_value
+    from gensweep.sweep.spec import checked_pack
+
+    if pack is None:
+        return sweep.pack
+    return checked_pack("--pack", parse_value(pack))
+
+
+def _parse_filters(texts: list[str] | None) -> list[tuple[str, list[str]]]:
+    filters: list[tuple[str, list[str]]] = []
+    # One at a time: a key may come twice in filters, then both must hold.
+    for text in texts or []:
+        filters += parse_pairs("--filter", [text]).items()
+    return filters
+
+
+def _choose_cluster(context: typer.Context, address: str | None, local: bool) -> str | None:
+    """Return the address of the cluster to train on; None with --local.
+
+    RAY_ADDRESS, which Ray sets in its jobs, does not contradict --local; --address does.
+    """
+    source = context.get_parameter_source("address")
+    if local and source and source.name == "COMMANDLINE":
+        raise UserError(
+            "--local trains without Ray, but --address names a Ray cluster: use only one of them"
+        )
+    return None if local else address
