@@ -615,7 +615,9 @@ def test_a_heatmap_hatches_what_has_no_number(tmp_path):
 def test_of_many_points_few_files_are_read(tmp_path, monkeypatch, name):
     """Forty cells, one of them with forty seeds: three cells at most are read, and the first seeds of each."""
     read: list[str] = []
-    monkeypatch.setattr(files, "_bytes", lambda store, name: read.append(name) or store.read(name))
+    monkeypatch.setattr(
+        files, "_read_bytes", lambda store, name: read.append(name) or store.read(name)
+    )
     cells = answering(tmp_path, *(k / 50 for k in range(40)), seeds=1)
     cells.append(cell(*range(40), hidden=99))
     for seed in range(40):

@@ -32,7 +32,7 @@ from gensweep.ledger.manifest_writer import (
 from gensweep.prepare.fingerprint import forget
 from gensweep.report.collect import collect
 from gensweep.report.figures import fonts
-from gensweep.report.figures.selection import name_settings, split_by_dataset
+from gensweep.report.figures.settings import name_settings, split_by_dataset
 from gensweep.report.page.commands import Commands
 from gensweep.sweep.load import points_of
 from gensweep.system.naming import LONGEST_NAME, Names, file_name, file_names, plain, visible

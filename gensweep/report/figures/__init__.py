@@ -1,1 +1,4 @@
-"""Figures: functions of `Results`, found in this package by their decorator; importing it imports no matplotlib."""
+"""Figures: functions of `Results`, registered by their decorator.
+
+Importing this package does not import matplotlib.
+"""

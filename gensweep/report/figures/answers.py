@@ -1,8 +1,8 @@
-"""Answers as numbers: how they are distributed, and how far they are from the right ones."""
+"""Answers as numbers: their distribution, and their distance from the right ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,26 +10,18 @@ import numpy as np
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import FIGURES, register_item
 from gensweep.ledger.ledger import POINTS
+from gensweep.report.figures.captions import describe_seeds, format_seed_count
 from gensweep.report.figures.files import Answers, MissingFiles, read_answers
 from gensweep.report.figures.image_grid import draw_message
+from gensweep.report.figures.plots import add_legend, draw_band
 from gensweep.report.figures.selection import (
     ShownCell,
     describe_choice,
     describe_nothing,
-    list_answering,
-    name_models,
     select_best_and_others,
 )
-from gensweep.report.figures.style import (
-    COLOURS,
-    SERIES,
-    band,
-    canvas,
-    legend,
-    panels,
-    seed_count,
-    seeds_caption,
-)
+from gensweep.report.figures.settings import list_answering, name_models
+from gensweep.report.figures.style import COLOURS, MAX_SERIES, create_figure, create_panels
 from gensweep.report.summary import summarize
 
 if TYPE_CHECKING:
@@ -39,170 +31,187 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
 
     Figures = list[tuple[str, Figure]]
-    Drawing = Callable[[Results, str], Figure]
+    DrawFunction = Callable[[Results, str], Figure]
+    AnswersByCell = dict[str, list[Answers]]
 
 ANSWERS_FILE = "answers.csv"
-SMALLEST, LARGEST, BIN = -99, 198, 10
-"""The range of right answers, and how many integers a bar of the histogram holds."""
-NOBODY, NONE_KEPT = (
-    "No model of this sweep answers queries.",
-    "No answers to show; the caption says why.",
-)
-_VALUE, _DISTANCE = (
-    "answer [integer]",
-    "distance of the predicted answer from the right one [integer]",
-)
+MIN_ANSWER, MAX_ANSWER = -99, 198
+"""The range of right answers."""
+INTEGERS_PER_BAR = 10
+"""Width of a bar of the histogram."""
+NO_MODEL = "No model of this sweep answers queries."
+NO_ANSWERS = "No answers to show; the caption says why."
+REMEDY = "; evaluate fills it in"
+_VALUE_LABEL = "answer [integer]"
+_SHARE_LABEL = f"share of the answers\n[fraction a bar of {INTEGERS_PER_BAR} integers]"
+_DISTANCE_LABEL = "distance of the predicted answer from the right one [integer]"
+_WITHIN_LABEL = "share of the answers\nat most so far off [fraction]"
+_DISTRIBUTION_LABELS = (_VALUE_LABEL, _SHARE_LABEL)
+_DISTANCE_LABELS = (_DISTANCE_LABEL, _WITHIN_LABEL)
+_DISTANCE_TICKS = [0, 1, 2, 5, 10, 20, 50, 100, 200]
 
 
 @register_item(FIGURES, "predicted_and_true")
-def predicted_and_true(results: Results) -> Figures:
-    """The distributions of predicted and of right answers, of the best and the worst cell (the report's Figure 11)."""
-    return _each(results, "predicted_and_true", _distributions, (_VALUE, _SHARE))
+def draw_predicted_and_true(results: Results) -> Figures:
+    """Draw the distributions of predicted and right answers: best and worst cell (Figure 11)."""
+    return _draw_each(results, "predicted_and_true", _draw_distributions, _DISTRIBUTION_LABELS)
 
 
 @register_item(FIGURES, "answer_distances")
-def answer_distances(results: Results) -> Figures:
-    """How far predicted answers are from the right ones: best, median and worst cell (the report's Figure 12)."""
-    return _each(results, "answer_distances", _distances, (_DISTANCE, _WITHIN))
+def draw_answer_distances(results: Results) -> Figures:
+    """Draw how far predicted answers are off: best, median and worst cell (Figure 12)."""
+    return _draw_each(results, "answer_distances", _draw_distances, _DISTANCE_LABELS)
 
 
-_SHARE = f"share of the answers\n[fraction a bar of {BIN} integers]"
-_WITHIN = "share of the answers\nat most so far off [fraction]"
+def _draw_each(
+    results: Results, name: str, draw: DrawFunction, axis_labels: tuple[str, str]
+) -> Figures:
+    """Draw a figure for each model that answers queries, or one that says that none does."""
+    models = name_models(name, list_answering(results))
+    if models:
+        return [(stem, draw(results, model)) for stem, model in models]
+    title = name.replace("_", " ")
+    return [(name, draw_message(title, NO_MODEL, describe_nothing(results), axis_labels))]
 
 
-def _each(results: Results, name: str, draw: Drawing, axis_labels: tuple[str, str]) -> Figures:
-    figures = [
-        (stem, draw(results, model)) for stem, model in name_models(name, list_answering(results))
-    ]
-    return figures or [
-        (name, draw_message(name.replace("_", " "), NOBODY, describe_nothing(results), axis_labels))
-    ]
-
-
-def _read(results: Results, shown: list[ShownCell], lost: MissingFiles) -> dict[str, list[Answers]]:
-    """Cell -> the answers of its points."""
-    found: dict[str, list[Answers]] = {}
-    for one in shown:
-        found[one.cell] = []
+def _read_by_cell(
+    results: Results, cells: Sequence[ShownCell], missing: MissingFiles
+) -> AnswersByCell:
+    """Return cell -> the answers of its points."""
+    answers_of: AnswersByCell = {}
+    for one in cells:
+        answers_of[one.cell] = []
         for point in one.points.values():
+            file = f"{point}/{ANSWERS_FILE}"
             try:
-                found[one.cell].append(
-                    read_answers(results.store, f"{POINTS}/{point}/{ANSWERS_FILE}")
-                )
+                answers = read_answers(results.store, f"{POINTS}/{file}")
             except FileNotFoundError:
-                lost.add_missing(f"{point}/{ANSWERS_FILE}")
+                missing.add_missing(file)
             except RecordError as error:
-                lost.add_damaged(f"{point}/{ANSWERS_FILE}", error)
-    return found
+                missing.add_damaged(file, error)
+            else:
+                answers_of[one.cell].append(answers)
+    return answers_of
 
 
-def _distributions(results: Results, model: str) -> Figure:
-    shown, lost = (
-        select_best_and_others(results, model, count=2),
-        MissingFiles("; evaluate fills it in"),
-    )
-    read = _read(results, shown, lost)
+def _draw_distributions(results: Results, model: str) -> Figure:
+    cells = select_best_and_others(results, model, count=2)
+    missing = MissingFiles(REMEDY)
+    answers_of = _read_by_cell(results, cells, missing)
     title = f"{model}: right and predicted answers"
-    drawn = [one for one in shown if read[one.cell]]
+    drawn = [one for one in cells if answers_of[one.cell]]
     if not drawn:
-        caption = f"{describe_nothing(results, [model])}{lost.caption()}"
-        return draw_message(title, NONE_KEPT, caption, (_VALUE, _SHARE))
+        caption = f"{describe_nothing(results, [model])}{missing.format_caption()}"
+        return draw_message(title, NO_ANSWERS, caption, _DISTRIBUTION_LABELS)
     caption = describe_choice(results, model)
     for one in drawn:
-        caption += f" {one.name}: {_counts(read[one.cell])}."
-    caption += _unread(shown, read) + lost.caption()
-    figure, found = panels(
-        (3.4 * len(drawn) + 1.2, 3.2), [one.title for one in drawn], title, caption
-    )
-    for axes, one in zip(found, drawn, strict=True):
-        _histogram(axes, read[one.cell])
-    top = max(axes.get_ylim()[1] for axes in found)
-    for axes in found:
-        axes.set(xlabel=_VALUE, ylim=(0, top))
-    found[0].set_ylabel(_SHARE)
-    legend(figure, found[0])
+        caption += f" {one.name}: {_describe_counts(answers_of[one.cell])}."
+    caption += _describe_unread(cells, answers_of) + missing.format_caption()
+    size = (3.4 * len(drawn) + 1.2, 3.2)
+    figure, panels = create_panels(size, [one.title for one in drawn], title, caption)
+    for axes, one in zip(panels, drawn, strict=True):
+        _draw_histogram(axes, answers_of[one.cell])
+    # The panels share one scale, so that their bars can be compared.
+    top = max(axes.get_ylim()[1] for axes in panels)
+    for axes in panels:
+        axes.set(xlabel=_VALUE_LABEL, ylim=(0, top))
+    panels[0].set_ylabel(_SHARE_LABEL)
+    add_legend(figure, panels[0])
     return figure
 
 
-def _histogram(axes: Axes, answers: list[Answers]) -> None:
-    edges = np.arange(SMALLEST, LARGEST + BIN, BIN) - 0.5
-    true, predicted = (
-        np.concatenate([getattr(one, name) for one in answers]) for name in ("true", "predicted")
-    )
-    shares = [
-        np.histogram(values[_inside(values)], edges)[0] / len(values)
-        for values in (true, predicted)
-    ]
-    axes.stairs(shares[0], edges, fill=True, color="#C9C9C9", label="right answers")
-    axes.stairs(shares[1], edges, color=COLOURS[0], linewidth=1.5, label="predicted answers")
+def _draw_histogram(axes: Axes, answers: Sequence[Answers]) -> None:
+    # Edges lie between integers, so that no answer lies on an edge.
+    edges = np.arange(MIN_ANSWER, MAX_ANSWER + INTEGERS_PER_BAR, INTEGERS_PER_BAR) - 0.5
+    true = np.concatenate([one.true for one in answers])
+    predicted = np.concatenate([one.predicted for one in answers])
+    true_shares = _compute_shares(true, edges)
+    predicted_shares = _compute_shares(predicted, edges)
+    axes.stairs(true_shares, edges, fill=True, color="#C9C9C9", label="right answers")
+    axes.stairs(predicted_shares, edges, color=COLOURS[0], linewidth=1.5, label="predicted answers")
 
 
-def _inside(values: np.ndarray) -> np.ndarray:
-    return (values >= SMALLEST) & (values <= LARGEST)
+def _compute_shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the share of all values that lies in each bar [bars]."""
+    counts, _ = np.histogram(values[_is_on_bar(values)], edges)
+    return counts / len(values)
 
 
-def _counts(answers: list[Answers]) -> str:
-    """How many answers of how many seeds, and how many of them are on no bar."""
+def _is_on_bar(values: np.ndarray) -> np.ndarray:
+    return (values >= MIN_ANSWER) & (values <= MAX_ANSWER)
+
+
+def _describe_counts(answers: Sequence[Answers]) -> str:
+    """Return the number of seeds and answers, and the number of answers on no bar."""
     predicted = np.concatenate([one.predicted for one in answers])
     unparsable = np.isnan(predicted)
-    beyond = ~unparsable & ~_inside(predicted)
+    beyond = ~unparsable & ~_is_on_bar(predicted)
     sizes = sorted({len(one.true) for one in answers})
-    each = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    size_text = f"{sizes[0]}"
+    if len(sizes) > 1:
+        size_text = f"{sizes[0]} to {sizes[-1]}"
+    seeds = format_seed_count([len(answers)])
     return (
-        f"{seed_count([len(answers)])} of {each} answers, together; not drawn: {unparsable.sum()} "
-        f"({unparsable.mean():.1%}) that are not an integer, {beyond.sum()} ({beyond.mean():.1%}) that are below "
-        f"{SMALLEST} or above {LARGEST}"
+        f"{seeds} of {size_text} answers, together; "
+        f"not drawn: {unparsable.sum()} ({unparsable.mean():.1%}) that are not an integer, "
+        f"{beyond.sum()} ({beyond.mean():.1%}) that are below {MIN_ANSWER} or above {MAX_ANSWER}"
     )
 
 
-def _unread(shown: list[ShownCell], read: dict[str, list[Answers]]) -> str:
-    """Cells with nothing to show, and seeds beyond those that are read."""
-    text = "".join(f" {one.name}: nothing to show." for one in shown if not read[one.cell])
-    return text + "".join(
-        f" {one.name}: the first {len(one.points)} seeds."
-        for one in shown
-        if one.n > len(one.points)
-    )
+def _describe_unread(cells: Sequence[ShownCell], answers_of: AnswersByCell) -> str:
+    """Return the sentences on cells without answers, and on seeds that were not read."""
+    sentences = [f" {one.name}: nothing to show." for one in cells if not answers_of[one.cell]]
+    for one in cells:
+        if one.n > len(one.points):
+            sentences.append(f" {one.name}: the first {len(one.points)} seeds.")
+    return "".join(sentences)
 
 
-def _distances(results: Results, model: str) -> Figure:
-    shown, lost = select_best_and_others(results, model), MissingFiles("; evaluate fills it in")
-    read = _read(results, shown, lost)
+def _draw_distances(results: Results, model: str) -> Figure:
+    cells = select_best_and_others(results, model)
+    missing = MissingFiles(REMEDY)
+    answers_of = _read_by_cell(results, cells, missing)
     title = f"{model}: distance of predicted from right answers"
-    drawn = [one for one in shown if read[one.cell]]
+    drawn = [one for one in cells if answers_of[one.cell]]
     if not drawn:
-        return draw_message(
-            title,
-            NONE_KEPT,
-            f"{describe_nothing(results, [model])}{lost.caption()}",
-            (_DISTANCE, _WITHIN),
-        )
-    caption = f"{seeds_caption(len(read[one.cell]) for one in drawn)} {describe_choice(results, model)} Exactly right,"
-    caption += f" and not an integer: {'; '.join(f'{one.role} cell {_exact(read[one.cell])}' for one in drawn)}."
-    caption += " An answer that is not an integer has no distance: with such, a line ends below 1."
-    figure, axes = canvas((6.8, 3.6), title, caption + _unread(shown, read) + lost.caption())
+        caption = f"{describe_nothing(results, [model])}{missing.format_caption()}"
+        return draw_message(title, NO_ANSWERS, caption, _DISTANCE_LABELS)
+    seeds = describe_seeds(len(answers_of[one.cell]) for one in drawn)
+    exact = "; ".join(f"{one.role} cell {_format_exact(answers_of[one.cell])}" for one in drawn)
+    caption = (
+        f"{seeds} {describe_choice(results, model)} "
+        f"Exactly right, and not an integer: {exact}. "
+        "An answer that is not an integer has no distance: with such, a line ends below 1."
+    )
+    caption += _describe_unread(cells, answers_of) + missing.format_caption()
+    figure, axes = create_figure((6.8, 3.6), title, caption)
     for style, one in enumerate(drawn):
-        _within(axes, read[one.cell], one.title, style % SERIES)
-    ticks = [0, 1, 2, 5, 10, 20, 50, 100, 200]
+        _draw_share_within(axes, answers_of[one.cell], one.title, style % MAX_SERIES)
+    # Linear up to 1 and logarithmic from there, since most distances are small and 0 is common.
     axes.set_xscale("symlog", linthresh=1, linscale=0.4)
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.set_xticks(_DISTANCE_TICKS, [str(tick) for tick in _DISTANCE_TICKS])
     axes.minorticks_off()
-    axes.set(xlabel=_DISTANCE, ylabel=_WITHIN, xlim=(-0.08, 300), ylim=(0, 1.02))
-    legend(figure, axes)
+    axes.set(xlabel=_DISTANCE_LABEL, ylabel=_WITHIN_LABEL, xlim=(-0.08, 300), ylim=(0, 1.02))
+    add_legend(figure, axes)
     return figure
 
 
-def _within(axes: Axes, answers: list[Answers], text: str, style: int) -> None:
-    """The share of answers at each distance or nearer: mean over seeds, with its interval as a band."""
+def _draw_share_within(axes: Axes, answers: Sequence[Answers], label: str, style: int) -> None:
+    """Draw the share of answers at each distance or nearer: the mean over seeds, and a band."""
     limits = np.unique([*range(21), *np.round(np.geomspace(20, 300, 30))])
-    shares = [
-        np.searchsorted(np.sort(np.abs(a.predicted - a.true)), limits, side="right") / len(a.true)
-        for a in answers
-    ]
-    values, place = np.concatenate(shares), np.tile(np.arange(len(limits)), len(shares))
-    band(axes, limits, summarize(values, place, len(limits)), text, style)
+    shares = []
+    for one in answers:
+        distances = np.sort(np.abs(one.predicted - one.true))
+        # NaN is sorted last, so an answer that is not an integer is within no distance.
+        within = np.searchsorted(distances, limits, side="right")
+        shares.append(within / len(one.true))
+    groups = np.tile(np.arange(len(limits)), len(shares))
+    summary = summarize(np.concatenate(shares), groups, len(limits))
+    draw_band(axes, limits, summary, label, style)
 
 
-def _exact(answers: list[Answers]) -> str:
+def _format_exact(answers: Sequence[Answers]) -> str:
+    """Return the share of exactly right answers, and that of answers that are not integers."""
     exact = np.mean([np.mean(one.predicted == one.true) for one in answers])
-    return f"{exact:.1%} and {np.mean([one.unparsable.mean() for one in answers]):.1%}"
+    unparsable = np.mean([one.unparsable.mean() for one in answers])
+    return f"{exact:.1%} and {unparsable:.1%}"

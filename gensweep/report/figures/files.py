@@ -14,107 +14,117 @@ import numpy as np
 from gensweep.core.errors import RecordError
 from gensweep.ledger.stores import Store
 
-MOST_PIXELS = 20_000_000
-"""Of a picture that is read; sheets of samples have a million at most."""
+MAX_PIXELS = 20_000_000
+"""Most pixels of a picture that is read; sheets of samples have a million at most."""
 NOT_KEPT, DAMAGED = "not kept", "cannot be read"
 COLUMNS = ("query", "answer", "predicted")
-_END = b"IEND\xaeB`\x82"
-"""A PNG's last block: its name and checksum."""
-_NAMED = 4
+_PNG_END = b"IEND\xaeB`\x82"
+"""The last block of a PNG: its name and checksum."""
+_MAX_FILES_NAMED = 4
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class MissingFiles:
-    """Files that a figure should show and cannot, for its caption; the log has all of them, with the reason.
+    """Files that a figure should show and cannot, for its caption.
+
+    The log names each damaged file with the reason.
 
     Attributes:
-        remedy: what brings back a file that was not kept.
+        remedy: text on how to create a file that was not kept.
     """
 
     remedy: str = ""
     _names: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add_missing(self, name: str) -> None:
-        """A file is not there."""
+        """Note a file that does not exist."""
         self._names[NOT_KEPT].append(name)
 
     def add_damaged(self, name: str, error: RecordError) -> None:
-        """A file is there, and is not what it should be."""
+        """Note a file that exists but cannot be used."""
         _log.warning("%s", error)
         self._names[DAMAGED].append(name)
 
-    def caption(self) -> str:
-        """Sentences, each after a space; empty where nothing is lost."""
-        endings = {
-            NOT_KEPT: f"not kept by this point (trained by an earlier version){self.remedy}",
-            DAMAGED: DAMAGED,
-        }
+    def format_caption(self) -> str:
+        """Return the sentences for the caption, each after a space; empty if no file is missing."""
         sentences = []
         for kind, names in self._names.items():
             unique = list(dict.fromkeys(names))
-            more = f" and {len(unique) - _NAMED} more files" if len(unique) > _NAMED else ""
-            ending = (
-                endings[kind].replace("this point", "these points")
-                if len(unique) > 1
-                else endings[kind]
-            )
-            sentences.append(f" {', '.join(unique[:_NAMED])}{more}: {ending}.")
+            listed = ", ".join(unique[:_MAX_FILES_NAMED])
+            hidden = len(unique) - _MAX_FILES_NAMED
+            if hidden > 0:
+                listed += f" and {hidden} more files"
+            sentences.append(f" {listed}: {self._describe(kind, len(unique))}.")
         return "".join(sentences)
 
+    def _describe(self, kind: str, count: int) -> str:
+        if kind == DAMAGED:
+            return DAMAGED
+        owner = "this point" if count == 1 else "these points"
+        return f"not kept by {owner} (trained by an earlier version){self.remedy}"
 
-def load_picture(store: Store, name: str, lost: MissingFiles) -> np.ndarray | str:
-    """A picture of the results root, as `read_picture`; what is lost is written down, and said in words."""
+
+def load_picture(store: Store, name: str, missing: MissingFiles) -> np.ndarray | str:
+    """Return a picture of the results root, as `read_picture`, or a text on why there is none.
+
+    Args:
+        store: the results root.
+        name: the file's, in the root.
+        missing: where a file that cannot be shown is noted.
+    """
     try:
         return read_picture(store, name)
     except FileNotFoundError:
-        lost.add_missing(name)
+        missing.add_missing(name)
         return NOT_KEPT
     except RecordError as error:
-        lost.add_damaged(name, error)
+        missing.add_damaged(name, error)
         return DAMAGED
 
 
 def read_picture(store: Store, name: str) -> np.ndarray:
-    """A picture file's pixels, uint8 [h, w, 3].
+    """Return a picture file's pixels, uint8 [h, w, 3].
 
     Raises:
-        FileNotFoundError: there is none.
-        RecordError: it is damaged, no picture, or far too large.
+        FileNotFoundError: the file does not exist.
+        RecordError: it is damaged, not a picture, or far too large.
     """
     return read_picture_file(store, name)[1]
 
 
 def read_picture_file(store: Store, name: str) -> tuple[bytes, np.ndarray]:
-    """A picture file's bytes, and the pixels they hold, uint8 [h, w, 3].
+    """Return a picture file's bytes, and its pixels, uint8 [h, w, 3].
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: the file does not exist.
         RecordError: as `read_picture`.
     """
     from PIL import Image, UnidentifiedImageError
 
-    path = store.uri(name)
+    uri = store.uri(name)
     try:
-        content = _bytes(store, name)
+        content = _read_bytes(store, name)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise RecordError(f"{path}: {error.strerror or error}") from None
+        raise RecordError(f"{uri}: {error.strerror or error}") from None
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise RecordError(
-                    f"{path}: {image.width} x {image.height} pixels are too many for a sheet"
-                )
+            # The header says the size: a huge picture is refused before it fills the memory.
+            if image.width * image.height > MAX_PIXELS:
+                size = f"{image.width} x {image.height} pixels"
+                raise RecordError(f"{uri}: {size} are too many for a sheet")
             pixels = np.asarray(image.convert("RGB"))
-    except UnidentifiedImageError:  # its text holds an address in memory
-        raise RecordError(f"{path}: not a PNG file") from None
+    except UnidentifiedImageError:
+        # Pillow's own text holds an address in memory, which differs in each run.
+        raise RecordError(f"{uri}: not a PNG file") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise RecordError(f"{path}: not a whole picture ({error})") from None
-    if not content.endswith(_END):
-        raise RecordError(f"{path}: not a whole picture (its end is missing)")
+        raise RecordError(f"{uri}: not a whole picture ({error})") from None
+    # Pillow accepts a PNG that ends after its pixels, without the last block.
+    if not content.endswith(_PNG_END):
+        raise RecordError(f"{uri}: not a whole picture (its end is missing)")
     return content, pixels
 
 
@@ -123,8 +133,8 @@ class Answers:
     """A point's answers to the test queries.
 
     Attributes:
-        true: the right ones [n].
-        predicted: the point's [n]; NaN where what it wrote is no integer.
+        true: the right answers [n].
+        predicted: the point's answers [n]; NaN if its text is not an integer.
     """
 
     true: np.ndarray
@@ -132,48 +142,69 @@ class Answers:
 
     @property
     def unparsable(self) -> np.ndarray:
-        """Which of the answers are no integers [n]."""
+        """A mask of the answers that are not integers [n]."""
         return np.isnan(self.predicted)
 
 
 def read_answers(store: Store, name: str) -> Answers:
-    """A point's answers.csv.
+    """Read a point's answers.csv.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: the file does not exist.
         RecordError: it is cut short or holds something else.
     """
-    path = store.uri(name)
+    uri = store.uri(name)
     try:
-        text = _bytes(store, name).decode()
-        if not text.endswith("\n"):
-            raise RecordError(f"{path}: its last line has no end (cut short?)")
-        header, *rows = csv.reader(io.StringIO(text, newline=""))
-        if missing := [name for name in COLUMNS if name not in header]:
-            raise RecordError(f"{path}: no column {missing[0]!r}")
-        if bad := [number for number, row in enumerate(rows, 2) if len(row) != len(header)]:
-            raise RecordError(f"{path}: line {bad[0]} has not {len(header)} values")
-        columns = {name: [row[header.index(name)] for row in rows] for name in COLUMNS}
+        text = _read_bytes(store, name).decode()
+        columns = _parse_columns(text, uri)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, csv.Error) as error:
-        raise RecordError(f"{path}: not a whole table of answers ({error})") from None
-    true, predicted = (_integers(columns[name]) for name in COLUMNS[1:])
-    if not len(true) or np.isnan(true).any():
-        raise RecordError(
-            f"{path}: {'a right answer is no integer' if len(true) else 'no answers'}"
-        )
+        raise RecordError(f"{uri}: not a whole table of answers ({error})") from None
+    true, predicted = (_parse_integers(columns[name]) for name in COLUMNS[1:])
+    if not len(true):
+        raise RecordError(f"{uri}: no answers")
+    if np.isnan(true).any():
+        raise RecordError(f"{uri}: a right answer is no integer")
     return Answers(true, predicted)
 
 
-def _bytes(store: Store, name: str) -> bytes:
+def _parse_columns(text: str, uri: str) -> dict[str, list[str]]:
+    """Return column -> texts [n] of a table of answers."""
+    if not text.endswith("\n"):
+        raise RecordError(f"{uri}: its last line has no end (cut short?)")
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    for name in COLUMNS:
+        if name not in header:
+            raise RecordError(f"{uri}: no column {name!r}")
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise RecordError(f"{uri}: line {number} has not {len(header)} values")
+    columns = {}
+    for name in COLUMNS:
+        index = header.index(name)
+        columns[name] = [row[index] for row in rows]
+    return columns
+
+
+def _read_bytes(store: Store, name: str) -> bytes:
     try:
         return store.read(name)
     except NotADirectoryError as error:
+        # A file where a folder should be: the file below it is missing all the same.
         raise FileNotFoundError(str(error)) from None
 
 
-def _integers(texts: list[str]) -> np.ndarray:
-    """Digits, after a minus sign or not; NaN for all else, trailing spaces aside."""
-    found = [text.rstrip(" ") for text in texts]
-    return np.array([int(text) if _INTEGER.fullmatch(text) else np.nan for text in found], float)
+def _parse_integers(texts: list[str]) -> np.ndarray:
+    """Return the integers that the texts are [n]; NaN for other texts.
+
+    Trailing spaces are allowed: a model pads its answer with them.
+    """
+    numbers = []
+    for text in texts:
+        digits = text.rstrip(" ")
+        if _INTEGER.fullmatch(digits):
+            numbers.append(int(digits))
+        else:
+            numbers.append(np.nan)
+    return np.array(numbers, float)

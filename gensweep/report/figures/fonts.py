@@ -1,4 +1,4 @@
-"""Letters of every script in figures: from another font of this machine, or else by their number."""
+"""Letters of every script in figures: drawn in another font of this machine, or by their number."""
 
 from __future__ import annotations
 
@@ -7,32 +7,39 @@ from functools import lru_cache
 
 MAIN_FONT = "DejaVu Sans"
 """The font that comes with matplotlib, and that every figure has."""
-_NO_FONT = "Last Resort"
-"""Begins the name of the font that draws a box for every letter."""
+_BOX_FONT_PREFIX = "Last Resort"
+"""Start of the name of a font that draws a box for every letter."""
 
 
 def choose_families(texts: Iterable[str]) -> list[str]:
-    """Return the fonts that figures with these texts need: the main one, and others for letters that it lacks."""
-    missing = frozenset(
-        char
-        for text in texts
-        for char in text
-        if not char.isascii() and ord(char) not in _get_code_points(MAIN_FONT)
-    )
-    return [MAIN_FONT, *_others(missing)] if missing else [MAIN_FONT]
+    """Return the fonts for figures with these texts: the main one, then fonts for other letters."""
+    missing = set()
+    for text in texts:
+        for char in text:
+            if not char.isascii() and ord(char) not in _get_code_points(MAIN_FONT):
+                missing.add(char)
+    if not missing:
+        return [MAIN_FONT]
+    return [MAIN_FONT, *_find_fonts_for(frozenset(missing))]
 
 
 def make_legible(text: str) -> str:
-    """Return text in letters that the fonts of the figure have, others as in ``[U+8096]``; lines stay."""
+    """Replace each letter that the figure's fonts lack by its number, as ``[U+8096]``."""
     if text.isascii():
         return text
     from matplotlib import rcParams
 
     names = [name for name in rcParams["font.family"] if name != "sans-serif"] or [MAIN_FONT]
-    known = set().union(*(_get_code_points(name) for name in names))
-    return "".join(
-        char if char.isascii() or ord(char) in known else f"[U+{ord(char):04X}]" for char in text
-    )
+    available: set[int] = set()
+    for name in names:
+        available |= _get_code_points(name)
+    letters = []
+    for char in text:
+        if char.isascii() or ord(char) in available:
+            letters.append(char)
+        else:
+            letters.append(f"[U+{ord(char):04X}]")
+    return "".join(letters)
 
 
 @lru_cache(maxsize=16)
@@ -44,30 +51,39 @@ def _get_code_points(name: str) -> frozenset[int]:
 
 
 @lru_cache(maxsize=16)
-def _others(missing: frozenset[str]) -> list[str]:
-    """Return fonts of this machine that have some of these letters: the one with most of them first."""
+def _find_fonts_for(missing: frozenset[str]) -> list[str]:
+    """Return fonts of this machine that have some of these letters, the most useful one first."""
+    coverage = _find_coverage(missing)
+    fonts, uncovered = [], set(map(ord, missing))
+    # Greedy set cover: each round takes the font with the most letters that still have none.
+    while coverage and uncovered:
+        best = max(coverage, key=lambda name: len(coverage[name] & uncovered))
+        if not coverage[best] & uncovered:
+            break
+        fonts.append(best)
+        uncovered -= coverage.pop(best)
+    return fonts
+
+
+def _find_coverage(missing: frozenset[str]) -> dict[str, set[int]]:
+    """Return font -> those of the code points that it has; fonts with none are left out."""
     from matplotlib.font_manager import fontManager, get_font
 
-    having: dict[str, set[int]] = {}
+    coverage: dict[str, set[int]] = {}
+    # Sorted, so that the same machine always chooses the same fonts.
     for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)):
-        if entry.style != "normal" or entry.name.startswith(_NO_FONT) or entry.name in having:
+        if entry.style != "normal" or entry.name.startswith(_BOX_FONT_PREFIX):
+            continue
+        if entry.name in coverage:
             continue
         try:
             font = get_font(entry.fname)
-            has = (
-                {ord(char) for char in missing if font.get_char_index(ord(char))}
-                if font.scalable
-                else set()
-            )
-        except (OSError, RuntimeError):  # gone since it was listed, or no font that can be read
+            if not font.scalable:
+                continue
+            code_points = {ord(char) for char in missing if font.get_char_index(ord(char))}
+        except (OSError, RuntimeError):
+            # Removed since matplotlib listed it, or not a font that can be read.
             continue
-        if has:
-            having[entry.name] = has
-    found, left = [], set(map(ord, missing))
-    while having and left:
-        best = max(having, key=lambda name: len(having[name] & left))
-        if not having[best] & left:
-            break
-        found.append(best)
-        left -= having.pop(best)
-    return found
+        if code_points:
+            coverage[entry.name] = code_points
+    return coverage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,96 +13,151 @@ import numpy as np
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import FIGURES, register_item
 from gensweep.ledger.records import OK
+from gensweep.report.figures.captions import describe_seeds, format_unit
+from gensweep.report.figures.plots import add_legend, draw_band
 from gensweep.report.figures.selection import (
-    Setting,
     describe_choice,
-    name_models,
-    name_settings,
     rank_cells,
     select_best_and_others,
+)
+from gensweep.report.figures.settings import (
+    Setting,
+    name_models,
+    name_settings,
     split_by_dataset,
 )
-from gensweep.report.figures.style import SERIES, band, canvas, legend, panels, seeds_caption, unit
+from gensweep.report.figures.style import MAX_SERIES, create_figure, create_panels
 from gensweep.report.summary import Summary, summarize
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from gensweep.report.results import Results
 
     Figures = list[tuple[str, Figure]]
+    History = dict[str, np.ndarray]
 
 SPLITS = ("train", "validation")
 MAX_BACKGROUND_CURVES = 40
-"""Most other cells behind the learning curves."""
+"""Most other cells that are drawn in grey behind the learning curves."""
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A column of histories by epoch.
+
+    Attributes:
+        epochs: sorted [epochs].
+        summary: mean and interval over the histories, at each epoch.
+    """
+
+    epochs: np.ndarray
+    summary: Summary
+
+    @property
+    def is_empty(self) -> bool:
+        """True if no history has the column."""
+        return not len(self.epochs)
+
+
 @register_item(FIGURES, "learning_curves")
-def learning_curves(results: Results) -> Figures:
-    """The main metric on the validation set by epoch, a line a cell; of many cells the best, median and worst."""
-    return [
-        (name, _learning(results, model))
-        for name, model in name_models("learning_curves", results.models)
-    ]
+def draw_learning_curves(results: Results) -> Figures:
+    """Draw the main metric on the validation set by epoch; of many cells best, median and worst."""
+    stems = name_models("learning_curves", results.models)
+    return [(name, _draw_learning(results, model)) for name, model in stems]
 
 
-def _learning(results: Results, model: str) -> Figure:
-    ids, metric, names = (
-        rank_cells(results, model),
-        results.get_main_metric(model),
-        results.varying_of[model],
-    )
-    many = len(ids) > SERIES
-    chosen = [0, 1, 2, len(ids) // 2, len(ids) - 1] if many else list(range(len(ids)))
-    rest = [place for place in range(len(ids)) if place not in chosen]
-    rest = rest[:: math.ceil(len(rest) / MAX_BACKGROUND_CURVES)] if rest else []
-    curves, column, lost = _curves(results, [ids[place] for place in (*chosen, *rest)], metric)
-    caption = seeds_caption([n for _, curve in curves.values() for n in curve.n])
-    if many:
-        caption += f" #1 is the first of {len(ids)} cells, grey: {len(rest)} others. {describe_choice(results, model)}"
-    if unfinished := len(results.list_cells(model)) - len(ids):
+def _draw_learning(results: Results, model: str) -> Figure:
+    ids = rank_cells(results, model)
+    names = results.varying_of[model]
+    is_cut = len(ids) > MAX_SERIES
+    chosen, rest = _choose_ranks(len(ids), is_cut)
+    cells = [ids[rank] for rank in (*chosen, *rest)]
+    curves, column, lost = _load_curves(results, cells, results.get_main_metric(model))
+    caption = describe_seeds(n for curve in curves.values() for n in curve.summary.n)
+    if is_cut:
+        caption += f" #1 is the first of {len(ids)} cells, grey: {len(rest)} others."
+        caption += f" {describe_choice(results, model)}"
+    unfinished = len(results.list_cells(model)) - len(ids)
+    if unfinished:
         caption += f" {unfinished} cells have nothing to show yet."
-    if lost:
-        caption += f" {lost} histories are missing or cannot be read."
-    figure, axes = canvas((6.4, 3.8), model, caption)
-    for place in rest:
-        epochs, curve = curves[ids[place]]
-        axes.plot(epochs, curve.mean, color="#CFCFCF", linewidth=0.8, zorder=1)
-    for style, place in enumerate(chosen):
-        params = results.params[ids[place]]
-        texts = [
-            results.names.text(name, params[name]) if name in params else "–" for name in names
-        ]
-        values = ", ".join(texts) or "all seeds"
-        band(axes, *curves[ids[place]], f"#{place + 1}: {values}" if many else values, style)
-    axes.set(
-        xlabel="epoch", ylabel=column.replace("/", " ") + unit(results, column.rpartition("/")[2])
-    )
-    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
-    legend(figure, axes, ", ".join(names))
+    caption += _describe_lost(lost)
+    figure, axes = create_figure((6.4, 3.8), model, caption)
+    for rank in rest:
+        curve = curves[ids[rank]]
+        axes.plot(curve.epochs, curve.summary.mean, color="#CFCFCF", linewidth=0.8, zorder=1)
+    for style, rank in enumerate(chosen):
+        curve = curves[ids[rank]]
+        label = _format_values(results, ids[rank], names)
+        if is_cut:
+            label = f"#{rank + 1}: {label}"
+        draw_band(axes, curve.epochs, curve.summary, label, style)
+    metric = column.rpartition("/")[2]
+    _label_axes(axes, column.replace("/", " ") + format_unit(results, metric))
+    add_legend(figure, axes, ", ".join(names))
     return figure
 
 
-def _curves(
+def _choose_ranks(count: int, is_cut: bool) -> tuple[list[int], list[int]]:
+    """Return the ranks of the cells in colour, and of those in grey.
+
+    Of many cells, the three best, the median and the worst are in colour, and as many others are
+    in grey as fit, evenly spread.
+    """
+    if not is_cut:
+        return list(range(count)), []
+    chosen = [0, 1, 2, count // 2, count - 1]
+    rest = [rank for rank in range(count) if rank not in chosen]
+    step = math.ceil(len(rest) / MAX_BACKGROUND_CURVES)
+    return chosen, rest[::step]
+
+
+def _format_values(results: Results, cell: str, names: Sequence[str]) -> str:
+    """Return a cell's values of the varying parameters, separated by commas."""
+    params = results.params[cell]
+    texts = []
+    for name in names:
+        if name in params:
+            texts.append(results.names.text(name, params[name]))
+        else:
+            texts.append("–")
+    return ", ".join(texts) or "all seeds"
+
+
+def _describe_lost(count: int) -> str:
+    if not count:
+        return ""
+    return f" {count} histories are missing or cannot be read."
+
+
+def _label_axes(axes: Axes, label: str) -> None:
+    axes.set(xlabel="epoch", ylabel=label)
+    # There are no parts of an epoch to mark, not even on an axis of one epoch.
+    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
+
+
+def _load_curves(
     results: Results, cells: Sequence[str], metric: str | None
-) -> tuple[dict[str, tuple[np.ndarray, Summary]], str, int]:
-    """For each cell its epochs and the summary of its ok points; the column it is of; how many histories are lost."""
-    histories, lost = _histories(results, cells)
-    present = _columns(history for found in histories.values() for history in found)
-    wanted = (f"validation/{metric}", "validation/loss", "train/loss")
-    column = next((name for name in (*wanted, *present) if name in present), wanted[0])
-    return {cell: _curve(found, column) for cell, found in histories.items()}, column, lost
+) -> tuple[dict[str, Curve], str, int]:
+    """Return cell -> its curve, the column that they show, and how many histories are lost."""
+    histories_of, lost = _load_histories(results, cells)
+    present = _list_columns(one for histories in histories_of.values() for one in histories)
+    preferred = [f"validation/{metric}", "validation/loss", "train/loss"]
+    candidates = [name for name in (*preferred, *present) if name in present]
+    column = candidates[0] if candidates else preferred[0]
+    curves = {
+        cell: _summarize_column(histories, column) for cell, histories in histories_of.items()
+    }
+    return curves, column, lost
 
 
-def _histories(
-    results: Results, cells: Sequence[str]
-) -> tuple[dict[str, list[dict[str, np.ndarray]]], int]:
-    """Cell -> the histories of its ok points; how many are missing or cannot be read."""
-    histories: dict[str, list[dict[str, np.ndarray]]] = {cell: [] for cell in cells}
-    points = results.points[
-        (results.points["status"] == OK) & results.points["cell"].isin(list(cells))
-    ]
+def _load_histories(results: Results, cells: Sequence[str]) -> tuple[dict[str, list[History]], int]:
+    """Return cell -> the histories of its ok points, and how many are missing or damaged."""
+    histories_of: dict[str, list[History]] = {cell: [] for cell in cells}
+    is_shown = (results.points["status"] == OK) & results.points["cell"].isin(list(cells))
+    points = results.points[is_shown]
     lost = 0
     for point, cell in zip(points["id"], points["cell"], strict=True):
         try:
@@ -112,69 +168,90 @@ def _histories(
         if history is None:
             lost += 1
         else:
-            histories[cell].append(history)
-    return histories, lost
+            histories_of[cell].append(history)
+    return histories_of, lost
 
 
-def _columns(histories: Iterable[dict[str, np.ndarray]]) -> list[str]:
-    """What the histories hold, in their order."""
-    return list(dict.fromkeys(name for history in histories for name in history if name != "epoch"))
+def _list_columns(histories: Iterable[History]) -> list[str]:
+    """Return the columns that any history has, in their order."""
+    names = dict.fromkeys(name for history in histories for name in history)
+    return [name for name in names if name != "epoch"]
 
 
-def _curve(histories: Iterable[dict[str, np.ndarray]], column: str) -> tuple[np.ndarray, Summary]:
-    """Epochs [E], and the summary of a column over the histories at each."""
-    found = [history for history in histories if column in history and "epoch" in history]
-    epochs = np.concatenate([np.zeros(0), *(history["epoch"] for history in found)])
-    values = np.concatenate([np.zeros(0), *(history[column] for history in found)])
-    steps, place = np.unique(epochs, return_inverse=True)
-    return steps, summarize(np.where(np.isfinite(values), values, np.nan), place, len(steps))
+def _summarize_column(histories: Iterable[History], column: str) -> Curve:
+    """Return the curve of a column over the histories that have it."""
+    usable = [history for history in histories if column in history and "epoch" in history]
+    # An empty array comes first: `concatenate` refuses an empty list.
+    epochs = np.concatenate([np.zeros(0), *(history["epoch"] for history in usable)])
+    values = np.concatenate([np.zeros(0), *(history[column] for history in usable)])
+    steps, step_index = np.unique(epochs, return_inverse=True)
+    finite = np.where(np.isfinite(values), values, np.nan)
+    return Curve(steps, summarize(finite, step_index, len(steps)))
 
 
 @register_item(FIGURES, "training_history")
-def training_history(results: Results) -> Figures:
-    """Training and validation by epoch, of each model's best cell on each dataset (the report's Figure 13)."""
+def draw_training_history(results: Results) -> Figures:
+    """Draw training and validation by epoch, for each dataset's best cell (Figure 13)."""
     settings = name_settings("training_history", split_by_dataset(results, results.models))
-    return [(name, _training(results, one)) for name, one in settings]
+    return [(name, _draw_training(results, one)) for name, one in settings]
 
 
-def _training(results: Results, of: Setting) -> Figure:
-    shown, metric = (
-        select_best_and_others(results, of.model, of.cells, count=1),
-        results.get_main_metric(of.model),
+def _draw_training(results: Results, setting: Setting) -> Figure:
+    cells = select_best_and_others(results, setting.model, setting.cells, count=1)
+    histories_of, lost = _load_histories(results, [one.cell for one in cells])
+    histories = [one for of_cell in histories_of.values() for one in of_cell]
+    metric = results.get_main_metric(setting.model)
+    names = _choose_columns(_list_columns(histories), metric)
+    curves = {
+        split: [_summarize_column(histories, f"{split}/{name}") for name in names]
+        for split in SPLITS
+    }
+    caption = describe_seeds(
+        n for of_split in curves.values() for curve in of_split for n in curve.summary.n
     )
-    histories, lost = _histories(results, [one.cell for one in shown])
-    (found,) = histories.values() if shown else ([],)
-    names = _both(_columns(found), metric)
-    curves = {split: [_curve(found, f"{split}/{name}") for name in names] for split in SPLITS}
-    caption = seeds_caption(
-        n for of_split in curves.values() for _, curve in of_split for n in curve.n
-    )
-    caption += f" {shown[0].name}. {describe_choice(results, of.model, of.cells)}" if shown else ""
-    alone = [f"{SPLITS[a]}/{name}" for a, b in ((0, 1), (1, 0)) for place, name in enumerate(names)
-             if not len(curves[SPLITS[a]][place][0]) and len(curves[SPLITS[b]][place][0])]  # fmt: skip
-    caption += f" Not measured by epoch: {', '.join(alone)}." if alone else ""
-    caption += f" {lost} histories are missing or cannot be read." if lost else ""
-    figure, drawn = panels((3.2 * len(names) + 1.4, 3.2), names, f"{of.title}: training", caption)
-    for place, (axes, name) in enumerate(zip(drawn, names, strict=True)):
+    if cells:
+        choice = describe_choice(results, setting.model, setting.cells)
+        caption += f" {cells[0].name}. {choice}"
+    unpaired = _list_unpaired(curves, names)
+    if unpaired:
+        caption += f" Not measured by epoch: {', '.join(unpaired)}."
+    caption += _describe_lost(lost)
+    size = (3.2 * len(names) + 1.4, 3.2)
+    figure, panels = create_panels(size, names, f"{setting.title}: training", caption)
+    for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
         for style, split in enumerate(SPLITS):
-            if len(curves[split][place][0]):
-                band(axes, *curves[split][place], split, style)
-        axes.set(xlabel="epoch", ylabel=name + unit(results, name))
-        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
-    legend(figure, drawn)
+            curve = curves[split][index]
+            if not curve.is_empty:
+                draw_band(axes, curve.epochs, curve.summary, split, style)
+        _label_axes(axes, name + format_unit(results, name))
+    add_legend(figure, panels)
     return figure
 
 
-def _both(columns: Sequence[str], metric: str | None) -> list[str]:
-    """What to draw: the loss, or losses, that both splits have, and the main metric."""
-    names = {
-        split: [name.partition("/")[2] for name in columns if name.startswith(f"{split}/")]
+def _list_unpaired(curves: dict[str, list[Curve]], names: Sequence[str]) -> list[str]:
+    """Return the columns that one split lacks and the other has, as in ``train/mse``."""
+    train, validation = SPLITS
+    unpaired = []
+    for split, other in ((train, validation), (validation, train)):
+        for index, name in enumerate(names):
+            if curves[split][index].is_empty and not curves[other][index].is_empty:
+                unpaired.append(f"{split}/{name}")
+    return unpaired
+
+
+def _choose_columns(columns: Sequence[str], metric: str | None) -> list[str]:
+    """Return what to draw: the loss, or losses, that both splits have, and the main metric."""
+    train, validation = (
+        [name.partition("/")[2] for name in columns if name.startswith(f"{split}/")]
         for split in SPLITS
-    }
-    both = [name for name in names["train"] if name in names["validation"]]
-    first = ["loss"] if "loss" in both else both[:2] or names["train"][:1]
-    main = [metric] if metric in names["train"] + names["validation"] and metric is not None else []
-    return (
-        list(dict.fromkeys([*first, *main]))
-        or [*names["validation"], *names["train"], metric or "no metric"][:1]
     )
+    in_both = [name for name in train if name in validation]
+    chosen = ["loss"]
+    if "loss" not in in_both:
+        chosen = in_both[:2] or train[:1]
+    if metric is not None and metric in train + validation:
+        chosen.append(metric)
+    if chosen:
+        return list(dict.fromkeys(chosen))
+    # Nothing to compare: one panel, which is empty if no history has any column.
+    return [*validation, *train, metric or "no metric"][:1]

@@ -1,4 +1,4 @@
-"""What points draw or write: their sheets of samples."""
+"""Sheets of samples, which points draw or write."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from gensweep.prepare.contact_sheet import LINE, MARGIN, SCALE
 from gensweep.report.figures.files import NOT_KEPT, MissingFiles, load_picture
 from gensweep.report.figures.image_grid import draw_image_grid, draw_message
 from gensweep.report.figures.selection import (
-    Setting,
     ShownCell,
     describe_choice,
     describe_nothing,
     describe_points,
-    describe_sheet_rows,
     format_scores,
+    select_best_and_others,
+)
+from gensweep.report.figures.settings import (
+    Setting,
+    describe_sheet_rows,
     list_drawing_answers,
     name_models,
     name_settings,
-    select_best_and_others,
     split_by_dataset,
 )
 
@@ -36,143 +38,181 @@ if TYPE_CHECKING:
 
     Figures = list[tuple[str, Figure]]
 
-LAST_SHEET, SAMPLES_FOLDER = "samples.png", "samples"
-MOST_EPOCHS = 7
-WIDEST = 1500
-"""Of all epochs side by side [pixel of the PNG]."""
+LAST_SHEET = "samples.png"
+"""The sheet of a point's last epoch."""
+SAMPLES_FOLDER = "samples"
+"""The folder of a point's sheets of earlier epochs."""
+MAX_EPOCHS_SHOWN = 7
+MAX_ROW_PIXELS = 1500
+"""Width of all epochs of a cell together, in the PNG."""
 NO_SHEET = "No sheet of samples to show; the caption says why."
-_EPOCH = re.compile(r"epoch-([0-9]+)\.png")
+_EPOCH_FILE = re.compile(r"epoch-([0-9]+)\.png")
 
 
-def _tile(height: int, width: int, caption: bool) -> tuple[int, int]:
-    """What a picture of a sheet takes, with its margin [pixel]."""
-    return height * SCALE + MARGIN + LINE * caption, width * SCALE + MARGIN
+def _compute_tile(height: int, width: int, has_caption: bool) -> tuple[int, int]:
+    """Return the height and width of a picture on a sheet, with its margin [pixels]."""
+    return height * SCALE + MARGIN + LINE * has_caption, width * SCALE + MARGIN
 
 
-TILES = {_tile(64, 64, False): 2, _tile(56, 84, True): 1, _tile(28, 140, True): 1}
-"""Size of a sheet's tile -> how many are shown of a row."""
-ROWS = 2
-"""Rows of tiles that are shown from the top of a sheet, and from its bottom: of a model that reconstructs and samples,
-both."""
-CORNER = (304, 288)
-"""What is shown of any other sheet [pixel]."""
+COLUMNS_SHOWN = {
+    _compute_tile(64, 64, False): 2,
+    _compute_tile(56, 84, True): 1,
+    _compute_tile(28, 140, True): 1,
+}
+"""Height and width of a sheet's tiles -> number of columns that are shown of the sheet."""
+ROWS_SHOWN = 2
+"""Rows of tiles that are shown from the top of a sheet, and from its bottom.
+
+If a model reconstructs and samples, its sheets have reconstructions at the top and samples at the
+bottom.
+"""
+CORNER_SIZE = (304, 288)
+"""Height and width of the part that is shown of any other sheet [pixels]."""
 
 
 @register_item(FIGURES, "samples_by_epoch")
-def samples_by_epoch(results: Results) -> Figures:
-    """Samples at the epochs kept, of the best, the median and the worst cell (the report's Figures 2 to 4)."""
-    return [
-        (name, _by_epoch(results, one))
-        for name, one in name_settings(
-            "samples_by_epoch", split_by_dataset(results, results.models)
-        )
-    ]
+def draw_samples_by_epoch(results: Results) -> Figures:
+    """Draw samples at the epochs kept: best, median and worst cell (Figures 2 to 4)."""
+    settings = name_settings("samples_by_epoch", split_by_dataset(results, results.models))
+    return [(name, _draw_by_epoch(results, one)) for name, one in settings]
 
 
-def _by_epoch(results: Results, of: Setting) -> Figure:
-    shown, lost = select_best_and_others(results, of.model, of.cells), MissingFiles()
-    title, axis_labels = f"{of.title}: samples by epoch", ("epoch", "cell")
-    files = [_sheets(results, one) for one in shown]
-    kept = sorted({epoch for found in files for epoch in found})
-    epochs = _spread(kept, MOST_EPOCHS)
-    read = [
-        {e: load_picture(results.store, found[e], lost) for e in epochs if e in found}
-        for found in files
-    ]
-    sheets = [sheet for found in read for sheet in found.values() if isinstance(sheet, np.ndarray)]
-    caption = (
-        f"{describe_choice(results, of.model, of.cells)} {describe_points(shown)}"
-        if shown
-        else describe_nothing(results, [of.model])
-    )
+def _draw_by_epoch(results: Results, setting: Setting) -> Figure:
+    cells = select_best_and_others(results, setting.model, setting.cells)
+    title, axis_labels = f"{setting.title}: samples by epoch", ("epoch", "cell")
+    missing = MissingFiles()
+    files = [_find_sheets(results, one) for one in cells]
+    all_epochs = sorted({epoch for by_epoch in files for epoch in by_epoch})
+    epochs = _pick_evenly(all_epochs, MAX_EPOCHS_SHOWN)
+    loaded = [_load_sheets(results, by_epoch, epochs, missing) for by_epoch in files]
+    sheets = [s for by_epoch in loaded for s in by_epoch.values() if isinstance(s, np.ndarray)]
+    if cells:
+        choice = describe_choice(results, setting.model, setting.cells)
+        caption = f"{choice} {describe_points(cells)}"
+    else:
+        caption = describe_nothing(results, [setting.model])
     if not sheets:
-        return draw_message(title, NO_SHEET, caption + lost.caption(), axis_labels)
-    epochs = _spread(epochs, max(2, WIDEST // _part(sheets[0]).shape[1]))
-    rows = [[_panel(found, epoch) for epoch in epochs] for found in read]
-    caption += f" {describe_sheet_rows(results, of.model)}"
-    if any(_part(sheet).size < sheet.size for sheet in sheets):
+        return draw_message(title, NO_SHEET, caption + missing.format_caption(), axis_labels)
+    fitting = MAX_ROW_PIXELS // _cut(sheets[0]).shape[1]
+    epochs = _pick_evenly(epochs, max(2, fitting))
+    rows = [[_get_panel(by_epoch, epoch) for epoch in epochs] for by_epoch in loaded]
+    caption += f" {describe_sheet_rows(results, setting.model)}"
+    if any(_cut(sheet).size < sheet.size for sheet in sheets):
         caption += " Shown is a part of each sheet: the left of its first and last rows."
-    if len(epochs) < len(kept):
-        caption += f" Of {len(kept)} epochs kept, {len(epochs)} are shown."
-    alone = [
-        one.sample[1]
-        for one, found in zip(shown, files, strict=True)
-        if LAST_SHEET in " ".join(found.values())
-    ]
-    if alone:
-        caption += f" No sheet before the last epoch was kept by {', '.join(alone)} (trained by an earlier version)."
-    columns = [str(epoch) for epoch in epochs]
-    return draw_image_grid(
-        rows, [one.title for one in shown], columns, title, caption + lost.caption(), axis_labels
-    )
+    if len(epochs) < len(all_epochs):
+        caption += f" Of {len(all_epochs)} epochs kept, {len(epochs)} are shown."
+    caption += _describe_last_only(cells, files)
+    row_labels = [one.title for one in cells]
+    column_labels = [str(epoch) for epoch in epochs]
+    caption += missing.format_caption()
+    return draw_image_grid(rows, row_labels, column_labels, title, caption, axis_labels)
 
 
-def _sheets(results: Results, one: ShownCell) -> dict[int, str]:
-    """Epoch -> its sheet under the results root; of a point that kept no others, the sheet of the end."""
-    point = f"{POINTS}/{one.sample[1]}"
-    names = results.store.list_files(f"{point}/{SAMPLES_FOLDER}")
-    found = {
-        int(match[1]): f"{point}/{SAMPLES_FOLDER}/{name}"
-        for name in names
-        if (match := _EPOCH.fullmatch(name))
-    }
-    return found or {int(results.params[one.cell].get("epochs", 0)): f"{point}/{LAST_SHEET}"}
+def _find_sheets(results: Results, cell: ShownCell) -> dict[int, str]:
+    """Return epoch -> its sheet under the results root.
+
+    Points of an earlier version kept the sheet of the last epoch only.
+    """
+    _, id_ = cell.sample
+    point = f"{POINTS}/{id_}"
+    sheets = {}
+    for name in results.store.list_files(f"{point}/{SAMPLES_FOLDER}"):
+        match = _EPOCH_FILE.fullmatch(name)
+        if match:
+            sheets[int(match[1])] = f"{point}/{SAMPLES_FOLDER}/{name}"
+    if sheets:
+        return sheets
+    last_epoch = int(results.params[cell.cell].get("epochs", 0))
+    return {last_epoch: f"{point}/{LAST_SHEET}"}
 
 
-def _panel(found: Mapping[int, np.ndarray | str], epoch: int) -> np.ndarray | str:
-    sheet = found.get(epoch, NOT_KEPT if epoch < max(found) else f"ended at epoch {max(found)}")
-    return sheet if isinstance(sheet, str) else _part(sheet)
+def _load_sheets(
+    results: Results, files: Mapping[int, str], epochs: Sequence[int], missing: MissingFiles
+) -> dict[int, np.ndarray | str]:
+    """Return epoch -> its sheet, or a text on why there is none."""
+    available = [epoch for epoch in epochs if epoch in files]
+    return {epoch: load_picture(results.store, files[epoch], missing) for epoch in available}
 
 
-def _spread(values: Sequence[int], most: int) -> list[int]:
-    """The first, the last, and evenly placed ones between them."""
-    if len(values) <= most:
+def _describe_last_only(cells: Sequence[ShownCell], files: Sequence[Mapping[int, str]]) -> str:
+    """Return the sentence on points that kept only the last sheet; empty without such points."""
+    points = []
+    for one, by_epoch in zip(cells, files, strict=True):
+        if any(name.endswith(f"/{LAST_SHEET}") for name in by_epoch.values()):
+            _, point = one.sample
+            points.append(point)
+    if not points:
+        return ""
+    names = ", ".join(points)
+    return f" No sheet before the last epoch was kept by {names} (trained by an earlier version)."
+
+
+def _get_panel(sheets: Mapping[int, np.ndarray | str], epoch: int) -> np.ndarray | str:
+    """Return what is shown of a cell at an epoch: a part of the sheet, or why there is none."""
+    if epoch in sheets:
+        sheet = sheets[epoch]
+        return sheet if isinstance(sheet, str) else _cut(sheet)
+    last_epoch = max(sheets)
+    return NOT_KEPT if epoch < last_epoch else f"ended at epoch {last_epoch}"
+
+
+def _pick_evenly(values: Sequence[int], count: int) -> list[int]:
+    """Return the first value, the last, and evenly spaced ones between them."""
+    if len(values) <= count:
         return list(values)
-    return [values[round(place)] for place in np.linspace(0, len(values) - 1, most)]
+    return [values[round(index)] for index in np.linspace(0, len(values) - 1, count)]
 
 
-def _part(sheet: np.ndarray) -> np.ndarray:
-    """What is shown of a sheet."""
-    for (tall, wide), across in TILES.items():
-        if (len(sheet) - MARGIN) % tall == (sheet.shape[1] - MARGIN) % wide == 0:
-            top, left = ROWS * tall, across * wide + MARGIN
-            if len(sheet) - MARGIN > 2 * top:
-                sheet = np.concatenate([sheet[: top + MARGIN], sheet[-top:]])
-            return sheet[:, :left]
-    return sheet[: CORNER[0], : CORNER[1]]
+def _cut(sheet: np.ndarray) -> np.ndarray:
+    """Return the part of a sheet that is shown."""
+    height, width = sheet.shape[0] - MARGIN, sheet.shape[1] - MARGIN
+    for (tile_height, tile_width), columns in COLUMNS_SHOWN.items():
+        if height % tile_height or width % tile_width:
+            continue
+        rows_height = ROWS_SHOWN * tile_height
+        if height > 2 * rows_height:
+            top, bottom = sheet[: rows_height + MARGIN], sheet[-rows_height:]
+            sheet = np.concatenate([top, bottom])
+        return sheet[:, : columns * tile_width + MARGIN]
+    return sheet[: CORNER_SIZE[0], : CORNER_SIZE[1]]
 
 
 @register_item(FIGURES, "generated_answers")
-def generated_answers(results: Results) -> Figures:
-    """Answers that models draw, and what a reader reads, of the best and the worst cell (the report's Figure 14)."""
+def draw_generated_answers(results: Results) -> Figures:
+    """Draw answers that models draw, and what a reader reads: best and worst cell (Figure 14)."""
     models = name_models("generated_answers", list_drawing_answers(results))
-    figures = [(name, _drawn(results, model)) for name, model in models]
-    nobody = "No model of this sweep draws its answers."
-    title, axis_labels = "generated answers", ("query", "cell")
-    return figures or [
-        ("generated_answers", draw_message(title, nobody, describe_nothing(results), axis_labels))
-    ]
+    if models:
+        return [(name, _draw_answers(results, model)) for name, model in models]
+    text = "No model of this sweep draws its answers."
+    caption = describe_nothing(results)
+    figure = draw_message("generated answers", text, caption, ("query", "cell"))
+    return [("generated_answers", figure)]
 
 
-def _drawn(results: Results, model: str) -> Figure:
-    shown, lost = select_best_and_others(results, model, count=2), MissingFiles()
+def _draw_answers(results: Results, model: str) -> Figure:
+    cells = select_best_and_others(results, model, count=2)
     title, axis_labels = f"{model}: generated answers", ("query of the test set", "cell")
-    if not shown:
+    if not cells:
         return draw_message(title, NO_SHEET, describe_nothing(results, [model]), axis_labels)
-    rows = [[_whole_sheet(results, one, lost)] for one in shown]
-    caption = f"{describe_choice(results, model)} {describe_points(shown)} Each answer stands above a picture of the right one"
-    caption += "; below them, the query and what else the trial wrote."
-    for one in shown:
+    missing = MissingFiles()
+    rows = [[_load_last_sheet(results, one, missing)] for one in cells]
+    caption = (
+        f"{describe_choice(results, model)} {describe_points(cells)} "
+        "Each answer stands above a picture of the right one; "
+        "below them, the query and what else the trial wrote."
+    )
+    for one in cells:
         caption += (
             f" {one.name}: {format_scores(results, one.cell, ('read_exact_match', READER_METRIC))}."
         )
+    caption += missing.format_caption()
     if all(isinstance(row[0], str) for row in rows):
-        return draw_message(title, NO_SHEET, caption + lost.caption(), axis_labels)
-    return draw_image_grid(
-        rows, [one.title for one in shown], [""], title, caption + lost.caption(), axis_labels
-    )
+        return draw_message(title, NO_SHEET, caption, axis_labels)
+    return draw_image_grid(rows, [one.title for one in cells], [""], title, caption, axis_labels)
 
 
-def _whole_sheet(results: Results, one: ShownCell, lost: MissingFiles) -> np.ndarray | str:
-    sheet = load_picture(results.store, f"{POINTS}/{one.sample[1]}/{LAST_SHEET}", lost)
-    return sheet if isinstance(sheet, str) else sheet[: 2 * CORNER[0], :WIDEST]
+def _load_last_sheet(results: Results, cell: ShownCell, missing: MissingFiles) -> np.ndarray | str:
+    """Return the upper part of the sheet of a cell's last epoch, or why there is none."""
+    _, point = cell.sample
+    sheet = load_picture(results.store, f"{POINTS}/{point}/{LAST_SHEET}", missing)
+    return sheet if isinstance(sheet, str) else sheet[: 2 * CORNER_SIZE[0], :MAX_ROW_PIXELS]

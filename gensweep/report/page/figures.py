@@ -14,7 +14,8 @@ from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK
 from gensweep.report.figures.files import read_picture_file
 from gensweep.report.figures.samples import LAST_SHEET
-from gensweep.report.figures.selection import describe_sheet_rows, select_best_and_others
+from gensweep.report.figures.selection import select_best_and_others
+from gensweep.report.figures.settings import describe_sheet_rows
 from gensweep.report.measured import MAIN_METRICS, VALIDATION
 from gensweep.report.page import Collected, RenderedFigure
 from gensweep.report.remarks import has_values

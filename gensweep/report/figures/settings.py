@@ -1,0 +1,116 @@
+"""The models and settings that get a figure of their own, and the names of its files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gensweep.report.figures.style import MAX_FIGURES_PER_PAGE
+from gensweep.report.remarks import SAMPLE_METRICS
+from gensweep.system.naming import file_names
+
+if TYPE_CHECKING:
+    from gensweep.report.results import Results
+
+_DRAWN_ANSWER_METRICS = ("mse", "read_exact_match", "read_char_accuracy")
+_ANSWER_METRICS = ("char_accuracy", "exact_match", *_DRAWN_ANSWER_METRICS)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model's cells on one dataset, whose pictures can be compared.
+
+    Attributes:
+        model: its name.
+        dataset: empty if the cells name none.
+        title: the model, and the dataset if the sweep has more than one for it.
+        cells: ids.
+    """
+
+    model: str
+    dataset: str
+    title: str
+    cells: list[str]
+
+
+def name_settings(page: str, settings: Sequence[Setting]) -> list[tuple[str, Setting]]:
+    """Return the stem of each setting's files, and the setting.
+
+    A stem holds the registered name of the figure and the model. It holds the dataset only if the
+    model has more than one.
+    """
+    parts = []
+    for one in settings:
+        dataset = one.dataset if one.title != one.model else ""
+        parts.append((page, one.model, dataset))
+    return list(zip(file_names(parts), settings, strict=True))
+
+
+def name_models(page: str, models: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the stem of each model's files, and the model."""
+    stems = file_names((page, model) for model in models)
+    return list(zip(stems, models, strict=True))
+
+
+def split_by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
+    """Return the cells of some models by dataset, as many settings as one page draws at most."""
+    cells_of: dict[tuple[str, str], list[str]] = {}
+    for model in models:
+        for cell in results.list_cells(model):
+            dataset = results.params[cell].get("dataset")
+            name = "" if dataset is None else results.names.text("dataset", dataset)
+            cells_of.setdefault((model, name), []).append(cell)
+    if len(cells_of) > MAX_FIGURES_PER_PAGE:
+        count = len(cells_of)
+        _log.warning(
+            "the first %d of %d models and datasets are drawn", MAX_FIGURES_PER_PAGE, count
+        )
+    settings = []
+    for (model, dataset), cells in list(cells_of.items())[:MAX_FIGURES_PER_PAGE]:
+        dataset_count = sum(other == model for other, _ in cells_of)
+        title = f"{model} on {dataset}" if dataset_count > 1 else model
+        settings.append(Setting(model, dataset, title, cells))
+    return settings
+
+
+def list_answering(results: Results) -> list[str]:
+    """Return the models that answer queries: those with a metric that only answers have."""
+    return _list_with_any(results, _ANSWER_METRICS)
+
+
+def list_drawing_answers(results: Results) -> list[str]:
+    """Return the models that draw their answers as pictures."""
+    return _list_with_any(results, _DRAWN_ANSWER_METRICS)
+
+
+def list_generating(results: Results) -> list[str]:
+    """Return the models that make pictures of random latent vectors."""
+    # Only their samples are compared with true pictures.
+    return _list_with_any(results, SAMPLE_METRICS)
+
+
+def _list_with_any(results: Results, metrics: Sequence[str]) -> list[str]:
+    names = set(metrics)
+    return [model for model in results.models if names & set(results.list_metrics(model))]
+
+
+def describe_sheet_rows(results: Results, model: str) -> str:
+    """Return the sentence of a caption on the rows of a sheet of samples.
+
+    The models' networks lay the sheets out, in their `samples`.
+    """
+    has_reconstructions = "reconstruction_mse" in results.list_metrics(model)
+    is_generating = model in list_generating(results)
+    if has_reconstructions and is_generating:
+        return (
+            "Rows: pictures of the test set, their reconstructions, "
+            "and in the last rows samples from the prior."
+        )
+    if has_reconstructions:
+        return "Rows, in turns: pictures of the test set, their reconstructions."
+    if is_generating:
+        return "Every picture is a sample of the generator."
+    return ""
