@@ -1,13 +1,18 @@
-"""The six Tune trainables: functions of a config dict, for gensweep's own runs and for a user's own `Tuner`.
+"""The six Tune trainables, for gensweep's own runs and for a user's own `Tuner`.
 
     from ray import tune
     from gensweep.trainables import train_vae
 
-    tuner = tune.Tuner(train_vae, param_space={"encoder_layers": tune.grid_search([1, 2]), "epochs": 5})
+    layers = tune.grid_search([1, 2])
+    tuner = tune.Tuner(train_vae, param_space={"encoder_layers": layers, "epochs": 5})
 
-A config holds the model's parameters by name, and beside them `seed` (default 0), `results` (a folder for
-records and checkpoints; default: none are kept), `device`, `threads` and, with `results`, `tracking` (W&B's
-`mode`, `project` and `entity`, as `gensweep.tracking.tracker.Tracking`; default: nothing is logged).
+A trainable is a function of a config dict. A config holds the model's parameters by name, and:
+
+- `seed`: default 0.
+- `results`: a folder for records and checkpoints; default: nothing is written.
+- `device`, `threads`.
+- `tracking`, only with `results`: W&B's `mode`, `project` and `entity`, as
+  `gensweep.tracking.tracker.Tracking`; default: nothing is logged.
 """
 
 from __future__ import annotations
@@ -36,81 +41,96 @@ def _train(
     datasets: Mapping[str, DatasetArrays] | None = None,
     report: Report | None = None,
 ) -> None:
+    """Train the point, or the pack of points, that a config describes."""
+    # These import torch, which only the process that trains needs.
     from gensweep.tracking.tracker import DISABLED, Tracking
-    from gensweep.trial.trial import (
-        Context,
-        run_pack,
-    )  # imports torch: only in the process that trains
+    from gensweep.trial.context import Context
+    from gensweep.trial.trial import run_pack
 
     config = {key: unwrap_scalar(value) for key, value in config.items()}
+    # gensweep's own runs name points and a driver; a user's own Tuner names parameters.
     points: list[dict[str, Any]] | None = config.pop("points", None)
+    is_users_own = points is None
     driver = config.pop("driver", None)
     context = Context(
-        root=_root(config.pop("results", None)),
+        root=_resolve_root(config.pop("results", None)),
         device=config.pop("device", "auto"),
         threads=config.pop("threads", 1),
         gpus=config.pop("gpus", 1.0),
         limit_lanes_to_memory=config.pop("fits", False),
-        retry_failed=config.pop("retry_failed", points is None),
+        retry_failed=config.pop("retry_failed", is_users_own),
         retrain_changed=config.pop("retrain_changed", False),
         driver=Process(**driver) if driver else Process.current(),
         tracking=Tracking.from_config(config.pop("tracking", {})),
-        repeats_history=points is None,
+        repeats_history=is_users_own,
     )
     if context.root is None and context.tracking.mode != DISABLED:
         raise UserError(
-            "tracking: W&B's files lie in the point's folder; name one of the trial's config: results"
+            "tracking: W&B's files are stored in the point's folder; add results to the trial's "
+            "config"
         )
-    is_users_own = points is None
     if points is None:
         seed = config.pop("seed", 0)
+        # Whatever is left in the config are the model's parameters.
         points = [{"params": config, "seed": seed}]
     pack = Pack(tuple(Point.make(model, **point) for point in points))
-    report = report or _tune_report()
-    run_pack(pack, datasets, context, _one_per_epoch(report) if is_users_own else report)
+    report = report or _get_tune_report()
+    if is_users_own:
+        report = _merge_last_reports(report)
+    run_pack(pack, datasets, context, report)
 
 
-def _root(results: Any) -> Any:
-    """The results root; Tune starts a trial in a folder of the trial's own, where a relative one is not meant to be."""
-    if not results or "://" in str(results) or os.path.isabs(os.path.expanduser(results)):
-        return results or None
+def _resolve_root(results: Any) -> Any:
+    """Return the results root, with a relative path made absolute.
+
+    Tune starts a trial in a folder of the trial's own, but the user means a folder relative to the
+    one in which Tune was started.
+    """
+    if not results:
+        return None
+    is_uri = "://" in str(results)
+    if is_uri or os.path.isabs(os.path.expanduser(results)):
+        return results
     return os.path.join(os.environ.get("TUNE_ORIG_WORKING_DIR", ""), results)
 
 
-def _one_per_epoch(report: Report) -> Report:
-    """Return the report of a user's own trial: one per epoch, of which the last one has the test's metrics.
+def _merge_last_reports(report: Report) -> Report:
+    """Return a report function for a user's own trial: one report an epoch.
 
-    Tune counts reports. A scheduler that stops a trial at the last epoch's report would never see the outcome in one
-    more. The record is written before the outcome is reported.
+    The last epoch's report also has the outcome and the test metrics: Tune counts reports, and a
+    scheduler that stops a trial at the last epoch's report would never see one more.
 
     Raises:
         GensweepError: the training failed, so that Tune sees it.
     """
-    last: dict[str, Any] = {}
+    last_epoch: dict[str, Any] = {}
 
-    def reported(result: dict[str, Any]) -> None:
+    def send(result: dict[str, Any]) -> None:
         status = result.get("status")
         if status is None and result["epoch"] == result["epochs"]:
-            last.update(result)  # the outcome follows at once
+            # The outcome follows, after the record is written.
+            last_epoch.update(result)
             return
-        report(last | result)
+        report(last_epoch | result)
         if status in (FAILED, CLAIMED):
             raise GensweepError(f"{result['point']}: {result['error']}")
 
-    return reported
+    return send
 
 
-def _tune_report() -> Report:
-    """Tune's own `report`, which a process that Tune started has already imported."""
+def _get_tune_report() -> Report:
+    """Return Tune's own `report`, which a process that Tune started has already imported."""
     tune = sys.modules.get("ray.tune")
     if tune is None:
         raise UserError(
-            "outside a Tune trial, hand in report=, a function that takes a dict (list.append will do)"
+            "outside a Tune trial, pass report=, a function that takes a dict (list.append will do)"
         )
     return tune.report
 
 
-def _trainable(model: str) -> Trainable:
+def _build_trainable(model: str) -> Trainable:
+    """Return the trainable of a model."""
+
     def train(
         config: dict[str, Any],
         datasets: Mapping[str, DatasetArrays] | None = None,
@@ -121,22 +141,23 @@ def _trainable(model: str) -> Trainable:
     train.__name__ = train.__qualname__ = f"train_{model}"
     train.__doc__ = f"""Train `{model}`, as `gensweep.models.{model}` documents it.
 
-    Reports each epoch's metrics; the last epoch's report has the test's, and `status`. Where `results` holds epochs
-    of an earlier attempt, or the whole point, they are reported again and not trained again.
+    Reports each epoch's metrics; the last epoch's report also has the test metrics and `status`.
+    If `results` holds epochs of an earlier attempt, or the complete point, they are reported again
+    and not trained again.
 
     Args:
         config: parameters by name, and `seed`, `results`, `device`, `threads`, `tracking`.
-        datasets: prepared arrays by `Point.data_key`; prepared here when absent.
+        datasets: prepared arrays by `Point.data_key`; default: they are prepared here.
         report: called with each report; default: Tune's.
 
     Raises:
         GensweepError: the training failed, or somebody else trains the point.
-        UserError: a parameter is wrong, or there is no such device.
+        UserError: a parameter is wrong, or this machine has no such device.
     """
     return train
 
 
-TRAINABLES: dict[str, Trainable] = {model: _trainable(model) for model in MODELS}
+TRAINABLES: dict[str, Trainable] = {model: _build_trainable(model) for model in MODELS}
 
 train_cae = TRAINABLES["cae"]
 train_vae = TRAINABLES["vae"]

@@ -248,8 +248,8 @@ EDITS = {
     "the split": ("core/dataset.py", "TEST_SHARE = 0.1", "TEST_SHARE = 0.2", set(MODELS), "data"),
     "a metric": (
         "metrics/text.py",
-        'return right_answers(outputs["predicted"], ',
-        'return 1 - right_answers(outputs["predicted"], ',
+        'return share_right_answers(outputs["predicted"], ',
+        'return 1 - share_right_answers(outputs["predicted"], ',
         {"text_to_text", "image_to_text"},
         "exact_match",
     ),

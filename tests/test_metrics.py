@@ -22,7 +22,7 @@ from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, encode
 from gensweep.core.errors import UnknownName, UserError
 from gensweep.core.registries import DERIVED, METRICS, MODELS, metric
 from gensweep.metrics import _features, generation
-from gensweep.metrics._answers import carries, parse
+from gensweep.metrics._answers import count_carries, parse
 from gensweep.metrics._features import extract_features
 from gensweep.metrics.pictures import PROJECTIONS
 from gensweep.models.gan.network import GANNetwork
@@ -246,8 +246,8 @@ class TestText:
 
     def test_carries_are_those_of_long_addition_and_subtraction(self) -> None:
         for first, second in itertools.product(range(0, 100, 3), range(100)):
-            assert carries(first, "+", second) == long_carries(first, second), (first, second)
-            assert carries(first, "-", second) == long_borrows(first, second), (first, second)
+            assert count_carries(first, "+", second) == long_carries(first, second), (first, second)
+            assert count_carries(first, "-", second) == long_borrows(first, second), (first, second)
 
 
 class TestPictures:
@@ -408,7 +408,7 @@ class TestGeneration:
     def test_density_and_coverage_are_counted_by_hand(
         self, monkeypatch: pytest.MonkeyPatch, chunk: int
     ) -> None:
-        monkeypatch.setattr(generation, "_CHUNK", chunk)
+        monkeypatch.setattr(generation, "CHUNK_SIZE", chunk)
         sample, picture = self.B[:30].tolist(), self.A.tolist()
         inside = 0
         covered = set()
@@ -440,7 +440,7 @@ class TestFeatures:
     def test_of_the_random_network_are_always_the_same(self) -> None:
         """Pinned: other weights would make old distances others."""
         once = extract_features("random_vgg", self.PICTURES)
-        _features._built.cache_clear()
+        _features._load_network.cache_clear()
         assert torch.equal(extract_features("random_vgg", self.PICTURES), once)
         assert once.shape == (3, 512)
         assert once.double().mean().item() == pytest.approx(PINNED, rel=1e-3)
@@ -449,7 +449,7 @@ class TestFeatures:
         """Layer for layer, with normal weights of variance 2 / inputs, drawn in its order."""
         from torchvision.models import vgg11
 
-        network = _features._random_vgg().requires_grad_(False)
+        network = _features._build_random_vgg().requires_grad_(False)
         with torch.device("meta"):
             stages = vgg11(weights=None, init_weights=False).features.requires_grad_(False)
         stages.load_state_dict(network.state_dict(), assign=True)
@@ -477,8 +477,8 @@ class TestFeatures:
             return pictures.flatten(1)[:, :2]
 
         monkeypatch.setattr(_features, "extract_features", counted)
-        monkeypatch.setattr(_features, "_KEPT", {})
-        monkeypatch.setattr(_features, "MOST_KEPT", 2)
+        monkeypatch.setattr(_features, "_CACHE", {})
+        monkeypatch.setattr(_features, "MAX_BATCHES_CACHED", 2)
         batches = [self.PICTURES[:1], self.PICTURES[1:], self.PICTURES]
         for index in (0, 1, 0, 1, 2, 1, 0):
             found = _features.extract_cached_features("random_vgg", batches[index])
@@ -525,7 +525,7 @@ class TestFeatures:
     def test_need_more_pictures_than_a_covariance_has_features(self) -> None:
         """A covariance of n pictures has rank n - 1: 513 pictures span the 512 features of the default network."""
         assert METRICS["fid_random_vgg"].least == 513
-        assert "Measured of 513 test pictures or more" in METRICS["fid_random_vgg"].doc
+        assert "Computed from 513 test pictures or more" in METRICS["fid_random_vgg"].doc
         assert {METRICS[f"{name}_random_vgg"].least for name in ("kid", "density", "coverage")} == {
             200
         }

@@ -214,7 +214,7 @@ def test_a_trainable_refuses_what_a_sweep_refuses(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(UserError, match="epochs=0"):
         train_text_to_text({"epochs": 0}, report=print)
     monkeypatch.delitem(sys.modules, "ray.tune", raising=False)
-    with pytest.raises(UserError, match="outside a Tune trial, hand in report="):
+    with pytest.raises(UserError, match="outside a Tune trial, pass report="):
         train_text_to_text(TINY)
 
 

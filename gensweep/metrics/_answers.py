@@ -1,4 +1,4 @@
-"""Answers and queries as numbers: what an answer says, and how hard its query is."""
+"""Answers and queries as numbers: the integer of an answer, and the carries of a query."""
 
 from __future__ import annotations
 
@@ -12,56 +12,61 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _INTEGER = re.compile(r"-?[0-9]+")
-_KEPT = 1 << 15
-"""Texts that are taken apart once for all metrics and points: more than there are queries, or answers."""
+MAX_TEXTS_CACHED = 1 << 15
+"""More than there are queries, or answers: each is parsed once for all metrics and points."""
 
 
 def parse(text: str) -> int | None:
-    """The integer that an answer is, trailing spaces aside: digits, after a minus sign or not; None for all else.
+    """Return the integer that an answer is, without trailing spaces; None if it is not one.
 
-    So `46 `, `-5 ` and `007` are integers; the empty answer, `-`, `1-2`, `4 6`, ` 46` and `+46` are none.
+    An integer is digits, with or without a minus sign before. So `46 `, `-5 ` and `007` are
+    integers; the empty answer, `-`, `1-2`, `4 6`, ` 46` and `+46` are not.
     """
     text = text.rstrip(" ")
-    return int(text) if _INTEGER.fullmatch(text) else None
+    if not _INTEGER.fullmatch(text):
+        return None
+    return int(text)
 
 
-def integers(codes: Tensor) -> list[int | None]:
-    """What each of some answers [n, T] says."""
-    return [_integer(tuple(row)) for row in codes.tolist()]
+def parse_answers(codes: Tensor) -> list[int | None]:
+    """Return the integer of each answer [n, T]; None for answers that are not integers."""
+    return [_parse_answer(tuple(row)) for row in codes.tolist()]
 
 
-def operands(codes: Tensor) -> list[tuple[int, str, int]]:
-    """Each of some queries [n, T] taken apart: first number, operator, second number.
+def parse_queries(codes: Tensor) -> list[tuple[int, str, int]]:
+    """Return first number, operator and second number of each query [n, T].
 
     Raises:
-        ValueError: one is not two numbers with an operator between.
+        ValueError: a query is not two numbers with an operator between.
     """
-    return [_operands(tuple(row)) for row in codes.tolist()]
+    return [_parse_query(tuple(row)) for row in codes.tolist()]
 
 
-@lru_cache(_KEPT)
-def _integer(codes: tuple[int, ...]) -> int | None:
+@lru_cache(MAX_TEXTS_CACHED)
+def _parse_answer(codes: tuple[int, ...]) -> int | None:
     return parse(decode(codes))
 
 
-@lru_cache(_KEPT)
-def _operands(codes: tuple[int, ...]) -> tuple[int, str, int]:
+@lru_cache(MAX_TEXTS_CACHED)
+def _parse_query(codes: tuple[int, ...]) -> tuple[int, str, int]:
     first, operator, second = re.split(r"([+-])", decode(codes).rstrip(" "))
     return int(first), operator, int(second)
 
 
-@lru_cache(_KEPT)
-def carries(first: int, operator: str, second: int) -> int:
-    """Carries of an addition, or borrows of a subtraction, in column arithmetic.
+@lru_cache(MAX_TEXTS_CACHED)
+def count_carries(first: int, operator: str, second: int) -> int:
+    """Return the carries of an addition, or the borrows of a subtraction, in column arithmetic.
 
-    A subtraction takes the smaller number from the larger one, as a person does before putting a minus sign, so one
-    of two-digit numbers borrows once or not at all. Each carry lowers the sum of the digits by 9 (Kummer 1852), and
-    borrows are the carries of adding back.
+    A subtraction takes the smaller number from the larger one, as a person does before writing a
+    minus sign. So one of two-digit numbers borrows once or not at all.
     """
     if operator == "-":
+        # Borrows are the carries of adding the difference back to the smaller number.
         first, second = abs(first - second), min(first, second)
-    return (_digit_sum(first) + _digit_sum(second) - _digit_sum(first + second)) // 9
+    # Each carry lowers the sum of the digits by 9 (Kummer 1852).
+    lost = _sum_digits(first) + _sum_digits(second) - _sum_digits(first + second)
+    return lost // 9
 
 
-def _digit_sum(number: int) -> int:
+def _sum_digits(number: int) -> int:
     return sum(map(int, str(number)))

@@ -1,4 +1,4 @@
-"""Means of what a model's evaluation already yields an example."""
+"""Means of numbers that a model's evaluation yields for each example."""
 
 from __future__ import annotations
 
@@ -11,54 +11,59 @@ if TYPE_CHECKING:
 
 
 @metric("loss", needs=("loss",), unit="model's own", direction="min")
-def loss(outputs: dict[str, Tensor]) -> float:
-    """The training loss on examples never trained on; comparable only between points of one model.
+def compute_loss(outputs: dict[str, Tensor]) -> float:
+    """Training loss on examples never trained on; comparable only between points of one model.
 
     Range: the model's own, lower is better.
     """
-    return outputs["loss"].double().mean().item()
+    return mean(outputs["loss"])
 
 
 @metric("nll", needs=("nll",), unit="nats a picture", direction="min")
-def nll(outputs: dict[str, Tensor]) -> float:
+def compute_nll(outputs: dict[str, Tensor]) -> float:
     """Negative log likelihood summed over pixels, mean over pictures, at one latent sample.
 
-    Range 0 and up, lower is better; that of grey pixels does not reach 0, whatever the model.
+    Range 0 and up, lower is better; with grey pixels no model reaches 0.
     """
-    return outputs["nll"].double().mean().item()
+    return mean(outputs["nll"])
 
 
 @metric("kl", needs=("kl",), unit="nats a picture", direction="none")
-def kl(outputs: dict[str, Tensor]) -> float:
-    """KL divergence of the latent distribution from the prior; 0 means that the latent vector says nothing.
+def compute_kl(outputs: dict[str, Tensor]) -> float:
+    """KL divergence of the latent distribution from the prior; at 0 the latent vector is useless.
 
     Range 0 and up; neither end is good.
     """
-    return outputs["kl"].double().mean().item()
+    return mean(outputs["kl"])
 
 
 @metric("discriminator_loss", needs=("discriminator_loss",), unit="nats", direction="none")
-def discriminator_loss(outputs: dict[str, Tensor]) -> float:
+def compute_discriminator_loss(outputs: dict[str, Tensor]) -> float:
     """Cross-entropy on real plus on generated pictures; 1.386 is chance, and neither end is good.
 
     Range 0 and up.
     """
-    return outputs["discriminator_loss"].double().mean().item()
+    return mean(outputs["discriminator_loss"])
 
 
 @metric("generator_loss", needs=("generator_loss",), unit="nats", direction="none")
-def generator_loss(outputs: dict[str, Tensor]) -> float:
-    """Mean of -log D(G(z)); tells how the game stands, not how good the pictures are.
+def compute_generator_loss(outputs: dict[str, Tensor]) -> float:
+    """Mean of -log D(G(z)); it compares the two players, and does not judge the pictures.
 
     Range 0 and up; 0.693 is chance.
     """
-    return outputs["generator_loss"].double().mean().item()
+    return mean(outputs["generator_loss"])
 
 
 @metric("discriminator_accuracy", needs=("judged_right",), unit="fraction", direction="none")
-def discriminator_accuracy(outputs: dict[str, Tensor]) -> float:
+def compute_discriminator_accuracy(outputs: dict[str, Tensor]) -> float:
     """Share of real and generated pictures that the discriminator tells apart; 0.5 is chance.
 
     Range 0 to 1; neither end is good.
     """
-    return outputs["judged_right"].double().mean().item()
+    return mean(outputs["judged_right"])
+
+
+def mean(values: Tensor) -> float:
+    """Return the mean over examples [n], in double precision."""
+    return values.double().mean().item()

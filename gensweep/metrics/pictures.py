@@ -6,82 +6,100 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import metric, register_derived
+from gensweep.metrics.losses import mean
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 PROJECTIONS = 256
-REACH = 5
-"""Pixels that the window of the structural similarity reaches to each side: past 3 sigma."""
+"""Random directions of the sliced Wasserstein distance."""
+WINDOW_SIGMA = 1.5
+WINDOW_RADIUS = 5
+"""Pixels of the similarity's window to each side of its centre: past 3 sigma."""
+
+
+# --- derived outputs
 
 
 @register_derived("generated_error", ("generated", "target"))
-def generated_error(generated: Tensor, target: Tensor) -> Tensor:
+def compute_generated_error(generated: Tensor, target: Tensor) -> Tensor:
     """Mean squared error a pixel of each example [B]."""
     return (generated - target).square().double().flatten(1).mean(1)
 
 
 @register_derived("reconstruction_error", ("reconstruction", "picture"))
-def reconstruction_error(reconstruction: Tensor, picture: Tensor) -> Tensor:
+def compute_reconstruction_error(reconstruction: Tensor, picture: Tensor) -> Tensor:
     """Mean squared error a pixel and channel of each example [B]."""
     return (reconstruction - picture).square().double().flatten(1).mean(1)
 
 
 @register_derived("similarity", ("generated", "target"), ("reconstruction", "picture"))
-def similarity(made: Tensor, true: Tensor) -> Tensor:
-    """Structural similarity of each pair of pictures [B], mean over pixels and channels; sides of 6 pixels at least."""
-    rows, columns = (_window(side).to(made) for side in made.shape[2:])
-    mean_made, mean_true, squares, product = (
-        rows @ (values @ columns.T)
-        for values in (made, true, made.square() + true.square(), made * true)
-    )
-    mean_squares, mean_product = mean_made.square() + mean_true.square(), mean_made * mean_true
-    variances = (squares - mean_squares).clamp(min=0)  # rounding goes below
+def compute_similarity(output: Tensor, target: Tensor) -> Tensor:
+    """Structural similarity of each pair of pictures [B], mean over pixels and channels.
+
+    Sides have at least 6 pixels.
+    """
+    rows, columns = (_build_window(side).to(output) for side in output.shape[2:])
+
+    def smooth(values: Tensor) -> Tensor:
+        return rows @ (values @ columns.T)
+
+    mean_output, mean_target = smooth(output), smooth(target)
+    squares = smooth(output.square() + target.square())
+    product = smooth(output * target)
+    mean_squares = mean_output.square() + mean_target.square()
+    mean_product = mean_output * mean_target
+    # Rounding can make a variance negative.
+    variances = (squares - mean_squares).clamp(min=0)
     luminance = (2 * mean_product + 0.01**2) / (mean_squares + 0.01**2)
     contrast = (2 * (product - mean_product) + 0.03**2) / (variances + 0.03**2)
     return (luminance * contrast).mean((1, 2, 3))
 
 
 @register_derived("sample_projections", ("sample",))
-def sample_projections(sample: Tensor) -> Tensor:
+def project_samples(sample: Tensor) -> Tensor:
     """Samples along fixed random directions [B, 256]."""
-    return _projected(sample)
+    return _project(sample)
 
 
 @register_derived("picture_projections", ("picture",))
-def picture_projections(picture: Tensor) -> Tensor:
+def project_pictures(picture: Tensor) -> Tensor:
     """Pictures along fixed random directions [B, 256]."""
-    return _projected(picture)
+    return _project(picture)
+
+
+# --- metrics
 
 
 @metric("mse", needs=("generated_error",), unit="pixel^2", direction="min")
-def mse(outputs: dict[str, Tensor]) -> float:
-    """Mean squared error a pixel of a generated answer; blurred means score well, so it hardly tells models apart.
+def compute_mse(outputs: dict[str, Tensor]) -> float:
+    """Mean squared error a pixel of a generated answer.
 
-    Range 0 to 1, lower is better.
+    Range 0 to 1, lower is better. Blurred means score well, so it hardly tells models apart.
     """
-    return outputs["generated_error"].double().mean().item()
+    return mean(outputs["generated_error"])
 
 
 @metric("reconstruction_mse", needs=("reconstruction_error",), unit="pixel^2", direction="min")
-def reconstruction_mse(outputs: dict[str, Tensor]) -> float:
-    """Mean squared error a pixel and channel of pictures against what comes back through the latent vector.
+def compute_reconstruction_mse(outputs: dict[str, Tensor]) -> float:
+    """Mean squared error a pixel and channel of pictures that went through the latent vector.
 
     Range 0 to 1, lower is better. Blurred pictures score well.
     """
-    return outputs["reconstruction_error"].double().mean().item()
+    return mean(outputs["reconstruction_error"])
 
 
 @metric("ssim", needs=("similarity",), unit="1", direction="max", when="test")
-def ssim(outputs: dict[str, Tensor]) -> float:
-    """Structural similarity: of a picture and its reconstruction, or of a generated answer and the true picture.
+def compute_ssim(outputs: dict[str, Tensor]) -> float:
+    """Structural similarity of a picture and its reconstruction, or of a drawn and a true answer.
 
-    Range -1 to 1, higher is better, 1 for equal pictures. Mean over pixels, channels and examples of the index of
-    Wang et al. 2004 (K1 = 0.01, K2 = 0.03, Gaussian window of sigma 1.5 and 11 pixels), pictures mirrored beyond
-    their borders. It is high wherever both pictures are flat, as most of a glyph is, and asks for one certain picture:
-    a right answer in another handwriting scores low.
+    Range -1 to 1, higher is better, 1 for equal pictures. Mean over pixels, channels and examples
+    of the index of Wang et al. 2004 (K1 = 0.01, K2 = 0.03, Gaussian window of sigma 1.5 and 11
+    pixels), pictures mirrored beyond their borders. It is high wherever both pictures are flat, as
+    most of a glyph is, and it compares with one certain picture: a right answer in another
+    handwriting scores low.
     """
-    return outputs["similarity"].double().mean().item()
+    return mean(outputs["similarity"])
 
 
 @metric(
@@ -90,40 +108,51 @@ def ssim(outputs: dict[str, Tensor]) -> float:
     unit="pixel",
     direction="min",
 )
-def sliced_wasserstein(outputs: dict[str, Tensor]) -> float:
+def compute_sliced_wasserstein(outputs: dict[str, Tensor]) -> float:
     """Sliced Wasserstein-1 distance of samples from as many held-out pictures, in raw pixels.
 
-    Range 0 and up, lower is better. Mean over 256 fixed random unit directions of the distance between the two
-    projected distributions (Rabin et al. 2012; Bonneel et al. 2015). It sees colours and layout, hardly sharpness,
-    and falls as pictures are added: compare at equal numbers.
+    Range 0 and up, lower is better. Mean over 256 fixed random unit directions of the distance
+    between the two projected distributions (Rabin et al. 2012; Bonneel et al. 2015). It sees
+    colours and layout, hardly sharpness, and falls as pictures are added: compare at equal numbers.
     """
-    samples, pictures = (
-        outputs[name].sort(dim=0).values for name in ("sample_projections", "picture_projections")
-    )
-    return (samples - pictures).abs().double().mean().item()
+    samples = outputs["sample_projections"].sort(dim=0).values
+    pictures = outputs["picture_projections"].sort(dim=0).values
+    return mean((samples - pictures).abs())
 
 
-def _window(side: int) -> Tensor:
-    """The Gaussian window along a side as a matrix [side, side]: row i weights the pixels around pixel i.
+# --- helpers
 
-    It mirrors the picture beyond its borders. At a picture's size, two products are faster than a convolution.
+
+def _build_window(side: int) -> Tensor:
+    """Return the Gaussian window along a side: row i weights the pixels around pixel i.
+
+    The window mirrors the picture beyond its borders.
+
+    Returns:
+        [side, side]. At a picture's size, two products with such matrices are faster than a
+        convolution.
     """
     import torch
     from torch.nn import functional as F
 
-    weights = (-torch.arange(-REACH, REACH + 1).double().div(1.5).square() / 2).exp()
-    pixels = F.pad(torch.eye(side).double()[None], (REACH, REACH), mode="reflect")[0]
+    offsets = torch.arange(-WINDOW_RADIUS, WINDOW_RADIUS + 1).double()
+    weights = (-offsets.div(WINDOW_SIGMA).square() / 2).exp()
+    border = (WINDOW_RADIUS, WINDOW_RADIUS)
+    pixels = F.pad(torch.eye(side).double()[None], border, mode="reflect")[0]
     return (pixels.unfold(1, len(weights), 1) @ (weights / weights.sum())).T
 
 
-def _projected(pictures: Tensor) -> Tensor:
+def _project(pictures: Tensor) -> Tensor:
     flat = pictures.flatten(1).float()
-    return flat @ _directions(flat.shape[1]).to(flat.device)
+    return flat @ _draw_directions(flat.shape[1]).to(flat.device)
 
 
 @lru_cache(maxsize=1)
-def _directions(numbers: int) -> Tensor:
-    """Random unit vectors [numbers, 256], always the same; kept, for drawing them takes longer than using them."""
+def _draw_directions(numbers: int) -> Tensor:
+    """Return random unit vectors [numbers, 256], always the same.
+
+    They are cached, since drawing them takes longer than using them.
+    """
     import torch
 
     directions = torch.randn(numbers, PROJECTIONS, generator=torch.Generator().manual_seed(0))

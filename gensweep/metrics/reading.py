@@ -1,8 +1,8 @@
-"""Metrics of answers in pictures, as a reader reads them: a small classifier of single characters.
+"""Metrics of drawn answers, as a reader reads them: a small classifier of single characters.
 
-The reader learns the characters that the training queries show and is never shown what the model draws; see
-`gensweep.train.reader`. It errs too: `reader_digit_accuracy` bounds what these metrics can tell apart, and where it is
-too low, tables withhold them: `gensweep.core.soundness`.
+The reader learns the characters that the training queries show, and never sees a model's pictures;
+see `gensweep.train.reader`. It makes errors too. `reader_digit_accuracy` bounds the differences
+that these metrics can show; if it is too low, tables leave them out: `gensweep.core.soundness`.
 """
 
 from __future__ import annotations
@@ -11,64 +11,75 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.registries import metric, register_derived
-from gensweep.metrics.text import distance, no_integers, right_answers, right_characters
+from gensweep.metrics.text import (
+    mean_distance,
+    share_right_answers,
+    share_right_characters,
+    share_without_integer,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+ANSWERS = ("read", "answer")
+"""Outputs that metrics of drawn answers need."""
+
 
 @register_derived("read", ("generated",), tool="reader")
 def read(generated: Tensor, reader: Any) -> Tensor:
-    """Codes [B, T] of the characters that the reader sees in pictures [B, T, 28, 28]; a blank is the space."""
+    """Codes [B, T] of the characters that the reader sees in pictures [B, T, 28, 28].
+
+    A blank is the space.
+    """
     return reader.read(generated)
 
 
 @register_derived("held_out_accuracy", ("generated",), tool="reader")
-def held_out_accuracy(generated: Tensor, reader: Any) -> Tensor:
-    """The accuracy of the reader that read the example [B]."""
+def repeat_reader_accuracy(generated: Tensor, reader: Any) -> Tensor:
+    """Accuracy of the reader that read the example [B]."""
     import torch
 
     return torch.full((len(generated),), reader.accuracy, dtype=torch.float64)
 
 
-@metric("read_char_accuracy", needs=("read", "answer"), unit="fraction", direction="max")
-def read_char_accuracy(outputs: dict[str, Tensor]) -> float:
+@metric("read_char_accuracy", needs=ANSWERS, unit="fraction", direction="max")
+def compute_read_char_accuracy(outputs: dict[str, Tensor]) -> float:
     """Share of the answers' characters that the reader reads as the right ones, blanks included.
 
-    Range 0 to 1, higher is better. The reader always names a character, however little a picture looks like one, and
-    its own errors are in it: see `reader_digit_accuracy`, below 0.9 of which it is withheld.
+    Range 0 to 1, higher is better. The reader always names a character, however little a picture
+    looks like one, and its own errors count too: see `reader_digit_accuracy`; if that is below
+    0.9, this metric is left out.
     """
-    return right_characters(outputs["read"], outputs["answer"])
+    return share_right_characters(outputs["read"], outputs["answer"])
 
 
-@metric("read_exact_match", needs=("read", "answer"), unit="fraction", direction="max")
-def read_exact_match(outputs: dict[str, Tensor]) -> float:
+@metric("read_exact_match", needs=ANSWERS, unit="fraction", direction="max")
+def compute_read_exact_match(outputs: dict[str, Tensor]) -> float:
     """Share of the answers whose every character the reader reads as the right one.
 
-    Range 0 to 1, higher is better. An answer has about two digits: even perfect answers score about the second power
-    of `reader_digit_accuracy`, below 0.9 of which it is withheld.
+    Range 0 to 1, higher is better. An answer has about two digits: even perfect answers score about
+    the second power of `reader_digit_accuracy`; if that is below 0.9, this metric is left out.
     """
-    return right_answers(outputs["read"], outputs["answer"])
+    return share_right_answers(outputs["read"], outputs["answer"])
 
 
-@metric("read_unparsable", needs=("read", "answer"), unit="fraction", direction="min")
-def read_unparsable(outputs: dict[str, Tensor]) -> float:
-    """Share of the answers that are, as read, no integer; counted as `unparsable`.
+@metric("read_unparsable", needs=ANSWERS, unit="fraction", direction="min")
+def compute_read_unparsable(outputs: dict[str, Tensor]) -> float:
+    """Share of the answers that are not integers, as the reader reads them; see `unparsable`.
 
-    Range 0 to 1, lower is better; 0 says nothing of how many are right.
+    Range 0 to 1, lower is better; 0 does not mean that any answer is right.
     """
-    return no_integers(outputs["read"])
+    return share_without_integer(outputs["read"])
 
 
-@metric(
-    "read_mean_absolute_error", needs=("read", "answer"), unit="1", direction="min", when="test"
-)
-def read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
-    """Mean distance of an answer that is, as read, an integer from the right one.
+@metric("read_mean_absolute_error", needs=ANSWERS, unit="1", direction="min", when="test")
+def compute_read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
+    """Mean distance of answers that are integers, as the reader reads them, from the right ones.
 
-    Range 0 and up, lower is better; not defined where no answer is an integer. Read it beside `read_unparsable`.
+    Range 0 and up, lower is better; not defined if no answer is an integer. Read it together with
+    `read_unparsable`.
     """
-    return distance(outputs["read"], outputs["answer"])
+    return mean_distance(outputs["read"], outputs["answer"])
 
 
 @metric(
@@ -78,13 +89,14 @@ def read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
     direction="none",
     when="test",
 )
-def reader_digit_accuracy(outputs: dict[str, Tensor]) -> float | None:
-    """Share of the digit pictures, shown by test queries and never by training ones, that the reader reads rightly.
+def get_reader_digit_accuracy(outputs: dict[str, Tensor]) -> float | None:
+    """Share of the held-out digits that the reader reads correctly.
 
-    Range 0 to 1; not defined where no digit is left to measure it on. Every picture of a digit counts once; drawn
-    operators and the blank, which are easy, do not count. It says how far `read_char_accuracy` and `read_exact_match`
-    can be trusted, and nothing of the model: what a model draws is blurred, and the reader may do worse, or better, on
-    that.
+    Range 0 to 1; not defined if no digit is held out. Held-out digits are shown by test queries and
+    never by training queries. Every picture of a digit counts once; drawn operators and the blank,
+    which are easy, do not count. It says how far `read_char_accuracy` and `read_exact_match` can be
+    trusted, and nothing about the model: what a model draws is blurred, and the reader may be worse
+    or better at that.
     """
     accuracy = outputs["held_out_accuracy"][0].item()
     return None if math.isnan(accuracy) else accuracy

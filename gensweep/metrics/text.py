@@ -6,148 +6,142 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import metric
-from gensweep.metrics._answers import carries, integers, operands
+from gensweep.metrics._answers import count_carries, parse_answers, parse_queries
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+ANSWERS = ("predicted", "answer")
+"""Outputs that metrics of answers need."""
+QUERIES = (*ANSWERS, "query")
 
-@metric("char_accuracy", needs=("predicted", "answer"), unit="fraction", direction="max")
-def char_accuracy(outputs: dict[str, Tensor]) -> float:
-    """Share of the answers' characters that are right, padding included; the report's "accuracy".
 
-    Range 0 to 1, higher is better. The best guess that knows nothing of the query, "11 ", is right in about a third of
-    the characters: every answer shorter than three ends in spaces.
+@metric("char_accuracy", needs=ANSWERS, unit="fraction", direction="max")
+def compute_char_accuracy(outputs: dict[str, Tensor]) -> float:
+    """Share of the answers' characters that are right, padding included; the paper's "accuracy".
+
+    Range 0 to 1, higher is better. The best guess without the query, "11 ", is right in about a
+    third of the characters: every answer shorter than three characters ends in spaces.
     """
-    return right_characters(outputs["predicted"], outputs["answer"])
+    return share_right_characters(outputs["predicted"], outputs["answer"])
 
 
-@metric("exact_match", needs=("predicted", "answer"), unit="fraction", direction="max")
-def exact_match(outputs: dict[str, Tensor]) -> float:
+@metric("exact_match", needs=ANSWERS, unit="fraction", direction="max")
+def compute_exact_match(outputs: dict[str, Tensor]) -> float:
     """Share of the answers whose every character is right: what a person means by "right".
 
     Range 0 to 1, higher is better.
     """
-    return right_answers(outputs["predicted"], outputs["answer"])
+    return share_right_answers(outputs["predicted"], outputs["answer"])
 
 
-@metric(
-    "exact_match_plus",
-    needs=("predicted", "answer", "query"),
-    unit="fraction",
-    direction="max",
-    when="test",
-)
-def exact_match_plus(outputs: dict[str, Tensor]) -> float | None:
-    """Share of the additions answered exactly. Range 0 to 1, higher is better; not defined without an addition."""
-    return _right_where(outputs, lambda _, operator, __: operator == "+")
+@metric("exact_match_plus", needs=QUERIES, unit="fraction", direction="max", when="test")
+def compute_exact_match_plus(outputs: dict[str, Tensor]) -> float | None:
+    """Share of the additions answered exactly.
+
+    Range 0 to 1, higher is better; not defined without an addition.
+    """
+    return _share_right_where(outputs, lambda _, operator, __: operator == "+")
 
 
-@metric(
-    "exact_match_minus",
-    needs=("predicted", "answer", "query"),
-    unit="fraction",
-    direction="max",
-    when="test",
-)
-def exact_match_minus(outputs: dict[str, Tensor]) -> float | None:
-    """Share of the subtractions answered exactly. Range 0 to 1, higher is better; not defined without a subtraction."""
-    return _right_where(outputs, lambda _, operator, __: operator == "-")
+@metric("exact_match_minus", needs=QUERIES, unit="fraction", direction="max", when="test")
+def compute_exact_match_minus(outputs: dict[str, Tensor]) -> float | None:
+    """Share of the subtractions answered exactly.
+
+    Range 0 to 1, higher is better; not defined without a subtraction.
+    """
+    return _share_right_where(outputs, lambda _, operator, __: operator == "-")
 
 
-@metric(
-    "exact_match_carries_0",
-    needs=("predicted", "answer", "query"),
-    unit="fraction",
-    direction="max",
-    when="test",
-)
-def exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
+@metric("exact_match_carries_0", needs=QUERIES, unit="fraction", direction="max", when="test")
+def compute_exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries without a carry or borrow answered exactly.
 
-    Range 0 to 1, higher is better; not defined where there is no such query. A subtraction counts the borrows of
-    the smaller number taken from the larger one, also where the result is negative.
+    Range 0 to 1, higher is better; not defined if there is no such query. A subtraction counts the
+    borrows of taking the smaller number from the larger one, even if the result is negative.
     """
-    return _right_where(outputs, lambda *query: carries(*query) == 0)
+    return _share_right_where(outputs, lambda *query: count_carries(*query) == 0)
 
 
-@metric(
-    "exact_match_carries_1",
-    needs=("predicted", "answer", "query"),
-    unit="fraction",
-    direction="max",
-    when="test",
-)
-def exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
+@metric("exact_match_carries_1", needs=QUERIES, unit="fraction", direction="max", when="test")
+def compute_exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with one carry or borrow answered exactly.
 
-    Range 0 to 1, higher is better; not defined where there is no such query. Counted as `exact_match_carries_0`.
+    Range 0 to 1, higher is better; not defined if there is no such query. Carries are counted as
+    in `exact_match_carries_0`.
     """
-    return _right_where(outputs, lambda *query: carries(*query) == 1)
+    return _share_right_where(outputs, lambda *query: count_carries(*query) == 1)
 
 
-@metric(
-    "exact_match_carries_2",
-    needs=("predicted", "answer", "query"),
-    unit="fraction",
-    direction="max",
-    when="test",
-)
-def exact_match_carries_2(outputs: dict[str, Tensor]) -> float | None:
+@metric("exact_match_carries_2", needs=QUERIES, unit="fraction", direction="max", when="test")
+def compute_exact_match_carries_2(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with two carries answered exactly; all of them are additions.
 
-    Range 0 to 1, higher is better; not defined where there is no such query. Counted as `exact_match_carries_0`.
+    Range 0 to 1, higher is better; not defined if there is no such query. Carries are counted as
+    in `exact_match_carries_0`.
     """
-    return _right_where(outputs, lambda *query: carries(*query) == 2)
+    return _share_right_where(outputs, lambda *query: count_carries(*query) == 2)
 
 
-@metric("unparsable", needs=("predicted", "answer"), unit="fraction", direction="min")
-def unparsable(outputs: dict[str, Tensor]) -> float:
-    """Share of the answers that are no integer.
+@metric("unparsable", needs=ANSWERS, unit="fraction", direction="min")
+def compute_unparsable(outputs: dict[str, Tensor]) -> float:
+    """Share of the answers that are not integers.
 
-    Range 0 to 1, lower is better; 0 says nothing of how many are right. An integer is digits, after a minus sign or
-    not, then spaces: the empty answer, `-`, `1-2` and `4 6` are none.
+    Range 0 to 1, lower is better; 0 does not mean that any answer is right. An integer is digits,
+    with or without a minus sign before, then spaces: the empty answer, `-`, `1-2` and `4 6` are
+    not integers.
     """
-    return no_integers(outputs["predicted"])
+    return share_without_integer(outputs["predicted"])
 
 
-@metric(
-    "mean_absolute_error", needs=("predicted", "answer"), unit="1", direction="min", when="test"
-)
-def mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
-    """Mean distance of an answer that is an integer from the right one.
+@metric("mean_absolute_error", needs=ANSWERS, unit="1", direction="min", when="test")
+def compute_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
+    """Mean distance of answers that are integers from the right ones.
 
-    Range 0 and up, lower is better; not defined where no answer is an integer. It leaves out what `unparsable`
-    counts: read the two together. One wrong first digit weighs as much as a hundred wrong last ones.
+    Range 0 and up, lower is better; not defined if no answer is an integer. It leaves out what
+    `unparsable` counts: read the two together. One wrong first digit weighs as much as a hundred
+    wrong last ones.
     """
-    return distance(outputs["predicted"], outputs["answer"])
+    return mean_distance(outputs["predicted"], outputs["answer"])
 
 
-def right_characters(given: Tensor, answer: Tensor) -> float:
-    """Share of equal codes of [n, T] and [n, T]."""
-    return (given == answer).double().mean().item()
+def share_right_characters(predicted: Tensor, answer: Tensor) -> float:
+    """Return the share of equal codes of [n, T] and [n, T]."""
+    return (predicted == answer).double().mean().item()
 
 
-def right_answers(given: Tensor, answer: Tensor) -> float:
-    """Share of equal rows of [n, T] and [n, T]."""
-    return (given == answer).all(dim=1).double().mean().item()
+def share_right_answers(predicted: Tensor, answer: Tensor) -> float:
+    """Return the share of equal rows of [n, T] and [n, T]."""
+    return (predicted == answer).all(dim=1).double().mean().item()
 
 
-def no_integers(given: Tensor) -> float:
-    """Share of answers [n, T] that are no integer."""
-    return integers(given).count(None) / len(given)
+def share_without_integer(predicted: Tensor) -> float:
+    """Return the share of answers [n, T] that are not integers."""
+    return parse_answers(predicted).count(None) / len(predicted)
 
 
-def distance(given: Tensor, answer: Tensor) -> float | None:
-    """Mean absolute difference of answers [n, T] and [n, T], where both are integers; None where none are."""
-    pairs = zip(integers(given), integers(answer), strict=True)
-    gaps = [abs(guess - right) for guess, right in pairs if guess is not None and right is not None]
-    return sum(gaps) / len(gaps) if gaps else None
+def mean_distance(predicted: Tensor, answer: Tensor) -> float | None:
+    """Return the mean absolute difference of answers [n, T] and [n, T].
+
+    Only pairs of integers count; None if there are none.
+    """
+    distances = []
+    for guess, right in zip(parse_answers(predicted), parse_answers(answer), strict=True):
+        if guess is not None and right is not None:
+            distances.append(abs(guess - right))
+    if not distances:
+        return None
+    return sum(distances) / len(distances)
 
 
-def _right_where(
-    outputs: dict[str, Tensor], counts: Callable[[int, str, int], bool]
+def _share_right_where(
+    outputs: dict[str, Tensor], matches: Callable[[int, str, int], bool]
 ) -> float | None:
-    """`right_answers` of the queries for which ``counts``; None where there are none."""
-    rows = [index for index, query in enumerate(operands(outputs["query"])) if counts(*query)]
-    return right_answers(outputs["predicted"][rows], outputs["answer"][rows]) if rows else None
+    """Return the share of right answers to the queries that match; None if there are none."""
+    rows = []
+    for row, query in enumerate(parse_queries(outputs["query"])):
+        if matches(*query):
+            rows.append(row)
+    if not rows:
+        return None
+    return share_right_answers(outputs["predicted"][rows], outputs["answer"][rows])
