@@ -22,8 +22,8 @@ from benchmarks import buckets, compare, overhead, packs, roofline, scaling
 from benchmarks.cases import MODELS, QUICK_MODEL, Case, chosen
 from benchmarks.compare import BenchmarkError
 from benchmarks.pages import FILE, FULL, QUICK, PageError, check_parts, machine, write_parts
-from gensweep.system.environment import usable_cores
-from gensweep.system.text import counted
+from gensweep.system.environment import count_usable_cores
+from gensweep.system.text import pluralize
 
 COMPARE, ROOFLINE, OVERHEAD, PACKS, SCALING = "compare", "roofline", "overhead", "packs", "scaling"
 POINTS, ROUNDS = 100, 5
@@ -103,7 +103,7 @@ def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         made.error(
             f"--points {options.points}: too few to tell a point's cost from noise; {SOME} are the least"
         )
-    there = usable_cores()
+    there = count_usable_cores()
     if options.cores and options.cores > there:
         made.error(f"--cores {options.cores}: this machine has {there}")
     options.cores = options.cores or there
@@ -165,7 +165,7 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
         }
     if options.what == PACKS:
         gains = packs.measure(chosen(options.quick, MODELS), 1.0 if options.quick else 6.0, _say)
-        return {PACKS: part("Packs", f"{size}.", here, *packs.text(*gains))}
+        return {PACKS: part("Packs", f"{size}.", here, *packs.get_text(*gains))}
     if options.what == SCALING:
         return {SCALING: part("Scaling", f"{size}.", here, *_scaling(options))}
     rates = roofline.matmul_rates()
@@ -176,7 +176,7 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     found = {}
     for case in cases(options) if options.what == COMPARE else ():
         result = compare.compare(case, options.cores, _say)
-        lead = f"{size}, {counted(case.rounds, 'round')} on {options.cores} cores. {case.title()}"
+        lead = f"{size}, {pluralize(case.rounds, 'round')} on {options.cores} cores. {case.title()}"
         lead += f" gensweep computes in {result.precision}, the script in float32."
         tables = compare.times_table(result), compare.metrics_table(result), table
         found[case.model] = part(
@@ -194,8 +194,8 @@ def _scaling(options: argparse.Namespace) -> tuple[str, ...]:
     nodes, slots = (2, 2) if options.quick else (scaling.NODES, scaling.SLOTS)
     asked = buckets.measure(buckets.SIZES, _say)
     runs = scaling.measure(options.points or (SOME if options.quick else MANY), nodes, slots, _say)
-    at_once = counted(slots, "trial")
-    lead = f"{counted(nodes, 'node')} of {at_once} at once, which only keep the books; processor milliseconds."
+    at_once = pluralize(slots, "trial")
+    lead = f"{pluralize(nodes, 'node')} of {at_once} at once, which only keep the books; processor milliseconds."
     return (
         lead,
         scaling.runs_table(runs),

@@ -125,7 +125,7 @@ def _point(server: Any) -> Iterator[Asked]:
 def _beat(server: Any) -> Asked:
     """A claim's heartbeat."""
     ledger = Ledger(open_store(server.place, persistent=False))
-    with ledger.claim("beaten", claims.Process.current()) as claim:
+    with ledger.claim("beaten", claims.Process.get_current()) as claim:
         once = patch.object(claim._stop, "wait", side_effect=[False, True])
         with once, _counted(server) as requests:
             claim._renew_until_stopped()

@@ -13,7 +13,7 @@ from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.prepare import array_cache
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Grid, Sweep
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 SEQUENCES = ("text_to_text", "image_to_text", "text_to_image")
 PICTURES = ("cae", "vae", "gan")
@@ -94,7 +94,7 @@ class Case:
         named = ", ".join(f"{key}={value}" for key, value in self.params.items())
         rates = ", ".join(f"{rate:g}" for rate in self.rates)
         return (
-            f"{len(self.points())} points (lr {rates}; {counted(self.seeds, 'seed')}), {named}, batches of "
+            f"{len(self.points())} points (lr {rates}; {pluralize(self.seeds, 'seed')}), {named}, batches of "
             f"{point.params['batch_size']}; {rows['train']:,} examples to train, {rows['validation']:,} to validate "
             f"every epoch, {rows['test']:,} to test."
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gensweep.system.environment import hardware, versions
+from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.storage import write_atomic
 
 FILE = Path(__file__).parent / "results.md"
@@ -87,7 +87,7 @@ def spread(values: Sequence[float]) -> str:
 
 def machine(load: float) -> str:
     """What was measured on: processor, cores, memory, versions, commit, date, and how busy it was before."""
-    here, software = hardware(), versions()
+    here, software = get_hardware(), get_versions()
     libraries = ", ".join(f"{name} {software[name]}" for name in ("python", "torch", "ray"))
     dirty = "-dirty" if (software["commit"] or "").endswith("-dirty") else ""
     commit = f"{(software['commit'] or 'unknown')[:12]}{dirty}"

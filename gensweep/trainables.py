@@ -60,7 +60,7 @@ def _train(
         limit_lanes_to_memory=config.pop("fits", False),
         retry_failed=config.pop("retry_failed", is_users_own),
         retrain_changed=config.pop("retrain_changed", False),
-        driver=Process(**driver) if driver else Process.current(),
+        driver=Process(**driver) if driver else Process.get_current(),
         tracking=Tracking.from_config(config.pop("tracking", {})),
         repeats_history=is_users_own,
     )

@@ -28,7 +28,7 @@ from gensweep.core.registries import MODELS
 from gensweep.kernels import build
 from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.sweep.load import read_sweep
-from gensweep.system.text import clean
+from gensweep.system.text import replace_surrogates
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
 from gensweep.train.optimizers import EPSILON
@@ -449,7 +449,7 @@ def test_lanes_gain_what_they_save() -> None:
     """Eight lanes in 20 ms, one alone in 5 ms: two points in the time of one."""
     gain = packs.Gain("tiny", 8, 0.005, 0.020)
     assert gain.ratio == 2.0
-    cpu, gpu = packs.text([gain], [])
+    cpu, gpu = packs.get_text([gain], [])
     assert cpu.splitlines()[-1].split("|")[1:-1] == [
         " tiny     ",
         "     8 ",
@@ -457,7 +457,7 @@ def test_lanes_gain_what_they_save() -> None:
         "         20.0 ",
         " " * 28 + "2.00 ",
     ]
-    assert "not measured" in gpu and "not measured" not in packs.text([gain], [gain])[1]
+    assert "not measured" in gpu and "not measured" not in packs.get_text([gain], [gain])[1]
 
 
 def test_both_sides_of_a_gain_take_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -522,7 +522,7 @@ def test_bad_options_are_refused(
     with pytest.raises(SystemExit) as ended:
         command.checked(arguments)
     assert ended.value.code == 2
-    assert reason in clean(capsys.readouterr().err.replace("\n", " "))
+    assert reason in replace_surrogates(capsys.readouterr().err.replace("\n", " "))
 
 
 def test_options_choose_the_cases() -> None:

@@ -20,7 +20,7 @@ from gensweep.core.errors import DataError
 from gensweep.data.avatars import Avatars
 from gensweep.prepare import array_cache as cache_module
 from gensweep.prepare.array_cache import entry_path, prepared, read_entry, sha256
-from gensweep.system.cache_dir import cache_folder, cache_root
+from gensweep.system.cache_dir import get_cache_root, make_cache_folder
 
 
 class Counted(Data):
@@ -60,7 +60,9 @@ def equal(one: DatasetArrays, other: DatasetArrays) -> bool:
 
 def array_file(name: str = "picture") -> Path:
     return (
-        cache_root() / "arrays" / f"{read_entry(entry_path(Counted()))['rows'][name]['sha256']}.npy"
+        get_cache_root()
+        / "arrays"
+        / f"{read_entry(entry_path(Counted()))['rows'][name]['sha256']}.npy"
     )
 
 
@@ -68,11 +70,11 @@ def test_the_folder_is_the_one_named_else_the_users(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "named"))
-    assert cache_root() == tmp_path / "named"
+    assert get_cache_root() == tmp_path / "named"
     monkeypatch.delenv("GENSWEEP_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "users"))
-    assert cache_root() == (
-        tmp_path / "users" / "gensweep" if sys.platform == "linux" else cache_root()
+    assert get_cache_root() == (
+        tmp_path / "users" / "gensweep" if sys.platform == "linux" else get_cache_root()
     )
 
 
@@ -82,7 +84,7 @@ def test_a_folder_that_cannot_be_made_is_named(
     (tmp_path / "file").touch()
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "file"))
     with pytest.raises(DataError, match=r"file/mnist: Not a directory; set GENSWEEP_CACHE"):
-        cache_folder("mnist")
+        make_cache_folder("mnist")
 
 
 def test_arrays_are_built_once_and_come_back_the_same() -> None:
@@ -145,9 +147,9 @@ def test_every_file_of_the_datasets_counts() -> None:
 
 def test_equal_arrays_are_kept_once() -> None:
     prepared(Counted())
-    before = set((cache_root() / "arrays").glob("*.npy"))
+    before = set((get_cache_root() / "arrays").glob("*.npy"))
     prepared(Counted(split_seed=1))
-    new = set((cache_root() / "arrays").glob("*.npy")) - before
+    new = set((get_cache_root() / "arrays").glob("*.npy")) - before
     assert len(before) == 6 and len(new) == 3, "three arrays of the split alone"
 
 
@@ -198,7 +200,7 @@ def test_a_full_disk_costs_time_and_leaves_nothing(
         patch.setattr(cache_module, "write_atomic", full)
         assert equal(prepared(Counted()), Counted().prepare())
     assert "No space left on device; free some space, or set GENSWEEP_CACHE" in caplog.text
-    assert [path.name for path in (cache_root() / "arrays").iterdir()] == [
+    assert [path.name for path in (get_cache_root() / "arrays").iterdir()] == [
         "lock"
     ] and not entry_path(Counted()).exists()
     prepared(Counted())
@@ -207,7 +209,7 @@ def test_a_full_disk_costs_time_and_leaves_nothing(
 
 def test_what_a_killed_process_left_is_swept_up() -> None:
     prepared(Counted())
-    left = cache_root() / "arrays" / ".0123.npy.abcd.tmp"
+    left = get_cache_root() / "arrays" / ".0123.npy.abcd.tmp"
     left.write_bytes(b"half")
     prepared(Counted(shade=9))
     assert not left.exists()
@@ -262,7 +264,7 @@ def test_many_processes_at_once_build_once() -> None:
     assert {digest for _, digest, _ in said} == {
         sha256(Avatars(count=3000).prepare().rows["picture"])
     }
-    assert not list(cache_root().rglob("*.tmp"))
+    assert not list(get_cache_root().rglob("*.tmp"))
 
 
 def test_sha256_is_that_of_the_values_in_order() -> None:

@@ -24,8 +24,8 @@ from gensweep.ledger.records import FAILED, OK, Record
 from gensweep.ledger.stores import Store
 from gensweep.sweep.load import parse_value
 from gensweep.sweep.point import Point, schema
-from gensweep.system.environment import hardware
-from gensweep.system.text import duration
+from gensweep.system.environment import get_hardware
+from gensweep.system.text import format_duration
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
@@ -41,7 +41,7 @@ def wide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def recorded(root: Path, point: Point, **values: Any) -> Record:
     """A record of this machine, written without training."""
     fields: dict[str, Any] = {"status": OK, "seconds": 6.0, "epochs": point.params["epochs"]}
-    fields |= {"hardware": hardware() | {"device": "cpu"}} | values
+    fields |= {"hardware": get_hardware() | {"device": "cpu"}} | values
     record = Record(point.id, point.model, point.params, point.seed, **fields)
     folder = Ledger(root).folder(point.id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -409,7 +409,9 @@ def test_the_estimate_knows_what_it_does_not_know(tmp_path: Path) -> None:
     file = write_sweep(tmp_path, grid(hidden=[8, 16]), grid("cae"))
     root = tmp_path / "results"
     recorded(root, tiny(5, split_seed=9))
-    recorded(root, tiny(0, hidden=16), hardware=hardware() | {"host": "another", "device": "cpu"})
+    recorded(
+        root, tiny(0, hidden=16), hardware=get_hardware() | {"host": "another", "device": "cpu"}
+    )
     recorded(root, tiny(1, hidden=16), status=FAILED)
     said = call(file, "--dry-run", "--local", "--filter", "hidden=8,16").out
     assert "Time: about 6 s for 1 point" in said, "the same shape with another split"
@@ -489,7 +491,7 @@ def test_long_trials_come_first() -> None:
     ],
 )
 def test_durations_are_for_people(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ from gensweep.execute import warmup
 from gensweep.kernels import bindings, build
 from gensweep.nn.conv import ConvDown, ConvToRGB, ConvUp
 from gensweep.nn.lstm import LSTM
-from gensweep.system.environment import compiler
+from gensweep.system.environment import find_compiler
 
 Layer = ConvDown | ConvUp | ConvToRGB
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler")
+needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -420,7 +420,7 @@ class TestKernels:
     )
     def test_read_and_write_no_other_address(self, flags: str, cache: Path) -> None:
         """AddressSanitizer sees each access beyond an array."""
-        command = compiler() or []
+        command = find_compiler() or []
         libraries = [
             subprocess.run(
                 [*command, f"-print-file-name={name}.so"], capture_output=True, text=True
@@ -548,7 +548,7 @@ class TestCompiling:
     @pytest.mark.slow
     def test_once_a_kind_of_processor(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for processor in ("one", "one", "another"):
-            monkeypatch.setattr(build, "processor", lambda processor=processor: processor)
+            monkeypatch.setattr(build, "describe_processor", lambda processor=processor: processor)
             build.library.cache_clear()
             assert self.serves()
             written = {path: path.stat().st_mtime_ns for path in fresh.glob("*.so")}
@@ -587,7 +587,7 @@ class TestCompiling:
     def test_a_compiler_may_say_anything(
         self, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        talking, command = tmp_path / "talking", compiler() or []
+        talking, command = tmp_path / "talking", find_compiler() or []
         talking.write_text(f"#!/bin/sh\nprintf '\\351' >&2\nexec {command[0]} \"$@\"\n")
         talking.chmod(0o755)
         monkeypatch.setenv("CC", str(talking))
@@ -617,7 +617,7 @@ class TestCompiling:
         likely: bool,
         made: set[str],
     ) -> None:
-        monkeypatch.setattr(warmup, "likely_bfloat16", lambda: likely)
+        monkeypatch.setattr(warmup, "has_bfloat16_instructions", lambda: likely)
         points = [tiny.point("cae", precision=precision) for precision in asked]
         monkeypatch.setenv(build.SWITCH, "0")
         assert not warmup.compile_kernels_in_background(points).is_alive() and not fresh.exists()

@@ -26,7 +26,7 @@ from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.cryptopunks import BACKGROUND, CryptoPunks
 from gensweep.data.folder import Folder
 from gensweep.prepare import fingerprint
-from gensweep.system.naming import visible
+from gensweep.system.naming import make_visible
 from gensweep.train.glyphs import count_seen
 
 
@@ -455,9 +455,9 @@ class TestWhatIsSaid:
         assert "What was trained and tested on" not in (root / "tiny" / "report.html").read_text()
 
     def test_what_moves_a_cursor_or_turns_a_line_is_escaped(self) -> None:
-        assert visible("a\x1b[31m\n\x07\x9b\u202eb") == r"a\u001b[31m\u000a\u0007\u009b\u202eb"
+        assert make_visible("a\x1b[31m\n\x07\x9b\u202eb") == r"a\u001b[31m\u000a\u0007\u009b\u202eb"
         assert (
-            visible("smile \U0001f600 ñ 日本 [v2] :train:")
+            make_visible("smile \U0001f600 ñ 日本 [v2] :train:")
             == "smile \U0001f600 ñ 日本 [v2] :train:"
         )
 

@@ -31,8 +31,8 @@ from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.avatars import LAYERS, TRAITS, Avatars, choose_parts, draw_faces
 from gensweep.prepare.array_cache import sha256
 from gensweep.prepare.contact_sheet import png
-from gensweep.system.cache_dir import cache_folder
-from gensweep.system.download import keep
+from gensweep.system.cache_dir import make_cache_folder
+from gensweep.system.download import write_cache_file
 
 SMALL: dict[str, dict[str, Any]] = {
     "avatars": {"count": 200},
@@ -60,13 +60,15 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(cryptopunks, "SHEET_COLUMNS", 20)
         punks = rng.integers(0, 256, (200, 24, 24, 4), np.uint8)
         patch.setattr(cryptopunks, "PIXELS_SHA256", sha256(punks))
-        keep(cache_folder("cryptopunks") / "punks.png", cryptopunks.build_sheet(punks))
+        write_cache_file(
+            make_cache_folder("cryptopunks") / "punks.png", cryptopunks.build_sheet(punks)
+        )
         for name, count in (("PICTURES", 100), ("OTHERS", 101)):
             (home / name).mkdir()
             for number, picture in enumerate(rng.integers(0, 256, (count, 20, 30, 4), np.uint8)):
                 Image.fromarray(picture).save(home / name / f"{number}.png")
-        cache_folder("rijksmuseum", "pictures")
-        kept = PortraitFolder(cache_folder("rijksmuseum"))
+        make_cache_folder("rijksmuseum", "pictures")
+        kept = PortraitFolder(make_cache_folder("rijksmuseum"))
         for number, picture in enumerate(rng.integers(0, 256, (100, 80, 70, 3), np.uint8)):
             work = Work(
                 str(number),

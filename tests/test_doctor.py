@@ -68,7 +68,7 @@ def said(findings: list[Finding], check: str, level: str) -> dict[str, tuple[str
 def test_this_machine_is_ready_and_nothing_is_left_behind(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_info, "gpu_count", lambda: 0)
+    monkeypatch.setattr(node_info, "count_gpus", lambda: 0)
     monkeypatch.delenv("WANDB_MODE")
     cache.mkdir()
     (cache / "one").write_bytes(bytes(2_000_000))

@@ -38,14 +38,14 @@ from runs import (
 
 from gensweep.ledger.claims import Holder
 from gensweep.system import locks, processes, storage
-from gensweep.system.environment import compiler
+from gensweep.system.environment import find_compiler
 from gensweep.system.processes import Process
-from gensweep.system.storage import locked, write_json
+from gensweep.system.storage import lock_file, write_json
 from gensweep.train import checkpoint
 from gensweep.trainables import train_text_to_text
 
 TESTS = Path(__file__).parent
-ELSEWHERE = replace(Process.current(), host="elsewhere pid:[1]")
+ELSEWHERE = replace(Process.get_current(), host="elsewhere pid:[1]")
 MISSING = {
     "flock": errno.ENOSYS, "chmod": errno.EPERM, "fsync_folder": errno.EINVAL, "fsync_file": errno.EINVAL,
     "link": errno.EPERM,
@@ -62,7 +62,7 @@ command_line(sys.argv[2:], Path(sys.argv[1]))
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What refuses calls, compiled."""
-    command = compiler()
+    command = find_compiler()
     if command is None or sys.platform != "linux":
         pytest.skip("no C compiler")
     target = tmp_path_factory.mktemp("refusals") / "refusals.so"
@@ -207,7 +207,7 @@ def without_flock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 def add(path: Path, times: int) -> None:
     """Count on in a file, as one who shares it."""
     for _ in range(times):
-        with locked(path.with_suffix(".lock")):
+        with lock_file(path.with_suffix(".lock")):
             count = int(path.read_text())
             time.sleep(0.0005)
             path.write_text(str(count + 1))
@@ -225,7 +225,7 @@ def add_without_flock(path: Path, times: int) -> None:
 
 def take_and_wait(path: Path) -> None:
     """Take a lock, say so, and never let go."""
-    with locks.file_lock(path):
+    with locks.lock_by_file(path):
         path.with_suffix(".taken").touch()
         time.sleep(100)
 
@@ -259,7 +259,7 @@ def test_a_killed_process_lets_go_at_once(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         began = time.monotonic()
-        with locks.file_lock(path):
+        with locks.lock_by_file(path):
             assert time.monotonic() - began < 5
     assert sorted(os.listdir(tmp_path)) == ["lock.taken"]
 
@@ -270,11 +270,11 @@ def test_a_killed_process_lets_go_at_once(tmp_path: Path) -> None:
 def test_a_lock_of_another_host_expires_by_our_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
-    monkeypatch.setattr(processes, "EXPIRES", 0.3)
+    monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 0.3)
     path = tmp_path / "lock"
     (tmp_path / "lock.held").write_text(content)
     began = time.monotonic()
-    with locks.file_lock(path):
+    with locks.lock_by_file(path):
         assert 0.3 <= time.monotonic() - began < 10
     assert os.listdir(tmp_path) == []
 
@@ -282,16 +282,16 @@ def test_a_lock_of_another_host_expires_by_our_clock(
 def test_a_lock_that_is_renewed_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "RENEWAL", 0.02)
-    monkeypatch.setattr(processes, "EXPIRES", 0.5)
+    monkeypatch.setattr(locks, "RENEWAL_SECONDS", 0.02)
+    monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 0.5)
     monkeypatch.setattr(Process, "is_local", lambda process: False)
     order = []
 
     def second() -> None:
-        with locks.file_lock(tmp_path / "lock"):
+        with locks.lock_by_file(tmp_path / "lock"):
             order.append("second")
 
-    with locks.file_lock(tmp_path / "lock"):
+    with locks.lock_by_file(tmp_path / "lock"):
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(1.2)
@@ -301,7 +301,7 @@ def test_a_lock_that_is_renewed_is_waited_for(
 
 
 def test_who_was_taken_for_dead_takes_nothing_away(tmp_path: Path) -> None:
-    with locks.file_lock(tmp_path / "lock"):
+    with locks.lock_by_file(tmp_path / "lock"):
         (tmp_path / "lock.held").write_text("00000000 another's")
     assert (tmp_path / "lock.held").read_text() == "00000000 another's"
 
@@ -313,7 +313,7 @@ def test_a_refusal_that_is_no_lack_of_locks_is_an_error(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(OSError, match="Input/output error"), locked(tmp_path / "lock"):
+    with pytest.raises(OSError, match="Input/output error"), lock_file(tmp_path / "lock"):
         pass
 
 
@@ -371,7 +371,7 @@ def test_the_next_run_clears_away_what_killed_ones_left(tmp_path: Path, root: Pa
     """Temporary files of a minute ago, and a claim beside a record; nothing of a process that lives."""
     assert call(write_sweep(tmp_path, seeds=2), "--results", root, "--local").code == 0
     dead, alive = (root / "points" / t2t(seed).id for seed in (0, 1))
-    holder = Holder("a", Process.current(), Process.current(), time.time())
+    holder = Holder("a", Process.get_current(), Process.get_current(), time.time())
     for folder, process in ((dead, replace(holder.driver, started="1")), (alive, holder.driver)):
         write_json(folder / "claim.json", asdict(replace(holder, driver=process, worker=process)))
         (folder / "samples" / ".epoch-0001.png.0.tmp").touch()

@@ -29,9 +29,9 @@ from gensweep.ledger.store_check import require_writable
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
 from gensweep.system import processes
-from gensweep.system.locks import file_lock
-from gensweep.system.processes import EXPIRES
-from gensweep.system.storage import NotRegular, locked, write_atomic, write_json
+from gensweep.system.locks import lock_by_file
+from gensweep.system.processes import DEAD_AFTER_SECONDS
+from gensweep.system.storage import NotRegular, lock_file, write_atomic, write_json
 
 POINT = Point.make("text_to_text", {"hidden": 8, "lr": 3e-4}, 1)
 RECORD = Record(
@@ -288,12 +288,12 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(
 @pytest.mark.parametrize("put", [pipe, endless, loop])
 def test_a_lock_that_is_no_file_is_not_waited_for(tmp_path: Path, put: Any) -> None:
     put(tmp_path / "lock")
-    with pytest.raises(NotRegular), locked(tmp_path / "lock"):
+    with pytest.raises(NotRegular), lock_file(tmp_path / "lock"):
         pass
     put(tmp_path / "other.held")
     with (
         pytest.raises(OSError, match=r"not a regular file|symbolic links"),
-        file_lock(tmp_path / "other"),
+        lock_by_file(tmp_path / "other"),
     ):
         pass
 
@@ -390,7 +390,7 @@ def test_the_umask_says_who_may_read_a_file(tmp_path: Path, mask: int) -> None:
 def test_a_record_that_cannot_be_written_leaves_the_older_one(
     ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ledger.claim(POINT.id, Process.current()) as claim, monkeypatch.context() as patch:
+    with ledger.claim(POINT.id, Process.get_current()) as claim, monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="No space left"):
             ledger.finish(claim, replace(RECORD, seconds=9.0))
@@ -434,7 +434,7 @@ def test_a_results_root_is_absolute_and_not_made(
 # --- claims
 
 
-ME = Process.current()
+ME = Process.get_current()
 OTHER_HOST = replace(ME, host="elsewhere pid:[1]")
 
 
@@ -539,7 +539,7 @@ ELSEWHERE = [(OTHER_HOST, OTHER_HOST), (ME, OTHER_HOST), (OTHER_HOST, ME)]
 
 
 @pytest.mark.parametrize(("worker", "driver"), ELSEWHERE[:2])
-@pytest.mark.parametrize("age", [0.0, EXPIRES - 5])
+@pytest.mark.parametrize("age", [0.0, DEAD_AFTER_SECONDS - 5])
 def test_another_host_holds_a_point_for_a_minute(
     ledger: Ledger, folder: Path, worker: Process, driver: Process, age: float
 ) -> None:
@@ -547,7 +547,7 @@ def test_another_host_holds_a_point_for_a_minute(
     assert not free(ledger)
 
 
-@pytest.mark.parametrize("age", [EXPIRES * 2, 86400.0, -86400.0, -1e300, 1e300])
+@pytest.mark.parametrize("age", [DEAD_AFTER_SECONDS * 2, 86400.0, -86400.0, -1e300, 1e300])
 @pytest.mark.parametrize(("worker", "driver"), ELSEWHERE[:2])
 @pytest.mark.slow
 def test_a_dead_claim_of_another_host_expires_by_our_clock_whatever_its_time_is(
@@ -558,7 +558,7 @@ def test_a_dead_claim_of_another_host_expires_by_our_clock_whatever_its_time_is(
     driver: Process,
     age: float,
 ) -> None:
-    monkeypatch.setattr(processes, "EXPIRES", 0.3)
+    monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 0.3)
     hold(folder, worker, driver, age)
     began = time.monotonic()
     assert ledger.read(WANTED).running, "it may live"
@@ -571,7 +571,7 @@ def test_a_dead_claim_of_another_host_expires_by_our_clock_whatever_its_time_is(
 def test_a_live_claim_of_a_host_with_a_wrong_clock_stands(
     ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch, age: float
 ) -> None:
-    monkeypatch.setattr(processes, "EXPIRES", 2.0)
+    monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 2.0)
     hold(folder, OTHER_HOST, OTHER_HOST, age)
     renewal = threading.Timer(0.3, hold, (folder, OTHER_HOST, OTHER_HOST, age))
     renewal.start()
@@ -587,7 +587,7 @@ def test_a_driver_drops_what_it_has_seen_expire_but_nothing_that_lives_again(
     ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Workers, which have seen nothing, need not wait once more."""
-    monkeypatch.setattr(processes, "EXPIRES", 0.1)
+    monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 0.1)
     hold(folder, OTHER_HOST, OTHER_HOST, -86400.0)
     assert ledger.read(WANTED).running
     time.sleep(0.15)
@@ -658,7 +658,7 @@ def test_a_heartbeat_renews_the_claim(
 
 
 def test_heartbeats_are_well_within_the_minute() -> None:
-    assert claims.HEARTBEAT_SECONDS * 3 < EXPIRES
+    assert claims.HEARTBEAT_SECONDS * 3 < DEAD_AFTER_SECONDS
 
 
 def claim_text(**changes: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gensweep.system import environment
-from gensweep.system.cgroups import core_limit, memory_limit
+from gensweep.system.cgroups import get_core_limit, get_memory_limit
 
 GB = 10**9
 V1 = "31 30 0:27 {top} /sys/fs/cgroup/{name} rw,nosuid shared:9 - cgroup cgroup rw,{name}"
@@ -63,7 +63,7 @@ def test_the_least_limit_up_the_tree_counts(
 ) -> None:
     named = {f"sys/fs/cgroup/{name}": text for name, text in limits.items()}
     root = tree(tmp_path, [V2.format(top="/")], "0::/system.slice/job.scope", named)
-    assert (memory_limit(root), core_limit(root)) == (memory, cores)
+    assert (get_memory_limit(root), get_core_limit(root)) == (memory, cores)
 
 
 def test_version_1_as_slurm_has_it(tmp_path: Path) -> None:
@@ -80,29 +80,29 @@ def test_version_1_as_slurm_has_it(tmp_path: Path) -> None:
     }
     named = {f"sys/fs/cgroup/{name}": text for name, text in limits.items()}
     group = f"11:freezer:/\n7:memory:/{job}/step_0\n4:cpu:/{job}/step_0\n0::/"
-    assert memory_limit(tree(tmp_path, mounts, group, named)) == 4 * GB
-    assert core_limit(tmp_path) == 3
+    assert get_memory_limit(tree(tmp_path, mounts, group, named)) == 4 * GB
+    assert get_core_limit(tmp_path) == 3
 
 
 @pytest.mark.parametrize("mount", [V2.format(top="/docker/ab"), V2.format(top="/../..")])
 def test_a_container_that_shows_its_own_group_at_the_top(tmp_path: Path, mount: str) -> None:
     limits = {"sys/fs/cgroup/memory.max": str(GB), "sys/fs/cgroup/cpu.max": "200000 100000"}
     root = tree(tmp_path, [mount], "0::/docker/ab", limits)
-    assert (memory_limit(root), core_limit(root)) == (GB, 2)
+    assert (get_memory_limit(root), get_core_limit(root)) == (GB, 2)
 
 
 def test_a_machine_without_control_groups_has_no_limit(tmp_path: Path) -> None:
-    assert (memory_limit(tmp_path), core_limit(tmp_path)) == (None, None)
+    assert (get_memory_limit(tmp_path), get_core_limit(tmp_path)) == (None, None)
 
 
 def test_limits_are_what_a_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
     everything = environment.os.sysconf("SC_PAGE_SIZE") * environment.os.sysconf("SC_PHYS_PAGES")
     for limit, expected in ((None, everything), (UNLIMITED, everything), (12345, 12345)):
-        monkeypatch.setattr(environment, "memory_limit", lambda limit=limit: limit)
-        assert environment.memory_bytes() == expected
+        monkeypatch.setattr(environment, "get_memory_limit", lambda limit=limit: limit)
+        assert environment.get_memory_bytes() == expected
     monkeypatch.setattr(
         environment.os, "sched_getaffinity", lambda pid: set(range(4)), raising=False
     )
     for quota, cores in ((None, 4), (2.5, 2), (0.5, 1), (16.0, 4)):
-        monkeypatch.setattr(environment, "core_limit", lambda quota=quota: quota)
-        assert environment.usable_cores() == cores
+        monkeypatch.setattr(environment, "get_core_limit", lambda quota=quota: quota)
+        assert environment.count_usable_cores() == cores

@@ -25,7 +25,7 @@ from gensweep.execute.resources import Resources, RunOptions
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import OK, Record
 from gensweep.sweep.point import Pack, Point
-from gensweep.system.environment import hardware
+from gensweep.system.environment import get_hardware
 from gensweep.train.memory import get_peaks, reset_peaks
 from gensweep.trial.context import Context
 from gensweep.trial.trial import run_pack
@@ -64,7 +64,7 @@ class TestPeak:
     def test_is_in_the_record_and_in_no_metric(self, root: Path) -> None:
         train([t2t()], root)
         (record,) = records(root).values()
-        assert 10**8 < record.hardware["peak_memory"] < hardware()["memory"]
+        assert 10**8 < record.hardware["peak_memory"] < get_hardware()["memory"]
         assert not any("memory" in name for name in record.metrics)
 
 
@@ -86,7 +86,10 @@ class TestNeed:
 
     def kept(self, root: Path, point: Point, peak: int | None, **where: object) -> None:
         said = (
-            hardware() | {"device": "cpu"} | where | ({} if peak is None else {"peak_memory": peak})
+            get_hardware()
+            | {"device": "cpu"}
+            | where
+            | ({} if peak is None else {"peak_memory": peak})
         )
         Ledger(root).folder(point.id).mkdir(parents=True)
         record = Record(
@@ -184,7 +187,7 @@ class TestMemoryBudget:
 
     def test_auto_makes_no_packs_that_do_not_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """32 lanes of a large model on a GPU, 12 bytes a parameter of this machine's memory each."""
-        monkeypatch.setattr("gensweep.system.environment.gpu_count", lambda: 1)
+        monkeypatch.setattr("gensweep.system.environment.count_gpus", lambda: 1)
         points = [Point.make("text_to_text", {"hidden": 2048}, seed) for seed in range(32)]
         lane = 12 * points[0].model_config().parameter_count()
         plan = Plan(points, State(), points)

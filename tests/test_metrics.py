@@ -501,7 +501,7 @@ class TestFeatures:
             generation, "metric", lambda name, **rest: lambda function: found.setdefault(name, rest)
         )
         monkeypatch.setattr(
-            generation, "derived", lambda name, *rest, **more: lambda function: None
+            generation, "register_derived", lambda name, *rest, **more: lambda function: None
         )
         generation.register(_features.NETWORKS["inception"])
         assert list(found) == [

@@ -35,7 +35,14 @@ from gensweep.report.figures import fonts
 from gensweep.report.figures.settings import name_settings, split_by_dataset
 from gensweep.report.page.commands import Commands
 from gensweep.sweep.load import points_of
-from gensweep.system.naming import LONGEST_NAME, Names, file_name, file_names, plain, visible
+from gensweep.system.naming import (
+    MAX_STEM_LENGTH,
+    Names,
+    format_value,
+    make_file_stem,
+    make_file_stems,
+    make_visible,
+)
 
 COLOURS = {
     "a b": (200, 30, 30),
@@ -98,12 +105,12 @@ def test_two_identities_never_have_one_file(seed: int) -> None:
     wanted = list(
         {("page", *(random_text(rng) for _ in range(rng.randint(1, 3)))) for _ in range(80)}
     )
-    names = file_names(wanted)
+    names = make_file_stems(wanted)
     assert len({name.lower() for name in names}) == len(wanted)
     for name in names:
         assert re.fullmatch(r"page[A-Za-z0-9._=+-]*", name)
-        assert len(name) <= LONGEST_NAME + 30
-    assert file_names(reversed(wanted)) == names[::-1]
+        assert len(name) <= MAX_STEM_LENGTH + 30
+    assert make_file_stems(reversed(wanted)) == names[::-1]
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -125,11 +132,11 @@ def test_two_values_are_never_called_alike(seed: int) -> None:
         )
     )
     names = Names({"it": [*values, True, 1, 1.0]}, places)
-    shown = [names.text("it", value) for value in [*values, True, 1]]
+    shown = [names.get_text("it", value) for value in [*values, True, 1]]
     assert len({unicodedata.normalize("NFKC", text) for text in shown}) == len(shown)
     for value, text in zip([*values, True, 1], shown, strict=True):
-        assert names.find("it", text, None) == [value] and names.value("it", text) == value
-        assert visible(text) == text and "\n" not in text and "\u202e" not in text
+        assert names.find("it", text, None) == [value] and names.get_value("it", text) == value
+        assert make_visible(text) == text and "\n" not in text and "\u202e" not in text
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -137,7 +144,7 @@ def test_numbers_have_six_digits_and_more_only_where_that_tells_them_apart(seed:
     numbers = near_numbers(random.Random(seed))
     names = Names({"lr": numbers}, {})
     texts, short = (
-        [names.text("lr", number) for number in numbers],
+        [names.get_text("lr", number) for number in numbers],
         [f"{number:.6g}" for number in numbers],
     )
     assert len(set(texts)) == len(numbers)
@@ -152,10 +159,12 @@ def test_numbers_have_six_digits_and_more_only_where_that_tells_them_apart(seed:
 def test_a_name_stays_until_a_sibling_would_have_it_too() -> None:
     one, other, third = (f"folder:sha256-{digit * 16}" for digit in "abc")
     places = {one: "/x/train", other: "/y/train", third: "/z/rest"}
-    assert Names({"dataset": [one]}, places).text("dataset", one) == "folder:train"
-    assert Names({"dataset": [one, third]}, places).text("dataset", one) == "folder:train"
-    assert Names({"dataset": [one, other]}, places).text("dataset", one) == "folder:train@aaaaaa"
-    assert Names({"lr": [0.3, 0.25]}, {}).text("lr", 0.3) == "0.3"
+    assert Names({"dataset": [one]}, places).get_text("dataset", one) == "folder:train"
+    assert Names({"dataset": [one, third]}, places).get_text("dataset", one) == "folder:train"
+    assert (
+        Names({"dataset": [one, other]}, places).get_text("dataset", one) == "folder:train@aaaaaa"
+    )
+    assert Names({"lr": [0.3, 0.25]}, {}).get_text("lr", 0.3) == "0.3"
     pair = Names({"lr": [0.3, 0.1 + 0.2, 0.25]}, {})
     assert [pair.text("lr", lr) for lr in (0.3, 0.1 + 0.2, 0.25)] == [
         "0.3",
@@ -176,18 +185,18 @@ def test_a_name_stays_until_a_sibling_would_have_it_too() -> None:
     ],
 )
 def test_what_looks_alike_in_a_file_name_gets_a_digest(one: str, other: str) -> None:
-    alone, both = file_name("depth", one), file_names([("depth", one), ("depth", other)])
+    alone, both = make_file_stem("depth", one), make_file_stems([("depth", one), ("depth", other)])
     assert both[0].lower() != both[1].lower()
     assert all(re.fullmatch(r"[A-Za-z0-9._=+-]{1,130}", name) for name in both)
-    assert alone == file_name("depth", one)
+    assert alone == make_file_stem("depth", one)
 
 
 def test_a_plain_name_keeps_its_file() -> None:
     assert (
-        file_name("depth", "cae", "dataset=folder:pics", "lr=0.001")
+        make_file_stem("depth", "cae", "dataset=folder:pics", "lr=0.001")
         == "depth-cae-dataset=folder_pics-lr=0.001"
     )
-    assert [plain(value) for value in (None, 1e-3, 128, "adam", True)] == [
+    assert [format_value(value) for value in (None, 1e-3, 128, "adam", True)] == [
         "none",
         "0.001",
         "128",
@@ -272,7 +281,7 @@ def test_each_link_of_the_page_leads_to_its_own_table(trained: Path) -> None:
     for caption, link in found:
         table = pd.read_csv(folder / f"{unquote(link)}.csv")
         (pinned,) = {params[one]["dataset"] for one in table["cell"]}
-        assert names.text("dataset", pinned) == unescape(caption)
+        assert names.get_text("dataset", pinned) == unescape(caption)
         markdown = (folder / f"{unquote(link)}.md").read_text().replace("\\", "")
         assert unescape(caption) in markdown
 
@@ -286,7 +295,7 @@ def test_each_dataset_s_pictures_stand_beside_its_name(trained: Path) -> None:
     places = json.loads((folder / "sweep.json").read_text())["places"]
     names = load(folder).names
     colours = {
-        names.text("dataset", pinned): COLOURS[str(Path(place).relative_to(trained))]
+        names.get_text("dataset", pinned): COLOURS[str(Path(place).relative_to(trained))]
         for pinned, place in places.items()
     }
     assert set(rows) == set(colours) and {"folder:a b", "folder:a_b"} < set(rows)

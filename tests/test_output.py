@@ -27,8 +27,8 @@ from gensweep.execute.progress import Screen
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK, Record
 from gensweep.report.tables.layout import escape_markdown
-from gensweep.system.redaction import redacted
-from gensweep.system.terminal import Console, command_line, printable
+from gensweep.system.redaction import redact_secrets
+from gensweep.system.terminal import Console, escape_controls, format_command_line
 
 if os.name == "nt":
     pytest.skip("pseudo-terminals are Unix's", allow_module_level=True)
@@ -71,7 +71,7 @@ def test_no_text_is_markup_an_emoji_or_a_command_to_the_terminal(
 
 
 def test_lines_and_tabs_stay_and_what_no_encoding_holds_is_written_out() -> None:
-    assert printable("a\tb\nc\r\udcff é±") == "a\tb\nc\\r\\udcff é±"
+    assert escape_controls("a\tb\nc\r\udcff é±") == "a\tb\nc\\r\\udcff é±"
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_lines_and_tabs_stay_and_what_no_encoding_holds_is_written_out() -> None
     ],
 )
 def test_the_command_line_can_be_pasted(arguments: list[str]) -> None:
-    line = command_line(arguments)
-    assert printable(line) == line and "\n" not in line
+    line = format_command_line(arguments)
+    assert escape_controls(line) == line and "\n" not in line
     script = f"{line.replace('python -m gensweep', 'set --', 1)}; printf '%s\\0' \"$@\""
     said = subprocess.run(["bash", "-c", script], capture_output=True, check=True).stdout
     assert said == b"".join(os.fsencode(argument) + b"\0" for argument in arguments)
@@ -427,7 +427,7 @@ def test_a_screen_that_nothing_can_be_written_over_on_gets_lines(
     ],
 )  # fmt: skip
 def test_secrets_in_addresses_are_hidden(text: str, shown: str) -> None:
-    assert redacted(text) == shown
+    assert redact_secrets(text) == shown
 
 
 def test_no_command_repeats_a_secret(
@@ -442,7 +442,7 @@ def test_no_command_repeats_a_secret(
     ):  # fmt: skip
         ended = call(*arguments)
         assert ended.code == 2 and "SECRET" not in ended.out + ended.error, arguments
-    assert "SECRET" not in command_line(["--source", "https://h/x?sig=SECRET"])
+    assert "SECRET" not in format_command_line(["--source", "https://h/x?sig=SECRET"])
 
 
 @pytest.mark.parametrize(

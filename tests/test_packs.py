@@ -362,7 +362,7 @@ class TestTheCommandLine:
     ) -> None:
         """The packs are worked out once; each round trains what is free of them."""
         root, planned, rounds = tmp_path / "results", [], []
-        claim = Ledger(root).claim(point(1).id, replace(Process.current(), host="elsewhere"))
+        claim = Ledger(root).claim(point(1).id, replace(Process.get_current(), host="elsewhere"))
         make, execute = Plan.make_packs, local.execute
 
         def one_round(packs: list[Pack], *rest: Any) -> dict[str, str]:

@@ -18,7 +18,12 @@ from gensweep import kernels
 from gensweep.core.registries import MODELS
 from gensweep.inspect.find import find_point
 from gensweep.sweep.point import Point
-from gensweep.system.precision import BFLOAT16, FLOAT32, likely_bfloat16, resolve
+from gensweep.system.precision import (
+    BFLOAT16,
+    FLOAT32,
+    has_bfloat16_instructions,
+    resolve_precision,
+)
 from gensweep.train import precision
 from gensweep.train.loop import Training
 from gensweep.train.precision import autocast, has_native_bfloat16
@@ -139,7 +144,7 @@ class TestResolve:
         ],
     )
     def test_only_auto_depends_on_the_device(self, asked: str, native: bool, found: str) -> None:
-        assert resolve(asked, native) == found
+        assert resolve_precision(asked, native) == found
 
     @pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16", "bf16"])
     def test_a_processor_has_it_that_has_one_of_its_instructions(self, flag: str) -> None:
@@ -156,7 +161,7 @@ class TestResolve:
         assert (
             has_native_bfloat16(CPU)
             == bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
-            == likely_bfloat16()
+            == has_bfloat16_instructions()
         )
 
     def test_other_devices_train_in_float32(self) -> None:
@@ -171,9 +176,9 @@ class TestResolve:
         )
         auto, same = (
             training("cae", precision="auto"),
-            training("cae", precision=resolve("auto", native)),
+            training("cae", precision=resolve_precision("auto", native)),
         )
-        assert auto.precision == resolve("auto", native)
+        assert auto.precision == resolve_precision("auto", native)
         assert auto.run_epoch() == same.run_epoch()
 
     def test_float32_stays_float32_within_a_callers_own_autocast(self) -> None:
@@ -201,7 +206,7 @@ class TestPoint:
         train([point_], root)
         (record,) = records(root).values()
         assert record.params["precision"] == asked
-        assert record.hardware["precision"] == resolve(asked, has_native_bfloat16(CPU))
+        assert record.hardware["precision"] == resolve_precision(asked, has_native_bfloat16(CPU))
         serves = kernels.is_available(torch.zeros(1))
         assert record.hardware["kernels"] == ("C" if serves else "PyTorch")
         assert find_point(record.id, root).point == point_

@@ -31,7 +31,7 @@ from gensweep.ledger.records import FAILED, OK
 from gensweep.ledger.stores import Store
 from gensweep.sweep.load import read_sweep
 from gensweep.sweep.point import Pack, Point
-from gensweep.system.signals import Stopped, stopping
+from gensweep.system.signals import Stopped, raise_on_signal
 from gensweep.system.terminal import Console
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
@@ -325,7 +325,7 @@ def test_a_block_ends_when_a_process_of_rays_does(kind: str) -> None:
         standing_in(kind) as (process, processes),
         pytest.raises(RayDied, match=f"Ray died: its {kind} ended with signal 9"),
         watch_ray(processes),
-        stopping(through_ray=True),
+        raise_on_signal(through_ray=True),
     ):
         process.kill()
         time.sleep(50)
@@ -345,7 +345,7 @@ def test_an_error_of_a_dead_ray_is_its_death_and_a_signal_stays_one(
         standing_in("raylet") as (_, processes),
         pytest.raises(Stopped),
         watch_ray(processes),
-        stopping(through_ray=True),
+        raise_on_signal(through_ray=True),
     ):
         os.kill(os.getpid(), signal.SIGTERM)
     with standing_in("raylet") as (process, processes):

@@ -80,7 +80,7 @@ def test_a_point_that_somebody_else_recorded_meanwhile_is_not_trained_again(
     root: Path, trained: Counter[int], status: str
 ) -> None:
     point = tiny()
-    with Ledger(root).claim(point.id, Process.current()) as claim:
+    with Ledger(root).claim(point.id, Process.get_current()) as claim:
         Ledger(root).finish(
             claim, Record(point.id, point.model, point.params, point.seed, status, error="why")
         )

@@ -179,7 +179,7 @@ def test_a_trainable_waits_for_the_claim_of_an_attempt_on_another_host(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host cannot be asked whether the attempt is dead, but its claim expires."""
-    monkeypatch.setattr(processes, "EXPIRES", 2.0)
+    monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 2.0)
     elsewhere = Process("elsewhere", "boot", 1, "1")
     holder = claims.Holder("attempt", elsewhere, elsewhere, time.time())
     Store(root).write_json(f"points/{t2t(1).id}/claim.json", asdict(holder))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gensweep.system.scratch import make_scratch, remove_left_behind, scratch
+from gensweep.system.scratch import make_scratch, open_scratch, remove_abandoned
 
 KILLED = """
 import os
@@ -48,12 +48,12 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start(
         other.mkdir()
         os.chown(other, 12345, -1)
         kept.append(other)
-    remove_left_behind()
+    remove_abandoned()
     assert (
         not rebooted.exists()
         and link.is_symlink()
         and all(folder.is_dir() for folder in (*kept, mine))
     )
-    with scratch() as folder:
+    with open_scratch() as folder:
         assert folder.is_dir()
     assert not folder.exists()

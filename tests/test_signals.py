@@ -30,7 +30,7 @@ from runs import (
     write_sweep,
 )
 
-from gensweep.system.signals import Stopped, held_back, raise_if_stopped, stopping
+from gensweep.system.signals import Stopped, defer_signals, raise_if_stopped, raise_on_signal
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -49,7 +49,7 @@ def send(number: int) -> None:
 
 @BOTH
 def test_a_signal_is_an_exception_with_its_number(number: int) -> None:
-    with pytest.raises(Stopped) as caught, stopping():
+    with pytest.raises(Stopped) as caught, raise_on_signal():
         send(number)
     assert caught.value.number == number
 
@@ -57,7 +57,7 @@ def test_a_signal_is_an_exception_with_its_number(number: int) -> None:
 @BOTH
 def test_ray_is_given_a_keyboard_interrupt(number: int) -> None:
     seen: list[type[BaseException]] = []
-    with pytest.raises(Stopped) as caught, stopping(), stopping(through_ray=True):
+    with pytest.raises(Stopped) as caught, raise_on_signal(), raise_on_signal(through_ray=True):
         try:
             send(number)
         except BaseException as error:
@@ -74,14 +74,14 @@ def test_what_became_of_a_signal_on_its_way_is_still_the_signal() -> None:
         except Stopped as stopped:
             raise SystemError("returned a result with an exception set") from stopped
 
-    with pytest.raises(Stopped) as caught, stopping():
+    with pytest.raises(Stopped) as caught, raise_on_signal():
         extension()
     assert isinstance(caught.value.__cause__, SystemError)
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), SystemExit(3)])
 def test_other_exceptions_pass(error: BaseException) -> None:
-    with pytest.raises(type(error)) as caught, stopping(), held_back():
+    with pytest.raises(type(error)) as caught, raise_on_signal(), defer_signals():
         raise error
     assert caught.value is error
 
@@ -89,8 +89,8 @@ def test_other_exceptions_pass(error: BaseException) -> None:
 @BOTH
 def test_a_signal_held_back_comes_at_the_end(number: int) -> None:
     reached = False
-    with pytest.raises(Stopped) as caught, stopping():
-        with held_back():
+    with pytest.raises(Stopped) as caught, raise_on_signal():
+        with defer_signals():
             send(number)
             reached = True
         raise AssertionError("it never came")
@@ -99,7 +99,7 @@ def test_a_signal_held_back_comes_at_the_end(number: int) -> None:
 
 
 def test_the_exit_that_ray_makes_of_sigterm_while_it_starts_is_the_signal() -> None:
-    with pytest.raises(Stopped) as caught, stopping(), held_back():
+    with pytest.raises(Stopped) as caught, raise_on_signal(), defer_signals():
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
         send(signal.SIGTERM)
     assert caught.value.number == signal.SIGTERM
@@ -172,7 +172,7 @@ def test_a_signal_whose_exception_is_lost_comes_again(
     lose: Callable[[], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
     reached = False
-    with pytest.raises(Stopped) as caught, stopping():
+    with pytest.raises(Stopped) as caught, raise_on_signal():
         lose()
         reached = True
         raise_if_stopped()
@@ -185,7 +185,7 @@ def test_a_signal_whose_exception_is_lost_comes_again(
 
 @lost
 def test_a_signal_that_nobody_asks_for_comes_at_the_end(lose: Callable[[], None]) -> None:
-    with pytest.raises(Stopped) as caught, stopping():
+    with pytest.raises(Stopped) as caught, raise_on_signal():
         lose()
     assert caught.value.number == signal.SIGTERM
 
@@ -197,7 +197,7 @@ def test_other_lost_exceptions_are_shown(capfd: pytest.CaptureFixture[str]) -> N
 
     before, sys.unraisablehook = sys.unraisablehook, sys.__unraisablehook__  # pytest has its own
     try:
-        with stopping():
+        with raise_on_signal():
             Failing()
     finally:
         sys.unraisablehook = before
@@ -241,7 +241,7 @@ def test_a_signal_while_pytorch_writes_ends_the_run_and_leaves_the_point_missing
     points = [t2t(0), t2t(1)]
     with monkeypatch.context() as patch:
         at_save(patch, which, number)
-        with pytest.raises(Stopped), stopping():
+        with pytest.raises(Stopped), raise_on_signal():
             train(points, root)
     assert not records(root)
     names = {Path(name).name for name in files(root)}
@@ -261,7 +261,7 @@ def test_a_signal_that_is_lost_between_two_points_starts_no_other(
 
     with monkeypatch.context() as patch:
         patch.setattr(local, "freeze_imports", lose)
-        with pytest.raises(Stopped), stopping():
+        with pytest.raises(Stopped), raise_on_signal():
             train([t2t(0), t2t(1)], root)
     assert records(root).keys() == {t2t(0).id}
 
@@ -286,7 +286,7 @@ def test_a_signal_that_is_lost_in_training_leaves_the_point_missing(
     sent: list[bool] = []
     with monkeypatch.context() as patch:
         patch.setattr(Training, method, losing)
-        with pytest.raises(Stopped), stopping():
+        with pytest.raises(Stopped), raise_on_signal():
             train([t2t(0)], root)
     assert sent and not records(root)
     train([t2t(0)], root)

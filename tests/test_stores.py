@@ -27,7 +27,7 @@ from gensweep.ledger.store_check import check_store
 from gensweep.ledger.stores import Store
 
 pytestmark = [pytest.mark.s3, pytest.mark.filterwarnings("default")]
-ME = Process.current()
+ME = Process.get_current()
 
 
 @pytest.fixture(scope="module")

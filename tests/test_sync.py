@@ -324,7 +324,7 @@ def test_files_that_were_moved_are_no_failure_for_ever(
 
 
 def test_points_in_training_are_left_alone(root: Path) -> None:
-    with Ledger(root).claim(PLAIN, Process.current()):
+    with Ledger(root).claim(PLAIN, Process.get_current()):
         code, said = sync(root, "--dry-run")
     assert (code, said) == (
         0,

@@ -193,7 +193,9 @@ class TestEvaluation:
     def test_leaves_out_what_is_not_defined(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Neither in the history nor in the record, and no reason to call a point diverged."""
         monkeypatch.setattr(
-            evaluation, "metrics_of", self.metrics(("one", 1.0, "always"), ("none", None, "always"))
+            evaluation,
+            "list_metrics",
+            self.metrics(("one", 1.0, "always"), ("none", None, "always")),
         )
         run = training(MODEL)
         assert {key for key in run.run_epoch() if key.startswith("validation/")} == {
@@ -235,7 +237,7 @@ class TestEvaluation:
                 lambda outputs: float(len(outputs[names[0]])),
                 least,
             )
-            monkeypatch.setattr(evaluation, "metrics_of", lambda outputs, split, one=one: [one])
+            monkeypatch.setattr(evaluation, "list_metrics", lambda outputs, split, one=one: [one])
             assert training("vae").evaluate("test") == expected
             assert sizes == ([] if least == 3 else [2, 2])
 
@@ -302,7 +304,10 @@ class TestHistory:
         data = {wanted.data_key: few(wanted)}
         reports: list[dict[str, Any]] = []
         run_pack(
-            Pack((wanted,)), data, Context(tmp_path, "cpu", 1, Process.current()), reports.append
+            Pack((wanted,)),
+            data,
+            Context(tmp_path, "cpu", 1, Process.get_current()),
+            reports.append,
         )
         record = Ledger(tmp_path).read_record(wanted.id)
         assert (record.status, record.metrics, record.epochs) == ("diverged", {}, len(reports) - 1)

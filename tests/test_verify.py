@@ -116,7 +116,7 @@ def test_an_old_record_stands_until_the_new_one_is_written(root: Path) -> None:
 def _process() -> Any:
     from gensweep.ledger.claims import Process
 
-    return Process.current()
+    return Process.get_current()
 
 
 def test_a_checkpoint_of_other_code_is_not_gone_on_from(

@@ -24,17 +24,17 @@ from gensweep.cli import (
     wandb_report,
 )
 from gensweep.core.errors import GensweepError, RayDied
-from gensweep.system.redaction import redacted
-from gensweep.system.signals import Stopped, stopping
+from gensweep.system.redaction import redact_secrets
+from gensweep.system.signals import Stopped, raise_on_signal
 from gensweep.system.terminal import (
     Console,
-    command_line,
-    find_refusal,
+    escape_controls,
+    exit_on_hangup,
+    find_write_error,
+    format_command_line,
     guard_output,
-    hanging_up,
-    printable,
 )
-from gensweep.system.text import say
+from gensweep.system.text import print_line
 
 COMMANDS = (
     "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync",
@@ -66,7 +66,7 @@ app.add_typer(init_sweep.app)
 
 def _print_version(requested: bool) -> None:
     if requested:
-        say(Console(), f"gensweep {__version__}")
+        print_line(Console(), f"gensweep {__version__}")
         raise typer.Exit
 
 
@@ -94,7 +94,7 @@ class _Formatter(logging.Formatter):
     """A formatter without control characters and secrets: log lines quote foreign errors."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(redacted(super().format(record)))
+        return escape_controls(redact_secrets(super().format(record)))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,10 +115,10 @@ def main(arguments: list[str] | None = None) -> None:
         arguments = ["run", *arguments]
     console = Console(stderr=True)
     status = _call(arguments, console, verbose)
-    refusal = find_refusal()
+    refusal = find_write_error()
     if refusal:
         message = f"warning: a part of the output could not be written: {refusal.strerror}"
-        say(console, message, "yellow")
+        print_line(console, message, "yellow")
         # `run` has its records to show.
         status = status or int(arguments[:1] != ["run"])
     sys.exit(status)
@@ -141,32 +141,35 @@ def _call(arguments: list[str], console: Console, verbose: bool) -> int:
         os.getcwd()
     except OSError:
         message = "error: the working directory no longer exists; change to another one with cd"
-        say(console, message, "red")
+        print_line(console, message, "red")
         return 2
     try:
-        with hanging_up(), stopping():
+        with exit_on_hangup(), raise_on_signal():
             return app(arguments, prog_name="gensweep", standalone_mode=False) or 0
     except Stopped as stopped:
-        say(console, f"Stopped; finished work is saved. To continue: {command_line(sys.argv[1:])}")
+        print_line(
+            console,
+            f"Stopped; finished work is saved. To continue: {format_command_line(sys.argv[1:])}",
+        )
         return 128 + stopped.number
     except RayDied as error:
         if verbose:
             log.exception("Ray died")
-        hint = f"finished work is saved. To continue: {command_line(sys.argv[1:])}"
-        say(console, f"error: {error}; {hint}", "red")
+        hint = f"finished work is saved. To continue: {format_command_line(sys.argv[1:])}"
+        print_line(console, f"error: {error}; {hint}", "red")
         sys.stdout.flush()
         # A regular exit would wait for Ray's dead processes.
         os._exit(1)
     except GensweepError as error:
         if verbose:
             log.exception("this call failed")
-        say(console, f"error: {redacted(str(error))}", "red")
+        print_line(console, f"error: {redact_secrets(str(error))}", "red")
         return 2
     except OSError as error:
         # For example, the disk is full while tables are written.
         if verbose:
             log.exception("the file system refused")
-        say(console, f"error: {redacted(str(error))}", "red")
+        print_line(console, f"error: {redact_secrets(str(error))}", "red")
         return 1
     except _CLICK_ERROR as error:
         _explain(error, console)
@@ -179,7 +182,7 @@ def _explain(error: Any, console: Console) -> None:
     # A command that was called without arguments has already shown its help.
     if not message:
         return
-    say(console, f"error: {redacted(message)}", "red")
+    print_line(console, f"error: {redact_secrets(message)}", "red")
     context = getattr(error, "ctx", None)
     if context:
-        say(console, f"See {context.command_path} --help.")
+        print_line(console, f"See {context.command_path} --help.")

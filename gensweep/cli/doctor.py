@@ -8,7 +8,7 @@ import typer
 
 from gensweep.cli.options import Address, Root, Verbose
 from gensweep.system.terminal import Console
-from gensweep.system.text import counted, say
+from gensweep.system.text import pluralize, print_line
 
 app = typer.Typer()
 _STYLES = {"ok": "green", "note": "yellow", "FAILED": "red"}
@@ -38,15 +38,15 @@ def doctor_command(
         ):
             findings += examine_nodes(store, run_on_each_node)
     for finding in merge_findings(findings):
-        say(console, str(finding), _STYLES[finding.level])
+        print_line(console, str(finding), _STYLES[finding.level])
     levels = Counter(finding.level for finding in findings)
     nodes = (
-        counted(len({finding.node for finding in findings} - {"here"}), "node")
+        pluralize(len({finding.node for finding in findings} - {"here"}), "node")
         if address
         else "this machine"
     )
-    say(
+    print_line(
         console,
-        f"{nodes}: {levels['ok']} ok, {counted(levels['note'], 'note')}, {levels[FAILED]} failed.",
+        f"{nodes}: {levels['ok']} ok, {pluralize(levels['note'], 'note')}, {levels[FAILED]} failed.",
     )
     raise typer.Exit(1 if levels[FAILED] else 0)

@@ -9,7 +9,7 @@ import typer
 
 from gensweep.core.errors import UserError
 from gensweep.system.terminal import Console
-from gensweep.system.text import say
+from gensweep.system.text import print_line
 
 app = typer.Typer()
 EXAMPLE = '''"""One model that learns arithmetic in about two minutes: text to text, with two learning rates."""
@@ -56,4 +56,4 @@ def init_command(
         raise UserError(f"{file} exists already; name another file") from None
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror}") from error
-    say(Console(), f"Wrote {file}. Run it with: gensweep {file}")
+    print_line(Console(), f"Wrote {file}. Run it with: gensweep {file}")

@@ -12,7 +12,7 @@ from gensweep.cli.options import Root
 from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import ResultsError
 from gensweep.system.terminal import Console
-from gensweep.system.text import say
+from gensweep.system.text import print_line
 
 app = typer.Typer()
 
@@ -36,6 +36,6 @@ def open_command(
     page = Path(folder) / PAGE
     if not page.is_file():
         raise ResultsError(f"{page} does not exist; `gensweep collect {folder}` writes it")
-    say(Console(), str(page))
+    print_line(Console(), str(page))
     # A machine without a browser still has the path.
     webbrowser.open(page.absolute().as_uri())

@@ -9,7 +9,7 @@ import typer
 
 from gensweep.cli.options import Device, Root, Seed, Verbose
 from gensweep.system.terminal import Console
-from gensweep.system.text import say
+from gensweep.system.text import print_line
 
 if TYPE_CHECKING:
     from gensweep.inspect.find import StoredPoint
@@ -92,7 +92,7 @@ def answer_command(
         else f" (is {said.right})"
     )
     read = "" if said.picture is None else ", as the reader reads it"
-    say(Console(), f"{query} = {said.text or 'nothing'}{verdict}{read}")
+    print_line(Console(), f"{query} = {said.text or 'nothing'}{verdict}{read}")
     if said.picture is not None:
         _picture(out or Path(f"answer-{kept.record.id}.png"), said.picture)
     elif said.query_picture is not None and out is not None:
@@ -116,7 +116,7 @@ def evaluate_command(
     from gensweep.inspect import evaluate, trained
 
     revived = trained.load_trained(find_trained_point(point, results), device.value, digits)
-    say(Console(), evaluate.to_json(evaluate.evaluate(revived, digits)))
+    print_line(Console(), evaluate.to_json(evaluate.evaluate(revived, digits)))
 
 
 def find_trained_point(point: str, results: str) -> StoredPoint:
@@ -130,4 +130,4 @@ def _picture(path: Path, content: bytes) -> None:
     from gensweep.inspect.trained import write_image
 
     write_image(path, content)
-    say(Console(), f"Wrote {path}.")
+    print_line(Console(), f"Wrote {path}.")

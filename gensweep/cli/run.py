@@ -24,7 +24,7 @@ from gensweep.cli.options import (
     parse_pairs,
 )
 from gensweep.core.errors import UserError
-from gensweep.system.terminal import Console, command_line
+from gensweep.system.terminal import Console, format_command_line
 
 if TYPE_CHECKING:
     from gensweep.sweep.spec import Sweep
@@ -108,7 +108,7 @@ def run_command(
     if calibrate and not dry:
         raise UserError("--calibrate needs --dry-run")
     filters = _parse_filters(filter_)
-    options = RunOptions(results, filters, local, command_line(sys.argv[1:]), resources)
+    options = RunOptions(results, filters, local, format_command_line(sys.argv[1:]), resources)
     if dry:
         dry_run(sweep, options, calibrate, Console())
     else:

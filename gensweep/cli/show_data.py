@@ -19,10 +19,10 @@ from gensweep.data import _digits, mnist
 from gensweep.prepare.array_cache import entry_path, prepared, read_entry
 from gensweep.prepare.contact_sheet import choose, png, sheet_of
 from gensweep.sweep.point import configure
-from gensweep.system.cache_dir import cache_root
+from gensweep.system.cache_dir import get_cache_root
 from gensweep.system.storage import write_atomic
 from gensweep.system.terminal import Console
-from gensweep.system.text import say
+from gensweep.system.text import print_line
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def show_list(console: Console) -> None:
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, soft_wrap=True)
 
-    say(f"cache: {cache_root()}")
+    say(f"cache: {get_cache_root()}")
     for title, entries in (
         ("datasets", _datasets()),
         ("digits of arithmetic_pictures", _digit_sources()),
@@ -177,7 +177,7 @@ def show(name: str, values: dict[str, Any], n: int, seed: int, out: Path, consol
     sheet = sheet_of(pictures, captions)
     write_atomic(out.absolute(), png(sheet))
     shown = len(captions) if pictures is None else len(pictures)
-    say(console, f"{shown:,} of {total:,} of {name}: {out}")
+    print_line(console, f"{shown:,} of {total:,} of {name}: {out}")
 
 
 def _examples(

@@ -11,7 +11,7 @@ from gensweep.core.config import Config
 from gensweep.core.errors import UserError
 from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES
 from gensweep.sweep.load import read_sweep
-from gensweep.system.terminal import Console, printable
+from gensweep.system.terminal import Console, escape_controls
 
 BETTER = {"max": "higher", "min": "lower", "none": "neither"}
 """Words for the direction of a metric."""
@@ -65,7 +65,7 @@ def _make_sweep_table() -> Table:
             sweep = read_sweep(path)
         except UserError as error:
             # One broken file must not hide the others.
-            table.add_row(str(path), "", "", "", Text(printable(str(error)), "red"))
+            table.add_row(str(path), "", "", "", Text(escape_controls(str(error)), "red"))
             continue
         cells = list(sweep.cells())
         seeds = len(sweep.seeds)

@@ -10,7 +10,7 @@ from gensweep.cli.options import Device, Root, Verbose
 from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import ResultsError
 from gensweep.system.terminal import Console
-from gensweep.system.text import counted, say
+from gensweep.system.text import pluralize, print_line
 
 app = typer.Typer()
 
@@ -49,10 +49,12 @@ def verify_command(
         raise ResultsError(
             f"{loaded.store.uri(loaded.folder.name)} has no finished point to verify"
         )
-    say(console, f"Training {counted(epochs, 'epoch')} of {counted(len(ids), 'point')} again.")
+    print_line(
+        console, f"Training {pluralize(epochs, 'epoch')} of {pluralize(len(ids), 'point')} again."
+    )
     comparisons = []
     for comparison in verify(loaded, ids, epochs, device.value):
-        say(console, str(comparison), comparison.style)
+        print_line(console, str(comparison), comparison.style)
         comparisons.append(comparison)
     remember(loaded, comparisons, console)
     outcomes = {comparison.outcome for comparison in comparisons}

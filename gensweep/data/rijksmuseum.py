@@ -16,7 +16,7 @@ from gensweep.core.registries import DATASETS, Progress, register_download
 from gensweep.data._pictures import join_first
 from gensweep.data.folder import PictureFiles
 from gensweep.prepare.fingerprint import Scheme, Source
-from gensweep.system.cache_dir import cache_folder, cache_root
+from gensweep.system.cache_dir import get_cache_root, make_cache_folder
 
 log = logging.getLogger(__name__)
 NAME = "rijksmuseum"
@@ -46,7 +46,7 @@ def list_portraits(path: Path) -> Sequence[Path]:
 
 
 def _get_folder() -> Path:
-    return cache_root() / NAME
+    return get_cache_root() / NAME
 
 
 SCHEME = Scheme(NAME, "", list_portraits, default=_get_folder)
@@ -109,19 +109,19 @@ def fetch_rijksmuseum(
     from gensweep.data._rijksmuseum.fetch import WORKERS, PortraitDownload
     from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
     from gensweep.data._rijksmuseum.services import Services, build_date_patterns
-    from gensweep.system.download import Gate, open_session, shown, writing
-    from gensweep.system.storage import locked
+    from gensweep.system.download import RateLimiter, explain_write_errors, open_session, redact_url
+    from gensweep.system.storage import lock_file
 
     if limit is not None and limit < 1:
         raise DataError(f"--limit {limit}: expected 1 or more")
     # Before anything is written or requested: an error if the years are wrong.
     build_date_patterns(years)
-    cache = cache_folder(NAME)
-    cache_folder(NAME, "pictures")
-    gate = Gate()
+    cache = make_cache_folder(NAME)
+    make_cache_folder(NAME, "pictures")
+    gate = RateLimiter()
     with open_session(WORKERS, gate) as session, ExitStack() as stack:
-        with writing(cache / "lock"):
-            stack.enter_context(locked(cache / "lock"))
+        with explain_write_errors(cache / "lock"):
+            stack.enter_context(lock_file(cache / "lock"))
         folder = PortraitFolder(cache)
         services = Services(session, source)
         tally = PortraitDownload(services, gate, folder, progress, limit).run(years)
@@ -131,7 +131,7 @@ def fetch_rijksmuseum(
     if not folder.entries:
         reason = tally.describe_failures() if tally.failed else skipped
         raise FetchError(
-            f"rijksmuseum: no portrait of {years} from {shown(services.base)} ({reason})"
+            f"rijksmuseum: no portrait of {years} from {redact_url(services.base)} ({reason})"
         )
     parts = [f"rijksmuseum: {len(folder.entries):,} pictures, {tally.new:,} of them new"]
     if tally.not_free:

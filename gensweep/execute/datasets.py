@@ -22,9 +22,9 @@ from gensweep.prepare.contact_sheet import (
 from gensweep.prepare.fingerprint import places
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
-from gensweep.system.naming import Names, file_name
+from gensweep.system.naming import Names, make_file_stem
 from gensweep.system.terminal import Console
-from gensweep.system.text import say
+from gensweep.system.text import print_line
 
 log = logging.getLogger(__name__)
 EXAMPLES_ON_SHEET = 16
@@ -74,13 +74,13 @@ def publish_datasets(
         console: where to print.
     """
     cells = [params for _, params in sweep.cells()]
-    names = Names.of(cells, places(value for params in cells for value in params.values()))
+    names = Names.from_cells(cells, places(value for params in cells for value in params.values()))
     of_dataset = list_dataset_parameters(params["dataset"] for params in cells)
     folder = f"{sweep.name}/{DATASETS}"
     files = store.list_files(folder)
     lines: dict[str, None] = {}  # an ordered set: datasets of one name may be split alike
     for key, point in {point.data_key: point for point in points}.items():
-        name = names.text("dataset", point.params["dataset"])
+        name = names.get_text("dataset", point.params["dataset"])
         sheet = sheet_id(dataset_params(point.params, of_dataset))
         file = find_sheet(files, sheet)
         prepared = arrays.get(key)
@@ -89,10 +89,10 @@ def publish_datasets(
         elif file is None and SHEETS_FIGURE in sweep.figures:
             prepared = _prepare_for_sheet(point, console)
         if prepared is not None:
-            path = f"{folder}/{file or f'{file_name(name)}-{sheet}.png'}"
+            path = f"{folder}/{file or f'{make_file_stem(name)}-{sheet}.png'}"
             _write_sheet(store, path, point, prepared, is_new=file is None)
     for line in lines:
-        say(console, line)
+        print_line(console, line)
 
 
 def _describe_split(name: str, arrays: DatasetArrays) -> str:

@@ -41,7 +41,7 @@ from gensweep.sweep.load import points_of
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
-from gensweep.system.text import say
+from gensweep.system.text import print_line
 from gensweep.tracking.tracker import has_pending_uploads
 
 SWEEP_FOLDERS = ("", "/tables", "/figures", f"/{DATASETS}")
@@ -76,7 +76,7 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
     else:
         write_sweep_json(store, sweep, options.command)
         publish_datasets(sweep, plan.points, {}, store, console)
-        say(console, f"Nothing to do: {plan.summarize()}.")
+        print_line(console, f"Nothing to do: {plan.summarize()}.")
         _print_notes(plan, note, options, console)
     with resume_hint:
         _collect(store.uri(sweep.name), console)
@@ -174,7 +174,7 @@ def _start_warmup(
 def _print_notes(plan: Plan, note: str, options: RunOptions, console: Console) -> None:
     """Print what leaves the sweep's tables with this run, and which points are of other code."""
     if note:
-        say(console, note, "yellow")
+        print_line(console, note, "yellow")
     print_code_changes(plan, options, console)
 
 
@@ -182,7 +182,7 @@ def _print_upload_hint(sweep: Sweep, points: list[Point], store: Store, console:
     if has_pending_uploads(store, points):
         folder = shlex.quote(store.uri(sweep.name))
         command = f"python -m gensweep sync {folder}"
-        say(console, f"To upload what was logged for W&B: {command}", "dim")
+        print_line(console, f"To upload what was logged for W&B: {command}", "dim")
 
 
 def _apply_memory_budget(
@@ -207,7 +207,7 @@ def _apply_memory_budget(
         fitting = budget.check(packs, limit, requested)
         if fitting < limit:
             need = budget.describe_largest(packs)
-            say(
+            print_line(
                 console,
                 f"{need}: {fitting} of the largest fit at once, there are cores for {limit}.",
             )
@@ -240,9 +240,9 @@ def _print_failures(plan: Plan, console: Console) -> int:
         reason = plan.state.unreadable.get(point.id, "no record")
         if record:
             reason = record.error
-        say(console, f"{plan.get_status(point)}: {point.id}: {reason}", "red")
+        print_line(console, f"{plan.get_status(point)}: {point.id}: {reason}", "red")
     if len(bad) > MAX_FAILURES_PRINTED:
-        say(console, f"and {len(bad) - MAX_FAILURES_PRINTED} more", "red")
+        print_line(console, f"and {len(bad) - MAX_FAILURES_PRINTED} more", "red")
     if any(plan.get_status(point) == FAILED for point in bad):
-        say(console, "--retry-failed trains failed points again.")
+        print_line(console, "--retry-failed trains failed points again.")
     return 1 if bad else 0

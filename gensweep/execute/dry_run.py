@@ -17,7 +17,7 @@ from gensweep.sweep.load import points_of
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
-from gensweep.system.text import counted, duration, say
+from gensweep.system.text import format_duration, pluralize, print_line
 
 _STATUS_WORDS = {OK: "done", MISSING: "missing", FAILED: "failed", DIVERGED: "diverged"}
 
@@ -39,7 +39,7 @@ def dry_run(sweep: Sweep, options: RunOptions, calibrate: bool, console: Console
     print_code_changes(plan, options, console)
     if plan.state.running:
         count = len(plan.state.running)
-        say(console, f"Another run is training {count} of the missing points now.")
+        print_line(console, f"Another run is training {count} of the missing points now.")
     _print_replaced_points(sweep, ledger, options, console)
 
     resources = options.resources
@@ -51,10 +51,10 @@ def dry_run(sweep: Sweep, options: RunOptions, calibrate: bool, console: Console
     concurrent = limit
     if not options.is_on_cluster:
         concurrent = max(1, budget.count_fitting(packs, limit))
-    todo, trials = counted(len(plan.todo), "point"), counted(len(packs), "trial")
-    say(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
+    todo, trials = pluralize(len(plan.todo), "point"), pluralize(len(packs), "trial")
+    print_line(console, f"To train: {todo} in {trials}, {concurrent} at once here.")
     if options.is_on_cluster:
-        say(
+        print_line(
             console,
             f"The cluster at {resources.address} was not asked: "
             "trials, times and memory are this machine's.",
@@ -68,7 +68,9 @@ def dry_run(sweep: Sweep, options: RunOptions, calibrate: bool, console: Console
 def _print_status(sweep: Sweep, plan: Plan, console: Console) -> None:
     counts = plan.count_statuses()
     states = ", ".join(f"{counts[status]} {word}" for status, word in _STATUS_WORDS.items())
-    say(console, f"Sweep {sweep.name}: {counted(len(plan.points), 'point')} wanted, {states}.")
+    print_line(
+        console, f"Sweep {sweep.name}: {pluralize(len(plan.points), 'point')} wanted, {states}."
+    )
 
 
 def _print_replaced_points(
@@ -78,10 +80,10 @@ def _print_replaced_points(
     try:
         note = describe_replaced_points(ledger.store, sweep, options.command)
     except ResultsError as error:
-        say(console, f"A run would be refused: {error}", "yellow")
+        print_line(console, f"A run would be refused: {error}", "yellow")
         return
     if note:
-        say(console, note, "yellow")
+        print_line(console, note, "yellow")
 
 
 def _print_unusable_data(points: list[Point], console: Console) -> None:
@@ -91,7 +93,7 @@ def _print_unusable_data(points: list[Point], console: Console) -> None:
         try:
             data.check()
         except DataError as error:
-            say(console, f"A run could not start: {error}", "yellow")
+            print_line(console, f"A run could not start: {error}", "yellow")
 
 
 def _print_time(
@@ -109,17 +111,17 @@ def _print_time(
 
         shapes = time_steps(plan.todo, rates, resources.device, resources.cpus_per_trial)
         if shapes:
-            source += f", and a few training steps of {counted(shapes, 'shape')}"
+            source += f", and a few training steps of {pluralize(shapes, 'shape')}"
     estimate = rates.estimate(packs)
     known = len(plan.todo) - estimate.unknown
     if known:
-        wall = duration(estimate.compute_wall_seconds(concurrent))
-        say(console, f"Time: about {wall} for {counted(known, 'point')} ({source}).")
+        wall = format_duration(estimate.compute_wall_seconds(concurrent))
+        print_line(console, f"Time: about {wall} for {pluralize(known, 'point')} ({source}).")
     if estimate.unknown:
         hint = "" if calibrate else "; --calibrate tries a few steps of each"
-        say(
+        print_line(
             console,
-            f"Time: unknown for {counted(estimate.unknown, 'point')} "
+            f"Time: unknown for {pluralize(estimate.unknown, 'point')} "
             f"(no record of their shape on this machine{hint}).",
         )
 
@@ -128,17 +130,17 @@ def _print_memory(
     packs: list[Pack], budget: MemoryBudget, limit: int, options: RunOptions, console: Console
 ) -> None:
     """Print what the largest trial needs, and if memory allows fewer trials than cores do."""
-    say(console, f"{budget.describe_largest(packs)}.")
+    print_line(console, f"{budget.describe_largest(packs)}.")
     if options.is_on_cluster:
         return
     requested = None if options.local else options.resources.max_concurrent
     try:
         fitting = budget.check(packs, limit, requested)
     except UserError as error:
-        say(console, f"A run would be refused: {error}", "yellow")
+        print_line(console, f"A run would be refused: {error}", "yellow")
         return
     if fitting < limit:
-        say(
+        print_line(
             console,
             f"{fitting} of the largest fit at once, there are cores for {limit}.",
             "yellow",

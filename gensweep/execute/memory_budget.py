@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
 from gensweep.sweep.point import Pack, Point
-from gensweep.system.environment import memory_bytes as machine_memory
+from gensweep.system.environment import get_memory_bytes as machine_memory
 
 if TYPE_CHECKING:
     from gensweep.execute.plan import Plan

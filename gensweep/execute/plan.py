@@ -21,8 +21,8 @@ from gensweep.sweep.code_fingerprint import (
     fingerprint,
 )
 from gensweep.sweep.point import AUTO, Pack, Point
-from gensweep.system.environment import gpu_count, usable_cores
-from gensweep.system.text import counted
+from gensweep.system.environment import count_gpus, count_usable_cores
+from gensweep.system.text import pluralize
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Plan:
     def summarize(self) -> str:
         """Return in words how many of the wanted points are done."""
         counts = self.count_statuses()
-        parts = [f"{counts[OK]} of {counted(len(self.points), 'point')} done"]
+        parts = [f"{counts[OK]} of {pluralize(len(self.points), 'point')} done"]
         for status in (FAILED, DIVERGED, MISSING):
             if counts[status]:
                 parts.append(f"{counts[status]} {status}")
@@ -143,7 +143,7 @@ def count_machine_slots(resources: Resources) -> int:
     Raises:
         UserError: a trial requests more cores than the machine has.
     """
-    cores = usable_cores()
+    cores = count_usable_cores()
     gpus_per_trial = 0.0
     if resources.device_kind == "cuda":
         gpus_per_trial = resources.gpus_per_trial or 1
@@ -151,7 +151,7 @@ def count_machine_slots(resources: Resources) -> int:
         raise UserError(
             f"--cpus-per-trial {resources.cpus_per_trial}: this machine has {cores} cores"
         )
-    return resources.count_slots(cores, gpu_count(), gpus_per_trial)
+    return resources.count_slots(cores, count_gpus(), gpus_per_trial)
 
 
 def count_parallel_trials(plan: Plan, options: RunOptions) -> int:

@@ -16,7 +16,7 @@ from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import as_results_error
 from gensweep.sweep.point import Pack, Point, declares
-from gensweep.system.environment import hardware, likely_device
+from gensweep.system.environment import get_hardware, predict_device
 
 PACKED_SUFFIX = "packed"
 """Ends the key of a shape whose points were trained in packs."""
@@ -125,7 +125,7 @@ class Rates:
             device: `auto`, `cpu`, `cuda` or `mps`.
             reserve: bytes of it that are not for trials.
         """
-        kind = likely_device(device)
+        kind = predict_device(device)
         point_of_cell = {point.cell: point for point in points}
         needs: dict[str, int] = {}
         measured: set[str] = set()
@@ -159,7 +159,7 @@ def load_rates(ledger: Ledger, state: State, device: str = "auto") -> Rates:
         state: records that were read before; they are not read again.
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
-    here = hardware() | {"device": likely_device(device)}
+    here = get_hardware() | {"device": predict_device(device)}
     rates = Rates()
     with as_results_error(ledger.store):
         others = ledger.read_others(state.records.keys())

@@ -27,7 +27,7 @@ from gensweep.core.errors import GensweepError, UserError
 from gensweep.execute.packing import choose_pack_limit
 from gensweep.execute.resources import Resources
 from gensweep.ledger.stores import Store
-from gensweep.system.signals import held_back, stopping
+from gensweep.system.signals import defer_signals, raise_on_signal
 
 ANSWER_TIMEOUT_SECONDS = 60.0
 """How long a node may take to answer a question; starting a worker first takes a few seconds."""
@@ -51,14 +51,14 @@ def open_executor(resources: Resources) -> Generator[None]:
     is_ours = not ray.is_initialized()
     try:
         if is_ours:
-            with held_back():
+            with defer_signals():
                 _start_ray(resources)
         check_resources(resources, compute_max_resources(resources))
-        with watch_ray(get_ray_processes), stopping(through_ray=True):
+        with watch_ray(get_ray_processes), raise_on_signal(through_ray=True):
             yield
     finally:
         if is_ours:
-            with held_back():
+            with defer_signals():
                 _stop_ray()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gensweep.sweep.point import AUTO
-from gensweep.system.environment import likely_device
+from gensweep.system.environment import predict_device
 from gensweep.tracking.tracker import Tracking
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Resources:
         """
         if self.device == "auto" and self.gpus_per_trial == 0:
             return "cpu"
-        return likely_device(self.device)
+        return predict_device(self.device)
 
     def count_slots(self, cores: float, gpus: float, gpus_per_trial: float) -> int:
         """Return how many trials can run at once, at least 1.

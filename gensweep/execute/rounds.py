@@ -20,10 +20,10 @@ from gensweep.ledger.stores import Store
 from gensweep.sweep.code_fingerprint import fingerprint
 from gensweep.sweep.point import Pack, Point
 from gensweep.system import processes
-from gensweep.system.environment import hardware
+from gensweep.system.environment import get_hardware
 from gensweep.system.signals import raise_if_stopped
 from gensweep.system.terminal import Console
-from gensweep.system.text import counted, say
+from gensweep.system.text import pluralize, print_line
 from gensweep.trainables import Report
 
 log = logging.getLogger(__name__)
@@ -53,8 +53,8 @@ def train_in_rounds(
     """
     done = len(plan.points) - len(plan.todo)
     attempted: set[str] = set()
-    trials = counted(len(packs), "trial")
-    say(console, f"{plan.summarize()}; training {len(plan.todo)} in {trials}.")
+    trials = pluralize(len(packs), "trial")
+    print_line(console, f"{plan.summarize()}; training {len(plan.todo)} in {trials}.")
     with Screen(console, len(plan.todo), done) as screen:
         report = _report_or_abort(screen, ledger.store, sweep_json)
         idle_rounds = 0
@@ -137,7 +137,7 @@ def _wait_for_free_points(
         state = ledger.read({point.id: point.wanted for point in remaining})
         remaining = [point for point in remaining if not _has_new_record(plan, point, state)]
         # This process's own claims are left over: all of its trials have ended by now.
-        me = Process.current()
+        me = Process.get_current()
         free = [
             point
             for point in remaining
@@ -162,10 +162,10 @@ def _has_new_record(plan: Plan, point: Point, state: State) -> bool:
 def _print_waiting(count: int, running: Mapping[str, Holder], console: Console) -> None:
     """Print for which other runs this one waits."""
     holders = ", ".join(sorted({str(holder) for holder in running.values()}))
-    say(
+    print_line(
         console,
-        f"Waiting for {counted(count, 'point')} in training by {holders}; "
-        f"a run that shows no sign of life for {processes.EXPIRES:.0f} s is not waited for.",
+        f"Waiting for {pluralize(count, 'point')} in training by {holders}; "
+        f"a run that shows no sign of life for {processes.DEAD_AFTER_SECONDS:.0f} s is not waited for.",
     )
 
 
@@ -188,11 +188,11 @@ def _record_death(
         point.seed,
         FAILED,
         error=f"the worker died: {reason}",
-        hardware=hardware(),
+        hardware=get_hardware(),
         code=fingerprint(point.model, point.params["dataset"]),
     )
     try:
-        with ledger.claim(point.id, Process.current()) as claim:
+        with ledger.claim(point.id, Process.get_current()) as claim:
             # The worker may have written its record just before it died: then that one counts.
             current = ledger.read({point.id: point.wanted}).records.get(point.id)
             if current is not None and current != earlier:

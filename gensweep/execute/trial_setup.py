@@ -38,7 +38,7 @@ def make_trial_config(pack: Pack, root: str | Path, resources: Resources) -> dic
         "fits": resources.pack == AUTO,
         "retry_failed": resources.retry_failed,
         "retrain_changed": resources.retrain_changed,
-        "driver": asdict(Process.current()),
+        "driver": asdict(Process.get_current()),
         "tracking": asdict(resources.tracking),
     }
 

@@ -23,9 +23,9 @@ from gensweep.report.results import Results, load
 from gensweep.report.verified import DIFFERENT, EQUAL, ROUNDING, UNCOMPARED, VERIFIED, read_verified
 from gensweep.sweep.code_fingerprint import fingerprint
 from gensweep.sweep.point import Point
-from gensweep.system.environment import hardware, versions
+from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.terminal import Console
-from gensweep.system.text import counted, say
+from gensweep.system.text import pluralize, print_line
 from gensweep.train.evaluation import Diverged
 from gensweep.train.loop import Training
 from gensweep.train.memory import configure_malloc
@@ -72,7 +72,7 @@ class Comparison:
         """Say in a line what came of the point."""
         if self.outcome == UNCOMPARED:
             return f"{self.outcome}: {self.record.id}: {self.reason}"
-        words = [f"{self.outcome}: {self.record.id}: {counted(self.epochs, 'epoch')}"]
+        words = [f"{self.outcome}: {self.record.id}: {pluralize(self.epochs, 'epoch')}"]
         if self.largest:
             share, name = self.largest
             words.append(
@@ -104,9 +104,9 @@ class Comparison:
             "is_same_machine": self.is_same_machine,
             "recorded_code": self.record.code,
             "code": fingerprint(self.record.model, self.record.params["dataset"]),
-            "commit": versions()["commit"],
-            "torch": versions()["torch"],
-            "hardware": {"processor": hardware()["processor"], **(self.computed or {})},
+            "commit": get_versions()["commit"],
+            "torch": get_versions()["torch"],
+            "hardware": {"processor": get_hardware()["processor"], **(self.computed or {})},
             "finished": self.record.finished,
             "verified": datetime.now(UTC).isoformat(timespec="seconds"),
         }
@@ -239,7 +239,7 @@ def _counts_examples(column: str) -> bool:
 
 
 def _is_same_machine(recorded: Mapping[str, Any], computed: Mapping[str, Any]) -> bool:
-    here = {"processor": hardware()["processor"], **computed}
+    here = {"processor": get_hardware()["processor"], **computed}
     return all(recorded.get(name) == value for name, value in here.items())
 
 
@@ -256,4 +256,4 @@ def remember(results: Results, comparisons: Sequence[Comparison], console: Conso
         store.write_json(f"{sweep}/{VERIFIED}", list(entries.values()))
         write(load(store.uri(sweep)))
     except (OSError, ResultsError) as error:
-        say(console, f"This is not kept in {store.uri(sweep)}: {error}", "yellow")
+        print_line(console, f"This is not kept in {store.uri(sweep)}: {error}", "yellow")

@@ -13,7 +13,7 @@ from gensweep.core.dataset import DatasetArrays
 from gensweep.core.registries import DERIVED
 from gensweep.prepare import array_cache
 from gensweep.sweep.point import Point
-from gensweep.system.precision import likely_bfloat16, resolve
+from gensweep.system.precision import has_bfloat16_instructions, resolve_precision
 from gensweep.train.glyphs import is_reader_cached
 
 
@@ -23,8 +23,8 @@ def compile_kernels_in_background(points: Sequence[Point]) -> threading.Thread:
     Nobody has to wait for the thread. Which precision `auto` is, only torch knows; here it is
     guessed from the processor. If the guess is wrong, trials compile what they need.
     """
-    native = likely_bfloat16()
-    precisions = {resolve(point.model_config().precision, native) for point in points}
+    native = has_bfloat16_instructions()
+    precisions = {resolve_precision(point.model_config().precision, native) for point in points}
     thread = threading.Thread(
         target=kernels.compile_ahead, args=(precisions,), name="kernels", daemon=True
     )

@@ -118,7 +118,7 @@ def _complete_record(trained: TrainedPoint, metrics: dict[str, float]) -> set[st
     for name in metrics.keys() & record.metrics.keys():
         _check_equal(record, name, metrics[name])
     added = metrics.keys() - record.metrics.keys()
-    with ledger.claim(record.id, Process.current()) as claim:
+    with ledger.claim(record.id, Process.get_current()) as claim:
 
         def write(name: str, content: Content) -> None:
             _write_if_absent(ledger, claim, record.id, name, content)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import DataError
-from gensweep.system.cache_dir import cache_folder
-from gensweep.system.environment import compiler, processor
+from gensweep.system.cache_dir import make_cache_folder
+from gensweep.system.environment import describe_processor, find_compiler
 from gensweep.system.precision import BFLOAT16, FLOAT32
-from gensweep.system.storage import find_distrust, locked, private_folder, write_atomic
+from gensweep.system.storage import explain_distrust, lock_file, make_private_folder, write_atomic
 
 log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"
@@ -72,17 +72,17 @@ def is_enabled() -> bool:
 def library(precision: str) -> ctypes.CDLL | None:
     """Return the kernels of `float32` or `bfloat16`, from the cache; None if there is no compiler, or it fails."""
     try:
-        if (command := compiler()) is None:
+        if (command := find_compiler()) is None:
             return None
         digest = hashlib.sha256(
-            f"{processor()} {command} {_FLAGS} {_MACHINES} {precision}".encode()
+            f"{describe_processor()} {command} {_FLAGS} {_MACHINES} {precision}".encode()
         )
         for source in _SOURCES + _HEADERS:
             digest.update(source.read_bytes())
-        folder = private_folder(cache_folder(), "compiled")
+        folder = make_private_folder(make_cache_folder(), "compiled")
         path = folder / f"kernels-{digest.hexdigest()[:16]}.so"
         if not path.exists():
-            with locked(path.with_suffix(".lock")):  # of several processes, one compiles
+            with lock_file(path.with_suffix(".lock")):  # of several processes, one compiles
                 if not path.exists():
                     write_atomic(path, _compile(command, _DEFINED[precision]))
                     path.chmod(0o600)
@@ -101,7 +101,7 @@ def _load_trusted(path: Path) -> ctypes.CDLL:
     Raises:
         OSError: somebody else may have; the message says who.
     """
-    if why := find_distrust(path.stat()):
+    if why := explain_distrust(path.stat()):
         raise PermissionError(
             f"{path} {why}; it is not loaded. Remove it, or set GENSWEEP_CACHE to another folder"
         )

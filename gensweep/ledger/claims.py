@@ -55,8 +55,8 @@ def parse_claim(text: bytes) -> Holder | None:
             return None
         if not isinstance(attempt, str):
             return None
-        driver = Process.of(values["driver"])
-        worker = Process.of(values["worker"])
+        driver = Process.from_dict(values["driver"])
+        worker = Process.from_dict(values["worker"])
         return Holder(attempt, driver, worker, float(claimed_at))
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
@@ -78,7 +78,7 @@ def is_live(store: Store, folder: str, holder: Holder) -> bool:
     if len(local) == 2:
         return True
     watch = _watches.setdefault((store.root_uri, folder), Watch())
-    return watch.unchanged((holder.attempt, holder.time)) < processes.EXPIRES
+    return watch.measure_unchanged((holder.attempt, holder.time)) < processes.DEAD_AFTER_SECONDS
 
 
 def is_certainly_live(store: Store, folder: str, holder: Holder) -> bool:
@@ -92,7 +92,7 @@ def is_certainly_live(store: Store, folder: str, holder: Holder) -> bool:
     watch = _watches.get((store.root_uri, folder))
     if watch is not None and watch.has_changed:
         return True
-    return 0 <= time.time() - holder.time < processes.EXPIRES
+    return 0 <= time.time() - holder.time < processes.DEAD_AFTER_SECONDS
 
 
 def find_live(folders: Iterable[tuple[Store, str]]) -> set[str]:
@@ -125,12 +125,15 @@ def find_live(folders: Iterable[tuple[Store, str]]) -> set[str]:
 
 def _warn_of_wait(holders: str, point: str) -> None:
     log.warning(
-        "waiting up to %.0f s for a sign of life from %s (%s)", processes.EXPIRES, holders, point
+        "waiting up to %.0f s for a sign of life from %s (%s)",
+        processes.DEAD_AFTER_SECONDS,
+        holders,
+        point,
     )
 
 
 def _pause(store: Store) -> None:
-    time.sleep(min(store.poll_seconds, processes.EXPIRES / 4))
+    time.sleep(min(store.poll_seconds, processes.DEAD_AFTER_SECONDS / 4))
 
 
 class Claim:
@@ -159,7 +162,7 @@ class Claim:
         self._point = folder.rpartition("/")[2]
         self._name = f"{folder}/{CLAIM}"
         self._lock = f"{folder}/.lock"
-        self._me = Holder(uuid.uuid4().hex, driver, Process.current(), 0.0)
+        self._me = Holder(uuid.uuid4().hex, driver, Process.get_current(), 0.0)
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=self._renew_until_stopped, daemon=True, name="gensweep-claim"

@@ -11,7 +11,7 @@ from gensweep.ledger.records import SCHEMA, is_plain
 from gensweep.ledger.stores import Store
 from gensweep.system.naming import is_file_name
 from gensweep.system.storage import parse_json
-from gensweep.system.text import clean
+from gensweep.system.text import replace_surrogates
 
 SWEEP = "sweep.json"
 
@@ -115,7 +115,7 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
 
 def _read_values(store: Store, folder: str, path: str) -> Any:
     try:
-        return clean(parse_json(store.read(f"{folder}/{SWEEP}")))
+        return replace_surrogates(parse_json(store.read(f"{folder}/{SWEEP}")))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         is_folder = folder in store.list_folders("")
         problem = f"has no {SWEEP}" if is_folder else "is not a folder"

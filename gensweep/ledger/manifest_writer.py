@@ -19,9 +19,9 @@ from gensweep.ledger.stores import Store
 from gensweep.prepare.fingerprint import places, survey
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
-from gensweep.system.environment import hardware, versions
+from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.storage import parse_json
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 _FIELDS_OF_THE_RUN = ("command", "places", "commit", "versions", "hardware", "created")
 """Fields that may differ between two runs of the same sweep."""
@@ -49,9 +49,9 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "places": places(value for cell in cells.values() for value in cell["params"].values()),
         "metrics": _describe_metrics(models),
         "command": command,
-        "commit": versions()["commit"],
-        "versions": versions(),
-        "hardware": hardware(),
+        "commit": get_versions()["commit"],
+        "versions": get_versions(),
+        "hardware": get_hardware(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return SweepFile.model_validate(values).model_dump(exclude_unset=True)
@@ -200,7 +200,7 @@ def describe_replaced_points(store: Store, sweep: Sweep, command: str) -> str:
     dropped = earlier_ids - {point.id for point in sweep.points()}
     if not dropped:
         return ""
-    count = counted(len(earlier_ids), "point")
+    count = pluralize(len(earlier_ids), "point")
     other_file = _find_sweep_file(str(earlier.get("command")))
     file = _find_sweep_file(command)
     if dropped == earlier_ids and other_file and file and other_file.name != file.name:

@@ -41,11 +41,11 @@ def list_copies(folder: Path) -> list[Path]:
 
 def find_mirror(uri: str) -> Path:
     """Return the folder of the cache for the copies of a root."""
-    from gensweep.system.cache_dir import cache_root
+    from gensweep.system.cache_dir import get_cache_root
 
     digest = hashlib.sha256(uri.encode()).hexdigest()
     # The readable part alone would be too long for some file systems, and not unique.
-    return cache_root() / MIRRORS_FOLDER / f"{quote(uri, safe='')[:80]}-{digest[:12]}"
+    return get_cache_root() / MIRRORS_FOLDER / f"{quote(uri, safe='')[:80]}-{digest[:12]}"
 
 
 def make_temporary_mirror() -> Path:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from gensweep.core.errors import ResultsError
 from gensweep.ledger.buckets import SCHEMES
 from gensweep.ledger.stores import Store
-from gensweep.system.redaction import redacted
+from gensweep.system.redaction import redact_secrets
 
 _MISTYPED_SCHEME = re.compile(rf"({'|'.join(SCHEMES)}):/?(?!/)", re.IGNORECASE)
 """A bucket's scheme without its two slashes."""
@@ -89,8 +89,8 @@ def _split_scheme(location: str) -> tuple[str, str, str]:
     """
     mistyped = _MISTYPED_SCHEME.match(location)
     if mistyped:
-        intended = redacted(f"{mistyped[1].lower()}://{location[mistyped.end() :]}")
-        typed = redacted(location)
+        intended = redact_secrets(f"{mistyped[1].lower()}://{location[mistyped.end() :]}")
+        typed = redact_secrets(location)
         raise ResultsError(
             f"--results {typed}: did you mean {intended}? ./{typed} is the folder of that name"
         )

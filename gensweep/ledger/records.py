@@ -11,7 +11,7 @@ from typing import Any
 
 from gensweep.core.errors import NewerSchema, RecordError
 from gensweep.system.storage import parse_json
-from gensweep.system.text import clean
+from gensweep.system.text import replace_surrogates
 
 SCHEMA = 1
 """Version of record.json and sweep.json."""
@@ -149,8 +149,8 @@ def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Rec
     _check_fields(values, path)
     for name, problem in _find_problems(values):
         raise RecordError(f"{path}: not a gensweep record ({name} {problem})")
-    values["error"] = clean(values["error"])
-    values["warnings"] = clean(values.get("warnings", []))
+    values["error"] = replace_surrogates(values["error"])
+    values["warnings"] = replace_surrogates(values.get("warnings", []))
     if expected_id is not None and values["id"] != expected_id:
         raise RecordError(f"{path}: is the record of {values['id']}, not of {expected_id}")
     return Record(**values)

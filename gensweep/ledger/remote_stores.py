@@ -29,7 +29,13 @@ from gensweep.ledger.mirror import (
     make_temporary_mirror,
 )
 from gensweep.ledger.stores import Entry, Store
-from gensweep.system.storage import LARGEST, Content, NotRegular, as_bytes, write_atomic
+from gensweep.system.storage import (
+    MAX_FILE_BYTES,
+    Content,
+    NotRegular,
+    convert_to_bytes,
+    write_atomic,
+)
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -72,7 +78,7 @@ class RemoteStore(Store):
         suffix = f"?{query}" if query else ""
         return f"{root}/{name}{suffix}"
 
-    def read(self, name: str, limit: int = LARGEST) -> bytes:
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         with self._explaining(name):
             for pause in RETRY_SECONDS:
                 try:
@@ -92,7 +98,9 @@ class RemoteStore(Store):
                 raise NotRegular(errno.EFBIG, message, self.uri(name))
             return file.read()
 
-    def read_all(self, names: Iterable[str], limit: int = LARGEST) -> Iterator[bytes | OSError]:
+    def read_all(
+        self, names: Iterable[str], limit: int = MAX_FILE_BYTES
+    ) -> Iterator[bytes | OSError]:
         def read_one(name: str) -> bytes | OSError:
             try:
                 return self.read(name, limit)
@@ -103,7 +111,7 @@ class RemoteStore(Store):
             yield from pool.map(read_one, names)
 
     def write(self, name: str, content: Content) -> None:
-        data = as_bytes(content)
+        data = convert_to_bytes(content)
         with self._explaining(name), self._fs.open_output_stream(self._key(name)) as file:
             file.write(data)
         copy = self.root / name
@@ -242,7 +250,7 @@ class Snapshot(RemoteStore):
     def snapshot(self, *folders: str) -> Store:
         return self
 
-    def read(self, name: str, limit: int = LARGEST) -> bytes:
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         entry = self._entry(name)
         if entry is None:
             raise FileNotFoundError(f"{self.uri(name)}: there is no such file")

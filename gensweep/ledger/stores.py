@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gensweep.core.errors import ResultsError
-from gensweep.system.storage import LARGEST, Content, as_json, locked, read_file, write_atomic
+from gensweep.system.storage import (
+    MAX_FILE_BYTES,
+    Content,
+    format_json,
+    lock_file,
+    read_file,
+    write_atomic,
+)
 
 MIRRORS_FOLDER = "roots"
 """The folder of the cache that holds local copies of remote roots."""
@@ -53,7 +60,7 @@ class Store:
         """Return the path or the URI of a file, for messages."""
         return f"{self.root_uri}/{name}"
 
-    def read(self, name: str, limit: int = LARGEST) -> bytes:
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         """Return the content of a file.
 
         Args:
@@ -67,7 +74,9 @@ class Store:
         """
         return read_file(f"{self.root_uri}/{name}", limit)
 
-    def read_all(self, names: Iterable[str], limit: int = LARGEST) -> Iterator[bytes | OSError]:
+    def read_all(
+        self, names: Iterable[str], limit: int = MAX_FILE_BYTES
+    ) -> Iterator[bytes | OSError]:
         """Yield the content of each file, or the error that reading it raised."""
         for name in names:
             try:
@@ -110,7 +119,7 @@ class Store:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a file of indented JSON; NaN is refused."""
-        self.write(name, as_json(value))
+        self.write(name, format_json(value))
 
     def remove(self, name: str) -> None:
         """Remove a file if it exists."""
@@ -152,7 +161,7 @@ class Store:
         """
         path = self.root / name
         self._make_folder(path.parent)
-        return locked(path)
+        return lock_file(path)
 
     def remove_leftovers(self, folder: str, age: float = 0.0) -> None:
         """Remove temporary files of killed writers from a folder and its direct subfolders.

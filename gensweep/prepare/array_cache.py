@@ -17,10 +17,10 @@ import numpy as np
 from gensweep.core.config import Data
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import DataError
-from gensweep.system.cache_dir import cache_folder, cache_root
-from gensweep.system.naming import visible
+from gensweep.system.cache_dir import get_cache_root, make_cache_folder
+from gensweep.system.naming import make_visible
 from gensweep.system.signals import raise_if_stopped
-from gensweep.system.storage import locked, write_atomic, write_json
+from gensweep.system.storage import lock_file, write_atomic, write_json
 
 log = logging.getLogger(__name__)
 SCHEMA = 1
@@ -40,7 +40,7 @@ def prepared(data: Data) -> DatasetArrays:
     """
     found = _prepared(data, entry_path(data))
     for note in (*found.notes, *data.remarks()):
-        log.warning("%s: %s", visible(data.title()), visible(note))
+        log.warning("%s: %s", make_visible(data.title()), make_visible(note))
     return found
 
 
@@ -49,7 +49,7 @@ def _prepared(data: Data, path: Path) -> DatasetArrays:
         return kept
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(locked(cache_folder("prepared") / f"{path.stem}.lock"))
+            stack.enter_context(lock_file(make_cache_folder("prepared") / f"{path.stem}.lock"))
         except (DataError, OSError) as error:
             log.warning("the arrays of %s are not kept: %s", data.name, error)
             return data.prepare()
@@ -82,7 +82,7 @@ def entry_path(data: Data) -> Path:
         "built_by": _builders(),
     }
     digest = hashlib.sha256(json.dumps([data.name, identity], sort_keys=True).encode()).hexdigest()
-    return cache_root() / "prepared" / f"{data.name}-{digest[:16]}.json"
+    return get_cache_root() / "prepared" / f"{data.name}-{digest[:16]}.json"
 
 
 def read_entry(path: Path) -> dict[str, dict[str, Any]]:
@@ -113,14 +113,14 @@ def _builders() -> list[str]:
 
 
 def _array_path(digest: str) -> Path:
-    return cache_root() / "arrays" / f"{digest}.npy"
+    return get_cache_root() / "arrays" / f"{digest}.npy"
 
 
 def _write(path: Path, built: DatasetArrays) -> None:
     """Keep arrays by content, so that entries share what is equal; then list them in the entry, last."""
-    folder = cache_folder("arrays")
+    folder = make_cache_folder("arrays")
     described: dict[str, Any] = {group: {} for group in GROUPS}
-    with locked(folder / "lock"):
+    with lock_file(folder / "lock"):
         for left in folder.glob(".*.tmp"):  # by processes that were killed while they wrote
             left.unlink(missing_ok=True)
         _write_arrays(built, described)

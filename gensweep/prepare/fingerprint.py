@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import DataError
-from gensweep.system.cache_dir import cache_folder, cache_root
-from gensweep.system.naming import PINNED, named
+from gensweep.system.cache_dir import get_cache_root, make_cache_folder
+from gensweep.system.naming import PINNED, get_display_name
 from gensweep.system.storage import write_json
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def pin(scheme: Scheme, place: Path | None) -> str:
     _places[pinned], _surveys[pinned] = place, survey
     try:
         write_json(
-            cache_folder("places") / f"{pinned.replace(':', '-')}.json", {"place": str(place)}
+            make_cache_folder("places") / f"{pinned.replace(':', '-')}.json", {"place": str(place)}
         )
     except (DataError, OSError) as error:
         log.debug("%s is not remembered: %s", pinned, error)
@@ -162,7 +162,7 @@ def places(values: Iterable[Any]) -> dict[str, str]:
 def label(text: str) -> str:
     """Pinned data by the name of its folder or file, where that is known; other text as it is."""
     place = places([text]).get(text)
-    return named(text, place) if place else text
+    return get_display_name(text, place) if place else text
 
 
 def forget() -> None:
@@ -181,7 +181,7 @@ def locate(pinned: str) -> Path:
     place = _places.get(pinned)
     if place is None:
         try:
-            kept = cache_root() / "places" / f"{pinned.replace(':', '-')}.json"
+            kept = get_cache_root() / "places" / f"{pinned.replace(':', '-')}.json"
             place = Path(json.loads(kept.read_text(encoding="utf-8"))["place"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise DataError(
@@ -227,7 +227,9 @@ def digests(
         DataError: a file cannot be read.
     """
     kept_at = (
-        cache_root() / "digests" / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:DIGITS]}.json"
+        get_cache_root()
+        / "digests"
+        / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:DIGITS]}.json"
     )
     kept = _kept(kept_at)
     found, fresh, settled = {}, {}, time.time_ns() - int(_SETTLED * 1e9)
@@ -253,7 +255,7 @@ def digests(
             fresh[str(path)] = (stamp, found[path])
     if fresh != kept:
         try:
-            cache_folder("digests")
+            make_cache_folder("digests")
             write_json(kept_at, fresh)
         except (DataError, OSError) as error:
             log.debug("digests are not kept: %s", error)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.core.soundness import MIN_PICTURES, READER_DIGITS, READER_METRIC, TEST_SPLIT
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -55,7 +55,7 @@ def explain_missing(
                 found[reason] = found.get(reason, 0) + 1
         if found:
             shown = list(found.items())[:_MOST_REASONS]
-            texts = [f"{reason} ({counted(count, 'cell')})" for reason, count in shown]
+            texts = [f"{reason} ({pluralize(count, 'cell')})" for reason, count in shown]
             more = [f"{len(found) - len(shown)} more reasons"] if len(found) > len(shown) else []
             yield f"{metric} is not measured: {'; '.join([*texts, *more])}."
 

@@ -36,7 +36,7 @@ from gensweep.report.summary import build_cell_frame
 from gensweep.report.verified import describe_code, match_records, read_verified
 from gensweep.sweep.code_fingerprint import compare
 from gensweep.system.naming import Names
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +98,7 @@ class Results:
 
     def __repr__(self) -> str:
         states = ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
-        return f"<Results of {self.sweep.name}: {counted(len(self.params), 'cell')}, {len(self.points)} points: {states}>"
+        return f"<Results of {self.sweep.name}: {pluralize(len(self.params), 'cell')}, {len(self.points)} points: {states}>"
 
     @property
     def models(self) -> list[str]:
@@ -164,7 +164,7 @@ def load(folder: str | Path) -> Results:
         point: reason.replace(f"{store.uri(f'{POINTS}/{point}')}/", "")
         for point, reason in state.unreadable.items()
     }
-    names = Names.of((cell.params for cell in sweep.cells), sweep.places)
+    names = Names.from_cells((cell.params for cell in sweep.cells), sweep.places)
     datasets = _datasets(sweep)
     sweep = _named(sweep, names)
     records = {point: as_written_now(record) for point, record in state.records.items()}
@@ -207,14 +207,17 @@ def _named(sweep: SweepFile, names: Names) -> SweepFile:
 
     def rename(params: dict[str, Any]) -> dict[str, Any]:
         return {
-            key: names.text(key, value) if isinstance(value, str) else value
+            key: names.get_text(key, value) if isinstance(value, str) else value
             for key, value in params.items()
         }
 
     cells = [cell.model_copy(update={"params": rename(cell.params)}) for cell in sweep.cells]
     data = {
         key: about.model_copy(
-            update={"dataset": names.text("dataset", about.dataset), "params": rename(about.params)}
+            update={
+                "dataset": names.get_text("dataset", about.dataset),
+                "params": rename(about.params),
+            }
         )
         for key, about in sweep.data.items()
     }
@@ -306,7 +309,7 @@ def _vary(sweep: SweepFile, names: Names) -> tuple[dict[str, list[str]], dict[st
         model: {
             name: next(iter(found.values()))
             if len(found) == 1
-            else " or ".join(names.text(name, value) for value in found.values())
+            else " or ".join(names.get_text(name, value) for value in found.values())
             for name, found in params.items()
             if (model, name) not in several
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gensweep.ledger.stores import Store
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN, fingerprint, trains_alike
 from gensweep.system.storage import parse_json
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) ->
         entries: as `read_verified`.
     """
     codes = points["code"].dropna().tolist()
-    total = counted(len(codes), "point")
+    total = pluralize(len(codes), "point")
     parts = []
     if others := codes.count(OTHER):
         parts.append(f"trained by other code than today's: {others} of {total}")
@@ -87,4 +87,4 @@ def describe_verified(entries: Iterable[Mapping[str, Any]]) -> str:
         return ""
     reproduced = outcomes[EQUAL] + outcomes[ROUNDING]
     exact = f" ({outcomes[EQUAL]} digit for digit)" if reproduced else ""
-    return f"{reproduced} of {counted(compared, 'sampled point')} reproduce{exact}"
+    return f"{reproduced} of {pluralize(compared, 'sampled point')} reproduce{exact}"

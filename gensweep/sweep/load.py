@@ -128,13 +128,13 @@ def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Po
             {key: [_value(point, key) for point in every]},
             places(_value(point, key) for point in every),
         )
-        left = {names.text(key, _value(point, key)): None for point in points}
+        left = {names.get_text(key, _value(point, key)): None for point in points}
         wanted = {text: names.find(key, text, parse_value(known_place(text))) for text in values}
         meant = [value for several in wanted.values() for value in several]
         strange = [
             text
             for text, several in wanted.items()
-            if not left.keys() & {names.text(key, v) for v in several}
+            if not left.keys() & {names.get_text(key, v) for v in several}
         ]
         if strange:
             raise SweepError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from gensweep.core.errors import DataError
 
 
-def cache_root() -> Path:
+def get_cache_root() -> Path:
     """The cache folder: `GENSWEEP_CACHE`, else `gensweep` in the user's; it need not exist."""
     if named := os.environ.get("GENSWEEP_CACHE"):
         return Path(named).expanduser().absolute()
@@ -17,13 +17,13 @@ def cache_root() -> Path:
     return user_cache_path("gensweep", appauthor=False)
 
 
-def cache_folder(*parts: str) -> Path:
+def make_cache_folder(*parts: str) -> Path:
     """A folder of the cache, made if need be.
 
     Raises:
         DataError: it cannot be made.
     """
-    folder = cache_root().joinpath(*parts)
+    folder = get_cache_root().joinpath(*parts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 
-def memory_limit(root: Path = Path("/")) -> int | None:
+def get_memory_limit(root: Path = Path("/")) -> int | None:
     """Return the least limit of memory in bytes; None where no group has one.
 
     Args:
@@ -24,7 +24,7 @@ def memory_limit(root: Path = Path("/")) -> int | None:
     return min(limits, default=None)
 
 
-def core_limit(root: Path = Path("/")) -> float | None:
+def get_core_limit(root: Path = Path("/")) -> float | None:
     """Return the least quota in cores, such as 1.5; None where no group has one.
 
     Args:

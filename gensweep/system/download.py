@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import FetchError
-from gensweep.system.redaction import redacted
+from gensweep.system.redaction import redact_secrets
 from gensweep.system.storage import write_atomic
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ CHUNK = 1 << 16
 USER_AGENT = f"gensweep/{version('gensweep')} (research; python-requests)"
 
 
-class Gate:
+class RateLimiter:
     """Holds requests back: all of them while a server asks for it, and for good once they are stopped."""
 
     def __init__(self) -> None:
         self._opens = 0.0
         self._stopped = threading.Event()
 
-    def shut(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Let nobody through for so long."""
         self._opens = max(self._opens, time.monotonic() + seconds)
 
@@ -56,7 +56,7 @@ class Gate:
         raise FetchError("stopped")
 
 
-def open_session(workers: int = 1, gate: Gate | None = None) -> Session:
+def open_session(workers: int = 1, gate: RateLimiter | None = None) -> Session:
     """A session that says who it is, and tries again after 429, 5xx and lost connections, as `Retry-After` asks.
 
     A server that says 429 or 503 is left alone by every thread of the session, not by the one that asked.
@@ -70,7 +70,7 @@ def open_session(workers: int = 1, gate: Gate | None = None) -> Session:
     from urllib3.exceptions import InvalidHeader
     from urllib3.util.retry import Retry
 
-    waiting = gate or Gate()
+    waiting = gate or RateLimiter()
 
     class GatedRetry(Retry):
         def sleep(self, response: Any = None) -> None:
@@ -80,7 +80,7 @@ def open_session(workers: int = 1, gate: Gate | None = None) -> Session:
                 asked = None
             seconds = asked or max(self.get_backoff_time(), BACKOFF)
             if response is not None and response.status in (429, 503):
-                waiting.shut(seconds)
+                waiting.pause(seconds)
             waiting.wait(seconds)
 
     class GatedAdapter(HTTPAdapter):
@@ -107,7 +107,7 @@ def open_session(workers: int = 1, gate: Gate | None = None) -> Session:
     return session
 
 
-def get(
+def fetch_bytes(
     session: Session,
     url: str,
     *,
@@ -132,7 +132,7 @@ def get(
     scheme, given, _ = url.partition("://")
     if given and scheme not in ("http", "https"):
         raise FetchError(
-            f"{shown(url)}: {scheme}:// is not understood; name an http:// or https:// address, or a path"
+            f"{redact_url(url)}: {scheme}:// is not understood; name an http:// or https:// address, or a path"
         )
     if not given:
         body = _file(Path(url), limit)
@@ -145,7 +145,7 @@ def get(
                 if not left:
                     raise
     if sha256 is not None:
-        check_sha256(body, sha256, shown(url))
+        check_sha256(body, sha256, redact_url(url))
     return body
 
 
@@ -176,7 +176,7 @@ def _response(
         with session.get(
             url, params=params, headers=headers, timeout=TIMEOUT, stream=True
         ) as response:
-            place = shown(response.url or url)
+            place = redact_url(response.url or url)
             if response.status_code != 200:
                 raise FetchError(
                     f"{place}: HTTP {response.status_code} {response.reason}; {_hint(response)}"
@@ -189,7 +189,7 @@ def _response(
             return body
     except (requests.RequestException, HTTPError) as error:
         raise FetchError(
-            f"{shown(url)}: {_reason(error)}; is there a network, and a proxy to be set (HTTPS_PROXY)?"
+            f"{redact_url(url)}: {_reason(error)}; is there a network, and a proxy to be set (HTTPS_PROXY)?"
         ) from error
 
 
@@ -197,7 +197,7 @@ def _body(response: Response, limit: int) -> bytes:
     import requests
     from urllib3.exceptions import HTTPError
 
-    place = shown(response.url or "")
+    place = redact_url(response.url or "")
     parts, size = [], 0
     try:
         for part in response.iter_content(CHUNK):
@@ -215,9 +215,9 @@ def _body(response: Response, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """An address as it may be shown and written down: without name, password and what a query may hold."""
-    return redacted(url)
+    return redact_secrets(url)
 
 
 def check_sha256(content: bytes, wanted: str, place: str) -> None:
@@ -233,18 +233,18 @@ def check_sha256(content: bytes, wanted: str, place: str) -> None:
         )
 
 
-def keep(path: Path, content: bytes) -> None:
+def write_cache_file(path: Path, content: bytes) -> None:
     """Write a file of the cache, whole or not at all.
 
     Raises:
         FetchError: no space, no permission.
     """
-    with writing(path):
+    with explain_write_errors(path):
         write_atomic(path, content)
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Generator[None]:
+def explain_write_errors(path: Path) -> Generator[None]:
     """Make of an `OSError` a `FetchError` that names the file and says what to do."""
     try:
         yield
@@ -277,4 +277,4 @@ def _reason(error: BaseException) -> str:
         if not isinstance(wrapped, BaseException):
             break
         inner = wrapped
-    return redacted(" ".join(str(inner).split())) or type(inner).__name__
+    return redact_secrets(" ".join(str(inner).split())) or type(inner).__name__

@@ -15,13 +15,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gensweep.system.cgroups import core_limit, memory_limit
+from gensweep.system.cgroups import get_core_limit, get_memory_limit
 
 _PACKAGES = ("gensweep", "torch", "torchvision", "ray", "numpy", "pillow", "mlxtend")
 
 
 @lru_cache(maxsize=1)
-def commit() -> str | None:
+def get_commit() -> str | None:
     """Return the git commit of gensweep's own source; None outside a checkout.
 
     `-dirty` follows it where a tracked file was changed, or the package has files that git does not know.
@@ -48,9 +48,9 @@ def _ask_git(folder: Path, *arguments: str) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def versions() -> dict[str, str | None]:
+def get_versions() -> dict[str, str | None]:
     """Python's, gensweep's and its main libraries' versions, and the commit; imports none of them."""
-    found: dict[str, str | None] = {"python": platform.python_version(), "commit": commit()}
+    found: dict[str, str | None] = {"python": platform.python_version(), "commit": get_commit()}
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)
@@ -60,46 +60,46 @@ def versions() -> dict[str, str | None]:
 
 
 @lru_cache(maxsize=1)
-def hardware() -> dict[str, Any]:
+def get_hardware() -> dict[str, Any]:
     """Host, processor, cores that may be used, memory in bytes."""
     return {
         "host": socket.gethostname(),
         "processor": _processor(),
-        "cores": usable_cores(),
-        "memory": memory_bytes(),
+        "cores": count_usable_cores(),
+        "memory": get_memory_bytes(),
         "system": f"{platform.system()} {platform.machine()}",
     }
 
 
-def usable_cores() -> int:
+def count_usable_cores() -> int:
     """Cores that this process may run on: its affinity, or the quota of a control group where that is less."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    quota = core_limit()
+    quota = get_core_limit()
     return cores if quota is None else min(cores, max(1, int(quota)))
 
 
-def gpu_count() -> int:
+def count_gpus() -> int:
     """NVIDIA GPUs that the system shows, asked without any library."""
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
-def likely_device(asked: str) -> str:
+def predict_device(asked: str) -> str:
     """What `auto` will find here, as far as can be told without torch."""
     if asked != "auto":
         return asked
-    if gpu_count():
+    if count_gpus():
         return "cuda"
-    return "mps" if hardware()["system"] == "Darwin arm64" else "cpu"
+    return "mps" if get_hardware()["system"] == "Darwin arm64" else "cpu"
 
 
-def memory_bytes() -> int:
+def get_memory_bytes() -> int:
     """The machine's memory, or the limit of a control group where that is less."""
     total = (
         os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     )
-    limit = memory_limit()
+    limit = get_memory_limit()
     if limit is None:
         return total
     return min(total, limit) or limit
@@ -119,7 +119,7 @@ def _read(path: str) -> str:
         return ""
 
 
-def compiler() -> list[str] | None:
+def find_compiler() -> list[str] | None:
     """The C compiler: what `CC` names, else the first of the usual names; None where there is none."""
     try:
         named = shlex.split(os.environ.get("CC", ""))
@@ -131,7 +131,7 @@ def compiler() -> list[str] | None:
     return None
 
 
-def processor() -> str:
+def describe_processor() -> str:
     """What the processor can: machines that differ may share a cache folder, and each compiles for itself."""
     with contextlib.suppress(OSError):
         if features := re.search(

@@ -1,7 +1,7 @@
 """A lock among processes on a file system that knows no `flock`: whoever creates a file has the lock.
 
 The file names the process, so a death on this host frees the lock at once. The process renews the file while it has
-the lock; on another host a lock counts until the file has stayed the same for `EXPIRES` seconds of our own clock.
+the lock; on another host a lock counts until the file has stayed the same for `DEAD_AFTER_SECONDS` seconds of our own clock.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from gensweep.system import processes
 from gensweep.system.processes import Process, Watch
 
-RENEWAL = 15.0
+RENEWAL_SECONDS = 15.0
 """Seconds between two signs of life of a process that has a lock."""
 _PAUSES = (0.005, 0.05)
 """Seconds between two looks at a lock that another process has: drawn, so that nobody is always late."""
@@ -31,14 +31,14 @@ _BEAT = 8
 
 
 @contextlib.contextmanager
-def file_lock(path: Path) -> Generator[None]:
+def lock_by_file(path: Path) -> Generator[None]:
     """Have an exclusive lock on ``path`` by means of a file beside it, which is there as long as the lock is taken.
 
     Raises:
         OSError: the file cannot be made.
     """
     lock = path.with_name(f"{path.name}.held")
-    mark = f"{uuid.uuid4().hex} {json.dumps(asdict(Process.current()))}"
+    mark = f"{uuid.uuid4().hex} {json.dumps(asdict(Process.get_current()))}"
     handle = _take(lock, mark)
     stop = threading.Event()
     thread = threading.Thread(target=_renew, args=(handle, stop), daemon=True, name="gensweep-lock")
@@ -107,7 +107,7 @@ def _create(path: Path, mark: str) -> int | None:
 def _renew(handle: int, stop: threading.Event) -> None:
     """Count on in the file, so that others see a change: in the file that was created, whatever has its name now."""
     beat = 0
-    while not stop.wait(RENEWAL):
+    while not stop.wait(RENEWAL_SECONDS):
         beat += 1
         with contextlib.suppress(OSError):
             os.pwrite(handle, f"{beat:0{_BEAT}d}".encode(), 0)
@@ -131,11 +131,11 @@ def _content(path: Path) -> str | None:
 
 def _is_dead(seen: str, watch: Watch) -> bool:
     """Whether the process that a file names gives no sign of life any more."""
-    age = watch.unchanged(seen)
+    age = watch.measure_unchanged(seen)
     try:
-        process = Process.of(json.loads(seen.split(" ", 2)[2]))
+        process = Process.from_dict(json.loads(seen.split(" ", 2)[2]))
     except (ValueError, IndexError):  # just created, or its creator was killed before it wrote
-        return age > processes.EXPIRES
+        return age > processes.DEAD_AFTER_SECONDS
     if process.is_local():
         return not process.is_alive()
-    return age > processes.EXPIRES
+    return age > processes.DEAD_AFTER_SECONDS

@@ -15,13 +15,13 @@ from hashlib import sha256
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-from gensweep.system.text import clean
+from gensweep.system.text import replace_surrogates
 
 PINNED = re.compile(r"([a-z]+):sha256-([0-9a-f]{16})")
 """Data of the user's own, as a point knows it: the scheme, and a digest of the content."""
-LEAST_DIGITS, MOST_DIGITS = 6, 16
+MIN_DIGITS, MAX_DIGITS = 6, 16
 """Significant digits of a number: as many as every one has, and as many as are tried before all of them are shown."""
-LONGEST_NAME = 100
+MAX_STEM_LENGTH = 100
 """Characters of a file's stem; one that would be longer is cut, and ends in a digest."""
 _LONGEST_ID = 200
 _FIRST_DIGEST, _MORE_DIGEST = 6, 2
@@ -50,7 +50,7 @@ class Names:
         self._places = places
 
     @classmethod
-    def of(cls, cells: Iterable[Mapping[str, Any]], places: Mapping[str, str]) -> Names:
+    def from_cells(cls, cells: Iterable[Mapping[str, Any]], places: Mapping[str, str]) -> Names:
         """Return the names of the values in some cells' parameters."""
         values: dict[str, dict[Hashable, Any]] = {}
         for params in cells:
@@ -59,12 +59,12 @@ class Names:
                 values.setdefault(name, {})[key] = value
         return cls({name: found.values() for name, found in values.items()}, places)
 
-    def text(self, parameter: str, value: Any) -> str:
+    def get_text(self, parameter: str, value: Any) -> str:
         """Return what a value is called, which no other value of the parameter is called."""
         text = self._texts.get(parameter, {}).get(_key(value))
-        return plain(value) if text is None else text
+        return format_value(value) if text is None else text
 
-    def value(self, parameter: str, text: str) -> Any:
+    def get_value(self, parameter: str, text: str) -> Any:
         """Return the value that has a name; the text itself where it is nobody's name."""
         for key, name in self._texts.get(parameter, {}).items():
             if name == text:
@@ -101,18 +101,18 @@ class Names:
         return parts[1] == _base(value, self._places) and pinned[2].startswith(parts[2])
 
 
-def plain(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value as a person writes it, without regard to others that may look like it."""
     if value is None:
         return "none"
     if isinstance(value, float):
-        return f"{value:.{LEAST_DIGITS}g}"
-    return visible(str(value))
+        return f"{value:.{MIN_DIGITS}g}"
+    return make_visible(str(value))
 
 
-def visible(text: str) -> str:
+def make_visible(text: str) -> str:
     """Return text in one line that can be seen: a control character or a change of direction by its number."""
-    return "".join(_seen(char) for char in clean(text))
+    return "".join(_seen(char) for char in replace_surrogates(text))
 
 
 def _seen(char: str) -> str:
@@ -122,9 +122,9 @@ def _seen(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def named(pinned: str, place: str) -> str:
+def get_display_name(pinned: str, place: str) -> str:
     """Return `folder:faces` for a folder of that name; `rijksmuseum` for one that lies where it always does."""
-    scheme, name = pinned.partition(":")[0], visible(PurePath(place).name)
+    scheme, name = pinned.partition(":")[0], make_visible(PurePath(place).name)
     return scheme if name == scheme else f"{scheme}:{name}"
 
 
@@ -135,15 +135,15 @@ def is_same(one: Any, other: Any) -> bool:
     return one == other
 
 
-def file_name(*parts: str) -> str:
-    """Return a file's stem from a page's name and what tells its files apart; see `file_names`."""
-    return file_names([parts])[0]
+def make_file_stem(*parts: str) -> str:
+    """Return a file's stem from a page's name and what tells its files apart; see `make_file_stems`."""
+    return make_file_stems([parts])[0]
 
 
-def file_names(identities: Iterable[Sequence[str]]) -> list[str]:
+def make_file_stems(identities: Iterable[Sequence[str]]) -> list[str]:
     """Return a file's stem for each identity; two identities that differ have stems that every file system tells apart.
 
-    A stem is of ASCII letters, digits, and `._=+-`, at most about `LONGEST_NAME` long. It is readable as far as the
+    A stem is of ASCII letters, digits, and `._=+-`, at most about `MAX_STEM_LENGTH` long. It is readable as far as the
     identity is. Stems that are alike, or differ in upper case alone, end in a digest each.
 
     Args:
@@ -153,8 +153,8 @@ def file_names(identities: Iterable[Sequence[str]]) -> list[str]:
     stems = {parts: "-".join(_UNSAFE.sub("_", part) for part in parts) for parts in wanted}
     digests = {parts: sha256(json.dumps(parts).encode()).hexdigest() for parts in wanted}
     for parts, stem in stems.items():
-        if len(stem) > LONGEST_NAME:
-            stems[parts] = f"{stem[:LONGEST_NAME]}-{digests[parts][:8]}"
+        if len(stem) > MAX_STEM_LENGTH:
+            stems[parts] = f"{stem[:MAX_STEM_LENGTH]}-{digests[parts][:8]}"
     apart = _apart(stems, digests, str.casefold, "-")
     return [apart[parts] for parts in wanted]
 
@@ -181,8 +181,8 @@ def _texts(values: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, st
 def _base(value: Any, places: Mapping[str, str]) -> str:
     """Return a value's name where nothing else is called alike."""
     if isinstance(value, str) and value in places and PINNED.fullmatch(value):
-        return named(value, places[value])
-    return plain(value)
+        return get_display_name(value, places[value])
+    return format_value(value)
 
 
 def _digest(key: str, value: Any) -> str:
@@ -193,12 +193,12 @@ def _digest(key: str, value: Any) -> str:
 
 def _numbers(values: Sequence[float]) -> dict[float, str]:
     """Return each number with as many digits as tell it from the others."""
-    texts = {value: f"{value:.{LEAST_DIGITS}g}" for value in values}
-    for digits in range(LEAST_DIGITS + 1, MOST_DIGITS + 2):
+    texts = {value: f"{value:.{MIN_DIGITS}g}" for value in values}
+    for digits in range(MIN_DIGITS + 1, MAX_DIGITS + 2):
         counts = Counter(texts.values())
         for value in [value for value, text in texts.items() if counts[text] > 1]:
             all_of_it = repr(value).removesuffix(".0")
-            texts[value] = f"{value:.{digits}g}" if digits <= MOST_DIGITS else all_of_it
+            texts[value] = f"{value:.{digits}g}" if digits <= MAX_DIGITS else all_of_it
     return texts
 
 

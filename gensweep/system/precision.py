@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from gensweep.system.environment import processor
+from gensweep.system.environment import describe_processor
 
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 """Those that multiply bfloat16, as Linux and PyTorch call them: of x86, of x86's matrix unit, of ARM."""
 
 
-def likely_bfloat16() -> bool:
+def has_bfloat16_instructions() -> bool:
     """Whether the processor multiplies bfloat16 itself, as far as can be told without torch."""
-    return not set(INSTRUCTIONS).isdisjoint(processor().split())
+    return not set(INSTRUCTIONS).isdisjoint(describe_processor().split())
 
 
-def resolve(asked: str, native: bool) -> str:
+def resolve_precision(asked: str, native: bool) -> str:
     """The precision that a training has: `float32` or `bfloat16`.
 
     Args:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-EXPIRES = 60.0
+DEAD_AFTER_SECONDS = 60.0
 """Seconds without a sign of life after which a process of another host counts as dead."""
 _MOST_PID = 1 << 31
 
@@ -25,13 +25,13 @@ class Process:
     started: str
 
     @staticmethod
-    def current() -> Process:
+    def get_current() -> Process:
         """The calling process."""
         host, boot = _here()
         return Process(host, boot, os.getpid(), _started(os.getpid()))
 
     @staticmethod
-    def of(values: Any) -> Process:
+    def from_dict(values: Any) -> Process:
         """Return the process that a file describes.
 
         Raises:
@@ -74,7 +74,7 @@ class Watch:
     _since: float = field(default_factory=time.monotonic)
     has_changed: bool = False
 
-    def unchanged(self, seen: Any) -> float:
+    def measure_unchanged(self, seen: Any) -> float:
         """Look again; return the seconds since this was first seen."""
         now = time.monotonic()
         if seen != self._seen:

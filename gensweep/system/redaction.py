@@ -19,7 +19,7 @@ _HARMLESS = {
 """Names in a query whose values are no secrets; any other value is hidden."""
 
 
-def redacted(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """Return the text with what may be a secret hidden in every URI: user and password, values of a query.
 
     The schemes of buckets and downloads need no slashes, since people mistype `s3://KEY:SECRET@bucket`.
@@ -30,7 +30,7 @@ def redacted(text: str) -> str:
 def _redact(match: re.Match[str]) -> str:
     scheme, slashes, rest = match[1] or match[3], match[2] or match[4] or "", match[5]
     if slashes == "/" and scheme.lower() not in _BUCKETS and not _is_login(rest):
-        return f"{scheme}/{redacted(rest)}"  # a path, as in `folder:/pictures`
+        return f"{scheme}/{redact_secrets(rest)}"  # a path, as in `folder:/pictures`
     user = _user(scheme, rest)
     address, mark, query = rest[len(user) :].partition("?")
     query, sharp, fragment = query.partition("#") if mark else ("", *address.partition("#")[1:])
@@ -59,5 +59,5 @@ def _redact_value(pair: str) -> str:
     if not equals:
         return pair
     if name in _HARMLESS and "@" not in unquote(value):
-        return f"{name}={redacted(value)}"
+        return f"{name}={redact_secrets(value)}"
     return f"{name}={HIDDEN}"

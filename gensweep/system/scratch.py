@@ -19,14 +19,14 @@ _NAME = re.compile(r"gensweep-([0-9a-f]{8})-([0-9a-f]{8})-(\d+)-(\d*)-.*")
 
 def make_scratch() -> Path:
     """Return a new folder in the temporary one, after those of this user's dead processes have been removed."""
-    remove_left_behind()
-    me = Process.current()
+    remove_abandoned()
+    me = Process.get_current()
     name = f"gensweep-{_digest(me.host)}-{_digest(me.boot)}-{me.pid}-{me.started}-"
     return Path(tempfile.mkdtemp(prefix=name))
 
 
 @contextlib.contextmanager
-def scratch() -> Generator[Path]:
+def open_scratch() -> Generator[Path]:
     """A new folder in the temporary one, for as long as the block lasts."""
     folder = make_scratch()
     try:
@@ -35,9 +35,9 @@ def scratch() -> Generator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_left_behind() -> None:
+def remove_abandoned() -> None:
     """Remove the folders whose process, of this user on this host, has died."""
-    me = Process.current()
+    me = Process.get_current()
     for folder in Path(tempfile.gettempdir()).glob("gensweep-*"):
         match = _NAME.fullmatch(folder.name)
         if match is None or match[1] != _digest(me.host) or not _is_ours(folder):

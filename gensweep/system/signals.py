@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from types import FrameType
 
 _blocks: list[list[int]] = []
-"""The `stopping` blocks that run, outermost first: the signals that came to each."""
+"""The `raise_on_signal` blocks that run, outermost first: the signals that came to each."""
 
 
 class Stopped(BaseException):
@@ -23,7 +23,7 @@ class Stopped(BaseException):
 
 
 @contextlib.contextmanager
-def held_back() -> Generator[None]:
+def defer_signals() -> Generator[None]:
     """Let SIGINT and SIGTERM wait for the end of the block: a Ray that is half started or stopped crashes on them."""
     came: list[int] = []
 
@@ -67,7 +67,7 @@ def raise_if_stopped() -> None:
     before an outcome is decided.
 
     Raises:
-        Stopped: a signal came to a `stopping` block that still runs. Signals reach the main thread alone, so no
+        Stopped: a signal came to a `raise_on_signal` block that still runs. Signals reach the main thread alone, so no
             other thread is stopped here.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -78,7 +78,7 @@ def raise_if_stopped() -> None:
 
 
 @contextlib.contextmanager
-def stopping(through_ray: bool = False) -> Generator[None]:
+def raise_on_signal(through_ray: bool = False) -> Generator[None]:
     """Raise `Stopped` in the main thread at the first SIGINT or SIGTERM; a second one ends the process at once.
 
     Where that exception is lost, `raise_if_stopped` raises it again, or at the latest the end of the block.

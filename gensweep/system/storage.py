@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gensweep.system.locks import file_lock
+from gensweep.system.locks import lock_by_file
 
 try:
     import fcntl
@@ -23,7 +23,7 @@ except ImportError:  # pragma: no cover - Windows
 
 
 Content = bytes | str | Callable[[BinaryIO], object]
-LARGEST = 1 << 29
+MAX_FILE_BYTES = 1 << 29
 """Bytes of a file that is read into memory; a sweep.json of 100,000 points has a fifth of it."""
 _UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
 """What a file system says of a call that it does not have."""
@@ -85,7 +85,7 @@ def _sync(handle: int) -> None:
             raise
 
 
-def find_distrust(status: os.stat_result) -> str | None:
+def explain_distrust(status: os.stat_result) -> str | None:
     """Return why somebody else may have written a file, or what lies in a folder; None where nobody can have.
 
     What is executed must belong to this user or to root, and be writable by nobody else. On Windows, where a file's
@@ -98,7 +98,7 @@ def find_distrust(status: os.stat_result) -> str | None:
     return "can be written by others than its owner" if status.st_mode & 0o022 else None
 
 
-def private_folder(parent: Path, name: str) -> Path:
+def make_private_folder(parent: Path, name: str) -> Path:
     """Return a folder that only this user, or root, can have written to; made if need be.
 
     One of this user's that others could write to is closed to them: what they have left in it is theirs, and not
@@ -116,7 +116,7 @@ def private_folder(parent: Path, name: str) -> Path:
     if os.name != "nt" and status.st_uid == os.geteuid() and is_open:
         folder.chmod(status.st_mode & 0o7755)
         status = folder.stat()
-    if why := find_distrust(status):
+    if why := explain_distrust(status):
         raise PermissionError(
             f"{folder} {why}; nothing in it is used. Remove it, or set GENSWEEP_CACHE to another folder"
         )
@@ -137,7 +137,7 @@ class NotRegular(OSError):
     """What has a file's name is none that is read: a pipe, a device, or far too large."""
 
 
-def read_file(path: str | Path, limit: int = LARGEST) -> bytes:
+def read_file(path: str | Path, limit: int = MAX_FILE_BYTES) -> bytes:
     """Return the content of a regular file. Whatever else has its name is not read: a pipe would wait for ever.
 
     Args:
@@ -216,17 +216,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     raise ValueError(f"the key {twice[:40]!r} comes twice")
 
 
-def as_json(value: Any) -> str:
+def format_json(value: Any) -> str:
     """Indented JSON as files hold it; NaN is refused."""
     return json.dumps(value, indent=1, allow_nan=False) + "\n"
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`write_atomic` of `as_json`."""
-    write_atomic(path, as_json(value))
+    """`write_atomic` of `format_json`."""
+    write_atomic(path, format_json(value))
 
 
-def as_bytes(content: Content) -> bytes | memoryview:
+def convert_to_bytes(content: Content) -> bytes | memoryview:
     """What `write_atomic` would write, in memory."""
     if not callable(content):
         return content.encode() if isinstance(content, str) else content
@@ -236,7 +236,7 @@ def as_bytes(content: Content) -> bytes | memoryview:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Generator[None]:
+def lock_file(path: Path) -> Generator[None]:
     """Hold an exclusive lock on ``path`` (created if absent) among the processes that share the file system.
 
     Where the file system has no `flock` (Lustre without the option, some FUSE and network file systems), a file
@@ -251,7 +251,7 @@ def locked(path: Path) -> Generator[None]:
         file = stack.enter_context(open(handle, "wb", buffering=0))
         if not _flock(file.fileno()):
             file.close()  # some file systems remove no file that is open
-            stack.enter_context(file_lock(path))
+            stack.enter_context(lock_by_file(path))
         yield
 
 

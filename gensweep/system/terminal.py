@@ -23,26 +23,26 @@ from rich.console import Console as RichConsole
 from rich.console import ConsoleDimensions
 from rich.text import Text
 
-from gensweep.system.redaction import redacted
-from gensweep.system.text import printable
+from gensweep.system.redaction import redact_secrets
+from gensweep.system.text import escape_controls
 
 if TYPE_CHECKING:
     from rich.status import Status
 
-NARROWEST = 20
+MIN_COLUMNS = 20
 """Columns that a screen has at least; a terminal breaks longer lines itself."""
 
 
-def command_line(arguments: Iterable[str]) -> str:
+def format_command_line(arguments: Iterable[str]) -> str:
     """Return the call of gensweep with these arguments, to be pasted into a shell; secrets are left out."""
     return " ".join(
-        ["python -m gensweep", *(_quoted(redacted(argument)) for argument in arguments)]
+        ["python -m gensweep", *(_quoted(redact_secrets(argument)) for argument in arguments)]
     )
 
 
 def _quoted(argument: str) -> str:
     """Return the argument as a shell reads it; control characters are written as in ``$'\\x1b'``."""
-    if printable(argument) == argument and not re.search(r"[\t\n]", argument):
+    if escape_controls(argument) == argument and not re.search(r"[\t\n]", argument):
         return shlex.quote(argument)
     letters = []
     for byte in os.fsencode(argument):
@@ -83,7 +83,7 @@ class Console(RichConsole):
     def size(self) -> ConsoleDimensions:
         """Columns and lines."""
         width, height = super().size
-        return ConsoleDimensions(max(width, NARROWEST), height)
+        return ConsoleDimensions(max(width, MIN_COLUMNS), height)
 
     @size.setter
     def size(self, new_size: tuple[int, int]) -> None:
@@ -92,7 +92,7 @@ class Console(RichConsole):
     def render_str(self, text: str, **options: Any) -> Text:
         """Return the text that is shown of a string, wherever rich meets one: a line, a cell, a title."""
         literal: dict[str, Any] = options | {"markup": False, "emoji": False}
-        return super().render_str(printable(text), **literal)
+        return super().render_str(escape_controls(text), **literal)
 
     def status(self, status: Any, **options: Any) -> Status:
         """Show what goes on, as long as the block lasts."""
@@ -103,7 +103,7 @@ class Console(RichConsole):
 
 def _widen(environment: MutableMapping[str, str]) -> None:
     """Forget a size of the screen that nothing fits on: rich prints nothing on 0 columns."""
-    for name, least in (("COLUMNS", NARROWEST), ("LINES", 1)):
+    for name, least in (("COLUMNS", MIN_COLUMNS), ("LINES", 1)):
         if environment.get(name, "").isdigit() and int(environment[name]) < least:
             del environment[name]
 
@@ -177,7 +177,7 @@ def _guarded(stream: TextIO | None) -> TextIO:
     return io.TextIOWrapper(sink, stream.encoding, errors, line_buffering=by_line)
 
 
-def find_refusal() -> OSError | None:
+def find_write_error() -> OSError | None:
     """Return why a part of standard output was lost; None where all was written, or its reader wanted no more."""
     sink = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if not isinstance(sink, _Sink):
@@ -188,7 +188,7 @@ def find_refusal() -> OSError | None:
 
 
 @contextlib.contextmanager
-def hanging_up() -> Generator[None]:
+def exit_on_hangup() -> Generator[None]:
     """End as SIGTERM does when the terminal is closed; under `nohup`, which ignores that signal, go on."""
     number = getattr(signal, "SIGHUP", None)
     is_main = threading.current_thread() is threading.main_thread()

@@ -13,7 +13,7 @@ from gensweep.ledger.ledger import POINTS, SYNCED
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.stores import Store
 from gensweep.report.results import read_sweep_file
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 WANDB = "wandb"
 """A point's folder of W&B files."""
@@ -64,7 +64,7 @@ class PendingUploads:
         to = f" to {' and '.join(targets)}" if targets else ""
         to += f" at {host}" if host else ""
         said = (
-            f"{counted(len(self.waiting), 'run')} to upload{to}"
+            f"{pluralize(len(self.waiting), 'run')} to upload{to}"
             if self.waiting
             else "Nothing to upload"
         )

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
-from gensweep.system.text import counted, say
+from gensweep.system.text import pluralize, print_line
 from gensweep.tracking.pending import PendingRun, find_pending
 from gensweep.tracking.sync_process import Upload
 
@@ -54,11 +54,11 @@ def sync(
     """
     found = find_pending(folders, project, entity)
     if dry or not found.waiting:
-        say(console, found.describe())
+        print_line(console, found.describe())
         for waiting in found.waiting:
-            say(console, f"  {waiting.point}")
+            print_line(console, f"  {waiting.point}")
         return True
-    say(console, found.describe(_login()))
+    print_line(console, found.describe(_login()))
     with _Screen(console, len(found.waiting)) as screen:
         uploads = _Uploads(found.waiting, ["-p", project] if project else [], patience, screen)
         try:
@@ -169,11 +169,13 @@ class _Uploads:
             if settled.issuperset(one.files) and self._uploaded.keys() & set(one.files)
         ]
         if done:
-            say(console, f"Uploaded {counted(len(done), 'run')}: {', '.join(sorted(self._urls))}")
+            print_line(
+                console, f"Uploaded {pluralize(len(done), 'run')}: {', '.join(sorted(self._urls))}"
+            )
         for why, count in Counter(filter(None, self._uploaded.values())).items():
-            say(console, f"{counted(count, 'file')} uploaded as far as can be: {why}")
+            print_line(console, f"{pluralize(count, 'file')} uploaded as far as can be: {why}")
         for file, why in self._unreadable.items():
-            say(console, f"left out: {file} has no run: {why.partition('. ')[0]}")
+            print_line(console, f"left out: {file} has no run: {why.partition('. ')[0]}")
         if left:
             reasons = Counter(self._failed.values())
             for why in dict.fromkeys([*reasons, *filter(None, [self._trouble])]):
@@ -182,11 +184,11 @@ class _Uploads:
                     if _LOGIN.search(why)
                     else ""
                 )
-                say(console, f"error: {refused}{why}", style="red")
+                print_line(console, f"error: {refused}{why}", style="red")
             are = "is" if len(left) == 1 else "are"
-            say(
+            print_line(
                 console,
-                f"{counted(len(left), 'run')} {are} not uploaded; the same command goes on from here.",
+                f"{pluralize(len(left), 'run')} {are} not uploaded; the same command goes on from here.",
             )
         return not left
 
@@ -235,7 +237,7 @@ class _Screen:
             return
         if again not in self._told:
             self._told.add(again)
-            say(self._console, trouble)
+            print_line(self._console, trouble)
         if done * 10 // self._total > self._shown * 10 // self._total:
             self._shown = done
-            say(self._console, f"[{done}/{self._total}] uploaded")
+            print_line(self._console, f"[{done}/{self._total}] uploaded")

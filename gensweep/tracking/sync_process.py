@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from gensweep.ledger.ledger import SYNCED
-from gensweep.system.scratch import scratch
-from gensweep.system.signals import held_back
+from gensweep.system.scratch import open_scratch
+from gensweep.system.signals import defer_signals
 
 AT_ONCE = 8
 """Runs that are uploaded at the same time."""
@@ -82,7 +82,7 @@ class Upload:
 
     def run(self) -> None:
         """Upload; whatever ends it, what did get there is marked, and nothing goes on afterwards."""
-        with scratch() as place:
+        with open_scratch() as place:
             links = [
                 _link(place / f"link-{number:06d}", file) for number, file in enumerate(self._files)
             ]
@@ -257,7 +257,7 @@ def _running(
     """A process that asks nothing, and that ends with the block; W&B's own helper process ends with it."""
     process = None
     try:
-        with held_back():
+        with defer_signals():
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -27,7 +27,7 @@ from gensweep.ledger.ledger import POINTS, SYNCED
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
-from gensweep.system.environment import commit, hardware, versions
+from gensweep.system.environment import get_commit, get_hardware, get_versions
 from gensweep.system.storage import write_atomic
 from gensweep.tracking import wandb_run
 
@@ -258,7 +258,7 @@ class Tracker:
             self._earlier = [*(folder / WANDB_FOLDER).glob("*run-*")]
             about = self._about(folder)
             self._keep(())  # its id, before anybody else knows it
-            self._run = wandb_run.open_run(folder, about, commit())
+            self._run = wandb_run.open_run(folder, about, get_commit())
         for line in self._history[self._logged :]:
             epoch = int(line["epoch"])
             sheet = folder / "samples" / f"epoch-{epoch:04d}.png"
@@ -277,9 +277,9 @@ class Tracker:
         names = {"model": point.model, "seed": point.seed, "point": point.id, "cell": point.cell}
         made = {
             "sweep": tracking.sweep,
-            "commit": commit(),
-            "versions": versions(),
-            "hardware": hardware(),
+            "commit": get_commit(),
+            "versions": get_versions(),
+            "hardware": get_hardware(),
         }
         tags = (point.model, point.data_config().title(), *filter(None, (tracking.sweep,)))
         return {

@@ -17,7 +17,7 @@ from gensweep.core.model import Model
 from gensweep.core.registries import DERIVED, Derived, list_metrics
 from gensweep.core.soundness import READER_DIGITS
 from gensweep.nn.base_network import Noise, Samples
-from gensweep.system.precision import resolve
+from gensweep.system.precision import resolve_precision
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train import precision, random_streams
 from gensweep.train.batches import Batches
@@ -71,7 +71,7 @@ class Evaluator:
         self.model = model
         self.seed = seed
         self.device = device
-        self.precision = resolve(model.precision, precision.has_native_bfloat16(device))
+        self.precision = resolve_precision(model.precision, precision.has_native_bfloat16(device))
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.warnings: list[str] = []

@@ -11,7 +11,7 @@ import numpy as np
 
 from gensweep.core.alphabet import ALPHABET
 from gensweep.core.dataset import DatasetArrays, select_training_rows
-from gensweep.system.cache_dir import cache_root
+from gensweep.system.cache_dir import get_cache_root
 
 FIELDS = (("query", "query_pictures"), ("answer", "answer_pictures"))
 """Codes, and the pictures that show them."""
@@ -151,4 +151,4 @@ def compute_digest(learnt: Glyphs, held_out: Glyphs) -> str:
 def is_reader_cached(prepared: DatasetArrays) -> bool:
     """Return whether the cache has a file of the dataset's reader."""
     digest = compute_digest(*split_glyphs(prepared))
-    return (cache_root() / "readers" / f"{digest}.pt").exists()
+    return (get_cache_root() / "readers" / f"{digest}.pt").exists()

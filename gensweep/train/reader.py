@@ -22,9 +22,9 @@ from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import DataError
 from gensweep.nn.glyph_codec import GLYPH_SIZE
 from gensweep.nn.init import init_weights
-from gensweep.system.cache_dir import cache_folder
+from gensweep.system.cache_dir import make_cache_folder
 from gensweep.system.signals import raise_if_stopped
-from gensweep.system.storage import locked, write_atomic
+from gensweep.system.storage import lock_file, write_atomic
 from gensweep.train import checkpoint
 from gensweep.train.distortion import distort
 from gensweep.train.glyphs import Glyphs, compute_digest, split_glyphs
@@ -93,12 +93,12 @@ def load_reader(prepared: DatasetArrays) -> Reader:
     digest = compute_digest(learnt, held_out)
     with contextlib.ExitStack() as stack:
         try:
-            folder = cache_folder("readers")
+            folder = make_cache_folder("readers")
             path = folder / f"{digest}.pt"
             reader = _load(path, digest)
             if reader:
                 return reader
-            stack.enter_context(locked(folder / f"{digest}.lock"))
+            stack.enter_context(lock_file(folder / f"{digest}.lock"))
         except (DataError, OSError) as error:
             log.warning("the reader is not cached: %s", error)
             return train(learnt, held_out)

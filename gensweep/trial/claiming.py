@@ -88,7 +88,7 @@ def _claim(
     # A trial of a user's own Tuner has no driver that knows its earlier attempts. One that Tune
     # paused on another host may have ended without releasing its claim, so such a trial waits
     # until that claim would have expired.
-    end = time.monotonic() + processes.EXPIRES + claims.HEARTBEAT_SECONDS
+    end = time.monotonic() + processes.DEAD_AFTER_SECONDS + claims.HEARTBEAT_SECONDS
     while True:
         try:
             return exit_stack.enter_context(ledger.claim(point.id, context.driver))

@@ -37,7 +37,7 @@ class Context:
     limit_lanes_to_memory: bool = False
     retry_failed: bool = False
     retrain_changed: bool = False
-    driver: Process = field(default_factory=Process.current)
+    driver: Process = field(default_factory=Process.get_current)
     tracking: Tracking = field(default_factory=Tracking)
     repeats_history: bool = False
 

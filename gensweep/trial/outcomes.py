@@ -16,7 +16,7 @@ from gensweep.core.errors import LostClaim, Unavailable, UserError
 from gensweep.ledger.ledger import ERROR
 from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, STORE_UNAVAILABLE, Record
 from gensweep.sweep.point import Point
-from gensweep.system.environment import hardware, versions
+from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train.evaluation import Diverged
 from gensweep.trial.attempt import Attempt, Report
@@ -102,8 +102,8 @@ def _write_record(attempt: Attempt, outcome: dict[str, Any], device: torch.devic
         seed=point.seed,
         seconds=round(attempt.seconds, 3),
         epochs=attempt.epoch,
-        versions=versions(),
-        hardware=hardware() | describe_device(device) | attempt.hardware_use,
+        versions=get_versions(),
+        hardware=get_hardware() | describe_device(device) | attempt.hardware_use,
         pack=attempt.pack,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         code=attempt.code,

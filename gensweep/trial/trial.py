@@ -15,7 +15,7 @@ from gensweep.ledger.records import OK
 from gensweep.prepare import array_cache
 from gensweep.sweep.code_fingerprint import fingerprint
 from gensweep.sweep.point import Pack, Point
-from gensweep.system.environment import versions
+from gensweep.system.environment import get_versions
 from gensweep.train.lanes import Lanes
 from gensweep.train.memory import configure_malloc, reset_peaks
 from gensweep.trial.attempt import Attempt, Report
@@ -49,7 +49,7 @@ def run_pack(
     configure_malloc()
     # Both are cached by the first call. So records name the code that was imported, even if
     # somebody edits it during the training.
-    versions()
+    get_versions()
     for point in pack.points:
         fingerprint(point.model, point.params["dataset"])
     device = resolve_device(context.device)

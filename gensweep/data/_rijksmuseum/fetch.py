@@ -16,7 +16,7 @@ from gensweep.core.registries import Progress
 from gensweep.data._rijksmuseum.portrait_folder import IDENTIFIER_PREFIX, PortraitFolder
 from gensweep.data._rijksmuseum.responses import Page, Work
 from gensweep.data._rijksmuseum.services import Services, build_queries
-from gensweep.system.download import Gate, shown
+from gensweep.system.download import RateLimiter, redact_url
 
 WORKERS = 4
 """How many requests run at a time."""
@@ -120,7 +120,7 @@ class PortraitDownload:
     def __init__(
         self,
         services: Services,
-        gate: Gate,
+        gate: RateLimiter,
         folder: PortraitFolder,
         progress: Progress,
         limit: int | None,
@@ -276,7 +276,7 @@ class PortraitDownload:
             self.tally.not_free += 1
             return
         url = self.services.get_picture_url(work.image or "")
-        self.folder.add(work, shown(url), body)
+        self.folder.add(work, redact_url(url), body)
         self.tally.new += 1
 
     def _check_failures(self, error: FetchError) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gensweep.core.errors import DataError
 from gensweep.data._rijksmuseum.responses import Work
-from gensweep.system.download import keep, writing
+from gensweep.system.download import explain_write_errors, write_cache_file
 
 METADATA_FILE = "metadata.jsonl"
 FIELDS = (
@@ -107,11 +107,11 @@ class PortraitFolder:
         # If one of the writes below fails, the next call must write the list again.
         self._is_list_complete = False
         path = self.folder / METADATA_FILE
-        with writing(path), path.open("a", encoding="utf-8") as file:
+        with explain_write_errors(path), path.open("a", encoding="utf-8") as file:
             file.write(_format_line(entry))
             file.flush()
             os.fsync(file.fileno())
-        keep(self.pictures / entry["file"], body)
+        write_cache_file(self.pictures / entry["file"], body)
         self._add_entry(entry)
         self._is_list_complete = True
 
@@ -124,7 +124,7 @@ class PortraitFolder:
         entries = sorted(self.entries.values(), key=_get_sort_key)
         lines = [_format_line(entry) for entry in entries]
         text = "".join(lines)
-        keep(self.folder / METADATA_FILE, text.encode())
+        write_cache_file(self.folder / METADATA_FILE, text.encode())
         self._is_list_complete = True
 
     def _read_metadata(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.errors import DataError, FetchError
 from gensweep.data._pictures import PictureError, open_picture
 from gensweep.data._rijksmuseum.responses import Page, Work, parse, read_page, read_work
-from gensweep.system.download import get
+from gensweep.system.download import fetch_bytes
 
 if TYPE_CHECKING:
     from requests import Session
@@ -125,7 +125,7 @@ class Services:
 
     def _get_json(self, url: str, params: dict[str, str]) -> Any:
         """Return the parsed JSON of a URL."""
-        body = get(
+        body = fetch_bytes(
             self._session,
             url,
             params=params,
@@ -146,7 +146,7 @@ class Services:
         """
         url = self.get_picture_url(image)
         for remaining in reversed(range(MAX_PICTURE_TRIES)):
-            body = get(self._session, url, limit=MAX_PICTURE_BYTES)
+            body = fetch_bytes(self._session, url, limit=MAX_PICTURE_BYTES)
             try:
                 check_picture(body, url)
                 break

@@ -10,7 +10,7 @@ from gensweep.report.figures.plots import PAPER_LABEL, add_legend, draw_line
 from gensweep.report.figures.style import MAX_SERIES, create_figure, select_settings
 from gensweep.report.paper import PaperTable, list_paper_tables
 from gensweep.report.tables.groups import Group, select_grids
-from gensweep.system.naming import file_names
+from gensweep.system.naming import make_file_stems
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ def draw_train_fraction_curve(results: Results) -> Figures:
             suffix = str(number) if len(parts) > 1 else ""
             identities.append(("train_fraction_curve", model, suffix))
             figures.append(_draw_by_fraction(results, model, part))
-    return list(zip(file_names(identities), figures, strict=True))
+    return list(zip(make_file_stems(identities), figures, strict=True))
 
 
 def _draw_by_fraction(results: Results, model: str, settings: list[Group]) -> Figure:

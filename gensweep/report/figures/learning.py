@@ -120,7 +120,7 @@ def _format_values(results: Results, cell: str, names: Sequence[str]) -> str:
     texts = []
     for name in names:
         if name in params:
-            texts.append(results.names.text(name, params[name]))
+            texts.append(results.names.get_text(name, params[name]))
         else:
             texts.append("–")
     return ", ".join(texts) or "all seeds"

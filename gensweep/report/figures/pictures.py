@@ -129,7 +129,7 @@ def _label_sheets(results: Results, sheets: Sequence[str]) -> dict[str, str]:
         params = results.datasets[sheet]
         if name not in params:
             return NOTHING
-        return results.names.text(name, params[name])
+        return results.names.get_text(name, params[name])
 
     labels = {}
     for sheet in sheets:

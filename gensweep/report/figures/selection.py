@@ -10,7 +10,7 @@ from gensweep.ledger.records import OK
 from gensweep.report.figures.captions import format_seed_count
 from gensweep.report.remarks import NO_VALUE, has_values
 from gensweep.report.tables.layout import format_interval
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def _describe_cell(results: Results, cell: str, role: str) -> ShownCell:
     model = points["model"].iloc[0]
     params = results.params[cell]
     names = [name for name in results.varying_of[model] if name in params]
-    label = ", ".join(f"{name}={results.names.text(name, params[name])}" for name in names)
+    label = ", ".join(f"{name}={results.names.get_text(name, params[name])}" for name in names)
     first = points.head(MAX_SEEDS_READ)
     ids = dict(zip(first["seed"], first["id"], strict=True))
     return ShownCell(cell, role, label, ids, len(points))
@@ -154,7 +154,7 @@ def describe_choice(results: Results, model: str, cells: Sequence[str] | None = 
     left_out = len(all_cells) - len(candidates)
     rest = ""
     if left_out:
-        rest = f" {counted(left_out, 'cell')} without a result, or without a validation value."
+        rest = f" {pluralize(left_out, 'cell')} without a result, or without a validation value."
     if len(candidates) < 2:
         return rest.strip()
     objective = results.objectives[model]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.report.figures.style import MAX_FIGURES_PER_PAGE
 from gensweep.report.remarks import SAMPLE_METRICS
-from gensweep.system.naming import file_names
+from gensweep.system.naming import make_file_stems
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -46,12 +46,12 @@ def name_settings(page: str, settings: Sequence[Setting]) -> list[tuple[str, Set
     for one in settings:
         dataset = one.dataset if one.title != one.model else ""
         parts.append((page, one.model, dataset))
-    return list(zip(file_names(parts), settings, strict=True))
+    return list(zip(make_file_stems(parts), settings, strict=True))
 
 
 def name_models(page: str, models: Sequence[str]) -> list[tuple[str, str]]:
     """Return the stem of each model's files, and the model."""
-    stems = file_names((page, model) for model in models)
+    stems = make_file_stems((page, model) for model in models)
     return list(zip(stems, models, strict=True))
 
 
@@ -61,7 +61,7 @@ def split_by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
     for model in models:
         for cell in results.list_cells(model):
             dataset = results.params[cell].get("dataset")
-            name = "" if dataset is None else results.names.text("dataset", dataset)
+            name = "" if dataset is None else results.names.get_text("dataset", dataset)
             cells_of.setdefault((model, name), []).append(cell)
     if len(cells_of) > MAX_FIGURES_PER_PAGE:
         count = len(cells_of)

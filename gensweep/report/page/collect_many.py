@@ -15,7 +15,7 @@ from gensweep.ledger.records import MISSING
 from gensweep.report.collect import compute_digest, make, print_tables, write_collected, write_page
 from gensweep.report.page import PAGE, Collected
 from gensweep.report.results import Results, load
-from gensweep.system.text import counted, say
+from gensweep.system.text import pluralize, print_line
 
 if TYPE_CHECKING:
     from gensweep.system.terminal import Console
@@ -41,7 +41,7 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
             if page is None:
                 raise
             print_tables(results, console)
-            say(console, f"{error}; its tables and figures are on the page alone.")
+            print_line(console, f"{error}; its tables and figures are on the page alone.")
             continue
         print_tables(results, console)
         page_of_it = (
@@ -49,10 +49,12 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
             if "://" in folder
             else f"{folder}/{PAGE}"
         )
-        say(console, f"Wrote {len(paths)} files to {folder}; the page is {page_of_it}.")
+        print_line(console, f"Wrote {len(paths)} files to {folder}; the page is {page_of_it}.")
     if together:
         write_page(made, together)
-        say(console, f"The page of {'all of them' if len(made) > 1 else 'it'} is {together}.")
+        print_line(
+            console, f"The page of {'all of them' if len(made) > 1 else 'it'} is {together}."
+        )
 
 
 def resolve_page(folders: Sequence[str], page: str | None) -> str | None:
@@ -116,7 +118,7 @@ def watch(folders: Sequence[str], page: str | None, pause: float, console: Conso
                 write_collected(
                     made[results.folder], _reload(pause) if results.folder in incomplete else 0
                 )
-                say(console, f"{datetime.now():%H:%M:%S} {format_progress(results)}")
+                print_line(console, f"{datetime.now():%H:%M:%S} {format_progress(results)}")
             if changed and page:
                 write_page(
                     [made[results.folder] for results in loaded],
@@ -143,4 +145,4 @@ def format_progress(results: Results) -> str:
     """``layers: 40 of 225 points ok, 1 failed, 184 missing``."""
     ok, *others = results.counts.items()
     bad = "".join(f", {count} {status}" for status, count in others if count)
-    return f"{results.sweep.name}: {ok[1]} of {counted(len(results.points), 'point')} ok{bad}"
+    return f"{results.sweep.name}: {ok[1]} of {pluralize(len(results.points), 'point')} ok{bad}"

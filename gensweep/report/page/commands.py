@@ -65,7 +65,7 @@ class Commands:
             return str(value).lower()
         if not isinstance(value, str):
             return repr(value)
-        named = self._results.names.value(name, value)
+        named = self._results.names.get_value(name, value)
         text = named if isinstance(named, str) and PINNED.fullmatch(named) else value
         return text.replace(",", "\\,")
 

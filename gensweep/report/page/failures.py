@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -63,18 +63,18 @@ def _kind(name: str, reasons: dict[str, list[str]]) -> Kind:
     ranked = sorted(reasons.items(), key=lambda pair: -len(pair[1]))
     count = sum(map(len, reasons.values()))
     rest = ranked[MAX_REASONS:]
-    hidden = f"{counted(len(rest), 'more reason')}, of {counted(sum(len(ids) for _, ids in rest), 'point')}"
+    hidden = f"{pluralize(len(rest), 'more reason')}, of {pluralize(sum(len(ids) for _, ids in rest), 'point')}"
     shown = [
         Reason(text, len(ids), ids[:MAX_POINTS_PER_REASON]) for text, ids in ranked[:MAX_REASONS]
     ]
     verb = "has" if count == 1 else "have"
     heading = (
-        f"{counted(count, 'point')} {verb} {_HEADINGS[name]}"
+        f"{pluralize(count, 'point')} {verb} {_HEADINGS[name]}"
         if name == _UNREADABLE
         else _HEADINGS[name]
     )
     if name != _UNREADABLE:
-        heading = f"{counted(count, 'point')} {heading}"
+        heading = f"{pluralize(count, 'point')} {heading}"
     return Kind(name, heading, count, shown, hidden if rest else "", count <= OPEN)
 
 
@@ -88,7 +88,7 @@ def group_warnings(results: Results) -> Kind | None:
         return None
     kind = _kind(_ODD, found)
     count = len(results.warnings)
-    return replace(kind, count=count, heading=f"{counted(count, 'point')} {_HEADINGS[_ODD]}")
+    return replace(kind, count=count, heading=f"{pluralize(count, 'point')} {_HEADINGS[_ODD]}")
 
 
 def describe_gaps(results: Results) -> Iterator[str]:
@@ -102,7 +102,7 @@ def describe_gaps(results: Results) -> Iterator[str]:
         where = ", ".join(f"{model} {count}" for model, count in by_model.items())
         unread = len(results.unreadable)
         of_them = f", {unread} of them with a record that cannot be trusted" if unread else ""
-        yield f"{missing} of {counted(total, 'point')} {'is' if missing == 1 else 'are'} missing ({where}){of_them}."
+        yield f"{missing} of {pluralize(total, 'point')} {'is' if missing == 1 else 'are'} missing ({where}){of_them}."
     asked = [len(cell.points) for cell in results.sweep.cells]
     if min(asked) < max(asked):
         yield f"The seeds are unequal: cells were asked for with {min(asked)} to {max(asked)} of them."
@@ -116,4 +116,4 @@ def describe_gaps(results: Results) -> Iterator[str]:
             for what, count in parts.items()
             if count
         )
-        yield f"Of {counted(len(asked), 'cell')}, {words}; means are of the seeds that are ok."
+        yield f"Of {pluralize(len(asked), 'cell')}, {words}; means are of the seeds that are ok."

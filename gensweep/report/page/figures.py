@@ -19,7 +19,7 @@ from gensweep.report.figures.settings import describe_sheet_rows
 from gensweep.report.measured import MAIN_METRICS, VALIDATION
 from gensweep.report.page import Collected, RenderedFigure
 from gensweep.report.remarks import has_values
-from gensweep.system.naming import file_name
+from gensweep.system.naming import make_file_stem
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -60,7 +60,7 @@ def render_figures(page: ReportItem, results: Results) -> Iterator[RenderedFigur
 
 def _model(page: ReportItem, name: str, results: Results) -> str:
     """The model that a figure is of, by its name; empty where it is of all of them."""
-    stems = {model: file_name(page.name, model) for model in results.models}
+    stems = {model: make_file_stem(page.name, model) for model in results.models}
     found = [model for model, stem in stems.items() if name == stem or name.startswith(f"{stem}-")]
     return max(found, key=len, default="")
 
@@ -110,7 +110,8 @@ def samples(results: Results) -> list[Picture]:
             row = points.loc[cell]
             names = [name for name in results.varying_of[model] if name in results.params[cell]]
             setting = ", ".join(
-                f"{name}={results.names.text(name, results.params[cell][name])}" for name in names
+                f"{name}={results.names.get_text(name, results.params[cell][name])}"
+                for name in names
             )
             told = [name if name.startswith(VALIDATION) else f"test {name}" for name in metrics]
             pairs = zip(told, (row[name] for name in metrics), strict=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.ledger import POINTS, RECORD
 from gensweep.ledger.records import MISSING
-from gensweep.system.text import duration
+from gensweep.system.text import format_duration
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -35,7 +35,7 @@ class Origin:
     @property
     def time(self) -> str:
         """The seconds in words."""
-        return duration(self.seconds)
+        return format_duration(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def origins(results: Results) -> tuple[list[Origin], Times, int]:
     times = Times(time(when[0]), time(when[-1]))
     if spent:
         words = (
-            duration(value) for value in (sum(spent), sum(spent) / len(spent), spent[0], spent[-1])
+            format_duration(value)
+            for value in (sum(spent), sum(spent) / len(spent), spent[0], spent[-1])
         )
         times = Times(times.first, times.last, *words)
     return found[:MOST_ORIGINS], times, len(found[MOST_ORIGINS:])

@@ -12,8 +12,8 @@ from gensweep.report.page.figures import pictures, samples, unmeasured
 from gensweep.report.page.tables import STATISTICS, build_views
 from gensweep.report.remarks import describe_selection, describe_sizes
 from gensweep.report.summary import METHOD
-from gensweep.system.naming import visible
-from gensweep.system.text import counted
+from gensweep.system.naming import make_visible
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -90,7 +90,7 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         f" and {len(asked) - _MOST_SEEDS} more" * (len(asked) > _MOST_SEEDS)
     )
     axes = [
-        f"{model}: {counted(len(results.list_cells(model)), 'cell')}, by {', '.join(names)}"
+        f"{model}: {pluralize(len(results.list_cells(model)), 'cell')}, by {', '.join(names)}"
         if names
         else f"{model}: 1 cell"
         for model, names in results.varying_of.items()
@@ -101,7 +101,7 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
     )
     facts = [
         ("models and what varies", "; ".join(axes), ""),
-        ("seeds", f"{counted(len(asked), 'seed')}: {seeds}", ""),
+        ("seeds", f"{pluralize(len(asked), 'seed')}: {seeds}", ""),
         ("chosen by", describe_selection(results), ""),
         ("examples", "" if results.sweep.data else _examples(results), ""),
         ("command line", str(said.get("command") or ""), "code"),
@@ -116,7 +116,9 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
 
 def _own_data(results: Results) -> str:
     """Return each of the user's own folders and files, after the digest that points know it by."""
-    return ", ".join(f"{text}: {visible(place)}" for text, place in results.sweep.places.items())
+    return ", ".join(
+        f"{text}: {make_visible(place)}" for text, place in results.sweep.places.items()
+    )
 
 
 def _examples(results: Results) -> str:

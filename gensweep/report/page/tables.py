@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.report.page.commands import Commands
 from gensweep.report.tables.layout import Column, build_columns, list_remarks
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +103,9 @@ def _view(
     hidden = len(frame) - len(rows)
     headers = [_header(column) for column in shown]
     cut = (
-        f"{counted(hidden, 'more row')} in" if rows else f"{counted(hidden, 'row')}, all of them in"
+        f"{pluralize(hidden, 'more row')} in"
+        if rows
+        else f"{pluralize(hidden, 'row')}, all of them in"
     )
     return View(
         name, caption, headers, rows, notes, cut if hidden else "" if rows else "Nothing to show.", is_open,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gensweep.report.stats.inference import Block, Contrast, apply_holm
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 LEVEL = 0.05
 """A corrected p-value below this decides."""
@@ -138,8 +138,8 @@ def basis(finding: Finding, over: Sequence[str] = ()) -> str:
     """
     mean = f", averaged over {', '.join(over)}" if over else ""
     out = (
-        f"; {counted(finding.left_out, 'more point')} left out, without a partner"
+        f"; {pluralize(finding.left_out, 'more point')} left out, without a partner"
         if finding.left_out
         else ""
     )
-    return f"{counted(finding.points, 'point')} of {counted(finding.n, 'seed')}{mean}{out}."
+    return f"{pluralize(finding.points, 'point')} of {pluralize(finding.n, 'seed')}{mean}{out}."

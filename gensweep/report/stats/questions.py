@@ -36,7 +36,7 @@ from gensweep.report.stats.inference import (
     select_block,
 )
 from gensweep.report.stats.runs import Run, Runs
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -164,7 +164,7 @@ class _OfModel:
         )
         means, sign = block.values.mean(0), self.runs.sign(self.metric)
         best = int(np.argmax(means * sign))
-        texts = [self.runs.results.names.text(axis.name, value) for (value,) in block.levels]
+        texts = [self.runs.results.names.get_text(axis.name, value) for (value,) in block.levels]
         answer = (
             f"{self.metric} changes by {found.estimate:+.3g} {axis.step}{interval(found)}. "
             f"Best mean: {size(means[best])} at {axis.name} {texts[best]}, of {', '.join(texts)}. "
@@ -267,7 +267,7 @@ def _spread(runs: Runs, model: str, metric: str, question: str) -> Finding:
         question, "", n=seeds, points=points, left_out=sum(map(len, measured)) - points
     )
     means = [float(np.mean([value for _, value in pairs])) for pairs in kept]
-    span = f"{counted(len(kept), 'cell')}, means from {size(min(means))} to {size(max(means))}"
+    span = f"{pluralize(len(kept), 'cell')}, means from {size(min(means))} to {size(max(means))}"
     if result is None:
         if len(several) > 1:
             why = "the seeds of every cell agree exactly"
@@ -333,7 +333,7 @@ def _duel(runs: Runs, dataset: Any, metric: str, question: str) -> Finding:
     better = [sign * float(np.mean(pair[first]) - np.mean(pair[second])) for pair in both]
     answer = (
         f"{metric} of {first} less that of {second} is {found.estimate:+.3g} on average{interval(found)}; {first} is "
-        f"better in {sum(value > 0 for value in better)} of {counted(len(both), 'pair')} of one depth and seed. "
+        f"better in {sum(value > 0 for value in better)} of {pluralize(len(both), 'pair')} of one depth and seed. "
         f"{basis(finding)}"
     )
     finding = replace(

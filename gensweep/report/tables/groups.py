@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gensweep.system.naming import file_names
+from gensweep.system.naming import make_file_stems
 
 if TYPE_CHECKING:
     from gensweep.ledger.manifest import CellInfo
@@ -51,7 +51,7 @@ def name_groups(page: str, found: Sequence[Group]) -> list[tuple[str, Group]]:
     """Return each of a page's groups after its file's stem: the page, the model, the settings."""
     return list(
         zip(
-            file_names([(page, group.model, *group.settings) for group in found]),
+            make_file_stems([(page, group.model, *group.settings) for group in found]),
             found,
             strict=True,
         )
@@ -95,7 +95,7 @@ def _group(results: Results, axes: tuple[str, ...], cells: list[CellInfo]) -> Gr
 
     model, params = cells[0].model, cells[0].params
     varying = [name for name in results.varying_of[model] if name in params and name not in axes]
-    others = {name: results.names.text(name, params[name]) for name in varying}
+    others = {name: results.names.get_text(name, params[name]) for name in varying}
     return Group(model, axes, others, [cell.id for cell in sorted(cells, key=place)], params)
 
 

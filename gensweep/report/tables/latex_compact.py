@@ -21,7 +21,7 @@ from gensweep.report.tables.latex import (
 )
 from gensweep.report.tables.layout import Column, build_columns, has_lost_points, list_legend
 from gensweep.report.tables.sweep import find_measured_metric
-from gensweep.system.text import counted
+from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +108,6 @@ def _even(frame: pd.DataFrame) -> bool:
 
 def _caption(frame: pd.DataFrame) -> str:
     method = METHOD.partition("; ")[0]
-    same = f"$n$ = {counted(frame[COUNTS[0]].iloc[0], 'seed')}"
+    same = f"$n$ = {pluralize(frame[COUNTS[0]].iloc[0], 'seed')}"
     seeds = same if _even(frame) else "$n$: seeds that are ok, of those asked for"
     return f"{escape(method[0].upper() + method[1:])}; {seeds}."

@@ -20,7 +20,7 @@ from gensweep.report.summary import METHOD
 from gensweep.report.tables import COUNTS, Table, build_rows
 from gensweep.report.tables.sources import choose_paper_tables, describe_sources
 from gensweep.report.tables.sweep import describe_fixed, list_problems
-from gensweep.system.text import counted, printable
+from gensweep.system.text import escape_controls, pluralize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +146,7 @@ def _measured(mean: float, ci95: float, n: Any, n_ok: int) -> str:
 def _value(name: str, value: Any, results: Results) -> str:
     if _absent(value):
         return NOTHING
-    return f"{value:.3g}" if name == "seconds" else results.names.text(name, value)
+    return f"{value:.3g}" if name == "seconds" else results.names.get_text(name, value)
 
 
 def _absent(value: Any) -> bool:
@@ -218,7 +218,7 @@ def _pipes(shown: list[Column]) -> Iterator[str]:
 
 def escape_markdown(text: str) -> str:
     """Return the text as a cell of Markdown shows it: nothing in it is HTML, a link, emphasis or an emoji code."""
-    return _MARKUP.sub(_escape_one, " ".join(printable(text).split()))
+    return _MARKUP.sub(_escape_one, " ".join(escape_controls(text).split()))
 
 
 def _escape_one(match: re.Match[str]) -> str:
@@ -277,7 +277,7 @@ def show(results: Results, console: Console) -> None:
 
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
     say(
-        f"{results.sweep.name}: {counted(sum(results.counts.values()), 'point')}: {counts}",
+        f"{results.sweep.name}: {pluralize(sum(results.counts.values()), 'point')}: {counts}",
         style="bold",
     )
     say(describe_selection(results))

@@ -10,7 +10,7 @@ from gensweep.report.paper import list_paper_tables
 from gensweep.report.tables import Table, build_rows
 from gensweep.report.tables.groups import Group, group_cells, name_groups, select_grids
 from gensweep.report.tables.sources import describe_sources, list_unmatched_rows
-from gensweep.system.naming import file_names
+from gensweep.system.naming import make_file_stems
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -77,7 +77,7 @@ def generative(results: Results) -> list[Table]:
                 (note,),
             )
         ]
-    names = file_names(("generative", *texts) for texts in settings)
+    names = make_file_stems(("generative", *texts) for texts in settings)
     pairs = zip(names, settings.values(), strict=True)
     return [_side_by_side(results, name, members) for name, members in pairs]
 
@@ -89,7 +89,7 @@ def _side_by_side(results: Results, name: str, members: list[Group]) -> Table:
     differing = [
         key
         for key in sorted(shared)
-        if len({results.names.text(key, group.params[key]) for group in members}) > 1
+        if len({results.names.get_text(key, group.params[key]) for group in members}) > 1
     ]
     frame = build_rows(results, ids, ["dataset", *DEPTH, *differing])
     label = members[0].label

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gensweep.report.paper import PaperTable, list_paper_tables
-from gensweep.system.naming import Names, plain
+from gensweep.system.naming import Names, format_value
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -44,7 +44,7 @@ def list_unmatched_rows(
         here = {table.place(results.params[cell]) for cell in cells}
         absent = [place for place in next(iter(table.numbers.values())) if place not in here]
         if absent:
-            rows = "; ".join(" and ".join(map(plain, place)) for place in absent)
+            rows = "; ".join(" and ".join(map(format_value, place)) for place in absent)
             what = " and ".join(table.axes)
             notes.append(
                 f"The report's Table {table.number} also has {what} {rows}, which this sweep does not."
@@ -62,10 +62,10 @@ def _left_out(params: Sequence[dict[str, Any]], table: PaperTable) -> str:
         {key: [value for found in deviations for value in found[key]] for key in known}, {}
     )
     ours = {
-        key: " or ".join(dict.fromkeys(names.text(key, found[key][0]) for found in deviations))
+        key: " or ".join(dict.fromkeys(names.get_text(key, found[key][0]) for found in deviations))
         for key in known
     }
-    why = [f"{key} {ours[key]}, not {names.text(key, deviations[0][key][1])}" for key in known]
+    why = [f"{key} {ours[key]}, not {names.get_text(key, deviations[0][key][1])}" for key in known]
     return f"The report's Table {table.number} was made at another setting and is left out: {'; '.join(why)}."
 
 

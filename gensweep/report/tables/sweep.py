@@ -9,7 +9,7 @@ from gensweep.ledger.records import DIVERGED, FAILED
 from gensweep.report.measured import MAIN_METRICS, VALIDATION
 from gensweep.report.tables import COUNTS, Table, build_rows
 from gensweep.report.tables.sources import choose_paper_tables, describe_sources
-from gensweep.system.naming import file_names
+from gensweep.system.naming import make_file_stems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ def cells(results: Results) -> list[Table]:
 def describe_fixed(results: Results, model: str) -> str:
     """A model's parameters with one value, as in ``batch_size=128, epochs=10``."""
     return ", ".join(
-        f"{name}={results.names.text(name, value)}"
+        f"{name}={results.names.get_text(name, value)}"
         for name, value in sorted(results.fixed[model].items())
     )
 
@@ -55,7 +55,7 @@ def list_problems(results: Results) -> pd.DataFrame:
 @register_item(TABLES, "leaderboard")
 def leaderboard(results: Results) -> list[Table]:
     """Each model's cells ranked on the validation set, test values beside; those without a value last, unranked."""
-    names = file_names(("leaderboard", model) for model in results.models)
+    names = make_file_stems(("leaderboard", model) for model in results.models)
     return [
         _ranking(results, model, name) for model, name in zip(results.models, names, strict=True)
     ]

@@ -19,7 +19,7 @@ from gensweep.report.tables import Table
 from gensweep.report.tables.layout import render_markdown
 from gensweep.report.tables.sweep import describe_fixed
 from gensweep.report.wandb_report.panels import panels, run_set
-from gensweep.system.text import clean, counted
+from gensweep.system.text import pluralize, replace_surrogates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ def blocks(wr: Any, results: Results) -> list[Any]:
 def _beginning(wr: Any, results: Results) -> Iterator[Any]:
     """What the sweep is, how to make it again, and every point that is not ok."""
     counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
-    yield wr.P(f"{results.sweep.name}: {counted(len(results.points), 'point')}: {counts}.")
+    yield wr.P(f"{results.sweep.name}: {pluralize(len(results.points), 'point')}: {counts}.")
     yield wr.P(_text(describe_selection(results)))
     kinds, gaps = failures.group_failures(results), list(failures.describe_gaps(results))
     kinds += [kind for kind in [failures.group_warnings(results)] if kind]
@@ -168,7 +168,7 @@ def _format_markdown(table: Table, results: Results) -> str:
     _, _, text = render_markdown(cut, results).partition("\n\n")
     text = _RULE.sub("---", _PADDING.sub(" ", _text(text)))
     more = (
-        f"\n{counted(hidden, 'more row')} in `tables/{table.name}.csv` of the sweep's folder.\n"
+        f"\n{pluralize(hidden, 'more row')} in `tables/{table.name}.csv` of the sweep's folder.\n"
         if hidden
         else ""
     )
@@ -177,4 +177,4 @@ def _format_markdown(table: Table, results: Results) -> str:
 
 def _text(text: str) -> str:
     """Text that W&B can hold."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", clean(text))
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", replace_surrogates(text))
