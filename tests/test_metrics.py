@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, encode
 from gensweep.core.errors import UnknownName, UserError
-from gensweep.core.registries import DERIVED, METRICS, MODELS, metric
+from gensweep.core.registries import DERIVED, METRICS, MODELS, register_metric
 from gensweep.metrics import _features, generation
 from gensweep.metrics._answers import count_carries, parse
 from gensweep.metrics._features import extract_features
@@ -78,9 +78,9 @@ def test_a_direction_is_not_guessed() -> None:
     with pytest.raises(
         ValueError, match="metric 'sharpness': direction 'up' is not max, min or none"
     ):
-        metric("sharpness", needs=("sample",), unit="pixel", direction="up")
+        register_metric("sharpness", needs=("sample",), unit="pixel", direction="up")
     with pytest.raises(ValueError, match="metric 'sharpness': when 'never' is not always or test"):
-        metric("sharpness", needs=("sample",), unit="pixel", direction="max", when="never")
+        register_metric("sharpness", needs=("sample",), unit="pixel", direction="max", when="never")
 
 
 @pytest.mark.parametrize("name", list(DERIVED))
@@ -498,7 +498,9 @@ class TestFeatures:
         ]
         found: dict[str, Any] = {}
         monkeypatch.setattr(
-            generation, "metric", lambda name, **rest: lambda function: found.setdefault(name, rest)
+            generation,
+            "register_metric",
+            lambda name, **rest: lambda function: found.setdefault(name, rest),
         )
         monkeypatch.setattr(
             generation, "register_derived", lambda name, *rest, **more: lambda function: None

@@ -124,7 +124,7 @@ METRICS: Registry[Metric] = Registry("metric", "gensweep.metrics")
 DERIVED: Registry[Derived] = Registry("derived output", "gensweep.metrics")
 
 
-def metric(
+def register_metric(
     name: str,
     *,
     needs: tuple[str, ...],
@@ -179,13 +179,21 @@ TABLES: Registry[ReportItem] = Registry("table", "gensweep.report.tables")
 FIGURES: Registry[ReportItem] = Registry("figure", "gensweep.report.figures")
 
 
-def register_item(registry: Registry[ReportItem], name: str) -> Callable[[Any], Any]:
-    """Decorator that registers a table or a figure under its name; its docstring's first line documents it."""
+def register_table(name: str) -> Callable[[Any], Any]:
+    """Return a decorator that registers a function of results as a table."""
+    return _register_item(TABLES, name)
 
+
+def register_figure(name: str) -> Callable[[Any], Any]:
+    """Return a decorator that registers a function of results as a figure."""
+    return _register_item(FIGURES, name)
+
+
+def _register_item(registry: Registry[ReportItem], name: str) -> Callable[[Any], Any]:
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        registry.register(
-            name, ReportItem(name, (function.__doc__ or "").strip().partition("\n")[0], function)
-        )
+        # The first line of the docstring is what `list` shows.
+        doc = (function.__doc__ or "").strip().partition("\n")[0]
+        registry.register(name, ReportItem(name, doc, function))
         return function
 
     return add

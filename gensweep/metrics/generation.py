@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import metric, register_derived
+from gensweep.core.registries import register_metric, register_derived
 from gensweep.core.soundness import MIN_PICTURES
 from gensweep.metrics._features import (
     FeatureNetwork,
@@ -126,7 +126,7 @@ def register(network: FeatureNetwork) -> None:
 
         note = f"Computed from {minimum:,} test pictures or more, and as many samples."
         compute.__doc__ = f"{compare.__doc__}\n    {note}\n    {network.doc}\n"
-        add_metric = metric(
+        add_metric = register_metric(
             name,
             needs=(samples, pictures),
             unit=unit,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import metric
+from gensweep.core.registries import register_metric
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-@metric("loss", needs=("loss",), unit="model's own", direction="min")
+@register_metric("loss", needs=("loss",), unit="model's own", direction="min")
 def compute_loss(outputs: dict[str, Tensor]) -> float:
     """Training loss on examples never trained on; comparable only between points of one model.
 
@@ -19,7 +19,7 @@ def compute_loss(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["loss"])
 
 
-@metric("nll", needs=("nll",), unit="nats a picture", direction="min")
+@register_metric("nll", needs=("nll",), unit="nats a picture", direction="min")
 def compute_nll(outputs: dict[str, Tensor]) -> float:
     """Negative log likelihood summed over pixels, mean over pictures, at one latent sample.
 
@@ -28,7 +28,7 @@ def compute_nll(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["nll"])
 
 
-@metric("kl", needs=("kl",), unit="nats a picture", direction="none")
+@register_metric("kl", needs=("kl",), unit="nats a picture", direction="none")
 def compute_kl(outputs: dict[str, Tensor]) -> float:
     """KL divergence of the latent distribution from the prior; at 0 the latent vector is useless.
 
@@ -37,7 +37,7 @@ def compute_kl(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["kl"])
 
 
-@metric("discriminator_loss", needs=("discriminator_loss",), unit="nats", direction="none")
+@register_metric("discriminator_loss", needs=("discriminator_loss",), unit="nats", direction="none")
 def compute_discriminator_loss(outputs: dict[str, Tensor]) -> float:
     """Cross-entropy on real plus on generated pictures; 1.386 is chance, and neither end is good.
 
@@ -46,7 +46,7 @@ def compute_discriminator_loss(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["discriminator_loss"])
 
 
-@metric("generator_loss", needs=("generator_loss",), unit="nats", direction="none")
+@register_metric("generator_loss", needs=("generator_loss",), unit="nats", direction="none")
 def compute_generator_loss(outputs: dict[str, Tensor]) -> float:
     """Mean of -log D(G(z)); it compares the two players, and does not judge the pictures.
 
@@ -55,7 +55,7 @@ def compute_generator_loss(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["generator_loss"])
 
 
-@metric("discriminator_accuracy", needs=("judged_right",), unit="fraction", direction="none")
+@register_metric("discriminator_accuracy", needs=("judged_right",), unit="fraction", direction="none")
 def compute_discriminator_accuracy(outputs: dict[str, Tensor]) -> float:
     """Share of real and generated pictures that the discriminator tells apart; 0.5 is chance.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import metric, register_derived
+from gensweep.core.registries import register_metric, register_derived
 from gensweep.metrics.losses import mean
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def project_pictures(picture: Tensor) -> Tensor:
 # --- metrics
 
 
-@metric("mse", needs=("generated_error",), unit="pixel^2", direction="min")
+@register_metric("mse", needs=("generated_error",), unit="pixel^2", direction="min")
 def compute_mse(outputs: dict[str, Tensor]) -> float:
     """Mean squared error a pixel of a generated answer.
 
@@ -80,7 +80,7 @@ def compute_mse(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["generated_error"])
 
 
-@metric("reconstruction_mse", needs=("reconstruction_error",), unit="pixel^2", direction="min")
+@register_metric("reconstruction_mse", needs=("reconstruction_error",), unit="pixel^2", direction="min")
 def compute_reconstruction_mse(outputs: dict[str, Tensor]) -> float:
     """Mean squared error a pixel and channel of pictures that went through the latent vector.
 
@@ -89,7 +89,7 @@ def compute_reconstruction_mse(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["reconstruction_error"])
 
 
-@metric("ssim", needs=("similarity",), unit="1", direction="max", when="test")
+@register_metric("ssim", needs=("similarity",), unit="1", direction="max", when="test")
 def compute_ssim(outputs: dict[str, Tensor]) -> float:
     """Structural similarity of a picture and its reconstruction, or of a drawn and a true answer.
 
@@ -102,7 +102,7 @@ def compute_ssim(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["similarity"])
 
 
-@metric(
+@register_metric(
     "sliced_wasserstein",
     needs=("sample_projections", "picture_projections"),
     unit="pixel",

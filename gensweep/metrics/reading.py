@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.registries import metric, register_derived
+from gensweep.core.registries import register_metric, register_derived
 from gensweep.metrics.text import (
     mean_distance,
     share_right_answers,
@@ -42,7 +42,7 @@ def repeat_reader_accuracy(generated: Tensor, reader: Any) -> Tensor:
     return torch.full((len(generated),), reader.accuracy, dtype=torch.float64)
 
 
-@metric("read_char_accuracy", needs=ANSWERS, unit="fraction", direction="max")
+@register_metric("read_char_accuracy", needs=ANSWERS, unit="fraction", direction="max")
 def compute_read_char_accuracy(outputs: dict[str, Tensor]) -> float:
     """Share of the answers' characters that the reader reads as the right ones, blanks included.
 
@@ -53,7 +53,7 @@ def compute_read_char_accuracy(outputs: dict[str, Tensor]) -> float:
     return share_right_characters(outputs["read"], outputs["answer"])
 
 
-@metric("read_exact_match", needs=ANSWERS, unit="fraction", direction="max")
+@register_metric("read_exact_match", needs=ANSWERS, unit="fraction", direction="max")
 def compute_read_exact_match(outputs: dict[str, Tensor]) -> float:
     """Share of the answers whose every character the reader reads as the right one.
 
@@ -63,7 +63,7 @@ def compute_read_exact_match(outputs: dict[str, Tensor]) -> float:
     return share_right_answers(outputs["read"], outputs["answer"])
 
 
-@metric("read_unparsable", needs=ANSWERS, unit="fraction", direction="min")
+@register_metric("read_unparsable", needs=ANSWERS, unit="fraction", direction="min")
 def compute_read_unparsable(outputs: dict[str, Tensor]) -> float:
     """Share of the answers that are not integers, as the reader reads them; see `unparsable`.
 
@@ -72,7 +72,7 @@ def compute_read_unparsable(outputs: dict[str, Tensor]) -> float:
     return share_without_integer(outputs["read"])
 
 
-@metric("read_mean_absolute_error", needs=ANSWERS, unit="1", direction="min", when="test")
+@register_metric("read_mean_absolute_error", needs=ANSWERS, unit="1", direction="min", when="test")
 def compute_read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
     """Mean distance of answers that are integers, as the reader reads them, from the right ones.
 
@@ -82,7 +82,7 @@ def compute_read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None
     return mean_distance(outputs["read"], outputs["answer"])
 
 
-@metric(
+@register_metric(
     "reader_digit_accuracy",
     needs=("held_out_accuracy",),
     unit="fraction",

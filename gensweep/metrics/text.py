@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import metric
+from gensweep.core.registries import register_metric
 from gensweep.metrics._answers import count_carries, parse_answers, parse_queries
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ ANSWERS = ("predicted", "answer")
 QUERIES = (*ANSWERS, "query")
 
 
-@metric("char_accuracy", needs=ANSWERS, unit="fraction", direction="max")
+@register_metric("char_accuracy", needs=ANSWERS, unit="fraction", direction="max")
 def compute_char_accuracy(outputs: dict[str, Tensor]) -> float:
     """Share of the answers' characters that are right, padding included; the paper's "accuracy".
 
@@ -26,7 +26,7 @@ def compute_char_accuracy(outputs: dict[str, Tensor]) -> float:
     return share_right_characters(outputs["predicted"], outputs["answer"])
 
 
-@metric("exact_match", needs=ANSWERS, unit="fraction", direction="max")
+@register_metric("exact_match", needs=ANSWERS, unit="fraction", direction="max")
 def compute_exact_match(outputs: dict[str, Tensor]) -> float:
     """Share of the answers whose every character is right: what a person means by "right".
 
@@ -35,7 +35,7 @@ def compute_exact_match(outputs: dict[str, Tensor]) -> float:
     return share_right_answers(outputs["predicted"], outputs["answer"])
 
 
-@metric("exact_match_plus", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric("exact_match_plus", needs=QUERIES, unit="fraction", direction="max", when="test")
 def compute_exact_match_plus(outputs: dict[str, Tensor]) -> float | None:
     """Share of the additions answered exactly.
 
@@ -44,7 +44,7 @@ def compute_exact_match_plus(outputs: dict[str, Tensor]) -> float | None:
     return _share_right_where(outputs, lambda _, operator, __: operator == "+")
 
 
-@metric("exact_match_minus", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric("exact_match_minus", needs=QUERIES, unit="fraction", direction="max", when="test")
 def compute_exact_match_minus(outputs: dict[str, Tensor]) -> float | None:
     """Share of the subtractions answered exactly.
 
@@ -53,7 +53,7 @@ def compute_exact_match_minus(outputs: dict[str, Tensor]) -> float | None:
     return _share_right_where(outputs, lambda _, operator, __: operator == "-")
 
 
-@metric("exact_match_carries_0", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric("exact_match_carries_0", needs=QUERIES, unit="fraction", direction="max", when="test")
 def compute_exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries without a carry or borrow answered exactly.
 
@@ -63,7 +63,7 @@ def compute_exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
     return _share_right_where(outputs, lambda *query: count_carries(*query) == 0)
 
 
-@metric("exact_match_carries_1", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric("exact_match_carries_1", needs=QUERIES, unit="fraction", direction="max", when="test")
 def compute_exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with one carry or borrow answered exactly.
 
@@ -73,7 +73,7 @@ def compute_exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
     return _share_right_where(outputs, lambda *query: count_carries(*query) == 1)
 
 
-@metric("exact_match_carries_2", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric("exact_match_carries_2", needs=QUERIES, unit="fraction", direction="max", when="test")
 def compute_exact_match_carries_2(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with two carries answered exactly; all of them are additions.
 
@@ -83,7 +83,7 @@ def compute_exact_match_carries_2(outputs: dict[str, Tensor]) -> float | None:
     return _share_right_where(outputs, lambda *query: count_carries(*query) == 2)
 
 
-@metric("unparsable", needs=ANSWERS, unit="fraction", direction="min")
+@register_metric("unparsable", needs=ANSWERS, unit="fraction", direction="min")
 def compute_unparsable(outputs: dict[str, Tensor]) -> float:
     """Share of the answers that are not integers.
 
@@ -94,7 +94,7 @@ def compute_unparsable(outputs: dict[str, Tensor]) -> float:
     return share_without_integer(outputs["predicted"])
 
 
-@metric("mean_absolute_error", needs=ANSWERS, unit="1", direction="min", when="test")
+@register_metric("mean_absolute_error", needs=ANSWERS, unit="1", direction="min", when="test")
 def compute_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
     """Mean distance of answers that are integers from the right ones.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gensweep.core.errors import RecordError
-from gensweep.core.registries import FIGURES, register_item
+from gensweep.core.registries import register_figure
 from gensweep.ledger.ledger import POINTS
 from gensweep.report.figures.captions import describe_seeds, format_seed_count
 from gensweep.report.figures.files import Answers, MissingFiles, read_answers
@@ -51,13 +51,13 @@ _DISTANCE_LABELS = (_DISTANCE_LABEL, _WITHIN_LABEL)
 _DISTANCE_TICKS = [0, 1, 2, 5, 10, 20, 50, 100, 200]
 
 
-@register_item(FIGURES, "predicted_and_true")
+@register_figure("predicted_and_true")
 def draw_predicted_and_true(results: Results) -> Figures:
     """Draw the distributions of predicted and right answers: best and worst cell (Figure 11)."""
     return _draw_each(results, "predicted_and_true", _draw_distributions, _DISTRIBUTION_LABELS)
 
 
-@register_item(FIGURES, "answer_distances")
+@register_figure("answer_distances")
 def draw_answer_distances(results: Results) -> Figures:
     """Draw how far predicted answers are off: best, median and worst cell (Figure 12)."""
     return _draw_each(results, "answer_distances", _draw_distances, _DISTANCE_LABELS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import FIGURES, register_item
+from gensweep.core.registries import register_figure
 from gensweep.report.figures.captions import describe_method, format_axis_label
 from gensweep.report.figures.plots import PAPER_LABEL, add_legend, draw_line
 from gensweep.report.figures.style import MAX_SERIES, create_figure, select_settings
@@ -23,7 +23,7 @@ _LOG_SCALE_RATIO = 8
 """Numbers of epochs that differ by this factor or more are drawn on a logarithmic axis."""
 
 
-@register_item(FIGURES, "train_fraction_curve")
+@register_figure("train_fraction_curve")
 def draw_train_fraction_curve(results: Results) -> Figures:
     """Draw the main metric by training set size, a line a setting, with the paper's Table 1."""
     identities, figures = [], []
@@ -70,7 +70,7 @@ def _list_matching_tables(results: Results, model: str, cells: list[str]) -> lis
     return [table for table in tables if any(table.has(results.params[cell]) for cell in cells)]
 
 
-@register_item(FIGURES, "budget_curve")
+@register_figure("budget_curve")
 def draw_budget_curve(results: Results) -> Figures:
     """Draw the main metric by epochs, a line a batch size, a figure for each model and setting."""
     settings = select_settings(results, "budget_curve", ("epochs", "batch_size"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gensweep.core.registries import FIGURES, register_item
+from gensweep.core.registries import register_figure
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING
 from gensweep.report.figures.captions import describe_method, format_axis_label
 from gensweep.report.figures.style import create_figure, select_settings, wrap_title
@@ -25,7 +25,7 @@ MAX_DARK_LUMINANCE = 0.5
 """Text is white on a shade that is darker than this, in 0..1."""
 
 
-@register_item(FIGURES, "depth_heatmap")
+@register_figure("depth_heatmap")
 def draw_depth_heatmap(results: Results) -> Figures:
     """Draw the main metric over encoder by decoder layers, a figure for each model and setting."""
     settings = select_settings(results, "depth_heatmap", ("encoder_layers", "decoder_layers"))

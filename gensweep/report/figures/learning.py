@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gensweep.core.errors import RecordError
-from gensweep.core.registries import FIGURES, register_item
+from gensweep.core.registries import register_figure
 from gensweep.ledger.records import OK
 from gensweep.report.figures.captions import describe_seeds, format_unit
 from gensweep.report.figures.plots import add_legend, draw_band
@@ -62,7 +62,7 @@ class Curve:
         return not len(self.epochs)
 
 
-@register_item(FIGURES, "learning_curves")
+@register_figure("learning_curves")
 def draw_learning_curves(results: Results) -> Figures:
     """Draw the main metric on the validation set by epoch; of many cells best, median and worst."""
     stems = name_models("learning_curves", results.models)
@@ -189,7 +189,7 @@ def _summarize_column(histories: Iterable[History], column: str) -> Curve:
     return Curve(steps, summarize(finite, step_index, len(steps)))
 
 
-@register_item(FIGURES, "training_history")
+@register_figure("training_history")
 def draw_training_history(results: Results) -> Figures:
     """Draw training and validation by epoch, for each dataset's best cell (Figure 13)."""
     settings = name_settings("training_history", split_by_dataset(results, results.models))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gensweep.core.registries import FIGURES, register_item
+from gensweep.core.registries import register_figure
 from gensweep.ledger.ledger import POINTS
 from gensweep.prepare.contact_sheet import DATASETS, MARGIN, SCALE, find_sheet
 from gensweep.report.figures.files import MissingFiles, load_picture
@@ -43,7 +43,7 @@ MAX_SHEET_SIZE = (4 * _TILE_PIXELS + MARGIN, 10 * _TILE_PIXELS + MARGIN)
 """Height and width of a dataset's sheet; a larger one is shown smaller [pixels]."""
 
 
-@register_item(FIGURES, "interpolation")
+@register_figure("interpolation")
 def draw_interpolation(results: Results) -> Figures:
     """Draw pictures on the line and arc between two latent vectors: best cells (Figures 5 to 8)."""
     settings = split_by_dataset(results, list_generating(results))
@@ -73,7 +73,7 @@ def _draw_strips(results: Results, setting: Setting) -> Figure:
     return draw_image_grid(rows, INTERPOLATIONS, [""], title, caption, axis_labels, scale=2)
 
 
-@register_item(FIGURES, "dataset_samples")
+@register_figure("dataset_samples")
 def draw_dataset_samples(results: Results) -> Figures:
     """Draw the first pictures or queries of every dataset of the sweep (Figures 1, 9 and 10)."""
     title, axis_labels = "Datasets", ("pictures or queries", "dataset")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gensweep.core.registries import FIGURES, register_item
+from gensweep.core.registries import register_figure
 from gensweep.core.soundness import READER_METRIC
 from gensweep.ledger.ledger import POINTS
 from gensweep.prepare.contact_sheet import LINE, MARGIN, SCALE
@@ -70,7 +70,7 @@ CORNER_SIZE = (304, 288)
 """Height and width of the part that is shown of any other sheet [pixels]."""
 
 
-@register_item(FIGURES, "samples_by_epoch")
+@register_figure("samples_by_epoch")
 def draw_samples_by_epoch(results: Results) -> Figures:
     """Draw samples at the epochs kept: best, median and worst cell (Figures 2 to 4)."""
     settings = name_settings("samples_by_epoch", split_by_dataset(results, results.models))
@@ -177,7 +177,7 @@ def _cut(sheet: np.ndarray) -> np.ndarray:
     return sheet[: CORNER_SIZE[0], : CORNER_SIZE[1]]
 
 
-@register_item(FIGURES, "generated_answers")
+@register_figure("generated_answers")
 def draw_generated_answers(results: Results) -> Figures:
     """Draw answers that models draw, and what a reader reads: best and worst cell (Figure 14)."""
     models = name_models("generated_answers", list_drawing_answers(results))

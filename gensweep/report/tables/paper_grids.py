@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import TABLES, register_item
+from gensweep.core.registries import register_table
 from gensweep.report.paper import list_paper_tables
 from gensweep.report.tables import Table, build_rows
 from gensweep.report.tables.groups import Group, group_cells, name_groups, select_grids
@@ -20,19 +20,19 @@ GENERATIVE_METRICS = ("reconstruction_mse", "sliced_wasserstein")
 """A model with one of these makes pictures like those it was given."""
 
 
-@register_item(TABLES, "depth")
+@register_table("depth")
 def depth(results: Results) -> list[Table]:
     """Encoder by decoder layers, a table for each model and setting (the report's Tables 2 to 4)."""
     return _grids(results, "depth", DEPTH, "encoder and decoder layers", (2, 3, 4))
 
 
-@register_item(TABLES, "splits")
+@register_table("splits")
 def splits(results: Results) -> list[Table]:
     """Training set sizes, a table for each model and setting (the report's Table 1)."""
     return _grids(results, "splits", ("train_fraction",), "training set size", (1,))
 
 
-@register_item(TABLES, "budget")
+@register_table("budget")
 def budget(results: Results) -> list[Table]:
     """Epochs by batch size, a table for each model and setting; the report has one such cell."""
     return _grids(
@@ -60,7 +60,7 @@ def _grids(
     return tables
 
 
-@register_item(TABLES, "generative")
+@register_table("generative")
 def generative(results: Results) -> list[Table]:
     """Models that make pictures, side by side over depth and dataset, a table for each setting."""
     models = [m for m in results.models if set(GENERATIVE_METRICS) & set(results.list_metrics(m))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import TABLES, register_item
+from gensweep.core.registries import register_table
 from gensweep.report.tables import Table
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _FIELDS = (
 )  # fmt: skip
 
 
-@register_item(TABLES, "statistics")
+@register_table("statistics")
 def statistics(results: Results) -> list[Table]:
     """Questions and answers: depth, data, training, MSE against reader, GAN against VAE, with tests over seeds."""
     import pandas as pd

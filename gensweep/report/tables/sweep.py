@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import TABLES, register_item
+from gensweep.core.registries import register_table
 from gensweep.ledger.records import DIVERGED, FAILED
 from gensweep.report.measured import MAIN_METRICS, VALIDATION
 from gensweep.report.tables import COUNTS, Table, build_rows
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
 
 
-@register_item(TABLES, "cells")
+@register_table("cells")
 def cells(results: Results) -> list[Table]:
     """Every cell with all its metrics, and every point that diverged, failed or cannot be read."""
     frame = build_rows(results, list(results.params), results.varying)
@@ -52,7 +52,7 @@ def list_problems(results: Results) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-@register_item(TABLES, "leaderboard")
+@register_table("leaderboard")
 def leaderboard(results: Results) -> list[Table]:
     """Each model's cells ranked on the validation set, test values beside; those without a value last, unranked."""
     names = make_file_stems(("leaderboard", model) for model in results.models)
