@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import register_metric, register_derived
+from gensweep.core.registries import register_derived, register_metric
 from gensweep.core.soundness import MIN_PICTURES
 from gensweep.metrics._features import (
     FeatureNetwork,

@@ -55,7 +55,9 @@ def compute_generator_loss(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["generator_loss"])
 
 
-@register_metric("discriminator_accuracy", needs=("judged_right",), unit="fraction", direction="none")
+@register_metric(
+    "discriminator_accuracy", needs=("judged_right",), unit="fraction", direction="none"
+)
 def compute_discriminator_accuracy(outputs: dict[str, Tensor]) -> float:
     """Share of real and generated pictures that the discriminator tells apart; 0.5 is chance.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import register_metric, register_derived
+from gensweep.core.registries import register_derived, register_metric
 from gensweep.metrics.losses import mean
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def compute_mse(outputs: dict[str, Tensor]) -> float:
     return mean(outputs["generated_error"])
 
 
-@register_metric("reconstruction_mse", needs=("reconstruction_error",), unit="pixel^2", direction="min")
+@register_metric(
+    "reconstruction_mse", needs=("reconstruction_error",), unit="pixel^2", direction="min"
+)
 def compute_reconstruction_mse(outputs: dict[str, Tensor]) -> float:
     """Mean squared error a pixel and channel of pictures that went through the latent vector.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.registries import register_metric, register_derived
+from gensweep.core.registries import register_derived, register_metric
 from gensweep.metrics.text import (
     mean_distance,
     share_right_answers,

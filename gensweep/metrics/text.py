@@ -53,7 +53,9 @@ def compute_exact_match_minus(outputs: dict[str, Tensor]) -> float | None:
     return _share_right_where(outputs, lambda _, operator, __: operator == "-")
 
 
-@register_metric("exact_match_carries_0", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric(
+    "exact_match_carries_0", needs=QUERIES, unit="fraction", direction="max", when="test"
+)
 def compute_exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries without a carry or borrow answered exactly.
 
@@ -63,7 +65,9 @@ def compute_exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
     return _share_right_where(outputs, lambda *query: count_carries(*query) == 0)
 
 
-@register_metric("exact_match_carries_1", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric(
+    "exact_match_carries_1", needs=QUERIES, unit="fraction", direction="max", when="test"
+)
 def compute_exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with one carry or borrow answered exactly.
 
@@ -73,7 +77,9 @@ def compute_exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
     return _share_right_where(outputs, lambda *query: count_carries(*query) == 1)
 
 
-@register_metric("exact_match_carries_2", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric(
+    "exact_match_carries_2", needs=QUERIES, unit="fraction", direction="max", when="test"
+)
 def compute_exact_match_carries_2(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with two carries answered exactly; all of them are additions.
 
