@@ -16,16 +16,16 @@ from test_read import METRICS, cell, write_record, write_sweep
 from gensweep import load
 from gensweep.core.registries import TABLES
 from gensweep.ledger.records import FAILED, OK
-from gensweep.report.stats.findings import NO, NOT_ENOUGH, UNDECIDED, YES, Finding
-from gensweep.report.stats.inference import (
-    apply_holm,
+from gensweep.report.stats.blocks import select_block
+from gensweep.report.stats.contrasts import (
     compare_best,
-    compare_cells,
     compute_rank_biserial,
     compute_slope_weights,
     estimate_contrast,
-    select_block,
 )
+from gensweep.report.stats.findings import NO, NOT_ENOUGH, UNDECIDED, YES, Finding
+from gensweep.report.stats.holm import apply_holm
+from gensweep.report.stats.one_way import compare_cells
 from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables.latex import render_latex
 from gensweep.report.tables.layout import render_markdown

@@ -1,4 +1,4 @@
-"""What an answer is: a finding, its verdict, and its numbers in words."""
+"""Findings: a question, its verdict, and its numbers in words."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gensweep.report.stats.inference import Block, Contrast, apply_holm
+from gensweep.report.stats.blocks import Block
+from gensweep.report.stats.contrasts import Contrast
+from gensweep.report.stats.holm import apply_holm
 from gensweep.system.text import pluralize
 
-LEVEL = 0.05
-"""A corrected p-value below this decides."""
+SIGNIFICANCE_LEVEL = 0.05
+"""A corrected p-value below this decides a question."""
 YES, NO, UNDECIDED, NOT_ENOUGH = "yes", "no", "undecided", "not enough data"
-FEW = "Two seeds leave one degree of freedom: only a difference that is many times its spread can be decided."
-_P = "{p}"
-"""Stands in an answer for its p-values until all of the sweep's are known."""
+TWO_SEEDS_NOTE = (
+    "Two seeds leave one degree of freedom: "
+    "only a difference that is many times its spread can be decided."
+)
+_P_PLACEHOLDER = "{p}"
+"""Stands in an answer for its p-values until all p-values of the sweep are known."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +29,22 @@ class Finding:
     Attributes:
         question: one line.
         answer: a sentence or more, in words with the numbers.
-        test: name of the test and its degrees of freedom; empty where none was made.
-        n: seeds.
-        effect: size, in the unit that `effect_name` says; NaN where there is none. It may be the estimate itself.
+        test: name of the test and its degrees of freedom; empty without a test.
+        n: number of seeds.
+        effect: size, in the unit that `effect_name` says; NaN if there is none. It may be the
+            estimate itself.
         effect_name: what the size is of.
-        p: of the test alone, two-sided; NaN where none was made.
+        p: of the test alone, two-sided; NaN without a test.
         p_corrected: by Holm, over all findings of the sweep.
-        verdict: `yes` (corrected p below 0.05, and the effect is in the asked direction), `no` (below 0.05, and
-            it goes the other way), `undecided` (0.05 or more) or `not enough data` (no test).
-        estimate: what `low` and `high` enclose and the test is of; NaN where there is none.
-        estimate_name: what it is; the same as `effect_name` where it is the effect.
+        verdict: `yes` (corrected p below 0.05, and the effect is in the asked direction), `no`
+            (below 0.05, and it goes the other way), `undecided` (0.05 or more) or `not enough data`
+            (no test).
+        estimate: what the test is of, and `low` and `high` enclose; NaN if there is none.
+        estimate_name: what it is; the same as `effect_name` if it is the effect.
         low: lower end of the estimate's 95% confidence interval; not corrected.
         high: upper end.
-        points: points that went in.
-        left_out: measured points that did not, for want of a partner.
+        points: number of points that were used.
+        left_out: number of measured points that have no partner.
     """
 
     question: str
@@ -57,89 +64,98 @@ class Finding:
     left_out: int = 0
 
 
-def of_block(question: str, block: Block) -> Finding:
-    """A finding without an answer, with what it is made of."""
+def start_finding(question: str, block: Block) -> Finding:
+    """Return a finding without an answer, with the numbers of seeds and points of its block."""
     return Finding(question, "", n=len(block.seeds), points=block.points, left_out=block.left_out)
 
 
-def tested(finding: Finding, found: Contrast, sign: int, test: str) -> Finding:
-    """The finding with its contrast and, where there is one, its test.
+def add_test(finding: Finding, contrast: Contrast, sign: int, test: str) -> Finding:
+    """Return the finding with its contrast and, if there is one, its test.
 
     Args:
         finding: with an answer.
-        found: positive in the direction of "yes" times ``sign``.
-        sign: +1 where larger is better, -1 where smaller is.
+        contrast: positive in the direction of "yes" times ``sign``.
+        sign: +1 if larger is better, -1 if smaller is.
         test: its name.
     """
-    finding = replace(finding, estimate=found.estimate, low=found.low, high=found.high)
-    if math.isnan(found.p):
-        why = (
-            "One seed: no test."
-            if finding.n < 2
-            else "The seeds agree exactly: there is no spread to test against."
-        )
-        return replace(finding, answer=f"{why} {finding.answer}")
-    verdict = YES if sign * found.estimate > 0 else NO
-    answer = f"{finding.answer} {FEW}" if found.df == 1 else finding.answer
+    finding = replace(finding, estimate=contrast.estimate, low=contrast.low, high=contrast.high)
+    if math.isnan(contrast.p):
+        reason = "The seeds agree exactly: there is no spread to test against."
+        if finding.n < 2:
+            reason = "One seed: no test."
+        return replace(finding, answer=f"{reason} {finding.answer}")
+    answer = finding.answer
+    if contrast.df == 1:
+        answer = f"{answer} {TWO_SEEDS_NOTE}"
     return replace(
-        finding, answer=answer, test=f"{test}, by seed, t({found.df})", p=found.p, verdict=verdict
+        finding,
+        answer=answer,
+        test=f"{test}, by seed, t({contrast.df})",
+        p=contrast.p,
+        verdict=YES if sign * contrast.estimate > 0 else NO,
     )
 
 
-def corrected(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings with their p-values corrected together, in verdict and words."""
-    return [
-        _decided(finding, p)
-        for finding, p in zip(findings, apply_holm([f.p for f in findings]), strict=True)
-    ]
+def correct_p_values(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings with their p-values corrected together, in verdict and words."""
+    corrected = apply_holm([finding.p for finding in findings])
+    return [_decide(finding, p) for finding, p in zip(findings, corrected, strict=True)]
 
 
-def _decided(finding: Finding, p: float) -> Finding:
+def _decide(finding: Finding, p: float) -> Finding:
+    """Return the finding with its corrected p-value, and with the verdict that it allows."""
     if math.isnan(p):
         return finding
-    verdict, lead = (
-        (finding.verdict, "") if p < LEVEL else (UNDECIDED, "The seeds do not decide this. ")
-    )
-    told = f"{p_value(finding.p)}; {p_value(p, 'corrected p')}"
-    return replace(
-        finding, p_corrected=p, verdict=verdict, answer=lead + finding.answer.replace(_P, told)
-    )
+    p_values = f"{format_p_value(finding.p)}; {format_p_value(p, 'corrected p')}"
+    answer = finding.answer.replace(_P_PLACEHOLDER, p_values)
+    verdict = finding.verdict
+    if p >= SIGNIFICANCE_LEVEL:
+        verdict = UNDECIDED
+        answer = f"The seeds do not decide this. {answer}"
+    return replace(finding, p_corrected=p, verdict=verdict, answer=answer)
 
 
-def p_value(p: float, name: str = "p") -> str:
-    """``p = 0.012``; ``p < 0.001``."""
+def format_p_value(p: float, name: str = "p") -> str:
+    """Return a p-value as text: ``p = 0.012``; ``p < 0.001``."""
     return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.2g}"
 
 
-def size(value: float) -> str:
-    """A number with three digits."""
+def format_number(value: float) -> str:
+    """Return a number with three digits."""
     return f"{value:.3g}"
 
 
-def interval(found: Contrast, how: str = "") -> str:
-    """A contrast's interval and p-values, in brackets; empty where there are none."""
-    if math.isnan(found.p):
+def format_test(contrast: Contrast, remark: str = "") -> str:
+    """Return a contrast's interval and p-values, in brackets after a space; empty without a test.
+
+    Args:
+        contrast: the contrast.
+        remark: on the interval.
+    """
+    if math.isnan(contrast.p):
         return ""
-    return f" (95% CI {size(found.low)} to {size(found.high)}{f', {how}' if how else ''}; {_P})"
+    interval = f"95% CI {format_number(contrast.low)} to {format_number(contrast.high)}"
+    if remark:
+        interval += f", {remark}"
+    return f" ({interval}; {_P_PLACEHOLDER})"
 
 
-def share(part: float, icc: float) -> str:
-    """A share of variance, the intraclass correlation and p-values."""
-    lies = f"{part:.0%} of the variance lies between cells, the rest between seeds"
-    return f"{lies} (intraclass correlation {icc:.2f}; {_P})"
+def format_variance_share(eta_squared: float, icc: float) -> str:
+    """Return a share of variance, the intraclass correlation and p-values as text."""
+    share = f"{eta_squared:.0%} of the variance lies between cells, the rest between seeds"
+    return f"{share} (intraclass correlation {icc:.2f}; {_P_PLACEHOLDER})"
 
 
-def basis(finding: Finding, over: Sequence[str] = ()) -> str:
-    """What a finding's numbers are of.
+def describe_basis(finding: Finding, averaged_over: Sequence[str] = ()) -> str:
+    """Return the sentence on the points and seeds behind a finding.
 
     Args:
         finding: with its counts.
-        over: what they are averaged over.
+        averaged_over: parameters that its numbers are averaged over.
     """
-    mean = f", averaged over {', '.join(over)}" if over else ""
-    out = (
-        f"; {pluralize(finding.left_out, 'more point')} left out, without a partner"
-        if finding.left_out
-        else ""
-    )
-    return f"{pluralize(finding.points, 'point')} of {pluralize(finding.n, 'seed')}{mean}{out}."
+    text = f"{pluralize(finding.points, 'point')} of {pluralize(finding.n, 'seed')}"
+    if averaged_over:
+        text += f", averaged over {', '.join(averaged_over)}"
+    if finding.left_out:
+        text += f"; {pluralize(finding.left_out, 'more point')} left out, without a partner"
+    return f"{text}."

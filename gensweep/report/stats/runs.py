@@ -1,4 +1,4 @@
-"""The points that are ok, arranged for questions: by model, dataset and the values of some parameters."""
+"""The points that are ok, arranged by model, dataset and the values of some parameters."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.records import OK
+from gensweep.report.remarks import explain_missing
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -33,84 +34,97 @@ class Runs:
             if (cell.model, dataset) not in self._cells:
                 self.datasets[cell.model].append(dataset)
             self._cells[cell.model, dataset].append((cell.id, cell.params))
+        # Lists instead of the data frame: looking up one number in a frame is slow.
         points = results.points
+        statuses = points["status"].tolist()
         self._rows: dict[str, list[int]] = defaultdict(list)
-        for place, (cell, status) in enumerate(
-            zip(points["cell"].tolist(), points["status"].tolist(), strict=True)
-        ):
-            if status == OK:
-                self._rows[cell].append(place)
+        for row, cell_id in enumerate(points["cell"].tolist()):
+            if statuses[row] == OK:
+                self._rows[cell_id].append(row)
         self._seeds = points["seed"].tolist()
         self._values = {name: points[name].tolist() for name in results.metrics}
 
-    def sign(self, metric: str) -> int:
-        """+1 where larger is better, -1 where smaller is, 0 where neither."""
+    def get_sign(self, metric: str) -> int:
+        """Return +1 if larger is better, -1 if smaller is, 0 if neither."""
         return {"max": 1, "min": -1, "none": 0}[self.results.metrics[metric].direction]
 
-    def of_cell(self, cell: str, metric: str) -> Iterator[tuple[int, float]]:
-        """(seed, value) of each ok point that has the metric."""
-        for place in self._rows.get(cell, ()):
-            value = self._values[metric][place]
+    def iter_values(self, cell: str, metric: str) -> Iterator[tuple[int, float]]:
+        """Yield (seed, value) of each ok point of a cell that has the metric."""
+        for row in self._rows.get(cell, ()):
+            value = self._values[metric][row]
             if not math.isnan(value):
-                yield self._seeds[place], value
+                yield self._seeds[row], value
 
-    def measured(self, model: str, metric: str) -> bool:
-        """Whether an ok point of the model has the metric."""
+    def has_metric(self, model: str, metric: str) -> bool:
+        """Return whether an ok point of the model has the metric."""
         info = self.results.metrics.get(metric)
         if info is None or model not in info.models:
             return False
-        return any(
-            True for cell in self.results.list_cells(model) for _ in self.of_cell(cell, metric)
-        )
+        for cell in self.results.list_cells(model):
+            for _ in self.iter_values(cell, metric):
+                return True
+        return False
 
-    def values_of(self, model: str, dataset: Any, name: str) -> list[Any]:
-        """A parameter's values in the model's cells, ok or not."""
-        return list(
-            dict.fromkeys(
-                params[name] for _, params in self._cells[model, dataset] if name in params
-            )
-        )
+    def explain_absence(self, models: Sequence[str], metric: str) -> str:
+        """Return the sentence on a metric that no ok point of these models has, with reasons."""
+        cells = [cell for model in models for cell in self.results.list_cells(model)]
+        text = f"No ok point has {metric}"
+        for sentence in explain_missing(self.results, cells, [metric]):
+            _, _, reasons = sentence.partition(" is not measured: ")
+            text += f": {reasons}"
+        return f"{text.rstrip('.')}."
 
-    def others(self, model: str, axes: Sequence[str]) -> list[str]:
-        """What varies in the model beside the axes and the dataset."""
-        return [name for name in self.results.varying_of[model] if name not in (*axes, "dataset")]
+    def list_values(self, model: str, dataset: Any, name: str) -> list[Any]:
+        """Return a parameter's values in the model's cells, ok or not, each once."""
+        cells = self._cells[model, dataset]
+        return list(dict.fromkeys(params[name] for _, params in cells if name in params))
 
-    def parameters(self, model: str, dataset: Any) -> set[str]:
-        """The names of the parameters of the model's cells."""
+    def list_other_varying(self, model: str, axes: Sequence[str]) -> list[str]:
+        """Return the parameters that vary in the model, without the axes and the dataset."""
+        varying = self.results.varying_of[model]
+        return [name for name in varying if name not in (*axes, "dataset")]
+
+    def list_parameters(self, model: str, dataset: Any) -> set[str]:
+        """Return the names of the parameters of the model's cells."""
         return {name for _, params in self._cells[model, dataset] for name in params}
 
-    def rows(
+    def iter_runs(
         self,
         model: str,
         dataset: Any,
         metric: str,
-        same: Sequence[str],
-        level: Callable[[dict[str, Any]], Any],
+        shared: Sequence[str],
+        get_level: Callable[[dict[str, Any]], Any],
     ) -> Iterator[Run]:
-        """Every run with the metric.
+        """Yield every run with the metric.
 
         Args:
             model: of this model only.
             dataset: on this dataset only.
             metric: the value.
-            same: parameters in which runs of one setting agree.
-            level: from a cell's parameters to its level; None leaves the cell out.
+            shared: parameters in which runs of one setting agree.
+            get_level: from a cell's parameters to its level; None leaves the cell out.
         """
         for cell, params in self._cells[model, dataset]:
-            if (value := level(params)) is not None:
-                setting = tuple(repr(params.get(name)) for name in same)
-                yield from (
-                    (seed, setting, value, number) for seed, number in self.of_cell(cell, metric)
-                )
+            level = get_level(params)
+            if level is None:
+                continue
+            setting = tuple(repr(params.get(name)) for name in shared)
+            for seed, value in self.iter_values(cell, metric):
+                yield seed, setting, level, value
 
-    def along(self, model: str, dataset: Any, metric: str, axes: tuple[str, ...]) -> list[Run]:
-        """The model's runs by the values of the axes [tuples], a setting being all else that varies."""
+    def list_runs_along(
+        self, model: str, dataset: Any, metric: str, axes: tuple[str, ...]
+    ) -> list[Run]:
+        """Return the model's runs by the values of the axes [tuples].
 
-        def level(params: dict[str, Any]) -> tuple[Any, ...] | None:
-            return (
-                tuple(params[axis] for axis in axes)
-                if all(axis in params for axis in axes)
-                else None
-            )
+        A setting is all else that varies.
+        """
 
-        return list(self.rows(model, dataset, metric, self.others(model, axes), level))
+        def get_level(params: dict[str, Any]) -> tuple[Any, ...] | None:
+            if any(axis not in params for axis in axes):
+                return None
+            return tuple(params[axis] for axis in axes)
+
+        shared = self.list_other_varying(model, axes)
+        return list(self.iter_runs(model, dataset, metric, shared, get_level))

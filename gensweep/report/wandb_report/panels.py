@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.errors import RecordError
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK
-from gensweep.report.stats.questions import DEPTH
+from gensweep.report.stats.axes import DEPTH
 from gensweep.report.tables.sweep import find_measured_metric
 
 if TYPE_CHECKING:

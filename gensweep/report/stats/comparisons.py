@@ -1,0 +1,198 @@
+"""Comparisons: of two metrics of generated text, and of two generative models."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gensweep.report.remarks import SAMPLE_METRICS
+from gensweep.report.stats.axes import DEPTH
+from gensweep.report.stats.blocks import select_block
+from gensweep.report.stats.contrasts import compute_rank_biserial, estimate_contrast
+from gensweep.report.stats.findings import (
+    YES,
+    Finding,
+    add_test,
+    describe_basis,
+    format_number,
+    format_test,
+    format_variance_share,
+    start_finding,
+)
+from gensweep.report.stats.one_way import compare_cells
+from gensweep.report.stats.runs import Run, Runs
+from gensweep.system.text import pluralize
+
+ERROR_METRIC, READ_METRIC = "mse", "read_exact_match"
+"""Of generated pictures of text: the paper's measure, and what a reader reads in them."""
+COMPARED_MODELS = ("gan", "vae")
+"""The question is whether the first is better than the second."""
+COMPARED_METRICS = SAMPLE_METRICS
+"""Metrics of generated pictures, which both models can have."""
+Pairs = list[tuple[int, float]]
+"""The (seed, value) of each point of a cell."""
+
+
+def compare_text_metrics(runs: Runs) -> Iterator[Finding]:
+    """Ask whether the paper's error distinguishes a model's cells, and whether the reader does.
+
+    Yields:
+        Two findings for each model of generated text.
+    """
+    info = runs.results.metrics.get(ERROR_METRIC)
+    if info is None:
+        return
+    for model in info.models:
+        for metric, name in ((ERROR_METRIC, "the MSE"), (READ_METRIC, "the reader")):
+            question = f"Does {name} tell the cells of {model} apart, by {metric}?"
+            yield _compare_cells_by(runs, model, metric, question)
+
+
+def _compare_cells_by(runs: Runs, model: str, metric: str, question: str) -> Finding:
+    """Test whether the cells of a model differ in a metric by more than their seeds do."""
+    if not runs.has_metric(model, metric):
+        return Finding(question, runs.explain_absence([model], metric))
+    all_cells = [list(runs.iter_values(cell, metric)) for cell in runs.results.list_cells(model)]
+    measured = [pairs for pairs in all_cells if pairs]
+    repeated = [pairs for pairs in measured if len(pairs) > 1]
+    # A cell with one seed says nothing about the spread, so it is left out if others can be tested.
+    cells = repeated if len(repeated) > 1 else measured
+    values = [[value for _, value in pairs] for pairs in cells]
+    points = sum(map(len, cells))
+    finding = Finding(
+        question,
+        "",
+        n=len({seed for pairs in cells for seed, _ in pairs}),
+        points=points,
+        left_out=sum(map(len, measured)) - points,
+    )
+    means = [float(np.mean(numbers)) for numbers in values]
+    low, high = format_number(min(means)), format_number(max(means))
+    span = f"{pluralize(len(cells), 'cell')}, means from {low} to {high}"
+    test = compare_cells(values)
+    if test is None:
+        reason = _explain_no_test(measured, repeated)
+        answer = f"{span}: no test, for {reason}. {describe_basis(finding)}"
+        return replace(finding, answer=answer)
+    share = format_variance_share(test.eta_squared, test.icc)
+    return replace(
+        finding,
+        answer=f"{span}: {share}. {describe_basis(finding)}",
+        test=test.test,
+        p=test.p,
+        verdict=YES,
+        effect=test.eta_squared,
+        effect_name=f"eta squared of {metric}",
+    )
+
+
+def _explain_no_test(measured: Sequence[Pairs], repeated: Sequence[Pairs]) -> str:
+    """Return why cells cannot be compared.
+
+    Args:
+        measured: the cells with a value.
+        repeated: those of them with a second seed.
+    """
+    if len(repeated) > 1:
+        return "the seeds of every cell agree exactly"
+    if len(measured) == 1:
+        return "there is one cell"
+    count = "one" if repeated else "no"
+    return f"{count} cell has a second seed"
+
+
+def compare_models(runs: Runs) -> Iterator[Finding]:
+    """Ask whether one generative model is better than the other.
+
+    They are compared on each dataset, at the same depth and seed.
+    """
+    first, second = COMPARED_MODELS
+    question = f"Is {first} better than {second}"
+    present = [model for model in COMPARED_MODELS if model in runs.datasets]
+    if not present:
+        return
+    if len(present) == 1:
+        absent = second if present == [first] else first
+        yield Finding(f"{question}?", f"The sweep has no {absent}.")
+        return
+    shared = _list_shared_metrics(runs)
+    datasets = dict.fromkeys(name for model in COMPARED_MODELS for name in runs.datasets[model])
+    for dataset in datasets:
+        if not shared:
+            names = ", ".join(COMPARED_METRICS)
+            yield Finding(f"{question} on {dataset}?", f"Both models have none of {names}.")
+        for metric in shared:
+            yield _compare_on(runs, dataset, metric, f"{question} on {dataset}, by {metric}?")
+
+
+def _list_shared_metrics(runs: Runs) -> list[str]:
+    """Return the metrics of generated pictures that both models have."""
+    metrics = runs.results.metrics
+    names = [name for name in COMPARED_METRICS if name in metrics]
+    return [name for name in names if set(COMPARED_MODELS) <= set(metrics[name].models)]
+
+
+def _compare_on(runs: Runs, dataset: Any, metric: str, question: str) -> Finding:
+    """Test whether one model is better than the other on a dataset, by a metric."""
+    first, second = COMPARED_MODELS
+    rows = list(_iter_rows(runs, dataset, metric))
+    block, sign = select_block(rows), runs.get_sign(metric)
+    finding = start_finding(question, block)
+    if len(block.levels) < len(COMPARED_MODELS):
+        reason = f"No seed has {metric} of both models at the same depth."
+        if not rows:
+            reason = runs.explain_absence(COMPARED_MODELS, metric)
+        return replace(finding, answer=reason)
+    if not sign:
+        answer = f"{metric} declares no direction: neither end is better."
+        return replace(finding, answer=answer)
+    weights = np.array([1.0 if level == first else -1.0 for level in block.levels])
+    contrast = estimate_contrast(block.values, weights)
+    advantages = _list_advantages(rows, sign)
+    wins = sum(value > 0 for value in advantages)
+    answer = (
+        f"{metric} of {first} less that of {second} is {contrast.estimate:+.3g} on average"
+        f"{format_test(contrast)}; {first} is better in {wins} of "
+        f"{pluralize(len(advantages), 'pair')} of one depth and seed. {describe_basis(finding)}"
+    )
+    finding = replace(
+        finding,
+        answer=answer,
+        estimate_name=f"mean difference of {metric}, {first} less {second}",
+        effect=compute_rank_biserial(advantages),
+        effect_name=f"rank-biserial correlation, positive where {first} is better",
+    )
+    return add_test(finding, contrast, sign, "paired difference")
+
+
+def _list_advantages(rows: Sequence[Run], sign: int) -> list[float]:
+    """Return how much better the first model is, at each setting and seed that both have."""
+    first, second = COMPARED_MODELS
+    pairs: dict[Any, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for seed, setting, model, value in rows:
+        pairs[seed, setting][model].append(value)
+    advantages = []
+    for pair in pairs.values():
+        if len(pair) == len(COMPARED_MODELS):
+            advantages.append(sign * float(np.mean(pair[first]) - np.mean(pair[second])))
+    return advantages
+
+
+def _iter_rows(runs: Runs, dataset: Any, metric: str) -> Iterator[Run]:
+    """Yield the runs of both models, with the model as level.
+
+    Runs of one setting agree in the depth and in what varies, as far as both models have it.
+    """
+    results = runs.results
+    varying = [name for model in COMPARED_MODELS for name in results.varying_of[model]]
+    names = [axis.name for axis in DEPTH]
+    names += [name for name in varying if name != "dataset"]
+    in_both = set.intersection(*(runs.list_parameters(model, dataset) for model in COMPARED_MODELS))
+    shared = [name for name in dict.fromkeys(names) if name in in_both]
+    for model in COMPARED_MODELS:
+        # The default binds the model of this round.
+        yield from runs.iter_runs(model, dataset, metric, shared, lambda _, model=model: model)
