@@ -386,7 +386,7 @@ class TestGeneration:
         """On the same subsets, which it draws by the global generator."""
         from torchmetrics.image.kid import KernelInceptionDistance
 
-        monkeypatch.setattr(generation, "SUBSET", most)
+        monkeypatch.setattr(generation, "KID_SUBSET", most)
         sample, picture = self.many(60, 6, 1), self.many(50, 6, 2) * 1.5 + 0.5
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
