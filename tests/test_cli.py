@@ -188,7 +188,7 @@ def test_the_environment_names_results_and_a_cluster(
         None,
     ]
     assert [options.local for options in asked] == [False, False, False, True]
-    assert "--local trains without Ray; " in refused(file, "--local", "--address", "auto")
+    assert "--local trains without Ray, but " in refused(file, "--local", "--address", "auto")
 
 
 def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:

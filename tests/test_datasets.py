@@ -121,10 +121,10 @@ class TestFetch:
                 ["mnits"],
                 r"unknown download 'mnits'; did you mean 'mnist'\? Valid: cryptopunks, mnist, rijksmuseum",
             ),
-            (["avatars"], "avatars needs no fetching; there are: cryptopunks, mnist, rijksmuseum"),
+            (["avatars"], "avatars needs no download; downloads: cryptopunks, mnist, rijksmuseum"),
             (
                 ["stand-in", "--years", "1600"],
-                "--years means nothing to stand-in; it takes --source, --limit",
+                "stand-in does not accept --years; it accepts --source, --limit",
             ),
             (["stand-in", "--source", "http://nowhere"], r"nobody answers; is there a network\?"),
             (["rijksmuseum", "--years", "soon"], "soon"),
@@ -176,8 +176,8 @@ class TestShow:
         images = np.full((100, 28, 28), 90, np.uint8)
         images[:, 0, 0] = np.arange(130, 230)  # no two are equal
         np.savez(here / "d.npz", images=images, labels=labels)
-        assert "20 of 20 of folder:mine" in call("data", "show", "folder:mine").out
-        assert "10 of 100 of npz:d.npz" in call("data", "show", "npz:d.npz", "--n", 10).out
+        assert "20 of 20 examples of folder:mine" in call("data", "show", "folder:mine").out
+        assert "10 of 100 examples of npz:d.npz" in call("data", "show", "npz:d.npz", "--n", 10).out
 
     @pytest.mark.parametrize(
         ("arguments", "error"),
@@ -187,7 +187,7 @@ class TestShow:
             (["folder"], "'folder' is none of folder:DIR"),
             (["folder:none"], "none is not there; name a folder of pictures"),
             (["idx:none"], "none"),
-            (["npz:none"], "none is no file"),
+            (["npz:none"], "none is not a file"),
             (["mnist"], "mnist is not fetched yet; python -m gensweep data fetch mnist"),
             (["cryptopunks"], "cryptopunks is not fetched yet"),
             (["avatars", "--set", "count=three"], "avatars: count='three'"),
@@ -197,9 +197,9 @@ class TestShow:
             ),
             (
                 ["folder:none", "--set", "dataset=avatars"],
-                "--set dataset: folder:none is the dataset",
+                "--set dataset: the dataset is folder:none",
             ),
-            (["avatars", "--set", "count=30,40"], "--set count: one value, not 2"),
+            (["avatars", "--set", "count=30,40"], "--set count: give one value, not 2"),
             (["mnist5k", "--set", "count=30"], "mnist5k has no parameters"),
             (
                 ["avatars", "--out", "sheet.jpg"],

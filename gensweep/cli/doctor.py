@@ -1,4 +1,4 @@
-"""`doctor`: whether this machine, or every node of a cluster, is ready for a run."""
+"""`doctor`: check that this machine, or every node of a cluster, is ready for a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def doctor_command(
     address: Address = None,
     verbose: Verbose = False,
 ) -> None:
-    """Check this machine, or every node of a cluster: code, hardware, disk, clock, results, cache, W&B."""
+    """Check this machine or a cluster: code, hardware, disk, clock, results, cache, W&B."""
     from gensweep.cluster.doctor import FAILED, examine_here, examine_nodes, merge_findings
     from gensweep.cluster.ray_address import check_address
 
@@ -28,25 +28,20 @@ def doctor_command(
     if address is not None:
         check_address(address)
     findings, store = examine_here(results)
+    checked = "this machine"
     if address is not None:
+        # The check of this machine must not pay for the import of Ray.
         from gensweep.execute.ray_session import open_executor, run_on_each_node
         from gensweep.execute.resources import Resources
 
-        with (
-            console.status("asking every node"),
-            open_executor(Resources(address=address, cpus_per_trial=0, verbose=verbose)),
-        ):
+        resources = Resources(address=address, cpus_per_trial=0, verbose=verbose)
+        with console.status("asking every node"), open_executor(resources):
             findings += examine_nodes(store, run_on_each_node)
+        nodes = {finding.node for finding in findings} - {"here"}
+        checked = pluralize(len(nodes), "node")
     for finding in merge_findings(findings):
         print_line(console, str(finding), _STYLES[finding.level])
     levels = Counter(finding.level for finding in findings)
-    nodes = (
-        pluralize(len({finding.node for finding in findings} - {"here"}), "node")
-        if address
-        else "this machine"
-    )
-    print_line(
-        console,
-        f"{nodes}: {levels['ok']} ok, {pluralize(levels['note'], 'note')}, {levels[FAILED]} failed.",
-    )
+    notes = pluralize(levels["note"], "note")
+    print_line(console, f"{checked}: {levels['ok']} ok, {notes}, {levels[FAILED]} failed.")
     raise typer.Exit(1 if levels[FAILED] else 0)

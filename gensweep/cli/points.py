@@ -1,4 +1,4 @@
-"""`show`, `sample`, `interpolate`, `answer`, `evaluate`: one point, looked at."""
+"""`show`, `sample`, `interpolate`, `answer`, `evaluate`: look at one trained point."""
 
 from __future__ import annotations
 
@@ -12,91 +12,96 @@ from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
 
 if TYPE_CHECKING:
+    from gensweep.inspect.answer import Answer
     from gensweep.inspect.find import StoredPoint
 
 app = typer.Typer()
 Point = Annotated[
-    str, typer.Argument(help="A point's id, its beginning, or its folder.", metavar="POINT")
+    str, typer.Argument(metavar="POINT", help="A point's id, the start of its id, or its folder.")
 ]
-Where = Annotated[Device, typer.Option(help="Where to compute.")]
+ComputeDevice = Annotated[Device, typer.Option(help="Device to compute on.")]
 Out = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The PNG to write; default: named by the point.")
+    Path | None,
+    typer.Option(metavar="FILE", help="PNG file to write; default: named after the point."),
 ]
 
 
 @app.command("show")
 def show_command(point: Point, results: Root = "results", verbose: Verbose = False) -> None:
-    """Show what is known of one point: status, metrics, parameters, versions, files."""
-    from gensweep.cli.show_point import show
+    """Show the record of a point: status, metrics, parameters, versions, files."""
+    from gensweep.cli.show_point import show_point
 
-    show(point, results, Console())
+    show_point(point, results, Console())
 
 
 @app.command("sample")
 def sample_command(
     point: Point,
-    n: Annotated[int, typer.Option("--n", min=1, help="How many.")] = 64,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 64,
     seed: Seed = 0,
     out: Out = None,
     results: Root = "results",
-    device: Where = Device.auto,
+    device: ComputeDevice = Device.auto,
     verbose: Verbose = False,
 ) -> None:
-    """Write new samples of a trained point: pictures drawn from a prior, or what it makes of test examples."""
+    """Write new samples of a trained point: pictures from a prior, or outputs for test examples."""
+    stored = find_trained_point(point, results)
     from gensweep.inspect import trained
 
-    kept = find_trained_point(point, results)
-    picture = trained.sample(trained.load_trained(kept, device.value), n, seed)
-    _picture(out or Path(f"sample-{kept.record.id}.png"), picture)
+    picture = trained.sample(trained.load_trained(stored, device.value), n, seed)
+    _write_picture(out or Path(f"sample-{stored.record.id}.png"), picture)
 
 
 @app.command("interpolate")
 def interpolate_command(
     point: Point,
-    rows: Annotated[int, typer.Option(min=1, help="Ways.")] = 4,
-    steps: Annotated[int, typer.Option(min=2, help="Pictures on each way.")] = 10,
+    rows: Annotated[int, typer.Option(min=1, help="Number of interpolation paths.")] = 4,
+    steps: Annotated[int, typer.Option(min=2, help="Images per path.")] = 10,
     seed: Seed = 0,
     out: Out = None,
     results: Root = "results",
-    device: Where = Device.auto,
+    device: ComputeDevice = Device.auto,
     verbose: Verbose = False,
 ) -> None:
-    """Write pictures on the way between latent vectors of a VAE or GAN: straight above, along great circles below."""
+    """Write images between latent vectors of a VAE or GAN: linear on top, spherical below."""
+    stored = find_trained_point(point, results)
     from gensweep.inspect import trained
 
-    kept = find_trained_point(point, results)
-    picture = trained.interpolate(trained.load_trained(kept, device.value), rows, steps, seed)
-    _picture(out or Path(f"interpolate-{kept.record.id}.png"), picture)
+    loaded = trained.load_trained(stored, device.value)
+    picture = trained.interpolate(loaded, rows, steps, seed)
+    _write_picture(out or Path(f"interpolate-{stored.record.id}.png"), picture)
 
 
 @app.command("answer")
 def answer_command(
     point: Point,
-    query: Annotated[str, typer.Argument(help="Such as 12+34.", metavar="QUERY")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="A query, such as 12+34.")],
     seed: Seed = 0,
     out: Out = None,
     results: Root = "results",
-    device: Where = Device.auto,
+    device: ComputeDevice = Device.auto,
     verbose: Verbose = False,
 ) -> None:
-    """Put a query to a trained point: prints the answer, and writes it where the point draws its answers."""
-    from gensweep.inspect import answer, trained
+    """Print a trained point's answer to a query, and write it as a PNG if the model draws it."""
+    stored = find_trained_point(point, results)
+    from gensweep.inspect import trained
+    from gensweep.inspect.answer import answer
 
-    kept = find_trained_point(point, results)
-    said = answer.answer(trained.load_trained(kept, device.value), query, seed)
-    verdict = (
-        ""
-        if said.right is None
-        else " (right)"
-        if said.text == said.right
-        else f" (is {said.right})"
-    )
-    read = "" if said.picture is None else ", as the reader reads it"
-    print_line(Console(), f"{query} = {said.text or 'nothing'}{verdict}{read}")
-    if said.picture is not None:
-        _picture(out or Path(f"answer-{kept.record.id}.png"), said.picture)
-    elif said.query_picture is not None and out is not None:
-        _picture(out, said.query_picture)
+    reply = answer(trained.load_trained(stored, device.value), query, seed)
+    note = "" if reply.picture is None else ", as the reader reads it"
+    print_line(Console(), f"{query} = {reply.text or 'nothing'}{_judge(reply)}{note}")
+    if reply.picture is not None:
+        _write_picture(out or Path(f"answer-{stored.record.id}.png"), reply.picture)
+    elif reply.query_picture is not None and out is not None:
+        _write_picture(out, reply.query_picture)
+
+
+def _judge(reply: Answer) -> str:
+    if reply.right is None:
+        return ""
+    if reply.text == reply.right:
+        return " (right)"
+    return f" (is {reply.right})"
 
 
 @app.command("evaluate")
@@ -104,29 +109,29 @@ def evaluate_command(
     point: Point,
     digits: Annotated[
         str | None,
-        typer.Option(
-            metavar="DIGITS", help="The test with other digits: mnist, idx:DIR, npz:FILE."
-        ),
+        typer.Option(metavar="DIGITS", help="Test with other digits: mnist, idx:DIR or npz:FILE."),
     ] = None,
     results: Root = "results",
-    device: Where = Device.auto,
+    device: ComputeDevice = Device.auto,
     verbose: Verbose = False,
 ) -> None:
-    """Test a trained point again, with its own digits or others; fill in what it lacks. Prints JSON."""
-    from gensweep.inspect import evaluate, trained
+    """Test a trained point again, add missing metrics to its record, and print JSON."""
+    stored = find_trained_point(point, results)
+    from gensweep.inspect import trained
+    from gensweep.inspect.evaluate import evaluate, to_json
 
-    revived = trained.load_trained(find_trained_point(point, results), device.value, digits)
-    print_line(Console(), evaluate.to_json(evaluate.evaluate(revived, digits)))
+    loaded = trained.load_trained(stored, device.value, digits)
+    print_line(Console(), to_json(evaluate(loaded, digits)))
 
 
 def find_trained_point(point: str, results: str) -> StoredPoint:
-    """Return a trained point; an error about it comes before torch is imported."""
+    """Return a trained point; call it before torch is imported, so that errors come at once."""
     from gensweep.inspect import find
 
     return find.find_trained_point(point, results)
 
 
-def _picture(path: Path, content: bytes) -> None:
+def _write_picture(path: Path, content: bytes) -> None:
     from gensweep.inspect.trained import write_image
 
     write_image(path, content)

@@ -1,9 +1,13 @@
-"""What `show`, `sample`, `interpolate`, `answer` and `evaluate` print and write of one point."""
+"""Print the record of one point, for `show`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.table import Table
 
+from gensweep.cli.show_registry import BETTER
 from gensweep.core.registries import METRICS
 from gensweep.inspect.find import StoredPoint, find_point
 from gensweep.ledger.ledger import POINTS
@@ -11,61 +15,60 @@ from gensweep.ledger.records import Record
 from gensweep.system.terminal import Console
 
 
-def show(name: str, results: str, console: Console) -> None:
-    """Print what is known of a point: status, metrics, parameters, where and by what it was trained, its files."""
-    kept = find_point(name, results)
-    record = kept.record
+def show_point(name: str, results: str, console: Console) -> None:
+    """Print a point's status, metrics, parameters, versions, hardware and files."""
+    stored = find_point(name, results)
+    record = stored.record
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True)
 
-    say(f"{record.id}  {record.status}{f': {record.error}' if record.error else ''}")
-    for text in record.warnings:
-        say(f"warning: {text}")
-    say(
-        f"{record.model}, seed {record.seed}, {record.epochs} epochs in {record.seconds:.1f} s; {record.finished}"
-    )
-    console.print(_metrics(record))
+    reason = f": {record.error}" if record.error else ""
+    say(f"{record.id}  {record.status}{reason}")
+    for warning in record.warnings:
+        say(f"warning: {warning}")
+    time = f"{record.epochs} epochs in {record.seconds:.1f} s"
+    say(f"{record.model}, seed {record.seed}, {time}; {record.finished}")
+    console.print(_make_metric_table(record))
     if record.examples:
-        say(
-            "examples    " + ", ".join(f"{name} {count}" for name, count in record.examples.items())
-        )
-    say(
-        "parameters  " + ", ".join(f"{key}={value}" for key, value in sorted(record.params.items()))
-    )
-    say("versions    " + ", ".join(f"{key} {value}" for key, value in record.versions.items()))
-    hardware = {
-        key: f"{value / 1e9:.1f} GB" if "memory" in key and value else value
-        for key, value in record.hardware.items()
-    }
-    say("hardware    " + ", ".join(f"{key} {value}" for key, value in hardware.items()))
-    if record.pack["size"] > 1:
-        say(
-            f"pack        lane {record.pack['lane']} of {record.pack['size']} that were trained together, from 0"
-        )
-    say(f"sweeps      {', '.join(kept.list_sweeps()) or 'none'}")
-    say(f"files       {kept.store.uri(f'{POINTS}/{record.id}')}: {', '.join(_files(kept))}")
+        say(f"examples    {_join(record.examples)}")
+    parameters = ", ".join(f"{key}={value}" for key, value in sorted(record.params.items()))
+    say(f"parameters  {parameters}")
+    say(f"versions    {_join(record.versions)}")
+    say(f"hardware    {_join(_format_hardware(record))}")
+    size = record.pack["size"]
+    if size > 1:
+        say(f"pack        lane {record.pack['lane']} of {size} trained together, counted from 0")
+    say(f"sweeps      {', '.join(stored.list_sweeps()) or 'none'}")
+    folder = stored.store.uri(f"{POINTS}/{record.id}")
+    say(f"files       {folder}: {', '.join(_list_files(stored))}")
 
 
-def _metrics(record: Record) -> Table:
+def _join(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def _format_hardware(record: Record) -> dict[str, Any]:
+    hardware = dict(record.hardware)
+    for key, value in hardware.items():
+        if "memory" in key and value:
+            hardware[key] = f"{value / 1e9:.1f} GB"
+    return hardware
+
+
+def _make_metric_table(record: Record) -> Table:
     table = Table("metric", "value", "unit", "better", box=None, pad_edge=False)
-    known = dict(METRICS.items())
-    words = {"max": "higher", "min": "lower", "none": "neither"}
+    metrics = dict(METRICS.items())
     for name, value in record.metrics.items():
-        bare = name.rpartition("/")[2]
-        metric = known.get(bare)
-        table.add_row(
-            name,
-            f"{value:.6g}",
-            metric.unit if metric else "",
-            words[metric.direction] if metric else "",
-        )
+        metric = metrics.get(name.rpartition("/")[2])
+        # An old record may have metrics that this gensweep no longer has.
+        unit = metric.unit if metric else ""
+        better = BETTER[metric.direction] if metric else ""
+        table.add_row(name, f"{value:.6g}", unit, better)
     return table
 
 
-def _files(kept: StoredPoint) -> list[str]:
-    return sorted(
-        path.relative_to(kept.folder).as_posix()
-        for path in kept.folder.rglob("[!.]*")
-        if path.is_file()
-    )
+def _list_files(stored: StoredPoint) -> list[str]:
+    folder = stored.folder
+    paths = folder.rglob("[!.]*")
+    return sorted(path.relative_to(folder).as_posix() for path in paths if path.is_file())

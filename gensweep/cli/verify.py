@@ -1,4 +1,4 @@
-"""`verify`: some points of a sweep trained again, for a few epochs, and compared with their records."""
+"""`verify`: train some points again for a few epochs, and compare them with their records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gensweep.cli.options import Device, Root, Verbose
+from gensweep.cli.options import Device, Root, TrainingDevice, Verbose
 from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import ResultsError
 from gensweep.system.terminal import Console
@@ -25,18 +25,18 @@ def verify_command(
         ),
     ],
     sample: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many points to train again.")
+        int, typer.Option(metavar="N", min=1, help="Number of points to train again.")
     ] = 6,
     epochs: Annotated[
-        int, typer.Option(metavar="K", min=1, help="How many epochs of each are trained again.")
+        int, typer.Option(metavar="K", min=1, help="Number of epochs to train again per point.")
     ] = 1,
     results: Root = "results",
-    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+    device: TrainingDevice = Device.auto,
     verbose: Verbose = False,
 ) -> None:
-    """Train the first epochs of some points again, and compare them with what was recorded.
+    """Train the first epochs of some points again, and compare them with their records.
 
-    The exit status is 1 if a number differs, or if no point could be compared; else 0.
+    The exit status is 1 if a number differs or no point could be compared, else 0.
     """
     from gensweep.execute.verify import choose_points, remember, verify
     from gensweep.report.results import load

@@ -1,4 +1,4 @@
-"""`sync`: what W&B logged offline, uploaded."""
+"""`sync`: upload what W&B logged offline."""
 
 from __future__ import annotations
 
@@ -21,31 +21,34 @@ def sync_command(
     ],
     results: Root = "results",
     dry: Annotated[
-        bool, typer.Option("--dry-run", help="Show what there is to upload and stop.")
+        bool, typer.Option("--dry-run", help="Show what would be uploaded and exit.")
     ] = False,
     wandb_project: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="W&B's project; default: the one that each run was logged to."
+            metavar="NAME", help="W&B project; default: the project that each run was logged to."
         ),
     ] = None,
     wandb_entity: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="W&B's user or team; default: the one that each run was logged to, else WANDB_ENTITY, else your "
-            "login's.",
+            help="W&B user or team; default: the entity that each run was logged to, else "
+            "WANDB_ENTITY, else the default of your login.",
         ),
     ] = None,
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=1, help="Give up after so long without any progress."),
+        typer.Option(metavar="SECONDS", min=1, help="Give up after this time without progress."),
     ] = 120.0,
     verbose: Verbose = False,
 ) -> None:
-    """Upload the runs that W&B logged offline, or not to their end; again, and only what is missing is uploaded."""
+    """Upload the runs that W&B logged offline or incompletely.
+
+    Repeat the command after an interruption: it uploads only what is missing.
+    """
     from gensweep.tracking.sync import sync
 
-    named = [find_sweep_folder(folder, results) for folder in folders]
-    whole = sync(named, Console(), wandb_project, wandb_entity, dry, timeout)
-    raise typer.Exit(0 if whole else 1)
+    paths = [find_sweep_folder(folder, results) for folder in folders]
+    is_complete = sync(paths, Console(), wandb_project, wandb_entity, dry, timeout)
+    raise typer.Exit(0 if is_complete else 1)
