@@ -89,7 +89,9 @@ class Case:
         point = self.points()[0]
         rows = {
             name: len(array)
-            for name, array in split_rows(point, array_cache.prepared(point.data_config())).items()
+            for name, array in split_rows(
+                point, array_cache.load_arrays(point.data_config())
+            ).items()
         }
         named = ", ".join(f"{key}={value}" for key, value in self.params.items())
         rates = ", ".join(f"{rate:g}" for rate in self.rates)
@@ -113,7 +115,7 @@ def arrays(point: Point) -> dict[str, np.ndarray]:
 
     Each script gets these from a file, so that it needs none of gensweep's code to train on the same examples.
     """
-    prepared = array_cache.prepared(point.data_config())
+    prepared = array_cache.load_arrays(point.data_config())
     found = {}
     for split, rows in split_rows(point, prepared).items():
         for field in point.model_config().inputs:

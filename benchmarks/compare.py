@@ -106,7 +106,7 @@ def run_gensweep(case: Case, cores: int) -> Run:
         file.write_text(case.sweep_file())
         environment = clean_environment(folder)
         with patch.dict(os.environ, environment):
-            array_cache.prepared(case.points()[0].data_config())
+            array_cache.load_arrays(case.points()[0].data_config())
         options = [
             "--results",
             results,

@@ -98,7 +98,7 @@ def _gain(what: str, point: Point, lanes: int, device: torch.device, seconds: fl
     from gensweep.train.loop import Training
 
     data = point.data_config()
-    prepared = array_cache.prepared(data)
+    prepared = array_cache.load_arrays(data)
     trainings: list[Training] = []
     for seed in range(lanes + 1):
         beside = trainings[0] if trainings else None

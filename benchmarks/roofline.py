@@ -165,7 +165,7 @@ def _gensweep_steps(case: Case) -> Callable[[], object]:
     point = case.points()[0]
     data = point.data_config()
     training = Training(
-        point.model_config(), data, point.seed, array_cache.prepared(data), torch.device("cpu")
+        point.model_config(), data, point.seed, array_cache.load_arrays(data), torch.device("cpu")
     )
     full = _full_batches(training.steps_per_epoch)
     return _endless(lambda: itertools.islice(training.run_steps(), full))

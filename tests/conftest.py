@@ -32,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder of the test's own, and no place of the user's remembered."""
     from gensweep.prepare import fingerprint
 
-    fingerprint.forget()
+    fingerprint.clear_cache()
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 

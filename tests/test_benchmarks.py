@@ -216,7 +216,7 @@ def test_both_have_the_same_parameters(model: str, params: dict[str, int]) -> No
     count = sum(p.numel() for p in network.parameters()) - second_biases
     assert (
         count
-        == training.model.parameter_count()
+        == training.model.count_parameters()
         == sum(p.numel() for p in training.network.parameters())
     )
     transplant(training, network)
@@ -463,7 +463,7 @@ def test_lanes_gain_what_they_save() -> None:
 def test_both_sides_of_a_gain_take_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """One alone takes batches [8], the lanes [3, 8]; of three batches an epoch the last one is left out."""
     point = tiny.point("text_to_text")
-    monkeypatch.setattr(packs.array_cache, "prepared", lambda data: tiny.few(point))
+    monkeypatch.setattr(packs.array_cache, "load_arrays", lambda data: tiny.few(point))
     taken: list[tuple[int, ...]] = []
     take = Batches.take
 

@@ -19,7 +19,7 @@ from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.errors import DataError
 from gensweep.data.avatars import Avatars
 from gensweep.prepare import array_cache as cache_module
-from gensweep.prepare.array_cache import entry_path, prepared, read_entry, sha256
+from gensweep.prepare.array_cache import get_entry_path, hash_array, load_arrays, read_entry
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder
 
 
@@ -62,7 +62,7 @@ def array_file(name: str = "picture") -> Path:
     return (
         get_cache_root()
         / "arrays"
-        / f"{read_entry(entry_path(Counted()))['rows'][name]['sha256']}.npy"
+        / f"{read_entry(get_entry_path(Counted()))['rows'][name]['sha256']}.npy"
     )
 
 
@@ -88,13 +88,13 @@ def test_a_folder_that_cannot_be_made_is_named(
 
 
 def test_arrays_are_built_once_and_come_back_the_same() -> None:
-    first, second = prepared(Counted()), prepared(Counted())
+    first, second = load_arrays(Counted()), load_arrays(Counted())
     assert equal(first, Counted().prepare()) and equal(second, first)
     assert Counted.built == 2, "once for the cache, once by this test"
 
 
 def test_kept_arrays_are_mapped_read_only_and_pickled_without_a_copy() -> None:
-    picture = prepared(Counted()).rows["picture"]
+    picture = load_arrays(Counted()).rows["picture"]
     assert type(picture) is np.ndarray and isinstance(picture.base, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         picture[0] = 1
@@ -109,23 +109,23 @@ def test_kept_arrays_are_mapped_read_only_and_pickled_without_a_copy() -> None:
 def test_what_changes_the_arrays_has_an_entry_of_its_own(
     changed: dict[str, Any], builds: int
 ) -> None:
-    prepared(Counted())
-    assert equal(prepared(Counted(**changed)), Counted(**changed).prepare())
+    load_arrays(Counted())
+    assert equal(load_arrays(Counted(**changed)), Counted(**changed).prepare())
     assert Counted.built == builds + 1
 
 
 @pytest.mark.parametrize("what", ["numerics", "code", "library"])
 def test_other_code_or_libraries_build_anew(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared(Counted())
+    load_arrays(Counted())
     if what == "numerics":
         monkeypatch.setattr(Counted, "numerics", 2)
     else:
-        digest, *libraries = cache_module._builders()
+        digest, *libraries = cache_module._describe_builders()
         changed = (
             ["0" * 64, *libraries] if what == "code" else [digest, *libraries[:-1], "pillow 1.0"]
         )
-        monkeypatch.setattr(cache_module, "_builders", lambda: changed)
-    prepared(Counted())
+        monkeypatch.setattr(cache_module, "_describe_builders", lambda: changed)
+    load_arrays(Counted())
     assert Counted.built == 2
 
 
@@ -146,9 +146,9 @@ def test_every_file_of_the_datasets_counts() -> None:
 
 
 def test_equal_arrays_are_kept_once() -> None:
-    prepared(Counted())
+    load_arrays(Counted())
     before = set((get_cache_root() / "arrays").glob("*.npy"))
-    prepared(Counted(split_seed=1))
+    load_arrays(Counted(split_seed=1))
     new = set((get_cache_root() / "arrays").glob("*.npy")) - before
     assert len(before) == 6 and len(new) == 3, "three arrays of the split alone"
 
@@ -157,7 +157,7 @@ def test_equal_arrays_are_kept_once() -> None:
     "damage", ["cut short", "another byte", "gone", "emptied", "another shape"]
 )
 def test_a_damaged_array_is_built_again(damage: str, caplog: pytest.LogCaptureFixture) -> None:
-    prepared(Counted())
+    load_arrays(Counted())
     path = array_file()
     content = path.read_bytes()
     if damage == "gone":
@@ -171,11 +171,11 @@ def test_a_damaged_array_is_built_again(damage: str, caplog: pytest.LogCaptureFi
             ]
         )
     with caplog.at_level(logging.WARNING):
-        assert equal(prepared(Counted()), Counted().prepare())
+        assert equal(load_arrays(Counted()), Counted().prepare())
     assert "picture of" in caplog.text and "built again" in caplog.text
     assert path.read_bytes() == content
     caplog.clear()
-    prepared(Counted())
+    load_arrays(Counted())
     assert Counted.built == 3 and not caplog.text
 
 
@@ -183,11 +183,11 @@ def test_a_damaged_array_is_built_again(damage: str, caplog: pytest.LogCaptureFi
     "content", ["", "{", "[]", '{"arrays": {}}', '{"arrays": 3, "lookups": {}}']
 )
 def test_a_damaged_entry_is_built_again(content: str, caplog: pytest.LogCaptureFixture) -> None:
-    prepared(Counted())
-    entry_path(Counted()).write_text(content)
-    assert equal(prepared(Counted()), Counted().prepare())
+    load_arrays(Counted())
+    get_entry_path(Counted()).write_text(content)
+    assert equal(load_arrays(Counted()), Counted().prepare())
     assert "cannot be read" in caplog.text
-    assert read_entry(entry_path(Counted()))["rows"]["picture"]["shape"] == [20, 3, 4, 4]
+    assert read_entry(get_entry_path(Counted()))["rows"]["picture"]["shape"] == [20, 3, 4, 4]
 
 
 def test_a_full_disk_costs_time_and_leaves_nothing(
@@ -198,20 +198,20 @@ def test_a_full_disk_costs_time_and_leaves_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(cache_module, "write_atomic", full)
-        assert equal(prepared(Counted()), Counted().prepare())
+        assert equal(load_arrays(Counted()), Counted().prepare())
     assert "No space left on device; free some space, or set GENSWEEP_CACHE" in caplog.text
     assert [path.name for path in (get_cache_root() / "arrays").iterdir()] == [
         "lock"
-    ] and not entry_path(Counted()).exists()
-    prepared(Counted())
-    assert entry_path(Counted()).exists(), "the second try works"
+    ] and not get_entry_path(Counted()).exists()
+    load_arrays(Counted())
+    assert get_entry_path(Counted()).exists(), "the second try works"
 
 
 def test_what_a_killed_process_left_is_swept_up() -> None:
-    prepared(Counted())
+    load_arrays(Counted())
     left = get_cache_root() / "arrays" / ".0123.npy.abcd.tmp"
     left.write_bytes(b"half")
-    prepared(Counted(shade=9))
+    load_arrays(Counted(shade=9))
     assert not left.exists()
 
 
@@ -220,7 +220,7 @@ def test_a_cache_that_cannot_be_made_costs_time(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "file"))
-    assert equal(prepared(Counted()), Counted().prepare())
+    assert equal(load_arrays(Counted()), Counted().prepare())
     assert "are not kept" in caplog.text
 
 
@@ -231,9 +231,9 @@ def test_what_cannot_be_built_leaves_no_entry(monkeypatch: pytest.MonkeyPatch) -
     with monkeypatch.context() as patch:
         patch.setattr(Counted, "prepare", refuse)
         with pytest.raises(DataError, match="not here"):
-            prepared(Counted())
-    assert not entry_path(Counted()).exists()
-    prepared(Counted())
+            load_arrays(Counted())
+    assert not get_entry_path(Counted()).exists()
+    load_arrays(Counted())
     assert Counted.built == 1
 
 
@@ -241,11 +241,11 @@ def test_what_cannot_be_built_leaves_no_entry(monkeypatch: pytest.MonkeyPatch) -
 def test_many_processes_at_once_build_once() -> None:
     """Four processes ask at the same time; each says whether it was the one that built."""
     code = (
-        "import sys; from gensweep.data import avatars; from gensweep.prepare.array_cache import prepared, sha256\n"
+        "import sys; from gensweep.data import avatars; from gensweep.prepare.array_cache import load_arrays, hash_array\n"
         "draw, calls = avatars.draw_faces, []\n"
         "avatars.draw_faces = lambda *a: (calls.append(1), draw(*a))[1]\n"
         "sys.stdin.readline()\n"
-        "print(len(calls), sha256(prepared(avatars.Avatars(count=3000)).rows['picture']), len(calls))"
+        "print(len(calls), hash_array(load_arrays(avatars.Avatars(count=3000)).rows['picture']), len(calls))"
     )
     processes = [
         subprocess.Popen(
@@ -262,7 +262,7 @@ def test_many_processes_at_once_build_once() -> None:
         said.append(process.communicate(timeout=60)[0].split())
     assert sum(int(after) for _, _, after in said) == 1
     assert {digest for _, digest, _ in said} == {
-        sha256(Avatars(count=3000).prepare().rows["picture"])
+        hash_array(Avatars(count=3000).prepare().rows["picture"])
     }
     assert not list(get_cache_root().rglob("*.tmp"))
 
@@ -271,8 +271,8 @@ def test_sha256_is_that_of_the_values_in_order() -> None:
     """`printf '\\001\\002\\003\\004' | sha256sum`."""
     known = "9f64a747e1b97f131fabb6b447296c9b6f0201e79fb3c5356e6c77e89b6a806a"
     values = np.array([[1, 2], [3, 4]], np.uint8)
-    assert sha256(values) == sha256(np.asfortranarray(values)) == known
+    assert hash_array(values) == hash_array(np.asfortranarray(values)) == known
     assert (
-        sha256(np.empty((0, 3), np.uint8))
+        hash_array(np.empty((0, 3), np.uint8))
         == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     )

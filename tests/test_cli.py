@@ -23,7 +23,7 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK, Record
 from gensweep.ledger.stores import Store
 from gensweep.sweep.load import parse_value
-from gensweep.sweep.point import Point, schema
+from gensweep.sweep.point import Point, map_owners
 from gensweep.system.environment import get_hardware
 from gensweep.system.text import format_duration
 
@@ -278,7 +278,7 @@ def test_list_shows_every_parameter(kind: str) -> None:
         for key, field in config.model_fields.items():
             assert re.search(
                 rf"^ *{key} +{re.escape('' if field.is_required() else str(field.default).lower())} .*"
-                rf"{re.escape(config.type_of(key))} .*{re.escape(field.description or '?')}",
+                rf"{re.escape(config.describe_type(key))} .*{re.escape(field.description or '?')}",
                 rest,
                 re.M,
             )
@@ -453,7 +453,7 @@ def test_the_memory_of_the_largest_trial(tmp_path: Path) -> None:
 
 def test_what_costs_nothing_is_a_parameter() -> None:
     known = set().union(
-        *(schema(model, DATASETS[model.default_dataset]) for _, model in MODELS.items())
+        *(map_owners(model, DATASETS[model.default_dataset]) for _, model in MODELS.items())
     )
     assert known >= rates._COSTLESS
     assert {"epochs", "train_fraction", "lr", "split_seed"} < rates._COSTLESS

@@ -11,7 +11,12 @@ import pytest
 
 from gensweep.core.registries import MODELS
 from gensweep.sweep import code_fingerprint
-from gensweep.sweep.code_fingerprint import changed_parts, compare, fingerprint, trains_alike
+from gensweep.sweep.code_fingerprint import (
+    compare,
+    compute_fingerprint,
+    has_same_training_code,
+    list_changed_parts,
+)
 from gensweep.sweep.source_code import SourceTree
 
 SOURCE = Path(code_fingerprint.__file__).parents[1]
@@ -62,7 +67,7 @@ def write_package(folder: Path) -> Path:
 
 def digest(package: Path, without: tuple[str, ...] = ()) -> str:
     """Return the digest of `Loop`, read anew."""
-    return SourceTree(package).digest(["pkg.train.Loop"], without)
+    return SourceTree(package).compute_digest(["pkg.train.Loop"], without)
 
 
 def edit(package: Path, name: str, before: str, after: str) -> None:
@@ -73,7 +78,7 @@ def edit(package: Path, name: str, before: str, after: str) -> None:
 
 
 def test_a_digest_covers_all_that_a_definition_refers_to(tmp_path: Path) -> None:
-    reached = SourceTree(write_package(tmp_path)).reached(["pkg.train.Loop"])
+    reached = SourceTree(write_package(tmp_path)).list_reached(["pkg.train.Loop"])
     assert reached == {
         "pkg.train.Loop", "pkg.train.RATE", "pkg.train.param", "pkg.layers.scale", "pkg.layers.FACTOR",
         "pkg.maths.half", "pkg.maths.third", "pkg.deep.reexported",
@@ -156,7 +161,7 @@ def test_modules_that_import_all_of_each_other_are_read(tmp_path: Path) -> None:
     (package / "helper.py").write_text(
         "from pkg.maths import *\n\n\ndef helped(x):\n    return x / 2\n"
     )
-    assert "pkg.helper.helped" in SourceTree(package).reached(["pkg.train.Loop"])
+    assert "pkg.helper.helped" in SourceTree(package).list_reached(["pkg.train.Loop"])
 
 
 def test_what_a_name_of_another_package_stands_for_counts(tmp_path: Path) -> None:
@@ -209,7 +214,7 @@ def test_data_beside_a_module_counts(tmp_path: Path) -> None:
 
 def test_a_root_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(LookupError, match=r"pkg\.train\.Nothing is not in "):
-        SourceTree(write_package(tmp_path)).digest(["pkg.train.Nothing"])
+        SourceTree(write_package(tmp_path)).compute_digest(["pkg.train.Nothing"])
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +297,7 @@ def fingerprints(package: Path) -> dict[str, dict]:
     """Return the fingerprint of every model on its default dataset, read anew."""
     tree = SourceTree(package)
     return {
-        name: code_fingerprint._fingerprint(name, model.default_dataset, tree)
+        name: code_fingerprint._compute_fingerprint(name, model.default_dataset, tree)
         for name, model in MODELS.items()
     }
 
@@ -315,33 +320,33 @@ def test_an_edit_marks_the_models_that_it_acts_in(
         later = fingerprints(copy)
     finally:
         (copy / path).write_text(source)
-    parts = {model: changed_parts(today[model], later[model]) for model in MODELS}
+    parts = {model: list_changed_parts(today[model], later[model]) for model in MODELS}
     assert {model for model, changed in parts.items() if changed} == models
     assert all(part in parts[model] for model in models)
 
 
 def test_metrics_that_only_one_fingerprint_has_are_no_change() -> None:
-    today = fingerprint("text_to_text", "arithmetic")
+    today = compute_fingerprint("text_to_text", "arithmetic")
     assert today is not None
     fewer = today | {"metrics": {"loss": today["metrics"]["loss"]}}
-    assert changed_parts(fewer, today) == changed_parts(today, fewer) == []
+    assert list_changed_parts(fewer, today) == list_changed_parts(today, fewer) == []
     assert compare(fewer, "text_to_text", "arithmetic") == "same"
     assert compare(None, "text_to_text", "arithmetic") == "unknown"
     assert compare(today | {"data": "0" * 12}, "text_to_text", "arithmetic") == "other"
 
 
 def test_a_training_goes_on_by_the_code_that_began_it_alone() -> None:
-    today = fingerprint("text_to_text", "arithmetic")
+    today = compute_fingerprint("text_to_text", "arithmetic")
     assert today is not None
-    assert trains_alike(today | {"metrics": {}}, today)
-    assert not trains_alike(today | {"training": "0" * 12}, today)
-    assert not trains_alike(None, today)
+    assert has_same_training_code(today | {"metrics": {}}, today)
+    assert not has_same_training_code(today | {"training": "0" * 12}, today)
+    assert not has_same_training_code(None, today)
 
 
 def test_reading_the_source_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from gensweep.sweep.code_fingerprint import fingerprint\n"
-        "assert fingerprint('vae', 'avatars')\n"
+        "import sys; from gensweep.sweep.code_fingerprint import compute_fingerprint\n"
+        "assert compute_fingerprint('vae', 'avatars')\n"
         "print([m for m in ('torch', 'ray', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

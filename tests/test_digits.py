@@ -27,7 +27,7 @@ from gensweep.data._glyphs import load_glyphs
 from gensweep.data._idx_files import find_pairs, read_idx
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.prepare import fingerprint
-from gensweep.sweep.point import Point, resolve
+from gensweep.sweep.point import Point, resolve_params
 from gensweep.system import download, storage
 
 TRAIN, TEST = (
@@ -68,10 +68,10 @@ def put(folder: Path, names: tuple[str, str], pictures: np.ndarray, labels: np.n
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of the test's own, and nothing remembered of places."""
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
-    fingerprint.forget()
+    fingerprint.clear_cache()
     load_glyphs.cache_clear()
     yield tmp_path / "cache"
-    fingerprint.forget()
+    fingerprint.clear_cache()
     load_glyphs.cache_clear()
 
 
@@ -372,9 +372,9 @@ class TestIdxFolders:
                     *make(5, seed),
                 )
         assert DIGITS(f"idx:{one}") == DIGITS(f"idx:{two}")
-        fingerprint.forget()
+        fingerprint.clear_cache()
         first = digits(DIGITS(f"idx:{one}"))[0]
-        fingerprint.forget()
+        fingerprint.clear_cache()
         assert np.array_equal(first, digits(DIGITS(f"idx:{two}"))[0]) and len(first) == 100
 
     def test_torchvisions_folder_is_read_once(self, tmp_path: Path) -> None:
@@ -632,8 +632,8 @@ class TestNpz:
 class TestIdentity:
     def test_is_that_of_the_content(self, tmp_path: Path) -> None:
         def point(source: str) -> Point:
-            fingerprint.forget()
-            return Point("image_to_text", resolve("image_to_text", {"digits": source}), 0)
+            fingerprint.clear_cache()
+            return Point("image_to_text", resolve_params("image_to_text", {"digits": source}), 0)
 
         one = put(tmp_path / "one", TRAIN, *make(MIN_PICTURES_PER_DIGIT))
         first = point(f"idx:{one}")
@@ -662,7 +662,7 @@ class TestIdentity:
         """As a worker does, which knows only the pinned text and the cache."""
         folder = put(tmp_path / "one", TRAIN, *make(MIN_PICTURES_PER_DIGIT))
         pinned = ArithmeticPictures(digits=f"idx:{folder}").digits
-        fingerprint.forget()
+        fingerprint.clear_cache()
         data = ArithmeticPictures(digits=pinned)
         data.check()
         assert np.array_equal(
@@ -704,7 +704,7 @@ def test_an_example_shows_query_answer_and_one_hot_codes() -> None:
     """5 pictures, a gap of 9, 3 pictures, a gap, and 3 rows of 13 cells of 9 pixels: 12+34 = 46 has 4 and 6."""
     data = ArithmeticPictures()
     arrays = data.prepare()
-    strips, captions = data.examples(arrays, np.array([1234, 19_999]))
+    strips, captions = data.select_examples(arrays, np.array([1234, 19_999]))
     assert captions == ["12+34 = 46", "99-99 = 0"]
     assert strips is not None and strips.shape == (2, 1, 28, 5 * 28 + 9 + 3 * 28 + 9 + 13 * 9 + 1)
     for name, place, left in (("query_glyphs", 3, 3 * 28), ("answer_glyphs", 1, 5 * 28 + 9 + 28)):
@@ -805,7 +805,7 @@ class TestOtherCollections:
         ):
             digits(DIGITS(f"idx:{tmp_path / 'mine'}"))
         put(tmp_path / "mine", TEST, make(MIN_PICTURES_PER_DIGIT, seed=1)[0], labels[:-1])
-        fingerprint.forget()
+        fingerprint.clear_cache()
         with pytest.raises(
             DataError, match=rf"{TEST[0]} has 80 pictures and 79 labels in .*{TEST[1]}"
         ):

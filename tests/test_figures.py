@@ -19,7 +19,7 @@ from test_read import METRICS, cell, write_history, write_record, write_sweep
 from gensweep import load
 from gensweep.core.registries import FIGURES
 from gensweep.ledger.stores import Store
-from gensweep.prepare.contact_sheet import picture_sheet, sheet_id, text_sheet
+from gensweep.prepare.contact_sheet import compute_sheet_id, draw_picture_sheet, draw_text_sheet
 from gensweep.report.figures import answers, files
 from gensweep.report.figures.pictures import MAX_SHEET_SIZE
 from gensweep.report.figures.selection import MAX_SEEDS_READ
@@ -51,7 +51,7 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
 
 def flat(colour: int) -> np.ndarray:
     """A sheet of 16 pictures of one grey [268, 1060, 3]."""
-    return np.asarray(picture_sheet(np.full((16, 1, 64, 64), colour, np.uint8), columns=8))
+    return np.asarray(draw_picture_sheet(np.full((16, 1, 64, 64), colour, np.uint8), columns=8))
 
 
 def write(root: Path, of: dict[str, Any], seed: int, name: str, content: bytes | str) -> Path:
@@ -64,7 +64,7 @@ def write(root: Path, of: dict[str, Any], seed: int, name: str, content: bytes |
 
 def write_sheet(folder: Path, content: np.ndarray | bytes, **params: Any) -> str:
     """Write the sheet of a dataset whose other parameters are the report's; returns the file's name."""
-    name = f"some-{sheet_id({'split_seed': 0} | params)}.png"
+    name = f"some-{compute_sheet_id({'split_seed': 0} | params)}.png"
     (folder / "datasets").mkdir(exist_ok=True)
     (folder / "datasets" / name).write_bytes(
         content if isinstance(content, bytes) else png(content)
@@ -169,7 +169,7 @@ def test_of_a_tall_sheet_both_its_first_and_its_last_rows_are_shown(tmp_path):
     """Six rows of eight pictures, as of a model that reconstructs and samples: rows 1, 2, 5 and 6 are shown."""
     rows = np.repeat(np.arange(10, 70, 10, np.uint8), 8)
     sheet = np.asarray(
-        picture_sheet(np.broadcast_to(rows[:, None, None, None], (48, 3, 64, 64)), columns=8)
+        draw_picture_sheet(np.broadcast_to(rows[:, None, None, None], (48, 3, 64, 64)), columns=8)
     )
     cells = gans(tmp_path, 0.1)
     write(tmp_path, cells[0], 0, "samples/epoch-0001.png", png(sheet))
@@ -630,7 +630,7 @@ def test_of_many_points_few_files_are_read(tmp_path, monkeypatch, name):
             one,
             0,
             "samples/epoch-0001.png",
-            png(np.asarray(text_sheet(["1+1 = 2"]).convert("RGB"))),
+            png(np.asarray(draw_text_sheet(["1+1 = 2"]).convert("RGB"))),
         )
     found = drawn(write_sweep(tmp_path, cells), name)
     assert len(read) <= MAX_SEEDS_READ + 2

@@ -47,7 +47,7 @@ RECORD = Record(
     hardware={"host": "h", "cores": 2},
     finished="2026-01-01T00:00:00+00:00",
 )
-WANTED = {POINT.id: POINT.wanted}
+WANTED = {POINT.id: POINT.expected_record}
 
 
 def read_record(path: Path, expected_id: str | None = None) -> Record:

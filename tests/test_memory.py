@@ -74,14 +74,14 @@ class TestNeed:
         base = Point.make(name, {}, 0)
         larger = Point.make(name, {"batch_size": 4096}, 0)
         config = base.model_config()
-        assert estimate_memory_bytes(base) >= PROCESS_BYTES + 16 * config.parameter_count()
+        assert estimate_memory_bytes(base) >= PROCESS_BYTES + 16 * config.count_parameters()
         more = 2 * 4096 - max(2 * config.batch_size, config.evaluation_batch)
         assert (
             estimate_memory_bytes(larger) - estimate_memory_bytes(base)
-            == 4 * more * config.activation_count()
+            == 4 * more * config.count_activations()
         )
         assert (
-            estimate_memory_bytes(larger, "cuda") == PROCESS_BYTES + 12 * config.parameter_count()
+            estimate_memory_bytes(larger, "cuda") == PROCESS_BYTES + 12 * config.count_parameters()
         )
 
     def kept(self, root: Path, point: Point, peak: int | None, **where: object) -> None:
@@ -178,7 +178,7 @@ class TestMemoryBudget:
         """What one takes was measured; each further one has its own weights and activations."""
         seeds = tuple(t2t(seed, batch_size=512) for seed in range(3))
         model = seeds[0].model_config()
-        more = 2 * 4 * (4 * model.parameter_count() + 2 * 512 * model.activation_count())
+        more = 2 * 4 * (4 * model.count_parameters() + 2 * 512 * model.count_activations())
         for need in (PROCESS_BYTES // 2, PROCESS_BYTES + 10**9):
             one = MemoryBudget({seeds[0].cell: need}, 0)
             assert 0 <= one.compute_required_bytes(Pack(seeds)) - (need + more) < GRAIN_BYTES
@@ -189,7 +189,7 @@ class TestMemoryBudget:
         """32 lanes of a large model on a GPU, 12 bytes a parameter of this machine's memory each."""
         monkeypatch.setattr("gensweep.system.environment.count_gpus", lambda: 1)
         points = [Point.make("text_to_text", {"hidden": 2048}, seed) for seed in range(32)]
-        lane = 12 * points[0].model_config().parameter_count()
+        lane = 12 * points[0].model_config().count_parameters()
         plan = Plan(points, State(), points)
         for lanes, limit in ((40, 32), (9, 8), (7, 4), (1, 1)):
             options = RunOptions(local=True, resources=Resources(device="cuda"))

@@ -44,7 +44,7 @@ def compute(name: str, tool: Any = None, **outputs: Tensor) -> Any:
         entry = DERIVED[need]
         tools = [tool] if entry.tool else []
         outputs[need] = entry.compute(
-            *(outputs[name] for name in entry.source(outputs) or ()), *tools
+            *(outputs[name] for name in entry.find_source(outputs) or ()), *tools
         )
     return METRICS[name].compute(outputs)
 
@@ -71,7 +71,7 @@ class TestEveryMetric:
         assert re.findall(r"(higher|lower) is better", doc) == ([better] if better else [])
 
     def test_is_some_models(self, name: str) -> None:
-        assert any(METRICS[name].applies(model.outputs) for _, model in MODELS.items())
+        assert any(METRICS[name].is_applicable(model.outputs) for _, model in MODELS.items())
 
 
 def test_a_direction_is_not_guessed() -> None:
@@ -88,14 +88,17 @@ def test_every_derived_output_is_documented_and_some_metrics(name: str) -> None:
     entry = DERIVED[name]
     assert entry.name == name and entry.doc and entry.needs
     assert any(name in other.needs for _, other in METRICS.items())
-    assert any(entry.source(model.outputs) for _, model in MODELS.items())
+    assert any(entry.find_source(model.outputs) for _, model in MODELS.items())
 
 
 def test_derived_outputs_come_from_the_first_outputs_that_a_model_yields() -> None:
     entry = DERIVED["similarity"]
-    assert entry.source(("loss", "generated", "target")) == ("generated", "target")
-    assert entry.source(("reconstruction", "picture", "generated")) == ("reconstruction", "picture")
-    assert entry.source(("generated", "picture")) is None
+    assert entry.find_source(("loss", "generated", "target")) == ("generated", "target")
+    assert entry.find_source(("reconstruction", "picture", "generated")) == (
+        "reconstruction",
+        "picture",
+    )
+    assert entry.find_source(("generated", "picture")) is None
 
 
 class TestMeans:
@@ -515,7 +518,7 @@ class TestFeatures:
         assert {rest["needs"] for rest in found.values()} == {
             ("sample_features_inception", "picture_features_inception")
         }
-        assert [rest["least"] for rest in found.values()] == [2049, 200, 200, 200], (
+        assert [rest["min_examples"] for rest in found.values()] == [2049, 200, 200, 200], (
             "2,048 features and one more"
         )
 
@@ -526,11 +529,11 @@ class TestFeatures:
 
     def test_need_more_pictures_than_a_covariance_has_features(self) -> None:
         """A covariance of n pictures has rank n - 1: 513 pictures span the 512 features of the default network."""
-        assert METRICS["fid_random_vgg"].least == 513
+        assert METRICS["fid_random_vgg"].min_examples == 513
         assert "Computed from 513 test pictures or more" in METRICS["fid_random_vgg"].doc
-        assert {METRICS[f"{name}_random_vgg"].least for name in ("kid", "density", "coverage")} == {
-            200
-        }
+        assert {
+            METRICS[f"{name}_random_vgg"].min_examples for name in ("kid", "density", "coverage")
+        } == {200}
 
     def test_a_network_that_is_not_here_is_an_error_before_anything_is_trained(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -105,11 +105,11 @@ class TestNetwork:
                 depths(name, "encoder_layers"), depths(name, "decoder_layers")
             ):
                 model = config(name, **words, encoder_layers=encoder, decoder_layers=decoder)
-                assert model.parameter_count() == real_count(model), (words, encoder, decoder)
+                assert model.count_parameters() == real_count(model), (words, encoder, decoder)
 
     def test_parameter_count_is_that_of_the_network_at_the_defaults(self, name: str) -> None:
         usual = Point.make(name, {}, 0).model_config()
-        assert usual.parameter_count() == real_count(usual)
+        assert usual.count_parameters() == real_count(usual)
 
     @pytest.mark.parametrize("depth", [1, 3])
     @pytest.mark.slow
@@ -133,7 +133,7 @@ class TestNetwork:
                 alive = net(player, batch(name, size), net.draw(size, torch.Generator()))
             assert alive[0].requires_grad
             needed = max(needed, sum(kept.values()))
-        assert needed / 1.1 < net.config.activation_count() < 2 * needed
+        assert needed / 1.1 < net.config.count_activations() < 2 * needed
 
     def test_losses_are_finite_scalars(self, name: str) -> None:
         net = network(name)

@@ -29,12 +29,12 @@ from gensweep.ledger.manifest_writer import (
     describe_replaced_points,
     write_sweep_json,
 )
-from gensweep.prepare.fingerprint import forget
+from gensweep.prepare.fingerprint import clear_cache
 from gensweep.report.collect import collect
 from gensweep.report.figures import fonts
 from gensweep.report.figures.settings import name_settings, split_by_dataset
 from gensweep.report.page.commands import Commands
-from gensweep.sweep.load import points_of
+from gensweep.sweep.load import filter_points
 from gensweep.system.naming import (
     MAX_STEM_LENGTH,
     Names,
@@ -244,7 +244,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     figures = ["depth_heatmap", "dataset_samples"]
     source = grid(dataset=folders, decoder_layers=[3, 4])
     file = write_file(home, source, name="names", seeds=1, tables=["depth"], figures=figures)
-    forget()
+    clear_cache()
     ended = call(file, "--local", "--results", home / "results")
     assert ended.code == 0, ended.error
     lines = [line for line in ended.out.splitlines() if "8 examples" in line]
@@ -314,14 +314,14 @@ def test_what_is_shown_is_what_a_filter_takes(trained: Path) -> None:
             ("dataset", [shown[one.id]]),
             ("decoder_layers", [str(one.params["decoder_layers"])]),
         ]
-        assert {point.cell for point in points_of(sweep, pairs)} == {one.id}
+        assert {point.cell for point in filter_points(sweep, pairs)} == {one.id}
         words = shlex.split(Commands(results).build_cell_command(one.id, "cae"))
         typed = [
             words[place + 1].partition("=")[::2]
             for place, word in enumerate(words)
             if word == "--filter"
         ]
-        found = points_of(sweep, [(key, [text.replace("\\,", ",")]) for key, text in typed])
+        found = filter_points(sweep, [(key, [text.replace("\\,", ",")]) for key, text in typed])
         assert {point.cell for point in found} == {one.id}
     faces = sorted(name for name in set(shown.values()) if "faces" in name)
     assert [re.fullmatch(r"folder:faces@[0-9a-f]{6}", name) is not None for name in faces] == [
@@ -338,7 +338,7 @@ def test_pictures_that_were_replaced_are_shown_as_they_are_now(here: Path, root:
     file = write_file(here, grid(dataset="folder:pics"), seeds=1, figures=["dataset_samples"])
     for colour in ((200, 0, 0), (0, 0, 200)):
         paint(here / "pics", colour)
-        forget()
+        clear_cache()
         ended = call(file, "--local", "--results", root)
         assert ended.code == 0, ended.error
         (figure,) = drawn(root / "tiny", "dataset_samples").values()
@@ -388,7 +388,7 @@ def test_a_filter_takes_numbers_as_they_are_shown_and_as_they_are(
     typed: str, wanted: list[float]
 ) -> None:
     sweep = Sweep("s", Grid("text_to_text", lr=[0.3, 0.1 + 0.2, 0.1234567, 1e16]))
-    assert [point.params["lr"] for point in points_of(sweep, [("lr", [typed])])] == wanted
+    assert [point.params["lr"] for point in filter_points(sweep, [("lr", [typed])])] == wanted
 
 
 def test_a_filter_takes_a_dataset_by_the_beginning_of_its_digest(here: Path) -> None:
@@ -406,13 +406,13 @@ def test_a_filter_takes_a_dataset_by_the_beginning_of_its_digest(here: Path) -> 
             f"folder:a@{every[3][14:19]}",
         ]
     ):
-        assert [point.params["dataset"] for point in points_of(sweep, [("dataset", [typed])])] == [
-            every[place]
-        ]
+        assert [
+            point.params["dataset"] for point in filter_points(sweep, [("dataset", [typed])])
+        ] == [every[place]]
     with pytest.raises(
         Exception, match=f"folder:train matches nothing; there is folder:train@{every[0][14:20]}, "
     ):
-        points_of(sweep, [("dataset", ["folder:train"])])
+        filter_points(sweep, [("dataset", ["folder:train"])])
 
 
 # --- two sweeps of one name

@@ -19,7 +19,7 @@ from gensweep.execute.resources import Resources
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, OK
-from gensweep.sweep.point import MOST_LANES, Pack, Point
+from gensweep.sweep.point import MAX_LANES, Pack, Point
 from gensweep.system.signals import Stopped
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Training
@@ -102,7 +102,7 @@ class TestMakePacks:
     @pytest.mark.parametrize(
         ("asked", "device", "points", "slots", "limit"),
         [(7, "cpu", 100, 2, 7), (1, "cuda", 100, 1, 1), ("auto", "cpu", 100, 2, 1), ("auto", "mps", 100, 1, 1),
-         ("auto", "cuda", 100, 1, MOST_LANES), ("auto", "cuda", 100, 8, 13), ("auto", "cuda", 3, 8, 1)],
+         ("auto", "cuda", 100, 1, MAX_LANES), ("auto", "cuda", 100, 8, 13), ("auto", "cuda", 3, 8, 1)],
     )  # fmt: skip
     def test_auto_packs_on_gpus_and_leaves_none_without_work(
         self, asked: int | str, device: str, points: int, slots: int, limit: int
@@ -141,8 +141,8 @@ class TestLanesThatFit:
     ) -> None:
         """A lane needs a tenth of the GPU, of which eight tenths may be filled; at least one is tried."""
         large = point(batch_size=512)
-        lane = large.model_config().training_bytes()
-        assert large.model_config().training_bytes(7) == 7 * lane
+        lane = large.model_config().estimate_training_bytes()
+        assert large.model_config().estimate_training_bytes(7) == 7 * lane
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
         monkeypatch.setattr(
             torch.cuda, "mem_get_info", lambda device: (free * lane // 10 + 99, 10 * lane + 99)

@@ -51,7 +51,7 @@ from gensweep.report.page import tables as page_tables
 from gensweep.report.page.collect_many import resolve_page, watch
 from gensweep.report.page.commands import Commands
 from gensweep.report.page.tables import MAX_OPEN_TABLES, build_views
-from gensweep.sweep.load import points_of, read_sweep
+from gensweep.sweep.load import filter_points, read_sweep
 from gensweep.system.signals import Stopped
 from gensweep.system.terminal import Console
 
@@ -439,7 +439,7 @@ def test_every_cell_s_command_asks_for_that_cell_and_no_other(tmp_path, name):
             for word, option in zip(words[7:-2:2], words[6:-2:2], strict=True)
             if option
         ]
-        found = points_of(sweep, [(key, value.split(",")) for key, value in filters])
+        found = filter_points(sweep, [(key, value.split(",")) for key, value in filters])
         assert {point.id for point in found} == set(one.points.values())
 
 

@@ -623,7 +623,7 @@ def twenty(tmp_path: Path, cache: Path) -> Path:
 
 def folder(place: Path, **values: Any) -> Folder:
     """As a user names it again, later."""
-    fingerprint.forget()
+    fingerprint.clear_cache()
     return Folder(dataset=f"folder:{place}", **values)
 
 
@@ -753,7 +753,7 @@ class TestFolder:
     ) -> None:
         data = folder(twenty)
         twenty.rename(tmp_path / "elsewhere")
-        fingerprint.forget()
+        fingerprint.clear_cache()
         later = Folder(dataset=data.dataset)  # a worker does as much
         with pytest.raises(DataError, match=f"{data.dataset} has gone from {twenty}"):
             later.check()

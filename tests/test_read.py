@@ -25,7 +25,7 @@ from gensweep.report.figures.learning import MAX_BACKGROUND_CURVES
 from gensweep.report.paper import PAPER_TABLES, find_paper_value, list_paper_tables
 from gensweep.report.tables.groups import group_cells
 from gensweep.report.tables.layout import build_columns, format_interval, render_markdown
-from gensweep.sweep.point import resolve, schema
+from gensweep.sweep.point import map_owners, resolve_params
 from gensweep.system.terminal import Console
 
 T_2, T_1 = 4.302652729911275, 12.706204736432095
@@ -620,9 +620,9 @@ def test_no_parameter_may_differ_from_the_report_s(table):
 def test_the_report_s_setting_can_be_asked_of_the_model(table):
     """Its parameters are the model's own, and a point made with them is at the setting."""
     axes = dict(zip(table.axes, next(iter(next(iter(table.numbers.values())))), strict=True))
-    known = schema(MODELS[table.model], DATASETS[table.setting["dataset"]])
+    known = map_owners(MODELS[table.model], DATASETS[table.setting["dataset"]])
     assert set(table.setting) | set(table.axes) <= {*known, "dataset"}
-    assert table.deviations(resolve(table.model, table.setting | axes)) == {}
+    assert table.deviations(resolve_params(table.model, table.setting | axes)) == {}
 
 
 def test_the_report_s_tables_are_whole():

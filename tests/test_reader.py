@@ -373,7 +373,7 @@ def test_a_run_trains_the_readers_that_it_lacks_beside_ray(
         warmup.multiprocessing, "get_context", lambda method: type("Spawn", (), {"Process": Child})
     )
     monkeypatch.setattr(warmup.signal, "signal", lambda number, handler: None)
-    monkeypatch.setattr(warmup.array_cache, "prepared", lambda data: few(drawn))
+    monkeypatch.setattr(warmup.array_cache, "load_arrays", lambda data: few(drawn))
     monkeypatch.setattr(reading, "MAX_STEPS", 2)
     for _ in range(2):
         with warmup.train_readers_in_background([written, drawn, drawn], ready):

@@ -284,11 +284,11 @@ def museum(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Museum]:
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setattr(download, "BACKOFF", 0.001)
-    fingerprint.forget()
+    fingerprint.clear_cache()
     museum = Museum()
     yield museum
     museum.close()
-    fingerprint.forget()
+    fingerprint.clear_cache()
 
 
 @pytest.fixture
@@ -868,15 +868,15 @@ def test_the_dataset_is_what_was_fetched(museum: Museum, folder: Path) -> None:
     assert data == Rijksmuseum(dataset="rijksmuseum") and data.dataset.startswith(
         "rijksmuseum:sha256-"
     )
-    assert data.place() == folder
+    assert data.get_source_path() == folder
     pictures = data.prepare().rows["picture"]
     assert pictures.shape == (30, 3, 64, 64) and pictures.dtype == np.uint8
-    fingerprint.forget()
+    fingerprint.clear_cache()
     (folder / "pictures" / "SK-A-7.jpg").write_bytes(picture(7)[:-1])
     with pytest.raises(ValidationError, match=r"SK-A-7\.jpg .*changed; get it again: python -m"):
         Rijksmuseum()
     fetch(museum)
-    fingerprint.forget()
+    fingerprint.clear_cache()
     assert Rijksmuseum() == data, "the same pictures again"
 
 

@@ -202,7 +202,7 @@ def test_a_wrong_objective_lists_what_is_valid(models, objective, said):
 
 def test_an_objective_that_one_of_the_models_has_is_valid_and_written_down():
     sweep = Sweep("s", [Grid("text_to_text"), Grid("gan")], objective="validation/exact_match")
-    assert sweep.changed(seeds=2).objective == "validation/exact_match"
+    assert sweep.replace_values(seeds=2).objective == "validation/exact_match"
     assert build_sweep_json(sweep, "")["objective"] == "validation/exact_match"
     assert build_sweep_json(Sweep("s", [Grid("gan")]), "")["objective"] is None
 

@@ -125,7 +125,7 @@ def test_a_name_of_now_wins_over_a_former_one(tmp_path):
 def test_every_metric_that_compares_pictures_has_a_least_number_and_no_former_name():
     compared = {name for name in MEASURED if name.startswith(("fid", "kid", "density", "coverage"))}
     assert compared <= MIN_PICTURES.keys() and not compared & FORMER_NAMES.keys()
-    assert all(MEASURED[name].least == MIN_PICTURES[name] for name in compared)
+    assert all(MEASURED[name].min_examples == MIN_PICTURES[name] for name in compared)
 
 
 def test_a_question_about_what_was_withheld_says_why(tmp_path):
@@ -261,7 +261,7 @@ def test_the_first_losses_of_every_model_are_near_those_of_an_untrained_network(
             if key.startswith("train/") and key.endswith("loss")
         ]
         assert losses and all(
-            0.01 <= value / run.model.untrained_loss() <= 3 for value in losses
+            0.01 <= value / run.model.estimate_untrained_loss() <= 3 for value in losses
         ), (name, losses)
         run.test()
         assert run.warnings == []

@@ -20,7 +20,7 @@ from gensweep.core.registries import DATASETS, MODELS
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.models.text_to_text import TextToText
 from gensweep.sweep.load import read_sweep
-from gensweep.sweep.point import resolve, schema
+from gensweep.sweep.point import map_owners, resolve_params
 
 T2T = "text_to_text"
 SWEEPS = sorted((Path(__file__).parents[1] / "sweeps").glob("*.py"))
@@ -342,7 +342,7 @@ def test_one_grid_needs_no_list_and_names_are_kept_once() -> None:
 
 def test_changed_replaces_an_axis_in_every_grid_that_knows_it() -> None:
     before = sweep(Grid(T2T, hidden=[8, 16], epochs=2), Grid("cae", epochs=2), seeds=2)
-    after = before.changed({"hidden": 4, "epochs": [1, 3]}, seeds=1)
+    after = before.replace_values({"hidden": 4, "epochs": [1, 3]}, seeds=1)
     assert Counter((model, p.get("hidden"), p["epochs"]) for model, p in after.cells()) == Counter(
         [(T2T, 4, 1), (T2T, 4, 3), ("cae", None, 1), ("cae", None, 3)]
     )
@@ -353,7 +353,7 @@ def test_changed_replaces_an_axis_in_every_grid_that_knows_it() -> None:
 
 def test_changed_keeps_what_it_does_not_name() -> None:
     before = Sweep("s", [Grid(T2T)], seeds=[4], tables=["depth"], figures=["learning_curves"])
-    after = before.changed({"epochs": 2})
+    after = before.replace_values({"epochs": 2})
     assert (after.name, after.seeds, after.tables, after.figures) == (
         "s",
         [4],
@@ -363,14 +363,14 @@ def test_changed_keeps_what_it_does_not_name() -> None:
 
 
 def test_changed_into_equal_grids_leaves_one() -> None:
-    after = sweep(Grid(T2T, hidden=8), Grid(T2T, hidden=16)).changed({"hidden": 4})
+    after = sweep(Grid(T2T, hidden=8), Grid(T2T, hidden=16)).replace_values({"hidden": 4})
     assert len(after.grids) == 1
 
 
 def test_changed_knows_the_parameters_of_any_dataset_of_the_grid() -> None:
     assert [
         p["count"]
-        for _, p in sweep(Grid("cae", dataset=["avatars"])).changed({"count": 50}).cells()
+        for _, p in sweep(Grid("cae", dataset=["avatars"])).replace_values({"count": 50}).cells()
     ] == [50]
 
 
@@ -386,7 +386,7 @@ def test_changed_knows_the_parameters_of_any_dataset_of_the_grid() -> None:
 )
 def test_changed_refuses_what_no_grid_takes(values: dict[str, Any], said: str) -> None:
     with pytest.raises(SweepError, match=re.escape(said)):
-        sweep(Grid(T2T, hidden=8)).changed(values)
+        sweep(Grid(T2T, hidden=8)).replace_values(values)
 
 
 # --- ids
@@ -431,9 +431,9 @@ def test_ids_do_not_depend_on_spelling() -> None:
 
 
 def test_what_does_not_act_is_no_part_of_a_point() -> None:
-    params = resolve(T2T, {"optimizer": "adam"})
+    params = resolve_params(T2T, {"optimizer": "adam"})
     assert not params.keys() & {"muon_lr", "muon_momentum", "weight_decay", "warmup", "hold"}
-    assert resolve(T2T, {"optimizer": "muon", "schedule": "warmup_linear"}).keys() - params.keys() == {
+    assert resolve_params(T2T, {"optimizer": "muon", "schedule": "warmup_linear"}).keys() - params.keys() == {
         "muon_lr", "muon_momentum", "weight_decay", "warmup", "hold",
     }  # fmt: skip
 
@@ -441,7 +441,7 @@ def test_what_does_not_act_is_no_part_of_a_point() -> None:
 def others(point: Point) -> list[tuple[str, Any]]:
     """For every parameter of a point each choice, or one number, that it does not have."""
     changes: list[tuple[str, Any]] = []
-    for key, owner in schema(MODELS[point.model], DATASETS[point.params["dataset"]]).items():
+    for key, owner in map_owners(MODELS[point.model], DATASETS[point.params["dataset"]]).items():
         annotation, value = owner.model_fields[key].annotation, point.params[key]
         if key == "digits":
             changes.append((key, "mnist"))
@@ -500,18 +500,18 @@ def test_an_axis_that_never_ends_is_an_error() -> None:
 def test_a_recipe_can_be_left_and_the_order_of_changes_does_not_matter() -> None:
     """Axes of the sweep's own that do nothing any more go; what the call names must act."""
     best = named("best")
-    adam = best.changed({"optimizer": "adam"})
+    adam = best.replace_values({"optimizer": "adam"})
     assert len(list(adam.cells())) == len(list(best.cells()))
     assert all("muon_lr" not in params for _, params in adam.cells())
     layers = named("layers")
     there, back = ({"optimizer": "muon", "muon_lr": 0.01}, {"muon_lr": 0.01, "optimizer": "muon"})
-    assert [p.id for p in layers.changed(there).points()] == [
-        p.id for p in layers.changed(back).points()
+    assert [p.id for p in layers.replace_values(there).points()] == [
+        p.id for p in layers.replace_values(back).points()
     ]
     with pytest.raises(
         SweepError, match="muon_lr does nothing here; it acts only with optimizer=muon"
     ):
-        layers.changed({"muon_lr": 0.01})
+        layers.replace_values({"muon_lr": 0.01})
     with pytest.raises(SweepError, match="muon_lr does nothing here"):
         Point.make(T2T, {"muon_lr": 0.01}, 0)
 

@@ -235,7 +235,7 @@ def test_what_goes_wrong_is_in_the_summary(
 
 
 def test_every_lane_of_a_pack_has_a_run_of_its_own(root: Path) -> None:
-    lanes = Pack((POINT, POINT.seeded(1), POINT.seeded(2)))
+    lanes = Pack((POINT, POINT.with_seed(1), POINT.with_seed(2)))
     run_pack(lanes, None, Context(root=root, tracking=OFF), lambda report: None)
     for point in lanes.points:
         lines = inspected(run_folder(root, point))
@@ -250,7 +250,7 @@ def test_one_lanes_trouble_costs_no_other_lane_its_run(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The helper that is ended for one lane served all of them: they write their runs anew, however often."""
-    lanes = Pack((POINT, POINT.seeded(1), POINT.seeded(2)))
+    lanes = Pack((POINT, POINT.with_seed(1), POINT.with_seed(2)))
     open_run, failed = wandb_run.open_run, []
 
     def failing(folder: Path, about: dict[str, Any], commit: str | None) -> Any:

@@ -26,7 +26,7 @@ from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.nn.base_network import Samples
 from gensweep.nn.glyph_codec import get_glyphs
-from gensweep.prepare.contact_sheet import LINE, MARGIN, SCALE
+from gensweep.prepare.contact_sheet import LINE_HEIGHT, MARGIN, SCALE
 from gensweep.sweep.point import Pack
 from gensweep.system.storage import write_atomic
 from gensweep.train import checkpoint, evaluation, optimizers, random_streams
@@ -495,7 +495,7 @@ class TestSamples:
     def test_captions_stand_under_their_pictures(self) -> None:
         pictures = torch.ones(2, 1, 28, 84)
         image = drawn(Samples(pictures, ["", "46  (right)"], columns=1))
-        place = SCALE * 28 + LINE + MARGIN
+        place = SCALE * 28 + LINE_HEIGHT + MARGIN
         assert image.shape[0] == 2 * place + MARGIN
         ink = image.min(axis=(1, 2)) < 128
         assert not ink[: place + MARGIN + SCALE * 28].any()
@@ -507,5 +507,5 @@ class TestSamples:
 
     def test_captions_alone_are_lines(self) -> None:
         one, two = (drawn(Samples(captions=["12+34 = 46  (right)"] * lines)) for lines in (1, 2))
-        assert two.shape[0] - one.shape[0] == LINE and one.shape[1] == two.shape[1]
+        assert two.shape[0] - one.shape[0] == LINE_HEIGHT and one.shape[1] == two.shape[1]
         assert (one < 128).any()

@@ -22,7 +22,7 @@ from gensweep.execute.verify import _difference, _differences, _judge, choose_po
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import OK, Record
 from gensweep.report.results import load
-from gensweep.sweep.code_fingerprint import fingerprint
+from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.train.evaluation import Diverged
 from gensweep.train.loop import Training
 
@@ -64,7 +64,7 @@ def sweep(tmp_path: Path, root: Path, finished: Path) -> str:
 
 
 def test_a_record_names_the_code_that_made_it(sweep: str, root: Path) -> None:
-    today = fingerprint("text_to_text", "arithmetic")
+    today = compute_fingerprint("text_to_text", "arithmetic")
     assert today is not None
     assert all(record.code == today for record in records(root).values())
     assert set(today["metrics"]) >= {"loss", "exact_match", "char_accuracy"}
@@ -127,10 +127,10 @@ def test_a_checkpoint_of_other_code_is_not_gone_on_from(
     point, whole = t2t(), tmp_path / "whole"
     train([point], whole)
     trained.clear()
-    today = fingerprint(point.model, "arithmetic")
+    today = compute_fingerprint(point.model, "arithmetic")
     assert today is not None
     with monkeypatch.context() as patch:
-        patch.setattr(attempt, "fingerprint", lambda *_: today | {"training": "0" * 12})
+        patch.setattr(attempt, "compute_fingerprint", lambda *_: today | {"training": "0" * 12})
         run_epoch = Training.run_epoch
 
         def stop_in_the_second(training: Training) -> dict[str, float]:

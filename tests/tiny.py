@@ -9,7 +9,7 @@ import torch
 
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.registries import MODELS, get_dataset_class
-from gensweep.sweep.point import Point, resolve
+from gensweep.sweep.point import Point, resolve_params
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
 
@@ -45,7 +45,7 @@ TINY: dict[str, dict[str, Any]] = {name: _tiny_params(name) for name in MODELS}
 
 def point(model: str, seed: int = 0, **params: Any) -> Point:
     """A tiny point of the model, some parameters changed; those that do not act then are left out."""
-    return Point(model, resolve(model, TINY[model] | params), seed)
+    return Point(model, resolve_params(model, TINY[model] | params), seed)
 
 
 def few(wanted: Point) -> DatasetArrays:

@@ -8,7 +8,7 @@ from gensweep.core.config import Data
 from gensweep.core.errors import DataError, UserError
 from gensweep.core.registries import DATASETS
 from gensweep.data import _digits, mnist
-from gensweep.prepare.array_cache import entry_path, read_entry
+from gensweep.prepare.array_cache import get_entry_path, read_entry
 from gensweep.sweep.point import configure
 from gensweep.system.cache_dir import get_cache_root
 from gensweep.system.terminal import Console
@@ -56,7 +56,7 @@ def _describe_datasets() -> list[Listing]:
         fields = config.model_fields
         if "dataset" in fields and fields["dataset"].is_required():
             # A folder of the user: there is nothing to describe without its path.
-            listings.append(Listing(config.type_of("dataset"), config.source))
+            listings.append(Listing(config.describe_type("dataset"), config.source))
             continue
         listing = Listing(name, config.source)
         if config.fixed:
@@ -73,8 +73,8 @@ def _describe_datasets() -> list[Listing]:
 
 def _add_cached_arrays(listing: Listing, data: Data) -> None:
     """Add the path of a dataset, and what the cache knows of its prepared arrays."""
-    entry = entry_path(data)
-    downloaded = data.place()
+    entry = get_entry_path(data)
+    downloaded = data.get_source_path()
     if downloaded:
         listing.cached = str(downloaded)
     elif entry.exists():

@@ -125,17 +125,17 @@ def _read_changed_sweep(file: Path, set_: list[str] | None, seeds: int | None) -
         values = [parse_value(text) for text in texts]
         changes[key] = values if len(values) > 1 else values[0]
     if changes or seeds is not None:
-        sweep = sweep.changed(changes, seeds)
+        sweep = sweep.replace_values(changes, seeds)
     return sweep
 
 
 def _choose_pack(sweep: Sweep, pack: str | None) -> int | str:
     from gensweep.sweep.load import parse_value
-    from gensweep.sweep.spec import checked_pack
+    from gensweep.sweep.spec import check_pack
 
     if pack is None:
         return sweep.pack
-    return checked_pack("--pack", parse_value(pack))
+    return check_pack("--pack", parse_value(pack))
 
 
 def _parse_filters(texts: list[str] | None) -> list[tuple[str, list[str]]]:

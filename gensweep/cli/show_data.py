@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gensweep.core.errors import DataError, SweepError, UnknownName, UserError
 from gensweep.core.registries import DATASETS, DOWNLOADS, get_dataset_class
 from gensweep.data import _digits
-from gensweep.prepare.array_cache import prepared
-from gensweep.prepare.contact_sheet import choose, png, sheet_of
+from gensweep.prepare.array_cache import load_arrays
+from gensweep.prepare.contact_sheet import choose_rows, draw_sheet, encode_png
 from gensweep.sweep.point import configure
 from gensweep.system.storage import write_atomic
 from gensweep.system.terminal import Console
@@ -90,8 +90,8 @@ def show_examples(
         pictures, captions, total = _choose_digits(name, values, n, seed)
     else:
         pictures, captions, total = _choose_examples(name, values, n, seed)
-    sheet = sheet_of(pictures, captions)
-    write_atomic(out.absolute(), png(sheet))
+    sheet = draw_sheet(pictures, captions)
+    write_atomic(out.absolute(), encode_png(sheet))
     count = len(captions) if pictures is None else len(pictures)
     print_line(console, f"{count:,} of {total:,} examples of {name}: {out}")
 
@@ -111,7 +111,7 @@ def _choose_digits(name: str, values: dict[str, Any], n: int, seed: int) -> Exam
     for note in digits.notes:
         log.warning("%s: %s", name, note)
     labels = digits.labels
-    rows = choose(len(labels), n, seed)
+    rows = choose_rows(len(labels), n, seed)
     # Sorted by digit, so that the sheet is easy to check.
     rows = rows[np.argsort(labels[rows], kind="stable")]
     captions = [str(label) for label in labels[rows]]
@@ -128,6 +128,6 @@ def _choose_examples(name: str, values: dict[str, Any], n: int, seed: int) -> Ex
         values = values | {"dataset": name}
     data = configure(config, values)
     data.check()
-    arrays = prepared(data)
-    pictures, captions = data.examples(arrays, choose(len(arrays), n, seed))
+    arrays = load_arrays(data)
+    pictures, captions = data.select_examples(arrays, choose_rows(len(arrays), n, seed))
     return pictures, captions, len(arrays)

@@ -41,8 +41,8 @@ def _make_metric_table() -> Table:
     table = Table("metric", "unit", "better", "meaning", box=None, pad_edge=False)
     for name, metric in METRICS.items():
         meaning = _first_line(metric.doc)
-        if metric.least > 1:
-            meaning += f" Needs {metric.least:,} test pictures or more."
+        if metric.min_examples > 1:
+            meaning += f" Needs {metric.min_examples:,} test pictures or more."
         table.add_row(name, metric.unit, BETTER[metric.direction], meaning)
     return table
 
@@ -51,10 +51,10 @@ def _make_parameter_table(config: type[Config]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
     for name, field in config.model_fields.items():
         conditions = ""
-        for key, values in config.extras(name).get("when", {}).items():
+        for key, values in config.get_extras(name).get("when", {}).items():
             conditions += f"; only with {key}={' or '.join(map(str, values))}"
         default = "" if field.is_required() else str(field.default).lower()
-        table.add_row(name, default, config.type_of(name), f"{field.description}{conditions}")
+        table.add_row(name, default, config.describe_type(name), f"{field.description}{conditions}")
     return table
 
 

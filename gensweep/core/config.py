@@ -59,12 +59,12 @@ class Config(BaseModel):
     """Part of every id: raised when this code's numbers change on purpose."""
 
     @classmethod
-    def numerics_of(cls, params: Mapping[str, Any]) -> int:
+    def get_numerics(cls, params: Mapping[str, Any]) -> int:
         """Return `numerics` for a point with these parameters; a config may raise it for some of them alone."""
         return cls.numerics
 
     @classmethod
-    def extras(cls, field: str) -> dict[str, Any]:
+    def get_extras(cls, field: str) -> dict[str, Any]:
         """What `param` kept beside the field: `when`, `neutral`."""
         extra = cls.model_fields[field].json_schema_extra
         return extra if isinstance(extra, dict) else {}
@@ -72,10 +72,10 @@ class Config(BaseModel):
     @classmethod
     def is_neutral(cls, field: str, value: Any) -> bool:
         """Whether the value is that under which results from before the field existed stay valid."""
-        return value == cls.extras(field).get("neutral", _UNSET)
+        return value == cls.get_extras(field).get("neutral", _UNSET)
 
     @classmethod
-    def type_of(cls, field: str) -> str:
+    def describe_type(cls, field: str) -> str:
         """A field's type as a person would write it; where a validator stands for the type, as that shows itself."""
         info = cls.model_fields[field]
         shown = [
@@ -86,9 +86,9 @@ class Config(BaseModel):
         return shown[0] if shown else format_type(info.annotation)
 
     @classmethod
-    def active(cls, field: str, values: dict[str, Any]) -> bool:
+    def is_active(cls, field: str, values: dict[str, Any]) -> bool:
         """Whether the field acts in a point with these values."""
-        when = cls.extras(field).get("when", {})
+        when = cls.get_extras(field).get("when", {})
         return all(values.get(key) in allowed for key, allowed in when.items())
 
 
@@ -156,11 +156,11 @@ class Data(Config):
         0, "seed of the permutation behind test, validation and training sets", ge=0
     )
 
-    def title(self) -> str:
+    def get_title(self) -> str:
         """The dataset's name, as it is shown."""
         return self.name
 
-    def place(self) -> Path | None:
+    def get_source_path(self) -> Path | None:
         """Where the files that the arrays come from lie, if there are any."""
         return None
 
@@ -181,14 +181,14 @@ class Data(Config):
         """
         raise NotImplementedError
 
-    def remarks(self) -> tuple[str, ...]:
+    def list_remarks(self) -> tuple[str, ...]:
         """Return what a person should know of the files as they lie now, such as copies and unreadable files.
 
         Unlike the notes of `DatasetArrays`, which are kept with the arrays, this is not part of the data's identity.
         """
         return ()
 
-    def examples(
+    def select_examples(
         self, data: DatasetArrays, rows: np.ndarray
     ) -> tuple[np.ndarray | None, list[str]]:
         """Some examples to look at: pictures, uint8 [n, channels, h, w], or None; and a caption each, or none."""

@@ -25,7 +25,7 @@ class Model(TrainingConfig):
     reads: ClassVar[str]
     default_dataset: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]]
-    read_once: ClassVar[tuple[str, ...]] = ()
+    dedup_fields: ClassVar[tuple[str, ...]] = ()
     outputs: ClassVar[tuple[str, ...]]
     players: ClassVar[tuple[str, ...]] = ("model",)
     evaluation_batch: ClassVar[int] = 512
@@ -33,23 +33,23 @@ class Model(TrainingConfig):
     encoder_layers: int
     decoder_layers: int
 
-    def parameter_count(self) -> int:
+    def count_parameters(self) -> int:
         """Trainable numbers of the network, by arithmetic."""
         raise NotImplementedError
 
-    def activation_count(self) -> int:
+    def count_activations(self) -> int:
         """Numbers that one example keeps for the backward pass, roughly."""
         raise NotImplementedError
 
-    def untrained_loss(self) -> float:
+    def estimate_untrained_loss(self) -> float:
         """Return the loss of a network that has learnt nothing, to its order of magnitude."""
         raise NotImplementedError
 
-    def training_bytes(self, lanes: int = 1) -> int:
+    def estimate_training_bytes(self, lanes: int = 1) -> int:
         """Estimated memory of a training of some lanes in bytes, its process aside.
 
         Each lane's weights, gradients and Adam's two moments, and activations of a step with their gradients; or
         activations of an evaluation, which is one lane's at a time.
         """
         examples = max(2 * self.batch_size * lanes, self.evaluation_batch)
-        return 4 * (4 * self.parameter_count() * lanes + examples * self.activation_count())
+        return 4 * (4 * self.count_parameters() * lanes + examples * self.count_activations())

@@ -85,7 +85,7 @@ class Derived:
     doc: str
     compute: Callable[..., torch.Tensor]
 
-    def source(self, outputs: Collection[str]) -> tuple[str, ...] | None:
+    def find_source(self, outputs: Collection[str]) -> tuple[str, ...] | None:
         """The outputs that it is derived from, in a model with these; None where it cannot be."""
         return next((names for names in self.needs if set(names) <= set(outputs)), None)
 
@@ -112,11 +112,11 @@ class Metric:
     when: str
     doc: str
     compute: Callable[[dict[str, torch.Tensor]], float | None]
-    least: int = 1
+    min_examples: int = 1
 
-    def applies(self, outputs: tuple[str, ...]) -> bool:
+    def is_applicable(self, outputs: tuple[str, ...]) -> bool:
         """Whether a model with these outputs has this metric."""
-        derivable = {name for name, entry in DERIVED.items() if entry.source(outputs)}
+        derivable = {name for name, entry in DERIVED.items() if entry.find_source(outputs)}
         return set(self.needs) <= derivable | set(outputs)
 
 
@@ -131,7 +131,7 @@ def register_metric(
     unit: str,
     direction: str,
     when: str = "always",
-    least: int = 1,
+    min_examples: int = 1,
 ) -> Callable[[Any], Any]:
     """Decorator that registers a function of the outputs as a metric; its docstring is the documentation."""
     if direction not in ("max", "min", "none"):
@@ -141,7 +141,7 @@ def register_metric(
 
     def add(function: Callable[[dict[str, torch.Tensor]], float | None]) -> Any:
         doc = inspect.getdoc(function) or ""
-        METRICS.register(name, Metric(name, needs, unit, direction, when, doc, function, least))
+        METRICS.register(name, Metric(name, needs, unit, direction, when, doc, function, min_examples))
         return function
 
     return add
@@ -162,7 +162,7 @@ def list_metrics(outputs: tuple[str, ...], split: str = "test") -> list[Metric]:
     return [
         m
         for _, m in METRICS.items()
-        if m.applies(outputs) and (split == "test" or m.when == "always")
+        if m.is_applicable(outputs) and (split == "test" or m.when == "always")
     ]
 
 

@@ -224,7 +224,7 @@ def _read_pinned_parts(
     """
     contents = {file: _read_file(file) for file in DIGITS.schemes[scheme].files(path)}
     hashes = {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
-    if source != DIGITS.schemes[scheme].identify(hashes):
+    if source != DIGITS.schemes[scheme].pin_digests(hashes):
         raise DataError(
             f"{scheme}:{path} has changed since it was named; start again to use what it holds now"
         )

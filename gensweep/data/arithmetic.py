@@ -47,7 +47,7 @@ class Arithmetic(Data):
             split=split_rows(COUNT, self.split_seed),
         )
 
-    def examples(
+    def select_examples(
         self, data: DatasetArrays, rows: np.ndarray
     ) -> tuple[np.ndarray | None, list[str]]:
         """Lines such as `81+24 = 105`."""

@@ -93,11 +93,11 @@ class ArithmeticPictures(Arithmetic):
         )
 
     @classmethod
-    def numerics_of(cls, params: Mapping[str, Any]) -> int:
+    def get_numerics(cls, params: Mapping[str, Any]) -> int:
         """Return 2 for the user's own digits: of those, equal pictures count once, which they did not in 1."""
         return cls.numerics + (params.get("digits", DIGITS.names[0]) not in DIGITS.names)
 
-    def examples(
+    def select_examples(
         self, data: DatasetArrays, rows: np.ndarray
     ) -> tuple[np.ndarray | None, list[str]]:
         """A query's pictures, its answer's, and the answer one-hot, side by side [n, 1, 28, 360]; the text as caption.
@@ -117,7 +117,7 @@ class ArithmeticPictures(Arithmetic):
         ]
         return np.concatenate([strips[0], gap, strips[1], gap, matrix], axis=2)[
             :, None
-        ], super().examples(data, rows)[1]
+        ], super().select_examples(data, rows)[1]
 
 
 def _parts(split: dict[str, np.ndarray]) -> np.ndarray:

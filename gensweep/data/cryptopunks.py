@@ -21,7 +21,7 @@ from gensweep.core.registries import DATASETS, Progress, register_download
 from gensweep.data._copies import drop_copies
 from gensweep.data._pictures import Colour
 from gensweep.data._split import check_split
-from gensweep.prepare.array_cache import sha256
+from gensweep.prepare.array_cache import hash_array
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder
 from gensweep.system.download import (
     check_sha256,
@@ -78,7 +78,7 @@ class CryptoPunks(Data):
         check_split(PUNK_COUNT, self.train_fraction)
         return self
 
-    def place(self) -> Path:
+    def get_source_path(self) -> Path:
         """The sheet in the cache."""
         return _path()
 
@@ -103,7 +103,7 @@ class CryptoPunks(Data):
         return DatasetArrays({"picture": pictures}, split, notes=notes, counts=counts)
 
     @classmethod
-    def numerics_of(cls, params: Mapping[str, Any]) -> int:
+    def get_numerics(cls, params: Mapping[str, Any]) -> int:
         """Return 2 where the background is another one: before a black one some pictures are equal, and count once."""
         return cls.numerics + (params.get("background", BACKGROUND) != BACKGROUND)
 
@@ -182,7 +182,7 @@ def check_pixels(pictures: np.ndarray, place: str) -> np.ndarray:
     Raises:
         FetchError: they are not the 10,000 CryptoPunks.
     """
-    if (found := sha256(pictures)) != PIXELS_SHA256:
+    if (found := hash_array(pictures)) != PIXELS_SHA256:
         raise FetchError(
             f"the pictures of {place} have SHA-256 {found}, not {PIXELS_SHA256}: damaged or replaced"
         )

@@ -25,7 +25,14 @@ from gensweep.data._pictures import (
     to_square,
 )
 from gensweep.data._split import check_split
-from gensweep.prepare.fingerprint import Scheme, Source, label, locate, read_digests, survey
+from gensweep.prepare.fingerprint import (
+    Scheme,
+    Source,
+    get_survey,
+    label_pinned,
+    locate,
+    read_digests,
+)
 from gensweep.system.text import pluralize
 
 SIZE = 64
@@ -46,13 +53,13 @@ class PictureFiles(Data):
 
     @model_validator(mode="after")
     def _leaves_examples(self) -> Self:
-        if (there := survey(self.dataset)) is not None:
+        if (there := get_survey(self.dataset)) is not None:
             check_split(there.different, self.train_fraction)
         return self
 
     def title(self) -> str:
         """The folder's name."""
-        return label(self.dataset)
+        return label_pinned(self.dataset)
 
     def check(self) -> None:
         """Make sure that the pictures are here, and unchanged.
@@ -101,7 +108,7 @@ class PictureFiles(Data):
 
     def remarks(self) -> tuple[str, ...]:
         """Return how many files are copies of others, and which cannot be read."""
-        there = survey(self.dataset)
+        there = get_survey(self.dataset)
         if there is None:
             return ()
         copies, unread = (
@@ -173,7 +180,7 @@ def _files(scheme: Scheme, pinned: str) -> tuple[Path, dict[str, Path]]:
     """
     place = locate(pinned)
     found, _ = read_digests(scheme, place)
-    if scheme.identify(found) != pinned:
+    if scheme.pin_digests(found) != pinned:
         raise DataError(
             f"{place} has changed since it was {pinned}; name it anew to use what it holds now"
         )

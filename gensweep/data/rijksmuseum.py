@@ -74,7 +74,7 @@ class Rijksmuseum(PictureFiles):
         NAME, "the portraits, identified by what was fetched", validate_default=True
     )
 
-    def place(self) -> Path:
+    def get_source_path(self) -> Path:
         """Return the folder of the cache that holds pictures and metadata."""
         return _get_folder()
 

@@ -9,7 +9,7 @@ import torch
 
 from gensweep.core.dataset import DatasetArrays
 from gensweep.execute.rates import Rates, make_shape_key
-from gensweep.prepare.array_cache import prepared
+from gensweep.prepare.array_cache import load_arrays
 from gensweep.sweep.point import Point
 from gensweep.train.loop import Training
 from gensweep.trial.device import resolve_device
@@ -40,7 +40,7 @@ def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threa
     for key, point in unknown.items():
         # One dataset in memory at a time.
         if point.data_key not in datasets:
-            datasets = {point.data_key: prepared(point.data_config())}
+            datasets = {point.data_key: load_arrays(point.data_config())}
         training = Training(
             point.model_config(),
             point.data_config(),

@@ -11,15 +11,15 @@ from gensweep.execute.trial_setup import prepare_arrays
 from gensweep.ledger.manifest_writer import list_dataset_parameters
 from gensweep.ledger.stores import Store
 from gensweep.prepare.contact_sheet import (
-    DATASETS,
-    choose,
-    dataset_params,
+    DATASETS_FOLDER,
+    choose_rows,
+    compute_sheet_id,
+    draw_sheet,
+    encode_png,
     find_sheet,
-    png,
-    sheet_id,
-    sheet_of,
+    select_dataset_params,
 )
-from gensweep.prepare.fingerprint import places
+from gensweep.prepare.fingerprint import find_paths
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.naming import Names, make_file_stem
@@ -74,14 +74,16 @@ def publish_datasets(
         console: where to print.
     """
     cells = [params for _, params in sweep.cells()]
-    names = Names.from_cells(cells, places(value for params in cells for value in params.values()))
+    names = Names.from_cells(
+        cells, find_paths(value for params in cells for value in params.values())
+    )
     of_dataset = list_dataset_parameters(params["dataset"] for params in cells)
-    folder = f"{sweep.name}/{DATASETS}"
+    folder = f"{sweep.name}/{DATASETS_FOLDER}"
     files = store.list_files(folder)
     lines: dict[str, None] = {}  # an ordered set: datasets of one name may be split alike
     for key, point in {point.data_key: point for point in points}.items():
         name = names.get_text("dataset", point.params["dataset"])
-        sheet = sheet_id(dataset_params(point.params, of_dataset))
+        sheet = compute_sheet_id(select_dataset_params(point.params, of_dataset))
         file = find_sheet(files, sheet)
         prepared = arrays.get(key)
         if prepared is not None:
@@ -105,8 +107,8 @@ def _write_sheet(
     store: Store, path: str, point: Point, arrays: DatasetArrays, is_new: bool
 ) -> None:
     """Write the sheet of a dataset, unless the same sheet is there already."""
-    chosen = choose(len(arrays), EXAMPLES_ON_SHEET)
-    content = png(sheet_of(*point.data_config().examples(arrays, chosen)))
+    chosen = choose_rows(len(arrays), EXAMPLES_ON_SHEET)
+    content = encode_png(draw_sheet(*point.data_config().select_examples(arrays, chosen)))
     # An unchanged file keeps its time, by which the next collection knows that it is the same.
     if is_new or store.read(path) != content:
         store.write(path, content)

@@ -36,15 +36,15 @@ from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import FAILED, OK
 from gensweep.ledger.store_check import check_store, require_writable
 from gensweep.ledger.stores import Store, as_results_error
-from gensweep.prepare.contact_sheet import DATASETS
-from gensweep.sweep.load import points_of
+from gensweep.prepare.contact_sheet import DATASETS_FOLDER
+from gensweep.sweep.load import filter_points
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
 from gensweep.tracking.tracker import has_pending_uploads
 
-SWEEP_FOLDERS = ("", "/tables", "/figures", f"/{DATASETS}")
+SWEEP_FOLDERS = ("", "/tables", "/figures", f"/{DATASETS_FOLDER}")
 """Folders of a sweep that a run writes to; another user may own some of them."""
 MAX_FAILURES_PRINTED = 20
 
@@ -62,7 +62,7 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
     """
     store = open_store(options.results)
     ledger = Ledger(store)
-    points = points_of(sweep, options.filters)
+    points = filter_points(sweep, options.filters)
     with as_results_error(store):
         plan = plan_run(points, ledger, options)
     print_unreadable(plan, console)

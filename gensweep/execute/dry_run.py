@@ -13,7 +13,7 @@ from gensweep.ledger.manifest_writer import describe_replaced_points
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK
 from gensweep.ledger.stores import as_results_error
-from gensweep.sweep.load import points_of
+from gensweep.sweep.load import filter_points
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
@@ -33,7 +33,7 @@ def dry_run(sweep: Sweep, options: RunOptions, calibrate: bool, console: Console
     """
     ledger = Ledger(open_store(options.results))
     with as_results_error(ledger.store):
-        plan = plan_run(points_of(sweep, options.filters), ledger, options)
+        plan = plan_run(filter_points(sweep, options.filters), ledger, options)
     print_unreadable(plan, console)
     _print_status(sweep, plan, console)
     print_code_changes(plan, options, console)

@@ -43,8 +43,8 @@ def estimate_memory_bytes(point: Point, device: str = "cpu", lanes: int = 1) -> 
     model = point.model_config()
     if device == "cuda":
         # Four bytes a number; weights and two moments are three numbers a parameter.
-        return PROCESS_BYTES + 4 * 3 * model.parameter_count() * lanes
-    return PROCESS_BYTES + model.training_bytes(lanes)
+        return PROCESS_BYTES + 4 * 3 * model.count_parameters() * lanes
+    return PROCESS_BYTES + model.estimate_training_bytes(lanes)
 
 
 @dataclass(frozen=True)

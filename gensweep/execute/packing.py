@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from gensweep.sweep.point import MOST_LANES, Pack, Point
+from gensweep.sweep.point import MAX_LANES, Pack, Point
 
 
 def choose_pack_limit(requested: int | str, device: str, points: int, slots: int) -> int:
@@ -24,7 +24,7 @@ def choose_pack_limit(requested: int | str, device: str, points: int, slots: int
         return requested
     if device != "cuda":
         return 1
-    return min(MOST_LANES, math.ceil(points / slots))
+    return min(MAX_LANES, math.ceil(points / slots))
 
 
 def make_packs(points: Iterable[Point], limit: int) -> list[Pack]:

@@ -16,9 +16,9 @@ from gensweep.sweep.code_fingerprint import (
     OTHER,
     SAME,
     UNKNOWN,
-    changed_parts,
     compare,
-    fingerprint,
+    compute_fingerprint,
+    list_changed_parts,
 )
 from gensweep.sweep.point import AUTO, Pack, Point
 from gensweep.system.environment import count_gpus, count_usable_cores
@@ -87,8 +87,8 @@ class Plan:
         parts: Counter[str] = Counter()
         for point in points:
             record = self.state.records[point.id]
-            today = fingerprint(point.model, point.params["dataset"])
-            parts.update(changed_parts(record.code or {}, today or {}))
+            today = compute_fingerprint(point.model, point.params["dataset"])
+            parts.update(list_changed_parts(record.code or {}, today or {}))
         return [part for part, _ in parts.most_common()]
 
 
@@ -111,7 +111,7 @@ def make_plan(
         NewerSchema: a record was written by a later gensweep.
         Unavailable: a remote results root does not answer, or refuses access.
     """
-    state = ledger.read({point.id: point.wanted for point in points})
+    state = ledger.read({point.id: point.expected_record for point in points})
     todo = []
     for point in points:
         record = state.records.get(point.id)
@@ -133,7 +133,7 @@ def plan_run(points: list[Point], ledger: Ledger, options: RunOptions) -> Plan:
 def estimate_cost(point: Point) -> float:
     """Return a relative cost, from sizes alone; it is good enough to order trials by."""
     model = point.model_config()
-    step_cost = model.activation_count() + model.parameter_count() / 64
+    step_cost = model.count_activations() + model.count_parameters() / 64
     return step_cost * model.epochs * point.params["train_fraction"]
 
 

@@ -15,7 +15,7 @@ from gensweep.execute.memory_budget import RESERVE_BYTES, MemoryBudget, estimate
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import as_results_error
-from gensweep.sweep.point import Pack, Point, declares
+from gensweep.sweep.point import Pack, Point, get_owner
 from gensweep.system.environment import get_hardware, predict_device
 
 PACKED_SUFFIX = "packed"
@@ -40,7 +40,7 @@ def make_shape_key(model: str, params: Mapping[str, Any]) -> str:
         if key in _COSTLESS:
             continue
         # A neutral value is left out: records from before the parameter existed lack it.
-        if key != "dataset" and declares(key, config, data).is_neutral(key, value):
+        if key != "dataset" and get_owner(key, config, data).is_neutral(key, value):
             continue
         sizes[key] = value
     return json.dumps([model, sizes], sort_keys=True)

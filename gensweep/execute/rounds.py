@@ -17,7 +17,7 @@ from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import FAILED, Record
 from gensweep.ledger.store_check import try_store
 from gensweep.ledger.stores import Store
-from gensweep.sweep.code_fingerprint import fingerprint
+from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.point import Pack, Point
 from gensweep.system import processes
 from gensweep.system.environment import get_hardware
@@ -134,7 +134,7 @@ def _wait_for_free_points(
     while True:
         raise_if_stopped()
         remaining = [point for point in plan.todo if point.id not in attempted]
-        state = ledger.read({point.id: point.wanted for point in remaining})
+        state = ledger.read({point.id: point.expected_record for point in remaining})
         remaining = [point for point in remaining if not _has_new_record(plan, point, state)]
         # This process's own claims are left over: all of its trials have ended by now.
         me = Process.get_current()
@@ -189,12 +189,12 @@ def _record_death(
         FAILED,
         error=f"the worker died: {reason}",
         hardware=get_hardware(),
-        code=fingerprint(point.model, point.params["dataset"]),
+        code=compute_fingerprint(point.model, point.params["dataset"]),
     )
     try:
         with ledger.claim(point.id, Process.get_current()) as claim:
             # The worker may have written its record just before it died: then that one counts.
-            current = ledger.read({point.id: point.wanted}).records.get(point.id)
+            current = ledger.read({point.id: point.expected_record}).records.get(point.id)
             if current is not None and current != earlier:
                 record = current
             else:

@@ -52,7 +52,7 @@ def prepare_arrays(point: Point) -> dict[str, DatasetArrays]:
         DataError: the files that they are made from are missing or damaged.
     """
     try:
-        return {point.data_key: array_cache.prepared(point.data_config())}
+        return {point.data_key: array_cache.load_arrays(point.data_config())}
     except UserError:
         raise
     except Exception:

@@ -21,7 +21,7 @@ from gensweep.prepare import array_cache
 from gensweep.report.collect import write
 from gensweep.report.results import Results, load
 from gensweep.report.verified import DIFFERENT, EQUAL, ROUNDING, UNCOMPARED, VERIFIED, read_verified
-from gensweep.sweep.code_fingerprint import fingerprint
+from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.terminal import Console
@@ -103,7 +103,7 @@ class Comparison:
             "reason": self.reason,
             "is_same_machine": self.is_same_machine,
             "recorded_code": self.record.code,
-            "code": fingerprint(self.record.model, self.record.params["dataset"]),
+            "code": compute_fingerprint(self.record.model, self.record.params["dataset"]),
             "commit": get_versions()["commit"],
             "torch": get_versions()["torch"],
             "hardware": {"processor": get_hardware()["processor"], **(self.computed or {})},
@@ -158,7 +158,7 @@ def _compare(results: Results, record: Record, epochs: int, device: torch.device
     if point.id != record.id:
         raise ResultsError(f"this gensweep knows these parameters as {point.id}")
     data = point.data_config()
-    prepared = array_cache.prepared(data)
+    prepared = array_cache.load_arrays(data)
     training = Training(point.model_config(), data, point.seed, prepared, device)
     epochs = min(epochs, len(history["epoch"]))
     computed = describe_device(device) | training.compute_info

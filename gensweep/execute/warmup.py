@@ -48,7 +48,7 @@ def train_readers_in_background(
     """
     point_of_data: dict[str, Point] = {}
     for point in points:
-        if DERIVED["read"].source(point.model_config().outputs):
+        if DERIVED["read"].find_source(point.model_config().outputs):
             point_of_data[point.data_key] = point
     missing = [
         point
@@ -75,4 +75,4 @@ def _train_readers(points: list[Point]) -> None:
     from gensweep.train.reader import load_reader  # imports torch
 
     for point in points:
-        load_reader(array_cache.prepared(point.data_config()))
+        load_reader(array_cache.load_arrays(point.data_config()))

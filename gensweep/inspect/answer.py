@@ -13,8 +13,8 @@ from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, decode, encode
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import UserError
 from gensweep.inspect.trained import TrainedPoint
-from gensweep.prepare.contact_sheet import picture_sheet
-from gensweep.prepare.contact_sheet import png as png_bytes
+from gensweep.prepare.contact_sheet import draw_picture_sheet
+from gensweep.prepare.contact_sheet import encode_png as png_bytes
 from gensweep.train.artifacts import to_bytes
 from gensweep.train.evaluation import ANSWERS
 
@@ -129,4 +129,4 @@ def _render_glyphs(pictures: Tensor) -> bytes:
     """Return a PNG of glyphs [1, T, 28, 28] in 0..1, side by side and enlarged."""
     glyphs = to_bytes(pictures[0])
     strip = np.concatenate(list(glyphs), axis=1)
-    return png_bytes(picture_sheet(strip[None, None], scale=ENLARGEMENT))
+    return png_bytes(draw_picture_sheet(strip[None, None], scale=ENLARGEMENT))

@@ -16,8 +16,8 @@ from gensweep.inspect.trained import TrainedPoint
 from gensweep.ledger.claims import Claim, Process
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.records import Record
-from gensweep.prepare.fingerprint import label
-from gensweep.sweep.code_fingerprint import fingerprint
+from gensweep.prepare.fingerprint import label_pinned
+from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.system.storage import Content
 from gensweep.train.artifacts import write_artifacts
 from gensweep.train.glyphs import count_seen
@@ -50,7 +50,7 @@ def evaluate(trained: TrainedPoint, digits: str | None) -> dict[str, Any]:
     metrics = trained.training.test()
     result = {
         "point": record.id,
-        "digits": label(params["digits"]) if "digits" in params else None,
+        "digits": label_pinned(params["digits"]) if "digits" in params else None,
         "metrics": metrics,
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -146,7 +146,7 @@ def _add_metrics(record: Record, metrics: dict[str, float]) -> Record:
     The code is added only if the record names any code.
     """
     code = record.code
-    today = fingerprint(record.model, record.params["dataset"])
+    today = compute_fingerprint(record.model, record.params["dataset"])
     if code is not None and today is not None:
         names = {name.removeprefix("test/") for name in metrics}
         digests = {name: today["metrics"][name] for name in names & today["metrics"].keys()}

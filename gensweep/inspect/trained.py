@@ -12,9 +12,8 @@ from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import ResultsError, UserError
 from gensweep.inspect.find import StoredPoint
 from gensweep.nn.base_network import LatentNetwork
-from gensweep.prepare.array_cache import prepared
-from gensweep.prepare.contact_sheet import picture_sheet
-from gensweep.prepare.contact_sheet import png as png_bytes
+from gensweep.prepare.array_cache import load_arrays
+from gensweep.prepare.contact_sheet import draw_picture_sheet, encode_png
 from gensweep.sweep.point import Point
 from gensweep.system.storage import write_atomic
 from gensweep.train.artifacts import render_interpolations, render_samples, to_bytes
@@ -64,10 +63,10 @@ def load_trained(
         if "digits" not in point.params:
             raise UserError(f"--digits: {point.model} on {point.params['dataset']} sees no digits")
         point = Point.make(point.model, point.params | {"digits": digits}, point.seed)
-    data = prepared(point.data_config())
+    data = load_arrays(point.data_config())
     trained_data = data
     if digits is not None:
-        trained_data = prepared(stored.point.data_config())
+        trained_data = load_arrays(stored.point.data_config())
     # Drawn answers are read by a reader of the handwriting that the point was trained to draw.
     training = Training(
         point.model_config(),
@@ -112,7 +111,7 @@ def sample(trained: TrainedPoint, n: int, seed: int) -> bytes:
     latent = torch.randn(shape, generator=make_generator(seed, "sample"))
     with torch.no_grad(), training.autocast():
         pictures = training.network.sample(latent.to(training.device))
-    return png_bytes(picture_sheet(to_bytes(pictures)))
+    return encode_png(draw_picture_sheet(to_bytes(pictures)))
 
 
 def interpolate(trained: TrainedPoint, rows: int, steps: int, seed: int) -> bytes:
@@ -135,7 +134,7 @@ def interpolate(trained: TrainedPoint, rows: int, steps: int, seed: int) -> byte
     canvas = Image.new("RGB", (upper.width, height), "white")
     canvas.paste(upper, (0, 0))
     canvas.paste(lower, (0, upper.height + GAP_PIXELS))
-    return png_bytes(canvas)
+    return encode_png(canvas)
 
 
 def write_image(path: Path, content: bytes) -> None:

@@ -16,7 +16,7 @@ from gensweep.core.registries import METRICS, MODELS, get_dataset_class
 from gensweep.ledger.manifest import SWEEP, MetricInfo, SweepFile
 from gensweep.ledger.records import SCHEMA
 from gensweep.ledger.stores import Store
-from gensweep.prepare.fingerprint import places, survey
+from gensweep.prepare.fingerprint import find_paths, get_survey
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.environment import get_hardware, get_versions
@@ -46,7 +46,7 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "grids": [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids],
         "cells": list(cells.values()),
         "of_dataset": list_dataset_parameters(datasets),
-        "places": places(value for cell in cells.values() for value in cell["params"].values()),
+        "places": find_paths(value for cell in cells.values() for value in cell["params"].values()),
         "metrics": _describe_metrics(models),
         "command": command,
         "commit": get_versions()["commit"],
@@ -68,7 +68,7 @@ def list_dataset_parameters(names: Iterable[str]) -> list[str]:
 def _describe_metrics(models: set[str]) -> dict[str, MetricInfo]:
     described = {}
     for name, metric in METRICS.items():
-        measured = sorted(model for model in models if metric.applies(MODELS[model].outputs))
+        measured = sorted(model for model in models if metric.is_applicable(MODELS[model].outputs))
         if measured:
             about = {"unit": metric.unit, "direction": metric.direction, "doc": metric.doc}
             described[name] = MetricInfo.model_validate(about | {"models": measured})
@@ -104,7 +104,7 @@ def describe_data(
 def _describe_dataset(name: str, data: Data, arrays: DatasetArrays) -> dict[str, Any]:
     """Return one entry of `data`, without the sizes of training."""
     counts = {count: arrays.counts.get(count, 0) for count in ("copies", "left_out")}
-    survey_of_files = survey(name)
+    survey_of_files = get_survey(name)
     if survey_of_files is not None:
         counts["copies"] += survey_of_files.readable - survey_of_files.different
         counts["left_out"] += len(survey_of_files.unread)
@@ -117,7 +117,7 @@ def _describe_dataset(name: str, data: Data, arrays: DatasetArrays) -> dict[str,
         "examples": len(arrays),
         "validation": len(arrays.split["validation"]),
         "test": len(arrays.split["test"]),
-        "notes": [*arrays.notes, *data.remarks()],
+        "notes": [*arrays.notes, *data.list_remarks()],
     }
     return about | counts
 

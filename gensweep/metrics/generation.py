@@ -132,7 +132,7 @@ def register(network: FeatureNetwork) -> None:
             unit=unit,
             direction=direction,
             when="test",
-            least=minimum,
+            min_examples=minimum,
         )
         add_metric(compute)
 

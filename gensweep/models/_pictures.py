@@ -38,7 +38,7 @@ class PictureModel(Model):
         """Size of the vector that the encoder gives."""
         return self.latent_dim * self.encoder_outputs
 
-    def parameter_count(self) -> int:
+    def count_parameters(self) -> int:
         """Trainable numbers of encoder and decoder."""
         dense_in = self.filters * (SIZE >> self.encoder_layers) ** 2
         dense_out = self.filters * (SIZE >> self.decoder_layers) ** 2
@@ -55,11 +55,11 @@ class PictureModel(Model):
         )
         return encoder + decoder
 
-    def untrained_loss(self) -> float:
+    def estimate_untrained_loss(self) -> float:
         """Return 1: squared errors of pixels in 0..1, and cross-entropies of one decision, are about that."""
         return 1.0
 
-    def activation_count(self) -> int:
+    def count_activations(self) -> int:
         """Each stage keeps its sum and its activation."""
         down = sum((SIZE >> stage) ** 2 for stage in range(1, self.encoder_layers + 1))
         up = sum((SIZE >> stage) ** 2 for stage in range(self.decoder_layers + 1))

@@ -29,7 +29,7 @@ class SequenceModel(Model):
         """Numbers that one step of the query gives to the first LSTM."""
         return self.query_width
 
-    def untrained_loss(self) -> float:
+    def estimate_untrained_loss(self) -> float:
         """Return the nats of a character that is guessed; of pictures, errors are below 1 anyway."""
         return math.log(TEXT_OUTPUT)
 

@@ -29,7 +29,7 @@ BUILDERS = ("data/**/*.py", "data/**/*.toml", "core/dataset.py", "core/alphabet.
 """The code and art that arrays come from: a change of any of it makes every kept array stale."""
 
 
-def prepared(data: Data) -> DatasetArrays:
+def load_arrays(data: Data) -> DatasetArrays:
     """A dataset's arrays, read from the cache, or built and kept there.
 
     Kept arrays are memory-mapped and read-only. When several processes ask at once, one builds and the others
@@ -38,9 +38,9 @@ def prepared(data: Data) -> DatasetArrays:
     Raises:
         DataError: what the arrays come from is not here, or damaged.
     """
-    found = _prepared(data, entry_path(data))
-    for note in (*found.notes, *data.remarks()):
-        log.warning("%s: %s", make_visible(data.title()), make_visible(note))
+    found = _prepared(data, get_entry_path(data))
+    for note in (*found.notes, *data.list_remarks()):
+        log.warning("%s: %s", make_visible(data.get_title()), make_visible(note))
     return found
 
 
@@ -69,7 +69,7 @@ def _prepared(data: Data, path: Path) -> DatasetArrays:
         return _read(path) or built
 
 
-def entry_path(data: Data) -> Path:
+def get_entry_path(data: Data) -> Path:
     """The file of the cache that lists a dataset's arrays; it need not exist.
 
     Named by all that the arrays depend on: parameters, content of the user's own files (it is among the
@@ -79,21 +79,21 @@ def entry_path(data: Data) -> Path:
         "schema": SCHEMA,
         "data": data.model_dump(exclude={"train_fraction"}),
         "numerics": data.numerics,
-        "built_by": _builders(),
+        "built_by": _describe_builders(),
     }
     digest = hashlib.sha256(json.dumps([data.name, identity], sort_keys=True).encode()).hexdigest()
     return get_cache_root() / "prepared" / f"{data.name}-{digest[:16]}.json"
 
 
 def read_entry(path: Path) -> dict[str, dict[str, Any]]:
-    """What an entry says of its arrays: `rows`, `split`, `banks` -> name -> `sha256`, `shape`, `dtype`; or nothing."""
+    """What an entry says of its arrays: `rows`, `split`, `banks` -> name -> `hash_array`, `shape`, `dtype`; or nothing."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))["arrays"]
     except (OSError, ValueError, LookupError, TypeError):
         return {}
 
 
-def sha256(array: np.ndarray) -> str:
+def hash_array(array: np.ndarray) -> str:
     """SHA-256 of an array's values in C order, as hexadecimal digits."""
     return hashlib.sha256(
         np.ascontiguousarray(array).data.cast("B") if array.size else b""
@@ -101,7 +101,7 @@ def sha256(array: np.ndarray) -> str:
 
 
 @lru_cache(maxsize=1)
-def _builders() -> list[str]:
+def _describe_builders() -> list[str]:
     package = Path(__file__).parents[1]
     code = hashlib.sha256()
     for path in sorted(path for pattern in BUILDERS for path in package.glob(pattern)):
@@ -139,7 +139,7 @@ def _write_arrays(built: DatasetArrays, described: dict[str, Any]) -> None:
         for name, array in getattr(built, group).items():
             array = np.ascontiguousarray(array)
             about = {
-                "sha256": sha256(array), "crc32": zlib.crc32(array.data),
+                "sha256": hash_array(array), "crc32": zlib.crc32(array.data),
                 "shape": list(array.shape), "dtype": array.dtype.str,
             }  # fmt: skip
             if _map(about) is None:

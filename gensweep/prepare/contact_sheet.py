@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-SCALE, LINE, MARGIN, TEXT = 2, 18, 4, 13
-DATASETS = "datasets"
+SCALE, LINE_HEIGHT, MARGIN, TEXT = 2, 18, 4, 13
+DATASETS_FOLDER = "datasets"
 """Folder of a sweep with a sheet of each dataset."""
 _OF_EVERY_DATASET = ("dataset", "split_seed")
 """Parameters of a dataset, whichever it is, that its examples may depend on."""
 
 
-def dataset_params(params: Mapping[str, Any], of_dataset: Iterable[str]) -> dict[str, Any]:
+def select_dataset_params(params: Mapping[str, Any], of_dataset: Iterable[str]) -> dict[str, Any]:
     """Return those of a cell's parameters that its dataset's examples depend on.
 
     Args:
@@ -33,7 +33,7 @@ def dataset_params(params: Mapping[str, Any], of_dataset: Iterable[str]) -> dict
     return {name: params[name] for name in (*_OF_EVERY_DATASET, *of_dataset) if name in params}
 
 
-def sheet_id(params: Mapping[str, Any]) -> str:
+def compute_sheet_id(params: Mapping[str, Any]) -> str:
     """Return what the sheet of a dataset's examples is known by: equal parameters, equal content, equal id."""
     return hashlib.sha256(json.dumps(params, sort_keys=True, default=repr).encode()).hexdigest()[
         :12
@@ -45,13 +45,13 @@ def find_sheet(files: Iterable[str], sheet: str) -> str | None:
     return next((name for name in sorted(files) if name.endswith(f"-{sheet}.png")), None)
 
 
-def choose(total: int, n: int, seed: int = 0) -> np.ndarray:
+def choose_rows(total: int, n: int, seed: int = 0) -> np.ndarray:
     """At most ``n`` of ``total`` places, drawn by a seed, in order."""
     rng = np.random.Generator(np.random.PCG64(seed))
     return np.sort(rng.choice(total, min(n, total), replace=False))
 
 
-def picture_sheet(
+def draw_picture_sheet(
     pictures: np.ndarray,
     captions: Sequence[str] = (),
     columns: int | None = None,
@@ -70,7 +70,10 @@ def picture_sheet(
     count, channels, height, width = pictures.shape
     columns = min(columns or math.ceil(math.sqrt(count * height / width)), count)
     rows = math.ceil(count / columns)
-    across, down = width * scale + MARGIN, height * scale + MARGIN + (LINE if captions else 0)
+    across, down = (
+        width * scale + MARGIN,
+        height * scale + MARGIN + (LINE_HEIGHT if captions else 0),
+    )
     canvas = np.full((rows * down + MARGIN, columns * across + MARGIN, 3), 255, np.uint8)
     large = pictures.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
     for index, picture in enumerate(
@@ -81,17 +84,17 @@ def picture_sheet(
     image = Image.fromarray(canvas)
     pen = ImageDraw.Draw(image)
     for index, caption in enumerate(captions):
-        place = MARGIN + index % columns * across, (index // columns + 1) * down - LINE + 1
+        place = MARGIN + index % columns * across, (index // columns + 1) * down - LINE_HEIGHT + 1
         pen.text(place, caption, fill="black", font=_font())
     return image
 
 
-def sheet_of(pictures: np.ndarray | None, captions: Sequence[str]) -> Image:
+def draw_sheet(pictures: np.ndarray | None, captions: Sequence[str]) -> Image:
     """A sheet of pictures [n, channels, h, w] with their captions, or of captions alone."""
-    return text_sheet(captions) if pictures is None else picture_sheet(pictures, captions)
+    return draw_text_sheet(captions) if pictures is None else draw_picture_sheet(pictures, captions)
 
 
-def strips(pictures: np.ndarray, columns: int) -> Image:
+def draw_strips(pictures: np.ndarray, columns: int) -> Image:
     """Pictures, uint8 [n, 3, h, w], edge to edge, ``columns`` a row."""
     from PIL import Image
 
@@ -102,19 +105,19 @@ def strips(pictures: np.ndarray, columns: int) -> Image:
     )
 
 
-def text_sheet(lines: Sequence[str]) -> Image:
+def draw_text_sheet(lines: Sequence[str]) -> Image:
     """Lines of text."""
     from PIL import Image, ImageDraw
 
     width = max(int(_font().getlength(line)) for line in lines)
-    sheet = Image.new("RGB", (width + 4 * MARGIN, LINE * len(lines) + 4 * MARGIN), "white")
+    sheet = Image.new("RGB", (width + 4 * MARGIN, LINE_HEIGHT * len(lines) + 4 * MARGIN), "white")
     pen = ImageDraw.Draw(sheet)
     for index, line in enumerate(lines):
-        pen.text((2 * MARGIN, 2 * MARGIN + index * LINE), line, fill="black", font=_font())
+        pen.text((2 * MARGIN, 2 * MARGIN + index * LINE_HEIGHT), line, fill="black", font=_font())
     return sheet
 
 
-def png(image: Image) -> bytes:
+def encode_png(image: Image) -> bytes:
     """A picture as the bytes of a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")

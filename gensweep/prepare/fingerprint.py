@@ -58,13 +58,13 @@ class Scheme:
     def __str__(self) -> str:
         return self.name if self.default else f"{self.name}:{self.place}"
 
-    def identify(self, digests: Mapping[Path, str]) -> str:
+    def pin_digests(self, digests: Mapping[Path, str]) -> str:
         """Return the pinned text of some files, whose digests these are."""
-        return self.pinned(
+        return self.combine_digests(
             f"{digest} {self.reading(path)}".rstrip() for path, digest in digests.items()
         )
 
-    def pinned(self, digests: Iterable[str]) -> str:
+    def combine_digests(self, digests: Iterable[str]) -> str:
         """The scheme with one digest of its files' digests, whatever their order and number of copies."""
         groups = {" ".join(group) for group in zip(*[iter(digests)] * self.together, strict=True)}
         return f"{self.name}:sha256-{hashlib.sha256(chr(10).join(sorted(groups)).encode()).hexdigest()[:DIGITS]}"
@@ -110,7 +110,9 @@ class Source:
             text not in _pinned
         ):  # read once a process: a run means one content, whatever changes meanwhile
             try:
-                _pinned[text] = pin(scheme, Path(place).expanduser().absolute() if place else None)
+                _pinned[text] = pin_to_content(
+                    scheme, Path(place).expanduser().absolute() if place else None
+                )
             except DataError as error:
                 raise ValueError(str(error)) from error
             except RuntimeError as error:  # of `~nobody`
@@ -118,7 +120,7 @@ class Source:
         return _pinned[text]
 
 
-def pin(scheme: Scheme, place: Path | None) -> str:
+def pin_to_content(scheme: Scheme, place: Path | None) -> str:
     """The scheme with a digest of what lies at the place, which is remembered.
 
     Raises:
@@ -128,7 +130,7 @@ def pin(scheme: Scheme, place: Path | None) -> str:
         assert scheme.default is not None
         place = scheme.default()
     found, survey = read_digests(scheme, place)
-    pinned = scheme.identify(found)
+    pinned = scheme.pin_digests(found)
     _places[pinned], _surveys[pinned] = place, survey
     try:
         write_json(
@@ -139,17 +141,17 @@ def pin(scheme: Scheme, place: Path | None) -> str:
     return pinned
 
 
-def survey(pinned: str) -> Survey | None:
+def get_survey(pinned: str) -> Survey | None:
     """Return what lay at the place of pinned data when this process pinned it; a worker need not have it."""
     return _surveys.get(pinned)
 
 
-def known(text: str) -> str:
+def get_pinned_text(text: str) -> str:
     """The pinned text of a place that this process has pinned; other text as it is."""
     return _pinned.get(text, text)
 
 
-def places(values: Iterable[Any]) -> dict[str, str]:
+def find_paths(values: Iterable[Any]) -> dict[str, str]:
     """Where the pinned ones of some values lie, as far as this machine knows: pinned text -> path."""
     found = {}
     for value in dict.fromkeys(value for value in values if isinstance(value, str)):
@@ -159,13 +161,13 @@ def places(values: Iterable[Any]) -> dict[str, str]:
     return found
 
 
-def label(text: str) -> str:
+def label_pinned(text: str) -> str:
     """Pinned data by the name of its folder or file, where that is known; other text as it is."""
-    place = places([text]).get(text)
+    place = find_paths([text]).get(text)
     return get_display_name(text, place) if place else text
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Read every place anew when it is named again."""
     _pinned.clear()
     _places.clear()
@@ -203,7 +205,7 @@ def read_digests(scheme: Scheme, place: Path) -> tuple[dict[Path, str], Survey]:
         DataError: there is no such data, or a file cannot be read and the scheme needs every one.
     """
     unread: dict[Path, str] = {}
-    found = digests(place, scheme.files(place), unread if scheme.partial else None)
+    found = hash_files(place, scheme.files(place), unread if scheme.partial else None)
     if unread and not found:
         path, reason = next(iter(unread.items()))
         raise DataError(
@@ -213,7 +215,7 @@ def read_digests(scheme: Scheme, place: Path) -> tuple[dict[Path, str], Survey]:
     return found, Survey(len(found), len(set(found.values())), reasons)
 
 
-def digests(
+def hash_files(
     place: Path, files: Sequence[Path], unread: dict[Path, str] | None = None
 ) -> dict[Path, str]:
     """SHA-256 of every file; those of files that did not change since are kept in the cache.

@@ -21,7 +21,7 @@ from gensweep.ledger.manifest import SWEEP
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import OK
 from gensweep.ledger.stores import ABANDONED_SECONDS, Store
-from gensweep.prepare.contact_sheet import DATASETS
+from gensweep.prepare.contact_sheet import DATASETS_FOLDER
 from gensweep.report.figures.answers import ANSWERS_FILE
 from gensweep.report.figures.samples import SAMPLES_FOLDER
 from gensweep.report.page import PAGE, Collected, RenderedFigure, is_page, render
@@ -75,7 +75,7 @@ def compute_digest(results: Results) -> str:
 
 def _shown(results: Results) -> Iterator[str]:
     """Every file that a figure or the page may show, by point and name."""
-    yield from _listed(results.store, f"{results.folder.name}/{DATASETS}")
+    yield from _listed(results.store, f"{results.folder.name}/{DATASETS_FOLDER}")
     for point in results.points.loc[results.points["status"] == OK, "id"]:
         yield point
         for folder in (f"{POINTS}/{point}", f"{POINTS}/{point}/{SAMPLES_FOLDER}"):

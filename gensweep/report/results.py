@@ -19,7 +19,7 @@ from gensweep.ledger.manifest import MetricInfo, SweepFile, read_sweep_file
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import MISSING, STATUSES, Record
 from gensweep.ledger.stores import Store, as_results_error
-from gensweep.prepare.contact_sheet import dataset_params, sheet_id
+from gensweep.prepare.contact_sheet import compute_sheet_id, select_dataset_params
 from gensweep.report.measured import (
     TEST_PREFIX,
     as_written_now,
@@ -71,7 +71,7 @@ class Results:
         counts: status -> number of points; they add up to all of the sweep's points.
         code_note: what is to be said of points that are not known to be of today's code; mostly empty.
         names: what the parameters' values are called; the user's own data has its name in `sweep` and `params`, too.
-        datasets: the sheets of what the sweep trains on: id, as `gensweep.prepare.contact_sheet.sheet_id` makes it ->
+        datasets: the sheets of what the sweep trains on: id, as `gensweep.prepare.contact_sheet.compute_sheet_id` makes it ->
             the parameters behind it.
     """
 
@@ -226,8 +226,8 @@ def _named(sweep: SweepFile, names: Names) -> SweepFile:
 
 def _datasets(sweep: SweepFile) -> dict[str, dict[str, Any]]:
     """The parameters of each dataset that the sweep trains on, by the id of its sheet."""
-    found = [dataset_params(cell.params, sweep.of_dataset) for cell in sweep.cells]
-    return {sheet_id(params): params for params in found if "dataset" in params}
+    found = [select_dataset_params(cell.params, sweep.of_dataset) for cell in sweep.cells]
+    return {compute_sheet_id(params): params for params in found if "dataset" in params}
 
 
 def _all_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, MetricInfo]:

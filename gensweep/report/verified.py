@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.stores import Store
-from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN, fingerprint, trains_alike
+from gensweep.sweep.code_fingerprint import (
+    OTHER,
+    UNKNOWN,
+    compute_fingerprint,
+    has_same_training_code,
+)
 from gensweep.system.storage import parse_json
 from gensweep.system.text import pluralize
 
@@ -75,8 +80,8 @@ def is_of_today(entry: Mapping[str, Any]) -> bool:
     code, model, dataset = (entry.get(name) for name in ("code", "model", "dataset"))
     if not (isinstance(code, dict) and isinstance(model, str) and isinstance(dataset, str)):
         return False
-    today = fingerprint(model, dataset)
-    return today is not None and trains_alike(code, today)
+    today = compute_fingerprint(model, dataset)
+    return today is not None and has_same_training_code(code, today)
 
 
 def describe_verified(entries: Iterable[Mapping[str, Any]]) -> str:

@@ -53,41 +53,41 @@ WITHOUT = (*BOOKKEEPING, *KERNELS)
 
 
 @lru_cache(maxsize=1)
-def source_tree() -> SourceTree:
+def load_source_tree() -> SourceTree:
     """Return the source of the gensweep that runs, read once."""
     return SourceTree(Path(__file__).parents[1])
 
 
-def fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
+def compute_fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
     """Return the fingerprint of the code that trains a model on a dataset today.
 
     Returns:
         `training` and `data`, a digest each, and `metrics`: name -> digest. None where the source is not at hand.
     """
     try:
-        return _fingerprint(model, dataset.partition(":")[0], source_tree())
+        return _compute_fingerprint(model, dataset.partition(":")[0], load_source_tree())
     except (GensweepError, LookupError, OSError, SyntaxError) as error:
         log.debug("no fingerprint of %s on %s: %s", model, dataset, error)
         return None
 
 
 @lru_cache(maxsize=256)
-def _fingerprint(model: str, dataset: str, tree: SourceTree) -> dict[str, Any]:
+def _compute_fingerprint(model: str, dataset: str, tree: SourceTree) -> dict[str, Any]:
     config, data = MODELS[model], get_dataset_class(dataset)
     network = f"{config.__module__}.network.build"
     training = [_full_name(config), network, *LOOP]
     return {
-        "training": tree.digest(training, (*WITHOUT, *MEASURING)),
-        "data": tree.digest([_full_name(data)], (*WITHOUT, *MEASURING)),
+        "training": tree.compute_digest(training, (*WITHOUT, *MEASURING)),
+        "data": tree.compute_digest([_full_name(data)], (*WITHOUT, *MEASURING)),
         "metrics": {
-            name: tree.digest(_metric_roots(metric), (*WITHOUT, *LOOP))
+            name: tree.compute_digest(_metric_roots(metric), (*WITHOUT, *LOOP))
             for name, metric in METRICS.items()
-            if metric.applies(config.outputs)
+            if metric.is_applicable(config.outputs)
         },
     }
 
 
-def changed_parts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
+def list_changed_parts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
     """Return what differs of two fingerprints: `training`, `data`, and names of metrics that both have."""
     parts = [part for part in ("training", "data") if recorded.get(part) != today.get(part)]
     before, now = recorded.get("metrics", {}), today.get("metrics", {})
@@ -96,17 +96,19 @@ def changed_parts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list
 
 def compare(recorded: Mapping[str, Any] | None, model: str, dataset: str) -> str:
     """Return `same`, `other` or `unknown`: how a record's code compares with what would train the point today."""
-    today = fingerprint(model, dataset)
+    today = compute_fingerprint(model, dataset)
     if not recorded or today is None:
         return UNKNOWN
-    return OTHER if changed_parts(recorded, today) else SAME
+    return OTHER if list_changed_parts(recorded, today) else SAME
 
 
-def trains_alike(recorded: Mapping[str, Any] | None, today: Mapping[str, Any] | None) -> bool:
+def has_same_training_code(
+    recorded: Mapping[str, Any] | None, today: Mapping[str, Any] | None
+) -> bool:
     """Return whether a training that was begun by one code may go on by another; metrics do not matter."""
     if recorded is None or today is None:
         return recorded is today
-    return not {"training", "data"} & set(changed_parts(recorded, today))
+    return not {"training", "data"} & set(list_changed_parts(recorded, today))
 
 
 def _metric_roots(metric: Metric) -> set[str]:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import SweepError, UserError, describe_unknown
-from gensweep.prepare.fingerprint import known as known_place
-from gensweep.prepare.fingerprint import places
+from gensweep.prepare.fingerprint import find_paths, get_pinned_text
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.naming import Names, is_same
@@ -106,7 +105,7 @@ def _line(error: BaseException, path: Path) -> str:
     return f":{lines[-1]}" if lines else ""
 
 
-def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Point]:
+def filter_points(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Point]:
     """The sweep's points that every filter lets through.
 
     Args:
@@ -126,10 +125,12 @@ def points_of(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Po
             )
         names = Names(
             {key: [_value(point, key) for point in every]},
-            places(_value(point, key) for point in every),
+            find_paths(_value(point, key) for point in every),
         )
         left = {names.get_text(key, _value(point, key)): None for point in points}
-        wanted = {text: names.find(key, text, parse_value(known_place(text))) for text in values}
+        wanted = {
+            text: names.find(key, text, parse_value(get_pinned_text(text))) for text in values
+        }
         meant = [value for several in wanted.values() for value in several]
         strange = [
             text

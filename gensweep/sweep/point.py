@@ -18,7 +18,7 @@ from gensweep.core.registries import DATASETS, MODELS, get_dataset_class
 HASH_VERSION = 1
 AUTO = "auto"
 """As many lanes in a pack as are worth it where it trains."""
-MOST_LANES = 32
+MAX_LANES = 32
 """Lanes of a pack at most, if nobody says how many."""
 LANE_PARAMS = ("train_fraction", "lr", "muon_lr")
 """What lanes of a pack may differ in, beside the seed."""
@@ -75,12 +75,12 @@ class _Cell:
         hashed = {
             key: value
             for key, value in self._params.items()
-            if key == "dataset" or not declares(key, model, dataset).is_neutral(key, value)
+            if key == "dataset" or not get_owner(key, model, dataset).is_neutral(key, value)
         }
         identity = {
             "version": HASH_VERSION,
             "model": self._model,
-            "numerics": [model.numerics_of(self._params), dataset.numerics_of(self._params)],
+            "numerics": [model.get_numerics(self._params), dataset.get_numerics(self._params)],
             "params": hashed,
         } | ({} if seed is None else {"seed": seed})
         return json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -114,7 +114,7 @@ class Point:
         return self._cell.id
 
     @property
-    def wanted(self) -> dict[str, Any]:
+    def expected_record(self) -> dict[str, Any]:
         """What a record of the point has to repeat."""
         return self.params | {"model": self.model, "seed": self.seed}
 
@@ -136,7 +136,7 @@ class Point:
         """The dataset's config."""
         return self._cell.data_config
 
-    def seeded(self, seed: int) -> Point:
+    def with_seed(self, seed: int) -> Point:
         """The point of the same cell with another seed."""
         point = Point(self.model, self.params, seed)
         point.__dict__["_cell"] = self._cell  # as cached_property does, past the frozen attributes
@@ -154,9 +154,11 @@ class Point:
         params = {key: unwrap_scalar(value) for key, value in params.items()}
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise SweepError(f"seed {seed!r} is not a whole number of 0 or more")
-        resolved = resolve(model, params)
+        resolved = resolve_params(model, params)
         for key in params.keys() - resolved.keys():
-            raise SweepError(f"{model}: {key} does nothing here; {condition(model, key, resolved)}")
+            raise SweepError(
+                f"{model}: {key} does nothing here; {describe_condition(model, key, resolved)}"
+            )
         return Point(model, resolved, seed)
 
 
@@ -175,9 +177,11 @@ class Pack:
         return self.points[0].model
 
 
-def condition(model: str, key: str, params: dict[str, Any]) -> str:
+def describe_condition(model: str, key: str, params: dict[str, Any]) -> str:
     """In words, when a parameter acts that does not act in a point with these parameters."""
-    when = declares(key, MODELS[model], get_dataset_class(params["dataset"])).extras(key)["when"]
+    when = get_owner(key, MODELS[model], get_dataset_class(params["dataset"])).get_extras(key)[
+        "when"
+    ]
     return "it acts only with " + " and ".join(
         f"{k}={' or '.join(map(str, v))}" for k, v in when.items()
     )
@@ -187,17 +191,17 @@ def _digest(canonical: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-def declares(key: str, model: type[Model], dataset: type[Data]) -> type[Config]:
+def get_owner(key: str, model: type[Model], dataset: type[Data]) -> type[Config]:
     """The config that declares a parameter."""
     return model if key in model.model_fields else dataset
 
 
-def schema(model: type[Model], dataset: type[Data]) -> dict[str, type[Config]]:
+def map_owners(model: type[Model], dataset: type[Data]) -> dict[str, type[Config]]:
     """Every parameter of a point (but the dataset's name) and the config that declares it."""
     return {key: owner for owner in (model, dataset) for key in owner.model_fields}
 
 
-def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
+def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     """Complete, check and sort a point's parameters; those that do not act are left out."""
     model, dataset_name = (
         MODELS[model_name],
@@ -209,7 +213,7 @@ def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
         raise SweepError(
             f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(fitting)}"
         )
-    owners = schema(model, dataset)
+    owners = map_owners(model, dataset)
     for key in values:
         if key != "dataset" and key not in owners:
             raise SweepError(describe_unknown("parameter", key, [*owners, "dataset"], model_name))
@@ -221,7 +225,7 @@ def resolve(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     return {
         key: complete[key]
         for key in sorted(complete)
-        if key == "dataset" or owners[key].active(key, complete)
+        if key == "dataset" or owners[key].is_active(key, complete)
     }
 
 
@@ -269,7 +273,7 @@ def _explain(error: ValidationError, owner: type[Config], place: str) -> str:
             continue
         key = str(item["loc"][0])
         field = owner.model_fields.get(key)
-        what = f" ({owner.type_of(key)}: {field.description})" if field else ""
+        what = f" ({owner.describe_type(key)}: {field.description})" if field else ""
         reason = str(raised) if isinstance(raised, ValueError) else item["msg"].lower()
         if item["type"] == "extra_forbidden":
             lines.append(describe_unknown("parameter", key, owner.model_fields, place))

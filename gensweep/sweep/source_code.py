@@ -59,7 +59,7 @@ class SourceTree:
     def _package(self) -> str:
         return self.folder.name
 
-    def digest(self, roots: Iterable[str], without: Sequence[str] = ()) -> str:
+    def compute_digest(self, roots: Iterable[str], without: Sequence[str] = ()) -> str:
         """Return the digest of some definitions and of all that they refer to.
 
         Args:
@@ -85,7 +85,7 @@ class SourceTree:
             )
         return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()[:12]
 
-    def reached(self, roots: Iterable[str], without: Sequence[str] = ()) -> set[str]:
+    def list_reached(self, roots: Iterable[str], without: Sequence[str] = ()) -> set[str]:
         """Return the full names of the definitions that `digest` covers."""
         return {f"{module}.{name}" for module, name in self._reach(roots, tuple(without))}
 

@@ -11,8 +11,15 @@ from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import FIGURES, MODELS, TABLES, get_dataset_class, list_metrics
-from gensweep.prepare.fingerprint import known
-from gensweep.sweep.point import AUTO, Point, condition, resolve, schema, unwrap_scalar
+from gensweep.prepare.fingerprint import get_pinned_text
+from gensweep.sweep.point import (
+    AUTO,
+    Point,
+    describe_condition,
+    map_owners,
+    resolve_params,
+    unwrap_scalar,
+)
 
 _ELSEWHERE = {
     "seed": "--seeds N chooses seeds 0 to N-1",
@@ -20,7 +27,7 @@ _ELSEWHERE = {
     "pack": "--pack N trains up to N points as one batched model",
     "model": "--filter model=NAME runs some models only; a grid names its model in the sweep file",
 }
-MOST_VALUES = 100_000
+MAX_AXIS_VALUES = 100_000
 """Most values of an axis: an endless iterable must be an error, not a hang."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -47,23 +54,25 @@ class Grid:
             )
         self._cells = _expand(model, self.axes)
         for key, axis in self.axes.items():
-            places = [known(item) for item in axis if isinstance(item, str)]
+            places = [get_pinned_text(item) for item in axis if isinstance(item, str)]
             if twice := [
-                item for item in axis if isinstance(item, str) and places.count(known(item)) > 1
+                item
+                for item in axis
+                if isinstance(item, str) and places.count(get_pinned_text(item)) > 1
             ]:
                 raise SweepError(f"Grid({model!r}): {key}: {' and '.join(twice)} hold the same")
             if not _acts(key, self._cells):
                 asked = next(
                     params for params in self._cells if key in _own(model, params["dataset"])
                 )
-                why = condition(model, key, asked)
+                why = describe_condition(model, key, asked)
                 raise SweepError(f"Grid({model!r}): {key} does nothing here; {why}")
 
     def cells(self) -> list[dict[str, Any]]:
         """The parameters of every cell, each once, in the order of the axes."""
         return self._cells
 
-    def changed(self, values: dict[str, Any]) -> Grid:
+    def replace_values(self, values: dict[str, Any]) -> Grid:
         """This grid with some axes replaced, and without those of its own that do nothing then."""
         known = _keys(self.model, self.axes | values)
         kept = {key: axis for key, axis in self.axes.items() if key in known} | values
@@ -88,7 +97,7 @@ def _expand(model: str, axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
         chosen = dict(zip(axes, values, strict=True))
         own = _own(model, str(chosen.get("dataset", MODELS[model].default_dataset)))
         # What only another of the swept datasets knows does not act with this one.
-        params = resolve(
+        params = resolve_params(
             model, {key: value for key, value in chosen.items() if key in own or key not in known}
         )
         cells.setdefault(json.dumps(params), params)
@@ -105,9 +114,11 @@ def _axis(place: str, key: str, value: Any) -> list[Any]:
         return [value]
     if isinstance(value, (set, frozenset)):
         value = sorted(map(unwrap_scalar, value), key=_order)
-    values = list(itertools.islice(value, MOST_VALUES + 1))
-    if len(values) > MOST_VALUES:
-        raise SweepError(f"{place}: {key} has more than {MOST_VALUES} values; does it ever end?")
+    values = list(itertools.islice(value, MAX_AXIS_VALUES + 1))
+    if len(values) > MAX_AXIS_VALUES:
+        raise SweepError(
+            f"{place}: {key} has more than {MAX_AXIS_VALUES} values; does it ever end?"
+        )
     values = [unwrap_scalar(item) for item in values]
     if not values:
         raise SweepError(f"{place}: {key} has no values")
@@ -172,14 +183,16 @@ class Sweep:
         if len({repr(grid) for grid in self.grids}) < len(self.grids):
             raise SweepError(f"sweep {name!r} has the same grid twice")
         self.seeds = _checked_seeds(name, seeds)
-        self.pack = checked_pack(f"sweep {name!r}: pack", pack)
+        self.pack = check_pack(f"sweep {name!r}: pack", pack)
         self.tables, self.figures = _names(name, "tables", tables), _names(name, "figures", figures)
         self.objective = _checked_objective(name, objective, {grid.model for grid in self.grids})
         for registry, wanted in ((TABLES, self.tables), (FIGURES, self.figures)):
             for entry in wanted:
                 registry[entry]
 
-    def changed(self, values: dict[str, Any] | None = None, seeds: int | None = None) -> Sweep:
+    def replace_values(
+        self, values: dict[str, Any] | None = None, seeds: int | None = None
+    ) -> Sweep:
         """This sweep with parameters replaced in every grid that knows them, or with other seeds.
 
         Raises:
@@ -196,7 +209,7 @@ class Sweep:
                 )
             )
         grids = [
-            grid.changed({key: value for key, value in values.items() if key in keys})
+            grid.replace_values({key: value for key, value in values.items() if key in keys})
             for grid, keys in zip(self.grids, known, strict=True)
         ]
         unique = list({repr(grid): grid for grid in grids}.values())
@@ -218,13 +231,13 @@ class Sweep:
     def points(self) -> list[Point]:
         """Every cell with every seed."""
         firsts = (Point(model, params, self.seeds[0]) for model, params in self.cells())
-        return [first.seeded(seed) for first in firsts for seed in self.seeds]
+        return [first.with_seed(seed) for first in firsts for seed in self.seeds]
 
 
 @lru_cache(maxsize=256)
 def _own(model: str, name: str) -> frozenset[str]:
     """Every parameter of a model with one dataset."""
-    return frozenset(schema(MODELS[model], get_dataset_class(name))) | {"dataset"}
+    return frozenset(map_owners(MODELS[model], get_dataset_class(name))) | {"dataset"}
 
 
 def _keys(model: str, axes: dict[str, Any]) -> frozenset[str]:
@@ -286,7 +299,7 @@ def _checked_objective(sweep: str, objective: Any, models: set[str]) -> str | No
     raise SweepError(why)
 
 
-def checked_pack(place: str, pack: Any) -> int | str:
+def check_pack(place: str, pack: Any) -> int | str:
     """A number of lanes, or `auto`.
 
     Raises:

@@ -281,7 +281,7 @@ class Tracker:
             "versions": get_versions(),
             "hardware": get_hardware(),
         }
-        tags = (point.model, point.data_config().title(), *filter(None, (tracking.sweep,)))
+        tags = (point.model, point.data_config().get_title(), *filter(None, (tracking.sweep,)))
         return {
             "mode": self._ways[0],
             "id": _run_id(folder / WANDB_FOLDER, point.id),

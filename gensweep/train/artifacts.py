@@ -13,8 +13,12 @@ from torch import Tensor
 from gensweep.core.alphabet import decode
 from gensweep.nn.base_network import LatentNetwork, Network, Samples
 from gensweep.nn.latent import interpolate_linear, interpolate_spherical
-from gensweep.prepare.contact_sheet import picture_sheet, strips, text_sheet
-from gensweep.prepare.contact_sheet import png as png_bytes
+from gensweep.prepare.contact_sheet import (
+    draw_picture_sheet,
+    draw_strips,
+    draw_text_sheet,
+    encode_png,
+)
 from gensweep.system.storage import Content
 from gensweep.train.evaluation import ANSWERS
 from gensweep.train.loop import Training
@@ -37,9 +41,9 @@ def render_samples(samples: Samples) -> bytes:
     It shows a grid of pictures with a caption under each; without pictures, lines of text.
     """
     if samples.pictures is None:
-        return png_bytes(text_sheet(samples.captions))
+        return encode_png(draw_text_sheet(samples.captions))
     pictures = to_bytes(samples.pictures)
-    return png_bytes(picture_sheet(pictures, samples.captions, samples.columns))
+    return encode_png(draw_picture_sheet(pictures, samples.captions, samples.columns))
 
 
 def to_bytes(pictures: Tensor):
@@ -112,7 +116,7 @@ def render_interpolations(
     for kind, interpolate in kinds.items():
         latents = interpolate(starts, ends, steps).flatten(0, 1)
         pictures = to_bytes(network.sample(latents))
-        rendered[kind] = png_bytes(strips(pictures, steps))
+        rendered[kind] = encode_png(draw_strips(pictures, steps))
     return rendered
 
 

@@ -85,7 +85,7 @@ class Evaluator:
             self.batches = share_with.batches
         else:
             self.batches = Batches(
-                prepared, model.inputs, device, model.read_once, self.product_dtype
+                prepared, model.inputs, device, model.dedup_fields, self.product_dtype
             )
 
     # --- precision
@@ -123,7 +123,7 @@ class Evaluator:
         metrics = [
             metric
             for metric in list_metrics(self.model.outputs, split)
-            if example_count >= metric.least
+            if example_count >= metric.min_examples
         ]
         names = {name for metric in metrics for name in metric.needs}
         if split == "test":
@@ -239,7 +239,7 @@ class Evaluator:
     @property
     def is_read(self) -> bool:
         """Return whether the model's answers are pictures that a reader reads."""
-        return DERIVED["read"].source(self.model.outputs) is not None
+        return DERIVED["read"].find_source(self.model.outputs) is not None
 
     def get_tool(self, name: str) -> Any:
         """Return a tool of derived outputs, such as `reader`; it is made on first use."""
@@ -251,7 +251,7 @@ class Evaluator:
         """Return those derived outputs that can be computed from these outputs."""
         derived = {}
         for entry in entries:
-            sources = entry.source(outputs)
+            sources = entry.find_source(outputs)
             if sources:
                 tools = [self.get_tool(entry.tool)] if entry.tool else []
                 derived[entry.name] = entry.compute(*(outputs[name] for name in sources), *tools)

@@ -42,7 +42,7 @@ def find_warnings(
 def _find_exploded_losses(model: Model, history: Sequence[Mapping[str, float]]) -> list[str]:
     if not history:
         return []
-    untrained = model.untrained_loss()
+    untrained = model.estimate_untrained_loss()
     warnings = []
     for name, value in history[-1].items():
         is_loss = name.startswith("train/") and name.endswith("loss")

@@ -13,7 +13,7 @@ import torch
 
 from gensweep.core.dataset import DatasetArrays
 from gensweep.ledger.ledger import CHECKPOINT
-from gensweep.sweep.code_fingerprint import fingerprint, trains_alike
+from gensweep.sweep.code_fingerprint import compute_fingerprint, has_same_training_code
 from gensweep.sweep.point import Point
 from gensweep.system.signals import raise_if_stopped
 from gensweep.tracking.tracker import Tracker
@@ -112,7 +112,7 @@ class Attempt:
             state = self.folder.load_checkpoint(training.device)
         except FileNotFoundError:
             return
-        if not trains_alike(state.get("code"), self.code):
+        if not has_same_training_code(state.get("code"), self.code):
             raise checkpoint.CheckpointError("other code began this training")
         training.load_state_dict(state["training"])
         self._spent_seconds += state["seconds"]
@@ -123,7 +123,7 @@ class Attempt:
 
         It is read once in a process, so edits during the training do not change it.
         """
-        return fingerprint(self.point.model, self.point.params["dataset"])
+        return compute_fingerprint(self.point.model, self.point.params["dataset"])
 
     def _require_training(self) -> Training:
         assert self.training is not None, "start comes first"

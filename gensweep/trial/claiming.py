@@ -47,7 +47,7 @@ def begin_attempt(
             exit_stack.callback(ledger.store.discard, f"{POINTS}/{point.id}")
             claim = _claim(ledger, point, context, exit_stack)
             # Somebody may have finished the point before it was claimed.
-            record = ledger.read({point.id: point.wanted}).records.get(point.id)
+            record = ledger.read({point.id: point.expected_record}).records.get(point.id)
             if record is not None and not context.replaces(record):
                 history = read_history(ledger, point.id) if context.repeats_history else []
                 exit_stack.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gensweep.core.errors import UserError
-from gensweep.sweep.point import MOST_LANES, Point
+from gensweep.sweep.point import MAX_LANES, Point
 
 MAX_MEMORY_SHARE = 0.8
 """The share of a GPU's memory that lanes may fill by estimate."""
@@ -54,6 +54,6 @@ def count_fitting_lanes(point: Point, device: torch.device, gpus: float) -> int:
     budget = MAX_MEMORY_SHARE * min(free, total * min(1.0, gpus))
     model = point.model_config()
     lanes = 1
-    while lanes < MOST_LANES and model.training_bytes(lanes + 1) <= budget:
+    while lanes < MAX_LANES and model.estimate_training_bytes(lanes + 1) <= budget:
         lanes += 1
     return lanes

@@ -13,7 +13,7 @@ from gensweep.core.config import Data
 from gensweep.core.dataset import DatasetArrays
 from gensweep.ledger.records import OK
 from gensweep.prepare import array_cache
-from gensweep.sweep.code_fingerprint import fingerprint
+from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_versions
 from gensweep.train.lanes import Lanes
@@ -51,7 +51,7 @@ def run_pack(
     # somebody edits it during the training.
     get_versions()
     for point in pack.points:
-        fingerprint(point.model, point.params["dataset"])
+        compute_fingerprint(point.model, point.params["dataset"])
     device = resolve_device(context.device)
     remaining = list(pack.points)
     while remaining:
@@ -161,4 +161,4 @@ def _run_epoch(lanes: Lanes, attempts: list[Attempt], report: Report) -> None:
 @lru_cache(maxsize=2)
 def _prepare(data: Data) -> DatasetArrays:
     """Return arrays of a dataset that nobody passed in; cached for the worker's next trial."""
-    return array_cache.prepared(data)
+    return array_cache.load_arrays(data)

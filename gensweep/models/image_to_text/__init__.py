@@ -41,7 +41,7 @@ class ImageToText(SequenceModel):
     reads: ClassVar[str] = "arithmetic_pictures"
     default_dataset: ClassVar[str] = "arithmetic_pictures"
     inputs: ClassVar[tuple[str, ...]] = ("query", "query_pictures", "answer")
-    read_once: ClassVar[tuple[str, ...]] = ("query_pictures",)
+    dedup_fields: ClassVar[tuple[str, ...]] = ("query_pictures",)
     outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "predicted", "answer")
 
     glyph_encoder: Literal["cnn", "flat"] = param(
@@ -59,7 +59,7 @@ class ImageToText(SequenceModel):
         """The CNN gives as many features as the LSTM has units."""
         return GLYPH**2 if self.glyph_encoder == "flat" else self.hidden
 
-    def parameter_count(self) -> int:
+    def count_parameters(self) -> int:
         """Glyph encoder, LSTMs and the dense output layer."""
         count = self.lstm_count() + (self.hidden + 1) * TEXT_OUTPUT
         if self.glyph_encoder == "cnn":
@@ -68,7 +68,7 @@ class ImageToText(SequenceModel):
             count += (2 * filters * (GLYPH // 4) ** 2 + 1) * self.hidden
         return count
 
-    def activation_count(self) -> int:
+    def count_activations(self) -> int:
         """LSTMs, the query's pixels, and two stages kept before and after their nonlinearity."""
         stages = 2 * self.glyph_filters * ((GLYPH // 2) ** 2 + 2 * (GLYPH // 4) ** 2)
         glyph = GLYPH**2 + (stages if self.glyph_encoder == "cnn" else 0)

@@ -44,20 +44,20 @@ class TextToImage(SequenceModel):
     reads: ClassVar[str] = "arithmetic_pictures"
     default_dataset: ClassVar[str] = "arithmetic_pictures"
     inputs: ClassVar[tuple[str, ...]] = ("query", "answer", "answer_pictures")
-    read_once: ClassVar[tuple[str, ...]] = ("query",)
+    dedup_fields: ClassVar[tuple[str, ...]] = ("query",)
     outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "answer", "generated", "target")
 
     glyph_filters: int = param(
         32, "channels of the last transposed convolution's input; the first has twice as many", ge=1
     )
 
-    def parameter_count(self) -> int:
+    def count_parameters(self) -> int:
         """LSTMs and the glyph decoder."""
         filters = self.glyph_filters
         dense = (self.hidden + 1) * 2 * filters * (GLYPH // 4) ** 2
         return self.lstm_count() + dense + (18 * filters + 1) * filters + 9 * filters + 1
 
-    def activation_count(self) -> int:
+    def count_activations(self) -> int:
         """LSTMs, two stages kept before and after their nonlinearity, and the picture."""
         stages = 2 * self.glyph_filters * ((GLYPH // 2) ** 2 + 2 * (GLYPH // 4) ** 2)
         return self.lstm_activations() + ANSWER_LENGTH * (stages + 2 * GLYPH**2)

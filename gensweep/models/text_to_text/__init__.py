@@ -39,13 +39,13 @@ class TextToText(SequenceModel):
     reads: ClassVar[str] = "arithmetic"
     default_dataset: ClassVar[str] = "arithmetic"
     inputs: ClassVar[tuple[str, ...]] = ("query", "answer")
-    read_once: ClassVar[tuple[str, ...]] = ("query",)
+    dedup_fields: ClassVar[tuple[str, ...]] = ("query",)
     outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "predicted", "answer")
 
-    def parameter_count(self) -> int:
+    def count_parameters(self) -> int:
         """LSTMs and the dense output layer."""
         return self.lstm_count() + (self.hidden + 1) * TEXT_OUTPUT
 
-    def activation_count(self) -> int:
+    def count_activations(self) -> int:
         """LSTMs; the output is negligible."""
         return self.lstm_activations()

@@ -50,7 +50,7 @@ class VAE(PictureModel):
     )
     encoder_outputs: ClassVar[int] = 2
 
-    def untrained_loss(self) -> float:
+    def estimate_untrained_loss(self) -> float:
         """Return a nat for each number of a picture, and as much for the weighted KL divergence."""
         return CHANNELS * SIZE**2 * (1 + self.beta)
 

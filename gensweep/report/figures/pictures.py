@@ -9,7 +9,7 @@ import numpy as np
 
 from gensweep.core.registries import register_figure
 from gensweep.ledger.ledger import POINTS
-from gensweep.prepare.contact_sheet import DATASETS, MARGIN, SCALE, find_sheet
+from gensweep.prepare.contact_sheet import DATASETS_FOLDER, MARGIN, SCALE, find_sheet
 from gensweep.report.figures.files import MissingFiles, load_picture
 from gensweep.report.figures.image_grid import draw_image_grid, draw_message
 from gensweep.report.figures.selection import (
@@ -78,7 +78,7 @@ def draw_dataset_samples(results: Results) -> Figures:
     """Draw the first pictures or queries of every dataset of the sweep (Figures 1, 9 and 10)."""
     title, axis_labels = "Datasets", ("pictures or queries", "dataset")
     missing = MissingFiles()
-    folder = f"{results.folder.name}/{DATASETS}"
+    folder = f"{results.folder.name}/{DATASETS_FOLDER}"
     files = {
         sheet: find_sheet(results.store.list_files(folder), sheet) for sheet in results.datasets
     }

@@ -11,7 +11,7 @@ import numpy as np
 from gensweep.core.registries import register_figure
 from gensweep.core.soundness import READER_METRIC
 from gensweep.ledger.ledger import POINTS
-from gensweep.prepare.contact_sheet import LINE, MARGIN, SCALE
+from gensweep.prepare.contact_sheet import LINE_HEIGHT, MARGIN, SCALE
 from gensweep.report.figures.files import NOT_KEPT, MissingFiles, load_picture
 from gensweep.report.figures.image_grid import draw_image_grid, draw_message
 from gensweep.report.figures.selection import (
@@ -51,7 +51,7 @@ _EPOCH_FILE = re.compile(r"epoch-([0-9]+)\.png")
 
 def _compute_tile(height: int, width: int, has_caption: bool) -> tuple[int, int]:
     """Return the height and width of a picture on a sheet, with its margin [pixels]."""
-    return height * SCALE + MARGIN + LINE * has_caption, width * SCALE + MARGIN
+    return height * SCALE + MARGIN + LINE_HEIGHT * has_caption, width * SCALE + MARGIN
 
 
 COLUMNS_SHOWN = {
