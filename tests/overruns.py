@@ -11,7 +11,7 @@ import sys
 import torch
 
 from gensweep import kernels
-from gensweep.kernels import Trie, bindings, build
+from gensweep.kernels import Trie, build, conv_calls
 from gensweep.nn.conv import ConvDown, ConvToRGB, ConvUp
 
 SIZES = (1, 2, 3, 4, 5, 7, 16, 17, 20, 31, 32, 33, 48, 64)
@@ -26,7 +26,7 @@ def main(flags: list[str]) -> None:
         assert kernels.is_available(torch.zeros(1, dtype=dtype)), "not compiled"
     rng = random.Random(0)
     for _ in range(300):
-        bindings._CACHE_WORDS = rng.choice([1, 500, 5000, 1 << 17])
+        conv_calls._CACHE_WORDS = rng.choice([1, 500, 5000, 1 << 17])
         inside, outside, kind = (
             rng.choice(SIZES),
             rng.choice(SIZES),
@@ -47,7 +47,7 @@ def main(flags: list[str]) -> None:
         projected, weight = torch.randn(steps, batch, 4 * hidden), torch.randn(4 * hidden, hidden)
         given = [part.to(dtype).requires_grad_() for part in (projected, weight)]
         kernels.lstm(*given).square().sum().backward()
-        trie = Trie.of(torch.randint(rng.choice([1, 2, 9]), (batch, steps)))
+        trie = Trie.from_sequences(torch.randint(rng.choice([1, 2, 9]), (batch, steps)))
         given[0] = torch.randn(9, 4 * hidden, requires_grad=True)
         kernels.lstm_over_trie(*given, trie, trie.codes).square().sum().backward()
 

@@ -268,14 +268,14 @@ EDITS = {
     ),
     "a warning": ("train/health.py", "samples are all alike", "samples are alike", set(), ""),
     "the LSTM in PyTorch": (
-        "kernels/reference.py",
+        "kernels/lstm_reference.py",
         "to_cells.mul_(f)",
         "to_cells.mul_(g)",
         set(MODELS),
         "training",
     ),
     "the gradient of colours": (
-        "kernels/functions.py",
+        "kernels/conv_functions.py",
         "weight.flip(3, 4)",
         "weight.flip(4)",
         PICTURES,
@@ -288,7 +288,7 @@ EDITS = {
         set(MODELS),
         "training",
     ),
-    "how kernels are called": ("kernels/bindings.py", "1 << 17", "1 << 16", set(), ""),
+    "how kernels are called": ("kernels/conv_calls.py", "1 << 17", "1 << 16", set(), ""),
     "a kernel": ("kernels/csrc/gemm_tile.h", "/* A tile", "#define MORE 1\n/* A tile", set(), ""),
 }
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from gensweep import kernels
 from gensweep.execute import warmup
-from gensweep.kernels import bindings, build
+from gensweep.kernels import bindings, build, conv_calls
 from gensweep.nn.conv import ConvDown, ConvToRGB, ConvUp
 from gensweep.nn.lstm import LSTM
 from gensweep.system.environment import find_compiler
@@ -338,7 +338,7 @@ class TestKernels:
         self, name: str, budget: int, precision: Precision, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As little as a row of a picture, or some pictures, the last of them fewer."""
-        monkeypatch.setattr(bindings, "_CACHE_WORDS", budget)
+        monkeypatch.setattr(conv_calls, "_CACHE_WORDS", budget)
         layer, shape = LAYERS[name]()
         check(filled(layer), normal(7, shape[1], 3 * shape[2], shape[3]), precision)
 
@@ -348,11 +348,11 @@ class TestKernels:
         check(filled(layer), normal(1, 2, 2, 40_000))
 
     def test_what_would_be_written_to_a_copy_is_refused(self) -> None:
-        shape = bindings.conv_shape(1, 2, 2, 4, 4)
-        weights = bindings.pack_down(torch.zeros(4, 4, 3, 3), 2, torch.float32)
+        shape = conv_calls.make_shape(1, 2, 2, 4, 4)
+        weights = conv_calls.pack_down(torch.zeros(4, 4, 3, 3), 2, torch.float32)
         pictures = torch.zeros(1, 4, 4, 4)
         with pytest.raises(ValueError, match="small is not laid out as conv writes it"):
-            bindings.call_conv(
+            conv_calls.call_conv(
                 "conv",
                 shape,
                 torch.float32,
@@ -382,7 +382,7 @@ class TestKernels:
             pytest.skip("a processor without AVX2")
         monkeypatch.setattr(build, "_MACHINES", [flags.split()])
         assert kernels.is_available(torch.zeros(1, dtype=precision.dtype))
-        assert not lanes or bindings.vector_floats(precision.dtype) == lanes
+        assert not lanes or bindings.get_vector_floats(precision.dtype) == lanes
         for make in LAYERS.values():
             layer, shape = make()
             check(filled(layer), normal(*shape), precision)
@@ -475,9 +475,9 @@ class TestKernels:
 @pytest.fixture
 def fresh(cache: Path) -> Iterator[Path]:
     """A cache without a library; what the process has loaded is forgotten, before and after."""
-    build.library.cache_clear()
+    build.load_library.cache_clear()
     yield cache / "compiled"
-    build.library.cache_clear()
+    build.load_library.cache_clear()
 
 
 @needs_compiler
@@ -488,7 +488,7 @@ class TestABI:
         if nm is None:
             pytest.skip("no nm")
         assert kernels.is_available(torch.zeros(1))
-        library = build.library("float32")
+        library = build.load_library("float32")
         assert library is not None
         lines = subprocess.run(
             [nm, "-D", "--defined-only", library._name], capture_output=True, text=True
@@ -549,7 +549,7 @@ class TestCompiling:
     def test_once_a_kind_of_processor(self, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for processor in ("one", "one", "another"):
             monkeypatch.setattr(build, "describe_processor", lambda processor=processor: processor)
-            build.library.cache_clear()
+            build.load_library.cache_clear()
             assert self.serves()
             written = {path: path.stat().st_mtime_ns for path in fresh.glob("*.so")}
             if processor == "one":
@@ -626,7 +626,8 @@ class TestCompiling:
         kept = set(fresh.glob("*.so"))
         assert len(kept) == len(made)
         assert (
-            all(build.library(precision) for precision in made) and set(fresh.glob("*.so")) == kept
+            all(build.load_library(precision) for precision in made)
+            and set(fresh.glob("*.so")) == kept
         )
 
     @needs_compiler
@@ -654,7 +655,7 @@ class TestCompiling:
         assert self.serves()
         (path,) = fresh.glob("*.so")
         assert (path.stat().st_mode & 0o777, fresh.stat().st_mode & 0o777) == (0o600, 0o700)
-        build.library.cache_clear()
+        build.load_library.cache_clear()
         if planted == "open file":
             path.chmod(0o666)
         elif (

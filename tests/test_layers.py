@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import gensweep
 from gensweep import kernels
 from gensweep.core.alphabet import encode
-from gensweep.kernels import Trie, bindings
+from gensweep.kernels import Trie, bindings, lstm_calls
 from gensweep.nn.glyph_codec import GlyphDecoder, GlyphEncoder, apply_affine, join_glyphs
 from gensweep.nn.init import init_weights
 from gensweep.nn.lstm import LSTM, EncoderDecoder
@@ -80,8 +80,8 @@ class TestLSTM:
             states = layer.forward_tokens(codes)
         elif "nodes" in way:
             codes = torch.randint(2, (TIME, BATCH), generator=rng(1))
-            trie = Trie.of(codes.T)
-            paths = trie.paths()[:, trie.leaves]
+            trie = Trie.from_sequences(codes.T)
+            paths = trie.list_paths()[:, trie.leaves]
             given = torch.randn(len(trie.codes), INPUTS, generator=rng(1))
             sequence = (
                 given[paths]
@@ -293,7 +293,7 @@ class TestLSTM:
         init_weights(network, "keras", rng())
         codes = torch.randint(2, (6, TIME), generator=rng(1))
         found = []
-        for trie in (None, Trie.of(codes)):
+        for trie in (None, Trie.from_sequences(codes)):
             answer = network(codes, trie)
             loss = (answer * torch.arange(6.0).view(6, 1, 1)).square().sum()
             found.append([answer, *torch.autograd.grad(loss, list(network.parameters()))])
@@ -306,8 +306,8 @@ class TestLSTM:
             ((4, 20), (20, 5), None, r"are not \[3, 4H\] and \[4H, H\]"),
             ((3, 20), (20, 6), None, r"are not \[3, 4H\] and \[4H, H\]"),
             ((2, 24), (20, 5), [0, 1, 1], r"are not \[2, 4H\] and \[4H, H\]"),
-            ((2, 20), (20, 5), [0, 1, 2], "rows 0 to 2 are asked of 2"),
-            ((2, 20), (20, 5), [0, -1, 1], "rows -1 to 1 are asked of 2"),
+            ((2, 20), (20, 5), [0, 1, 2], "rows 0 to 2 are requested of a table of 2"),
+            ((2, 20), (20, 5), [0, -1, 1], "rows -1 to 1 are requested of a table of 2"),
         ],
     )
     def test_what_does_not_fit_a_trie_is_refused(
@@ -317,7 +317,7 @@ class TestLSTM:
         which: list[int] | None,
         message: str,
     ) -> None:
-        trie = Trie.of(torch.tensor([[0, 1], [0, 2]]))
+        trie = Trie.from_sequences(torch.tensor([[0, 1], [0, 2]]))
         with pytest.raises(ValueError, match=message):
             kernels.lstm_over_trie(
                 torch.zeros(projected),
@@ -411,8 +411,8 @@ class TestRecurrenceKernels:
     ) -> None:
         """Of three codes: first levels narrower than a block of rows, and last ones wider."""
         sequences = torch.randint(3, (batch, steps), generator=rng(3))
-        trie = Trie.of(sequences)
-        paths = trie.paths()[:, trie.leaves]
+        trie = Trie.from_sequences(sequences)
+        paths = trie.list_paths()[:, trie.leaves]
         projected = torch.randn(3 if looked_up else len(trie.codes), 4 * hidden, generator=rng(1))
         weight = torch.randn(4 * hidden, hidden, generator=rng(2)) / hidden**0.5
         weights = torch.randn(steps, batch, hidden, generator=rng(4)).to(dtype)
@@ -459,7 +459,7 @@ class TestRecurrenceKernels:
             torch.randn(TIME, BATCH, 128, generator=rng(1)),
             torch.randn(128, 32, generator=rng(2)),
         ]
-        trie = Trie.of(torch.randint(2, (BATCH, TIME), generator=rng(3)))
+        trie = Trie.from_sequences(torch.randint(2, (BATCH, TIME), generator=rng(3)))
         table = torch.randn(2, 128, generator=rng(1)).requires_grad_()
 
         def found() -> list[Tensor]:
@@ -489,20 +489,20 @@ class TestRecurrenceKernels:
         arrays = [torch.zeros(1, 2, width) for width in (8, 8, 2, 2, 2)]
         arrays[which] = bad
         with pytest.raises(ValueError, match="does not fit gates"):
-            bindings.lstm_forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
+            lstm_calls.compute_forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
         arrays[which] = torch.zeros(1, 4, 8)[:, ::2, : 8 if which < 2 else 2]
         if which:
             with pytest.raises(ValueError, match="not laid out as the kernel writes it"):
-                bindings.lstm_forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
+                lstm_calls.compute_forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
         else:
-            bindings.lstm_forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
+            lstm_calls.compute_forward(arrays[0], torch.zeros(8, 2), *arrays[1:])
 
     def test_make_no_subnormal_gate(self) -> None:
         """Processors take ten times as long with such numbers."""
         if not kernels.is_available(torch.zeros(1)):
             pytest.skip("no C compiler")
         gates = torch.zeros(1, 1, 4)
-        bindings.lstm_forward(
+        lstm_calls.compute_forward(
             torch.full((1, 1, 4), -1000.0),
             torch.zeros(4, 1),
             gates,
@@ -518,7 +518,7 @@ class TestRecurrenceKernels:
             (7, torch.bfloat16, False),
             (8, torch.bfloat16, True),
         ]:
-            assert bindings.takes_gates(torch.zeros(1, 4 * units, dtype=dtype)) == served
+            assert bindings.supports_gates(torch.zeros(1, 4 * units, dtype=dtype)) == served
 
 
 def test_no_other_recurrent_layer_is_used() -> None:

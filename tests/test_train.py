@@ -396,8 +396,8 @@ class TestBatches:
         batch = batches.take(torch.tensor([0, 0, 1]))
         assert list(batch) == ["code", "code/codes", "code/firsts", "code/leaves", "label"]
         trie = kernels.find_trie(batch, "code")
-        assert trie is not None and trie.inner == 2  # of three sequences
-        assert torch.equal(trie.codes[trie.paths()[:, trie.leaves]].T, batch["code"])
+        assert trie is not None and trie.inner_count == 2  # of three sequences
+        assert torch.equal(trie.codes[trie.list_paths()[:, trie.leaves]].T, batch["code"])
         assert list(batches.take(torch.tensor([[0], [1]]))) == ["code", "label"]
 
     def test_a_batch_is_a_copy(self) -> None:

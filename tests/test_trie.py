@@ -12,12 +12,12 @@ from gensweep.kernels.trie import Trie
 
 def test_a_small_one() -> None:
     """ab, ba, aa, ab: beginnings a and b, then, in alphabetical order, aa, ab, ab and ba."""
-    trie = Trie.of(torch.tensor([[0, 1], [1, 0], [0, 0], [0, 1]]))
+    trie = Trie.from_sequences(torch.tensor([[0, 1], [1, 0], [0, 0], [0, 1]]))
     assert trie.codes.tolist() == [0, 1, 0, 1, 1, 0]
     assert trie.firsts.tolist() == [2, 5, 6]  # of a, of b, and how many there are
     assert trie.leaves.tolist() == [1, 3, 0, 2]
-    assert (trie.inner, trie.steps) == (2, 2)
-    assert trie.paths().tolist() == [[0, 0, 0, 1], [2, 3, 4, 5]]
+    assert (trie.inner_count, trie.steps) == (2, 2)
+    assert trie.list_paths().tolist() == [[0, 0, 0, 1], [2, 3, 4, 5]]
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,12 @@ def test_a_small_one() -> None:
 )
 def test_has_a_node_for_every_beginning(batch: int, steps: int, codes: int) -> None:
     sequences = torch.randint(codes, (batch, steps), generator=torch.Generator().manual_seed(0))
-    trie = Trie.of(sequences)
+    trie = Trie.from_sequences(sequences)
     beginnings = sum(
         len({tuple(row[: step + 1]) for row in sequences.tolist()}) for step in range(steps - 1)
     )
-    assert trie.inner == beginnings and len(trie.codes) == beginnings + batch
-    paths = trie.paths()
+    assert trie.inner_count == beginnings and len(trie.codes) == beginnings + batch
+    paths = trie.list_paths()
     assert torch.equal(trie.codes[paths[:, trie.leaves]].T, sequences)
     for above, below in itertools.pairwise(paths):
         assert ((trie.firsts[above] <= below) & (below < trie.firsts[above + 1])).all()
@@ -39,7 +39,7 @@ def test_has_a_node_for_every_beginning(batch: int, steps: int, codes: int) -> N
 
 def test_a_batch_says_it_or_not() -> None:
     query = torch.tensor([[3, 1], [3, 2]])
-    batch = {"query": query} | Trie.of(query).parts("query")
-    found = Trie.from_parts(batch, "query")
+    batch = {"query": query} | Trie.from_sequences(query).to_entries("query")
+    found = Trie.from_entries(batch, "query")
     assert found is not None and found.steps == 2 and found.codes.tolist() == [3, 1, 2]
-    assert Trie.from_parts({"query": query}, "query") is None
+    assert Trie.from_entries({"query": query}, "query") is None

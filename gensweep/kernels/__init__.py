@@ -1,8 +1,8 @@
-"""Convolutions and LSTMs, computed by kernels in C where that is possible, and else by PyTorch.
+"""Convolutions and LSTMs, computed by kernels in C if possible, and else by PyTorch.
 
-This file is the whole face: code outside the folder imports nothing else of it. README.md says
-what each function equals, how memory is laid out, and how to switch the kernels off. This file
-and `reference.py` work alone: without the other files of the folder PyTorch computes everything.
+Code outside the folder imports nothing but this file. README.md says what each function equals, how
+memory is laid out, and how to switch the kernels off. This file, `reference.py` and
+`lstm_reference.py` work alone: without the other files of the folder PyTorch computes everything.
 """
 
 from __future__ import annotations
@@ -18,15 +18,27 @@ if TYPE_CHECKING:
     from gensweep.kernels.trie import Trie
 
 __all__ = [
-    "Trie", "build_trie", "compile_ahead", "conv", "conv_same", "conv_transpose", "find_trie", "is_available",
-    "is_enabled", "lstm", "lstm_over_trie", "product_dtype", "to_product_dtype",
-]  # fmt: skip
+    "Trie",
+    "build_trie",
+    "compile_ahead",
+    "conv",
+    "conv_same",
+    "conv_transpose",
+    "find_trie",
+    "get_product_dtype",
+    "is_available",
+    "is_enabled",
+    "lstm",
+    "lstm_over_trie",
+    "to_product_dtype",
+]
 
-HAS_KERNELS = find_spec(f"{__name__}.functions") is not None
+HAS_KERNELS = find_spec(f"{__name__}.conv_functions") is not None
 """Whether the files that need C are in this folder."""
 
 
 def __getattr__(name: str) -> Any:
+    # `Trie` imports torch, which this file does not, so that quick commands start quickly.
     if name != "Trie":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from gensweep.kernels.trie import Trie
@@ -34,11 +46,14 @@ def __getattr__(name: str) -> Any:
     return Trie
 
 
-# --- where kernels compute
+# --- availability
 
 
 def is_enabled() -> bool:
-    """Return whether kernels may be used: their files are here, and GENSWEEP_COMPILED is not 0."""
+    """Return whether kernels may be used.
+
+    Their files must be here, and the environment variable GENSWEEP_COMPILED must not be 0.
+    """
     if not HAS_KERNELS:
         return False
     from gensweep.kernels import build
@@ -69,21 +84,21 @@ def compile_ahead(precisions: Iterable[str]) -> None:
     from gensweep.kernels import build
 
     for precision in sorted(set(precisions)):
-        build.library(precision)
+        build.load_library(precision)
 
 
-def product_dtype(tensor: Tensor) -> torch.dtype:
-    """Return the precision of products with a tensor: its own, or that of autocast around the call."""
+def get_product_dtype(tensor: Tensor) -> torch.dtype:
+    """Return the precision of products with a tensor: its own, or that of autocast."""
     from gensweep.kernels import reference
 
-    return reference.product_dtype(tensor)
+    return reference.get_product_dtype(tensor)
 
 
 def to_product_dtype(tensor: Tensor) -> Tensor:
-    """Return the tensor in the precision of products with it; see `product_dtype`."""
+    """Return the tensor in the precision of products with it; see `get_product_dtype`."""
     from gensweep.kernels import reference
 
-    return tensor.to(reference.product_dtype(tensor))
+    return tensor.to(reference.get_product_dtype(tensor))
 
 
 # --- convolutions
@@ -102,9 +117,9 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
         [B, D, H/2, W/2]. It can be differentiated once.
     """
     if HAS_KERNELS:
-        from gensweep.kernels import functions
+        from gensweep.kernels import conv_functions
 
-        return functions.conv(x, weight, bias, slope)
+        return conv_functions.conv(x, weight, bias, slope)
     from gensweep.kernels import reference
 
     return reference.conv(x, weight, bias, slope)
@@ -123,9 +138,9 @@ def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) 
         [B, D, 2 H, 2 W]. It can be differentiated once.
     """
     if HAS_KERNELS:
-        from gensweep.kernels import functions
+        from gensweep.kernels import conv_functions
 
-        return functions.conv_transpose(x, weight, bias, slope)
+        return conv_functions.conv_transpose(x, weight, bias, slope)
     from gensweep.kernels import reference
 
     return reference.conv_transpose(x, weight, bias, slope)
@@ -143,9 +158,9 @@ def conv_same(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         [B, D, H, W]. It can be differentiated once.
     """
     if HAS_KERNELS:
-        from gensweep.kernels import functions
+        from gensweep.kernels import conv_functions
 
-        return functions.conv_same(x, weight, bias)
+        return conv_functions.conv_same(x, weight, bias)
     from gensweep.kernels import reference
 
     return reference.conv_same(x, weight, bias)
@@ -168,9 +183,9 @@ def lstm(projected: Tensor, weight: Tensor) -> Tensor:
         ValueError: the shapes do not fit each other.
     """
     if HAS_KERNELS:
-        from gensweep.kernels import functions
+        from gensweep.kernels import lstm_functions
 
-        return functions.lstm(projected, weight)
+        return lstm_functions.lstm(projected, weight)
     from gensweep.kernels import reference
 
     return reference.lstm(projected, weight)
@@ -179,13 +194,16 @@ def lstm(projected: Tensor, weight: Tensor) -> Tensor:
 def lstm_over_trie(
     projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None
 ) -> Tensor:
-    """Return the hidden states of an LSTM at the nodes of a trie: one step follows each node's parent.
+    """Return the hidden states of an LSTM at the nodes of a trie.
+
+    The step before that of a node is the step of its parent.
 
     `vmap` cannot batch it.
 
     Args:
         projected: [N, 4H], what inputs and bias add to the gates of each node. With `table_rows` it
-            is a table [V, 4H], which may have a higher precision than `weight`, as its gradient then has.
+            is a table [V, 4H]. The table, and then its gradient, may have a higher precision than
+            `weight`.
         weight: [4H, H], of the state of the parent.
         trie: of N nodes.
         table_rows: the row of the table for each node, [N].
@@ -197,22 +215,22 @@ def lstm_over_trie(
         ValueError: the shapes do not fit each other, or the table has no such row.
     """
     if HAS_KERNELS:
-        from gensweep.kernels import functions
+        from gensweep.kernels import lstm_functions
 
-        return functions.lstm_over_trie(projected, weight, trie, table_rows)
+        return lstm_functions.lstm_over_trie(projected, weight, trie, table_rows)
     from gensweep.kernels import reference
 
     return reference.lstm_over_trie(projected, weight, trie, table_rows)
 
 
 def build_trie(codes: Tensor, field: str) -> dict[str, Tensor]:
-    """Return the entries of a batch that hold the trie of a field's codes [B, T]; for `lstm_over_trie`.
+    """Return the entries of a batch that hold the trie of a field's codes [B, T].
 
-    Only where kernels are available: elsewhere nothing is gained by it.
+    They are for `lstm_over_trie`. Call it only if kernels are available: PyTorch gains nothing.
     """
     from gensweep.kernels.trie import Trie
 
-    return Trie.of(codes).parts(field)
+    return Trie.from_sequences(codes).to_entries(field)
 
 
 def find_trie(batch: Mapping[str, Tensor], field: str) -> Trie | None:
@@ -221,4 +239,4 @@ def find_trie(batch: Mapping[str, Tensor], field: str) -> Trie | None:
         return None
     from gensweep.kernels.trie import Trie
 
-    return Trie.from_parts(batch, field)
+    return Trie.from_entries(batch, field)

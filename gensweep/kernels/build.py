@@ -1,4 +1,7 @@
-"""Compile the kernels on the machine that trains, once per precision, into the cache; without torch."""
+"""Compile the kernels on the machine that trains, once per precision, into the cache.
+
+Nothing here imports torch.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,10 @@ SWITCH = "GENSWEEP_COMPILED"
 _FOLDER = Path(__file__).with_name("csrc")
 _SOURCES = [_FOLDER / name for name in ("lstm.c", "conv.c")]
 _HEADERS = [_FOLDER / name for name in ("scalar.h", "gemm_tile.h", "lstm_cell.h", "packing.h")]
-_DEFINED = {FLOAT32: [], BFLOAT16: ["-DBFLOAT16"]}
+_MACROS = {FLOAT32: [], BFLOAT16: ["-DBFLOAT16"]}
 """Per precision, the macros that its library is compiled with."""
+# No flag may make the compiler ignore NaN. The kernels write a scratchpad element by element and
+# read it in words, so strict aliasing has to be off.
 _FLAGS = (
     "-O3",
     "-fno-math-errno",
@@ -35,16 +40,18 @@ _FLAGS = (
     "-shared",
     "-fPIC",
 )
-"""None that ignores NaN. Words of a scratchpad are read that were written element by element, hence no strict
-aliasing."""
 _MACHINES = (
     ["-march=native", "-mprefer-vector-width=512"],
     ["-march=native"],
     ["-mcpu=native"],
     [],
 )
-"""Options that select this processor's instructions and its widest vectors, for x86, for ARM; the first that works."""
-_INT64, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
+"""Options that select this processor's instructions and its widest vectors, for x86, for ARM.
+
+The first that works is used.
+"""
+_INT64 = ctypes.c_int64
+_ADDRESS = ctypes.c_void_p
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gensweep_vector_floats": (_INT64, []),
     "gensweep_conv_abi": (_INT64, [_INT64]),
@@ -58,9 +65,9 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gensweep_lstm_forward": (None, [_ADDRESS, _ADDRESS]),
     "gensweep_lstm_backward": (None, [_ADDRESS, _ADDRESS]),
 }
-"""What a library exports: the types that each function returns and takes."""
-_TIME_LIMIT = 30.0
-"""Seconds that a compiler gets; it takes about two."""
+"""Functions of a library -> the types that each one returns and takes."""
+_TIMEOUT_SECONDS = 30.0
+"""Of a compiler; it takes about two seconds."""
 
 
 def is_enabled() -> bool:
@@ -69,41 +76,52 @@ def is_enabled() -> bool:
 
 
 @lru_cache
-def library(precision: str) -> ctypes.CDLL | None:
-    """Return the kernels of `float32` or `bfloat16`, from the cache; None if there is no compiler, or it fails."""
+def load_library(precision: str) -> ctypes.CDLL | None:
+    """Return the kernels of `float32` or `bfloat16`, from the cache.
+
+    They are compiled if the cache lacks them; None if there is no compiler, or it fails.
+    """
     try:
-        if (command := find_compiler()) is None:
+        command = find_compiler()
+        if command is None:
             return None
-        digest = hashlib.sha256(
-            f"{describe_processor()} {command} {_FLAGS} {_MACHINES} {precision}".encode()
-        )
-        for source in _SOURCES + _HEADERS:
-            digest.update(source.read_bytes())
-        folder = make_private_folder(make_cache_folder(), "compiled")
-        path = folder / f"kernels-{digest.hexdigest()[:16]}.so"
+        name = f"kernels-{_compute_digest(command, precision)}.so"
+        path = make_private_folder(make_cache_folder(), "compiled") / name
         if not path.exists():
-            with lock_file(path.with_suffix(".lock")):  # of several processes, one compiles
+            # If many processes need it, one compiles and the others wait.
+            with lock_file(path.with_suffix(".lock")):
                 if not path.exists():
-                    write_atomic(path, _compile(command, _DEFINED[precision]))
+                    write_atomic(path, _compile(command, _MACROS[precision]))
                     path.chmod(0o600)
         return _load_trusted(path)
     except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
         log.warning(
-            "PyTorch computes everything, for the kernels cannot be compiled, kept or loaded: %s",
+            "PyTorch computes everything, since the kernels cannot be compiled, cached or "
+            "loaded: %s",
             error,
         )
         return None
 
 
+def _compute_digest(command: list[str], precision: str) -> str:
+    """Return a digest of all that a library depends on: processor, command, options, sources."""
+    options = f"{describe_processor()} {command} {_FLAGS} {_MACHINES} {precision}"
+    digest = hashlib.sha256(options.encode())
+    for source in _SOURCES + _HEADERS:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def _load_trusted(path: Path) -> ctypes.CDLL:
-    """Load a library that nobody else can have written.
+    """Load a library, unless somebody else can have written it.
 
     Raises:
-        OSError: somebody else may have; the message says who.
+        OSError: somebody else can; the message says who.
     """
-    if why := explain_distrust(path.stat()):
+    reason = explain_distrust(path.stat())
+    if reason:
         raise PermissionError(
-            f"{path} {why}; it is not loaded. Remove it, or set GENSWEEP_CACHE to another folder"
+            f"{path} {reason}; it is not loaded. Remove it, or set GENSWEEP_CACHE to another folder"
         )
     return _load(path)
 
@@ -112,23 +130,37 @@ def _load(path: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+        function.restype = result
+        function.argtypes = arguments
     return library
 
 
-def _compile(command: list[str], defined: list[str]) -> bytes:
-    """Return a library for this processor, which was loaded once."""
+def _compile(command: list[str], macros: list[str]) -> bytes:
+    """Return a library for this processor; it was loaded once, so it works.
+
+    Raises:
+        OSError: the compiler fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "kernels.so"
+        sources = [str(source) for source in _SOURCES]
         for machine in _MACHINES:
-            call = [*command, *_FLAGS, *defined, *machine, *map(str, _SOURCES), "-o", str(output)]
-            done = subprocess.run(
-                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_TIME_LIMIT,
-                start_new_session=True,  # not to hear the terminal's Ctrl-C, after which lesser instructions would do
-            )  # fmt: skip
-            if done.returncode < 0:
+            call = [*command, *_FLAGS, *macros, *machine, *sources, "-o", str(output)]
+            # In a session of its own the compiler does not get the terminal's Ctrl-C. That would
+            # look like a failure, after which other options with fewer instructions are tried.
+            result = subprocess.run(
+                call,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_TIMEOUT_SECONDS,
+                start_new_session=True,
+            )
+            if result.returncode < 0:
+                # A signal killed it, so it says nothing about these options.
                 break
-            if done.returncode == 0:
+            if result.returncode == 0:
                 _load(output)
                 return output.read_bytes()
-        raise OSError(f"{shlex.join(call)}: {done.stderr.strip()[-500:]}")
+        raise OSError(f"{shlex.join(call)}: {result.stderr.strip()[-500:]}")

@@ -44,7 +44,7 @@ class LSTM(nn.Module):
         """The same of a trie's nodes, [N, H]."""
         table = self._table()
         return kernels.lstm_over_trie(
-            table, self.weight_hh.to(kernels.product_dtype(table)), trie, trie.codes
+            table, self.weight_hh.to(kernels.get_product_dtype(table)), trie, trie.codes
         )
 
     def forward_nodes(self, x: Tensor, trie: Trie) -> Tensor:
@@ -108,4 +108,4 @@ class EncoderDecoder(nn.Module):
         states = first.forward_token_nodes(trie)
         for layer in rest:
             states = layer.forward_nodes(states, trie)
-        return F.embedding(trie.leaves, states[trie.inner :])
+        return F.embedding(trie.leaves, states[trie.inner_count :])

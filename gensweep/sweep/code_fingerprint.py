@@ -41,7 +41,13 @@ BOOKKEEPING = (
     "gensweep.train.checkpoint",
     "gensweep.train.health",
 )
-KERNELS = ("gensweep.kernels.bindings.", "gensweep.kernels.build.", "gensweep.train.precision")
+KERNELS = (
+    "gensweep.kernels.bindings.",
+    "gensweep.kernels.build.",
+    "gensweep.kernels.conv_calls.",
+    "gensweep.kernels.lstm_calls.",
+    "gensweep.train.precision",
+)
 MEASURING = (
     "gensweep.metrics",
     "gensweep.train.distortion",

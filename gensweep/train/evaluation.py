@@ -105,7 +105,7 @@ class Evaluator:
     def product_dtype(self) -> torch.dtype:
         """Return the precision of the network's products."""
         with self.autocast():
-            return kernels.product_dtype(torch.empty(0, device=self.device))
+            return kernels.get_product_dtype(torch.empty(0, device=self.device))
 
     def autocast(self) -> torch.autocast:
         """Return the context for every call of the network; it sets the precision."""
