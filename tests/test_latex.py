@@ -16,9 +16,10 @@ from gensweep.core.registries import TABLES
 from gensweep.ledger.records import DIVERGED, FAILED
 from gensweep.report.collect import collect
 from gensweep.report.tables import Table
-from gensweep.report.tables.latex import PACKAGES, escape, render_latex
-from gensweep.report.tables.latex import format_cell as printed
+from gensweep.report.tables.latex import PACKAGES, render_latex
 from gensweep.report.tables.latex_compact import render_compact, render_latex_files
+from gensweep.report.tables.latex_text import escape
+from gensweep.report.tables.latex_text import format_cell as printed
 
 HOSTILE = "50% of a_b & c#d ~ {x} ^2 $5 \\end{table} <1> \"q\" 'it''s' `b` --set é Å ß ± – € 数"
 
@@ -155,7 +156,7 @@ def test_an_empty_table_says_so(folder):
 
 
 def depths(root: Path, seeds: int = 2, lost: bool = False) -> Path:
-    """The report's depths of text_to_text, collected; of the last cell one point may have failed."""
+    """The paper's depths of text_to_text, collected; of the last cell one point may have failed."""
     cells = [
         cell(*range(seeds), encoder_layers=e, decoder_layers=d) for e, d in ((1, 1), (2, 1), (1, 2))
     ]
@@ -180,7 +181,7 @@ def rows_of(text: str) -> list[str]:
 
 
 def test_a_compact_table_has_what_a_paper_needs_and_no_more(tmp_path):
-    """Depths, the main metric, the report's number, the difference, exact match; n is the same and in the caption."""
+    """Depths, the main metric, the paper's number, the difference, exact match; n is the same and in the caption."""
     folder = depths(tmp_path)
     text = (folder / "tables" / "depth-text_to_text.tex").read_text()
     assert text.count(r"\begin{table}") == 1
@@ -203,7 +204,7 @@ def test_a_compact_table_counts_seeds_where_they_differ(tmp_path):
     assert [row.split(" & ")[2] for row in rows_of(text)] == ["2/2", "1/2", "2/2"], (
         "ordered by encoder, then decoder"
     )
-    assert "$n$: seeds that are ok, of those asked for" in text
+    assert "$n$: seeds that are ok, of those requested" in text
     assert "of the points that are ok" in text
 
 
@@ -218,7 +219,7 @@ def test_settings_with_one_value_stand_in_the_caption(tmp_path):
     assert [row.split(" & ")[0] for row in rows_of(text)] == ["1", "2"]
 
 
-def test_only_the_report_s_tables_have_a_compact_form(folder):
+def test_only_the_papers_tables_have_a_compact_form(folder):
     results = load(folder)
     for page in TABLES:
         for table in TABLES[page].make(results):

@@ -26,7 +26,7 @@ from gensweep.execute import driver
 from gensweep.execute.progress import Screen
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK, Record
-from gensweep.report.tables.layout import escape_markdown
+from gensweep.report.tables.markdown import escape_markdown
 from gensweep.system.redaction import redact_secrets
 from gensweep.system.terminal import Console, escape_controls, format_command_line
 

@@ -28,7 +28,7 @@ from gensweep.report.stats.holm import apply_holm
 from gensweep.report.stats.one_way import compare_cells
 from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables.latex import render_latex
-from gensweep.report.tables.layout import render_markdown
+from gensweep.report.tables.markdown import render_markdown
 
 THREE = np.array([[0.50, 0.58, 0.60], [0.53, 0.57, 0.66], [0.48, 0.55, 0.58]])
 """Three seeds of three levels."""
@@ -645,7 +645,7 @@ def test_the_page_has_every_finding_in_words_and_in_numbers(tmp_path):
     assert line["95% CI of the estimate"] == f"{findings[0].low:.3g} to {findings[0].high:.3g}"
     assert line["effect size"] == "the estimate"
     notes = " ".join(table.notes)
-    assert "no: corrected p below 0.05, and it goes the other way" in notes
+    assert "no: corrected p below 0.05, and the effect goes the other way" in notes
     assert "Student's one-sample t on seeds - 1 degrees of freedom" in notes
 
 

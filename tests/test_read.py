@@ -24,7 +24,8 @@ from gensweep.report.collect import collect, is_current, print_tables
 from gensweep.report.figures.learning import MAX_BACKGROUND_CURVES
 from gensweep.report.paper import PAPER_TABLES, find_paper_value, list_paper_tables
 from gensweep.report.tables.groups import group_cells
-from gensweep.report.tables.layout import build_columns, format_interval, render_markdown
+from gensweep.report.tables.layout import build_columns, format_interval
+from gensweep.report.tables.markdown import render_markdown
 from gensweep.sweep.point import map_owners, resolve_params
 from gensweep.system.terminal import Console
 
@@ -528,7 +529,7 @@ def test_ranks_stay_to_the_right_beside_a_cell_without_one(tmp_path):
     results = load(write_sweep(tmp_path, cells))
     (board,) = TABLES["leaderboard"].make(results)
     rank, *_ = build_columns(board.frame, results)
-    assert (rank.header, rank.values, rank.numeric) == ("rank", ["1", "–"], True)
+    assert (rank.header, rank.values, rank.is_numeric) == ("rank", ["1", "–"], True)
     lines = render_markdown(board, results).splitlines()
     (rule,) = [line for line in lines if line.startswith(("|--", "| --"))]
     assert rule.split("|")[1].strip().endswith(":")
@@ -609,11 +610,11 @@ def test_no_parameter_may_differ_from_the_report_s(table):
     for metric, numbers in table.numbers.items():
         axes = dict(zip(table.axes, next(iter(numbers)), strict=True))
         here = table.setting | axes
-        assert table.value(here, metric) == next(iter(numbers.values()))
+        assert table.get_value(here, metric) == next(iter(numbers.values()))
         for key in table.setting:
-            assert table.value(here | {key: "another"}, metric) is None
-            assert table.value({k: v for k, v in here.items() if k != key}, metric) is None
-        assert table.value(here | {"dropout": 0.5}, metric) is None
+            assert table.get_value(here | {key: "another"}, metric) is None
+            assert table.get_value({k: v for k, v in here.items() if k != key}, metric) is None
+        assert table.get_value(here | {"dropout": 0.5}, metric) is None
 
 
 @pytest.mark.parametrize("table", PAPER_TABLES, ids=lambda table: f"table {table.number}")
@@ -622,7 +623,7 @@ def test_the_report_s_setting_can_be_asked_of_the_model(table):
     axes = dict(zip(table.axes, next(iter(next(iter(table.numbers.values())))), strict=True))
     known = map_owners(MODELS[table.model], DATASETS[table.setting["dataset"]])
     assert set(table.setting) | set(table.axes) <= {*known, "dataset"}
-    assert table.deviations(resolve_params(table.model, table.setting | axes)) == {}
+    assert table.find_deviations(resolve_params(table.model, table.setting | axes)) == {}
 
 
 def test_the_report_s_tables_are_whole():
@@ -665,7 +666,7 @@ def test_every_row_of_the_report_s_table_is_beside_ours_or_named(tmp_path):
     assert table.frame[["n_ok", "n_missing"]].to_numpy().tolist() == [[0, 2], [2, 0]]
     assert table.frame["char_accuracy_n"].tolist() == [0, 2]
     assert (
-        "The report's Table 1 also has train_fraction 0.9; 0.8; 0.7; 0.6; 0.4; 0.3; 0.2, which"
+        "The paper's Table 1 also has train_fraction 0.9; 0.8; 0.7; 0.6; 0.4; 0.3; 0.2, which"
         in str(table.notes)
     )
     whole = [cell(0, train_fraction=tenths / 10) for tenths in range(1, 10)]
@@ -680,7 +681,7 @@ def test_every_sweep_has_a_leaderboard_and_statistics(tmp_path):
     assert {"cells", "leaderboard-text_to_text", "statistics"} <= stems
 
 
-def test_a_shorter_run_is_not_put_beside_the_report_and_says_why(tmp_path):
+def test_a_shorter_run_is_not_compared_with_the_paper_and_says_why(tmp_path):
     one = cell(0, epochs=2)
     write_record(tmp_path, one, 0, char_accuracy=0.4)
     results = load(write_sweep(tmp_path, [one]))

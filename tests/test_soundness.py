@@ -32,7 +32,8 @@ from gensweep.ledger.records import OK, Record, decode_record
 from gensweep.report.collect import collect, print_tables
 from gensweep.report.page.failures import group_warnings
 from gensweep.report.stats.questions import answer_questions
-from gensweep.report.tables.layout import build_columns, render_markdown
+from gensweep.report.tables.layout import build_columns
+from gensweep.report.tables.markdown import render_markdown
 from gensweep.sweep.point import Point
 from gensweep.system.terminal import Console
 from gensweep.train.health import find_warnings

@@ -20,7 +20,7 @@ from gensweep.core.registries import TABLES
 from gensweep.ledger.records import DIVERGED, FAILED, Record
 from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables import Table
-from gensweep.report.tables.layout import render_markdown
+from gensweep.report.tables.markdown import render_markdown
 from gensweep.report.wandb_report import contents, panels, server
 
 pytest.importorskip("wandb_workspaces")

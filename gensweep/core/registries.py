@@ -141,7 +141,9 @@ def register_metric(
 
     def add(function: Callable[[dict[str, torch.Tensor]], float | None]) -> Any:
         doc = inspect.getdoc(function) or ""
-        METRICS.register(name, Metric(name, needs, unit, direction, when, doc, function, min_examples))
+        METRICS.register(
+            name, Metric(name, needs, unit, direction, when, doc, function, min_examples)
+        )
         return function
 
     return add

@@ -35,7 +35,7 @@ ALWAYS = ("cells", "leaderboard", "statistics")
 Named = TypeVar("Named", Table, RenderedFigure)
 COLLECTED = "collected.json"
 """Names the files of the last collection, so that the next one removes those it no longer makes."""
-FORM = 5
+FORM = 6
 """Raised when the same records make other files."""
 _PARTS, _SUFFIXES = ("tables", "figures"), (".csv", ".md", ".tex", ".svg", ".png")
 """Folders of a sweep's that a collection writes to, and how the names of its files end."""
@@ -213,7 +213,7 @@ def _bytes(content: bytes | str) -> bytes:
 
 def _files(made: Collected, reload: int) -> Iterator[tuple[str, bytes | str]]:
     from gensweep.report.tables.latex_compact import render_latex_files as tex_files
-    from gensweep.report.tables.layout import render_markdown
+    from gensweep.report.tables.markdown import render_markdown
 
     for table in made.tables:
         yield f"tables/{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n")
@@ -256,7 +256,7 @@ def _finish(made: Collected, written: list[str]) -> None:
 
 
 def print_tables(results: Results, console: Any) -> None:
-    """Print what matters of every cell, as `gensweep.report.tables.layout.show` says."""
-    from gensweep.report.tables.layout import show
+    """Print what matters of every cell, as `gensweep.report.tables.terminal.show` says."""
+    from gensweep.report.tables.terminal import show
 
     show(results, console)

@@ -45,7 +45,7 @@ def _draw_by_fraction(results: Results, model: str, settings: list[Group]) -> Fi
     tables = _list_matching_tables(results, model, cells)
     caption = describe_method(results, cells, metric)
     if tables:
-        caption += " Report: its Table 1, one run a number, without an interval."
+        caption += " Paper: numbers of its Table 1, each from one run and without an interval."
     figure, axes = create_figure((6.4, 3.6), model, caption)
     for style, group in enumerate(settings):
         label = group.label or "gensweep"
@@ -67,7 +67,9 @@ def _draw_by_fraction(results: Results, model: str, settings: list[Group]) -> Fi
 def _list_matching_tables(results: Results, model: str, cells: list[str]) -> list[PaperTable]:
     """Return the paper's tables by training set size that apply to any of the cells."""
     tables = list_paper_tables(model, (1,))
-    return [table for table in tables if any(table.has(results.params[cell]) for cell in cells)]
+    return [
+        table for table in tables if any(table.has_values(results.params[cell]) for cell in cells)
+    ]
 
 
 @register_figure("budget_curve")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gensweep.report.page.commands import Commands
-from gensweep.report.tables.layout import Column, build_columns, list_remarks
+from gensweep.report.tables.layout import Column, build_columns
+from gensweep.report.tables.notes import list_remarks
 from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _view(
 ) -> View:  # fmt: skip
     count = min(MAX_ROWS_PER_TABLE, left)
     head = frame.head(count)
-    shown = build_columns(head, results, apart=True) if len(head) else []
+    shown = build_columns(head, results, split_counts=True) if len(head) else []
     rows = list(_rows(head, shown, results, commands)) if shown else []
     hidden = len(frame) - len(rows)
     headers = [_header(column) for column in shown]
@@ -115,7 +116,7 @@ def _view(
 
 def _header(column: Column) -> Header:
     text, bracket, unit = column.header.partition(" [")
-    return Header(text, f"{bracket}{unit}".strip(), column.numeric)
+    return Header(text, f"{bracket}{unit}".strip(), column.is_numeric)
 
 
 def _rows(

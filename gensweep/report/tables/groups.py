@@ -1,4 +1,4 @@
-"""Cells apart: those of one group differ in the axes of a table or figure, and in nothing else."""
+"""Groups of cells: cells of a group differ in the axes of a table or figure, and in nothing else."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ class Group:
     """Cells of one model that differ in nothing but the axes.
 
     Attributes:
-        axes: their names, whether they vary here or not.
-        others: the parameters that vary in the model's cells beside the axes, and what their value here is called.
-        cells: ids, ordered by the axes' values.
+        model: their model.
+        axes: names of the axes, even of those that do not vary here.
+        others: the other parameters that vary between cells of the model, each with the name of
+            its value in this group.
+        cells: ids, ordered by the values of the axes.
         params: every parameter of the first cell.
     """
 
@@ -33,7 +35,7 @@ class Group:
 
     @property
     def label(self) -> str:
-        """The other parameters, as in ``epochs=20, optimizer=muon``; empty where there are none."""
+        """The other parameters, as in ``epochs=20, optimizer=muon``; empty if there are none."""
         return ", ".join(self.settings)
 
     @property
@@ -47,58 +49,68 @@ class Group:
         return f"{self.model}, {self.label}" if self.others else self.model
 
 
-def name_groups(page: str, found: Sequence[Group]) -> list[tuple[str, Group]]:
-    """Return each of a page's groups after its file's stem: the page, the model, the settings."""
-    return list(
-        zip(
-            make_file_stems([(page, group.model, *group.settings) for group in found]),
-            found,
-            strict=True,
-        )
-    )
+def name_groups(item: str, groups: Sequence[Group]) -> list[tuple[str, Group]]:
+    """Return each group of a table or figure with the stem of its file.
+
+    Args:
+        item: the name that the table or figure is registered by; the stems begin with it.
+        groups: its groups.
+    """
+    stems = make_file_stems([(item, group.model, *group.settings) for group in groups])
+    return list(zip(stems, groups, strict=True))
 
 
 def group_cells(
     results: Results, axes: Sequence[str], models: Iterable[str] | None = None
 ) -> list[Group]:
-    """The cells, apart for every model and every combination of values of all parameters but the axes.
+    """Return one group for each model and each combination of all parameters but the axes.
 
     Args:
-        models: of these models only; all where it is None.
+        results: the sweep's results.
+        axes: parameters in which cells of a group may differ.
+        models: the models to include; None: all.
     """
-    wanted = results.models if models is None else list(models)
-    found: dict[str, list[CellInfo]] = {}
+    included = results.models if models is None else list(models)
+    cells_by_key: dict[str, list[CellInfo]] = {}
     for cell in results.sweep.cells:
-        if cell.model in wanted:
+        if cell.model in included:
             rest = {key: value for key, value in cell.params.items() if key not in axes}
-            found.setdefault(json.dumps([cell.model, rest], sort_keys=True), []).append(cell)
-    return [_group(results, tuple(axes), cells) for cells in found.values()]
+            group_key = json.dumps([cell.model, rest], sort_keys=True)
+            cells_by_key.setdefault(group_key, []).append(cell)
+    return [_make_group(results, tuple(axes), cells) for cells in cells_by_key.values()]
 
 
 def select_grids(results: Results, axes: Sequence[str]) -> tuple[list[Group], dict[str, int]]:
-    """The groups worth a table or figure of their own, and how many cells of each model they leave out.
+    """Return the groups worth a table or figure, and how many cells of each model are left out.
 
-    A cell alone in its group says nothing about the axes; a model that has only such cells keeps them.
+    A cell alone in its group says nothing about the axes, so it is left out. A model that has
+    only such cells keeps them.
     """
-    found = group_cells(results, axes)
-    wide = {group.model for group in found if len(group.cells) > 1}
-    kept = [group for group in found if len(group.cells) > 1 or group.model not in wide]
-    left = dict.fromkeys(results.models, 0)
-    for group in found:
-        left[group.model] += len(group.cells) == 1 and group.model in wide
-    return kept, left
+    groups = group_cells(results, axes)
+    wide_models = {group.model for group in groups if len(group.cells) > 1}
+    selected = []
+    excluded = dict.fromkeys(results.models, 0)
+    for group in groups:
+        if len(group.cells) > 1 or group.model not in wide_models:
+            selected.append(group)
+        else:
+            excluded[group.model] += 1
+    return selected, excluded
 
 
-def _group(results: Results, axes: tuple[str, ...], cells: list[CellInfo]) -> Group:
-    def place(cell: CellInfo) -> list[tuple[str, Any]]:
-        return [_sortable(cell.params.get(axis)) for axis in axes]
+def _make_group(results: Results, axes: tuple[str, ...], cells: list[CellInfo]) -> Group:
+    def make_sort_key(cell: CellInfo) -> list[tuple[str, Any]]:
+        return [_make_sortable(cell.params.get(axis)) for axis in axes]
 
     model, params = cells[0].model, cells[0].params
     varying = [name for name in results.varying_of[model] if name in params and name not in axes]
     others = {name: results.names.get_text(name, params[name]) for name in varying}
-    return Group(model, axes, others, [cell.id for cell in sorted(cells, key=place)], params)
+    ids = [cell.id for cell in sorted(cells, key=make_sort_key)]
+    return Group(model, axes, others, ids, params)
 
 
-def _sortable(value: Any) -> tuple[str, Any]:
-    """Numbers among numbers, and all else by its text."""
-    return ("", value) if isinstance(value, (int, float)) else (type(value).__name__, str(value))
+def _make_sortable(value: Any) -> tuple[str, Any]:
+    """Return a key that sorts numbers among numbers, and everything else by its text."""
+    if isinstance(value, (int, float)):
+        return "", value
+    return type(value).__name__, str(value)

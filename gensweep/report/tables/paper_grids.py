@@ -1,4 +1,4 @@
-"""The report's tables again, over seeds and beside its numbers, and the grids that it could not run."""
+"""The paper's tables repeated over seeds beside its numbers, and grids that it could not run."""
 
 from __future__ import annotations
 
@@ -15,83 +15,94 @@ from gensweep.system.naming import make_file_stems
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-DEPTH = ("encoder_layers", "decoder_layers")
+DEPTH_AXES = ("encoder_layers", "decoder_layers")
 GENERATIVE_METRICS = ("reconstruction_mse", "sliced_wasserstein")
-"""A model with one of these makes pictures like those it was given."""
+"""A model with one of these makes pictures like those that it was trained on."""
 
 
 @register_table("depth")
-def depth(results: Results) -> list[Table]:
-    """Encoder by decoder layers, a table for each model and setting (the report's Tables 2 to 4)."""
-    return _grids(results, "depth", DEPTH, "encoder and decoder layers", (2, 3, 4))
+def make_depth(results: Results) -> list[Table]:
+    """Compare encoder and decoder layers, for each model and setting (the paper's Tables 2 to 4)."""
+    return _make_grids(results, "depth", DEPTH_AXES, "encoder and decoder layers", (2, 3, 4))
 
 
 @register_table("splits")
-def splits(results: Results) -> list[Table]:
-    """Training set sizes, a table for each model and setting (the report's Table 1)."""
-    return _grids(results, "splits", ("train_fraction",), "training set size", (1,))
+def make_splits(results: Results) -> list[Table]:
+    """Compare training set sizes, for each model and setting (the paper's Table 1)."""
+    return _make_grids(results, "splits", ("train_fraction",), "training set size", (1,))
 
 
 @register_table("budget")
-def budget(results: Results) -> list[Table]:
-    """Epochs by batch size, a table for each model and setting; the report has one such cell."""
-    return _grids(
-        results, "budget", ("epochs", "batch_size"), "epochs and batch size", (2, 3, 4, 1)
-    )
+def make_budget(results: Results) -> list[Table]:
+    """Compare epochs and batch sizes, for each model and setting; the paper has one such cell."""
+    axes = ("epochs", "batch_size")
+    return _make_grids(results, "budget", axes, "epochs and batch size", (2, 3, 4, 1))
 
 
-def _grids(
-    results: Results, page_name: str, axes: tuple[str, ...], what: str, numbers: Sequence[int]
+def _make_grids(
+    results: Results, item: str, axes: tuple[str, ...], subject: str, numbers: Sequence[int]
 ) -> list[Table]:
+    """Return one table for each group of cells that differ in the axes alone.
+
+    Args:
+        results: the sweep's results.
+        item: the name that the table is registered by.
+        axes: the parameters to compare.
+        subject: the axes in words, for the titles.
+        numbers: the paper's tables to look in, the preferred ones first.
+    """
     tables = []
-    kept, left = select_grids(results, axes)
-    for name, group in name_groups(page_name, kept):
-        published = list_paper_tables(group.model, numbers)
-        frame = build_rows(results, group.cells, axes, published)
-        notes = [
-            *describe_sources(results, group.cells, published),
-            *list_unmatched_rows(results, group.cells, published, axes),
-        ]
-        if left[group.model]:
+    groups, excluded = select_grids(results, axes)
+    for name, group in name_groups(item, groups):
+        paper_tables = list_paper_tables(group.model, numbers)
+        frame = build_rows(results, group.cells, axes, paper_tables)
+        notes = describe_sources(results, group.cells, paper_tables)
+        notes += list_unmatched_rows(results, group.cells, paper_tables, axes)
+        if excluded[group.model]:
             notes.append(
-                f"{left[group.model]} cells, each alone in its setting, stand in the table of all cells only."
+                f"{excluded[group.model]} cells, each alone in its setting, "
+                "are in the table of all cells only."
             )
-        tables.append(Table(name, f"{group.title}: {what}", frame, tuple(notes), compact=True))
+        title = f"{group.title}: {subject}"
+        tables.append(Table(name, title, frame, tuple(notes), is_compact=True))
     return tables
 
 
 @register_table("generative")
-def generative(results: Results) -> list[Table]:
-    """Models that make pictures, side by side over depth and dataset, a table for each setting."""
-    models = [m for m in results.models if set(GENERATIVE_METRICS) & set(results.list_metrics(m))]
-    settings: dict[tuple[str, ...], list[Group]] = {}
-    for group in group_cells(results, ("dataset", *DEPTH), models):
-        settings.setdefault(tuple(group.settings), []).append(group)
+def make_generative(results: Results) -> list[Table]:
+    """Compare models that make pictures over depth and dataset, in a table for each setting."""
+    models = []
+    for model in results.models:
+        if set(GENERATIVE_METRICS) & set(results.list_metrics(model)):
+            models.append(model)
     if not models:
+        title = "Generative models by dataset and depth"
         note = f"No model of this sweep has one of {', '.join(GENERATIVE_METRICS)}."
-        return [
-            Table(
-                "generative",
-                "Generative models by dataset and depth",
-                build_rows(results, [], ()),
-                (note,),
-            )
-        ]
+        return [Table("generative", title, build_rows(results, [], ()), (note,))]
+    settings: dict[tuple[str, ...], list[Group]] = {}
+    for group in group_cells(results, ("dataset", *DEPTH_AXES), models):
+        settings.setdefault(tuple(group.settings), []).append(group)
     names = make_file_stems(("generative", *texts) for texts in settings)
-    pairs = zip(names, settings.values(), strict=True)
-    return [_side_by_side(results, name, members) for name, members in pairs]
+    tables = []
+    for name, members in zip(names, settings.values(), strict=True):
+        tables.append(_compare_models(results, name, members))
+    return tables
 
 
-def _side_by_side(results: Results, name: str, members: list[Group]) -> Table:
-    """Cells of several models; parameters that are fixed in each but differ between them are shown too."""
+def _compare_models(results: Results, name: str, members: list[Group]) -> Table:
+    """Return a table of the cells of several models.
+
+    It also shows parameters that are fixed in each model but differ between models.
+    """
     ids = [cell for group in members for cell in group.cells]
-    shared = set.intersection(*(set(group.params) for group in members)) - {"dataset", *DEPTH}
-    differing = [
-        key
-        for key in sorted(shared)
-        if len({results.names.get_text(key, group.params[key]) for group in members}) > 1
-    ]
-    frame = build_rows(results, ids, ["dataset", *DEPTH, *differing])
-    label = members[0].label
-    title = f"Generative models by dataset and depth{f' ({label})' if label else ''}"
-    return Table(name, title, frame, compact=True)
+    shared = set.intersection(*(set(group.params) for group in members))
+    differing = []
+    for key in sorted(shared - {"dataset", *DEPTH_AXES}):
+        values = {results.names.get_text(key, group.params[key]) for group in members}
+        if len(values) > 1:
+            differing.append(key)
+    frame = build_rows(results, ids, ["dataset", *DEPTH_AXES, *differing])
+    title = "Generative models by dataset and depth"
+    if members[0].label:
+        title += f" ({members[0].label})"
+    return Table(name, title, frame, is_compact=True)

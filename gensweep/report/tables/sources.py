@@ -1,4 +1,4 @@
-"""The report's numbers for the cells of a table, and where they come from."""
+"""The paper's numbers for the cells of a table, and where they come from."""
 
 from __future__ import annotations
 
@@ -16,95 +16,134 @@ if TYPE_CHECKING:
 
 
 def choose_paper_tables(results: Results, model: str) -> list[PaperTable]:
-    """The report's tables for a list of cells of any kind: Table 1 goes first only where training sizes vary."""
-    sizes_vary = "train_fraction" in results.varying_of[model]
-    return list_paper_tables(model, (1, 2, 3, 4) if sizes_vary else (2, 3, 4, 1))
+    """Return the paper's tables for any list of cells of a model, the preferred ones first.
+
+    Table 1 goes first only if training set sizes vary.
+    """
+    has_sizes = "train_fraction" in results.varying_of[model]
+    return list_paper_tables(model, (1, 2, 3, 4) if has_sizes else (2, 3, 4, 1))
 
 
 def describe_sources(
-    results: Results, cells: Sequence[str], published: Sequence[PaperTable]
+    results: Results, cells: Sequence[str], paper_tables: Sequence[PaperTable]
 ) -> list[str]:
-    """Where the report's numbers for these cells come from, or why there are none."""
-    found = _sources(results, cells, published)
-    sources = [table for table in published if table in found]
+    """Return sentences on where the paper's numbers for these cells come from.
+
+    If there are none, say why.
+    """
+    sources_of_cells = _find_sources(results, cells, paper_tables)
+    sources = [table for table in paper_tables if table in sources_of_cells]
     if sources:
         numbers = " and ".join(f"Table {table.number}" for table in sources)
         notes = dict.fromkeys(table.note for table in sources if table.note)
-        return [f"report: its {numbers}, one run a number, without an interval.", *notes]
-    return [_left_out([results.params[cell] for cell in cells], table) for table in published[:1]]
+        return [
+            f"paper: numbers of its {numbers}, each from one run and without an interval.",
+            *notes,
+        ]
+    params = [results.params[cell] for cell in cells]
+    return [_explain_exclusion(params, table) for table in paper_tables[:1]]
 
 
 def list_unmatched_rows(
-    results: Results, cells: Sequence[str], published: Sequence[PaperTable], axes: Sequence[str]
+    results: Results,
+    cells: Sequence[str],
+    paper_tables: Sequence[PaperTable],
+    axes: Sequence[str],
 ) -> list[str]:
-    """The rows of the report's tables, by these axes, that a table of these cells does not have."""
-    found = _sources(results, cells, published)
+    """Return sentences on the rows of the paper's tables that a table of these cells lacks.
+
+    Args:
+        results: the sweep's results.
+        cells: ids of the table's cells.
+        paper_tables: the paper's tables to look in.
+        axes: the table's axes; paper tables with other axes are passed over.
+    """
+    sources = _find_sources(results, cells, paper_tables)
     notes = []
-    for table in (table for table in published if table in found and table.axes == tuple(axes)):
-        here = {table.place(results.params[cell]) for cell in cells}
-        absent = [place for place in next(iter(table.numbers.values())) if place not in here]
+    for table in paper_tables:
+        if table not in sources or table.axes != tuple(axes):
+            continue
+        present = {table.get_row_key(results.params[cell]) for cell in cells}
+        all_keys = next(iter(table.numbers.values()))
+        absent = [key for key in all_keys if key not in present]
         if absent:
-            rows = "; ".join(" and ".join(map(format_value, place)) for place in absent)
-            what = " and ".join(table.axes)
+            rows = "; ".join(" and ".join(map(format_value, key)) for key in absent)
+            names = " and ".join(table.axes)
             notes.append(
-                f"The report's Table {table.number} also has {what} {rows}, which this sweep does not."
+                f"The paper's Table {table.number} also has {names} {rows}, "
+                "which this sweep does not have."
             )
     return notes
 
 
-def _left_out(params: Sequence[dict[str, Any]], table: PaperTable) -> str:
-    deviations = [table.deviations(values) for values in params]
-    shared = [key for key in deviations[0] if all(key in found for found in deviations)]
+def _explain_exclusion(params: Sequence[dict[str, Any]], table: PaperTable) -> str:
+    """Return why a table of the paper has no number for any of these cells.
+
+    Args:
+        params: the parameters of each cell.
+        table: the paper's table.
+    """
+    deviations = [table.find_deviations(values) for values in params]
+    shared = [key for key in deviations[0] if all(key in cell for cell in deviations)]
     if not shared:
-        return f"The report's Table {table.number} has no cell of this model and setting."
-    known = [key for key in shared if key in table.setting] or shared
-    names = Names(
-        {key: [value for found in deviations for value in found[key]] for key in known}, {}
+        return f"The paper's Table {table.number} has no cell of this model and setting."
+    # A parameter that the paper's setting does not name is mentioned only if no other deviates.
+    keys = [key for key in shared if key in table.setting] or shared
+    names = Names({key: [value for cell in deviations for value in cell[key]] for key in keys}, {})
+    reasons = []
+    for key in keys:
+        values = dict.fromkeys(names.get_text(key, cell[key][0]) for cell in deviations)
+        papers_value = names.get_text(key, deviations[0][key][1])
+        reasons.append(f"{key} {' or '.join(values)}, not {papers_value}")
+    return (
+        f"The paper's Table {table.number} was made at another setting and is left out: "
+        f"{'; '.join(reasons)}."
     )
-    ours = {
-        key: " or ".join(dict.fromkeys(names.get_text(key, found[key][0]) for found in deviations))
-        for key in known
-    }
-    why = [f"{key} {ours[key]}, not {names.get_text(key, deviations[0][key][1])}" for key in known]
-    return f"The report's Table {table.number} was made at another setting and is left out: {'; '.join(why)}."
 
 
 def build_paper_columns(
-    results: Results, cells: Sequence[str], published: Sequence[PaperTable]
+    results: Results, cells: Sequence[str], paper_tables: Sequence[PaperTable]
 ) -> dict[str, np.ndarray]:
-    """The report's number for each cell [cells], NaN where it has none, of each metric that has any."""
-    sources = _sources(results, cells, published)
+    """Return the paper's number for each cell, by metric.
+
+    Returns:
+        Metric -> numbers [cells], NaN where the paper has none. Metrics without any number are
+        left out.
+    """
+    sources = _find_sources(results, cells, paper_tables)
+    metrics = dict.fromkeys(name for table in paper_tables for name in table.numbers)
     columns = {}
-    for metric in dict.fromkeys(name for table in published for name in table.numbers):
-        pairs = zip(sources, cells, strict=True)
-        values = [
-            table.value(results.params[cell], metric) if table else None for table, cell in pairs
-        ]
+    for metric in metrics:
+        values: list[float | None] = []
+        for table, cell in zip(sources, cells, strict=True):
+            values.append(table.get_value(results.params[cell], metric) if table else None)
         if any(value is not None for value in values):
             columns[metric] = np.array(values, float)
     return columns
 
 
-def _sources(
-    results: Results, cells: Sequence[str], published: Sequence[PaperTable]
+def _find_sources(
+    results: Results, cells: Sequence[str], paper_tables: Sequence[PaperTable]
 ) -> list[PaperTable | None]:
-    """The report's table for each cell: the first with a number for it, and no other: each is a run of its own."""
-    places, all_cells = index_cells(results), results.sweep.cells
-    models = [all_cells[places[cell]].model for cell in cells]
-    return [
-        next(
-            (
-                table
-                for table in published
-                if table.model == model and table.has(results.params[cell])
-            ),
-            None,
+    """Return for each cell the first of the paper's tables that has a number for it.
+
+    No other table is used for the cell, since each table is a run of its own.
+    """
+    index, all_cells = index_cells(results), results.sweep.cells
+    sources: list[PaperTable | None] = []
+    for cell in cells:
+        model, params = all_cells[index[cell]].model, results.params[cell]
+        tables = (
+            table for table in paper_tables if table.model == model and table.has_values(params)
         )
-        for cell, model in zip(cells, models, strict=True)
-    ]
+        sources.append(next(tables, None))
+    return sources
 
 
 @lru_cache(maxsize=1)
 def index_cells(results: Results) -> dict[str, int]:
-    """Cell id -> its place among the sweep's cells; of the last results asked for it is kept."""
-    return {cell.id: place for place, cell in enumerate(results.sweep.cells)}
+    """Return the index of each cell among the sweep's cells, by its id.
+
+    The index of the last results is cached, because each table asks for it several times.
+    """
+    return {cell.id: index for index, cell in enumerate(results.sweep.cells)}

@@ -18,78 +18,90 @@ if TYPE_CHECKING:
 
 
 @register_table("cells")
-def cells(results: Results) -> list[Table]:
-    """Every cell with all its metrics, and every point that diverged, failed or cannot be read."""
+def make_cells(results: Results) -> list[Table]:
+    """List every cell with all its metrics, and every point that diverged, failed or is damaged."""
     frame = build_rows(results, list(results.params), results.varying)
-    notes, sections = [], {}
+    notes: list[str] = []
+    sections: dict[str, pd.DataFrame] = {}
     for model in results.models:
-        ids, published = results.list_cells(model), choose_paper_tables(results, model)
-        sections[model] = build_rows(results, ids, results.varying_of[model], published)
-        notes.append(f"{model}, the same wherever it acts: {describe_fixed(results, model)}.")
-        notes += [f"{model}, {note}" for note in describe_sources(results, ids, published)]
-    tables = [Table("cells", f"{results.sweep.name}: every cell", frame, tuple(notes), sections)]
-    bad = list_problems(results)
-    if len(bad):
-        tables.append(Table("cells-problems", f"{results.sweep.name}: points that are not ok", bad))
+        ids, paper_tables = results.list_cells(model), choose_paper_tables(results, model)
+        sections[model] = build_rows(results, ids, results.varying_of[model], paper_tables)
+        notes.append(f"{model}, the same wherever it applies: {describe_fixed(results, model)}.")
+        sources = describe_sources(results, ids, paper_tables)
+        notes.extend(f"{model}, {source}" for source in sources)
+    name = results.sweep.name
+    tables = [Table("cells", f"{name}: every cell", frame, tuple(notes), sections)]
+    problems = list_problems(results)
+    if len(problems):
+        tables.append(Table("cells-problems", f"{name}: points that are not ok", problems))
     return tables
 
 
 def describe_fixed(results: Results, model: str) -> str:
-    """A model's parameters with one value, as in ``batch_size=128, epochs=10``."""
-    return ", ".join(
-        f"{name}={results.names.get_text(name, value)}"
-        for name, value in sorted(results.fixed[model].items())
-    )
+    """Return a model's parameters with one value, as in ``batch_size=128, epochs=10``."""
+    parameters = sorted(results.fixed[model].items())
+    return ", ".join(f"{name}={results.names.get_text(name, value)}" for name, value in parameters)
 
 
 def list_problems(results: Results) -> pd.DataFrame:
-    """The points that diverged, failed or have an unreadable record, with the reason; not those merely missing."""
+    """Return the points that diverged, failed or have an unreadable record, with the reason.
+
+    Points that are merely missing are not among them.
+    """
     points = results.points
-    bad = points["status"].isin([DIVERGED, FAILED]) | points["id"].isin(list(results.unreadable))
-    frame = points.loc[bad, ["id", "model", "seed", "status", "error"]].rename(
-        columns={"error": "reason"}
-    )
-    return frame.reset_index(drop=True)
+    is_bad = points["status"].isin([DIVERGED, FAILED])
+    is_bad |= points["id"].isin(list(results.unreadable))
+    frame = points.loc[is_bad, ["id", "model", "seed", "status", "error"]]
+    return frame.rename(columns={"error": "reason"}).reset_index(drop=True)
 
 
 @register_table("leaderboard")
-def leaderboard(results: Results) -> list[Table]:
-    """Each model's cells ranked on the validation set, test values beside; those without a value last, unranked."""
+def make_leaderboard(results: Results) -> list[Table]:
+    """Rank each model's cells by their validation values, with test values; unranked cells last."""
     names = make_file_stems(("leaderboard", model) for model in results.models)
     return [
-        _ranking(results, model, name) for model, name in zip(results.models, names, strict=True)
+        _rank_cells(results, model, name) for model, name in zip(results.models, names, strict=True)
     ]
 
 
-def _ranking(results: Results, model: str, name: str) -> Table:
-    ids, published = results.list_cells(model), choose_paper_tables(results, model)
+def _rank_cells(results: Results, model: str, name: str) -> Table:
+    ids, paper_tables = results.list_cells(model), choose_paper_tables(results, model)
     objective = results.objectives[model]
-    frame = build_rows(results, ids, results.varying_of[model], published, objective)
+    frame = build_rows(results, ids, results.varying_of[model], paper_tables, objective)
     if objective is None:
         title = f"{model}: no metric of the validation set has a better end: in the sweep's order"
         return Table(name, title, frame)
     direction = results.validation[objective].direction
-    title = f"{model}: by {objective}, {'largest' if direction == 'max' else 'smallest'} first"
-    rank = (
-        frame[f"{objective}_mean"].rank(ascending=direction == "min", method="min").astype("Int64")
-    )
-    frame.insert(0, "rank", rank)
+    first = "largest" if direction == "max" else "smallest"
+    means = frame[f"{objective}_mean"]
+    ranks = means.rank(ascending=direction == "min", method="min").astype("Int64")
+    frame.insert(0, "rank", ranks)
+    # A stable sort leaves cells of equal rank in the order of the sweep.
     frame = frame.sort_values("rank", kind="stable", na_position="last")
-    less = "A mean is of the seeds that are ok: a cell that lost some may look better than it is."
-    notes = [less] if frame[list(COUNTS[1:])].to_numpy().any() else []
-    main, validated = results.get_main_metric(model), objective.removeprefix(VALIDATION)
-    notes += [f"No cell has validation/{main}, of the main metric."] if validated != main else []
+    notes = []
+    if frame[list(COUNTS[1:])].to_numpy().any():
+        notes.append(
+            "A mean is of the seeds that are ok: a cell that lost some may look better than it is."
+        )
+    main = results.get_main_metric(model)
+    if objective.removeprefix(VALIDATION) != main:
+        notes.append(f"No cell has validation/{main}, of the main metric.")
     notes.append(
-        "Cells are ranked on the validation set, after the last epoch; the test set decides nothing."
+        "Cells are ranked on the validation set, after the last epoch; "
+        "the test set decides nothing."
     )
-    notes += describe_sources(results, ids, published)
+    notes += describe_sources(results, ids, paper_tables)
+    title = f"{model}: by {objective}, {first} first"
     return Table(name, title, frame.reset_index(drop=True), tuple(notes))
 
 
 def find_measured_metric(results: Results, model: str, frame: pd.DataFrame) -> str | None:
-    """The first main metric that any cell has: one that came later than the records has no numbers."""
-    names = set(results.list_metrics(model))
-    return next(
-        (name for name in MAIN_METRICS if name in names and frame[f"{name}_mean"].notna().any()),
-        None,
-    )
+    """Return the first main metric of the model that any cell has a value of.
+
+    A metric that was added after the records were written has none.
+    """
+    names = results.list_metrics(model)
+    for name in MAIN_METRICS:
+        if name in names and frame[f"{name}_mean"].notna().any():
+            return name
+    return None

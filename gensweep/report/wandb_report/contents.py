@@ -16,7 +16,7 @@ from gensweep.report.remarks import describe_selection
 from gensweep.report.stats.findings import NOT_ENOUGH, Finding
 from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables import Table
-from gensweep.report.tables.layout import render_markdown
+from gensweep.report.tables.markdown import render_markdown
 from gensweep.report.tables.sweep import describe_fixed
 from gensweep.report.wandb_report.panels import panels, run_set
 from gensweep.system.text import pluralize, replace_surrogates
@@ -97,7 +97,7 @@ def _section(
         f"It is swept over {', '.join(varying)}; " if varying else "Nothing but its seed is swept; "
     )
     yield wr.H2(model)
-    yield wr.P(_text(f"{swept}the same wherever it acts: {describe_fixed(results, model)}."))
+    yield wr.P(_text(f"{swept}the same wherever it applies: {describe_fixed(results, model)}."))
     yield from _said(wr, [finding for finding in findings if _model_of(finding, results) == model])
     yield wr.H3("Runs")
     yield wr.P(words)

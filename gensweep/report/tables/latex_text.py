@@ -1,0 +1,102 @@
+"""Text and numbers as LaTeX prints them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from gensweep.report.tables.layout import NOTHING
+
+_NUMBER = r"[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?"
+_CELL = re.compile(rf"({_NUMBER})(?: ± ({_NUMBER}))?(?: \(n=(\d+)\))?")
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "<": "$<$", ">": "$>$", "|": "$|$", "`": r"\`{}",
+    "±": r"$\pm$", "–": r"\textendash{}", "—": r"\textemdash{}", "×": r"$\times$", "…": r"\ldots{}", "ß": r"{\ss}",
+}  # fmt: skip
+_PRINTABLE_CATEGORIES = "LMNPS"
+"""Unicode's categories of characters that can be printed."""
+_LETTER = r"\unicodeletter"
+"""The command for characters that pdfLaTeX lacks."""
+_LETTER_COMMAND = (
+    rf"\providecommand{{{_LETTER}}}[2]{{[U+#1]}} "
+    rf"% in LuaLaTeX, with a font that has them: \newcommand{{{_LETTER}}}[2]{{#2}} before"
+)
+_ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0308": '"', "\u030a": "r",
+            "\u030c": "v", "\u0327": "c"}  # fmt: skip
+
+
+def join_lines(lines: Sequence[str]) -> str:
+    """Return the text of a file, with the definitions of the commands that its lines need.
+
+    Args:
+        lines: the first one says which packages the file uses.
+    """
+    text = "\n".join(lines) + "\n"
+    if _LETTER in text:
+        # After the first line.
+        text = text.replace("\n", f"\n{_LETTER_COMMAND}\n", 1)
+    return text
+
+
+def escape(text: str, breaks: bool = False) -> str:
+    """Return text as LaTeX prints it, also in pdfLaTeX.
+
+    Letters with accents become commands. All other characters that pdfLaTeX lacks are printed
+    as their code point; a document may print them as they are, see `join_lines`.
+
+    Args:
+        text: white space in it counts as one space.
+        breaks: let a line end after an underscore, a slash or a hyphen. This is for paths and
+            ids in narrow columns.
+    """
+    normal = unicodedata.normalize("NFC", " ".join(text.split()))
+    safe = "".join(_escape_character(char) for char in normal)
+    # Two hyphens would become a dash, and two apostrophes a closing quotation mark.
+    safe = re.sub(r"(?<=-)(?=-)|(?<=')(?=')", "{}", safe)
+    # A minus sign before a number.
+    safe = re.sub(r"(?<![\w}-])-(?=\d)", "$-$", safe)
+    if breaks:
+        safe = re.sub(r"(\\_|/|(?<=\w)-(?=\w))", r"\1\\allowbreak{}", safe)
+    return safe
+
+
+def _escape_character(char: str) -> str:
+    if char in _SPECIAL:
+        return _SPECIAL[char]
+    if " " <= char <= "~":
+        return char
+    plain, *marks = unicodedata.normalize("NFD", char)
+    if plain.isascii() and plain.isalpha() and len(marks) == 1 and marks[0] in _ACCENTS:
+        return f"\\{_ACCENTS[marks[0]]}{{{plain}}}"
+    if unicodedata.category(char)[0] in _PRINTABLE_CATEGORIES:
+        return f"{_LETTER}{{{ord(char):04X}}}{{{char}}}"
+    return f"[U+{ord(char):04X}]"
+
+
+def format_cell(text: str) -> str:
+    r"""Return a printed cell as LaTeX.
+
+    ``0.625 ± 0.022 (n=2)`` becomes ``$0.625 \pm 0.022$ ($n=2$)``; a signed number becomes
+    mathematics.
+    """
+    match = _CELL.fullmatch(text)
+    if not match:
+        return "--" if text == NOTHING else escape(text)
+    mean, half_width, n = match.groups()
+    if half_width is None and n is None and mean.replace(".", "").isdigit():
+        return text
+    numbers = _format_power(mean)
+    if half_width is not None:
+        numbers += rf" \pm {_format_power(half_width)}"
+    cell = f"${numbers}$"
+    if n:
+        cell += f" ($n={n}$)"
+    return cell
+
+
+def _format_power(number: str) -> str:
+    digits, exponent, power = number.partition("e")
+    return rf"{digits} \times 10^{{{int(power)}}}" if exponent else digits

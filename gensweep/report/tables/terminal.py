@@ -1,0 +1,112 @@
+"""Tables on the terminal: one for each model, with as many metrics as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from gensweep.report.remarks import describe_selection
+from gensweep.report.tables import build_rows
+from gensweep.report.tables.layout import Column, build_columns
+from gensweep.report.tables.notes import list_remarks
+from gensweep.report.tables.sources import choose_paper_tables, describe_sources
+from gensweep.report.tables.sweep import describe_fixed, list_problems
+from gensweep.system.text import pluralize
+
+if TYPE_CHECKING:
+    from gensweep.report.results import Results
+    from gensweep.system.terminal import Console
+
+MAX_ROWS_PRINTED, MAX_PROBLEMS_PRINTED = 40, 10
+GAP_CHARACTERS = 3
+"""Space between two columns."""
+_NOTE_STYLE = "dim"
+
+
+def show(results: Results, console: Console) -> None:
+    """Print one table for each model.
+
+    It shows the parameters that vary, the seeds that are ok, metrics as far as they fit, and the
+    paper's number.
+
+    Args:
+        results: the sweep's results.
+        console: its width decides how many metrics are shown beside the main one.
+    """
+    counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
+    points = pluralize(sum(results.counts.values()), "point")
+    console.print(f"{results.sweep.name}: {points}: {counts}", style="bold")
+    console.print(describe_selection(results), style=_NOTE_STYLE)
+    for model in results.models:
+        _show_model(results, model, console)
+    if results.code_note:
+        console.print(results.code_note, style=_NOTE_STYLE)
+    _show_problems(results, console)
+
+
+def _show_model(results: Results, model: str, console: Console) -> None:
+    """Print the table of one model, with its notes."""
+    ids, paper_tables = results.list_cells(model), choose_paper_tables(results, model)
+    frame = build_rows(results, ids, results.varying_of[model], paper_tables)
+    frame = frame.drop(columns="seconds")
+    columns = build_columns(frame.head(MAX_ROWS_PRINTED), results)
+    fitting = _select_fitting(columns, console.width)
+    console.print(_make_rich_table(model, fitting, console.width))
+    hidden = [column.header.partition(" [")[0] for column in columns if column not in fitting]
+    notes = []
+    if hidden:
+        notes.append(f"too wide for this screen, see tables/cells.md: {', '.join(hidden)}")
+    if len(ids) > MAX_ROWS_PRINTED:
+        notes.append(f"{len(ids) - MAX_ROWS_PRINTED} more cells: see tables/cells.md")
+    notes.append(f"the same wherever it applies: {describe_fixed(results, model)}")
+    notes += describe_sources(results, ids, paper_tables)
+    notes += list_remarks(frame, results)
+    for note in notes:
+        console.print(note, style=_NOTE_STYLE)
+
+
+def _show_problems(results: Results, console: Console) -> None:
+    """Print the points that diverged, failed or cannot be read."""
+    problems = list_problems(results)
+    for point in problems.head(MAX_PROBLEMS_PRINTED).to_dict("records"):
+        console.print(f"{point['status']}: {point['id']}: {point['reason']}", style="")
+    if len(problems) > MAX_PROBLEMS_PRINTED:
+        hidden = len(problems) - MAX_PROBLEMS_PRINTED
+        console.print(f"{hidden} more such points: see tables/cells-problems.md", style=_NOTE_STYLE)
+
+
+def _make_rich_table(title: str, columns: list[Column], width: int) -> Any:
+    from rich import box
+    from rich.table import Table as RichTable
+
+    printed = RichTable(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    # On a screen that is too narrow, headers are broken after each underscore.
+    underscore = "_\n" if _measure_width(columns) > width else "_"
+    for column in columns:
+        header = column.header.replace(" [", "\n[").replace("_", underscore)
+        justify = "right" if column.is_numeric else "left"
+        printed.add_column(header, justify=justify, overflow="fold")
+    for row in zip(*(column.values for column in columns), strict=True):
+        printed.add_row(*row)
+    return printed
+
+
+def _select_fitting(columns: list[Column], width: int) -> list[Column]:
+    """Return the columns that fit.
+
+    Parameters, counts and the main metric are always among them; further metrics in their order.
+    """
+    metrics = list(dict.fromkeys(column.metric for column in columns if column.metric))
+    selected = {"", *metrics[:1]}
+    for metric in metrics[1:]:
+        more = selected | {metric}
+        if _measure_width(column for column in columns if column.metric in more) <= width:
+            selected = more
+    return [column for column in columns if column.metric in selected]
+
+
+def _measure_width(columns: Iterable[Column]) -> int:
+    """Return the characters of a printed table, with the space between its columns."""
+    return sum(column.width + GAP_CHARACTERS for column in columns)
