@@ -23,14 +23,11 @@ SOURCE = Path(code_fingerprint.__file__).parents[1]
 PACKAGE = {
     "train.py": """
         from pkg import maths
+        from pkg.core.config import param
         from pkg.layers import scale as enlarge
         from pkg.faces import reexported
 
         RATE = 0.5
-
-
-        def param(default, description):
-            return default
 
 
         class Loop:
@@ -47,6 +44,7 @@ PACKAGE = {
         def unused():
             return 1
         """,
+    "core/config.py": "def param(default, description):\n    return default\n",
     "maths.py": "def half(x):\n    return x / 2\n\n\ndef third(x):\n    return x / 3\n",
     "layers.py": "FACTOR = 2\n\n\ndef scale(x):\n    return FACTOR * x\n",
     "faces.py": "from pkg.deep import reexported\n",
@@ -61,6 +59,7 @@ def write_package(folder: Path) -> Path:
     for name, text in PACKAGE.items():
         lines = text.splitlines()
         indent = 8 if text.startswith("\n") else 0
+        (package / name).parent.mkdir(exist_ok=True)
         (package / name).write_text("\n".join(line[indent:] for line in lines) + "\n")
     return package
 
@@ -80,7 +79,7 @@ def edit(package: Path, name: str, before: str, after: str) -> None:
 def test_a_digest_covers_all_that_a_definition_refers_to(tmp_path: Path) -> None:
     reached = SourceTree(write_package(tmp_path)).list_reached(["pkg.train.Loop"])
     assert reached == {
-        "pkg.train.Loop", "pkg.train.RATE", "pkg.train.param", "pkg.layers.scale", "pkg.layers.FACTOR",
+        "pkg.train.Loop", "pkg.train.RATE", "pkg.core.config.param", "pkg.layers.scale", "pkg.layers.FACTOR",
         "pkg.maths.half", "pkg.maths.third", "pkg.deep.reexported",
     }  # fmt: skip
 
@@ -185,6 +184,42 @@ def test_only_what_acts_without_type_hints_is_left_out_of_a_branch(tmp_path: Pat
     assert digest(package) == first
     edit(package, "layers.py", "FACTOR = 2", "FACTOR = 3")
     assert digest(package) != first
+
+
+IMITATIONS = {
+    "a tensor that is called like a logger": ("log.mul_(1)", "log.mul_(0)"),
+    "a function that is called like the declaration": ("declare(1, 1.0)", "declare(1, 5.0)"),
+    "aliases that change places": (
+        "half as first, third as second",
+        "third as first, half as second",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMITATIONS)
+def test_what_only_looks_like_a_message_or_a_description_counts(tmp_path: Path, name: str) -> None:
+    package = write_package(tmp_path)
+    (package / "extra.py").write_text(
+        "from pkg.maths import half as first, third as second\n"
+        "from pkg.other import param as declare\n"
+        "def loss(log):\n"
+        "    log.mul_(1)\n"
+        "    return first(log) - second(log) + declare(1, 1.0)\n"
+    )
+    (package / "other.py").write_text("def param(size, scale):\n    return size * scale\n")
+    before = SourceTree(package).digest(["pkg.extra.loss"])
+    edit(package, "extra.py", *IMITATIONS[name])
+    assert SourceTree(package).digest(["pkg.extra.loss"]) != before
+
+
+def test_a_message_of_a_logger_does_not_count(tmp_path: Path) -> None:
+    package = write_package(tmp_path)
+    text = "import logging\nlog = logging.getLogger(__name__)\n\ndef loss(x):\n{}    return x\n"
+    digests = set()
+    for line in ("", "    log.warning('x is %s', x)\n", "    logging.info('y')\n"):
+        (package / "extra.py").write_text(text.format(line))
+        digests.add(SourceTree(package).digest(["pkg.extra.loss"]))
+    assert len(digests) == 1
 
 
 def test_code_that_moves_to_another_file_is_the_same(tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ from pathlib import Path
 _SOURCES = {".py", ".pyc", ".pyi", ".typed", ".c", ".h", ".md"}
 """Files beside a module that are no data of it: C has an entry of its own in a record."""
 _SKIPPED_FIELDS = {"type_comment", "type_params", "kind", "ctx", "lineno", "returns"}
-_LOGGERS = {"log", "logging", "warnings"}
+_MESSAGE_MODULES = {"logging", "warnings"}
+"""Modules whose calls, as statements, only tell the user something."""
+_PARAMETER_DECLARATION = ("core.config", "param")
+"""Module in the package, and function, that declare a parameter: a value and its description."""
 _COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.For, ast.While, ast.With)
 
 
@@ -33,6 +36,7 @@ class Module:
         imports: name -> the module, and the name in it or "", that it stands for.
         data_files: files of other kinds in the same folder, such as drawings.
         package: the full name of the package that relative imports begin at.
+        loggers: top-level names of loggers.
     """
 
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
@@ -40,6 +44,20 @@ class Module:
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)
     data_files: list[Path] = field(default_factory=list)
     package: str = ""
+    loggers: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What names mean in one statement, as far as it decides what changes numbers.
+
+    Attributes:
+        message_names: names of loggers, and of modules whose calls only tell something.
+        declares_parameters: whether `param` is this package's declaration of a parameter.
+    """
+
+    message_names: frozenset[str] = frozenset()
+    declares_parameters: bool = False
 
 
 class SourceTree:
@@ -117,9 +135,9 @@ class SourceTree:
     def _targets_of(
         self, module_name: str, module: Module, statement: ast.stmt
     ) -> Iterator[tuple[str, str]]:
-        nodes = list(ast.walk(statement))
-        names = self._names_in(module, nodes)
-        for node in nodes:
+        names = self._names_in(module, ast.walk(statement))
+        context = self._context_of(module, statement, names)
+        for node in _acting_nodes(statement, context):
             target = None
             if isinstance(node, ast.Name):
                 target = self._resolve(*names.get(node.id, (module_name, node.id)))
@@ -135,16 +153,36 @@ class SourceTree:
     def _digest(self, module: Module, statement: ast.stmt) -> str:
         if id(statement) not in self._digests:
             names = self._names_in(module, ast.walk(statement))
-            used = {node.id for node in _acting_nodes(statement) if isinstance(node, ast.Name)}
-            others = [f"{name} is {'.'.join(names[name])}" for name in sorted(used & names.keys())]
-            foreign = [
-                text
-                for text in others
-                if not text.partition(" is ")[2].startswith(f"{self._package}.")
-            ]
-            text = "\n".join([_normal_form(statement), *foreign])
+            context = self._context_of(module, statement, names)
+            used = {
+                node.id for node in _acting_nodes(statement, context) if isinstance(node, ast.Name)
+            }
+            meanings = [self._meaning_of(name, names[name]) for name in sorted(used & names.keys())]
+            text = "\n".join([_normal_form(statement, context), *filter(None, meanings)])
             self._digests[id(statement)] = hashlib.sha256(text.encode()).hexdigest()
         return self._digests[id(statement)]
+
+    def _context_of(
+        self, module: Module, statement: ast.stmt, names: Mapping[str, tuple[str, str]]
+    ) -> Context:
+        modules = {name for name, target in names.items() if target[0] in _MESSAGE_MODULES}
+        # A function may call a tensor `log`: a name that the statement binds is no logger.
+        bound = set(_names_bound_within(statement))
+        declaration = (f"{self._package}.{_PARAMETER_DECLARATION[0]}", _PARAMETER_DECLARATION[1])
+        is_declaration = names.get(declaration[1]) == declaration and declaration[1] not in bound
+        return Context(frozenset(modules | module.loggers) - bound, is_declaration)
+
+    def _meaning_of(self, name: str, target: tuple[str, str]) -> str:
+        """Return what an imported name stands for, where its definition alone does not say it.
+
+        Modules of the package are not named: a definition that moves stays the same code.
+        """
+        full_name = ".".join(target).rstrip(".")
+        if not full_name.startswith(f"{self._package}."):
+            return f"{name} is {full_name}"
+        definition = self._resolve(*target)
+        own_name = definition[1] if definition else full_name.rpartition(".")[2]
+        return "" if own_name == name else f"{name} is {own_name}"
 
     def _resolve(self, module_name: str, name: str) -> tuple[str, str] | None:
         """Return where a name is defined, imports followed; None for a module, or for what is not there."""
@@ -193,6 +231,8 @@ class SourceTree:
             module.imports.update(self._imports_in([statement], module.package))
             return
         names = _bound_names(statement)
+        if _makes_logger(statement):
+            module.loggers.update(names)
         if isinstance(statement, _COMPOUND):
             module.imports.update(self._imports_in(ast.walk(statement), module.package))
         for name in names:
@@ -303,33 +343,52 @@ def _is_for_types(statement: ast.AST) -> bool:
     return ast.unparse(statement.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
-def _is_logging(statement: ast.AST) -> bool:
+def _names_bound_within(statement: ast.stmt) -> Iterator[str]:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id
+
+
+def _makes_logger(statement: ast.stmt) -> bool:
+    value = getattr(statement, "value", None)
+    if not (isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(value, ast.Call)):
+        return False
+    return ast.unparse(value.func) in ("logging.getLogger", "getLogger")
+
+
+def _is_message(statement: ast.AST, context: Context) -> bool:
     if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
         return False
     function = statement.value.func
     if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
         return False
-    return function.value.id in _LOGGERS
+    return function.value.id in context.message_names
 
 
-def _normal_form(node: object, *, in_function: bool = False) -> str:
+def _normal_form(node: object, context: Context, *, in_function: bool = False) -> str:
     """Return what of a syntax tree changes numbers, as text that is equal under every version of Python."""
     if isinstance(node, list):
-        parts = [_normal_form(item, in_function=in_function) for item in node if not _is_idle(item)]
+        acting = [item for item in node if not _is_idle(item, context)]
+        parts = [_normal_form(item, context, in_function=in_function) for item in acting]
         return f"[{','.join(parts)}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     if isinstance(node, ast.Raise):
         return "Raise()"  # what an error says changes no number
     inner = in_function or _is_function(node)
-    fields = _acting_fields(node, in_function=in_function)
-    parts = [f"{name}={_normal_form(value, in_function=inner)}" for name, value in fields]
+    fields = _acting_fields(node, context, in_function=in_function)
+    parts = [f"{name}={_normal_form(value, context, in_function=inner)}" for name, value in fields]
     return f"{type(node).__name__}({','.join(parts)})"
 
 
-def _acting_fields(node: ast.AST, *, in_function: bool) -> Iterator[tuple[str, object]]:
+def _acting_fields(
+    node: ast.AST, context: Context, *, in_function: bool
+) -> Iterator[tuple[str, object]]:
     """Yield what of a node changes numbers."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "param":
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    if context.declares_parameters and is_call and node.func.id == _PARAMETER_DECLARATION[1]:
         node = ast.Call(node.func, node.args[:1], node.keywords)  # without its description
     elif isinstance(node, ast.Assert):
         node = ast.Assert(node.test)  # without its message
@@ -339,26 +398,28 @@ def _acting_fields(node: ast.AST, *, in_function: bool) -> Iterator[tuple[str, o
             yield name, value
 
 
-def _acting_nodes(node: ast.AST, *, in_function: bool = False) -> Iterator[ast.AST]:
+def _acting_nodes(
+    node: ast.AST, context: Context, *, in_function: bool = False
+) -> Iterator[ast.AST]:
     """Yield every node that `_normal_form` keeps."""
     yield node
     if isinstance(node, ast.Raise):
         return
     inner = in_function or _is_function(node)
-    for _, value in _acting_fields(node, in_function=in_function):
+    for _, value in _acting_fields(node, context, in_function=in_function):
         for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, ast.AST) and not _is_idle(item):
-                yield from _acting_nodes(item, in_function=inner)
+            if isinstance(item, ast.AST) and not _is_idle(item, context):
+                yield from _acting_nodes(item, context, in_function=inner)
 
 
 def _is_function(node: ast.AST) -> bool:
     return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
 
 
-def _is_idle(item: object) -> bool:
+def _is_idle(item: object, context: Context) -> bool:
     """Whether a statement changes no number: a docstring, a message, an import, which its name's use stands for."""
     if not isinstance(item, ast.stmt):
         return False
     if isinstance(item, (ast.Import, ast.ImportFrom, ast.Pass)):
         return True
-    return _is_docstring(item) or _is_logging(item) or _is_for_types(item)
+    return _is_docstring(item) or _is_message(item, context) or _is_for_types(item)
