@@ -100,7 +100,8 @@ def _build_batch(
         batch[name] = torch.as_tensor(values.astype(np.int64))[None]
     for name, (row, bank) in data.lookups.items():
         glyphs = _draw_glyphs(data, codes[name.removesuffix("_pictures")], row, seed)
-        batch[name] = torch.as_tensor(data.banks[bank][glyphs]).float().div(255)[None]
+        pictures = torch.as_tensor(data.banks[bank][glyphs])
+        batch[name] = pictures.float().div(255)[None]
     return {name: value.to(trained.training.device) for name, value in batch.items()}
 
 

@@ -23,6 +23,8 @@ from gensweep.metrics._features import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+    Compare = Callable[[Tensor, Tensor], float]
+
 NEIGHBOURS = 5
 KID_SUBSET = 1000
 """Pictures that KID compares together; if there are more, it is the mean over ten subsets."""
@@ -91,14 +93,16 @@ def compute_coverage(sample: Tensor, picture: Tensor) -> float:
     distributions and as many samples as pictures. Depends on the number of samples: compare at
     equal numbers.
     """
-    covered = sum(part.any(dim=1).sum().item() for part in _find_neighbours(sample, picture))
+    covered = 0
+    for inside in _find_neighbours(sample, picture):
+        covered += int(inside.any(dim=1).sum())
     return covered / len(picture)
 
 
 # --- registration
 
 
-COMPARISONS: dict[str, tuple[Callable[[Tensor, Tensor], float], str, str]] = {
+COMPARISONS: dict[str, tuple[Compare, str, str]] = {
     "fid": (compute_fid, "feature^2", "min"),
     "kid": (compute_kid, "1", "min"),
     "density": (compute_density, "1", "max"),
@@ -155,7 +159,9 @@ def _root_covariance(features: Tensor) -> Tensor:
     """
     import torch
 
-    return torch.linalg.qr(features - features.mean(0), mode="r").R / (len(features) - 1) ** 0.5
+    centred = features - features.mean(0)
+    root = torch.linalg.qr(centred, mode="r").R
+    return root / (len(features) - 1) ** 0.5
 
 
 def _estimate_discrepancy(first: Tensor, second: Tensor) -> Tensor:
@@ -173,7 +179,8 @@ def _estimate_discrepancy(first: Tensor, second: Tensor) -> Tensor:
     within_second = kernel(second, second)
     across = kernel(first, second)
     # A vector's product with itself, on the diagonal, would bias the estimate.
-    within = within_first.sum() - within_first.trace() + within_second.sum() - within_second.trace()
+    within = within_first.sum() - within_first.trace()
+    within = within + within_second.sum() - within_second.trace()
     return within / (count * (count - 1)) - 2 * across.mean()
 
 

@@ -84,8 +84,8 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-    expected = (FORMAT, point_id)
-    if not isinstance(saved, dict) or (saved.get("format"), saved.get("point")) != expected:
+    is_dict = isinstance(saved, dict)
+    if not is_dict or saved.get("format") != FORMAT or saved.get("point") != point_id:
         raise CheckpointError(f"{path} is of another point or format")
     return saved["state"]
 

@@ -25,25 +25,37 @@ def distort(pictures: Tensor, rng: torch.Generator) -> Tensor:
     n = len(pictures)
     # Bends and blur are products with small matrices: PyTorch's own interpolation and pooling are
     # slower.
-    bends = _UPSAMPLE @ (BEND * torch.randn(n, 2, 5, 5, generator=rng)) @ _UPSAMPLE.mT
-    affine = torch.eye(2, 3) + AFFINE * (2 * torch.rand(n, 2, 3, generator=rng) - 1)
-    points = torch.baddbmm(affine[..., 2:], affine[..., :2], _CENTRES + bends.flatten(2))
+    control_points = BEND * torch.randn(n, 2, 5, 5, generator=rng)
+    bends = _UPSAMPLE @ control_points @ _UPSAMPLE.mT
+    changes = 2 * torch.rand(n, 2, 3, generator=rng) - 1
+    affine = torch.eye(2, 3) + AFFINE * changes
+    matrix, shift = affine[..., :2], affine[..., 2:]
+    points = torch.baddbmm(shift, matrix, _CENTRES + bends.flatten(2))
     grid = points.mT.contiguous().unflatten(1, (GLYPH_SIZE, GLYPH_SIZE))
     moved = F.grid_sample(pictures.unsqueeze(1), grid, align_corners=False).squeeze(1)
     # Half of the amounts are below 0, so half of the glyphs stay sharp.
     blur_amount = (2 * torch.rand(n, 1, 1, generator=rng) - 1).clamp(min=0)
-    noise = torch.randn(moved.shape, generator=rng) * torch.rand(n, 1, 1, generator=rng)
-    return moved.lerp(_BLUR @ moved @ _BLUR, blur_amount) + NOISE * noise
+    noise = torch.randn(moved.shape, generator=rng)
+    noise_amount = torch.rand(n, 1, 1, generator=rng)
+    blurred = _BLUR @ moved @ _BLUR
+    return moved.lerp(blurred, blur_amount) + NOISE * (noise * noise_amount)
 
 
 def _build_blur() -> Tensor:
     """Return the matrix that replaces each pixel of a line by the mean of it and its neighbours."""
-    offsets = (-1, 0, 1)
-    diagonals = [torch.diag(torch.ones(GLYPH_SIZE - abs(offset)), offset) for offset in offsets]
+    diagonals = []
+    for offset in (-1, 0, 1):
+        ones = torch.ones(GLYPH_SIZE - abs(offset))
+        diagonals.append(torch.diag(ones, offset))
     return torch.stack(diagonals).sum(0) / 3
 
 
-_UPSAMPLE = F.interpolate(torch.eye(5)[None, None], size=(GLYPH_SIZE, 5), mode="bicubic")[0, 0]
+def _build_upsampling() -> Tensor:
+    identity = torch.eye(5)[None, None]
+    return F.interpolate(identity, size=(GLYPH_SIZE, 5), mode="bicubic")[0, 0]
+
+
+_UPSAMPLE = _build_upsampling()
 """The matrix that interpolates 28 numbers between five on a line [28, 5]."""
 _BLUR = _build_blur()
 _COORDINATES = (2 * torch.arange(GLYPH_SIZE) + 1 - GLYPH_SIZE) / GLYPH_SIZE

@@ -79,7 +79,9 @@ class Evaluator:
         self._reader_data = prepared if reader_data is None else reader_data
         self._tools: dict[str, Any] = {}
         self._last_answers: tuple[int, dict[str, Tensor]] | None = None
-        self._split = {name: torch.as_tensor(rows.copy()) for name, rows in prepared.split.items()}
+        self._split: dict[str, Tensor] = {}
+        for name, rows in prepared.split.items():
+            self._split[name] = torch.as_tensor(rows.copy())
         if share_with:
             self._tools = share_with._tools
             self.batches = share_with.batches
@@ -254,7 +256,8 @@ class Evaluator:
             sources = entry.find_source(outputs)
             if sources:
                 tools = [self.get_tool(entry.tool)] if entry.tool else []
-                derived[entry.name] = entry.compute(*(outputs[name] for name in sources), *tools)
+                inputs = [outputs[name] for name in sources]
+                derived[entry.name] = entry.compute(*inputs, *tools)
         return derived
 
     # --- noise

@@ -29,6 +29,8 @@ _SOURCES = (
     "nn/init.py",
 )
 """Files whose code decides what a reader learns."""
+CodeByGlyph = dict[int, int]
+"""Index of a glyph in the bank -> code of the character that it shows."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,17 @@ def _get_bank(prepared: DatasetArrays) -> np.ndarray:
     return prepared.banks[name]
 
 
-def _gather(bank: np.ndarray, codes: dict[int, int]) -> Glyphs:
-    indices = sorted(codes)
-    return Glyphs(bank[indices], np.array([codes[index] for index in indices], np.uint8))
+def _gather(bank: np.ndarray, glyphs: CodeByGlyph) -> Glyphs:
+    indices = sorted(glyphs)
+    codes = [glyphs[index] for index in indices]
+    return Glyphs(bank[indices], np.array(codes, np.uint8))
 
 
-def _split_randomly(glyphs: dict[int, int]) -> tuple[dict[int, int], dict[int, int]]:
+def _split_randomly(glyphs: CodeByGlyph) -> tuple[CodeByGlyph, CodeByGlyph]:
     """Return nine in ten of each character's glyphs, and the others, drawn by a fixed seed."""
     rng = np.random.Generator(np.random.PCG64(0))
-    learnt: dict[int, int] = {}
-    held_out: dict[int, int] = {}
+    learnt: CodeByGlyph = {}
+    held_out: CodeByGlyph = {}
     for code in sorted(set(glyphs.values())):
         indices = rng.permutation(_indices_of(glyphs, code))
         count = max(1, int(len(indices) * LEARNT_SHARE))
@@ -86,7 +89,7 @@ def _split_randomly(glyphs: dict[int, int]) -> tuple[dict[int, int], dict[int, i
     return learnt, held_out
 
 
-def _indices_of(glyphs: dict[int, int], code: int) -> list[int]:
+def _indices_of(glyphs: CodeByGlyph, code: int) -> list[int]:
     return sorted(index for index, other in glyphs.items() if other == code)
 
 
@@ -117,7 +120,7 @@ def count_seen(
     return counts
 
 
-def _list_pixels(prepared: DatasetArrays, glyphs: dict[int, int]) -> dict[bytes, int]:
+def _list_pixels(prepared: DatasetArrays, glyphs: CodeByGlyph) -> dict[bytes, int]:
     """Return the code of every glyph, by its pixels."""
     bank = _get_bank(prepared)
     return {bank[index].tobytes(): code for index, code in glyphs.items()}
@@ -125,12 +128,13 @@ def _list_pixels(prepared: DatasetArrays, glyphs: dict[int, int]) -> dict[bytes,
 
 def _list_glyphs(
     prepared: DatasetArrays, rows: np.ndarray, fields: Iterable[tuple[str, str]] = FIELDS
-) -> dict[int, int]:
-    """Return the code of every glyph that some rows show, by its index in the bank."""
-    glyphs: dict[int, int] = {}
+) -> CodeByGlyph:
+    """Return the glyphs that some rows show."""
+    glyphs: CodeByGlyph = {}
     for codes_field, pictures_field in fields:
         indices_field = prepared.lookups[pictures_field][0]
-        indices, first = np.unique(prepared.rows[indices_field][rows].ravel(), return_index=True)
+        shown = prepared.rows[indices_field][rows].ravel()
+        indices, first = np.unique(shown, return_index=True)
         codes = prepared.rows[codes_field][rows].ravel()[first]
         glyphs |= dict(zip(indices.tolist(), codes.tolist(), strict=True))
     return glyphs

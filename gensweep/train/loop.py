@@ -121,7 +121,8 @@ class Training(Evaluator):
             Diverged: a loss was not finite; no epoch is counted.
         """
         line = {"epoch": float(self.epoch + 1)}
-        line |= {f"train/{name}": (total / self.examples).item() for name, total in sums.items()}
+        for name, total in sums.items():
+            line[f"train/{name}"] = (total / self.examples).item()
         line |= self.evaluate("validation")
         self.history.append(check_finite(line, f"in epoch {self.epoch + 1}"))
         self.epoch += 1

@@ -260,7 +260,9 @@ def _clip(gradients: Iterable[Tensor], limit: float) -> None:
     Pascanu et al. 2013.
     """
     gradients = list(gradients)
-    norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
-    scale = (limit / (norms + 1e-6)).clamp(max=1.0)
+    norms = [gradient.flatten(1).norm(dim=1) for gradient in gradients]
+    total_norm = torch.stack(norms).norm(dim=0)
+    scale = (limit / (total_norm + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
-        gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))
+        trailing = [1] * (gradient.ndim - 1)
+        gradient.mul_(scale.view(-1, *trailing))

@@ -42,4 +42,5 @@ def _warmup_linear(config: TrainingConfig, step: int, total_steps: int) -> float
 
 
 def _interpolate_cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+    cosine = math.cos(math.pi * share)
+    return end + (start - end) / 2 * (1 + cosine)

@@ -75,7 +75,9 @@ def end_attempt(
     except (LostClaim, OSError) as error:
         report(describe_unrecorded(attempt.point, error))
         return
-    last_line: dict[str, Any] = dict(attempt.history[-1]) if attempt.history else {}
+    last_line: dict[str, Any] = {}
+    if attempt.history:
+        last_line |= attempt.history[-1]
     if attempt.tracker.trouble:
         last_line["warning"] = f"W&B: {attempt.tracker.trouble}"
     report_end(record, report, last_line)
@@ -163,5 +165,5 @@ def _summarize_error(error: BaseException) -> str:
     frames = [frame for frame in frames if "gensweep" in frame.filename]
     if not frames:
         return f"{type(error).__name__}: {message}"
-    last = frames[-1]
-    return f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})"
+    file = Path(frames[-1].filename).name
+    return f"{type(error).__name__}: {message} ({file}:{frames[-1].lineno})"
