@@ -52,7 +52,9 @@ def _to_kernels(pictures: Tensor, weight: Tensor) -> Tensor | None:
     if pictures.device.type != "cpu" or dtype != reference.get_product_dtype(weight):
         return None
     pictures = pictures.to(dtype)
-    return pictures if bindings.is_available(pictures) else None
+    if not bindings.is_available(pictures):
+        return None
+    return pictures
 
 
 # --- lanes

@@ -120,7 +120,9 @@ def _call(function: str, gates: Tensor, trie: Trie | None, **arrays: Tensor | No
     library = get_library(gates.dtype)
     hidden = gates.shape[-1] // 4
     if trie is None:
-        stride = ready["projected"].stride(0) if "projected" in ready else 0
+        stride = 0
+        if "projected" in ready:
+            stride = ready["projected"].stride(0)
         lanes = gates[0, ..., 0].numel() // gates.shape[-2]
         shape = LstmShape(len(gates), lanes, gates.shape[-2], hidden, stride)
     else:

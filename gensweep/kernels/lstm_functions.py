@@ -91,5 +91,6 @@ class _TrieSteps(torch.autograd.Function):
                 to_table,
             )
             to_weight = to_sums.mT @ states[: trie.inner_count]
-        to_input = to_projected if to_table is None else to_table
-        return to_input, to_weight, None, None
+        if to_table is not None:
+            return to_table, to_weight, None, None
+        return to_projected, to_weight, None, None

@@ -53,7 +53,9 @@ def conv_same(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def _apply_leaky_relu(sums: Tensor, slope: float) -> Tensor:
     if slope == 1:
         return sums
-    return F.leaky_relu(sums, slope) if slope else F.relu(sums)
+    if slope == 0:
+        return F.relu(sums)
+    return F.leaky_relu(sums, slope)
 
 
 # --- LSTMs
@@ -74,7 +76,9 @@ def lstm_over_trie(
     """
     check_trie(projected, weight, trie, table_rows)
     paths = trie.list_paths()
-    gates = projected if table_rows is None else projected[table_rows]
+    gates = projected
+    if table_rows is not None:
+        gates = projected[table_rows]
     states = lstm(gates.to(weight.dtype)[paths], weight).flatten(0, 1)
     # A node may be on many paths, with equal states; of each node this is one index into them.
     visits = torch.empty_like(trie.codes)
@@ -93,8 +97,11 @@ def check_lstm(projected: Tensor, weight: Tensor) -> None:
 
 def check_trie(projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None) -> None:
     """Raise ValueError if shapes do not fit a trie, or the table lacks a row that is named."""
-    rows = len(trie.codes) if table_rows is None else len(projected)
     width = len(weight)
+    rows = len(trie.codes)
+    if table_rows is not None:
+        # The projected inputs are a table, which may have any number of rows.
+        rows = len(projected)
     if projected.shape != (rows, width) or weight.shape != (width, width // 4):
         raise ValueError(
             f"{list(projected.shape)} and {list(weight.shape)} are not [{rows}, 4H] and [4H, H]"

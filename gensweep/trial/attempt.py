@@ -184,11 +184,11 @@ class Attempt:
             validation, `examples` and `warnings`.
         """
         training = self._require_training()
-        last_line = training.history[-1] if training.history else {}
         metrics = training.test()
-        for name, value in last_line.items():
-            if name.startswith("validation/"):
-                metrics[name] = value
+        for line in training.history[-1:]:
+            for name, value in line.items():
+                if name.startswith("validation/"):
+                    metrics[name] = value
         if self.folder:
             write_artifacts(training, self.folder.write)
             save = partial(checkpoint.save_tensors, training.get_weights())

@@ -49,7 +49,9 @@ def begin_attempt(
             # Somebody may have finished the point before it was claimed.
             record = ledger.read({point.id: point.expected_record}).records.get(point.id)
             if record is not None and not context.replaces(record):
-                history = read_history(ledger, point.id) if context.repeats_history else []
+                history = []
+                if context.repeats_history:
+                    history = read_history(ledger, point.id)
                 exit_stack.close()
                 _report_finished(point, record, history, report)
                 return None
