@@ -1,4 +1,7 @@
-"""The page: a sweep, or several, as one HTML file that needs nothing else; the same records give the same bytes."""
+"""The page: one sweep or many as one HTML file that needs nothing else.
+
+The same records give the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,28 @@ if TYPE_CHECKING:
     from gensweep.report.tables import Table
 
 PAGE = "report.html"
-_MARK = b'<meta name="generator" content="gensweep">'
-_HERE = Path(__file__).parent
-_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""What HTML does not allow, or what turns the direction of a line, and an error's text or a path may hold."""
+MAX_NAMES_IN_TITLE = 3
+_GENERATOR_TAG = b'<meta name="generator" content="gensweep">'
+_TEMPLATE_FOLDER = Path(__file__).parent
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that HTML does not allow, or that change the direction of a line.
+
+The text of an error or a path may hold them.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class RenderedFigure:
-    """A figure in its files' bytes, with its words; `model` is the one it is of, if it is of one."""
+    """A figure as files, with its texts.
+
+    Attributes:
+        name: stem of its files.
+        title: as drawn in it.
+        caption: as drawn in it.
+        svg: content of the SVG file.
+        png: content of the PNG file.
+        model: the one that it shows; empty if it shows all of them.
+    """
 
     name: str
     title: str
@@ -40,7 +56,14 @@ class RenderedFigure:
 
 @dataclass(frozen=True, eq=False)
 class Collected:
-    """What was made of a sweep's results; `digest` is of what they were."""
+    """The tables and figures of a sweep.
+
+    Attributes:
+        results: what they were made of.
+        tables: in the order of the sweep.
+        figures: in the order of the sweep.
+        digest: of the results and the files behind them.
+    """
 
     results: Results
     tables: list[Table]
@@ -48,61 +71,71 @@ class Collected:
     digest: str
 
 
-def render(made: Sequence[Collected], folder: Path, reload: int = 0) -> str:
-    """The page as HTML.
+def render(collected: Sequence[Collected], folder: Path, reload: int = 0) -> str:
+    """Return the page as HTML.
 
     Args:
-        made: the sweeps, in the order of the page.
+        collected: the sweeps, in the order of the page.
         folder: where the page will lie: its links to tables and figures are relative to it.
         reload: seconds after which a browser loads it again; 0: never.
     """
-    from gensweep.report.page.sweep import view
+    from gensweep.report.page.sweep import build_context
 
-    sweeps = [
-        view(one, f"s{number}", _prefix(one.results.folder, folder), len(made) > 1)
-        for number, one in enumerate(made, 1)
-    ]
-    style, script = (_text(name) for name in ("style.css", "script.js"))
+    shows_folders = len(collected) > 1
+    sweeps = []
+    for number, one in enumerate(collected, 1):
+        prefix = _make_link_prefix(one.results.folder, folder)
+        sweeps.append(build_context(one, f"s{number}", prefix, shows_folders))
+    style, script = _read_text("style.css"), _read_text("script.js")
+    # The browser runs nothing and loads nothing but what is in this file.
     policy = (
-        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}"
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
     )
-    names = list(dict.fromkeys(one.results.sweep.name for one in made))
+    names = list(dict.fromkeys(one.results.sweep.name for one in collected))
+    title = f"{len(names)} sweeps"
+    if len(names) <= MAX_NAMES_IN_TITLE:
+        title = ", ".join(names)
     values: dict[str, Any] = {
-        "title": ", ".join(names) if len(names) <= 3 else f"{len(names)} sweeps",
+        "title": title,
         "sweeps": sweeps,
-        "policy": f"{policy}; base-uri 'none'; form-action 'none'",
+        "policy": policy,
         "reload": reload,
         "style": style,
         "script": script,
     }
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", _template().render(values))
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", _load_template().render(values))
 
 
 def is_page(content: bytes) -> bool:
-    """Whether a file is a page of gensweep's."""
-    return _MARK in content[:1000]
+    """Return whether a file's content is a page that gensweep wrote."""
+    return _GENERATOR_TAG in content[:1000]
 
 
-def _prefix(folder: Path, page: Path) -> str:
-    """The way from the page's folder to a sweep's, as the beginning of a link."""
-    way = os.path.relpath(folder, page.resolve()).replace(os.sep, "/")
-    return "" if way == "." else f"{quote(os.fsencode(way))}/"
+def _make_link_prefix(folder: Path, page_folder: Path) -> str:
+    """Return the beginning of links from the page to the files of a sweep's folder."""
+    path = os.path.relpath(folder, page_folder.resolve()).replace(os.sep, "/")
+    if path == ".":
+        return ""
+    return f"{quote(os.fsencode(path))}/"
 
 
-def _text(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+def _read_text(name: str) -> str:
+    return (_TEMPLATE_FOLDER / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    """Return the hash by which the page's policy allows a script or a style."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 @lru_cache(maxsize=1)
-def _template() -> Template:
+def _load_template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(_TEMPLATE_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

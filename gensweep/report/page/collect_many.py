@@ -1,10 +1,10 @@
-"""Several sweeps, once or again and again: each has its own page, and together they have one more."""
+"""Collecting many sweeps, once or continuously: a page for each, and one for all of them."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gensweep.core.errors import ResultsError
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import MISSING
+from gensweep.ledger.stores import Store
 from gensweep.report.collect import compute_digest, make, print_tables, write_collected, write_page
 from gensweep.report.page import PAGE, Collected
 from gensweep.report.results import Results, load
@@ -20,129 +21,160 @@ from gensweep.system.text import pluralize, print_line
 if TYPE_CHECKING:
     from gensweep.system.terminal import Console
 
-_SHARE = 4
-"""A pause is at least so many times as long as the work before it."""
+PAUSE_PER_WORK = 4
+"""A pause is at least this many times as long as the work before it."""
 
 
 def collect_all(folders: Sequence[str], page: str | None, console: Console) -> None:
-    """Collect each sweep and print its tables; with several, or where a place is named, write one page of all.
+    """Collect each sweep and print its tables; then write one page of all of them.
+
+    A single sweep gets no second page, unless ``page`` names one.
 
     Args:
         folders: the sweeps'.
         page: where the page of all of them goes; None: see `resolve_page`.
-        console: where tables go, and what was written.
+        console: shows the tables, and what was written.
     """
-    together, made = resolve_page(folders, page), []
-    for folder, results in zip(folders, [load(folder) for folder in folders], strict=True):
-        made.append(make(results))
+    page_of_all = resolve_page(folders, page)
+    collected = []
+    # All are loaded first: a mistake in the last folder's name is reported before any work.
+    all_results = [load(folder) for folder in folders]
+    for folder, results in zip(folders, all_results, strict=True):
+        one = make(results)
+        collected.append(one)
         try:
-            paths = write_collected(made[-1])
-        except ResultsError as error:  # of a root that can only be read
+            paths = write_collected(one)
+        except ResultsError as error:
+            # The results root may be read-only; the page can still be written elsewhere.
             if page is None:
                 raise
             print_tables(results, console)
             print_line(console, f"{error}; its tables and figures are on the page alone.")
             continue
         print_tables(results, console)
-        page_of_it = (
-            results.store.uri(f"{results.folder.name}/{PAGE}")
-            if "://" in folder
-            else f"{folder}/{PAGE}"
-        )
-        print_line(console, f"Wrote {len(paths)} files to {folder}; the page is {page_of_it}.")
-    if together:
-        write_page(made, together)
-        print_line(
-            console, f"The page of {'all of them' if len(made) > 1 else 'it'} is {together}."
-        )
+        own_page = f"{folder}/{PAGE}"
+        if "://" in folder:
+            own_page = results.store.uri(f"{results.folder.name}/{PAGE}")
+        print_line(console, f"Wrote {len(paths)} files to {folder}; the page is {own_page}.")
+    if page_of_all:
+        write_page(collected, page_of_all)
+        sweeps = "all of them" if len(collected) > 1 else "it"
+        print_line(console, f"The page of {sweeps} is {page_of_all}.")
 
 
 def resolve_page(folders: Sequence[str], page: str | None) -> str | None:
-    """Where the page of all sweeps goes: as asked for, or `report.html` in the folder that has them all.
+    """Return where the page of all sweeps goes; None if no such page is needed.
+
+    Args:
+        folders: the sweeps'.
+        page: as requested; None: `report.html` in the folder that has all of the sweeps.
 
     Raises:
-        ResultsError: it would take the place of one sweep's own page, or no folder has them all.
+        ResultsError: it would replace one sweep's own page, or no folder has all of the sweeps.
     """
-    places = [open_folder(folder) for folder in folders]
-    roots = {store.root_uri: store for store, _ in places}
-    if page is None and len(places) > 1:
-        if len(roots) > 1 and any(root.is_remote for root in roots.values()):
-            raise ResultsError(
-                f"{' and '.join(roots)} have no folder in common; name the page of all with --page"
-            )
-        page = (
-            next(iter(roots.values())).uri(PAGE)
-            if len(roots) == 1
-            else f"{os.path.commonpath(roots)}/{PAGE}"
-        )
+    opened = [open_folder(folder) for folder in folders]
+    roots = {store.root_uri: store for store, _ in opened}
     if page is None:
-        return None
+        if len(opened) < 2:
+            return None
+        page = _choose_common_page(roots)
     store, name = open_folder(page)
     page = store.uri(name)
-    if there := next(
-        (root for root in roots.values() if root.is_remote and root.root_uri != store.root_uri),
-        None,
-    ):
-        raise ResultsError(
-            f"--page {page}: the page of sweeps in a bucket lies beside them, as {there.uri(PAGE)} would"
-        )
-    if page in [own.uri(f"{folder}/{PAGE}") for own, folder in places]:
+    for root in roots.values():
+        if root.is_remote and root.root_uri != store.root_uri:
+            raise ResultsError(
+                f"--page {page}: the page of sweeps in a bucket lies beside them, "
+                f"as {root.uri(PAGE)} would"
+            )
+    if page in [sweep_store.uri(f"{folder}/{PAGE}") for sweep_store, folder in opened]:
         raise ResultsError(f"{page} is the page of one sweep alone; name another file with --page")
     return page
 
 
-def watch(folders: Sequence[str], page: str | None, pause: float, console: Console) -> None:
-    """Collect whenever records changed, until every point has one; a line a time.
+def _choose_common_page(roots: Mapping[str, Store]) -> str:
+    """Return the path or URI of the page in the folder that has all of the results roots."""
+    if len(roots) == 1:
+        (root,) = roots.values()
+        return root.uri(PAGE)
+    if any(root.is_remote for root in roots.values()):
+        raise ResultsError(
+            f"{' and '.join(roots)} have no folder in common; name the page of all with --page"
+        )
+    return f"{os.path.commonpath(roots)}/{PAGE}"
 
-    The pages load themselves again while they are watched and incomplete, and never after that.
+
+def watch(folders: Sequence[str], page: str | None, pause: float, console: Console) -> None:
+    """Collect whenever records changed, until every point has one; print a line each time.
+
+    The pages reload themselves while they are watched and incomplete, and never after that.
 
     Args:
         folders: the sweeps'.
         page: where the page of all of them goes; None: see `resolve_page`.
         pause: seconds between two looks.
+        console: shows the progress.
     """
-    page, made = resolve_page(folders, page), dict[Path, Collected]()
+    page = resolve_page(folders, page)
+    collected: dict[Path, Collected] = {}
     try:
         while True:
             started = time.monotonic()
-            loaded = [load(folder) for folder in folders]
-            incomplete = [results.folder for results in loaded if results.counts[MISSING]]
-            known = {folder: one.digest for folder, one in made.items()}
-            changed = [
-                results
-                for results in loaded
-                if known.get(results.folder) != compute_digest(results)
-            ]
-            for results in changed:
-                made[results.folder] = make(results)
-                write_collected(
-                    made[results.folder], _reload(pause) if results.folder in incomplete else 0
-                )
-                print_line(console, f"{datetime.now():%H:%M:%S} {format_progress(results)}")
-            if changed and page:
-                write_page(
-                    [made[results.folder] for results in loaded],
-                    page,
-                    _reload(pause) if incomplete else 0,
-                )
-            if not incomplete:
+            is_complete = _collect_changed(folders, page, pause, collected, console)
+            if is_complete:
                 return
-            time.sleep(max(pause, _SHARE * (time.monotonic() - started)))
-    except BaseException:  # a signal, most often: nobody renews the pages any more
-        for one in made.values():
+            # Collecting much takes long, and must not take most of the machine's time.
+            worked = time.monotonic() - started
+            time.sleep(max(pause, PAUSE_PER_WORK * worked))
+    except BaseException:
+        # Most often a signal. Nobody renews the pages from now on, so they must stop reloading.
+        for one in collected.values():
             if one.results.counts[MISSING]:
                 write_collected(one)
-        if page and len(made) == len(folders):
-            write_page(list(made.values()), page)
+        if page and len(collected) == len(folders):
+            write_page(list(collected.values()), page)
         raise
 
 
-def _reload(pause: float) -> int:
-    return max(1, round(pause))
+def _collect_changed(
+    folders: Sequence[str],
+    page: str | None,
+    pause: float,
+    collected: dict[Path, Collected],
+    console: Console,
+) -> bool:
+    """Collect the sweeps whose records changed, and return whether all sweeps are complete.
+
+    Args:
+        folders: the sweeps'.
+        page: where the page of all of them goes; None: there is none.
+        pause: seconds after which an incomplete page reloads.
+        collected: what was collected before, by folder; it is updated.
+        console: shows the progress.
+    """
+    reload = max(1, round(pause))
+    loaded = [load(folder) for folder in folders]
+    changed = []
+    for results in loaded:
+        last = collected.get(results.folder)
+        if last is None or last.digest != compute_digest(results):
+            changed.append(results)
+    is_complete = not any(results.counts[MISSING] for results in loaded)
+    for results in changed:
+        one = make(results)
+        collected[results.folder] = one
+        write_collected(one, reload if results.counts[MISSING] else 0)
+        print_line(console, f"{datetime.now():%H:%M:%S} {format_progress(results)}")
+    if changed and page:
+        in_order = [collected[results.folder] for results in loaded]
+        write_page(in_order, page, 0 if is_complete else reload)
+    return is_complete
 
 
 def format_progress(results: Results) -> str:
-    """``layers: 40 of 225 points ok, 1 failed, 184 missing``."""
-    ok, *others = results.counts.items()
-    bad = "".join(f", {count} {status}" for status, count in others if count)
-    return f"{results.sweep.name}: {ok[1]} of {pluralize(len(results.points), 'point')} ok{bad}"
+    """Return the counts as text: ``layers: 40 of 225 points ok, 1 failed, 184 missing``."""
+    (_, ok), *others = results.counts.items()
+    text = f"{results.sweep.name}: {ok} of {pluralize(len(results.points), 'point')} ok"
+    for status, count in others:
+        if count:
+            text += f", {count} {status}"
+    return text

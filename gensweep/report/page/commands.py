@@ -1,9 +1,10 @@
-"""The commands that make a sweep's numbers again."""
+"""The commands that reproduce a sweep's numbers."""
 
 from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.records import FAILED, MISSING
@@ -12,95 +13,105 @@ from gensweep.system.naming import PINNED
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-FRESH = "again"
+NEW_RESULTS = "again"
 """The results folder of a repetition: in the old one there would be nothing to do."""
-_KEPT = ("--set", "--seeds")
+_REPEATED_OPTIONS = ("--set", "--seeds")
 
 
 class Commands:
-    """What to type, from the sweep file and the options that were typed."""
+    """Commands to type, made of the sweep file and the options that were typed for the sweep."""
 
     def __init__(self, results: Results) -> None:
         self._results = results
-        words = _words(str((results.sweep.model_extra or {}).get("command") or ""))
+        command = (results.sweep.model_extra or {}).get("command") or ""
+        words = _split(str(command))
         files = [word for word in words if word.endswith(".py")]
         file = files[0] if files else f"sweeps/{results.sweep.name}.py"
-        kept = [part for option in _KEPT for part in _options(words, option)]
-        self._base = ["python", "-m", "gensweep", file, *kept]
-        self._root = _root(words, results.store.root_uri)
+        self._base = ["python", "-m", "gensweep", file]
+        for option in _REPEATED_OPTIONS:
+            self._base += _find_option(words, option)
+        self._results_option = _choose_results_option(words, results.store.root_uri)
 
     @property
     def full(self) -> str:
-        """Everything once more, in a results folder of its own."""
-        return shlex.join([*self._base, "--results", FRESH])
+        """The command that runs everything once more, in a new results folder."""
+        return shlex.join([*self._base, "--results", NEW_RESULTS])
 
     @property
     def repair(self) -> str:
-        """What is missing or failed, where the rest is; empty where a run would find nothing to do."""
+        """The command that trains what is missing or failed; empty if a run would do nothing."""
         counts = self._results.counts
         if not counts[MISSING] + counts[FAILED]:
             return ""
-        return shlex.join([*self._base, *self._root, *["--retry-failed"] * (counts[FAILED] > 0)])
+        words = [*self._base, *self._results_option]
+        if counts[FAILED]:
+            words.append("--retry-failed")
+        return shlex.join(words)
 
     def build_cell_command(self, cell: str, model: str) -> str:
-        """One cell, every seed of it, in a results folder of its own."""
-        filters = {"model": model} if len(self._results.models) > 1 else {}
+        """Return the command that runs every seed of one cell, in a new results folder."""
         params = self._results.params[cell]
-        filters |= {
-            name: params[name] for name in self._results.varying_of[model] if name in params
-        }
-        pairs = [f"{name}={self._typed(name, value)}" for name, value in filters.items()]
-        return shlex.join(
-            [
-                *self._base,
-                *(part for pair in pairs for part in ("--filter", pair)),
-                "--results",
-                FRESH,
-            ]
-        )
+        filters = {}
+        if len(self._results.models) > 1:
+            filters["model"] = model
+        for name in self._results.varying_of[model]:
+            if name in params:
+                filters[name] = params[name]
+        words = list(self._base)
+        for name, value in filters.items():
+            words += ["--filter", f"{name}={self._format_value(name, value)}"]
+        return shlex.join([*words, "--results", NEW_RESULTS])
 
-    def _typed(self, name: str, value: Any) -> str:
-        """A parameter's value as `--filter` takes it: the user's own data by its content, wherever it lies by then."""
+    def _format_value(self, name: str, value: Any) -> str:
+        """Return a parameter's value as `--filter` takes it."""
         if value is None or isinstance(value, bool):
             return str(value).lower()
         if not isinstance(value, str):
             return repr(value)
-        named = self._results.names.get_value(name, value)
-        text = named if isinstance(named, str) and PINNED.fullmatch(named) else value
+        # The user's own data is named by its content, since the folder may have moved by then.
+        pinned = self._results.names.get_value(name, value)
+        text = value
+        if isinstance(pinned, str) and PINNED.fullmatch(pinned):
+            text = pinned
         return text.replace(",", "\\,")
 
 
-def _root(words: list[str], root: str) -> list[str]:
-    """The option that names the results root: as it was typed where that leads to ``root`` from here.
+def _choose_results_option(words: Sequence[str], root: str) -> list[str]:
+    """Return the option that names the results root.
 
-    Nothing where the call is not known: all of the command is a guess then.
+    It is as it was typed if that leads to ``root`` from the current folder. Without a typed command
+    there is no option: all of the command is a guess then.
     """
     if not words:
         return []
-    typed = _options(words, "--results")
+    typed = _find_option(words, "--results")
     value = typed[-1].removeprefix("--results=") if typed else "results"
     try:
-        there = value if "://" in value else os.path.realpath(os.path.expanduser(value))
-    except ValueError:  # a zero byte, which nobody typed
-        there = ""
-    if root == there:
+        typed_root = value
+        if "://" not in value:
+            typed_root = os.path.realpath(os.path.expanduser(value))
+    except ValueError:
+        # A zero byte, which only a damaged sweep.json holds.
+        typed_root = ""
+    if root == typed_root:
         return typed
     return ["--results", root]
 
 
-def _words(command: str) -> list[str]:
+def _split(command: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError:
+        # An open quote: not a command that anybody could have run.
         return []
 
 
-def _options(words: list[str], option: str) -> list[str]:
-    """An option with its value, each time that it was given."""
-    found = []
-    for place, word in enumerate(words):
+def _find_option(words: Sequence[str], option: str) -> list[str]:
+    """Return the words of an option with its value, for each time that it occurs."""
+    matches = []
+    for index, word in enumerate(words):
         if word == option:
-            found += words[place : place + 2]
+            matches += words[index : index + 2]
         elif word.startswith(f"{option}="):
-            found.append(word)
-    return found
+            matches.append(word)
+    return matches

@@ -1,9 +1,9 @@
-"""What failed, diverged, cannot be read or is missing, each with its reason."""
+"""The points that failed, diverged, cannot be read or are missing, each with its reason."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,21 +14,27 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
 
 MAX_REASONS, MAX_POINTS_PER_REASON = 40, 100
-OPEN = 10
-"""As many points of a kind are shown without a click."""
+MAX_OPEN_POINTS = 10
+"""A kind of more points is shown after a click."""
 _UNREADABLE = "unreadable"
-_ODD = "warning"
+_WARNING = "warning"
 _HEADINGS = {
     FAILED: "failed",
     DIVERGED: "diverged: a loss or a metric was not a finite number",
     _UNREADABLE: "a record that cannot be trusted, and counts as missing",
-    _ODD: "ok, with a warning",
+    _WARNING: "ok, with a warning",
 }
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Points of one kind with one reason; ``ids`` are the first of them."""
+    """Points of one kind with one reason.
+
+    Attributes:
+        text: the reason.
+        count: number of points.
+        ids: the first of them.
+    """
 
     text: str
     count: int
@@ -37,7 +43,16 @@ class Reason:
 
 @dataclass(frozen=True)
 class Kind:
-    """Points that went wrong in one way; ``hidden`` says what is not listed."""
+    """Points that went wrong in one way.
+
+    Attributes:
+        name: a status, `unreadable` or `warning`.
+        heading: the kind in words, with its number of points.
+        count: number of points.
+        reasons: the most frequent ones, most frequent first.
+        hidden: number of reasons that are not listed, in words; empty if all are.
+        open: whether it is shown without a click.
+    """
 
     name: str
     heading: str
@@ -48,72 +63,95 @@ class Kind:
 
 
 def group_failures(results: Results) -> list[Kind]:
-    """What went wrong, the most frequent reasons first."""
-    found: dict[str, dict[str, list[str]]] = {name: {} for name in _HEADINGS if name != _ODD}
-    columns = (results.points[name].tolist() for name in ("id", "status", "error"))
+    """Return the points that went wrong, by kind and reason."""
+    ids_of: dict[str, dict[str, list[str]]] = {FAILED: {}, DIVERGED: {}, _UNREADABLE: {}}
+    columns = [results.points[name].tolist() for name in ("id", "status", "error")]
     for point, status, error in zip(*columns, strict=True):
         kind = _UNREADABLE if point in results.unreadable else status
-        if kind in found:
-            reason = results.unreadable.get(point) or (error if isinstance(error, str) else "")
-            found[kind].setdefault(reason or "no reason was recorded", []).append(point)
-    return [_kind(name, reasons) for name, reasons in found.items() if reasons]
+        if kind not in ids_of:
+            continue
+        reason = results.unreadable.get(point)
+        if not reason and isinstance(error, str):
+            reason = error
+        ids_of[kind].setdefault(reason or "no reason was recorded", []).append(point)
+    return [_make_kind(name, reasons) for name, reasons in ids_of.items() if reasons]
 
 
-def _kind(name: str, reasons: dict[str, list[str]]) -> Kind:
-    ranked = sorted(reasons.items(), key=lambda pair: -len(pair[1]))
-    count = sum(map(len, reasons.values()))
+def _make_kind(name: str, ids_of: Mapping[str, list[str]]) -> Kind:
+    """Return a kind of failures.
+
+    Args:
+        name: the kind's.
+        ids_of: reason -> ids of its points.
+    """
+    ranked = sorted(ids_of.items(), key=lambda pair: -len(pair[1]))
+    count = sum(len(ids) for ids in ids_of.values())
+    reasons = []
+    for text, ids in ranked[:MAX_REASONS]:
+        reasons.append(Reason(text, len(ids), ids[:MAX_POINTS_PER_REASON]))
     rest = ranked[MAX_REASONS:]
-    hidden = f"{pluralize(len(rest), 'more reason')}, of {pluralize(sum(len(ids) for _, ids in rest), 'point')}"
-    shown = [
-        Reason(text, len(ids), ids[:MAX_POINTS_PER_REASON]) for text, ids in ranked[:MAX_REASONS]
-    ]
-    verb = "has" if count == 1 else "have"
-    heading = (
-        f"{pluralize(count, 'point')} {verb} {_HEADINGS[name]}"
-        if name == _UNREADABLE
-        else _HEADINGS[name]
-    )
-    if name != _UNREADABLE:
-        heading = f"{pluralize(count, 'point')} {heading}"
-    return Kind(name, heading, count, shown, hidden if rest else "", count <= OPEN)
+    hidden = ""
+    if rest:
+        hidden_points = sum(len(ids) for _, ids in rest)
+        hidden = f"{pluralize(len(rest), 'more reason')}, of {pluralize(hidden_points, 'point')}"
+    heading = f"{pluralize(count, 'point')} {_HEADINGS[name]}"
+    if name == _UNREADABLE:
+        verb = "has" if count == 1 else "have"
+        heading = f"{pluralize(count, 'point')} {verb} {_HEADINGS[name]}"
+    return Kind(name, heading, count, reasons, hidden, count <= MAX_OPEN_POINTS)
 
 
 def group_warnings(results: Results) -> Kind | None:
-    """Return what is odd about points that are ok; None where nothing is."""
-    found: dict[str, list[str]] = {}
+    """Return the points that are ok with a warning, by warning; None if there are none."""
+    ids_of: dict[str, list[str]] = {}
     for point, texts in results.warnings.items():
         for text in texts:
-            found.setdefault(text, []).append(point)
-    if not found:
+            ids_of.setdefault(text, []).append(point)
+    if not ids_of:
         return None
-    kind = _kind(_ODD, found)
+    kind = _make_kind(_WARNING, ids_of)
+    # A point with two warnings is one point.
     count = len(results.warnings)
-    return replace(kind, count=count, heading=f"{pluralize(count, 'point')} {_HEADINGS[_ODD]}")
+    return replace(kind, count=count, heading=f"{pluralize(count, 'point')} {_HEADINGS[_WARNING]}")
 
 
 def describe_gaps(results: Results) -> Iterator[str]:
-    """Sentences on what is missing, and on cells with fewer seeds than others."""
-    total, missing = len(results.points), results.counts[MISSING]
-    if missing:
-        status = results.points["status"].tolist()
-        by_model = Counter(
-            m for m, s in zip(results.points["model"].tolist(), status, strict=True) if s == MISSING
-        )
-        where = ", ".join(f"{model} {count}" for model, count in by_model.items())
-        unread = len(results.unreadable)
-        of_them = f", {unread} of them with a record that cannot be trusted" if unread else ""
-        yield f"{missing} of {pluralize(total, 'point')} {'is' if missing == 1 else 'are'} missing ({where}){of_them}."
-    asked = [len(cell.points) for cell in results.sweep.cells]
-    if min(asked) < max(asked):
-        yield f"The seeds are unequal: cells were asked for with {min(asked)} to {max(asked)} of them."
+    """Yield sentences on what is missing, and on cells with fewer seeds than others."""
+    if results.counts[MISSING]:
+        yield _describe_missing(results)
+    requested = [len(cell.points) for cell in results.sweep.cells]
+    smallest, largest = min(requested), max(requested)
+    if smallest < largest:
+        yield (f"The seeds are unequal: cells were asked for with {smallest} to {largest} of them.")
     ok = results.cells["n_ok"].tolist()
-    whole = sum(have == want for have, want in zip(ok, asked, strict=True))
-    if whole < len(asked):
-        nothing = sum(not have and want > 0 for have, want in zip(ok, asked, strict=True))
-        parts = {"every seed": whole, "only some": len(asked) - whole - nothing, "none": nothing}
-        words = ", ".join(
-            f"{count} {'has' if count == 1 else 'have'} {what}"
-            for what, count in parts.items()
-            if count
-        )
-        yield f"Of {pluralize(len(asked), 'cell')}, {words}; means are of the seeds that are ok."
+    complete = sum(have == want for have, want in zip(ok, requested, strict=True))
+    if complete == len(requested):
+        return
+    without = sum(not have and want > 0 for have, want in zip(ok, requested, strict=True))
+    counts = {
+        "every seed": complete,
+        "only some": len(requested) - complete - without,
+        "none": without,
+    }
+    parts = []
+    for text, count in counts.items():
+        if count:
+            verb = "has" if count == 1 else "have"
+            parts.append(f"{count} {verb} {text}")
+    cells = pluralize(len(requested), "cell")
+    yield f"Of {cells}, {', '.join(parts)}; means are of the seeds that are ok."
+
+
+def _describe_missing(results: Results) -> str:
+    """Return the sentence on the missing points, by model."""
+    missing = results.counts[MISSING]
+    models, statuses = (results.points[name].tolist() for name in ("model", "status"))
+    pairs = zip(models, statuses, strict=True)
+    by_model = Counter(model for model, status in pairs if status == MISSING)
+    models_text = ", ".join(f"{model} {count}" for model, count in by_model.items())
+    verb = "is" if missing == 1 else "are"
+    total = pluralize(len(results.points), "point")
+    text = f"{missing} of {total} {verb} missing ({models_text})"
+    if results.unreadable:
+        text += f", {len(results.unreadable)} of them with a record that cannot be trusted"
+    return f"{text}."

@@ -1,8 +1,9 @@
-"""Figures and samples as they stand on the page: pictures within the file, as few bytes as they can be."""
+"""Figures and samples on the page: pictures within the file, in as few bytes as possible."""
 
 from __future__ import annotations
 
 import base64
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,17 +23,28 @@ from gensweep.report.remarks import has_values
 from gensweep.system.naming import make_file_stem
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gensweep.report.results import Results
 
-MOST_BYTES = 16_000_000
+MAX_PICTURE_BYTES = 16_000_000
 """Most bytes of a sweep's figures on a page, and of its samples; further ones are links."""
-_PIXELS = 96 / 200
-"""Of CSS, for a pixel of a figure's PNG."""
+_CSS_PIXELS_PER_PNG_PIXEL = 96 / 200
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the page; `source` is empty where it is too large, or where there is `trouble` with it."""
+    """A picture of the page.
+
+    Attributes:
+        name: stem of the file, or id of the point.
+        title: above the picture.
+        words: the caption.
+        source: the picture as a URI; empty if it is too large, or if there is `trouble`.
+        width: as shown [CSS pixels].
+        height: as shown [CSS pixels].
+        trouble: why it cannot be shown; empty if it can.
+    """
 
     name: str
     title: str
@@ -43,127 +55,159 @@ class Picture:
     trouble: str = ""
 
 
-def render_figures(page: ReportItem, results: Results) -> Iterator[RenderedFigure]:
-    """A page's figures, with the title and the caption that are drawn in them."""
+def render_figures(item: ReportItem, results: Results) -> Iterator[RenderedFigure]:
+    """Yield the figures of a registered figure function, with the texts that are drawn in them."""
     from gensweep.report.figures.style import render
 
-    words: dict[str, tuple[str, str]] = {}
+    texts: dict[str, tuple[str, str]] = {}
 
-    def noting(results: Results) -> Iterator[tuple[str, Any]]:
-        for name, figure in page.make(results):
-            words[name] = _title(figure) or name, _line(figure.get_supxlabel())
+    def make_and_note(results: Results) -> Iterator[tuple[str, Any]]:
+        # `render` gives bytes only, so the texts are taken from the figures on their way to it.
+        for name, figure in item.make(results):
+            title = _get_title(figure) or name
+            texts[name] = title, _join_lines(figure.get_supxlabel())
             yield name, figure
 
-    for name, svg, png in render(replace(page, make=noting), results):
-        yield RenderedFigure(name, *words[name], svg, png, _model(page, name, results))
+    for name, svg, png in render(replace(item, make=make_and_note), results):
+        title, caption = texts[name]
+        model = _find_model(item.name, name, results)
+        yield RenderedFigure(name, title, caption, svg, png, model)
 
 
-def _model(page: ReportItem, name: str, results: Results) -> str:
-    """The model that a figure is of, by its name; empty where it is of all of them."""
-    stems = {model: make_file_stem(page.name, model) for model in results.models}
-    found = [model for model, stem in stems.items() if name == stem or name.startswith(f"{stem}-")]
-    return max(found, key=len, default="")
+def _find_model(page: str, name: str, results: Results) -> str:
+    """Return the model that a figure shows, by the figure's name; empty if it shows all."""
+    matches = []
+    for model in results.models:
+        stem = make_file_stem(page, model)
+        if name == stem or name.startswith(f"{stem}-"):
+            matches.append(model)
+    # The name of one model may begin the name of another.
+    return max(matches, key=len, default="")
 
 
-def unmeasured(results: Results) -> list[str]:
-    """The models without any point that is ok."""
-    done = set(results.cells.loc[results.cells["n_ok"] > 0, "model"])
-    return [model for model in results.models if model not in done]
+def list_unmeasured_models(results: Results) -> list[str]:
+    """Return the models without any point that is ok."""
+    measured = set(results.cells.loc[results.cells["n_ok"] > 0, "model"])
+    return [model for model in results.models if model not in measured]
 
 
-def _title(figure: Any) -> str:
-    own = [axes.get_title(loc="left") for axes in figure.axes[:1]]
-    return _line(figure.get_suptitle() or "".join(own))
+def _get_title(figure: Any) -> str:
+    """Return the figure's title, or else that of its first axes."""
+    title = figure.get_suptitle()
+    if not title and figure.axes:
+        title = figure.axes[0].get_title(loc="left")
+    return _join_lines(title)
 
 
-def _line(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(text.split())
 
 
-def pictures(made: Collected) -> list[Picture]:
-    """Each figure as SVG or PNG, whichever is smaller; none of models with nothing measured."""
-    found, left, empty = [], MOST_BYTES, unmeasured(made.results)
-    for figure in made.figures:
-        if figure.model in empty:
+def embed_figures(collected: Collected) -> list[Picture]:
+    """Return each figure as SVG or PNG, whichever is smaller.
+
+    Figures of models with nothing measured are left out.
+    """
+    empty_models = list_unmeasured_models(collected.results)
+    bytes_left = MAX_PICTURE_BYTES
+    pictures = []
+    for figure in collected.figures:
+        if figure.model in empty_models:
             continue
-        content, kind = min(
-            (figure.svg, "svg+xml"), (figure.png, "png"), key=lambda pair: len(pair[0])
-        )
-        width, height = (round(size * _PIXELS) for size in _size(figure.png))
         picture = Picture(figure.name, figure.title, figure.caption)
-        if len(content) <= left:
-            left -= len(content)
-            picture = replace(picture, source=_uri(content, kind), width=width, height=height)
-        found.append(picture)
-    return found
+        content, kind = figure.svg, "svg+xml"
+        if len(figure.png) < len(figure.svg):
+            content, kind = figure.png, "png"
+        if len(content) <= bytes_left:
+            bytes_left -= len(content)
+            width, height = (round(s * _CSS_PIXELS_PER_PNG_PIXEL) for s in _read_size(figure.png))
+            source = _make_data_uri(content, kind)
+            picture = replace(picture, source=source, width=width, height=height)
+        pictures.append(picture)
+    return pictures
 
 
-def samples(results: Results) -> list[Picture]:
-    """For each model what its best and its worst cell on the validation set gave: of the first seed that is ok."""
-    found, left = [], MOST_BYTES
-    points = (
-        results.points[results.points["status"] == OK].drop_duplicates("cell").set_index("cell")
-    )
+def embed_samples(results: Results) -> list[Picture]:
+    """Return the samples of each model's best and worst cell on the validation set.
+
+    They are those of the cell's first seed that is ok.
+    """
+    pictures, bytes_left = [], MAX_PICTURE_BYTES
+    is_ok = results.points["status"] == OK
+    first_points = results.points[is_ok].drop_duplicates("cell").set_index("cell")
     for model in results.models:
-        metrics = [name for name in (results.objectives[model], _measured(results, model)) if name]
-        for rank, cell in _extremes(results, model):
-            row = points.loc[cell]
-            names = [name for name in results.varying_of[model] if name in results.params[cell]]
-            setting = ", ".join(
-                f"{name}={results.names.get_text(name, results.params[cell][name])}"
-                for name in names
-            )
-            told = [name if name.startswith(VALIDATION) else f"test {name}" for name in metrics]
-            pairs = zip(told, (row[name] for name in metrics), strict=True)
-            value = "".join(f", {name} {number:.4g}" for name, number in pairs if number == number)
-            title = f"{model}, {rank} cell{f': {setting}' if setting else ''}"
-            said = (
-                f"seed {row['seed']}{value}. {describe_sheet_rows(results, model)}".rstrip(". ")
-                + "."
-            )
-            picture = _sample(results, Picture(str(row["id"]), title, said), left)
-            left -= len(picture.source)
-            found.append(picture)
-    return found
+        for role, cell in _choose_cells(results, model):
+            picture = _describe_sample(results, model, role, cell, first_points.loc[cell])
+            picture = _embed_sample(results, picture, bytes_left)
+            bytes_left -= len(picture.source)
+            pictures.append(picture)
+    return pictures
 
 
-def _measured(results: Results, model: str) -> str | None:
-    """The first of the main metrics that any of the model's cells has."""
-    found = results.cells[results.cells["model"] == model]
-    names = [name for name in MAIN_METRICS if name in results.list_metrics(model)]
-    return next((name for name in names if found[f"{name}_mean"].notna().any()), None)
+def _describe_sample(
+    results: Results, model: str, role: str, cell: str, point: pd.Series
+) -> Picture:
+    """Return the texts of a cell's samples, without the picture itself."""
+    params = results.params[cell]
+    names = [name for name in results.varying_of[model] if name in params]
+    setting = ", ".join(f"{name}={results.names.get_text(name, params[name])}" for name in names)
+    title = f"{model}, {role} cell"
+    if setting:
+        title += f": {setting}"
+    words = f"seed {point['seed']}"
+    for metric in (results.objectives[model], _find_measured_metric(results, model)):
+        if metric is None or math.isnan(point[metric]):
+            continue
+        label = metric if metric.startswith(VALIDATION) else f"test {metric}"
+        words += f", {label} {point[metric]:.4g}"
+    words += f". {describe_sheet_rows(results, model)}"
+    return Picture(str(point["id"]), title, words.rstrip(". ") + ".")
 
 
-def _extremes(results: Results, model: str) -> list[tuple[str, str]]:
-    """("best", cell) and ("worst", cell), as far as there are such; without an order the first with anything."""
-    shown = select_best_and_others(results, model, count=2)
+def _find_measured_metric(results: Results, model: str) -> str | None:
+    """Return the first of the main metrics that any of the model's cells has."""
+    cells = results.cells[results.cells["model"] == model]
+    names = results.list_metrics(model)
+    for name in MAIN_METRICS:
+        if name in names and cells[f"{name}_mean"].notna().any():
+            return name
+    return None
+
+
+def _choose_cells(results: Results, model: str) -> list[tuple[str, str]]:
+    """Return (role, cell) of the model's best and worst cell, or of the only one.
+
+    Cells that cannot be ranked give the first one with a result.
+    """
+    cells = select_best_and_others(results, model, count=2)
     if not has_values(results, model):
-        return [("first", one.cell) for one in shown[:1]]
-    return [("only measured" if len(shown) == 1 else one.role, one.cell) for one in shown]
+        return [("first", one.cell) for one in cells[:1]]
+    if len(cells) == 1:
+        return [("only measured", cells[0].cell)]
+    return [(one.role, one.cell) for one in cells]
 
 
-def _sample(results: Results, picture: Picture, left: int) -> Picture:
+def _embed_sample(results: Results, picture: Picture, bytes_left: int) -> Picture:
+    """Return the picture with its source, or with the trouble that prevents it."""
     name = f"{POINTS}/{picture.name}/{LAST_SHEET}"
-    place = f"{results.store.uri(name)}: "
     try:
         content, pixels = read_picture_file(results.store, name)
     except FileNotFoundError:
         return replace(picture, trouble=f"The point has no {LAST_SHEET}.")
     except RecordError as error:
-        return replace(
-            picture, trouble=f"Its {LAST_SHEET} cannot be shown: {str(error).removeprefix(place)}."
-        )
-    if len(content) > left:
+        # The page must not depend on where the results lie.
+        reason = str(error).removeprefix(f"{results.store.uri(name)}: ")
+        return replace(picture, trouble=f"Its {LAST_SHEET} cannot be shown: {reason}.")
+    if len(content) > bytes_left:
         return picture
-    return replace(
-        picture, source=_uri(content, "png"), width=pixels.shape[1], height=pixels.shape[0]
-    )
+    height, width = pixels.shape[:2]
+    return replace(picture, source=_make_data_uri(content, "png"), width=width, height=height)
 
 
-def _size(png: bytes) -> tuple[int, int]:
-    """Width and height of a PNG that is whole, from its first block."""
+def _read_size(png: bytes) -> tuple[int, int]:
+    """Return the width and height of a complete PNG, from its first block."""
     return struct.unpack(">II", png[16:24])
 
 
-def _uri(content: bytes, kind: str) -> str:
+def _make_data_uri(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,11 +1,11 @@
-"""What was run, when, on what, and how long it took."""
+"""When the records were made, on which machine, with which code, and how long it took."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.ledger import POINTS, RECORD
@@ -15,11 +15,14 @@ from gensweep.system.text import format_duration
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-MOST_ORIGINS = 20
+    Key = tuple[str, str, str]
+
+MAX_ORIGINS = 20
+COMMIT_DIGITS = 12
 _VERSIONS, _ERROR, _FINISHED = '\n "versions": {', '\n "error": ', '\n "finished": "'
 """Where the parts of a record begin, as `gensweep.ledger.records` writes it."""
 _PEAKS = re.compile(r',\n  "peak_\w+": \d+')
-"""What is every point's own: without it the same text is read once for many points."""
+"""The part of a record that differs in every point; the rest is parsed once for many points."""
 
 
 @dataclass(frozen=True)
@@ -40,100 +43,122 @@ class Origin:
 
 @dataclass(frozen=True)
 class Times:
-    """When and how long; empty texts where nothing is done."""
+    """When the records were made and how long it took; empty texts if there are none.
+
+    Attributes:
+        first: when the first record was finished.
+        last: when the last record was finished.
+        total: duration of all points together.
+        mean: duration of a point.
+        shortest: duration of the fastest point.
+        longest: duration of the slowest point.
+    """
 
     first: str = ""
     last: str = ""
     total: str = ""
     mean: str = ""
-    least: str = ""
-    most: str = ""
+    shortest: str = ""
+    longest: str = ""
 
 
-def origins(results: Results) -> tuple[list[Origin], Times, int]:
-    """Where the records come from, the most frequent first; when; how many origins are left out of the list."""
-    count: Counter[tuple[str, str, str]] = Counter()
-    seconds: dict[tuple[str, str, str], float] = defaultdict(float)
+def collect_origins(results: Results) -> tuple[list[Origin], Times, int]:
+    """Return where the records come from.
+
+    Returns:
+        The most frequent origins, the times, and how many origins are left out of the list.
+    """
+    counts: Counter[Key] = Counter()
+    seconds: dict[Key, float] = defaultdict(float)
     finished = []
-    known: dict[str, tuple[str, str, str]] = {}
+    keys: dict[str, Key] = {}
     done = results.points[results.points["status"] != MISSING]
-    for point, spent in zip(done["id"].tolist(), done["seconds"].tolist(), strict=True):
+    durations = done["seconds"].tolist()
+    for point, duration in zip(done["id"].tolist(), durations, strict=True):
         try:
-            said, when = _parts(results.store.read(f"{POINTS}/{point}/{RECORD}").decode())
-            key = known[said] if said in known else known.setdefault(said, _key(json.loads(said)))
-            finished.append(when)
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-        ):  # replaced since it was read
+            text = results.store.read(f"{POINTS}/{point}/{RECORD}").decode()
+            origin, time = _cut_record(text)
+            # Records of one machine repeat the same text, and parsing it each time is slow.
+            if origin not in keys:
+                keys[origin] = _make_key(json.loads(origin))
+            key = keys[origin]
+            finished.append(time)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            # The record was replaced since it was read for the results.
             key = ("", "changed while this page was made", "")
-        count[key] += 1
-        seconds[key] += spent
-    found = [
-        Origin(n, seconds[key], *key)
-        for key, n in sorted(count.items(), key=lambda pair: (-pair[1], pair[0]))
-    ]
-    spent = sorted(done["seconds"].tolist())
-    when = sorted(filter(None, finished)) or [""]
-    times = Times(time(when[0]), time(when[-1]))
-    if spent:
-        words = (
-            format_duration(value)
-            for value in (sum(spent), sum(spent) / len(spent), spent[0], spent[-1])
-        )
-        times = Times(times.first, times.last, *words)
-    return found[:MOST_ORIGINS], times, len(found[MOST_ORIGINS:])
+        counts[key] += 1
+        seconds[key] += duration
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    origins = [Origin(count, seconds[key], *key) for key, count in ranked]
+    times = _summarize_times(finished, durations)
+    return origins[:MAX_ORIGINS], times, len(origins[MAX_ORIGINS:])
 
 
-def _parts(text: str) -> tuple[str, str]:
-    """A record's versions and hardware as JSON, and when it was finished; without reading all that is between."""
-    start, end = text.find(_VERSIONS), text.find(_ERROR)  # a line's beginning is no part of a value
+def _summarize_times(finished: list[str], durations: list[float]) -> Times:
+    moments = sorted(filter(None, finished)) or [""]
+    times = Times(first=format_time(moments[0]), last=format_time(moments[-1]))
+    if not durations:
+        return times
+    ordered = sorted(durations)
+    total = sum(ordered)
+    return replace(
+        times,
+        total=format_duration(total),
+        mean=format_duration(total / len(ordered)),
+        shortest=format_duration(ordered[0]),
+        longest=format_duration(ordered[-1]),
+    )
+
+
+def _cut_record(text: str) -> tuple[str, str]:
+    """Return a record's versions and hardware as JSON, and when it was finished.
+
+    The text between them is not parsed: it can be long.
+    """
+    # A line break never stands within a JSON value, so these marks are not part of any text.
+    start, end = text.find(_VERSIONS), text.find(_ERROR)
     finished = text.rpartition(_FINISHED)[2].partition('"')[0]
     if 0 <= start < end and _FINISHED in text:
-        return _PEAKS.sub("", f"{{{text[start:end].rstrip().rstrip(',')}}}"), finished
+        members = text[start:end].rstrip().rstrip(",")
+        return _PEAKS.sub("", f"{{{members}}}"), finished
     record = json.loads(text)
-    return json.dumps({name: record[name] for name in ("versions", "hardware")}), str(
-        record["finished"]
-    )
+    origin = {name: record[name] for name in ("versions", "hardware")}
+    return json.dumps(origin), str(record["finished"])
 
 
-def _key(said: dict[str, dict[str, Any]]) -> tuple[str, str, str]:
-    versions, hardware = said["versions"], said["hardware"]
-    return short(versions.get("commit")), packages(versions), machine(hardware)
+def _make_key(origin: dict[str, dict[str, Any]]) -> Key:
+    versions, hardware = origin["versions"], origin["hardware"]
+    commit = shorten_commit(versions.get("commit"))
+    return commit, format_versions(versions), format_machine(hardware)
 
 
-def short(commit: Any) -> str:
-    """A commit with twelve digits, and whether files were changed since."""
+def shorten_commit(commit: Any) -> str:
+    """Return a commit with twelve digits, and a mark if files were changed since."""
     digits, dash, rest = str(commit or "").partition("-")
-    return f"{digits[:12]}{dash}{rest}" or "not known"
+    return f"{digits[:COMMIT_DIGITS]}{dash}{rest}" or "not known"
 
 
-def packages(versions: dict[str, Any]) -> str:
-    """``python 3.11.7, torch 2.15.0``: what is known of them."""
-    return ", ".join(
-        f"{name} {value}" for name, value in versions.items() if value and name != "commit"
-    )
+def format_versions(versions: dict[str, Any]) -> str:
+    """Return the known versions as text: ``python 3.11.7, torch 2.15.0``."""
+    packages = {name: value for name, value in versions.items() if value and name != "commit"}
+    return ", ".join(f"{name} {value}" for name, value in packages.items())
 
 
-def machine(hardware: dict[str, Any]) -> str:
-    """A machine in words: device, processor, cores, memory, system, name."""
+def format_machine(hardware: dict[str, Any]) -> str:
+    """Return a machine in words: device, processor, cores, memory, system, name."""
+    device = [str(hardware.get(name) or "") for name in ("device", "precision")]
+    parts = [" in ".join(filter(None, device)), str(hardware.get("processor") or "")]
+    if hardware.get("cores"):
+        parts.append(f"{hardware['cores']} cores")
     memory = hardware.get("memory")
-    parts = [
-        " in ".join(
-            filter(None, (str(hardware.get("device") or ""), str(hardware.get("precision") or "")))
-        ),
-        str(hardware.get("processor") or ""),
-        f"{hardware['cores']} cores" if hardware.get("cores") else "",
-        f"{memory / 1e9:.0f} GB" if isinstance(memory, (int, float)) and memory else "",
-        str(hardware.get("system") or ""),
-        f"host {hardware['host']}" if hardware.get("host") else "",
-    ]
+    if isinstance(memory, (int, float)) and memory:
+        parts.append(f"{memory / 1e9:.0f} GB")
+    parts.append(str(hardware.get("system") or ""))
+    if hardware.get("host"):
+        parts.append(f"host {hardware['host']}")
     return ", ".join(part for part in parts if part)
 
 
-def time(text: str) -> str:
-    """A time of ISO 8601 in UTC, as a person reads it."""
+def format_time(text: str) -> str:
+    """Return a time of ISO 8601 in UTC as people read it."""
     return text.replace("T", " ").replace("+00:00", " UTC")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.records import FAILED, MISSING, OK
 from gensweep.report.page import Collected, failures, provenance
-from gensweep.report.page.commands import FRESH, Commands
-from gensweep.report.page.figures import pictures, samples, unmeasured
+from gensweep.report.page.commands import NEW_RESULTS, Commands
+from gensweep.report.page.figures import embed_figures, embed_samples, list_unmeasured_models
 from gensweep.report.page.tables import STATISTICS, build_views
 from gensweep.report.remarks import describe_selection, describe_sizes
 from gensweep.report.summary import METHOD
@@ -16,24 +16,38 @@ from gensweep.system.naming import make_visible
 from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
+    from gensweep.ledger.manifest import SweepFile
     from gensweep.report.results import Results
     from gensweep.report.stats.findings import Finding
 
-_BETTER = {"max": "larger is better", "min": "smaller is better", "none": "neither end is better"}
-_MOST_SEEDS = 20
-_MOST_COMMANDS = 500
+    Fact = tuple[str, str, str]
+
+_DIRECTIONS = {
+    "max": "larger is better",
+    "min": "smaller is better",
+    "none": "neither end is better",
+}
+MAX_SEEDS_LISTED = 20
+MAX_CELL_COMMANDS = 500
 
 
-def view(made: Collected, key: str, prefix: str, shows_folder: bool) -> dict[str, Any]:
-    """Everything that the template shows of a sweep.
+def build_context(
+    collected: Collected, key: str, prefix: str, shows_folder: bool
+) -> dict[str, Any]:
+    """Return everything that the template shows of a sweep.
 
     Args:
-        key: unique on the page; the beginning of every id of the sweep's.
-        prefix: the way from the page to the sweep's folder.
-        shows_folder: whether the page must tell where the sweep lies.
+        collected: the sweep's results, tables and figures.
+        key: unique on the page; the beginning of the ids of all the sweep's elements.
+        prefix: the path from the page to the sweep's folder.
+        shows_folder: whether the page must name the sweep's folder.
     """
-    results, commands = made.results, Commands(made.results)
-    found = build_views(made.tables, results, commands)
+    results = collected.results
+    commands = Commands(results)
+    metrics = [(name, info, _DIRECTIONS[info.direction]) for name, info in results.metrics.items()]
+    unmeasured = ""
+    if results.counts[OK]:
+        unmeasured = ", ".join(list_unmeasured_models(results))
     return {
         "key": key,
         "name": results.sweep.name,
@@ -43,136 +57,161 @@ def view(made: Collected, key: str, prefix: str, shows_folder: bool) -> dict[str
         "done": results.counts[OK],
         "missing": results.counts[MISSING],
         "failed": results.counts[FAILED],
-        "counts": _counts(results),
-        "bars": _bars(results),
-        "facts": _facts(results),
-        "data": _data(results),
+        "counts": _list_counts(results),
+        "bars": _compute_bars(results),
+        "facts": _list_facts(results),
+        "data": _list_datasets(results),
         "code": results.code_note,
-        "origins": provenance.origins(results),
+        "origins": provenance.collect_origins(results),
         "kinds": failures.group_failures(results),
-        "odd": failures.group_warnings(results),
+        "warnings": failures.group_warnings(results),
         "gaps": list(failures.describe_gaps(results)),
-        "findings": _findings(made),
-        "tables": found,
-        "figures": pictures(made),
-        "unmeasured": ", ".join(unmeasured(results)) if results.counts[OK] else "",
-        "samples": samples(results),
+        "findings": _list_findings(collected),
+        "tables": build_views(collected.tables, results, commands),
+        "figures": embed_figures(collected),
+        "unmeasured": unmeasured,
+        "samples": embed_samples(results),
         "commands": commands,
-        "cells": _cells(results, commands),
-        "more_cells": max(0, len(results.params) - _MOST_COMMANDS),
-        "fresh": FRESH,
-        "metrics": [
-            (name, info, _BETTER[info.direction]) for name, info in results.metrics.items()
-        ],
+        "cells": _list_cell_commands(results, commands),
+        "more_cells": max(0, len(results.params) - MAX_CELL_COMMANDS),
+        "new_results": NEW_RESULTS,
+        "metrics": metrics,
         "method": METHOD[0].upper() + METHOD[1:],
     }
 
 
-def _counts(results: Results) -> list[tuple[str, int]]:
+def _list_counts(results: Results) -> list[tuple[str, int]]:
     return [(status, count) for status, count in results.counts.items() if count]
 
 
-def _bars(results: Results) -> list[tuple[str, float, float]]:
-    """Status, start and width in percent of all points."""
+def _compute_bars(results: Results) -> list[tuple[str, float, float]]:
+    """Return status, start and width, both in percent of all points."""
     bars, start = [], 0.0
-    for status, count in _counts(results):
+    for status, count in _list_counts(results):
         width = 100 * count / len(results.points)
         bars.append((status, round(start, 3), round(width, 3)))
         start += width
     return bars
 
 
-def _facts(results: Results) -> list[tuple[str, str, str]]:
-    """(what, value, "code" where it was typed or is a name) of the sweep as it was asked for."""
-    said = results.sweep.model_extra or {}
-    asked = sorted({seed for cell in results.sweep.cells for seed in cell.points})
-    seeds = ", ".join(map(str, asked[:_MOST_SEEDS])) + (
-        f" and {len(asked) - _MOST_SEEDS} more" * (len(asked) > _MOST_SEEDS)
-    )
-    axes = [
-        f"{model}: {pluralize(len(results.list_cells(model)), 'cell')}, by {', '.join(names)}"
-        if names
-        else f"{model}: 1 cell"
-        for model, names in results.varying_of.items()
-    ]
-    versions, hardware = (
-        said.get(name) if isinstance(said.get(name), dict) else {}
-        for name in ("versions", "hardware")
-    )
+def _list_facts(results: Results) -> list[Fact]:
+    """Return what was asked for, and by which call.
+
+    A fact is its name, its value, and "code" if the value was typed or is a name. Empty values are
+    left out.
+    """
+    sweep = results.sweep
+    examples = "" if sweep.data else _describe_examples(results)
+    extra = sweep.model_extra or {}
     facts = [
-        ("models and what varies", "; ".join(axes), ""),
-        ("seeds", f"{pluralize(len(asked), 'seed')}: {seeds}", ""),
+        ("models and what varies", _describe_axes(results), ""),
+        ("seeds", _describe_seeds(sweep), ""),
         ("chosen by", describe_selection(results), ""),
-        ("examples", "" if results.sweep.data else _examples(results), ""),
-        ("command line", str(said.get("command") or ""), "code"),
-        ("asked for at", provenance.time(str(said.get("created") or "")), ""),
-        ("commit of the call", provenance.short(said.get("commit")), "code"),
-        ("versions of the call", provenance.packages(versions or {}), ""),
-        ("machine of the call", provenance.machine(hardware or {}), ""),
-        ("data of the user's own", _own_data(results), ""),
+        ("examples", examples, ""),
+        ("command line", str(extra.get("command") or ""), "code"),
+        ("asked for at", provenance.format_time(str(extra.get("created") or "")), ""),
+        ("commit of the call", provenance.shorten_commit(extra.get("commit")), "code"),
+        ("versions of the call", provenance.format_versions(_get_dict(sweep, "versions")), ""),
+        ("machine of the call", provenance.format_machine(_get_dict(sweep, "hardware")), ""),
+        ("data of the user's own", _describe_user_data(sweep), ""),
     ]
     return [fact for fact in facts if fact[1]]
 
 
-def _own_data(results: Results) -> str:
-    """Return each of the user's own folders and files, after the digest that points know it by."""
-    return ", ".join(
-        f"{text}: {make_visible(place)}" for text, place in results.sweep.places.items()
-    )
+def _get_dict(sweep: SweepFile, name: str) -> dict[str, Any]:
+    """Return a part of sweep.json that nothing checks; empty if it is not what it should be."""
+    value = (sweep.model_extra or {}).get(name)
+    return value if isinstance(value, dict) else {}
 
 
-def _examples(results: Results) -> str:
-    """How many examples each model is trained, validated and tested on, those with equal counts together."""
-    found: dict[str, list[str]] = {}
+def _describe_axes(results: Results) -> str:
+    """Return each model with its number of cells and the parameters that vary in it."""
+    parts = []
+    for model, names in results.varying_of.items():
+        if names:
+            cells = pluralize(len(results.list_cells(model)), "cell")
+            parts.append(f"{model}: {cells}, by {', '.join(names)}")
+        else:
+            parts.append(f"{model}: 1 cell")
+    return "; ".join(parts)
+
+
+def _describe_seeds(sweep: SweepFile) -> str:
+    seeds = sorted({seed for cell in sweep.cells for seed in cell.points})
+    text = ", ".join(map(str, seeds[:MAX_SEEDS_LISTED]))
+    hidden = len(seeds) - MAX_SEEDS_LISTED
+    if hidden > 0:
+        text += f" and {hidden} more"
+    return f"{pluralize(len(seeds), 'seed')}: {text}"
+
+
+def _describe_user_data(sweep: SweepFile) -> str:
+    """Return the user's own folders and files, each after the digest that points know it by."""
+    return ", ".join(f"{text}: {make_visible(path)}" for text, path in sweep.places.items())
+
+
+def _describe_examples(results: Results) -> str:
+    """Return the numbers of examples to train, validate and test on, by models with equal ones."""
+    models_with: dict[str, list[str]] = {}
     for model in results.models:
-        if text := describe_sizes(results, results.list_cells(model)):
-            found.setdefault(text.partition(": ")[2].removesuffix("."), []).append(model)
-    return "; ".join(f"{', '.join(models)}: {text}" for text, models in found.items())
+        sentence = describe_sizes(results, results.list_cells(model))
+        if sentence:
+            _, _, sizes = sentence.partition(": ")
+            models_with.setdefault(sizes.removesuffix("."), []).append(model)
+    return "; ".join(f"{', '.join(models)}: {sizes}" for sizes, models in models_with.items())
 
 
-def _data(results: Results) -> list[dict[str, Any]]:
-    """What each dataset had, in the order of sweep.json."""
-    return [
-        {
-            "name": ", ".join(
-                [about.dataset, *(f"{name}={value}" for name, value in about.params.items())]
-            ),
-            "training": _between(about.training),
-            "numbers": [about.validation, about.test, about.examples, about.copies, about.left_out],
-            "notes": about.notes,
+def _list_datasets(results: Results) -> list[dict[str, Any]]:
+    """Return a row of numbers for each dataset, in the order of sweep.json."""
+    rows = []
+    for info in results.sweep.data.values():
+        params = [f"{name}={value}" for name, value in info.params.items()]
+        row = {
+            "name": ", ".join([info.dataset, *params]),
+            "training": _format_range(info.training),
+            "numbers": [info.validation, info.test, info.examples, info.copies, info.left_out],
+            "notes": info.notes,
         }
-        for about in results.sweep.data.values()
-    ]
+        rows.append(row)
+    return rows
 
 
-def _between(counts: list[int]) -> str:
-    if len(counts) > 1:
-        return f"{min(counts):,} to {max(counts):,}"
-    return f"{counts[0]:,}" if counts else ""
+def _format_range(counts: list[int]) -> str:
+    if not counts:
+        return ""
+    if len(counts) == 1:
+        return f"{counts[0]:,}"
+    return f"{min(counts):,} to {max(counts):,}"
 
 
-def _findings(made: Collected) -> list[tuple[Finding, str]]:
-    """Each finding, and what its answer does not say of the test; what has an answer comes first."""
+def _list_findings(collected: Collected) -> list[tuple[Finding, str]]:
+    """Return each finding, and the numbers that its answer leaves out; answered questions first."""
     from gensweep.report.stats.findings import NOT_ENOUGH, Finding
 
-    frames = [table.frame for table in made.tables if table.name == STATISTICS]
-    found = [Finding(**row) for frame in frames for row in frame.to_dict("records")]
-    return sorted(((f, _numbers(f)) for f in found), key=lambda pair: pair[0].verdict == NOT_ENOUGH)
+    pairs = []
+    for table in collected.tables:
+        if table.name != STATISTICS:
+            continue
+        for row in table.frame.to_dict("records"):
+            finding = Finding(**row)
+            pairs.append((finding, _format_numbers(finding)))
+    return sorted(pairs, key=lambda pair: pair[0].verdict == NOT_ENOUGH)
 
 
-def _numbers(finding: Finding) -> str:
-    parts = [finding.test]
+def _format_numbers(finding: Finding) -> str:
+    """Return the test, the estimate and the effect size; those that there are."""
+    parts = [finding.test] if finding.test else []
     if not math.isnan(finding.estimate):
-        interval = (
-            "" if math.isnan(finding.low) else f", 95% CI {finding.low:.3g} to {finding.high:.3g}"
-        )
+        interval = ""
+        if not math.isnan(finding.low):
+            interval = f", 95% CI {finding.low:.3g} to {finding.high:.3g}"
         parts.append(f"estimate {finding.estimate:+.3g}{interval} ({finding.estimate_name})")
     if not math.isnan(finding.effect) and finding.effect_name != finding.estimate_name:
         parts.append(f"effect size {finding.effect:+.3g} ({finding.effect_name})")
-    return "; ".join(part for part in parts if part)
+    return "; ".join(parts)
 
 
-def _cells(results: Results, commands: Commands) -> list[tuple[str, str]]:
-    """A cell and the command that makes its numbers again."""
-    first = results.sweep.cells[:_MOST_COMMANDS]
-    return [(cell.id, commands.build_cell_command(cell.id, cell.model)) for cell in first]
+def _list_cell_commands(results: Results, commands: Commands) -> list[tuple[str, str]]:
+    """Return the first cells, each with the command that reproduces its numbers."""
+    cells = results.sweep.cells[:MAX_CELL_COMMANDS]
+    return [(cell.id, commands.build_cell_command(cell.id, cell.model)) for cell in cells]

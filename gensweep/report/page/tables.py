@@ -1,10 +1,10 @@
-"""Tables as they stand on the page: cut where they are long, with the command behind every row."""
+"""Tables on the page: cut if they are long, with the command behind every row."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gensweep.report.page.commands import Commands
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from gensweep.report.tables import Table
 
 MAX_ROWS_PER_TABLE = 500
-"""Most rows of a table on the page."""
 MAX_ROWS_PER_SWEEP = 5000
 """Most rows of all of a sweep's tables together."""
 MAX_OPEN_TABLES = 12
-"""As many tables are shown without a click."""
+"""Further tables are shown after a click."""
+CELLS = "cells"
 STATISTICS = "statistics"
-ELSEWHERE = (STATISTICS, "cells-problems")
-"""Tables that other sections of the page say in words."""
+SHOWN_AS_TEXT = (STATISTICS, "cells-problems")
+"""Tables that other sections of the page put into words."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,30 @@ class Header:
 
 @dataclass(frozen=True)
 class Row:
-    """A row's cells as (text, number to sort by or ""), and the command that makes its numbers again."""
+    """A row of a table.
+
+    Attributes:
+        cells: (text, number to sort by or "") each.
+        command: reproduces the row's numbers; empty if the row is not a cell of the sweep.
+    """
 
     cells: list[tuple[str, str]]
     command: str
 
 
 @dataclass(frozen=True)
-class View:
+class TableView:
     """A table of the page.
 
     Attributes:
         file: stem of the files that hold all of it.
-        cut: how many rows it lacks here, in words; empty where it has all.
+        caption: above the table.
+        headers: one a column.
+        rows: as many as the page can hold.
+        notes: below the table.
+        cut: number of rows that are left out here, in words; empty if none are.
+        open: whether it is shown without a click.
+        commands: whether any row has a command.
     """
 
     file: str
@@ -62,76 +73,91 @@ class View:
     notes: Sequence[str] = ()
     cut: str = ""
     open: bool = True
-    commands: bool = field(default=False)
+    commands: bool = False
 
 
-def build_views(found: Sequence[Table], results: Results, commands: Commands) -> list[View]:
-    """The sweep's tables, those that it names before those that every sweep has."""
-    views: list[View] = []
-    shown = [table for table in found if table.name not in ELSEWHERE]
-    named = sorted(
-        shown, key=lambda table: (table.name == "cells", table.name.startswith("leaderboard"))
-    )
-    for table in named:
-        for caption, frame, notes in _parts(table):
-            left = max(0, MAX_ROWS_PER_SWEEP - sum(len(view.rows) for view in views))
-            is_open = (
-                len(views) < MAX_OPEN_TABLES and table.name != "cells"
-            )  # which has the others' numbers once more
+def build_views(tables: Sequence[Table], results: Results, commands: Commands) -> list[TableView]:
+    """Return the tables of the page, those that the sweep names before those of every sweep."""
+    views: list[TableView] = []
+    shown = [table for table in tables if table.name not in SHOWN_AS_TEXT]
+    # The sort is stable: the sweep's own tables come first, then leaderboards, then all cells.
+    ordered = sorted(shown, key=lambda t: (t.name == CELLS, t.name.startswith("leaderboard")))
+    for table in ordered:
+        for caption, frame, notes in _iter_parts(table):
+            rows_left = MAX_ROWS_PER_SWEEP - sum(len(view.rows) for view in views)
+            # The table of all cells repeats the numbers of the others.
+            is_open = len(views) < MAX_OPEN_TABLES and table.name != CELLS
             all_notes = [*notes, *list_remarks(frame, results)]
-            views.append(
-                _view(table.name, caption, frame, all_notes, results, commands, left, is_open)
-            )
+            view = TableView(table.name, caption, [], [], all_notes, open=is_open)
+            views.append(_fill(view, frame, results, commands, max(0, rows_left)))
     return views
 
 
-def _parts(table: Table) -> Iterator[tuple[str, pd.DataFrame, Sequence[str]]]:
-    """The table, or each of its sections; its notes stand with the last."""
-    parts = list((table.sections or {"": table.frame}).items())
-    for place, (heading, frame) in enumerate(parts):
+def _iter_parts(table: Table) -> Iterator[tuple[str, pd.DataFrame, Sequence[str]]]:
+    """Yield title, frame and notes of the table, or of each of its sections.
+
+    The notes stand with the last section.
+    """
+    if not table.sections:
+        yield table.title, table.frame, table.notes
+        return
+    parts = list(table.sections.items())
+    for number, (heading, frame) in enumerate(parts, 1):
         title = f"{table.title}: {heading}" if heading else table.title
-        yield title, frame, table.notes if place == len(parts) - 1 else ()
+        notes = table.notes if number == len(parts) else ()
+        yield title, frame, notes
 
 
-def _view(
-    name: str, caption: str, frame: pd.DataFrame, notes: Sequence[str], results: Results, commands: Commands,
-    left: int, is_open: bool,
-) -> View:  # fmt: skip
-    count = min(MAX_ROWS_PER_TABLE, left)
-    head = frame.head(count)
-    shown = build_columns(head, results, split_counts=True) if len(head) else []
-    rows = list(_rows(head, shown, results, commands)) if shown else []
+def _fill(
+    view: TableView, frame: pd.DataFrame, results: Results, commands: Commands, rows_left: int
+) -> TableView:
+    """Return the view with headers and rows, no more than the page can hold."""
+    head = frame.head(min(MAX_ROWS_PER_TABLE, rows_left))
+    columns = build_columns(head, results, split_counts=True) if len(head) else []
+    rows = list(_iter_rows(head, columns, results, commands)) if columns else []
     hidden = len(frame) - len(rows)
-    headers = [_header(column) for column in shown]
-    cut = (
-        f"{pluralize(hidden, 'more row')} in"
-        if rows
-        else f"{pluralize(hidden, 'row')}, all of them in"
+    cut = ""
+    if hidden and rows:
+        cut = f"{pluralize(hidden, 'more row')} in"
+    elif hidden:
+        cut = f"{pluralize(hidden, 'row')}, all of them in"
+    elif not rows:
+        cut = "Nothing to show."
+    return replace(
+        view,
+        headers=[_make_header(column) for column in columns],
+        rows=rows,
+        cut=cut,
+        commands=any(row.command for row in rows),
     )
-    return View(
-        name, caption, headers, rows, notes, cut if hidden else "" if rows else "Nothing to show.", is_open,
-        any(row.command for row in rows),
-    )  # fmt: skip
 
 
-def _header(column: Column) -> Header:
+def _make_header(column: Column) -> Header:
     text, bracket, unit = column.header.partition(" [")
     return Header(text, f"{bracket}{unit}".strip(), column.is_numeric)
 
 
-def _rows(
-    head: pd.DataFrame, shown: list[Column], results: Results, commands: Commands
+def _iter_rows(
+    head: pd.DataFrame, columns: Sequence[Column], results: Results, commands: Commands
 ) -> Iterator[Row]:
-    known = {"cell", "model"} <= set(head.columns)
-    pairs = zip(head["cell"], head["model"], strict=True) if known else [("", "")] * len(head)
-    cells = (list(zip(column.values, _keys(head, column), strict=True)) for column in shown)
-    for (cell, model), *row in zip(pairs, *cells, strict=True):
-        yield Row(row, commands.build_cell_command(cell, model) if cell in results.params else "")
+    keys = [_list_sort_keys(head, column) for column in columns]
+    cells, models = [""] * len(head), [""] * len(head)
+    if {"cell", "model"} <= set(head.columns):
+        cells, models = head["cell"].tolist(), head["model"].tolist()
+    for index, (cell, model) in enumerate(zip(cells, models, strict=True)):
+        texts = [column.values[index] for column in columns]
+        numbers = [column_keys[index] for column_keys in keys]
+        command = ""
+        if cell in results.params:
+            command = commands.build_cell_command(cell, model)
+        yield Row(list(zip(texts, numbers, strict=True)), command)
 
 
-def _keys(head: pd.DataFrame, column: Column) -> list[str]:
-    """Of a metric's means the numbers themselves: two of them may be printed with different digits."""
+def _list_sort_keys(head: pd.DataFrame, column: Column) -> list[str]:
+    """Return the numbers to sort a column by; empty texts if the shown texts will do."""
     name = f"{column.metric}_mean"
-    if not column.header.startswith(column.metric) or name not in head.columns or not column.metric:
+    is_mean = column.metric and column.header.startswith(column.metric)
+    if not is_mean or name not in head.columns:
         return [""] * len(head)
+    # Two means may be printed with different digits, so their texts do not sort well.
     return ["" if math.isnan(value) else f"{value:.9g}" for value in head[name].tolist()]

@@ -11,7 +11,7 @@ from gensweep.core.registries import TABLES
 from gensweep.report.collect import ALWAYS
 from gensweep.report.page import failures
 from gensweep.report.page.commands import Commands
-from gensweep.report.page.tables import ELSEWHERE, STATISTICS
+from gensweep.report.page.tables import SHOWN_AS_TEXT, STATISTICS
 from gensweep.report.remarks import describe_selection
 from gensweep.report.stats.findings import NOT_ENOUGH, Finding
 from gensweep.report.stats.questions import answer_questions
@@ -44,7 +44,7 @@ def blocks(wr: Any, results: Results) -> list[Any]:
     findings = sorted(answer_questions(results), key=lambda finding: finding.verdict == NOT_ENOUGH)
     shared = [finding for finding in findings if _model_of(finding, results) is None]
     whole = [
-        table for table in tables if table.name not in ELSEWHERE and _is_shared(table, results)
+        table for table in tables if table.name not in SHOWN_AS_TEXT and _is_shared(table, results)
     ]
     statistics = [table for table in tables if table.name == STATISTICS]
     return [
@@ -142,7 +142,7 @@ def _part(table: Table, model: str, results: Results) -> Table | None:
         return replace(
             table, title=f"{table.title}: {model}", frame=section, notes=notes, sections=None
         )
-    return table if table.name not in ELSEWHERE and _models(table.frame) == {model} else None
+    return table if table.name not in SHOWN_AS_TEXT and _models(table.frame) == {model} else None
 
 
 def _shown(wr: Any, tables: Iterable[Table], results: Results) -> Iterator[Any]:
