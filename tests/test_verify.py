@@ -21,7 +21,9 @@ from gensweep.core.errors import LostClaim
 from gensweep.execute.verify import _difference, _differences, _judge, choose_points
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import OK, Record
+from gensweep.ledger.stores import Store
 from gensweep.report.results import load
+from gensweep.report.verified import is_of_today, read_verified
 from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.train.evaluation import Diverged
 from gensweep.train.loop import Training
@@ -265,19 +267,31 @@ def test_verifying_leaves_records_and_histories_alone(sweep: str, root: Path) ->
 
 
 def test_rounding_is_judged_by_what_a_number_is() -> None:
-    # A loss may move by half a percent in float32; of 40 examples, two may be judged otherwise: 2 / 40 = 0.05.
-    limits = (0.005, 2 / 40)
-    assert _judge({"train/loss": 0.0, "validation/char_accuracy": 0.0}, *limits) == "equal"
-    assert (
-        _judge({"train/loss": 0.004, "validation/char_accuracy": 0.05}, *limits)
-        == "within rounding"
-    )
-    assert _judge({"train/loss": 0.006, "validation/char_accuracy": 0.0}, *limits) == "different"
-    assert _judge({"train/loss": 0.0, "validation/char_accuracy": 0.075}, *limits) == "different"
-    assert _difference("train/loss", 2.0, 1.0) == 0.5
-    assert _difference("validation/mean_absolute_error", math.nan, math.nan) == 0.0
-    assert _difference("validation/mean_absolute_error", 3.0, math.nan) == math.inf
-    assert _difference("validation/char_accuracy", 0.2, 0.1) == pytest.approx(0.1)
+    """Half a percent of its size in float32; of 40 examples, two may be judged otherwise: 0.05."""
+
+    def judge(loss: float, accuracy: float) -> str:
+        before = {"train/loss": 2.0, "validation/char_accuracy": 0.5}
+        now = {"train/loss": 2.0 * (1 - loss), "validation/char_accuracy": 0.5 - accuracy}
+        differences = {column: _difference(now[column], before[column]) for column in now}
+        return _judge(differences, 0.005, 2 / 40)
+
+    assert judge(0.0, 0.0) == "equal"
+    assert judge(0.004, 0.05) == "within rounding"
+    assert judge(0.006, 0.0) == "different"
+    assert judge(0.0, 0.075) == "different"
+
+
+def test_a_halved_share_is_different_however_small_it_is() -> None:
+    """Of 1,800 examples 10 were right and now 5 are: three examples more than rounding may flip."""
+    difference = _difference(5 / 1800, 10 / 1800)
+    assert difference.relative == pytest.approx(0.5)
+    assert _judge({"validation/exact_match": difference}, 0.005, 2 / 1800) == "different"
+
+
+def test_a_number_that_one_training_lacks_has_moved_without_bound() -> None:
+    assert _difference(2.0, 1.0).relative == 0.5
+    assert _difference(math.nan, math.nan).relative == 0.0
+    assert _difference(3.0, math.nan).relative == math.inf
 
 
 def test_a_metric_that_is_defined_in_one_training_alone_is_different() -> None:
@@ -290,7 +304,28 @@ def test_a_metric_that_is_defined_in_one_training_alone_is_different() -> None:
         "train/loss": [2.0, 1.0],
         "validation/mean_absolute_error": [math.nan, math.nan],
     }
-    assert _differences(now, before) == {
-        "train/loss": 0.0,
-        "validation/mean_absolute_error": math.inf,
-    }
+    differences = _differences(now, before)
+    assert differences["train/loss"].relative == 0.0
+    assert differences["validation/mean_absolute_error"].relative == math.inf
+
+
+def test_an_entry_has_lapsed_when_a_metric_s_code_has_changed() -> None:
+    code = compute_fingerprint("text_to_text", "arithmetic")
+    assert code is not None
+    entry = {"model": "text_to_text", "dataset": "arithmetic", "code": code}
+    assert is_of_today(entry)
+    changed = code | {"metrics": code["metrics"] | {"exact_match": "0" * 12}}
+    assert not is_of_today(entry | {"code": changed})
+
+
+def test_damaged_entries_are_left_out(tmp_path: Path) -> None:
+    entry = {"point": "p", "outcome": "equal", "code": {"metrics": {}}}
+    damaged = [
+        7,
+        entry | {"outcome": ["equal"]},
+        entry | {"code": {"metrics": [1]}},
+        {"point": "p"},
+    ]
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "verified.json").write_text(json.dumps([*damaged, entry]))
+    assert read_verified(Store(tmp_path), "tiny") == [entry]

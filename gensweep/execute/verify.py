@@ -39,7 +39,7 @@ Measured over three epochs, PyTorch in place of the kernels: at most 0.0012 in f
 divergence of a VAE, which is near zero then); all other numbers moved by a tenth of that. Another processor moved the
 losses of text to text by 0.00003."""
 FLIPPED = 2
-"""So many examples may be judged otherwise through rounding: a share of examples moves in steps."""
+"""Examples that rounding may flip: a share of examples moves in steps, which are large for a small share."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ def _compare(results: Results, record: Record, epochs: int, device: torch.device
     differences = _differences(training.history, history)
     if not differences:
         return Comparison(record, UNCOMPARED, reason="its history.csv has none of today's columns")
-    name, share = max(differences.items(), key=lambda item: item[1])
+    name, difference = max(differences.items(), key=lambda item: item[1])
+    share = difference.relative
     if math.isinf(share):
         name = f"{name} is defined in one training alone"
     largest = (share, name) if share else None
@@ -182,54 +183,63 @@ def _compare(results: Results, record: Record, epochs: int, device: torch.device
     return Comparison(record, outcome, epochs, largest, "", is_same_machine, computed)
 
 
-def _judge(differences: Mapping[str, float], tolerance: float, flipped: float) -> str:
-    """Return what differences by column amount to.
+@dataclass(frozen=True, order=True)
+class Difference:
+    """The largest difference of one column between two trainings.
+
+    Attributes:
+        relative: as a share of the larger number's size; infinite if only one training has the number.
+        absolute: the same in the column's own unit.
+    """
+
+    relative: float = 0.0
+    absolute: float = 0.0
+
+
+def _judge(differences: Mapping[str, Difference], tolerance: float, flipped: float) -> str:
+    """Return what the differences by column amount to.
 
     Args:
-        differences: column -> share of its size.
-        tolerance: what rounding moves a number by.
-        flipped: what it moves a share of examples by.
+        differences: of every column.
+        tolerance: the share of its size by which rounding moves a number.
+        flipped: the share of all examples that rounding may flip; it is another limit for shares.
     """
-    if not any(differences.values()):
+    if not any(difference.relative for difference in differences.values()):
         return EQUAL
-    limits = {
-        name: max(tolerance, flipped) if _counts_examples(name) else tolerance
-        for name in differences
-    }
-    is_rounding = all(share <= limits[name] for name, share in differences.items())
-    return ROUNDING if is_rounding else DIFFERENT
+    for column, difference in differences.items():
+        limit = flipped if _counts_examples(column) else 0.0
+        if difference.relative > tolerance and difference.absolute > limit:
+            return DIFFERENT
+    return ROUNDING
 
 
 def _differences(
     lines: Sequence[Mapping[str, float]], history: Mapping[str, Iterable[float]]
-) -> dict[str, float]:
-    """Return by column the largest difference over some epochs.
+) -> dict[str, Difference]:
+    """Return the largest difference over some epochs by column.
 
     Args:
         lines: of the epochs that were trained again.
-        history: column -> the number recorded of each epoch, NaN where there was none.
+        history: column -> the recorded number of each epoch, NaN where there was none.
     """
     columns = {name for line in lines for name in line} & history.keys() - {"epoch"}
-    return {
-        name: max(
-            _difference(name, line.get(name, math.nan), float(before))
-            for line, before in zip(lines, history[name], strict=False)
+    differences = {}
+    for column in columns:
+        pairs = zip(lines, history[column], strict=False)
+        differences[column] = max(
+            _difference(line.get(column, math.nan), float(before)) for line, before in pairs
         )
-        for name in columns
-    }
+    return differences
 
 
-def _difference(column: str, now: float, before: float) -> float:
-    """Return by what share of its size a number moved; a share of examples, by how much of 1.
-
-    A metric that is defined in one training alone has moved without bound.
-    """
+def _difference(now: float, before: float) -> Difference:
+    """Return the difference of two numbers; one that is defined once has moved without bound."""
     if now == before or (math.isnan(now) and math.isnan(before)):
-        return 0.0
+        return Difference()
     if math.isnan(now) or math.isnan(before):
-        return math.inf
-    size = 1.0 if _counts_examples(column) else max(abs(now), abs(before))
-    return abs(now - before) / size
+        return Difference(math.inf, math.inf)
+    absolute = abs(now - before)
+    return Difference(absolute / max(abs(now), abs(before)), absolute)
 
 
 def _counts_examples(column: str) -> bool:

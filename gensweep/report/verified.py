@@ -7,12 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.stores import Store
-from gensweep.sweep.code_fingerprint import (
-    OTHER,
-    UNKNOWN,
-    compute_fingerprint,
-    has_same_training_code,
-)
+from gensweep.sweep.code_fingerprint import OTHER, SAME, UNKNOWN, compare
 from gensweep.system.storage import parse_json
 from gensweep.system.text import pluralize
 
@@ -33,11 +28,17 @@ def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
         return []
     if not isinstance(entries, list):
         return []
-    return [
-        entry
-        for entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("point"), str)
-    ]
+    return [entry for entry in entries if _is_entry(entry)]
+
+
+def _is_entry(entry: Any) -> bool:
+    """Return whether a value has what is read of an entry; people and other programs edit files."""
+    if not isinstance(entry, dict):
+        return False
+    texts = [entry.get(name) for name in ("point", "outcome")]
+    code = entry.get("code")
+    is_code = isinstance(code, dict) and isinstance(code.get("metrics", {}), dict)
+    return all(isinstance(text, str) for text in texts) and (code is None or is_code)
 
 
 def match_records(
@@ -76,12 +77,11 @@ def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) ->
 
 
 def is_of_today(entry: Mapping[str, Any]) -> bool:
-    """Return whether an entry says something of the code that would train its point now."""
+    """Return whether an entry is about the code that would train and measure its point now."""
     code, model, dataset = (entry.get(name) for name in ("code", "model", "dataset"))
     if not (isinstance(code, dict) and isinstance(model, str) and isinstance(dataset, str)):
         return False
-    today = compute_fingerprint(model, dataset)
-    return today is not None and has_same_training_code(code, today)
+    return compare(code, model, dataset) == SAME
 
 
 def describe_verified(entries: Iterable[Mapping[str, Any]]) -> str:
