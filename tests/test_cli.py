@@ -88,7 +88,7 @@ WRONG_FILES = [
     ("model.py", "model.py:3: unknown model 'cea'; did you mean 'cae'?"),
     ("parameter.py", "parameter.py:2: unknown parameter 'filter' in cae; did you mean 'filters'?"),
     ("value.py", "value.py:2: cae: encoder_layers=6: input should be less than or equal to 5"),
-    ("name.py", "name.py:2: sweep name '../evil' is no plain folder name"),
+    ("name.py", "name.py:2: sweep name '../evil' is not a plain folder name"),
     ("table.py", "table.py:2: unknown table 'dept'; did you mean 'depth'?"),
     ("inner.py", "inner.py:1: ZeroDivisionError: division by zero"),
     ("unhelped.py", "unhelped.py:1: ModuleNotFoundError: No module named 'no_such_module'"),

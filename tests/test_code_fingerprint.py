@@ -207,9 +207,9 @@ def test_what_only_looks_like_a_message_or_a_description_counts(tmp_path: Path, 
         "    return first(log) - second(log) + declare(1, 1.0)\n"
     )
     (package / "other.py").write_text("def param(size, scale):\n    return size * scale\n")
-    before = SourceTree(package).digest(["pkg.extra.loss"])
+    before = SourceTree(package).compute_digest(["pkg.extra.loss"])
     edit(package, "extra.py", *IMITATIONS[name])
-    assert SourceTree(package).digest(["pkg.extra.loss"]) != before
+    assert SourceTree(package).compute_digest(["pkg.extra.loss"]) != before
 
 
 def test_a_message_of_a_logger_does_not_count(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_message_of_a_logger_does_not_count(tmp_path: Path) -> None:
     digests = set()
     for line in ("", "    log.warning('x is %s', x)\n", "    logging.info('y')\n"):
         (package / "extra.py").write_text(text.format(line))
-        digests.add(SourceTree(package).digest(["pkg.extra.loss"]))
+        digests.add(SourceTree(package).compute_digest(["pkg.extra.loss"]))
     assert len(digests) == 1
 
 

@@ -12,14 +12,14 @@ from typing import Any, BinaryIO
 import pytest
 
 from gensweep.core.errors import DataError
-from gensweep.prepare import fingerprint
+from gensweep.prepare import file_hashes
+from gensweep.prepare.file_hashes import hash_files
 from gensweep.prepare.fingerprint import (
     Scheme,
     Source,
     clear_cache,
     find_paths,
     get_pinned_text,
-    hash_files,
     locate,
     pin_to_content,
 )
@@ -61,7 +61,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every file had been there for long."""
-    monkeypatch.setattr(fingerprint, "_SETTLED", -3600.0)
+    monkeypatch.setattr(file_hashes, "_SETTLED_SECONDS", -3600.0)
 
 
 def sha256(text: str) -> str:
@@ -157,7 +157,7 @@ class TestLocating:
         pinned = again(box)
         box.rename(tmp_path / "elsewhere")
         with pytest.raises(
-            DataError, match=f"{pinned} has gone from {box} .*; name the place it lies at now"
+            DataError, match=f"{pinned} is no longer at {box} .*; name its new path"
         ):
             locate(pinned)
 
@@ -170,7 +170,8 @@ class TestLocating:
         kept.unlink() if damage is None else kept.write_text(damage)
         clear_cache()
         with pytest.raises(
-            DataError, match=f"{pinned} was never seen on this machine; name the place it lies at"
+            DataError,
+            match=f"{pinned} has never been used on this machine; name the path of the data",
         ):
             locate(pinned)
 

@@ -393,7 +393,8 @@ class TestUnreadable:
         (here / "mine").mkdir()
         (here / "mine" / "gone.png").symlink_to(here / "nothing")
         with pytest.raises(
-            ValueError, match=r"none of its 1 files can be read, such as .*gone\.png \(No such file"
+            ValueError,
+            match=r"none of its 1 files can be read, for example .*gone\.png \(No such file",
         ):
             folder(here / "mine")
 

@@ -33,7 +33,7 @@ from gensweep.data.cryptopunks import (
     split_sheet,
 )
 from gensweep.prepare.array_cache import hash_array
-from gensweep.system import download
+from gensweep.system import download, http_session
 
 COUNT, ACROSS = 400, 25
 """As many as are tried here; the real sheet has 100 rows of 100."""
@@ -101,7 +101,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setattr(cryptopunks, "SHEET_URL", f"{url}/punks.png")
         monkeypatch.setattr(cryptopunks, "SHEET_SHA256", hashlib.sha256(SHEET).hexdigest())
         monkeypatch.setattr(cryptopunks, "PIXELS_SHA256", hash_array(PICTURES))
-        monkeypatch.setattr(download, "BACKOFF", 0.001)
+        monkeypatch.setattr(http_session, "BACKOFF_SECONDS", 0.001)
         yield url
         httpd.shutdown()
 
@@ -169,9 +169,9 @@ class TestTheSheet:
                 "a web page in place of the file",
             ),
             ("/size.png", 200, b"", "the sheet is damaged"),
-            ("/gone.png", 404, b"", "HTTP 404 Not Found; it has moved"),
+            ("/gone.png", 404, b"", "HTTP 404 Not Found; the file has moved"),
             ("/busy.png", 503, b"", "HTTP 503 Service Unavailable; try again later"),
-            ("/login", 407, b"", "the proxy wants a login"),
+            ("/login", 407, b"", "the proxy requires a login"),
             ("/words.png", 200, b"words", "the sheet is damaged: it is no PNG"),
         ],
     )
@@ -193,7 +193,7 @@ class TestTheSheet:
         monkeypatch.setattr(
             Image, "open", lambda *_, **__: pytest.fail("opened before its hash was checked")
         )
-        with pytest.raises(FetchError, match="nothing of it was opened or kept"):
+        with pytest.raises(FetchError, match="nothing of it was opened or stored"):
             fetch_cryptopunks(said)
         assert kept(cache) == []
 
@@ -234,7 +234,7 @@ class TestTheSheet:
     @pytest.mark.parametrize("source", ["file:///etc/passwd", "ftp://127.0.0.1/punks.png"])
     def test_other_schemes_are_refused(self, source: str, cache: Path) -> None:
         with pytest.raises(
-            FetchError, match=r"is not understood; name an http:// or https:// address, or a path"
+            FetchError, match=r"is not supported; use an http:// or https:// address, or a path"
         ):
             fetch_cryptopunks(said, source=source)
 

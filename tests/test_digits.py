@@ -28,7 +28,7 @@ from gensweep.data._idx_files import find_pairs, read_idx
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.prepare import fingerprint
 from gensweep.sweep.point import Point, resolve_params
-from gensweep.system import download, storage
+from gensweep.system import http_session, storage
 
 TRAIN, TEST = (
     ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -115,7 +115,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     packed = {f"{name}.gz": gzip.compress(idx(array), mtime=0) for name, array in arrays.items()}
     table = {name: (hashlib.sha256(body).hexdigest(), len(body)) for name, body in packed.items()}
     monkeypatch.setattr(mnist, "FILES", table)
-    monkeypatch.setattr(download, "BACKOFF", 0.0)
+    monkeypatch.setattr(http_session, "BACKOFF_SECONDS", 0.0)
     return packed
 
 
@@ -669,7 +669,7 @@ class TestIdentity:
             data.prepare().banks["glyphs"][1001:], make(MIN_PICTURES_PER_DIGIT)[0]
         )
         shutil.rmtree(folder)
-        with pytest.raises(DataError, match=f"{pinned} has gone from {folder}"):
+        with pytest.raises(DataError, match=f"{pinned} is no longer at {folder}"):
             data.check()
 
     @pytest.mark.parametrize("scheme", ["idx", "npz"])

@@ -389,7 +389,7 @@ def test_a_sweeps_name_that_differs_in_capitals_from_a_folder_of_ours_is_refused
     tmp_path: Path,
 ) -> None:
     result = call(write_sweep(tmp_path, name="Points"), "--dry-run")
-    assert result.code == 2 and "sweep name 'Points' is no plain folder name" in result.error
+    assert result.code == 2 and "sweep name 'Points' is not a plain folder name" in result.error
 
 
 def test_two_sweeps_that_a_file_system_takes_for_one_are_refused(

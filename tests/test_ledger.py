@@ -137,9 +137,9 @@ def binary(path: Path) -> None:
 
 
 SPOILED = [
-    (cut, "not whole JSON"),
-    (emptied, "not whole JSON"),
-    (binary, "not whole JSON"),
+    (cut, "not valid JSON"),
+    (emptied, "not valid JSON"),
+    (binary, "not valid JSON"),
     (digit_changed, "changed since it was written"),
     (dumped_again, "changed since it was written"),
     (checksum_dropped, "changed since it was written"),
@@ -215,7 +215,7 @@ SPOILED = [
     (lambda path: path.write_text("[" * 200_000 + "]" * 200_000), "nested too deeply"),
     (
         lambda path: path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes()),
-        "begins with a byte order mark",
+        "starts with a byte order mark",
     ),
     (lambda path: path.write_bytes(path.read_bytes().replace(b"ok", b"\xff\xfe")), "not UTF-8"),
     (

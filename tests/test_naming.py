@@ -35,14 +35,8 @@ from gensweep.report.figures import fonts
 from gensweep.report.figures.settings import name_settings, split_by_dataset
 from gensweep.report.page.commands import Commands
 from gensweep.sweep.load import filter_points
-from gensweep.system.naming import (
-    MAX_STEM_LENGTH,
-    Names,
-    format_value,
-    make_file_stem,
-    make_file_stems,
-    make_visible,
-)
+from gensweep.system.file_stems import MAX_STEM_LENGTH, make_file_stem, make_file_stems
+from gensweep.system.naming import Names, format_value, make_visible
 
 COLOURS = {
     "a b": (200, 30, 30),
@@ -166,7 +160,7 @@ def test_a_name_stays_until_a_sibling_would_have_it_too() -> None:
     )
     assert Names({"lr": [0.3, 0.25]}, {}).get_text("lr", 0.3) == "0.3"
     pair = Names({"lr": [0.3, 0.1 + 0.2, 0.25]}, {})
-    assert [pair.text("lr", lr) for lr in (0.3, 0.1 + 0.2, 0.25)] == [
+    assert [pair.get_text("lr", lr) for lr in (0.3, 0.1 + 0.2, 0.25)] == [
         "0.3",
         "0.30000000000000004",
         "0.25",

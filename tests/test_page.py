@@ -272,7 +272,7 @@ def test_failures_come_before_numbers_each_with_its_reason_and_point(tmp_path):
     text = parsed(folder).text
     expected = [
         "1 point failed", "it broke | at once", a["points"]["1"], "1 point diverged", "no reason was recorded",
-        a["points"]["2"], "5 points have a record that cannot be trusted", "not whole JSON (cut short?)",
+        a["points"]["2"], "5 points have a record that cannot be trusted", "not valid JSON (cut short?)",
         "not a gensweep record", "schema 99, this gensweep reads up to 1", "changed since it was written",
         "6 of 9 points are missing (text_to_text 6), 5 of them with a record that cannot be trusted",
         "The seeds are unequal: cells were asked for with 1 to 8 of them",

@@ -755,9 +755,9 @@ class TestFolder:
         twenty.rename(tmp_path / "elsewhere")
         fingerprint.clear_cache()
         later = Folder(dataset=data.dataset)  # a worker does as much
-        with pytest.raises(DataError, match=f"{data.dataset} has gone from {twenty}"):
+        with pytest.raises(DataError, match=f"{data.dataset} is no longer at {twenty}"):
             later.check()
-        with pytest.raises(DataError, match="was never seen on this machine"):
+        with pytest.raises(DataError, match="has never been used on this machine"):
             Folder(dataset=f"folder:sha256-{'0' * 16}").check()
 
     def test_the_background_is_seen_through_what_is_transparent(self, twenty: Path) -> None:

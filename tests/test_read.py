@@ -230,7 +230,7 @@ def test_counts_of_every_status_and_unequal_seeds(tmp_path):
     counts = results.cells[["n_ok", "n_diverged", "n_failed", "n_missing"]]
     assert counts.to_numpy().tolist() == [[1, 1, 1, 2], [1, 0, 0, 0]]
     assert results.cells["char_accuracy_mean"].tolist() == [0.5, 0.7]
-    assert results.unreadable == {a["points"]["3"]: "record.json: not whole JSON (cut short?)"}
+    assert results.unreadable == {a["points"]["3"]: "record.json: not valid JSON (cut short?)"}
     points = results.points.set_index("seed")
     assert points["status"].to_dict() == {
         0: OK,
@@ -327,8 +327,8 @@ def test_a_record_that_cannot_be_trusted_is_missing_with_its_reason(tmp_path, sp
     ("spoil", "reason"),
     [
         (lambda path: path.write_text("[" * 200_000), "cannot be read: nested too deeply"),
-        (lambda path: path.write_bytes(b"\xff"), "is not whole JSON (not UTF-8)"),
-        (lambda path: path.write_text("{"), "is not whole JSON (cut short?)"),
+        (lambda path: path.write_bytes(b"\xff"), "is not valid JSON (not UTF-8)"),
+        (lambda path: path.write_text("{"), "is not valid JSON (cut short?)"),
         (
             lambda path: path.write_text('{"schema": 1, "schema": 1}'),
             "the key 'schema' comes twice",
@@ -822,7 +822,7 @@ def test_an_unknown_page_is_named_before_anything_is_written(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"schema": 1, "na', "not whole JSON"),
+        ('{"schema": 1, "na', "not valid JSON"),
         ("[1, 2]", "names no schema"),
         ('{"hello": "world"}', "names no schema"),
         ('{"schema": 99}', "upgrade gensweep"),

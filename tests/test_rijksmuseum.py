@@ -33,7 +33,7 @@ from gensweep.data._rijksmuseum.responses import read_page, read_work
 from gensweep.data._rijksmuseum.services import build_date_patterns, build_queries, check_picture
 from gensweep.data.rijksmuseum import Rijksmuseum, fetch_rijksmuseum
 from gensweep.prepare import fingerprint
-from gensweep.system import download
+from gensweep.system import download, http_session
 from gensweep.system.signals import Stopped
 
 MARK = "http://creativecommons.org/publicdomain/mark/1.0/"
@@ -283,7 +283,7 @@ def hang(handler: Any) -> None:
 def museum(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Museum]:
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(download, "BACKOFF", 0.001)
+    monkeypatch.setattr(http_session, "BACKOFF_SECONDS", 0.001)
     fingerprint.clear_cache()
     museum = Museum()
     yield museum
@@ -519,8 +519,8 @@ def test_one_bad_object_is_skipped_and_named(
     museum: Museum, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     if fault == "hanging":
-        monkeypatch.setattr(download, "TIMEOUT", (1.0, 0.05))
-        monkeypatch.setattr(download, "RETRIES", 1)
+        monkeypatch.setattr(download, "TIMEOUT_SECONDS", (1.0, 0.05))
+        monkeypatch.setattr(http_session, "MAX_RETRIES", 1)
     museum.add(1, 2, 3)
     spoil, reason = BAD[fault]
     spoil(museum)

@@ -534,7 +534,7 @@ def test_a_spoiled_record_is_shown_trained_again_and_kept_aside(
     again = run(file, root)
     assert again.code == 0
     for said in (planned.out, again.out):
-        assert f"unreadable record, counted as missing: {cut}: not whole JSON (cut short?)" in said
+        assert f"unreadable record, counted as missing: {cut}: not valid JSON (cut short?)" in said
         assert (
             f"unreadable record, counted as missing: {edited}: changed since it was written" in said
         )

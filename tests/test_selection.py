@@ -183,7 +183,11 @@ def test_the_published_results_name_what_they_are_selected_on():
             r"did you mean 'validation/exact_match'\? Valid: validation/char",
         ),
         (["text_to_text"], "exact_match", r"unknown objective 'exact_match' in sweep 's'"),
-        (["text_to_text"], "test/exact_match", r"the test set decides nothing; unknown objective"),
+        (
+            ["text_to_text"],
+            "test/exact_match",
+            r"the test set must not decide anything; unknown objective",
+        ),
         (
             ["vae"],
             "validation/fid_random_vgg",

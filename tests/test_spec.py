@@ -235,7 +235,7 @@ def test_a_dataset_of_another_kind_is_refused() -> None:
 )
 def test_a_name_that_is_no_plain_folder_name_is_refused(name: Any) -> None:
     with pytest.raises(
-        SweepError, match=f"sweep name {re.escape(repr(name))} is no plain folder name"
+        SweepError, match=f"sweep name {re.escape(repr(name))} is not a plain folder name"
     ):
         sweep(name=name)
 
@@ -322,7 +322,7 @@ def test_a_point_has_one_whole_seed(seed: Any) -> None:
     [
         ({"grids": []}, "sweep 's' has no grids"),
         ({"grids": [Grid(T2T), Grid(T2T)]}, "sweep 's' has the same grid twice"),
-        ({"grids": [{"model": T2T}]}, "which is no Grid"),
+        ({"grids": [{"model": T2T}]}, "which is not a Grid"),
         ({"tables": "depth"}, "tables='depth' is not a list of names"),
         ({"figures": None}, "figures=None is not a list of names"),
     ],
@@ -379,7 +379,7 @@ def test_changed_knows_the_parameters_of_any_dataset_of_the_grid() -> None:
     [
         ({"epoch": 3}, "unknown parameter 'epoch' in sweep 's'; did you mean 'epochs'?"),
         ({"filters": 3}, "unknown parameter 'filters' in sweep 's'"),
-        ({"seed": 3}, "'seed' is no parameter of sweep 's': --seeds N"),
+        ({"seed": 3}, "'seed' is not a parameter of sweep 's': --seeds N"),
         ({"epochs": 0}, "epochs=0"),
         ({"muon_lr": 0.1}, "muon_lr does nothing here"),
     ],
@@ -493,7 +493,7 @@ def test_a_neutral_value_keeps_the_old_id(later: None) -> None:
 
 
 def test_an_axis_that_never_ends_is_an_error() -> None:
-    with pytest.raises(SweepError, match="epochs has more than 100000 values; does it ever end"):
+    with pytest.raises(SweepError, match="epochs has more than 100000 values; is it endless"):
         Grid(T2T, epochs=itertools.count(1))
 
 

@@ -130,8 +130,8 @@ def _read_changed_sweep(file: Path, set_: list[str] | None, seeds: int | None) -
 
 
 def _choose_pack(sweep: Sweep, pack: str | None) -> int | str:
+    from gensweep.sweep.arguments import check_pack
     from gensweep.sweep.load import parse_value
-    from gensweep.sweep.spec import check_pack
 
     if pack is None:
         return sweep.pack

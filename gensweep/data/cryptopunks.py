@@ -23,13 +23,8 @@ from gensweep.data._pictures import Colour
 from gensweep.data._split import check_split
 from gensweep.prepare.array_cache import hash_array
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder
-from gensweep.system.download import (
-    check_sha256,
-    fetch_bytes,
-    open_session,
-    redact_url,
-    write_cache_file,
-)
+from gensweep.system.download import check_sha256, fetch_bytes, redact_url, write_cache_file
+from gensweep.system.http_session import open_session
 from gensweep.system.scratch import open_scratch
 
 BACKGROUND = "#638596"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import Progress, register_download
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder
-from gensweep.system.download import fetch_bytes, open_session, write_cache_file
+from gensweep.system.download import fetch_bytes, write_cache_file
+from gensweep.system.http_session import open_session
 
 if TYPE_CHECKING:
     from requests import Session

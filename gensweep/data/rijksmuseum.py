@@ -109,7 +109,8 @@ def fetch_rijksmuseum(
     from gensweep.data._rijksmuseum.fetch import WORKERS, PortraitDownload
     from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
     from gensweep.data._rijksmuseum.services import Services, build_date_patterns
-    from gensweep.system.download import RateLimiter, explain_write_errors, open_session, redact_url
+    from gensweep.system.download import explain_write_errors, redact_url
+    from gensweep.system.http_session import RateLimiter, open_session
     from gensweep.system.storage import lock_file
 
     if limit is not None and limit < 1:

@@ -22,7 +22,8 @@ from gensweep.prepare.contact_sheet import (
 from gensweep.prepare.fingerprint import find_paths
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
-from gensweep.system.naming import Names, make_file_stem
+from gensweep.system.file_stems import make_file_stem
+from gensweep.system.naming import Names
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
 

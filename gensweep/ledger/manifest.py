@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from gensweep.core.errors import ResultsError
 from gensweep.ledger.records import SCHEMA, is_plain
 from gensweep.ledger.stores import Store
-from gensweep.system.naming import is_file_name
+from gensweep.system.file_stems import is_file_name
 from gensweep.system.storage import parse_json
 from gensweep.system.text import replace_surrogates
 

@@ -1,16 +1,13 @@
-"""Downloads that end whole, checked, or with an error that says what to do."""
+"""Downloads that are complete and checked, or end with an error that says what to do."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import hashlib
-import threading
-import time
 from collections.abc import Generator
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gensweep.core.errors import FetchError
 from gensweep.system.redaction import redact_secrets
@@ -19,92 +16,11 @@ from gensweep.system.storage import write_atomic
 if TYPE_CHECKING:
     from requests import Response, Session
 
-TIMEOUT = (10.0, 30.0)
-"""Seconds to connect, and between two packets."""
-RETRIES, CONNECTS, BACKOFF, LONGEST_WAIT = 4, 2, 0.5, 120
-CUT_OFF_TRIES = 3
-"""How often a body is asked for that stops before its end."""
-CHUNK = 1 << 16
-USER_AGENT = f"gensweep/{version('gensweep')} (research; python-requests)"
-
-
-class RateLimiter:
-    """Holds requests back: all of them while a server asks for it, and for good once they are stopped."""
-
-    def __init__(self) -> None:
-        self._opens = 0.0
-        self._stopped = threading.Event()
-
-    def pause(self, seconds: float) -> None:
-        """Let nobody through for so long."""
-        self._opens = max(self._opens, time.monotonic() + seconds)
-
-    def stop(self) -> None:
-        """Let nobody through any more; who waits, in whatever thread, is turned away at once."""
-        self._stopped.set()
-
-    def wait(self, seconds: float = 0.0) -> None:
-        """Return when the gate is open, and not before so many seconds have passed.
-
-        Raises:
-            FetchError: it was stopped.
-        """
-        own = time.monotonic() + seconds
-        while not self._stopped.wait(max(0.0, max(own, self._opens) - time.monotonic())):
-            if time.monotonic() >= max(own, self._opens):
-                return
-        raise FetchError("stopped")
-
-
-def open_session(workers: int = 1, gate: RateLimiter | None = None) -> Session:
-    """A session that says who it is, and tries again after 429, 5xx and lost connections, as `Retry-After` asks.
-
-    A server that says 429 or 503 is left alone by every thread of the session, not by the one that asked.
-
-    Args:
-        workers: requests at once.
-        gate: what the session's requests wait at; for a caller that stops them, or shares it.
-    """
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.exceptions import InvalidHeader
-    from urllib3.util.retry import Retry
-
-    waiting = gate or RateLimiter()
-
-    class GatedRetry(Retry):
-        def sleep(self, response: Any = None) -> None:
-            try:
-                asked = self.get_retry_after(response) if response is not None else None
-            except InvalidHeader:
-                asked = None
-            seconds = asked or max(self.get_backoff_time(), BACKOFF)
-            if response is not None and response.status in (429, 503):
-                waiting.pause(seconds)
-            waiting.wait(seconds)
-
-    class GatedAdapter(HTTPAdapter):
-        def send(self, *args: Any, **kwargs: Any) -> Response:
-            waiting.wait()
-            return super().send(*args, **kwargs)
-
-    retry = GatedRetry(
-        total=RETRIES,
-        connect=CONNECTS,
-        backoff_factor=BACKOFF,
-        backoff_jitter=BACKOFF / 2,
-        backoff_max=LONGEST_WAIT,
-        retry_after_max=LONGEST_WAIT,
-        status_forcelist=(429, 500, 502, 503, 504),
-        allowed_methods=("GET",),
-        raise_on_status=False,
-    )
-    session = requests.Session()
-    session.headers["User-Agent"] = USER_AGENT
-    adapter = GatedAdapter(max_retries=retry, pool_maxsize=workers)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
+TIMEOUT_SECONDS = (10.0, 30.0)
+"""The limit to connect, and the limit between two packets."""
+MAX_BODY_ATTEMPTS = 3
+"""Requests for a body that stops before its end."""
+CHUNK_BYTES = 1 << 16
 
 
 def fetch_bytes(
@@ -116,53 +32,62 @@ def fetch_bytes(
     params: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
 ) -> bytes:
-    """The whole body of a URL, or of a file on this machine.
+    """Return the complete body of a URL, or of a file on this machine.
 
     Args:
         session: from `open_session`.
         url: `http://…`, `https://…`, or a path.
-        limit: the most bytes that are read.
-        sha256: what the body must hash to.
+        limit: the maximum number of bytes.
+        sha256: the expected hash of the body.
         params, headers: of the request.
 
     Raises:
-        FetchError: nobody answers, an error status, a body cut off or too long, a web page in place of
-            the file (a proxy's, most often), another hash.
+        FetchError: no connection, an error status, a body that is cut off or too long, a web page
+            instead of the file (most often from a proxy), or another hash.
     """
-    scheme, given, _ = url.partition("://")
-    if given and scheme not in ("http", "https"):
-        raise FetchError(
-            f"{redact_url(url)}: {scheme}:// is not understood; name an http:// or https:// address, or a path"
-        )
-    if not given:
-        body = _file(Path(url), limit)
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        body = _read_local_file(Path(url), limit)
+    elif scheme in ("http", "https"):
+        body = _fetch_complete(session, url, limit, params, headers)
     else:
-        for left in reversed(range(CUT_OFF_TRIES)):
-            try:
-                body = _response(session, url, limit, params, headers)
-                break
-            except _CutOff:
-                if not left:
-                    raise
+        raise FetchError(
+            f"{redact_url(url)}: {scheme}:// is not supported; "
+            "use an http:// or https:// address, or a path"
+        )
     if sha256 is not None:
         check_sha256(body, sha256, redact_url(url))
     return body
+
+
+def _fetch_complete(
+    session: Session,
+    url: str,
+    limit: int,
+    params: dict[str, str] | None,
+    headers: dict[str, str] | None,
+) -> bytes:
+    """Return a body; request it again if it stops before its end."""
+    for _ in range(MAX_BODY_ATTEMPTS - 1):
+        with contextlib.suppress(_CutOff):
+            return _fetch_once(session, url, limit, params, headers)
+    return _fetch_once(session, url, limit, params, headers)
 
 
 class _CutOff(FetchError):
     """A body stopped before its end."""
 
 
-def _file(path: Path, limit: int) -> bytes:
+def _read_local_file(path: Path, limit: int) -> bytes:
     try:
         if path.stat().st_size > limit:
-            raise FetchError(f"{path} is longer than {limit:,} bytes: not what was asked for")
+            raise FetchError(f"{path} is longer than {limit:,} bytes: not the expected file")
         return path.read_bytes()
     except OSError as error:
         raise FetchError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _response(
+def _fetch_once(
     session: Session,
     url: str,
     limit: int,
@@ -174,67 +99,77 @@ def _response(
 
     try:
         with session.get(
-            url, params=params, headers=headers, timeout=TIMEOUT, stream=True
+            url, params=params, headers=headers, timeout=TIMEOUT_SECONDS, stream=True
         ) as response:
-            place = redact_url(response.url or url)
+            shown_url = redact_url(response.url or url)
             if response.status_code != 200:
+                status = f"HTTP {response.status_code} {response.reason}"
+                raise FetchError(f"{shown_url}: {status}; {_hint(response)}")
+            body = _read_body(response, limit)
+            beginning = body[:1024].lower()
+            # A login page of a proxy comes with status 200.
+            if b"<html" in beginning or b"<!doctype html" in beginning:
                 raise FetchError(
-                    f"{place}: HTTP {response.status_code} {response.reason}; {_hint(response)}"
-                )
-            body = _body(response, limit)
-            if b"<html" in body[:1024].lower() or b"<!doctype html" in body[:1024].lower():
-                raise FetchError(
-                    f"{place} gave a web page in place of the file: a proxy or a login stands between"
+                    f"{shown_url} returned a web page instead of the file: "
+                    "a proxy or a login page is in between"
                 )
             return body
     except (requests.RequestException, HTTPError) as error:
         raise FetchError(
-            f"{redact_url(url)}: {_reason(error)}; is there a network, and a proxy to be set (HTTPS_PROXY)?"
+            f"{redact_url(url)}: {_explain(error)}; check the network connection, "
+            "and set HTTPS_PROXY if there is a proxy"
         ) from error
 
 
-def _body(response: Response, limit: int) -> bytes:
+def _read_body(response: Response, limit: int) -> bytes:
     import requests
     from urllib3.exceptions import HTTPError
 
-    place = redact_url(response.url or "")
-    parts, size = [], 0
+    shown_url = redact_url(response.url or "")
+    parts = []
+    size = 0
     try:
-        for part in response.iter_content(CHUNK):
+        for part in response.iter_content(CHUNK_BYTES):
             parts.append(part)
             size += len(part)
             if size > limit:
-                raise FetchError(f"{place} is longer than {limit:,} bytes: not what was asked for")
+                raise FetchError(
+                    f"{shown_url} is longer than {limit:,} bytes: not the expected file"
+                )
     except (requests.RequestException, HTTPError, OSError) as error:
         raise _CutOff(
-            f"{place} was cut off after {size:,} bytes ({_reason(error)}); try again"
+            f"{shown_url} was cut off after {size:,} bytes ({_explain(error)}); try again"
         ) from error
-    told = response.headers.get("Content-Length", "")
-    if told.isdigit() and "Content-Encoding" not in response.headers and size != int(told):
-        raise _CutOff(f"{place} was cut off after {size:,} of {int(told):,} bytes; try again")
+    # The length in the header is that of a compressed body, so it says nothing then.
+    length = response.headers.get("Content-Length", "")
+    if length.isdigit() and "Content-Encoding" not in response.headers and size != int(length):
+        raise _CutOff(f"{shown_url} was cut off after {size:,} of {int(length):,} bytes; try again")
     return b"".join(parts)
 
 
 def redact_url(url: str) -> str:
-    """An address as it may be shown and written down: without name, password and what a query may hold."""
+    """Return an address without user name, password and secrets in its query."""
     return redact_secrets(url)
 
 
-def check_sha256(content: bytes, wanted: str, place: str) -> None:
-    """Make sure that content is what it should be.
+def check_sha256(content: bytes, expected: str, name: str) -> None:
+    """Raise FetchError if content has another hash than expected.
 
-    Raises:
-        FetchError: it is not.
+    Args:
+        content: the bytes.
+        expected: the hash, as hexadecimal digits.
+        name: the file or address, for the message.
     """
-    found = hashlib.sha256(content).hexdigest()
-    if found != wanted:
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != expected:
         raise FetchError(
-            f"{place} has SHA-256 {found}, not {wanted}: cut off, changed or replaced; nothing of it was opened or kept"
+            f"{name} has SHA-256 {actual}, not {expected}: it was cut off, changed or replaced; "
+            "nothing of it was opened or stored"
         )
 
 
 def write_cache_file(path: Path, content: bytes) -> None:
-    """Write a file of the cache, whole or not at all.
+    """Write a file of the cache, completely or not at all.
 
     Raises:
         FetchError: no space, no permission.
@@ -245,36 +180,38 @@ def write_cache_file(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def explain_write_errors(path: Path) -> Generator[None]:
-    """Make of an `OSError` a `FetchError` that names the file and says what to do."""
+    """Turn an `OSError` into a `FetchError` that names the file and says what to do."""
     try:
         yield
     except OSError as error:
-        hint = (
-            "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check the folder"
-        )
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "free some space" if is_full else "check the folder"
         raise FetchError(
             f"{path} cannot be written: {error.strerror}; {hint}, or set GENSWEEP_CACHE"
         ) from error
 
 
 def _hint(response: Response) -> str:
+    """Return what the user can do about an error status."""
     if response.status_code == 407:
-        return "the proxy wants a login: set HTTPS_PROXY=http://user:password@host:port"
+        return "the proxy requires a login: set HTTPS_PROXY=http://user:password@host:port"
     if response.status_code in (401, 403, 451):
-        return "the server refuses; is another --source at hand?"
+        return "the server refuses access; try another --source"
     if response.status_code in (404, 410):
-        return "it has moved; --source names another place"
+        return "the file has moved; --source names another address"
     return "try again later"
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost reason of a chain of wrapped errors, in one line."""
+def _explain(error: BaseException) -> str:
+    """Return the innermost reason of a chain of wrapped errors, in one line."""
     inner = error
     while True:
-        wrapped = getattr(inner, "reason", None) or next(
-            (a for a in inner.args if isinstance(a, BaseException)), None
-        )
+        wrapped = getattr(inner, "reason", None)
+        if not wrapped:
+            causes = (item for item in inner.args if isinstance(item, BaseException))
+            wrapped = next(causes, None)
         if not isinstance(wrapped, BaseException):
             break
         inner = wrapped
-    return redact_secrets(" ".join(str(inner).split())) or type(inner).__name__
+    text = redact_secrets(" ".join(str(inner).split()))
+    return text or type(inner).__name__

@@ -16,7 +16,8 @@ from gensweep.core.registries import Progress
 from gensweep.data._rijksmuseum.portrait_folder import IDENTIFIER_PREFIX, PortraitFolder
 from gensweep.data._rijksmuseum.responses import Page, Work
 from gensweep.data._rijksmuseum.services import Services, build_queries
-from gensweep.system.download import RateLimiter, redact_url
+from gensweep.system.download import redact_url
+from gensweep.system.http_session import RateLimiter
 
 WORKERS = 4
 """How many requests run at a time."""

@@ -10,7 +10,7 @@ from gensweep.report.figures.plots import PAPER_LABEL, add_legend, draw_line
 from gensweep.report.figures.style import MAX_SERIES, create_figure, select_settings
 from gensweep.report.paper import PaperTable, list_paper_tables
 from gensweep.report.tables.groups import Group, select_grids
-from gensweep.system.naming import make_file_stems
+from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

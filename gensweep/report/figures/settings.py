@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.report.figures.style import MAX_FIGURES_PER_PAGE
 from gensweep.report.remarks import SAMPLE_METRICS
-from gensweep.system.naming import make_file_stems
+from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results

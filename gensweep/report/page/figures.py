@@ -20,7 +20,7 @@ from gensweep.report.figures.settings import describe_sheet_rows
 from gensweep.report.measured import MAIN_METRICS, VALIDATION
 from gensweep.report.page import Collected, RenderedFigure
 from gensweep.report.remarks import has_values
-from gensweep.system.naming import make_file_stem
+from gensweep.system.file_stems import make_file_stem
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gensweep.system.naming import make_file_stems
+from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     from gensweep.ledger.manifest import CellInfo

@@ -10,7 +10,7 @@ from gensweep.report.paper import list_paper_tables
 from gensweep.report.tables import Table, build_rows
 from gensweep.report.tables.groups import Group, group_cells, name_groups, select_grids
 from gensweep.report.tables.sources import describe_sources, list_unmatched_rows
-from gensweep.system.naming import make_file_stems
+from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results

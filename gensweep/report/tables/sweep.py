@@ -9,7 +9,7 @@ from gensweep.ledger.records import DIVERGED, FAILED
 from gensweep.report.measured import MAIN_METRICS, VALIDATION
 from gensweep.report.tables import COUNTS, Table, build_rows
 from gensweep.report.tables.sources import choose_paper_tables, describe_sources
-from gensweep.system.naming import make_file_stems
+from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,100 @@
+"""Checks of the arguments of a `Sweep`: name, seeds, pack, objective, tables and figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from gensweep.core.errors import SweepError, describe_unknown
+from gensweep.core.registries import MODELS, list_metrics
+from gensweep.sweep.axes import list_axis_values
+from gensweep.sweep.point import AUTO, unwrap_scalar
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_RESERVED_NAMES = ("points", "report.html", ".", "..")
+"""Names in a results root that are not sweeps, in lower case: some file systems ignore case."""
+
+
+def check_name(name: Any) -> str:
+    """Return the name of a sweep.
+
+    Raises:
+        SweepError: the name cannot be the name of a folder in a results root.
+    """
+    is_text = isinstance(name, str) and _NAME.fullmatch(name)
+    if not is_text or name.lower() in _RESERVED_NAMES:
+        raise SweepError(
+            f"sweep name {name!r} is not a plain folder name "
+            "(letters, digits, '.', '_', '-'; not 'points' or 'report.html')"
+        )
+    return name
+
+
+def check_seeds(sweep: str, seeds: Any) -> list[int]:
+    """Return the seeds of a sweep: 0, 1, ... for a number of seeds.
+
+    Raises:
+        SweepError: the argument is neither a number of seeds nor a list of seeds.
+    """
+    seeds = unwrap_scalar(seeds)
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds < 1:
+            raise SweepError(f"sweep {sweep!r}: seeds={seeds}: at least one seed is needed")
+        return list(range(seeds))
+    if isinstance(seeds, (str, bytes, bool, float)) or not isinstance(seeds, Iterable):
+        raise SweepError(
+            f"sweep {sweep!r}: seeds={seeds!r} is neither a number of seeds nor a list of them"
+        )
+    values = list_axis_values(f"sweep {sweep!r}", "seeds", seeds)
+    for seed in values:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise SweepError(f"sweep {sweep!r}: seed {seed!r} is not a whole number of 0 or more")
+    return values
+
+
+def check_pack(prefix: str, pack: Any) -> int | str:
+    """Return the number of lanes of a pack, or `auto`.
+
+    Raises:
+        SweepError: the argument is neither.
+    """
+    pack = unwrap_scalar(pack)
+    if pack == AUTO:
+        return pack
+    if isinstance(pack, int) and not isinstance(pack, bool) and pack >= 1:
+        return pack
+    raise SweepError(f"{prefix} {pack!r} is neither {AUTO!r} nor a number of lanes, 1 or more")
+
+
+def check_objective(sweep: str, objective: Any, models: set[str]) -> str | None:
+    """Return the metric that ranks the cells of a sweep; None where each model uses its default.
+
+    Raises:
+        SweepError: none of the models has the metric on the validation set, or the metric has
+            no direction that is better.
+    """
+    if objective is None:
+        return None
+    valid = set()
+    for model in models:
+        for metric in list_metrics(MODELS[model].outputs, "validation"):
+            if metric.direction != "none":
+                valid.add(f"validation/{metric.name}")
+    if isinstance(objective, str) and objective in valid:
+        return objective
+    message = describe_unknown("objective", objective, valid, f"sweep {sweep!r}")
+    if str(objective).startswith("test/"):
+        message = f"the test set must not decide anything; {message}"
+    raise SweepError(message)
+
+
+def check_name_list(sweep: str, argument: str, names: Any) -> list[str]:
+    """Return the names of tables or figures, each once.
+
+    Raises:
+        SweepError: the argument is not a list.
+    """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise SweepError(f"sweep {sweep!r}: {argument}={names!r} is not a list of names")
+    return list(dict.fromkeys(names))

@@ -1,0 +1,61 @@
+"""The values of one axis of a grid: what a sweep file may write, as a checked list."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from gensweep.core.errors import SweepError
+from gensweep.sweep.point import unwrap_scalar
+
+MAX_AXIS_VALUES = 100_000
+"""More values than this are an error, so that an endless iterable does not hang."""
+
+
+def list_axis_values(prefix: str, key: str, value: Any) -> list[Any]:
+    """Return the values of an axis: one for a scalar, all items of any other iterable.
+
+    Args:
+        prefix: the start of error messages, such as `Grid('vae')`.
+        key: the name of the axis.
+        value: what the sweep file assigns to it.
+
+    Raises:
+        SweepError: the axis is empty, endless, or has a value twice.
+    """
+    value = unwrap_scalar(value)
+    if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
+        return [value]
+    if isinstance(value, (set, frozenset)):
+        # A set has no order of its own, so the points would change places between two runs.
+        value = sorted(map(unwrap_scalar, value), key=_get_sort_key)
+    values = list(itertools.islice(value, MAX_AXIS_VALUES + 1))
+    if len(values) > MAX_AXIS_VALUES:
+        raise SweepError(f"{prefix}: {key} has more than {MAX_AXIS_VALUES} values; is it endless?")
+    if not values:
+        raise SweepError(f"{prefix}: {key} has no values")
+    values = [unwrap_scalar(item) for item in values]
+    _check_distinct(prefix, key, values)
+    return values
+
+
+def _check_distinct(prefix: str, key: str, values: list[Any]) -> None:
+    """Raise SweepError if a value comes twice: 1 is 1.0, but 1 is not true."""
+    seen = set()
+    for item in values:
+        comparable = item if isinstance(item, Hashable) else repr(item)
+        # In Python True == 1, so the type has to be part of the key.
+        identity = (isinstance(item, bool), comparable)
+        if identity in seen:
+            raise SweepError(f"{prefix}: {key} has {item!r} twice")
+        seen.add(identity)
+
+
+def _get_sort_key(value: Any) -> tuple[Any, ...]:
+    """Return a sort key for values of mixed types: none first, then numbers, then the rest."""
+    if value is None:
+        return (0,)
+    if isinstance(value, (int, float)):
+        return (1, value)
+    return (2, str(value))

@@ -1,0 +1,23 @@
+"""The files of a package that are neither source nor documentation, such as drawings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_SOURCE_SUFFIXES = {".py", ".pyc", ".pyi", ".typed", ".c", ".h", ".md"}
+"""Files that are not data of a module. C is here too: a record names the kernels separately."""
+
+
+def list_data_files(folder: Path) -> list[Path]:
+    """Return the files in the folder of a package that are not source.
+
+    Folders without Python files belong to the package; inner packages do not.
+    """
+    files = []
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            if path.suffix not in _SOURCE_SUFFIXES and not path.name.startswith("."):
+                files.append(path)
+        elif path.is_dir() and path.name != "__pycache__" and not any(path.glob("*.py")):
+            files.extend(list_data_files(path))
+    return files
