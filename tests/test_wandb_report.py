@@ -416,7 +416,7 @@ def test_what_the_server_refuses_is_one_line(folder, loopback, monkeypatch, chan
 
 @pytest.mark.slow
 def test_a_server_that_does_not_answer_is_given_up(folder, loopback, monkeypatch):
-    monkeypatch.setattr(server, "REQUEST", 1)
+    monkeypatch.setattr(server, "REQUEST_TIMEOUT_SECONDS", 1)
     loopback.fault = lambda path, operation: 0
     called = call("wandb-report", folder)
     assert (called.code, len(called.error.splitlines())) == (2, 1)

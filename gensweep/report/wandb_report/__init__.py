@@ -15,91 +15,100 @@ if TYPE_CHECKING:
 
     from gensweep.report.results import Results
 
-EXTRA = 'pip install -e ".[report]"'
-LONGEST_TITLE = 128
-"""Characters that W&B takes."""
-_IDS = ("id", "__id__")
+INSTALL_COMMAND = 'pip install -e ".[report]"'
+MAX_TITLE_CHARACTERS = 128
+"""The limit is W&B's."""
+_ID_KEYS = ("id", "__id__")
 
 
 class ReportError(UserError):
-    """A W&B Report cannot be made, or W&B did not take it."""
+    """A W&B Report cannot be made, or W&B did not accept it."""
 
 
 def import_library() -> Any:
-    """The module `wandb_workspaces.reports.v2`.
+    """Return the module `wandb_workspaces.reports.v2`.
 
     Raises:
         ReportError: it is not installed.
     """
-    os.environ.setdefault(
-        "WANDB_ERROR_REPORTING", "false"
-    )  # it would report its own errors over the network
+    # W&B's libraries would report their own errors over the network.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of its own use of pydantic
+            # The library uses deprecated parts of pydantic.
+            warnings.simplefilter("ignore", DeprecationWarning)
             import wandb_workspaces.reports.v2 as wr
     except ImportError as error:
         missing = error.name or "wandb-workspaces"
         raise ReportError(
-            f"a W&B report needs {missing}, which is not installed: {EXTRA}"
+            f"a W&B report needs {missing}, which is not installed: {INSTALL_COMMAND}"
         ) from None
     return wr
 
 
 def format_description_start(name: str) -> str:
-    """How the description of a sweep's report begins."""
+    """Return the beginning of the description of a sweep's report."""
     return f"Made by gensweep of the sweep {name}:"
 
 
 def build(results: Results, project: str, entity: str = "", title: str | None = None) -> Report:
-    """The report of a sweep; nothing is asked of a server.
+    """Build the report of a sweep, without any call to a server.
 
     Args:
         results: the sweep's.
         project: the W&B project that has the runs, and will have the report.
-        entity: W&B's user or team; empty where it is not known yet.
+        entity: W&B's user or team; empty if it is not known yet.
         title: unique among the sweep's reports; default: the sweep's name.
 
     Raises:
         ReportError: wandb-workspaces is not installed, or the title is empty or too long.
         UnknownName: sweep.json names a table that this gensweep does not have.
     """
-    from gensweep.report.wandb_report.contents import blocks
+    from gensweep.report.wandb_report.contents import build_blocks
 
     wr = import_library()
     title = f"Sweep {results.sweep.name}" if title is None else title.strip()
-    if not 0 < len(title) <= LONGEST_TITLE:
-        raise ReportError(f"--title has {len(title)} characters; W&B takes 1 to {LONGEST_TITLE}")
+    if not 0 < len(title) <= MAX_TITLE_CHARACTERS:
+        raise ReportError(
+            f"--title has {len(title)} characters; W&B takes 1 to {MAX_TITLE_CHARACTERS}"
+        )
     counts = ", ".join(f"{number} {status}" for status, number in results.counts.items() if number)
-    description = (
-        f"{format_description_start(results.sweep.name)} {len(results.points)} points, {counts}."
-    )
-    return wr.Report(project, entity, title, description, blocks(wr, results), width="fluid")
+    start = format_description_start(results.sweep.name)
+    description = f"{start} {len(results.points)} points, {counts}."
+    blocks = build_blocks(wr, results)
+    return wr.Report(project, entity, title, description, blocks, width="fluid")
 
 
 def serialize_report(report: Report, draft: bool = False) -> dict[str, Any]:
-    """A report as W&B keeps it; the same records give the same value.
+    """Return a report in the form that W&B stores; the same records give the same value.
 
     Returns:
-        `displayName`, `description`, `project` (`name`, `entityName`), `type` (`runs`, or `runs/draft`) and `spec`,
-        all in W&B's own form. Panels and run sets are numbered, where W&B gives them random names.
+        `displayName`, `description`, `project` (`name`, `entityName`), `type` (`runs`, or
+        `runs/draft`) and `spec`, all in W&B's own form. Panels and run sets are numbered, where W&B
+        gives them random names.
     """
-    model = json.loads(
-        report._to_model().model_dump_json(by_alias=True, exclude_none=True)
-    )  # no public way
-    kept = {name: model[name] for name in ("displayName", "description", "project")}
-    numbers = count(1)
-    return kept | {
+    # The library has no public method for this.
+    text = report._to_model().model_dump_json(by_alias=True, exclude_none=True)
+    model = json.loads(text)
+    return {
+        "displayName": model["displayName"],
+        "description": model["description"],
+        "project": model["project"],
         "type": "runs/draft" if draft else "runs",
-        "spec": _numbered(model["spec"], numbers),
+        "spec": _replace_ids(model["spec"], count(1)),
     }
 
 
-def _numbered(value: Any, numbers: count[int]) -> Any:
-    """JSON with numbers in place of random names."""
-    if isinstance(value, dict):
-        return {
-            key: f"gensweep{next(numbers)}" if key in _IDS else _numbered(item, numbers)
-            for key, item in value.items()
-        }
-    return [_numbered(item, numbers) for item in value] if isinstance(value, list) else value
+def _replace_ids(value: Any, numbers: count[int]) -> Any:
+    """Return JSON with numbers in place of random names."""
+    if isinstance(value, list):
+        return [_replace_ids(item, numbers) for item in value]
+    if not isinstance(value, dict):
+        return value
+    replaced = {}
+    for key, item in value.items():
+        if key in _ID_KEYS:
+            replaced[key] = f"gensweep{next(numbers)}"
+        else:
+            replaced[key] = _replace_ids(item, numbers)
+    return replaced
