@@ -264,7 +264,7 @@ class TestAlphabet:
 
     @pytest.mark.parametrize("code", [13, -1])
     def test_other_numbers_are_refused(self, code: int) -> None:
-        with pytest.raises(ValueError, match=f"{code} is no code; codes are 0..12"):
+        with pytest.raises(ValueError, match=f"{code} is not a code; codes are 0..12"):
             decode([0, code])
 
 

@@ -675,7 +675,7 @@ class TestFolder:
         for number in range(3):
             write(twenty / "copies" / f"{number}.png", flat(50))
         assert (folder(twenty), shades(folder(twenty))) == (before, order)
-        assert (folder(twenty).prepare().notes, folder(twenty).remarks()) == (
+        assert (folder(twenty).prepare().notes, folder(twenty).list_remarks()) == (
             (),
             ("copies of other pictures left out: 3",),
         )

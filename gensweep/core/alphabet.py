@@ -10,25 +10,25 @@ import numpy as np
 ALPHABET = "0123456789+- "
 """Character k has code k."""
 QUERY_LENGTH = 5
-"""Of the longest query, `99+99`."""
+"""Characters of the longest query, `99+99`."""
 ANSWER_LENGTH = 3
-"""Of the longest answers, `198` and `-99`."""
+"""Characters of the longest answers, `198` and `-99`."""
 
 
 @lru_cache(maxsize=1)
-def _table() -> np.ndarray:
-    """The code of every byte [256]; len(ALPHABET) where it has none."""
+def _build_code_table() -> np.ndarray:
+    """Return the code of every byte [256]; len(ALPHABET) for bytes without a code."""
     table = np.full(256, len(ALPHABET), np.uint8)
     table[np.frombuffer(ALPHABET.encode("ascii"), np.uint8)] = np.arange(len(ALPHABET))
     return table
 
 
 def encode(text: str, length: int) -> np.ndarray:
-    """Codes of a text, left-aligned and filled up with spaces.
+    """Return the codes of a text, left-aligned and padded with spaces.
 
     Args:
         text: characters of `ALPHABET`.
-        length: how many codes.
+        length: the number of codes.
 
     Returns:
         Codes, uint8 [length].
@@ -39,21 +39,23 @@ def encode(text: str, length: int) -> np.ndarray:
     if len(text) > length:
         raise ValueError(f"{text!r} has {len(text)} characters, more than {length}")
     # A character beyond ASCII becomes "?", which has no code either.
-    codes = _table()[np.frombuffer(text.ljust(length).encode("ascii", "replace"), np.uint8)]
-    if (unknown := codes >= len(ALPHABET)).any():
-        raise ValueError(
-            f"{text[int(unknown.argmax())]!r} in {text[:80]!r} is none of the characters {ALPHABET!r}"
-        )
+    encoded = text.ljust(length).encode("ascii", "replace")
+    codes = _build_code_table()[np.frombuffer(encoded, np.uint8)]
+    unknown = codes >= len(ALPHABET)
+    if unknown.any():
+        character = text[int(unknown.argmax())]
+        raise ValueError(f"{character!r} in {text[:80]!r} is none of the characters {ALPHABET!r}")
     return codes
 
 
 def decode(codes: Iterable[int]) -> str:
-    """The text of some codes [length], trailing spaces kept: the inverse of `encode`.
+    """Return the text of some codes [length], with trailing spaces: the inverse of `encode`.
 
     Raises:
-        ValueError: a number is no code.
+        ValueError: a number is not a code.
     """
     numbers = [int(code) for code in codes]
-    if wrong := [number for number in numbers if not 0 <= number < len(ALPHABET)]:
-        raise ValueError(f"{wrong[0]} is no code; codes are 0..{len(ALPHABET) - 1}")
+    for number in numbers:
+        if not 0 <= number < len(ALPHABET):
+            raise ValueError(f"{number} is not a code; codes are 0..{len(ALPHABET) - 1}")
     return "".join(ALPHABET[number] for number in numbers)

@@ -1,6 +1,6 @@
-"""What a point can be asked: typed parameters, each with a default, a range and a line of documentation.
+"""The parameters of a point, each with a type, a default, a range and a line of documentation.
 
-A point's parameters come from three configs: the model's own, the training's (the model's config
+A point's parameters come from three configs: the model's, the training's (the model's config
 inherits it) and the dataset's. All are flat, and no two share a name.
 """
 
@@ -34,8 +34,8 @@ def param(
     Args:
         default: the value of a point that does not name it.
         description: one line for `list` and the error messages.
-        when: the parameter acts only where every named parameter has one of the given values;
-            elsewhere it is no part of the point (and of its id), and setting it is an error.
+        when: the parameter acts only if every named parameter has one of these values; otherwise
+            it is not part of the point (or of its id), and setting it is an error.
         neutral: for a parameter added after results exist: the value under which those results
             stay valid. At that value it is left out of the id.
         constraints: `ge`, `gt`, `le`, `lt` as in `pydantic.Field`.
@@ -60,40 +60,39 @@ class Config(BaseModel):
 
     @classmethod
     def get_numerics(cls, params: Mapping[str, Any]) -> int:
-        """Return `numerics` for a point with these parameters; a config may raise it for some of them alone."""
+        """Return `numerics` for a point; a config may raise it for some values only."""
         return cls.numerics
 
     @classmethod
     def get_extras(cls, field: str) -> dict[str, Any]:
-        """What `param` kept beside the field: `when`, `neutral`."""
+        """Return the arguments of `param` that pydantic does not know: `when`, `neutral`."""
         extra = cls.model_fields[field].json_schema_extra
         return extra if isinstance(extra, dict) else {}
 
     @classmethod
     def is_neutral(cls, field: str, value: Any) -> bool:
-        """Whether the value is that under which results from before the field existed stay valid."""
+        """Return whether results from before the field existed are results of this value."""
         return value == cls.get_extras(field).get("neutral", _UNSET)
 
     @classmethod
     def describe_type(cls, field: str) -> str:
-        """A field's type as a person would write it; where a validator stands for the type, as that shows itself."""
+        """Return the type of a field as a person would write it."""
         info = cls.model_fields[field]
-        shown = [
-            str(m.func)
-            for m in info.metadata
-            if isinstance(m, AfterValidator) and not isfunction(m.func)
-        ]
-        return shown[0] if shown else format_type(info.annotation)
+        for item in info.metadata:
+            # A `Source` is a validator, and its text says more than the type `str`.
+            if isinstance(item, AfterValidator) and not isfunction(item.func):
+                return str(item.func)
+        return format_type(info.annotation)
 
     @classmethod
     def is_active(cls, field: str, values: dict[str, Any]) -> bool:
-        """Whether the field acts in a point with these values."""
+        """Return whether the field acts in a point with these values."""
         when = cls.get_extras(field).get("when", {})
         return all(values.get(key) in allowed for key, allowed in when.items())
 
 
 class TrainingConfig(Config):
-    """How a point is trained; every model's config inherits it and may move a default."""
+    """The parameters of training; every model's config inherits them and may change a default."""
 
     epochs: int = param(10, "passes over the training examples", ge=1)
     batch_size: int = param(128, "examples a step", ge=1)
@@ -139,15 +138,17 @@ class TrainingConfig(Config):
 
 
 class Data(Config):
-    """How a dataset is split; every dataset's config inherits it."""
+    """The parameters of splitting a dataset; every dataset's config inherits them."""
 
     kind: ClassVar[str]
-    """What a model asks for: `arithmetic`, `arithmetic_pictures`, `pictures`."""
+    """The kind of data that a model requires: `arithmetic`, `arithmetic_pictures`, `pictures`."""
     source: ClassVar[str] = "drawn by gensweep"
-    """Where it comes from, in a few words."""
+    """The origin of the data, in a few words."""
     fixed: ClassVar[tuple[int, tuple[int, ...], str] | None] = None
-    """Count, shape and SHA-256 of the original pictures (uint8, C order; "" where there are none, or it depends), by
-    default parameters."""
+    """Count, shape and SHA-256 of the original pictures (uint8, C order), by default parameters.
+
+    The hash is "" where it depends on something, or there are no pictures.
+    """
 
     train_fraction: float = param(
         0.9, "share of the pool (all but the test set) that is trained on", gt=0, le=0.9
@@ -157,49 +158,59 @@ class Data(Config):
     )
 
     def get_title(self) -> str:
-        """The dataset's name, as it is shown."""
+        """Return the name of the dataset for people."""
         return self.name
 
     def get_source_path(self) -> Path | None:
-        """Where the files that the arrays come from lie, if there are any."""
+        """Return the path of the files from which the arrays are built; None if there are none."""
         return None
 
     def check(self) -> None:
-        """Make sure, quickly, that what the arrays come from is on this machine.
+        """Check quickly that the files for the arrays are on this machine.
 
         Raises:
-            DataError: it is not; the message says how to get it.
+            DataError: they are not; the message says how to get them.
         """
 
     def prepare(self) -> DatasetArrays:
-        """Build the arrays; the same for every `train_fraction`.
+        """Build the arrays, which are the same for every `train_fraction`.
 
-        Touches no network. Called through `gensweep.prepare.array_cache.prepared`, which keeps the arrays.
+        This does not use the network. Call it through `gensweep.prepare.array_cache.load_arrays`,
+        which caches the arrays.
 
         Raises:
-            DataError: what they come from is not here, or damaged.
+            DataError: the files for them are missing or damaged.
         """
         raise NotImplementedError
 
     def list_remarks(self) -> tuple[str, ...]:
-        """Return what a person should know of the files as they lie now, such as copies and unreadable files.
+        """Return remarks about the files as they are now, such as copies and unreadable files.
 
-        Unlike the notes of `DatasetArrays`, which are kept with the arrays, this is not part of the data's identity.
+        The notes of `DatasetArrays` are cached with the arrays. These remarks are not, because
+        they are not part of the data's identity.
         """
         return ()
 
     def select_examples(
         self, data: DatasetArrays, rows: np.ndarray
     ) -> tuple[np.ndarray | None, list[str]]:
-        """Some examples to look at: pictures, uint8 [n, channels, h, w], or None; and a caption each, or none."""
+        """Return some examples for people.
+
+        Returns:
+            Pictures, uint8 [n, channels, h, w], or None; and a caption for each, or no captions.
+        """
         return data.rows["picture"][rows], []
 
 
 def format_type(annotation: Any) -> str:
-    """A type as a person would write it: `int`, `adam | adamw | muon`, `float or none`."""
-    if get_origin(annotation) is Literal:
-        return " | ".join(str(value) for value in get_args(annotation))
+    """Return a type as a person would write it: `int`, `adam | adamw | muon`, `float or none`."""
     arguments = get_args(annotation)
-    if get_origin(annotation) is Union or (arguments and type(None) in arguments):
-        return " or ".join("none" if a is type(None) else format_type(a) for a in arguments)
+    if get_origin(annotation) is Literal:
+        return " | ".join(str(value) for value in arguments)
+    # `float | None` and `Optional[float]` have different origins but the same arguments.
+    if get_origin(annotation) is Union or type(None) in arguments:
+        names = []
+        for argument in arguments:
+            names.append("none" if argument is type(None) else format_type(argument))
+        return " or ".join(names)
     return getattr(annotation, "__name__", str(annotation))

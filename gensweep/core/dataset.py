@@ -1,4 +1,7 @@
-"""Prepared data: plain NumPy arrays, so that they can be shared by every worker of a machine, and its splits."""
+"""The arrays of a dataset, and its splits.
+
+The arrays are plain NumPy arrays, so that all workers on a machine can share them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 
 TEST_SHARE = 0.1
 VALIDATION_SHARE = 0.1
+"""Share of the pool, which is everything but the test set."""
 
 
 @dataclass(frozen=True)
@@ -15,14 +19,14 @@ class DatasetArrays:
     """A dataset in memory.
 
     Attributes:
-        rows: arrays of one entry an example, [n, ...]. uint8 arrays of three or more axes are
+        rows: arrays with one entry an example, [n, ...]. uint8 arrays of three or more axes are
             pictures [n, (channels,) height, width] in 0..255; others are integer codes.
-        banks: arrays that examples share, such as every digit picture.
+        banks: arrays that examples share, such as all pictures of digits.
         lookups: fields that are read from a bank: name -> (row array of indices, bank).
-        split: row indices of `test`, `validation` and `pool` (training examples, in order: the
-            first of them are every smaller training set).
-        notes: what a person should know of it, such as pictures that were left out.
-        counts: what became of examples that are not here: `copies`, `left_out`.
+        split: row indices of `test`, `validation` and `pool` (training examples, in order: every
+            smaller training set is the beginning of it).
+        notes: remarks for people, such as pictures that were left out.
+        counts: numbers of examples that are not here, by reason: `copies`, `left_out`.
     """
 
     rows: dict[str, np.ndarray]
@@ -33,22 +37,22 @@ class DatasetArrays:
     counts: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """How many examples there are."""
+        """Return the number of examples."""
         return len(next(iter(self.rows.values())))
 
 
 def split_rows(n: int, split_seed: int) -> dict[str, np.ndarray]:
     """Split ``n`` examples by one fixed permutation.
 
-    A tenth is the test set, the rest the pool; the pool's last tenth is the validation set.
-    Training sets are the first part of the pool, so smaller ones lie inside larger ones.
+    A tenth is the test set, the rest the pool; the last tenth of the pool is the validation set.
+    Training sets are the beginning of the pool, so a larger one contains every smaller one.
 
     Args:
         n: number of examples.
-        split_seed: seed of the permutation; the point's own seed plays no part.
+        split_seed: seed of the permutation; the seed of the point does not matter.
 
     Returns:
-        Row indices: `test`, `validation`, `pool` (all of the pool, validation part included).
+        Row indices: `test`, `validation`, `pool` (the complete pool, with the validation set).
     """
     order = np.random.Generator(np.random.PCG64(split_seed)).permutation(n)
     tests = round(n * TEST_SHARE)
@@ -58,12 +62,13 @@ def split_rows(n: int, split_seed: int) -> dict[str, np.ndarray]:
 
 
 def select_training_rows(split: dict[str, np.ndarray], train_fraction: float) -> np.ndarray:
-    """The first ``train_fraction`` of the pool, never reaching into the validation set.
+    """Return the first ``train_fraction`` of the pool, without the validation set.
 
     Raises:
         ValueError: the fraction leaves no example.
     """
     pool = split["pool"]
+    # The validation set is the end of the pool; a fraction near 1 must not reach into it.
     count = min(round(len(pool) * train_fraction), len(pool) - len(split["validation"]))
     if count < 1:
         raise ValueError(

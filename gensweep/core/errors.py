@@ -1,4 +1,4 @@
-"""The exception tree: what a user did wrong, apart from what went wrong."""
+"""The exceptions of gensweep. `UserError` and below: the user can correct the cause."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any
 
 
 class GensweepError(Exception):
-    """Base of every error that gensweep raises on purpose; pickled, as Ray does, it keeps type and message."""
+    """Base of every error that gensweep raises on purpose.
+
+    Ray pickles errors. Type and message survive that.
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exception's own calls the class with its message, whatever its constructor takes.
+        # The inherited method would call the class with the message as its only argument.
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -25,10 +28,10 @@ class SweepError(UserError):
 
 
 class UnknownName(UserError):
-    """A name that no registry knows."""
+    """A name is not in a registry."""
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str], place: str = "") -> None:
-        super().__init__(describe_unknown(kind, name, valid, place))
+    def __init__(self, kind: str, name: str, valid: Iterable[str], owner: str = "") -> None:
+        super().__init__(describe_unknown(kind, name, valid, owner))
 
 
 class ResultsError(UserError):
@@ -36,44 +39,47 @@ class ResultsError(UserError):
 
 
 class OtherCode(UserError):
-    """A worker has other code than its driver."""
+    """A worker runs different code from its driver."""
 
 
 class Unavailable(OSError):
-    """A results root does not answer, or refuses: no point is to blame. The message names the place and the reason."""
+    """A results root does not answer, or refuses access; no point is to blame.
+
+    The message names the file and the reason.
+    """
 
     @staticmethod
-    def of(error: OSError, place: str) -> Unavailable:
-        """Return the refusal of a file system as one of the results root's.
+    def from_os_error(error: OSError, name: str) -> Unavailable:
+        """Return an error of a file system as an error of the results root.
 
         Args:
-            error: what the file system said.
-            place: the file, in words; used where the error names none.
+            error: the error of the file system.
+            name: the file, in words; used if the error does not name one.
         """
-        unavailable = Unavailable(f"{error.filename or place}: {error.strerror or error}")
+        unavailable = Unavailable(f"{error.filename or name}: {error.strerror or error}")
         unavailable.errno = error.errno
         return unavailable
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room left, which no small file can tell that is written to find out."""
+        """Return whether the disk is full. A small test file cannot show this: it may still fit."""
         return self.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RayDied(GensweepError):
-    """A process ended without which Ray is dead; no fault of the points that were in training."""
+    """A process that Ray needs has ended; the points in training are not to blame."""
 
 
 class DataError(UserError):
-    """A dataset is not here, damaged, or not what it says it is; the message says what to do."""
+    """A dataset is missing, damaged, or not what it claims to be; the message says what to do."""
 
 
 class FetchError(DataError):
-    """A download failed; nothing of it was kept."""
+    """A download failed; nothing of it was stored."""
 
 
 class RecordError(GensweepError):
-    """A record.json is truncated, edited, foreign or of a newer schema."""
+    """A record.json is cut short, edited, of another point, or of a newer schema."""
 
 
 class NewerSchema(RecordError):
@@ -81,11 +87,11 @@ class NewerSchema(RecordError):
 
 
 class Claimed(GensweepError):
-    """Somebody else is training the point."""
+    """Another process is training the point."""
 
 
 class LostClaim(GensweepError):
-    """A later attempt took the point over; this one must stop and write nothing more."""
+    """A later attempt has taken over the point; this one must stop and write nothing more."""
 
 
 def _rebuild(
@@ -96,10 +102,17 @@ def _rebuild(
     return error
 
 
-def describe_unknown(kind: str, name: str, valid: Iterable[str], place: str = "") -> str:
-    """Name what is unknown, the nearest valid name, and every valid one."""
+def describe_unknown(kind: str, name: str, valid: Iterable[str], owner: str = "") -> str:
+    """Return a message that names what is unknown, the nearest valid name, and all valid names.
+
+    Args:
+        kind: the kind of thing, such as `parameter`.
+        name: the unknown name.
+        valid: the names that exist.
+        owner: the thing that the name would belong to, such as `sweep 'layers'`.
+    """
     names = sorted(valid)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    where = f" in {place}" if place else ""
+    scope = f" in {owner}" if owner else ""
     guess = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {name!r}{where}{guess} Valid: {', '.join(names) or 'none'}."
+    return f"unknown {kind} {name!r}{scope}{guess} Valid: {', '.join(names) or 'none'}."

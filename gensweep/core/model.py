@@ -1,10 +1,14 @@
-"""What a model declares without torch: its parameters, what it reads and yields, and what it costs."""
+"""The declaration of a model, without torch: its parameters, inputs, outputs and costs."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from gensweep.core.config import TrainingConfig
+
+_BYTES_PER_NUMBER = 4
+_COPIES_OF_PARAMETERS = 4
+"""Weights, gradients, and Adam's two moments."""
 
 
 class Model(TrainingConfig):
@@ -15,8 +19,9 @@ class Model(TrainingConfig):
         reads: the kind of dataset it takes, as `Data.kind`.
         default_dataset: the dataset of a point that names none.
         inputs: fields of a batch that its network uses.
-        read_once: those of them of which it reads once what a batch has twice: pictures, and beginnings of codes.
-        outputs: what its evaluation yields an example; metrics apply by these.
+        dedup_fields: the inputs whose duplicates in a batch it reads once: pictures, and prefixes
+            of codes.
+        outputs: the outputs of its evaluation, one entry an example; metrics apply by these.
         players: sub-networks with an optimizer each, in the order of a step.
         evaluation_batch: examples evaluated at once; no larger in memory than a training step.
     """
@@ -34,22 +39,25 @@ class Model(TrainingConfig):
     decoder_layers: int
 
     def count_parameters(self) -> int:
-        """Trainable numbers of the network, by arithmetic."""
+        """Return the number of trainable numbers in the network, without building it."""
         raise NotImplementedError
 
     def count_activations(self) -> int:
-        """Numbers that one example keeps for the backward pass, roughly."""
+        """Return roughly how many numbers one example needs for the backward pass."""
         raise NotImplementedError
 
     def estimate_untrained_loss(self) -> float:
-        """Return the loss of a network that has learnt nothing, to its order of magnitude."""
+        """Return the order of magnitude of the loss before training."""
         raise NotImplementedError
 
     def estimate_training_bytes(self, lanes: int = 1) -> int:
-        """Estimated memory of a training of some lanes in bytes, its process aside.
+        """Return the estimated memory of a training with some lanes, without its process.
 
-        Each lane's weights, gradients and Adam's two moments, and activations of a step with their gradients; or
-        activations of an evaluation, which is one lane's at a time.
+        Each lane needs its weights, gradients and Adam's two moments. In addition there are the
+        activations of a training step with their gradients, or the activations of an evaluation,
+        which is done for one lane at a time.
         """
+        # Twice: every activation has a gradient of the same size.
         examples = max(2 * self.batch_size * lanes, self.evaluation_batch)
-        return 4 * (4 * self.count_parameters() * lanes + examples * self.count_activations())
+        parameters = _COPIES_OF_PARAMETERS * self.count_parameters() * lanes
+        return _BYTES_PER_NUMBER * (parameters + examples * self.count_activations())

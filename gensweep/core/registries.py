@@ -21,26 +21,28 @@ DATASETS: Registry[type[Data]] = Registry("dataset", "gensweep.data")
 
 
 def get_dataset_class(name: str) -> type[Data]:
-    """The class of what a point calls its dataset: `avatars`, or a class that takes a place, as `folder:DIR`.
+    """Return the class of a dataset: of `avatars`, or of `folder:DIR`, which has a path.
 
     Raises:
-        UnknownName: there is none, or it takes no place.
+        UnknownName: there is no such dataset, or it does not take a path.
     """
-    bare, colon, _ = name.partition(":") if isinstance(name, str) else (name, "", "")
-    found = DATASETS[bare]
-    if colon and "dataset" not in found.model_fields:
+    if not isinstance(name, str):
+        return DATASETS[name]
+    base_name, colon, _ = name.partition(":")
+    dataset = DATASETS[base_name]
+    if colon and "dataset" not in dataset.model_fields:
         raise UnknownName("dataset", name, DATASETS)
-    return found
+    return dataset
 
 
 @dataclass(frozen=True)
 class Download:
-    """Something that `data fetch` gets.
+    """A download that `data fetch` offers.
 
     Attributes:
         doc: one line.
-        fetch: called with a `Progress` and, by name, the options of the command line that it takes; returns what
-            it says at the end. Raises `FetchError`.
+        fetch: called with a `Progress` and, by name, the command-line options that it accepts;
+            returns the message at the end. Raises `FetchError`.
     """
 
     name: str
@@ -49,17 +51,15 @@ class Download:
 
 
 Progress = Callable[[str, int, int], None]
-"""What is being done, how much of it is done, how much there is (0: not known)."""
+"""Receives the current task, the amount done, and the total (0: unknown)."""
 DOWNLOADS: Registry[Download] = Registry("download", "gensweep.data")
 
 
 def register_download(name: str) -> Callable[[Any], Any]:
-    """Decorator that registers a function as a download; its docstring's first line documents it."""
+    """Return a decorator that registers a function as a download."""
 
     def add(function: Callable[..., str]) -> Callable[..., str]:
-        DOWNLOADS.register(
-            name, Download(name, (function.__doc__ or "").strip().partition("\n")[0], function)
-        )
+        DOWNLOADS.register(name, Download(name, _get_first_doc_line(function), function))
         return function
 
     return add
@@ -67,16 +67,16 @@ def register_download(name: str) -> Callable[[Any], Any]:
 
 @dataclass(frozen=True)
 class Derived:
-    """Something computed from a batch of a model's outputs, once for all the metrics that read it.
+    """An output that is computed from other outputs of a batch, once for all metrics that use it.
 
-    Evaluation keeps what metrics need and nothing else, so a metric of pictures that reads numbers derived from them
-    holds no pictures in memory.
+    Evaluation stores what metrics need and nothing else. So a metric that uses numbers derived
+    from pictures stores no pictures.
 
     Attributes:
-        needs: tuples of output names; it is derived from the first of them that a model yields whole.
-        tool: what else it takes, by the name under which the training supplies it; "": nothing.
-        doc: what it is, with its shape.
-        compute: those outputs [B, ...] in their order, then the tool -> [B, ...].
+        needs: tuples of output names; the first of which a model has every name is the source.
+        tool: another argument, by the name under which the training supplies it; "": none.
+        doc: a description, with the shape.
+        compute: takes these outputs [B, ...] in order, then the tool; returns [B, ...].
     """
 
     name: str
@@ -86,23 +86,26 @@ class Derived:
     compute: Callable[..., torch.Tensor]
 
     def find_source(self, outputs: Collection[str]) -> tuple[str, ...] | None:
-        """The outputs that it is derived from, in a model with these; None where it cannot be."""
-        return next((names for names in self.needs if set(names) <= set(outputs)), None)
+        """Return the outputs that it is derived from; None if a model with these has no source."""
+        for names in self.needs:
+            if set(names) <= set(outputs):
+                return names
+        return None
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number computed from what a model's evaluation yields.
+    """A number that is computed from the outputs of a model's evaluation.
 
     Attributes:
-        needs: names of the outputs, the model's own or derived ones, that it reads; it applies to every model that
-            yields them all.
-        unit: as printed: `fraction`, `nats`, `pixel^2`.
-        direction: `max` where larger is better, `min` where smaller is, `none` where neither.
-        when: `always`, on the validation set too, or `test`, on the test set alone.
-        doc: what it means, range and caveats.
-        compute: outputs [n, ...] each -> a number; None where these examples leave it undefined.
-        least: examples below which it is not measured.
+        needs: names of the outputs that it uses, from the model or derived; it applies to every
+            model that has them all.
+        unit: the unit for people: `fraction`, `nats`, `pixel^2`.
+        direction: `max` if larger is better, `min` if smaller is, `none` if neither.
+        when: `always`, on the validation set too, or `test`, on the test set only.
+        doc: the meaning, the range and caveats.
+        compute: takes the outputs [n, ...]; returns a number, or None if it is undefined.
+        min_examples: with fewer examples it is not measured.
     """
 
     name: str
@@ -115,7 +118,7 @@ class Metric:
     min_examples: int = 1
 
     def is_applicable(self, outputs: tuple[str, ...]) -> bool:
-        """Whether a model with these outputs has this metric."""
+        """Return whether a model with these outputs has this metric."""
         derivable = {name for name, entry in DERIVED.items() if entry.find_source(outputs)}
         return set(self.needs) <= derivable | set(outputs)
 
@@ -133,7 +136,10 @@ def register_metric(
     when: str = "always",
     min_examples: int = 1,
 ) -> Callable[[Any], Any]:
-    """Decorator that registers a function of the outputs as a metric; its docstring is the documentation."""
+    """Return a decorator that registers a function of the outputs as a metric.
+
+    The docstring of the function is the documentation of the metric.
+    """
     if direction not in ("max", "min", "none"):
         raise ValueError(f"metric {name!r}: direction {direction!r} is not max, min or none")
     if when not in ("always", "test"):
@@ -150,7 +156,7 @@ def register_metric(
 
 
 def register_derived(name: str, *needs: tuple[str, ...], tool: str = "") -> Callable[[Any], Any]:
-    """Decorator that registers a function of a batch's outputs as a derived output."""
+    """Return a decorator that registers a function of a batch's outputs as a derived output."""
 
     def add(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         DERIVED.register(name, Derived(name, needs, tool, inspect.getdoc(function) or "", function))
@@ -160,12 +166,13 @@ def register_derived(name: str, *needs: tuple[str, ...], tool: str = "") -> Call
 
 
 def list_metrics(outputs: tuple[str, ...], split: str = "test") -> list[Metric]:
-    """Every metric of a model with these outputs that is measured on a split, by name."""
-    return [
-        m
-        for _, m in METRICS.items()
-        if m.is_applicable(outputs) and (split == "test" or m.when == "always")
-    ]
+    """Return every metric of a model with these outputs that is measured on a split, by name."""
+    metrics = []
+    for _, metric in METRICS.items():
+        is_measured = split == "test" or metric.when == "always"
+        if is_measured and metric.is_applicable(outputs):
+            metrics.append(metric)
+    return metrics
 
 
 @dataclass(frozen=True)
@@ -193,9 +200,12 @@ def register_figure(name: str) -> Callable[[Any], Any]:
 
 def _register_item(registry: Registry[ReportItem], name: str) -> Callable[[Any], Any]:
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        # The first line of the docstring is what `list` shows.
-        doc = (function.__doc__ or "").strip().partition("\n")[0]
-        registry.register(name, ReportItem(name, doc, function))
+        registry.register(name, ReportItem(name, _get_first_doc_line(function), function))
         return function
 
     return add
+
+
+def _get_first_doc_line(function: Callable[..., Any]) -> str:
+    """Return the line that `list` shows."""
+    return (function.__doc__ or "").strip().partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Registries: names to things, filled by decorators, found by looking into one package."""
+"""Registries: named entries, which decorators add when the modules of a package are imported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ Entry = TypeVar("Entry")
 class Registry(Generic[T]):
     """Entries of one kind, by name.
 
-    The package is walked on first use, so a new file with a decorator is all that a new entry needs.
+    All modules of the package are imported on first use. So a new entry needs only a new file with
+    a decorator.
     """
 
     def __init__(self, kind: str, package: str) -> None:
@@ -29,14 +30,14 @@ class Registry(Generic[T]):
         """Add an entry.
 
         Raises:
-            ValueError: the name is taken.
+            ValueError: there is an entry with this name.
         """
         if name in self._entries:
             raise ValueError(f"{self.kind} {name!r} is registered twice")
         self._entries[name] = entry
 
     def __call__(self, name: str) -> Callable[[Entry], Entry]:
-        """Decorator that registers a class or function under ``name``."""
+        """Return a decorator that registers a class or function under ``name``."""
 
         def add(entry: Entry) -> Entry:
             self.register(name, cast(T, entry))
@@ -65,12 +66,13 @@ class Registry(Generic[T]):
         return iter(sorted(self._entries))
 
     def items(self) -> list[tuple[str, T]]:
-        """Every name with its entry, sorted by name."""
+        """Return every name with its entry, sorted by name."""
         return [(name, self._entries[name]) for name in self]
 
     def _load(self) -> None:
         if self._loaded:
             return
+        # Set first: a module of the package may use the registry while it is imported.
         self._loaded = True
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(getattr(package, "__path__", [])):

@@ -1,19 +1,19 @@
-"""When a measured number means something: least examples, readers that err too often, and names of former versions."""
+"""Rules that tell whether a measured number means something: enough examples, and a reader that reads well."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 FORMER_NAMES = {name: f"{name}_random_vgg" for name in ("fid", "kid", "density", "coverage")}
-"""Metrics of former versions that did not name their feature network -> their names now."""
+"""Names of metrics in former versions, without their feature network -> their names now."""
 FORMER_DOCS = {
     "reader_accuracy": (
-        "Share of all glyphs of the test queries that the reader reads rightly; drawn operators, which are easy, "
-        "included.\n\nA former version measured it. About two thirds of these glyphs are operators, so it says little "
-        "of digits: see `reader_digit_accuracy`."
+        "Share of all glyphs of the test queries that the reader reads rightly; drawn operators, "
+        "which are easy, included.\n\nA former version measured it. About two thirds of these "
+        "glyphs are operators, so it says little of digits: see `reader_digit_accuracy`."
     )
 }
-"""Metrics that are measured no more -> what they are."""
+"""Metrics that are no longer measured -> their documentation."""
 MIN_PICTURES = {
     "fid_random_vgg": 513,
     "fid_inception": 2049,
@@ -23,20 +23,24 @@ MIN_PICTURES = {
         for name in ("kid", "density", "coverage")
     },
 }
-"""Metric -> the least number of test pictures, and of as many samples, of which it is measured.
+"""Metric -> the minimum number of test pictures, and of as many samples, for a measurement.
 
-- FID fits a normal distribution to the features. A covariance of n pictures has rank n - 1 at most, so n pictures
-  describe d features from n = d + 1 on: 512 of `random_vgg`, 2,048 of `inception`. Below, FID is mostly bias.
-- KID is unbiased, so that only its spread asks for pictures: a few hundred, as Binkowski et al. 2018 show.
-- Density and coverage look at each picture's five nearest ones. Of 200 pictures these are 2.5%, which is near; of 16
-  they are a third. The standard error of coverage, at most 0.5 / sqrt(n), is 3.5 points there.
+- FID fits a normal distribution to the features. A covariance of n pictures has rank n - 1 at
+  most, so n pictures describe d features from n = d + 1 on: 512 of `random_vgg`, 2,048 of
+  `inception`. With fewer pictures, FID is mostly bias.
+- KID is unbiased, so it needs pictures only for a small spread: a few hundred, as Binkowski et
+  al. 2018 show.
+- Density and coverage use the five nearest neighbours of each picture. Five of 200 pictures are
+  2.5%, which is near; five of 16 are a third. The standard error of coverage, at most
+  0.5 / sqrt(n), is 3.5 points at 200.
 """
 READER_METRIC = "reader_digit_accuracy"
 MIN_READER_ACCURACY = 0.9
-"""Digits that a reader must read rightly for what it reads to count.
+"""Share of digits that a reader must read correctly, or the metrics that it measures do not count.
 
-An answer has about two digits, so a reader of accuracy r reads right answers, perfectly drawn, as right with a
-chance of about r^2: 0.81 at this limit. A worse reader would tell more of itself than of the model.
+An answer has about two digits. So a reader of accuracy r reads a correct and perfectly drawn
+answer as correct with a probability of about r^2: 0.81 at this limit. With a worse reader the
+metric would say more about the reader than about the model.
 """
 METRICS_BY_READER = (
     "read_exact_match",
@@ -47,11 +51,11 @@ METRICS_BY_READER = (
 """Metrics that a reader measures."""
 TEST_SPLIT = "test"
 READER_DIGITS = "reader_digits"
-"""In a record's `examples`: the digit pictures of which the reader's accuracy is measured."""
+"""Key of a record's `examples`: the pictures of digits that measure the reader's accuracy."""
 
 
 def get_current_name(metric: str) -> str:
-    """Return a metric's name now, of a name that a record holds: `test/fid` is `test/fid_random_vgg`."""
+    """Return today's name of a metric in a record: `test/fid` is `test/fid_random_vgg`."""
     split, slash, name = metric.rpartition("/")
     return f"{split}{slash}{FORMER_NAMES.get(name, name)}"
 
@@ -59,22 +63,24 @@ def get_current_name(metric: str) -> str:
 def explain_unsound(
     metric: str, examples: Mapping[str, int], metrics: Mapping[str, float]
 ) -> str | None:
-    """Return why a point's metric says nothing; None where it says something, or nobody can know.
+    """Return why a metric of a point means nothing; None if it is sound, or that is not known.
 
     Args:
         metric: its name, without the split.
         examples: the record's counts of examples; empty in old records.
-        metrics: the record's metrics, under their names now.
+        metrics: the record's metrics, under today's names.
     """
-    least, count = MIN_PICTURES.get(metric, 0), examples.get(TEST_SPLIT)
-    if count is not None and count < least:
-        return f"needs at least {least} pictures; the test set has {count}"
+    minimum = MIN_PICTURES.get(metric, 0)
+    count = examples.get(TEST_SPLIT)
+    if count is not None and count < minimum:
+        return f"needs at least {minimum} pictures; the test set has {count}"
     accuracy = metrics.get(f"{TEST_SPLIT}/{READER_METRIC}")
-    if metric in METRICS_BY_READER and accuracy is not None and accuracy < MIN_READER_ACCURACY:
-        of = (
-            f" of {examples[READER_DIGITS]:,} held-out digits"
-            if READER_DIGITS in examples
-            else " of held-out digits"
-        )
-        return f"needs a reader that reads {MIN_READER_ACCURACY:.0%}{of}; this one reads {accuracy:.0%}"
-    return None
+    if metric not in METRICS_BY_READER or accuracy is None or accuracy >= MIN_READER_ACCURACY:
+        return None
+    digits = "held-out digits"
+    if READER_DIGITS in examples:
+        digits = f"{examples[READER_DIGITS]:,} {digits}"
+    return (
+        f"needs a reader that reads {MIN_READER_ACCURACY:.0%} of {digits}; "
+        f"this one reads {accuracy:.0%}"
+    )

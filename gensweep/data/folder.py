@@ -57,7 +57,7 @@ class PictureFiles(Data):
             check_split(there.different, self.train_fraction)
         return self
 
-    def title(self) -> str:
+    def get_title(self) -> str:
         """The folder's name."""
         return label_pinned(self.dataset)
 
@@ -106,7 +106,7 @@ class PictureFiles(Data):
         split = split_rows(len(pictures), self.split_seed)
         return DatasetArrays({"picture": pictures}, split, notes=notes, counts=counts)
 
-    def remarks(self) -> tuple[str, ...]:
+    def list_remarks(self) -> tuple[str, ...]:
         """Return how many files are copies of others, and which cannot be read."""
         there = get_survey(self.dataset)
         if there is None:

@@ -110,7 +110,7 @@ def _raise_if_store_fails(store: Store) -> None:
     except Unavailable:
         raise
     except OSError as error:
-        raise Unavailable.of(error, store.root_uri) from error
+        raise Unavailable.from_os_error(error, store.root_uri) from error
 
 
 def _keep_points(packs: list[Pack], ids: Set[str]) -> list[Pack]:

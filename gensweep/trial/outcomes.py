@@ -126,7 +126,7 @@ def describe_unrecorded(point: Point, error: Exception) -> dict[str, Any]:
     if not isinstance(error, OSError):
         return {"point": point.id, "status": CLAIMED, "error": str(error)}
     if not isinstance(error, Unavailable):
-        error = Unavailable.of(error, point.id)
+        error = Unavailable.from_os_error(error, point.id)
     return {
         "point": point.id,
         "status": FAILED,

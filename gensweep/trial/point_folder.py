@@ -78,4 +78,4 @@ class PointFolder:
             raise
         except OSError as error:
             uri = self.ledger.store.uri(f"{POINTS}/{self.point_id}/{name}")
-            raise Unavailable.of(error, uri) from error
+            raise Unavailable.from_os_error(error, uri) from error
