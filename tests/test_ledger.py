@@ -454,7 +454,7 @@ def dead() -> Process:
     script = (
         "import json; from dataclasses import asdict; from gensweep.ledger.claims import Process\n"
     )
-    script += "print(json.dumps(asdict(Process.current())))"
+    script += "print(json.dumps(asdict(Process.get_current())))"
     return Process(
         **json.loads(
             subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
@@ -497,7 +497,7 @@ from pathlib import Path
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 
-with Ledger(Path(sys.argv[1])).claim(sys.argv[2], Process.current()):
+with Ledger(Path(sys.argv[1])).claim(sys.argv[2], Process.get_current()):
     print("claimed", flush=True)
     time.sleep(100)
 """

@@ -113,3 +113,45 @@ def build(point: Point) -> Training:
         point.data_config().prepare(),
         torch.device("cpu"),
     )
+
+
+def test_a_stopped_retraining_leaves_no_old_record_beside_new_files(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old record is renamed before the first file of the new training replaces one of the old."""
+    point = tiny()
+    train([point], root)
+    folder = Ledger(root).folder(point.id)
+    old = replace(Ledger(root).read_record(point.id), code={"training": "0" * 12})
+    (folder / "record.json").write_text(old.to_json())
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Ledger, "finish", stop)
+        train([point], root, retrain_changed=True)
+    assert not (folder / "record.json").exists(), "the point is missing"
+    assert (folder / "record.json.replaced").read_text() == old.to_json()
+    train([point], root)
+    assert Ledger(root).read_record(point.id).status == OK
+    assert not (folder / "record.json.replaced").exists()
+    assert Ledger(root).read_record(point.id).metrics == old.metrics
+
+
+def test_a_retraining_that_ends_before_its_first_file_keeps_the_old_record(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = tiny()
+    train([point], root)
+    path = Ledger(root).folder(point.id) / "record.json"
+    old = replace(Ledger(root).read_record(point.id), code={"training": "0" * 12}).to_json()
+    path.write_text(old)
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run_epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train([point], root, retrain_changed=True)
+    assert path.read_text() == old

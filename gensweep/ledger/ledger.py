@@ -22,6 +22,8 @@ POINTS = "points"
 RECORD = "record.json"
 CHECKPOINT = "checkpoint.pt"
 ERROR = "error.txt"
+REPLACED = ".replaced"
+"""The ending of an old record's name while its point is trained again."""
 SYNCED = ".synced"
 """The suffix that W&B adds to a `.wandb` file's name for the mark of an upload."""
 MAX_POINTS_UNLISTED = 50
@@ -187,6 +189,18 @@ class Ledger:
         with claim.lock_for_writing():
             self.store.write(f"{POINTS}/{point_id}/{name}", content)
 
+    def withdraw_record(self, claim: Claim, point_id: str) -> None:
+        """Rename the record of a point that is being trained again, so that the point is missing.
+
+        Raises:
+            LostClaim: a later attempt owns the point.
+            OSError: as `Store.write`.
+        """
+        name = f"{POINTS}/{point_id}/{RECORD}"
+        with claim.lock_for_writing(), contextlib.suppress(FileNotFoundError):
+            self.store.write(f"{name}{REPLACED}", self.store.read(name, MAX_RECORD_BYTES))
+            self.store.remove(name)
+
     def finish(self, claim: Claim, record: Record) -> None:
         """Write the record after all other files.
 
@@ -212,6 +226,7 @@ class Ledger:
                     self.store.remove(f"{folder}/{CHECKPOINT}")
                 if record.status == OK:
                     self.store.remove(f"{folder}/{ERROR}")
+                    self.store.remove(f"{folder}/{RECORD}{REPLACED}")
 
     @contextlib.contextmanager
     def _ignore_cleanup_errors(self, point_id: str) -> Generator[None]:

@@ -55,7 +55,7 @@ def begin_attempt(
                 exit_stack.close()
                 _report_finished(point, record, history, report)
                 return None
-            folder = PointFolder(ledger, claim, point.id)
+            folder = PointFolder(ledger, claim, point.id, record is not None)
             ledger.store.download(f"{POINTS}/{point.id}")
     except (Claimed, OSError) as error:
         exit_stack.close()

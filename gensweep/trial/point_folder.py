@@ -12,18 +12,26 @@ import torch
 
 from gensweep.core.errors import Unavailable
 from gensweep.ledger.claims import Claim
-from gensweep.ledger.ledger import CHECKPOINT, POINTS, Ledger
+from gensweep.ledger.ledger import CHECKPOINT, ERROR, POINTS, Ledger
 from gensweep.system.storage import Content
 from gensweep.train import checkpoint
 
+RESUMED_FILES = (CHECKPOINT, ERROR)
+"""Files of an attempt that nobody reads beside a record."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class PointFolder:
-    """A claimed point's folder."""
+    """A claimed point's folder.
+
+    Attributes:
+        has_old_record: whether there is a record of an earlier training, which this one replaces.
+    """
 
     ledger: Ledger
     claim: Claim
     point_id: str
+    has_old_record: bool = False
 
     @property
     def path(self) -> Path:
@@ -51,6 +59,10 @@ class PointFolder:
             Unavailable: the results root refuses.
         """
         with self._as_unavailable(name):
+            # The old record must not stand beside files of the new training.
+            if self.has_old_record and name not in RESUMED_FILES:
+                self.ledger.withdraw_record(self.claim, self.point_id)
+                self.has_old_record = False
             self.ledger.write_file(self.claim, self.point_id, name, content)
 
     def load_checkpoint(self, device: torch.device) -> dict[str, Any]:
