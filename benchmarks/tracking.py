@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from gensweep.sweep.point import Pack, Point
-from gensweep.tracking.tracker import DISABLED, OFFLINE, Tracking
+from gensweep.tracking.settings import DISABLED, OFFLINE, Tracking
 from gensweep.trial.context import Context
 from gensweep.trial.trial import run_pack
 

@@ -12,7 +12,7 @@ A trainable is a function of a config dict. A config holds the model's parameter
 - `results`: a folder for records and checkpoints; default: nothing is written.
 - `device`, `threads`.
 - `tracking`, only with `results`: W&B's `mode`, `project` and `entity`, as
-  `gensweep.tracking.tracker.Tracking`; default: nothing is logged.
+  `gensweep.tracking.settings.Tracking`; default: nothing is logged.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _train(
 ) -> None:
     """Train the point, or the pack of points, that a config describes."""
     # These import torch, which only the process that trains needs.
-    from gensweep.tracking.tracker import DISABLED, Tracking
+    from gensweep.tracking.settings import DISABLED, Tracking
     from gensweep.trial.context import Context
     from gensweep.trial.trial import run_pack
 

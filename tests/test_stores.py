@@ -478,13 +478,13 @@ def test_sync_keeps_its_marks_and_nothing_else(bucket: str, tmp_path: Path) -> N
         call(write_sweep(tmp_path), "--results", bucket, "--local", "--wandb", "offline").code == 0
     )
     store, folder = open_store(bucket), f"points/{t2t().id}/wandb"
-    (waiting,) = find_pending([f"{bucket}/tiny"], None, None).waiting
+    (waiting,) = find_pending([f"{bucket}/tiny"], None, None).runs
     (file,) = waiting.files
     name = file.relative_to(store.root).as_posix()
     store.write(f"{folder}/later-run-2/run-x.wandb", b"new")
     store.write(name, b"newer")
     file.with_name(f"{file.name}.synced").touch()
-    waiting.keep()
+    waiting.store_marks()
     assert store.read(name) == b"newer"
     assert store.exists(f"{name}.synced")
     assert store.read(f"{folder}/later-run-2/run-x.wandb") == b"new"

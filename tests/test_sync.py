@@ -130,7 +130,7 @@ def test_runs_are_uploaded_once(root: Path, server: Server) -> None:
     online.rename(online.with_name(online.name.removeprefix("offline-")))
     code, said = sync(root)
     assert said == [
-        f"2 runs to upload to p at {server.url}, 0 there already, 2 {WITHOUT}.",
+        f"2 runs to upload to p at {server.url}, 0 uploaded already, 2 {WITHOUT}.",
         *said[1:-2],
         "[2/2] uploaded",
         f"Uploaded 2 runs: {server.url}/team/p",
@@ -145,7 +145,7 @@ def test_runs_are_uploaded_once(root: Path, server: Server) -> None:
         assert steps(run) == EPOCHS
         assert (run.summary["status"], run.summary["epoch"], run.exit_code) == ("ok", 3, 0)
     before = len(server.operations)
-    assert sync(root) == (0, [f"Nothing to upload, 2 there already, 2 {WITHOUT}."])
+    assert sync(root) == (0, [f"Nothing to upload, 2 uploaded already, 2 {WITHOUT}."])
     assert len(server.operations) == before
 
 
@@ -167,7 +167,7 @@ def test_a_dry_run_asks_nobody(root: Path, tmp_path: Path) -> None:
     ]
     environment = os.environ | {"WANDB_ENTITY": "us", "WANDB_BASE_URL": "http://127.0.0.1:9"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
-    said = f"2 runs to upload to us/p, 0 there already, 2 {WITHOUT}.\n  {PLAIN}\n  {OTHER}\n"
+    said = f"2 runs to upload to us/p, 0 uploaded already, 2 {WITHOUT}.\n  {PLAIN}\n  {OTHER}\n"
     assert (done.stdout, done.stderr, done.returncode) == (said, "", 0)
     assert not marks(root)
 
@@ -194,7 +194,7 @@ def test_a_netrc_is_a_login(
     (tmp_path / "netrc").write_text(
         f"machine {server.url.removeprefix('http://')} login user password {KEY}\n"
     )
-    assert syncing._login() == server.url
+    assert syncing.find_login() == server.url
 
 
 def test_what_killed_processes_leave(root: Path, server: Server) -> None:
@@ -210,11 +210,11 @@ def test_what_killed_processes_leave(root: Path, server: Server) -> None:
     ).write_bytes(whole[:7])
     code, said = sync(root)
     assert said[0] == (
-        f"2 runs to upload to p at {server.url}, 0 there already, 1 killed before anything was written, 1 {WITHOUT}."
+        f"2 runs to upload to p at {server.url}, 0 uploaded already, 1 killed before anything was written, 1 {WITHOUT}."
     )
     assert said[-3:] == [
         f"Uploaded 1 run: {server.url}/team/p",
-        "1 file uploaded as far as can be: cut short by the end of its process",
+        "1 file uploaded as far as possible: cut short by the end of its process",
         f"left out: {cut} has no run: the file ends with an incomplete record",
     ]
     assert (code, marks(root)) == (0, {PLAIN})
@@ -232,7 +232,7 @@ def test_an_attempt_after_an_upload_is_uploaded_over_it(
     old = earlier(new, new.read_bytes())
     mark = new.with_name(f"{new.name}.synced")
     mark.touch()
-    assert find_pending([root / "tiny"], None, None).waiting == []
+    assert find_pending([root / "tiny"], None, None).runs == []
     mark.rename(old.with_name(mark.name))
     before = [json.dumps({"_step": step, "old": True}) for step in EPOCHS[:2]]
     server.runs[f"us/q/{PLAIN}-abcdef"] = Run(lines=dict(enumerate(before)))
@@ -299,7 +299,7 @@ def test_faults(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, nam
     assert (code, marks(root)) == (1, set())
     (error,) = [line for line in said if line.startswith("error: ")]
     assert reason in error
-    assert said[-1] == "2 runs are not uploaded; the same command goes on from here."
+    assert said[-1] == "2 runs are not uploaded; repeat the command to continue."
 
 
 def test_files_that_were_moved_are_no_failure_for_ever(
@@ -317,7 +317,7 @@ def test_files_that_were_moved_are_no_failure_for_ever(
         gone.rename(template)
     assert (code, marks(root)) == (0, {TABLE}), said
     assert (
-        said[-1].startswith("1 file uploaded as far as can be: ")
+        said[-1].startswith("1 file uploaded as far as possible: ")
         and "no such file or directory" in said[-1]
     )
     assert steps(uploaded(server, TABLE)) == [*EPOCHS, 4]
@@ -329,7 +329,7 @@ def test_points_in_training_are_left_alone(root: Path) -> None:
     assert (code, said) == (
         0,
         [
-            f"1 run to upload to p, 0 there already, 1 in training and left for the next time, 2 {WITHOUT}.",
+            f"1 run to upload to p, 0 uploaded already, 1 in training and skipped this time, 2 {WITHOUT}.",
             f"  {OTHER}",
         ],
     )
@@ -359,12 +359,12 @@ def children(pid: int) -> list[int]:
 
 def test_batches(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """One point a process: the failure of one is no reason to leave out the other, if that gets there."""
-    monkeypatch.setattr(syncing, "BATCH", 1)
+    monkeypatch.setattr(syncing, "MAX_BATCH_POINTS", 1)
     server.fault = lambda path, operation: 403 if f"{OTHER}-abcdef/file_stream" in path else None
     code, said = sync(root)
     assert (code, marks(root)) == (1, {PLAIN})
     assert f"Uploaded 1 run: {server.url}/team/p" in said
-    assert said[-1] == "1 run is not uploaded; the same command goes on from here."
+    assert said[-1] == "1 run is not uploaded; repeat the command to continue."
 
 
 def test_a_wandb_that_does_not_start(
@@ -375,4 +375,4 @@ def test_a_wandb_that_does_not_start(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     code, said = sync(root)
     assert (code, said[-2]) == (1, "error: wandb sync ended with status 3: no wandb here")
-    assert said[-1] == "2 runs are not uploaded; the same command goes on from here."
+    assert said[-1] == "2 runs are not uploaded; repeat the command to continue."

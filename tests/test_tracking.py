@@ -23,7 +23,9 @@ from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.signals import Stopped
 from gensweep.tracking import tracker, wandb_run
-from gensweep.tracking.tracker import DISABLED, MAX_TABLE_ROWS, OFFLINE, ONLINE, Tracker, Tracking
+from gensweep.tracking.run_content import MAX_TABLE_ROWS
+from gensweep.tracking.settings import DISABLED, OFFLINE, ONLINE, Tracking
+from gensweep.tracking.tracker import Tracker
 from gensweep.train.evaluation import Diverged
 from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
@@ -42,7 +44,7 @@ ON = Tracking(ONLINE, sweep="tiny")
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing learnt of W&B by an earlier test."""
-    monkeypatch.setattr(tracker._Process, "best", ONLINE)
+    monkeypatch.setattr(tracker._ProcessState, "best_mode", ONLINE)
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """W&B is given up after seconds."""
-    for name, seconds in {"INIT": 2, "FINISH": 2, "REQUEST": 1}.items():
+    for name, seconds in {"INIT_SECONDS": 2, "FINISH_SECONDS": 2, "REQUEST_SECONDS": 1}.items():
         monkeypatch.setattr(wandb_run, name, seconds)
 
 
@@ -517,7 +519,7 @@ def wait_until(true: Any) -> None:
 def test_a_helper_process_that_is_stuck_is_left_behind(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracker, "FINISH_SECONDS", 1.0)
+    monkeypatch.setattr(tracker, "CLOSE_SECONDS", 1.0)
     stuck: list[int] = []
     reports: list[dict[str, Any]] = []
 
@@ -549,7 +551,7 @@ def test_a_full_disk_is_one_warning(root: Path, monkeypatch: pytest.MonkeyPatch)
         return whole(path)
 
     monkeypatch.setattr(wandb_run, "is_complete", cut)
-    monkeypatch.setattr(wandb_run, "WRITE", 0.1)
+    monkeypatch.setattr(wandb_run, "WRITE_SECONDS", 0.1)
     warning = trained_with_trouble(root, [POINT], OFF)
     assert "cut short" in warning and "not logged" in warning
 
@@ -570,7 +572,7 @@ def test_what_the_server_refuses_later_is_not_taken_for_uploaded(
 ) -> None:
     server.fault = lambda path, operation: 403 if refused in path else None
     points = [Point.make("text_to_text", TINY, seed) for seed in (0, 1)]
-    assert "not all was uploaded (HTTP 403)" in trained_with_trouble(root, points)
+    assert "not everything was uploaded (HTTP 403)" in trained_with_trouble(root, points)
     for point in points:
         folder = run_folder(root, point)
         assert not [*folder.glob("*.synced")]

@@ -89,7 +89,7 @@ def run_command(
     from gensweep.execute.driver import run
     from gensweep.execute.dry_run import dry_run
     from gensweep.execute.resources import Resources, RunOptions
-    from gensweep.tracking.tracker import Tracking
+    from gensweep.tracking.settings import Tracking
 
     sweep = _read_changed_sweep(file, set_, seeds)
     mode = wandb.value if wandb else None

@@ -53,7 +53,7 @@ def wandb_report_command(
     )
     from gensweep.report.wandb_report.panels import count_tracked
     from gensweep.system.storage import write_json
-    from gensweep.tracking.tracker import OFFLINE, Tracking
+    from gensweep.tracking.settings import OFFLINE, Tracking
 
     # Without the library, the error comes before results are read.
     import_library()

@@ -27,7 +27,7 @@ from gensweep.system.environment import (
     get_memory_bytes,
     get_versions,
 )
-from gensweep.tracking.tracker import is_wandb_disabled
+from gensweep.tracking.settings import is_wandb_disabled
 
 SYNC_CODE_HINT = "ray up cluster.yaml again, without --no-restart"
 """What brings one code to every node."""

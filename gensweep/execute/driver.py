@@ -42,7 +42,7 @@ from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
-from gensweep.tracking.tracker import has_pending_uploads
+from gensweep.tracking.pending import has_pending_uploads
 
 SWEEP_FOLDERS = ("", "/tables", "/figures", f"/{DATASETS_FOLDER}")
 """Folders of a sweep that a run writes to; another user may own some of them."""

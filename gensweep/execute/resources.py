@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.sweep.point import AUTO
 from gensweep.system.environment import predict_device
-from gensweep.tracking.tracker import Tracking
+from gensweep.tracking.settings import Tracking
 
 if TYPE_CHECKING:
     from gensweep.execute.memory_budget import MemoryBudget

@@ -1,7 +1,7 @@
-"""Upload of what W&B logged offline: again and again, until all is there, and each line once.
+"""Upload the runs that W&B logged offline; it can be repeated until all of them are uploaded.
 
-A point's attempt writes its run whole, under the point's own id, so an upload that is repeated writes the same lines to
-the same places. W&B's mark beside a `.wandb` file says that this one is there.
+A point's attempt writes its complete run under the point's own id, so a repeated upload writes the
+same lines to the same places. W&B's mark next to a `.wandb` file says that it is uploaded.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
 from gensweep.system.text import pluralize, print_line
 from gensweep.tracking.pending import PendingRun, find_pending
 from gensweep.tracking.sync_process import Upload
+from gensweep.tracking.sync_screen import SyncScreen
 
 if TYPE_CHECKING:
     from gensweep.system.terminal import Console
 
-BATCH = 100
-"""Points that one process uploads."""
-_LOGIN = re.compile(r"\b401\b|permission denied")
+MAX_BATCH_POINTS = 100
+"""Number of points that one `wandb sync` process uploads."""
+_LOGIN_ERROR = re.compile(r"\b401\b|permission denied")
 
 
 def sync(
@@ -33,47 +33,51 @@ def sync(
     project: str | None = None,
     entity: str | None = None,
     dry: bool = False,
-    patience: float = 120.0,
+    timeout: float = 120.0,
 ) -> bool:
-    """Upload the runs of all points of these sweeps that are not there yet.
+    """Upload the pending runs of all points of these sweeps.
 
     Args:
-        folders: the sweeps'.
-        console: where to say what is done.
-        project: W&B's; None: the one that each run was logged to.
-        entity: W&B's user or team; None: the one that each run was logged to, else WANDB_ENTITY, else the login's own.
-        dry: only say what there is to upload.
-        patience: seconds without any progress after which to give up.
+        folders: the folders of the sweeps.
+        console: the console to print to.
+        project: the W&B project; None: the project that each run was logged to.
+        entity: the W&B user or team; None: the entity that each run was logged to, else
+            WANDB_ENTITY, else the default of the login.
+        dry: only print what would be uploaded.
+        timeout: seconds without progress after which to give up.
 
     Returns:
-        Whether all is there that can be.
+        True if everything is uploaded that can be.
 
     Raises:
-        ResultsError: a folder is no sweep's.
+        ResultsError: a folder is not that of a sweep.
         UserError: nobody is logged in.
     """
-    found = find_pending(folders, project, entity)
-    if dry or not found.waiting:
-        print_line(console, found.describe())
-        for waiting in found.waiting:
-            print_line(console, f"  {waiting.point}")
+    pending = find_pending(folders, project, entity)
+    runs = pending.runs
+    if dry or not runs:
+        print_line(console, pending.describe())
+        for run in runs:
+            print_line(console, f"  {run.point}")
         return True
-    print_line(console, found.describe(_login()))
-    with _Screen(console, len(found.waiting)) as screen:
-        uploads = _Uploads(found.waiting, ["-p", project] if project else [], patience, screen)
+    print_line(console, pending.describe(find_login()))
+    arguments = ["-p", project] if project else []
+    with SyncScreen(console, len(runs)) as screen:
+        uploads = _Uploads(runs, arguments, timeout, screen)
         try:
             uploads.run()
         finally:
-            for one in found.waiting:
-                one.keep()
+            # Whatever ended the upload: what is uploaded must not be uploaded again.
+            for run in runs:
+                run.store_marks()
     return uploads.report(console)
 
 
-def _login() -> str:
-    """The server that W&B would log in to, found as W&B finds it.
+def find_login() -> str:
+    """Return the server to log in to, found as W&B finds it.
 
     Raises:
-        UserError: there is no login for it, or one that cannot be used.
+        UserError: there is no login for it, or an invalid one.
     """
     from wandb.errors import AuthenticationError
     from wandb.sdk import wandb_setup
@@ -86,40 +90,41 @@ def _login() -> str:
         )
     except AuthenticationError as error:
         raise UserError(
-            f"W&B cannot use its login: {error} Log in anew: wandb login --relogin"
+            f"W&B cannot use its login: {error} Log in again: wandb login --relogin"
         ) from None
-    except ValueError as error:  # WANDB_BASE_URL is no URL, say
-        raise UserError(f"W&B cannot use its settings: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        # For example, WANDB_BASE_URL is not a URL.
+        reason = " ".join(str(error).split())
+        raise UserError(f"W&B cannot use its settings: {reason}") from None
     if login is None:
         raise UserError(
-            f"not logged in at {host}: run wandb login --host {host}, or set WANDB_API_KEY; nothing was uploaded"
+            f"not logged in at {host}: run wandb login --host {host}, or set WANDB_API_KEY; "
+            "nothing was uploaded"
         )
     return host
 
 
 class _Uploads:
-    """All uploads of one call, a batch of points after the other.
+    """All uploads of one call, in batches of points.
 
     Args:
-        waiting: what to upload.
-        arguments: further ones of `wandb sync`.
-        patience: as in `sync`.
-        screen: what to keep up to date.
+        runs: the runs to upload.
+        arguments: further arguments of `wandb sync`.
+        timeout: as in `sync`.
+        screen: shows the progress.
     """
 
     def __init__(
         self,
-        waiting: Sequence[PendingRun],
+        runs: Sequence[PendingRun],
         arguments: Sequence[str],
-        patience: float,
-        screen: _Screen,
+        timeout: float,
+        screen: SyncScreen,
     ) -> None:
-        self._all, self._arguments, self._patience, self._screen = (
-            waiting,
-            list(arguments),
-            patience,
-            screen,
-        )
+        self._runs = runs
+        self._arguments = list(arguments)
+        self._timeout = timeout
+        self._screen = screen
         self._uploaded: dict[Path, str] = {}
         self._unreadable: dict[Path, str] = {}
         self._failed: dict[Path, str] = {}
@@ -127,117 +132,84 @@ class _Uploads:
         self._urls: set[str] = set()
 
     def run(self) -> None:
-        """Upload until all is there, or nothing more gets there."""
-        todo = deque(sorted(self._all, key=lambda one: one.entity))
+        """Upload until everything is uploaded, or no further upload succeeds."""
+        # One process has one entity, so equal entities must be neighbours.
+        todo = deque(sorted(self._runs, key=lambda run: run.entity))
         while todo:
-            entity, batch = todo[0].entity, []
-            while todo and len(batch) < BATCH and todo[0].entity == entity:
-                batch.append(todo.popleft())
-            files = [
-                one.files[0] for one in batch
-            ]  # a later attempt's comes last, which a batch would not promise
-            arguments = self._arguments + (["-e", entity] if entity else [])
-            upload = Upload(files, arguments, self._patience, self._tell)
-            upload.run()
-            self._uploaded |= upload.uploaded
-            self._unreadable |= upload.unreadable
-            self._failed |= upload.failed
-            self._urls |= upload.urls
-            self._trouble = upload.trouble
+            batch = _take_batch(todo)
+            upload = self._upload(batch)
             if upload.trouble or not (upload.uploaded or upload.unreadable):
                 break
             settled = upload.uploaded.keys() | upload.unreadable.keys()
-            for one in reversed(
-                batch
-            ):  # W&B tries no other of a batch with one that it cannot read
-                left = tuple(file for file in one.files if file not in settled)
-                if left and not upload.failed.keys() & set(left):
-                    todo.appendleft(replace(one, files=left))
-        self._tell((), None)
+            # Reversed, since each goes to the front of the queue. W&B tries no other file of a
+            # batch in which it cannot read one, so the others are tried again.
+            for run in reversed(batch):
+                remaining = tuple(file for file in run.files if file not in settled)
+                has_failed = bool(upload.failed.keys() & set(remaining))
+                if remaining and not has_failed:
+                    todo.appendleft(replace(run, files=remaining))
+        self._show_progress((), None)
 
-    def _tell(self, uploaded: Collection[Path], again: str | None) -> None:
-        there = self._uploaded.keys() | set(uploaded)
-        self._screen.show(sum(there.issuperset(one.files) for one in self._all), again)
+    def _upload(self, batch: Sequence[PendingRun]) -> Upload:
+        # One file per point: a batch has no order, but the file of the latest attempt must be
+        # uploaded last.
+        files = [run.files[0] for run in batch]
+        arguments = list(self._arguments)
+        entity = batch[0].entity
+        if entity:
+            arguments += ["-e", entity]
+        upload = Upload(files, arguments, self._timeout, self._show_progress)
+        upload.run()
+        self._uploaded |= upload.uploaded
+        self._unreadable |= upload.unreadable
+        self._failed |= upload.failed
+        self._urls |= upload.urls
+        self._trouble = upload.trouble
+        return upload
+
+    def _show_progress(self, uploaded: Collection[Path], retry_reason: str | None) -> None:
+        files = self._uploaded.keys() | set(uploaded)
+        complete = sum(files.issuperset(run.files) for run in self._runs)
+        self._screen.show(complete, retry_reason)
 
     def report(self, console: Console) -> bool:
-        """Say what became of them; returns whether all is there that can be."""
+        """Print the outcome; return True if everything is uploaded that can be."""
         settled = self._uploaded.keys() | self._unreadable.keys()
-        left = [one for one in self._all if not settled.issuperset(one.files)]
-        done = [
-            one
-            for one in self._all
-            if settled.issuperset(one.files) and self._uploaded.keys() & set(one.files)
-        ]
-        if done:
-            print_line(
-                console, f"Uploaded {pluralize(len(done), 'run')}: {', '.join(sorted(self._urls))}"
-            )
-        for why, count in Counter(filter(None, self._uploaded.values())).items():
-            print_line(console, f"{pluralize(count, 'file')} uploaded as far as can be: {why}")
-        for file, why in self._unreadable.items():
-            print_line(console, f"left out: {file} has no run: {why.partition('. ')[0]}")
-        if left:
-            reasons = Counter(self._failed.values())
-            for why in dict.fromkeys([*reasons, *filter(None, [self._trouble])]):
-                refused = (
-                    "W&B refuses this login (wandb login --relogin; --wandb-entity): "
-                    if _LOGIN.search(why)
-                    else ""
-                )
-                print_line(console, f"error: {refused}{why}", style="red")
-            are = "is" if len(left) == 1 else "are"
-            print_line(
-                console,
-                f"{pluralize(len(left), 'run')} {are} not uploaded; the same command goes on from here.",
-            )
-        return not left
+        remaining = [run for run in self._runs if not settled.issuperset(run.files)]
+        complete = [run for run in self._runs if settled.issuperset(run.files)]
+        # A run without any readable file is reported below.
+        count = sum(bool(self._uploaded.keys() & set(run.files)) for run in complete)
+        if count:
+            urls = ", ".join(sorted(self._urls))
+            print_line(console, f"Uploaded {pluralize(count, 'run')}: {urls}")
+        incomplete = Counter(filter(None, self._uploaded.values()))
+        for reason, number in incomplete.items():
+            files = pluralize(number, "file")
+            print_line(console, f"{files} uploaded as far as possible: {reason}")
+        for file, reason in self._unreadable.items():
+            print_line(console, f"left out: {file} has no run: {reason.partition('. ')[0]}")
+        if remaining:
+            self._report_failures(console, len(remaining))
+        return not remaining
+
+    def _report_failures(self, console: Console, count: int) -> None:
+        reasons = list(dict.fromkeys(self._failed.values()))
+        if self._trouble and self._trouble not in reasons:
+            reasons.append(self._trouble)
+        for reason in reasons:
+            hint = ""
+            if _LOGIN_ERROR.search(reason):
+                hint = "W&B refuses this login (wandb login --relogin; --wandb-entity): "
+            print_line(console, f"error: {hint}{reason}", style="red")
+        verb = "is" if count == 1 else "are"
+        runs = pluralize(count, "run")
+        print_line(console, f"{runs} {verb} not uploaded; repeat the command to continue.")
 
 
-class _Screen:
-    """How far the upload is: a bar on a terminal, a line for every tenth elsewhere; a context manager."""
-
-    def __init__(self, console: Console, total: int) -> None:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        text = TextColumn("{task.description}", markup=False)
-        columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("ETA", markup=False),
-            TimeRemainingColumn(compact=True),
-            text,
-        )
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_live)
-        self._task = self._bar.add_task("", total=total)
-        self._console, self._total, self._shown, self._told = console, total, 0, {None}
-
-    def __enter__(self) -> _Screen:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def show(self, done: int, again: str | None) -> None:
-        """Show how many runs are there, and why W&B has to try something again."""
-        trouble = f"W&B had to try again: {again}" if again else ""
-        self._bar.update(self._task, completed=done, description=trouble)
-        if self._console.is_live:
-            return
-        if again not in self._told:
-            self._told.add(again)
-            print_line(self._console, trouble)
-        if done * 10 // self._total > self._shown * 10 // self._total:
-            self._shown = done
-            print_line(self._console, f"[{done}/{self._total}] uploaded")
+def _take_batch(todo: deque[PendingRun]) -> list[PendingRun]:
+    """Remove and return the first runs of the queue that have the same entity."""
+    entity = todo[0].entity
+    batch = []
+    while todo and len(batch) < MAX_BATCH_POINTS and todo[0].entity == entity:
+        batch.append(todo.popleft())
+    return batch

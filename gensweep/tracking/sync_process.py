@@ -1,16 +1,14 @@
-"""One `wandb sync` process over some `.wandb` files, watched, and what became of each of them.
+"""Watch one `wandb sync` process, and find out what happened to each of its files.
 
-`wandb sync` 0.31 ends with status 0 whatever happened, gives up on all of its files where it cannot read one, and marks
-a run as uploaded even where its upload failed. What really happened stands in its log. So it works on links in a folder
-of their own, and the mark beside the real file is made here, once the log knows of no error.
+`wandb sync` 0.31 always ends with status 0, gives up on all files if it cannot read one, and marks
+a run as uploaded even if its upload failed. Only its log has the truth. Therefore it works on links
+in a separate folder, and the mark next to the real file is created here, when the log has no error.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import math
 import os
 import re
 import subprocess
@@ -18,28 +16,23 @@ import sys
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from gensweep.ledger.ledger import SYNCED
 from gensweep.system.scratch import open_scratch
 from gensweep.system.signals import defer_signals
+from gensweep.tracking.sync_journal import Journal
 
-AT_ONCE = 8
-"""Runs that are uploaded at the same time."""
-_START = 60.0
-"""Seconds that it has for its first line: W&B is slow to import from some disks."""
-_RECENT = 90.0
-"""Seconds for which the reason of a request's repetition counts: W&B waits up to 60 s between two."""
-_POLL = 0.2
-_LINK = re.compile(r"ERROR .*?/link-(\d{6})\S*(.*)")
-_URL = re.compile(r"View run .* at (https?://\S+)/runs/[^/\s]+$", re.MULTILINE)
-_REQUEST = re.compile(
-    r"while retrying: |\b[A-Za-z]+ \"?https?://[^\s\"]+\"?:? ?(giving up after \d+ attempt\(s\):? ?)?"
-)
-_HARMLESS = ("api:", "featurechecker:", "runsync: didn't print")
-"""Errors that are told again by whom they harm, or of which nothing is lost."""
-_GONE = re.compile(r"no such file|cannot find the (file|path)")
-"""An error that no other upload would mend."""
+MAX_PARALLEL_UPLOADS = 8
+"""Number of runs that one process uploads at the same time."""
+_START_SECONDS = 60.0
+"""Time limit for the first line of output: importing W&B takes long on some disks."""
+_POLL_SECONDS = 0.2
+_TERMINATE_SECONDS = 5
+_LINK_ERROR = re.compile(r"ERROR .*?/link-(\d{6})\S*(.*)")
+_PROJECT_URL = re.compile(r"View run .* at (https?://\S+)/runs/[^/\s]+$", re.MULTILINE)
+_MISSING_FILE = re.compile(r"no such file|cannot find the (file|path)")
+"""An error that a repeated upload cannot fix."""
 _ENVIRONMENT = {"WANDB_SILENT": "false", "WANDB_QUIET": "false", "WANDB_ERROR_REPORTING": "false"}
 _log = logging.getLogger(__name__)
 
@@ -49,102 +42,97 @@ class Upload:
 
     Args:
         files: `.wandb` files of different runs.
-        arguments: further ones of `wandb sync`.
-        patience: seconds without any progress after which it is given up.
-        tell: is called again and again with the files that are done, and why W&B tries something again, if it does.
+        arguments: further arguments of `wandb sync`.
+        timeout: seconds without progress after which to give up.
+        show_progress: called repeatedly with the uploaded files, and with the reason if W&B tries
+            a request again.
 
     Attributes:
-        uploaded: file -> what is missing of it and will be missing for ever; empty where nothing is.
-        unreadable: file -> why there is nothing in it to upload.
-        failed: file -> why it could not be uploaded now. A file that stands nowhere was not tried.
-        trouble: why all came to an end before its time.
-        urls: of the projects.
+        uploaded: file -> what is missing in it for good; empty if nothing is.
+        unreadable: file -> why it has no content to upload.
+        failed: file -> why it could not be uploaded now. A file in none of the three was not tried.
+        trouble: why the process ended too early.
+        urls: addresses of the projects.
     """
 
     def __init__(
         self,
         files: Sequence[Path],
         arguments: Sequence[str],
-        patience: float,
-        tell: Callable[[Collection[Path], str | None], None],
+        timeout: float,
+        show_progress: Callable[[Collection[Path], str | None], None],
     ) -> None:
         self.uploaded: dict[Path, str] = {}
         self.unreadable: dict[Path, str] = {}
         self.failed: dict[Path, str] = {}
         self.trouble: str | None = None
         self.urls: set[str] = set()
-        self._files, self._arguments, self._patience, self._tell = (
-            list(files),
-            list(arguments),
-            patience,
-            tell,
-        )
+        self._files = list(files)
+        self._arguments = list(arguments)
+        self._timeout = timeout
+        self._show_progress = show_progress
 
     def run(self) -> None:
-        """Upload; whatever ends it, what did get there is marked, and nothing goes on afterwards."""
-        with open_scratch() as place:
-            links = [
-                _link(place / f"link-{number:06d}", file) for number, file in enumerate(self._files)
-            ]
-            self._journal = _Journal(
-                place, [file.stem.removeprefix("run-") for file in self._files]
-            )
-            command = [
-                sys.executable,
-                "-P",
-                "-m",
-                "wandb",
-                "sync",
-                "--include-online",
-                "-n",
-                str(AT_ONCE),
-            ]
-            environment = os.environ | _ENVIRONMENT | {"WANDB_DIR": str(place)}
-            environment.pop(
-                "WANDB_SERVICE", None
-            )  # another process's helper, with that process's settings
-            with (place / "output").open("w+", encoding="utf-8", errors="replace") as output:
+        """Upload the files; however it ends, uploaded files are marked and the process is gone."""
+        with open_scratch() as folder:
+            links = []
+            for number, file in enumerate(self._files):
+                links.append(_link_run(folder / f"link-{number:06d}", file))
+            run_ids = [file.stem.removeprefix("run-") for file in self._files]
+            self._journal = Journal(folder, run_ids)
+            command = [sys.executable, "-P", "-m", "wandb", "sync", "--include-online"]
+            command += ["-n", str(MAX_PARALLEL_UPLOADS), *self._arguments, *map(str, links)]
+            environment = os.environ | _ENVIRONMENT | {"WANDB_DIR": str(folder)}
+            # The helper of another process has that process's settings.
+            environment.pop("WANDB_SERVICE", None)
+            with (folder / "output").open("w+", encoding="utf-8", errors="replace") as output:
                 try:
-                    with _running(
-                        [*command, *self._arguments, *map(str, links)], environment, output
-                    ) as process:
+                    with _start_process(command, environment, output) as process:
                         self._watch(process, links, output)
                 finally:
-                    self._settle(links)
+                    self._mark_uploaded(links)
                 output.seek(0)
                 self._judge(process.poll(), output.read())
 
     def _watch(
         self, process: subprocess.Popen[bytes], links: Sequence[Path], output: IO[str]
     ) -> None:
-        seen, since = (0, 0), time.monotonic()
+        """Show the progress until the process ends; return early if there is none."""
+        state = (0, 0)
+        changed_at = time.monotonic()
         while process.poll() is None:
-            self._settle(links)
-            self._tell(self.uploaded, self._journal.again)
-            now = (
-                os.fstat(output.fileno()).st_size,
-                len(self.uploaded),
-            )  # it writes a line of all that changes
-            if now != seen:
-                seen, since = now, time.monotonic()
-            elif time.monotonic() - since > (
-                self._patience if now[0] else max(self._patience, _START)
-            ):
-                self.trouble = self._journal.again or f"no answer for {self._patience:g} s"
+            self._mark_uploaded(links)
+            self._show_progress(self.uploaded, self._journal.retry_reason)
+            # The process prints a line for every change.
+            output_bytes = os.fstat(output.fileno()).st_size
+            current_state = (output_bytes, len(self.uploaded))
+            timeout = self._timeout
+            if not output_bytes:
+                timeout = max(timeout, _START_SECONDS)
+            if current_state != state:
+                state = current_state
+                changed_at = time.monotonic()
+            elif time.monotonic() - changed_at > timeout:
+                no_answer = f"no answer for {self._timeout:g} s"
+                self.trouble = self._journal.retry_reason or no_answer
                 return
-            time.sleep(_POLL)
+            time.sleep(_POLL_SECONDS)
 
-    def _settle(self, links: Sequence[Path]) -> None:
-        """Mark what has been uploaded whole."""
-        marked = [
-            number
-            for number, link in enumerate(links)
-            if link.with_name(link.name + SYNCED).exists()
-        ]
-        self._journal.read()  # only now: what went wrong with a file is logged before it is marked
-        for number in marked if self._journal.exists else ():
-            file, error = self._files[number], self._journal.errors.get(number)
-            if file not in self.uploaded and (error is None or _GONE.search(error)):
+    def _mark_uploaded(self, links: Sequence[Path]) -> None:
+        """Mark the files that were uploaded without an error."""
+        marked = []
+        for number, link in enumerate(links):
+            if link.with_name(link.name + SYNCED).exists():
+                marked.append(number)
+        # Read the log after the marks: an error of a file is logged before the file is marked.
+        self._journal.read()
+        if not self._journal.exists:
+            return
+        for number in marked:
+            file = self._files[number]
+            error = self._journal.errors.get(number)
+            is_final = error is None or _MISSING_FILE.search(error)
+            if file not in self.uploaded and is_final:
                 self._mark(file, error or "")
 
     def _mark(self, file: Path, missing: str) -> None:
@@ -152,96 +140,33 @@ class Upload:
         self.uploaded[file] = missing
 
     def _judge(self, status: int | None, output: str) -> None:
-        """Say of every file that is not uploaded why."""
+        """Find the reason for every file that is not uploaded."""
         journal = self._journal
         _log.debug("wandb sync ended with %s:\n%s", status, output)
-        self.urls |= set(_URL.findall(output))
-        for number, why in _LINK.findall(output):
-            if int(number) not in journal.begun:
-                self.unreadable[self._files[int(number)]] = why.strip() or "it is gone"
+        self.urls |= set(_PROJECT_URL.findall(output))
+        for digits, reason in _LINK_ERROR.findall(output):
+            number = int(digits)
+            if number not in journal.started:
+                self.unreadable[self._files[number]] = reason.strip() or "it does not exist"
         for number, file in enumerate(self._files):
             if file in self.uploaded or file in self.unreadable:
                 continue
             error = journal.errors.get(number)
-            if error and not _GONE.search(error):
+            is_cut_short = number in journal.cut_short and number in journal.closed
+            if error and not _MISSING_FILE.search(error):
                 self.failed[file] = error
-            elif number in journal.cut_short & journal.closed and not self.trouble:
+            elif is_cut_short and not self.trouble:
                 self._mark(file, "cut short by the end of its process")
-        if not (self.uploaded or self.unreadable or self.failed or self.trouble):
-            last = output.strip().rpartition("\n")[2]
-            said = last if status or journal.exists else "without the log that wandb 0.31 writes"
-            self.trouble = f"wandb sync ended with status {status}: {said}"
-
-
-class _Journal:
-    """The log of `wandb sync`, read as it grows: a JSON object a line, with the file that it is about.
-
-    Attributes:
-        errors: number of a link -> what went wrong with it.
-        cut_short: those that end without the record of their run's end.
-        begun: those whose run is being uploaded, or was.
-        closed: those that were read to their end, or as far as they can be.
-    """
-
-    def __init__(self, place: Path, runs: Sequence[str]) -> None:
-        self.errors: dict[int, str] = {}
-        self.cut_short: set[int] = set()
-        self.begun: set[int] = set()
-        self.closed: set[int] = set()
-        self._place, self._runs, self._offset = place, runs, 0
-        self._again, self._again_at = "", -math.inf
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is one: without it, nothing is known."""
-        return self._offset > 0
-
-    @property
-    def again(self) -> str | None:
-        """Why W&B tries a request again, if it does."""
-        return self._again if time.monotonic() - self._again_at < _RECENT else None
-
-    def read(self) -> None:
-        """Take in what is new."""
-        for path in self._place.glob("wandb/logs/debug-sync*.log"):  # there is one
-            with path.open("rb") as file:
-                file.seek(self._offset)
-                whole = file.read().rpartition(b"\n")[0]
-            for line in whole.splitlines():
-                self._take(json.loads(line))
-            self._offset += len(whole) + (len(whole) > 0)
-
-    def _take(self, entry: dict[str, Any]) -> None:
-        number = Path(entry.get("sync_path", "")).parent.name.removeprefix("link-")
-        message = entry["msg"]
-        if not number.isdigit():
+        if self.uploaded or self.unreadable or self.failed or self.trouble:
             return
-        link = int(number)
-        if message.startswith("api: retrying"):
-            self._again, self._again_at = self._reason(entry, link), time.monotonic()
-        elif message.startswith("runsync: no exit record"):
-            self.cut_short.add(link)
-        elif message == "runsync: starting to read":
-            self.begun.add(link)
-        elif message == "sender: closed":
-            self.closed.add(link)
-        elif entry["level"].startswith("ERROR") and not message.startswith(_HARMLESS):
-            self.errors.setdefault(link, self._reason(entry, link))
-
-    def _reason(self, entry: dict[str, Any], link: int) -> str:
-        """What went wrong, in the same words for every run."""
-        status = (
-            f"HTTP {entry['status']}: {entry.get('body', '')}"
-            if "status" in entry
-            else entry["msg"]
-        )
-        last = str(entry.get("error") or status).strip().splitlines()[-1]
-        said = _REQUEST.sub("", last).replace(self._runs[link], "RUN").strip()
-        return said if len(said) <= 400 else f"{said[:200]} ... {said[-200:]}"
+        reason = output.strip().rpartition("\n")[2]
+        if not status and not journal.exists:
+            reason = "without the log that wandb 0.31 writes"
+        self.trouble = f"wandb sync ended with status {status}: {reason}"
 
 
-def _link(folder: Path, file: Path) -> Path:
-    """A folder that looks like the file's own, but holds no mark."""
+def _link_run(folder: Path, file: Path) -> Path:
+    """Create a folder with links to the files of a run, but without its marks."""
     folder.mkdir()
     for path in file.parent.iterdir():
         if path.suffix != SYNCED:
@@ -251,12 +176,16 @@ def _link(folder: Path, file: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _running(
+def _start_process(
     command: Sequence[str], environment: dict[str, str], output: IO[str]
 ) -> Generator[subprocess.Popen[bytes]]:
-    """A process that asks nothing, and that ends with the block; W&B's own helper process ends with it."""
+    """Start a process that asks nothing, and end it with the block.
+
+    W&B's own helper process ends with it.
+    """
     process = None
     try:
+        # A signal between the start and the assignment would leave the process alone.
         with defer_signals():
             process = subprocess.Popen(
                 command,
@@ -271,7 +200,7 @@ def _running(
         if process is not None and process.poll() is None:
             process.terminate()
             try:
-                process.wait(5)
+                process.wait(_TERMINATE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

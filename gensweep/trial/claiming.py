@@ -16,7 +16,8 @@ from gensweep.ledger.records import Record
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
 from gensweep.system import processes
-from gensweep.tracking.tracker import WANDB_FOLDER, Tracker
+from gensweep.tracking.settings import WANDB_FOLDER
+from gensweep.tracking.tracker import Tracker
 from gensweep.trial.attempt import Attempt, Report
 from gensweep.trial.context import Context
 from gensweep.trial.history import build_epoch_report, read_history

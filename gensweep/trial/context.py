@@ -8,7 +8,7 @@ from pathlib import Path
 from gensweep.ledger.claims import Process
 from gensweep.ledger.records import FAILED, Record
 from gensweep.sweep.code_fingerprint import SAME, compare
-from gensweep.tracking.tracker import Tracking
+from gensweep.tracking.settings import Tracking
 
 
 @dataclass(frozen=True)

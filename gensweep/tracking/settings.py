@@ -1,0 +1,85 @@
+"""Settings of the logging to Weights & Biases: mode, project, entity."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+from gensweep.core.errors import UserError, describe_unknown
+
+MODES = (ONLINE, OFFLINE, DISABLED) = ("online", "offline", "disabled")
+DEFAULT_PROJECT = "gensweep"
+WANDB_FOLDER = "wandb"
+"""A point's folder of W&B files."""
+_FORBIDDEN_IN_PROJECTS = r"/ \ # ? % :"
+_PROJECT = re.compile(r"[^/\\#?%:]{1,128}")
+_MODE_SPELLINGS = {"run": ONLINE, "dryrun": OFFLINE} | {mode: mode for mode in MODES}
+"""Values of WANDB_MODE, including W&B's older ones."""
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The settings of one run of a sweep.
+
+    Attributes:
+        mode: `online`, `offline` (logged to the point's folder until `sync` uploads it) or
+            `disabled`.
+        project: the W&B project.
+        entity: the W&B user or team; None: the default of the login.
+        sweep: the sweep that trains the point.
+
+    Raises:
+        UserError: the mode is not one of the three, or W&B does not allow the project's name.
+    """
+
+    mode: str = DISABLED
+    project: str = DEFAULT_PROJECT
+    entity: str | None = None
+    sweep: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise UserError(f"W&B has no mode {self.mode!r}; it has {', '.join(MODES)}")
+        if not self.project.strip() or not _PROJECT.fullmatch(self.project):
+            raise UserError(
+                f"W&B does not allow the project name {self.project!r}: use at most 128 "
+                f"characters, and none of {_FORBIDDEN_IN_PROJECTS}"
+            )
+
+    @staticmethod
+    def from_config(values: dict[str, Any]) -> Tracking:
+        """Return the settings of a trial's config.
+
+        Raises:
+            UserError: a value or a name is wrong.
+        """
+        names = [field.name for field in fields(Tracking)]
+        for name in values:
+            if name not in names:
+                raise UserError(
+                    describe_unknown("tracking setting", name, names, "the trial's config")
+                )
+        return Tracking(**values)
+
+    @staticmethod
+    def from_cli(mode: str | None, project: str | None, entity: str | None, sweep: str) -> Tracking:
+        """Return the settings of the command line; W&B's environment variables fill the gaps.
+
+        Raises:
+            UserError: WANDB_MODE is not a mode.
+        """
+        default_mode = DISABLED if is_wandb_disabled() else OFFLINE
+        mode = mode or os.environ.get("WANDB_MODE") or default_mode
+        if mode not in _MODE_SPELLINGS:
+            raise UserError(f"WANDB_MODE={mode}: not one of {', '.join(MODES)}")
+        project = project or os.environ.get("WANDB_PROJECT") or DEFAULT_PROJECT
+        entity = entity or os.environ.get("WANDB_ENTITY") or None
+        return Tracking(_MODE_SPELLINGS[mode], project, entity, sweep)
+
+
+def is_wandb_disabled() -> bool:
+    """Return True if `WANDB_DISABLED`, W&B's older switch, turns the logging off."""
+    value = os.environ.get("WANDB_DISABLED", "").strip().lower()
+    return value in ("true", "1", "yes", "on", "t", "y")
