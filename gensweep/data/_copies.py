@@ -1,4 +1,8 @@
-"""Copies: pictures that a network cannot tell apart, since every pixel is the same, whatever files they came from."""
+"""Find copies among pictures.
+
+Pictures are copies if all their pixels are equal, whatever their files are: a network cannot tell
+them apart.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,21 @@ import hashlib
 
 import numpy as np
 
+HASH_BYTES = 16
+
 
 def hash_pictures(pictures: np.ndarray) -> list[bytes]:
-    """Return a key for each picture [n, ...]: two keys are equal where all pixels are."""
-    return [
-        hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest()
-        for picture in pictures
-    ]
+    """Return a key for each picture [n, ...]. Two keys are equal if all pixels are."""
+    keys = []
+    for picture in pictures:
+        pixels = np.ascontiguousarray(picture).data
+        key = hashlib.blake2b(pixels, digest_size=HASH_BYTES).digest()
+        keys.append(key)
+    return keys
 
 
 def find_first_of_each(pictures: np.ndarray) -> np.ndarray:
-    """Return the index of the first of all pictures with the same pixels, for each such group, ascending [m]."""
+    """Return the index of the first picture of each group of copies, ascending, [m]."""
     first: dict[bytes, int] = {}
     for index, key in enumerate(hash_pictures(pictures)):
         first.setdefault(key, index)
@@ -24,14 +32,20 @@ def find_first_of_each(pictures: np.ndarray) -> np.ndarray:
 
 
 def drop_copies(pictures: np.ndarray) -> tuple[np.ndarray, dict[str, int], tuple[str, ...]]:
-    """Return the pictures of which each is there once, how many copies were left out, and a note of that.
+    """Keep one of equal pictures. Otherwise one could be in the training set and in the test set.
 
-    Equal pictures in training and test sets would make the test one of memory. The order stays as it is, so that
-    pictures without copies are split as they always were.
+    The order does not change. So pictures without copies are split as they always were.
+
+    Returns:
+        The pictures, the number of copies that were dropped, and a note about it.
     """
     chosen = find_first_of_each(pictures)
     copies = len(pictures) - len(chosen)
+    counts = {"copies": copies}
     if not copies:
-        return pictures, {"copies": 0}, ()
-    note = f"{copies} of {len(pictures):,} pictures have the same pixels as another one; each is counted once"
-    return pictures[chosen], {"copies": copies}, (note,)
+        return pictures, counts, ()
+    note = (
+        f"{copies} of {len(pictures):,} pictures have the same pixels as another one; "
+        "each is counted once"
+    )
+    return pictures[chosen], counts, (note,)

@@ -21,7 +21,7 @@ from gensweep.data._idx_files import (
     read_idx,
 )
 from gensweep.data._npz_files import Part, read_npz
-from gensweep.data._pictures import join_first
+from gensweep.data._picture_files import join_first
 from gensweep.data.mnist import check_mnist, read_mnist
 from gensweep.prepare.fingerprint import Scheme, Source, locate
 

@@ -1,4 +1,7 @@
-"""Pictures of single characters: real digits, drawn operators. All uint8, white strokes on black, 28x28."""
+"""Pictures of single characters: real digits and drawn operators.
+
+All are uint8 [28, 28], white strokes on black.
+"""
 
 from __future__ import annotations
 
@@ -9,72 +12,98 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gensweep.core.alphabet import ALPHABET
-from gensweep.data._digits import SIZE, read_digits
+from gensweep.data._digit_arrays import SIZE
+from gensweep.data._digits import read_digits
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 OPERATORS = "+-"
 PICTURES_PER_OPERATOR = 500
-"""Pictures of each operator: as many as `mnist5k` has of each digit."""
-_SCALE = 6
-"""Operators are drawn this much larger, then scaled down: that is the antialiasing."""
+"""As many as `mnist5k` has of each digit."""
+DRAWING_SCALE = 6
+"""Operators are drawn this much larger, then scaled down, which antialiases them."""
+POINTS_PER_STROKE = 7
 
 
 def draw_operators(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw `PICTURES_PER_OPERATOR` pictures of each operator, as by many hands.
+    """Draw pictures of each operator, as if by many hands.
 
     Args:
-        seed: of the strokes' places, lengths, slants, bends and widths.
+        seed: decides positions, lengths, slants, bends and widths of the strokes.
 
     Returns:
         Pictures, uint8 [n, 28, 28], and for each the index of its character in `OPERATORS` [n].
     """
     rng = np.random.Generator(np.random.PCG64(seed))
-    pictures = [_operator(sign, rng) for sign in OPERATORS for _ in range(PICTURES_PER_OPERATOR)]
-    return np.stack(pictures), np.repeat(np.arange(len(OPERATORS)), PICTURES_PER_OPERATOR)
+    pictures = []
+    for sign in OPERATORS:
+        for _ in range(PICTURES_PER_OPERATOR):
+            pictures.append(_draw_operator(sign, rng))
+    signs = np.repeat(np.arange(len(OPERATORS)), PICTURES_PER_OPERATOR)
+    return np.stack(pictures), signs
 
 
-def _operator(sign: str, rng: np.random.Generator) -> np.ndarray:
-    """One picture of an operator, uint8 [28, 28]."""
+def _draw_operator(sign: str, rng: np.random.Generator) -> np.ndarray:
+    """Draw one picture of an operator, uint8 [28, 28]."""
     from PIL import Image, ImageDraw
 
-    image = Image.new("L", (SIZE * _SCALE, SIZE * _SCALE))
+    image = Image.new("L", (SIZE * DRAWING_SCALE, SIZE * DRAWING_SCALE))
     pen = ImageDraw.Draw(image)
+    # The order in which numbers are drawn from the generator decides every picture.
     centre = SIZE / 2 + rng.normal(0, 0.7, 2).clip(-1.5, 1.5)
-    slant, half, width = rng.normal(0, 0.08), rng.uniform(5.5, 9), rng.uniform(1.8, 3.6)
-    for angle in (0, math.pi / 2) if sign == "+" else (0,):
-        _stroke(
+    slant = rng.normal(0, 0.08)
+    half_length = rng.uniform(5.5, 9)
+    width = rng.uniform(1.8, 3.6)
+    angles = (0, math.pi / 2) if sign == "+" else (0,)
+    for angle in angles:
+        _draw_stroke(
             pen,
             middle=centre + rng.normal(0, 0.5, 2).clip(-1, 1),
             angle=angle + slant + rng.normal(0, 0.06),
-            half=half * rng.uniform(0.85, 1.05),
+            half_length=half_length * rng.uniform(0.85, 1.05),
             bend=rng.normal(0, 0.6),
             width=width * rng.uniform(0.9, 1.1),
         )
-    # A triangle filter softens the edges as much as MNIST's are.
-    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+    # A triangle filter softens the edges as much as those of MNIST.
+    small = image.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    return np.asarray(small)
 
 
-def _stroke(
-    pen: ImageDraw, middle: np.ndarray, angle: float, half: float, bend: float, width: float
+def _draw_stroke(
+    pen: ImageDraw,
+    middle: np.ndarray,
+    angle: float,
+    half_length: float,
+    bend: float,
+    width: float,
 ) -> None:
-    """Draw a slightly bent line with round ends; lengths in pixels of the small picture."""
-    along = np.linspace(-1, 1, 7)
-    across = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    points = (np.stack([along * half, bend * (1 - along**2)], axis=1) @ across + middle) * _SCALE
-    pen.line([tuple(point) for point in points.tolist()], fill=255, width=round(width * _SCALE))
+    """Draw a slightly bent line with round ends. Lengths are in pixels of the small picture."""
+    along = np.linspace(-1, 1, POINTS_PER_STROKE)
+    # A parabola along the first axis, then turned, moved and enlarged.
+    parabola = np.stack([along * half_length, bend * (1 - along**2)], axis=1)
+    cos = math.cos(angle)
+    sin = math.sin(angle)
+    rotation = np.array([[cos, sin], [-sin, cos]])
+    points = (parabola @ rotation + middle) * DRAWING_SCALE
+    pen.line(
+        [tuple(point) for point in points.tolist()],
+        fill=255,
+        width=round(width * DRAWING_SCALE),
+    )
+    radius = width * DRAWING_SCALE / 2
     for end in (points[0], points[-1]):
-        pen.ellipse((*(end - width * _SCALE / 2), *(end + width * _SCALE / 2)), fill=255)
+        pen.ellipse((*(end - radius), *(end + radius)), fill=255)
 
 
 class Glyphs(NamedTuple):
-    """Glyphs, read-only, since calls share them.
+    """Glyphs of a source of digits. The arrays are read-only, since all callers share them.
 
     Attributes:
         pictures: uint8 [G, 28, 28]: the blank, the operators, then the digits.
-        codes: of each the code of its character in `ALPHABET`, uint8 [G].
-        notes, counts: as `gensweep.core.dataset.DatasetArrays` has them.
+        codes: the code of each glyph's character in `ALPHABET`, uint8 [G].
+        notes: as in `gensweep.core.dataset.DatasetArrays`.
+        counts: as in `gensweep.core.dataset.DatasetArrays`.
     """
 
     pictures: np.ndarray
@@ -85,15 +114,18 @@ class Glyphs(NamedTuple):
 
 @lru_cache(maxsize=2)
 def load_glyphs(source: str) -> Glyphs:
-    """Return every glyph of a source of digits, with drawn operators and a blank for the space.
+    """Return the glyphs of a source of digits, with drawn operators and a blank for the space.
 
     Raises:
         DataError: as `gensweep.data._digits.read_digits`.
     """
-    known = read_digits(source)
+    digits = read_digits(source)
     operators, signs = draw_operators(seed=0)
-    pictures = np.concatenate([np.zeros((1, SIZE, SIZE), np.uint8), operators, known.pictures])
-    sign_codes = np.array([ALPHABET.index(sign) for sign in OPERATORS])[signs]
-    codes = np.concatenate([[ALPHABET.index(" ")], sign_codes, known.labels]).astype(np.uint8)
-    pictures.flags.writeable = codes.flags.writeable = False
-    return Glyphs(pictures, codes, known.notes, dict(known.counts))
+    blank = np.zeros((1, SIZE, SIZE), np.uint8)
+    pictures = np.concatenate([blank, operators, digits.pictures])
+    operator_codes = np.array([ALPHABET.index(sign) for sign in OPERATORS])
+    codes = np.concatenate([[ALPHABET.index(" ")], operator_codes[signs], digits.labels])
+    codes = codes.astype(np.uint8)
+    pictures.flags.writeable = False
+    codes.flags.writeable = False
+    return Glyphs(pictures, codes, digits.notes, dict(digits.counts))

@@ -1,9 +1,10 @@
-"""Pictures of any mode that Pillow knows, turned upright and into RGB or RGBA."""
+"""Convert pictures of any mode of Pillow to RGB or RGBA, turned upright."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,117 +15,173 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 log = logging.getLogger(__name__)
-_WHITES = {"L": (0x7F,), "I": (0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF), "F": (1, 0xFF, 0xFFFF)}
-"""What white may be where the file does not say: the smallest of these that no value exceeds."""
-_BITS, _PHOTOMETRIC, _ORIENTATION, _PLANES, _SIGN = 258, 262, 274, 284, 339
+_WHITES = {
+    "L": (0x7F,),
+    "I": (0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF),
+    "F": (1, 0xFF, 0xFFFF),
+}
+"""Possible values of white, by mode.
+
+If the file does not say what white is, it is the smallest of these that no value exceeds.
+"""
+_BITS = 258
+_PHOTOMETRIC = 262
+_ORIENTATION = 274
+_PLANES = 284
+_SIGN = 339
 """Tags of TIFF and EXIF."""
+_SEPARATE_PLANES = 2
+_WHITE_IS_ZERO = 0
+_UNSIGNED = (1,)
+_SIGNED = (2,)
+"""Values of these tags."""
+_RGB_MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
+"""The modes that colour profiles are for."""
 
 
 class PictureError(ValueError):
-    """Bytes that cannot be used as a picture; the message is the reason alone, without the file's name."""
+    """Bytes that cannot be used as a picture; the message is the reason, without the file's name."""
 
 
 def to_upright_rgb(image: ImageFile) -> Image:
-    """A decoded picture in mode RGB, or RGBA where some of it may be transparent, turned as its EXIF says.
+    """Convert a decoded picture to mode RGB, or RGBA if it can have transparent pixels.
 
-    A colour profile is converted to sRGB, see `gensweep.data._profiles`. Grey values of 16 and 32 bits are scaled
-    to 8. Where 32 bits do not say what white is, it is 1 (floats only), 255, 65535, ..., whichever is the first that
-    no value exceeds; with negative values, as signed bytes may have, the darkest is black and the lightest white.
+    The picture is turned as its EXIF says. A colour profile is converted to sRGB, see
+    `gensweep.data._profiles`. Grey values of 16 and 32 bits are scaled to 8 bits.
 
-    Raises:
-        PictureError: grey values that are no numbers, or an arrangement of pixels that Pillow reads wrongly.
-    """
-    _refuse_misread(image)
-    return _turned(_coloured(image), _orientation(image))
-
-
-def _refuse_misread(image: ImageFile) -> None:
-    """Refuse what Pillow decodes without an error, and wrongly.
+    Values of 32 bits may come without a definition of white. Then white is the first of 1 (floats
+    only), 255, 65535, ... that no value exceeds. If there are negative values, as signed bytes can
+    have, the darkest is black and the lightest is white.
 
     Raises:
-        PictureError: a TIFF with planes that lie apart, of more than 8 bits or of CIELAB colours.
+        PictureError: a grey value is not a number, or Pillow cannot read the arrangement of pixels.
     """
-    tags = getattr(image, "tag_v2", {})
-    bits = tags.get(_BITS, (1,))
-    if image.format != "TIFF" or tags.get(_PLANES) != 2:
+    _check_planes(image)
+    return _turn_upright(_to_rgb(image), _get_orientation(image))
+
+
+def _get_tags(image: Image) -> Mapping[int, Any]:
+    """Return the tags of a TIFF; none for other formats."""
+    return getattr(image, "tag_v2", {})
+
+
+def _check_planes(image: ImageFile) -> None:
+    """Raise an error for pictures that Pillow decodes wrongly, and without an error.
+
+    Raises:
+        PictureError: a TIFF with separate planes of more than 8 bits, or of CIELAB colours.
+    """
+    tags = _get_tags(image)
+    if image.format != "TIFF" or tags.get(_PLANES) != _SEPARATE_PLANES:
         return
-    many, big = len(bits) > 1, getattr(tags, "prefix", b"") == b"MM"
-    if (max(bits) > 8 and (many or big)) or (many and image.mode == "LAB"):
+    bits = tags.get(_BITS, (1,))
+    has_many_planes = len(bits) > 1
+    is_big_endian = getattr(tags, "prefix", b"") == b"MM"
+    is_deep = max(bits) > 8 and (has_many_planes or is_big_endian)
+    is_lab = has_many_planes and image.mode == "LAB"
+    if is_deep or is_lab:
         raise PictureError(
-            f"planes of {max(bits)} bits that lie apart are not understood; save it with planes together"
+            f"separate planes of {max(bits)} bits are not supported; "
+            "save it with interleaved channels"
         )
 
 
-def _orientation(image: Image) -> int:
-    """How EXIF says that the picture lies, 1..8; 1, upright, where EXIF is missing or damaged."""
+def _get_orientation(image: Image) -> int:
+    """Return the orientation in EXIF, 1..8; 1, upright, if EXIF is missing or damaged."""
     try:
-        found = image.getexif().get(_ORIENTATION, 1)
-    except Exception as error:  # the pixels are good whatever is wrong with the notes beside them
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception as error:
+        # The pixels are good, whatever is wrong with the metadata.
         log.debug("EXIF cannot be read: %s", error)
         return 1
-    return found if found in range(1, 9) else 1
+    if orientation not in range(1, 9):
+        return 1
+    return orientation
 
 
-def _turned(image: Image, orientation: int) -> Image:
-    """The picture, upright."""
+def _turn_upright(image: Image, orientation: int) -> Image:
     from PIL.Image import Transpose
 
-    methods = (
-        *(None, Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM),
-        *(Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90),
-    )
-    method = methods[orientation - 1]
-    return image if method is None else image.transpose(method)
+    methods = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    if orientation not in methods:
+        return image
+    return image.transpose(methods[orientation])
 
 
-def _coloured(image: ImageFile) -> Image:
-    """The picture in mode RGB, or RGBA where some of it may be transparent."""
+def _to_rgb(image: ImageFile) -> Image:
+    """Convert a picture to mode RGB, or RGBA if it can have transparent pixels."""
     mode = "RGBA" if image.has_transparency_data else "RGB"
     colours: Image = image
-    if _is_deep(image):
-        colours = _grey(image)
-    elif "transparency" in image.info or image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
+    if _has_deep_greys(image):
+        colours = _scale_greys(image)
+    elif "transparency" in image.info or image.mode not in _RGB_MODES:
         colours = image.convert(mode)
-    profile = None if image.mode == "LAB" else image.info.get("icc_profile")  # CIELAB needs none
+    # CIELAB colours are defined without a profile.
+    profile = None if image.mode == "LAB" else image.info.get("icc_profile")
     colours = to_srgb(colours, profile)
-    return colours if colours.mode == mode else colours.convert(mode)
+    if colours.mode != mode:
+        colours = colours.convert(mode)
+    return colours
 
 
-def _is_deep(image: ImageFile) -> bool:
-    """Whether the grey values are others than 0..255: more bits, floats, or signed bytes, which Pillow calls L."""
-    signed = image.mode == "L" and getattr(image, "tag_v2", {}).get(_SIGN) == (2,)
-    return image.mode.startswith("I") or image.mode == "F" or signed
+def _has_deep_greys(image: ImageFile) -> bool:
+    """Return True if grey values are not 0..255, but have more bits, are floats, or are signed."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return True
+    # Pillow reads signed bytes as mode L, too.
+    return image.mode == "L" and _get_tags(image).get(_SIGN) == _SIGNED
 
 
-def _grey(image: ImageFile) -> Image:
-    """A picture of deep grey values in mode L or LA."""
+def _scale_greys(image: ImageFile) -> Image:
+    """Convert a picture with deep grey values to mode L, or LA if it has a transparent value."""
     from PIL import Image
 
-    values, tags = np.asarray(image), getattr(image, "tag_v2", {})
-    if tags.get(_BITS) == (32,) and tags.get(_SIGN, (1,)) == (1,):
-        values = values.view(np.uint32)  # read as if signed
+    tags = _get_tags(image)
+    values = np.asarray(image)
+    if tags.get(_BITS) == (32,) and tags.get(_SIGN, _UNSIGNED) == _UNSIGNED:
+        # Pillow reads unsigned values of 32 bits as signed.
+        values = values.view(np.uint32)
     if image.mode == "L":
-        values = values.view(np.int8)  # read as if unsigned
-    clear = image.info.get("transparency")
-    mask = (
-        None
-        if clear is None
-        else Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))
-    )
+        # Pillow reads signed bytes as unsigned.
+        values = values.view(np.int8)
+    mask = None
+    transparent_value = image.info.get("transparency")
+    if transparent_value is not None:
+        alpha = np.where(values == transparent_value, 0, 255)
+        mask = Image.fromarray(alpha.astype(np.uint8))
     if not np.isfinite(values).all():
-        raise PictureError("some grey values are no numbers")
-    least, most = float(values.min()), float(values.max())
-    black, white = min(least, 0.0), most
-    if image.mode.startswith("I;"):
-        white = 2 ** tags.get(_BITS, (16,))[0] - 1
-    elif image.format == "PPM" and image.mode == "I":
-        white = 0xFFFF
-    elif least >= 0:
-        white = next((white for white in _WHITES[image.mode] if most <= white), most)
-    shades = (
-        (values.astype(np.float64) - black) * 255 / max(white - black, np.finfo(np.float32).tiny)
-    )
-    if tags.get(_PHOTOMETRIC) == 0:  # white is zero
+        raise PictureError("some grey values are not numbers")
+    black, white = _find_black_and_white(image, values)
+    span = max(white - black, np.finfo(np.float32).tiny)
+    shades = (values.astype(np.float64) - black) * 255 / span
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         shades = 255 - shades
     grey = Image.fromarray(np.rint(shades).astype(np.uint8))
-    return grey if mask is None else Image.merge("LA", (grey, mask))
+    if mask is None:
+        return grey
+    return Image.merge("LA", (grey, mask))
+
+
+def _find_black_and_white(image: ImageFile, values: np.ndarray) -> tuple[float, float]:
+    """Return the values of black and white in a picture with deep grey values."""
+    minimum = float(values.min())
+    maximum = float(values.max())
+    black = min(minimum, 0.0)
+    if image.mode.startswith("I;"):
+        bits = _get_tags(image).get(_BITS, (16,))
+        return black, 2 ** bits[0] - 1
+    if image.format == "PPM" and image.mode == "I":
+        return black, 0xFFFF
+    if minimum >= 0:
+        for white in _WHITES[image.mode]:
+            if maximum <= white:
+                return black, white
+    return black, maximum

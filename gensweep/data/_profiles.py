@@ -1,4 +1,4 @@
-"""Colour profiles (ICC): the numbers of a picture as the colours that a viewer shows, in sRGB."""
+"""Convert the colours of a picture from its colour profile (ICC) to sRGB, as a viewer does."""
 
 from __future__ import annotations
 
@@ -15,66 +15,84 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-"""The mode of the pictures that a profile's colour space is for."""
-_TOLERANCE = 2
-"""Levels by which a profile may differ from sRGB and be taken for sRGB: each program writes sRGB a little otherwise."""
-_LONGEST = 4_000_000
-"""Bytes of a profile, at most: those of printing presses have half a million."""
+"""The colour space of a profile -> the mode of the pictures that it is for."""
+_MODES_WITHOUT_ALPHA = {"LA": "L", "RGBA": "RGB"}
+SRGB_TOLERANCE_LEVELS = 2
+"""A profile that differs from sRGB by no more levels counts as sRGB.
+
+Each program writes the profile of sRGB a little differently.
+"""
+MAX_PROFILE_BYTES = 4_000_000
+"""Larger profiles are ignored. The profiles of printing presses have half a million bytes."""
 
 
 def to_srgb(image: Image, profile: bytes | None) -> Image:
     """Convert a picture from the colours of its profile to sRGB.
 
-    A picture without a profile is taken for sRGB, as viewers do, and so is one whose profile is damaged or of another
-    kind of picture. Alpha stays as it is.
+    A picture without a profile counts as sRGB, as in viewers. So does a picture whose profile is
+    damaged, or for another kind of picture. Alpha does not change.
 
     Args:
         image: of 8 bits, in mode L, LA, RGB, RGBA or CMYK.
-        profile: what the file holds; None or empty: nothing.
+        profile: the profile in the file; None or empty if there is none.
 
     Returns:
-        The picture itself, or one in mode RGB or RGBA.
+        The same picture, or a new one in mode RGB or RGBA.
     """
-    colours = {"LA": "L", "RGBA": "RGB"}.get(image.mode, image.mode)
-    if not profile or len(profile) > _LONGEST or colours not in _MODES.values():
+    mode = _MODES_WITHOUT_ALPHA.get(image.mode, image.mode)
+    if not profile or len(profile) > MAX_PROFILE_BYTES:
         return image
-    transform = _transform(profile, colours)
+    if mode not in _MODES.values():
+        return image
+    transform = _build_transform(profile, mode)
     if transform is None:
         return image
-    shown = transform.apply(image.convert(colours) if colours != image.mode else image)
-    if colours != image.mode:
-        shown.putalpha(image.getchannel("A"))
-    return shown
+    if mode == image.mode:
+        return transform.apply(image)
+    # The transform handles colours only, so alpha is taken off and put back.
+    converted = transform.apply(image.convert(mode))
+    converted.putalpha(image.getchannel("A"))
+    return converted
 
 
 @lru_cache(maxsize=64)
-def _transform(profile: bytes, mode: str) -> ImageCmsTransform | None:
-    """What converts pictures of a mode to sRGB; None where nothing is to be converted."""
+def _build_transform(profile: bytes, mode: str) -> ImageCmsTransform | None:
+    """Return the transform from a profile to sRGB; None if no colour has to change."""
     from PIL import ImageCms
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if _MODES.get(source.profile.xcolor_space) != mode:
-            log.debug("a profile of %s in a picture of %s", source.profile.xcolor_space, mode)
+        colour_space = source.profile.xcolor_space
+        if _MODES.get(colour_space) != mode:
+            log.debug("a profile of %s in a picture of %s", colour_space, mode)
             return None
-        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
-        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
-        srgb = ImageCms.createProfile("sRGB")
-        transform = ImageCms.buildTransform(source, srgb, mode, "RGB", intent, flags)
-        return None if _changes_nothing(transform, mode) else transform
+        transform = ImageCms.buildTransform(
+            source,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+        if _is_identity(transform, mode):
+            return None
+        return transform
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError) as error:
         log.debug("a colour profile cannot be used: %s", error)
         return None
 
 
-def _changes_nothing(transform: ImageCmsTransform, mode: str) -> bool:
-    """Whether a transform leaves every colour of a grid as it is, but for rounding."""
+def _is_identity(transform: ImageCmsTransform, mode: str) -> bool:
+    """Return True if a transform changes no colour of a grid, except for rounding."""
     from PIL import Image
 
     if mode == "CMYK":
         return False
     levels = np.linspace(0, 255, 18).round().astype(np.uint8)
     axes = 3 if mode == "RGB" else 1
-    grid = np.stack(np.meshgrid(*[levels] * axes), axis=-1).reshape(1, -1, axes)
-    shown = np.asarray(transform.apply(Image.fromarray(grid if axes == 3 else grid[..., 0])))
-    return int(np.abs(shown.astype(int) - grid).max()) <= _TOLERANCE
+    grid = np.stack(np.meshgrid(*[levels] * axes), axis=-1)
+    grid = grid.reshape(1, -1, axes)
+    pixels = grid if axes == 3 else grid[..., 0]
+    converted = np.asarray(transform.apply(Image.fromarray(pixels)))
+    difference = np.abs(converted.astype(int) - grid)
+    return int(difference.max()) <= SRGB_TOLERANCE_LEVELS

@@ -1,7 +1,8 @@
-"""Every addition and subtraction of two numbers below a hundred, as text."""
+"""Every addition and subtraction of two numbers below 100, as text."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,7 +14,8 @@ from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.registries import DATASETS
 from gensweep.data._split import check_split
 
-COUNT = 2 * 100 * 100
+NUMBERS = range(100)
+QUERY_COUNT = 2 * len(NUMBERS) * len(NUMBERS)
 
 
 @DATASETS("arithmetic")
@@ -30,36 +32,47 @@ class Arithmetic(Data):
     name: ClassVar[str] = "arithmetic"
     kind: ClassVar[str] = "arithmetic"
     source: ClassVar[str] = "every query of two numbers below 100"
-    fixed: ClassVar = (COUNT, (QUERY_LENGTH,), "")
+    fixed: ClassVar = (QUERY_COUNT, (QUERY_LENGTH,), "")
 
     @model_validator(mode="after")
-    def _leaves_examples(self) -> Self:
-        check_split(COUNT, self.train_fraction)
+    def _check_split(self) -> Self:
+        check_split(QUERY_COUNT, self.train_fraction)
         return self
 
     def prepare(self) -> DatasetArrays:
         """Build the arrays."""
-        sums = [(f"{a}+{b}", str(a + b)) for a in range(100) for b in range(100)]
-        differences = [(f"{a}-{b}", str(a - b)) for a in range(100) for b in range(100)]
-        queries, answers = zip(*sums, *differences, strict=True)
-        return DatasetArrays(
-            rows={"query": _codes(queries, QUERY_LENGTH), "answer": _codes(answers, ANSWER_LENGTH)},
-            split=split_rows(COUNT, self.split_seed),
-        )
+        queries = []
+        answers = []
+        for a in NUMBERS:
+            for b in NUMBERS:
+                queries.append(f"{a}+{b}")
+                answers.append(str(a + b))
+        for a in NUMBERS:
+            for b in NUMBERS:
+                queries.append(f"{a}-{b}")
+                answers.append(str(a - b))
+        rows = {
+            "query": _encode_texts(queries, QUERY_LENGTH),
+            "answer": _encode_texts(answers, ANSWER_LENGTH),
+        }
+        return DatasetArrays(rows=rows, split=split_rows(QUERY_COUNT, self.split_seed))
 
     def select_examples(
-        self, data: DatasetArrays, rows: np.ndarray
+        self,
+        data: DatasetArrays,
+        rows: np.ndarray,
     ) -> tuple[np.ndarray | None, list[str]]:
-        """Lines such as `81+24 = 105`."""
-        queries, answers = data.rows["query"][rows], data.rows["answer"][rows]
-        return None, [
-            f"{decode(q).strip()} = {decode(a).strip()}"
-            for q, a in zip(queries, answers, strict=True)
-        ]
+        """Return no pictures, and lines such as `81+24 = 105`."""
+        queries = data.rows["query"][rows]
+        answers = data.rows["answer"][rows]
+        lines = []
+        for query, answer in zip(queries, answers, strict=True):
+            lines.append(f"{decode(query).strip()} = {decode(answer).strip()}")
+        return None, lines
 
 
-def _codes(texts: tuple[str, ...], length: int):
-    """Codes of many texts at once, uint8 [len(texts), length]."""
-    return encode("".join(text.ljust(length) for text in texts), len(texts) * length).reshape(
-        -1, length
-    )
+def _encode_texts(texts: Sequence[str], length: int) -> np.ndarray:
+    """Return the codes of texts, padded on the right, uint8 [len(texts), length]."""
+    padded = [text.ljust(length) for text in texts]
+    codes = encode("".join(padded), len(texts) * length)
+    return codes.reshape(-1, length)

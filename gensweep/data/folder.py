@@ -16,14 +16,8 @@ from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
 from gensweep.data._copies import drop_copies
-from gensweep.data._pictures import (
-    Colour,
-    PictureError,
-    find_pictures,
-    join_first,
-    open_picture,
-    to_square,
-)
+from gensweep.data._picture_files import find_pictures, join_first
+from gensweep.data._pictures import Colour, PictureError, open_picture, to_square
 from gensweep.data._split import check_split
 from gensweep.prepare.fingerprint import (
     Scheme,
@@ -36,153 +30,190 @@ from gensweep.prepare.fingerprint import (
 from gensweep.system.text import pluralize
 
 SIZE = 64
-_DECODED = 8 * SIZE
-"""A JPEG is decoded no smaller than this; scaled from there, no pixel differs by more than a level or two."""
-_THREADS = 4
-MAX_BYTES = 256_000_000
+"""Height and width of the prepared pictures in pixels."""
+MIN_DECODED_SIDE = 8 * SIZE
+"""A JPEG is decoded no smaller than this.
+
+Scaled from there, no pixel differs by more than a level or two.
+"""
+MAX_THREADS = 4
+MAX_FILE_BYTES = 256_000_000
 """Larger files are not read."""
 FOLDER = Scheme("folder", "DIR", find_pictures, partial=True)
 
 
 class PictureFiles(Data):
-    """What datasets of picture files share. Each declares its own `dataset`, pinned to content by its `scheme`."""
+    """Base of datasets of picture files.
+
+    Each one declares its `scheme`, and its own `dataset`, which the scheme pins to the content of
+    the files.
+    """
 
     kind: ClassVar[str] = "pictures"
     scheme: ClassVar[Scheme]
-    dataset: str = param(..., "the files, known by what they hold")
+    dataset: str = param(..., "the files, identified by their content")
 
     @model_validator(mode="after")
-    def _leaves_examples(self) -> Self:
-        if (there := get_survey(self.dataset)) is not None:
-            check_split(there.different, self.train_fraction)
+    def _check_split(self) -> Self:
+        files = get_survey(self.dataset)
+        if files is not None:
+            check_split(files.different, self.train_fraction)
         return self
 
     def get_title(self) -> str:
-        """The folder's name."""
+        """Return the name of the folder."""
         return label_pinned(self.dataset)
 
     def check(self) -> None:
-        """Make sure that the pictures are here, and unchanged.
+        """Check that the pictures are on this machine, and unchanged.
 
         Raises:
             DataError: they are not.
         """
-        _files(self.scheme, self.dataset)
+        _locate_files(self.scheme, self.dataset)
 
     def prepare(self) -> DatasetArrays:
-        """Open the pictures; those with equal pixels count once, whatever their files.
+        """Open the pictures. Pictures with equal pixels count once, whatever their files.
 
         Raises:
-            DataError: they are not here, changed since they were named, or too few of them can be opened.
+            DataError: they are not on this machine, have changed since they were pinned, or too few
+                of them can be opened.
         """
-        place, files = _files(self.scheme, self.dataset)
-        pictures, count, unread = np.empty((len(files), 3, SIZE, SIZE), np.uint8), 0, []
-        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-            for path, picture in zip(
-                files.values(), pool.map(self._picture, files, files.values()), strict=True
-            ):
-                if isinstance(picture, str):
-                    unread.append(f"{os.path.relpath(path, place)} ({picture})")
-                else:
-                    pictures[count] = picture
-                    count += 1
-        unread.sort()
-        pictures, counts, notes = drop_copies(pictures[:count])
+        folder, files = _locate_files(self.scheme, self.dataset)
+        opened, unread = self._open_pictures(folder, files)
+        pictures, counts, notes = drop_copies(opened)
         counts["left_out"] = len(unread)
         try:
             check_split(len(pictures), self.train_fraction)
         except ValueError as error:
-            without = f"; {notes[0]}" if notes else ""
+            reasons = [f"{folder}: {error}", *notes]
             if unread:
-                without += (
-                    f"; {len(unread)} of {len(files)} could not be opened: {join_first(unread, 3)}"
-                )
-            raise DataError(f"{place}: {error}{without}") from error
+                names = join_first(unread, 3)
+                reasons.append(f"{len(unread)} of {len(files)} could not be opened: {names}")
+            raise DataError("; ".join(reasons)) from error
         if unread:
-            notes = (
-                *notes,
-                f"{len(unread)} of {len(files)} pictures left out: {join_first(unread)}",
-            )
-        split = split_rows(len(pictures), self.split_seed)
-        return DatasetArrays({"picture": pictures}, split, notes=notes, counts=counts)
+            names = join_first(unread)
+            note = f"{len(unread)} of {len(files)} pictures left out: {names}"
+            notes = (*notes, note)
+        return DatasetArrays(
+            rows={"picture": pictures},
+            split=split_rows(len(pictures), self.split_seed),
+            notes=notes,
+            counts=counts,
+        )
+
+    def _open_pictures(
+        self,
+        folder: Path,
+        files: dict[str, Path],
+    ) -> tuple[np.ndarray, list[str]]:
+        """Open pictures in a few threads.
+
+        Args:
+            folder: the folder that the names of the files are relative to.
+            files: SHA-256 -> file.
+
+        Returns:
+            The pictures, uint8 [n, 3, 64, 64], in the order of the files, and a line for each file
+            that cannot be opened, sorted.
+        """
+        pictures = np.empty((len(files), 3, SIZE, SIZE), np.uint8)
+        count = 0
+        unread = []
+        with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
+            results = pool.map(self._open_picture, files, files.values())
+            for path, result in zip(files.values(), results, strict=True):
+                if isinstance(result, str):
+                    unread.append(f"{os.path.relpath(path, folder)} ({result})")
+                else:
+                    pictures[count] = result
+                    count += 1
+        return pictures[:count], sorted(unread)
 
     def list_remarks(self) -> tuple[str, ...]:
         """Return how many files are copies of others, and which cannot be read."""
-        there = get_survey(self.dataset)
-        if there is None:
+        files = get_survey(self.dataset)
+        if files is None:
             return ()
-        copies, unread = (
-            there.readable - there.different,
-            [f"{name} ({why})" for name, why in there.unread.items()],
-        )
-        remarks = [f"copies of other pictures left out: {copies}"] if copies else []
+        remarks = []
+        copies = files.readable - files.different
+        if copies:
+            remarks.append(f"copies of other pictures left out: {copies}")
+        unread = [f"{name} ({reason})" for name, reason in files.unread.items()]
         if unread:
-            remarks.append(
-                f"{pluralize(len(unread), 'file')} left out, unreadable: {join_first(unread)}"
-            )
+            number = pluralize(len(unread), "file")
+            remarks.append(f"{number} left out, unreadable: {join_first(unread)}")
         return tuple(remarks)
 
-    def behind(self) -> str:
-        """The colour, `#rrggbb`, behind what is transparent."""
+    def get_background(self) -> str:
+        """Return the colour, `#rrggbb`, behind transparent pixels."""
         return "#ffffff"
 
-    def _picture(self, sha256: str, path: Path) -> np.ndarray | str:
-        """One picture, uint8 [3, 64, 64], or why there is none."""
+    def _open_picture(self, sha256: str, path: Path) -> np.ndarray | str:
+        """Return a picture, uint8 [3, 64, 64], or the reason why it cannot be opened."""
         try:
-            if (size := path.stat().st_size) > MAX_BYTES:
-                return f"{size:,} bytes, more than {MAX_BYTES:,}"
+            size = path.stat().st_size
+            if size > MAX_FILE_BYTES:
+                return f"{size:,} bytes, more than {MAX_FILE_BYTES:,}"
             content = path.read_bytes()
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}") from error
         if hashlib.sha256(content).hexdigest() != sha256:
             raise DataError(
-                f"{path} has changed since it was part of {self.dataset}; name its folder anew"
+                f"{path} has changed since it was part of {self.dataset}; name its folder again"
             )
         try:
-            return to_square(open_picture(content, min_side=_DECODED), SIZE, self.behind())
+            image = open_picture(content, min_side=MIN_DECODED_SIDE)
+            return to_square(image, SIZE, self.get_background())
         except PictureError as error:
-            return str(error)  # the error itself would hold on to the picture
+            # A text, since the error would keep the picture in memory.
+            return str(error)
 
 
 @DATASETS("folder")
 class Folder(PictureFiles):
-    """The pictures of a folder, and of the folders in it, cropped to their middle and scaled.
+    """The pictures of a folder and its subfolders, cropped to their middle and scaled.
 
-    Source: the user's. Any kind and size of picture; of an animation the first frame. Pictures come in the order
-    of their files' content, so that names and places do not matter; pictures with the same pixels count once, whatever
-    their files. Colours are those that a viewer shows: a colour profile in the file is converted to sRGB. What cannot
-    be opened is left out, and named in a warning.
+    Source: the user's files, pictures of any kind and size. Of an animation, the first frame counts.
+    The order of the pictures depends on the content of their files, not on names. Pictures with the
+    same pixels count once, whatever their files. Colours are those that a viewer shows: a colour
+    profile in the file is converted to sRGB. Files that cannot be opened are left out, and named in
+    a warning.
 
     - `picture`: uint8 [n, 3, 64, 64].
     """
 
     name: ClassVar[str] = "folder"
     numerics: ClassVar[int] = 2
-    """2: equal pixels count once, colour profiles are converted, deep and damaged pictures are read otherwise."""
+    """2: equal pixels count once, colour profiles are converted, and deep or damaged pictures are
+    read differently."""
     source: ClassVar[str] = "any folder of pictures"
     scheme: ClassVar[Scheme] = FOLDER
 
     dataset: Annotated[str, AfterValidator(Source(FOLDER))] = param(
-        ..., "the folder, known by what it holds"
+        ..., "the folder, identified by its content"
     )
-    background: Colour = param("#ffffff", "colour behind what is transparent")
+    background: Colour = param("#ffffff", "colour behind transparent pixels")
 
-    def behind(self) -> str:
-        """The colour that was asked for."""
+    def get_background(self) -> str:
+        """Return the parameter `background`."""
         return self.background
 
 
-def _files(scheme: Scheme, pinned: str) -> tuple[Path, dict[str, Path]]:
-    """Where the pictures lie, and a file for each SHA-256 in order of these.
+def _locate_files(scheme: Scheme, pinned: str) -> tuple[Path, dict[str, Path]]:
+    """Return the folder of the pictures, and a file for each SHA-256, ordered by SHA-256.
 
     Raises:
-        DataError: they are not here, or changed.
+        DataError: the files are not on this machine, or have changed.
     """
-    place = locate(pinned)
-    found, _ = read_digests(scheme, place)
-    if scheme.pin_digests(found) != pinned:
+    folder = locate(pinned)
+    digests, _ = read_digests(scheme, folder)
+    if scheme.pin_digests(digests) != pinned:
         raise DataError(
-            f"{place} has changed since it was {pinned}; name it anew to use what it holds now"
+            f"{folder} has changed since it was {pinned}; name it again to use its present content"
         )
-    files = {sha256: path for path, sha256 in reversed(found.items())}
-    return place, dict(sorted(files.items()))
+    files: dict[str, Path] = {}
+    for path, sha256 in digests.items():
+        # Of equal files the first one counts.
+        files.setdefault(sha256, path)
+    return folder, dict(sorted(files.items()))

@@ -1,4 +1,4 @@
-"""MNIST, as LeCun, Cortes and Burges published it: four files, fetched once and kept as they are."""
+"""MNIST, as LeCun, Cortes and Burges published it: four files, fetched once and not changed."""
 
 from __future__ import annotations
 
@@ -35,115 +35,140 @@ FILES = {
 }
 """SHA-256 and bytes of each file: 60,000 digits to train on, 10,000 to test on."""
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
-"""Where torchvision gets it; named here, since to import torchvision takes seconds and loads torch."""
-COUNT = 70_000
+"""The mirrors of torchvision.
+
+They are repeated here, since to import torchvision takes seconds and loads torch.
+"""
+DIGIT_COUNT = 70_000
 PIXELS_SHA256 = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
 """SHA-256 of all pictures, uint8 [70000, 28, 28], training set first."""
-_SLACK = 1 << 16
-"""Bytes read beyond a file's own, so that a web page in its place is known for one."""
-_FETCH = "python -m gensweep data fetch mnist"
+SLACK_BYTES = 1 << 16
+"""Bytes that are read beyond the size of a file, so that a web page in its place is recognized."""
+_FETCH_COMMAND = "python -m gensweep data fetch mnist"
 
 
 @register_download("mnist")
 def fetch_mnist(progress: Progress, *, source: str | None = None) -> str:
-    """The 70,000 handwritten digits of MNIST (LeCun et al., 1998), from torchvision's mirrors.
+    """Fetch the 70,000 digits of MNIST (LeCun et al., 1998), from torchvision's mirrors.
 
-    Files that are there and whole are not asked for again. Nothing is decompressed here.
+    Files that are complete already are not fetched again. Nothing is decompressed here.
 
     Args:
-        progress: told of every file.
+        progress: called for every file.
         source: another base URL, or a folder that holds the four files.
 
     Returns:
-        What was done, in a line.
+        A one-line summary.
 
     Raises:
-        FetchError: no mirror gave a file whole and unchanged, or it cannot be kept.
+        FetchError: no mirror has a complete and unchanged file, or it cannot be written.
         DataError: the cache folder cannot be made.
     """
-    folder = mnist_folder()
-    wanted = [name for name in FILES if not _is_whole(folder / name, *FILES[name])]
+    folder = get_mnist_folder()
+    missing = [name for name in FILES if not _is_complete(folder / name)]
     bases = [source] if source else list(MIRRORS)
     with open_session() as session:
-        for done, name in enumerate(wanted):
-            progress(f"mnist: {name}", done, len(wanted))
-            content = _fetch(session, bases, name)
+        for done, name in enumerate(missing):
+            progress(f"mnist: {name}", done, len(missing))
+            content = _fetch_file(session, bases, name)
             write_cache_file(make_cache_folder("mnist") / name, content)
     progress("mnist", len(FILES), len(FILES))
-    return f"mnist: {COUNT:,} digits in {folder} ({len(wanted)} of {len(FILES)} files fetched)"
+    fetched = f"{len(missing)} of {len(FILES)} files fetched"
+    return f"mnist: {DIGIT_COUNT:,} digits in {folder} ({fetched})"
 
 
 def check_mnist() -> None:
-    """Make sure, by their sizes alone, that the files are there.
+    """Check, by their sizes alone, that the files are there.
 
     Raises:
         DataError: they are not.
     """
-    for name, (_, size) in FILES.items():
-        path = mnist_folder() / name
+    for name, (_, expected) in FILES.items():
+        path = get_mnist_folder() / name
         try:
-            found = path.stat().st_size
+            size = path.stat().st_size
         except OSError as error:
-            raise _unread(path, error) from error
-        if found != size:
+            raise _build_read_error(path, error) from error
+        if size != expected:
             raise DataError(
-                f"{path} has {found:,} bytes, not {size:,}: cut short or changed; {_FETCH}"
+                f"{path} has {size:,} bytes, not {expected:,}: "
+                f"cut short or changed; {_FETCH_COMMAND}"
             )
 
 
 def read_mnist() -> dict[str, bytes]:
-    """The files as they are, by name, each checked by its hash.
+    """Return the content of the files by name, after a check of their hashes.
 
     Raises:
-        DataError: they were not fetched, or are not whole.
+        DataError: they were not fetched, or are damaged.
     """
     contents = {}
-    for name, (sha256, _) in FILES.items():
-        path = mnist_folder() / name
+    for name, (expected, _) in FILES.items():
+        path = get_mnist_folder() / name
         try:
-            contents[name] = path.read_bytes()
+            content = path.read_bytes()
         except OSError as error:
-            raise _unread(path, error) from error
-        if hashlib.sha256(contents[name]).hexdigest() != sha256:
-            raise DataError(f"{path} is cut short or changed; {_FETCH}")
+            raise _build_read_error(path, error) from error
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise DataError(f"{path} is cut short or changed; {_FETCH_COMMAND}")
+        contents[name] = content
     return contents
 
 
-def _fetch(session: Session, bases: list[str], name: str) -> bytes:
-    """A file from the first place that has it whole and unchanged; that place goes to the front of ``bases``."""
+def _fetch_file(session: Session, bases: list[str], name: str) -> bytes:
+    """Fetch a file from the first base that has it complete and unchanged.
+
+    Args:
+        session: from `gensweep.system.download.open_session`.
+        bases: URLs or folders. The one that has the file moves to the front, so that the next file
+            is requested there first.
+        name: the name of the file.
+
+    Raises:
+        FetchError: no base has it.
+    """
     sha256, size = FILES[name]
-    failed = []
+    failures = []
     for base in bases:
-        place = (
-            f"{base.rstrip('/')}/{name}" if "://" in base else str(Path(base).expanduser() / name)
-        )
+        url = _join_base(base, name)
         try:
-            content = fetch_bytes(session, place, limit=size + _SLACK, sha256=sha256)
+            content = fetch_bytes(session, url, limit=size + SLACK_BYTES, sha256=sha256)
         except FetchError as error:
-            failed.append(str(error))
-        else:
-            bases.sort(key=lambda other: other != base)
-            return content
+            failures.append(str(error))
+            continue
+        # The sort is stable: the others keep their order.
+        bases.sort(key=lambda other: other != base)
+        return content
     raise FetchError(
-        f"mnist: {'; '.join(failed)}; --source takes a base URL, or a folder that holds the four files"
+        f"mnist: {'; '.join(failures)}; "
+        "--source takes a base URL, or a folder that holds the four files"
     )
 
 
-def _is_whole(path: Path, sha256: str, size: int) -> bool:
+def _join_base(base: str, name: str) -> str:
+    """Return the address of a file, below a URL or a folder."""
+    if "://" in base:
+        return f"{base.rstrip('/')}/{name}"
+    return str(Path(base).expanduser() / name)
+
+
+def _is_complete(path: Path) -> bool:
+    sha256, size = FILES[path.name]
     try:
-        return (
-            path.stat().st_size == size and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-        )
-    except OSError:  # absent, or to be replaced; where it cannot be, `keep` says so
+        if path.stat().st_size != size:
+            return False
+        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    except OSError:
+        # The file is absent, or will be replaced. If that is impossible, `write_cache_file` raises an error.
         return False
 
 
-def mnist_folder() -> Path:
-    """Where the files are kept, once fetched."""
+def get_mnist_folder() -> Path:
+    """Return the folder of the fetched files."""
     return get_cache_root() / "mnist"
 
 
-def _unread(path: Path, error: OSError) -> DataError:
+def _build_read_error(path: Path, error: OSError) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"mnist is not fetched yet; {_FETCH}")
-    return DataError(f"{path} cannot be read: {error.strerror}; {_FETCH}")
+        return DataError(f"mnist is not fetched yet; {_FETCH_COMMAND}")
+    return DataError(f"{path} cannot be read: {error.strerror}; {_FETCH_COMMAND}")

@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 from gensweep.core.config import param
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DATASETS, Progress, register_download
-from gensweep.data._pictures import join_first
+from gensweep.data._picture_files import join_first
 from gensweep.data.folder import PictureFiles
 from gensweep.prepare.fingerprint import Scheme, Source
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder

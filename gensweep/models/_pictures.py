@@ -1,4 +1,4 @@
-"""What the three picture models share, without torch: depth in stride-2 stages, and sizes by arithmetic."""
+"""The base of the three picture models, without torch: their parameters and sizes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from typing import ClassVar, Literal
 from gensweep.core.config import param
 from gensweep.core.model import Model
 
-SIZE, CHANNELS = 64, 3
+SIZE = 64
+"""Height and width of a picture in pixels."""
+CHANNELS = 3
+KERNEL_AREA = 3 * 3
 
 
 class PictureModel(Model):
-    """64x64 pictures; the encoder and the decoder have 1 to 5 stages each, with the latent vector between."""
+    """A model of 64x64 pictures.
+
+    The encoder and the decoder have 1 to 5 stages each, with the latent vector between them.
+    """
 
     reads: ClassVar[str] = "pictures"
     default_dataset: ClassVar[str] = "avatars"
     inputs: ClassVar[tuple[str, ...]] = ("picture",)
     evaluation_batch: ClassVar[int] = 64
     encoder_outputs: ClassVar[int] = 1
-    """Numbers that the encoder gives for each latent dimension."""
+    """How many numbers the encoder gives for each latent dimension."""
 
     encoder_layers: int = param(
         3, "stride-2 stages from the picture to the latent vector", ge=1, le=5
@@ -35,32 +41,34 @@ class PictureModel(Model):
     )
 
     def encoder_width(self) -> int:
-        """Size of the vector that the encoder gives."""
+        """Return the size of the encoder's output vector."""
         return self.latent_dim * self.encoder_outputs
 
     def count_parameters(self) -> int:
-        """Trainable numbers of encoder and decoder."""
-        dense_in = self.filters * (SIZE >> self.encoder_layers) ** 2
-        dense_out = self.filters * (SIZE >> self.decoder_layers) ** 2
-        stage = 9 * self.filters**2 + self.filters
-        colours = 9 * CHANNELS * self.filters
-        encoder = (
-            colours
-            + self.filters
-            + (self.encoder_layers - 1) * stage
-            + (dense_in + 1) * self.encoder_width()
-        )
-        decoder = (
-            (self.latent_dim + 1) * dense_out + self.decoder_layers * stage + colours + CHANNELS
-        )
+        """Return the number of weights of encoder and decoder."""
+        flat_before = self.filters * (SIZE >> self.encoder_layers) ** 2
+        flat_after = self.filters * (SIZE >> self.decoder_layers) ** 2
+        stage = KERNEL_AREA * self.filters**2 + self.filters
+        # The first layer of the encoder and the last of the decoder differ in their biases only.
+        colour_weights = KERNEL_AREA * CHANNELS * self.filters
+        encoder = colour_weights + self.filters
+        encoder += (self.encoder_layers - 1) * stage
+        encoder += (flat_before + 1) * self.encoder_width()
+        decoder = (self.latent_dim + 1) * flat_after
+        decoder += self.decoder_layers * stage
+        decoder += colour_weights + CHANNELS
         return encoder + decoder
 
     def estimate_untrained_loss(self) -> float:
-        """Return 1: squared errors of pixels in 0..1, and cross-entropies of one decision, are about that."""
+        """Return 1, the magnitude of squared errors of pixels in 0..1.
+
+        The cross-entropy of one decision has the same magnitude.
+        """
         return 1.0
 
     def count_activations(self) -> int:
-        """Each stage keeps its sum and its activation."""
+        """Return how many numbers one example keeps: each stage keeps its sum and activation."""
         down = sum((SIZE >> stage) ** 2 for stage in range(1, self.encoder_layers + 1))
         up = sum((SIZE >> stage) ** 2 for stage in range(self.decoder_layers + 1))
-        return 2 * self.filters * (down + up) + 2 * CHANNELS * SIZE**2
+        pictures = 2 * CHANNELS * SIZE**2
+        return 2 * self.filters * (down + up) + pictures

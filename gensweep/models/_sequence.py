@@ -1,4 +1,4 @@
-"""What the three sequence models share, without torch."""
+"""The base of the three sequence models, without torch: their parameters and sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from gensweep.core.config import param
 from gensweep.core.model import Model
 
 TEXT_OUTPUT = len(ALPHABET)
-GLYPH = 28
+"""Size of the output for one character."""
+GLYPH_SIZE = 28
+"""Height and width of a glyph in pixels."""
+KERNEL_AREA = 3 * 3
+NUMBERS_PER_UNIT = 13
+"""Numbers that a unit of an LSTM keeps at each step.
+
+They are four gates before and after their nonlinearity, two products, the cell before and after its
+nonlinearity, and the state.
+"""
 
 
 class SequenceModel(Model):
@@ -26,20 +35,22 @@ class SequenceModel(Model):
     query_width: ClassVar[int] = len(ALPHABET)
 
     def step_width(self) -> int:
-        """Numbers that one step of the query gives to the first LSTM."""
+        """Return the size of one step of the query, as the first LSTM sees it."""
         return self.query_width
 
     def estimate_untrained_loss(self) -> float:
-        """Return the nats of a character that is guessed; of pictures, errors are below 1 anyway."""
+        """Return the nats of a guessed character. Errors of pictures are below 1 anyway."""
         return math.log(TEXT_OUTPUT)
 
     def lstm_count(self) -> int:
-        """Trainable numbers of all LSTM layers."""
-        inner = 4 * self.hidden * (2 * self.hidden + 1)
+        """Return the number of weights of all LSTM layers."""
+        other = 4 * self.hidden * (2 * self.hidden + 1)
         first = 4 * self.hidden * (self.step_width() + self.hidden + 1)
-        return first + (self.encoder_layers - 1 + self.decoder_layers) * inner
+        other_layers = self.encoder_layers - 1 + self.decoder_layers
+        return first + other_layers * other
 
     def lstm_activations(self) -> int:
-        """Each step keeps four gates before and after their nonlinearity, two products, cell and state."""
-        steps = QUERY_LENGTH * self.encoder_layers + ANSWER_LENGTH * self.decoder_layers
-        return 13 * self.hidden * steps
+        """Return how many numbers all LSTM layers keep for one example."""
+        encoder_steps = QUERY_LENGTH * self.encoder_layers
+        decoder_steps = ANSWER_LENGTH * self.decoder_layers
+        return NUMBERS_PER_UNIT * self.hidden * (encoder_steps + decoder_steps)

@@ -23,8 +23,8 @@ class Samples:
 
     Attributes:
         pictures: [N, channels, height, width] in 0..1, or None.
-        captions: one a picture or none; without pictures, lines of text.
-        columns: pictures a row.
+        captions: one for each picture, or none; without pictures, lines of text.
+        columns: pictures in a row.
     """
 
     pictures: Tensor | None = None
@@ -33,11 +33,12 @@ class Samples:
 
 
 class Network(nn.Module, abc.ABC, Generic[C]):
-    """A model's torch code.
+    """The torch code of a model.
 
-    Every random number comes in through `draw`, every weight through the module's parameters, so the
-    same code runs plain, on other parameters (`loss`), or batched over lanes. Under an autocast to bfloat16 its
-    last layer's output is made float32, so that losses and outputs are float32 throughout.
+    Every random number comes from `draw`, and every weight from the parameters of the module. So the
+    same code runs plain, on other parameters (`loss`), or batched over lanes. Under an autocast to
+    bfloat16 the output of the last layer is converted to float32, so that all losses and outputs
+    are float32.
 
     Attributes:
         adamw_only: prefixes of matrices that Muon leaves to AdamW: embeddings and output layers.
@@ -54,50 +55,62 @@ class Network(nn.Module, abc.ABC, Generic[C]):
 
         Args:
             batch_size: examples in the step.
-            rng: the point's own generator.
+            rng: the generator of the point.
+
+        Returns:
+            Arrays by name, each [B, ...]; none by default.
         """
         return {}
 
     @abc.abstractmethod
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-        """The player's loss.
+        """Compute the loss of a player.
 
         Args:
             player: one of the config's `players`.
             batch: the config's `inputs`, each [B, ...].
-            noise: what `draw` gave for B.
+            noise: from `draw`, for B examples.
 
         Returns:
             The loss, a scalar, and the scalars to log, by name.
         """
 
     def loss(
-        self, player: str, params: dict[str, Tensor], batch: Batch, noise: Noise
+        self,
+        player: str,
+        params: dict[str, Tensor],
+        batch: Batch,
+        noise: Noise,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """`forward` with other parameters: a pure function of its arguments."""
+        """Call `forward` with other parameters, as a pure function of the arguments."""
         return functional_call(self, params, (player, batch, noise))
 
     @abc.abstractmethod
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """The config's `outputs`, each [B, ...]: what metrics are computed from."""
+        """Return the config's `outputs`, each [B, ...], from which metrics are computed."""
 
     @abc.abstractmethod
     def samples(self, batch: Batch, noise: Noise) -> Samples:
-        """What a person looks at to judge the model."""
+        """Return pictures or texts by which a person judges the model."""
 
     def player_parameters(self, player: str) -> dict[str, nn.Parameter]:
-        """The parameters that the player's optimizer owns."""
+        """Return the parameters that the player's optimizer changes.
+
+        With several players, they are those of the module that has the player's name.
+        """
+        parameters = dict(self.named_parameters())
         if len(self.config.players) == 1:
-            return dict(self.named_parameters())
-        return {name: p for name, p in self.named_parameters() if name.startswith(f"{player}.")}
+            return parameters
+        prefix = f"{player}."
+        return {name: value for name, value in parameters.items() if name.startswith(prefix)}
 
 
 class LatentNetwork(Network[C]):
-    """A network that makes pictures of latent vectors drawn from a standard normal distribution.
+    """A network that makes pictures from latent vectors of a standard normal distribution.
 
-    Its config says how many numbers a vector has: `latent_dim`.
+    `latent_dim` of its config is the size of a vector.
     """
 
     @abc.abstractmethod
     def sample(self, latent: Tensor) -> Tensor:
-        """Pictures [B, 3, 64, 64] in 0..1 of latent vectors [B, latent_dim]."""
+        """Return pictures [B, 3, 64, 64] in 0..1 of latent vectors [B, latent_dim]."""

@@ -1,4 +1,4 @@
-"""Handwritten glyphs of 28x28 pixels: read, drawn, bent, and joined into one strip."""
+"""Layers that read and draw handwritten glyphs of 28x28 pixels, and changes of glyphs."""
 
 from __future__ import annotations
 
@@ -12,59 +12,85 @@ from torch.nn import functional as F
 from gensweep.nn.conv import ConvDown, ConvUp, Flatten, Unflatten
 
 GLYPH_SIZE = 28
-_MOST = (math.radians(10), 0.1, 0.1, 2 / (GLYPH_SIZE / 2), 2 / (GLYPH_SIZE / 2))
+"""Height and width of a glyph in pixels."""
+_MAX_CHANGES = (math.radians(10), 0.1, 0.1, 2 / (GLYPH_SIZE / 2), 2 / (GLYPH_SIZE / 2))
+"""The amount 1 of each change: 10 degrees, 10% in size and shear, 2 pixels across and down."""
 
 
 class GlyphEncoder(nn.Module):
-    """Two stride-2 convolutions and a dense layer, the same for every glyph: [B, T, 28, 28] to [B, T, features]."""
+    """Two convolutions of stride 2 and a dense layer, the same for every glyph.
+
+    Input [B, T, 28, 28]; output [B, T, features].
+
+    Args:
+        filters: channels of the first convolution; the second has twice as many.
+        features: size of the output.
+    """
 
     def __init__(self, filters: int, features: int) -> None:
         super().__init__()
+        side = GLYPH_SIZE // 4
         self.stages = nn.Sequential(
             ConvDown(1, filters),
             ConvDown(filters, 2 * filters),
             Flatten(),
-            nn.Linear(2 * filters * (GLYPH_SIZE // 4) ** 2, features),
+            nn.Linear(2 * filters * side**2, features),
             nn.ReLU(),
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Features [B, T, features] of glyphs [B, T, 28, 28]."""
-        return self.stages(pictures.flatten(0, 1).unsqueeze(1)).unflatten(0, pictures.shape[:2])
+        """Return features [B, T, features] of glyphs [B, T, 28, 28]."""
+        glyphs = pictures.flatten(0, 1).unsqueeze(1)
+        return self.stages(glyphs).unflatten(0, pictures.shape[:2])
 
     def forward_unique(self, distinct: Tensor, which: Tensor) -> Tensor:
-        """The same where glyphs are seen again: of each only once.
+        """Return features of glyphs of which many are equal. Each distinct one is computed once.
 
         Args:
-            distinct: [U, 28, 28].
-            which: of them is each glyph, [B, T].
+            distinct: the distinct glyphs [U, 28, 28].
+            which: the index of every glyph among them [B, T].
+
+        Returns:
+            [B, T, features].
         """
         features = self.stages(distinct.unsqueeze(1))
-        # Looked up in float32: the gradient of a glyph adds up all that are equal.
+        # Looked up in float32, since the gradient of a glyph is a sum over all its copies.
         return F.embedding(which, features.float()).to(features.dtype)
 
 
 class GlyphDecoder(nn.Module):
-    """A dense layer and two stride-2 transposed convolutions, the same for every glyph."""
+    """A dense layer and two transposed convolutions of stride 2, the same for every glyph.
+
+    Args:
+        features: size of the input.
+        filters: channels of the last convolution's input; the first has twice as many.
+    """
 
     def __init__(self, features: int, filters: int) -> None:
         super().__init__()
+        side = GLYPH_SIZE // 4
         self.stages = nn.Sequential(
-            nn.Linear(features, 2 * filters * (GLYPH_SIZE // 4) ** 2),
+            nn.Linear(features, 2 * filters * side**2),
             nn.ReLU(),
-            Unflatten(2 * filters, GLYPH_SIZE // 4, GLYPH_SIZE // 4),
+            Unflatten(2 * filters, side, side),
             ConvUp(2 * filters, filters),
             ConvUp(filters, 1, slope=1.0),
         )
 
     def forward(self, states: Tensor) -> Tensor:
-        """Logits [B, T, 28, 28], float32, of states [B, T, features]."""
-        return self.stages(states.flatten(0, 1)).float().squeeze(1).unflatten(0, states.shape[:2])
+        """Return logits [B, T, 28, 28], float32, of states [B, T, features]."""
+        logits = self.stages(states.flatten(0, 1)).float()
+        return logits.squeeze(1).unflatten(0, states.shape[:2])
 
 
 def get_glyphs(batch: Mapping[str, Tensor], field: str) -> Tensor:
-    """The glyphs of every example [B, T, 28, 28], also where a batch has but distinct ones."""
-    return batch[field] if field in batch else batch[f"{field}/distinct"][batch[f"{field}/which"]]
+    """Return the glyphs of every example [B, T, 28, 28].
+
+    A batch can hold each distinct glyph once, with indices; then the glyphs are looked up.
+    """
+    if field in batch:
+        return batch[field]
+    return batch[f"{field}/distinct"][batch[f"{field}/which"]]
 
 
 def apply_affine(pictures: Tensor, amounts: Tensor) -> Tensor:
@@ -72,27 +98,41 @@ def apply_affine(pictures: Tensor, amounts: Tensor) -> Tensor:
 
     Args:
         pictures: [B, T, 28, 28].
-        amounts: [B, T, 5]: angle, size, shear, shift across and down; 1 is 10 degrees, 10%, 10%, 2 pixels.
+        amounts: [B, T, 5]: angle, size, shear, shift across and down; 1 is 10 degrees, 10%, 10%,
+            2 pixels.
+
+    Returns:
+        [B, T, 28, 28].
     """
-    most = torch.tensor(_MOST, dtype=amounts.dtype, device=amounts.device)
-    angle, size, shear, across, down = (amounts.flatten(0, 1) * most).unbind(-1)
-    cos, sin = angle.cos() * (1 + size), angle.sin() * (1 + size)
-    theta = torch.stack(
-        [cos, shear * cos - sin, across, sin, shear * sin + cos, down], -1
-    ).unflatten(-1, (2, 3))
-    flat = pictures.flatten(0, 1).unsqueeze(1)
-    # The products of `F.affine_grid`, which vmap cannot batch.
-    centres = (
-        2 * torch.arange(GLYPH_SIZE, dtype=amounts.dtype, device=amounts.device) + 1 - GLYPH_SIZE
-    ) / GLYPH_SIZE
-    places = torch.cartesian_prod(centres, centres).flip(-1)
-    with torch.autocast(amounts.device.type, enabled=False):  # bfloat16 is too coarse for places
-        grid = (F.pad(places, (0, 1), value=1.0) @ theta.mT).unflatten(1, (GLYPH_SIZE, GLYPH_SIZE))
-    return (
-        F.grid_sample(flat, grid, align_corners=False).squeeze(1).unflatten(0, pictures.shape[:2])
+    units = torch.tensor(_MAX_CHANGES, dtype=amounts.dtype, device=amounts.device)
+    angle, size, shear, across, down = (amounts.flatten(0, 1) * units).unbind(-1)
+    cos = angle.cos() * (1 + size)
+    sin = angle.sin() * (1 + size)
+    matrix = torch.stack(
+        [
+            cos,
+            shear * cos - sin,
+            across,
+            sin,
+            shear * sin + cos,
+            down,
+        ],
+        -1,
     )
+    theta = matrix.unflatten(-1, (2, 3))
+    # The products of `F.affine_grid`, which vmap cannot batch.
+    pixels = torch.arange(GLYPH_SIZE, dtype=amounts.dtype, device=amounts.device)
+    centres = (2 * pixels + 1 - GLYPH_SIZE) / GLYPH_SIZE
+    points = torch.cartesian_prod(centres, centres).flip(-1)
+    # bfloat16 is too coarse for coordinates.
+    with torch.autocast(amounts.device.type, enabled=False):
+        grid = F.pad(points, (0, 1), value=1.0) @ theta.mT
+    grid = grid.unflatten(1, (GLYPH_SIZE, GLYPH_SIZE))
+    glyphs = pictures.flatten(0, 1).unsqueeze(1)
+    moved = F.grid_sample(glyphs, grid, align_corners=False)
+    return moved.squeeze(1).unflatten(0, pictures.shape[:2])
 
 
 def join_glyphs(pictures: Tensor) -> Tensor:
-    """Glyphs side by side: [B, T, 28, 28] to [B, 1, 28, 28 T]."""
+    """Put glyphs side by side: [B, T, 28, 28] to [B, 1, 28, 28 T]."""
     return pictures.transpose(1, 2).flatten(2).unsqueeze(1)

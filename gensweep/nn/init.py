@@ -10,31 +10,36 @@ from torch.nn import init
 
 from gensweep.nn.lstm import LSTM
 
-_DENSE = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+_DENSE_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+_DenseLayer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 
 def init_weights(network: nn.Module, scheme: str, rng: torch.Generator) -> None:
     """Fill every parameter in place.
 
-    `torch`: PyTorch's defaults (uniform in ±1/sqrt(fan in); for an LSTM ±1/sqrt(hidden), its one bias drawn once).
-    `keras`: Glorot uniform (Glorot and Bengio 2010), orthogonal recurrent weights (Saxe et al. 2014),
-    zero biases, forget bias 1 (Jozefowicz et al. 2015).
+    `torch`: PyTorch's defaults (uniform in ±1/sqrt(fan in); for an LSTM ±1/sqrt(hidden), its single
+    bias drawn once).
+    `keras`: Glorot uniform (Glorot and Bengio 2010), orthogonal recurrent weights (Saxe et al.
+    2014), zero biases, forget bias 1 (Jozefowicz et al. 2015).
+
+    Args:
+        network: the network.
+        scheme: `torch` or `keras`.
+        rng: the source of the random numbers. Their order is that of `network.modules()`.
 
     Raises:
-        TypeError: a module holds parameters and no rule says how to fill them.
+        TypeError: a module has parameters, and there is no rule for its type.
     """
     for module in network.modules():
         if isinstance(module, LSTM):
-            _lstm(module, scheme, rng)
-        elif isinstance(module, _DENSE):
-            _dense(module, scheme, rng)
+            _init_lstm(module, scheme, rng)
+        elif isinstance(module, _DENSE_LAYERS):
+            _init_dense(module, scheme, rng)
         elif next(module.parameters(recurse=False), None) is not None:
             raise TypeError(f"no initialisation rule for {type(module).__name__}")
 
 
-def _dense(
-    module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, scheme: str, rng: torch.Generator
-) -> None:
+def _init_dense(module: _DenseLayer, scheme: str, rng: torch.Generator) -> None:
     if scheme == "keras":
         init.xavier_uniform_(module.weight, generator=rng)
         if module.bias is not None:
@@ -42,15 +47,17 @@ def _dense(
         return
     init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=rng)
     if module.bias is not None:
-        bound = 1 / math.sqrt(module.weight[0].numel())
+        fan_in = module.weight[0].numel()
+        bound = 1 / math.sqrt(fan_in)
         init.uniform_(module.bias, -bound, bound, generator=rng)
 
 
-def _lstm(module: LSTM, scheme: str, rng: torch.Generator) -> None:
+def _init_lstm(module: LSTM, scheme: str, rng: torch.Generator) -> None:
     if scheme == "keras":
         init.xavier_uniform_(module.weight_ih, generator=rng)
         init.orthogonal_(module.weight_hh, generator=rng)
         init.zeros_(module.bias)
+        # The gates come in the order input, forget, cell, output.
         with torch.no_grad():
             module.bias[module.hidden : 2 * module.hidden] = 1.0
         return

@@ -1,4 +1,4 @@
-"""A hand-written LSTM: faster here than `nn.LSTM`, and one that `vmap` can batch."""
+"""A hand-written LSTM: faster here than `nn.LSTM`, and `vmap` can batch it."""
 
 from __future__ import annotations
 
@@ -13,71 +13,96 @@ from gensweep import kernels
 if TYPE_CHECKING:
     from gensweep.kernels import Trie
 
+GATES = 4
+"""Input, forget, cell and output gate, in this order."""
+
 
 class LSTM(nn.Module):
     """One LSTM layer (Hochreiter and Schmidhuber 1997; forget gates, Gers et al. 2000), time first.
 
-    Weights are laid out as `nn.LSTM`'s, gates in the order input, forget, cell, output, with one
-    bias where that has two which are only ever added.
+    Weights are laid out as in `nn.LSTM`, with one exception: `nn.LSTM` has two biases that are only
+    ever added, and this layer has one.
 
     Shapes: `weight_ih` [4H, I], `weight_hh` [4H, H], `bias` [4H].
+
+    Args:
+        inputs: size of an input, I.
+        hidden: size of a state, H.
     """
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
         self.hidden = hidden
-        self.weight_ih = nn.Parameter(torch.empty(4 * hidden, inputs))
-        self.weight_hh = nn.Parameter(torch.empty(4 * hidden, hidden))
-        self.bias = nn.Parameter(torch.empty(4 * hidden))
+        self.weight_ih = nn.Parameter(torch.empty(GATES * hidden, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(GATES * hidden, hidden))
+        self.bias = nn.Parameter(torch.empty(GATES * hidden))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Hidden states [T, B, H] of a sequence [T, B, I]; one product serves all its steps."""
-        return self._unroll(F.linear(x, self.weight_ih, self.bias))
+        """Return hidden states [T, B, H] of a sequence [T, B, I].
+
+        One matrix product projects the inputs of all steps.
+        """
+        return self._unroll(self._project(x))
 
     def forward_tokens(self, codes: Tensor) -> Tensor:
-        """Hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot vectors."""
-        return self._unroll(
-            F.embedding(codes, self._table())
-        )  # in float32: its gradient adds up all that are equal
+        """Return hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot."""
+        # Looked up in float32, since the gradient of an entry is a sum over all its uses.
+        return self._unroll(F.embedding(codes, self._build_table()))
 
     def forward_token_nodes(self, trie: Trie) -> Tensor:
-        """The same of a trie's nodes, [N, H]."""
-        table = self._table()
-        return kernels.lstm_over_trie(
-            table, self.weight_hh.to(kernels.get_product_dtype(table)), trie, trie.codes
-        )
+        """Return hidden states [N, H] of the nodes of a trie of codes."""
+        table = self._build_table()
+        weight_hh = self.weight_hh.to(kernels.get_product_dtype(table))
+        return kernels.lstm_over_trie(table, weight_hh, trie, trie.codes)
 
     def forward_nodes(self, x: Tensor, trie: Trie) -> Tensor:
-        """Hidden states [N, H] of what a trie's nodes are, [N, I]."""
-        projected = kernels.to_product_dtype(F.linear(x, self.weight_ih, self.bias))
-        return kernels.lstm_over_trie(projected, self.weight_hh.to(projected.dtype), trie)
+        """Return hidden states [N, H] of a trie with the inputs [N, I] at its nodes."""
+        projected = kernels.to_product_dtype(self._project(x))
+        weight_hh = self.weight_hh.to(projected.dtype)
+        return kernels.lstm_over_trie(projected, weight_hh, trie)
 
     def forward_repeated(self, x: Tensor, steps: int) -> Tensor:
-        """Hidden states [T, B, H] of one input [B, I] seen at every one of ``steps``; projected once."""
-        return self._unroll(F.linear(x, self.weight_ih, self.bias).expand(steps, -1, -1))
+        """Return hidden states [T, B, H] of one input [B, I] at each of ``steps`` steps.
 
-    def _table(self) -> Tensor:
-        """What each code adds to the gates, [I, 4H]."""
+        The input is projected once.
+        """
+        return self._unroll(self._project(x).expand(steps, -1, -1))
+
+    def _project(self, x: Tensor) -> Tensor:
+        """Return the part of the gates that depends on the input, [..., 4H]."""
+        return F.linear(x, self.weight_ih, self.bias)
+
+    def _build_table(self) -> Tensor:
+        """Return the same part for every code, [I, 4H]."""
         return (self.weight_ih + self.bias.unsqueeze(-1)).t().contiguous()
 
     def _unroll(self, projected: Tensor) -> Tensor:
         # Autocast does not reach into the recurrence; and within `vmap` it adds a bias in float32.
         projected = kernels.to_product_dtype(projected)
-        return kernels.lstm(projected, self.weight_hh.to(projected.dtype))
+        weight_hh = self.weight_hh.to(projected.dtype)
+        return kernels.lstm(projected, weight_hh)
 
 
 class EncoderDecoder(nn.Module):
-    """Stacked LSTMs: read a query, repeat its last state, write an answer (Sutskever et al. 2014; Cho et al. 2014).
+    """Stacked LSTMs that read a query, repeat its last state, and write an answer.
+
+    As in Sutskever et al. 2014 and Cho et al. 2014.
 
     Args:
-        inputs: size of one step of the query: features, or codes if they are tokens.
+        inputs: size of one step of the query: of its features, or the number of codes for tokens.
         hidden: size of every layer's state.
-        encoder_layers, decoder_layers: depths.
+        encoder_layers: number of layers that read the query.
+        decoder_layers: number of layers that write the answer.
         steps: length of the answer.
     """
 
     def __init__(
-        self, inputs: int, hidden: int, encoder_layers: int, decoder_layers: int, steps: int
+        self,
+        inputs: int,
+        hidden: int,
+        encoder_layers: int,
+        decoder_layers: int,
+        steps: int,
     ) -> None:
         super().__init__()
         self.steps = steps
@@ -86,26 +111,40 @@ class EncoderDecoder(nn.Module):
         self.decoder = nn.ModuleList(LSTM(hidden, hidden) for _ in range(decoder_layers))
 
     def forward(self, query: Tensor, trie: Trie | None = None) -> Tensor:
-        """Answer states [B, steps, H] of codes [B, T] (integers; faster with a trie), or features [B, T, inputs]."""
-        last = self._read(query.transpose(0, 1)) if trie is None else self._read_nodes(trie)
-        first, *rest = cast("list[LSTM]", list(self.decoder))
-        states = first.forward_repeated(last, self.steps)
-        for layer in rest:
+        """Return the states of the answer, [B, steps, H].
+
+        Args:
+            query: codes [B, T] (integers), or features [B, T, inputs].
+            trie: the codes as a trie, which is faster.
+        """
+        last = self._encode(query, trie)
+        first_layer, *layers = cast("list[LSTM]", list(self.decoder))
+        states = first_layer.forward_repeated(last, self.steps)
+        for layer in layers:
             states = layer(states)
         return states.transpose(0, 1)
 
-    def _read(self, query: Tensor) -> Tensor:
-        """The encoder's last states [B, H]."""
-        first, *rest = cast("list[LSTM]", list(self.encoder))
-        states = first(query) if query.is_floating_point() else first.forward_tokens(query)
-        for layer in rest:
+    def _encode(self, query: Tensor, trie: Trie | None) -> Tensor:
+        """Return the encoder's last states [B, H] of a query."""
+        if trie is not None:
+            return self._encode_trie(trie)
+        return self._encode_sequence(query.transpose(0, 1))
+
+    def _encode_sequence(self, query: Tensor) -> Tensor:
+        """Return the encoder's last states [B, H] of a query, time first."""
+        first_layer, *layers = cast("list[LSTM]", list(self.encoder))
+        if query.is_floating_point():
+            states = first_layer(query)
+        else:
+            states = first_layer.forward_tokens(query)
+        for layer in layers:
             states = layer(states)
         return states[-1]
 
-    def _read_nodes(self, trie: Trie) -> Tensor:
-        """The same of a trie's sequences."""
-        first, *rest = cast("list[LSTM]", list(self.encoder))
-        states = first.forward_token_nodes(trie)
-        for layer in rest:
+    def _encode_trie(self, trie: Trie) -> Tensor:
+        """Return the encoder's last states [B, H] of the sequences of a trie."""
+        first_layer, *layers = cast("list[LSTM]", list(self.encoder))
+        states = first_layer.forward_token_nodes(trie)
+        for layer in layers:
             states = layer.forward_nodes(states, trie)
         return F.embedding(trie.leaves, states[trie.inner_count :])

@@ -1,4 +1,4 @@
-"""Answers as characters: the loss, what metrics read, and how one is shown. Shared by the text answers' models."""
+"""Answers as text: their loss, the inputs of their metrics, and their captions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from gensweep.core.alphabet import decode
 
 
 def compute_answer_loss(logits: Tensor, answer: Tensor) -> Tensor:
-    """Cross-entropy in nats a character, mean over characters: [B], of logits [B, T, V] and codes [B, T]."""
-    return F.cross_entropy(logits.transpose(1, 2), answer, reduction="none").mean(1)
+    """Return the cross-entropy in nats a character, mean over characters.
+
+    Args:
+        logits: [B, T, V].
+        answer: codes [B, T].
+
+    Returns:
+        [B].
+    """
+    losses = F.cross_entropy(logits.transpose(1, 2), answer, reduction="none")
+    return losses.mean(1)
 
 
 def collect_answer_outputs(logits: Tensor, answer: Tensor) -> dict[str, Tensor]:
-    """What text metrics are computed from: `loss` [B], `predicted` and `answer` [B, T]."""
+    """Return the inputs of text metrics: `loss` [B], `predicted` and `answer` [B, T]."""
     return {
         "loss": compute_answer_loss(logits, answer),
         "predicted": logits.argmax(-1),
@@ -23,6 +32,9 @@ def collect_answer_outputs(logits: Tensor, answer: Tensor) -> dict[str, Tensor]:
 
 
 def format_answer(predicted: Tensor, answer: Tensor) -> str:
-    """One answer [T] beside the true one [T]."""
-    guess, right = decode(predicted.cpu().numpy()).rstrip(), decode(answer.cpu().numpy()).rstrip()
-    return f"{guess} (right)" if guess == right else f"{guess or 'nothing'} (is {right})"
+    """Return a predicted answer [T] and the right one [T], as one line."""
+    guess = decode(predicted.cpu().numpy()).rstrip()
+    right = decode(answer.cpu().numpy()).rstrip()
+    if guess == right:
+        return f"{guess} (right)"
+    return f"{guess or 'nothing'} (is {right})"

@@ -9,31 +9,33 @@ import numpy as np
 
 from gensweep.data._avatars.art import read_letters, read_toml
 
-_SHADE = np.array([0.76, 0.70, 0.72])
-"""Shades are darker and a little warmer."""
-_BLOOD = np.array([70, 20, 25])
-"""What bare lips add to the skin's colour: they show on light and dark skin alike."""
+SHADE_FACTORS = np.array([0.76, 0.70, 0.72])
+"""Factors of red, green and blue in a shade: darker, and a little warmer."""
+BARE_LIPS_OFFSET = np.array([70, 20, 25])
+"""The difference between bare lips and skin. It is visible on light and dark skin alike."""
+BARE_LIPS_PROBABILITY = 0.6
+LIGHT_PATTERN_PROBABILITY = 0.5
 
 
 @cache
 def read_table(name: str) -> tuple[np.ndarray, tuple[int, ...]]:
     """Return the colours of a table, 0 to 255 [n, 3], and their weights [n]."""
     weights = read_toml("colours.toml")["tables"][name]
-    return np.stack([parse_colour(colour) for colour in weights]), tuple(weights.values())
+    colours = np.stack([parse_colour(colour) for colour in weights])
+    return colours, tuple(weights.values())
 
 
 @cache
 def read_fixed() -> dict[str, np.ndarray]:
     """Return the colours, 0 to 255 [3], of the letters that look the same on every face."""
-    return {
-        letter: parse_colour(colour)
-        for letter, colour in read_toml("colours.toml")["fixed"].items()
-    }
+    colours = read_toml("colours.toml")["fixed"]
+    return {letter: parse_colour(colour) for letter, colour in colours.items()}
 
 
 def parse_colour(colour: str) -> np.ndarray:
     """Return a colour such as ``#ffe4d0`` as numbers from 0 to 255, [3]."""
-    return np.array(list(bytes.fromhex(colour.removeprefix("#"))), float)
+    levels = bytes.fromhex(colour.removeprefix("#"))
+    return np.array(list(levels), float)
 
 
 def pick(chance: np.ndarray, weights: Sequence[float]) -> np.ndarray:
@@ -53,32 +55,42 @@ def mix_palettes(chance: dict[str, np.ndarray]) -> np.ndarray:
     """
 
     def choose(name: str, trait: str) -> np.ndarray:
+        """Return a colour of a table for each face, [n, 3]."""
         colours, weights = read_table(name)
         return colours[pick(chance[trait], weights)]
 
-    skin, hair = choose("skin", "skin"), choose("hair", "hair_colour")
-    clothes, hat = choose("clothes", "clothes_colour"), choose("clothes", "hat_colour")
-    ground, lipstick = choose("ground", "ground"), choose("lipstick", "lip_colour")
-    tint = np.where(chance["pattern_light"] < 0.5, 255, 0)[:, None]
+    skin = choose("skin", "skin")
+    hair = choose("hair", "hair_colour")
+    clothes = choose("clothes", "clothes_colour")
+    hat = choose("clothes", "hat_colour")
+    ground = choose("ground", "ground")
+    lipstick = choose("lipstick", "lip_colour")
+    has_light_pattern = chance["pattern_light"] < LIGHT_PATTERN_PROBABILITY
+    tint = np.where(has_light_pattern, 255, 0)[:, None]
+    has_bare_lips = (chance["lips"] < BARE_LIPS_PROBABILITY)[:, None]
+    lips = np.where(has_bare_lips, 0.6 * skin + BARE_LIPS_OFFSET, lipstick)
     colours = {
-        **{letter: np.broadcast_to(colour, skin.shape) for letter, colour in read_fixed().items()},
+        letter: np.broadcast_to(colour, skin.shape) for letter, colour in read_fixed().items()
+    }
+    colours |= {
         ".": ground,
         "B": 0.88 * ground + 0.12 * tint,
         "s": skin,
-        "d": skin * _SHADE,
+        "d": skin * SHADE_FACTORS,
         "l": 0.6 * skin + 0.4 * 255,
-        "m": np.where((chance["lips"] < 0.6)[:, None], 0.6 * skin + _BLOOD, lipstick),
+        "m": lips,
         "h": hair,
-        "H": hair * _SHADE,
+        "H": hair * SHADE_FACTORS,
         "e": choose("iris", "iris"),
         "c": clothes,
-        "C": clothes * _SHADE,
+        "C": clothes * SHADE_FACTORS,
         "v": choose("clothes", "clothes_second"),
         "a": hat,
-        "A": hat * _SHADE,
+        "A": hat * SHADE_FACTORS,
         "b": choose("clothes", "hat_second"),
         "g": choose("frame", "frame"),
         "n": choose("lens", "lens"),
         "y": choose("jewel", "jewel"),
     }
-    return np.stack([colours[letter] for letter in read_letters()], axis=1).round().astype(np.uint8)
+    palettes = np.stack([colours[letter] for letter in read_letters()], axis=1)
+    return palettes.round().astype(np.uint8)

@@ -1,18 +1,21 @@
 """CAE: a convolutional autoencoder.
 
-## Paper
-Stacked convolutional auto-encoders (Masci et al. 2011); the report follows Pintelas et al. 2021 (Sensors 21:22).
+## Method
+Stacked convolutional auto-encoders (Masci et al. 2011). The paper follows Pintelas et al. 2021
+(Sensors 21:22).
 
-## What each logged number means
+## Logged numbers
 - `loss`, `reconstruction_mse`: mean squared error a pixel and channel, pixels in 0..1.
-- `ssim`: structural similarity of a picture and its reconstruction; 1 is equal.
+- `ssim`: structural similarity of a picture and its reconstruction; 1 means equal.
+
+## Differences from the method
+All layers are trained together, not one after the other. Strides replace pooling. One dense latent
+vector is between the two halves.
 
 ## Differences from the paper
-Trained as a whole, with strides in place of pooling and one dense latent vector between the two halves.
-
-## Differences from the report
-Its code is not at hand: stride-2 3x3 convolutions of 128 filters, a latent vector of 256, Adam at 1e-3,
-batches of 64 and 100 epochs follow its pictures and the course it was written for.
+Its code is not available. Its figures, and the course that it was written for, suggest these
+settings: 3x3 convolutions of stride 2 with 128 filters, a latent vector of 256, Adam at 1e-3,
+batches of 64, and 100 epochs.
 """
 
 from __future__ import annotations

@@ -1,25 +1,30 @@
 """GAN: a generator against a discriminator.
 
-## Paper
-Generative adversarial nets (Goodfellow et al. 2014, arXiv:1406.2661), the non-saturating loss of its section 3;
-convolutions and Adam's settings as in DCGAN (Radford et al. 2016, arXiv:1511.06434).
+## Method
+Generative adversarial nets (Goodfellow et al. 2014, arXiv:1406.2661), with the non-saturating loss
+of its section 3. Convolutions and Adam's settings are those of DCGAN (Radford et al. 2016,
+arXiv:1511.06434).
 
-## What each logged number means
-- `discriminator_loss`: cross-entropy in nats, real as 1 and generated as 0, the two summed; 2 log 2 = 1.386 is
-  chance.
-- `generator_loss`: mean of -log D(G(z)) in nats; log 2 = 0.693 is chance. Neither says how good the pictures are.
-- `discriminator_accuracy`: share of real and generated pictures told apart; 0.5 is chance.
-- `sliced_wasserstein`: distance of as many samples from as many test pictures, in raw pixels.
-- `fid_random_vgg`, `kid_random_vgg`: distances of as many samples from as many test pictures, in features of a
-  network with random weights.
-- `density_random_vgg`, `coverage_random_vgg`: how many real pictures' neighbourhoods a sample lies in, and the share
-  of the real pictures with a sample nearby, in the same features.
+## Logged numbers
+- `discriminator_loss`: sum of two cross-entropies in nats, for real pictures (target 1) and
+  generated ones (target 0); 2 log 2 = 1.386 is chance.
+- `generator_loss`: mean of -log D(G(z)) in nats; log 2 = 0.693 is chance. Neither loss measures how
+  good the pictures are.
+- `discriminator_accuracy`: share of real and generated pictures that are classified correctly; 0.5
+  is chance.
+- `sliced_wasserstein`: distance between samples and equally many test pictures, in raw pixels.
+- `fid_random_vgg`, `kid_random_vgg`: distances between samples and equally many test pictures, in
+  features of a network with random weights.
+- `density_random_vgg`, `coverage_random_vgg`: in the same features, the number of real pictures'
+  neighbourhoods that contain a sample, and the share of real pictures with a sample nearby.
+
+## Differences from the method
+There are no batch statistics: they make the examples of a batch depend on each other, and cannot be
+batched over lanes. There is no dropout.
 
 ## Differences from the paper
-No batch statistics (they tie the examples of a batch and cannot be batched over lanes), no dropout.
-
-## Differences from the report
-As for the CAE. `encoder_layers` is the discriminator's depth, `decoder_layers` the generator's.
+As for the CAE. `encoder_layers` is the depth of the discriminator, `decoder_layers` that of the
+generator.
 """
 
 from __future__ import annotations
@@ -38,8 +43,12 @@ class GAN(PictureModel):
     name: ClassVar[str] = "gan"
     abbreviation: ClassVar[str] = "gan"
     outputs: ClassVar[tuple[str, ...]] = (
-        "discriminator_loss", "generator_loss", "judged_right", "sample", "picture",
-    )  # fmt: skip
+        "discriminator_loss",
+        "generator_loss",
+        "judged_right",
+        "sample",
+        "picture",
+    )
     players: ClassVar[tuple[str, ...]] = ("discriminator", "generator")
 
     encoder_layers: int = param(3, "stride-2 stages of the discriminator", ge=1, le=5)
@@ -48,5 +57,5 @@ class GAN(PictureModel):
     beta1: float = param(0.5, "Adam's decay of the gradient's mean", ge=0, lt=1)
 
     def encoder_width(self) -> int:
-        """One logit: real or not."""
+        """Return 1: the discriminator gives one logit, real or not."""
         return 1

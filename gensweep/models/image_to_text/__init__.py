@@ -1,25 +1,28 @@
 """Image to text: read five handwritten glyphs, write ``46 ``.
 
-## Paper
-Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215) behind a convolutional encoder of each
-glyph (LeCun et al. 1998).
+## Method
+Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215), after a convolutional encoder
+of each glyph (LeCun et al. 1998).
 
-## What each logged number means
+## Logged numbers
 - `loss`: cross-entropy in nats a character, mean over the three characters and the queries.
-- `char_accuracy`: share of characters that are right, padding included (the report's "accuracy").
+- `char_accuracy`: share of characters that are right, padding included ("accuracy" in the paper).
 - `exact_match`: share of answers with all three characters right.
-- `exact_match_plus`, `exact_match_minus`: the same of additions alone, and of subtractions.
-- `exact_match_carries_0`, `exact_match_carries_1`, `exact_match_carries_2`: the same of queries with so many carries
-  or borrows; a subtraction takes the smaller number from the larger one, and borrows once at most.
-- `unparsable`: share of answers that are no integer.
-- `mean_absolute_error`: distance from the right answer, where the answer given is an integer.
+- `exact_match_plus`, `exact_match_minus`: the same for additions alone, and for subtractions.
+- `exact_match_carries_0`, `exact_match_carries_1`, `exact_match_carries_2`: the same for queries with
+  so many carries or borrows. A subtraction takes the smaller number from the larger one, and borrows
+  at most once.
+- `unparsable`: share of answers that are not an integer.
+- `mean_absolute_error`: distance from the right answer, over the answers that are an integer.
+
+## Differences from the method
+One state is repeated at every decoder step. The glyph encoder has two convolutions of stride 2 and a
+dense layer.
 
 ## Differences from the paper
-One state is repeated to every decoder step. The glyph encoder has two stride-2 convolutions and a dense layer.
-
-## Differences from the report
-The report's encoder sees flat pixels: ask for it with `glyph_encoder="flat"`. Digit pictures of training,
-validation and test are apart unless `digit_split="shared"`, the report's way, is asked for.
+The encoder of the paper sees flat pixels, as `glyph_encoder="flat"` does here. In the paper,
+training, validation and test queries show the same pictures of digits, as with
+`digit_split="shared"`. The default here is different pictures.
 """
 
 from __future__ import annotations
@@ -29,7 +32,12 @@ from typing import ClassVar, Literal
 from gensweep.core.alphabet import QUERY_LENGTH
 from gensweep.core.config import param
 from gensweep.core.registries import MODELS
-from gensweep.models._sequence import GLYPH, TEXT_OUTPUT, SequenceModel
+from gensweep.models._sequence import (
+    GLYPH_SIZE,
+    KERNEL_AREA,
+    TEXT_OUTPUT,
+    SequenceModel,
+)
 
 
 @MODELS("image_to_text")
@@ -47,29 +55,44 @@ class ImageToText(SequenceModel):
     glyph_encoder: Literal["cnn", "flat"] = param(
         "cnn", "how a glyph is read: convolutions, or its 784 pixels as they are"
     )
-    glyph_filters: int = param(32, "channels of the first convolution; the second has twice as many", ge=1,
-                               when={"glyph_encoder": ("cnn",)})  # fmt: skip
+    glyph_filters: int = param(
+        32,
+        "channels of the first convolution; the second has twice as many",
+        ge=1,
+        when={"glyph_encoder": ("cnn",)},
+    )
     augment: float = param(
         0.0,
-        "strength of random affine changes of training glyphs (1: to 10 degrees, 10% in size and shear, 2 pixels)",
+        "strength of random affine changes of training glyphs "
+        "(1: up to 10 degrees, 10% in size and shear, 2 pixels)",
         ge=0,
     )
 
     def step_width(self) -> int:
-        """The CNN gives as many features as the LSTM has units."""
-        return GLYPH**2 if self.glyph_encoder == "flat" else self.hidden
+        """Return the size of one step: the CNN gives as many features as the LSTM has units."""
+        if self.glyph_encoder == "flat":
+            return GLYPH_SIZE**2
+        return self.hidden
 
     def count_parameters(self) -> int:
-        """Glyph encoder, LSTMs and the dense output layer."""
+        """Return the number of weights: glyph encoder, LSTMs and the dense output layer."""
         count = self.lstm_count() + (self.hidden + 1) * TEXT_OUTPUT
         if self.glyph_encoder == "cnn":
             filters = self.glyph_filters
-            count += 10 * filters + (9 * filters + 1) * 2 * filters
-            count += (2 * filters * (GLYPH // 4) ** 2 + 1) * self.hidden
+            first = (KERNEL_AREA + 1) * filters
+            second = (KERNEL_AREA * filters + 1) * 2 * filters
+            flat = 2 * filters * (GLYPH_SIZE // 4) ** 2
+            count += first + second + (flat + 1) * self.hidden
         return count
 
     def count_activations(self) -> int:
-        """LSTMs, the query's pixels, and two stages kept before and after their nonlinearity."""
-        stages = 2 * self.glyph_filters * ((GLYPH // 2) ** 2 + 2 * (GLYPH // 4) ** 2)
-        glyph = GLYPH**2 + (stages if self.glyph_encoder == "cnn" else 0)
+        """Return how many numbers one example keeps: LSTMs, pixels, and stages of the encoder.
+
+        Each of the two stages keeps its numbers before and after the nonlinearity.
+        """
+        glyph = GLYPH_SIZE**2
+        if self.glyph_encoder == "cnn":
+            first = self.glyph_filters * (GLYPH_SIZE // 2) ** 2
+            second = 2 * self.glyph_filters * (GLYPH_SIZE // 4) ** 2
+            glyph += 2 * (first + second)
         return self.lstm_activations() + QUERY_LENGTH * glyph

@@ -1,26 +1,31 @@
 """Text to image: read ``12+34``, draw the answer in handwritten digits.
 
-## Paper
-Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215) with a decoder of transposed
-convolutions (Radford et al. 2016, arXiv:1511.06434) at every step.
+## Method
+Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215). At every step, transposed
+convolutions (Radford et al. 2016, arXiv:1511.06434) draw a picture.
 
-## What each logged number means
-- `loss`, `mse`: mean squared error a pixel, pixels in 0..1. It barely moves while answers become readable:
-  a blurred mean digit and a right one are nearly as far from a picture that was never seen.
-- `read_char_accuracy`, `read_exact_match`: share of characters, and of whole answers, that a reader (a small
-  classifier of single characters, trained on the glyphs of training queries) reads as the right ones.
-- `reader_digit_accuracy`: share of real digits never seen in training that the reader itself reads rightly; below
-  0.9, what it reads is withheld.
-- `read_unparsable`: share of the answers that are, as read, no integer.
-- `read_mean_absolute_error`: distance from the right answer, where what was read is an integer.
-- `ssim`: structural similarity to one true picture of the answer; a right answer in another handwriting scores low.
+## Logged numbers
+- `loss`, `mse`: mean squared error a pixel, pixels in 0..1. It hardly changes while answers become
+  readable: a blurred mean digit and a right one have nearly the same distance from a picture that
+  the network has never seen.
+- `read_char_accuracy`, `read_exact_match`: share of characters, and of complete answers, that a
+  reader recognizes as the right ones. The reader is a small classifier of single characters, trained
+  on the glyphs of training queries.
+- `reader_digit_accuracy`: share of real digits, not used in training, that the reader recognizes.
+  Below 0.9, the metrics of the reader are not reported.
+- `read_unparsable`: share of answers that the reader does not read as an integer.
+- `read_mean_absolute_error`: distance from the right answer, over the answers that are read as an
+  integer.
+- `ssim`: structural similarity to one true picture of the answer. A right answer in another
+  handwriting has a low score.
+
+## Differences from the method
+There is no adversary and no noise. The result is the least-squares picture: the mean of the digits
+that are possible.
 
 ## Differences from the paper
-No adversary and no noise: the least-squares picture, which is the mean of the digits it might be.
-
-## Differences from the report
-Its MSE is on another scale than pixels in 0..1, and the two cannot be compared. Digit pictures of training,
-validation and test are apart unless `digit_split="shared"` is asked for.
+The MSE of the paper is not that of pixels in 0..1, so the two cannot be compared. Training,
+validation and test queries show different pictures of digits, unless `digit_split="shared"`.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ from typing import ClassVar
 from gensweep.core.alphabet import ANSWER_LENGTH
 from gensweep.core.config import param
 from gensweep.core.registries import MODELS
-from gensweep.models._sequence import GLYPH, SequenceModel
+from gensweep.models._sequence import GLYPH_SIZE, KERNEL_AREA, SequenceModel
 
 
 @MODELS("text_to_image")
@@ -39,7 +44,7 @@ class TextToImage(SequenceModel):
 
     name: ClassVar[str] = "text_to_image"
     numerics: ClassVar[int] = 2
-    """2: another reader reads what is drawn."""
+    """2: another reader reads the drawn answers."""
     abbreviation: ClassVar[str] = "t2i"
     reads: ClassVar[str] = "arithmetic_pictures"
     default_dataset: ClassVar[str] = "arithmetic_pictures"
@@ -52,12 +57,20 @@ class TextToImage(SequenceModel):
     )
 
     def count_parameters(self) -> int:
-        """LSTMs and the glyph decoder."""
+        """Return the number of weights: LSTMs and the glyph decoder."""
         filters = self.glyph_filters
-        dense = (self.hidden + 1) * 2 * filters * (GLYPH // 4) ** 2
-        return self.lstm_count() + dense + (18 * filters + 1) * filters + 9 * filters + 1
+        flat = 2 * filters * (GLYPH_SIZE // 4) ** 2
+        dense = (self.hidden + 1) * flat
+        first = (2 * KERNEL_AREA * filters + 1) * filters
+        second = KERNEL_AREA * filters + 1
+        return self.lstm_count() + dense + first + second
 
     def count_activations(self) -> int:
-        """LSTMs, two stages kept before and after their nonlinearity, and the picture."""
-        stages = 2 * self.glyph_filters * ((GLYPH // 2) ** 2 + 2 * (GLYPH // 4) ** 2)
-        return self.lstm_activations() + ANSWER_LENGTH * (stages + 2 * GLYPH**2)
+        """Return how many numbers one example keeps: LSTMs, stages of the decoder, and pictures.
+
+        Each of the two stages keeps its numbers before and after the nonlinearity.
+        """
+        first = 2 * self.glyph_filters * (GLYPH_SIZE // 4) ** 2
+        second = self.glyph_filters * (GLYPH_SIZE // 2) ** 2
+        picture = 2 * GLYPH_SIZE**2
+        return self.lstm_activations() + ANSWER_LENGTH * (2 * (first + second) + picture)

@@ -30,32 +30,39 @@ class TextToImageNetwork(Network[TextToImage]):
         self.glyphs = GlyphDecoder(config.hidden, config.glyph_filters)
 
     def generate(self, batch: Batch) -> Tensor:
-        """Pictures [B, 3, 28, 28] in 0..1 of the batch's queries."""
-        return self.glyphs(
-            self.sequence(batch["query"], kernels.find_trie(batch, "query"))
-        ).sigmoid()
+        """Return pictures [B, 3, 28, 28] in 0..1 for the queries of a batch."""
+        trie = kernels.find_trie(batch, "query")
+        states = self.sequence(batch["query"], trie)
+        return self.glyphs(states).sigmoid()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean squared error a pixel."""
-        loss = (self.generate(batch) - batch["answer_pictures"]).square().mean()
+        """Return the mean squared error a pixel."""
+        error = self.generate(batch) - batch["answer_pictures"]
+        loss = error.square().mean()
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Loss [B], codes of query [B, 5] and answer [B, 3], generated and target pictures [B, 3, 28, 28]."""
-        generated, target = self.generate(batch), batch["answer_pictures"]
-        loss = (generated - target).square().mean((1, 2, 3))
-        return {key: batch[key] for key in ("query", "answer")} | {
-            "loss": loss,
+        """Return the loss [B], codes of query and answer, generated and target pictures.
+
+        Codes are [B, 5] and [B, 3], pictures [B, 3, 28, 28].
+        """
+        generated = self.generate(batch)
+        target = batch["answer_pictures"]
+        error = generated - target
+        return {
+            "query": batch["query"],
+            "answer": batch["answer"],
+            "loss": error.square().mean((1, 2, 3)),
             "generated": generated,
             "target": target,
         }
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
-        """Each query's generated answer above a true one."""
-        pairs = torch.cat(
-            [join_glyphs(self.generate(batch)), join_glyphs(batch["answer_pictures"])], dim=2
-        )
-        return Samples(pairs, [decode(query.cpu().numpy()) for query in batch["query"]], columns=8)
+        """Return the generated answer of each query above a true one."""
+        generated = join_glyphs(self.generate(batch))
+        target = join_glyphs(batch["answer_pictures"])
+        captions = [decode(query.cpu().numpy()) for query in batch["query"]]
+        return Samples(torch.cat([generated, target], dim=2), captions, columns=8)
 
 
 build = TextToImageNetwork

@@ -1,25 +1,27 @@
 """Text to text: read ``12+34``, write ``46 ``.
 
-## Paper
-Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215); the arithmetic task is that of
-Zaremba and Sutskever 2014 (arXiv:1410.4615) at two digits.
+## Method
+Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215). The arithmetic task is that of
+Zaremba and Sutskever 2014 (arXiv:1410.4615) with two digits.
 
-## What each logged number means
+## Logged numbers
 - `loss`: cross-entropy in nats a character, mean over the three characters and the queries.
-- `char_accuracy`: share of characters that are right, padding included (the report's "accuracy").
+- `char_accuracy`: share of characters that are right, padding included ("accuracy" in the paper).
 - `exact_match`: share of answers with all three characters right.
-- `exact_match_plus`, `exact_match_minus`: the same of additions alone, and of subtractions.
-- `exact_match_carries_0`, `exact_match_carries_1`, `exact_match_carries_2`: the same of queries with so many carries
-  or borrows; a subtraction takes the smaller number from the larger one, and borrows once at most.
-- `unparsable`: share of answers that are no integer.
-- `mean_absolute_error`: distance from the right answer, where the answer given is an integer.
+- `exact_match_plus`, `exact_match_minus`: the same for additions alone, and for subtractions.
+- `exact_match_carries_0`, `exact_match_carries_1`, `exact_match_carries_2`: the same for queries with
+  so many carries or borrows. A subtraction takes the smaller number from the larger one, and borrows
+  at most once.
+- `unparsable`: share of answers that are not an integer.
+- `mean_absolute_error`: distance from the right answer, over the answers that are an integer.
+
+## Differences from the method
+One state is repeated at every decoder step; the last output is not fed back. The query is not
+reversed.
 
 ## Differences from the paper
-One state is repeated to every decoder step instead of feeding back the last output; no reversal of the query.
-
-## Differences from the report
-None known at the defaults, which are those of its Keras code where it is silent: LSTM 256, repeat, LSTM 256,
-dense 13, Adam at 1e-3, batches of 128, ten epochs, Keras initialisation.
+None are known at the defaults: LSTM 256, repeat, LSTM 256, dense 13, Adam at 1e-3, batches of 128,
+ten epochs, Keras initialisation. Settings that the paper does not state come from its Keras code.
 """
 
 from __future__ import annotations
@@ -43,9 +45,9 @@ class TextToText(SequenceModel):
     outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "predicted", "answer")
 
     def count_parameters(self) -> int:
-        """LSTMs and the dense output layer."""
+        """Return the number of weights: LSTMs and the dense output layer."""
         return self.lstm_count() + (self.hidden + 1) * TEXT_OUTPUT
 
     def count_activations(self) -> int:
-        """LSTMs; the output is negligible."""
+        """Return how many numbers one example keeps: those of the LSTMs, as the output is small."""
         return self.lstm_activations()

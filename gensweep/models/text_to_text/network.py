@@ -29,27 +29,29 @@ class TextToTextNetwork(Network[TextToText]):
         self.output = nn.Linear(config.hidden, len(ALPHABET))
 
     def predict(self, batch: Batch) -> Tensor:
-        """Logits [B, 3, 13], float32, of the batch's queries."""
-        return self.output(self.sequence(batch["query"], kernels.find_trie(batch, "query"))).float()
+        """Return logits [B, 3, 13], float32, of the queries of a batch."""
+        trie = kernels.find_trie(batch, "query")
+        states = self.sequence(batch["query"], trie)
+        return self.output(states).float()
 
     def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean cross-entropy a character."""
-        loss = compute_answer_loss(self.predict(batch), batch["answer"]).mean()
+        """Return the mean cross-entropy a character."""
+        logits = self.predict(batch)
+        loss = compute_answer_loss(logits, batch["answer"]).mean()
         return loss, {"loss": loss}
 
     def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
-        """Loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
-        return {"query": batch["query"]} | collect_answer_outputs(
-            self.predict(batch), batch["answer"]
-        )
+        """Return the loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
+        outputs = collect_answer_outputs(self.predict(batch), batch["answer"])
+        return {"query": batch["query"], **outputs}
 
     def samples(self, batch: Batch, noise: Noise) -> Samples:
-        """A line a query: what was asked, what was answered, what is right."""
+        """Return a line for each query: the query, the predicted answer, the right answer."""
         predicted = self.predict(batch).argmax(-1)
-        lines = [
-            f"{decode(query.cpu().numpy()).rstrip()} = {format_answer(guess, answer)}"
-            for query, guess, answer in zip(batch["query"], predicted, batch["answer"], strict=True)
-        ]
+        lines = []
+        for query, guess, answer in zip(batch["query"], predicted, batch["answer"], strict=True):
+            text = decode(query.cpu().numpy()).rstrip()
+            lines.append(f"{text} = {format_answer(guess, answer)}")
         return Samples(captions=lines)
 
 
