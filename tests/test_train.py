@@ -206,7 +206,7 @@ class TestEvaluation:
     def test_leaves_costly_metrics_to_the_test(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             evaluation,
-            "metrics_of",
+            "list_metrics",
             self.metrics(("cheap", 1.0, "always"), ("costly", 2.0, "test")),
         )
         run = training(MODEL)
@@ -375,7 +375,7 @@ class TestBatches:
         if reason == "switched off":
             monkeypatch.setenv(build.SWITCH, "0")
         if reason == "no compiler":
-            monkeypatch.setattr(build, "library", lambda precision: None)
+            monkeypatch.setattr(build, "load_library", lambda precision: None)
         if reason == "two threads":
             torch.set_num_threads(2)
         try:
