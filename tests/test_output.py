@@ -266,12 +266,12 @@ import sys
 from gensweep.cli.app import main
 from gensweep.system.terminal import Console, guard_output
 from gensweep.execute.progress import Screen
-from gensweep.system.text import say
+from gensweep.system.text import print_line
 from rich.table import Table
 
 guard_output()
 console = Console()
-say(console, "begin ± – \u4eba\u7269 \U0001f600 \\udcff", "red")
+print_line(console, "begin ± – \u4eba\u7269 \U0001f600 \\udcff", "red")
 with Screen(console, 2, 0) as screen:
     screen.report({"point": "one \u4eba", "epoch": 1, "epochs": 2, "validation/loss": 1.0})
     screen._live.refresh() if screen._live.is_started else None

@@ -548,7 +548,7 @@ def test_the_page_of_all_goes_where_it_is_asked_to_and_replaces_nothing_else(tmp
     assert not (tmp_path / PAGE).exists()
     (tmp_path / PAGE).write_text("<p>mine</p>")
     refused = call("collect", first, second)
-    assert refused.code == 2 and "is no page of gensweep's and is left alone" in refused.error
+    assert refused.code == 2 and "was not written by gensweep and is left alone" in refused.error
     assert (tmp_path / PAGE).read_text() == "<p>mine</p>"
     with pytest.raises(ResultsError, match="of one sweep alone"):
         resolve_page([str(first), str(second)], str(first / PAGE))

@@ -364,7 +364,7 @@ def test_what_is_no_file_beside_the_records_is_not_waited_for(tmp_path, put, nam
     else:
         (tmp_path / "points" / point / name).unlink(missing_ok=True)
         put(tmp_path / "points" / point / name)
-        with pytest.raises(RecordError, match="not a whole history"):
+        with pytest.raises(RecordError, match="not a complete history"):
             load(folder).load_history(point)
 
 
@@ -863,7 +863,7 @@ def test_learning_curves_are_the_means_of_the_validation_metric(tmp_path):
     write_history(tmp_path, one, 1, "epoch,validation/char_accuracy\n1,0.4\n2,0.8\n")
     write_history(tmp_path, one, 2, "epoch,validation/char_accuracy\n1,0.4\n2\n")
     results = load(write_sweep(tmp_path, [one]))
-    with pytest.raises(RecordError, match=r"history.csv: not a whole history"):
+    with pytest.raises(RecordError, match=r"history.csv: not a complete history"):
         results.load_history(one["points"]["2"])
     ((name, figure),) = FIGURES["learning_curves"].make(results)
     (line,) = figure.axes[0].lines

@@ -1,4 +1,4 @@
-"""What records say beside the test's numbers: what ranks cells, which numbers are missing, and why."""
+"""What records say about metrics: which of them ranks cells, which values are missing, and why."""
 
 from __future__ import annotations
 
@@ -16,68 +16,84 @@ from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import Store
 
 if TYPE_CHECKING:
-    from gensweep.report.results import MetricInfo, SweepFile
+    from gensweep.ledger.manifest import CellInfo, MetricInfo, SweepFile
 
 T = TypeVar("T")
 MAIN_METRICS = (
     "char_accuracy", "read_exact_match", "read_char_accuracy", "mse", "reconstruction_mse", "sliced_wasserstein",
     "loss",
 )  # fmt: skip
-"""A model's main metric is the first of these that it has, unless the sweep's objective names another one."""
+"""A model's main metric is the first of these that it has, unless the sweep's objective differs."""
 VALIDATION = "validation/"
 TEST_PREFIX = "test/"
 _UNDEFINED = re.compile(r"[Nn]ot defined (?:where|without) [^.;]+")
-"""Of a metric's documentation, when it has no value."""
+"""The part of a metric's documentation that says when it has no value."""
 
 
-def under_names_now(values: Mapping[str, T]) -> dict[str, T]:
-    """What is known of metrics, under their names now; a value under a former name gives way to one under the name."""
-    renamed = {get_current_name(name): value for name, value in values.items()}
-    return renamed | {name: value for name, value in values.items() if name in renamed}
+def rename_to_current(values: Mapping[str, T]) -> dict[str, T]:
+    """Return what is known of metrics, by the metrics' current names.
 
-
-def as_written_now(record: Record) -> Record:
-    """The record of a former version, as far as this one can tell what it would write."""
-    metrics, examples, count = (
-        under_names_now(record.metrics),
-        record.examples,
-        record.params.get("count"),
-    )
-    if (
-        not examples and type(count) is int
-    ):  # pictures that are drawn, of which every version tests as many
-        examples = {TEST_SPLIT: round(count * TEST_SHARE)}
-    return replace(record, metrics=metrics, examples=examples)
-
-
-def validated_values(store: Store, records: Mapping[str, Record]) -> dict[str, dict[str, float]]:
-    """Each ok point's validation values after its last epoch, as far as they are sound; names begin `validation/`.
-
-    Records of former versions do not hold them: the last line of history.csv does. No other history is read.
+    If a metric has a value under its current name and one under a former name, the first counts.
     """
-    found: dict[str, dict[str, float]] = {}
-    silent = []
+    renamed = {get_current_name(name): value for name, value in values.items()}
+    current = {name: value for name, value in values.items() if name in renamed}
+    return renamed | current
+
+
+def upgrade_record(record: Record) -> Record:
+    """Return a record of a former version as this version would write it, as far as known."""
+    examples = record.examples
+    count = record.params.get("count")
+    # Drawn pictures: every version tests the same number of them.
+    if not examples and type(count) is int:
+        examples = {TEST_SPLIT: round(count * TEST_SHARE)}
+    return replace(record, metrics=rename_to_current(record.metrics), examples=examples)
+
+
+def load_validation_values(
+    store: Store, records: Mapping[str, Record]
+) -> dict[str, dict[str, float]]:
+    """Return the sound validation values of each ok point after its last epoch.
+
+    Records of former versions do not have them: for these, history.csv is read.
+
+    Args:
+        store: the results root.
+        records: records by point id.
+
+    Returns:
+        Point id -> metric, which begins with `validation/` -> value.
+    """
+    values: dict[str, dict[str, float]] = {}
+    points_without = []
     for point, record in records.items():
-        if record.status == OK:
-            found[point] = {
-                name: value for name, value in record.metrics.items() if name.startswith(VALIDATION)
-            }
-            silent += [] if found[point] else [point]
-    names = [f"{POINTS}/{point}/history.csv" for point in silent]
-    for point, content in zip(silent, store.read_all(names), strict=True):
+        if record.status != OK:
+            continue
+        values[point] = {
+            name: value for name, value in record.metrics.items() if name.startswith(VALIDATION)
+        }
+        if not values[point]:
+            points_without.append(point)
+    # All histories at once: on a remote store, one after another would take long.
+    contents = store.read_all([f"{POINTS}/{point}/history.csv" for point in points_without])
+    for point, content in zip(points_without, contents, strict=True):
         if isinstance(content, bytes):
-            found[point] = _last_validation(content, records[point].epochs)
+            values[point] = _parse_last_validation(content, records[point].epochs)
     return {
-        point: {name: found[point][name] for name in sound_names(records[point], found[point])}
-        for point in found
+        point: {name: known[name] for name in filter_sound(records[point], known)}
+        for point, known in values.items()
     }
 
 
-def _last_validation(history: bytes, epochs: int) -> dict[str, float]:
-    """The validation values in the last line of a history.csv; nothing where that is not the last epoch's."""
+def _parse_last_validation(history: bytes, epochs: int) -> dict[str, float]:
+    """Return the validation values in the last line of a history.csv.
+
+    They are empty if that line is damaged or not of the last epoch.
+    """
     try:
         lines = history.decode().splitlines()
-        line = dict(zip(lines[0].split(","), map(float, lines[-1].split(",")), strict=True))
+        numbers = map(float, lines[-1].split(","))
+        line = dict(zip(lines[0].split(","), numbers, strict=True))
     except (ValueError, IndexError):
         return {}
     if line.get("epoch") != epochs:
@@ -89,110 +105,159 @@ def _last_validation(history: bytes, epochs: int) -> dict[str, float]:
     }
 
 
-def preferred(sweep: SweepFile) -> tuple[str, ...]:
-    """The main metrics, what the sweep's objective names before the others."""
-    return (*([sweep.objective.removeprefix(VALIDATION)] if sweep.objective else []), *MAIN_METRICS)
+def list_preferred_metrics(sweep: SweepFile) -> tuple[str, ...]:
+    """Return the main metrics, with the sweep's objective before the others."""
+    if not sweep.objective:
+        return MAIN_METRICS
+    return (sweep.objective.removeprefix(VALIDATION), *MAIN_METRICS)
 
 
-def objectives_of(
+def choose_objectives(
     sweep: SweepFile,
     metrics: Mapping[str, MetricInfo],
     validated: Mapping[str, Mapping[str, float]],
 ) -> dict[str, str | None]:
-    """For each model the objective: the first of the preferred ones that is validated, or that the model has.
+    """Return for each model the validation metric by which its cells are ranked.
+
+    It is the first preferred metric with a validation value. If no metric has one, it is the
+    first preferred metric that the model has; None if it has none.
+
+    Args:
+        sweep: the sweep.
+        metrics: the metrics by name.
+        validated: point id -> validation metric -> value.
 
     Raises:
-        ResultsError: no model has what sweep.json names, or neither end of it is better.
+        ResultsError: sweep.json names an objective that no model has, or one of which neither
+            end is better.
     """
     models = list(dict.fromkeys(cell.model for cell in sweep.cells))
-    having = {
-        model: [
-            name
-            for name in metrics
-            if model in metrics[name].models and metrics[name].direction != "none"
-        ]
-        for model in models
-    }
-    if sweep.objective is not None:
-        valid = sorted({VALIDATION + name for names in having.values() for name in names})
-        if sweep.objective not in valid:
-            raise ResultsError(
-                describe_unknown("objective", sweep.objective, valid, f"{sweep.name}/sweep.json")
-            )
-    found: dict[str, str | None] = {}
+    names_of_model: dict[str, list[str]] = {}
     for model in models:
-        points = [
-            point for cell in sweep.cells if cell.model == model for point in cell.points.values()
+        names_of_model[model] = [
+            name
+            for name, info in metrics.items()
+            if model in info.models and info.direction != "none"
         ]
-        wanted = [VALIDATION + name for name in preferred(sweep) if name in having[model]]
-        known = {name for point in points for name in validated.get(point, ())}
-        found[model] = next((name for name in wanted if name in known), next(iter(wanted), None))
-    return found
+    if sweep.objective is not None:
+        valid = sorted({VALIDATION + name for names in names_of_model.values() for name in names})
+        if sweep.objective not in valid:
+            file = f"{sweep.name}/sweep.json"
+            raise ResultsError(describe_unknown("objective", sweep.objective, valid, file))
+    objectives: dict[str, str | None] = {}
+    for model in models:
+        names = names_of_model[model]
+        candidates = [VALIDATION + name for name in list_preferred_metrics(sweep) if name in names]
+        measured = _list_validated_metrics(sweep.cells, model, validated)
+        default = next(iter(candidates), None)
+        objectives[model] = next((name for name in candidates if name in measured), default)
+    return objectives
 
 
-def describe(
+def _list_validated_metrics(
+    cells: Iterable[CellInfo], model: str, validated: Mapping[str, Mapping[str, float]]
+) -> set[str]:
+    """Return the validation metrics that any point of a model has a value of."""
+    names: set[str] = set()
+    for cell in cells:
+        if cell.model == model:
+            for point in cell.points.values():
+                names.update(validated.get(point, ()))
+    return names
+
+
+def describe_objectives(
     objectives: Mapping[str, str | None], metrics: Mapping[str, MetricInfo]
 ) -> dict[str, MetricInfo]:
     """Return unit, direction and documentation of each objective, with the models that it ranks."""
-    found: dict[str, MetricInfo] = {}
+    described: dict[str, MetricInfo] = {}
     for model, objective in objectives.items():
-        if objective is not None:
-            info = metrics[objective.removeprefix(VALIDATION)]
-            models = [*(found[objective].models if objective in found else []), model]
-            doc = f"On the validation set after the last epoch. {info.doc}"
-            found[objective] = info.model_copy(update={"models": models, "doc": doc})
-    return found
+        if objective is None:
+            continue
+        info = metrics[objective.removeprefix(VALIDATION)]
+        models = [model]
+        if objective in described:
+            models = [*described[objective].models, model]
+        doc = f"On the validation set after the last epoch. {info.doc}"
+        described[objective] = info.model_copy(update={"models": models, "doc": doc})
+    return described
 
 
-def sound_names(record: Record, names: Iterable[str]) -> list[str]:
-    """Those of these metrics that say something of the record's point."""
-    return [
-        name
-        for name in names
-        if explain_unsound(name.removeprefix(VALIDATION), record.examples, record.metrics) is None
-    ]
+def filter_sound(record: Record, names: Iterable[str]) -> list[str]:
+    """Return those metrics whose value says something about the record's point."""
+    sound = []
+    for name in names:
+        bare = name.removeprefix(VALIDATION)
+        if explain_unsound(bare, record.examples, record.metrics) is None:
+            sound.append(name)
+    return sound
 
 
-def unmeasured_values(
+def explain_missing_values(
     sweep: SweepFile,
     records: Mapping[str, Record],
     metrics: Mapping[str, MetricInfo],
     validated: Mapping[str, Mapping[str, float]],
 ) -> dict[str, dict[str, list[str]]]:
-    """For each cell and metric, why ok points have no value: every reason once."""
-    found: dict[str, dict[str, list[str]]] = {}
+    """Return why ok points have no value of a metric.
+
+    Args:
+        sweep: the sweep.
+        records: records by point id.
+        metrics: metrics of the test set, and objectives, by name.
+        validated: point id -> validation metric -> value.
+
+    Returns:
+        Cell id -> metric -> reasons, each once.
+    """
+    reasons: dict[str, dict[str, list[str]]] = {}
     for cell in sweep.cells:
         names = [name for name, info in metrics.items() if cell.model in info.models]
         for point in cell.points.values():
             record = records.get(point)
             if record is None or record.status != OK:
                 continue
+            values = validated.get(point, {})
             for name in names:
-                bare = name.removeprefix(VALIDATION)
-                reason = explain_unsound(bare, record.examples, record.metrics)
-                if reason is None and name == bare and TEST_PREFIX + name not in record.metrics:
-                    reason = _why_absent(metrics[name])
-                if reason is None and name != bare and name not in validated.get(point, {}):
-                    reason = "neither the record nor the last line of history.csv has it"
-                if reason is not None and reason not in (
-                    reasons := found.setdefault(cell.id, {}).setdefault(name, [])
-                ):
-                    reasons.append(reason)
-    return found
+                reason = _explain_missing_value(name, metrics[name], record, values)
+                if reason is None:
+                    continue
+                listed = reasons.setdefault(cell.id, {}).setdefault(name, [])
+                if reason not in listed:
+                    listed.append(reason)
+    return reasons
 
 
-def _why_absent(info: MetricInfo) -> str:
-    """Why a record holds no value that nothing forbids."""
+def _explain_missing_value(
+    name: str, info: MetricInfo, record: Record, validated: Mapping[str, float]
+) -> str | None:
+    """Return why a point has no value of a metric; None if it has one."""
+    bare = name.removeprefix(VALIDATION)
+    reason = explain_unsound(bare, record.examples, record.metrics)
+    if reason is not None:
+        return reason
+    if name == bare:
+        return None if TEST_PREFIX + name in record.metrics else _explain_absence(info)
+    if name not in validated:
+        return "neither the record nor the last line of history.csv has it"
+    return None
+
+
+def _explain_absence(info: MetricInfo) -> str:
+    """Return why a record may lack a value although the metric is sound for its point."""
     older = "the record was written before the metric existed"
     undefined = _UNDEFINED.search(info.doc)
     return f"{undefined[0].lower()}, or {older}" if undefined else older
 
 
-def examples_of(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, dict[str, int]]:
-    """For each cell the counts of its first record that has any."""
-    found: dict[str, dict[str, int]] = {}
+def collect_example_counts(
+    sweep: SweepFile, records: Mapping[str, Record]
+) -> dict[str, dict[str, int]]:
+    """Return for each cell the example counts of its first record that has any."""
+    counts_of_cell: dict[str, dict[str, int]] = {}
     for cell in sweep.cells:
-        counts = (records[point].examples for point in cell.points.values() if point in records)
-        if first := next(filter(None, counts), None):
-            found[cell.id] = first
-    return found
+        for point in cell.points.values():
+            if point in records and records[point].examples:
+                counts_of_cell[cell.id] = records[point].examples
+                break
+    return counts_of_cell

@@ -1,7 +1,8 @@
-"""What must stand beside numbers: how the best is chosen, of how many examples they are, why some are missing."""
+"""Sentences about numbers: how the best is chosen, of how many examples, why some are missing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,25 +13,37 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
 
 SAMPLE_METRICS = (*MIN_PICTURES, "sliced_wasserstein")
-"""Metrics that compare as many samples as there are test pictures; their values depend on how many that are."""
-PARTS = {"train": "to train on", "validation": "for validation", TEST_SPLIT: "to test"}
+"""Metrics that compare as many samples as there are test pictures.
+
+Their values depend on how many that are."""
+SPLIT_PURPOSES = {
+    "train": "to train on",
+    "validation": "for validation",
+    TEST_SPLIT: "to test",
+}
 NO_VALUE = "no validation value of it is known"
+MAX_REASONS = 3
+"""Reasons that are named for each metric."""
 _BETTER = {"max": "larger is better", "min": "smaller is better"}
-_MOST_REASONS = 3
 
 
 def describe_selection(results: Results, models: Iterable[str] | None = None) -> str:
-    """Return one sentence on the validation metrics by which cells are ranked: of some models, or of all."""
+    """Return one sentence on the validation metrics by which cells are ranked.
+
+    Args:
+        results: the sweep's results.
+        models: the models to name; None: all.
+    """
     texts = []
     for model in results.models if models is None else models:
         objective = results.objectives[model]
         if objective is None:
             texts.append(f"{model} by nothing (no metric has a better end)")
             continue
-        told = [] if has_values(results, model) else [NO_VALUE]
-        texts.append(
-            f"{model} by {objective} ({'; '.join([_BETTER[results.validation[objective].direction], *told])})"
-        )
+        details = [_BETTER[results.validation[objective].direction]]
+        if not has_values(results, model):
+            details.append(NO_VALUE)
+        texts.append(f"{model} by {objective} ({'; '.join(details)})")
     return f"Best cells are chosen on the validation set, after the last epoch: {', '.join(texts)}."
 
 
@@ -39,51 +52,66 @@ def has_values(results: Results, model: str) -> bool:
     objective = results.objectives[model]
     if objective is None:
         return False
-    return bool(
-        results.cells.loc[results.cells["model"] == model, f"{objective}_mean"].notna().any()
-    )
+    of_model = results.cells["model"] == model
+    return bool(results.cells.loc[of_model, f"{objective}_mean"].notna().any())
 
 
 def explain_missing(
     results: Results, cells: Sequence[str], metrics: Iterable[str]
 ) -> Iterator[str]:
-    """Yield a sentence for each metric that ok points of these cells do not have, with the reasons."""
+    """Yield a sentence for each metric that ok points of these cells lack, with the reasons."""
     for metric in metrics:
-        found: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         for cell in cells:
-            for reason in results.unmeasured.get(cell, {}).get(metric, ()):
-                found[reason] = found.get(reason, 0) + 1
-        if found:
-            shown = list(found.items())[:_MOST_REASONS]
-            texts = [f"{reason} ({pluralize(count, 'cell')})" for reason, count in shown]
-            more = [f"{len(found) - len(shown)} more reasons"] if len(found) > len(shown) else []
-            yield f"{metric} is not measured: {'; '.join([*texts, *more])}."
+            counts.update(results.unmeasured.get(cell, {}).get(metric, ()))
+        if counts:
+            # In the order of the cells, not by frequency.
+            named = list(counts.items())[:MAX_REASONS]
+            texts = [f"{reason} ({pluralize(count, 'cell')})" for reason, count in named]
+            if len(counts) > len(named):
+                texts.append(f"{len(counts) - len(named)} more reasons")
+            yield f"{metric} is not measured: {'; '.join(texts)}."
 
 
 def describe_sample_counts(
     results: Results, cells: Sequence[str], metrics: Iterable[str]
 ) -> Iterator[str]:
-    """Yield of how many pictures the metrics are that compare sets of them, and of how many digits the reader's is."""
+    """Yield of how many pictures metrics of sets of pictures are, and of how many digits."""
     names = list(metrics)
-    if shown := [name for name in names if name in SAMPLE_METRICS]:
-        yield f"{', '.join(shown)}: as many samples as test pictures, {_numbers(results, cells, TEST_SPLIT)}."
+    sample_metrics = [name for name in names if name in SAMPLE_METRICS]
+    if sample_metrics:
+        count = _format_counts(results, cells, TEST_SPLIT)
+        yield f"{', '.join(sample_metrics)}: as many samples as test pictures, {count}."
     if READER_METRIC in names:
-        yield f"{READER_METRIC}: of {_numbers(results, cells, READER_DIGITS)} pictures of digits."
+        count = _format_counts(results, cells, READER_DIGITS)
+        yield f"{READER_METRIC}: of {count} pictures of digits."
 
 
 def describe_sizes(results: Results, cells: Sequence[str]) -> str:
-    """Return how many examples these cells are trained, validated and tested on; empty where no record says so."""
+    """Return how many examples these cells are trained, validated and tested on.
+
+    Empty if no record says so.
+    """
     if not any(cell in results.examples for cell in cells):
         return ""
-    texts = [f"{_numbers(results, cells, part)} {what}" for part, what in PARTS.items()]
+    texts = []
+    for split, purpose in SPLIT_PURPOSES.items():
+        texts.append(f"{_format_counts(results, cells, split)} {purpose}")
     return f"Examples: {', '.join(texts)}."
 
 
-def _numbers(results: Results, cells: Sequence[str], part: str) -> str:
-    """The counts of these cells: one number, the smallest and the largest, or that they are not recorded."""
-    counts = {results.examples.get(cell, {}).get(part) for cell in cells}
+def _format_counts(results: Results, cells: Sequence[str], split: str) -> str:
+    """Return how many examples of a split these cells have.
+
+    That is one number, the smallest and the largest, or that they are not recorded.
+    """
+    counts = {results.examples.get(cell, {}).get(split) for cell in cells}
     known = sorted(count for count in counts if count is not None)
     if not known:
         return "a number that is not recorded"
-    text = f"{known[0]:,}" if known[0] == known[-1] else f"{known[0]:,} to {known[-1]:,}"
-    return f"{text} (where it is recorded)" if None in counts else text
+    text = f"{known[0]:,}"
+    if known[0] != known[-1]:
+        text += f" to {known[-1]:,}"
+    if None in counts:
+        text += " (where it is recorded)"
+    return text

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 METHOD = (
-    "mean over seeds ± half-width of its 95% confidence interval (Student's t, n - 1 degrees of freedom); "
-    "std: standard deviation over seeds (n - 1)"
+    "mean over seeds ± half-width of its 95% confidence interval (Student's t, n - 1 degrees of "
+    "freedom); std: standard deviation over seeds (n - 1)"
 )
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What n values of each group say; NaN where a number is not defined.
+    """Statistics of the n values of each group; NaN where a number is not defined.
 
     Attributes:
         n: values measured [groups].
@@ -40,23 +40,26 @@ class Summary:
 
 
 def summarize(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
-    """Summarise the values of each group.
+    """Summarize the values of each group.
 
-    The interval is ``mean ± t(0.975, n - 1) * std / sqrt(n)`` (Student 1908), which takes the seeds
-    for independent draws from a normal distribution.
+    The interval is ``mean ± t(0.975, n - 1) * std / sqrt(n)`` (Student 1908), which takes the
+    seeds for independent draws from a normal distribution.
 
     Args:
         values: one number each, NaN where not measured [values].
-        groups: which group each belongs to, in 0..count-1 [values].
+        groups: the group that each value belongs to, in 0..count-1 [values].
         count: number of groups.
     """
     from scipy.special import stdtrit
 
-    measured = ~np.isnan(values)
-    values, groups = values[measured], groups[measured]
+    is_measured = ~np.isnan(values)
+    values, groups = values[is_measured], groups[is_measured]
     n = np.bincount(groups, minlength=count)
+    # Each group's first value is subtracted before summing: if all values are equal, the sums
+    # are then exactly 0, and so is the standard deviation.
     first = np.zeros(count)
-    first[groups[::-1]] = values[::-1]  # sums of differences are exact where all seeds agree
+    first[groups[::-1]] = values[::-1]
+    # Groups without values divide by 0; the result is NaN, as it should be.
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = first + np.bincount(groups, values - first[groups], count) / n
         squares = np.bincount(groups, (values - mean[groups]) ** 2, count)
@@ -71,22 +74,24 @@ def build_cell_frame(
     varying: Sequence[str],
     metrics: Mapping[str, MetricInfo],
 ) -> pd.DataFrame:
-    """One row a cell, as `gensweep.report.results.Results.cells`; only ok points count.
+    """Return one row for each cell, as `gensweep.report.results.Results.cells`.
+
+    Only ok points count.
 
     Args:
         cells: the sweep's cells.
-        points: one row a point, in the order of the cells.
+        points: one row for each point, in the order of the cells.
         varying: the parameters to show.
-        metrics: the metrics to summarise, by name.
+        metrics: the metrics to summarize, by name.
     """
     import pandas as pd
 
-    cell = np.repeat(np.arange(len(cells)), [len(cell.points) for cell in cells])
+    cell_index = np.repeat(np.arange(len(cells)), [len(cell.points) for cell in cells])
     status = points["status"].to_numpy()
-    ok = status == OK
+    is_ok = status == OK
 
-    def over_seeds(column: str) -> Summary:
-        return summarize(points[column].to_numpy()[ok], cell[ok], len(cells))
+    def summarize_column(column: str) -> Summary:
+        return summarize(points[column].to_numpy()[is_ok], cell_index[is_ok], len(cells))
 
     columns: dict[str, Any] = {
         "cell": [cell.id for cell in cells],
@@ -95,23 +100,24 @@ def build_cell_frame(
     for name in varying:
         columns[name] = make_parameter_column([cell.params.get(name, np.nan) for cell in cells])
     for kind in (*STATUSES, MISSING):
-        columns[f"n_{kind}"] = np.bincount(cell[status == kind], minlength=len(cells))
-    columns["seconds"] = over_seeds("seconds").mean
+        columns[f"n_{kind}"] = np.bincount(cell_index[status == kind], minlength=len(cells))
+    columns["seconds"] = summarize_column("seconds").mean
     for name, info in metrics.items():
-        summary = over_seeds(name)
-        columns |= {
-            f"{name}_mean": summary.mean,
-            f"{name}_std": summary.std,
-            f"{name}_ci95": summary.ci95,
-        }
-        columns[f"{name}_n"] = pd.Series(summary.n, dtype="Int64").where(
-            np.isin(columns["model"], info.models)
-        )
+        summary = summarize_column(name)
+        columns[f"{name}_mean"] = summary.mean
+        columns[f"{name}_std"] = summary.std
+        columns[f"{name}_ci95"] = summary.ci95
+        # An integer type that knows <NA>: a model without the metric has no count, not 0.
+        counts = pd.Series(summary.n, dtype="Int64")
+        columns[f"{name}_n"] = counts.where(np.isin(columns["model"], info.models))
     return pd.DataFrame(columns)
 
 
 def make_parameter_column(values: Sequence[Any]) -> pd.Series:
-    """A column of parameter values; whole numbers stay whole beside cells without the parameter (NaN)."""
+    """Return a column of parameter values; NaN stands for cells without the parameter.
+
+    Integers stay integers beside NaN.
+    """
     import pandas as pd
 
     column = pd.Series(["none" if value is None else value for value in values], dtype=object)

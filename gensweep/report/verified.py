@@ -21,18 +21,19 @@ EQUAL, ROUNDING, DIFFERENT, UNCOMPARED = "equal", "within rounding", "different"
 
 
 def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
-    """Return the entries of a sweep's verified.json that can be read, a point each."""
+    """Return the valid entries of a sweep's verified.json, one for each point."""
     try:
         entries = parse_json(store.read(f"{sweep}/{VERIFIED}"))
     except (OSError, ValueError):
         return []
     if not isinstance(entries, list):
         return []
-    return [entry for entry in entries if _is_entry(entry)]
+    return [entry for entry in entries if _is_valid(entry)]
 
 
-def _is_entry(entry: Any) -> bool:
-    """Return whether a value has what is read of an entry; people and other programs edit files."""
+def _is_valid(entry: Any) -> bool:
+    """Return whether a value has what is read of an entry."""
+    # People and other programs edit files, so anything may be in it.
     if not isinstance(entry, dict):
         return False
     texts = [entry.get(name) for name in ("point", "outcome")]
@@ -44,32 +45,38 @@ def _is_entry(entry: Any) -> bool:
 def match_records(
     records: Mapping[str, Record], entries: Iterable[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """Return the entries of these records; a point that was trained again since has another one."""
-    return [
-        entry
-        for entry in entries
-        if entry["point"] in records and entry.get("finished") == records[entry["point"]].finished
-    ]
+    """Return the entries that are about these records.
+
+    A point that was trained again since has another record.
+    """
+    matching = []
+    for entry in entries:
+        record = records.get(entry["point"])
+        if record is not None and entry.get("finished") == record.finished:
+            matching.append(entry)
+    return matching
 
 
 def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) -> str:
-    """Return what a reader must know of the code behind some points; nothing where all are of today's code.
+    """Return what a reader must know of the code behind some points.
+
+    Empty if all points are known to be of today's code and none was verified.
 
     Args:
         points: with the columns `id` and `code`.
-        entries: as `read_verified`.
+        entries: as `read_verified` returns them.
     """
     codes = points["code"].dropna().tolist()
     total = pluralize(len(codes), "point")
     parts = []
-    if others := codes.count(OTHER):
+    others, unknown = codes.count(OTHER), codes.count(UNKNOWN)
+    if others:
         parts.append(f"trained by other code than today's: {others} of {total}")
-    if unknown := codes.count(UNKNOWN):
+    if unknown:
         parts.append(f"trained by unknown code: {unknown} of {total}")
     ids = set(points["id"])
-    verified = describe_verified(
-        entry for entry in entries if entry["point"] in ids and is_of_today(entry)
-    )
+    current = [entry for entry in entries if entry["point"] in ids and is_of_today(entry)]
+    verified = describe_verified(current)
     if parts or verified:
         parts.append(verified or "none was verified with today's code")
     note = "; ".join(parts)
@@ -85,11 +92,16 @@ def is_of_today(entry: Mapping[str, Any]) -> bool:
 
 
 def describe_verified(entries: Iterable[Mapping[str, Any]]) -> str:
-    """Return in words what came of some points: `6 of 6 sampled points gave the same numbers again`."""
+    """Return the outcome of entries in words; empty if no point was compared.
+
+    For example `6 of 6 sampled points reproduce (6 digit for digit)`.
+    """
     outcomes = Counter(entry.get("outcome") for entry in entries)
-    compared = outcomes[EQUAL] + outcomes[ROUNDING] + outcomes[DIFFERENT]
+    reproduced = outcomes[EQUAL] + outcomes[ROUNDING]
+    compared = reproduced + outcomes[DIFFERENT]
     if not compared:
         return ""
-    reproduced = outcomes[EQUAL] + outcomes[ROUNDING]
-    exact = f" ({outcomes[EQUAL]} digit for digit)" if reproduced else ""
-    return f"{reproduced} of {pluralize(compared, 'sampled point')} reproduce{exact}"
+    text = f"{reproduced} of {pluralize(compared, 'sampled point')} reproduce"
+    if reproduced:
+        text += f" ({outcomes[EQUAL]} digit for digit)"
+    return text

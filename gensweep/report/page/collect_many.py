@@ -13,7 +13,8 @@ from gensweep.core.errors import ResultsError
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import MISSING
 from gensweep.ledger.stores import Store
-from gensweep.report.collect import compute_digest, make, print_tables, write_collected, write_page
+from gensweep.report.collect import make, print_tables, write_collected, write_page
+from gensweep.report.digest import compute_digest
 from gensweep.report.page import PAGE, Collected
 from gensweep.report.results import Results, load
 from gensweep.system.text import pluralize, print_line
