@@ -71,7 +71,7 @@ def _train(
         )
     if points is None:
         seed = config.pop("seed", 0)
-        # Whatever is left in the config are the model's parameters.
+        # All other keys of the config are the model's parameters.
         points = [{"params": config, "seed": seed}]
     pack = Pack(tuple(Point.make(model, **point) for point in points))
     report = report or _get_tune_report()

@@ -118,7 +118,7 @@ def _load_network(name: str, device: torch.device) -> nn.Module:
 
 
 def _build_random_vgg() -> nn.Module:
-    """Return the convolutions of VGG-11 (Simonyan and Zisserman 2015), mean over places.
+    """Return the convolutions of VGG-11 (Simonyan and Zisserman 2015), mean over positions.
 
     Weights are He-normal, drawn with seed 0.
     """
@@ -183,7 +183,7 @@ def _inception_path() -> Path:
 NETWORKS = {
     DEFAULT: FeatureNetwork(
         DEFAULT,
-        "Features: 512 means over places of the last convolutions of a VGG-11 with fixed random "
+        "Features: 512 means over positions of the last convolutions of a VGG-11 with fixed random "
         "weights. They see colours, edges and textures, of any kind of picture, but no objects, "
         "and cannot be compared with published numbers; embeddings of random networks rank models "
         "sensibly (Naeem et al. 2020).",

@@ -20,7 +20,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class CheckpointError(GensweepError):
-    """A checkpoint is cut short, foreign, or of another point."""
+    """A checkpoint is damaged, or of another point or format."""
 
 
 class _ChecksumFile:

@@ -1,4 +1,4 @@
-"""The glyphs that a reader learns and is measured on, and its place in the cache; without torch."""
+"""The glyphs that a reader learns and is measured on, and its cache entry; without torch."""
 
 from __future__ import annotations
 

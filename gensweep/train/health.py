@@ -63,7 +63,7 @@ def _find_collapsed_samples(outputs: Mapping[str, Tensor]) -> list[str]:
     if spread >= COLLAPSED_SHARE * real_spread:
         return []
     share = spread / real_spread
-    return [f"samples are all alike: their spread is {share:.2%} of that of as many test pictures"]
+    return [f"samples are all alike: their spread is {share:.2%} of the test pictures' spread"]
 
 
 def _measure_spread(projections: Tensor) -> float:

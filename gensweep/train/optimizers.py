@@ -109,8 +109,8 @@ class PlayerOptimizer:
 
         Args:
             loss: a scalar: the lane's, or the sum of the lanes', which share nothing.
-            leaves: every parameter that the loss was computed from, [n, ...]; of a lane by itself
-                without the lanes' axis.
+            leaves: every parameter that the loss was computed from, [n, ...]; without the lanes'
+                axis if there is one lane by itself.
             steps: how many steps came before in each of these ``n`` lanes, over all epochs.
             first: the first of these lanes.
         """

@@ -29,7 +29,7 @@ Report = Callable[[dict[str, Any]], None]
 
 
 class Attempt:
-    """An attempt, which `start` lets begin where an earlier one stopped.
+    """One attempt at a point; `start` continues where an earlier one stopped.
 
     Args:
         point: the point.
