@@ -20,18 +20,19 @@ import pytest
 from runs import call, grid, write_sweep
 
 from gensweep.cluster import doctor, node_info, ray_address
-from gensweep.cluster.doctor import FAILED, NOTE, OK, Finding
+from gensweep.cluster import findings as findings_module
+from gensweep.cluster.findings import FAILED, NOTE, OK, Finding
 from gensweep.core.errors import GensweepError, OtherCode, UserError
 from gensweep.ledger.stores import Store
 
 PROJECT = Path(__file__).parents[1]
 AGAIN = "ray up cluster.yaml again, without --no-restart"
 SHARE = "name a folder that every node mounts, or s3://bucket/prefix"
-GRANT = "let whoever runs Ray there read and write it"
+GRANT = "give the user that runs Ray there permission to read and write it"
 Node = Callable[..., Any]
 
 
-def asking(**nodes: Node) -> doctor.Ask:
+def asking(**nodes: Node) -> doctor.AskNodes:
     """Nodes that are functions of this process: each takes what it is asked, and its arguments."""
     return lambda function, *arguments: {
         name: node(function, name, *arguments) for name, node in nodes.items()
@@ -82,7 +83,7 @@ def test_this_machine_is_ready_and_nothing_is_left_behind(
         lines[4]
         == "note    here  W&B: no login; runs are logged offline (wandb login, or WANDB_API_KEY)"
     )
-    assert lines[5] == f"ok      here  storage: {tmp_path}/new/results is written and read"
+    assert lines[5] == f"ok      here  storage: {tmp_path}/new/results can be written and read"
     assert lines[6] == "this machine: 4 ok, 2 notes, 0 failed."
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
 
@@ -93,7 +94,7 @@ def test_a_root_that_cannot_be_used_is_a_failure_with_a_remedy(tmp_path: Path) -
     assert ended.code == 1
     place = f"{tmp_path}/file"
     expected = (
-        f"--results {place}: {place} is a file, not a folder: name another place, or mend that one"
+        f"--results {place}: {place} is a file, not a folder: name another folder, or fix this one"
     )
     assert f"FAILED  here  storage: {expected}" in ended.out.splitlines()
 
@@ -151,7 +152,7 @@ def test_a_login_is_found_and_not_told(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_nodes_that_share_the_root_are_ready(tmp_path: Path) -> None:
     findings = doctor.examine_nodes(Store(tmp_path / "new"), asking(a=ready, b=ready))
-    expected = ("reads what is written here, and its own is read here", "")
+    expected = ("reads files of this machine, and this machine reads its files", "")
     assert said(findings, "storage", OK) == {"a": expected, "b": expected}
     assert said(findings, "clock", OK).keys() == {"a", "b"}
     assert not [one for one in findings if one.level == FAILED]
@@ -174,9 +175,9 @@ def test_a_root_that_is_not_shared_is_found_and_left_clean(tmp_path: Path) -> No
     ask = asking(a=ready, b=elsewhere(apart), c=deaf, d=same_name)
     findings = doctor.examine_nodes(Store(tmp_path / "root"), ask, full=False)
     assert said(findings, "storage", FAILED) == {
-        "b": (f"{apart} is not shared: what this machine wrote is not there", SHARE),
-        "c": (f"what it writes to {tmp_path}/root is not what is read here", SHARE),
-        "d": (f"{other} is not shared: what is read there is not what was written", SHARE),
+        "b": (f"{apart} is not shared: a file of this machine does not exist there", SHARE),
+        "c": (f"what it writes to {tmp_path}/root cannot be read here", SHARE),
+        "d": (f"{other} is not shared: the same file has other content there", SHARE),
     }
     assert said(findings, "storage", OK).keys() == {"a"}
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
@@ -217,7 +218,7 @@ def test_a_node_that_is_too_slow_removes_what_it_wrote(tmp_path: Path) -> None:
     assert findings == [
         Finding("a", "answer", FAILED, "no answer in 30 s", f"`ray status`, or {AGAIN}")
     ]
-    assert calls[0]()["storage"]["error"].endswith("what this machine wrote is not there")
+    assert calls[0]()["storage"]["error"].endswith("a file of this machine does not exist there")
     with doctor.write_probe(store) as probe, pytest.MonkeyPatch.context() as patch:
         write = Store.write
         patch.setattr(
@@ -326,28 +327,28 @@ def test_many_nodes_stay_readable(tmp_path: Path) -> None:
     nodes = {f"n{number}": ready for number in range(100)} | apart
     findings = doctor.examine_nodes(Store(tmp_path / "root"), asking(**nodes), full=False)
     assert len(findings) == 100 * 3
-    lines = [str(one) for one in doctor.merge_findings(findings)]
+    lines = [str(one) for one in findings_module.merge_findings(findings)]
     assert lines[0].startswith(
         ("ok      100 nodes  code: python ", "note    100 nodes  code: commit unknown")
     )
     assert lines[1:] == [
         "ok      100 nodes  clock: within 15 s of this one",
-        "ok      98 nodes  storage: reads what is written here, and its own is read here",
-        f"FAILED  n7, n8  storage: {tmp_path}/apart is not shared: what this machine wrote is not there: {SHARE}",
+        "ok      98 nodes  storage: reads files of this machine, and this machine reads its files",
+        f"FAILED  n7, n8  storage: {tmp_path}/apart is not shared: a file of this machine does not exist there: {SHARE}",
     ]
-    assert doctor.merge_findings(findings[:24]) == findings[:24], "8 nodes stay apart"
+    assert findings_module.merge_findings(findings[:24]) == findings[:24], "8 nodes stay apart"
 
 
 def test_a_run_goes_on_if_nothing_failed_and_else_says_what_did() -> None:
-    doctor.require_ready([Finding("a", "code", OK, "x"), Finding("a", "W&B", NOTE, "x")])
+    findings_module.require_ready([Finding("a", "code", OK, "x"), Finding("a", "W&B", NOTE, "x")])
     bad = [Finding(f"n{number}", "code", FAILED, "old", "renew") for number in range(5)]
     bad += [
         Finding("a", check, FAILED, "gone", "find it") for check in ("clock", "storage", "disk")
     ]
     with pytest.raises(UserError) as raised:
-        doctor.require_ready(bad)
+        findings_module.require_ready(bad)
     start = "nothing was started. 5 nodes: code: old: renew; a: clock: gone: find it; a: storage: gone: find it"
-    assert str(raised.value) == f"{start}; and 1 more: `python -m gensweep doctor` shows all"
+    assert str(raised.value) == f"{start}; and 1 more: `gensweep doctor` shows all"
 
 
 # --- addresses
@@ -403,10 +404,10 @@ def dead() -> Iterator[str]:
 
 
 NO_RAY = (
-    "what listens there is no Ray cluster; "
-    "name HOST:PORT of the head: 6379, if no other was given (the dashboard's is for `ray job`)"
+    "the server there is not a Ray cluster; name HOST:PORT of the head; the port is 6379 unless it "
+    "was changed (the dashboard's port is for `ray job`)"
 )
-NOBODY = "nobody answers there ([Errno 111] Connection refused); is the cluster up?"
+NOBODY = "could not connect ([Errno 111] Connection refused); is the cluster up?"
 
 
 def test_an_address_is_looked_at_before_ray_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,12 +428,10 @@ def test_an_address_is_looked_at_before_ray_is(monkeypatch: pytest.MonkeyPatch) 
         patch.setenv("RAY_USE_TLS", "1")
         ray_address.check_address(there)
     with pytest.raises(
-        UserError, match="Tune does not run through Ray's client; name HOST:PORT, or auto"
+        UserError, match="Tune does not run through Ray Client; name HOST:PORT, or auto"
     ):
         ray_address.check_address("ray://127.0.0.1:10001")
-    with pytest.raises(
-        UserError, match="ports end at 65535; the head's is 6379, if no other was given"
-    ):
+    with pytest.raises(UserError, match="the largest port is 65535; name HOST:PORT of the head"):
         ray_address.check_address("127.0.0.1:99999")
 
 
@@ -527,7 +526,7 @@ def test_a_cluster_that_is_ready(cluster: Any, tmp_path: Path) -> None:
     shares = [
         line
         for line in lines
-        if "storage: reads what is written here, and its own is read here" in line
+        if "storage: reads files of this machine, and this machine reads its files" in line
     ]
     assert len(shares) == 2 and all(
         line.startswith(f"ok      {socket.gethostname()} (") for line in shares
@@ -542,7 +541,7 @@ def test_a_folder_that_is_not_shared_is_refused_before_anything_is_written(
     """The one thing wrong is the second node's folder."""
     apart = "/proc/self/cwd/results"
     where = ("--address", cluster.address, "--results", apart)
-    why = f"storage: {apart} is not shared: what this machine wrote is not there: {SHARE}"
+    why = f"storage: {apart} is not shared: a file of this machine does not exist there: {SHARE}"
     code, lines, errors = gensweep("doctor", *where, folder=cluster.folder)
     assert (code, errors) == (1, [])
     [bad] = [line for line in lines if line.startswith(FAILED)]

@@ -573,7 +573,7 @@ def test_collections_look_at_imports_once_and_at_what_comes_later_always() -> No
 @pytest.mark.parametrize("name", ["TMPDIR", "RAY_TMPDIR"])
 def test_a_temporary_folder_that_rays_sockets_cannot_be_in_is_named(name: str) -> None:
     for folder, why in (
-        ("tmp/x", "it is relative"),
+        ("tmp/x", "the path is relative"),
         ("/tmp/é", "beyond ASCII"),
         (f"/{'a' * 39}", "longer than 39"),
     ):

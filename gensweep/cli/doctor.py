@@ -21,7 +21,8 @@ def doctor_command(
     verbose: Verbose = False,
 ) -> None:
     """Check this machine or a cluster: code, hardware, disk, clock, results, cache, W&B."""
-    from gensweep.cluster.doctor import FAILED, examine_here, examine_nodes, merge_findings
+    from gensweep.cluster.doctor import examine_here, examine_nodes
+    from gensweep.cluster.findings import FAILED, merge_findings
     from gensweep.cluster.ray_address import check_address
 
     console = Console()

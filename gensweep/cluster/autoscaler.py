@@ -1,4 +1,7 @@
-"""Nodes that a cluster's autoscaler may start: a cluster that grows from nothing has no GPU yet when it is asked."""
+"""Nodes that a cluster's autoscaler may start.
+
+A cluster that grows on demand has no GPU yet when a run asks for its resources.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,26 @@ import logging
 from pathlib import Path
 
 log = logging.getLogger(__name__)
-CONFIG = "~/ray_bootstrap_config.yaml"
-"""Where Ray's cluster launcher leaves, on the head, what it told the autoscaler: JSON."""
+CONFIG_PATH = "~/ray_bootstrap_config.yaml"
+"""The JSON file on the head in which Ray's cluster launcher leaves the autoscaler's settings."""
 
 
 def list_launchable_nodes() -> list[dict[str, float]]:
-    """Ray's resources of each worker that the autoscaler of this host's cluster may start; empty without one."""
+    """Return Ray's resources of each worker that the autoscaler of this host's cluster may start.
+
+    The list is empty without an autoscaler.
+    """
     try:
-        config = json.loads(Path(CONFIG).expanduser().read_text(encoding="utf-8"))
-        most, kinds = config["max_workers"], config["available_node_types"].values()
-        return [
-            kind["resources"]
-            for kind in kinds
-            for _ in range(min(kind.get("max_workers", most), most))
-        ][:most]
+        config = json.loads(Path(CONFIG_PATH).expanduser().read_text(encoding="utf-8"))
+        max_workers = config["max_workers"]
+        nodes: list[dict[str, float]] = []
+        for node_type in config["available_node_types"].values():
+            count = min(node_type.get("max_workers", max_workers), max_workers)
+            for _ in range(count):
+                nodes.append(node_type["resources"])
+        return nodes[:max_workers]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        log.warning("%s does not say what the cluster may grow to: %r", CONFIG, error)
+        log.warning("cannot read from %s how far the cluster may grow: %r", CONFIG_PATH, error)
         return []

@@ -1,4 +1,7 @@
-"""What a machine says of itself, for others to judge: asked of every node, so neither torch nor Ray is imported."""
+"""Collect facts about a machine; the driver asks every node for them.
+
+Therefore neither torch nor Ray is imported here.
+"""
 
 from __future__ import annotations
 
@@ -30,122 +33,120 @@ from gensweep.system.environment import (
 from gensweep.tracking.settings import is_wandb_disabled
 
 SYNC_CODE_HINT = "ray up cluster.yaml again, without --no-restart"
-"""What brings one code to every node."""
+"""The command that brings the same code to every node."""
 Probe = tuple[str, bytes]
-"""A file in a results root, for others to read: its name, its content."""
+"""A file in a results root that others read: its name and its content."""
 NodeInfo = dict[str, Any]
-"""What a machine says of itself: plain values, as `collect_node_info` makes them."""
+"""Facts about a machine in plain values, as `collect_node_info` returns them."""
+_SOURCE_SUFFIXES = (".py", ".c", ".h", ".toml")
 
 
-def collect_node_info(node: str, place: str, probe: Probe | None, full: bool) -> NodeInfo:
-    """What the calling process's machine is and sees.
+def collect_node_info(node: str, root: str, probe: Probe | None, full: bool) -> NodeInfo:
+    """Return facts about the machine of the calling process.
 
     Args:
-        node: the machine's id, by which the file that it writes is named.
-        place: the results root; empty where there is none.
-        probe: a file of the root to read, with one to be left beside it; None: leave the root alone.
-        full: also tell of hardware, disk, cache and login, which a run does not ask for.
+        node: the machine's id, which becomes part of the name of the file that it writes.
+        root: the results root; empty if there is none.
+        probe: a file of the root to read; another one is written next to it. None: leave the root
+            alone.
+        full: include hardware, disk, cache and login, which a run does not need.
     """
-    told: NodeInfo = {
+    info: NodeInfo = {
         "time": time.time(),
         "code": read_code_versions(),
-        "storage": _touch(node, place, *probe) if probe else None,
+        "storage": _try_root(node, root, *probe) if probe else None,
     }
     if full:
         folders = [Path(tempfile.gettempdir()), get_cache_root()]
-        if place and "://" not in place:
-            folders.append(Path(place))
-        told["hardware"] = {
+        if root and "://" not in root:
+            folders.append(Path(root))
+        info["hardware"] = {
             "cores": count_usable_cores(),
             "gpus": count_gpus(),
             "memory": get_memory_bytes(),
+            "compiler": find_compiler() is not None,
         }
-        told["hardware"]["compiler"] = find_compiler() is not None
-        told["disk"] = {str(folder): _free(folder) for folder in folders}
-        told["cache"] = _size(get_cache_root())
-        told["login"] = _has_login()
-    return told
+        info["disk"] = {str(folder): _get_free_gigabytes(folder) for folder in folders}
+        info["cache"] = _measure_folder(get_cache_root())
+        info["login"] = _has_wandb_login()
+    return info
 
 
 @lru_cache(maxsize=1)
 def read_code_versions() -> dict[str, str | None]:
-    """`get_versions`, and under `source` a digest of gensweep's own files: commits hide what was changed since."""
-    package, digest = Path(__file__).parents[1], hashlib.sha256()
-    for path in sorted(
-        path for suffix in (".py", ".c", ".h", ".toml") for path in package.rglob(f"*{suffix}")
-    ):
-        digest.update(
-            f"{path.relative_to(package).as_posix()} {path.stat().st_size}\n".encode()
-            + path.read_bytes()
-        )
+    """Return `get_versions`, and under `source` a digest of gensweep's own files.
+
+    The commit alone does not show changes that were made after it.
+    """
+    package = Path(__file__).parents[1]
+    paths: list[Path] = []
+    for suffix in _SOURCE_SUFFIXES:
+        paths += package.rglob(f"*{suffix}")
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        header = f"{path.relative_to(package).as_posix()} {path.stat().st_size}\n"
+        digest.update(header.encode() + path.read_bytes())
     return get_versions() | {"source": digest.hexdigest()[:16]}
 
 
-def _touch(node: str, place: str, name: str, content: bytes) -> dict[str, Any]:
-    """Read the probe, and leave a file of our own; where there is no probe nothing is written.
+def _try_root(node: str, root: str, name: str, content: bytes) -> dict[str, Any]:
+    """Read the probe, and write a file of this node; write nothing if there is no probe.
 
     Returns:
-        `wrote`, the file's name; or `error`, and whether the root is `apart`: another one here.
+        `wrote`, the name of the file; or `error`, and whether the root is `apart`, which means
+        that this node has another one of the same name.
     """
-    own = f"{name}-{node}"
+    file_name = f"{name}-{node}"
     try:
-        store = open_store(place, persistent=False)
-        found = store.read(name)
-        if found != content:
-            return {
-                "error": f"{place} is not shared: what is read there is not what was written",
-                "apart": True,
-            }
-        store.write(own, content[::-1])
-        with store.lock(own):  # as trials do
+        store = open_store(root, persistent=False)
+        if store.read(name) != content:
+            message = f"{root} is not shared: the same file has other content there"
+            return {"error": message, "apart": True}
+        store.write(file_name, content[::-1])
+        # As trials do.
+        with store.lock(file_name):
             pass
-        if not store.exists(name):  # we were too slow, and nobody will remove it
-            store.remove(own)
+        if not store.exists(name):
+            # The driver has stopped waiting, so nobody else will remove the file.
+            store.remove(file_name)
     except (FileNotFoundError, NotADirectoryError):
-        return {
-            "error": f"{place} is not shared: what this machine wrote is not there",
-            "apart": True,
-        }
+        message = f"{root} is not shared: a file of this machine does not exist there"
+        return {"error": message, "apart": True}
     except (OSError, ResultsError) as error:
         return {"error": " ".join(str(error).split()), "apart": False}
-    return {"wrote": own}
+    return {"wrote": file_name}
 
 
-def _free(folder: Path) -> float:
-    """GB."""
-    return (
-        shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
-        / 1e9
-    )
+def _get_free_gigabytes(folder: Path) -> float:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(existing).free / 1e9
 
 
-def _size(folder: Path) -> tuple[int, int]:
-    """Files below a folder, and their bytes."""
-    files = size = 0
-    for place, folders, names in os.walk(folder):
-        if place == str(folder):
-            folders[:] = [
-                inner for inner in folders if inner != MIRRORS_FOLDER
-            ]  # copies of results are no datasets
+def _measure_folder(folder: Path) -> tuple[int, int]:
+    """Return the number of files below a folder, and their bytes."""
+    files = 0
+    size = 0
+    for current, folders, names in os.walk(folder):
+        if current == str(folder):
+            # Copies of results are no datasets. os.walk reads the list after this change.
+            folders[:] = [name for name in folders if name != MIRRORS_FOLDER]
         for name in names:
             with contextlib.suppress(OSError):
-                size += os.stat(os.path.join(place, name)).st_size
+                size += os.stat(os.path.join(current, name)).st_size
                 files += 1
     return files, size
 
 
-def _has_login() -> bool | None:
-    """Whether W&B would find a key, without looking at it; None where it is switched off."""
+def _has_wandb_login() -> bool | None:
+    """Return True if W&B would find a key, without reading it; None if W&B is disabled."""
     if os.environ.get("WANDB_MODE") == "disabled" or is_wandb_disabled():
         return None
     if os.environ.get("WANDB_API_KEY"):
         return True
     host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
     try:
-        return (
-            netrc.netrc(os.environ.get("NETRC") or str(Path.home() / ".netrc")).authenticators(host)
-            is not None
-        )
+        path = os.environ.get("NETRC") or str(Path.home() / ".netrc")
+        return netrc.netrc(path).authenticators(host) is not None
     except (OSError, netrc.NetrcParseError, RuntimeError):
         return False
 
@@ -153,50 +154,69 @@ def _has_login() -> bool | None:
 def compare_code(
     mine: Mapping[str, str | None], theirs: Mapping[str, str | None]
 ) -> tuple[list[str], list[str]]:
-    """What of another machine's `code` gives other numbers, or may; and what does not, but is worth a note."""
-    failed, notes = [], []
+    """Compare the `code` of two machines.
+
+    Returns:
+        The differences that change numbers, or may; and those that do not, but deserve a note.
+    """
+    failed = []
+    notes = []
     for name in mine.keys() - {"commit", "source"}:
-        here, there = mine[name], theirs.get(name)
-        if here != there:
-            alike = here and there and _release(name, here) == _release(name, there)
-            (notes if alike else failed).append(
-                f"{name} {there or 'missing'}, here {here or 'missing'}"
-            )
-    ours, other = mine.get("commit"), theirs.get("commit")
-    same = mine["source"] == theirs.get("source")
-    if ours and other and ours != other:
-        failed.append(f"commit {shorten_commit(other)}, here {shorten_commit(ours)}")
-    elif not same:
-        failed.append(f"other source files than here, of commit {shorten_commit(other)}")
-    elif not ours or not other:
-        notes.append(
-            f"commit {shorten_commit(other)}, here {shorten_commit(ours)}; the files are the same"
-        )
+        my_version = mine[name]
+        their_version = theirs.get(name)
+        if my_version == their_version:
+            continue
+        message = f"{name} {their_version or 'missing'}, here {my_version or 'missing'}"
+        if _is_same_release(name, my_version, their_version):
+            notes.append(message)
+        else:
+            failed.append(message)
+    my_commit = mine.get("commit")
+    their_commit = theirs.get("commit")
+    their_short = shorten_commit(their_commit)
+    my_short = shorten_commit(my_commit)
+    is_known = my_commit and their_commit
+    if is_known and my_commit != their_commit:
+        failed.append(f"commit {their_short}, here {my_short}")
+    elif mine["source"] != theirs.get("source"):
+        failed.append(f"other source files than here, of commit {their_short}")
+    elif not is_known:
+        notes.append(f"commit {their_short}, here {my_short}; the files are the same")
     return sorted(failed), sorted(notes)
 
 
-def check_code(drivers: Mapping[str, str | None]) -> None:
-    """Make sure that this process runs its driver's code; the commit is not asked for, since a note may change it.
+def check_code(driver_code: Mapping[str, str | None]) -> None:
+    """Check that this process runs its driver's code.
+
+    The commit is not compared: it may change while the source files stay the same.
 
     Raises:
-        OtherCode: it does not.
+        OtherCode: it runs other code.
     """
     mine = {name: value for name, value in read_code_versions().items() if name != "commit"}
-    failed, _ = compare_code({name: drivers[name] for name in mine}, mine)
+    failed, _ = compare_code({name: driver_code[name] for name in mine}, mine)
     if failed:
+        differences = ", ".join(failed)
         raise OtherCode(
-            f"{socket.gethostname()} runs other code than the driver ({', '.join(failed)}): {SYNC_CODE_HINT}"
+            f"{socket.gethostname()} runs other code than the driver ({differences}): "
+            f"{SYNC_CODE_HINT}"
         )
 
 
-def _release(name: str, version: str) -> str:
-    """What of a version makes a difference: of Python the minor one, of others all but the build (`+cu129`)."""
-    return ".".join(version.split(".")[:2]) if name == "python" else version.partition("+")[0]
+def _is_same_release(name: str, one: str | None, other: str | None) -> bool:
+    """Return True if two versions compute the same numbers."""
+    if not one or not other:
+        return False
+    if name == "python":
+        # The minor version counts.
+        return one.split(".")[:2] == other.split(".")[:2]
+    # All but the build, such as `+cu129`, counts.
+    return one.partition("+")[0] == other.partition("+")[0]
 
 
 def shorten_commit(commit: str | None) -> str:
-    """A commit as people write it."""
+    """Return the usual short form of a commit."""
     if commit is None:
         return "unknown"
-    found, dash, dirty = commit.partition("-")
-    return found[:7] + dash + dirty
+    digest, dash, suffix = commit.partition("-")
+    return digest[:7] + dash + suffix

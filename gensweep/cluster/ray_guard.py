@@ -1,4 +1,4 @@
-"""What a Ray of our own needs around it: a token that nobody else reads, and somebody who notices when it dies."""
+"""Guard the Ray that this process starts: a private token, and a watch on Ray's processes."""
 
 from __future__ import annotations
 
@@ -16,41 +16,51 @@ from gensweep.core.errors import RayDied
 from gensweep.system.signals import Stopped
 
 log = logging.getLogger(__name__)
+POLL_SECONDS = 0.2
 Processes = Mapping[str, Sequence[Any]]
-"""The processes of a Ray that this process started, by kind, as Ray keeps them; none of a Ray of others."""
+"""The processes of a Ray that this process started, by kind, as Ray stores them.
+
+It is empty for a cluster that somebody else started."""
 
 
 @contextlib.contextmanager
 def watch_ray(processes: Callable[[], Processes]) -> Generator[None]:
-    """End the block as soon as Ray is dead, which Ray itself notices after a minute, or tells each trial apart.
+    """End the block as soon as Ray is dead.
+
+    Ray itself notices only after a minute, or reports each trial separately.
 
     Args:
-        processes: returns those of our own Ray.
+        processes: returns the processes of our own Ray.
 
     Raises:
-        RayDied: it is, or was when another error was raised.
+        RayDied: Ray is dead, or was dead when another error was raised.
     """
-    done, seen = threading.Event(), threading.Event()
+    done = threading.Event()
+    has_died = threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.2):
+        while not done.wait(POLL_SECONDS):
             if ended_process(processes()) is not None:
-                seen.set()
+                has_died.set()
+                # Only a signal interrupts the main thread while it waits inside Ray.
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 return
 
     thread = threading.Thread(target=watch, daemon=True, name="gensweep-ray")
+    # Another thread would not receive the signal.
     if threading.current_thread() is threading.main_thread():
         thread.start()
     try:
         yield
     except Stopped as error:
-        if seen.is_set():
+        # A signal of the user, unless the watch has sent it.
+        if has_died.is_set():
             raise RayDied(f"Ray died: {ended_process(processes())}") from error
         raise
     except Exception as error:
-        if (what := ended_process(processes())) is not None:
-            raise RayDied(f"Ray died: {what}") from error
+        reason = ended_process(processes())
+        if reason is not None:
+            raise RayDied(f"Ray died: {reason}") from error
         raise
     finally:
         done.set()
@@ -59,39 +69,47 @@ def watch_ray(processes: Callable[[], Processes]) -> Generator[None]:
 
 
 def ended_process(processes: Processes) -> str | None:
-    """Return which process ended without which a Ray is dead, and how; None where all of them run."""
+    """Return how an essential process of Ray ended; None if all of them run."""
     for kind in ("gcs_server", "raylet"):
         for started in processes.get(kind, []):
             code = started.process.poll()
             if code is not None:
-                how = f"signal {-code}" if code < 0 else f"status {code}"
-                return f"its {kind} ended with {how}"
+                cause = f"signal {-code}" if code < 0 else f"status {code}"
+                return f"its {kind} ended with {cause}"
     return None
 
 
 def protect_token() -> None:
-    """Make a token that only its owner can read, or close the one that is there; warn where Ray asks for none."""
+    """Create a token that only its owner can read, or restrict the existing one.
+
+    Warn if Ray is told to ask for no token.
+    """
     mode = os.environ.get("RAY_AUTH_MODE", "token")
     if mode.lower() != "token":
         log.warning(
-            "RAY_AUTH_MODE=%s: while Ray runs, every user of this machine can run code as you; unset it, "
-            "or use --local",
+            "RAY_AUTH_MODE=%s: while Ray runs, every user of this machine can run code as you; "
+            "unset it, or use --local",
             mode,
         )
-    elif not os.environ.get("RAY_AUTH_TOKEN") and not os.environ.get("RAY_AUTH_TOKEN_PATH"):
-        _make_token(Path.home() / ".ray" / "auth_token")
+        return
+    # A token that the user names is the user's to protect.
+    has_own_token = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    if not has_own_token:
+        _create_token(Path.home() / ".ray" / "auth_token")
 
 
-def _make_token(path: Path) -> None:
-    """Make Ray's token, or close the one that is there: Ray's own would be readable by everybody."""
+def _create_token(path: Path) -> None:
+    """Create Ray's token before Ray does: everybody could read the one that Ray creates."""
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileExistsError), open(path, "x", opener=_open_private) as file:
             file.write(secrets.token_hex(32))
-        if path.stat().st_mode & 0o077:
+        is_readable_by_others = path.stat().st_mode & 0o077
+        if is_readable_by_others:
             path.chmod(0o600)
-    except OSError as error:  # Ray says what it cannot do without
-        log.warning("Ray's token may be read by others: %s", error)
+    except OSError as error:
+        # Ray's own error follows if it cannot work without the token.
+        log.warning("other users may be able to read Ray's token: %s", error)
 
 
 def _open_private(path: str, flags: int) -> int:

@@ -21,6 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from gensweep.cluster import doctor
 from gensweep.cluster.autoscaler import list_launchable_nodes
+from gensweep.cluster.findings import require_ready
 from gensweep.cluster.ray_address import check_temp_folder
 from gensweep.cluster.ray_guard import Processes, ended_process, protect_token, watch_ray
 from gensweep.core.errors import GensweepError, UserError
@@ -168,7 +169,7 @@ def check_nodes(store: Store) -> None:
     Raises:
         UserError: a node does not; the message names it and says what to do.
     """
-    doctor.require_ready(doctor.examine_nodes(store, run_on_each_node, full=False))
+    require_ready(doctor.examine_nodes(store, run_on_each_node, full=False))
 
 
 def run_on_each_node(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
