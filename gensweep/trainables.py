@@ -26,7 +26,8 @@ from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.registries import MODELS
 from gensweep.ledger.claims import Process
 from gensweep.ledger.records import CLAIMED, FAILED
-from gensweep.sweep.point import Pack, Point, unwrap_scalar
+from gensweep.sweep.parameters import unwrap_scalar
+from gensweep.sweep.point import Pack, Point
 
 if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays

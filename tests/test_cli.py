@@ -23,7 +23,8 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK, Record
 from gensweep.ledger.stores import Store
 from gensweep.sweep.load import parse_value
-from gensweep.sweep.point import Point, map_owners
+from gensweep.sweep.parameters import map_owners
+from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware
 from gensweep.system.text import format_duration
 
@@ -75,11 +76,14 @@ FILES = {
     "helper.py": "LAYERS = 1 / 0\n",
 }
 WRONG_FILES = [
-    ("none.py", "'none.py' is no sweep file. There are: sweeps/other.py."),
-    (".", "'.' is a folder, no sweep file."),
+    ("none.py", "'none.py' is not a sweep file. Available: sweeps/other.py."),
+    (".", "'.' is a folder, not a sweep file."),
     ("broken.py", "broken.py:1: syntax error: '(' was never closed"),
     ("null.py", "null.py"),
-    ("bare.py", "bare.py defines no SWEEP; it should say SWEEP = Sweep(name=..., grids=[...])"),
+    (
+        "bare.py",
+        "bare.py does not define SWEEP; it should say SWEEP = Sweep(name=..., grids=[...])",
+    ),
     ("odd.py", "odd.py has a SWEEP that is a dict; it should say"),
     ("raises.py", "raises.py:5: ValueError: "),
     ("exits.py", "exits.py:2: SystemExit: 3"),
@@ -98,12 +102,12 @@ WRONG_OPTIONS = [
     (["--filter", "=1"], "--filter '=1' is not KEY=VALUE"),
     (["--filter", "seed="], "--filter 'seed=' is not KEY=VALUE"),
     (["--filter", "seed=0,,1"], "--filter 'seed=0,,1' is not KEY=VALUE"),
-    (["--filter", "seed=0", "--filter", "seed=1"], "--filter seed=1 matches nothing; there is 0"),
+    (["--filter", "seed=0", "--filter", "seed=1"], "--filter seed=1 matches nothing; available: 0"),
     (["--set", "lr=1", "--set", "lr=2"], "--set names lr twice; write --set lr=V1,V2"),
     (["--filter", "sed=0"], "unknown parameter 'sed' in --filter of sweep 'tiny'; did you mean 'seed'? Valid: batch"),
-    (["--filter", "seed=7"], "--filter seed=7 matches nothing; there is 0, 1"),
-    (["--filter", "hidden=4"], "--filter hidden=4 matches nothing; there is 8"),
-    (["--filter", "model=cae"], "--filter model=cae matches nothing; there is text_to_text"),
+    (["--filter", "seed=7"], "--filter seed=7 matches nothing; available: 0, 1"),
+    (["--filter", "hidden=4"], "--filter hidden=4 matches nothing; available: 8"),
+    (["--filter", "model=cae"], "--filter model=cae matches nothing; available: text_to_text"),
     (["--set", "epochs"], "--set 'epochs' is not KEY=VALUE"),
     (["--set", "epoch=3"], "unknown parameter 'epoch' in sweep 'tiny'; did you mean 'epochs'?"),
     (["--set", "epochs=0"], "epochs=0: input should be greater than or equal to 1"),

@@ -166,7 +166,7 @@ class TestTheSheet:
                 "/proxy",
                 200,
                 b"<!DOCTYPE html><html>Please log in</html>",
-                "a web page in place of the file",
+                "a web page instead of the file",
             ),
             ("/size.png", 200, b"", "the sheet is damaged"),
             ("/gone.png", 404, b"", "HTTP 404 Not Found; the file has moved"),

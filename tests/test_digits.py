@@ -27,7 +27,8 @@ from gensweep.data._glyphs import load_glyphs
 from gensweep.data._idx_files import find_pairs, read_idx
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.prepare import fingerprint
-from gensweep.sweep.point import Point, resolve_params
+from gensweep.sweep.parameters import resolve_params
+from gensweep.sweep.point import Point
 from gensweep.system import http_session, storage
 
 TRAIN, TEST = (
@@ -220,7 +221,7 @@ class TestFetchMnist:
         ("fault", "message"),
         [
             ("wrong", "has SHA-256 [0-9a-f]{64}, not"),
-            ("page", "web page in place of the file"),
+            ("page", "web page instead of the file"),
             ("cut", "cut off after"),
             ("long", "longer than"),
             (404, "HTTP 404.*HTTP 404"),

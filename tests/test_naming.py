@@ -404,7 +404,8 @@ def test_a_filter_takes_a_dataset_by_the_beginning_of_its_digest(here: Path) -> 
             point.params["dataset"] for point in filter_points(sweep, [("dataset", [typed])])
         ] == [every[place]]
     with pytest.raises(
-        Exception, match=f"folder:train matches nothing; there is folder:train@{every[0][14:20]}, "
+        Exception,
+        match=f"folder:train matches nothing; available: folder:train@{every[0][14:20]}, ",
     ):
         filter_points(sweep, [("dataset", ["folder:train"])])
 

@@ -26,7 +26,7 @@ from gensweep.report.paper import PAPER_TABLES, find_paper_value, list_paper_tab
 from gensweep.report.tables.groups import group_cells
 from gensweep.report.tables.layout import build_columns, format_interval
 from gensweep.report.tables.markdown import render_markdown
-from gensweep.sweep.point import map_owners, resolve_params
+from gensweep.sweep.parameters import map_owners, resolve_params
 from gensweep.system.terminal import Console
 
 T_2, T_1 = 4.302652729911275, 12.706204736432095

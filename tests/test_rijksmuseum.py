@@ -770,7 +770,7 @@ def test_the_museum_itself_is_the_default(museum: Museum, monkeypatch: pytest.Mo
             record(7) if url.endswith("/7") else {"orderedItems": [{"id": ".../7"}]}
         ).encode()
 
-    monkeypatch.setattr("gensweep.data._rijksmuseum.services.get", get)
+    monkeypatch.setattr("gensweep.data._rijksmuseum.services.fetch_bytes", get)
     fetch(museum, source=None)
     assert asked[3:] == [
         "https://data.rijksmuseum.nl/7",

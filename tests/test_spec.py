@@ -20,7 +20,7 @@ from gensweep.core.registries import DATASETS, MODELS
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.models.text_to_text import TextToText
 from gensweep.sweep.load import read_sweep
-from gensweep.sweep.point import map_owners, resolve_params
+from gensweep.sweep.parameters import map_owners, resolve_params
 
 T2T = "text_to_text"
 SWEEPS = sorted((Path(__file__).parents[1] / "sweeps").glob("*.py"))

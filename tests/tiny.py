@@ -9,7 +9,8 @@ import torch
 
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.registries import MODELS, get_dataset_class
-from gensweep.sweep.point import Point, resolve_params
+from gensweep.sweep.parameters import resolve_params
+from gensweep.sweep.point import Point
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
 

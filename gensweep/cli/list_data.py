@@ -9,7 +9,7 @@ from gensweep.core.errors import DataError, UserError
 from gensweep.core.registries import DATASETS
 from gensweep.data import _digits, mnist
 from gensweep.prepare.array_cache import get_entry_path, read_entry
-from gensweep.sweep.point import configure
+from gensweep.sweep.parameters import configure
 from gensweep.system.cache_dir import get_cache_root
 from gensweep.system.terminal import Console
 

@@ -16,7 +16,7 @@ from gensweep.core.registries import DATASETS, DOWNLOADS, get_dataset_class
 from gensweep.data import _digits
 from gensweep.prepare.array_cache import load_arrays
 from gensweep.prepare.contact_sheet import choose_rows, draw_sheet, encode_png
-from gensweep.sweep.point import configure
+from gensweep.sweep.parameters import configure
 from gensweep.system.storage import write_atomic
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line

@@ -1,4 +1,4 @@
-"""Rules that tell whether a measured number means something: enough examples, and a reader that reads well."""
+"""Rules for when a measured number means something: enough examples, and a good reader."""
 
 from __future__ import annotations
 

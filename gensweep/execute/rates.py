@@ -15,7 +15,8 @@ from gensweep.execute.memory_budget import RESERVE_BYTES, MemoryBudget, estimate
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import as_results_error
-from gensweep.sweep.point import Pack, Point, get_owner
+from gensweep.sweep.parameters import get_owner
+from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_hardware, predict_device
 
 PACKED_SUFFIX = "packed"

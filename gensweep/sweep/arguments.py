@@ -9,7 +9,8 @@ from typing import Any
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import MODELS, list_metrics
 from gensweep.sweep.axes import list_axis_values
-from gensweep.sweep.point import AUTO, unwrap_scalar
+from gensweep.sweep.parameters import unwrap_scalar
+from gensweep.sweep.point import AUTO
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED_NAMES = ("points", "report.html", ".", "..")

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 from gensweep.core.errors import SweepError
-from gensweep.sweep.point import unwrap_scalar
+from gensweep.sweep.parameters import unwrap_scalar
 
 MAX_AXIS_VALUES = 100_000
 """More values than this are an error, so that an endless iterable does not hang."""

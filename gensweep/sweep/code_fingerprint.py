@@ -1,8 +1,8 @@
-"""The code that makes a point's numbers, as a record names it, and whether it is today's.
+"""The fingerprint of the code that makes a point's numbers, as a record stores it.
 
-A fingerprint has three parts: `training` (the model, its layers, the training loop, the optimizers), `data` (what
-prepares and splits the dataset) and, by metric, `metrics`. Kernels in C and the precision stay outside: a record's
-`hardware` names them.
+A fingerprint has three parts: `training` (the model, its layers, the training loop, the
+optimizers), `data` (preparing and splitting the dataset) and, for each metric, `metrics`. Kernels
+in C and the precision are not part of it: a record's `hardware` names them.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import GensweepError
-from gensweep.core.registries import DERIVED, METRICS, MODELS, Metric, get_dataset_class
+from gensweep.core.registries import DERIVED, METRICS, MODELS, Derived, Metric, get_dataset_class
 from gensweep.sweep.source_code import SourceTree
 
 log = logging.getLogger(__name__)
 SAME, OTHER, UNKNOWN = "same", "other", "unknown"
-"""How the code of a record compares with today's; `unknown`: the record, or this gensweep, does not say."""
+"""Results of `compare`; `unknown`: the record has no fingerprint, or the source is missing."""
 LOOP = ("gensweep.train.loop.Training", "gensweep.train.lanes.Lanes")
 TOOLS = "gensweep.train.evaluation.TOOLS"
-"""What measures beside the model itself, such as the reader of digits."""
+"""The function that makes tools for measuring, such as the reader of digits."""
 BOOKKEEPING = (
     "gensweep.core.errors",
     "gensweep.core.registries",
@@ -58,12 +58,12 @@ MEASURING = (
     "gensweep.train.reader",
 )
 WITHOUT = (*BOOKKEEPING, *KERNELS)
-"""Beginnings of the names of code that changes no number, or has an entry of its own in a record."""
+"""Prefixes of names of code that changes no number, or has another entry in a record."""
 
 
 @lru_cache(maxsize=1)
 def load_source_tree() -> SourceTree:
-    """Return the source of the gensweep that runs, read once."""
+    """Return the source of this gensweep; it is read once."""
     return SourceTree(Path(__file__).parents[1])
 
 
@@ -71,7 +71,8 @@ def compute_fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
     """Return the fingerprint of the code that trains a model on a dataset today.
 
     Returns:
-        `training` and `data`, a digest each, and `metrics`: name -> digest. None where the source is not at hand.
+        `training` and `data`, a digest each, and `metrics`: name -> digest. None if the source is
+        missing.
     """
     try:
         return _compute_fingerprint(model, dataset.partition(":")[0], load_source_tree())
@@ -84,27 +85,33 @@ def compute_fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
 def _compute_fingerprint(model: str, dataset: str, tree: SourceTree) -> dict[str, Any]:
     config, data = MODELS[model], get_dataset_class(dataset)
     network = f"{config.__module__}.network.build"
-    training = [_full_name(config), network, *LOOP]
+    training = [_get_full_name(config), network, *LOOP]
+    metrics = {}
+    for name, metric in METRICS.items():
+        if metric.is_applicable(config.outputs):
+            # The training loop has a digest of its own; metrics only read its outputs.
+            metrics[name] = tree.compute_digest(_list_metric_roots(metric), (*WITHOUT, *LOOP))
     return {
         "training": tree.compute_digest(training, (*WITHOUT, *MEASURING)),
-        "data": tree.compute_digest([_full_name(data)], (*WITHOUT, *MEASURING)),
-        "metrics": {
-            name: tree.compute_digest(_metric_roots(metric), (*WITHOUT, *LOOP))
-            for name, metric in METRICS.items()
-            if metric.is_applicable(config.outputs)
-        },
+        "data": tree.compute_digest([_get_full_name(data)], (*WITHOUT, *MEASURING)),
+        "metrics": metrics,
     }
 
 
 def list_changed_parts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
-    """Return what differs of two fingerprints: `training`, `data`, and names of metrics that both have."""
+    """Return the parts in which two fingerprints differ.
+
+    They are `training`, `data`, and names of metrics that both have.
+    """
     parts = [part for part in ("training", "data") if recorded.get(part) != today.get(part)]
-    before, now = recorded.get("metrics", {}), today.get("metrics", {})
-    return parts + sorted(name for name in before.keys() & now.keys() if before[name] != now[name])
+    before = recorded.get("metrics", {})
+    now = today.get("metrics", {})
+    changed_metrics = [name for name in before.keys() & now.keys() if before[name] != now[name]]
+    return parts + sorted(changed_metrics)
 
 
 def compare(recorded: Mapping[str, Any] | None, model: str, dataset: str) -> str:
-    """Return `same`, `other` or `unknown`: how a record's code compares with what would train the point today."""
+    """Return `same`, `other` or `unknown` for a record's code and the code of today."""
     today = compute_fingerprint(model, dataset)
     if not recorded or today is None:
         return UNKNOWN
@@ -114,33 +121,40 @@ def compare(recorded: Mapping[str, Any] | None, model: str, dataset: str) -> str
 def has_same_training_code(
     recorded: Mapping[str, Any] | None, today: Mapping[str, Any] | None
 ) -> bool:
-    """Return whether a training that was begun by one code may go on by another; metrics do not matter."""
+    """Return whether today's code may continue a training of the recorded code.
+
+    Metrics do not matter.
+    """
     if recorded is None or today is None:
         return recorded is today
     return not {"training", "data"} & set(list_changed_parts(recorded, today))
 
 
-def _metric_roots(metric: Metric) -> set[str]:
-    """Return the full names of a metric's function, and of what it derives its outputs with."""
-    roots = {_full_name(metric.compute)}
-    for entry in _derived_of(metric.needs):
-        roots.add(_full_name(entry.compute))
+def _list_metric_roots(metric: Metric) -> set[str]:
+    """Return the full names of a metric's function and of the functions that derive its outputs."""
+    roots = {_get_full_name(metric.compute)}
+    for entry in _iter_derived(metric.needs):
+        roots.add(_get_full_name(entry.compute))
         if entry.tool:
             roots.add(TOOLS)
     return roots
 
 
-def _derived_of(needs: tuple[str, ...]) -> Iterator[Any]:
+def _iter_derived(needs: tuple[str, ...]) -> Iterator[Derived]:
+    """Yield the derived outputs among some outputs, and those that they are derived from."""
     for name in needs:
         if name in DERIVED:
             entry = DERIVED[name]
             yield entry
             for sources in entry.needs:
-                yield from _derived_of(sources)
+                yield from _iter_derived(sources)
 
 
-def _full_name(thing: Any) -> str:
-    """Return module and top-level name of a class or function; of one made in a function, that function's."""
+def _get_full_name(thing: Any) -> str:
+    """Return the module and the top-level name of a class or function.
+
+    For a function inside a function, it is the name of the outer function.
+    """
     while isinstance(thing, partial):
         thing = thing.func
     return f"{thing.__module__}.{thing.__qualname__.partition('.')[0]}"

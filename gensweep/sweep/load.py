@@ -1,4 +1,4 @@
-"""Sweep files, with errors that name the file and the line, and the points that filters leave of a sweep."""
+"""Sweep files, with errors that name the file and the line, and the points that filters select."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from gensweep.system.naming import Names, is_same
 
 _helpers: dict[str, str] = {}
 """Modules that sweep files have imported from their own folders: name -> folder."""
+_CONSTANTS = {"none": None, "null": None, "true": True, "false": False}
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -30,53 +31,61 @@ def read_sweep(path: Path) -> Sweep:
     Raises:
         SweepError: no such file, or the file is wrong; the message names the line.
     """
-    if not path.is_file():
-        what = "is a folder, no sweep file" if path.is_dir() else "is no sweep file"
-        there = sorted(str(p) for p in Path("sweeps").glob("*.py"))
-        near = difflib.get_close_matches(str(path), there, n=1)
-        guess = f"; did you mean {near[0]!r}?" if near else "."
-        hint = f" There are: {', '.join(there)}." if there else ""
-        raise SweepError(f"{str(path)!r} {what}{guess}{hint}")
-    if path.suffix != ".py":
-        raise SweepError(f"{str(path)!r} is no Python file; a sweep file is one, named *.py")
-    module = types.ModuleType(_module_name(path))
+    _check_is_sweep_file(path)
+    module = types.ModuleType(_make_module_name(path))
     module.__file__ = str(path)
     try:
-        with _importing(path, module):
-            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), module.__dict__)
+        with _allow_imports(path, module):
+            # Without dont_inherit the file would get the `from __future__` imports of this one.
+            code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+            exec(code, module.__dict__)
     except UserError as error:
-        raise SweepError(f"{path}{_line(error, path)}: {error}") from error
+        raise SweepError(f"{path}{_format_line(error, path)}: {error}") from error
     except SyntaxError as error:
-        place = f"{path}:{error.lineno}" if error.lineno else path
-        raise SweepError(f"{place}: syntax error: {error.msg}") from error
+        position = f"{path}:{error.lineno}" if error.lineno else path
+        raise SweepError(f"{position}: syntax error: {error.msg}") from error
     except (Exception, SystemExit) as error:
-        raise SweepError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
+        message = f"{type(error).__name__}: {error}"
+        raise SweepError(f"{path}{_format_line(error, path)}: {message}") from error
     sweep = getattr(module, "SWEEP", None)
-    if not isinstance(sweep, Sweep):
-        what = (
-            "defines no SWEEP" if sweep is None else f"has a SWEEP that is a {type(sweep).__name__}"
-        )
-        raise SweepError(f"{path} {what}; it should say SWEEP = Sweep(name=..., grids=[...])")
-    return sweep
+    if isinstance(sweep, Sweep):
+        return sweep
+    problem = "does not define SWEEP"
+    if sweep is not None:
+        problem = f"has a SWEEP that is a {type(sweep).__name__}"
+    raise SweepError(f"{path} {problem}; it should say SWEEP = Sweep(name=..., grids=[...])")
 
 
-def _module_name(path: Path) -> str:
-    """Return the name of a sweep file's module: the same in every process, another for another file."""
+def _check_is_sweep_file(path: Path) -> None:
+    """Raise SweepError, with the sweep files nearby, if there is no Python file at the path."""
+    if not path.is_file():
+        problem = "is a folder, not a sweep file" if path.is_dir() else "is not a sweep file"
+        available = sorted(str(file) for file in Path("sweeps").glob("*.py"))
+        near = difflib.get_close_matches(str(path), available, n=1)
+        guess = f"; did you mean {near[0]!r}?" if near else "."
+        hint = f" Available: {', '.join(available)}." if available else ""
+        raise SweepError(f"{str(path)!r} {problem}{guess}{hint}")
+    if path.suffix != ".py":
+        raise SweepError(f"{str(path)!r} is not a Python file; a sweep file is named *.py")
+
+
+def _make_module_name(path: Path) -> str:
+    """Return the name of a sweep file's module: the same in every process, unique to the file."""
     stem = re.sub(r"\W", "_", path.stem)
     return f"gensweep_sweep_{stem}_{zlib.crc32(os.fsencode(path.absolute())):08x}"
 
 
 @contextlib.contextmanager
-def _importing(path: Path, module: types.ModuleType) -> Generator[None]:
-    """Let a sweep file import what lies beside it, or beside the file that it is a link to, as a script may.
+def _allow_imports(path: Path, module: types.ModuleType) -> Generator[None]:
+    """Let a sweep file import modules in its folder, as a script can.
 
-    Dataclasses and pickle look for the module in `sys.modules`, where it stays unless the file is wrong.
+    If the file is a link, the folder of its target counts too. Dataclasses and pickle look for the
+    module in `sys.modules`, where it stays unless the file is wrong.
     """
     folders = list(dict.fromkeys(str(file.parent) for file in (path.resolve(), path.absolute())))
     for name in _helpers.keys() & sys.modules.keys():
-        if (
-            _helpers[name] not in folders
-        ):  # of an earlier sweep file: this one may have a helper of that name
+        # A helper of an earlier sweep file would hide one of this file with the same name.
+        if _helpers[name] not in folders:
             del sys.modules[name]
     before = set(sys.modules)
     sys.path[:0] = folders
@@ -92,73 +101,89 @@ def _importing(path: Path, module: types.ModuleType) -> Generator[None]:
                 sys.path.remove(folder)
         for name in set(sys.modules) - before - {module.__name__}:
             origin = getattr(sys.modules[name], "__file__", None)
-            if origin and (folder := str(Path(origin).parent)) in folders:
+            folder = str(Path(origin).parent) if origin else ""
+            if folder in folders:
                 _helpers[name] = folder
 
 
-def _line(error: BaseException, path: Path) -> str:
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == str(path)
-    ]
+def _format_line(error: BaseException, path: Path) -> str:
+    """Return `:LINE` for the innermost line of the file in the traceback; empty if none is."""
+    lines = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == str(path):
+            lines.append(frame.lineno)
     return f":{lines[-1]}" if lines else ""
 
 
 def filter_points(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Point]:
-    """The sweep's points that every filter lets through.
+    """Return the points of a sweep that pass every filter.
 
     Args:
-        sweep: the whole sweep.
-        filters: a parameter (or `model`, `seed`) and values of it, each as tables, figures and pages show it, or as
-            the sweep file may write it.
+        sweep: the sweep, with all its points.
+        filters: a parameter (or `model`, `seed`) and values of it, each as tables, figures and
+            pages show it, or as the sweep file may write it.
 
     Raises:
-        SweepError: an unknown parameter, or nothing is left.
+        SweepError: an unknown parameter, or a value that no remaining point has.
     """
-    points = every = sweep.points()
-    known = {"model", "seed"} | {key for point in points for key in point.params}
-    for key, values in filters:
+    all_points = sweep.points()
+    known = {"model", "seed"}
+    for point in all_points:
+        known.update(point.params)
+    points = all_points
+    for key, texts in filters:
         if key not in known:
-            raise SweepError(
-                describe_unknown("parameter", key, known, f"--filter of sweep {sweep.name!r}")
-            )
-        names = Names(
-            {key: [_value(point, key) for point in every]},
-            find_paths(_value(point, key) for point in every),
-        )
-        left = {names.get_text(key, _value(point, key)): None for point in points}
-        wanted = {
-            text: names.find(key, text, parse_value(get_pinned_text(text))) for text in values
-        }
-        meant = [value for several in wanted.values() for value in several]
-        strange = [
-            text
-            for text, several in wanted.items()
-            if not left.keys() & {names.get_text(key, v) for v in several}
-        ]
-        if strange:
-            raise SweepError(
-                f"--filter {key}={','.join(strange)} matches nothing; there is {', '.join(left)}"
-            )
-        points = [
-            point for point in points if any(is_same(_value(point, key), value) for value in meant)
-        ]
+            owner = f"--filter of sweep {sweep.name!r}"
+            raise SweepError(describe_unknown("parameter", key, known, owner))
+        # Names come from all points, so that a filter means the same after other filters.
+        values = [_get_value(point, key) for point in all_points]
+        names = Names({key: values}, find_paths(values))
+        points = _apply_filter(points, key, texts, names)
     return points
 
 
-def _value(point: Point, key: str) -> Any:
-    return {"model": point.model, "seed": point.seed}.get(key, point.params.get(key))
+def _apply_filter(points: list[Point], key: str, texts: list[str], names: Names) -> list[Point]:
+    """Return the points whose value of a parameter has one of these texts.
+
+    Raises:
+        SweepError: a text matches none of the points.
+    """
+    available = dict.fromkeys(names.get_text(key, _get_value(point, key)) for point in points)
+    selected = []
+    unmatched = []
+    for text in texts:
+        matches = names.find(key, text, parse_value(get_pinned_text(text)))
+        selected += matches
+        if available.keys().isdisjoint(names.get_text(key, value) for value in matches):
+            unmatched.append(text)
+    if unmatched:
+        raise SweepError(
+            f"--filter {key}={','.join(unmatched)} matches nothing; "
+            f"available: {', '.join(available)}"
+        )
+    return [
+        point
+        for point in points
+        if any(is_same(_get_value(point, key), value) for value in selected)
+    ]
+
+
+def _get_value(point: Point, key: str) -> Any:
+    if key == "model":
+        return point.model
+    if key == "seed":
+        return point.seed
+    return point.params.get(key)
 
 
 def parse_value(text: str) -> Any:
-    """A value from the command line: whole number, number, true, false, none, or text."""
-    named = {"none": None, "null": None, "true": True, "false": False}
-    if text.lower() in named:
-        return named[text.lower()]
+    """Return the value of a text on the command line.
+
+    It is a whole number, a number, true, false, none, or the text itself.
+    """
+    if text.lower() in _CONSTANTS:
+        return _CONSTANTS[text.lower()]
     for kind in (int, float):
-        try:
+        with contextlib.suppress(ValueError):
             return kind(text)
-        except ValueError:
-            continue
     return text

@@ -1,4 +1,4 @@
-"""Points: one value for every parameter, one seed, and the ids by which results are found again."""
+"""Points: one value for every parameter, one seed, and the ids that name their results."""
 
 from __future__ import annotations
 
@@ -6,58 +6,63 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Any
 
 from gensweep.core.config import Config, Data
-from gensweep.core.errors import DataError, SweepError, describe_unknown
+from gensweep.core.errors import SweepError
 from gensweep.core.model import Model
-from gensweep.core.registries import DATASETS, MODELS, get_dataset_class
+from gensweep.core.registries import MODELS, get_dataset_class
+from gensweep.sweep.parameters import (
+    describe_condition,
+    get_owner,
+    resolve_params,
+    unwrap_scalar,
+)
 
 HASH_VERSION = 1
 AUTO = "auto"
-"""As many lanes in a pack as are worth it where it trains."""
+"""As many lanes in a pack as are useful on the machine that trains it."""
 MAX_LANES = 32
-"""Lanes of a pack at most, if nobody says how many."""
+"""Lanes of a pack if the user gives no number."""
 LANE_PARAMS = ("train_fraction", "lr", "muon_lr")
-"""What lanes of a pack may differ in, beside the seed."""
-C = TypeVar("C", bound=Config)
+"""Parameters, besides the seed, that may differ between the lanes of a pack."""
+_SEED_MARK = "\0seed"
+"""A text that no parameter can contain, in place of the seed."""
+_ID_DIGITS = 12
 
 
 class _Cell:
-    """What the points of a cell share, worked out once for all its seeds."""
+    """Values that all points of a cell share, computed once for all its seeds."""
 
     def __init__(self, model: str, params: dict[str, Any]) -> None:
-        self._model, self._params = model, params
+        self._model = model
+        self._params = params
 
     @cached_property
     def id(self) -> str:
-        return f"{self.prefix}-{_digest(self._canonical(None))}"
+        return f"{self.prefix}-{_digest(self._format_identity(None))}"
 
     @cached_property
     def prefix(self) -> str:
         config = MODELS[self._model]
-        return f"{config.abbreviation}-e{self._params['encoder_layers']}-d{self._params['decoder_layers']}"
+        encoder_layers = self._params["encoder_layers"]
+        decoder_layers = self._params["decoder_layers"]
+        return f"{config.abbreviation}-e{encoder_layers}-d{decoder_layers}"
 
     @cached_property
     def around_seed(self) -> list[str]:
-        """What the canonical JSON of a point has before and after its seed."""
-        return self._canonical(_MARK).split(json.dumps(_MARK))
+        """The canonical JSON of a point, before and after its seed."""
+        return self._format_identity(_SEED_MARK).split(json.dumps(_SEED_MARK))
 
     @cached_property
     def model_config(self) -> Model:
         model = MODELS[self._model]
-        return model(
-            **{key: value for key, value in self._params.items() if key in model.model_fields}
-        )
+        return model(**self._select_params(model))
 
     @cached_property
     def data_config(self) -> Data:
         dataset = get_dataset_class(self._params["dataset"])
-        return dataset(
-            **{key: value for key, value in self._params.items() if key in dataset.model_fields}
-        )
+        return dataset(**self._select_params(dataset))
 
     @cached_property
     def pack_key(self) -> str:
@@ -69,20 +74,26 @@ class _Cell:
         data = self.data_config.model_dump(exclude={"train_fraction"})
         return json.dumps({"dataset": self._params["dataset"], **data}, sort_keys=True)
 
-    def _canonical(self, seed: str | None) -> str:
-        """Every field that changes numbers, as JSON that is the same wherever and whenever it is made."""
-        model, dataset = MODELS[self._model], get_dataset_class(self._params["dataset"])
-        hashed = {
-            key: value
-            for key, value in self._params.items()
-            if key == "dataset" or not get_owner(key, model, dataset).is_neutral(key, value)
-        }
+    def _select_params(self, owner: type[Config]) -> dict[str, Any]:
+        return {key: value for key, value in self._params.items() if key in owner.model_fields}
+
+    def _format_identity(self, seed: str | None) -> str:
+        """Return every field that changes numbers as JSON, the same on every machine."""
+        model = MODELS[self._model]
+        dataset = get_dataset_class(self._params["dataset"])
+        params = {}
+        for key, value in self._params.items():
+            # A new parameter must not change the ids of results from before it existed.
+            if key == "dataset" or not get_owner(key, model, dataset).is_neutral(key, value):
+                params[key] = value
         identity = {
             "version": HASH_VERSION,
             "model": self._model,
             "numerics": [model.get_numerics(self._params), dataset.get_numerics(self._params)],
-            "params": hashed,
-        } | ({} if seed is None else {"seed": seed})
+            "params": params,
+        }
+        if seed is not None:
+            identity["seed"] = seed
         return json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -91,7 +102,7 @@ class Point:
     """One model, one value for every parameter, one seed.
 
     Attributes:
-        params: every parameter that acts, the dataset's name included.
+        params: every active parameter, and the name of the dataset.
     """
 
     model: str
@@ -104,7 +115,7 @@ class Point:
 
     @cached_property
     def id(self) -> str:
-        """Readable prefix and 12 hex digits of the hash of every field that changes numbers."""
+        """A readable prefix and 12 hex digits of the hash of every field that changes numbers."""
         before, after = self._cell.around_seed
         return f"{self._cell.prefix}-s{self.seed}-{_digest(f'{before}{self.seed}{after}')}"
 
@@ -115,12 +126,12 @@ class Point:
 
     @property
     def expected_record(self) -> dict[str, Any]:
-        """What a record of the point has to repeat."""
+        """The values that a record of the point must repeat."""
         return self.params | {"model": self.model, "seed": self.seed}
 
     @property
     def data_key(self) -> str:
-        """Equal for points that share prepared arrays: the dataset and its parameters but `train_fraction`."""
+        """Equal for points that share arrays: dataset and its parameters but `train_fraction`."""
         return self._cell.data_key
 
     @property
@@ -129,22 +140,23 @@ class Point:
         return self._cell.pack_key
 
     def model_config(self) -> Model:
-        """The model's config, training included."""
+        """Return the config of the model and its training."""
         return self._cell.model_config
 
     def data_config(self) -> Data:
-        """The dataset's config."""
+        """Return the config of the dataset."""
         return self._cell.data_config
 
     def with_seed(self, seed: int) -> Point:
-        """The point of the same cell with another seed."""
+        """Return the point of the same cell with another seed."""
         point = Point(self.model, self.params, seed)
-        point.__dict__["_cell"] = self._cell  # as cached_property does, past the frozen attributes
+        # Attributes are frozen; this is the place where cached_property would store the value.
+        point.__dict__["_cell"] = self._cell
         return point
 
     @staticmethod
     def make(model: str, params: dict[str, Any], seed: int) -> Point:
-        """A point from the parameters that were named; the rest take their defaults.
+        """Return a point; parameters that are not named have their default values.
 
         Raises:
             SweepError: an unknown parameter, or a value out of its range.
@@ -156,127 +168,22 @@ class Point:
             raise SweepError(f"seed {seed!r} is not a whole number of 0 or more")
         resolved = resolve_params(model, params)
         for key in params.keys() - resolved.keys():
-            raise SweepError(
-                f"{model}: {key} does nothing here; {describe_condition(model, key, resolved)}"
-            )
+            condition = describe_condition(model, key, resolved)
+            raise SweepError(f"{model}: {key} does nothing here; {condition}")
         return Point(model, resolved, seed)
-
-
-_MARK = "\0seed"
 
 
 @dataclass(frozen=True)
 class Pack:
-    """Points that differ only in seed, train fraction or learning rates: what one trial trains."""
+    """Points that one trial trains; they differ only in seed, train fraction or learning rates."""
 
     points: tuple[Point, ...]
 
     @property
     def model(self) -> str:
-        """The one model of every lane."""
+        """The model of all lanes."""
         return self.points[0].model
 
 
-def describe_condition(model: str, key: str, params: dict[str, Any]) -> str:
-    """In words, when a parameter acts that does not act in a point with these parameters."""
-    when = get_owner(key, MODELS[model], get_dataset_class(params["dataset"])).get_extras(key)[
-        "when"
-    ]
-    return "it acts only with " + " and ".join(
-        f"{k}={' or '.join(map(str, v))}" for k, v in when.items()
-    )
-
-
-def _digest(canonical: str) -> str:
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-
-def get_owner(key: str, model: type[Model], dataset: type[Data]) -> type[Config]:
-    """The config that declares a parameter."""
-    return model if key in model.model_fields else dataset
-
-
-def map_owners(model: type[Model], dataset: type[Data]) -> dict[str, type[Config]]:
-    """Every parameter of a point (but the dataset's name) and the config that declares it."""
-    return {key: owner for owner in (model, dataset) for key in owner.model_fields}
-
-
-def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Complete, check and sort a point's parameters; those that do not act are left out."""
-    model, dataset_name = (
-        MODELS[model_name],
-        values.get("dataset", MODELS[model_name].default_dataset),
-    )
-    dataset = get_dataset_class(dataset_name)
-    if dataset.kind != model.reads:
-        fitting = [name for name, other in DATASETS.items() if other.kind == model.reads]
-        raise SweepError(
-            f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(fitting)}"
-        )
-    owners = map_owners(model, dataset)
-    for key in values:
-        if key != "dataset" and key not in owners:
-            raise SweepError(describe_unknown("parameter", key, [*owners, "dataset"], model_name))
-    complete: dict[str, Any] = {"dataset": dataset_name}
-    for owner in (model, dataset):
-        own = {key: value for key, value in values.items() if key in owner.model_fields}
-        config = configure(owner, own, model_name)
-        complete |= {key: _unsigned(value) for key, value in config.model_dump().items()}
-    return {
-        key: complete[key]
-        for key in sorted(complete)
-        if key == "dataset" or owners[key].is_active(key, complete)
-    }
-
-
-def configure(owner: type[C], values: dict[str, Any], place: str = "") -> C:
-    """A config with some values set.
-
-    Raises:
-        SweepError: a value or a key is wrong; the message says what would be right, and begins with the place.
-        DataError: a value names data that is not here.
-    """
-    try:
-        return owner(**{key: _as_declared(owner, key, value) for key, value in values.items()})
-    except ValidationError as error:
-        for item in error.errors():
-            cause = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
-            if isinstance(cause, DataError):
-                raise cause from None
-        raise SweepError(_explain(error, owner, place or owner.name)) from None
-
-
-def unwrap_scalar(value: Any) -> Any:
-    """Return a NumPy scalar, or an array without dimensions, as the Python value that it is; others as they are."""
-    is_scalar = type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0
-    return value.item() if is_scalar else value
-
-
-def _as_declared(owner: type[Config], key: str, value: Any) -> Any:
-    """Return a whole number such as 3.0 or 1e1 as an int, where the parameter is one."""
-    field = owner.model_fields.get(key)
-    is_whole = isinstance(value, float) and value.is_integer()
-    return int(value) if is_whole and field is not None and field.annotation is int else value
-
-
-def _unsigned(value: Any) -> Any:
-    """-0.0 as the 0.0 that it equals."""
-    return value + 0.0 if isinstance(value, float) else value
-
-
-def _explain(error: ValidationError, owner: type[Config], place: str) -> str:
-    lines = []
-    for item in error.errors():
-        raised = item.get("ctx", {}).get("error")
-        if not item["loc"]:  # of the whole, not of one field
-            lines.append(f"{place}: {raised or item['msg']}")
-            continue
-        key = str(item["loc"][0])
-        field = owner.model_fields.get(key)
-        what = f" ({owner.describe_type(key)}: {field.description})" if field else ""
-        reason = str(raised) if isinstance(raised, ValueError) else item["msg"].lower()
-        if item["type"] == "extra_forbidden":
-            lines.append(describe_unknown("parameter", key, owner.model_fields, place))
-            continue
-        lines.append(f"{place}: {key}={item['input']!r}: {reason}{what}")
-    return "; ".join(dict.fromkeys(lines))
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]

@@ -19,7 +19,8 @@ from gensweep.sweep.arguments import (
     check_seeds,
 )
 from gensweep.sweep.axes import list_axis_values
-from gensweep.sweep.point import AUTO, Point, describe_condition, map_owners, resolve_params
+from gensweep.sweep.parameters import describe_condition, map_owners, resolve_params
+from gensweep.sweep.point import AUTO, Point
 
 _OPTION_HINTS = {
     "seed": "--seeds N chooses seeds 0 to N-1",

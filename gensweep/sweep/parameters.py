@@ -1,0 +1,141 @@
+"""The parameters of a point: which config declares them, checks, and default values."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from gensweep.core.config import Config, Data
+from gensweep.core.errors import DataError, SweepError, describe_unknown
+from gensweep.core.model import Model
+from gensweep.core.registries import DATASETS, MODELS, get_dataset_class
+
+C = TypeVar("C", bound=Config)
+
+
+def get_owner(key: str, model: type[Model], dataset: type[Data]) -> type[Config]:
+    """Return the config that declares a parameter."""
+    return model if key in model.model_fields else dataset
+
+
+def map_owners(model: type[Model], dataset: type[Data]) -> dict[str, type[Config]]:
+    """Return every parameter of a point (but the dataset's name) -> the config that declares it."""
+    owners: dict[str, type[Config]] = dict.fromkeys(model.model_fields, model)
+    owners.update(dict.fromkeys(dataset.model_fields, dataset))
+    return owners
+
+
+def describe_condition(model: str, key: str, params: dict[str, Any]) -> str:
+    """Return in words when a parameter acts that does nothing in a point with these values."""
+    owner = get_owner(key, MODELS[model], get_dataset_class(params["dataset"]))
+    conditions = []
+    for name, values in owner.get_extras(key)["when"].items():
+        conditions.append(f"{name}={' or '.join(map(str, values))}")
+    return f"it acts only with {' and '.join(conditions)}"
+
+
+def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Return all active parameters of a point, checked, sorted and with default values.
+
+    Args:
+        model_name: the name of the model.
+        values: the parameters that have no default value here.
+
+    Raises:
+        SweepError: an unknown parameter, a wrong value, or a dataset that the model cannot use.
+        UnknownName: an unknown model or dataset.
+    """
+    model = MODELS[model_name]
+    dataset_name = values.get("dataset", model.default_dataset)
+    dataset = get_dataset_class(dataset_name)
+    if dataset.kind != model.reads:
+        suitable = [name for name, other in DATASETS.items() if other.kind == model.reads]
+        raise SweepError(
+            f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(suitable)}"
+        )
+    owners = map_owners(model, dataset)
+    for key in values:
+        if key != "dataset" and key not in owners:
+            known = [*owners, "dataset"]
+            raise SweepError(describe_unknown("parameter", key, known, model_name))
+    complete: dict[str, Any] = {"dataset": dataset_name}
+    for owner in (model, dataset):
+        owner_values = {key: value for key, value in values.items() if key in owner.model_fields}
+        config = configure(owner, owner_values, model_name)
+        for key, value in config.model_dump().items():
+            complete[key] = _drop_zero_sign(value)
+    # Sorted, so that the order in which a user writes parameters does not matter.
+    resolved = {}
+    for key in sorted(complete):
+        if key == "dataset" or owners[key].is_active(key, complete):
+            resolved[key] = complete[key]
+    return resolved
+
+
+def configure(owner: type[C], values: dict[str, Any], prefix: str = "") -> C:
+    """Return a config with some values set.
+
+    Args:
+        owner: the class of the config.
+        values: the values; other fields have their defaults.
+        prefix: the start of error messages; default: the name of the config.
+
+    Raises:
+        SweepError: a value or a key is wrong; the message says what would be right.
+        DataError: a value names data that is not on this machine.
+    """
+    try:
+        return owner(**{key: _convert_whole(owner, key, value) for key, value in values.items()})
+    except ValidationError as error:
+        for item in error.errors():
+            # A validator can only raise ValueError; the error of the data is its cause.
+            cause = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
+            if isinstance(cause, DataError):
+                raise cause from None
+        raise SweepError(_explain(error, owner, prefix or owner.name)) from None
+
+
+def unwrap_scalar(value: Any) -> Any:
+    """Return a NumPy scalar, or an array without dimensions, as a Python value.
+
+    Other values are returned unchanged.
+    """
+    # By name, so that this module does not import NumPy.
+    is_scalar = type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0
+    return value.item() if is_scalar else value
+
+
+def _convert_whole(owner: type[Config], key: str, value: Any) -> Any:
+    """Return a whole number such as 3.0 or 1e1 as an int, if the parameter is an int."""
+    field = owner.model_fields.get(key)
+    is_int_field = field is not None and field.annotation is int
+    if is_int_field and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _drop_zero_sign(value: Any) -> Any:
+    """Return 0.0 for -0.0: the two are equal, but their texts in an id are not."""
+    return value + 0.0 if isinstance(value, float) else value
+
+
+def _explain(error: ValidationError, owner: type[Config], prefix: str) -> str:
+    """Return a message for the errors of pydantic, with what each parameter accepts."""
+    lines = []
+    for item in error.errors():
+        raised = item.get("ctx", {}).get("error")
+        if not item["loc"]:  # an error of the complete config, not of one field
+            lines.append(f"{prefix}: {raised or item['msg']}")
+            continue
+        key = str(item["loc"][0])
+        if item["type"] == "extra_forbidden":
+            lines.append(describe_unknown("parameter", key, owner.model_fields, prefix))
+            continue
+        reason = str(raised) if isinstance(raised, ValueError) else item["msg"].lower()
+        line = f"{prefix}: {key}={item['input']!r}: {reason}"
+        field = owner.model_fields.get(key)
+        if field:
+            line += f" ({owner.describe_type(key)}: {field.description})"
+        lines.append(line)
+    return "; ".join(dict.fromkeys(lines))
