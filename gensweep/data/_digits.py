@@ -196,7 +196,12 @@ def _clean(pictures: np.ndarray, labels: np.ndarray) -> DigitSet:
         )
     if blanks:
         notes.append(f"{blanks:,} pictures left out: they are blank, as the space is")
-    return DigitSet(pictures[chosen], labels[chosen], tuple(notes), counts)
+    return DigitSet(
+        pictures[chosen],
+        labels[chosen],
+        tuple(notes),
+        counts,
+    )
 
 
 def check_digits(source: str) -> None:
@@ -222,8 +227,11 @@ def _read_pinned_parts(
     Raises:
         DataError: the files have changed since the source was pinned.
     """
-    contents = {file: _read_file(file) for file in DIGITS.schemes[scheme].files(path)}
-    hashes = {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
+    contents = {}
+    hashes = {}
+    for file in DIGITS.schemes[scheme].files(path):
+        contents[file] = _read_file(file)
+        hashes[file] = hashlib.sha256(contents[file]).hexdigest()
     if source != DIGITS.schemes[scheme].pin_digests(hashes):
         raise DataError(
             f"{scheme}:{path} has changed since it was named; start again to use what it holds now"
@@ -235,22 +243,38 @@ def _read_pinned_parts(
             notes = (f"{note}; check with: data show",)
         return read_npz(contents[path], path), notes
     # Sorted by content, and copies of a pair once, since names are not part of the identity.
-    pairs = {(hashes[pair[0]], hashes[pair[1]]): pair for pair in find_pairs(path)}
+    pairs = {}
+    for pair in find_pairs(path):
+        key = (hashes[pair[0]], hashes[pair[1]])
+        pairs[key] = pair
     ordered = [pairs[key] for key in sorted(pairs)]
-    parts = [_read_idx_part(pictures, labels, contents) for pictures, labels in ordered]
-    turned = [pictures.name for pictures, _ in ordered if is_transposed(pictures)]
+    parts = []
+    turned = []
+    for pictures, labels in ordered:
+        parts.append(_read_idx_part(pictures, labels, contents))
+        if is_transposed(pictures):
+            turned.append(pictures.name)
     if not turned:
         return parts, ()
     note = f"turned upright, since EMNIST has rows and columns exchanged: {join_first(turned, 3)}"
     return parts, (f"{note}; rename files whose pictures are upright already",)
 
 
-def _read_idx_part(pictures_path: Path, labels_path: Path, contents: Mapping[Path, bytes]) -> Part:
+def _read_idx_part(
+    pictures_path: Path,
+    labels_path: Path,
+    contents: Mapping[Path, bytes],
+) -> Part:
     pictures = read_idx(contents[pictures_path], pictures_path, 3)
     if is_transposed(pictures_path):
         pictures = pictures.swapaxes(1, 2)
     axes = count_axes(labels_path)
-    labels = read_idx(contents[labels_path], labels_path, axes, INTEGER_TYPES)
+    labels = read_idx(
+        contents[labels_path],
+        labels_path,
+        axes,
+        INTEGER_TYPES,
+    )
     if labels.ndim == 2 and labels.shape[1] == QMNIST_COLUMNS:
         labels = labels[:, 0]
     return Part(pictures, labels, str(pictures_path), str(labels_path))

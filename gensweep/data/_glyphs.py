@@ -57,9 +57,10 @@ def _draw_operator(sign: str, rng: np.random.Generator) -> np.ndarray:
     width = rng.uniform(1.8, 3.6)
     angles = (0, math.pi / 2) if sign == "+" else (0,)
     for angle in angles:
+        jitter = rng.normal(0, 0.5, 2).clip(-1, 1)
         _draw_stroke(
             pen,
-            middle=centre + rng.normal(0, 0.5, 2).clip(-1, 1),
+            middle=centre + jitter,
             angle=angle + slant + rng.normal(0, 0.06),
             half_length=half_length * rng.uniform(0.85, 1.05),
             bend=rng.normal(0, 0.6),
@@ -124,7 +125,8 @@ def load_glyphs(source: str) -> Glyphs:
     blank = np.zeros((1, SIZE, SIZE), np.uint8)
     pictures = np.concatenate([blank, operators, digits.pictures])
     operator_codes = np.array([ALPHABET.index(sign) for sign in OPERATORS])
-    codes = np.concatenate([[ALPHABET.index(" ")], operator_codes[signs], digits.labels])
+    blank_codes = [ALPHABET.index(" ")]
+    codes = np.concatenate([blank_codes, operator_codes[signs], digits.labels])
     codes = codes.astype(np.uint8)
     pictures.flags.writeable = False
     codes.flags.writeable = False

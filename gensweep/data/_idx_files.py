@@ -20,7 +20,7 @@ import numpy as np
 from gensweep.core.errors import DataError
 
 MAX_FILE_BYTES = 1 << 30
-"""The maximum size of a file, packed or unpacked. The 280,000 digits of EMNIST need a fifth of it."""
+"""The maximum size of a file, packed or unpacked. EMNIST's 280,000 digits need a fifth of it."""
 BYTE_TYPES = {0x08: ">u1"}
 """The code of unsigned bytes in the IDX format -> NumPy's name."""
 INTEGER_TYPES = BYTE_TYPES | {0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}

@@ -40,7 +40,7 @@ _RGB_MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
 
 
 class PictureError(ValueError):
-    """Bytes that cannot be used as a picture; the message is the reason, without the file's name."""
+    """Bytes that cannot be used as a picture. The message is the reason, without the file."""
 
 
 def to_upright_rgb(image: ImageFile) -> Image:
@@ -170,7 +170,10 @@ def _scale_greys(image: ImageFile) -> Image:
     return Image.merge("LA", (grey, mask))
 
 
-def _find_black_and_white(image: ImageFile, values: np.ndarray) -> tuple[float, float]:
+def _find_black_and_white(
+    image: ImageFile,
+    values: np.ndarray,
+) -> tuple[float, float]:
     """Return the values of black and white in a picture with deep grey values."""
     minimum = float(values.min())
     maximum = float(values.max())

@@ -102,7 +102,10 @@ def read_npz(content: bytes, path: object) -> list[Part]:
         raise DataError(f"{path} is damaged, or not a NumPy archive: {error}") from error
 
 
-def _match_layout(names: Iterable[str], path: object) -> list[tuple[str, str]]:
+def _match_layout(
+    names: Iterable[str],
+    path: object,
+) -> list[tuple[str, str]]:
     """Return the names of pictures and labels in an archive, pair by pair.
 
     Args:
@@ -140,7 +143,11 @@ def _format_layout(layout: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(names)
 
 
-def _read_member(archive: zipfile.ZipFile, name: str, path: object) -> np.ndarray:
+def _read_member(
+    archive: zipfile.ZipFile,
+    name: str,
+    path: object,
+) -> np.ndarray:
     """Read one array of an archive. `np.load` would unpack it before any check of its size."""
     info = archive.getinfo(f"{name}.npy")
     if info.file_size > MAX_FILE_BYTES:
@@ -160,7 +167,10 @@ def _read_member(archive: zipfile.ZipFile, name: str, path: object) -> np.ndarra
     return np.frombuffer(body, dtype).reshape(shape, order=order)
 
 
-def _read_header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _read_header(
+    stream: IO[bytes],
+    name: str,
+) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Return the shape of an array, whether it is in Fortran order, and its type."""
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):

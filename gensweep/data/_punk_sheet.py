@@ -51,7 +51,8 @@ def split_sheet(sheet: bytes) -> np.ndarray:
         raise FetchError("the sheet is damaged: it is not a PNG") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FetchError(f"the sheet is damaged ({error})") from error
-    tiles = pixels.reshape(rows, SIDE, SHEET_COLUMNS, SIDE, 4).swapaxes(1, 2)
+    tiles = pixels.reshape(rows, SIDE, SHEET_COLUMNS, SIDE, 4)
+    tiles = tiles.swapaxes(1, 2)
     return tiles.reshape(PUNK_COUNT, SIDE, SIDE, 4)
 
 
@@ -60,7 +61,8 @@ def build_sheet(pictures: np.ndarray) -> bytes:
     from PIL import Image
 
     rows = PUNK_COUNT // SHEET_COLUMNS
-    tiles = pictures.reshape(rows, SHEET_COLUMNS, SIDE, SIDE, 4).swapaxes(1, 2)
+    tiles = pictures.reshape(rows, SHEET_COLUMNS, SIDE, SIDE, 4)
+    tiles = tiles.swapaxes(1, 2)
     pixels = tiles.reshape(rows * SIDE, SHEET_COLUMNS * SIDE, 4)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")

@@ -186,11 +186,15 @@ def _assign_glyphs(
         pictures = rng.permutation(np.flatnonzero(characters == code))
         ends = np.round(np.cumsum(shares) * len(pictures)).astype(int)
         starts = [0, *ends[:-1]]
-        for part, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        borders = zip(starts, ends, strict=True)
+
+        for part, (start, end) in enumerate(borders):
             choices = pictures
             if len(pictures) > 1:
                 choices = pictures[start:end]
-            is_in_part = (codes == code) & (parts == part)[:, None]
-            indices = (chance[is_in_part] * len(choices)).astype(int)
+            is_part = parts == part
+            is_in_part = (codes == code) & is_part[:, None]
+            indices = chance[is_in_part] * len(choices)
+            indices = indices.astype(int)
             glyphs[is_in_part] = choices[indices]
     return glyphs

@@ -128,9 +128,19 @@ def draw_faces(count: int, seed: int) -> np.ndarray:
         slots = compose(chance).reshape(-1, GRID * GRID)
         palettes = mix_palettes(chance)
         for channel in range(3):
-            colours = np.take_along_axis(palettes[:, :, channel], slots, axis=1)
+            colours = np.take_along_axis(
+                palettes[:, :, channel],
+                slots,
+                axis=1,
+            )
             # The two axes of length 1 are repeated: that makes each cell two pixels wide.
-            pictures[chunk, channel] = colours.reshape(-1, GRID, 1, GRID, 1)
+            pictures[chunk, channel] = colours.reshape(
+                -1,
+                GRID,
+                1,
+                GRID,
+                1,
+            )
     return pictures.reshape(count, 3, SIZE, SIZE)
 
 

@@ -48,14 +48,14 @@ _REMEDY = "get it: python -m gensweep data fetch cryptopunks"
 class CryptoPunks(Data):
     """The 10,000 CryptoPunks, scaled from 24x24 to 64x64.
 
-    Source: Larva Labs (2017), the sheet `punks.png` of the repository larvalabs/cryptopunks; fetched
-    once by `python -m gensweep data fetch cryptopunks`.
+    Source: Larva Labs (2017), the sheet `punks.png` of the repository larvalabs/cryptopunks;
+    fetched once by `python -m gensweep data fetch cryptopunks`.
 
     - `picture`: uint8 [10000, 3, 64, 64], in the order of the sheet. There are fewer pictures if
       some are equal on the chosen background, as on a black one: equal pictures count once.
 
-    24 does not divide 64. `nearest` keeps hard edges, and its pixels are two or three wide. `report`
-    scales as the paper did: up to 336x336 (14 pixels each), then down to 64x64 with soft
+    24 does not divide 64. `nearest` keeps hard edges, and its pixels are two or three wide.
+    `report` scales as the paper did: up to 336x336 (14 pixels each), then down to 64x64 with soft
     edges.
     """
 
@@ -141,17 +141,20 @@ def blend_onto(pictures: np.ndarray, colour: str) -> np.ndarray:
         uint8 [n, 3, h, w].
     """
     # Integers of 32 bits, since 255 * 255 does not fit into 8.
-    background = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8).astype(np.uint32)
+    levels = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8)
+    background = levels.astype(np.uint32)
     alpha = pictures[..., 3:].astype(np.uint32)
     # Adding 127 before the division by 255 rounds to the nearest integer.
-    mixed = (pictures[..., :3] * alpha + background * (255 - alpha) + 127) // 255
+    weighted = pictures[..., :3] * alpha + background * (255 - alpha)
+    mixed = (weighted + 127) // 255
     channels_first = mixed.astype(np.uint8).transpose(0, 3, 1, 2)
     return np.ascontiguousarray(channels_first)
 
 
 def scale_nearest(pictures: np.ndarray) -> np.ndarray:
     """Scale [n, 3, 24, 24] to [n, 3, 64, 64]; each pixel is the one under its centre."""
-    source = (2 * np.arange(SIZE) + 1) * SIDE // (2 * SIZE)
+    centres = 2 * np.arange(SIZE) + 1
+    source = centres * SIDE // (2 * SIZE)
     return pictures.take(source, axis=2).take(source, axis=3)
 
 
@@ -166,9 +169,11 @@ def scale_up_and_down(pictures: np.ndarray) -> np.ndarray:
 
     # Scaling the identity matrix gives the weights. Its columns keep their number.
     repeated = np.eye(SIDE, dtype=np.float32).repeat(UPSCALED_SIZE // SIDE, axis=0)
-    scaled_identity = Image.fromarray(repeated).resize((SIDE, SIZE), Image.Resampling.BICUBIC)
-    weights = np.asarray(scaled_identity)  # [64, 24]
-    scaled = np.empty((*pictures.shape[:2], SIZE, SIZE), np.uint8)
+    image = Image.fromarray(repeated)
+    image = image.resize((SIDE, SIZE), Image.Resampling.BICUBIC)
+    weights = np.asarray(image)  # [64, 24]
+    shape = (*pictures.shape[:2], SIZE, SIZE)
+    scaled = np.empty(shape, np.uint8)
     for start in range(0, len(pictures), PICTURES_PER_CHUNK):
         chunk = slice(start, start + PICTURES_PER_CHUNK)
         across = pictures[chunk].astype(np.float32) @ weights.T

@@ -121,8 +121,13 @@ class PictureFiles(Data):
         count = 0
         unread = []
         with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
-            results = pool.map(self._open_picture, files, files.values())
-            for path, result in zip(files.values(), results, strict=True):
+            results = pool.map(
+                self._open_picture,
+                files,
+                files.values(),
+            )
+            pairs = zip(files.values(), results, strict=True)
+            for path, result in pairs:
                 if isinstance(result, str):
                     unread.append(f"{os.path.relpath(path, folder)} ({result})")
                 else:
@@ -174,11 +179,11 @@ class PictureFiles(Data):
 class Folder(PictureFiles):
     """The pictures of a folder and its subfolders, cropped to their middle and scaled.
 
-    Source: the user's files, pictures of any kind and size. Of an animation, the first frame counts.
-    The order of the pictures depends on the content of their files, not on names. Pictures with the
-    same pixels count once, whatever their files. Colours are those that a viewer shows: a colour
-    profile in the file is converted to sRGB. Files that cannot be opened are left out, and named in
-    a warning.
+    Source: the user's files, pictures of any kind and size. Of an animation, the first frame
+    counts. The order of the pictures depends on the content of their files, not on names. Pictures
+    with the same pixels count once, whatever their files. Colours are those that a viewer shows: a
+    colour profile in the file is converted to sRGB. Files that cannot be opened are left out, and
+    named in a warning.
 
     - `picture`: uint8 [n, 3, 64, 64].
     """
@@ -200,7 +205,10 @@ class Folder(PictureFiles):
         return self.background
 
 
-def _locate_files(scheme: Scheme, pinned: str) -> tuple[Path, dict[str, Path]]:
+def _locate_files(
+    scheme: Scheme,
+    pinned: str,
+) -> tuple[Path, dict[str, Path]]:
     """Return the folder of the pictures, and a file for each SHA-256, ordered by SHA-256.
 
     Raises:

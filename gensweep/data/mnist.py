@@ -115,7 +115,11 @@ def read_mnist() -> dict[str, bytes]:
     return contents
 
 
-def _fetch_file(session: Session, bases: list[str], name: str) -> bytes:
+def _fetch_file(
+    session: Session,
+    bases: list[str],
+    name: str,
+) -> bytes:
     """Fetch a file from the first base that has it complete and unchanged.
 
     Args:
@@ -132,7 +136,12 @@ def _fetch_file(session: Session, bases: list[str], name: str) -> bytes:
     for base in bases:
         url = _join_base(base, name)
         try:
-            content = fetch_bytes(session, url, limit=size + SLACK_BYTES, sha256=sha256)
+            content = fetch_bytes(
+                session,
+                url,
+                limit=size + SLACK_BYTES,
+                sha256=sha256,
+            )
         except FetchError as error:
             failures.append(str(error))
             continue
@@ -159,7 +168,7 @@ def _is_complete(path: Path) -> bool:
             return False
         return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
     except OSError:
-        # The file is absent, or will be replaced. If that is impossible, `write_cache_file` raises an error.
+        # The file is absent, or will be replaced. If that fails, `write_cache_file` raises.
         return False
 
 

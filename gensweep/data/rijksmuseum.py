@@ -39,7 +39,12 @@ def list_portraits(path: Path) -> Sequence[Path]:
         )
     if folder.missing:
         names = join_first(folder.missing)
-        log.warning("%s: %d pictures are listed but missing: %s", path, len(folder.missing), names)
+        log.warning(
+            "%s: %d pictures are listed but missing: %s",
+            path,
+            len(folder.missing),
+            names,
+        )
     if not folder.entries:
         raise DataError(f"rijksmuseum is not fetched yet (nothing in {path}); {FETCH_COMMAND}")
     return [folder.pictures / entry["file"] for entry in folder.entries.values()]
@@ -125,7 +130,8 @@ def fetch_rijksmuseum(
             stack.enter_context(lock_file(cache / "lock"))
         folder = PortraitFolder(cache)
         services = Services(session, source)
-        tally = PortraitDownload(services, gate, folder, progress, limit).run(years)
+        portrait_download = PortraitDownload(services, gate, folder, progress, limit)
+        tally = portrait_download.run(years)
         if folder.entries:
             folder.rewrite_list()
     skipped = f"{tally.not_free:,} left out, not in the public domain"

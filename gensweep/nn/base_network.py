@@ -14,6 +14,9 @@ from gensweep.core.model import Model
 
 Batch = dict[str, Tensor]
 Noise = dict[str, Tensor]
+Outputs = dict[str, Tensor]
+LossAndLogs = tuple[Tensor, dict[str, Tensor]]
+"""A loss, and scalars to log by name."""
 C = TypeVar("C", bound=Model)
 
 
@@ -35,9 +38,9 @@ class Samples:
 class Network(nn.Module, abc.ABC, Generic[C]):
     """The torch code of a model.
 
-    Every random number comes from `draw`, and every weight from the parameters of the module. So the
-    same code runs plain, on other parameters (`loss`), or batched over lanes. Under an autocast to
-    bfloat16 the output of the last layer is converted to float32, so that all losses and outputs
+    Every random number comes from `draw`, and every weight from the parameters of the module. So
+    the same code runs plain, on other parameters (`loss`), or batched over lanes. Under an autocast
+    to bfloat16 the output of the last layer is converted to float32, so that all losses and outputs
     are float32.
 
     Attributes:
@@ -63,7 +66,12 @@ class Network(nn.Module, abc.ABC, Generic[C]):
         return {}
 
     @abc.abstractmethod
-    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self,
+        player: str,
+        batch: Batch,
+        noise: Noise,
+    ) -> LossAndLogs:
         """Compute the loss of a player.
 
         Args:
@@ -81,12 +89,16 @@ class Network(nn.Module, abc.ABC, Generic[C]):
         params: dict[str, Tensor],
         batch: Batch,
         noise: Noise,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> LossAndLogs:
         """Call `forward` with other parameters, as a pure function of the arguments."""
         return functional_call(self, params, (player, batch, noise))
 
     @abc.abstractmethod
-    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    def evaluate(
+        self,
+        batch: Batch,
+        noise: Noise,
+    ) -> Outputs:
         """Return the config's `outputs`, each [B, ...], from which metrics are computed."""
 
     @abc.abstractmethod

@@ -26,7 +26,12 @@ class ConvDown(nn.Conv2d):
         ValueError: the slope is negative; or, in a call, the pictures have another shape.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, slope: float = 0.0) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        slope: float = 0.0,
+    ) -> None:
         super().__init__(in_channels, out_channels, KERNEL_SIZE, stride=2, padding=1)
         self.slope = _check_slope(slope)
 
@@ -55,7 +60,12 @@ class ConvUp(nn.ConvTranspose2d):
         ValueError: the slope is negative; or, in a call, the pictures have another shape.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, slope: float = 0.0) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        slope: float = 0.0,
+    ) -> None:
         super().__init__(
             in_channels,
             out_channels,
@@ -114,7 +124,12 @@ class Unflatten(nn.Module):
         width: of the pictures.
     """
 
-    def __init__(self, channels: int, height: int, width: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        height: int,
+        width: int,
+    ) -> None:
         super().__init__()
         self._shape = (height, width, channels)
 
@@ -131,7 +146,11 @@ def _check_slope(slope: float) -> float:
     return slope
 
 
-def _check_shape(pictures: Tensor, channels: int, must_be_even: bool = False) -> None:
+def _check_shape(
+    pictures: Tensor,
+    channels: int,
+    must_be_even: bool = False,
+) -> None:
     shape = pictures.shape
     if len(shape) != 4 or shape[1] != channels or 0 in shape[2:]:
         raise ValueError(f"pictures {list(shape)} do not fit: [B, {channels}, H, W] is expected")

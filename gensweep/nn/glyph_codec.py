@@ -83,7 +83,10 @@ class GlyphDecoder(nn.Module):
         return logits.squeeze(1).unflatten(0, states.shape[:2])
 
 
-def get_glyphs(batch: Mapping[str, Tensor], field: str) -> Tensor:
+def get_glyphs(
+    batch: Mapping[str, Tensor],
+    field: str,
+) -> Tensor:
     """Return the glyphs of every example [B, T, 28, 28].
 
     A batch can hold each distinct glyph once, with indices; then the glyphs are looked up.
@@ -104,7 +107,11 @@ def apply_affine(pictures: Tensor, amounts: Tensor) -> Tensor:
     Returns:
         [B, T, 28, 28].
     """
-    units = torch.tensor(_MAX_CHANGES, dtype=amounts.dtype, device=amounts.device)
+    units = torch.tensor(
+        _MAX_CHANGES,
+        dtype=amounts.dtype,
+        device=amounts.device,
+    )
     angle, size, shear, across, down = (amounts.flatten(0, 1) * units).unbind(-1)
     cos = angle.cos() * (1 + size)
     sin = angle.sin() * (1 + size)
@@ -121,7 +128,11 @@ def apply_affine(pictures: Tensor, amounts: Tensor) -> Tensor:
     )
     theta = matrix.unflatten(-1, (2, 3))
     # The products of `F.affine_grid`, which vmap cannot batch.
-    pixels = torch.arange(GLYPH_SIZE, dtype=amounts.dtype, device=amounts.device)
+    pixels = torch.arange(
+        GLYPH_SIZE,
+        dtype=amounts.dtype,
+        device=amounts.device,
+    )
     centres = (2 * pixels + 1 - GLYPH_SIZE) / GLYPH_SIZE
     points = torch.cartesian_prod(centres, centres).flip(-1)
     # bfloat16 is too coarse for coordinates.

@@ -14,7 +14,11 @@ _DENSE_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 _DenseLayer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 
-def init_weights(network: nn.Module, scheme: str, rng: torch.Generator) -> None:
+def init_weights(
+    network: nn.Module,
+    scheme: str,
+    rng: torch.Generator,
+) -> None:
     """Fill every parameter in place.
 
     `torch`: PyTorch's defaults (uniform in ±1/sqrt(fan in); for an LSTM ±1/sqrt(hidden), its single
@@ -39,7 +43,11 @@ def init_weights(network: nn.Module, scheme: str, rng: torch.Generator) -> None:
             raise TypeError(f"no initialisation rule for {type(module).__name__}")
 
 
-def _init_dense(module: _DenseLayer, scheme: str, rng: torch.Generator) -> None:
+def _init_dense(
+    module: _DenseLayer,
+    scheme: str,
+    rng: torch.Generator,
+) -> None:
     if scheme == "keras":
         init.xavier_uniform_(module.weight, generator=rng)
         if module.bias is not None:
@@ -52,7 +60,11 @@ def _init_dense(module: _DenseLayer, scheme: str, rng: torch.Generator) -> None:
         init.uniform_(module.bias, -bound, bound, generator=rng)
 
 
-def _init_lstm(module: LSTM, scheme: str, rng: torch.Generator) -> None:
+def _init_lstm(
+    module: LSTM,
+    scheme: str,
+    rng: torch.Generator,
+) -> None:
     if scheme == "keras":
         init.xavier_uniform_(module.weight_ih, generator=rng)
         init.orthogonal_(module.weight_hh, generator=rng)

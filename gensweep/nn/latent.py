@@ -11,7 +11,11 @@ MIN_SINE = 1e-3
 divides by the sine."""
 
 
-def interpolate_linear(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
+def interpolate_linear(
+    starts: Tensor,
+    ends: Tensor,
+    steps: int,
+) -> Tensor:
     """Return straight lines in equal steps, both ends included.
 
     Args:
@@ -26,7 +30,11 @@ def interpolate_linear(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
     return starts.unsqueeze(1) * (1 - share) + ends.unsqueeze(1) * share
 
 
-def interpolate_spherical(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
+def interpolate_spherical(
+    starts: Tensor,
+    ends: Tensor,
+    steps: int,
+) -> Tensor:
     """Return great circles (Shoemake 1985), both ends included.
 
     They keep the length that vectors of a Gaussian have (White 2016).
@@ -53,5 +61,11 @@ def interpolate_spherical(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
 
 def _build_shares(like: Tensor, steps: int) -> Tensor:
     """Return the share of the second vector at each step, [1, steps, 1]."""
-    shares = torch.linspace(0, 1, steps, dtype=like.dtype, device=like.device)
+    shares = torch.linspace(
+        0,
+        1,
+        steps,
+        dtype=like.dtype,
+        device=like.device,
+    )
     return shares[None, :, None]

@@ -37,7 +37,14 @@ class PictureEncoder(nn.Module):
         super().__init__()
         channels = [CHANNELS] + [filters] * layers
         # The order of these lines decides the order of the parameters, and of their random numbers.
-        stages = [ConvDown(before, after, slope) for before, after in pairwise(channels)]
+        stages = [
+            ConvDown(
+                before,
+                after,
+                slope,
+            )
+            for before, after in pairwise(channels)
+        ]
         self.stages = nn.Sequential(*stages, Flatten())
         side = PICTURE_SIZE >> layers
         self.output = nn.Linear(filters * side**2, outputs)
@@ -56,13 +63,22 @@ class PictureDecoder(nn.Module):
         filters: channels of every stage.
     """
 
-    def __init__(self, inputs: int, layers: int, filters: int) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        layers: int,
+        filters: int,
+    ) -> None:
         super().__init__()
         side = PICTURE_SIZE >> layers
         # The order of these lines decides the order of the parameters, and of their random numbers.
         self.input = nn.Linear(inputs, filters * side**2)
         stages = [ConvUp(filters, filters) for _ in range(layers)]
-        self.stages = nn.Sequential(nn.ReLU(), Unflatten(filters, side, side), *stages)
+        self.stages = nn.Sequential(
+            nn.ReLU(),
+            Unflatten(filters, side, side),
+            *stages,
+        )
         self.output = ConvToRGB(filters, CHANNELS)
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -74,10 +90,18 @@ class PictureDecoder(nn.Module):
         return self.output(hidden).float()
 
 
-def interleave(pictures: Tensor, reconstructions: Tensor, columns: int = 8) -> Tensor:
-    """Alternate rows of ``columns`` pictures with rows of their reconstructions, [2 N, 3, 64, 64]."""
+def interleave(
+    pictures: Tensor,
+    reconstructions: Tensor,
+    columns: int = 8,
+) -> Tensor:
+    """Alternate rows of pictures with rows of their reconstructions, [2 N, 3, 64, 64]."""
     rows = []
-    pairs = zip(pictures.split(columns), reconstructions.split(columns), strict=True)
+    pairs = zip(
+        pictures.split(columns),
+        reconstructions.split(columns),
+        strict=True,
+    )
     for picture_row, reconstruction_row in pairs:
         rows += [picture_row, reconstruction_row]
     return torch.cat(rows)

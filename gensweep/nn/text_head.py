@@ -18,11 +18,18 @@ def compute_answer_loss(logits: Tensor, answer: Tensor) -> Tensor:
     Returns:
         [B].
     """
-    losses = F.cross_entropy(logits.transpose(1, 2), answer, reduction="none")
+    losses = F.cross_entropy(
+        logits.transpose(1, 2),
+        answer,
+        reduction="none",
+    )
     return losses.mean(1)
 
 
-def collect_answer_outputs(logits: Tensor, answer: Tensor) -> dict[str, Tensor]:
+def collect_answer_outputs(
+    logits: Tensor,
+    answer: Tensor,
+) -> dict[str, Tensor]:
     """Return the inputs of text metrics: `loss` [B], `predicted` and `answer` [B, T]."""
     return {
         "loss": compute_answer_loss(logits, answer),

@@ -83,7 +83,10 @@ def read_layer(name: str) -> Layer:
     return draw_layer(f"{name}.toml", entries)
 
 
-def draw_layer(file: str, entries: list[dict[str, Any]]) -> Layer:
+def draw_layer(
+    file: str,
+    entries: list[dict[str, Any]],
+) -> Layer:
     """Draw every part of a layer.
 
     Args:
@@ -104,8 +107,20 @@ def draw_layer(file: str, entries: list[dict[str, Any]]) -> Layer:
     fronts = []
     backs = []
     for part in parts:
-        fronts.append(draw(f"{file}, front of {part.name!r}", part.top, part.front))
-        backs.append(draw(f"{file}, back of {part.name!r}", part.back_top, part.back))
+        fronts.append(
+            draw(
+                f"{file}, front of {part.name!r}",
+                part.top,
+                part.front,
+            )
+        )
+        backs.append(
+            draw(
+                f"{file}, back of {part.name!r}",
+                part.back_top,
+                part.back,
+            )
+        )
     return Layer(
         names=tuple(part.name for part in parts),
         weights=tuple(part.weight for part in parts),
@@ -114,7 +129,11 @@ def draw_layer(file: str, entries: list[dict[str, Any]]) -> Layer:
     )
 
 
-def draw(label: str, top: int, lines: str) -> np.ndarray:
+def draw(
+    label: str,
+    top: int,
+    lines: str,
+) -> np.ndarray:
     """Return the slots of a drawing, uint8 [32, 32]; 0 for an empty cell.
 
     Args:
@@ -150,7 +169,7 @@ def draw(label: str, top: int, lines: str) -> np.ndarray:
 
 @cache
 def draw_patterns() -> np.ndarray:
-    """Return backgrounds in two colours, slot 0 and `B`: uint8 [9, 32, 32], the first four plain."""
+    """Return backgrounds in two colours, slot 0 and `B`: uint8 [9, 32, 32]; four are plain."""
     row, column = np.indices((GRID, GRID))
     across = column - 15.5
     down = row - 15.5

@@ -38,7 +38,10 @@ def parse_colour(colour: str) -> np.ndarray:
     return np.array(list(levels), float)
 
 
-def pick(chance: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+def pick(
+    chance: np.ndarray,
+    weights: Sequence[float],
+) -> np.ndarray:
     """Return indices [n], each as likely as its weight, from numbers in [0, 1) [n]."""
     ends = np.cumsum(weights)
     return np.searchsorted(ends / ends[-1], chance, side="right")
@@ -68,7 +71,11 @@ def mix_palettes(chance: dict[str, np.ndarray]) -> np.ndarray:
     has_light_pattern = chance["pattern_light"] < LIGHT_PATTERN_PROBABILITY
     tint = np.where(has_light_pattern, 255, 0)[:, None]
     has_bare_lips = (chance["lips"] < BARE_LIPS_PROBABILITY)[:, None]
-    lips = np.where(has_bare_lips, 0.6 * skin + BARE_LIPS_OFFSET, lipstick)
+    lips = np.where(
+        has_bare_lips,
+        0.6 * skin + BARE_LIPS_OFFSET,
+        lipstick,
+    )
     colours = {
         letter: np.broadcast_to(colour, skin.shape) for letter, colour in read_fixed().items()
     }

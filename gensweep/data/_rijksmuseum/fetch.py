@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import queue
-import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from gensweep.core.errors import FetchError
 from gensweep.core.registries import Progress
 from gensweep.data._rijksmuseum.portrait_folder import IDENTIFIER_PREFIX, PortraitFolder
 from gensweep.data._rijksmuseum.responses import Page, Work
 from gensweep.data._rijksmuseum.services import Services, build_queries
+from gensweep.data._rijksmuseum.workers import Workers
 from gensweep.system.download import redact_url
 from gensweep.system.http_session import RateLimiter
 
@@ -27,8 +25,6 @@ MAX_PAGES = 10_000
 """Pages of one search: a million objects."""
 MAX_FAILURES_PRINTED = 3
 
-_Function = Callable[..., Any]
-_Task = tuple[Future[Any], _Function, tuple[Any, ...]]
 _Result = tuple[Work, bytes | None]
 """A record, and the bytes of its picture; None if the picture is not in the public domain."""
 
@@ -62,49 +58,6 @@ class Tally:
             parts.append(f"and {more} more")
         failures = " | ".join(parts)
         return f"{len(self.failed)} failed: {failures}"
-
-
-class Workers:
-    """Threads that call functions.
-
-    The threads are daemons, and nobody waits for them: a server that hangs must not keep a process
-    alive that the user wants to stop. `concurrent.futures.ThreadPoolExecutor` would wait.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._count = count
-        for number in range(count):
-            thread = threading.Thread(
-                target=self._run_tasks,
-                name=f"rijksmuseum-{number}",
-                daemon=True,
-            )
-            thread.start()
-
-    def submit(self, function: _Function, *arguments: Any) -> Future[Any]:
-        """Call a function in the next free thread."""
-        future: Future[Any] = Future()
-        self._tasks.put((future, function, arguments))
-        return future
-
-    def close(self) -> None:
-        """End each thread after the tasks that were submitted before."""
-        for _ in range(self._count):
-            self._tasks.put(None)
-
-    def _run_tasks(self) -> None:
-        while True:
-            task = self._tasks.get()
-            if task is None:
-                return
-            future, function, arguments = task
-            try:
-                result = function(*arguments)
-                future.set_result(result)
-            except BaseException as error:
-                # Whatever is raised belongs to the caller of `result`, never to this thread.
-                future.set_exception(error)
 
 
 class PortraitDownload:
@@ -191,7 +144,11 @@ class PortraitDownload:
                 text = "&".join(fields)
                 self.tally.record_failure(f"search {text}", error)
 
-    def _iterate_pages(self, workers: Workers, query: dict[str, str]) -> Iterator[Page]:
+    def _iterate_pages(
+        self,
+        workers: Workers,
+        query: dict[str, str],
+    ) -> Iterator[Page]:
         """Yield the pages of a search.
 
         Raises:
@@ -211,13 +168,21 @@ class PortraitDownload:
             tokens.add(page.token)
             page_query = query | {"pageToken": page.token}
 
-    def _read_objects(self, page: Page, known: set[str]) -> Iterator[str]:
+    def _read_objects(
+        self,
+        page: Page,
+        known: set[str],
+    ) -> Iterator[str]:
         """Yield the objects of a page that are not known yet, and add them to the known ones."""
         unique = dict.fromkeys(page.objects)
         new = [number for number in unique if number not in known]
         known.update(new)
         stored = len(self.folder.entries)
-        self.progress(f"search: {len(known):,} portraits", stored, self._total)
+        self.progress(
+            f"search: {len(known):,} portraits",
+            stored,
+            self._total,
+        )
         yield from new
         for item in page.unrecognized:
             error = FetchError(f"a result that is not an object: {item}")

@@ -94,7 +94,11 @@ def get_text(value: Any) -> str:
     return ""
 
 
-def iterate_texts(value: Any, language: str = "", depth: int = 0) -> Iterator[Text]:
+def iterate_texts(
+    value: Any,
+    language: str = "",
+    depth: int = 0,
+) -> Iterator[Text]:
     """Yield the texts of a field.
 
     Args:
@@ -115,7 +119,11 @@ def iterate_texts(value: Any, language: str = "", depth: int = 0) -> Iterator[Te
         yield from _iterate_texts_of_node(value, language, depth)
 
 
-def _iterate_texts_of_node(node: Node, language: str, depth: int) -> Iterator[Text]:
+def _iterate_texts_of_node(
+    node: Node,
+    language: str,
+    depth: int,
+) -> Iterator[Text]:
     """Yield the texts of a value with its language, of a concept, or of a map of languages."""
     if "@value" in node:
         language = str(node.get("@language", language))

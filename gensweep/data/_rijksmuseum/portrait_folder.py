@@ -1,4 +1,4 @@
-"""Store portraits in a folder: the pictures as the service sent them, and a line of metadata each."""
+"""Store portraits in a folder: pictures as the service sent them, with a line of metadata each."""
 
 from __future__ import annotations
 
@@ -80,7 +80,12 @@ class PortraitFolder:
         """The folder of the pictures."""
         return self.folder / "pictures"
 
-    def add(self, work: Work, url: str, body: bytes) -> None:
+    def add(
+        self,
+        work: Work,
+        url: str,
+        body: bytes,
+    ) -> None:
         """Store a picture and its line of metadata.
 
         Args:

@@ -134,7 +134,11 @@ def _get_page_token(following: Any) -> str | None:
     return tokens[0]
 
 
-def read_work(response: Any, number: str, url: str) -> Work:
+def read_work(
+    response: Any,
+    number: str,
+    url: str,
+) -> Work:
     """Read the record of an object (EDM, framed: the aggregation on top).
 
     Args:
@@ -151,7 +155,14 @@ def read_work(response: Any, number: str, url: str) -> Work:
         raise FetchError(f"{url}: no record of an object (aggregatedCHO)")
     painting = paintings[0]
     object_number = _get_object_number(painting)
-    rights = [get_address(right) for right in get_list(aggregation, "edmRights", "rights")]
+    rights = [
+        get_address(right)
+        for right in get_list(
+            aggregation,
+            "edmRights",
+            "rights",
+        )
+    ]
     makers = [get_text(maker) for maker in get_list(painting, "creator")]
     # A record can name the same maker more than once.
     unique_makers = dict.fromkeys(filter(None, makers))

@@ -19,7 +19,7 @@ IMAGES_URL = "https://iiif.micr.io"
 PICTURE_SIDE = 256
 """The longer side of a picture in pixels, as it is requested."""
 MIN_SIDE = 64
-"""The shorter side must have as many pixels, since a picture is cropped and must not be enlarged."""
+"""The minimum of the shorter side: a picture is cropped to this size and must not be enlarged."""
 MAX_RESPONSE_BYTES = 8_000_000
 MAX_PICTURE_BYTES = 4_000_000
 MAX_PICTURE_TRIES = 2
@@ -123,7 +123,11 @@ class Services:
         response = self._get_json(url, profile)
         return read_work(response, number, url)
 
-    def _get_json(self, url: str, params: dict[str, str]) -> Any:
+    def _get_json(
+        self,
+        url: str,
+        params: dict[str, str],
+    ) -> Any:
         """Return the parsed JSON of a URL."""
         body = fetch_bytes(
             self._session,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from gensweep.models.cae import CAE
-from gensweep.nn.base_network import Batch, Network, Noise, Samples
+from gensweep.nn.base_network import Batch, LossAndLogs, Network, Noise, Outputs, Samples
 from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
 
 
@@ -30,14 +30,23 @@ class CAENetwork(Network[CAE]):
         latent = self.encoder(pictures)
         return self.decoder(latent).sigmoid()
 
-    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self,
+        player: str,
+        batch: Batch,
+        noise: Noise,
+    ) -> LossAndLogs:
         """Return the mean squared error a pixel."""
         picture = batch["picture"]
         error = self.reconstruct(picture) - picture
         loss = error.square().mean()
         return loss, {"loss": loss}
 
-    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    def evaluate(
+        self,
+        batch: Batch,
+        noise: Noise,
+    ) -> Outputs:
         """Return the loss [B], reconstructions and pictures [B, 3, 64, 64]."""
         picture = batch["picture"]
         reconstruction = self.reconstruct(picture)

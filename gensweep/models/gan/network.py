@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gensweep.models.gan import GAN
-from gensweep.nn.base_network import Batch, LatentNetwork, Noise, Samples
+from gensweep.nn.base_network import Batch, LatentNetwork, LossAndLogs, Noise, Outputs, Samples
 from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder
 
 LEAKY_RELU_SLOPE = 0.2
@@ -48,7 +48,12 @@ class GANNetwork(LatentNetwork[GAN]):
         """Return logits [B]. Positive means real."""
         return self.discriminator(pictures).squeeze(1)
 
-    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self,
+        player: str,
+        batch: Batch,
+        noise: Noise,
+    ) -> LossAndLogs:
         """Return the cross-entropy that the player minimizes."""
         if player == "generator":
             loss = self._compute_generator_loss(noise)
@@ -67,7 +72,11 @@ class GANNetwork(LatentNetwork[GAN]):
         generated = self._discriminate(sample)
         return (F.softplus(-real) + F.softplus(generated)).mean()
 
-    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    def evaluate(
+        self,
+        batch: Batch,
+        noise: Noise,
+    ) -> Outputs:
         """Return both losses [B], the share classified correctly [B], samples and pictures.
 
         Samples and pictures are [B, 3, 64, 64].

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH
 from gensweep.models.image_to_text import ImageToText
-from gensweep.nn.base_network import Batch, Network, Noise, Samples
+from gensweep.nn.base_network import Batch, LossAndLogs, Network, Noise, Outputs, Samples
 from gensweep.nn.glyph_codec import GlyphEncoder, apply_affine, get_glyphs, join_glyphs
 from gensweep.nn.lstm import EncoderDecoder
 from gensweep.nn.text_head import collect_answer_outputs, compute_answer_loss, format_answer
@@ -64,7 +64,12 @@ class ImageToTextNetwork(Network[ImageToText]):
             )
         return self.glyphs(get_glyphs(batch, "query_pictures"))
 
-    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self,
+        player: str,
+        batch: Batch,
+        noise: Noise,
+    ) -> LossAndLogs:
         """Return the mean cross-entropy a character."""
         changed = None
         if "affine" in noise:
@@ -74,7 +79,11 @@ class ImageToTextNetwork(Network[ImageToText]):
         loss = compute_answer_loss(logits, batch["answer"]).mean()
         return loss, {"loss": loss}
 
-    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    def evaluate(
+        self,
+        batch: Batch,
+        noise: Noise,
+    ) -> Outputs:
         """Return the loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
         outputs = collect_answer_outputs(self.predict(batch), batch["answer"])
         return {"query": batch["query"], **outputs}
@@ -83,7 +92,11 @@ class ImageToTextNetwork(Network[ImageToText]):
         """Return the glyphs of queries, captioned with the predicted and the right answer."""
         predicted = self.predict(batch).argmax(-1)
         captions = []
-        for guess, answer in zip(predicted, batch["answer"], strict=True):
+        for guess, answer in zip(
+            predicted,
+            batch["answer"],
+            strict=True,
+        ):
             captions.append(format_answer(guess, answer))
         strips = join_glyphs(get_glyphs(batch, "query_pictures"))
         return Samples(strips, captions, columns=4)

@@ -9,8 +9,8 @@ convolutions (Radford et al. 2016, arXiv:1511.06434) draw a picture.
   readable: a blurred mean digit and a right one have nearly the same distance from a picture that
   the network has never seen.
 - `read_char_accuracy`, `read_exact_match`: share of characters, and of complete answers, that a
-  reader recognizes as the right ones. The reader is a small classifier of single characters, trained
-  on the glyphs of training queries.
+  reader recognizes as the right ones. The reader is a small classifier of single characters,
+  trained on the glyphs of training queries.
 - `reader_digit_accuracy`: share of real digits, not used in training, that the reader recognizes.
   Below 0.9, the metrics of the reader are not reported.
 - `read_unparsable`: share of answers that the reader does not read as an integer.

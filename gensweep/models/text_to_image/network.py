@@ -8,7 +8,7 @@ from torch import Tensor
 from gensweep import kernels
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.models.text_to_image import TextToImage
-from gensweep.nn.base_network import Batch, Network, Noise, Samples
+from gensweep.nn.base_network import Batch, LossAndLogs, Network, Noise, Outputs, Samples
 from gensweep.nn.glyph_codec import GlyphDecoder, join_glyphs
 from gensweep.nn.lstm import EncoderDecoder
 
@@ -35,13 +35,22 @@ class TextToImageNetwork(Network[TextToImage]):
         states = self.sequence(batch["query"], trie)
         return self.glyphs(states).sigmoid()
 
-    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self,
+        player: str,
+        batch: Batch,
+        noise: Noise,
+    ) -> LossAndLogs:
         """Return the mean squared error a pixel."""
         error = self.generate(batch) - batch["answer_pictures"]
         loss = error.square().mean()
         return loss, {"loss": loss}
 
-    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    def evaluate(
+        self,
+        batch: Batch,
+        noise: Noise,
+    ) -> Outputs:
         """Return the loss [B], codes of query and answer, generated and target pictures.
 
         Codes are [B, 5] and [B, 3], pictures [B, 3, 28, 28].
@@ -62,7 +71,11 @@ class TextToImageNetwork(Network[TextToImage]):
         generated = join_glyphs(self.generate(batch))
         target = join_glyphs(batch["answer_pictures"])
         captions = [decode(query.cpu().numpy()) for query in batch["query"]]
-        return Samples(torch.cat([generated, target], dim=2), captions, columns=8)
+        return Samples(
+            torch.cat([generated, target], dim=2),
+            captions,
+            columns=8,
+        )
 
 
 build = TextToImageNetwork

@@ -1,17 +1,17 @@
 """Text to text: read ``12+34``, write ``46 ``.
 
 ## Method
-Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215). The arithmetic task is that of
-Zaremba and Sutskever 2014 (arXiv:1410.4615) with two digits.
+Sequence to sequence learning (Sutskever et al. 2014, arXiv:1409.3215). The arithmetic task is that
+of Zaremba and Sutskever 2014 (arXiv:1410.4615) with two digits.
 
 ## Logged numbers
 - `loss`: cross-entropy in nats a character, mean over the three characters and the queries.
 - `char_accuracy`: share of characters that are right, padding included ("accuracy" in the paper).
 - `exact_match`: share of answers with all three characters right.
 - `exact_match_plus`, `exact_match_minus`: the same for additions alone, and for subtractions.
-- `exact_match_carries_0`, `exact_match_carries_1`, `exact_match_carries_2`: the same for queries with
-  so many carries or borrows. A subtraction takes the smaller number from the larger one, and borrows
-  at most once.
+- `exact_match_carries_0`, `exact_match_carries_1`, `exact_match_carries_2`: the same for queries
+  with so many carries or borrows. A subtraction takes the smaller number from the larger one, and
+  borrows at most once.
 - `unparsable`: share of answers that are not an integer.
 - `mean_absolute_error`: distance from the right answer, over the answers that are an integer.
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from gensweep import kernels
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.models.text_to_text import TextToText
-from gensweep.nn.base_network import Batch, Network, Noise, Samples
+from gensweep.nn.base_network import Batch, LossAndLogs, Network, Noise, Outputs, Samples
 from gensweep.nn.lstm import EncoderDecoder
 from gensweep.nn.text_head import collect_answer_outputs, compute_answer_loss, format_answer
 
@@ -34,13 +34,22 @@ class TextToTextNetwork(Network[TextToText]):
         states = self.sequence(batch["query"], trie)
         return self.output(states).float()
 
-    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self,
+        player: str,
+        batch: Batch,
+        noise: Noise,
+    ) -> LossAndLogs:
         """Return the mean cross-entropy a character."""
         logits = self.predict(batch)
         loss = compute_answer_loss(logits, batch["answer"]).mean()
         return loss, {"loss": loss}
 
-    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    def evaluate(
+        self,
+        batch: Batch,
+        noise: Noise,
+    ) -> Outputs:
         """Return the loss [B], the query's codes [B, 5], predicted and true codes [B, 3]."""
         outputs = collect_answer_outputs(self.predict(batch), batch["answer"])
         return {"query": batch["query"], **outputs}
@@ -49,7 +58,12 @@ class TextToTextNetwork(Network[TextToText]):
         """Return a line for each query: the query, the predicted answer, the right answer."""
         predicted = self.predict(batch).argmax(-1)
         lines = []
-        for query, guess, answer in zip(batch["query"], predicted, batch["answer"], strict=True):
+        for query, guess, answer in zip(
+            batch["query"],
+            predicted,
+            batch["answer"],
+            strict=True,
+        ):
             text = decode(query.cpu().numpy()).rstrip()
             lines.append(f"{text} = {format_answer(guess, answer)}")
         return Samples(captions=lines)

@@ -1,13 +1,13 @@
 """VAE: a variational autoencoder.
 
 ## Method
-Auto-encoding variational Bayes (Kingma and Welling 2014, arXiv:1312.6114); `beta` is that of Higgins
-et al. 2017.
+Auto-encoding variational Bayes (Kingma and Welling 2014, arXiv:1312.6114); `beta` is that of
+Higgins et al. 2017.
 
 ## Logged numbers
-- `nll`: negative log likelihood of a picture in nats, summed over pixels and channels, at one latent
-  sample. `bernoulli`: the cross-entropy of pixel intensities in 0..1 (the common choice, although it
-  is not a density for grey values). `gaussian`: with unit variance and its constant,
+- `nll`: negative log likelihood of a picture in nats, summed over pixels and channels, at one
+  latent sample. `bernoulli`: the cross-entropy of pixel intensities in 0..1 (the common choice,
+  although it is not a density for grey values). `gaussian`: with unit variance and its constant,
   0.5 |x - m|^2 + 0.5 D log(2 pi) over D = 12,288 numbers.
 - `kl`: KL divergence of the latent distribution from the standard normal in nats, in closed form,
   summed over dimensions.
@@ -21,7 +21,8 @@ et al. 2017.
   neighbourhoods that contain a sample, and the share of real pictures with a sample nearby.
 
 ## Differences from the method
-The networks are convolutional. One latent sample is drawn for a picture (L = 1 in Kingma and Welling's terms).
+The networks are convolutional. One latent sample is drawn for a picture (L = 1 in Kingma and
+Welling's terms).
 
 ## Differences from the paper
 As for the CAE, with a latent vector of 256.

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gensweep.models.vae import VAE
-from gensweep.nn.base_network import Batch, LatentNetwork, Noise, Samples
+from gensweep.nn.base_network import Batch, LatentNetwork, LossAndLogs, Noise, Outputs, Samples
 from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
 
 
@@ -44,7 +44,11 @@ class VAENetwork(LatentNetwork[VAE]):
         """Return pictures [B, 3, 64, 64] in 0..1 of latent vectors [B, latent_dim]."""
         return self.decoder(latent).sigmoid()
 
-    def _compute_terms(self, picture: Tensor, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
+    def _compute_terms(
+        self,
+        picture: Tensor,
+        noise: Noise,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits [B, 3, 64, 64], negative log likelihood [B] and KL divergence [B]."""
         mean, log_variance = self.encoder(picture).chunk(2, dim=-1)
         deviation = (0.5 * log_variance).exp()
@@ -53,13 +57,22 @@ class VAENetwork(LatentNetwork[VAE]):
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
         return logits, nll, kl
 
-    def forward(self, player: str, batch: Batch, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self,
+        player: str,
+        batch: Batch,
+        noise: Noise,
+    ) -> LossAndLogs:
         """Return the negative evidence lower bound at weight beta, mean over pictures."""
         _, nll, kl = self._compute_terms(batch["picture"], noise)
         loss = (nll + self.config.beta * kl).mean()
         return loss, {"loss": loss, "nll": nll.mean(), "kl": kl.mean()}
 
-    def evaluate(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+    def evaluate(
+        self,
+        batch: Batch,
+        noise: Noise,
+    ) -> Outputs:
         """Return loss, nll and kl [B]; reconstructions, samples and pictures [B, 3, 64, 64]."""
         logits, nll, kl = self._compute_terms(batch["picture"], noise)
         return {
@@ -79,7 +92,11 @@ class VAENetwork(LatentNetwork[VAE]):
         return Samples(torch.cat([pairs, prior_samples]))
 
 
-def negative_log_likelihood(logits: Tensor, picture: Tensor, likelihood: str) -> Tensor:
+def negative_log_likelihood(
+    logits: Tensor,
+    picture: Tensor,
+    likelihood: str,
+) -> Tensor:
     """Return nats a picture [B], summed over pixels and channels.
 
     Args:
