@@ -135,9 +135,9 @@ def test_a_point_that_kept_the_last_sheet_alone_shows_it_and_one_that_kept_none_
     write(tmp_path, cells[0], 0, "samples.png", png(flat(7)))
     (figure,) = drawn(write_sweep(tmp_path, cells), "samples_by_epoch").values()
     assert [picture[10, 10, 0] for picture in pictures(figure)] == [7]
-    assert texts(figure) == ["not kept"]
-    assert "No sheet before the last epoch was kept" in caption(figure)
-    assert f"points/{cells[1]['points']['0']}/samples.png: not kept by this point" in caption(
+    assert texts(figure) == ["not saved"]
+    assert "saved only the sheet of the last epoch" in caption(figure)
+    assert f"points/{cells[1]['points']['0']}/samples.png: not saved by this point" in caption(
         figure
     )
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["10"], (
@@ -162,7 +162,7 @@ def test_of_many_epochs_the_first_and_the_last_are_among_those_shown(tmp_path):
     shown = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
     assert (shown[0], shown[-1]) == ("1", "12")
     assert [picture[10, 10, 0] for picture in pictures(figure)] == [int(text) for text in shown]
-    assert f"Of 12 epochs kept, {len(shown)} are shown." in caption(figure)
+    assert f"{len(shown)} of 12 saved epochs are shown." in caption(figure)
 
 
 def test_of_a_tall_sheet_both_its_first_and_its_last_rows_are_shown(tmp_path):
@@ -287,7 +287,7 @@ def test_a_heatmap_s_scale_stands_apart_from_its_title(tmp_path):
         (
             "cae",
             ["reconstruction_mse"],
-            "Rows, in turns: pictures of the test set, their reconstructions.",
+            "Rows alternate: pictures of the test set, then their reconstructions.",
         ),
         (
             "vae",
@@ -372,7 +372,7 @@ def test_a_large_sheet_of_a_dataset_is_shown_whole(tmp_path):
         30,
         40,
     ]
-    assert "Large sheets are shown smaller." in caption(figure)
+    assert "Large sheets are scaled down." in caption(figure)
 
 
 def test_generated_answers_stand_with_what_the_reader_read(tmp_path, monkeypatch):
@@ -439,9 +439,7 @@ def test_right_and_predicted_answers_are_counted_in_bars_of_ten(tmp_path):
     expected[[0, 1, 9, 29]] = 1 / 8, 1 / 8, 2 / 8, 1 / 8
     assert predicted.values.tolist() == expected.tolist()
     assert "n = 2 seeds of 4 answers" in caption(figure)
-    said = (
-        "not drawn: 2 (25.0%) that are not an integer, 1 (12.5%) that are below -99 or above 198."
-    )
+    said = "not drawn: 2 (25.0%) that are not integers, 1 (12.5%) that are below -99 or above 198."
     assert said in caption(figure)
 
 
@@ -509,7 +507,7 @@ def test_answers_of_an_earlier_version_are_said_to_be_missing(tmp_path):
     (figure,) = drawn(write_sweep(tmp_path, cells), "predicted_and_true").values()
     assert texts(figure) == ["No answers to show; the caption says why."]
     assert (
-        "not kept by these points (trained by an earlier version); evaluate fills it in."
+        "not saved by these points (trained by an earlier version); run gensweep evaluate to create it."
         in caption(figure)
     )
 

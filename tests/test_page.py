@@ -237,7 +237,7 @@ def test_where_and_when_is_said_of_the_records(tmp_path):
     )
     collect(folder)
     text = parsed(folder).text
-    assert "60 s in all; 20 s a point (10 s to 30 s)" in text
+    assert "60 s in total; 20 s per point (10 s to 30 s)" in text
     assert "records from 2026-01-01 10:00:00 UTC to 2026-01-03 10:00:00 UTC" in text
     assert (
         "2 30 s aaaaaaaaaaaa python 3.12.1, torch 2.15.0 cuda, A <fast> one, 8 cores, 64 GB, host box"
@@ -275,7 +275,7 @@ def test_failures_come_before_numbers_each_with_its_reason_and_point(tmp_path):
         a["points"]["2"], "5 points have a record that cannot be trusted", "not valid JSON (cut short?)",
         "not a gensweep record", "schema 99, this gensweep reads up to 1", "changed since it was written",
         "6 of 9 points are missing (text_to_text 6), 5 of them with a record that cannot be trusted",
-        "The seeds are unequal: cells were asked for with 1 to 8 of them",
+        "The numbers of seeds differ: the cells were requested with 1 to 8 seeds",
         f"python -m gensweep sweeps/x.py --results {tmp_path} --retry-failed", "What the seeds say",
     ]  # fmt: skip
     places = [text.index(part) for part in expected]
@@ -289,7 +289,7 @@ def test_a_sweep_with_nothing_done_says_so(tmp_path):
     collect(folder)
     text = parsed(folder).text
     assert "0 of 2 points are ok" in text
-    assert "No point of this sweep is ok: there is no number to show yet." in text
+    assert "No point of this sweep is ok: there are no numbers to show yet." in text
     assert "2 of 2 points are missing" in text
     assert "No point is ok yet." in text
 
@@ -308,8 +308,8 @@ def test_a_whole_sweep_has_nothing_to_complain_of(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"GIF", "not a PNG file"), (b"", "not a PNG file"), (png()[:-20], "not a whole picture"),
-     (png(60, 60)[:50], "not a whole picture")],
+    [(b"GIF", "not a PNG file"), (b"", "not a PNG file"), (png()[:-20], "not a complete picture"),
+     (png(60, 60)[:50], "not a complete picture")],
     ids=["other", "empty", "without its end", "without its pixels"],
 )  # fmt: skip
 def test_samples_that_are_no_whole_picture_are_named(tmp_path, content, reason):
@@ -335,7 +335,7 @@ def test_models_with_nothing_measured_have_no_figure_on_the_page(tmp_path):
     shown = [link for link in page.attributes("href") if link.startswith("figures/")]
     stems = ("learning_curves-text_to_text", "samples_by_epoch-text_to_text", "dataset_samples")
     assert list(dict.fromkeys(shown)) == [f"figures/{stem}.svg" for stem in stems]
-    assert "Nothing is measured yet of cae, gan: their figures are left out here." in page.text
+    assert "Nothing is measured yet for cae, gan: their figures are left out here." in page.text
     assert (folder / "figures" / "learning_curves-cae.svg").is_file()
 
 
@@ -481,12 +481,12 @@ def test_a_root_that_leads_nowhere_is_no_trouble(tmp_path, typed):
     [
         ((OK, OK), None),
         ((OK, DIVERGED), None),
-        ((OK, None), "This trains what is missing: python -m gensweep sweeps/sweep.py"),
+        ((OK, None), "This command trains what is missing: python -m gensweep sweeps/sweep.py"),
         (
             (FAILED, OK),
-            "This trains what failed once more: python -m gensweep sweeps/sweep.py --retry-failed",
+            "This command retrains what failed: python -m gensweep sweeps/sweep.py --retry-failed",
         ),
-        ((FAILED, None), "This trains what is missing, and what failed once more: python"),
+        ((FAILED, None), "This command trains what is missing, and retrains what failed: python"),
     ],
 )
 def test_the_repair_is_offered_where_there_is_something_to_do(tmp_path, statuses, words):
@@ -497,7 +497,7 @@ def test_the_repair_is_offered_where_there_is_something_to_do(tmp_path, statuses
     folder = write_sweep(tmp_path, [one])
     collect(folder)
     text = parsed(folder).text
-    assert words in text if words else "This trains" not in text
+    assert words in text if words else "This command" not in text
     assert ("--retry-failed" in text) == (FAILED in statuses)
 
 
@@ -523,7 +523,7 @@ def two_roots(tmp_path: Path) -> list[Path]:
 def test_two_sweeps_of_one_name_stand_apart_on_one_page(tmp_path):
     called = call("collect", *two_roots(tmp_path))
     assert called.code == 0
-    assert f"The page of all of them is {tmp_path / PAGE}." in called.out.replace("\n", "")
+    assert f"The page of all sweeps is {tmp_path / PAGE}." in called.out.replace("\n", "")
     page = parsed(tmp_path)
     assert (
         page.text.count("sweep a%20%3Cb%3E/sweep/") == 2 and page.text.count("sweep c/sweep/") == 2

@@ -365,7 +365,7 @@ def test_unequal_seeds_use_the_pairs_that_exist(tmp_path):
     values[2] |= {2: None}
     found = ask(sweep(tmp_path, values, ("encoder_layers",)), "Do more encoder layers")
     assert (found.n, found.points, found.left_out) == (2, 4, 2)
-    assert "2 more points left out, without a partner" in found.answer
+    assert "2 more points left out for want of a partner" in found.answer
     assert found.effect == pytest.approx((THREE[:2, 1] - THREE[:2, 0]).mean())
 
 
@@ -472,7 +472,7 @@ def test_cells_without_a_test_say_why(errors: list[list[float]], why: str, tmp_p
             write_record(tmp_path, one, seed, mse=value)
     found = ask(write_sweep(tmp_path, cells, metrics={"mse": METRICS["mse"]}), "Does the MSE")
     assert (found.verdict, found.test) == (NOT_ENOUGH, "")
-    assert f"no test, for {why}." in found.answer
+    assert f"no test, because {why}." in found.answer
 
 
 def duel(
@@ -501,7 +501,7 @@ def test_the_gan_against_the_vae_on_each_dataset(tmp_path):
     assert found.p == pytest.approx(stats.ttest_rel(gan.mean(1), vae.mean(1)).pvalue)
     assert found.estimate == pytest.approx((gan - vae).mean())
     assert found.low < found.estimate < found.high
-    assert found.estimate_name == "mean difference of sliced_wasserstein, gan less vae"
+    assert found.estimate_name == "mean difference of sliced_wasserstein, gan minus vae"
     assert found.effect_name.startswith("rank-biserial")
     pairs = stats.wilcoxon((vae - gan).ravel(), alternative="greater").statistic
     assert found.effect == pytest.approx(2 * pairs / 21 - 1)

@@ -891,7 +891,7 @@ def test_the_report_s_curve_is_drawn_only_at_its_setting(tmp_path):
         results = load(write_sweep(tmp_path, cells, name))
         ((_, figure),) = FIGURES["train_fraction_curve"].make(results)
         labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-        assert ("report" in labels) is expected
+        assert ("paper" in labels) is expected
 
 
 @pytest.mark.parametrize("width", [100, 140])

@@ -265,7 +265,7 @@ def test_a_run_set_of_too_many_points_is_of_cells_and_then_of_the_group(folder, 
         ({"section": "run", "name": "group"}, "=", "sweep"),
         ({"section": "run", "name": "jobType"}, "=", "text_to_text"),
     ]
-    assert "Points that another sweep trained are of its group" in " ".join(
+    assert "Points that another sweep trained are in that sweep's group" in " ".join(
         map(text, section(spec, "text_to_text"))
     )
 
@@ -394,10 +394,10 @@ def test_only_its_own_report_is_replaced_and_each_draft_is_a_new_one(folder, loo
         (
             {"WANDB_BASE_URL": "http://127.0.0.1:9"},
             None,
-            "did not take the report for gensweep: .*refused",
+            "did not accept the report for gensweep: .*refused",
         ),
-        ({}, ("", 500), "did not take the report for gensweep: HTTP 500"),
-        ({}, ("upsertView", 403), f"did not take the report for {ENTITY}/gensweep: out of order"),
+        ({}, ("", 500), "did not accept the report for gensweep: HTTP 500"),
+        ({}, ("upsertView", 403), f"did not accept the report for {ENTITY}/gensweep: out of order"),
     ],
 )
 @pytest.mark.slow

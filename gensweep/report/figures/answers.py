@@ -41,11 +41,11 @@ INTEGERS_PER_BAR = 10
 """Width of a bar of the histogram."""
 NO_MODEL = "No model of this sweep answers queries."
 NO_ANSWERS = "No answers to show; the caption says why."
-REMEDY = "; evaluate fills it in"
+REMEDY = "; run gensweep evaluate to create it"
 _VALUE_LABEL = "answer [integer]"
 _SHARE_LABEL = f"share of the answers\n[fraction a bar of {INTEGERS_PER_BAR} integers]"
 _DISTANCE_LABEL = "distance of the predicted answer from the right one [integer]"
-_WITHIN_LABEL = "share of the answers\nat most so far off [fraction]"
+_WITHIN_LABEL = "share of the answers\nwithin this distance [fraction]"
 _DISTRIBUTION_LABELS = (_VALUE_LABEL, _SHARE_LABEL)
 _DISTANCE_LABELS = (_DISTANCE_LABEL, _WITHIN_LABEL)
 _DISTANCE_TICKS = [0, 1, 2, 5, 10, 20, 50, 100, 200]
@@ -152,8 +152,8 @@ def _describe_counts(answers: Sequence[Answers]) -> str:
         size_text = f"{sizes[0]} to {sizes[-1]}"
     seeds = format_seed_count([len(answers)])
     return (
-        f"{seeds} of {size_text} answers, together; "
-        f"not drawn: {unparsable.sum()} ({unparsable.mean():.1%}) that are not an integer, "
+        f"{seeds} of {size_text} answers each, taken together; "
+        f"not drawn: {unparsable.sum()} ({unparsable.mean():.1%}) that are not integers, "
         f"{beyond.sum()} ({beyond.mean():.1%}) that are below {MIN_ANSWER} or above {MAX_ANSWER}"
     )
 
@@ -163,7 +163,7 @@ def _describe_unread(cells: Sequence[ShownCell], answers_of: AnswersByCell) -> s
     sentences = [f" {one.name}: nothing to show." for one in cells if not answers_of[one.cell]]
     for one in cells:
         if one.n > len(one.points):
-            sentences.append(f" {one.name}: the first {len(one.points)} seeds.")
+            sentences.append(f" {one.name}: only the first {len(one.points)} seeds.")
     return "".join(sentences)
 
 
@@ -180,8 +180,8 @@ def _draw_distances(results: Results, model: str) -> Figure:
     exact = "; ".join(f"{one.role} cell {_format_exact(answers_of[one.cell])}" for one in drawn)
     caption = (
         f"{seeds} {describe_choice(results, model)} "
-        f"Exactly right, and not an integer: {exact}. "
-        "An answer that is not an integer has no distance: with such, a line ends below 1."
+        f"Exactly right answers, and answers that are not integers: {exact}. "
+        "An answer that is not an integer has no distance, so a line with such answers ends below 1."
     )
     caption += _describe_unread(cells, answers_of) + missing.format_caption()
     figure, axes = create_figure((6.8, 3.6), title, caption)

@@ -16,7 +16,7 @@ from gensweep.ledger.stores import Store
 
 MAX_PIXELS = 20_000_000
 """Most pixels of a picture that is read; sheets of samples have a million at most."""
-NOT_KEPT, DAMAGED = "not kept", "cannot be read"
+NOT_KEPT, DAMAGED = "not saved", "cannot be read"
 COLUMNS = ("query", "answer", "predicted")
 _PNG_END = b"IEND\xaeB`\x82"
 """The last block of a PNG: its name and checksum."""
@@ -63,7 +63,7 @@ class MissingFiles:
         if kind == DAMAGED:
             return DAMAGED
         owner = "this point" if count == 1 else "these points"
-        return f"not kept by {owner} (trained by an earlier version){self.remedy}"
+        return f"not saved by {owner} (trained by an earlier version){self.remedy}"
 
 
 def load_picture(store: Store, name: str, missing: MissingFiles) -> np.ndarray | str:
@@ -121,10 +121,10 @@ def read_picture_file(store: Store, name: str) -> tuple[bytes, np.ndarray]:
         # Pillow's own text holds an address in memory, which differs in each run.
         raise RecordError(f"{uri}: not a PNG file") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise RecordError(f"{uri}: not a whole picture ({error})") from None
+        raise RecordError(f"{uri}: not a complete picture ({error})") from None
     # Pillow accepts a PNG that ends after its pixels, without the last block.
     if not content.endswith(_PNG_END):
-        raise RecordError(f"{uri}: not a whole picture (its end is missing)")
+        raise RecordError(f"{uri}: not a complete picture (its end is missing)")
     return content, pixels
 
 
@@ -160,26 +160,26 @@ def read_answers(store: Store, name: str) -> Answers:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, csv.Error) as error:
-        raise RecordError(f"{uri}: not a whole table of answers ({error})") from None
+        raise RecordError(f"{uri}: not a complete table of answers ({error})") from None
     true, predicted = (_parse_integers(columns[name]) for name in COLUMNS[1:])
     if not len(true):
         raise RecordError(f"{uri}: no answers")
     if np.isnan(true).any():
-        raise RecordError(f"{uri}: a right answer is no integer")
+        raise RecordError(f"{uri}: a right answer is not an integer")
     return Answers(true, predicted)
 
 
 def _parse_columns(text: str, uri: str) -> dict[str, list[str]]:
     """Return column -> texts [n] of a table of answers."""
     if not text.endswith("\n"):
-        raise RecordError(f"{uri}: its last line has no end (cut short?)")
+        raise RecordError(f"{uri}: the last line is incomplete (cut short?)")
     header, *rows = csv.reader(io.StringIO(text, newline=""))
     for name in COLUMNS:
         if name not in header:
             raise RecordError(f"{uri}: no column {name!r}")
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
-            raise RecordError(f"{uri}: line {number} has not {len(header)} values")
+            raise RecordError(f"{uri}: line {number} does not have {len(header)} values")
     columns = {}
     for name in COLUMNS:
         index = header.index(name)

@@ -78,7 +78,7 @@ def _draw_learning(results: Results, model: str) -> Figure:
     curves, column, lost = _load_curves(results, cells, results.get_main_metric(model))
     caption = describe_seeds(n for curve in curves.values() for n in curve.summary.n)
     if is_cut:
-        caption += f" #1 is the first of {len(ids)} cells, grey: {len(rest)} others."
+        caption += f" #1 is the first of {len(ids)} cells; {len(rest)} others are grey."
         caption += f" {describe_choice(results, model)}"
     unfinished = len(results.list_cells(model)) - len(ids)
     if unfinished:

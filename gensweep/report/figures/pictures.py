@@ -62,7 +62,7 @@ def _draw_strips(results: Results, setting: Setting) -> Figure:
     if not cells:
         caption = describe_nothing(results, [setting.model])
         return draw_message(title, "No cell has a result yet.", caption, axis_labels)
-    missing = MissingFiles("; evaluate fills it in")
+    missing = MissingFiles("; run gensweep evaluate to create it")
     _, point = cells[0].sample
     names = [f"{POINTS}/{point}/interpolation-{path}.png" for path in INTERPOLATIONS]
     rows = [[load_picture(results.store, name, missing)] for name in names]
@@ -96,14 +96,14 @@ def draw_dataset_samples(results: Results) -> Figures:
         caption += f" {len(shown)} of {len(paths)} datasets are shown."
     if absent:
         names = ", ".join(labels[sheet] for sheet in absent)
-        caption += f" No sheet of {names}: the sweep writes it when it is run where the data lies."
+        caption += f" No sheet of {names}: run the sweep on a machine with the data to create it."
     sizes = [sheet.shape[:2] for sheet in shown.values() if isinstance(sheet, np.ndarray)]
     if not sizes:
         text = "No sheet to show; the caption says why."
         figure = draw_message(title, text, caption + missing.format_caption(), axis_labels)
         return [("dataset_samples", figure)]
     if any(height > MAX_SHEET_SIZE[0] or width > MAX_SHEET_SIZE[1] for height, width in sizes):
-        caption += " Large sheets are shown smaller."
+        caption += " Large sheets are scaled down."
     rows = [[sheet if isinstance(sheet, str) else _shrink(sheet)] for sheet in shown.values()]
     row_labels = [labels[sheet] for sheet in shown]
     caption += missing.format_caption()

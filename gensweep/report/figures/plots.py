@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gensweep.report.results import Results
 
-PAPER_LABEL = "report"
+PAPER_LABEL = "paper"
 """Label of the numbers that the reproduced paper printed."""
 _LEGEND_CHARACTERS = 28
 _MARKERS_PER_BAND = 10

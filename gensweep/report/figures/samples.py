@@ -98,9 +98,9 @@ def _draw_by_epoch(results: Results, setting: Setting) -> Figure:
     rows = [[_get_panel(by_epoch, epoch) for epoch in epochs] for by_epoch in loaded]
     caption += f" {describe_sheet_rows(results, setting.model)}"
     if any(_cut(sheet).size < sheet.size for sheet in sheets):
-        caption += " Shown is a part of each sheet: the left of its first and last rows."
+        caption += " Only a part of each sheet is shown: the left of its first and last rows."
     if len(epochs) < len(all_epochs):
-        caption += f" Of {len(all_epochs)} epochs kept, {len(epochs)} are shown."
+        caption += f" {len(epochs)} of {len(all_epochs)} saved epochs are shown."
     caption += _describe_last_only(cells, files)
     row_labels = [one.title for one in cells]
     column_labels = [str(epoch) for epoch in epochs]
@@ -144,7 +144,7 @@ def _describe_last_only(cells: Sequence[ShownCell], files: Sequence[Mapping[int,
     if not points:
         return ""
     names = ", ".join(points)
-    return f" No sheet before the last epoch was kept by {names} (trained by an earlier version)."
+    return f" {names} saved only the sheet of the last epoch (trained by an earlier version)."
 
 
 def _get_panel(sheets: Mapping[int, np.ndarray | str], epoch: int) -> np.ndarray | str:
@@ -198,8 +198,8 @@ def _draw_answers(results: Results, model: str) -> Figure:
     rows = [[_load_last_sheet(results, one, missing)] for one in cells]
     caption = (
         f"{describe_choice(results, model)} {describe_points(cells)} "
-        "Each answer stands above a picture of the right one; "
-        "below them, the query and what else the trial wrote."
+        "Each answer is above a picture of the right one; "
+        "below them are the query and what else the trial wrote."
     )
     for one in cells:
         caption += (

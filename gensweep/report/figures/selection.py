@@ -154,7 +154,7 @@ def describe_choice(results: Results, model: str, cells: Sequence[str] | None = 
     left_out = len(all_cells) - len(candidates)
     rest = ""
     if left_out:
-        rest = f" {pluralize(left_out, 'cell')} without a result, or without a validation value."
+        rest = f" Left out: {pluralize(left_out, 'cell')} without a result, or without a validation value."
     if len(candidates) < 2:
         return rest.strip()
     objective = results.objectives[model]
@@ -183,9 +183,8 @@ def describe_points(cells: Sequence[ShownCell]) -> str:
     """Return the sentence of a caption on the points whose samples are shown."""
     samples = [one.sample for one in cells]
     points = ", ".join(f"{point} (seed {seed})" for seed, point in samples)
-    owner = "each cell's" if len(cells) > 1 else "the cell's"
     seeds = format_seed_count(one.n for one in cells)
-    return f"One point of {owner} {seeds}: {points}."
+    return f"Samples are of one seed per cell, out of {seeds}: {points}."
 
 
 def describe_nothing(results: Results, models: Sequence[str] | None = None) -> str:

@@ -110,7 +110,7 @@ def describe_sheet_rows(results: Results, model: str) -> str:
             "and in the last rows samples from the prior."
         )
     if has_reconstructions:
-        return "Rows, in turns: pictures of the test set, their reconstructions."
+        return "Rows alternate: pictures of the test set, then their reconstructions."
     if is_generating:
         return "Every picture is a sample of the generator."
     return ""

@@ -50,7 +50,7 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
             if page is None:
                 raise
             print_tables(results, console)
-            print_line(console, f"{error}; its tables and figures are on the page alone.")
+            print_line(console, f"{error}; its tables and figures are only on the page.")
             continue
         print_tables(results, console)
         own_page = f"{folder}/{PAGE}"
@@ -59,7 +59,7 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
         print_line(console, f"Wrote {len(paths)} files to {folder}; the page is {own_page}.")
     if page_of_all:
         write_page(collected, page_of_all)
-        sweeps = "all of them" if len(collected) > 1 else "it"
+        sweeps = "all sweeps" if len(collected) > 1 else "the sweep"
         print_line(console, f"The page of {sweeps} is {page_of_all}.")
 
 
@@ -84,8 +84,8 @@ def resolve_page(folders: Sequence[str], page: str | None) -> str | None:
     for root in roots.values():
         if root.is_remote and root.root_uri != store.root_uri:
             raise ResultsError(
-                f"--page {page}: the page of sweeps in a bucket lies beside them, "
-                f"as {root.uri(PAGE)} would"
+                f"--page {page}: the page of sweeps in a bucket must be beside them, "
+                f"such as {root.uri(PAGE)}"
             )
     if page in [sweep_store.uri(f"{folder}/{PAGE}") for sweep_store, folder in opened]:
         raise ResultsError(f"{page} is the page of one sweep alone; name another file with --page")
@@ -99,7 +99,7 @@ def _choose_common_page(roots: Mapping[str, Store]) -> str:
         return root.uri(PAGE)
     if any(root.is_remote for root in roots.values()):
         raise ResultsError(
-            f"{' and '.join(roots)} have no folder in common; name the page of all with --page"
+            f"{' and '.join(roots)} have no common folder; name the page of all sweeps with --page"
         )
     return f"{os.path.commonpath(roots)}/{PAGE}"
 

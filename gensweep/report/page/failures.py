@@ -122,7 +122,9 @@ def describe_gaps(results: Results) -> Iterator[str]:
     requested = [len(cell.points) for cell in results.sweep.cells]
     smallest, largest = min(requested), max(requested)
     if smallest < largest:
-        yield (f"The seeds are unequal: cells were asked for with {smallest} to {largest} of them.")
+        yield (
+            f"The numbers of seeds differ: the cells were requested with {smallest} to {largest} seeds."
+        )
     ok = results.cells["n_ok"].tolist()
     complete = sum(have == want for have, want in zip(ok, requested, strict=True))
     if complete == len(requested):
@@ -139,7 +141,7 @@ def describe_gaps(results: Results) -> Iterator[str]:
             verb = "has" if count == 1 else "have"
             parts.append(f"{count} {verb} {text}")
     cells = pluralize(len(requested), "cell")
-    yield f"Of {cells}, {', '.join(parts)}; means are of the seeds that are ok."
+    yield f"Of {cells}, {', '.join(parts)}; means are over the seeds that are ok."
 
 
 def _describe_missing(results: Results) -> str:

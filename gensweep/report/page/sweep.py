@@ -109,11 +109,11 @@ def _list_facts(results: Results) -> list[Fact]:
         ("chosen by", describe_selection(results), ""),
         ("examples", examples, ""),
         ("command line", str(extra.get("command") or ""), "code"),
-        ("asked for at", provenance.format_time(str(extra.get("created") or "")), ""),
+        ("requested at", provenance.format_time(str(extra.get("created") or "")), ""),
         ("commit of the call", provenance.shorten_commit(extra.get("commit")), "code"),
         ("versions of the call", provenance.format_versions(_get_dict(sweep, "versions")), ""),
         ("machine of the call", provenance.format_machine(_get_dict(sweep, "hardware")), ""),
-        ("data of the user's own", _describe_user_data(sweep), ""),
+        ("the user's own data", _describe_user_data(sweep), ""),
     ]
     return [fact for fact in facts if fact[1]]
 

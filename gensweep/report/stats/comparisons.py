@@ -76,7 +76,7 @@ def _compare_cells_by(runs: Runs, model: str, metric: str, question: str) -> Fin
     test = compare_cells(values)
     if test is None:
         reason = _explain_no_test(measured, repeated)
-        answer = f"{span}: no test, for {reason}. {describe_basis(finding)}"
+        answer = f"{span}: no test, because {reason}. {describe_basis(finding)}"
         return replace(finding, answer=answer)
     share = format_variance_share(test.eta_squared, test.icc)
     return replace(
@@ -124,7 +124,7 @@ def compare_models(runs: Runs) -> Iterator[Finding]:
     for dataset in datasets:
         if not shared:
             names = ", ".join(COMPARED_METRICS)
-            yield Finding(f"{question} on {dataset}?", f"Both models have none of {names}.")
+            yield Finding(f"{question} on {dataset}?", f"Neither model has any of {names}.")
         for metric in shared:
             yield _compare_on(runs, dataset, metric, f"{question} on {dataset}, by {metric}?")
 
@@ -148,21 +148,21 @@ def _compare_on(runs: Runs, dataset: Any, metric: str, question: str) -> Finding
             reason = runs.explain_absence(COMPARED_MODELS, metric)
         return replace(finding, answer=reason)
     if not sign:
-        answer = f"{metric} declares no direction: neither end is better."
+        answer = f"{metric} declares no direction: neither larger nor smaller is better."
         return replace(finding, answer=answer)
     weights = np.array([1.0 if level == first else -1.0 for level in block.levels])
     contrast = estimate_contrast(block.values, weights)
     advantages = _list_advantages(rows, sign)
     wins = sum(value > 0 for value in advantages)
     answer = (
-        f"{metric} of {first} less that of {second} is {contrast.estimate:+.3g} on average"
+        f"{metric} of {first} minus that of {second} is {contrast.estimate:+.3g} on average"
         f"{format_test(contrast)}; {first} is better in {wins} of "
         f"{pluralize(len(advantages), 'pair')} of one depth and seed. {describe_basis(finding)}"
     )
     finding = replace(
         finding,
         answer=answer,
-        estimate_name=f"mean difference of {metric}, {first} less {second}",
+        estimate_name=f"mean difference of {metric}, {first} minus {second}",
         effect=compute_rank_biserial(advantages),
         effect_name=f"rank-biserial correlation, positive where {first} is better",
     )

@@ -157,5 +157,5 @@ def describe_basis(finding: Finding, averaged_over: Sequence[str] = ()) -> str:
     if averaged_over:
         text += f", averaged over {', '.join(averaged_over)}"
     if finding.left_out:
-        text += f"; {pluralize(finding.left_out, 'more point')} left out, without a partner"
+        text += f"; {pluralize(finding.left_out, 'more point')} left out for want of a partner"
     return f"{text}."

@@ -87,7 +87,7 @@ class ModelQuestions:
         block = select_block(self.runs.list_runs_along(self.model, self.dataset, self.metric, axes))
         finding = start_finding(question, block)
         if len(block.levels) < 2:
-            reason = f"No seed has {self.metric} at two values of {axis.name} with the rest alike."
+            reason = f"No seed has {self.metric} at two values of {axis.name} with all else equal."
             return self._explain_not_enough(finding, reason)
         x = np.array([value for (value,) in block.levels], float)
         if axis.is_doubling:
@@ -148,7 +148,7 @@ class ModelQuestions:
         is_combined = np.array([all(get_side(level)) for level in block.levels])
         sign = self.runs.get_sign(self.metric)
         best = compare_best(block.values, is_combined, sign or 1)
-        name = f"difference of {self.metric}, best combined less best other"
+        name = f"difference of {self.metric}, best combined minus best other"
         finding = replace(
             finding,
             answer=self._describe_combined(finding, block, best, axes),
@@ -177,7 +177,7 @@ class ModelQuestions:
             remark = f"widened for a choice among {best.candidates}"
         return (
             f"{self.metric} of the best combined depth, {cells[0]}, "
-            f"less that of the best other, {cells[1]}, "
+            f"minus that of the best other, {cells[1]}, "
             f"is {best.contrast.estimate:+.3g}{format_test(best.contrast, remark)}. "
             f"{self._describe_basis(finding, axes)}"
         )
@@ -190,5 +190,5 @@ class ModelQuestions:
         return f"No seed has {self.metric} with each of: {', '.join(SIDES.values())}."
 
     def _explain_no_direction(self, finding: Finding) -> Finding:
-        answer = f"{self.metric} declares no direction: neither end is better."
+        answer = f"{self.metric} declares no direction: neither larger nor smaller is better."
         return replace(finding, answer=answer)

@@ -91,7 +91,7 @@ def _iter_beginning(wr: Any, results: Results) -> Iterator[Any]:
         yield wr.P(gap)
     yield wr.TableOfContents()
     command = wr.InlineCode(_clean(Commands(results).full))
-    yield wr.P(["To make the same numbers again: ", command])
+    yield wr.P(["To reproduce these numbers: ", command])
 
 
 def _format_ids(reason: failures.Reason) -> str:
@@ -109,7 +109,7 @@ def _iter_model(
     """Yield the blocks of one model: its answers in words, its panels, its tables."""
     run_set, run_set_words = build_run_set(wr, results, model)
     varying = results.varying_of[model]
-    swept = "Nothing but its seed is swept; "
+    swept = "Only its seed is swept; "
     if varying:
         swept = f"It is swept over {', '.join(varying)}; "
     fixed = describe_fixed(results, model)

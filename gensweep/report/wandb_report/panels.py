@@ -67,7 +67,7 @@ def _build_filter(results: Results, model: str, points: list[str]) -> tuple[Any,
     filters = And(Metric("Group") == results.sweep.name, Metric("JobType") == model)
     words = (
         f"group is {results.sweep.name} and whose job type is {model}. "
-        "Points that another sweep trained are of its group, and not among them."
+        "Points that another sweep trained are in that sweep's group, and are not shown."
     )
     return filters, words
 
@@ -144,7 +144,7 @@ def _build_swept(wr: Any, results: Results, model: str, metric: str | None) -> l
     main = wr.SummaryMetric(f"test/{metric}")
     axes = [*(wr.Config(name) for name in varying), main]
     columns = [wr.ParallelCoordinatesPlotColumn(axis) for axis in axes]
-    title = f"What is swept, and test {metric}"
+    title = f"Swept parameters and test {metric}"
     panels = [wr.ParallelCoordinatesPlot(title=title, columns=columns)]
     for axis in DEPTH:
         if axis.name in varying:
@@ -159,7 +159,7 @@ def _build_media(wr: Any, results: Results, model: str) -> list[Any]:
     names = _list_interpolations(results, model)
     if names:
         keys = [f"interpolation/{name}" for name in names]
-        title = "Ways through the latent space"
+        title = "Paths through the latent space"
         panels.append(wr.MediaBrowser(title=title, media_keys=keys, num_columns=2))
     return panels
 

@@ -60,7 +60,7 @@ def save(report: Report, beginning: str, draft: bool = False) -> SavedReport:
     except Exception as error:
         # W&B's libraries raise bare exceptions, too.
         raise _explain(error, report) from error
-    raise ReportError("this W&B login has no entity of its own: name one with --wandb-entity")
+    raise ReportError("this W&B login has no default entity: name one with --wandb-entity")
 
 
 def _log_in() -> wandb.Api:
@@ -110,10 +110,10 @@ def _explain(error: Exception, report: Report) -> ReportError:
     is_malformed = error.__cause__ is None
     if isinstance(error, AuthenticationError) and (is_malformed or status in _LOGIN_REFUSED):
         return ReportError(
-            f"W&B refuses this login: {message}; `wandb login --relogin` takes another"
+            f"W&B refuses this login: {message}; log in again with `wandb login --relogin`"
         )
     project = f"{report.entity}/{report.project}" if report.entity else report.project
-    return ReportError(f"W&B did not take the report for {project}: {message}")
+    return ReportError(f"W&B did not accept the report for {project}: {message}")
 
 
 def _make_url(report: Report) -> str:
