@@ -27,7 +27,7 @@ from gensweep.core.soundness import (
     explain_unsound,
     get_current_name,
 )
-from gensweep.execute.progress import MOST_WARNINGS, Screen
+from gensweep.execute.progress import MAX_WARNINGS_PRINTED, Screen
 from gensweep.ledger.records import OK, Record, decode_record
 from gensweep.report.collect import collect, print_tables
 from gensweep.report.page.failures import group_warnings
@@ -314,11 +314,11 @@ def test_an_exploded_gan_is_ok_with_a_warning_in_record_report_and_page(tmp_path
 
 
 def test_a_run_prints_warnings_of_the_first_points_and_where_the_others_are():
-    out, count = io.StringIO(), MOST_WARNINGS + 5
+    out, count = io.StringIO(), MAX_WARNINGS_PRINTED + 5
     with Screen(Console(file=out, width=200), count, 0) as screen:
         for number in range(count):
             screen.report(
                 {"point": f"p{number}", "status": OK, "seconds": 1.0, "warnings": ["odd"]}
             )
-    assert out.getvalue().count(": odd") == MOST_WARNINGS
+    assert out.getvalue().count(": odd") == MAX_WARNINGS_PRINTED
     assert out.getvalue().count("There are more such warnings; the page lists all of them.") == 1

@@ -18,7 +18,12 @@ import pytest
 from runs import call, files, records, same, t2t, train, write_sweep
 
 from gensweep.core.errors import LostClaim
-from gensweep.execute.verify import _difference, _differences, _judge, choose_points
+from gensweep.execute.comparison import (
+    compute_difference,
+    compute_differences,
+    judge_differences,
+)
+from gensweep.execute.verify import choose_points
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import Store
@@ -195,7 +200,7 @@ def test_what_has_no_finite_difference_is_kept_and_said(
             with path.open() as file:
                 rows = [row | {"train/loss": ""} for row in csv.DictReader(file)]
             pd.DataFrame(rows).to_csv(path, index=False)
-        said = "1 epoch, train/loss is defined in one training alone, on"
+        said = "1 epoch, train/loss is defined in one training only, on"
     called = call("verify", root / "tiny", "--sample", 1)
     assert called.code == 1, called.error
     assert said in called.out
@@ -272,8 +277,8 @@ def test_rounding_is_judged_by_what_a_number_is() -> None:
     def judge(loss: float, accuracy: float) -> str:
         before = {"train/loss": 2.0, "validation/char_accuracy": 0.5}
         now = {"train/loss": 2.0 * (1 - loss), "validation/char_accuracy": 0.5 - accuracy}
-        differences = {column: _difference(now[column], before[column]) for column in now}
-        return _judge(differences, 0.005, 2 / 40)
+        differences = {column: compute_difference(now[column], before[column]) for column in now}
+        return judge_differences(differences, 0.005, 2 / 40)
 
     assert judge(0.0, 0.0) == "equal"
     assert judge(0.004, 0.05) == "within rounding"
@@ -283,15 +288,15 @@ def test_rounding_is_judged_by_what_a_number_is() -> None:
 
 def test_a_halved_share_is_different_however_small_it_is() -> None:
     """Of 1,800 examples 10 were right and now 5 are: three examples more than rounding may flip."""
-    difference = _difference(5 / 1800, 10 / 1800)
+    difference = compute_difference(5 / 1800, 10 / 1800)
     assert difference.relative == pytest.approx(0.5)
-    assert _judge({"validation/exact_match": difference}, 0.005, 2 / 1800) == "different"
+    assert judge_differences({"validation/exact_match": difference}, 0.005, 2 / 1800) == "different"
 
 
 def test_a_number_that_one_training_lacks_has_moved_without_bound() -> None:
-    assert _difference(2.0, 1.0).relative == 0.5
-    assert _difference(math.nan, math.nan).relative == 0.0
-    assert _difference(3.0, math.nan).relative == math.inf
+    assert compute_difference(2.0, 1.0).relative == 0.5
+    assert compute_difference(math.nan, math.nan).relative == 0.0
+    assert compute_difference(3.0, math.nan).relative == math.inf
 
 
 def test_a_metric_that_is_defined_in_one_training_alone_is_different() -> None:
@@ -304,7 +309,7 @@ def test_a_metric_that_is_defined_in_one_training_alone_is_different() -> None:
         "train/loss": [2.0, 1.0],
         "validation/mean_absolute_error": [math.nan, math.nan],
     }
-    differences = _differences(now, before)
+    differences = compute_differences(now, before)
     assert differences["train/loss"].relative == 0.0
     assert differences["validation/mean_absolute_error"].relative == math.inf
 

@@ -38,7 +38,7 @@ def verify_command(
 
     The exit status is 1 if a number differs or no point could be compared, else 0.
     """
-    from gensweep.execute.verify import choose_points, remember, verify
+    from gensweep.execute.verify import choose_points, store_comparisons, verify
     from gensweep.report.results import load
     from gensweep.report.verified import DIFFERENT, UNCOMPARED
 
@@ -56,7 +56,7 @@ def verify_command(
     for comparison in verify(loaded, ids, epochs, device.value):
         print_line(console, str(comparison), comparison.style)
         comparisons.append(comparison)
-    remember(loaded, comparisons, console)
+    store_comparisons(loaded, comparisons, console)
     outcomes = {comparison.outcome for comparison in comparisons}
     is_reproduced = DIFFERENT not in outcomes and outcomes != {UNCOMPARED}
     raise typer.Exit(0 if is_reproduced else 1)

@@ -1,4 +1,7 @@
-"""What a run shows while it goes on: one calm screen on a terminal that can show it, one line per point elsewhere."""
+"""What a run shows while it trains: a live screen, or one line for each point.
+
+The live screen needs a terminal that can move its cursor.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,19 @@ from rich.table import Table
 from gensweep.ledger.records import OK, STATUSES
 from gensweep.system.terminal import Console
 
-SHOWN = 12
-MOST_WARNINGS = 10
+MAX_POINTS_SHOWN = 12
+"""Running points on the live screen."""
+MAX_WARNINGS_PRINTED = 10
 """Warnings of single points that are printed."""
-SPEED_PERIOD = 24 * 3600.0
-"""Seconds of the past that the ETA is told from: epochs may be minutes apart."""
+SPEED_PERIOD_SECONDS = 24 * 3600.0
+"""The past that the remaining time is estimated from; epochs may be minutes apart."""
 
 
 class Screen:
-    """Takes a trial's reports; a context manager.
+    """A context manager that takes the reports of trials and shows them.
 
     Args:
-        console: where to write; a live screen where one is possible.
+        console: where to print; on a live console also a live screen.
         total: points that this run trains.
         done: points that were done before.
 
@@ -39,7 +43,7 @@ class Screen:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.epochs: Counter[str] = Counter()
         self._running: dict[str, dict[str, Any]] = {}
-        self._warned: set[str] = set()
+        self._printed_warnings: set[str] = set()
         self._point_warnings = 0
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
@@ -49,8 +53,9 @@ class Screen:
             TextColumn("ETA", markup=False),
             TimeRemainingColumn(compact=True, elapsed_when_finished=False),
             console=console,
-            speed_estimate_period=SPEED_PERIOD,
+            speed_estimate_period=SPEED_PERIOD_SECONDS,
         )
+        # A bar of 0 would be complete before the first point.
         self._task = self._bar.add_task("", total=max(total, 1))
         self._live = Live(
             get_renderable=self._render, console=console, refresh_per_second=2, transient=True
@@ -73,80 +78,86 @@ class Screen:
         """Take one report, as `gensweep.trial.trial.run_pack` describes them."""
         for lane in result.get("lanes", [result]):
             if "point" in lane:
-                self._take(lane["point"], lane)
-        in_flight = sum(running["epoch"] / running["epochs"] for running in self._running.values())
-        self._bar.update(self._task, completed=len(self.outcomes) + in_flight)
+                self._take_lane(lane["point"], lane)
+        # Epochs of running points count as parts of a point, so that the bar moves steadily.
+        started = sum(running["epoch"] / running["epochs"] for running in self._running.values())
+        self._bar.update(self._task, completed=len(self.outcomes) + started)
 
-    def _take(self, point: str, result: dict[str, Any]) -> None:
-        self._warn(result.get("warning"))
+    def _take_lane(self, point: str, result: dict[str, Any]) -> None:
+        self._print_warning(result.get("warning"))
         self.epochs[point] = max(self.epochs[point], result.get("epoch", 0))
         if "status" not in result:
-            if (
-                result["epoch"] or point not in self._running
-            ):  # a trial started again tells soon where it goes on
+            # A trial that is started again reports epoch 0, and soon where it continues.
+            if result["epoch"] or point not in self._running:
                 self._running[point] = result
-        else:
-            self._running.pop(point, None)
-            if result["status"] in STATUSES and point not in self.outcomes:
-                self.outcomes[point] = result
-                self._print_end(point, result)
-                for text in result.get("warnings", ()):
-                    self._warn_of(point, text)
+            return
+        self._running.pop(point, None)
+        if result["status"] in STATUSES and point not in self.outcomes:
+            self.outcomes[point] = result
+            self._print_outcome(point, result)
+            for text in result.get("warnings", ()):
+                self._print_point_warning(point, text)
 
-    def _warn(self, warning: str | None) -> None:
+    def _print_warning(self, warning: str | None) -> None:
         """Print a warning, once for all points."""
-        if warning and warning not in self._warned:
-            self._warned.add(warning)
+        if warning and warning not in self._printed_warnings:
+            self._printed_warnings.add(warning)
             self._console.print(warning, soft_wrap=True, style="yellow")
 
-    def _warn_of(self, point: str, text: str) -> None:
+    def _print_point_warning(self, point: str, text: str) -> None:
         """Print a warning of one point, as long as there are few; the page has all of them."""
         self._point_warnings += 1
-        if self._point_warnings <= MOST_WARNINGS:
-            self._warn(f"warning: {point}: {text}")
-        elif self._point_warnings == MOST_WARNINGS + 1:
-            self._warn("There are more such warnings; the page lists all of them.")
+        if self._point_warnings <= MAX_WARNINGS_PRINTED:
+            self._print_warning(f"warning: {point}: {text}")
+        elif self._point_warnings == MAX_WARNINGS_PRINTED + 1:
+            self._print_warning("There are more such warnings; the page lists all of them.")
 
-    def _print_end(self, point: str, result: dict[str, Any]) -> None:
-        failed = result["status"] != OK
-        if self._console.is_live and not failed:
+    def _print_outcome(self, point: str, result: dict[str, Any]) -> None:
+        has_failed = result["status"] != OK
+        # The live screen counts the points that are ok.
+        if self._console.is_live and not has_failed:
             return
-        detail = result.get("error") if failed else _metrics(result, "test/")
+        detail = result.get("error") if has_failed else _format_metrics(result, "test/")
         count = f"[{len(self.outcomes)}/{self._total}]"
-        took = f" {result['seconds']:.1f}s" if "seconds" in result else ""
-        self._console.print(
-            f"{count} {point} {result['status']}{took}  {detail}",
-            soft_wrap=True, style="red" if failed else None,
-        )  # fmt: skip
+        seconds = f" {result['seconds']:.1f}s" if "seconds" in result else ""
+        line = f"{count} {point} {result['status']}{seconds}  {detail}"
+        self._console.print(line, soft_wrap=True, style="red" if has_failed else None)
 
     def _render(self) -> Group:
-        ok = sum(
-            result["status"] == OK for result in list(self.outcomes.values())
-        )  # another thread than reports
+        """Return the live screen; another thread calls this than the one that reports."""
+        # Copies, since the other thread may change the originals meanwhile.
+        outcomes = list(self.outcomes.values())
+        running = list(self._running.items())
+        ok = sum(result["status"] == OK for result in outcomes)
         bad = len(self.outcomes) - ok
-        text = f"{self._done_before + ok} done" + (f", {bad} failed or diverged" if bad else "")
-        self._bar.update(
-            self._task, description=f"{text}, {self._total - len(self.outcomes)} to go"
-        )
+        text = f"{self._done_before + ok} done"
+        if bad:
+            text += f", {bad} failed or diverged"
+        remaining = self._total - len(self.outcomes)
+        self._bar.update(self._task, description=f"{text}, {remaining} to go")
         table = Table(box=None, pad_edge=False, show_header=False)
-        for point, running in list(self._running.items())[:SHOWN]:
-            table.add_row(
-                point,
-                f"epoch {running['epoch']}/{running['epochs']}",
-                _metrics(running, "validation/"),
-            )
-        if not self._running and not self.outcomes:
+        for point, result in running[:MAX_POINTS_SHOWN]:
+            epoch = f"epoch {result['epoch']}/{result['epochs']}"
+            table.add_row(point, epoch, _format_metrics(result, "validation/"))
+        if not running and not self.outcomes:
             table.add_row("starting")
-        if len(self._running) > SHOWN:
-            table.add_row(f"and {len(self._running) - SHOWN} more")
+        if len(running) > MAX_POINTS_SHOWN:
+            table.add_row(f"and {len(running) - MAX_POINTS_SHOWN} more")
         return Group(self._bar, table)
 
 
-def _metrics(result: dict[str, Any], prefix: str) -> str:
-    """The metrics of one split that are measured every epoch, shortly: `loss 1.13  char_accuracy 0.587`."""
-    every = {name.removeprefix("validation/") for name in result if name.startswith("validation/")}
+def _format_metrics(result: dict[str, Any], prefix: str) -> str:
+    """Return metrics of one split, as in `loss 1.13  char_accuracy 0.587`.
+
+    Of the test set these are only metrics that are also measured in every epoch, if any is.
+    """
     numbers = {
-        name[len(prefix) :]: value for name, value in result.items() if name.startswith(prefix)
+        name.removeprefix(prefix): value
+        for name, value in result.items()
+        if name.startswith(prefix)
     }
-    numbers = {name: value for name, value in numbers.items() if name in every} or numbers
+    in_every_epoch = {
+        name: value for name, value in numbers.items() if f"validation/{name}" in result
+    }
+    numbers = in_every_epoch or numbers
     return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
