@@ -126,7 +126,7 @@ class TestMakePacks:
     def test_as_many_at_once_as_cores_and_gpus_serve(
         self, resources: Resources, cores: int, gpus: int, share: float, slots: int
     ) -> None:
-        assert resources.slots(cores, gpus, share) == slots
+        assert resources.count_slots(cores, gpus, share) == slots
 
 
 class TestLanesThatFit:
