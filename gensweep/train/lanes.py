@@ -17,6 +17,11 @@ from gensweep.nn.base_network import Batch, Noise
 from gensweep.train.loop import Training
 from gensweep.train.optimizers import PlayerOptimizer, Tensors
 
+Inputs = tuple[Tensor, Noise]
+"""Rows and noise of one step of one lane."""
+Result = dict[str, float] | Exception
+"""The new line of a lane's history, or what went wrong with this lane alone."""
+
 
 class Lanes:
     """Trains some lanes side by side, an epoch at a time.
@@ -33,7 +38,7 @@ class Lanes:
         self._lanes: list[Training] = []
         self._optimizers: dict[str, PlayerOptimizer] = {}
 
-    def run_epoch(self, trainings: Sequence[Training]) -> list[dict[str, float] | Exception]:
+    def run_epoch(self, trainings: Sequence[Training]) -> list[Result]:
         """Train and validate one epoch of each.
 
         Args:
@@ -49,7 +54,8 @@ class Lanes:
         if len(trainings) == 1:
             # Without `vmap`: on a CPU that is faster.
             return [_catch_error(trainings[0].run_epoch)]
-        if {id(training) for training in trainings} != {id(lane) for lane in self._lanes}:
+        requested = {id(training) for training in trainings}
+        if requested != {id(lane) for lane in self._lanes}:
             self.stack(trainings)
         sums = self._train_epoch()
         results = {}
@@ -74,7 +80,8 @@ class Lanes:
     def _train_epoch(self) -> dict[str, Tensor]:
         """Run all steps of an epoch, and return sums over each lane's examples, [lanes] each."""
         device = self._lanes[0].device
-        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(len(self._lanes), device=device))
+        lane_count = len(self._lanes)
+        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(lane_count, device=device))
         for lanes, logged, size in self.run_steps():
             for name, values in logged.items():
                 sums[name][lanes] += values.detach() * size
@@ -92,11 +99,10 @@ class Lanes:
         for index, inputs in enumerate(itertools.zip_longest(*lane_inputs)):
             sizes = [len(step_inputs[0]) if step_inputs else 0 for step_inputs in inputs]
             for lanes in _group_lanes(sizes):
-                yield lanes, self._step(lanes, inputs[lanes], index), sizes[lanes.start]
+                logged = self._step(lanes, inputs[lanes], index)
+                yield lanes, logged, sizes[lanes.start]
 
-    def _step(
-        self, lanes: slice, inputs: Sequence[tuple[Tensor, Noise]], index: int
-    ) -> dict[str, Tensor]:
+    def _step(self, lanes: slice, inputs: Sequence[Inputs], index: int) -> dict[str, Tensor]:
         """Run one step of some lanes, by every player in turn.
 
         Args:
@@ -108,9 +114,13 @@ class Lanes:
             What was logged, [n] each.
         """
         first = self._lanes[lanes.start]
-        batch = first.batches.take(torch.stack([rows for rows, _ in inputs]))
-        noise = first.move_noise(_stack_noise([noise for _, noise in inputs]))
-        steps = [lane.epoch * lane.steps_per_epoch + index for lane in self._lanes[lanes]]
+        rows = torch.stack([lane_rows for lane_rows, _ in inputs])
+        batch = first.batches.take(rows)
+        cpu_noise = _stack_noise([lane_noise for _, lane_noise in inputs])
+        noise = first.move_noise(cpu_noise)
+        steps = []
+        for lane in self._lanes[lanes]:
+            steps.append(lane.epoch * lane.steps_per_epoch + index)
         logged: dict[str, Tensor] = {}
         for player, optimizer in self._optimizers.items():
             params: Tensors = {}
@@ -148,9 +158,7 @@ def _stack_noise(noises: Sequence[Noise]) -> Noise:
     return {name: torch.stack([noise[name] for noise in noises]) for name in noises[0]}
 
 
-def _catch_error(
-    function: Callable[..., dict[str, float]], *args: object
-) -> dict[str, float] | Exception:
+def _catch_error(function: Callable[..., dict[str, float]], *args: object) -> Result:
     """Return what the function returns, or the error that it raises."""
     try:
         return function(*args)
