@@ -650,7 +650,8 @@ def test_a_heartbeat_renews_the_claim(
         assert now.time > first.time
         assert replace(now, time=first.time) == first
         claim.check()
-        hold(folder, attempt="taken over")
+        with ledger.store.lock(f"points/{POINT.id}/.lock"):  # as every writer of a claim does
+            hold(folder, attempt="taken over")
         time.sleep(0.05)
         taken = read_holder(folder / "claim.json")
         assert taken is not None

@@ -128,7 +128,7 @@ def write_record(
         status,
         named,
         seconds=2.0,
-        epochs=10,
+        epochs=of["params"].get("epochs", 10),
         error=error,
     )
     (folder / "record.json").write_text(record.to_json())

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from gensweep import Grid, Point, Sweep
-from gensweep.core.config import param
+from gensweep.core.config import TrainingConfig, param
 from gensweep.core.errors import SweepError, UnknownName, UserError
-from gensweep.core.registries import DATASETS, MODELS
+from gensweep.core.registries import DATASETS, MODELS, register_metric
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.models.text_to_text import TextToText
 from gensweep.sweep.load import read_sweep
@@ -287,6 +287,7 @@ def test_values_out_of_range_are_named(model: str, values: dict[str, Any], said:
         ([], "seeds has no values"),
         ([1, 1], "seeds has 1 twice"),
         ([0, -1], "seed -1 is not a whole number of 0 or more"),
+        ([2**63 - 1, 2**63], "a seed is too large; the largest one is 9223372036854775807"),
         ([True], "seed True is not a whole number"),
         ([0.5], "seed 0.5 is not a whole number"),
         (["0"], "seed '0' is not a whole number"),
@@ -590,3 +591,20 @@ def test_an_axis_may_be_a_numpy_number_or_a_set_of_several_kinds() -> None:
     assert Grid("cae", epochs=3.0).cells() == Grid("cae", epochs=3).cells()
     with pytest.raises(SweepError, match=r"epochs=3\.5"):
         Grid("cae", epochs=3.5)
+
+
+def test_no_parameter_and_no_metric_has_the_name_of_a_table_s_column() -> None:
+    with pytest.raises(ValueError, match="tables have a column 'seconds' already"):
+
+        class Slow(TrainingConfig):
+            seconds: int = param(3, "how long")
+
+    with pytest.raises(ValueError, match="tables have a column of this name already"):
+        register_metric("status", needs=("loss",), unit="1", direction="min")
+
+
+def test_whole_parameters_that_no_record_holds_are_refused() -> None:
+    with pytest.raises(SweepError, match="split_seed is too large; the largest integer is 92233"):
+        Grid(T2T, split_seed=10**400)
+    with pytest.raises(SweepError, match="a seed is too large"):
+        Point.make(T2T, {}, 2**63)

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
 
 _UNSET = object()
+MAX_INTEGER = (1 << 63) - 1
+"""The largest seed, count or whole parameter: records hold integers of 64 bits."""
+_COUNTS = ("n_ok", "n_diverged", "n_failed", "n_missing")
+RESERVED_NAMES = frozenset(
+    ("id", "cell", "model", "seed", "status", "error", "seconds", "code", *_COUNTS)
+)
+"""Columns of every table of points or cells: no parameter and no metric has such a name."""
+
+
+def is_count(value: Any, minimum: int = 0) -> bool:
+    """Return True for an integer of at least the minimum that a record can hold."""
+    return type(value) is int and minimum <= value <= MAX_INTEGER
 
 
 def param(
@@ -57,6 +69,12 @@ class Config(BaseModel):
     name: ClassVar[str]
     numerics: ClassVar[int] = 1
     """Part of every id: raised when this code's numbers change on purpose."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for field in cls.model_fields.keys() & RESERVED_NAMES:
+            raise ValueError(f"{cls.__name__}.{field}: tables have a column {field!r} already")
 
     @classmethod
     def get_numerics(cls, params: Mapping[str, Any]) -> int:

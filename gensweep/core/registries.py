@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.config import Data
+from gensweep.core.config import RESERVED_NAMES, Data
 from gensweep.core.errors import UnknownName
 from gensweep.core.registry import Registry
 
@@ -140,6 +140,8 @@ def register_metric(
 
     The docstring of the function is the documentation of the metric.
     """
+    if name in RESERVED_NAMES:
+        raise ValueError(f"metric {name!r}: tables have a column of this name already")
     if direction not in ("max", "min", "none"):
         raise ValueError(f"metric {name!r}: direction {direction!r} is not max, min or none")
     if when not in ("always", "test"):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from gensweep.core.config import RESERVED_NAMES, is_count
 from gensweep.core.errors import NewerSchema, RecordError
 from gensweep.system.storage import parse_json
 from gensweep.system.text import replace_surrogates
@@ -26,9 +27,10 @@ MAX_METRIC = 1e100
 """The largest absolute value of a metric, so that sums of squares stay finite.
 
 float32, in which models compute, ends at 3e38."""
+MAX_SECONDS = 1e9
+"""The longest training that a record may name: 30 years."""
 _CHECKSUM_PREFIX = '{"checksum": "'
 _CHECKSUM_CHARACTERS = 64
-_MAX_COUNT = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,6 @@ def is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (str, bool)) or is_number(value)
 
 
-def is_count(value: Any, minimum: int = 0) -> bool:
-    """Return True for an integer of at least the minimum that fits into 64 bits."""
-    return type(value) is int and minimum <= value < _MAX_COUNT
-
-
 def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Record:
     """Check the content of one record.json and return the record.
 
@@ -192,18 +189,22 @@ def _find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "a metric", "is not a finite number"
     elif any(abs(value) > MAX_METRIC for value in metrics):
         yield "a metric", f"is beyond {MAX_METRIC:g}"
-    if not all(name.isprintable() for name in values["metrics"]):
-        yield "a metric", "has a name that cannot be printed"
+    for name in values["metrics"]:
+        if not name.isprintable():
+            yield "a metric", "has a name that cannot be printed"
+        if name.rpartition("/")[2] in RESERVED_NAMES:
+            yield "a metric", "has the name of a column of every table"
     if not all(is_plain(value) for value in values["params"].values()):
         yield "a parameter", "is not text, a number, true or false"
     code = values.get("code") or {}
     if not isinstance(code.get("metrics", {}), dict):
         yield "code", "has metrics that are not digests by name"
-    if not is_number(values["seconds"]) or values["seconds"] < 0:
+    if not is_number(values["seconds"]) or not 0 <= values["seconds"] <= MAX_SECONDS:
         yield "seconds", "is not a duration"
     for name in ("epochs", "seed"):
         if not is_count(values[name]):
             yield name, "is not an integer of 0 or more"
+    yield from _find_contradictions(values)
     size = values["pack"].get("size")
     lane = values["pack"].get("lane")
     if not (is_count(size, 1) and is_count(lane) and lane < size):
@@ -215,6 +216,19 @@ def _find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in values["hardware"].items():
         if "memory" in name and value is not None and not (is_number(value) and value >= 0):
             yield "hardware", "has a memory that is not a number of bytes"
+
+
+def _find_contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what the status and the other fields say differently."""
+    if values["status"] != OK:
+        return
+    if values["error"] is not None:
+        yield "error", "is set although the status is ok"
+    if not any(name.startswith("test/") for name in values["metrics"]):
+        yield "metrics", "has no test metric although the status is ok"
+    epochs = values["params"].get("epochs")
+    if is_count(epochs, 1) and values["epochs"] != epochs:
+        yield "epochs", f"is not {epochs}, as the parameter says, although the status is ok"
 
 
 def compute_checksum(body: bytes) -> str:

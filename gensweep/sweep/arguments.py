@@ -9,7 +9,7 @@ from typing import Any
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import MODELS, list_metrics
 from gensweep.sweep.axes import list_axis_values
-from gensweep.sweep.parameters import unwrap_scalar
+from gensweep.sweep.parameters import check_seed, unwrap_scalar
 from gensweep.sweep.point import AUTO
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -49,8 +49,7 @@ def check_seeds(sweep: str, seeds: Any) -> list[int]:
         )
     values = list_axis_values(f"sweep {sweep!r}", "seeds", seeds)
     for seed in values:
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise SweepError(f"sweep {sweep!r}: seed {seed!r} is not a whole number of 0 or more")
+        check_seed(f"sweep {sweep!r}: ", seed)
     return values
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from gensweep.core.config import Config, Data
+from gensweep.core.config import MAX_INTEGER, Config, Data
 from gensweep.core.errors import DataError, SweepError, describe_unknown
 from gensweep.core.model import Model
 from gensweep.core.registries import DATASETS, MODELS, get_dataset_class
@@ -64,6 +64,10 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
         owner_values = {key: value for key, value in values.items() if key in owner.model_fields}
         config = configure(owner, owner_values, model_name)
         for key, value in config.model_dump().items():
+            if isinstance(value, int) and abs(value) > MAX_INTEGER:
+                raise SweepError(
+                    f"{model_name}: {key} is too large; the largest integer is {MAX_INTEGER}"
+                )
             complete[key] = _drop_zero_sign(value)
     # Sorted, so that the order in which a user writes parameters does not matter.
     resolved = {}
@@ -71,6 +75,18 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
         if key == "dataset" or owners[key].is_active(key, complete):
             resolved[key] = complete[key]
     return resolved
+
+
+def check_seed(prefix: str, seed: Any) -> None:
+    """Raise an error for a seed that no record can hold.
+
+    Raises:
+        SweepError: it is not a whole number of 0 or more, or too large.
+    """
+    if type(seed) is not int or seed < 0:
+        raise SweepError(f"{prefix}seed {seed!r} is not a whole number of 0 or more")
+    if seed > MAX_INTEGER:
+        raise SweepError(f"{prefix}a seed is too large; the largest one is {MAX_INTEGER}")
 
 
 def configure(owner: type[C], values: dict[str, Any], prefix: str = "") -> C:

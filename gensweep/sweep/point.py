@@ -13,6 +13,7 @@ from gensweep.core.errors import SweepError
 from gensweep.core.model import Model
 from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.sweep.parameters import (
+    check_seed,
     describe_condition,
     get_owner,
     resolve_params,
@@ -164,8 +165,7 @@ class Point:
         """
         seed = unwrap_scalar(seed)
         params = {key: unwrap_scalar(value) for key, value in params.items()}
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise SweepError(f"seed {seed!r} is not a whole number of 0 or more")
+        check_seed("", seed)
         resolved = resolve_params(model, params)
         for key in params.keys() - resolved.keys():
             condition = describe_condition(model, key, resolved)
