@@ -218,7 +218,7 @@ def test_a_metric_without_a_value_has_the_reason_that_its_documentation_gives(tm
 
 
 def record(**changes: Any) -> bytes:
-    return Record("p", "gan", {}, 0, OK, **changes).to_json().encode()
+    return Record("p", "gan", {}, 0, OK, {"test/loss": 1.0}, **changes).to_json().encode()
 
 
 def test_a_record_keeps_counts_and_warnings_and_needs_neither():
@@ -322,3 +322,21 @@ def test_a_run_prints_warnings_of_the_first_points_and_where_the_others_are():
             )
     assert out.getvalue().count(": odd") == MAX_WARNINGS_PRINTED
     assert out.getvalue().count("There are more such warnings; the page lists all of them.") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"metrics": {}}, "no test metric although the status is ok"),
+        ({"error": "boom"}, "is set although the status is ok"),
+        ({"params": {"epochs": 2}, "epochs": 999}, "is not 2, as the parameter says"),
+        ({"seconds": 1.7e308}, "is not a duration"),
+        ({"metrics": {"test/loss": 1.0, "test/seconds": 3.0}}, "the name of a column"),
+    ],
+)
+def test_records_that_contradict_themselves_are_none(changes, problem):
+    values = {"metrics": {"test/loss": 1.0}} | changes
+    params = values.pop("params", {})
+    text = Record("p", "gan", params, 0, OK, **values).to_json().encode()
+    with pytest.raises(RecordError, match=problem):
+        decode_record(text, "r")
