@@ -755,3 +755,18 @@ def test_text_that_no_file_can_hold_is_read_with_a_question_mark(tmp_path: Path)
     record = Record("a", "cae", {}, 0, FAILED, error="no /data/caf\udce9.png")
     write_atomic(tmp_path / "record.json", record.to_json())
     assert read_record(tmp_path / "record.json").error == "no /data/caf?.png"
+
+
+def test_a_process_of_this_host_that_stops_renewing_its_claim_loses_it(
+    ledger: Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped process exists, but nobody should wait for it without end."""
+    monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 0.2)
+    hold(folder, ME, ME)
+    assert ledger.read(WANTED).running
+    with pytest.raises(Claimed), ledger.claim(POINT.id, replace(ME, pid=1)):
+        pass
+    time.sleep(0.3)
+    assert not ledger.read(WANTED).running
+    with ledger.claim(POINT.id, ME) as claim:
+        claim.check()

@@ -71,12 +71,14 @@ def read_holder(store: Store, folder: str) -> Holder | None:
 
 
 def is_live(store: Store, folder: str, holder: Holder) -> bool:
-    """Return True unless the holder of a folder's claim is known to be dead."""
+    """Return True unless the holder of a folder's claim is known to be dead.
+
+    A process that does not renew its claim counts as dead, even if it exists: it may be stopped or
+    hang, and it writes nothing once it finds that its claim is lost.
+    """
     local = [process for process in (holder.worker, holder.driver) if process.is_local()]
     if not all(process.is_alive() for process in local):
         return False
-    if len(local) == 2:
-        return True
     watch = _watches.setdefault((store.root_uri, folder), Watch())
     return watch.measure_unchanged((holder.attempt, holder.time)) < processes.DEAD_AFTER_SECONDS
 
