@@ -382,7 +382,7 @@ def test_the_estimate_comes_from_records(tmp_path: Path, monkeypatch: pytest.Mon
     said = call(file, "--dry-run", "--local").out
     assert "Time: about 20 min for 4 points (from earlier records of this machine)." in said
     assert "unknown" not in said
-    monkeypatch.setattr("gensweep.execute.plan.usable_cores", lambda: 2)
+    monkeypatch.setattr("gensweep.execute.plan.count_usable_cores", lambda: 2)
     assert "Time: about 10 min for 4 points" in call(file, "--dry-run").out
     assert "Time: about 20 min for 4 points" in call(file, "--dry-run", "--max-concurrent", "1").out
     assert "Time: about 20 min for 4 points" in call(file, "--dry-run", "--cpus-per-trial", "2").out

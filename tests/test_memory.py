@@ -234,7 +234,7 @@ class TestRun:
     @pytest.fixture(autouse=True)
     def machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Four cores, and memory for two tiny trials beside Ray."""
-        monkeypatch.setattr("gensweep.execute.plan.usable_cores", lambda: 4)
+        monkeypatch.setattr("gensweep.execute.plan.count_usable_cores", lambda: 4)
         monkeypatch.setattr(
             "gensweep.execute.memory_budget.machine_memory",
             lambda: RESERVE_BYTES + 2 * 7 * GRAIN_BYTES,

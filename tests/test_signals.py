@@ -107,7 +107,7 @@ def test_the_exit_that_ray_makes_of_sigterm_while_it_starts_is_the_signal() -> N
 
 SECOND = """
 import os, signal
-from gensweep.system.signals import held_back, stopping
+from gensweep.system.signals import defer_signals, raise_on_signal
 
 with {outer}:
     try:
@@ -118,7 +118,9 @@ with {outer}:
 """
 
 
-@pytest.mark.parametrize("outer", ["stopping()", "stopping(through_ray=True)", "held_back()"])
+@pytest.mark.parametrize(
+    "outer", ["raise_on_signal()", "raise_on_signal(through_ray=True)", "defer_signals()"]
+)
 def test_a_second_signal_ends_the_process_at_once(outer: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SECOND.format(outer=outer)], capture_output=True, timeout=60

@@ -1,4 +1,4 @@
-"""The cache folder: what is downloaded, compiled and prepared, once per user."""
+"""The cache folder of the user: downloads, compiled code and prepared arrays."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from gensweep.core.errors import DataError
 
 
 def get_cache_root() -> Path:
-    """The cache folder: `GENSWEEP_CACHE`, else `gensweep` in the user's; it need not exist."""
-    if named := os.environ.get("GENSWEEP_CACHE"):
-        return Path(named).expanduser().absolute()
+    """Return the cache folder: `GENSWEEP_CACHE`, or `gensweep` in the user's cache folder.
+
+    It need not exist.
+    """
+    configured = os.environ.get("GENSWEEP_CACHE")
+    if configured:
+        return Path(configured).expanduser().absolute()
     from platformdirs import user_cache_path
 
     return user_cache_path("gensweep", appauthor=False)
 
 
 def make_cache_folder(*parts: str) -> Path:
-    """A folder of the cache, made if need be.
+    """Return a folder of the cache; create it if needed.
 
     Raises:
-        DataError: it cannot be made.
+        DataError: it cannot be created.
     """
     folder = get_cache_root().joinpath(*parts)
     try:

@@ -1,4 +1,4 @@
-"""What produced a number: versions, commit, hardware."""
+"""The origin of a number: versions, commit, hardware."""
 
 from __future__ import annotations
 
@@ -17,31 +17,35 @@ from typing import Any
 
 from gensweep.system.cgroups import get_core_limit, get_memory_limit
 
+GIT_TIMEOUT_SECONDS = 10
 _PACKAGES = ("gensweep", "torch", "torchvision", "ray", "numpy", "pillow", "mlxtend")
 
 
 @lru_cache(maxsize=1)
 def get_commit() -> str | None:
-    """Return the git commit of gensweep's own source; None outside a checkout.
+    """Return the git commit of gensweep's source; None outside a checkout.
 
-    `-dirty` follows it where a tracked file was changed, or the package has files that git does not know.
+    It ends in `-dirty` if a tracked file was changed, or the package has files that git does not
+    know.
     """
     source = Path(__file__).resolve().parents[1]
     if not (source.parent / ".git").exists():
         return None
-    described = _ask_git(source, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    unknown = _ask_git(source, "ls-files", "--others", "--exclude-standard", "--", ".")
-    if not described:
+    # Without `--exclude=*`, the text would name a tag in place of the commit.
+    commit = _run_git(source, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    if not commit:
         return None
-    is_marked = described.endswith("-dirty")
-    return f"{described}-dirty" if unknown and not is_marked else described
+    untracked = _run_git(source, "ls-files", "--others", "--exclude-standard", "--", ".")
+    if untracked and not commit.endswith("-dirty"):
+        return f"{commit}-dirty"
+    return commit
 
 
-def _ask_git(folder: Path, *arguments: str) -> str | None:
-    """Return what git prints about a folder; None where it fails, or is not there."""
+def _run_git(folder: Path, *arguments: str) -> str | None:
+    """Return the output of git for a folder; None if it fails or is not installed."""
     command = ["git", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -49,22 +53,25 @@ def _ask_git(folder: Path, *arguments: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def get_versions() -> dict[str, str | None]:
-    """Python's, gensweep's and its main libraries' versions, and the commit; imports none of them."""
-    found: dict[str, str | None] = {"python": platform.python_version(), "commit": get_commit()}
+    """Return the versions of Python, gensweep and its main libraries, and the commit.
+
+    It imports none of them.
+    """
+    versions: dict[str, str | None] = {"python": platform.python_version(), "commit": get_commit()}
     for package in _PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[package] = None
-    return found
+            versions[package] = None
+    return versions
 
 
 @lru_cache(maxsize=1)
 def get_hardware() -> dict[str, Any]:
-    """Host, processor, cores that may be used, memory in bytes."""
+    """Return host, processor, usable cores, memory in bytes, and system."""
     return {
         "host": socket.gethostname(),
-        "processor": _processor(),
+        "processor": _get_processor_name(),
         "cores": count_usable_cores(),
         "memory": get_memory_bytes(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -72,40 +79,46 @@ def get_hardware() -> dict[str, Any]:
 
 
 def count_usable_cores() -> int:
-    """Cores that this process may run on: its affinity, or the quota of a control group where that is less."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    """Return the cores of this process: its affinity, or the quota of its group if smaller."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
     quota = get_core_limit()
-    return cores if quota is None else min(cores, max(1, int(quota)))
+    if quota is None:
+        return cores
+    return min(cores, max(1, int(quota)))
 
 
 def count_gpus() -> int:
-    """NVIDIA GPUs that the system shows, asked without any library."""
+    """Return the number of NVIDIA GPUs that the system shows, without any library."""
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
-def predict_device(asked: str) -> str:
-    """What `auto` will find here, as far as can be told without torch."""
-    if asked != "auto":
-        return asked
+def predict_device(requested: str) -> str:
+    """Return the device that `auto` will most likely choose here, without torch."""
+    if requested != "auto":
+        return requested
     if count_gpus():
         return "cuda"
-    return "mps" if get_hardware()["system"] == "Darwin arm64" else "cpu"
+    if get_hardware()["system"] == "Darwin arm64":
+        return "mps"
+    return "cpu"
 
 
 def get_memory_bytes() -> int:
-    """The machine's memory, or the limit of a control group where that is less."""
-    total = (
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    )
+    """Return the memory of the machine, or a smaller limit of its control group."""
+    total = 0
+    if hasattr(os, "sysconf"):
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = get_memory_limit()
     if limit is None:
         return total
+    # The total is 0 if the system does not say it.
     return min(total, limit) or limit
 
 
-def _processor() -> str:
+def _get_processor_name() -> str:
     for line in _read("/proc/cpuinfo").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
@@ -120,22 +133,29 @@ def _read(path: str) -> str:
 
 
 def find_compiler() -> list[str] | None:
-    """The C compiler: what `CC` names, else the first of the usual names; None where there is none."""
+    """Return the C compiler that `CC` names, or the first of the usual names; None if absent."""
     try:
-        named = shlex.split(os.environ.get("CC", ""))
-    except ValueError:  # a quotation that does not end
+        configured = shlex.split(os.environ.get("CC", ""))
+    except ValueError:  # a quotation without an end
         return None
-    for command in [named] if named else [["cc"], ["gcc"], ["clang"]]:
-        if found := shutil.which(command[0]):
-            return [found, *command[1:]]
+    commands = [configured] if configured else [["cc"], ["gcc"], ["clang"]]
+    for command in commands:
+        path = shutil.which(command[0])
+        if path:
+            return [path, *command[1:]]
     return None
 
 
 def describe_processor() -> str:
-    """What the processor can: machines that differ may share a cache folder, and each compiles for itself."""
+    """Return the features of the processor.
+
+    Different machines may share a cache folder, and each needs code that was compiled for it.
+    """
+    machine = f"{platform.system()} {platform.machine()}"
     with contextlib.suppress(OSError):
-        if features := re.search(
-            r"^(?:flags|Features)\s*:.*", Path("/proc/cpuinfo").read_text(), re.M
-        ):
-            return f"{platform.system()} {platform.machine()} {features[0]}"
-    return f"{platform.system()} {platform.machine()} {platform.node()}"
+        text = Path("/proc/cpuinfo").read_text()
+        # x86 has "flags", ARM has "Features".
+        features = re.search(r"^(?:flags|Features)\s*:.*", text, re.M)
+        if features:
+            return f"{machine} {features[0]}"
+    return f"{machine} {platform.node()}"

@@ -26,7 +26,7 @@ def make_file_stems(identities: Iterable[Sequence[str]]) -> list[str]:
     """Return a stem for each identity; different identities get stems that differ in every case.
 
     A stem has ASCII letters, digits, and `._=+-`, and about `MAX_STEM_LENGTH` characters at most.
-    It is as readable as the identity. Stems that are equal, or differ in case only, end in a digest.
+    It is as readable as the identity. Stems that are equal, or differ only in case, end in digests.
 
     Args:
         identities: the name of a table or figure, then what distinguishes its files; empty parts

@@ -1,4 +1,4 @@
-"""Names: how values and datasets are called on the page, in tables, in file names and by `--filter`.
+"""Names of values and datasets on the page, in tables, in file names and for `--filter`.
 
 Two different things never get the same name. A name is as plain as that allows. It changes only if
 something with the same name is added: a number then gets more digits, and everything else gets a

@@ -1,4 +1,4 @@
-"""Processes that can be told from later ones with the same number, and what is known of them without asking."""
+"""Identities of processes that stay valid when a number is used again, and checks of life."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from functools import lru_cache
 from typing import Any
 
 DEAD_AFTER_SECONDS = 60.0
-"""Seconds without a sign of life after which a process of another host counts as dead."""
-_MOST_PID = 1 << 31
+"""A process of another host counts as dead after this time without a sign of life."""
+_MAX_PID = 1 << 31
+_START_FIELD = 19
+"""Index of the start time (field 22 of /proc/PID/stat) after the name, which is field 2."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process that can be told from a later one with the same number."""
+    """A process, not to be confused with a later one that has the same number."""
 
     host: str
     boot: str
@@ -26,60 +28,61 @@ class Process:
 
     @staticmethod
     def get_current() -> Process:
-        """The calling process."""
-        host, boot = _here()
-        return Process(host, boot, os.getpid(), _started(os.getpid()))
+        """Return the calling process."""
+        host, boot = _get_host_and_boot()
+        return Process(host, boot, os.getpid(), _get_start(os.getpid()))
 
     @staticmethod
     def from_dict(values: Any) -> Process:
         """Return the process that a file describes.
 
         Raises:
-            ValueError: the values describe none.
+            ValueError: the values do not describe a process.
         """
-        names = ("host", "boot", "pid", "started")
-        if not isinstance(values, dict) or values.keys() != set(names):
+        text_fields = ("host", "boot", "started")
+        if not isinstance(values, dict) or values.keys() != {*text_fields, "pid"}:
             raise ValueError("not a process")
-        if (
-            not all(isinstance(values[name], str) for name in names if name != "pid")
-            or not values["host"].strip()
-        ):
+        has_texts = all(isinstance(values[name], str) for name in text_fields)
+        if not has_texts or not values["host"].strip():
             raise ValueError("not a process")
-        if type(values["pid"]) is not int or not 0 < values["pid"] < _MOST_PID:
+        # `type` and not `isinstance`: true is an int.
+        if type(values["pid"]) is not int or not 0 < values["pid"] < _MAX_PID:
             raise ValueError("not the number of a process")
         return Process(**values)
 
     def is_local(self) -> bool:
-        """Whether its life can be checked from here: same host, same process namespace."""
-        return self.host == _here()[0]
+        """Return whether this process can check its life: same host, same process namespace."""
+        return self.host == _get_host_and_boot()[0]
 
     def is_alive(self) -> bool:
-        """Whether it still runs; meaningful only where `is_local`."""
-        if self.boot != _here()[1]:
+        """Return whether it still runs; meaningful only if `is_local`."""
+        if self.boot != _get_host_and_boot()[1]:
             return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except PermissionError:
+        except PermissionError:  # it exists, and belongs to another user
             pass
-        return _started(self.pid) == self.started
+        # The number may have been used again for a later process.
+        return _get_start(self.pid) == self.started
 
 
 @dataclass
 class Watch:
-    """How long something has stayed as it is, by this process's clock: clocks of other machines may be wrong."""
+    """Measures how long a value stays the same, because clocks of other machines may be wrong."""
 
-    _seen: Any = None
+    _value: Any = None
     _since: float = field(default_factory=time.monotonic)
     has_changed: bool = False
 
-    def measure_unchanged(self, seen: Any) -> float:
-        """Look again; return the seconds since this was first seen."""
+    def measure_unchanged(self, value: Any) -> float:
+        """Return the seconds since this value was first passed, without another in between."""
         now = time.monotonic()
-        if seen != self._seen:
-            self.has_changed = self._seen is not None
-            self._seen, self._since = seen, now
+        if value != self._value:
+            self.has_changed = self._value is not None
+            self._value = value
+            self._since = now
         return now - self._since
 
 
@@ -90,19 +93,29 @@ def _read(path: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _here() -> tuple[str, str]:
-    """This host (name, machine id, and process namespace, since numbers mean nothing across two) and its boot."""
+def _get_host_and_boot() -> tuple[str, str]:
+    """Return this host and its boot.
+
+    The host is its name, its machine id, and the process namespace: process numbers of another
+    namespace mean nothing here.
+    """
     namespace = ""
     with contextlib.suppress(OSError):
         namespace = os.readlink("/proc/self/ns/pid")
-    host = " ".join(filter(None, (socket.gethostname(), _read("/etc/machine-id"), namespace)))
+    parts = (socket.gethostname(), _read("/etc/machine-id"), namespace)
+    host = " ".join(part for part in parts if part)
     return host, _read("/proc/sys/kernel/random/boot_id")
 
 
-def _started(pid: int) -> str:
-    """The process's start in clock ticks since boot, field 22 of /proc/PID/stat; empty where unknown or dead."""
+def _get_start(pid: int) -> str:
+    """Return the start of a process in clock ticks since boot.
+
+    It is empty if the system does not say, and `dead` for a process that has ended.
+    """
     stat = _read(f"/proc/{pid}/stat")
+    # The name of the process is in parentheses and may contain anything.
     fields = stat.rpartition(")")[2].split()
-    if not fields or fields[0] in "ZX":
-        return "" if not stat else "dead"
-    return fields[19]
+    is_running = fields and fields[0] not in "ZX"
+    if is_running:
+        return fields[_START_FIELD]
+    return "dead" if stat else ""

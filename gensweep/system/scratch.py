@@ -1,4 +1,4 @@
-"""Folders for the time of a call, which the next call removes where this one was killed."""
+"""Temporary folders. If a process is killed, the next call removes the folders it left."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from pathlib import Path
 from gensweep.system.processes import Process
 
 _NAME = re.compile(r"gensweep-([0-9a-f]{8})-([0-9a-f]{8})-(\d+)-(\d*)-.*")
-"""Host, boot, process and its start: all that tells whose a folder is."""
+"""Digests of host and boot, number and start of the process: they identify the owner."""
 
 
 def make_scratch() -> Path:
-    """Return a new folder in the temporary one, after those of this user's dead processes have been removed."""
+    """Return a new temporary folder, after removing those of this user's dead processes."""
     remove_abandoned()
-    me = Process.get_current()
-    name = f"gensweep-{_digest(me.host)}-{_digest(me.boot)}-{me.pid}-{me.started}-"
-    return Path(tempfile.mkdtemp(prefix=name))
+    owner = Process.get_current()
+    host = _digest(owner.host)
+    boot = _digest(owner.boot)
+    return Path(tempfile.mkdtemp(prefix=f"gensweep-{host}-{boot}-{owner.pid}-{owner.started}-"))
 
 
 @contextlib.contextmanager
 def open_scratch() -> Generator[Path]:
-    """A new folder in the temporary one, for as long as the block lasts."""
+    """Provide a new temporary folder until the end of the block."""
     folder = make_scratch()
     try:
         yield folder
@@ -36,21 +37,24 @@ def open_scratch() -> Generator[Path]:
 
 
 def remove_abandoned() -> None:
-    """Remove the folders whose process, of this user on this host, has died."""
-    me = Process.get_current()
+    """Remove the folders of dead processes of this user on this host."""
+    current = Process.get_current()
     for folder in Path(tempfile.gettempdir()).glob("gensweep-*"):
         match = _NAME.fullmatch(folder.name)
-        if match is None or match[1] != _digest(me.host) or not _is_ours(folder):
+        # The temporary folder may be shared with other hosts, whose processes cannot be checked.
+        if match is None or match[1] != _digest(current.host) or not _is_ours(folder):
             continue
-        owner = Process(me.host, me.boot, int(match[3]), match[4])
-        if match[2] != _digest(me.boot) or not owner.is_alive():
+        owner = Process(current.host, current.boot, int(match[3]), match[4])
+        is_earlier_boot = match[2] != _digest(current.boot)
+        if is_earlier_boot or not owner.is_alive():
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:
+    """Return whether it is a folder of this user, and not a link."""
     with contextlib.suppress(OSError):
-        is_mine = os.name == "nt" or folder.lstat().st_uid == os.geteuid()
-        return is_mine and folder.is_dir() and not folder.is_symlink()
+        is_owner = os.name == "nt" or folder.lstat().st_uid == os.geteuid()
+        return is_owner and folder.is_dir() and not folder.is_symlink()
     return False
 
 

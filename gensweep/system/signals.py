@@ -1,4 +1,4 @@
-"""Signals as an exception, so that everything that was started is ended in order."""
+"""Signals as an exception, so that everything that was started ends in order."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from collections.abc import Callable, Generator
 from types import FrameType
 
 _blocks: list[list[int]] = []
-"""The `raise_on_signal` blocks that run, outermost first: the signals that came to each."""
+"""The active `raise_on_signal` blocks, outermost first: the signals that each has received."""
+_SIGNAL_EXIT_STATUS = 128
+"""The exit status of a process that a signal ended is this number plus that of the signal."""
 
 
 class Stopped(BaseException):
-    """SIGINT or SIGTERM came; holds its number."""
+    """SIGINT or SIGTERM was received; holds the number of the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -24,102 +26,109 @@ class Stopped(BaseException):
 
 @contextlib.contextmanager
 def defer_signals() -> Generator[None]:
-    """Let SIGINT and SIGTERM wait for the end of the block: a Ray that is half started or stopped crashes on them."""
-    came: list[int] = []
+    """Delay SIGINT and SIGTERM to the end of the block; a second signal ends the process.
 
-    def keep(number: int, frame: FrameType | None) -> None:
-        if came:
-            os._exit(128 + number)
-        came.append(number)
+    Ray crashes on a signal while it starts or stops.
+    """
+    received: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        if received:
+            os._exit(_SIGNAL_EXIT_STATUS + number)
+        received.append(number)
 
     try:
-        with _handled_by(keep):
+        with _handle_signals(remember):
             yield
     except SystemExit as exit:
+        # While Ray starts it sets a handler of its own, which raises this.
         if exit.code != signal.SIGTERM:
             raise
-        came.append(signal.SIGTERM)  # the handler that Ray sets while it starts
-    if came:
-        signal.raise_signal(came[0])
+        received.append(signal.SIGTERM)
+    if received:
+        signal.raise_signal(received[0])
 
 
 @contextlib.contextmanager
-def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Generator[None]:
-    """Another handler for both signals, which come to the main thread alone."""
-    numbers = (
-        (signal.SIGINT, signal.SIGTERM)
-        if threading.current_thread() is threading.main_thread()
-        else ()
-    )
-    before = {number: signal.signal(number, handler) for number in numbers}
+def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    """Set a handler for both signals in this block; does nothing outside the main thread."""
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        for number, old_handler in previous.items():
+            signal.signal(number, old_handler)
 
 
 def raise_if_stopped() -> None:
-    """Raise `Stopped` again where a signal came and its exception was lost.
+    """Raise `Stopped` again if a signal was received and its exception was lost.
 
-    Python loses an exception that is raised within a destructor, a weak reference's callback or the garbage
-    collection, and so do C++ libraries that call back (`torch.save`). So whoever trains asks between two steps, and
-    before an outcome is decided.
+    Python loses an exception in a destructor, in the callback of a weak reference and in garbage
+    collection. C++ libraries with callbacks (`torch.save`) lose it too. So a training calls this
+    between two steps, and before it decides on an outcome.
 
     Raises:
-        Stopped: a signal came to a `raise_on_signal` block that still runs. Signals reach the main thread alone, so no
-            other thread is stopped here.
+        Stopped: an active `raise_on_signal` block has received a signal. Only the main thread
+            receives signals, so other threads are never stopped here.
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    for came in _blocks:
-        if came:
-            raise Stopped(came[0])
+    for received in _blocks:
+        if received:
+            raise Stopped(received[0])
 
 
 @contextlib.contextmanager
 def raise_on_signal(through_ray: bool = False) -> Generator[None]:
-    """Raise `Stopped` in the main thread at the first SIGINT or SIGTERM; a second one ends the process at once.
+    """Raise `Stopped` in the main thread at the first SIGINT or SIGTERM; a second ends the process.
 
-    Where that exception is lost, `raise_if_stopped` raises it again, or at the latest the end of the block.
+    If that exception is lost, `raise_if_stopped` or the end of the block raises it again.
 
     Args:
-        through_ray: raise KeyboardInterrupt, the one exception that Ray lets out of its C++ calls, and make it
-            `Stopped` at the end. To be entered after Ray was started, which sets handlers of its own.
+        through_ray: raise KeyboardInterrupt, the only exception that Ray passes on from its C++
+            calls, and turn it into `Stopped` at the end. Enter the block after Ray was started,
+            because Ray sets handlers of its own.
     """
-    came: list[int] = []
+    received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if came:
-            os._exit(128 + number)
-        came.append(number)
-        raise KeyboardInterrupt if through_ray else Stopped(number)
+        if received:
+            os._exit(_SIGNAL_EXIT_STATUS + number)
+        received.append(number)
+        if through_ray:
+            raise KeyboardInterrupt
+        raise Stopped(number)
 
-    _blocks.append(came)
+    _blocks.append(received)
     try:
-        with _handled_by(stop), _hiding_what_is_lost(came):
+        with _handle_signals(stop), _hide_lost_exceptions(received):
             yield
     except BaseException as error:
-        if came and not isinstance(error, Stopped):
-            raise Stopped(came[0]) from error  # whatever became of it on its way
+        # Code on the way may have replaced our exception by another.
+        if received and not isinstance(error, Stopped):
+            raise Stopped(received[0]) from error
         raise
     finally:
         _blocks.pop()
-    if came:
-        raise Stopped(came[0])
+    # The exception was lost.
+    if received:
+        raise Stopped(received[0])
 
 
 @contextlib.contextmanager
-def _hiding_what_is_lost(came: list[int]) -> Generator[None]:
-    """Print no traceback of a signal's exception that Python ignores; it is raised again."""
-    before = sys.unraisablehook
+def _hide_lost_exceptions(received: list[int]) -> Generator[None]:
+    """Print no traceback when Python loses a signal's exception; it is raised again later."""
+    previous = sys.unraisablehook
 
     def hook(lost: sys.UnraisableHookArgs) -> None:
-        if not came or not issubclass(lost.exc_type, (Stopped, KeyboardInterrupt)):
-            before(lost)
+        if not received or not issubclass(lost.exc_type, (Stopped, KeyboardInterrupt)):
+            previous(lost)
 
     sys.unraisablehook = hook
     try:
         yield
     finally:
-        sys.unraisablehook = before
+        sys.unraisablehook = previous

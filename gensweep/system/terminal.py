@@ -1,7 +1,8 @@
-"""What goes to the screen: text that is shown as it is, on streams that never end the program.
+"""The screen: text that is shown as it is, on streams that never end the program.
 
-Everything that is printed goes through `Console`. Names, values and errors of other libraries are shown letter by
-letter: rich does not read them as markup or emoji codes, and a terminal does not see the control characters in them.
+Everything that is printed goes through `Console`. Names, values and errors of other libraries are
+shown literally: rich does not read them as markup or emoji codes, and a terminal does not get the
+control characters in them.
 """
 
 from __future__ import annotations
@@ -30,18 +31,17 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 MIN_COLUMNS = 20
-"""Columns that a screen has at least; a terminal breaks longer lines itself."""
+"""The least width of a screen; a narrower terminal breaks the lines itself."""
 
 
 def format_command_line(arguments: Iterable[str]) -> str:
-    """Return the call of gensweep with these arguments, to be pasted into a shell; secrets are left out."""
-    return " ".join(
-        ["python -m gensweep", *(_quoted(redact_secrets(argument)) for argument in arguments)]
-    )
+    """Return the call of gensweep with these arguments, for a shell; secrets are hidden."""
+    quoted = [_quote(redact_secrets(argument)) for argument in arguments]
+    return " ".join(["python -m gensweep", *quoted])
 
 
-def _quoted(argument: str) -> str:
-    """Return the argument as a shell reads it; control characters are written as in ``$'\\x1b'``."""
+def _quote(argument: str) -> str:
+    """Return an argument for a shell; control characters are written as in ``$'\\x1b'``."""
     if escape_controls(argument) == argument and not re.search(r"[\t\n]", argument):
         return shlex.quote(argument)
     letters = []
@@ -49,25 +49,27 @@ def _quoted(argument: str) -> str:
         letter = chr(byte)
         if letter in "\\'":
             letters.append(f"\\{letter}")
+        elif " " <= letter <= "~":
+            letters.append(letter)
         else:
-            letters.append(letter if " " <= letter <= "~" else f"\\x{byte:02x}")
+            letters.append(f"\\x{byte:02x}")
     return f"$'{''.join(letters)}'"
 
 
 class Console(RichConsole):
-    """A screen, or the file in its place, on which text is shown as it is: without markup, emoji codes, highlights.
+    """A screen, or a file in its place, that shows text without markup, emoji codes, highlights.
 
     Args:
-        stderr: write to standard error, in place of standard output.
+        stderr: write to standard error instead of standard output.
         options: of rich's console: `file`, `width`, `quiet`.
 
     Attributes:
-        is_live: whether what was written can be written over; elsewhere, news is told in lines.
+        is_live: whether written text can be overwritten; otherwise, news is printed as lines.
     """
 
     def __init__(self, stderr: bool = False, **options: Any) -> None:
         environment = dict(os.environ)
-        _widen(environment)
+        _drop_unusable_size(environment)
         if os.name != "nt":
             environment["TERM"] = environment.get("TERM") or "dumb"
         literal: dict[str, Any] = {
@@ -81,7 +83,7 @@ class Console(RichConsole):
 
     @property
     def size(self) -> ConsoleDimensions:
-        """Columns and lines."""
+        """The number of columns and lines."""
         width, height = super().size
         return ConsoleDimensions(max(width, MIN_COLUMNS), height)
 
@@ -90,21 +92,22 @@ class Console(RichConsole):
         self._width, self._height = new_size
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Return the text that is shown of a string, wherever rich meets one: a line, a cell, a title."""
+        """Return the text for a string. Rich calls this for every line, cell and title."""
         literal: dict[str, Any] = options | {"markup": False, "emoji": False}
         return super().render_str(escape_controls(text), **literal)
 
     def status(self, status: Any, **options: Any) -> Status:
-        """Show what goes on, as long as the block lasts."""
-        return super().status(
-            self.render_str(status) if isinstance(status, str) else status, **options
-        )
+        """Show a progress message until the end of the block."""
+        if isinstance(status, str):
+            status = self.render_str(status)
+        return super().status(status, **options)
 
 
-def _widen(environment: MutableMapping[str, str]) -> None:
-    """Forget a size of the screen that nothing fits on: rich prints nothing on 0 columns."""
-    for name, least in (("COLUMNS", MIN_COLUMNS), ("LINES", 1)):
-        if environment.get(name, "").isdigit() and int(environment[name]) < least:
+def _drop_unusable_size(environment: MutableMapping[str, str]) -> None:
+    """Remove a screen size that is too small: rich prints nothing on 0 columns."""
+    for name, minimum in (("COLUMNS", MIN_COLUMNS), ("LINES", 1)):
+        value = environment.get(name, "")
+        if value.isdigit() and int(value) < minimum:
             del environment[name]
 
 
@@ -114,61 +117,70 @@ def _is_terminal(file: Any) -> bool:
     return False
 
 
-# --- streams that take everything
+# --- streams that accept everything
 
 
 class _Sink(io.FileIO):
-    """A descriptor that takes whatever is written: what cannot be written any more is lost.
+    """A file descriptor that accepts all text; what cannot be written is lost.
 
     Attributes:
-        refusal: why the first that was lost could not be written.
+        refusal: the first error.
     """
 
     refusal: OSError | None = None
 
     def write(self, content: Any) -> int:
-        """Write what can be written; say that all was."""
+        """Write as much as possible; return the size as if everything had been written."""
         while True:
             try:
                 written = super().write(content)
                 if written is not None:
                     return written
-                select.select([], [self], [])  # a pipe that does not block, and is full
-            except OSError as error:  # a full disk, a reader or a terminal that is gone
+                # A non-blocking pipe is full: wait until its reader has read.
+                select.select([], [self], [])
+            except OSError as error:
+                # The disk is full, or the reader or the terminal has gone.
                 self.refusal = self.refusal or error
                 return len(content)
 
 
 def guard_output() -> None:
-    """Make standard output and error take everything: any character, into whatever has become of them.
+    """Make standard output and error accept any character, even after their reader has gone.
 
-    Streams that somebody else has put into their place stay as they are.
+    Streams that another library has replaced are left unchanged.
     """
-    _widen(os.environ)  # typer prints the help on a screen of its own
+    _drop_unusable_size(os.environ)  # typer prints the help on a screen of its own
     if os.name != "nt":
         _fill_descriptors()
     if sys.stdout is sys.__stdout__:
-        sys.stdout = _guarded(sys.stdout)
+        sys.stdout = _guard_stream(sys.stdout)
     if sys.stderr is sys.__stderr__:
-        sys.stderr = _guarded(sys.stderr)
+        sys.stderr = _guard_stream(sys.stderr)
 
 
 def _fill_descriptors() -> None:
-    """Open what was closed for us: else a file of results gets its number, and what is printed goes into it."""
+    """Open standard descriptors that are closed.
+
+    Otherwise a file of results would get their number, and printed text would go into it.
+    """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
 
 
-def _guarded(stream: TextIO | None) -> TextIO:
+def _guard_stream(stream: TextIO | None) -> TextIO:
+    """Return a stream to the same file that accepts any text."""
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")
-    errors = "replace" if stream.errors in ("strict", "surrogateescape", None) else stream.errors
-    if os.name == "nt" or not isinstance(stream, io.TextIOWrapper):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=errors)
+    errors = stream.errors
+    if errors in ("strict", "surrogateescape", None):
+        errors = "replace"
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    if os.name == "nt":
+        stream.reconfigure(errors=errors)
         return stream
     with contextlib.suppress(OSError):
         stream.flush()
@@ -178,20 +190,26 @@ def _guarded(stream: TextIO | None) -> TextIO:
 
 
 def find_write_error() -> OSError | None:
-    """Return why a part of standard output was lost; None where all was written, or its reader wanted no more."""
+    """Return why a part of standard output was lost.
+
+    None if everything was written, or the reader (such as `head`) closed the pipe.
+    """
     sink = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if not isinstance(sink, _Sink):
         return None
     sys.stdout.flush()
     refusal = sink.refusal
-    return None if refusal is None or refusal.errno == errno.EPIPE else refusal
+    if refusal is None or refusal.errno == errno.EPIPE:
+        return None
+    return refusal
 
 
 @contextlib.contextmanager
 def exit_on_hangup() -> Generator[None]:
-    """End as SIGTERM does when the terminal is closed; under `nohup`, which ignores that signal, go on."""
+    """End as with SIGTERM when the terminal is closed; under `nohup`, continue."""
     number = getattr(signal, "SIGHUP", None)
     is_main = threading.current_thread() is threading.main_thread()
+    # `nohup` makes the program ignore the signal, and only the main thread may set handlers.
     if number is None or not is_main or signal.getsignal(number) != signal.SIG_DFL:
         yield
         return
