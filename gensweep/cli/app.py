@@ -127,9 +127,10 @@ def main(arguments: list[str] | None = None) -> None:
 def _configure_logging(verbose: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
-    level = logging.DEBUG if verbose else logging.WARNING
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    if not verbose:
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG, handlers=[handler], force=True)
+    else:
+        logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
         # urllib3 warns of every retry; the error after the last one is reported anyway.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 

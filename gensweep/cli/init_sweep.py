@@ -12,7 +12,8 @@ from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
 
 app = typer.Typer()
-EXAMPLE = '''"""One model that learns arithmetic in about two minutes: text to text, with two learning rates."""
+EXAMPLE = '''\
+"""One model that learns arithmetic in about two minutes: text to text, with two learning rates."""
 
 from gensweep import Grid, Sweep
 

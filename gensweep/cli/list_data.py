@@ -27,7 +27,7 @@ class Listing:
 
 
 def list_data(console: Console) -> None:
-    """Print name, count, shape, source, cached file and SHA-256 of each dataset and digit source."""
+    """Print name, count, shape, source, cached file and SHA-256 of each dataset and source."""
 
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, soft_wrap=True)

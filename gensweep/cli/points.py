@@ -88,8 +88,11 @@ def answer_command(
     from gensweep.inspect.answer import answer
 
     reply = answer(trained.load_trained(stored, device.value), query, seed)
-    note = "" if reply.picture is None else ", as the reader reads it"
-    print_line(Console(), f"{query} = {reply.text or 'nothing'}{_judge(reply)}{note}")
+    text = reply.text or "nothing"
+    line = f"{query} = {text}{_judge(reply)}"
+    if reply.picture is not None:
+        line += ", as the reader reads it"
+    print_line(Console(), line)
     if reply.picture is not None:
         _write_picture(out or Path(f"answer-{stored.record.id}.png"), reply.picture)
     elif reply.query_picture is not None and out is not None:

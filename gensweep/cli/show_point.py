@@ -23,8 +23,10 @@ def show_point(name: str, results: str, console: Console) -> None:
     def say(text: str) -> None:
         console.print(text, soft_wrap=True)
 
-    reason = f": {record.error}" if record.error else ""
-    say(f"{record.id}  {record.status}{reason}")
+    status = f"{record.id}  {record.status}"
+    if record.error:
+        status += f": {record.error}"
+    say(status)
     for warning in record.warnings:
         say(f"warning: {warning}")
     time = f"{record.epochs} epochs in {record.seconds:.1f} s"
@@ -32,8 +34,8 @@ def show_point(name: str, results: str, console: Console) -> None:
     console.print(_make_metric_table(record))
     if record.examples:
         say(f"examples    {_join(record.examples)}")
-    parameters = ", ".join(f"{key}={value}" for key, value in sorted(record.params.items()))
-    say(f"parameters  {parameters}")
+    parameters = [f"{key}={value}" for key, value in sorted(record.params.items())]
+    say(f"parameters  {', '.join(parameters)}")
     say(f"versions    {_join(record.versions)}")
     say(f"hardware    {_join(_format_hardware(record))}")
     size = record.pack["size"]
@@ -61,9 +63,11 @@ def _make_metric_table(record: Record) -> Table:
     metrics = dict(METRICS.items())
     for name, value in record.metrics.items():
         metric = metrics.get(name.rpartition("/")[2])
+        unit = better = ""
         # An old record may have metrics that this gensweep no longer has.
-        unit = metric.unit if metric else ""
-        better = BETTER[metric.direction] if metric else ""
+        if metric:
+            unit = metric.unit
+            better = BETTER[metric.direction]
         table.add_row(name, f"{value:.6g}", unit, better)
     return table
 

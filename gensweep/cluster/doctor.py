@@ -46,14 +46,17 @@ def examine_here(root: str) -> tuple[list[Finding], Store | None]:
         store = opened
     except ResultsError as error:
         problem = str(error)
-    info = collect_node_info("", store.root_uri if store else "", None, full=True)
+    root_uri = store.root_uri if store else ""
+    info = collect_node_info("", root_uri, None, full=True)
     findings = judge_node("here", info, info["code"])
     if store:
         message = f"{store.root_uri} can be written and read"
         findings.append(Finding("here", "storage", OK, message))
     else:
-        # The error of a bucket already says what to do.
-        remedy = "" if "://" in root else "name another folder, or fix this one"
+        remedy = "name another folder, or fix this one"
+        if "://" in root:
+            # The error of a bucket already says what to do.
+            remedy = ""
         findings.append(Finding("here", "storage", FAILED, problem, remedy))
     return findings, store
 
@@ -134,11 +137,16 @@ def _check_written_files(store: Store, probe: Probe, answers: Answers) -> None:
     """Read what the nodes have written; a file that is not here becomes an `error` of its node."""
     infos: dict[str, NodeInfo] = {}
     for info in answers.values():
-        if not isinstance(info, GensweepError) and "wrote" in info["storage"]:
-            infos[info["storage"]["wrote"]] = info
+        if isinstance(info, GensweepError):
+            continue
+        storage = info["storage"]
+        if "wrote" in storage:
+            infos[storage["wrote"]] = info
+    # Each node writes the content backwards.
     _, content = probe
-    for info, stored in zip(infos.values(), store.read_all(infos), strict=True):
-        # Each node writes the content backwards.
-        if stored != content[::-1]:
+    expected = content[::-1]
+    contents = store.read_all(infos)
+    for info, stored in zip(infos.values(), contents, strict=True):
+        if stored != expected:
             message = f"what it writes to {store.root_uri} cannot be read here"
             info["storage"] = {"error": message, "apart": True}

@@ -49,8 +49,10 @@ class Finding:
     remedy: str = ""
 
     def __str__(self) -> str:
-        remedy = f": {self.remedy}" if self.remedy else ""
-        return f"{self.level:<6}  {self.node}  {self.check}: {self.what}{remedy}"
+        text = f"{self.level:<6}  {self.node}  {self.check}: {self.what}"
+        if self.remedy:
+            text += f": {self.remedy}"
+        return text
 
 
 def require_ready(findings: list[Finding]) -> None:
@@ -78,15 +80,24 @@ def merge_findings(findings: list[Finding], max_nodes: int = MAX_NODES_UNMERGED)
     The findings of up to `max_nodes` nodes stay as they are, node by node. Those of more nodes
     are sorted by check, and equal ones become one.
     """
-    if len({finding.node for finding in findings}) <= max_nodes:
+    all_nodes = {finding.node for finding in findings}
+    if len(all_nodes) <= max_nodes:
         return findings
-    nodes: dict[tuple[str, str, str, str], list[str]] = {}
+    nodes_by_result: dict[tuple[str, str, str, str], list[str]] = {}
+    checks = []
     for finding in findings:
-        key = (finding.check, finding.level, finding.what, finding.remedy)
-        nodes.setdefault(key, []).append(finding.node)
-    order = list(dict.fromkeys(finding.check for finding in findings))
-    merged = [Finding(_join_names(names), *key) for key, names in nodes.items()]
-    return sorted(merged, key=lambda one: (order.index(one.check), LEVELS.index(one.level)))
+        result = (finding.check, finding.level, finding.what, finding.remedy)
+        nodes_by_result.setdefault(result, []).append(finding.node)
+        if finding.check not in checks:
+            checks.append(finding.check)
+    merged = []
+    for result, nodes in nodes_by_result.items():
+        merged.append(Finding(_join_names(nodes), *result))
+
+    def rank(finding: Finding) -> tuple[int, int]:
+        return checks.index(finding.check), LEVELS.index(finding.level)
+
+    return sorted(merged, key=rank)
 
 
 def _join_names(nodes: list[str]) -> str:
@@ -103,9 +114,13 @@ def judge_node(node: str, info: NodeInfo, my_code: dict[str, str | None]) -> lis
         findings.append(_judge_hardware(node, info["hardware"]))
         findings.append(_judge_disk(node, info["disk"]))
         findings.append(_judge_cache(node, *info["cache"]))
-        login = info["login"]
-        findings.append(Finding(node, "W&B", OK if login else NOTE, _LOGIN_MESSAGES[login]))
+        findings.append(_judge_login(node, info["login"]))
     return findings
+
+
+def _judge_login(node: str, has_login: bool | None) -> Finding:
+    level = OK if has_login else NOTE
+    return Finding(node, "W&B", level, _LOGIN_MESSAGES[has_login])
 
 
 def _judge_code(node: str, theirs: dict[str, str | None], mine: dict[str, str | None]) -> Finding:
@@ -114,29 +129,36 @@ def _judge_code(node: str, theirs: dict[str, str | None], mine: dict[str, str | 
         return Finding(node, "code", FAILED, ", ".join(failed), SYNC_CODE_HINT)
     if notes:
         return Finding(node, "code", NOTE, ", ".join(notes))
-    versions = ", ".join(f"{name} {theirs[name] or 'missing'}" for name in _VERSIONS_SHOWN)
-    return Finding(node, "code", OK, f"{versions}, commit {shorten_commit(theirs['commit'])}")
+    versions = []
+    for name in _VERSIONS_SHOWN:
+        version = theirs[name] or "missing"
+        versions.append(f"{name} {version}")
+    commit = shorten_commit(theirs["commit"])
+    versions.append(f"commit {commit}")
+    return Finding(node, "code", OK, ", ".join(versions))
 
 
 def _judge_hardware(node: str, hardware: dict[str, Any]) -> Finding:
+    cores = pluralize(hardware["cores"], "core")
+    gigabytes = hardware["memory"] / 1e9
     gpus = hardware["gpus"]
-    parts = [
-        pluralize(hardware["cores"], "core"),
-        pluralize(gpus, "GPU") if gpus else "no GPU",
-        f"{hardware['memory'] / 1e9:.0f} GB memory",
-    ]
-    message = ", ".join(parts)
+    if gpus:
+        message = f"{cores}, {pluralize(gpus, 'GPU')}, {gigabytes:.0f} GB memory"
+        return Finding(node, "hardware", OK, message)
+    message = f"{cores}, no GPU, {gigabytes:.0f} GB memory"
     # A node with earlier code does not report its compiler.
-    if not gpus and not hardware.get("compiler", True):
+    if not hardware.get("compiler", True):
         hint = "apt-get install gcc libc6-dev"
         message += f"; no C compiler ({hint}), which makes training on the CPU faster"
-    return Finding(node, "hardware", OK if gpus else NOTE, message)
+    return Finding(node, "hardware", NOTE, message)
 
 
 def _judge_cache(node: str, files: int, size: int) -> Finding:
     if not files:
         return Finding(node, "cache", NOTE, "empty: the driver prepares each dataset once")
-    return Finding(node, "cache", OK, f"{pluralize(files, 'file')}, {size / 1e6:.0f} MB")
+    count = pluralize(files, "file")
+    megabytes = size / 1e6
+    return Finding(node, "cache", OK, f"{count}, {megabytes:.0f} MB")
 
 
 def _judge_disk(node: str, free: dict[str, float]) -> Finding:
@@ -146,7 +168,8 @@ def _judge_disk(node: str, free: dict[str, float]) -> Finding:
             full.append(f"{folder} has {gigabytes:.1f} GB free")
     if full:
         return Finding(node, "disk", FAILED, ", ".join(full), "free some space there")
-    amount = max(step for step in _DISK_STEPS if step <= min(free.values()))
+    smallest = min(free.values())
+    amount = max(step for step in _DISK_STEPS if step <= smallest)
     return Finding(node, "disk", OK, f"more than {amount} GB free in {', '.join(free)}")
 
 

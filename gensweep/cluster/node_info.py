@@ -54,8 +54,10 @@ def collect_node_info(node: str, root: str, probe: Probe | None, full: bool) -> 
     info: NodeInfo = {
         "time": time.time(),
         "code": read_code_versions(),
-        "storage": _try_root(node, root, *probe) if probe else None,
+        "storage": None,
     }
+    if probe:
+        info["storage"] = _try_root(node, root, *probe)
     if full:
         folders = [Path(tempfile.gettempdir()), get_cache_root()]
         if root and "://" not in root:
@@ -84,9 +86,12 @@ def read_code_versions() -> dict[str, str | None]:
         paths += package.rglob(f"*{suffix}")
     digest = hashlib.sha256()
     for path in sorted(paths):
-        header = f"{path.relative_to(package).as_posix()} {path.stat().st_size}\n"
-        digest.update(header.encode() + path.read_bytes())
-    return get_versions() | {"source": digest.hexdigest()[:16]}
+        name = path.relative_to(package).as_posix()
+        size = path.stat().st_size
+        digest.update(f"{name} {size}\n".encode())
+        digest.update(path.read_bytes())
+    source = digest.hexdigest()[:16]
+    return get_versions() | {"source": source}
 
 
 def _try_root(node: str, root: str, name: str, content: bytes) -> dict[str, Any]:
@@ -118,7 +123,8 @@ def _try_root(node: str, root: str, name: str, content: bytes) -> dict[str, Any]
 
 
 def _get_free_gigabytes(folder: Path) -> float:
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    candidates = (folder, *folder.parents)
+    existing = next(path for path in candidates if path.exists())
     return shutil.disk_usage(existing).free / 1e9
 
 
@@ -209,9 +215,13 @@ def _is_same_release(name: str, one: str | None, other: str | None) -> bool:
         return False
     if name == "python":
         # The minor version counts.
-        return one.split(".")[:2] == other.split(".")[:2]
-    # All but the build, such as `+cu129`, counts.
-    return one.partition("+")[0] == other.partition("+")[0]
+        one_release = one.split(".")[:2]
+        other_release = other.split(".")[:2]
+    else:
+        # All but the build, such as `+cu129`, counts.
+        one_release = one.split("+")[:1]
+        other_release = other.split("+")[:1]
+    return one_release == other_release
 
 
 def shorten_commit(commit: str | None) -> str:

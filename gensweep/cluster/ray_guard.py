@@ -74,8 +74,10 @@ def ended_process(processes: Processes) -> str | None:
         for started in processes.get(kind, []):
             code = started.process.poll()
             if code is not None:
-                cause = f"signal {-code}" if code < 0 else f"status {code}"
-                return f"its {kind} ended with {cause}"
+                # Python reports a signal as a negative exit status.
+                if code < 0:
+                    return f"its {kind} ended with signal {-code}"
+                return f"its {kind} ended with status {code}"
     return None
 
 

@@ -240,7 +240,9 @@ class Claim:
         return holder is not None and holder.attempt == self._me.attempt
 
     def _write(self) -> None:
-        self._store.write_json(self._name, asdict(self._me) | {"time": time.time()})
+        content = asdict(self._me)
+        content["time"] = time.time()
+        self._store.write_json(self._name, content)
 
     def _renew_until_stopped(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):

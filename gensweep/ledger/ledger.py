@@ -59,7 +59,9 @@ class Ledger:
         self.store = store if isinstance(store, Store) else Store(store)
         points = self.store.root / POINTS
         if os.path.lexists(points) and not points.is_dir():
-            kind = f"a link to {os.readlink(points)}" if points.is_symlink() else "a file"
+            kind = "a file"
+            if points.is_symlink():
+                kind = f"a link to {os.readlink(points)}"
             raise ResultsError(
                 f"{self.store.uri(POINTS)} is {kind}, but it should be the folder of all points"
             )
@@ -93,9 +95,10 @@ class Ledger:
             existing = store.list_folders(POINTS)
             point_ids = [point_id for point_id in wanted if point_id in existing]
         for point_id, name, content in _read_records(store, point_ids):
+            path = store.uri(name)
             try:
-                record = _decode_or_raise(content, store.uri(name), point_id)
-                _check_matches(record, wanted[point_id], store.uri(name))
+                record = _decode_or_raise(content, path, point_id)
+                _check_matches(record, wanted[point_id], path)
                 state.records[point_id] = record
             except (FileNotFoundError, NotADirectoryError):
                 pass
@@ -120,7 +123,8 @@ class Ledger:
             holder = claims.parse_claim(content)
             if holder is None:
                 continue
-            if claims.is_live(store, f"{POINTS}/{point_id}", holder):
+            folder = f"{POINTS}/{point_id}"
+            if claims.is_live(store, folder, holder):
                 state.running[point_id] = holder
             else:
                 state.expired[point_id] = holder
@@ -186,8 +190,9 @@ class Ledger:
             LostClaim: a later attempt owns the point.
             OSError: as `Store.write`.
         """
+        path = f"{POINTS}/{point_id}/{name}"
         with claim.lock_for_writing():
-            self.store.write(f"{POINTS}/{point_id}/{name}", content)
+            self.store.write(path, content)
 
     def withdraw_record(self, claim: Claim, point_id: str) -> None:
         """Rename the record of a point that is being trained again, so that the point is missing.
@@ -198,7 +203,8 @@ class Ledger:
         """
         name = f"{POINTS}/{point_id}/{RECORD}"
         with claim.lock_for_writing(), contextlib.suppress(FileNotFoundError):
-            self.store.write(f"{name}{REPLACED}", self.store.read(name, MAX_RECORD_BYTES))
+            content = self.store.read(name, MAX_RECORD_BYTES)
+            self.store.write(f"{name}{REPLACED}", content)
             self.store.remove(name)
 
     def finish(self, claim: Claim, record: Record) -> None:
@@ -213,9 +219,7 @@ class Ledger:
         folder = f"{POINTS}/{record.id}"
         with claim.lock_for_writing():
             earlier = self._set_aside(record.id)
-            # A result of other code may be replaced by whatever today's code gives.
-            is_of_same_code = earlier is not None and earlier.code == record.code
-            if earlier and earlier.status == OK != record.status and is_of_same_code:
+            if earlier and _must_stay(earlier, record):
                 # Possible only where the root has no locks.
                 raise LostClaim(f"{record.id} was finished by another process")
             self.store.remove_leftovers(folder)
@@ -253,6 +257,13 @@ class Ledger:
             return None
 
 
+def _must_stay(earlier: Record, record: Record) -> bool:
+    """Return True if a record must not replace an earlier one, since that is better."""
+    # A result of other code may be replaced by whatever today's code gives.
+    is_of_same_code = earlier.code == record.code
+    return is_of_same_code and earlier.status == OK and record.status != OK
+
+
 def _read_records(store: Store, point_ids: list[str]) -> Iterator[tuple[str, str, bytes | OSError]]:
     """Yield the id, the record's name, and its content or the error of reading it."""
     names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in point_ids]
@@ -273,12 +284,15 @@ def _check_matches(record: Record, wanted: Mapping[str, Any], path: str) -> None
         RecordError: it does not; says in what it differs.
     """
     differences = []
+    params = record.params
     # Every model has had a dataset since the first version, so a record without one differs.
-    keys = (record.params.keys() | {"dataset"}) & wanted.keys()
-    if any(record.params.get(key) != wanted[key] for key in keys):
+    keys = (params.keys() | {"dataset"}) & wanted.keys()
+    if any(params.get(key) != wanted[key] for key in keys):
         differences.append("params")
-    for name in ("model", "seed"):
-        if name in wanted and wanted[name] != getattr(record, name):
-            differences.append(name)
+    if "model" in wanted and wanted["model"] != record.model:
+        differences.append("model")
+    if "seed" in wanted and wanted["seed"] != record.seed:
+        differences.append("seed")
     if differences:
-        raise RecordError(f"{path}: is of another point: {', '.join(differences)}")
+        names = ", ".join(differences)
+        raise RecordError(f"{path}: is of another point: {names}")

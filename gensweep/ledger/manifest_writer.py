@@ -29,13 +29,12 @@ _FIELDS_OF_THE_RUN = ("command", "places", "commit", "versions", "hardware", "cr
 
 def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
     """Return the content of sweep.json: cells, points, metrics, and where the sweep ran."""
-    cells: dict[str, dict[str, Any]] = {}
-    for point in sweep.points():
-        new_cell = {"id": point.cell, "model": point.model, "params": point.params, "points": {}}
-        cell = cells.setdefault(point.cell, new_cell)
-        cell["points"][str(point.seed)] = point.id
-    models = {cell["model"] for cell in cells.values()}
-    datasets = [cell["params"]["dataset"] for cell in cells.values()]
+    cells = _collect_cells(sweep)
+    models = {cell["model"] for cell in cells}
+    datasets = [cell["params"]["dataset"] for cell in cells]
+    parameter_values = (value for cell in cells for value in cell["params"].values())
+    grids = [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids]
+    versions = get_versions()
     values = {
         "schema": SCHEMA,
         "name": sweep.name,
@@ -43,18 +42,33 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "tables": sweep.tables,
         "figures": sweep.figures,
         "objective": sweep.objective,
-        "grids": [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids],
-        "cells": list(cells.values()),
+        "grids": grids,
+        "cells": cells,
         "of_dataset": list_dataset_parameters(datasets),
-        "places": find_paths(value for cell in cells.values() for value in cell["params"].values()),
+        "places": find_paths(parameter_values),
         "metrics": _describe_metrics(models),
         "command": command,
-        "commit": get_versions()["commit"],
-        "versions": get_versions(),
+        "commit": versions["commit"],
+        "versions": versions,
         "hardware": get_hardware(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return SweepFile.model_validate(values).model_dump(exclude_unset=True)
+
+
+def _collect_cells(sweep: Sweep) -> list[dict[str, Any]]:
+    """Return the cells of a sweep, each with the ids of its points by seed."""
+    cells: dict[str, dict[str, Any]] = {}
+    for point in sweep.points():
+        if point.cell not in cells:
+            cells[point.cell] = {
+                "id": point.cell,
+                "model": point.model,
+                "params": point.params,
+                "points": {},
+            }
+        cells[point.cell]["points"][str(point.seed)] = point.id
+    return list(cells.values())
 
 
 def list_dataset_parameters(names: Iterable[str]) -> list[str]:
@@ -141,13 +155,16 @@ def write_sweep_json(
     """
     earlier = _read_earlier(store, sweep)
     _check_replaceable(store, sweep, earlier)
+    # In the form in which it is read again, so that it can be compared with the earlier one.
     wanted = json.loads(json.dumps(build_sweep_json(sweep, command)))
-    described = _data_of(earlier) | json.loads(json.dumps(data or {}))
+    new_data = json.loads(json.dumps(data or {}))
+    described = _data_of(earlier) | new_data
     if described:
         keys = {point.data_key for point in sweep.points()}
         wanted["data"] = {key: about for key, about in described.items() if key in keys}
     # A file that differs only in fields of the run stays: a rewrite would change its date.
-    if earlier | {key: wanted[key] for key in _FIELDS_OF_THE_RUN} == wanted:
+    fields_of_the_run = {key: wanted[key] for key in _FIELDS_OF_THE_RUN}
+    if earlier | fields_of_the_run == wanted:
         return
     try:
         store.write_json(f"{sweep.name}/{SWEEP}", wanted)
@@ -165,7 +182,8 @@ def _check_replaceable(store: Store, sweep: Sweep, earlier: dict[str, Any]) -> N
             "folder"
         )
     other = earlier.get("name")
-    if isinstance(other, str) and other != sweep.name and other.lower() == sweep.name.lower():
+    name = sweep.name
+    if isinstance(other, str) and other != name and other.lower() == name.lower():
         raise ResultsError(
             f"{store.uri(sweep.name)} is the folder of the sweep {other!r}: this file system "
             "does not distinguish the two names; rename the sweep"
@@ -194,10 +212,13 @@ def describe_replaced_points(store: Store, sweep: Sweep, command: str) -> str:
     """
     earlier = _read_earlier(store, sweep)
     try:
-        earlier_ids = {str(point) for cell in earlier["cells"] for point in cell["points"].values()}
+        earlier_ids: set[str] = set()
+        for cell in earlier["cells"]:
+            earlier_ids.update(str(point_id) for point_id in cell["points"].values())
     except (LookupError, TypeError, AttributeError):
         return ""
-    dropped = earlier_ids - {point.id for point in sweep.points()}
+    ids = {point.id for point in sweep.points()}
+    dropped = earlier_ids - ids
     if not dropped:
         return ""
     count = pluralize(len(earlier_ids), "point")

@@ -78,7 +78,8 @@ def canonical_uri(location: str | Path) -> str:
 
 def find_existing_folder(folder: Path) -> Path:
     """Return the folder itself if it exists, else the nearest parent that exists."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
+    candidates = (folder, *folder.parents)
+    return next(path for path in candidates if path.exists())
 
 
 def _split_scheme(location: str) -> tuple[str, str, str]:

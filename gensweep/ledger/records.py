@@ -80,8 +80,11 @@ class Record:
 
         It starts with a checksum of all that follows, so that an edit by hand is noticed.
         """
-        body = json.dumps(asdict(self), indent=1, allow_nan=False)[1:]
-        return f'{_CHECKSUM_PREFIX}{compute_checksum(body.encode())}",{body}\n'
+        text = json.dumps(asdict(self), indent=1, allow_nan=False)
+        # The prefix of the checksum has the opening brace.
+        body = text[1:]
+        checksum = compute_checksum(body.encode())
+        return f'{_CHECKSUM_PREFIX}{checksum}",{body}\n'
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -140,10 +143,12 @@ def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Rec
         RecordError: it is truncated, was edited, is of another point, or is no record.
     """
     values = _parse_values(text, path)
-    body = text[len(_CHECKSUM_PREFIX) + _CHECKSUM_CHARACTERS + len('",') :].rstrip(b"\n")
+    body_start = len(_CHECKSUM_PREFIX) + _CHECKSUM_CHARACTERS + len('",')
+    body = text[body_start:].rstrip(b"\n")
     if values.pop("checksum", None) != compute_checksum(body):
         raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
     _check_fields(values, path)
+    # The first problem is enough.
     for name, problem in _find_problems(values):
         raise RecordError(f"{path}: not a gensweep record ({name} {problem})")
     values["error"] = replace_surrogates(values["error"])
@@ -194,27 +199,34 @@ def _find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "a metric", "has a name that cannot be printed"
         if name.rpartition("/")[2] in RESERVED_NAMES:
             yield "a metric", "has the name of a column of every table"
-    if not all(is_plain(value) for value in values["params"].values()):
+    params = values["params"].values()
+    if not all(is_plain(value) for value in params):
         yield "a parameter", "is not text, a number, true or false"
     code = values.get("code") or {}
     if not isinstance(code.get("metrics", {}), dict):
         yield "code", "has metrics that are not digests by name"
-    if not is_number(values["seconds"]) or not 0 <= values["seconds"] <= MAX_SECONDS:
+    seconds = values["seconds"]
+    if not is_number(seconds) or not 0 <= seconds <= MAX_SECONDS:
         yield "seconds", "is not a duration"
     for name in ("epochs", "seed"):
         if not is_count(values[name]):
             yield name, "is not an integer of 0 or more"
     yield from _find_contradictions(values)
-    size = values["pack"].get("size")
-    lane = values["pack"].get("lane")
+    pack = values["pack"]
+    size = pack.get("size")
+    lane = pack.get("lane")
     if not (is_count(size, 1) and is_count(lane) and lane < size):
         yield "pack", "is not a lane and a number of lanes"
-    if not all(is_count(count) for count in values.get("examples", {}).values()):
+    examples = values.get("examples", {}).values()
+    if not all(is_count(count) for count in examples):
         yield "examples", "has a count that is not an integer of 0 or more"
-    if not all(isinstance(text, str) for text in values.get("warnings", [])):
+    warnings = values.get("warnings", [])
+    if not all(isinstance(text, str) for text in warnings):
         yield "warnings", "has an entry that is not text"
     for name, value in values["hardware"].items():
-        if "memory" in name and value is not None and not (is_number(value) and value >= 0):
+        if "memory" not in name or value is None:
+            continue
+        if not is_number(value) or value < 0:
             yield "hardware", "has a memory that is not a number of bytes"
 
 

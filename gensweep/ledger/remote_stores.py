@@ -151,7 +151,8 @@ class RemoteStore(Store):
         """Do nothing: a file that was not written completely does not exist."""
 
     def snapshot(self, *folders: str) -> Store:
-        return Snapshot(self, {folder: self._list(folder, True) for folder in folders})
+        listing = {folder: self._list(folder, True) for folder in folders}
+        return Snapshot(self, listing)
 
     def download(self, folder: str) -> Path:
         files = self._list(folder, True)
@@ -238,13 +239,16 @@ class Snapshot(RemoteStore):
         self._folders: dict[str, set[str]] = {}
         for folder, entries in listing.items():
             for name, entry in entries.items():
-                parent, _, base_name = f"{folder}/{name}".rpartition("/")
-                self._files.setdefault(parent, {})[base_name] = entry
+                path = f"{folder}/{name}"
+                parent, _, base_name = path.rpartition("/")
+                files = self._files.setdefault(parent, {})
+                files[base_name] = entry
         # Object stores have no folders of their own: each file implies all folders above it.
         for name in self._files:
             while name:
                 parent, _, base_name = name.rpartition("/")
-                self._folders.setdefault(parent, set()).add(base_name)
+                folders = self._folders.setdefault(parent, set())
+                folders.add(base_name)
                 name = parent
 
     def snapshot(self, *folders: str) -> Store:

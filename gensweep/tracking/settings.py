@@ -74,9 +74,12 @@ class Tracking:
         mode = mode or os.environ.get("WANDB_MODE") or default_mode
         if mode not in _MODE_SPELLINGS:
             raise UserError(f"WANDB_MODE={mode}: not one of {', '.join(MODES)}")
-        project = project or os.environ.get("WANDB_PROJECT") or DEFAULT_PROJECT
-        entity = entity or os.environ.get("WANDB_ENTITY") or None
-        return Tracking(_MODE_SPELLINGS[mode], project, entity, sweep)
+        return Tracking(
+            mode=_MODE_SPELLINGS[mode],
+            project=project or os.environ.get("WANDB_PROJECT") or DEFAULT_PROJECT,
+            entity=entity or os.environ.get("WANDB_ENTITY") or None,
+            sweep=sweep,
+        )
 
 
 def is_wandb_disabled() -> bool:

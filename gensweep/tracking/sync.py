@@ -169,16 +169,23 @@ class _Uploads:
 
     def _show_progress(self, uploaded: Collection[Path], retry_reason: str | None) -> None:
         files = self._uploaded.keys() | set(uploaded)
-        complete = sum(files.issuperset(run.files) for run in self._runs)
+        complete = 0
+        for run in self._runs:
+            if files.issuperset(run.files):
+                complete += 1
         self._screen.show(complete, retry_reason)
 
     def report(self, console: Console) -> bool:
         """Print the outcome; return True if everything is uploaded that can be."""
         settled = self._uploaded.keys() | self._unreadable.keys()
-        remaining = [run for run in self._runs if not settled.issuperset(run.files)]
-        complete = [run for run in self._runs if settled.issuperset(run.files)]
-        # A run without any readable file is reported below.
-        count = sum(bool(self._uploaded.keys() & set(run.files)) for run in complete)
+        remaining = 0
+        count = 0
+        for run in self._runs:
+            if not settled.issuperset(run.files):
+                remaining += 1
+            # A run without any readable file is reported below.
+            elif self._uploaded.keys() & set(run.files):
+                count += 1
         if count:
             urls = ", ".join(sorted(self._urls))
             print_line(console, f"Uploaded {pluralize(count, 'run')}: {urls}")
@@ -189,7 +196,7 @@ class _Uploads:
         for file, reason in self._unreadable.items():
             print_line(console, f"left out: {file} has no run: {reason.partition('. ')[0]}")
         if remaining:
-            self._report_failures(console, len(remaining))
+            self._report_failures(console, remaining)
         return not remaining
 
     def _report_failures(self, console: Console, count: int) -> None:
