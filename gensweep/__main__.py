@@ -1,4 +1,4 @@
-"""``python -m gensweep``."""
+"""Run the command line: ``python -m gensweep``."""
 
 import atexit
 import gc
@@ -7,16 +7,14 @@ import sys
 from gensweep.cli.app import main
 
 
-def _keep_garbage() -> None:
-    """Spare the interpreter's end the search for garbage in all that was imported.
-
-    Where triton was imported, which torchvision does, it would report a page of leaks that are none.
-    """
+def _skip_last_collection() -> None:
+    """Exclude all imported objects from the garbage collection at the end of the interpreter."""
+    # If triton was imported, as torchvision does, it would then report a page of false leaks.
     if "triton._C.libtriton" not in sys.modules:
         gc.freeze()
 
 
-atexit.register(_keep_garbage)
+atexit.register(_skip_last_collection)
 
 if __name__ == "__main__":
     main()

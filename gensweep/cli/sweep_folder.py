@@ -1,4 +1,4 @@
-"""The folder of a sweep that the command line names by its folder, its name or its sweep file."""
+"""Find a sweep's folder from its path, its name or its sweep file on the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ def find_sweep_folder(text: str, results: str) -> str:
         results: the results root.
 
     Returns:
-        `text` itself if it is a folder, a URI, or the name of nothing: whoever reads it says so.
+        `text` itself if it is a folder or a URI, or if nothing has this name. In the last case
+        the reader of the folder raises an error.
 
     Raises:
         SweepError: the sweep file is wrong.

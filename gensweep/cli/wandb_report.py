@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from gensweep.cli.options import Entity, Project, Root, Verbose
 from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
+
+if TYPE_CHECKING:
+    from wandb_workspaces.reports.v2 import Report
 
 app = typer.Typer()
 
@@ -45,14 +48,8 @@ def wandb_report_command(
     It replaces the sweep's earlier report of the same title, including changes made by hand.
     """
     from gensweep.report.results import load
-    from gensweep.report.wandb_report import (
-        build,
-        format_description_start,
-        import_library,
-        serialize_report,
-    )
+    from gensweep.report.wandb_report import build, import_library
     from gensweep.report.wandb_report.panels import count_tracked
-    from gensweep.system.storage import write_json
     from gensweep.tracking.settings import OFFLINE, Tracking
 
     # Without the library, the error comes before results are read.
@@ -61,21 +58,34 @@ def wandb_report_command(
     target = Tracking.from_cli(OFFLINE, wandb_project, wandb_entity, results.sweep.name)
     report = build(results, target.project, target.entity or "", title)
     if json_:
-        json_.parent.mkdir(parents=True, exist_ok=True)
-        write_json(json_, serialize_report(report, draft))
-        entity = report.entity or "(no entity yet, --wandb-entity names one)"
-        project = f"{entity}/{target.project}"
-        message = f"Wrote {json_}: the report {report.title!r} of {project}. Nothing was sent."
+        message = _write_json(json_, report, draft, target.project)
     else:
-        from gensweep.report.wandb_report.server import save
-
-        saved = save(report, format_description_start(results.sweep.name), draft)
-        verb = "Replaced" if saved.replaced else "Saved"
-        kind = "draft" if draft else "report"
-        message = f"{verb} the {kind}: {saved.url}"
+        message = _save(report, results.sweep.name, draft)
     console = Console()
     print_line(console, message)
     if not count_tracked(results, results.points["id"]):
         count = len(results.points)
         warning = f"None of its {count} points has a W&B run: the report's panels may be empty."
         print_line(console, warning)
+
+
+def _write_json(path: Path, report: Report, draft: bool, project: str) -> str:
+    """Write the report to a file; return a message about it."""
+    from gensweep.report.wandb_report import serialize_report
+    from gensweep.system.storage import write_json
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, serialize_report(report, draft))
+    entity = report.entity or "(no entity yet, --wandb-entity names one)"
+    return f"Wrote {path}: the report {report.title!r} of {entity}/{project}. Nothing was sent."
+
+
+def _save(report: Report, sweep: str, draft: bool) -> str:
+    """Send the report to W&B; return a message about it."""
+    from gensweep.report.wandb_report import format_description_start
+    from gensweep.report.wandb_report.server import save
+
+    saved = save(report, format_description_start(sweep), draft)
+    verb = "Replaced" if saved.replaced else "Saved"
+    kind = "draft" if draft else "report"
+    return f"{verb} the {kind}: {saved.url}"
