@@ -181,7 +181,8 @@ def _draw_distances(results: Results, model: str) -> Figure:
     caption = (
         f"{seeds} {describe_choice(results, model)} "
         f"Exactly right answers, and answers that are not integers: {exact}. "
-        "An answer that is not an integer has no distance, so a line with such answers ends below 1."
+        "An answer that is not an integer has no distance, "
+        "so a line with such answers ends below 1."
     )
     caption += _describe_unread(cells, answers_of) + missing.format_caption()
     figure, axes = create_figure((6.8, 3.6), title, caption)

@@ -34,7 +34,9 @@ def draw_depth_heatmap(results: Results) -> Figures:
 
 def _draw_heatmap(results: Results, group: Group) -> Figure:
     metric = results.get_main_metric(group.model)
-    direction = results.metrics[metric].direction if metric else "none"
+    direction = "none"
+    if metric:
+        direction = results.metrics[metric].direction
     encoders, decoders = (
         sorted({results.params[cell][axis] for cell in group.cells}) for axis in group.axes
     )
@@ -43,7 +45,8 @@ def _draw_heatmap(results: Results, group: Group) -> Figure:
     for _, row in results.cells.set_index("cell").loc[group.cells].iterrows():
         params = results.params[str(row.name)]
         index = encoders.index(params["encoder_layers"]), decoders.index(params["decoder_layers"])
-        means[index] = row[f"{metric}_mean"] if metric else np.nan
+        if metric:
+            means[index] = row[f"{metric}_mean"]
         texts[index] = _format_cell(row, metric)
     caption = describe_method(results, group.cells, metric)
     if direction != "none":

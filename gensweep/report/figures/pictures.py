@@ -116,7 +116,9 @@ def _drop_repeated(results: Results, sheets: Sheets) -> Sheets:
     first_of: dict[tuple[str, bytes], str] = {}
     for sheet, content in sheets.items():
         # A sheet that cannot be shown repeats no other one.
-        pixels = content.tobytes() if isinstance(content, np.ndarray) else sheet.encode()
+        pixels = sheet.encode()
+        if isinstance(content, np.ndarray):
+            pixels = content.tobytes()
         dataset = str(results.datasets[sheet]["dataset"])
         first_of.setdefault((dataset, pixels), sheet)
     return {sheet: sheets[sheet] for sheet in first_of.values()}

@@ -153,7 +153,9 @@ def _get_panel(sheets: Mapping[int, np.ndarray | str], epoch: int) -> np.ndarray
         sheet = sheets[epoch]
         return sheet if isinstance(sheet, str) else _cut(sheet)
     last_epoch = max(sheets)
-    return NOT_KEPT if epoch < last_epoch else f"ended at epoch {last_epoch}"
+    if epoch < last_epoch:
+        return NOT_KEPT
+    return f"ended at epoch {last_epoch}"
 
 
 def _pick_evenly(values: Sequence[int], count: int) -> list[int]:

@@ -52,8 +52,10 @@ class ShownCell:
         """Role and parameters, as a label."""
         if not self.label:
             return f"{self.role} cell"
-        role = f"{self.role} cell" if self.role == _ONLY else self.role
-        return f"{role}: {self.label}"
+        # "only" alone would not say that it is a cell.
+        if self.role == _ONLY:
+            return f"{self.role} cell: {self.label}"
+        return f"{self.role}: {self.label}"
 
     @property
     def name(self) -> str:
@@ -149,12 +151,15 @@ def describe_choice(results: Results, model: str, cells: Sequence[str] | None = 
     They say among how many cells the shown ones were chosen, by which metric, and how many cells
     are left out.
     """
-    all_cells = results.list_cells(model) if cells is None else cells
+    all_cells = cells
+    if all_cells is None:
+        all_cells = results.list_cells(model)
     candidates = _list_candidates(results, model, cells)
     left_out = len(all_cells) - len(candidates)
     rest = ""
     if left_out:
-        rest = f" Left out: {pluralize(left_out, 'cell')} without a result, or without a validation value."
+        cells_left_out = pluralize(left_out, "cell")
+        rest = f" Left out: {cells_left_out} without a result, or without a validation value."
     if len(candidates) < 2:
         return rest.strip()
     objective = results.objectives[model]
@@ -189,8 +194,9 @@ def describe_points(cells: Sequence[ShownCell]) -> str:
 
 def describe_nothing(results: Results, models: Sequence[str] | None = None) -> str:
     """Return the caption of a figure with nothing to draw: the number of seeds that there are."""
-    names = results.models if models is None else list(models)
-    counts = results.cells.loc[results.cells["model"].isin(names), "n_ok"]
+    if models is None:
+        models = results.models
+    counts = results.cells.loc[results.cells["model"].isin(list(models)), "n_ok"]
     if not counts.any():
         return "Nothing is measured yet: n = 0 seeds."
     return f"Cells of this sweep have {format_seed_count(counts)} that are ok."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gensweep.report.figures.style import MAX_FIGURES_PER_PAGE
+from gensweep.report.figures.style import MAX_FIGURES_PER_ITEM
 from gensweep.report.remarks import SAMPLE_METRICS
 from gensweep.system.file_stems import make_file_stems
 
@@ -36,7 +36,7 @@ class Setting:
     cells: list[str]
 
 
-def name_settings(page: str, settings: Sequence[Setting]) -> list[tuple[str, Setting]]:
+def name_settings(item: str, settings: Sequence[Setting]) -> list[tuple[str, Setting]]:
     """Return the stem of each setting's files, and the setting.
 
     A stem holds the registered name of the figure and the model. It holds the dataset only if the
@@ -45,33 +45,37 @@ def name_settings(page: str, settings: Sequence[Setting]) -> list[tuple[str, Set
     parts = []
     for one in settings:
         dataset = one.dataset if one.title != one.model else ""
-        parts.append((page, one.model, dataset))
+        parts.append((item, one.model, dataset))
     return list(zip(make_file_stems(parts), settings, strict=True))
 
 
-def name_models(page: str, models: Sequence[str]) -> list[tuple[str, str]]:
+def name_models(item: str, models: Sequence[str]) -> list[tuple[str, str]]:
     """Return the stem of each model's files, and the model."""
-    stems = make_file_stems((page, model) for model in models)
+    stems = make_file_stems((item, model) for model in models)
     return list(zip(stems, models, strict=True))
 
 
 def split_by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
-    """Return the cells of some models by dataset, as many settings as one page draws at most."""
+    """Return the cells of some models by dataset, as many settings as one item draws at most."""
     cells_of: dict[tuple[str, str], list[str]] = {}
     for model in models:
         for cell in results.list_cells(model):
             dataset = results.params[cell].get("dataset")
-            name = "" if dataset is None else results.names.get_text("dataset", dataset)
+            name = ""
+            if dataset is not None:
+                name = results.names.get_text("dataset", dataset)
             cells_of.setdefault((model, name), []).append(cell)
-    if len(cells_of) > MAX_FIGURES_PER_PAGE:
+    if len(cells_of) > MAX_FIGURES_PER_ITEM:
         count = len(cells_of)
         _log.warning(
-            "the first %d of %d models and datasets are drawn", MAX_FIGURES_PER_PAGE, count
+            "the first %d of %d models and datasets are drawn", MAX_FIGURES_PER_ITEM, count
         )
     settings = []
-    for (model, dataset), cells in list(cells_of.items())[:MAX_FIGURES_PER_PAGE]:
+    for (model, dataset), cells in list(cells_of.items())[:MAX_FIGURES_PER_ITEM]:
         dataset_count = sum(other == model for other, _ in cells_of)
-        title = f"{model} on {dataset}" if dataset_count > 1 else model
+        title = model
+        if dataset_count > 1:
+            title = f"{model} on {dataset}"
         settings.append(Setting(model, dataset, title, cells))
     return settings
 

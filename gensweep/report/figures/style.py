@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_SERIES = 7
 """Most series in one figure: more of them cannot be told apart."""
-MAX_FIGURES_PER_PAGE = 24
+MAX_FIGURES_PER_ITEM = 24
 """Most settings of one registered figure that are drawn; the log names how many are not."""
 PNG_DPI = 150
 """Resolution of the PNG files [pixels per inch]."""
@@ -118,14 +118,14 @@ def select_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[
         The stem of the figure's files and its cells, for each figure.
     """
     groups, _ = select_grids(results, axes)
-    if len(groups) > MAX_FIGURES_PER_PAGE:
+    if len(groups) > MAX_FIGURES_PER_ITEM:
         _log.warning(
             "%s: the first %d of %d settings are drawn; the tables have all",
             name,
-            MAX_FIGURES_PER_PAGE,
+            MAX_FIGURES_PER_ITEM,
             len(groups),
         )
-    return name_groups(name, groups)[:MAX_FIGURES_PER_PAGE]
+    return name_groups(name, groups)[:MAX_FIGURES_PER_ITEM]
 
 
 def create_figure(size: tuple[float, float], title: str, caption: str) -> tuple[Figure, Axes]:

@@ -152,7 +152,6 @@ def _collect_changed(
         collected: what was collected before, by folder; it is updated.
         console: shows the progress.
     """
-    reload = max(1, round(pause))
     loaded = [load(folder) for folder in folders]
     changed = []
     for results in loaded:
@@ -163,12 +162,19 @@ def _collect_changed(
     for results in changed:
         one = make(results)
         collected[results.folder] = one
-        write_collected(one, reload if results.counts[MISSING] else 0)
+        write_collected(one, _get_reload(pause, results.counts[MISSING] == 0))
         print_line(console, f"{datetime.now():%H:%M:%S} {format_progress(results)}")
     if changed and page:
         in_order = [collected[results.folder] for results in loaded]
-        write_page(in_order, page, 0 if is_complete else reload)
+        write_page(in_order, page, _get_reload(pause, is_complete))
     return is_complete
+
+
+def _get_reload(pause: float, is_complete: bool) -> int:
+    """Return the seconds after which a browser reloads a page; 0 if the page is complete."""
+    if is_complete:
+        return 0
+    return max(1, round(pause))
 
 
 def format_progress(results: Results) -> str:

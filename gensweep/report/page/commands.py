@@ -26,8 +26,9 @@ class Commands:
         command = (results.sweep.model_extra or {}).get("command") or ""
         words = _split(str(command))
         files = [word for word in words if word.endswith(".py")]
-        file = files[0] if files else f"sweeps/{results.sweep.name}.py"
-        self._base = ["python", "-m", "gensweep", file]
+        # Without a command in sweep.json, the usual path of a sweep file is a good guess.
+        files.append(f"sweeps/{results.sweep.name}.py")
+        self._base = ["python", "-m", "gensweep", files[0]]
         for option in _REPEATED_OPTIONS:
             self._base += _find_option(words, option)
         self._results_option = _choose_results_option(words, results.store.root_uri)
@@ -85,7 +86,9 @@ def _choose_results_option(words: Sequence[str], root: str) -> list[str]:
     if not words:
         return []
     typed = _find_option(words, "--results")
-    value = typed[-1].removeprefix("--results=") if typed else "results"
+    value = "results"
+    if typed:
+        value = typed[-1].removeprefix("--results=")
     try:
         typed_root = value
         if "://" not in value:

@@ -67,12 +67,13 @@ def group_failures(results: Results) -> list[Kind]:
     ids_of: dict[str, dict[str, list[str]]] = {FAILED: {}, DIVERGED: {}, _UNREADABLE: {}}
     columns = [results.points[name].tolist() for name in ("id", "status", "error")]
     for point, status, error in zip(*columns, strict=True):
-        kind = _UNREADABLE if point in results.unreadable else status
+        kind, reason = status, ""
+        if isinstance(error, str):
+            reason = error
+        if point in results.unreadable:
+            kind, reason = _UNREADABLE, results.unreadable[point] or reason
         if kind not in ids_of:
             continue
-        reason = results.unreadable.get(point)
-        if not reason and isinstance(error, str):
-            reason = error
         ids_of[kind].setdefault(reason or "no reason was recorded", []).append(point)
     return [_make_kind(name, reasons) for name, reasons in ids_of.items() if reasons]
 
@@ -123,7 +124,8 @@ def describe_gaps(results: Results) -> Iterator[str]:
     smallest, largest = min(requested), max(requested)
     if smallest < largest:
         yield (
-            f"The numbers of seeds differ: the cells were requested with {smallest} to {largest} seeds."
+            "The numbers of seeds differ: "
+            f"the cells were requested with {smallest} to {largest} seeds."
         )
     ok = results.cells["n_ok"].tolist()
     complete = sum(have == want for have, want in zip(ok, requested, strict=True))

@@ -74,11 +74,11 @@ def render_figures(item: ReportItem, results: Results) -> Iterator[RenderedFigur
         yield RenderedFigure(name, title, caption, svg, png, model)
 
 
-def _find_model(page: str, name: str, results: Results) -> str:
+def _find_model(item: str, name: str, results: Results) -> str:
     """Return the model that a figure shows, by the figure's name; empty if it shows all."""
     matches = []
     for model in results.models:
-        stem = make_file_stem(page, model)
+        stem = make_file_stem(item, model)
         if name == stem or name.startswith(f"{stem}-"):
             matches.append(model)
     # The name of one model may begin the name of another.

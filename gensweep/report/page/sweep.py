@@ -101,7 +101,10 @@ def _list_facts(results: Results) -> list[Fact]:
     left out.
     """
     sweep = results.sweep
-    examples = "" if sweep.data else _describe_examples(results)
+    examples = ""
+    # The table of datasets has the numbers of examples; sweeps of an earlier version lack it.
+    if not sweep.data:
+        examples = _describe_examples(results)
     extra = sweep.model_extra or {}
     facts = [
         ("models and what varies", _describe_axes(results), ""),
@@ -200,7 +203,9 @@ def _list_findings(collected: Collected) -> list[tuple[Finding, str]]:
 
 def _format_numbers(finding: Finding) -> str:
     """Return the test, the estimate and the effect size; those that there are."""
-    parts = [finding.test] if finding.test else []
+    parts = []
+    if finding.test:
+        parts.append(finding.test)
     if not math.isnan(finding.estimate):
         interval = ""
         if not math.isnan(finding.low):

@@ -103,9 +103,11 @@ def _iter_parts(table: Table) -> Iterator[tuple[str, pd.DataFrame, Sequence[str]
         return
     parts = list(table.sections.items())
     for number, (heading, frame) in enumerate(parts, 1):
-        title = f"{table.title}: {heading}" if heading else table.title
-        notes = table.notes if number == len(parts) else ()
-        yield title, frame, notes
+        title = table.title
+        if heading:
+            title = f"{title}: {heading}"
+        is_last = number == len(parts)
+        yield title, frame, table.notes if is_last else ()
 
 
 def _fill(
@@ -113,8 +115,12 @@ def _fill(
 ) -> TableView:
     """Return the view with headers and rows, no more than the page can hold."""
     head = frame.head(min(MAX_ROWS_PER_TABLE, rows_left))
-    columns = build_columns(head, results, split_counts=True) if len(head) else []
-    rows = list(_iter_rows(head, columns, results, commands)) if columns else []
+    columns: list[Column] = []
+    rows: list[Row] = []
+    if len(head):
+        columns = build_columns(head, results, split_counts=True)
+    if columns:
+        rows = list(_iter_rows(head, columns, results, commands))
     hidden = len(frame) - len(rows)
     cut = ""
     if hidden and rows:
@@ -160,4 +166,10 @@ def _list_sort_keys(head: pd.DataFrame, column: Column) -> list[str]:
     if not is_mean or name not in head.columns:
         return [""] * len(head)
     # Two means may be printed with different digits, so their texts do not sort well.
-    return ["" if math.isnan(value) else f"{value:.9g}" for value in head[name].tolist()]
+    keys = []
+    for value in head[name].tolist():
+        if math.isnan(value):
+            keys.append("")
+        else:
+            keys.append(f"{value:.9g}")
+    return keys

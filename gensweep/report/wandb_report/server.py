@@ -53,7 +53,9 @@ def save(report: Report, beginning: str, draft: bool = False) -> SavedReport:
         api = _log_in()
         report.entity = report.entity or api.settings["entity"] or api.default_entity or ""
         if report.entity:
-            previous = None if draft else _find_previous(api, report, beginning)
+            previous = None
+            if not draft:
+                previous = _find_previous(api, report, beginning)
             report.id = previous or ""
             report.save(draft=draft)
             return SavedReport(_make_url(report), previous is not None)
@@ -112,7 +114,9 @@ def _explain(error: Exception, report: Report) -> ReportError:
         return ReportError(
             f"W&B refuses this login: {message}; log in again with `wandb login --relogin`"
         )
-    project = f"{report.entity}/{report.project}" if report.entity else report.project
+    project = report.project
+    if report.entity:
+        project = f"{report.entity}/{project}"
     return ReportError(f"W&B did not accept the report for {project}: {message}")
 
 
