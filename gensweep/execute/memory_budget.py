@@ -49,7 +49,7 @@ def estimate_memory_bytes(point: Point, device: str = "cpu", lanes: int = 1) -> 
 
 @dataclass(frozen=True)
 class MemoryBudget:
-    """What the trials of a run need, and what the machine has.
+    """The memory that the trials of a run need, and that the machine has.
 
     Attributes:
         needs: bytes that a point takes, by its cell.
@@ -77,6 +77,7 @@ class MemoryBudget:
     def _estimate_bytes(self, pack: Pack) -> int:
         """Return the need of the pack's largest lane, plus an estimate for each further lane."""
         first, lanes = pack.points[0], len(pack.points)
+        # A measured need is of a point that was trained alone.
         need = max(self.needs.get(point.cell, PROCESS_BYTES) for point in pack.points)
         one_lane = estimate_memory_bytes(first, self.device)
         all_lanes = estimate_memory_bytes(first, self.device, lanes)
@@ -91,7 +92,9 @@ class MemoryBudget:
         """Return the memory that a pack takes, in words."""
         first, lanes = pack.points[0], len(pack.points)
         source = "measured" if first.cell in self.measured else "estimated"
-        label = first.id if lanes == 1 else f"{lanes} lanes as {first.id}"
+        label = first.id
+        if lanes > 1:
+            label = f"{lanes} lanes as {first.id}"
         return f"{_format_gb(self._estimate_bytes(pack))} a trial ({label}, {source})"
 
     def describe_largest(self, packs: Iterable[Pack]) -> str:
@@ -106,6 +109,7 @@ class MemoryBudget:
 
     def count_fitting(self, packs: Iterable[Pack], limit: int) -> int:
         """Return how many of the largest packs fit at once, at most ``limit``."""
+        # The largest, because nobody knows which of them will run at the same time.
         sums = self.sum_largest(packs, limit)
         if not self.total:
             return len(sums)
@@ -162,6 +166,8 @@ def make_memory_budget(plan: Plan, rates: Rates, options: RunOptions) -> MemoryB
         rates: measured memory peaks.
         options: the options of the run. A run without Ray needs no reserve.
     """
-    reserve = 0 if options.local else RESERVE_BYTES
+    reserve = RESERVE_BYTES
+    if options.local:
+        reserve = 0
     device = options.resources.device_kind
     return rates.make_memory_budget(plan.todo, machine_memory(), device, reserve)

@@ -1,4 +1,4 @@
-"""What a run and a dry run print about their plan."""
+"""Lines that a run and a dry run print about their plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a live screen, or one line for each point.
+"""The progress of a run: a live screen, or one line for each point.
 
 The live screen needs a terminal that can move its cursor.
 """
@@ -117,9 +117,13 @@ class Screen:
         # The live screen counts the points that are ok.
         if self._console.is_live and not has_failed:
             return
-        detail = result.get("error") if has_failed else _format_metrics(result, "test/")
+        detail = result.get("error")
+        if not has_failed:
+            detail = _format_metrics(result, "test/")
         count = f"[{len(self.outcomes)}/{self._total}]"
-        seconds = f" {result['seconds']:.1f}s" if "seconds" in result else ""
+        seconds = ""
+        if "seconds" in result:
+            seconds = f" {result['seconds']:.1f}s"
         line = f"{count} {point} {result['status']}{seconds}  {detail}"
         self._console.print(line, soft_wrap=True, style="red" if has_failed else None)
 

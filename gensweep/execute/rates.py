@@ -49,7 +49,7 @@ def make_shape_key(model: str, params: Mapping[str, Any]) -> str:
 
 @dataclass
 class Estimate:
-    """How long the points to train may take.
+    """An estimate of how long the points to train may take.
 
     Attributes:
         seconds: sum over all points of a known shape, one trial at a time.
@@ -68,7 +68,7 @@ class Estimate:
 
 @dataclass
 class Rates:
-    """What was measured, by shape.
+    """Measured times and memory peaks, by shape.
 
     Attributes:
         seen: seconds of an epoch over all training examples. Lanes of packs have a key of

@@ -66,7 +66,9 @@ def open_executor(resources: Resources) -> Generator[None]:
 def get_ray_processes() -> Processes:
     """Return the processes of a Ray that this process started, by kind; none of another Ray."""
     node = ray_worker._global_node
-    return {} if node is None else node.all_processes
+    if node is None:
+        return {}
+    return node.all_processes
 
 
 def _start_ray(resources: Resources) -> None:
@@ -96,7 +98,9 @@ def _prepare_local_start(resources: Resources) -> dict[str, Any]:
     check_temp_folder(os.environ)
     # As `ray start` does; the first version of the autoscaler is slow to end.
     os.environ.setdefault("RAY_enable_autoscaler_v2", "1")
-    print_output = _print_ray_output if resources.verbose else print_without_state_dump
+    print_output = print_without_state_dump
+    if resources.verbose:
+        print_output = _print_ray_output
     # setattr, because the attribute is typed as Ray's own function.
     setattr(ray_worker, "print_to_stdstream", print_output)  # noqa: B010
     options: dict[str, Any] = {"include_dashboard": False}

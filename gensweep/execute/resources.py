@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resources:
-    """What trials may use, and how they are run.
+    """The resources that trials may use, and how they are run.
 
     Attributes:
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -75,7 +75,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line adds to the sweep.
+    """The options of one run, beside the sweep itself.
 
     Attributes:
         results: the results root.
@@ -94,5 +94,5 @@ class RunOptions:
 
     @property
     def is_on_cluster(self) -> bool:
-        """Whether a running Ray cluster trains, not this machine."""
+        """True if a running Ray cluster trains, not this machine."""
         return self.resources.address is not None

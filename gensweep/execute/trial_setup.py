@@ -1,4 +1,4 @@
-"""What both executors need around a trial: its config, its arrays, its first report."""
+"""Helpers of both executors: a trial's config, its arrays, its first report."""
 
 from __future__ import annotations
 
