@@ -83,6 +83,7 @@ def build_rows(
         columns[name] = make_parameter_column([values.get(name, np.nan) for values in params])
     for name in (*COUNTS, "seconds"):
         columns[name] = ours[name].to_numpy()
+    # The paper's columns stand directly beside those of the same metric.
     paper_columns = build_paper_columns(results, cells, paper_tables)
     metrics = _list_metrics(results, columns["model"])
     if objective:

@@ -75,6 +75,7 @@ def group_cells(
     for cell in results.sweep.cells:
         if cell.model in included:
             rest = {key: value for key, value in cell.params.items() if key not in axes}
+            # As text, since values need not be hashable and 1 must differ from True.
             group_key = json.dumps([cell.model, rest], sort_keys=True)
             cells_by_key.setdefault(group_key, []).append(cell)
     return [_make_group(results, tuple(axes), cells) for cells in cells_by_key.values()]

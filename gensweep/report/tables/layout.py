@@ -59,12 +59,14 @@ def format_interval(mean: float, ci95: float, n: int, n_ok: int) -> str:
         n_ok: the number of points that are ok.
     """
     if n == 0:
+        # Without any point that is ok, it is no news that the metric has no value.
         return UNMEASURED if n_ok else NOTHING
     if math.isnan(ci95):
         return f"{mean:#.4g}".rstrip(".") + " (n=1)"
     if ci95:
         significant, size = 2, ci95
     else:
+        # All seeds agree exactly: no interval limits the digits of the mean.
         significant, size = 4, abs(mean) or 1.0
     decimals = max(0, significant - 1 - math.floor(math.log10(size)))
     if decimals <= MAX_DECIMALS:
@@ -131,14 +133,16 @@ def _build_metric_columns(
         header = _make_header(metric, results, data.get("cell", []))
         return [Column(header, [_format_measured(*row) for row in rows], metric=metric)]
     if part == "std" and std:
-        # NaN, the std of one value, is the only number that differs from itself.
-        texts = [f"{value:#.2g}" if value == value else NOTHING for value in values]
-        return [Column("std", texts, metric=metric)]
+        return [Column("std", [_format_std(value) for value in values], metric=metric)]
     if part == "report":
         return [Column("paper", _format_verbatim(values), metric=metric)]
     if part == "difference":
         return [Column("difference", _format_differences(values), metric=metric)]
     return []
+
+
+def _format_std(value: float) -> str:
+    return NOTHING if math.isnan(value) else f"{value:#.2g}"
 
 
 def _build_count_columns(data: dict[str, list[Any]], split_counts: bool) -> list[Column]:
@@ -171,26 +175,36 @@ def _format_verbatim(values: list[float]) -> list[str]:
     """Return published numbers with all their decimals, and as many for each."""
     known = [value for value in values if not math.isnan(value)]
     decimals = max((len(repr(value).partition(".")[2]) for value in known), default=0)
-    return [NOTHING if math.isnan(value) else f"{value:.{decimals}f}" for value in values]
+    return _format_decimals(values, f".{decimals}f")
 
 
 def _format_differences(values: list[float]) -> list[str]:
     """Return differences with their sign: three significant digits of the largest one."""
     largest = max((abs(value) for value in values if not math.isnan(value)), default=0.0)
     decimals = 4
+    # A logarithm of 0 is not defined; without it, all differences are 0.
     if largest:
         decimals = min(MAX_DECIMALS, max(0, 2 - math.floor(math.log10(largest))))
-    return [NOTHING if math.isnan(value) else f"{value:+.{decimals}f}" for value in values]
+    return _format_decimals(values, f"+.{decimals}f")
+
+
+def _format_decimals(values: list[float], form: str) -> list[str]:
+    """Return each number in a format such as `.3f`, or `NOTHING` for NaN."""
+    return [NOTHING if math.isnan(value) else format(value, form) for value in values]
 
 
 def _format_measured(mean: float, ci95: float, n: Any, n_ok: int) -> str:
-    return NOTHING if _is_absent(n) else format_interval(mean, ci95, int(n), n_ok)
+    if _is_absent(n):
+        return NOTHING
+    return format_interval(mean, ci95, int(n), n_ok)
 
 
 def _format_value(name: str, value: Any, results: Results) -> str:
     if _is_absent(value):
         return NOTHING
-    return f"{value:.3g}" if name == "seconds" else results.names.get_text(name, value)
+    if name == "seconds":
+        return f"{value:.3g}"
+    return results.names.get_text(name, value)
 
 
 def _is_absent(value: Any) -> bool:

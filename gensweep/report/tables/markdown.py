@@ -50,6 +50,7 @@ def _format_rows(columns: list[Column]) -> Iterator[str]:
     for column in columns:
         texts_by_column.append([escape_markdown(text) for text in (column.header, *column.values)])
     widths = [max(MIN_COLUMN_CHARACTERS, *map(len, texts)) for texts in texts_by_column]
+    # A colon at its end aligns a column to the right.
     rules = []
     for width, column in zip(widths, columns, strict=True):
         rules.append("-" * (width - 1) + ":" if column.is_numeric else "-" * width)

@@ -95,6 +95,7 @@ def _compare_models(results: Results, name: str, members: list[Group]) -> Table:
     It also shows parameters that are fixed in each model but differ between models.
     """
     ids = [cell for group in members for cell in group.cells]
+    # A parameter that only some of the models have would be an almost empty column.
     shared = set.intersection(*(set(group.params) for group in members))
     differing = []
     for key in sorted(shared - {"dataset", *DEPTH_AXES}):

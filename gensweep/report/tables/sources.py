@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gensweep.report.paper import PaperTable, list_paper_tables
+from gensweep.report.paper import DEFAULT_ORDER, PaperTable, list_paper_tables
 from gensweep.system.naming import Names, format_value
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ def choose_paper_tables(results: Results, model: str) -> list[PaperTable]:
 
     Table 1 goes first only if training set sizes vary.
     """
-    has_sizes = "train_fraction" in results.varying_of[model]
-    return list_paper_tables(model, (1, 2, 3, 4) if has_sizes else (2, 3, 4, 1))
+    if "train_fraction" in results.varying_of[model]:
+        return list_paper_tables(model, (1, 2, 3, 4))
+    return list_paper_tables(model, DEFAULT_ORDER)
 
 
 def describe_sources(
@@ -92,6 +93,7 @@ def _explain_exclusion(params: Sequence[dict[str, Any]], table: PaperTable) -> s
     names = Names({key: [value for cell in deviations for value in cell[key]] for key in keys}, {})
     reasons = []
     for key in keys:
+        # Each value of ours once, in the order of the cells.
         values = dict.fromkeys(names.get_text(key, cell[key][0]) for cell in deviations)
         papers_value = names.get_text(key, deviations[0][key][1])
         reasons.append(f"{key} {' or '.join(values)}, not {papers_value}")
@@ -116,7 +118,10 @@ def build_paper_columns(
     for metric in metrics:
         values: list[float | None] = []
         for table, cell in zip(sources, cells, strict=True):
-            values.append(table.get_value(results.params[cell], metric) if table else None)
+            value = None
+            if table:
+                value = table.get_value(results.params[cell], metric)
+            values.append(value)
         if any(value is not None for value in values):
             columns[metric] = np.array(values, float)
     return columns

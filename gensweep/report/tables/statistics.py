@@ -53,6 +53,7 @@ def make_statistics(results: Results) -> list[Table]:
     words.insert(0, "no.", range(1, len(words) + 1))
     estimates, tests = [], []
     for number, finding in enumerate(findings, 1):
+        # A question that no test could answer stands in the part in words only.
         if not math.isnan(finding.effect):
             estimates.append(_make_estimate_row(number, finding))
             tests.append(_make_test_row(number, finding))
