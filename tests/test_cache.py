@@ -221,7 +221,7 @@ def test_a_cache_that_cannot_be_made_costs_time(
     (tmp_path / "file").touch()
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "file"))
     assert equal(load_arrays(Counted()), Counted().prepare())
-    assert "are not kept" in caplog.text
+    assert "are not cached" in caplog.text
 
 
 def test_what_cannot_be_built_leaves_no_entry(monkeypatch: pytest.MonkeyPatch) -> None:

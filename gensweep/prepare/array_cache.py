@@ -1,4 +1,4 @@
-"""Prepared arrays, kept in the cache folder by their content."""
+"""The arrays of datasets, stored in the cache folder by their content."""
 
 from __future__ import annotations
 
@@ -25,55 +25,63 @@ from gensweep.system.storage import lock_file, write_atomic, write_json
 log = logging.getLogger(__name__)
 SCHEMA = 1
 GROUPS = ("rows", "split", "banks")
+"""The attributes of `DatasetArrays` that hold arrays, and their keys in an entry."""
 BUILDERS = ("data/**/*.py", "data/**/*.toml", "core/dataset.py", "core/alphabet.py")
-"""The code and art that arrays come from: a change of any of it makes every kept array stale."""
+"""The code and the art that build arrays: a change of any makes all cached arrays outdated."""
+_LIBRARIES = ("numpy", "pillow", "mlxtend")
 
 
 def load_arrays(data: Data) -> DatasetArrays:
-    """A dataset's arrays, read from the cache, or built and kept there.
+    """Return the arrays of a dataset, from the cache or newly built.
 
-    Kept arrays are memory-mapped and read-only. When several processes ask at once, one builds and the others
-    wait. A damaged file is built again; a cache that cannot be written to costs time, and nothing else.
+    Arrays from the cache are memory-mapped and read-only. If many processes need the same arrays,
+    one builds them and the others wait. Damaged files are built again. If the cache cannot be
+    written, building costs time at the next run, and nothing else.
 
     Raises:
-        DataError: what the arrays come from is not here, or damaged.
+        DataError: the files for the arrays are missing or damaged.
     """
-    found = _prepared(data, get_entry_path(data))
-    for note in (*found.notes, *data.list_remarks()):
+    arrays = _read_or_build(data, get_entry_path(data))
+    for note in (*arrays.notes, *data.list_remarks()):
         log.warning("%s: %s", make_visible(data.get_title()), make_visible(note))
-    return found
+    return arrays
 
 
-def _prepared(data: Data, path: Path) -> DatasetArrays:
-    if (kept := _read(path)) is not None:
-        return kept
+def _read_or_build(data: Data, path: Path) -> DatasetArrays:
+    cached = _read(path)
+    if cached is not None:
+        return cached
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(lock_file(make_cache_folder("prepared") / f"{path.stem}.lock"))
         except (DataError, OSError) as error:
-            log.warning("the arrays of %s are not kept: %s", data.name, error)
+            log.warning("the arrays of %s are not cached: %s", data.name, error)
             return data.prepare()
-        if (kept := _read(path, logging.DEBUG)) is not None:  # somebody was faster
-            return kept
+        # Another process may have built them while this one waited for the lock.
+        cached = _read(path, logging.DEBUG)
+        if cached is not None:
+            return cached
         built = data.prepare()
-        raise_if_stopped()  # a decoder that lost the exception may have left a picture out
+        # A decoder may have lost the exception of a signal, and skipped a picture.
+        raise_if_stopped()
         try:
             _write(path, built)
         except (DataError, OSError) as error:
             log.warning(
-                "the arrays of %s are not kept: %s; free some space, or set GENSWEEP_CACHE",
+                "the arrays of %s are not cached: %s; free some space, or set GENSWEEP_CACHE",
                 data.name,
                 error,
             )
             return built
+        # The memory-mapped arrays share memory with other processes; the built ones do not.
         return _read(path) or built
 
 
 def get_entry_path(data: Data) -> Path:
-    """The file of the cache that lists a dataset's arrays; it need not exist.
+    """Return the file of the cache that lists the arrays of a dataset; it need not exist.
 
-    Named by all that the arrays depend on: parameters, content of the user's own files (it is among the
-    parameters), the code that builds them, and the libraries that draw and decode.
+    Its name depends on everything that the arrays depend on: parameters (with the content of the
+    user's files), the code that builds them, and the libraries that draw and decode.
     """
     identity = {
         "schema": SCHEMA,
@@ -81,12 +89,17 @@ def get_entry_path(data: Data) -> Path:
         "numerics": data.numerics,
         "built_by": _describe_builders(),
     }
-    digest = hashlib.sha256(json.dumps([data.name, identity], sort_keys=True).encode()).hexdigest()
+    text = json.dumps([data.name, identity], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return get_cache_root() / "prepared" / f"{data.name}-{digest[:16]}.json"
 
 
 def read_entry(path: Path) -> dict[str, dict[str, Any]]:
-    """What an entry says of its arrays: `rows`, `split`, `banks` -> name -> `hash_array`, `shape`, `dtype`; or nothing."""
+    """Return the description of the arrays in an entry; empty if there is none.
+
+    Returns:
+        `rows`, `split`, `banks` -> name -> `sha256`, `shape`, `dtype`.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))["arrays"]
     except (OSError, ValueError, LookupError, TypeError):
@@ -94,70 +107,81 @@ def read_entry(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def hash_array(array: np.ndarray) -> str:
-    """SHA-256 of an array's values in C order, as hexadecimal digits."""
-    return hashlib.sha256(
-        np.ascontiguousarray(array).data.cast("B") if array.size else b""
-    ).hexdigest()
+    """Return the SHA-256 of an array's values in C order, as hexadecimal digits."""
+    # An empty array has no buffer that can be cast.
+    content = np.ascontiguousarray(array).data.cast("B") if array.size else b""
+    return hashlib.sha256(content).hexdigest()
 
 
 @lru_cache(maxsize=1)
 def _describe_builders() -> list[str]:
+    """Return a digest of the code that builds arrays, and the versions of its libraries."""
     package = Path(__file__).parents[1]
+    paths = []
+    for pattern in BUILDERS:
+        paths += package.glob(pattern)
     code = hashlib.sha256()
-    for path in sorted(path for pattern in BUILDERS for path in package.glob(pattern)):
+    for path in sorted(paths):
         code.update(path.read_bytes())
-    return [
-        code.hexdigest(),
-        *(f"{name} {version(name)}" for name in ("numpy", "pillow", "mlxtend")),
-    ]
+    libraries = [f"{name} {version(name)}" for name in _LIBRARIES]
+    return [code.hexdigest(), *libraries]
 
 
-def _array_path(digest: str) -> Path:
+def _get_array_path(digest: str) -> Path:
     return get_cache_root() / "arrays" / f"{digest}.npy"
 
 
 def _write(path: Path, built: DatasetArrays) -> None:
-    """Keep arrays by content, so that entries share what is equal; then list them in the entry, last."""
+    """Store arrays by their content, so that entries share equal arrays; then write the entry."""
     folder = make_cache_folder("arrays")
-    described: dict[str, Any] = {group: {} for group in GROUPS}
     with lock_file(folder / "lock"):
-        for left in folder.glob(".*.tmp"):  # by processes that were killed while they wrote
-            left.unlink(missing_ok=True)
-        _write_arrays(built, described)
-    lookups = {name: list(pair) for name, pair in built.lookups.items()}
+        # Temporary files of processes that were killed while they wrote.
+        for temporary in folder.glob(".*.tmp"):
+            temporary.unlink(missing_ok=True)
+        descriptions = _write_arrays(built)
     entry = {
-        "arrays": described,
-        "lookups": lookups,
+        "arrays": descriptions,
+        "lookups": {name: list(pair) for name, pair in built.lookups.items()},
         "notes": list(built.notes),
         "counts": built.counts,
     }
+    # Last, so that an entry never names an array that is not there.
     write_json(path, entry)
 
 
-def _write_arrays(built: DatasetArrays, described: dict[str, Any]) -> None:
+def _write_arrays(built: DatasetArrays) -> dict[str, dict[str, Any]]:
+    """Store arrays that the cache does not have; return the description of all."""
+    descriptions: dict[str, dict[str, Any]] = {}
     for group in GROUPS:
-        for name, array in getattr(built, group).items():
-            array = np.ascontiguousarray(array)
-            about = {
-                "sha256": hash_array(array), "crc32": zlib.crc32(array.data),
-                "shape": list(array.shape), "dtype": array.dtype.str,
-            }  # fmt: skip
-            if _map(about) is None:
-                write_atomic(
-                    _array_path(about["sha256"]), lambda file, array=array: np.save(file, array)
-                )
-            described[group][name] = about
+        descriptions[group] = {}
+        for name, original in getattr(built, group).items():
+            array = np.ascontiguousarray(original)
+            description = {
+                "sha256": hash_array(array),
+                "crc32": zlib.crc32(array.data),
+                "shape": list(array.shape),
+                "dtype": array.dtype.str,
+            }
+            if _map_array(description) is None:
+                path = _get_array_path(description["sha256"])
+                write_atomic(path, lambda file, array=array: np.save(file, array))
+            descriptions[group][name] = description
+    return descriptions
 
 
 def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
-    """An entry's arrays; None where there is none, or it is not whole, which is logged."""
+    """Return the arrays of an entry; None if there is none, or it is damaged.
+
+    Args:
+        path: the entry.
+        level: the level at which damage is logged.
+    """
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
-        found = {
-            (group, name): _map(about)
-            for group in GROUPS
-            for name, about in entry["arrays"][group].items()
-        }
+        arrays = {}
+        for group in GROUPS:
+            for name, description in entry["arrays"][group].items():
+                arrays[group, name] = _map_array(description)
         lookups = {name: (pair[0], pair[1]) for name, pair in entry["lookups"].items()}
         notes = tuple(map(str, entry["notes"]))
         counts = {str(name): int(count) for name, count in entry.get("counts", {}).items()}
@@ -167,7 +191,7 @@ def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
         log.log(level, "%s cannot be read (%s: %s); built again", path, type(error).__name__, error)
         return None
     groups: dict[str, dict[str, np.ndarray]] = {group: {} for group in GROUPS}
-    for (group, name), array in found.items():
+    for (group, name), array in arrays.items():
         if array is None:
             log.log(level, "%s of %s is cut short, changed or missing; built again", name, path)
             return None
@@ -175,15 +199,16 @@ def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
     return DatasetArrays(lookups=lookups, notes=notes, counts=counts, **groups)
 
 
-def _map(about: dict[str, Any]) -> np.ndarray | None:
-    """The array as it lies on the disk, read-only; None where it is not there, or not what was written."""
+def _map_array(description: dict[str, Any]) -> np.ndarray | None:
+    """Return a stored array, memory-mapped and read-only; None if it is missing or damaged."""
+    path = _get_array_path(description["sha256"])
     try:
-        # A plain view: pickled without a copy, as a memmap is not.
-        array = np.load(_array_path(about["sha256"]), mmap_mode="r", allow_pickle=False).view(
-            np.ndarray
-        )
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    if [list(array.shape), array.dtype.str] != [about["shape"], about["dtype"]]:
+    # A plain view is pickled without a copy; a memmap is not.
+    array = mapped.view(np.ndarray)
+    if [list(array.shape), array.dtype.str] != [description["shape"], description["dtype"]]:
         return None
-    return array if zlib.crc32(array.data) == about["crc32"] else None
+    # The checksum is quick; SHA-256 of all arrays would take longer than to load them.
+    return array if zlib.crc32(array.data) == description["crc32"] else None
