@@ -20,7 +20,8 @@ from runs import TINY_PICTURES, call, grid, write_sweep
 from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.errors import DataError
 from gensweep.data._copies import drop_copies, find_first_of_each
-from gensweep.data._digits import DIGITS, read_digits
+from gensweep.data._digit_sources import DIGITS
+from gensweep.data._digits import read_digits
 from gensweep.data._glyphs import load_glyphs
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
 from gensweep.data.cryptopunks import BACKGROUND, CryptoPunks

@@ -22,7 +22,8 @@ from pydantic import ValidationError
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DOWNLOADS
 from gensweep.data import _digits, _npz_files, mnist
-from gensweep.data._digits import DIGITS, MIN_PICTURES_PER_DIGIT, read_digits
+from gensweep.data._digit_sources import DIGITS
+from gensweep.data._digits import MIN_PICTURES_PER_DIGIT, read_digits
 from gensweep.data._glyphs import load_glyphs
 from gensweep.data._idx_files import find_pairs, read_idx
 from gensweep.data.arithmetic_pictures import ArithmeticPictures

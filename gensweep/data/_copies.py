@@ -12,6 +12,13 @@ import numpy as np
 
 HASH_BYTES = 16
 
+Chosen = tuple[
+    np.ndarray,
+    dict[str, int],
+    tuple[str, ...],
+]
+"""Pictures, counts and notes."""
+
 
 def hash_pictures(pictures: np.ndarray) -> list[bytes]:
     """Return a key for each picture [n, ...]. Two keys are equal if all pixels are."""
@@ -31,7 +38,7 @@ def find_first_of_each(pictures: np.ndarray) -> np.ndarray:
     return np.fromiter(first.values(), np.int64, len(first))
 
 
-def drop_copies(pictures: np.ndarray) -> tuple[np.ndarray, dict[str, int], tuple[str, ...]]:
+def drop_copies(pictures: np.ndarray) -> Chosen:
     """Keep one of equal pictures. Otherwise one could be in the training set and in the test set.
 
     The order does not change. So pictures without copies are split as they always were.

@@ -9,6 +9,8 @@ from gensweep.data._npz_files import Part
 
 SIZE = 28
 """Height and width of a digit in pixels."""
+FLAT_SIZE = SIZE**2
+"""Pixels of a flat picture."""
 SIDES = range(4, 1025)
 """The heights and widths that are accepted, and scaled to `SIZE`."""
 CLASSES = 10
@@ -41,7 +43,9 @@ def _convert_pictures(pictures: np.ndarray, name: str) -> np.ndarray:
     is_byte_range = 127 < high <= 255
     # Every comparison with NaN is false, so NaN is an error too.
     if not (low >= 0 and (is_unit_range or is_byte_range)):
-        raise DataError(f"{name} has pixels in {low:g}..{high:g}; scale them to 0..255, or to 0..1")
+        raise DataError(
+            f"{name} has pixels in {low:g}..{high:g}; scale them to 0..255, or to 0..1",
+        )
     if pictures.dtype != np.uint8 or is_unit_range:
         factor = 255 if is_unit_range else 1
         scaled = pictures.astype(np.float64) * factor
@@ -58,17 +62,20 @@ def _convert_pictures(pictures: np.ndarray, name: str) -> np.ndarray:
 
 def _drop_channel(pictures: np.ndarray, name: str) -> np.ndarray:
     """Return pictures of any accepted shape as [n, h, w]."""
-    shape = pictures.shape
-    if pictures.ndim == 4 and shape[1] == 1:
+    shape = list(pictures.shape)
+    if len(shape) == 4 and shape[1] == 1:
         pictures = pictures[:, 0]
-    elif pictures.ndim == 4 and shape[3] == 1:
+    elif len(shape) == 4 and shape[3] == 1:
         pictures = pictures[..., 0]
-    elif pictures.ndim == 2 and shape[1] == SIZE**2:
+    elif shape[1:] == [FLAT_SIZE]:
         pictures = pictures.reshape(-1, SIZE, SIZE)
-    if pictures.ndim != 3 or not all(side in SIDES for side in pictures.shape[1:]):
+    sides = pictures.shape[1:]
+    has_valid_sides = all(side in SIDES for side in sides)
+    if len(sides) != 2 or not has_valid_sides:
         raise DataError(
-            f"{name} has pictures {list(shape)}; expected [n, h, w], [n, h, w, 1] or "
-            f"[n, {SIZE**2}], with sides of {SIDES[0]} to {SIDES[-1]} pixels"
+            f"{name} has pictures {shape}; "
+            f"expected [n, h, w], [n, h, w, 1] or [n, {FLAT_SIZE}], "
+            f"with sides of {SIDES[0]} to {SIDES[-1]} pixels"
         )
     return pictures
 
@@ -80,7 +87,8 @@ def _resize(pictures: np.ndarray) -> np.ndarray:
     resized = []
     for picture in pictures:
         # Pillow's bilinear filter is a triangle filter when it shrinks: no jagged edges.
-        image = Image.fromarray(picture).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+        image = Image.fromarray(picture)
+        image = image.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
         resized.append(np.asarray(image))
     return np.stack(resized)
 
@@ -88,20 +96,25 @@ def _resize(pictures: np.ndarray) -> np.ndarray:
 def _convert_labels(labels: np.ndarray, name: str) -> np.ndarray:
     """Return labels [n], [n, 1] or one-hot [n, 10] as uint8 [n]."""
     shape = list(labels.shape)
-    if labels.ndim == 2 and shape[1] == CLASSES:
+    if shape[1:] == [CLASSES]:
         is_binary = np.isin(labels, (0, 1)).all()
-        if not (is_binary and (labels.sum(axis=1) == 1).all()):
+        has_one_class = (labels.sum(axis=1) == 1).all()
+        if not (is_binary and has_one_class):
             raise DataError(
                 f"{name} has labels {shape} that are not one-hot: a single 1 in each row"
             )
         return labels.argmax(axis=1).astype(np.uint8)
-    if labels.ndim == 2 and shape[1] == 1:
+    if shape[1:] == [1]:
         labels = labels[:, 0]
     if labels.ndim != 1:
-        raise DataError(f"{name} has labels {shape}; expected [n], or one-hot [n, 10]")
-    wrong = labels[~np.isin(labels, np.arange(CLASSES))]
-    if len(wrong):
         raise DataError(
-            f"{name} has labels other than 0..9, such as {wrong[0].item()}, {len(wrong):,} in all"
+            f"{name} has labels {shape}; expected [n], or one-hot [n, 10]",
+        )
+    is_digit = np.isin(labels, np.arange(CLASSES))
+    wrong = labels[~is_digit]
+    if len(wrong):
+        example = wrong[0].item()
+        raise DataError(
+            f"{name} has labels other than 0..9, such as {example}, {len(wrong):,} in all"
         )
     return labels.astype(np.uint8)

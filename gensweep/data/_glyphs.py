@@ -40,7 +40,8 @@ def draw_operators(seed: int) -> tuple[np.ndarray, np.ndarray]:
     for sign in OPERATORS:
         for _ in range(PICTURES_PER_OPERATOR):
             pictures.append(_draw_operator(sign, rng))
-    signs = np.repeat(np.arange(len(OPERATORS)), PICTURES_PER_OPERATOR)
+    indices = np.arange(len(OPERATORS))
+    signs = np.repeat(indices, PICTURES_PER_OPERATOR)
     return np.stack(pictures), signs
 
 
@@ -48,14 +49,18 @@ def _draw_operator(sign: str, rng: np.random.Generator) -> np.ndarray:
     """Draw one picture of an operator, uint8 [28, 28]."""
     from PIL import Image, ImageDraw
 
-    image = Image.new("L", (SIZE * DRAWING_SCALE, SIZE * DRAWING_SCALE))
+    side = SIZE * DRAWING_SCALE
+    image = Image.new("L", (side, side))
     pen = ImageDraw.Draw(image)
     # The order in which numbers are drawn from the generator decides every picture.
-    centre = SIZE / 2 + rng.normal(0, 0.7, 2).clip(-1.5, 1.5)
+    offset = rng.normal(0, 0.7, 2).clip(-1.5, 1.5)
+    centre = SIZE / 2 + offset
     slant = rng.normal(0, 0.08)
     half_length = rng.uniform(5.5, 9)
     width = rng.uniform(1.8, 3.6)
-    angles = (0, math.pi / 2) if sign == "+" else (0,)
+    angles = [0.0]
+    if sign == "+":
+        angles.append(math.pi / 2)
     for angle in angles:
         jitter = rng.normal(0, 0.5, 2).clip(-1, 1)
         _draw_stroke(
@@ -82,7 +87,11 @@ def _draw_stroke(
     """Draw a slightly bent line with round ends. Lengths are in pixels of the small picture."""
     along = np.linspace(-1, 1, POINTS_PER_STROKE)
     # A parabola along the first axis, then turned, moved and enlarged.
-    parabola = np.stack([along * half_length, bend * (1 - along**2)], axis=1)
+    across = bend * (1 - along**2)
+    parabola = np.stack(
+        [along * half_length, across],
+        axis=1,
+    )
     cos = math.cos(angle)
     sin = math.sin(angle)
     rotation = np.array([[cos, sin], [-sin, cos]])
@@ -94,7 +103,8 @@ def _draw_stroke(
     )
     radius = width * DRAWING_SCALE / 2
     for end in (points[0], points[-1]):
-        pen.ellipse((*(end - radius), *(end + radius)), fill=255)
+        corners = (*(end - radius), *(end + radius))
+        pen.ellipse(corners, fill=255)
 
 
 class Glyphs(NamedTuple):
@@ -124,10 +134,16 @@ def load_glyphs(source: str) -> Glyphs:
     operators, signs = draw_operators(seed=0)
     blank = np.zeros((1, SIZE, SIZE), np.uint8)
     pictures = np.concatenate([blank, operators, digits.pictures])
-    operator_codes = np.array([ALPHABET.index(sign) for sign in OPERATORS])
+    operator_codes = [ALPHABET.index(sign) for sign in OPERATORS]
     blank_codes = [ALPHABET.index(" ")]
-    codes = np.concatenate([blank_codes, operator_codes[signs], digits.labels])
+    sign_codes = np.array(operator_codes)[signs]
+    codes = np.concatenate([blank_codes, sign_codes, digits.labels])
     codes = codes.astype(np.uint8)
     pictures.flags.writeable = False
     codes.flags.writeable = False
-    return Glyphs(pictures, codes, digits.notes, dict(digits.counts))
+    return Glyphs(
+        pictures,
+        codes,
+        digits.notes,
+        dict(digits.counts),
+    )

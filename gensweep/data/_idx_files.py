@@ -33,6 +33,8 @@ MAX_HINT_LONE_PLACES = 4
 """How many of the folders that have IDX files an error names."""
 _AXES = {"images": (3,), "labels": (1, 2)}
 """The part that a file name announces -> the possible numbers of axes."""
+_Pair = dict[str, Path]
+"""The part -> its file."""
 _NAME = re.compile(r"(.*)(images|labels)(.*)[-.]idx([0-9])(.*?)(?:\.gz)?", re.IGNORECASE)
 
 
@@ -45,7 +47,7 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
     Raises:
         DataError: the folder does not exist, has no such files, or one file without its pair.
     """
-    pairs: dict[tuple[str, str], dict[str, Path]] = {}
+    pairs: dict[tuple[str, str], _Pair] = {}
     for path in _list_files(folder):
         match = _NAME.fullmatch(path.name)
         if match is None:
@@ -53,9 +55,11 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
         part = match[2].lower()
         if int(match[4]) not in _AXES[part]:
             continue
-        pair = pairs.setdefault((match[1], match[3]), {})
+        rest = (match[1], match[3])
+        pair = pairs.setdefault(rest, {})
         other = pair.get(part)
-        if other is not None and path.name != f"{other.name}.gz":
+        is_compressed_copy = other is not None and path.name == f"{other.name}.gz"
+        if other is not None and not is_compressed_copy:
             raise DataError(
                 f"idx:{folder}: {other.name} and {path.name} are the same part; remove one of them"
             )
@@ -67,7 +71,10 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
             f"idx:{folder} holds no IDX files; expected names such as train-images-idx3-ubyte and "
             f"train-labels-idx1-ubyte, or the same with .gz{_describe_other_places(folder)}"
         )
-    return [(pair["images"], pair["labels"]) for pair in pairs.values()]
+    complete = []
+    for pair in pairs.values():
+        complete.append((pair["images"], pair["labels"]))
+    return complete
 
 
 def _list_files(folder: Path) -> list[Path]:
@@ -78,11 +85,13 @@ def _list_files(folder: Path) -> list[Path]:
             if path.is_file() and not path.name.startswith("."):
                 files.append(path)
     except OSError as error:
-        raise DataError(f"idx:{folder}: {error.strerror}; name a folder of IDX files") from error
+        raise DataError(
+            f"idx:{folder}: {error.strerror}; name a folder of IDX files",
+        ) from error
     return sorted(files)
 
 
-def _check_pair(folder: Path, pair: dict[str, Path]) -> None:
+def _check_pair(folder: Path, pair: _Pair) -> None:
     for part in _AXES:
         if part in pair:
             continue
@@ -96,7 +105,8 @@ def _check_pair(folder: Path, pair: dict[str, Path]) -> None:
 def _describe_other_places(folder: Path) -> str:
     """Return a hint where IDX files are below a folder, or an empty string."""
     parts: dict[Path, set[str]] = {}
-    for name, folders, files in itertools.islice(os.walk(folder), MAX_HINT_FOLDERS):
+    walk = itertools.islice(os.walk(folder), MAX_HINT_FOLDERS)
+    for name, folders, files in walk:
         path = Path(name)
         depth = len(path.relative_to(folder).parts)
         if depth >= MAX_HINT_DEPTH:
@@ -104,11 +114,17 @@ def _describe_other_places(folder: Path) -> str:
             folders.clear()
         if path == folder:
             continue
-        for match in map(_NAME.fullmatch, files):
+        for file in files:
+            match = _NAME.fullmatch(file)
             if match is not None:
-                parts.setdefault(path, set()).add(match[2].lower())
-    complete = sorted(str(path) for path, names in parts.items() if names == _AXES.keys())
+                part = match[2].lower()
+                parts.setdefault(path, set()).add(part)
+    complete = []
+    for path, names in parts.items():
+        if names == _AXES.keys():
+            complete.append(str(path))
     if complete:
+        complete.sort()
         places = ", ".join(complete[:MAX_HINT_PLACES])
         return f"; there are IDX files in {places}: name that folder"
     if parts:
@@ -160,8 +176,14 @@ def read_idx(
     if content.startswith(b"\x1f\x8b"):
         stream = gzip.GzipFile(fileobj=stream)
     try:
-        dtype, shape = _read_header(stream, name, axes, types)
-        size = math.prod(shape) * np.dtype(dtype).itemsize
+        dtype, shape = _read_header(
+            stream,
+            name,
+            axes,
+            types,
+        )
+        item_size = np.dtype(dtype).itemsize
+        size = math.prod(shape) * item_size
         if size > MAX_FILE_BYTES:
             raise DataError(
                 f"{name} says that it holds {size:,} bytes, more than {MAX_FILE_BYTES:,}"
@@ -169,9 +191,13 @@ def read_idx(
         # One byte more shows if the file is too long. At its end gzip compares the checksum.
         body = stream.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{name} is damaged: {error}; copy it again") from error
+        raise DataError(
+            f"{name} is damaged: {error}; copy it again",
+        ) from error
     if len(body) != size:
-        amount = f"{len(body):,}" if len(body) < size else "more"
+        amount = "more"
+        if len(body) < size:
+            amount = f"{len(body):,}"
         raise DataError(
             f"{name} holds {amount} bytes where its header says {size:,}; copy it again"
         )
@@ -194,11 +220,11 @@ def _read_header(
     dtype = None
     if len(header) == size:
         dtype = types.get(header[2])
-    if dtype is None or header[:4] != bytes([0, 0, header[2], axes]):
+    start = header[:4]
+    if dtype is None or start != bytes([0, 0, header[2], axes]):
         kind = "unsigned bytes" if types is BYTE_TYPES else "integers"
         raise DataError(
-            f"{name} is not an IDX file of {kind} with {axes} axes: "
-            f"it begins with {header[:4].hex()}"
+            f"{name} is not an IDX file of {kind} with {axes} axes: it begins with {start.hex()}"
         )
     shape = np.frombuffer(header, ">u4", offset=4)
     return dtype, shape.tolist()

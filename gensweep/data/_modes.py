@@ -137,7 +137,8 @@ def _has_deep_greys(image: ImageFile) -> bool:
     if image.mode.startswith("I") or image.mode == "F":
         return True
     # Pillow reads signed bytes as mode L, too.
-    return image.mode == "L" and _get_tags(image).get(_SIGN) == _SIGNED
+    is_signed = _get_tags(image).get(_SIGN) == _SIGNED
+    return image.mode == "L" and is_signed
 
 
 def _scale_greys(image: ImageFile) -> Image:
@@ -146,7 +147,8 @@ def _scale_greys(image: ImageFile) -> Image:
 
     tags = _get_tags(image)
     values = np.asarray(image)
-    if tags.get(_BITS) == (32,) and tags.get(_SIGN, _UNSIGNED) == _UNSIGNED:
+    is_unsigned = tags.get(_SIGN, _UNSIGNED) == _UNSIGNED
+    if is_unsigned and tags.get(_BITS) == (32,):
         # Pillow reads unsigned values of 32 bits as signed.
         values = values.view(np.uint32)
     if image.mode == "L":
@@ -155,16 +157,21 @@ def _scale_greys(image: ImageFile) -> Image:
     mask = None
     transparent_value = image.info.get("transparency")
     if transparent_value is not None:
-        alpha = np.where(values == transparent_value, 0, 255)
+        is_transparent = values == transparent_value
+        alpha = np.where(is_transparent, 0, 255)
         mask = Image.fromarray(alpha.astype(np.uint8))
     if not np.isfinite(values).all():
         raise PictureError("some grey values are not numbers")
     black, white = _find_black_and_white(image, values)
-    span = max(white - black, np.finfo(np.float32).tiny)
-    shades = (values.astype(np.float64) - black) * 255 / span
+    # Never 0, since the values of a picture of one shade are divided by it, too.
+    smallest_span = np.finfo(np.float32).tiny
+    span = max(white - black, smallest_span)
+    offsets = values.astype(np.float64) - black
+    shades = offsets * 255 / span
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         shades = 255 - shades
-    grey = Image.fromarray(np.rint(shades).astype(np.uint8))
+    levels = np.rint(shades).astype(np.uint8)
+    grey = Image.fromarray(levels)
     if mask is None:
         return grey
     return Image.merge("LA", (grey, mask))

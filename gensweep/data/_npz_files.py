@@ -99,7 +99,9 @@ def read_npz(content: bytes, path: object) -> list[Part]:
                 parts.append(part)
             return parts
     except _DAMAGED as error:
-        raise DataError(f"{path} is damaged, or not a NumPy archive: {error}") from error
+        raise DataError(
+            f"{path} is damaged, or not a NumPy archive: {error}",
+        ) from error
 
 
 def _match_layout(
@@ -117,7 +119,10 @@ def _match_layout(
     """
     names = sorted(names)
     exact = {name.lower(): name for name in names}
-    matches = [layout for layout in LAYOUTS if all(name in exact for name in layout[0])]
+    matches = []
+    for layout in LAYOUTS:
+        if all(name in exact for name in layout[0]):
+            matches.append(layout)
     # Fewer exact names than names: two names differ in capitals only.
     if len(matches) != 1 or len(exact) != len(names):
         problem = "matches several layouts" if matches else "matches no layout"
@@ -134,7 +139,8 @@ def _match_layout(
                 f"{path}: {available[0]} has no counterpart; {' and '.join(pair)} belong together"
             )
         if available:
-            pairs.append((exact[pair[0]], exact[pair[1]]))
+            pictures, labels = available
+            pairs.append((pictures, labels))
     return pairs
 
 
@@ -158,13 +164,17 @@ def _read_member(
         shape, is_fortran, dtype = _read_header(stream, f"{path}: {name}")
         size = math.prod(shape) * dtype.itemsize
         if size != info.file_size - stream.tell():
-            raise DataError(f"{path}: {name} is cut short: {shape} of {dtype} takes {size:,} bytes")
+            raise DataError(
+                f"{path}: {name} is cut short: {shape} of {dtype} takes {size:,} bytes",
+            )
         body = stream.read()
     # The directory of the archive can be wrong about the size, so the bytes count.
     if len(body) != size:
-        raise DataError(f"{path}: {name} is cut short: {len(body):,} of {size:,} bytes")
+        amount = f"{len(body):,} of {size:,} bytes"
+        raise DataError(f"{path}: {name} is cut short: {amount}")
     order = "F" if is_fortran else "C"
-    return np.frombuffer(body, dtype).reshape(shape, order=order)
+    array = np.frombuffer(body, dtype)
+    return array.reshape(shape, order=order)
 
 
 def _read_header(
@@ -178,8 +188,12 @@ def _read_header(
     elif version == (2, 0):
         header = np.lib.format.read_array_header_2_0(stream)
     else:
-        raise DataError(f"{name} has an unknown version of the format, {version}")
+        raise DataError(
+            f"{name} has an unknown version of the format, {version}",
+        )
     dtype = header[2]
     if dtype.kind not in "buif":
-        raise DataError(f"{name} holds {dtype}, not numbers; pickled objects are never opened")
+        raise DataError(
+            f"{name} holds {dtype}, not numbers; pickled objects are never opened",
+        )
     return header

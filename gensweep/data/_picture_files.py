@@ -48,11 +48,15 @@ def find_pictures(path: Path) -> list[Path]:
             else:
                 others[suffix or "no suffix"] += 1
     except OSError as error:
-        raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
+        raise DataError(
+            f"{error.filename} cannot be read: {error.strerror}",
+        ) from error
     counts = [f"{count} with {suffix}" for suffix, count in others.most_common()]
     skipped = join_first(counts, MAX_SUFFIXES_PRINTED)
     if not pictures:
-        raise DataError(f"{path} has no pictures; other files: {skipped or 'none'}")
+        raise DataError(
+            f"{path} has no pictures; other files: {skipped or 'none'}",
+        )
     if skipped:
         _warn_once(f"{path}: skipped, since their names are not those of pictures: {skipped}")
     return sorted(pictures)
@@ -61,7 +65,11 @@ def find_pictures(path: Path) -> list[Path]:
 def _walk(path: Path) -> Iterator[Path]:
     """Yield every file of a folder and its subfolders that is not hidden."""
     entered = set()
-    walk = os.walk(path, followlinks=True, onerror=_raise)
+    walk = os.walk(
+        path,
+        followlinks=True,
+        onerror=_raise,
+    )
     for folder, subfolders, files in walk:
         status = os.stat(folder)
         identity = (status.st_dev, status.st_ino)
@@ -70,7 +78,8 @@ def _walk(path: Path) -> Iterator[Path]:
             subfolders.clear()
             continue
         entered.add(identity)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        visible = [name for name in subfolders if not name.startswith(".")]
+        subfolders[:] = sorted(visible)
         for name in files:
             if not name.startswith("."):
                 yield Path(folder, name)

@@ -96,7 +96,8 @@ def _decode(content: bytes, min_side: int | None) -> Image:
     image = _read_header(content)
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
-        raise PictureError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
+        size = f"{image.width} x {image.height}"
+        raise PictureError(f"{size} pixels, more than {MAX_PIXELS:,}")
     lock = _large_picture_lock if pixels > LARGE_PIXELS else contextlib.nullcontext()
     try:
         if min_side is not None:
@@ -175,7 +176,8 @@ def to_square(
     left = (image.width - side) // 2
     top = (image.height - side) // 2
     if image.size != (side, side):
-        image = image.crop((left, top, left + side, top + side))
+        box = (left, top, left + side, top + side)
+        image = image.crop(box)
     if image.mode == "RGBA":
         opaque = new("RGB", image.size, background)
         opaque.paste(image, mask=image)
@@ -201,7 +203,8 @@ def parse_colour(text: str) -> str:
     except ValueError:
         levels = ()
     # A transparent colour has four levels.
-    if len(levels) != 3 or not all(0 <= level <= 255 for level in levels):
+    is_opaque = len(levels) == 3
+    if not is_opaque or min(levels) < 0 or max(levels) > 255:
         raise ValueError(f"{text!r} is not a colour; use a name such as white, or #rrggbb")
     return "#{:02x}{:02x}{:02x}".format(*levels)
 

@@ -22,6 +22,8 @@ SRGB_TOLERANCE_LEVELS = 2
 
 Each program writes the profile of sRGB a little differently.
 """
+GRID_LEVELS = 18
+"""Levels of each colour on the grid of colours that are compared."""
 MAX_PROFILE_BYTES = 4_000_000
 """Larger profiles are ignored. The profiles of printing presses have half a million bytes."""
 
@@ -88,9 +90,11 @@ def _is_identity(transform: ImageCmsTransform, mode: str) -> bool:
 
     if mode == "CMYK":
         return False
-    levels = np.linspace(0, 255, 18).round().astype(np.uint8)
+    levels = np.linspace(0, 255, GRID_LEVELS).round()
+    levels = levels.astype(np.uint8)
     axes = 3 if mode == "RGB" else 1
-    grid = np.stack(np.meshgrid(*[levels] * axes), axis=-1)
+    coordinates = np.meshgrid(*[levels] * axes)
+    grid = np.stack(coordinates, axis=-1)
     grid = grid.reshape(1, -1, axes)
     pixels = grid if axes == 3 else grid[..., 0]
     converted = np.asarray(transform.apply(Image.fromarray(pixels)))

@@ -41,11 +41,16 @@ def split_sheet(sheet: bytes) -> np.ndarray:
         with warnings.catch_warnings():
             # The size is compared below, so a limit on the number of pixels is not needed.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(sheet), formats=["PNG"])
+            image = Image.open(
+                io.BytesIO(sheet),
+                formats=["PNG"],
+            )
         with image:
             if image.size != (width, height):
                 size = f"{image.width}x{image.height}"
-                raise FetchError(f"the sheet has {size} pixels, not {width}x{height}")
+                raise FetchError(
+                    f"the sheet has {size} pixels, not {width}x{height}",
+                )
             pixels = np.asarray(image.convert("RGBA"))
     except UnidentifiedImageError as error:
         raise FetchError("the sheet is damaged: it is not a PNG") from error

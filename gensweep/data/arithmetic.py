@@ -17,6 +17,9 @@ from gensweep.data._split import check_split
 NUMBERS = range(100)
 QUERY_COUNT = 2 * len(NUMBERS) * len(NUMBERS)
 
+Examples = tuple[np.ndarray | None, list[str]]
+"""Pictures, if there are any, and a caption for each example."""
+
 
 @DATASETS("arithmetic")
 class Arithmetic(Data):
@@ -55,24 +58,30 @@ class Arithmetic(Data):
             "query": _encode_texts(queries, QUERY_LENGTH),
             "answer": _encode_texts(answers, ANSWER_LENGTH),
         }
-        return DatasetArrays(rows=rows, split=split_rows(QUERY_COUNT, self.split_seed))
+        return DatasetArrays(
+            rows=rows,
+            split=split_rows(QUERY_COUNT, self.split_seed),
+        )
 
     def select_examples(
         self,
         data: DatasetArrays,
         rows: np.ndarray,
-    ) -> tuple[np.ndarray | None, list[str]]:
+    ) -> Examples:
         """Return no pictures, and lines such as `81+24 = 105`."""
         queries = data.rows["query"][rows]
         answers = data.rows["answer"][rows]
         lines = []
         for query, answer in zip(queries, answers, strict=True):
-            lines.append(f"{decode(query).strip()} = {decode(answer).strip()}")
+            left = decode(query).strip()
+            right = decode(answer).strip()
+            lines.append(f"{left} = {right}")
         return None, lines
 
 
 def _encode_texts(texts: Sequence[str], length: int) -> np.ndarray:
     """Return the codes of texts, padded on the right, uint8 [len(texts), length]."""
     padded = [text.ljust(length) for text in texts]
-    codes = encode("".join(padded), len(texts) * length)
+    joined = "".join(padded)
+    codes = encode(joined, len(texts) * length)
     return codes.reshape(-1, length)

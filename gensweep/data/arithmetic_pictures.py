@@ -13,9 +13,10 @@ from gensweep.core.config import param
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.registries import DATASETS
 from gensweep.data._digit_arrays import SIZE
-from gensweep.data._digits import DIGITS, check_digits
+from gensweep.data._digit_sources import DIGITS
+from gensweep.data._digits import check_digits
 from gensweep.data._glyphs import load_glyphs
-from gensweep.data.arithmetic import QUERY_COUNT, Arithmetic
+from gensweep.data.arithmetic import QUERY_COUNT, Arithmetic, Examples
 
 TEST_SHARE = 0.1
 VALIDATION_SHARE = 0.09
@@ -48,7 +49,11 @@ class ArithmeticPictures(Arithmetic):
     name: ClassVar[str] = "arithmetic_pictures"
     kind: ClassVar[str] = "arithmetic_pictures"
     source: ClassVar[str] = "every query of two numbers below 100, in handwritten digits"
-    fixed: ClassVar = (QUERY_COUNT, (QUERY_LENGTH, SIZE, SIZE), "")
+    fixed: ClassVar = (
+        QUERY_COUNT,
+        (QUERY_LENGTH, SIZE, SIZE),
+        "",
+    )
 
     digits: Annotated[str, AfterValidator(DIGITS)] = param(
         "mnist5k", "where the pictures of digits come from"
@@ -76,15 +81,23 @@ class ArithmeticPictures(Arithmetic):
         """
         text = super().prepare()
         bank = load_glyphs(self.digits)
-        rng = np.random.Generator(np.random.PCG64([self.split_seed, _SEED_TAG]))
-        codes = np.concatenate([text.rows["query"], text.rows["answer"]], axis=1)
+        bits = np.random.PCG64([self.split_seed, _SEED_TAG])
+        rng = np.random.Generator(bits)
+        characters = [text.rows["query"], text.rows["answer"]]
+        codes = np.concatenate(characters, axis=1)
         if self.digit_split == "shared":
             parts = np.zeros(len(codes), np.int64)
             shares: tuple[float, ...] = (1.0,)
         else:
             parts = _number_parts(text.split)
             shares = (1 - VALIDATION_SHARE - TEST_SHARE, VALIDATION_SHARE, TEST_SHARE)
-        glyphs = _assign_glyphs(codes, parts, bank.codes, shares, rng)
+        glyphs = _assign_glyphs(
+            codes,
+            parts,
+            bank.codes,
+            shares,
+            rng,
+        )
         query, answer = np.split(glyphs, [QUERY_LENGTH], axis=1)
         indices = {
             "query_glyphs": query.copy(),
@@ -116,7 +129,7 @@ class ArithmeticPictures(Arithmetic):
         self,
         data: DatasetArrays,
         rows: np.ndarray,
-    ) -> tuple[np.ndarray | None, list[str]]:
+    ) -> Examples:
         """Return pictures of some examples, uint8 [n, 1, 28, 360], and their text as captions.
 
         From left to right: the query's glyphs, the answer's glyphs, and the answer one-hot, with a
@@ -124,11 +137,20 @@ class ArithmeticPictures(Arithmetic):
         """
         _, captions = super().select_examples(data, rows)
         glyphs = data.banks["glyphs"]
-        query = _join_glyphs(glyphs[data.rows["query_glyphs"][rows]])
-        answer = _join_glyphs(glyphs[data.rows["answer_glyphs"][rows]])
+        query_indices = data.rows["query_glyphs"][rows]
+        answer_indices = data.rows["answer_glyphs"][rows]
+        query = _join_glyphs(glyphs[query_indices])
+        answer = _join_glyphs(glyphs[answer_indices])
         one_hot = _draw_one_hot(data.rows["answer"][rows])
-        gap = np.full((len(rows), SIZE, CELL_PIXELS), 255, np.uint8)
-        strips = np.concatenate([query, gap, answer, gap, one_hot], axis=2)
+        gap = np.full(
+            (len(rows), SIZE, CELL_PIXELS),
+            255,
+            np.uint8,
+        )
+        strips = np.concatenate(
+            [query, gap, answer, gap, one_hot],
+            axis=2,
+        )
         return strips[:, None], captions
 
 
@@ -142,19 +164,22 @@ def _draw_one_hot(codes: np.ndarray) -> np.ndarray:
     """Draw codes [n, length] as one-hot vectors, uint8 [n, 28, 9 characters + 1]."""
     one_hot = np.eye(len(ALPHABET), dtype=np.uint8)[codes]
     greys = one_hot * (CELL_ONE - CELL_ZERO) + CELL_ZERO
-    cells = greys.repeat(CELL_PIXELS, axis=1).repeat(CELL_PIXELS, axis=2)
+    cells = greys.repeat(CELL_PIXELS, axis=1)
+    cells = cells.repeat(CELL_PIXELS, axis=2)
     # Black lines between the cells; the last column of the picture closes the grid.
     cells[:, ::CELL_PIXELS] = 0
     cells[:, :, ::CELL_PIXELS] = 0
     _, height, width = cells.shape
-    picture = np.zeros((len(codes), SIZE, width + 1), np.uint8)
+    shape = (len(codes), SIZE, width + 1)
+    picture = np.zeros(shape, np.uint8)
     picture[:, :height, :-1] = cells
     return picture
 
 
 def _number_parts(split: dict[str, np.ndarray]) -> np.ndarray:
     """Return 0 for a training query, 1 for validation, 2 for test, [n]."""
-    parts = np.zeros(len(split["pool"]) + len(split["test"]), np.int64)
+    count = len(split["pool"]) + len(split["test"])
+    parts = np.zeros(count, np.int64)
     parts[split["validation"]] = 1
     parts[split["test"]] = 2
     return parts
@@ -183,8 +208,10 @@ def _assign_glyphs(
     chance = rng.random(codes.shape)
     glyphs = np.empty(codes.shape, np.int32)
     for code in range(len(ALPHABET)):
-        pictures = rng.permutation(np.flatnonzero(characters == code))
-        ends = np.round(np.cumsum(shares) * len(pictures)).astype(int)
+        indices_of_code = np.flatnonzero(characters == code)
+        pictures = rng.permutation(indices_of_code)
+        ends = np.cumsum(shares) * len(pictures)
+        ends = np.round(ends).astype(int)
         starts = [0, *ends[:-1]]
         borders = zip(starts, ends, strict=True)
 
@@ -193,7 +220,8 @@ def _assign_glyphs(
             if len(pictures) > 1:
                 choices = pictures[start:end]
             is_part = parts == part
-            is_in_part = (codes == code) & is_part[:, None]
+            is_code = codes == code
+            is_in_part = is_code & is_part[:, None]
             indices = chance[is_in_part] * len(choices)
             indices = indices.astype(int)
             glyphs[is_in_part] = choices[indices]

@@ -11,7 +11,7 @@ from gensweep.core.config import Data, param
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.registries import DATASETS
 from gensweep.data._avatars.art import GRID, draw_patterns, read_layer
-from gensweep.data._avatars.colours import mix_palettes, pick
+from gensweep.data._avatars.colours import Chance, mix_palettes, pick
 from gensweep.data._copies import drop_copies
 from gensweep.data._split import check_split
 
@@ -117,11 +117,13 @@ class Avatars(Data):
 
 def draw_faces(count: int, seed: int) -> np.ndarray:
     """Draw the faces 0 to ``count - 1`` of a seed, uint8 [count, 3, 64, 64]."""
-    rng = np.random.Generator(np.random.PCG64([seed, _SEED_TAG]))
+    bits = np.random.PCG64([seed, _SEED_TAG])
+    rng = np.random.Generator(bits)
     # Row after row, so that face i takes the same numbers however many follow.
     numbers = rng.random((count, len(TRAITS)))
     cell = SIZE // GRID
-    pictures = np.empty((count, 3, GRID, cell, GRID, cell), np.uint8)
+    shape = (count, 3, GRID, cell, GRID, cell)
+    pictures = np.empty(shape, np.uint8)
     for start in range(0, count, FACES_PER_CHUNK):
         chunk = slice(start, start + FACES_PER_CHUNK)
         chance = dict(zip(TRAITS, numbers[chunk].T, strict=True))
@@ -144,7 +146,7 @@ def draw_faces(count: int, seed: int) -> np.ndarray:
     return pictures.reshape(count, 3, SIZE, SIZE)
 
 
-def choose_parts(chance: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def choose_parts(chance: Chance) -> dict[str, np.ndarray]:
     """Choose the part of each layer for every face.
 
     Args:
@@ -154,7 +156,10 @@ def choose_parts(chance: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         Indices of parts [n], for each layer; 0, an empty part, if another trait rules the layer
         out.
     """
-    chosen = {name: pick(chance[name], read_layer(name).weights) for name in LAYERS}
+    chosen = {}
+    for name in LAYERS:
+        weights = read_layer(name).weights
+        chosen[name] = pick(chance[name], weights)
     has_hat = chance["hatted"] < HAT_PROBABILITY
     has_beard = chance["bearded"] < BEARD_PROBABILITY
     conditions = {
@@ -169,7 +174,7 @@ def choose_parts(chance: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return chosen
 
 
-def compose(chance: dict[str, np.ndarray]) -> np.ndarray:
+def compose(chance: Chance) -> np.ndarray:
     """Draw the chosen parts over each other.
 
     Args:
@@ -184,8 +189,12 @@ def compose(chance: dict[str, np.ndarray]) -> np.ndarray:
     chosen = choose_parts(chance)
     layers = {name: read_layer(name) for name in LAYERS}
     # All backs come first: they hang down behind head and body.
-    drawings = [(name, layer.backs) for name, layer in layers.items() if layer.backs.any()]
-    drawings += [(name, layer.fronts) for name, layer in layers.items()]
+    drawings = []
+    for name, layer in layers.items():
+        if layer.backs.any():
+            drawings.append((name, layer.backs))
+    for name, layer in layers.items():
+        drawings.append((name, layer.fronts))
     for name, parts in drawings:
         drawing = parts[chosen[name]]
         np.copyto(slots, drawing, where=drawing > 0)

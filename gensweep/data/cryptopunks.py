@@ -62,7 +62,11 @@ class CryptoPunks(Data):
     name: ClassVar[str] = "cryptopunks"
     kind: ClassVar[str] = "pictures"
     source: ClassVar[str] = "Larva Labs, 2017"
-    fixed: ClassVar = (PUNK_COUNT, (SIDE, SIDE, 4), PIXELS_SHA256)
+    fixed: ClassVar = (
+        PUNK_COUNT,
+        (SIDE, SIDE, 4),
+        PIXELS_SHA256,
+    )
 
     scaling: Literal["nearest", "report"] = param(
         "nearest", "report: up to 336x336, then down with antialiasing"
@@ -86,7 +90,9 @@ class CryptoPunks(Data):
                 file.seek(-len(PNG_END), 2)
                 is_complete = file.read() == PNG_END
         except OSError as error:
-            raise DataError(f"cryptopunks is not fetched yet (no {path}); {_REMEDY}") from error
+            raise DataError(
+                f"cryptopunks is not fetched yet (no {path}); {_REMEDY}",
+            ) from error
         if not is_complete:
             raise DataError(f"{path} is cut short; {_REMEDY}")
 
@@ -129,7 +135,9 @@ def read_punks() -> np.ndarray:
         pictures = split_sheet(path.read_bytes())
         return check_pixels(pictures, "the sheet")
     except FileNotFoundError:
-        raise DataError(f"cryptopunks is not fetched yet (no {path}); {_REMEDY}") from None
+        raise DataError(
+            f"cryptopunks is not fetched yet (no {path}); {_REMEDY}",
+        ) from None
     except (OSError, FetchError) as error:
         raise DataError(f"{path}: {error}; {_REMEDY}") from error
 
@@ -141,7 +149,8 @@ def blend_onto(pictures: np.ndarray, colour: str) -> np.ndarray:
         uint8 [n, 3, h, w].
     """
     # Integers of 32 bits, since 255 * 255 does not fit into 8.
-    levels = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8)
+    colour_bytes = bytes.fromhex(colour[1:])
+    levels = np.frombuffer(colour_bytes, np.uint8)
     background = levels.astype(np.uint32)
     alpha = pictures[..., 3:].astype(np.uint32)
     # Adding 127 before the division by 255 rounds to the nearest integer.
@@ -168,7 +177,11 @@ def scale_up_and_down(pictures: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     # Scaling the identity matrix gives the weights. Its columns keep their number.
-    repeated = np.eye(SIDE, dtype=np.float32).repeat(UPSCALED_SIZE // SIDE, axis=0)
+    identity = np.eye(SIDE, dtype=np.float32)
+    repeated = identity.repeat(
+        UPSCALED_SIZE // SIDE,
+        axis=0,
+    )
     image = Image.fromarray(repeated)
     image = image.resize((SIDE, SIZE), Image.Resampling.BICUBIC)
     weights = np.asarray(image)  # [64, 24]
@@ -178,7 +191,8 @@ def scale_up_and_down(pictures: np.ndarray) -> np.ndarray:
         chunk = slice(start, start + PICTURES_PER_CHUNK)
         across = pictures[chunk].astype(np.float32) @ weights.T
         across = across.round().clip(0, 255)
-        scaled[chunk] = (weights @ across).round().clip(0, 255)
+        down = weights @ across
+        scaled[chunk] = down.round().clip(0, 255)
     return scaled
 
 
@@ -229,6 +243,11 @@ def _fetch_sheet(source: str, progress: Progress) -> bytes:
     # Elsewhere the sheet can be saved with other bytes and the same pixels, so the pixels decide.
     sha256 = SHEET_SHA256 if source == SHEET_URL else None
     with open_session() as session:
-        sheet = fetch_bytes(session, source, limit=MAX_SHEET_BYTES, sha256=sha256)
+        sheet = fetch_bytes(
+            session,
+            source,
+            limit=MAX_SHEET_BYTES,
+            sha256=sha256,
+        )
     check_pixels(split_sheet(sheet), source)
     return sheet

@@ -162,7 +162,9 @@ class PictureFiles(Data):
                 return f"{size:,} bytes, more than {MAX_FILE_BYTES:,}"
             content = path.read_bytes()
         except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            raise DataError(
+                f"{path} cannot be read: {error.strerror}",
+            ) from error
         if hashlib.sha256(content).hexdigest() != sha256:
             raise DataError(
                 f"{path} has changed since it was part of {self.dataset}; name its folder again"

@@ -69,7 +69,11 @@ def fetch_mnist(progress: Progress, *, source: str | None = None) -> str:
     bases = [source] if source else list(MIRRORS)
     with open_session() as session:
         for done, name in enumerate(missing):
-            progress(f"mnist: {name}", done, len(missing))
+            progress(
+                f"mnist: {name}",
+                done,
+                len(missing),
+            )
             content = _fetch_file(session, bases, name)
             write_cache_file(make_cache_folder("mnist") / name, content)
     progress("mnist", len(FILES), len(FILES))
@@ -110,7 +114,9 @@ def read_mnist() -> dict[str, bytes]:
         except OSError as error:
             raise _build_read_error(path, error) from error
         if hashlib.sha256(content).hexdigest() != expected:
-            raise DataError(f"{path} is cut short or changed; {_FETCH_COMMAND}")
+            raise DataError(
+                f"{path} is cut short or changed; {_FETCH_COMMAND}",
+            )
         contents[name] = content
     return contents
 

@@ -46,7 +46,9 @@ def list_portraits(path: Path) -> Sequence[Path]:
             names,
         )
     if not folder.entries:
-        raise DataError(f"rijksmuseum is not fetched yet (nothing in {path}); {FETCH_COMMAND}")
+        raise DataError(
+            f"rijksmuseum is not fetched yet (nothing in {path}); {FETCH_COMMAND}",
+        )
     return [folder.pictures / entry["file"] for entry in folder.entries.values()]
 
 
@@ -54,7 +56,12 @@ def _get_folder() -> Path:
     return get_cache_root() / NAME
 
 
-SCHEME = Scheme(NAME, "", list_portraits, default=_get_folder)
+SCHEME = Scheme(
+    NAME,
+    "",
+    list_portraits,
+    default=_get_folder,
+)
 
 
 @DATASETS(NAME)
@@ -130,7 +137,13 @@ def fetch_rijksmuseum(
             stack.enter_context(lock_file(cache / "lock"))
         folder = PortraitFolder(cache)
         services = Services(session, source)
-        portrait_download = PortraitDownload(services, gate, folder, progress, limit)
+        portrait_download = PortraitDownload(
+            services,
+            gate,
+            folder,
+            progress,
+            limit,
+        )
         tally = portrait_download.run(years)
         if folder.entries:
             folder.rewrite_list()

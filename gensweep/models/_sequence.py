@@ -44,6 +44,7 @@ class SequenceModel(Model):
 
     def lstm_count(self) -> int:
         """Return the number of weights of all LSTM layers."""
+        # All layers but the first read states of the size `hidden`.
         other = 4 * self.hidden * (2 * self.hidden + 1)
         first = 4 * self.hidden * (self.step_width() + self.hidden + 1)
         other_layers = self.encoder_layers - 1 + self.decoder_layers

@@ -91,7 +91,11 @@ class Network(nn.Module, abc.ABC, Generic[C]):
         noise: Noise,
     ) -> LossAndLogs:
         """Call `forward` with other parameters, as a pure function of the arguments."""
-        return functional_call(self, params, (player, batch, noise))
+        return functional_call(
+            self,
+            params,
+            (player, batch, noise),
+        )
 
     @abc.abstractmethod
     def evaluate(

@@ -32,14 +32,25 @@ class ConvDown(nn.Conv2d):
         out_channels: int,
         slope: float = 0.0,
     ) -> None:
-        super().__init__(in_channels, out_channels, KERNEL_SIZE, stride=2, padding=1)
+        super().__init__(
+            in_channels,
+            out_channels,
+            KERNEL_SIZE,
+            stride=2,
+            padding=1,
+        )
         self.slope = _check_slope(slope)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return activations [B, out_channels, H/2, W/2] of [B, in_channels, H, W]."""
         _check_shape(input, self.in_channels, must_be_even=True)
         bias = _require_bias(self.bias)
-        return kernels.conv(input, self.weight, bias, self.slope)
+        return kernels.conv(
+            input,
+            self.weight,
+            bias,
+            self.slope,
+        )
 
     def extra_repr(self) -> str:
         """Return the arguments of the layer, for a printed network."""
@@ -80,7 +91,12 @@ class ConvUp(nn.ConvTranspose2d):
         """Return activations [B, out_channels, 2 H, 2 W] of [B, in_channels, H, W]."""
         _check_shape(x, self.in_channels)
         bias = _require_bias(self.bias)
-        return kernels.conv_transpose(x, self.weight, bias, self.slope)
+        return kernels.conv_transpose(
+            x,
+            self.weight,
+            bias,
+            self.slope,
+        )
 
     def extra_repr(self) -> str:
         """Return the arguments of the layer, for a printed network."""
@@ -95,13 +111,22 @@ class ConvToRGB(nn.Conv2d):
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, KERNEL_SIZE, padding=1)
+        super().__init__(
+            in_channels,
+            out_channels,
+            KERNEL_SIZE,
+            padding=1,
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         """Return sums [B, out_channels, H, W] of [B, in_channels, H, W]."""
         _check_shape(input, self.in_channels)
         bias = _require_bias(self.bias)
-        return kernels.conv_same(input, self.weight, bias)
+        return kernels.conv_same(
+            input,
+            self.weight,
+            bias,
+        )
 
 
 class Flatten(nn.Module):

@@ -13,7 +13,9 @@ from gensweep.nn.conv import ConvDown, ConvUp, Flatten, Unflatten
 
 GLYPH_SIZE = 28
 """Height and width of a glyph in pixels."""
-_MAX_CHANGES = (math.radians(10), 0.1, 0.1, 2 / (GLYPH_SIZE / 2), 2 / (GLYPH_SIZE / 2))
+_TWO_PIXELS = 2 / (GLYPH_SIZE / 2)
+"""Two pixels in the units of `F.grid_sample`, in which a picture reaches from -1 to 1."""
+_MAX_CHANGES = (math.radians(10), 0.1, 0.1, _TWO_PIXELS, _TWO_PIXELS)
 """The amount 1 of each change: 10 degrees, 10% in size and shear, 2 pixels across and down."""
 
 
@@ -55,7 +57,8 @@ class GlyphEncoder(nn.Module):
         """
         features = self.stages(distinct.unsqueeze(1))
         # Looked up in float32, since the gradient of a glyph is a sum over all its copies.
-        return F.embedding(which, features.float()).to(features.dtype)
+        expanded = F.embedding(which, features.float())
+        return expanded.to(features.dtype)
 
 
 class GlyphDecoder(nn.Module):
@@ -93,7 +96,8 @@ def get_glyphs(
     """
     if field in batch:
         return batch[field]
-    return batch[f"{field}/distinct"][batch[f"{field}/which"]]
+    which = batch[f"{field}/which"]
+    return batch[f"{field}/distinct"][which]
 
 
 def apply_affine(pictures: Tensor, amounts: Tensor) -> Tensor:
@@ -112,7 +116,8 @@ def apply_affine(pictures: Tensor, amounts: Tensor) -> Tensor:
         dtype=amounts.dtype,
         device=amounts.device,
     )
-    angle, size, shear, across, down = (amounts.flatten(0, 1) * units).unbind(-1)
+    changes = amounts.flatten(0, 1) * units
+    angle, size, shear, across, down = changes.unbind(-1)
     cos = angle.cos() * (1 + size)
     sin = angle.sin() * (1 + size)
     matrix = torch.stack(
@@ -140,7 +145,11 @@ def apply_affine(pictures: Tensor, amounts: Tensor) -> Tensor:
         grid = F.pad(points, (0, 1), value=1.0) @ theta.mT
     grid = grid.unflatten(1, (GLYPH_SIZE, GLYPH_SIZE))
     glyphs = pictures.flatten(0, 1).unsqueeze(1)
-    moved = F.grid_sample(glyphs, grid, align_corners=False)
+    moved = F.grid_sample(
+        glyphs,
+        grid,
+        align_corners=False,
+    )
     return moved.squeeze(1).unflatten(0, pictures.shape[:2])
 
 

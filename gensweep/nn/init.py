@@ -53,11 +53,20 @@ def _init_dense(
         if module.bias is not None:
             init.zeros_(module.bias)
         return
-    init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=rng)
+    init.kaiming_uniform_(
+        module.weight,
+        a=math.sqrt(5),
+        generator=rng,
+    )
     if module.bias is not None:
         fan_in = module.weight[0].numel()
         bound = 1 / math.sqrt(fan_in)
-        init.uniform_(module.bias, -bound, bound, generator=rng)
+        init.uniform_(
+            module.bias,
+            -bound,
+            bound,
+            generator=rng,
+        )
 
 
 def _init_lstm(
@@ -75,4 +84,9 @@ def _init_lstm(
         return
     bound = 1 / math.sqrt(module.hidden)
     for parameter in module.parameters():
-        init.uniform_(parameter, -bound, bound, generator=rng)
+        init.uniform_(
+            parameter,
+            -bound,
+            bound,
+            generator=rng,
+        )

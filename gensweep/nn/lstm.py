@@ -33,9 +33,10 @@ class LSTM(nn.Module):
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
         self.hidden = hidden
-        self.weight_ih = nn.Parameter(torch.empty(GATES * hidden, inputs))
-        self.weight_hh = nn.Parameter(torch.empty(GATES * hidden, hidden))
-        self.bias = nn.Parameter(torch.empty(GATES * hidden))
+        gates = GATES * hidden
+        self.weight_ih = nn.Parameter(torch.empty(gates, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(gates, hidden))
+        self.bias = nn.Parameter(torch.empty(gates))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return hidden states [T, B, H] of a sequence [T, B, I].
@@ -47,13 +48,19 @@ class LSTM(nn.Module):
     def forward_tokens(self, codes: Tensor) -> Tensor:
         """Return hidden states [T, B, H] of codes [T, B] in 0..I-1, as if they were one-hot."""
         # Looked up in float32, since the gradient of an entry is a sum over all its uses.
-        return self._unroll(F.embedding(codes, self._build_table()))
+        projected = F.embedding(codes, self._build_table())
+        return self._unroll(projected)
 
     def forward_token_nodes(self, trie: Trie) -> Tensor:
         """Return hidden states [N, H] of the nodes of a trie of codes."""
         table = self._build_table()
         weight_hh = self.weight_hh.to(kernels.get_product_dtype(table))
-        return kernels.lstm_over_trie(table, weight_hh, trie, trie.codes)
+        return kernels.lstm_over_trie(
+            table,
+            weight_hh,
+            trie,
+            trie.codes,
+        )
 
     def forward_nodes(self, x: Tensor, trie: Trie) -> Tensor:
         """Return hidden states [N, H] of a trie with the inputs [N, I] at its nodes."""
@@ -66,7 +73,8 @@ class LSTM(nn.Module):
 
         The input is projected once.
         """
-        return self._unroll(self._project(x).expand(steps, -1, -1))
+        projected = self._project(x)
+        return self._unroll(projected.expand(steps, -1, -1))
 
     def _project(self, x: Tensor) -> Tensor:
         """Return the part of the gates that depends on the input, [..., 4H]."""
@@ -74,7 +82,8 @@ class LSTM(nn.Module):
 
     def _build_table(self) -> Tensor:
         """Return the same part for every code, [I, 4H]."""
-        return (self.weight_ih + self.bias.unsqueeze(-1)).t().contiguous()
+        table = self.weight_ih + self.bias.unsqueeze(-1)
+        return table.t().contiguous()
 
     def _unroll(self, projected: Tensor) -> Tensor:
         # Autocast does not reach into the recurrence; and within `vmap` it adds a bias in float32.
@@ -147,4 +156,5 @@ class EncoderDecoder(nn.Module):
         states = first_layer.forward_token_nodes(trie)
         for layer in layers:
             states = layer.forward_nodes(states, trie)
-        return F.embedding(trie.leaves, states[trie.inner_count :])
+        leaf_states = states[trie.inner_count :]
+        return F.embedding(trie.leaves, leaf_states)

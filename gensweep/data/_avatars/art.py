@@ -103,7 +103,9 @@ def draw_layer(
         except TypeError as error:
             name = entry.get("name", "without a name")
             fields = ", ".join(Part._fields)
-            raise DataError(f"{file}, part {name!r}: a part has {fields}; {error}") from error
+            raise DataError(
+                f"{file}, part {name!r}: a part has {fields}; {error}",
+            ) from error
     fronts = []
     backs = []
     for part in parts:
@@ -148,7 +150,9 @@ def draw(
     letters = read_letters()
     rows = lines.split()
     if not 0 <= top <= GRID - len(rows):
-        raise DataError(f"{label}: {len(rows)} lines from row {top} leave the grid of {GRID} rows")
+        raise DataError(
+            f"{label}: {len(rows)} lines from row {top} leave the grid of {GRID} rows",
+        )
     for row, line in enumerate(rows, start=top):
         left, bar, right = line.partition("|")
         if not bar:
@@ -163,7 +167,8 @@ def draw(
                 f"{label}: {line!r} has {', '.join(sorted(unknown))}; "
                 f"letters are {' '.join(letters)}"
             )
-        slots[row] = [letters[letter] for letter in left + right]
+        line_slots = [letters[letter] for letter in left + right]
+        slots[row] = line_slots
     return slots
 
 
@@ -181,5 +186,16 @@ def draw_patterns() -> np.ndarray:
     # Every second row of dots is shifted by half a distance.
     shifted = column + row // 6 * 3
     dots = (row % 6 < 2) & (shifted % 6 < 2)
-    patterns = [plain, plain, plain, plain, horizon, stripes, diagonals, circle, dots]
-    return np.stack(patterns).astype(np.uint8) * read_letters()["B"]
+    patterns = [
+        plain,
+        plain,
+        plain,
+        plain,
+        horizon,
+        stripes,
+        diagonals,
+        circle,
+        dots,
+    ]
+    slot = read_letters()["B"]
+    return np.stack(patterns).astype(np.uint8) * slot

@@ -16,6 +16,9 @@ BARE_LIPS_OFFSET = np.array([70, 20, 25])
 BARE_LIPS_PROBABILITY = 0.6
 LIGHT_PATTERN_PROBABILITY = 0.5
 
+Chance = dict[str, np.ndarray]
+"""A trait -> random numbers in [0, 1), one for each face, [n]."""
+
 
 @cache
 def read_table(name: str) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -44,10 +47,11 @@ def pick(
 ) -> np.ndarray:
     """Return indices [n], each as likely as its weight, from numbers in [0, 1) [n]."""
     ends = np.cumsum(weights)
-    return np.searchsorted(ends / ends[-1], chance, side="right")
+    shares = ends / ends[-1]
+    return np.searchsorted(shares, chance, side="right")
 
 
-def mix_palettes(chance: dict[str, np.ndarray]) -> np.ndarray:
+def mix_palettes(chance: Chance) -> np.ndarray:
     """Mix every face's colours.
 
     Args:
@@ -76,9 +80,9 @@ def mix_palettes(chance: dict[str, np.ndarray]) -> np.ndarray:
         0.6 * skin + BARE_LIPS_OFFSET,
         lipstick,
     )
-    colours = {
-        letter: np.broadcast_to(colour, skin.shape) for letter, colour in read_fixed().items()
-    }
+    colours = {}
+    for letter, colour in read_fixed().items():
+        colours[letter] = np.broadcast_to(colour, skin.shape)
     colours |= {
         ".": ground,
         "B": 0.88 * ground + 0.12 * tint,
@@ -99,5 +103,6 @@ def mix_palettes(chance: dict[str, np.ndarray]) -> np.ndarray:
         "n": choose("lens", "lens"),
         "y": choose("jewel", "jewel"),
     }
-    palettes = np.stack([colours[letter] for letter in read_letters()], axis=1)
+    ordered = [colours[letter] for letter in read_letters()]
+    palettes = np.stack(ordered, axis=1)
     return palettes.round().astype(np.uint8)

@@ -126,7 +126,10 @@ class PortraitFolder:
         Raises:
             FetchError: the file cannot be written.
         """
-        entries = sorted(self.entries.values(), key=_get_sort_key)
+        entries = sorted(
+            self.entries.values(),
+            key=_get_sort_key,
+        )
         lines = [_format_line(entry) for entry in entries]
         text = "".join(lines)
         write_cache_file(self.folder / METADATA_FILE, text.encode())
@@ -140,7 +143,9 @@ class PortraitFolder:
         except (FileNotFoundError, NotADirectoryError):
             return ""
         except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            raise DataError(
+                f"{path} cannot be read: {error.strerror}",
+            ) from error
 
     def _check_file(self, entry: Entry) -> str:
         """Compare the picture of an entry with its hash: `complete`, `changed` or `missing`."""
@@ -150,7 +155,9 @@ class PortraitFolder:
         except FileNotFoundError:
             return _MISSING
         except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            raise DataError(
+                f"{path} cannot be read: {error.strerror}",
+            ) from error
         sha256 = hashlib.sha256(body).hexdigest()
         if sha256 != entry["sha256"]:
             return _CHANGED

@@ -150,7 +150,11 @@ class Services:
         """
         url = self.get_picture_url(image)
         for remaining in reversed(range(MAX_PICTURE_TRIES)):
-            body = fetch_bytes(self._session, url, limit=MAX_PICTURE_BYTES)
+            body = fetch_bytes(
+                self._session,
+                url,
+                limit=MAX_PICTURE_BYTES,
+            )
             try:
                 check_picture(body, url)
                 break
@@ -188,4 +192,6 @@ def check_picture(body: bytes, url: str) -> None:
         raise FetchError(f"{url}: {error}") from error
     if min(picture.size) < MIN_SIDE:
         size = f"{picture.width}x{picture.height}"
-        raise FetchError(f"{url} has {size} pixels; at least {MIN_SIDE} a side are needed")
+        raise FetchError(
+            f"{url} has {size} pixels; at least {MIN_SIDE} a side are needed",
+        )

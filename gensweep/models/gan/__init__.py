@@ -51,10 +51,25 @@ class GAN(PictureModel):
     )
     players: ClassVar[tuple[str, ...]] = ("discriminator", "generator")
 
-    encoder_layers: int = param(3, "stride-2 stages of the discriminator", ge=1, le=5)
-    decoder_layers: int = param(3, "stride-2 stages of the generator", ge=1, le=5)
+    encoder_layers: int = param(
+        3,
+        "stride-2 stages of the discriminator",
+        ge=1,
+        le=5,
+    )
+    decoder_layers: int = param(
+        3,
+        "stride-2 stages of the generator",
+        ge=1,
+        le=5,
+    )
     lr: float = param(2e-4, "learning rate of Adam or AdamW", gt=0)
-    beta1: float = param(0.5, "Adam's decay of the gradient's mean", ge=0, lt=1)
+    beta1: float = param(
+        0.5,
+        "Adam's decay of the gradient's mean",
+        ge=0,
+        lt=1,
+    )
 
     def encoder_width(self) -> int:
         """Return 1: the discriminator gives one logit, real or not."""

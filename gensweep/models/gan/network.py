@@ -27,6 +27,7 @@ class GANNetwork(LatentNetwork[GAN]):
             config.encoder_layers,
             config.filters,
             config.encoder_width(),
+            # A plain ReLU would pass no gradient to the generator where it is 0.
             LEAKY_RELU_SLOPE,
         )
         self.generator = PictureDecoder(
@@ -63,6 +64,7 @@ class GANNetwork(LatentNetwork[GAN]):
 
     def _compute_generator_loss(self, noise: Noise) -> Tensor:
         generated = self._discriminate(self.sample(noise["generator"]))
+        # -log D, not log(1 - D), whose gradient vanishes while the discriminator is right.
         return F.softplus(-generated).mean()
 
     def _compute_discriminator_loss(self, batch: Batch, noise: Noise) -> Tensor:

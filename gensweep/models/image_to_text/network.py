@@ -38,7 +38,12 @@ class ImageToTextNetwork(Network[ImageToText]):
         """Draw five numbers in -1..1 for each glyph: angle, size, shear, shift across and down."""
         if not self.config.augment:
             return {}
-        numbers = torch.rand(batch_size, QUERY_LENGTH, AFFINE_CHANGES, generator=rng)
+        numbers = torch.rand(
+            batch_size,
+            QUERY_LENGTH,
+            AFFINE_CHANGES,
+            generator=rng,
+        )
         return {"affine": numbers * 2 - 1}
 
     def predict(self, batch: Batch, changed: Tensor | None = None) -> Tensor:

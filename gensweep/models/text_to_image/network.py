@@ -31,6 +31,7 @@ class TextToImageNetwork(Network[TextToImage]):
 
     def generate(self, batch: Batch) -> Tensor:
         """Return pictures [B, 3, 28, 28] in 0..1 for the queries of a batch."""
+        # Many queries of a batch begin alike; a trie computes each beginning once.
         trie = kernels.find_trie(batch, "query")
         states = self.sequence(batch["query"], trie)
         return self.glyphs(states).sigmoid()

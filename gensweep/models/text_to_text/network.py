@@ -30,6 +30,7 @@ class TextToTextNetwork(Network[TextToText]):
 
     def predict(self, batch: Batch) -> Tensor:
         """Return logits [B, 3, 13], float32, of the queries of a batch."""
+        # Many queries of a batch begin alike; a trie computes each beginning once.
         trie = kernels.find_trie(batch, "query")
         states = self.sequence(batch["query"], trie)
         return self.output(states).float()

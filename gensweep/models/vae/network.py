@@ -51,9 +51,14 @@ class VAENetwork(LatentNetwork[VAE]):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits [B, 3, 64, 64], negative log likelihood [B] and KL divergence [B]."""
         mean, log_variance = self.encoder(picture).chunk(2, dim=-1)
+        # The network gives the logarithm of the variance, which can have any sign.
         deviation = (0.5 * log_variance).exp()
         logits = self.decoder(mean + noise["posterior"] * deviation)
-        nll = negative_log_likelihood(logits, picture, self.config.likelihood)
+        nll = negative_log_likelihood(
+            logits,
+            picture,
+            self.config.likelihood,
+        )
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
         return logits, nll, kl
 
@@ -105,7 +110,12 @@ def negative_log_likelihood(
         likelihood: `bernoulli` or `gaussian`.
     """
     if likelihood == "bernoulli":
-        nats = F.binary_cross_entropy_with_logits(logits, picture, reduction="none")
+        # From logits, since the logarithm of a sigmoid is inexact near 0 and 1.
+        nats = F.binary_cross_entropy_with_logits(
+            logits,
+            picture,
+            reduction="none",
+        )
         return nats.flatten(1).sum(1)
     squares = (logits.sigmoid() - picture).square().flatten(1)
     log_normalizer = squares.shape[1] * math.log(2 * math.pi)
