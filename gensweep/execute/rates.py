@@ -22,8 +22,8 @@ from gensweep.system.environment import get_hardware, predict_device
 PACKED_SUFFIX = "packed"
 """Ends the key of a shape whose points were trained in packs."""
 _COSTLESS = {
-    "epochs", "train_fraction", "lr", "beta1", "beta2", "weight_decay", "muon_lr", "muon_momentum", "schedule",
-    "warmup", "hold", "init", "split_seed", "data_seed", "digit_split", "beta",
+    "epochs", "train_fraction", "lr", "beta1", "beta2", "weight_decay", "muon_lr", "muon_momentum",
+    "schedule", "warmup", "hold", "init", "split_seed", "data_seed", "digit_split", "beta",
 }  # fmt: skip
 """Parameters that change neither the time of a training step nor the memory."""
 _MACHINE_KEYS = ("host", "processor", "device")

@@ -165,7 +165,7 @@ def _print_waiting(count: int, running: Mapping[str, Holder], console: Console) 
     print_line(
         console,
         f"Waiting for {pluralize(count, 'point')} in training by {holders}; "
-        f"a run that shows no sign of life for {processes.DEAD_AFTER_SECONDS:.0f} s is not waited for.",
+        f"a run without a sign of life for {processes.DEAD_AFTER_SECONDS:.0f} s is not waited for.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Collection: write the files that a sweep's results become, which are tables, figures and a page."""
+"""Collection: write a sweep's results as files, which are tables, figures and a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What records say about metrics: which of them ranks cells, which values are missing, and why."""
+"""The metrics in records: which of them ranks cells, which values are missing, and why."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAIN_METRICS = (
-    "char_accuracy", "read_exact_match", "read_char_accuracy", "mse", "reconstruction_mse", "sliced_wasserstein",
+    "char_accuracy",
+    "read_exact_match",
+    "read_char_accuracy",
+    "mse",
+    "reconstruction_mse",
+    "sliced_wasserstein",
     "loss",
-)  # fmt: skip
+)
 """A model's main metric is the first of these that it has, unless the sweep's objective differs."""
 VALIDATION = "validation/"
 TEST_PREFIX = "test/"

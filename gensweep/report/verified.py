@@ -1,4 +1,4 @@
-"""What `verify` remembers of a sweep: which of its points today's code trains to the same numbers."""
+"""The outcomes of `verify`: which points of a sweep today's code trains to the same numbers."""
 
 from __future__ import annotations
 

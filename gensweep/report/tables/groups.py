@@ -1,4 +1,4 @@
-"""Groups of cells: cells of a group differ in the axes of a table or figure, and in nothing else."""
+"""Groups of cells that differ in the axes of a table or figure, and in nothing else."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class Group:
     @property
     def title(self) -> str:
         """The model and the label."""
-        return f"{self.model}, {self.label}" if self.others else self.model
+        if not self.others:
+            return self.model
+        return f"{self.model}, {self.label}"
 
 
 def name_groups(item: str, groups: Sequence[Group]) -> list[tuple[str, Group]]:

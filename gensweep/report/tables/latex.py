@@ -49,7 +49,9 @@ def render_latex(table: Table, results: Results, suffix: str = "") -> str:
     label = make_label(table, results) + suffix
     number = 0
     for heading, frame in table.parts.items():
-        title = f"{table.title}: {heading}" if heading else table.title
+        title = table.title
+        if heading:
+            title += f": {heading}"
         parts = [[Column("", ["Nothing to show."], is_numeric=False)]]
         if len(frame):
             parts = split_columns(build_columns(frame, results, split_counts=True))
@@ -72,7 +74,9 @@ def make_label(table: Table, results: Results) -> str:
 
 def make_caption(caption: str, label: str, number: int) -> str:
     r"""Return the ``\caption`` and ``\label`` of a part, which are numbered from 1."""
-    name = label if number == 1 else f"{label}:{number}"
+    name = label
+    if number > 1:
+        name += f":{number}"
     return f"\\caption{{{caption}}}\\label{{{name}}}"
 
 

@@ -11,10 +11,11 @@ from gensweep.report.tables.layout import NOTHING
 _NUMBER = r"[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?"
 _CELL = re.compile(rf"({_NUMBER})(?: ± ({_NUMBER}))?(?: \(n=(\d+)\))?")
 _SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
-    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "<": "$<$", ">": "$>$", "|": "$|$", "`": r"\`{}",
-    "±": r"$\pm$", "–": r"\textendash{}", "—": r"\textemdash{}", "×": r"$\times$", "…": r"\ldots{}", "ß": r"{\ss}",
+    "±": r"$\pm$", "–": r"\textendash{}", "—": r"\textemdash{}", "×": r"$\times$", "…": r"\ldots{}",
+    "ß": r"{\ss}",
 }  # fmt: skip
 _PRINTABLE_CATEGORIES = "LMNPS"
 """Unicode's categories of characters that can be printed."""
@@ -24,8 +25,11 @@ _LETTER_COMMAND = (
     rf"\providecommand{{{_LETTER}}}[2]{{[U+#1]}} "
     rf"% in LuaLaTeX, with a font that has them: \newcommand{{{_LETTER}}}[2]{{#2}} before"
 )
-_ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0308": '"', "\u030a": "r",
-            "\u030c": "v", "\u0327": "c"}  # fmt: skip
+_ACCENTS = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0308": '"',
+    "\u030a": "r", "\u030c": "v", "\u0327": "c",
+}  # fmt: skip
+"""Unicode's combining accents, and the commands for them."""
 
 
 def join_lines(lines: Sequence[str]) -> str:
@@ -99,4 +103,6 @@ def format_cell(text: str) -> str:
 
 def _format_power(number: str) -> str:
     digits, exponent, power = number.partition("e")
-    return rf"{digits} \times 10^{{{int(power)}}}" if exponent else digits
+    if not exponent:
+        return digits
+    return rf"{digits} \times 10^{{{int(power)}}}"

@@ -1,4 +1,4 @@
-"""Sentences that stand below a table: what its numbers are, of how much, and why some are missing."""
+"""Sentences below a table: what its numbers are, of how much, and why some are missing."""
 
 from __future__ import annotations
 

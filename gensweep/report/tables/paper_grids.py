@@ -22,7 +22,7 @@ GENERATIVE_METRICS = ("reconstruction_mse", "sliced_wasserstein")
 
 @register_table("depth")
 def make_depth(results: Results) -> list[Table]:
-    """Compare encoder and decoder layers, for each model and setting (the paper's Tables 2 to 4)."""
+    """Compare encoder and decoder layers, for each model and setting (the paper's Tables 2-4)."""
     return _make_grids(results, "depth", DEPTH_AXES, "encoder and decoder layers", (2, 3, 4))
 
 

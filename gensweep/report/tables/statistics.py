@@ -34,14 +34,14 @@ NOTES = (
     "levels. Only points that are ok count.",
 )
 _FIELDS = (
-    "question", "verdict", "answer", "test", "n", "points", "left_out", "estimate_name", "estimate", "low", "high",
-    "effect_name", "effect", "p", "p_corrected",
+    "question", "verdict", "answer", "test", "n", "points", "left_out", "estimate_name",
+    "estimate", "low", "high", "effect_name", "effect", "p", "p_corrected",
 )  # fmt: skip
 
 
 @register_table("statistics")
 def make_statistics(results: Results) -> list[Table]:
-    """Answer questions on depth, data, training, MSE against reader, GAN against VAE, over seeds."""
+    """Test questions on depth, data, training, MSE or reader, GAN or VAE over the sweep's seeds."""
     import pandas as pd
 
     from gensweep.report.stats.questions import answer_questions

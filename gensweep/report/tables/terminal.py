@@ -83,7 +83,9 @@ def _make_rich_table(title: str, columns: list[Column], width: int) -> Any:
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
     # On a screen that is too narrow, headers are broken after each underscore.
-    underscore = "_\n" if _measure_width(columns) > width else "_"
+    underscore = "_"
+    if _measure_width(columns) > width:
+        underscore += "\n"
     for column in columns:
         header = column.header.replace(" [", "\n[").replace("_", underscore)
         justify = "right" if column.is_numeric else "left"
