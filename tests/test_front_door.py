@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import webbrowser
 from pathlib import Path
 
 import pytest
-from runs import TINY, call, grid, write_sweep
+from runs import TINY, call, grid, t2t, write_sweep
 
 from gensweep.cli.init_sweep import EXAMPLE
 from gensweep.cli.sweep_folder import find_sweep_folder
+from gensweep.execute import resources
+from gensweep.execute.trial_setup import make_trial_config
+from gensweep.sweep.point import Pack
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,3 +84,33 @@ def test_results_are_named_by_the_sweep_where_a_folder_is_asked_for(
     assert call("wandb-report", "tiny", "--json", report, "--results", root).code == 0
     wrong = call("collect", "tine", "--results", root)
     assert wrong.code == 2 and "tine" in wrong.error
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--local", "--device", "cuda"], "--device cuda: not on this machine; there is"),
+        (["--gpus-per-trial", "1"], "--gpus-per-trial 1: this machine has 0"),
+        (["--local"], "cannot be written to; name another folder"),
+    ],
+)
+def test_a_plan_says_what_a_run_would_refuse(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], problem: str
+) -> None:
+    monkeypatch.setattr(resources, "count_gpus", lambda: 0)
+    monkeypatch.setattr("gensweep.system.environment.count_gpus", lambda: 0)
+    if len(options) == 1:
+        monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    file = write_sweep(tmp_path, grid(**TINY))
+    ended = call(file, "--results", root, "--dry-run", *options)
+    assert ended.code == 0
+    assert "A run would be refused: " in ended.out
+    assert problem in " ".join(ended.out.split())
+
+
+def test_a_trial_without_a_gpu_trains_on_the_cpu() -> None:
+    """The plan, the trial's device and its share of a GPU agree."""
+    asked = resources.Resources(gpus_per_trial=0)
+    config = make_trial_config(Pack((t2t(),)), "results", asked)
+    assert (asked.device_kind, config["device"], config["gpus"]) == ("cpu", "cpu", 0)
+    assert make_trial_config(Pack((t2t(),)), "results", resources.Resources())["gpus"] == 1.0

@@ -98,8 +98,9 @@ class TestNeed:
             point.params,
             point.seed,
             OK,
+            {"test/loss": 1.0},
             seconds=1.0,
-            epochs=2,
+            epochs=point.params["epochs"],
             hardware=said,
         )
         (Ledger(root).folder(point.id) / "record.json").write_text(record.to_json())

@@ -12,6 +12,7 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest_writer import describe_replaced_points
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK
+from gensweep.ledger.store_check import require_writable
 from gensweep.ledger.stores import as_results_error
 from gensweep.sweep.load import filter_points
 from gensweep.sweep.point import Pack, Point
@@ -61,6 +62,7 @@ def dry_run(sweep: Sweep, options: RunOptions, calibrate: bool, console: Console
         )
     _print_unusable_data(plan.todo, console)
     if plan.todo:
+        _print_refusals(ledger, options, console)
         _print_time(plan, packs, rates, concurrent, calibrate, resources, console)
         _print_memory(packs, budget, limit, options, console)
 
@@ -84,6 +86,16 @@ def _print_replaced_points(
         return
     if note:
         print_line(console, note, "yellow")
+
+
+def _print_refusals(ledger: Ledger, options: RunOptions, console: Console) -> None:
+    """Print why a run would refuse its options or its results root."""
+    try:
+        require_writable(ledger.store)
+        if options.resources.address is None:
+            options.resources.check_device()
+    except (ResultsError, UserError) as error:
+        print_line(console, f"A run would be refused: {error}", "yellow")
 
 
 def _print_unusable_data(points: list[Point], console: Console) -> None:

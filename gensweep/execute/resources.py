@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gensweep.core.errors import UserError
 from gensweep.sweep.point import AUTO
-from gensweep.system.environment import predict_device
+from gensweep.system.environment import count_gpus, predict_device
 from gensweep.tracking.settings import Tracking
 
 if TYPE_CHECKING:
@@ -53,9 +54,29 @@ class Resources:
 
         This is a guess, because only torch knows for sure, and it takes seconds to import.
         """
-        if self.device == "auto" and self.gpus_per_trial == 0:
-            return "cpu"
-        return predict_device(self.device)
+        return predict_device(self.trial_device)
+
+    @property
+    def trial_device(self) -> str:
+        """The device that a trial asks for: without a GPU of its own, `auto` is the CPU."""
+        has_no_gpu = self.device == "auto" and self.gpus_per_trial == 0
+        return "cpu" if has_no_gpu else self.device
+
+    def check_device(self) -> None:
+        """Check the device and GPUs of trials on this machine, as far as is known without torch.
+
+        Raises:
+            UserError: this machine does not have them.
+        """
+        gpus = count_gpus()
+        is_mac = predict_device("auto") == "mps"
+        available = ["cuda"] * bool(gpus) + ["mps"] * is_mac + ["cpu"]
+        if self.device not in ("auto", *available):
+            raise UserError(
+                f"--device {self.device}: not on this machine; there is {', '.join(available)}"
+            )
+        if (self.gpus_per_trial or 0) > gpus:
+            raise UserError(f"--gpus-per-trial {self.gpus_per_trial:g}: this machine has {gpus}")
 
     def count_slots(self, cores: float, gpus: float, gpus_per_trial: float) -> int:
         """Return how many trials can run at once, at least 1.

@@ -32,9 +32,9 @@ def make_trial_config(pack: Pack, root: str | Path, resources: Resources) -> dic
     return {
         "points": [{"params": point.params, "seed": point.seed} for point in pack.points],
         "results": str(root),
-        "device": resources.device,
+        "device": resources.trial_device,
         "threads": resources.cpus_per_trial,
-        "gpus": resources.gpus_per_trial or 1.0,
+        "gpus": 1.0 if resources.gpus_per_trial is None else resources.gpus_per_trial,
         "fits": resources.pack == AUTO,
         "retry_failed": resources.retry_failed,
         "retrain_changed": resources.retrain_changed,
