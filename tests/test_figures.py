@@ -154,6 +154,18 @@ def test_a_cell_that_trained_for_fewer_epochs_says_where_it_ended(tmp_path):
     assert (len(pictures(figure)), texts(figure)) == (5, ["ended at epoch 2"])
 
 
+def test_a_cell_whose_last_epoch_is_not_among_the_shown_ones_names_it(tmp_path):
+    """Of twelve epochs some are shown, and not the ninth: with nine a cell has no sheet to show."""
+    cells = gans(tmp_path, 0.1, 0.2, epochs=9)
+    for epoch in range(1, 13):
+        write(tmp_path, cells[0], 0, f"samples/epoch-{epoch:04}.png", png(flat(1)))
+    write(tmp_path, cells[1], 0, "samples.png", png(flat(2)))
+    (figure,) = drawn(write_sweep(tmp_path, cells), "samples_by_epoch").values()
+    shown = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert "9" not in shown and len(pictures(figure)) == len(shown)
+    assert set(texts(figure)) == {"not saved", "ended at epoch 9"}
+
+
 def test_of_many_epochs_the_first_and_the_last_are_among_those_shown(tmp_path):
     cells = gans(tmp_path, 0.1)
     for epoch in range(1, 13):

@@ -95,7 +95,10 @@ def _draw_by_epoch(results: Results, setting: Setting) -> Figure:
         return draw_message(title, NO_SHEET, caption + missing.format_caption(), axis_labels)
     fitting = MAX_ROW_PIXELS // _cut(sheets[0]).shape[1]
     epochs = _pick_evenly(epochs, max(2, fitting))
-    rows = [[_get_panel(by_epoch, epoch) for epoch in epochs] for by_epoch in loaded]
+    rows = []
+    for by_epoch, available in zip(loaded, files, strict=True):
+        last_epoch = max(available)
+        rows.append([_get_panel(by_epoch, epoch, last_epoch) for epoch in epochs])
     caption += f" {describe_sheet_rows(results, setting.model)}"
     if any(_cut(sheet).size < sheet.size for sheet in sheets):
         caption += " Only a part of each sheet is shown: the left of its first and last rows."
@@ -147,12 +150,19 @@ def _describe_last_only(cells: Sequence[ShownCell], files: Sequence[Mapping[int,
     return f" {names} saved only the sheet of the last epoch (trained by an earlier version)."
 
 
-def _get_panel(sheets: Mapping[int, np.ndarray | str], epoch: int) -> np.ndarray | str:
-    """Return what is shown of a cell at an epoch: a part of the sheet, or why there is none."""
+def _get_panel(
+    sheets: Mapping[int, np.ndarray | str], epoch: int, last_epoch: int
+) -> np.ndarray | str:
+    """Return what is shown of a cell at an epoch: a part of the sheet, or why there is none.
+
+    Args:
+        sheets: epoch -> the cell's sheet; only of epochs that are shown.
+        epoch: the epoch to show.
+        last_epoch: the last epoch of the cell, whether it is shown or not.
+    """
     if epoch in sheets:
         sheet = sheets[epoch]
         return sheet if isinstance(sheet, str) else _cut(sheet)
-    last_epoch = max(sheets)
     if epoch < last_epoch:
         return NOT_KEPT
     return f"ended at epoch {last_epoch}"
