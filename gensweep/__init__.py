@@ -1,4 +1,4 @@
-"""gensweep: sweeps of six small generative and sequence models on Ray Tune, and the tables of a paper."""
+"""gensweep: sweeps of six small generative and sequence models on Ray Tune, and tables of results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Grid", "Point", "Sweep", "load"]
 
-_HOMES = {
+# The modules are imported on first use: quick commands must not load pandas.
+_MODULES = {
     "Grid": "gensweep.sweep.spec",
     "Point": "gensweep.sweep.point",
     "Sweep": "gensweep.sweep.spec",
@@ -22,9 +23,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'gensweep' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    module = importlib.import_module(_MODULES[name])
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:

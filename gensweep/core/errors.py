@@ -113,6 +113,8 @@ def describe_unknown(kind: str, name: str, valid: Iterable[str], owner: str = ""
     """
     names = sorted(valid)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    scope = f" in {owner}" if owner else ""
-    guess = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {name!r}{scope}{guess} Valid: {', '.join(names) or 'none'}."
+    message = f"unknown {kind} {name!r}"
+    if owner:
+        message += f" in {owner}"
+    message += f"; did you mean {near[0]!r}?" if near else "."
+    return f"{message} Valid: {', '.join(names) or 'none'}."

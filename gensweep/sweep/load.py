@@ -59,12 +59,15 @@ def read_sweep(path: Path) -> Sweep:
 def _check_is_sweep_file(path: Path) -> None:
     """Raise SweepError, with the sweep files nearby, if there is no Python file at the path."""
     if not path.is_file():
-        problem = "is a folder, not a sweep file" if path.is_dir() else "is not a sweep file"
+        message = f"{str(path)!r} is not a sweep file"
+        if path.is_dir():
+            message = f"{str(path)!r} is a folder, not a sweep file"
         available = sorted(str(file) for file in Path("sweeps").glob("*.py"))
         near = difflib.get_close_matches(str(path), available, n=1)
-        guess = f"; did you mean {near[0]!r}?" if near else "."
-        hint = f" Available: {', '.join(available)}." if available else ""
-        raise SweepError(f"{str(path)!r} {problem}{guess}{hint}")
+        message += f"; did you mean {near[0]!r}?" if near else "."
+        if available:
+            message += f" Available: {', '.join(available)}."
+        raise SweepError(message)
     if path.suffix != ".py":
         raise SweepError(f"{str(path)!r} is not a Python file; a sweep file is named *.py")
 
@@ -108,11 +111,11 @@ def _allow_imports(path: Path, module: types.ModuleType) -> Generator[None]:
 
 def _format_line(error: BaseException, path: Path) -> str:
     """Return `:LINE` for the innermost line of the file in the traceback; empty if none is."""
-    lines = []
+    position = ""
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == str(path):
-            lines.append(frame.lineno)
-    return f":{lines[-1]}" if lines else ""
+            position = f":{frame.lineno}"
+    return position
 
 
 def filter_points(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Point]:

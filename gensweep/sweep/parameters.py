@@ -118,8 +118,10 @@ def unwrap_scalar(value: Any) -> Any:
     Other values are returned unchanged.
     """
     # By name, so that this module does not import NumPy.
-    is_scalar = type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0
-    return value.item() if is_scalar else value
+    is_numpy = type(value).__module__ == "numpy"
+    if is_numpy and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    return value
 
 
 def _convert_whole(owner: type[Config], key: str, value: Any) -> Any:
@@ -133,13 +135,16 @@ def _convert_whole(owner: type[Config], key: str, value: Any) -> Any:
 
 def _drop_zero_sign(value: Any) -> Any:
     """Return 0.0 for -0.0: the two are equal, but their texts in an id are not."""
-    return value + 0.0 if isinstance(value, float) else value
+    if isinstance(value, float):
+        return value + 0.0
+    return value
 
 
 def _explain(error: ValidationError, owner: type[Config], prefix: str) -> str:
     """Return a message for the errors of pydantic, with what each parameter accepts."""
     lines = []
     for item in error.errors():
+        # The exception that a validator of ours raised; pydantic's own errors have none.
         raised = item.get("ctx", {}).get("error")
         if not item["loc"]:  # an error of the complete config, not of one field
             lines.append(f"{prefix}: {raised or item['msg']}")
@@ -148,7 +153,9 @@ def _explain(error: ValidationError, owner: type[Config], prefix: str) -> str:
         if item["type"] == "extra_forbidden":
             lines.append(describe_unknown("parameter", key, owner.model_fields, prefix))
             continue
-        reason = str(raised) if isinstance(raised, ValueError) else item["msg"].lower()
+        reason = item["msg"].lower()
+        if isinstance(raised, ValueError):
+            reason = str(raised)
         line = f"{prefix}: {key}={item['input']!r}: {reason}"
         field = owner.model_fields.get(key)
         if field:

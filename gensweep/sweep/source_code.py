@@ -195,8 +195,12 @@ class SourceTree:
         if not full_name.startswith(f"{self._package}."):
             return f"{name} is {full_name}"
         definition = self._resolve(*target)
-        original_name = definition[1] if definition else full_name.rpartition(".")[2]
-        return "" if original_name == name else f"{name} is {original_name}"
+        original_name = full_name.rpartition(".")[2]
+        if definition:
+            original_name = definition[1]
+        if original_name == name:
+            return ""
+        return f"{name} is {original_name}"
 
     def _resolve(self, module_name: str, name: str) -> tuple[str, str] | None:
         """Return module and name of a definition, following imports.
@@ -230,11 +234,14 @@ class SourceTree:
         if package != self._package:
             return None
         path = self.folder.joinpath(*parts)
-        is_package = path.is_dir()
-        path = path / "__init__.py" if is_package else path.with_name(f"{path.name}.py")
+        if path.is_dir():
+            path = path / "__init__.py"
+            parent = name
+        else:
+            path = path.with_name(f"{path.name}.py")
+            parent = name.rpartition(".")[0]
         if not path.is_file():
             return None
-        parent = name if path.name == "__init__.py" else name.rpartition(".")[0]
         module = Module(data_files=list_data_files(path.parent), package=parent)
         for statement in ast.parse(path.read_bytes()).body:
             self._add_statement(module, statement)

@@ -48,7 +48,9 @@ def _run_git(folder: Path, *arguments: str) -> str | None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    if done.returncode != 0:
+        return None
+    return done.stdout.strip()
 
 
 @lru_cache(maxsize=1)
@@ -138,7 +140,9 @@ def find_compiler() -> list[str] | None:
         configured = shlex.split(os.environ.get("CC", ""))
     except ValueError:  # a quotation without an end
         return None
-    commands = [configured] if configured else [["cc"], ["gcc"], ["clang"]]
+    commands = [["cc"], ["gcc"], ["clang"]]
+    if configured:
+        commands = [configured]
     for command in commands:
         path = shutil.which(command[0])
         if path:

@@ -127,7 +127,9 @@ def _make_visible_character(char: str) -> str:
     if unicodedata.category(char) not in INVISIBLE_CATEGORIES or char in _JOINERS:
         return char
     code = ord(char)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\U{code:08x}"
 
 
 def get_display_name(pinned: str, path: str) -> str:
@@ -154,8 +156,10 @@ def _name_values(values: Mapping[str, Any], places: Mapping[str, str]) -> dict[s
     numbers = _format_numbers([value for value in values.values() if isinstance(value, float)])
     bases = {}
     for key, value in values.items():
-        is_number = isinstance(value, float)
-        bases[key] = numbers[value] if is_number else _get_base_name(value, places)
+        if isinstance(value, float):
+            bases[key] = numbers[value]
+        else:
+            bases[key] = _get_base_name(value, places)
     digests = {key: _compute_digest(key, value) for key, value in values.items()}
     return make_distinct(bases, digests, _get_appearance, "@")
 
@@ -173,8 +177,10 @@ def _compute_digest(key: str, value: Any) -> str:
     For the user's data, they start with the digits in its pinned text.
     """
     pinned = _match_pinned(value)
-    prefix = pinned[2] if pinned else ""
-    return prefix + sha256(key.encode()).hexdigest()
+    digest = sha256(key.encode()).hexdigest()
+    if pinned:
+        return pinned[2] + digest
+    return digest
 
 
 def _format_numbers(values: Sequence[float]) -> dict[float, str]:
@@ -210,14 +216,18 @@ def make_distinct(
         names = {}
         for key, base in bases.items():
             digest = digests[key][: lengths[key]]
-            names[key] = f"{base}{separator}{digest}" if digest else base
+            names[key] = base
+            if digest:
+                names[key] += f"{separator}{digest}"
         counts = Counter(map(get_comparable, names.values()))
         ambiguous = [key for key, name in names.items() if counts[get_comparable(name)] > 1]
         if not ambiguous:
             return names
         for key in ambiguous:
-            step = _DIGEST_STEP if lengths[key] else _FIRST_DIGEST_LENGTH
-            lengths[key] += step
+            if lengths[key]:
+                lengths[key] += _DIGEST_STEP
+            else:
+                lengths[key] = _FIRST_DIGEST_LENGTH
 
 
 def _get_appearance(text: str) -> str:

@@ -65,7 +65,9 @@ def _get_user(scheme: str, rest: str) -> str:
     host = re.split("[/?#]", rest)[0]
     # Text after a colon that is not a port: the first slash belongs to a password.
     is_cut = re.search(r":(?!\d*$)", host) and not host.startswith("[")
-    searched = rest if scheme.lower() in _BUCKET_SCHEMES or is_cut else host
+    searched = host
+    if is_cut or scheme.lower() in _BUCKET_SCHEMES:
+        searched = rest
     return searched[: searched.rfind("@") + 1]
 
 
