@@ -53,13 +53,13 @@ _DISTANCE_TICKS = [0, 1, 2, 5, 10, 20, 50, 100, 200]
 
 @register_figure("predicted_and_true")
 def draw_predicted_and_true(results: Results) -> Figures:
-    """Draw the distributions of predicted and right answers: best and worst cell (Figure 11)."""
+    """Draw histograms of predicted and right answers: best, worst cell (the paper's Figure 11)."""
     return _draw_each(results, "predicted_and_true", _draw_distributions, _DISTRIBUTION_LABELS)
 
 
 @register_figure("answer_distances")
 def draw_answer_distances(results: Results) -> Figures:
-    """Draw how far predicted answers are off: best, median and worst cell (Figure 12)."""
+    """Draw how far off answers are: best, median and worst cell (the paper's Figure 12)."""
     return _draw_each(results, "answer_distances", _draw_distances, _DISTANCE_LABELS)
 
 

@@ -25,7 +25,7 @@ _LOG_SCALE_RATIO = 8
 
 @register_figure("train_fraction_curve")
 def draw_train_fraction_curve(results: Results) -> Figures:
-    """Draw the main metric by training set size, a line a setting, with the paper's Table 1."""
+    """Draw the main metric by training set size, a line per setting, and the paper's Table 1."""
     identities, figures = [], []
     groups, _ = select_grids(results, ("train_fraction",))
     for model in results.models:
@@ -74,7 +74,7 @@ def _list_matching_tables(results: Results, model: str, cells: list[str]) -> lis
 
 @register_figure("budget_curve")
 def draw_budget_curve(results: Results) -> Figures:
-    """Draw the main metric by epochs, a line a batch size, a figure for each model and setting."""
+    """Draw the main metric by epochs, a line per batch size, a figure per model and setting."""
     settings = select_settings(results, "budget_curve", ("epochs", "batch_size"))
     return [(name, _draw_by_epochs(results, group)) for name, group in settings]
 

@@ -27,7 +27,7 @@ MAX_DARK_LUMINANCE = 0.5
 
 @register_figure("depth_heatmap")
 def draw_depth_heatmap(results: Results) -> Figures:
-    """Draw the main metric over encoder by decoder layers, a figure for each model and setting."""
+    """Draw the main metric over encoder by decoder layers, a figure per model and setting."""
     settings = select_settings(results, "depth_heatmap", ("encoder_layers", "decoder_layers"))
     return [(name, _draw_heatmap(results, group)) for name, group in settings]
 

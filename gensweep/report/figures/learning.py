@@ -64,7 +64,7 @@ class Curve:
 
 @register_figure("learning_curves")
 def draw_learning_curves(results: Results) -> Figures:
-    """Draw the main metric on the validation set by epoch; of many cells best, median and worst."""
+    """Draw the main metric by epoch, a line per cell; of many cells best, median and worst."""
     stems = name_models("learning_curves", results.models)
     return [(name, _draw_learning(results, model)) for name, model in stems]
 
@@ -191,7 +191,7 @@ def _summarize_column(histories: Iterable[History], column: str) -> Curve:
 
 @register_figure("training_history")
 def draw_training_history(results: Results) -> Figures:
-    """Draw training and validation by epoch, for each dataset's best cell (Figure 13)."""
+    """Draw training and validation by epoch: each dataset's best cell (the paper's Figure 13)."""
     settings = name_settings("training_history", split_by_dataset(results, results.models))
     return [(name, _draw_training(results, one)) for name, one in settings]
 

@@ -45,7 +45,7 @@ MAX_SHEET_SIZE = (4 * _TILE_PIXELS + MARGIN, 10 * _TILE_PIXELS + MARGIN)
 
 @register_figure("interpolation")
 def draw_interpolation(results: Results) -> Figures:
-    """Draw pictures on the line and arc between two latent vectors: best cells (Figures 5 to 8)."""
+    """Draw pictures on the line and arc between latent vectors (the paper's Figures 5 to 8)."""
     settings = split_by_dataset(results, list_generating(results))
     if settings:
         named = name_settings("interpolation", settings)
@@ -75,7 +75,7 @@ def _draw_strips(results: Results, setting: Setting) -> Figure:
 
 @register_figure("dataset_samples")
 def draw_dataset_samples(results: Results) -> Figures:
-    """Draw the first pictures or queries of every dataset of the sweep (Figures 1, 9 and 10)."""
+    """Draw the first pictures or queries of every dataset (the paper's Figures 1, 9 and 10)."""
     title, axis_labels = "Datasets", ("pictures or queries", "dataset")
     missing = MissingFiles()
     folder = f"{results.folder.name}/{DATASETS_FOLDER}"

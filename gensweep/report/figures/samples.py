@@ -72,7 +72,7 @@ CORNER_SIZE = (304, 288)
 
 @register_figure("samples_by_epoch")
 def draw_samples_by_epoch(results: Results) -> Figures:
-    """Draw samples at the epochs kept: best, median and worst cell (Figures 2 to 4)."""
+    """Draw samples by epoch: best, median and worst cell (the paper's Figures 2 to 4)."""
     settings = name_settings("samples_by_epoch", split_by_dataset(results, results.models))
     return [(name, _draw_by_epoch(results, one)) for name, one in settings]
 
@@ -191,7 +191,7 @@ def _cut(sheet: np.ndarray) -> np.ndarray:
 
 @register_figure("generated_answers")
 def draw_generated_answers(results: Results) -> Figures:
-    """Draw answers that models draw, and what a reader reads: best and worst cell (Figure 14)."""
+    """Draw answers as pictures, and what a reader reads in them (the paper's Figure 14)."""
     models = name_models("generated_answers", list_drawing_answers(results))
     if models:
         return [(name, _draw_answers(results, model)) for name, model in models]
