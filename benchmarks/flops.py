@@ -58,7 +58,7 @@ def _sequence(model: Any) -> int:
     if model.name == "image_to_text":
         flat = model.glyph_encoder == "flat"
         found += [] if flat else _glyph_stages(model, steps, reading=True)
-        found += [Product(2 * steps * model.step_width() * 4 * hidden, input_gradient=not flat)]
+        found += [Product(2 * steps * model.get_step_width() * 4 * hidden, input_gradient=not flat)]
     found += [Product((steps - 1) * matrix)]
     found += [Product((2 * steps - 1) * matrix)] * (model.encoder_layers - 1)
     found += [Product(matrix), Product((answers - 1) * matrix)]
@@ -89,7 +89,9 @@ def _encoder(model: Any) -> list[Product]:
     ]
     return [
         *found,
-        Product(2 * model.filters * (SIZE >> model.encoder_layers) ** 2 * model.encoder_width()),
+        Product(
+            2 * model.filters * (SIZE >> model.encoder_layers) ** 2 * model.get_encoder_width()
+        ),
     ]
 
 

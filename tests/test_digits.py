@@ -425,8 +425,8 @@ class TestReadIdx:
     @pytest.mark.parametrize(
         ("body", "message"),
         [
-            (WHOLE[:-1], "it holds 23 bytes where its header says 24"),
-            (WHOLE + b"!", "it holds more bytes where its header says 24"),
+            (WHOLE[:-1], "it holds 23 bytes, but its header says 24"),
+            (WHOLE + b"!", "it holds more bytes, but its header says 24"),
             (
                 WHOLE[:7],
                 "it is not an IDX file of unsigned bytes with 3 axes: it begins with 00000803",
@@ -466,7 +466,7 @@ class TestReadIdx:
             return got
 
         monkeypatch.setattr(gzip._GzipReader, "read", counted)  # type: ignore[attr-defined]
-        with pytest.raises(DataError, match="more bytes where its header says 24"):
+        with pytest.raises(DataError, match="more bytes, but its header says 24"):
             read_idx(bomb, "it", 3)
         assert 0 < unpacked <= 1 << 20
 

@@ -198,9 +198,7 @@ def read_idx(
         amount = "more"
         if len(body) < size:
             amount = f"{len(body):,}"
-        raise DataError(
-            f"{name} holds {amount} bytes where its header says {size:,}; copy it again"
-        )
+        raise DataError(f"{name} holds {amount} bytes, but its header says {size:,}; copy it again")
     return np.frombuffer(body, dtype).reshape(shape)
 
 

@@ -40,7 +40,7 @@ class PictureModel(Model):
         "keras", "initial weights: PyTorch's or Keras' defaults"
     )
 
-    def encoder_width(self) -> int:
+    def get_encoder_width(self) -> int:
         """Return the size of the encoder's output vector."""
         return self.latent_dim * self.encoder_outputs
 
@@ -53,7 +53,7 @@ class PictureModel(Model):
         colour_weights = KERNEL_AREA * CHANNELS * self.filters
         encoder = colour_weights + self.filters
         encoder += (self.encoder_layers - 1) * stage
-        encoder += (flat_before + 1) * self.encoder_width()
+        encoder += (flat_before + 1) * self.get_encoder_width()
         decoder = (self.latent_dim + 1) * flat_after
         decoder += self.decoder_layers * stage
         decoder += colour_weights + CHANNELS

@@ -34,7 +34,7 @@ class SequenceModel(Model):
 
     query_width: ClassVar[int] = len(ALPHABET)
 
-    def step_width(self) -> int:
+    def get_step_width(self) -> int:
         """Return the size of one step of the query, as the first LSTM sees it."""
         return self.query_width
 
@@ -42,15 +42,15 @@ class SequenceModel(Model):
         """Return the nats of a guessed character. Errors of pictures are below 1 anyway."""
         return math.log(TEXT_OUTPUT)
 
-    def lstm_count(self) -> int:
+    def count_lstm_parameters(self) -> int:
         """Return the number of weights of all LSTM layers."""
         # All layers but the first read states of the size `hidden`.
         other = 4 * self.hidden * (2 * self.hidden + 1)
-        first = 4 * self.hidden * (self.step_width() + self.hidden + 1)
+        first = 4 * self.hidden * (self.get_step_width() + self.hidden + 1)
         other_layers = self.encoder_layers - 1 + self.decoder_layers
         return first + other_layers * other
 
-    def lstm_activations(self) -> int:
+    def count_lstm_activations(self) -> int:
         """Return how many numbers all LSTM layers keep for one example."""
         encoder_steps = QUERY_LENGTH * self.encoder_layers
         decoder_steps = ANSWER_LENGTH * self.decoder_layers

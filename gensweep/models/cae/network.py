@@ -17,7 +17,7 @@ class CAENetwork(Network[CAE]):
         self.encoder = PictureEncoder(
             config.encoder_layers,
             config.filters,
-            config.encoder_width(),
+            config.get_encoder_width(),
         )
         self.decoder = PictureDecoder(
             config.latent_dim,

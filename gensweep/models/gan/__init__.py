@@ -71,6 +71,6 @@ class GAN(PictureModel):
         lt=1,
     )
 
-    def encoder_width(self) -> int:
+    def get_encoder_width(self) -> int:
         """Return 1: the discriminator gives one logit, real or not."""
         return 1

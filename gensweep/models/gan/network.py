@@ -26,7 +26,7 @@ class GANNetwork(LatentNetwork[GAN]):
         self.discriminator = PictureEncoder(
             config.encoder_layers,
             config.filters,
-            config.encoder_width(),
+            config.get_encoder_width(),
             # A plain ReLU would pass no gradient to the generator where it is 0.
             LEAKY_RELU_SLOPE,
         )

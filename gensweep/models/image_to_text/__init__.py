@@ -68,7 +68,7 @@ class ImageToText(SequenceModel):
         ge=0,
     )
 
-    def step_width(self) -> int:
+    def get_step_width(self) -> int:
         """Return the size of one step: the CNN gives as many features as the LSTM has units."""
         if self.glyph_encoder == "flat":
             return GLYPH_SIZE**2
@@ -76,7 +76,7 @@ class ImageToText(SequenceModel):
 
     def count_parameters(self) -> int:
         """Return the number of weights: glyph encoder, LSTMs and the dense output layer."""
-        count = self.lstm_count() + (self.hidden + 1) * TEXT_OUTPUT
+        count = self.count_lstm_parameters() + (self.hidden + 1) * TEXT_OUTPUT
         if self.glyph_encoder == "cnn":
             filters = self.glyph_filters
             first = (KERNEL_AREA + 1) * filters
@@ -95,4 +95,4 @@ class ImageToText(SequenceModel):
             first = self.glyph_filters * (GLYPH_SIZE // 2) ** 2
             second = 2 * self.glyph_filters * (GLYPH_SIZE // 4) ** 2
             glyph += 2 * (first + second)
-        return self.lstm_activations() + QUERY_LENGTH * glyph
+        return self.count_lstm_activations() + QUERY_LENGTH * glyph

@@ -26,7 +26,7 @@ class ImageToTextNetwork(Network[ImageToText]):
         if config.glyph_encoder == "cnn":
             self.glyphs = GlyphEncoder(config.glyph_filters, config.hidden)
         self.sequence = EncoderDecoder(
-            config.step_width(),
+            config.get_step_width(),
             config.hidden,
             config.encoder_layers,
             config.decoder_layers,

@@ -63,7 +63,7 @@ class TextToImage(SequenceModel):
         dense = (self.hidden + 1) * flat
         first = (2 * KERNEL_AREA * filters + 1) * filters
         second = KERNEL_AREA * filters + 1
-        return self.lstm_count() + dense + first + second
+        return self.count_lstm_parameters() + dense + first + second
 
     def count_activations(self) -> int:
         """Return how many numbers one example keeps: LSTMs, stages of the decoder, and pictures.
@@ -73,4 +73,4 @@ class TextToImage(SequenceModel):
         first = 2 * self.glyph_filters * (GLYPH_SIZE // 4) ** 2
         second = self.glyph_filters * (GLYPH_SIZE // 2) ** 2
         picture = 2 * GLYPH_SIZE**2
-        return self.lstm_activations() + ANSWER_LENGTH * (2 * (first + second) + picture)
+        return self.count_lstm_activations() + ANSWER_LENGTH * (2 * (first + second) + picture)

@@ -46,8 +46,8 @@ class TextToText(SequenceModel):
 
     def count_parameters(self) -> int:
         """Return the number of weights: LSTMs and the dense output layer."""
-        return self.lstm_count() + (self.hidden + 1) * TEXT_OUTPUT
+        return self.count_lstm_parameters() + (self.hidden + 1) * TEXT_OUTPUT
 
     def count_activations(self) -> int:
         """Return how many numbers one example keeps: those of the LSTMs, as the output is small."""
-        return self.lstm_activations()
+        return self.count_lstm_activations()

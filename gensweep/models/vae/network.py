@@ -24,7 +24,7 @@ class VAENetwork(LatentNetwork[VAE]):
         self.encoder = PictureEncoder(
             config.encoder_layers,
             config.filters,
-            config.encoder_width(),
+            config.get_encoder_width(),
         )
         self.decoder = PictureDecoder(
             config.latent_dim,
