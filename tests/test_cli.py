@@ -42,7 +42,8 @@ def wide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def recorded(root: Path, point: Point, **values: Any) -> Record:
     """A record of this machine, written without training."""
     fields: dict[str, Any] = {"status": OK, "seconds": 6.0, "epochs": point.params["epochs"]}
-    fields |= {"hardware": get_hardware() | {"device": "cpu"}} | values
+    fields |= {"hardware": get_hardware() | {"device": "cpu"}, "metrics": {"test/loss": 0.5}}
+    fields |= values
     record = Record(point.id, point.model, point.params, point.seed, **fields)
     folder = Ledger(root).folder(point.id)
     folder.mkdir(parents=True, exist_ok=True)

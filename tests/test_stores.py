@@ -493,7 +493,8 @@ def test_sync_keeps_its_marks_and_nothing_else(bucket: str, tmp_path: Path) -> N
 def test_a_failure_never_follows_a_success(store: Store) -> None:
     """Where there are no locks, a late write of an old attempt may come when the point is done."""
     ledger, point = Ledger(store), t2t()
-    done = Record(point.id, point.model, point.params, point.seed, OK)
+    outcome = {"metrics": {"test/loss": 0.5}, "epochs": point.params["epochs"]}
+    done = Record(point.id, point.model, point.params, point.seed, OK, **outcome)
     with ledger.claim(point.id, ME) as claim:
         ledger.finish(claim, done)
         with pytest.raises(LostClaim, match="was finished by another process"):
