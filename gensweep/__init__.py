@@ -1,4 +1,4 @@
-"""gensweep: sweeps of six small generative and sequence models on Ray Tune, and tables of results."""
+"""gensweep: sweeps of six small generative and sequence models on Ray Tune, and their tables."""
 
 from __future__ import annotations
 

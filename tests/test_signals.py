@@ -269,7 +269,7 @@ def test_a_signal_that_is_lost_between_two_points_starts_no_other(
 
 
 @pytest.mark.parametrize(
-    ("lose", "method"), [(die, "samples"), (collect, "end_epoch"), (let_go, "test")]
+    ("lose", "method"), [(die, "make_samples"), (collect, "end_epoch"), (let_go, "test")]
 )
 def test_a_signal_that_is_lost_in_training_leaves_the_point_missing(
     root: Path, monkeypatch: pytest.MonkeyPatch, lose: Callable[[], None], method: str
