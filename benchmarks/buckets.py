@@ -141,7 +141,13 @@ def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
         store = open_store(place, persistent=False)
         for point in wanted:
             record = Record(
-                point.id, point.model, point.params, point.seed, OK, metrics={"test/loss": 1.0}
+                point.id,
+                point.model,
+                point.params,
+                point.seed,
+                OK,
+                metrics={"test/loss": 1.0},
+                epochs=point.params["epochs"],
             )
             store.write(f"{POINTS}/{point.id}/{RECORD}", record.to_json())
         params = {point.id: point.params for point in wanted}

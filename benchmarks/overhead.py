@@ -200,7 +200,14 @@ def ledger_reading(folder: Path, points: int, rounds: int) -> Cost:
         path.parent.mkdir(parents=True)
         metrics = {"test/loss": 1.0, "test/char_accuracy": 0.5, "test/exact_match": 0.1}
         record = Record(
-            point.id, point.model, point.params, point.seed, OK, metrics=metrics, seconds=1.0
+            point.id,
+            point.model,
+            point.params,
+            point.seed,
+            OK,
+            metrics=metrics,
+            seconds=1.0,
+            epochs=point.params["epochs"],
         )
         path.write_text(record.to_json())
     took = []
