@@ -61,7 +61,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handful of examples in place of each dataset."""
     by_data = {point.data_config().model_dump_json(): point for point in map(tiny.point, MODELS)}
     monkeypatch.setattr(
-        cases.array_cache, "prepared", lambda data: tiny.few(by_data[data.model_dump_json()])
+        cases.array_cache, "load_arrays", lambda data: tiny.few(by_data[data.model_dump_json()])
     )
 
 
