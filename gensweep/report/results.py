@@ -14,7 +14,7 @@ from gensweep.core.errors import RecordError
 from gensweep.ledger.ledger import POINTS, Ledger, State
 from gensweep.ledger.manifest import MetricInfo, SweepFile, read_sweep_file
 from gensweep.ledger.open_store import open_folder
-from gensweep.ledger.records import MISSING, STATUSES
+from gensweep.ledger.records import MISSING, OK, STATUSES
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.report.measured import (
     choose_objectives,
@@ -76,6 +76,7 @@ class Results:
             `params`, too.
         datasets: the parameters of each dataset that the sweep trains on, by the id of its sheet
             (see `gensweep.prepare.contact_sheet.compute_sheet_id`).
+        epochs: how many epochs each ok point completed, by its id.
         code_note: a sentence on points that are not known to be of today's code; mostly empty.
     """
 
@@ -98,6 +99,7 @@ class Results:
     counts: dict[str, int]
     names: Names
     datasets: dict[str, dict[str, Any]]
+    epochs: dict[str, int]
     code_note: str = ""
 
     def __repr__(self) -> str:
@@ -146,12 +148,24 @@ class Results:
             table = np.array([[float(value or "nan") for value in row] for row in rows], float)
             # The shape of a file without rows is (0,); the next step needs one axis a column.
             columns = table.reshape(-1, len(header)).T
-            return dict(zip(header, columns, strict=True))
+            history = dict(zip(header, columns, strict=True))
+            self._check_history(point_id, history)
+            return history
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, csv.Error) as error:
             path = self.store.uri(name)
             raise RecordError(f"{path}: not a complete history ({error})") from None
+
+
+    def _check_history(self, point_id: str, history: dict[str, np.ndarray]) -> None:
+        """Raise ValueError for a history that its own epochs or the point's record contradict."""
+        epochs = history.get("epoch")
+        if epochs is None or not np.array_equal(epochs, np.arange(1, len(epochs) + 1)):
+            raise ValueError("its epochs are not 1, 2, ...")
+        recorded = self.epochs.get(point_id)
+        if recorded is not None and recorded < len(epochs):
+            raise ValueError(f"{len(epochs)} epochs, but the record has {recorded}")
 
 
 def load(folder: str | Path) -> Results:
@@ -207,6 +221,7 @@ def load(folder: str | Path) -> Results:
         code_note=describe_code(points, verified),
         names=names,
         datasets=datasets,
+        epochs={point: record.epochs for point, record in records.items() if record.status == OK},
     )
 
 
