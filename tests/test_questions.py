@@ -402,7 +402,9 @@ def test_data_epochs_and_batches_on_their_own_scale(tmp_path, axis, levels, star
     found = ask(sweep(tmp_path, by_levels(THREE, levels), (axis,)), start)
     assert found.effect == pytest.approx(stats.linregress(steps, THREE.mean(0)).slope)
     assert found.verdict == YES
-    assert f"Best mean on the test set: {THREE[:, 2].mean():.3g} at {axis} {levels[2]}" in found.answer
+    assert (
+        f"Best mean on the test set: {THREE[:, 2].mean():.3g} at {axis} {levels[2]}" in found.answer
+    )
 
 
 def test_what_the_sweep_does_not_vary_is_not_asked(tmp_path):

@@ -608,3 +608,8 @@ def test_whole_parameters_that_no_record_holds_are_refused() -> None:
         Grid(T2T, split_seed=10**400)
     with pytest.raises(SweepError, match="a seed is too large"):
         Point.make(T2T, {}, 2**63)
+
+
+def test_a_grid_of_too_many_combinations_is_refused_at_once() -> None:
+    with pytest.raises(SweepError, match="3,996,001 combinations; at most 1,000,000 are planned"):
+        Grid(T2T, hidden=range(1, 2000), epochs=range(1, 2000))

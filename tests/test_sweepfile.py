@@ -99,3 +99,25 @@ def test_a_wrong_file_leaves_no_module(tmp_path: Path) -> None:
     with pytest.raises(SweepError, match=r"wrong_one.py:1: ZeroDivisionError"):
         read_sweep(tmp_path / "wrong_one.py")
     assert not [name for name in sys.modules if "wrong_one" in name]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            "class Odd(BaseException):\n    pass\nraise Odd('x')",
+            "Odd: x",
+        ),
+        ("raise GeneratorExit", "GeneratorExit: "),
+        (
+            "class Mute(Exception):\n    def __str__(self):\n        raise ValueError\nraise Mute",
+            "Mute (its message raises an error of its own)",
+        ),
+    ],
+)
+def test_whatever_a_sweep_file_raises_is_one_line(tmp_path: Path, lines: str, message: str) -> None:
+    file = tmp_path / "odd.py"
+    file.write_text(lines)
+    with pytest.raises(SweepError) as caught:
+        read_sweep(file)
+    assert message in str(caught.value)

@@ -123,7 +123,9 @@ def test_each_model_s_section_has_its_answers_with_their_numbers(folder):
         assert f"{finding.question} {finding.verdict} {finding.answer}" in said
     (said,) = [text(block) for block in section(spec, "text_to_text") if block["type"] == "list"]
     assert "char_accuracy changes by +0.2 for each encoder layer" in said
-    assert "Best mean on the test set: 0.8 at encoder_layers 2, of 1, 2. 6 points of 3 seeds" in said
+    assert (
+        "Best mean on the test set: 0.8 at encoder_layers 2, of 1, 2. 6 points of 3 seeds" in said
+    )
 
 
 def test_what_is_not_ok_comes_first_and_with_every_character_that_can_be_kept(folder):

@@ -106,7 +106,12 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
         field = ".".join(map(str, first["loc"]))
         reason = first["msg"].lower()
         raise ResultsError(f"{path} is not a gensweep {SWEEP}: {field}: {reason}") from None
+    cell_ids = [cell.id for cell in sweep.cells]
+    if len(set(cell_ids)) < len(cell_ids):
+        raise ResultsError(f"{path} is not a gensweep {SWEEP}: it lists a cell twice")
     for cell in sweep.cells:
+        if "dataset" not in cell.params:
+            raise ResultsError(f"{path} is not a gensweep {SWEEP}: cell {cell.id} has no dataset")
         _check_id(path, "cell", cell.id)
         for point_id in cell.points.values():
             _check_id(path, "point", point_id)

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from gensweep.core.config import RESERVED_NAMES, is_count
@@ -211,6 +212,8 @@ def _find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("epochs", "seed"):
         if not is_count(values[name]):
             yield name, "is not an integer of 0 or more"
+    if values["finished"] and not _is_time(values["finished"]):
+        yield "finished", "is not a time"
     yield from _find_contradictions(values)
     pack = values["pack"]
     size = pack.get("size")
@@ -228,6 +231,14 @@ def _find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
             continue
         if not is_number(value) or value < 0:
             yield "hardware", "has a memory that is not a number of bytes"
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _find_contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:

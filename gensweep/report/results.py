@@ -157,7 +157,6 @@ class Results:
             path = self.store.uri(name)
             raise RecordError(f"{path}: not a complete history ({error})") from None
 
-
     def _check_history(self, point_id: str, history: dict[str, np.ndarray]) -> None:
         """Raise ValueError for a history that its own epochs or the point's record contradict."""
         epochs = history.get("epoch")

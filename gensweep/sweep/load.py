@@ -19,6 +19,7 @@ from gensweep.prepare.fingerprint import find_paths, get_pinned_text
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.naming import Names, is_same
+from gensweep.system.signals import Stopped
 
 _helpers: dict[str, str] = {}
 """Modules that sweep files have imported from their own folders: name -> folder."""
@@ -44,8 +45,10 @@ def read_sweep(path: Path) -> Sweep:
     except SyntaxError as error:
         position = f"{path}:{error.lineno}" if error.lineno else path
         raise SweepError(f"{position}: syntax error: {error.msg}") from error
-    except (Exception, SystemExit) as error:
-        message = f"{type(error).__name__}: {error}"
+    except (KeyboardInterrupt, Stopped):
+        raise
+    except BaseException as error:  # a user's file may raise anything, SystemExit included
+        message = _describe_error(error)
         raise SweepError(f"{path}{_format_line(error, path)}: {message}") from error
     sweep = getattr(module, "SWEEP", None)
     if isinstance(sweep, Sweep):
@@ -54,6 +57,14 @@ def read_sweep(path: Path) -> Sweep:
     if sweep is not None:
         problem = f"has a SWEEP that is a {type(sweep).__name__}"
     raise SweepError(f"{path} {problem}; it should say SWEEP = Sweep(name=..., grids=[...])")
+
+
+def _describe_error(error: BaseException) -> str:
+    """Return an exception in one line, also one whose own text cannot be made."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return f"{type(error).__name__} (its message raises an error of its own)"
 
 
 def _check_is_sweep_file(path: Path) -> None:

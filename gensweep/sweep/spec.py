@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -29,6 +30,8 @@ _OPTION_HINTS = {
     "model": "--filter model=NAME runs some models only; a grid names its model in the sweep file",
 }
 """What people try to set as a parameter -> the option that sets it."""
+MAX_CELLS = 1_000_000
+"""The most combinations of a grid: planning 100,000 points takes seconds."""
 _ARGUMENTS = ["name", "grids", "seeds", "tables", "figures", "pack", "objective"]
 
 
@@ -107,6 +110,12 @@ def _expand_cells(model: str, axes: dict[str, list[Any]]) -> list[dict[str, Any]
     """
     cells: dict[str, dict[str, Any]] = {}
     known = _list_axis_parameters(model, axes)
+    count = math.prod(len(values) for values in axes.values())
+    if count > MAX_CELLS:
+        raise SweepError(
+            f"grid of {model}: {count:,} combinations; at most {MAX_CELLS:,} are planned. "
+            "Sweep fewer values, or split the grid into several sweeps"
+        )
     for values in itertools.product(*axes.values()):
         combination = dict(zip(axes, values, strict=True))
         dataset = str(combination.get("dataset", MODELS[model].default_dataset))

@@ -46,6 +46,8 @@ def run_pack(
         UserError: this machine has no such device, or there is no such data.
     """
     torch.set_num_threads(context.threads)
+    # A sweep file may have changed it, and the record's numbers would be other ones.
+    torch.set_default_dtype(torch.float32)
     configure_malloc()
     # Both are cached by the first call. So records name the code that was imported, even if
     # somebody edits it during the training.

@@ -90,6 +90,11 @@ def _rank_cells(results: Results, model: str, name: str) -> Table:
         "Cells are ranked on the validation set, after the last epoch; "
         "the test set decides nothing."
     )
+    if "dataset" in results.varying_of[model]:
+        notes.append(
+            "Cells of different datasets stand in one list; ranks compare them only if their "
+            "numbers can be compared."
+        )
     notes += describe_sources(results, ids, paper_tables)
     title = f"{model}: by {objective}, {first} first"
     return Table(name, title, frame.reset_index(drop=True), tuple(notes))
