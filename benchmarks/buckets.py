@@ -75,7 +75,7 @@ def measure(sizes: tuple[int, int], say: Callable[[str], None]) -> list[Asked]:
 @contextlib.contextmanager
 def _server() -> Iterator[Any]:
     """The tests' server, and an environment in which its bucket is found."""
-    with patch.object(sys, "path", [str(ROOT / "tests"), *sys.path]):
+    with patch.object(sys, "path", [str(ROOT / "tests" / "helpers"), *sys.path]):
         import s3_server
     with s3_server.running() as server:
         here = {

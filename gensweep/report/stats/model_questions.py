@@ -118,7 +118,8 @@ class ModelQuestions:
         names = self.runs.results.names
         texts = [names.get_text(axis.name, value) for (value,) in block.levels]
         mean = format_number(means[best])
-        return f"Best mean on the test set: {mean} at {axis.name} {texts[best]}, of {', '.join(texts)}."
+        level = f"{axis.name} {texts[best]}, of {', '.join(texts)}"
+        return f"Best mean on the test set: {mean} at {level}."
 
     def _ask_both_depths(self) -> Finding:
         """Test whether the best cell with both depths raised beats every other cell.

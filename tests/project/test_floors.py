@@ -1,0 +1,320 @@
+"""The architecture, checked on the source: who imports whom, what commands and metrics leave out, what files have."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from source_files import FILES, ROOT, SOURCE, skips_types
+
+from gensweep.core.registries import DATASETS, MODELS
+
+FLOORS = (
+    ("core/",),
+    ("system/",),
+    ("kernels/", "prepare/"),
+    ("data/", "nn/", "sweep/"),
+    ("ledger/", "metrics/", "models/"),
+    ("train/", "report/", "__init__.py"),
+    ("tracking/",),
+    ("cluster/", "trial/"),
+    ("trainables.py",),
+    ("inspect/", "execute/"),
+    ("cli/",),
+    ("__main__.py",),
+)
+"""From the ground up; a file imports from its own folder and from the floors below."""
+HEAVY = (
+    "torch",
+    "torchvision",
+    "ray",
+    "pandas",
+    "scipy",
+    "matplotlib",
+    "PIL",
+    "mlxtend",
+    "requests",
+    "wandb",
+)
+every_file = pytest.mark.parametrize("name", list(FILES))
+
+
+def floor(name: str) -> int:
+    """The floor of a file; exactly one entry of `FLOORS` names it."""
+    (found,) = [number for number, parts in enumerate(FLOORS) if name.startswith(parts)]
+    return found
+
+
+def room(name: str) -> str:
+    """The folder of a file, of those in `FLOORS`."""
+    return name.partition("/")[0]
+
+
+def modules(nodes: Iterator[ast.AST]) -> Iterator[str]:
+    """Every module that these nodes import, `from package import module` resolved."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (
+                    inner if inner.startswith("gensweep.") and file_of(inner) else str(node.module)
+                )
+
+
+def file_of(module: str) -> str | None:
+    """The file of one of our modules."""
+    inner = "/".join(module.split(".")[1:])
+    return next(
+        (name for name in (f"{inner}.py", f"{inner}/__init__.py".lstrip("/")) if name in FILES),
+        None,
+    )
+
+
+def ours(name: str) -> set[str]:
+    """The files of ours that a file imports, here or in its functions."""
+    wanted = [
+        module for module in modules(skips_types(FILES[name])) if module.split(".")[0] == "gensweep"
+    ]
+    found = {module: file_of(module) for module in wanted}
+    assert all(found.values()), f"{name} imports what is not there: {found}"
+    return {file for file in found.values() if file}
+
+
+@every_file
+def test_a_file_imports_only_from_its_floor_and_below(name: str) -> None:
+    higher = {other for other in ours(name) if floor(other) > floor(name)}
+    assert not higher
+    neighbours = {
+        other for other in ours(name) if floor(other) == floor(name) and room(other) != room(name)
+    }
+    assert not neighbours
+
+
+def test_the_check_sees_imports() -> None:
+    assert {"core/errors.py", "trial/trial.py"} <= ours("trainables.py"), "in functions too"
+    assert "report/results.py" not in ours("report/measured.py"), "a type's import does not run"
+    assert (
+        floor("core/errors.py")
+        < floor("sweep/spec.py")
+        < floor("execute/driver.py")
+        < floor("cli/app.py")
+    )
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    graph = {name: top_level(name) - {name} for name in FILES}
+    while leaves := [name for name, needs in graph.items() if not needs & graph.keys()]:
+        for name in leaves:
+            del graph[name]
+    assert not graph
+
+
+def top_level(name: str) -> set[str]:
+    """Files of ours that a file imports when it is itself imported."""
+
+    def outside(node: ast.AST) -> Iterator[ast.AST]:
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) and not (
+                isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            ):
+                yield child
+                yield from outside(child)
+
+    return {
+        file
+        for module in modules(outside(FILES[name]))
+        if (file := file_of(module)) and module[:8] == "gensweep"
+    }
+
+
+def test_the_kernels_have_one_face() -> None:
+    """Nothing outside their folder imports what is inside, so that the folder can be deleted."""
+    inside = {name for name in FILES if name.startswith("kernels/")} - {"kernels/__init__.py"}
+    assert len(inside) == 9
+    for name in FILES.keys() - inside - {"kernels/__init__.py"}:
+        assert not ours(name) & inside, name
+
+
+def test_two_files_import_ray() -> None:
+    users = {
+        name
+        for name, tree in FILES.items()
+        if "ray" in {m.split(".")[0] for m in modules(ast.walk(tree))}
+    }
+    assert users == {"execute/ray_session.py", "execute/ray_tune.py"}
+
+
+QUICK = """
+import contextlib, io, sys
+from gensweep.cli.app import main
+
+for call in {calls!r}:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            main(call)
+    except SystemExit as exit:
+        assert not exit.code, (call, exit.code, said.getvalue())
+    assert len(said.getvalue()) > 80, (call, said.getvalue())
+    loaded = sorted(set({heavy!r}) & {{name.partition(".")[0] for name in sys.modules}})
+    assert not loaded, (call, loaded)
+print("done")
+"""
+
+
+def test_quick_commands_import_nothing_heavy(tmp_path: Path) -> None:
+    calls = [["--help"], ["run", "--help"]]
+    calls += [
+        ["list", kind] for kind in ("models", "datasets", "metrics", "tables", "figures", "sweeps")
+    ]
+    calls += [["doctor", "--results", str(tmp_path / "none")]]
+    calls += [
+        ["sweeps/layers.py", "--dry-run", "--results", str(tmp_path / "none"), "--filter", "seed=0"]
+    ]
+    script = QUICK.format(calls=calls, heavy=HEAVY)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
+    assert (done.stdout.strip(), done.stderr) == ("done", "")
+    assert not list(tmp_path.iterdir())
+
+
+MEASURED = """
+import sys, torch
+
+before = set(sys.modules)
+from gensweep.core.registries import DERIVED, MODELS, list_metrics
+
+class Reader:
+    accuracy = 1.0
+    read = lambda self, pictures: torch.zeros(len(pictures), 3).long()
+
+pictures = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+found = set()
+for model in ("vae", "gan", "text_to_image"):
+    names = MODELS[model].outputs
+    outputs = dict.fromkeys(names, pictures) | {"answer": Reader().read(pictures)}
+    for name, entry in DERIVED.items():
+        if needs := entry.source(names):
+            outputs[name] = entry.compute(*(outputs[need] for need in needs), *[Reader()] * bool(entry.tool))
+    for metric in list_metrics(names, "test"):
+        metric.compute(outputs)
+    found |= outputs.keys()
+assert {"similarity", "sample_features_random_vgg", "read"} <= found
+print(sorted(SLOW & (set(sys.modules) - before)))
+"""
+
+
+@pytest.mark.slow
+def test_measuring_imports_nothing_that_takes_longer_than_it() -> None:
+    """The first point of every worker pays for imports: seconds for each of these."""
+    slow = {
+        "matplotlib",
+        "scipy",
+        "scipy.signal",
+        "sympy",
+        "torch._dynamo",
+        "torchmetrics",
+        "torchvision.models",
+    }
+    script = MEASURED.replace("SLOW", repr(slow))
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+# --- no dispatch by name, no error in silence
+
+
+@every_file
+def test_nothing_asks_which_model_or_dataset_it_has(name: str) -> None:
+    names = {*MODELS, *DATASETS}
+    asked = [
+        ast.unparse(node)
+        for node in ast.walk(FILES[name])
+        if isinstance(node, (ast.Compare, ast.match_case))
+        and names
+        & {
+            part.value
+            for part in ast.walk(node)
+            if isinstance(part, ast.Constant) and isinstance(part.value, str)
+        }
+    ]
+    assert not asked
+
+
+@every_file
+def test_no_error_is_dropped_in_silence(name: str) -> None:
+    broad = ("Exception", "BaseException")
+    for node in ast.walk(FILES[name]):
+        if isinstance(node, ast.ExceptHandler):
+            caught = (
+                {part.id for part in ast.walk(node.type) if isinstance(part, ast.Name)}
+                if node.type
+                else set(broad)
+            )
+            quiet = all(isinstance(line, (ast.Pass, ast.Continue)) for line in node.body)
+            assert not (caught & set(broad) and quiet), f"line {node.lineno}"
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+            assert not {ast.unparse(argument) for argument in node.args} & set(broad), (
+                f"line {node.lineno}"
+            )
+
+
+# --- documentation and size
+
+CLASSES = {
+    node.name: node
+    for tree in FILES.values()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.ClassDef)
+}
+
+
+def documented(owner: ast.ClassDef, method: str) -> bool:
+    """Whether the class documents the method, or one of its bases does."""
+    for node in owner.body:
+        if isinstance(node, ast.FunctionDef) and node.name == method and ast.get_docstring(node):
+            return True
+    bases = [ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in owner.bases]
+    return any(documented(CLASSES[base], method) for base in bases if base in CLASSES)
+
+
+def undocumented(body: list[ast.stmt], owner: ast.ClassDef | None = None) -> Iterator[str]:
+    """Public classes, functions and methods without a docstring."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            if not ast.get_docstring(node):
+                yield node.name
+            yield from undocumented(node.body, node)
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            known = documented(owner, node.name) if owner else ast.get_docstring(node)
+            yield from [] if known else [f"{owner.name}.{node.name}" if owner else node.name]
+
+
+@every_file
+def test_everything_public_is_documented(name: str) -> None:
+    tree = FILES[name]
+    assert not tree.body or ast.get_docstring(tree), "the module has no docstring"
+    assert not list(undocumented(tree.body))
+
+
+@every_file
+def test_files_and_functions_stay_small(name: str) -> None:
+    lines = len((SOURCE / name).read_text().splitlines())
+    assert lines <= 480
+    functions = [node for node in ast.walk(FILES[name]) if isinstance(node, ast.FunctionDef)]
+    long = {
+        node.name: size
+        for node in functions
+        if (size := (node.end_lineno or 0) - node.lineno + 1) > 70
+    }
+    assert not long

@@ -1,0 +1,676 @@
+"""Questions to a sweep: the tests against SciPy and arithmetic, the words, and how often they err."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from sweep_files import METRICS, cell, write_record, write_sweep
+
+from gensweep import load
+from gensweep.core.registries import TABLES
+from gensweep.ledger.records import FAILED, OK
+from gensweep.report.stats.blocks import select_block
+from gensweep.report.stats.contrasts import (
+    compare_best,
+    compute_rank_biserial,
+    compute_slope_weights,
+    estimate_contrast,
+)
+from gensweep.report.stats.findings import NO, NOT_ENOUGH, UNDECIDED, YES, Finding
+from gensweep.report.stats.holm import apply_holm
+from gensweep.report.stats.one_way import compare_cells
+from gensweep.report.stats.questions import answer_questions
+from gensweep.report.tables.latex import render_latex
+from gensweep.report.tables.markdown import render_markdown
+
+THREE = np.array([[0.50, 0.58, 0.60], [0.53, 0.57, 0.66], [0.48, 0.55, 0.58]])
+"""Three seeds of three levels."""
+READ = METRICS["mse"] | {"direction": "max", "unit": "fraction"}
+BOTH = METRICS["sliced_wasserstein"] | {"models": ["gan", "vae"]}
+
+
+def sweep(
+    root: Path, values: dict[Any, dict[int, float | None]], axes: tuple[str, ...], **fixed: Any
+) -> Path:
+    """A sweep with a cell for each value of the axes: {seed: char_accuracy}, None for a failed point."""
+    cells = []
+    for place, found in values.items():
+        level = place if isinstance(place, tuple) else (place,)
+        cells.append(cell(*found, **fixed | dict(zip(axes, level, strict=True))))
+        for seed, value in found.items():
+            if value is None:
+                write_record(root, cells[-1], seed, FAILED)
+            else:
+                write_record(root, cells[-1], seed, char_accuracy=value)
+    return write_sweep(root, cells)
+
+
+def ask(folder: Path, start: str) -> Finding:
+    """The only finding whose question starts so."""
+    (found,) = [
+        finding for finding in answer_questions(load(folder)) if finding.question.startswith(start)
+    ]
+    return found
+
+
+def by_levels(values: np.ndarray, levels: list[Any]) -> dict[Any, dict[int, float | None]]:
+    return {level: dict(enumerate(values[:, place].tolist())) for place, level in enumerate(levels)}
+
+
+# The tests themselves
+
+
+def test_two_levels_are_a_paired_t_test():
+    values = THREE[:, :2]
+    found = estimate_contrast(values, np.array([-1.0, 1.0]))
+    expected = stats.ttest_rel(values[:, 1], values[:, 0])
+    low, high = expected.confidence_interval()
+    assert (found.t, found.p, found.df) == pytest.approx((expected.statistic, expected.pvalue, 2))
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_a_slope_is_tested_by_its_value_in_each_seed():
+    """A line through each seed's levels, by SciPy, and a one-sample t-test of the three slopes."""
+    x = [1, 2, 4]
+    slopes = [stats.linregress(x, row).slope for row in THREE]
+    expected = stats.ttest_1samp(slopes, 0)
+    found = estimate_contrast(THREE, compute_slope_weights(np.array(x, float)))
+    assert found.df == 2
+    assert (found.estimate, found.t, found.p) == pytest.approx(
+        (np.mean(slopes), expected.statistic, expected.pvalue)
+    )
+    assert (found.low, found.high) == pytest.approx(expected.confidence_interval())
+
+
+def test_a_choice_of_many_widens_the_interval_and_the_p_value():
+    weights = np.array([-1.0, 0.0, 1.0])
+    plain, chosen = (
+        estimate_contrast(THREE, weights),
+        estimate_contrast(THREE, weights, chosen_from=6),
+    )
+    assert chosen.p == pytest.approx(6 * plain.p)
+    ratio = stats.t.ppf(1 - 0.025 / 6, 2) / stats.t.ppf(0.975, 2)
+    assert (chosen.high - chosen.low) / (plain.high - plain.low) == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_winner_must_beat_every_level_of_the_other_side(sign):
+    """Level 2 is ahead of 0 (noisy) and 1; of the two pairs the surer one does not count."""
+    values = sign * np.array([[0.1, 0.4, 0.9, 0.5], [0.5, 0.5, 1.0, 0.6], [0.2, 0.45, 0.97, 0.55]])
+    first = np.array([False, False, True, True])
+    found = compare_best(values, first, sign)
+    assert (found.first, found.second, found.candidates) == (2, 1, 2)
+    assert found.contrast.estimate == pytest.approx((values[:, 2] - values[:, 1]).mean())
+    pairs = [stats.ttest_rel(values[:, 2], values[:, k]) for k in (0, 1)]
+    assert pairs[0].pvalue > 2 * pairs[1].pvalue
+    assert found.contrast.p == pytest.approx(2 * pairs[0].pvalue)
+    ends = [
+        estimate_contrast(values, np.array(w, float), 2) for w in ([-1, 0, 1, 0], [0, -1, 1, 0])
+    ]
+    inner = min(abs(end) for c in ends for end in (c.low, c.high) if (end - c.estimate) * sign < 0)
+    assert min(abs(found.contrast.low), abs(found.contrast.high)) == pytest.approx(inner)
+    other = compare_best(values, ~first, sign)
+    assert (other.contrast.p, other.contrast.estimate) == pytest.approx(
+        (found.contrast.p, -found.contrast.estimate)
+    )
+    assert (other.contrast.low, other.contrast.high) == pytest.approx(
+        (-found.contrast.high, -found.contrast.low)
+    )
+
+
+def test_two_cells_are_told_apart_by_welch_on_the_smaller_one_s_degrees_of_freedom():
+    one, two = [0.1, 0.2, 0.15], [0.5, 0.45, 0.4, 0.55]
+    found = compare_cells([one, two, [0.9]])
+    assert found is not None
+    t = stats.ttest_ind(one, two, equal_var=False).statistic
+    assert (found.f, found.p) == pytest.approx((t**2, 2 * stats.t.sf(abs(t), 2)))
+    assert found.test == "Welch's t(2)"
+    everything = np.array(one + two)
+    inside = sum(((np.array(c) - np.mean(c)) ** 2).sum() for c in (one, two))
+    assert found.eta_squared == pytest.approx(
+        1 - inside / ((everything - everything.mean()) ** 2).sum()
+    )
+
+
+def test_several_cells_are_told_apart_where_ranks_agree():
+    """Brown and Forsythe's F by their formula; for equal cells it is Fisher's, and Kruskal and Wallis' p is larger."""
+    cells = [[0.1, 0.2, 0.15], [0.3, 0.25, 0.32], [0.5, 0.45, 0.4], [0.9, 0.95, 0.8]]
+    found = compare_cells(cells)
+    assert found is not None
+    assert found.f == pytest.approx(stats.f_oneway(*cells).statistic)
+    variances = np.var(cells, axis=1, ddof=1)
+    assert found.within == pytest.approx(2 * variances.sum() ** 2 / (variances**2).sum())
+    ranks = stats.kruskal(*cells).pvalue
+    assert stats.f.sf(found.f, found.between, found.within) < ranks == pytest.approx(found.p)
+    quiet = [[k / 100, k / 100 + 0.001] for k in range(8) for _ in range(3)]
+    unsure = compare_cells([[0.0, 1.0], *quiet])
+    assert unsure is not None
+    assert unsure.p == pytest.approx(stats.f.sf(unsure.f, unsure.between, unsure.within)), (
+        "here ranks are surer"
+    )
+
+
+def test_the_intraclass_correlation_of_equal_cells():
+    """Cells 0, 2 and 2, 4: MSB = 2 * (1 + 1) / 1 = 4, MSW = (2 + 2) / 2 = 2, ICC = (MSB - MSW) / (MSB + MSW)."""
+    found = compare_cells([[0.0, 2.0], [2.0, 4.0]])
+    assert found is not None
+    assert found.icc == pytest.approx((4 - 2) / (4 + 2))
+    assert found.eta_squared == pytest.approx(4 / (4 + 4))
+
+
+@pytest.mark.parametrize("cells", [[], [[1.0, 2.0]], [[1.0], [2.0]], [[1.0, 1.0], [2.0, 2.0]]])
+def test_nothing_to_tell_apart(cells):
+    assert compare_cells(cells) is None
+
+
+def test_holm_by_hand():
+    """0.01 * 4, 0.02 * 3, 0.03 * 2 = 0.06, 0.4 * 1; what was not tested does not count."""
+    assert apply_holm([0.03, 0.01, math.nan, 0.4, 0.02]) == pytest.approx(
+        [0.06, 0.04, math.nan, 0.4, 0.06], nan_ok=True
+    )
+    assert apply_holm([0.9, 0.8]) == [1.0, 1.0]
+    assert apply_holm([]) == []
+
+
+@pytest.mark.parametrize("differences", [[1.0, 2.0, -3.0, 4.0], [0.5, 0.5, -0.5], [1.0, 0.0, 2.0]])
+def test_rank_biserial_is_wilcoxon_s_sum_on_another_scale(differences):
+    """r = 2 W+ / total - 1, zeros left out, with W+ as SciPy's Wilcoxon test gives it."""
+    kept = [value for value in differences if value]
+    positive = stats.wilcoxon(kept, alternative="greater", method="asymptotic").statistic
+    assert compute_rank_biserial(differences) == pytest.approx(
+        2 * positive / (len(kept) * (len(kept) + 1) / 2) - 1
+    )
+
+
+def test_the_complete_part_keeps_the_seeds_that_have_every_level():
+    runs = [
+        (s, "", level, 10.0 * s + level)
+        for s in range(3)
+        for level in (1, 2, 3)
+        if (s, level) != (1, 3)
+    ]
+    block = select_block(runs)
+    assert (block.seeds, block.levels) == ([0, 1, 2], [1, 2]), (
+        "as many degrees of freedom, and more seeds"
+    )
+    assert block.values.tolist() == [[1, 2], [11, 12], [21, 22]]
+    assert (block.points, block.left_out) == (6, 2)
+
+
+def test_the_complete_part_is_what_the_fullest_rows_have_in_common():
+    """Each of three seeds lacks another level of six: three levels of all seeds are more than five of one."""
+    runs = [(s, "", level, float(level)) for s in range(3) for level in range(6) if level != s]
+    block = select_block(runs)
+    assert (block.seeds, block.levels) == ([0, 1, 2], [3, 4, 5])
+
+
+def test_settings_are_averaged_within_a_seed_and_never_across_levels():
+    """Setting b has one level only: it may not lift that level's mean."""
+    runs = [
+        (0, "a", 1, 1.0),
+        (0, "a", 2, 2.0),
+        (1, "a", 1, 3.0),
+        (1, "a", 2, 4.0),
+        (0, "b", 2, 100.0),
+    ]
+    runs += [(0, "c", 1, 3.0), (0, "c", 2, 6.0)]
+    block = select_block(runs)
+    assert block.values.tolist() == [[2.0, 4.0], [3.0, 4.0]]
+    assert block.left_out == 1
+
+
+# Questions
+
+
+def test_more_layers_help(tmp_path):
+    """Encoder 1, 2, 3 by three seeds: the slope is that of the means, 0.05 a layer; decoders do not vary."""
+    folder = sweep(tmp_path, by_levels(THREE, [1, 2, 3]), ("encoder_layers",))
+    found = ask(folder, "Do more encoder layers help text_to_text")
+    assert (found.n, found.points, found.left_out) == (3, 9, 0)
+    slope = (THREE[:, 2].mean() - THREE[:, 0].mean()) / 2
+    assert found.effect == found.estimate == pytest.approx(slope)
+    assert found.test.endswith("t(2)")
+    assert found.p == found.p_corrected
+    assert found.verdict == YES
+    assert f"{slope:+.3g} for each encoder layer" in found.answer
+    assert "{p}" not in found.answer
+    other = ask(folder, "Do more decoder layers help")
+    assert (other.verdict, other.answer) == (NOT_ENOUGH, "In every cell decoder_layers is 1.")
+
+
+def test_a_metric_s_direction_decides_what_helps(tmp_path):
+    folder = sweep(tmp_path, by_levels(THREE, [1, 2, 3]), ("encoder_layers",))
+    results = load(folder)
+    for direction, verdict in (("max", YES), ("min", NO)):
+        info = results.metrics["char_accuracy"].model_copy(update={"direction": direction})
+        (found, *_) = answer_questions(
+            replace(results, metrics=results.metrics | {"char_accuracy": info})
+        )
+        assert found.verdict == verdict
+    info = results.metrics["char_accuracy"].model_copy(update={"direction": "none"})
+    (found, *_) = answer_questions(
+        replace(results, metrics=results.metrics | {"char_accuracy": info})
+    )
+    assert found.verdict == NOT_ENOUGH
+    assert "no direction" in found.answer
+
+
+def test_a_correction_over_all_questions_can_undecide(tmp_path):
+    """Three questions share the error: each p is Holm's of the three, and one that alone would decide does not."""
+    rng = np.random.default_rng(15)
+    grid: dict[Any, dict[int, float | None]] = {
+        (e, d): {s: 0.5 + 0.01 * e + rng.normal(0, 0.02) for s in range(3)}
+        for e in (1, 2, 3)
+        for d in (1, 2)
+    }
+    findings = answer_questions(load(sweep(tmp_path, grid, ("encoder_layers", "decoder_layers"))))
+    assert len(findings) == 3
+    assert any(found.p < 0.05 <= found.p_corrected for found in findings)
+    assert [f.p_corrected for f in findings] == apply_holm([f.p for f in findings])
+    for found in findings:
+        assert (found.verdict == UNDECIDED) is (found.p_corrected >= 0.05)
+        assert found.answer.startswith("The seeds do not decide this.") is (
+            found.p_corrected >= 0.05
+        )
+        assert "95% CI" in found.answer
+
+
+def test_both_depths_together_against_the_best_single_one(tmp_path):
+    """2+2 less 2+1, the best of the others; each of the others must be beaten, and the least sure one counts."""
+    table = np.array([[0.50, 0.55, 0.57, 0.70], [0.52, 0.54, 0.60, 0.71], [0.49, 0.56, 0.58, 0.69]])
+    levels = [(1, 1), (1, 2), (2, 1), (2, 2)]
+    folder = sweep(tmp_path, by_levels(table, levels), ("encoder_layers", "decoder_layers"))
+    found = ask(folder, "Do more encoder and decoder layers together help text_to_text")
+    assert found.effect == pytest.approx(table[:, 3].mean() - table[:, 2].mean())
+    pairs = [stats.ttest_rel(table[:, 3], table[:, k]).pvalue for k in range(3)]
+    assert found.p == pytest.approx(max(pairs)), "one combined cell: no choice"
+    assert found.verdict == YES
+    assert "2+2 (0.7)" in found.answer
+    assert "2+1 (0.583)" in found.answer
+
+
+def test_a_combined_depth_that_loses_is_a_no_over_the_cells_it_lost_to(tmp_path):
+    table = np.array([[0.50, 0.55, 0.77, 0.60], [0.52, 0.54, 0.80, 0.61], [0.49, 0.56, 0.78, 0.59]])
+    levels = [(1, 1), (1, 2), (2, 1), (2, 2)]
+    found = ask(
+        sweep(tmp_path, by_levels(table, levels), ("encoder_layers", "decoder_layers")),
+        "Do more encoder and",
+    )
+    assert found.p == pytest.approx(3 * estimate_contrast(table, np.array([0.0, 0.0, -1.0, 1.0])).p)
+    assert found.verdict == NO
+
+
+@pytest.mark.parametrize(
+    ("depths", "missing"),
+    [
+        (
+            [(1, 1), (2, 1), (3, 1), (1, 2)],
+            "No ok point has char_accuracy with both depths raised.",
+        ),
+        ([(1, 1), (1, 2), (2, 2)], "No ok point has char_accuracy with only the encoder raised."),
+        ([(1, 1), (2, 1), (2, 2)], "No ok point has char_accuracy with only the decoder raised."),
+        (
+            [(1, 1), (2, 2)],
+            "No ok point has char_accuracy with only the encoder raised, nor with only the decoder raised.",
+        ),
+    ],
+)
+def test_both_together_needs_either_alone(tmp_path, depths, missing):
+    """Clear numbers, and yet no answer; one encoder and one decoder layer are no single-sided depth."""
+    rng = np.random.default_rng(0)
+    cells: dict[Any, dict[int, float | None]] = {
+        place: {s: sum(place) + rng.normal(0, 0.01) for s in range(3)} for place in depths
+    }
+    found = ask(
+        sweep(tmp_path, cells, ("encoder_layers", "decoder_layers")), "Do more encoder and decoder"
+    )
+    assert (found.verdict, found.answer) == (NOT_ENOUGH, missing)
+
+
+def test_both_together_needs_either_alone_in_the_same_seeds(tmp_path):
+    """Encoder and both in seeds 0 to 2, the decoder alone in seeds 3 and 4."""
+    cells: dict[Any, dict[int, float | None]] = {
+        (2, 1): {0: 0.5, 1: 0.6, 2: 0.5},
+        (2, 2): {0: 0.8, 1: 0.9, 2: 0.85},
+        (1, 2): {3: 0.4, 4: 0.5},
+    }
+    found = ask(
+        sweep(tmp_path, cells, ("encoder_layers", "decoder_layers")), "Do more encoder and decoder"
+    )
+    assert found.verdict == NOT_ENOUGH
+    assert (
+        "No seed has char_accuracy with each of: only the encoder raised, only the decoder raised, both"
+        in found.answer
+    )
+
+
+def test_two_seeds_say_that_they_are_few(tmp_path):
+    folder = sweep(tmp_path, by_levels(THREE[:2, :2], [1, 2]), ("encoder_layers",))
+    found = ask(folder, "Do more encoder layers help text_to_text")
+    assert found.test.endswith("t(1)")
+    assert "Two seeds leave one degree of freedom" in found.answer
+
+
+def test_unequal_seeds_use_the_pairs_that_exist(tmp_path):
+    """Seed 2 failed at one depth and seed 9 exists at one only: both are left out, three points."""
+    values: dict[Any, dict[int, float | None]] = by_levels(THREE[:2, :2], [1, 2])
+    values[1] |= {2: 0.5, 9: 0.9}
+    values[2] |= {2: None}
+    found = ask(sweep(tmp_path, values, ("encoder_layers",)), "Do more encoder layers")
+    assert (found.n, found.points, found.left_out) == (2, 4, 2)
+    assert "2 more points left out for want of a partner" in found.answer
+    assert found.effect == pytest.approx((THREE[:2, 1] - THREE[:2, 0]).mean())
+
+
+def test_one_seed_has_a_size_and_no_test(tmp_path):
+    found = ask(
+        sweep(tmp_path, {1: {0: 0.5}, 2: {0: 0.6}}, ("encoder_layers",)), "Do more encoder layers"
+    )
+    assert (found.verdict, found.n, found.test) == (NOT_ENOUGH, 1, "")
+    assert math.isnan(found.p)
+    assert found.effect == pytest.approx(0.1)
+    assert found.answer.startswith("One seed: no test. ")
+
+
+def test_seeds_that_agree_exactly_are_no_test(tmp_path):
+    same = dict.fromkeys(range(3))
+    values: dict[Any, dict[int, float | None]] = {
+        1: dict.fromkeys(same, 0.1),
+        2: dict.fromkeys(same, 0.3),
+    }
+    found = ask(sweep(tmp_path, values, ("encoder_layers",)), "Do more encoder layers")
+    assert found.verdict == NOT_ENOUGH
+    assert "agree exactly" in found.answer
+
+
+@pytest.mark.parametrize(
+    ("axis", "levels", "start", "steps"),
+    [
+        ("train_fraction", [0.1, 0.2, 0.4], "Does more training data help", [1, 2, 4]),
+        ("epochs", [10, 20, 80], "Do more epochs help", [0, 1, 3]),
+        ("batch_size", [128, 64, 16], "Do smaller batches help", [0, 1, 3]),
+    ],
+)
+def test_data_epochs_and_batches_on_their_own_scale(tmp_path, axis, levels, start, steps):
+    found = ask(sweep(tmp_path, by_levels(THREE, levels), (axis,)), start)
+    assert found.effect == pytest.approx(stats.linregress(steps, THREE.mean(0)).slope)
+    assert found.verdict == YES
+    assert (
+        f"Best mean on the test set: {THREE[:, 2].mean():.3g} at {axis} {levels[2]}" in found.answer
+    )
+
+
+def test_what_the_sweep_does_not_vary_is_not_asked(tmp_path):
+    findings = answer_questions(load(sweep(tmp_path, {1: {0: 0.5}}, ("encoder_layers",))))
+    (only,) = findings
+    assert only.answer == "In every cell encoder_layers is 1 and decoder_layers is 1."
+    assert only.verdict == NOT_ENOUGH
+
+
+def test_a_sweep_with_nothing_done_says_what_is_missing(tmp_path):
+    cells = [
+        cell(0, 1, model=model, encoder_layers=e)
+        for model in ("text_to_image", "gan", "vae")
+        for e in (1, 2)
+    ]
+    findings = answer_questions(
+        load(write_sweep(tmp_path, cells, metrics=METRICS | {"sliced_wasserstein": BOTH}))
+    )
+    assert {finding.verdict for finding in findings} == {NOT_ENOUGH}
+    assert all(finding.answer.endswith(".") and len(finding.answer) > 10 for finding in findings)
+    assert any("No ok point has read_exact_match" in finding.answer for finding in findings)
+
+
+def test_mse_and_reader_tell_cells_apart_each_for_itself(tmp_path):
+    """MSE of two cells alike, what the reader says far apart; the reader is asked about depth, too."""
+    cells = [cell(0, 1, 2, model="text_to_image", encoder_layers=layers) for layers in (1, 2)]
+    mse = [[0.040, 0.044, 0.042], [0.043, 0.040, 0.041]]
+    read = [[0.30, 0.33, 0.31], [0.90, 0.93, 0.95]]
+    for one, errors, right in zip(cells, mse, read, strict=True):
+        for seed in range(3):
+            write_record(tmp_path, one, seed, mse=errors[seed], read_exact_match=right[seed])
+    folder = write_sweep(tmp_path, cells, metrics={"mse": METRICS["mse"], "read_exact_match": READ})
+    by_mse, by_reader = ask(folder, "Does the MSE"), ask(folder, "Does the reader")
+    for found, values in ((by_mse, mse), (by_reader, read)):
+        t = stats.ttest_ind(*values, equal_var=False).statistic
+        assert found.p == pytest.approx(2 * stats.t.sf(abs(t), 2))
+    assert (by_mse.verdict, by_reader.verdict) == (UNDECIDED, YES)
+    assert by_reader.effect > 0.9 > by_mse.effect
+    depth = [
+        f.question
+        for f in answer_questions(load(folder))
+        if f.question.startswith("Do more encoder layers")
+    ]
+    assert sorted(question.rpartition(" by ")[2] for question in depth) == [
+        "mse?",
+        "read_exact_match?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("errors", "why"),
+    [
+        ([[0.1, 0.1], [0.2, 0.2]], "the seeds of every cell agree exactly"),
+        ([[0.1, 0.1], [0.1, 0.1], [0.3]], "the seeds of every cell agree exactly"),
+        ([[0.1, 0.2]], "there is one cell"),
+        ([[0.1, 0.2], [0.3]], "one cell has a second seed"),
+        ([[0.1], [0.3]], "no cell has a second seed"),
+    ],
+)
+def test_cells_without_a_test_say_why(errors: list[list[float]], why: str, tmp_path: Path) -> None:
+    cells = [
+        cell(*range(len(each)), model="text_to_image", encoder_layers=i)
+        for i, each in enumerate(errors, 1)
+    ]
+    for one, each in zip(cells, errors, strict=True):
+        for seed, value in enumerate(each):
+            write_record(tmp_path, one, seed, mse=value)
+    found = ask(write_sweep(tmp_path, cells, metrics={"mse": METRICS["mse"]}), "Does the MSE")
+    assert (found.verdict, found.test) == (NOT_ENOUGH, "")
+    assert f"no test, because {why}." in found.answer
+
+
+def duel(
+    root: Path, gan: np.ndarray, vae: np.ndarray, dataset: str = "avatars"
+) -> list[dict[str, Any]]:
+    """Cells and records of both models [seeds, depths]; lower is better, and `lr` is each model's own."""
+    cells = []
+    for model, values, lr in (("gan", gan, 2e-4), ("vae", vae, 1e-3)):
+        for place in range(values.shape[1]):
+            one = cell(
+                *range(len(values)), model=model, encoder_layers=place + 1, lr=lr, dataset=dataset
+            )
+            cells.append(one)
+            for seed in range(len(values)):
+                write_record(root, one, seed, sliced_wasserstein=float(values[seed, place]))
+    return cells
+
+
+def test_the_gan_against_the_vae_on_each_dataset(tmp_path):
+    """Paired over seeds, each the mean of its depths; the rank correlation is of all pairs."""
+    gan = np.array([[0.10, 0.12], [0.11, 0.13], [0.09, 0.30]])
+    vae = np.array([[0.20, 0.22], [0.22, 0.24], [0.19, 0.25]])
+    cells = duel(tmp_path, gan, vae) + duel(tmp_path, vae, gan, "cryptopunks")
+    folder = write_sweep(tmp_path, cells, metrics={"sliced_wasserstein": BOTH})
+    found = ask(folder, "Is gan better than vae on avatars, by sliced_wasserstein")
+    assert found.p == pytest.approx(stats.ttest_rel(gan.mean(1), vae.mean(1)).pvalue)
+    assert found.estimate == pytest.approx((gan - vae).mean())
+    assert found.low < found.estimate < found.high
+    assert found.estimate_name == "mean difference of sliced_wasserstein, gan minus vae"
+    assert found.effect_name.startswith("rank-biserial")
+    pairs = stats.wilcoxon((vae - gan).ravel(), alternative="greater").statistic
+    assert found.effect == pytest.approx(2 * pairs / 21 - 1)
+    assert "better in 5 of 6 pairs" in found.answer
+    assert (found.n, found.points) == (3, 12)
+    other = ask(folder, "Is gan better than vae on cryptopunks")
+    assert (other.effect, other.estimate) == pytest.approx((-found.effect, -found.estimate))
+
+
+def test_a_clear_winner_wins_and_a_pair_needs_both(tmp_path):
+    rng = np.random.default_rng(1)
+    gan, vae = rng.normal(0.1, 0.005, (5, 2)), rng.normal(0.3, 0.005, (5, 2))
+    folder = write_sweep(tmp_path, duel(tmp_path, gan, vae), metrics={"sliced_wasserstein": BOTH})
+    assert ask(folder, "Is gan better").verdict == YES
+    lone = write_sweep(
+        tmp_path, [c for c in duel(tmp_path / "b", gan, vae) if c["model"] == "gan"], "lone"
+    )
+    assert ask(lone, "Is gan better").answer == "The sweep has no vae."
+
+
+# How often they err
+
+
+def simulated(folder: Path, rng: np.random.Generator, effect: float) -> list[Finding]:
+    """The sweep's questions to made-up accuracies: a share of the seed's, an effect of encoder layers, noise."""
+    results = load(folder)
+    points = results.points.copy()
+    layers = np.array([results.params[c]["encoder_layers"] for c in points["cell"]])
+    seeds = rng.normal(0, 1, 9)[points["seed"].to_numpy()]
+    points["char_accuracy"] = seeds + effect * layers + rng.normal(0, 1, len(points))
+    return answer_questions(replace(results, points=points.assign(status=OK)))
+
+
+@pytest.mark.slow
+def test_false_positives_are_rare_and_large_effects_are_found(tmp_path):
+    """Three corrected questions of a sweep: any wrong verdict in at most 5% of sweeps, up to 3 standard errors."""
+    grid = {place: dict.fromkeys(range(3)) for place in itertools.product((1, 2, 3), (1, 2, 3))}
+    folder = sweep(tmp_path, grid, ("encoder_layers", "decoder_layers"))
+    rng, runs = np.random.default_rng(0), 150
+    wrong = sum(
+        any(f.verdict in (YES, NO) for f in simulated(folder, rng, 0.0)) for _ in range(runs)
+    )
+    assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+    found = [simulated(folder, rng, 3.0) for _ in range(20)]
+    assert all(findings[0].verdict == YES for findings in found)
+    assert sum(findings[1].verdict in (YES, NO) for findings in found) <= 4
+
+
+NOISE = {
+    "equal": [1, 1, 1, 1, 1],
+    "ends": [1, 0.05, 0.05, 0.05, 1],
+    "one": [20, 1, 1, 1, 1],
+    "rising": [1, 2, 4, 8, 16],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize(("seeds", "levels"), [(2, 2), (2, 5), (3, 2), (3, 5)])
+def test_a_contrast_errs_as_often_as_it_says(seeds, levels, noise):
+    """Whatever the noise of each level; residuals pooled over levels gave 17 to 20% where the ends were noisy."""
+    rng, runs = np.random.default_rng(7), 1500
+    weights, spread = (
+        compute_slope_weights(np.arange(1.0, levels + 1)),
+        np.array(NOISE[noise][:levels]),
+    )
+    draws = spread * rng.normal(size=(runs, seeds, levels)) + rng.normal(size=(runs, seeds, 1))
+    wrong = np.mean([estimate_contrast(values, weights).p < 0.05 for values in draws])
+    assert wrong == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / runs))
+
+
+GRID = list(itertools.product(range(1, 6), range(1, 6)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [2, 3, 6])
+@pytest.mark.parametrize("case", ["many as good", "two noisy", "noisy others", "noisy combined"])
+def test_the_best_of_many_is_not_better_by_luck_alone(case, seeds):
+    """No combined cell is better than the best of the others, whichever cells are noisy."""
+    rng, runs = np.random.default_rng(5), 300
+    both = np.array([e > 1 and d > 1 for e, d in GRID])
+    mean, spread = np.zeros(25), np.ones(25)
+    if case == "many as good":  # 16 combined cells as good as the only good one of the others
+        mean = np.where(both, 0.0, np.r_[0.0, np.full(24, -9.0)])
+    elif case == "two noisy":  # one good cell on either side, the rest quiet and near nothing
+        good = [GRID.index((1, 2)), GRID.index((2, 2))]
+        mean[good], spread = 0.5, np.full(25, 0.005)
+        spread[good] = 0.1
+    else:
+        spread[both == (case == "noisy combined")] = 10.0
+    draws = mean + spread * rng.normal(size=(runs, seeds, 25)) + rng.normal(size=(runs, seeds, 1))
+    wrong = sum(compare_best(values, both, 1).contrast.p < 0.05 for values in draws)
+    assert wrong / runs <= 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cells", [2, 3, 5, 25])
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_equal_cells_are_rarely_told_apart(cells, seeds):
+    """Of equal noise, with one noisy cell, with half of them noisy: Fisher's F errs in up to 30%, Welch's in 70%."""
+    rng, runs = np.random.default_rng(3), 200
+    for spread in (
+        np.ones(cells),
+        np.r_[20.0, np.ones(cells - 1)],
+        np.where(np.arange(cells) < cells / 2, 20.0, 1.0),
+    ):
+        found = [
+            compare_cells(list(values))
+            for values in spread[:, None] * rng.normal(size=(runs, cells, seeds))
+        ]
+        wrong = np.mean([one is not None and one.p < 0.05 for one in found])
+        assert wrong <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+def test_cells_far_apart_are_told_apart():
+    rng = np.random.default_rng(4)
+    found = [
+        compare_cells(list(np.arange(5)[:, None] + 0.05 * rng.normal(size=(5, 3))))
+        for _ in range(50)
+    ]
+    assert all(one is not None and one.p < 0.05 for one in found)
+
+
+# The page
+
+
+def test_the_page_has_every_finding_in_words_and_in_numbers(tmp_path):
+    results = load(sweep(tmp_path, by_levels(THREE, [1, 2, 3]), ("encoder_layers",)))
+    (table,) = TABLES["statistics"].make(results)
+    findings = answer_questions(results)
+    assert table.frame["question"].tolist() == [f.question for f in findings]
+    assert table.frame["p_corrected"].tolist() == pytest.approx(
+        [f.p_corrected for f in findings], nan_ok=True
+    )
+    assert table.sections is not None
+    assert len(table.sections["In words"]) == len(findings)
+    (line,) = table.sections["Numbers"].to_dict("records")
+    (tested,) = table.sections["Tests"].to_dict("records")
+    assert (line["no."], tested["no."], tested["n"], tested["points"]) == (1, 1, 3, 9)
+    assert line["estimate"].startswith(f"{findings[0].estimate:+.3g}, slope of")
+    assert line["95% CI of the estimate"] == f"{findings[0].low:.3g} to {findings[0].high:.3g}"
+    assert line["effect size"] == "the estimate"
+    notes = " ".join(table.notes)
+    assert "no: corrected p below 0.05, and the effect goes the other way" in notes
+    assert "Student's one-sample t on seeds - 1 degrees of freedom" in notes
+
+
+def test_an_interval_stands_beside_what_it_encloses(tmp_path):
+    """The rank correlation of GAN against VAE has none: it stands apart, in CSV and in every print."""
+    rng = np.random.default_rng(1)
+    gan, vae = rng.normal(0.1, 0.005, (4, 2)), rng.normal(0.3, 0.005, (4, 2))
+    results = load(
+        write_sweep(tmp_path, duel(tmp_path, gan, vae), metrics={"sliced_wasserstein": BOTH})
+    )
+    (table,) = TABLES["statistics"].make(results)
+    assert table.sections is not None
+    place = [question.startswith("Is gan better") for question in table.frame["question"]].index(
+        True
+    )
+    row = table.frame.iloc[place]
+    assert row["low"] < row["estimate"] < row["high"] < 0 < row["effect"] == 1
+    (line,) = [
+        one for one in table.sections["Numbers"].to_dict("records") if one["no."] == place + 1
+    ]
+    low, high = map(float, line["95% CI of the estimate"].split(" to "))
+    assert low < float(line["estimate"].partition(",")[0]) < high
+    assert line["effect size"] == "+1, rank-biserial correlation, positive where gan is better"
+    for text in (render_markdown(table, results), render_latex(table, results)):
+        plain = text.replace(r"\allowbreak{}", "")
+        assert "rank-biserial" in plain and "mean difference" in plain
