@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -110,10 +112,15 @@ def main(arguments: list[str] | None = None) -> None:
         arguments = sys.argv[1:]
     verbose = "--verbose" in arguments
     _configure_logging(verbose)
-    # The word `run` is optional.
-    if arguments and arguments[0] not in (*COMMANDS, "--help", "--version"):
-        arguments = ["run", *arguments]
     console = Console(stderr=True)
+    if arguments and arguments[0] not in (*COMMANDS, "--help", "--version"):
+        suggestion = _suggest_command(arguments[0])
+        if suggestion:
+            message = f"error: unknown command {arguments[0]!r}; did you mean {suggestion!r}?"
+            print_line(console, message, "red")
+            sys.exit(2)
+        # The word `run` is optional.
+        arguments = ["run", *arguments]
     status = _call(arguments, console, verbose)
     refusal = find_write_error()
     if refusal:
@@ -122,6 +129,14 @@ def main(arguments: list[str] | None = None) -> None:
         # `run` has its records to show.
         status = status or int(arguments[:1] != ["run"])
     sys.exit(status)
+
+
+def _suggest_command(word: str) -> str | None:
+    """Return the command that a word seems to mean; None if it may be a sweep file."""
+    if word.startswith("-") or word.endswith(".py") or Path(word).exists():
+        return None
+    matches = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.75)
+    return matches[0] if matches else None
 
 
 def _configure_logging(verbose: bool) -> None:

@@ -78,9 +78,13 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
         publish_datasets(sweep, plan.points, {}, store, console)
         print_line(console, f"Nothing to do: {plan.summarize()}.")
         _print_notes(plan, note, options, console)
+    from gensweep.report.page import PAGE  # with what collecting imports
+
     with resume_hint:
         _collect(store.uri(sweep.name), console)
-    return _print_failures(plan, console)
+    status = _print_failures(plan, console)
+    print_line(console, f"The page is {store.uri(f'{sweep.name}/{PAGE}')}.")
+    return status
 
 
 def _train_missing(

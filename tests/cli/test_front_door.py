@@ -114,3 +114,17 @@ def test_a_trial_without_a_gpu_trains_on_the_cpu() -> None:
     config = make_trial_config(Pack((t2t(),)), "results", asked)
     assert (asked.device_kind, config["device"], config["gpus"]) == ("cpu", "cpu", 0)
     assert make_trial_config(Pack((t2t(),)), "results", resources.Resources())["gpus"] == 1.0
+
+
+def test_a_mistyped_command_is_named_with_the_nearest_one() -> None:
+    ended = call("colect", "results/smoke")
+    assert ended.code == 2
+    assert ended.error == "error: unknown command 'colect'; did you mean 'collect'?\n"
+
+
+def test_a_run_ends_with_the_path_of_its_page(tmp_path: Path, root: Path) -> None:
+    file = write_sweep(tmp_path, grid(**TINY))
+    for _ in range(2):
+        ended = call(file, "--results", root, "--local")
+        last_line = f"The page is {root}/tiny/report.html."
+        assert ended.out.replace("\n", "").endswith(last_line)
