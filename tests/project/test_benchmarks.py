@@ -446,7 +446,7 @@ def test_lanes_gain_what_they_save() -> None:
     """Eight lanes in 20 ms, one alone in 5 ms: two points in the time of one."""
     gain = packs.Gain("tiny", 8, 0.005, 0.020)
     assert gain.ratio == 2.0
-    cpu, gpu = packs.get_text([gain], [])
+    cpu, gpu = packs.text([gain], [])
     assert cpu.splitlines()[-1].split("|")[1:-1] == [
         " tiny     ",
         "     8 ",
@@ -454,7 +454,7 @@ def test_lanes_gain_what_they_save() -> None:
         "         20.0 ",
         " " * 28 + "2.00 ",
     ]
-    assert "not measured" in gpu and "not measured" not in packs.get_text([gain], [gain])[1]
+    assert "not measured" in gpu and "not measured" not in packs.text([gain], [gain])[1]
 
 
 def test_both_sides_of_a_gain_take_steps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -343,23 +343,20 @@ def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield node.name, node.lineno
 
 
-@every_file
-def test_names_are_plain_words(name: str) -> None:
-    names = bound_names(FILES[name])
-    assert not [(word, line) for word, line in names if word.strip("_").lower() in DIALECT]
+def test_names_are_plain_words() -> None:
+    names = [(file, *bound) for file, tree in FILES.items() for bound in bound_names(tree)]
+    assert not [name for name in names if name[1].strip("_").lower() in DIALECT]
 
 
-@every_file
-def test_docstrings_start_with_a_verb_or_a_noun(name: str) -> None:
+def test_docstrings_start_with_a_verb_or_a_noun() -> None:
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docs = [
-        ast.get_docstring(node) or "" for node in ast.walk(FILES[name]) if isinstance(node, kinds)
-    ]
+    nodes = [node for tree in FILES.values() for node in ast.walk(tree) if isinstance(node, kinds)]
+    docs = [(ast.get_docstring(node) or "").partition("\n")[0] for node in nodes]
     odd = ("What ", "Whether ", "How ", "Where ", "Which ")
-    assert not [doc.partition("\n")[0] for doc in docs if doc.startswith(odd)]
+    assert not [doc for doc in docs if doc.startswith(odd)]
 
 
-@every_file
-def test_a_line_has_at_most_one_conditional_expression(name: str) -> None:
-    lines = [node.lineno for node in ast.walk(FILES[name]) if isinstance(node, ast.IfExp)]
-    assert len(lines) == len(set(lines))
+def test_a_line_has_at_most_one_conditional_expression() -> None:
+    for file, tree in FILES.items():
+        lines = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
+        assert len(lines) == len(set(lines)), file
