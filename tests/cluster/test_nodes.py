@@ -44,11 +44,15 @@ def cluster() -> Iterator[Any]:
     import gensweep.execute.ray_tune  # noqa: F401, I001 - it sets what Ray reads when it is imported
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-    )
-    yield cluster
-    cluster.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        # A Ray that an earlier test started in this process leaves the mode `token` behind, which
+        # the drivers of these tests, processes of their own, do not have.
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        cluster = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+        )
+        yield cluster
+        cluster.shutdown()
 
 
 @pytest.fixture
