@@ -57,6 +57,7 @@ class Ledger:
 
     def __init__(self, store: Store | Path) -> None:
         self.store = store if isinstance(store, Store) else Store(store)
+        self._withdrawn: set[str] = set()
         points = self.store.root / POINTS
         if os.path.lexists(points) and not points.is_dir():
             kind = "a file"
@@ -206,6 +207,7 @@ class Ledger:
             content = self.store.read(name, MAX_RECORD_BYTES)
             self.store.write(f"{name}{REPLACED}", content)
             self.store.remove(name)
+            self._withdrawn.add(point_id)
 
     def finish(self, claim: Claim, record: Record) -> None:
         """Write the record after all other files.
@@ -230,7 +232,9 @@ class Ledger:
                     self.store.remove(f"{folder}/{CHECKPOINT}")
                 if record.status == OK:
                     self.store.remove(f"{folder}/{ERROR}")
-                    self.store.remove(f"{folder}/{RECORD}{REPLACED}")
+                    # A bucket is asked only if there was an old record: each question costs money.
+                    if not self.store.is_remote or record.id in self._withdrawn:
+                        self.store.remove(f"{folder}/{RECORD}{REPLACED}")
 
     @contextlib.contextmanager
     def _ignore_cleanup_errors(self, point_id: str) -> Generator[None]:

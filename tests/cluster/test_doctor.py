@@ -576,7 +576,8 @@ def test_another_rays_version_is_refused(cluster: Any, tmp_path: Path) -> None:
     )
     assert "Ray: 1.2.3" in error
     assert error.endswith(
-        "; use the same everywhere: pip install -c constraints.txt, here and there"
+        "; install the same versions on this machine and on the cluster: "
+        "pip install -c constraints.txt"
     )
 
 
@@ -610,10 +611,9 @@ def test_a_node_that_joined_later_with_other_code_ends_the_run_and_records_nothi
     script = """
 import sys
 from gensweep.cli import app
-from gensweep.execute import launch
-launch.check_nodes = lambda store: None
-requests = launch._requests
-launch._requests = lambda *rest: lambda config: launch.tune.PlacementGroupFactory(
+from gensweep.execute import ray_tune
+ray_tune.check_nodes = lambda store: None
+ray_tune._make_requests = lambda *rest: lambda config: ray_tune.tune.PlacementGroupFactory(
     [{"CPU": 1, "outdated": config["pack"]}]
 )
 app.main(sys.argv[1:])

@@ -671,7 +671,7 @@ class TestCompiling:
             assert fresh.stat().st_mode & 0o777 == 0o755
         else:
             why = (
-                "can be written by others"
+                "can be written by users other than its owner"
                 if planted == "open file"
                 else "belongs to another user (number 12345)"
             )

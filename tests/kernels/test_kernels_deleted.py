@@ -19,7 +19,7 @@ import torch
 torch.set_num_threads(1)
 
 from gensweep import kernels
-from gensweep.core import cache
+from gensweep.prepare import array_cache
 from gensweep.sweep.point import Point
 from gensweep.train.loop import Training
 
@@ -31,7 +31,7 @@ histories = {}
 for model, sizes in SIZES.items():
     point = Point.make(model, sizes, 0)
     data = point.data_config()
-    training = Training(point.model_config(), data, point.seed, cache.prepared(data), torch.device("cpu"))
+    training = Training(point.model_config(), data, point.seed, array_cache.load_arrays(data), torch.device("cpu"))
     training.run_epoch()
     assert training.compute_info["kernels"] == "PyTorch"
     histories[model] = training.history

@@ -157,7 +157,7 @@ USE = """
 from gensweep import Grid, Sweep
 
 SWEEP = Sweep(
-    name="extended",
+    name="denoiser",
     grids=[Grid("denoiser", count=40, filters=2, latent_dim=4, encoder_layers=4, epochs=1)],
     tables=["durations"],
     figures=["durations"],
@@ -196,7 +196,7 @@ def test_what_the_guide_adds_is_listed_trained_and_shown(extended: Path) -> None
     assert "denoiser" in run_in(extended, "gensweep", "list", "models")
     output = run_in(extended, "gensweep", "sweeps/denoiser.py", "--local")
     assert "brightness_error" in output
-    folder = extended / "results" / "extended"
+    folder = extended / "results" / "denoiser"
     assert (folder / "tables" / "durations.csv").read_text().startswith("model,count,mean,min,max")
     assert (folder / "figures" / "durations.svg").exists()
 
@@ -206,4 +206,4 @@ def test_what_the_guide_adds_passes_the_tests_of_its_kind(extended: Path) -> Non
     folders = ["models", "train", "metrics", "sweep", "project/test_floors.py"]
     paths = [f"tests/{name}" for name in folders]
     names = "denoiser or brightness or spec"
-    run_in(extended, "pytest", "-q", "-n", "0", "-x", *paths, "-k", names)
+    run_in(extended, "pytest", "-q", "-n", "0", *paths, "-k", names)

@@ -202,7 +202,7 @@ for model in ("vae", "gan", "text_to_image"):
     names = MODELS[model].outputs
     outputs = dict.fromkeys(names, pictures) | {"answer": Reader().read(pictures)}
     for name, entry in DERIVED.items():
-        if needs := entry.source(names):
+        if needs := entry.find_source(names):
             outputs[name] = entry.compute(*(outputs[need] for need in needs), *[Reader()] * bool(entry.tool))
     for metric in list_metrics(names, "test"):
         metric.compute(outputs)

@@ -385,7 +385,7 @@ def test_only_its_own_report_is_replaced_and_each_draft_is_a_new_one(folder, loo
         (
             {"WANDB_API_KEY": "1" * 40},
             None,
-            "W&B refuses this login: .*permission denied; `wandb login --relogin`",
+            "W&B refuses this login: .*permission denied; log in again with `wandb login --relogin`",
         ),
         ({"WANDB_API_KEY": "short"}, None, "W&B refuses this login: .*40[+] characters"),
         (

@@ -284,7 +284,13 @@ EDITS = {
         SEQUENCES,
         "training",
     ),
-    "a dataset": ("data/avatars.py", "COUNT = 64, 10_000", "COUNT = 64, 9_999", PICTURES, "data"),
+    "a dataset": (
+        "data/avatars.py",
+        "DEFAULT_COUNT = 10_000",
+        "DEFAULT_COUNT = 9_999",
+        PICTURES,
+        "data",
+    ),
     "the split": ("core/dataset.py", "TEST_SHARE = 0.1", "TEST_SHARE = 0.2", set(MODELS), "data"),
     "a metric": (
         "metrics/text.py",

@@ -13,7 +13,6 @@ from tiny import CPU, batch, point
 from torch import Tensor, nn
 
 from gensweep.core.config import TrainingConfig
-from gensweep.core.registries import MODELS
 from gensweep.nn.base_network import Network
 from gensweep.train.muon import apply_muon, orthogonalise
 from gensweep.train.networks import build_network
@@ -128,7 +127,7 @@ BY_MUON = {
 """At one encoder and two decoder layers: recurrent and dense matrices, but for embeddings and output layers."""
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", list(BY_MUON))
 class TestWhatMuonGets:
     def test_is_every_inner_matrix(self, name: str) -> None:
         """What moves where AdamW's rate is next to nothing."""
