@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 CLAIM = "claim.json"
 HEARTBEAT_SECONDS = 15.0
 """The time between two renewals of a claim."""
+MAX_HOST_SHOWN = 80
+"""Characters of a host's name in messages; a claim may hold anything."""
 _watches: dict[tuple[str, str], Watch] = {}
 """Claims of other hosts that this process has seen, by root and folder."""
 
@@ -42,7 +44,7 @@ class Holder:
     time: float
 
     def __str__(self) -> str:
-        return f"process {self.worker.pid} on {self.worker.host.split()[0]}"
+        return f"process {self.worker.pid} on {self.worker.host.split()[0][:MAX_HOST_SHOWN]}"
 
 
 def parse_claim(text: bytes) -> Holder | None:

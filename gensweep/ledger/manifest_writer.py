@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.storage import parse_json
+from gensweep.system.terminal import split_command_line
 from gensweep.system.text import pluralize
 
 _FIELDS_OF_THE_RUN = ("command", "places", "commit", "versions", "hardware", "created")
@@ -242,7 +242,7 @@ def describe_replaced_points(store: Store, sweep: Sweep, command: str) -> str:
 def _find_sweep_file(command: str) -> Path | None:
     """Return the sweep file that a command line names, if it names one."""
     try:
-        words = shlex.split(command)
+        words = split_command_line(command)
     except ValueError:
         return None
     return next((Path(word) for word in words if word.endswith(".py")), None)

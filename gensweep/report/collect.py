@@ -22,6 +22,7 @@ from gensweep.report.page.figures import render_figures
 from gensweep.report.results import Results, load
 from gensweep.report.tables import Table
 from gensweep.system.storage import parse_json
+from gensweep.system.terminal import escape_controls
 
 ALWAYS = ("cells", "leaderboard", "statistics")
 """Tables that every sweep gets."""
@@ -144,6 +145,14 @@ def write_collected(collected: Collected, reload: int = 0) -> list[Path]:
     return [folder / name for name in written]
 
 
+def _protect_cell(value: Any) -> Any:
+    """Return a cell as a spreadsheet can show it: foreign text is no formula and no escape code."""
+    if not isinstance(value, str):
+        return value
+    text = escape_controls(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
 def _render_files(collected: Collected, reload: int) -> Iterator[tuple[str, bytes | str]]:
     """Yield the name and the content of each file of a sweep."""
     from gensweep.report.tables.latex_compact import render_latex_files
@@ -151,7 +160,8 @@ def _render_files(collected: Collected, reload: int) -> Iterator[tuple[str, byte
 
     results = collected.results
     for table in collected.tables:
-        yield f"tables/{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n")
+        frame = table.frame.map(_protect_cell)
+        yield f"tables/{table.name}.csv", frame.to_csv(index=False, lineterminator="\n")
         yield f"tables/{table.name}.md", render_markdown(table, results)
         for stem, text in render_latex_files(table, results):
             yield f"tables/{stem}.tex", text

@@ -56,6 +56,27 @@ def _quote(argument: str) -> str:
     return f"$'{''.join(letters)}'"
 
 
+_ESCAPED_WORD = re.compile(r"(?<!\S)\$'((?:[^'\\]|\\.)*)'")
+_ESCAPED_LETTER = re.compile(r"\\(?:x([0-9a-f]{2})|(.))")
+
+
+def split_command_line(command: str) -> list[str]:
+    """Return the words of a line that `format_command_line` wrote, or of any other shell line.
+
+    Raises:
+        ValueError: a quote is not closed.
+    """
+
+    def unescape(word: re.Match[str]) -> str:
+        letters = _ESCAPED_LETTER.sub(
+            lambda letter: chr(int(letter[1], 16)) if letter[1] else letter[2], word[1]
+        )
+        # Every letter is one byte of the argument.
+        return shlex.quote(os.fsdecode(letters.encode("latin-1", "replace")))
+
+    return shlex.split(_ESCAPED_WORD.sub(unescape, command))
+
+
 class Console(RichConsole):
     """A screen, or a file in its place, that shows text without markup, emoji codes, highlights.
 

@@ -36,7 +36,7 @@ from gensweep.core.errors import NewerSchema, RecordError, ResultsError, Unknown
 from gensweep.core.registries import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
-from gensweep.report.collect import collect, is_current, print_tables
+from gensweep.report.collect import _protect_cell, collect, is_current, print_tables
 from gensweep.report.figures.learning import MAX_BACKGROUND_CURVES
 from gensweep.report.paper import PAPER_TABLES, find_paper_value, list_paper_tables
 from gensweep.report.tables.groups import group_cells
@@ -794,3 +794,9 @@ heavy = {"torch", "ray", "pandas", "scipy", "matplotlib", "rich"} & set(sys.modu
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_foreign_text_in_a_csv_is_no_formula_and_no_escape_code() -> None:
+    assert _protect_cell('=HYPERLINK("x")') == '\'=HYPERLINK("x")'
+    assert "\x1b" not in _protect_cell("\x1b[31mred")
+    assert (_protect_cell(-1.5), _protect_cell("text")) == (-1.5, "text")

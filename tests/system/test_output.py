@@ -28,7 +28,12 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import FAILED, OK, Record
 from gensweep.report.tables.markdown import escape_markdown
 from gensweep.system.redaction import redact_secrets
-from gensweep.system.terminal import Console, escape_controls, format_command_line
+from gensweep.system.terminal import (
+    Console,
+    escape_controls,
+    format_command_line,
+    split_command_line,
+)
 
 if os.name == "nt":
     pytest.skip("pseudo-terminals are Unix's", allow_module_level=True)
@@ -460,3 +465,12 @@ def test_no_command_repeats_a_secret(
 )
 def test_markdown_shows_what_is_not_ours_letter_by_letter(text: str, cell: str) -> None:
     assert escape_markdown(text) == cell
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["plain", "two words", "it's", "a\\b", "data/enc\udcff", "\x1b[31m", "tab\there", "=x"],
+)
+def test_a_printed_command_is_read_back_word_for_word(argument: str) -> None:
+    command = format_command_line(["run.py", "--set", argument, "--local"])
+    assert split_command_line(command)[3:] == ["run.py", "--set", argument, "--local"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.records import FAILED, MISSING
 from gensweep.system.naming import PINNED
+from gensweep.system.terminal import split_command_line
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
@@ -103,7 +104,7 @@ def _choose_results_option(words: Sequence[str], root: str) -> list[str]:
 
 def _split(command: str) -> list[str]:
     try:
-        return shlex.split(command)
+        return split_command_line(command)
     except ValueError:
         # An open quote: not a command that anybody could have run.
         return []
