@@ -1,4 +1,4 @@
-# make demo: install into .venv and run the smallest sweep.   make test: install and run the tests.
+# make demo: install into .venv and train one small model that learns arithmetic.   make test: install and run the tests.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 .PHONY: demo test lint install clean
 
 demo: $(INSTALLED)
-	$(BIN)/python -m gensweep sweeps/smoke.py
+	$(BIN)/gensweep sweeps/demo.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
