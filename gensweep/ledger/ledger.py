@@ -13,7 +13,7 @@ from typing import Any, Literal
 from gensweep.core.errors import LostClaim, NewerSchema, RecordError, ResultsError, Unavailable
 from gensweep.ledger import claims
 from gensweep.ledger.claims import CLAIM, Claim, Holder, Process
-from gensweep.ledger.records import FAILED, OK, Record, decode_record
+from gensweep.ledger.records import FAILED, OK, Record, check_matches, decode_record
 from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.system.storage import Content, NotRegular
 
@@ -99,7 +99,7 @@ class Ledger:
             path = store.uri(name)
             try:
                 record = _decode_or_raise(content, path, point_id)
-                _check_matches(record, wanted[point_id], path)
+                check_matches(record, wanted[point_id], path)
                 state.records[point_id] = record
             except (FileNotFoundError, NotADirectoryError):
                 pass
@@ -232,9 +232,12 @@ class Ledger:
                     self.store.remove(f"{folder}/{CHECKPOINT}")
                 if record.status == OK:
                     self.store.remove(f"{folder}/{ERROR}")
-                    # A bucket is asked only if there was an old record: each question costs money.
-                    if not self.store.is_remote or record.id in self._withdrawn:
-                        self.store.remove(f"{folder}/{RECORD}{REPLACED}")
+                    self._remove_old_record(record.id)
+
+    def _remove_old_record(self, point_id: str) -> None:
+        # A bucket is asked only if there was an old record: each question costs money.
+        if not self.store.is_remote or point_id in self._withdrawn:
+            self.store.remove(f"{POINTS}/{point_id}/{RECORD}{REPLACED}")
 
     @contextlib.contextmanager
     def _ignore_cleanup_errors(self, point_id: str) -> Generator[None]:
@@ -279,24 +282,3 @@ def _decode_or_raise(content: bytes | OSError, path: str, point_id: str) -> Reco
     if isinstance(content, OSError):
         raise content
     return decode_record(content, path, point_id)
-
-
-def _check_matches(record: Record, wanted: Mapping[str, Any], path: str) -> None:
-    """Check that a record repeats the params, the model and the seed of a point.
-
-    Raises:
-        RecordError: it does not; says in what it differs.
-    """
-    differences = []
-    params = record.params
-    # Every model has had a dataset since the first version, so a record without one differs.
-    keys = (params.keys() | {"dataset"}) & wanted.keys()
-    if any(params.get(key) != wanted[key] for key in keys):
-        differences.append("params")
-    if "model" in wanted and wanted["model"] != record.model:
-        differences.append("model")
-    if "seed" in wanted and wanted["seed"] != record.seed:
-        differences.append("seed")
-    if differences:
-        names = ", ".join(differences)
-        raise RecordError(f"{path}: is of another point: {names}")

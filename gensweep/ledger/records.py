@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -257,3 +257,24 @@ def _find_contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def compute_checksum(body: bytes) -> str:
     """Return the checksum of a record's JSON after the checksum itself."""
     return hashlib.sha256(body).hexdigest()
+
+
+def check_matches(record: Record, wanted: Mapping[str, Any], path: str) -> None:
+    """Check that a record repeats the params, the model and the seed of a point.
+
+    Raises:
+        RecordError: it does not; says in what it differs.
+    """
+    differences = []
+    params = record.params
+    # Every model has had a dataset since the first version, so a record without one differs.
+    keys = (params.keys() | {"dataset"}) & wanted.keys()
+    if any(params.get(key) != wanted[key] for key in keys):
+        differences.append("params")
+    if "model" in wanted and wanted["model"] != record.model:
+        differences.append("model")
+    if "seed" in wanted and wanted["seed"] != record.seed:
+        differences.append("seed")
+    if differences:
+        names = ", ".join(differences)
+        raise RecordError(f"{path}: is of another point: {names}")
