@@ -78,12 +78,10 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
         publish_datasets(sweep, plan.points, {}, store, console)
         print_line(console, f"Nothing to do: {plan.summarize()}.")
         _print_notes(plan, note, options, console)
-    from gensweep.report.page import PAGE  # with what collecting imports
-
     with resume_hint:
-        _collect(store.uri(sweep.name), console)
+        page = _collect(store.uri(sweep.name), console)
     status = _print_failures(plan, console)
-    print_line(console, f"The page is {store.uri(f'{sweep.name}/{PAGE}')}.")
+    print_line(console, f"The page is {page}.")
     return status
 
 
@@ -225,15 +223,17 @@ def _load_executor(local: bool) -> ModuleType:
     return importlib.import_module(name)
 
 
-def _collect(folder: str, console: Console) -> None:
-    """Write the sweep's tables, figures and page if they are not current; print the tables."""
+def _collect(folder: str, console: Console) -> str:
+    """Write the sweep's files if they are not current, print its tables, and return its page."""
     from gensweep.report.collect import is_current, print_tables, write
+    from gensweep.report.page import PAGE
     from gensweep.report.results import load
 
     results = load(folder)
     if not is_current(results):
         write(results)
     print_tables(results, console)
+    return f"{folder}/{PAGE}"
 
 
 def _print_failures(plan: Plan, console: Console) -> int:

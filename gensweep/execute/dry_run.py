@@ -92,7 +92,7 @@ def _print_refusals(ledger: Ledger, options: RunOptions, console: Console) -> No
     """Print why a run would refuse its options or its results root."""
     try:
         require_writable(ledger.store)
-        if options.resources.address is None:
+        if not options.is_on_cluster:
             options.resources.check_device()
     except (ResultsError, UserError) as error:
         print_line(console, f"A run would be refused: {error}", "yellow")

@@ -69,8 +69,8 @@ class Resources:
             UserError: this machine does not have them.
         """
         gpus = count_gpus()
-        is_mac = predict_device("auto") == "mps"
-        available = ["cuda"] * bool(gpus) + ["mps"] * is_mac + ["cpu"]
+        # `auto` finds the fastest device, so the CPU is the only other one.
+        available = list(dict.fromkeys([predict_device("auto"), "cpu"]))
         if self.device not in ("auto", *available):
             raise UserError(
                 f"--device {self.device}: not on this machine; there is {', '.join(available)}"

@@ -46,8 +46,6 @@ def run_pack(
         UserError: this machine has no such device, or there is no such data.
     """
     torch.set_num_threads(context.threads)
-    # A sweep file may have changed it, and the record's numbers would be other ones.
-    torch.set_default_dtype(torch.float32)
     configure_malloc()
     # Both are cached by the first call. So records name the code that was imported, even if
     # somebody edits it during the training.
@@ -76,6 +74,9 @@ def _run_lanes(
 ) -> None:
     """Train those of these points together that nobody else trains."""
     with contextlib.ExitStack() as exit_stack:
+        # A sweep file or the user's process may have changed the default, and with it the numbers.
+        exit_stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+        torch.set_default_dtype(torch.float32)
         attempts = []
         for point in points:
             attempt = begin_attempt(point, context, report, exit_stack)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from runs import TINY, call, train, write_sweep
+from runs import TINY, call, same, train, write_sweep
 
 from gensweep.core.errors import GensweepError
 from gensweep.ledger.claims import Process
@@ -155,3 +155,16 @@ def test_a_retraining_that_ends_before_its_first_file_keeps_the_old_record(
     with pytest.raises(KeyboardInterrupt):
         train([point], root, retrain_changed=True)
     assert path.read_text() == old
+
+
+def test_another_default_dtype_of_the_process_changes_no_number(root: Path, tmp_path: Path) -> None:
+    """As a sweep file may set it; the process has its own default again afterwards."""
+    point = tiny()
+    train([point], root)
+    torch.set_default_dtype(torch.float64)
+    try:
+        train([point], tmp_path / "other")
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    same(root, tmp_path / "other", point)
