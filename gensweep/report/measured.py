@@ -31,7 +31,7 @@ MAIN_METRICS = (
 """A model's main metric is the first of these that it has, unless the sweep's objective differs."""
 VALIDATION = "validation/"
 TEST_PREFIX = "test/"
-_UNDEFINED = re.compile(r"[Nn]ot defined (?:where|without) [^.;]+")
+UNDEFINED = re.compile(r"[Nn]ot defined (?:if|where|without) [^.;]+")
 """The part of a metric's documentation that says when it has no value."""
 
 
@@ -251,7 +251,7 @@ def _explain_missing_value(
 def _explain_absence(info: MetricInfo) -> str:
     """Return why a record may lack a value although the metric is sound for its point."""
     older = "the record was written before the metric existed"
-    undefined = _UNDEFINED.search(info.doc)
+    undefined = UNDEFINED.search(info.doc)
     return f"{undefined[0].lower()}, or {older}" if undefined else older
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import re
@@ -28,6 +29,7 @@ from gensweep.metrics.pictures import PROJECTIONS
 from gensweep.models.gan.network import GANNetwork
 from gensweep.models.vae.network import VAENetwork, negative_log_likelihood
 from gensweep.nn.base_network import Network
+from gensweep.report.measured import UNDEFINED
 from gensweep.train.networks import build_network
 
 PINNED = 2.9630
@@ -69,6 +71,10 @@ class TestEveryMetric:
         assert "Range" in doc.partition("\n")[0]
         better = {"max": "higher", "min": "lower"}.get(METRICS[name].direction)
         assert re.findall(r"(higher|lower) is better", doc) == ([better] if better else [])
+
+    def test_says_when_it_has_no_value(self, name: str) -> None:
+        may_be_undefined = "None" in inspect.signature(METRICS[name].compute).return_annotation
+        assert bool(UNDEFINED.search(METRICS[name].doc)) == may_be_undefined
 
     def test_is_some_models(self, name: str) -> None:
         assert any(METRICS[name].is_applicable(model.outputs) for _, model in MODELS.items())

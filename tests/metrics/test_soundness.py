@@ -198,10 +198,12 @@ def test_a_former_reader_accuracy_says_what_it_was(tmp_path):
 # Reasons
 
 
-def test_a_metric_without_a_value_has_the_reason_that_its_documentation_gives(tmp_path):
+@pytest.mark.parametrize("undefined", ["if no answer", "where no answer", "without an answer that"])
+def test_a_metric_without_a_value_has_the_reason_that_its_documentation_gives(tmp_path, undefined):
     one = cell(0)
     write_record(tmp_path, one, 0, char_accuracy=0.5)
-    doc = "Mean distance.\n\nRange 0 and up; not defined where no answer is an integer. Read it beside `unparsable`."
+    reason = f"not defined {undefined} is an integer"
+    doc = f"Mean distance.\n\nRange 0 and up; {reason}. Read it beside `unparsable`."
     distance = {"unit": "1", "direction": "min", "doc": doc, "models": ["text_to_text"]}
     folder = write_sweep(
         tmp_path,
@@ -210,7 +212,7 @@ def test_a_metric_without_a_value_has_the_reason_that_its_documentation_gives(tm
     )
     results, screen = load(folder), io.StringIO()
     print_tables(results, Console(file=screen, width=300))
-    reason = "not defined where no answer is an integer, or the record was written before the metric existed"
+    reason += ", or the record was written before the metric existed"
     assert f"mean_absolute_error is not measured: {reason} (1 cell)." in screen.getvalue()
 
 
