@@ -102,6 +102,7 @@ def _decode(content: bytes, min_side: int | None) -> Image:
     try:
         if min_side is not None:
             image.draft(None, (min_side, min_side))
+        _scale_transparent_grey(image)
         with lock:
             image.load()
             return to_upright_rgb(image)
@@ -144,6 +145,20 @@ def _read_header(content: bytes) -> ImageFile:
     if not reason:
         reason = "not a picture in a supported format" if content else "an empty file"
     raise PictureError(reason)
+
+
+def _scale_transparent_grey(image: ImageFile) -> None:
+    """Scale the transparent value of a PNG as its grey values of 2 or 4 bits will be.
+
+    Pillow scales these greys to 0..255 when it decodes, but not the value that is transparent.
+    """
+    value = image.info.get("transparency")
+    if image.format != "PNG" or image.mode != "L" or not image.tile or value is None:
+        return
+    largest_values = {"L;2": 3, "L;4": 15}
+    raw_mode = image.tile[0].args
+    if raw_mode in largest_values:
+        image.info["transparency"] = value * 255 // largest_values[raw_mode]
 
 
 def _get_reason(error: Exception) -> str:

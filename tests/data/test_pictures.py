@@ -204,11 +204,14 @@ class TestModes:
     @pytest.mark.parametrize(
         ("bits", "colours", "row", "key"),
         [
+            (1, 0, bytes([0b01000000]), struct.pack(">H", 1)),
+            (2, 0, bytes([0b01100000]), struct.pack(">H", 2)),
+            (4, 0, bytes([0x56]), struct.pack(">H", 6)),
             (8, 0, bytes([5, 6]), struct.pack(">H", 6)),
             (16, 0, struct.pack(">2H", 0, 257), struct.pack(">H", 257)),
             (8, 2, bytes([5, 6, 7, 6, 6, 6]), struct.pack(">3H", 6, 6, 6)),
         ],
-        ids=["grey", "deep grey", "colour"],
+        ids=["1 bit", "2 bits", "4 bits", "grey", "deep grey", "colour"],
     )
     def test_one_colour_may_be_transparent(
         self, bits: int, colours: int, row: bytes, key: bytes
