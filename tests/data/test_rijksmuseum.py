@@ -894,3 +894,9 @@ def test_a_crop_is_taken_from_the_middle(museum: Museum, folder: Path) -> None:
     inner = pictures[:, :, 4:60, 4:60].astype(int)
     flat = np.abs(inner - np.array([250, 20, 20])[None, :, None, None]).max(axis=(1, 2, 3)) < 12
     assert flat.sum() == 1
+
+
+def test_an_address_that_cannot_be_parsed_is_no_address() -> None:
+    page = read_page({"orderedItems": [{"id": "https://[1"}], "next": {"id": "http://["}}, "url")
+    assert (page.objects, page.unrecognized) == ([], ['{"id": "https://[1"}'])
+    assert page.token == ""

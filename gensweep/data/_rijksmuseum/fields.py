@@ -66,7 +66,13 @@ def get_address(value: Any) -> str:
         address = value.get("id") or value.get("@id") or value.get("@value")
     if not isinstance(address, str):
         return ""
-    return _clean(address)
+    address = _clean(address)
+    try:
+        urlsplit(address)
+    except ValueError:
+        # Of a text such as "https://[", which a server may send, nothing can be read.
+        return ""
+    return address
 
 
 def _clean(text: str) -> str:
