@@ -38,6 +38,10 @@ class Model(TrainingConfig):
     encoder_layers: int
     decoder_layers: int
 
+    def list_redrawn_fields(self) -> tuple[str, ...]:
+        """Return the inputs that show other pictures of the same characters in each epoch."""
+        return ()
+
     def count_parameters(self) -> int:
         """Return the number of trainable numbers in the network, without building it."""
         raise NotImplementedError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -49,11 +49,13 @@ class Batches:
         if codes and not kernels.is_available(torch.empty(0, dtype=dtype, device=device)):
             self._dedup_fields -= codes
 
-    def take(self, rows: Tensor) -> dict[str, Tensor]:
+    def take(self, rows: Tensor, glyphs: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Return the fields of some examples.
 
         Args:
             rows: which examples, [...].
+            glyphs: indices in the bank of a field's pictures, [..., T], in place of the examples'
+                own, by field.
 
         Returns:
             Pictures as float32 in 0..1 and codes as int64, each [..., ...].
@@ -66,7 +68,10 @@ class Batches:
         deduplicates = rows.ndim == 1 and rows.device.type == "cpu"
         batch: dict[str, Tensor] = {}
         for field, (name, bank) in self._fields.items():
-            values = _index_rows(self._rows[name], rows)
+            if glyphs and field in glyphs:
+                values = glyphs[field]
+            else:
+                values = _index_rows(self._rows[name], rows)
             if deduplicates and field in self._dedup_fields:
                 batch |= self._deduplicate(field, bank, values)
                 continue

@@ -14,11 +14,9 @@ from torch import Tensor
 from torch.func import vmap
 
 from gensweep.nn.base_network import Batch, Noise
-from gensweep.train.loop import Training
+from gensweep.train.loop import StepInputs, Training
 from gensweep.train.optimizers import PlayerOptimizer, Tensors
 
-Inputs = tuple[Tensor, Noise]
-"""Rows and noise of one step of one lane."""
 Result = dict[str, float] | Exception
 """The new line of a lane's history, or what went wrong with this lane alone."""
 
@@ -97,26 +95,27 @@ class Lanes:
             lane.network.train()
         lane_inputs = (lane.iter_epoch_inputs() for lane in self._lanes)
         for index, inputs in enumerate(itertools.zip_longest(*lane_inputs)):
-            sizes = [len(step_inputs[0]) if step_inputs else 0 for step_inputs in inputs]
+            sizes = [len(step_inputs.rows) if step_inputs else 0 for step_inputs in inputs]
             for lanes in _group_lanes(sizes):
                 logged = self._step(lanes, inputs[lanes], index)
                 yield lanes, logged, sizes[lanes.start]
 
-    def _step(self, lanes: slice, inputs: Sequence[Inputs], index: int) -> dict[str, Tensor]:
+    def _step(self, lanes: slice, inputs: Sequence[StepInputs], index: int) -> dict[str, Tensor]:
         """Run one step of some lanes, by every player in turn.
 
         Args:
             lanes: the lanes.
-            inputs: rows and noise of each.
+            inputs: those of each.
             index: of the step in the epoch.
 
         Returns:
             What was logged, [n] each.
         """
         first = self._lanes[lanes.start]
-        rows = torch.stack([lane_rows for lane_rows, _ in inputs])
-        batch = first.batches.take(rows)
-        cpu_noise = _stack_noise([lane_noise for _, lane_noise in inputs])
+        rows = torch.stack([lane_inputs.rows for lane_inputs in inputs])
+        cpu_glyphs = _stack_tensors([lane_inputs.glyphs for lane_inputs in inputs])
+        batch = first.batches.take(rows, first.move_noise(cpu_glyphs))
+        cpu_noise = _stack_tensors([lane_inputs.noise for lane_inputs in inputs])
         noise = first.move_noise(cpu_noise)
         steps = []
         for lane in self._lanes[lanes]:
@@ -154,8 +153,8 @@ def _group_lanes(sizes: Sequence[int]) -> Iterator[slice]:
         start = stop
 
 
-def _stack_noise(noises: Sequence[Noise]) -> Noise:
-    return {name: torch.stack([noise[name] for noise in noises]) for name in noises[0]}
+def _stack_tensors(lanes: Sequence[Noise]) -> Noise:
+    return {name: torch.stack([lane[name] for lane in lanes]) for name in lanes[0]}
 
 
 def _catch_error(function: Callable[..., dict[str, float]], *args: object) -> Result:

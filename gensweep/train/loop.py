@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,22 @@ from gensweep.system.signals import raise_if_stopped
 from gensweep.train import random_streams
 from gensweep.train.evaluation import Evaluator, check_finite
 from gensweep.train.optimizers import PlayerOptimizer
+from gensweep.train.redraw import build_redraws
+
+
+class StepInputs(NamedTuple):
+    """The inputs of one step of one training.
+
+    Attributes:
+        rows: the examples, on the device [B].
+        noise: random numbers, on the CPU, each [B, ...].
+        glyphs: indices of fresh pictures by field, on the CPU, each [B, T]; other fields show the
+            dataset's own pictures.
+    """
+
+    rows: Tensor
+    noise: Noise
+    glyphs: dict[str, Tensor]
 
 
 class Training(Evaluator):
@@ -52,6 +68,7 @@ class Training(Evaluator):
         super().__init__(model, seed, prepared, device, reader_data, share_with)
         rows = select_training_rows(prepared.split, data.train_fraction)
         self._split["train"] = torch.as_tensor(rows.copy())
+        self._redraws = build_redraws(model, prepared, rows)
         self.examples = len(self._split["train"])
         self.steps_per_epoch = math.ceil(self.examples / model.batch_size)
         total_steps = model.epochs * self.steps_per_epoch
@@ -84,9 +101,9 @@ class Training(Evaluator):
             What the step logged, and its number of examples.
         """
         self.network.train()
-        for index, (rows, cpu_noise) in enumerate(self.iter_epoch_inputs()):
-            batch = self.batches.take(rows)
-            noise = self.move_noise(cpu_noise)
+        for index, inputs in enumerate(self.iter_epoch_inputs()):
+            batch = self.batches.take(inputs.rows, self.move_noise(inputs.glyphs))
+            noise = self.move_noise(inputs.noise)
             step = self.epoch * self.steps_per_epoch + index
             logged: dict[str, Tensor] = {}
             # Players step in turn: the second one sees what the first one has learnt.
@@ -95,21 +112,27 @@ class Training(Evaluator):
                     loss, terms = self.network(player, batch, noise)
                 optimizer.step(loss, self.parameters[player], [step])
                 logged |= terms
-            yield logged, len(rows)
+            yield logged, len(inputs.rows)
 
-    def iter_epoch_inputs(self) -> Iterator[tuple[Tensor, Noise]]:
-        """Draw the inputs of each step of the next epoch, by this point's own generators.
-
-        Yields:
-            The step's rows, on the device, and its noise, on the CPU.
-        """
+    def iter_epoch_inputs(self) -> Iterator[StepInputs]:
+        """Draw the inputs of each step of the next epoch, by this point's own generators."""
         rows = self._split["train"]
         order_rng = random_streams.make_generator(self.seed, "order", self.epoch)
         order = torch.randperm(len(rows), generator=order_rng)
         noise_rng = random_streams.make_generator(self.seed, "noise", self.epoch)
-        for batch_rows in rows[order].to(self.device).split(self.model.batch_size):
+        # A stream per field, so that a field's pictures do not depend on the other fields.
+        glyph_rngs = {
+            field: random_streams.make_generator(self.seed, field, self.epoch)
+            for field in self._redraws
+        }
+        for batch_rows in rows[order].split(self.model.batch_size):
             raise_if_stopped()
-            yield batch_rows, self.network.draw(len(batch_rows), noise_rng)
+            noise = self.network.draw(len(batch_rows), noise_rng)
+            glyphs = {
+                field: redraw.draw(batch_rows, glyph_rngs[field])
+                for field, redraw in self._redraws.items()
+            }
+            yield StepInputs(batch_rows.to(self.device), noise, glyphs)
 
     def end_epoch(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
         """Validate after the epoch's steps, count the epoch, and return its line of the history.

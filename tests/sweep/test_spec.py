@@ -454,6 +454,8 @@ def others(point: Point) -> list[tuple[str, Any]]:
             changes.append((key, "mnist"))
         elif get_origin(annotation) is Literal:
             changes += [(key, choice) for choice in get_args(annotation) if choice != value]
+        elif isinstance(value, bool):
+            changes.append((key, not value))
         else:
             changes.append((key, value + 1 if isinstance(value, int) else (value or 1.0) / 2))
     return changes

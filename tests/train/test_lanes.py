@@ -167,10 +167,10 @@ def test_nothing_is_computed_for_a_lane_that_is_done(monkeypatch: pytest.MonkeyP
     seen: list[tuple[int, int]] = []
     take = type(lanes[0].batches).take
 
-    def counted(self: Any, rows: torch.Tensor) -> Any:
+    def counted(self: Any, rows: torch.Tensor, *glyphs: Any) -> Any:
         if rows.ndim == 2:
             seen.append((rows.shape[0], rows.shape[1]))
-        return take(self, rows)
+        return take(self, rows, *glyphs)
 
     monkeypatch.setattr(type(lanes[0].batches), "take", counted)
     run(lanes, epochs=1)

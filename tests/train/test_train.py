@@ -87,9 +87,9 @@ class Spy:
         self.batches: list[list[int]] = []
         take = Batches.take
 
-        def noted(batches: Batches, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        def noted(batches: Batches, rows: torch.Tensor, *glyphs: Any) -> dict[str, torch.Tensor]:
             self.batches.append(rows.tolist())
-            return take(batches, rows)
+            return take(batches, rows, *glyphs)
 
         monkeypatch.setattr(Batches, "take", noted)
 

@@ -35,6 +35,7 @@ from gensweep.core.registries import MODELS
 from gensweep.models._sequence import (
     GLYPH_SIZE,
     KERNEL_AREA,
+    REDRAW_HELP,
     TEXT_OUTPUT,
     SequenceModel,
 )
@@ -67,6 +68,12 @@ class ImageToText(SequenceModel):
         "(1: up to 10 degrees, 10% in size and shear, 2 pixels)",
         ge=0,
     )
+
+    redraw: bool = param(False, REDRAW_HELP, neutral=False)
+
+    def list_redrawn_fields(self) -> tuple[str, ...]:
+        """Return the pictures of the query, if they are redrawn."""
+        return ("query_pictures",) if self.redraw else ()
 
     def get_step_width(self) -> int:
         """Return the size of one step: the CNN gives as many features as the LSTM has units."""

@@ -35,7 +35,12 @@ from typing import ClassVar
 from gensweep.core.alphabet import ANSWER_LENGTH
 from gensweep.core.config import param
 from gensweep.core.registries import MODELS
-from gensweep.models._sequence import GLYPH_SIZE, KERNEL_AREA, SequenceModel
+from gensweep.models._sequence import (
+    GLYPH_SIZE,
+    KERNEL_AREA,
+    REDRAW_HELP,
+    SequenceModel,
+)
 
 
 @MODELS("text_to_image")
@@ -55,6 +60,12 @@ class TextToImage(SequenceModel):
     glyph_filters: int = param(
         32, "channels of the last transposed convolution's input; the first has twice as many", ge=1
     )
+
+    redraw: bool = param(False, REDRAW_HELP, neutral=False)
+
+    def list_redrawn_fields(self) -> tuple[str, ...]:
+        """Return the pictures of the answer, if they are redrawn."""
+        return ("answer_pictures",) if self.redraw else ()
 
     def count_parameters(self) -> int:
         """Return the number of weights: LSTMs and the glyph decoder."""
