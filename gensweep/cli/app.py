@@ -25,7 +25,7 @@ from gensweep.cli import (
     wandb,
     wandb_report,
 )
-from gensweep.core.errors import GensweepError, RayDied
+from gensweep.core.errors import GensweepError, RayDiedError
 from gensweep.system.redaction import redact_secrets
 from gensweep.system.signals import Stopped, raise_on_signal
 from gensweep.system.terminal import (
@@ -168,7 +168,7 @@ def _call(arguments: list[str], console: Console, verbose: bool) -> int:
             f"Stopped; finished work is saved. To continue: {format_command_line(sys.argv[1:])}",
         )
         return 128 + stopped.number
-    except RayDied as error:
+    except RayDiedError as error:
         if verbose:
             log.exception("Ray died")
         hint = f"finished work is saved. To continue: {format_command_line(sys.argv[1:])}"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gensweep.core.errors import DataError, SweepError, UnknownName, UserError
+from gensweep.core.errors import DataError, SweepError, UnknownNameError, UserError
 from gensweep.core.registries import DATASETS, DOWNLOADS, get_dataset_class
 from gensweep.data import _digits
 from gensweep.prepare.array_cache import load_arrays
@@ -120,7 +120,7 @@ def _choose_digits(name: str, values: dict[str, Any], n: int, seed: int) -> Exam
 
 def _choose_examples(name: str, values: dict[str, Any], n: int, seed: int) -> Examples:
     if name.partition(":")[0] not in DATASETS:
-        raise UnknownName("dataset", name, [*DATASETS, *_digits.DIGITS.names])
+        raise UnknownNameError("dataset", name, [*DATASETS, *_digits.DIGITS.names])
     config = get_dataset_class(name)
     if "dataset" in values:
         raise SweepError(f"--set dataset: the dataset is {name}; change NAME instead")

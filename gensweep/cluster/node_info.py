@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gensweep.core.errors import OtherCode, ResultsError
+from gensweep.core.errors import CodeMismatchError, ResultsError
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.stores import MIRRORS_FOLDER
 from gensweep.system.cache_dir import get_cache_root
@@ -197,13 +197,13 @@ def check_code(driver_code: Mapping[str, str | None]) -> None:
     The commit is not compared: it may change while the source files stay the same.
 
     Raises:
-        OtherCode: it runs other code.
+        CodeMismatchError: it runs other code.
     """
     mine = {name: value for name, value in read_code_versions().items() if name != "commit"}
     failed, _ = compare_code({name: driver_code[name] for name in mine}, mine)
     if failed:
         differences = ", ".join(failed)
-        raise OtherCode(
+        raise CodeMismatchError(
             f"{socket.gethostname()} runs other code than the driver ({differences}): "
             f"{SYNC_CODE_HINT}"
         )

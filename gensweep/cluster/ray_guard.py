@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.errors import RayDied
+from gensweep.core.errors import RayDiedError
 from gensweep.system.signals import Stopped
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def watch_ray(processes: Callable[[], Processes]) -> Generator[None]:
         processes: returns the processes of our own Ray.
 
     Raises:
-        RayDied: Ray is dead, or was dead when another error was raised.
+        RayDiedError: Ray is dead, or was dead when another error was raised.
     """
     done = threading.Event()
     has_died = threading.Event()
@@ -55,12 +55,12 @@ def watch_ray(processes: Callable[[], Processes]) -> Generator[None]:
     except Stopped as error:
         # A signal of the user, unless the watch has sent it.
         if has_died.is_set():
-            raise RayDied(f"Ray died: {ended_process(processes())}") from error
+            raise RayDiedError(f"Ray died: {ended_process(processes())}") from error
         raise
     except Exception as error:
         reason = ended_process(processes())
         if reason is not None:
-            raise RayDied(f"Ray died: {reason}") from error
+            raise RayDiedError(f"Ray died: {reason}") from error
         raise
     finally:
         done.set()

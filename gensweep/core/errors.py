@@ -1,4 +1,31 @@
-"""The exceptions of gensweep. `UserError` and below: the user can correct the cause."""
+"""The exceptions of gensweep.
+
+    Exception
+    ├── GensweepError                  raised on purpose
+    │   ├── UserError                  the user can correct the cause; exit status 2
+    │   │   ├── SweepError             a sweep file, a grid or a parameter
+    │   │   ├── UnknownNameError       a name that is not in a registry
+    │   │   ├── ResultsError           a results folder
+    │   │   ├── CodeMismatchError      a worker runs other code than its driver
+    │   │   ├── ReportError            a W&B report (report/wandb_report)
+    │   │   └── DataError              a dataset
+    │   │       └── FetchError         a download
+    │   │           └── _CutOffError   an incomplete download, which is tried again
+    │   ├── RecordError                a record.json
+    │   │   └── NewerSchemaError       a record of a later gensweep
+    │   ├── CheckpointError            a checkpoint of other code or another point (train)
+    │   ├── DivergedError              a loss that is not a finite number (train)
+    │   ├── ClaimedError               another process trains the point
+    │   ├── LostClaimError             a later attempt has taken over the point
+    │   └── RayDiedError               a process that Ray needs has ended
+    ├── OSError
+    │   ├── StoreError                 a results root that does not answer
+    │   └── NotRegularFileError        a pipe, a device or a huge file (system)
+    └── ValueError
+        └── PictureError               bytes that are not a picture (data)
+
+`Stopped` (system) is a BaseException, like KeyboardInterrupt: a signal, not an error.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +54,7 @@ class SweepError(UserError):
     """A sweep file, grid or parameter is wrong."""
 
 
-class UnknownName(UserError):
+class UnknownNameError(UserError):
     """A name is not in a registry."""
 
     def __init__(self, kind: str, name: str, valid: Iterable[str], owner: str = "") -> None:
@@ -38,25 +65,25 @@ class ResultsError(UserError):
     """A results folder cannot be used."""
 
 
-class OtherCode(UserError):
+class CodeMismatchError(UserError):
     """A worker runs different code from its driver."""
 
 
-class Unavailable(OSError):
+class StoreError(OSError):
     """A results root does not answer, or refuses access; no point is to blame.
 
     The message names the file and the reason.
     """
 
     @staticmethod
-    def from_os_error(error: OSError, name: str) -> Unavailable:
+    def from_os_error(error: OSError, name: str) -> StoreError:
         """Return an error of a file system as an error of the results root.
 
         Args:
             error: the error of the file system.
             name: the file, in words; used if the error does not name one.
         """
-        unavailable = Unavailable(f"{error.filename or name}: {error.strerror or error}")
+        unavailable = StoreError(f"{error.filename or name}: {error.strerror or error}")
         unavailable.errno = error.errno
         return unavailable
 
@@ -66,7 +93,7 @@ class Unavailable(OSError):
         return self.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class RayDied(GensweepError):
+class RayDiedError(GensweepError):
     """A process that Ray needs has ended; the points in training are not to blame."""
 
 
@@ -82,15 +109,15 @@ class RecordError(GensweepError):
     """A record.json is cut short, edited, of another point, or of a newer schema."""
 
 
-class NewerSchema(RecordError):
+class NewerSchemaError(RecordError):
     """A file was written by a later gensweep than this one."""
 
 
-class Claimed(GensweepError):
+class ClaimedError(GensweepError):
     """Another process is training the point."""
 
 
-class LostClaim(GensweepError):
+class LostClaimError(GensweepError):
     """A later attempt has taken over the point; this one must stop and write nothing more."""
 
 

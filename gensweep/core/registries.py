@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.config import RESERVED_NAMES, Data
-from gensweep.core.errors import UnknownName
+from gensweep.core.errors import UnknownNameError
 from gensweep.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ def get_dataset_class(name: str) -> type[Data]:
     """Return the class of a dataset: of `avatars`, or of `folder:DIR`, which has a path.
 
     Raises:
-        UnknownName: there is no such dataset, or it does not take a path.
+        UnknownNameError: there is no such dataset, or it does not take a path.
     """
     if not isinstance(name, str):
         return DATASETS[name]
     base_name, colon, _ = name.partition(":")
     dataset = DATASETS[base_name]
     if colon and "dataset" not in dataset.model_fields:
-        raise UnknownName("dataset", name, DATASETS)
+        raise UnknownNameError("dataset", name, DATASETS)
     return dataset
 
 

@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar, cast
 
-from gensweep.core.errors import UnknownName
+from gensweep.core.errors import UnknownNameError
 
 T = TypeVar("T")
 Entry = TypeVar("Entry")
@@ -49,13 +49,13 @@ class Registry(Generic[T]):
         """Return the entry.
 
         Raises:
-            UnknownName: no such entry; the error lists the valid names.
+            UnknownNameError: no such entry; the error lists the valid names.
         """
         self._load()
         try:
             return self._entries[name]
         except (KeyError, TypeError):
-            raise UnknownName(self.kind, name, self._entries) from None
+            raise UnknownNameError(self.kind, name, self._entries) from None
 
     def __contains__(self, name: str) -> bool:
         self._load()

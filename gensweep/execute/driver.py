@@ -10,7 +10,7 @@ from types import ModuleType, TracebackType
 
 from gensweep.cluster.ray_address import check_address
 from gensweep.core.dataset import DatasetArrays
-from gensweep.core.errors import ResultsError, Unavailable
+from gensweep.core.errors import ResultsError, StoreError
 from gensweep.execute.datasets import prepare_datasets, publish_datasets
 from gensweep.execute.memory_budget import make_memory_budget
 from gensweep.execute.plan import (
@@ -57,7 +57,7 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
 
     Raises:
         UserError: bad options or an unusable results folder; nothing was started.
-        Unavailable: the results root stopped working during the run; finished work is kept.
+        StoreError: the results root stopped working during the run; finished work is kept.
         Stopped: a signal came; finished work is kept.
     """
     store = open_store(options.results)
@@ -98,7 +98,7 @@ def _train_missing(
 
     Raises:
         UserError: bad options or an unusable results folder; nothing was started.
-        Unavailable: the results root stopped working during the run.
+        StoreError: the results root stopped working during the run.
     """
     store = ledger.store
     address = options.resources.address
@@ -158,7 +158,7 @@ class _ResumeHint:
         if self._command is None or not isinstance(error, (OSError, ResultsError)):
             return
         command = self._command or "the same command"
-        raise Unavailable(f"{error}; finished work is saved. To continue: {command}") from error
+        raise StoreError(f"{error}; finished work is saved. To continue: {command}") from error
 
 
 def _start_warmup(

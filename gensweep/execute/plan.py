@@ -108,8 +108,8 @@ def make_plan(
         retrain_changed: train points again whose record is not known to be of today's code.
 
     Raises:
-        NewerSchema: a record was written by a later gensweep.
-        Unavailable: a remote results root does not answer, or refuses access.
+        NewerSchemaError: a record was written by a later gensweep.
+        StoreError: a remote results root does not answer, or refuses access.
     """
     state = ledger.read({point.id: point.expected_record for point in points})
     todo = []

@@ -43,7 +43,7 @@ def open_executor(resources: Resources) -> Generator[None]:
     before stays connected.
 
     Raises:
-        RayDied: a process of the Ray that was started here ended. Points in training stay
+        RayDiedError: a process of the Ray that was started here ended. Points in training stay
             missing.
         UserError: a trial requests more than the cluster has, or the connection failed.
     """

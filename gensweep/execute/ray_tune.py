@@ -24,7 +24,7 @@ from ray.tune.schedulers import FIFOScheduler
 
 from gensweep.cluster.node_info import check_code, read_code_versions
 from gensweep.cluster.ray_guard import ended_process
-from gensweep.core.errors import OtherCode, RayDied
+from gensweep.core.errors import CodeMismatchError, RayDiedError
 from gensweep.execute.ray_session import (
     check_nodes,
     choose_gpus_per_trial,
@@ -72,7 +72,7 @@ def execute(
         Ids of points whose worker was killed too often, each with Ray's message.
 
     Raises:
-        OtherCode: a node that joined later has other code than this driver. The run ends at
+        CodeMismatchError: a node that joined later has other code than this driver. The run ends at
             once; what trials have done is kept.
     """
     points = {pack.points[0].data_key: pack.points[0] for pack in packs}
@@ -86,7 +86,7 @@ def execute(
         # Whatever Tune reports about trials then, none of them failed by itself.
         ended = ended_process(get_ray_processes())
         if ended is not None:
-            raise RayDied(f"Ray died: {ended}")
+            raise RayDiedError(f"Ray died: {ended}")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     died = {}
@@ -163,7 +163,7 @@ def _run_trial(
         drivers: versions of the driver's code; None if a worker's cannot differ.
 
     Raises:
-        OtherCode: as `check_code`.
+        CodeMismatchError: as `check_code`.
     """
     if drivers is not None:
         check_code(drivers)
@@ -243,8 +243,8 @@ class _Reporter(tune.Callback):
         last = get_last_line(Path(trial.error_file).read_text())
         name, _, message = last.partition(": ")
         # Starting it again would not help: such a node fails every trial.
-        if name.endswith(OtherCode.__name__):
-            self._error = OtherCode(message)
+        if name.endswith(CodeMismatchError.__name__):
+            self._error = CodeMismatchError(message)
 
     on_trial_recover = on_trial_error
 

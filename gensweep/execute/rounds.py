@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Set
 from typing import Any
 
-from gensweep.core.errors import Claimed, LostClaim, Unavailable
+from gensweep.core.errors import ClaimedError, LostClaimError, StoreError
 from gensweep.execute.plan import Plan
 from gensweep.execute.progress import Screen
 from gensweep.execute.resources import RunOptions
@@ -83,7 +83,7 @@ def _report_or_abort(screen: Screen, store: Store, sweep_json: str) -> Report:
     """Return a function that passes reports to the screen, and aborts if the results root fails.
 
     Raises:
-        Unavailable: by the function, if what is trained now could not be stored.
+        StoreError: by the function, if what is trained now could not be stored.
     """
 
     def report(result: dict[str, Any]) -> None:
@@ -91,12 +91,12 @@ def _report_or_abort(screen: Screen, store: Store, sweep_json: str) -> Report:
         # If the root was moved or deleted, a trial may have created it again. The new root has
         # no sweep.json.
         if not store.is_remote and not store.exists(sweep_json):
-            raise Unavailable(
+            raise StoreError(
                 f"{store.uri(sweep_json)}: gone (was {store.root_uri} moved, or deleted?)"
             )
         for lane in result.get("lanes", [result]):
             if lane.get("full"):
-                raise Unavailable(lane["unavailable"])
+                raise StoreError(lane["unavailable"])
             if lane.get("unavailable"):
                 _raise_if_store_fails(store)
 
@@ -104,13 +104,13 @@ def _report_or_abort(screen: Screen, store: Store, sweep_json: str) -> Report:
 
 
 def _raise_if_store_fails(store: Store) -> None:
-    """Raise Unavailable if the results root does not work."""
+    """Raise StoreError if the results root does not work."""
     try:
         try_store(store)
-    except Unavailable:
+    except StoreError:
         raise
     except OSError as error:
-        raise Unavailable.from_os_error(error, store.root_uri) from error
+        raise StoreError.from_os_error(error, store.root_uri) from error
 
 
 def _keep_points(packs: list[Pack], ids: Set[str]) -> list[Pack]:
@@ -199,7 +199,7 @@ def _record_death(
                 record = current
             else:
                 ledger.finish(claim, record)
-    except (Claimed, LostClaim, OSError) as error:
+    except (ClaimedError, LostClaimError, OSError) as error:
         log.warning("no record of the failed %s: %s", point.id, error)
     outcome = {"point": point.id, "status": record.status, "error": record.error}
     screen.report(outcome | record.metrics)

@@ -28,7 +28,7 @@ from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
-from gensweep.train.evaluation import Diverged
+from gensweep.train.evaluation import DivergedError
 from gensweep.train.loop import Training
 from gensweep.train.memory import configure_malloc
 from gensweep.trial.device import describe_device, resolve_device
@@ -105,7 +105,7 @@ def _compare_point(
     for epoch in range(epochs):
         try:
             training.run_epoch()
-        except Diverged as error:
+        except DivergedError as error:
             largest = (math.inf, str(error))
             return Comparison(record, DIFFERENT, epoch, largest, "", is_same_machine, compute_info)
     differences = compute_differences(training.history, history)

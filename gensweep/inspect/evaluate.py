@@ -43,7 +43,7 @@ def evaluate(trained: TrainedPoint, digits: str | None) -> dict[str, Any]:
 
     Raises:
         ResultsError: a metric differs from the record's.
-        Claimed: somebody trains the point now.
+        ClaimedError: somebody trains the point now.
     """
     record = trained.stored.record
     params = trained.point.params

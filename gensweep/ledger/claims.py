@@ -18,11 +18,11 @@ from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
 from types import TracebackType
 
-from gensweep.core.errors import Claimed, LostClaim
+from gensweep.core.errors import ClaimedError, LostClaimError
 from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.system import processes
 from gensweep.system.processes import Process, Watch
-from gensweep.system.storage import NotRegular, parse_json
+from gensweep.system.storage import NotRegularFileError, parse_json
 
 log = logging.getLogger(__name__)
 CLAIM = "claim.json"
@@ -68,7 +68,7 @@ def read_holder(store: Store, folder: str) -> Holder | None:
     """Return who holds the point in a folder of the root; None if nobody does."""
     try:
         return parse_claim(store.read(f"{folder}/{CLAIM}", MAX_RECORD_BYTES))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotRegular):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotRegularFileError):
         return None
 
 
@@ -157,7 +157,7 @@ class Claim:
         driver: the process that wants the point trained.
 
     Raises:
-        Claimed: on entry, a live process holds the point.
+        ClaimedError: on entry, a live process holds the point.
     """
 
     def __init__(self, store: Store, folder: str, driver: Process) -> None:
@@ -188,7 +188,7 @@ class Claim:
             holder = read_holder(self._store, self._folder)
             if holder is not None and self._must_respect(holder):
                 if is_certainly_live(self._store, self._folder, holder):
-                    raise Claimed(f"{self._point} is being trained by {holder}")
+                    raise ClaimedError(f"{self._point} is being trained by {holder}")
                 return holder
             self._write()
             return None
@@ -217,21 +217,21 @@ class Claim:
         """Check that the point is still ours.
 
         Raises:
-            LostClaim: another attempt took it over, or our driver is dead.
+            LostClaimError: another attempt took it over, or our driver is dead.
             OSError: the store does not answer.
         """
         holder = read_holder(self._store, self._folder)
         if holder is None or holder.attempt != self._me.attempt:
-            raise LostClaim(f"{self._point} was taken over by {holder}")
+            raise LostClaimError(f"{self._point} was taken over by {holder}")
         if self._me.driver.is_local() and not self._me.driver.is_alive():
-            raise LostClaim(f"the driver of {self._point} died")
+            raise LostClaimError(f"the driver of {self._point} died")
 
     @contextlib.contextmanager
     def lock_for_writing(self) -> Generator[None]:
         """Hold the lock around a write that must not come from an old attempt.
 
         Raises:
-            LostClaim: as `check`.
+            LostClaimError: as `check`.
         """
         with self._store.lock(self._lock):
             self.check()

@@ -10,12 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from gensweep.core.errors import LostClaim, NewerSchema, RecordError, ResultsError, Unavailable
+from gensweep.core.errors import (
+    LostClaimError,
+    NewerSchemaError,
+    RecordError,
+    ResultsError,
+    StoreError,
+)
 from gensweep.ledger import claims
 from gensweep.ledger.claims import CLAIM, Claim, Holder, Process
 from gensweep.ledger.records import FAILED, OK, Record, check_matches, decode_record
 from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
-from gensweep.system.storage import Content, NotRegular
+from gensweep.system.storage import Content, NotRegularFileError
 
 log = logging.getLogger(__name__)
 POINTS = "points"
@@ -84,8 +90,8 @@ class Ledger:
                 which would overwrite it; `report` counts it as unreadable, for readers.
 
         Raises:
-            NewerSchema: there is such a record, and ``newer`` is `raise`.
-            Unavailable: a remote root does not answer, or refuses.
+            NewerSchemaError: there is such a record, and ``newer`` is `raise`.
+            StoreError: a remote root does not answer, or refuses.
         """
         state = State()
         store = self.store
@@ -103,9 +109,9 @@ class Ledger:
                 state.records[point_id] = record
             except (FileNotFoundError, NotADirectoryError):
                 pass
-            except Unavailable:
+            except StoreError:
                 raise
-            except NewerSchema as error:
+            except NewerSchemaError as error:
                 if newer == "raise":
                     raise
                 state.unreadable[point_id] = str(error)
@@ -188,7 +194,7 @@ class Ledger:
         """Write one of the point's files, `name` or `folder/name`, unless the claim was lost.
 
         Raises:
-            LostClaim: a later attempt owns the point.
+            LostClaimError: a later attempt owns the point.
             OSError: as `Store.write`.
         """
         path = f"{POINTS}/{point_id}/{name}"
@@ -199,7 +205,7 @@ class Ledger:
         """Rename the record of a point that is being trained again, so that the point is missing.
 
         Raises:
-            LostClaim: a later attempt owns the point.
+            LostClaimError: a later attempt owns the point.
             OSError: as `Store.write`.
         """
         name = f"{POINTS}/{point_id}/{RECORD}"
@@ -215,7 +221,7 @@ class Ledger:
         An earlier record that is unreadable is copied first; a checkpoint is removed.
 
         Raises:
-            LostClaim: a later attempt owns the point, or has finished it.
+            LostClaimError: a later attempt owns the point, or has finished it.
             OSError: as `Store.write`.
         """
         folder = f"{POINTS}/{record.id}"
@@ -223,7 +229,7 @@ class Ledger:
             earlier = self._set_aside(record.id)
             if earlier and _must_stay(earlier, record):
                 # Possible only where the root has no locks.
-                raise LostClaim(f"{record.id} was finished by another process")
+                raise LostClaimError(f"{record.id} was finished by another process")
             self.store.remove_leftovers(folder)
             self.store.write(f"{folder}/{RECORD}", record.to_json())
             with self._ignore_cleanup_errors(record.id):
@@ -254,7 +260,7 @@ class Ledger:
         name = f"{POINTS}/{point_id}/{RECORD}"
         try:
             content = self.store.read(name, MAX_RECORD_BYTES)
-        except (FileNotFoundError, NotRegular):
+        except (FileNotFoundError, NotRegularFileError):
             # A pipe or a device has no content that could be copied.
             return None
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gensweep.core.config import Data
 from gensweep.core.dataset import DatasetArrays, select_training_rows
-from gensweep.core.errors import ResultsError, Unavailable
+from gensweep.core.errors import ResultsError, StoreError
 from gensweep.core.registries import METRICS, MODELS, get_dataset_class
 from gensweep.ledger.manifest import SWEEP, MetricInfo, SweepFile
 from gensweep.ledger.records import SCHEMA
@@ -194,7 +194,7 @@ def _read_earlier(store: Store, sweep: Sweep) -> dict[str, Any]:
     """Return the current sweep.json; an empty dict if there is none, or it is damaged."""
     try:
         values = parse_json(store.read(f"{sweep.name}/{SWEEP}"))
-    except Unavailable as error:
+    except StoreError as error:
         raise ResultsError(str(error)) from error
     except (OSError, ValueError):
         return {}

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from gensweep.core.config import RESERVED_NAMES, is_count
-from gensweep.core.errors import NewerSchema, RecordError
+from gensweep.core.errors import NewerSchemaError, RecordError
 from gensweep.system.storage import parse_json
 from gensweep.system.text import replace_surrogates
 
@@ -140,7 +140,7 @@ def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Rec
         expected_id: the point whose record it should be; None: any.
 
     Raises:
-        NewerSchema: a later gensweep wrote it.
+        NewerSchemaError: a later gensweep wrote it.
         RecordError: it is truncated, was edited, is of another point, or is no record.
     """
     values = _parse_values(text, path)
@@ -168,7 +168,7 @@ def _parse_values(text: bytes, path: str) -> dict[str, Any]:
         raise RecordError(f"{path}: not a gensweep record")
     schema = values["schema"]
     if schema > SCHEMA:
-        raise NewerSchema(
+        raise NewerSchemaError(
             f"{path}: schema {schema}, this gensweep reads up to {SCHEMA}: upgrade gensweep"
         )
     return values

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gensweep.core.errors import Unavailable
+from gensweep.core.errors import StoreError
 from gensweep.ledger.buckets import THREADS, explain_error, parse_bucket_uri
 from gensweep.ledger.mirror import (
     find_mirror,
@@ -32,7 +32,7 @@ from gensweep.ledger.stores import Entry, Store
 from gensweep.system.storage import (
     MAX_FILE_BYTES,
     Content,
-    NotRegular,
+    NotRegularFileError,
     convert_to_bytes,
     write_atomic,
 )
@@ -95,7 +95,7 @@ class RemoteStore(Store):
             size = file.size()
             if size > limit:
                 message = f"too large: {size:,} bytes, at most {limit:,} are allowed"
-                raise NotRegular(errno.EFBIG, message, self.uri(name))
+                raise NotRegularFileError(errno.EFBIG, message, self.uri(name))
             return file.read()
 
     def read_all(
@@ -207,7 +207,7 @@ class RemoteStore(Store):
         for name in files:
             # The local copy of such a file could be written outside of its folder.
             if {"", ".", ".."} & set(name.split("/")) or "\\" in name:
-                raise Unavailable(
+                raise StoreError(
                     f"{self.uri(folder)}: {name!r} is not a valid name for a results file; "
                     "remove it"
                 )
@@ -220,10 +220,10 @@ class RemoteStore(Store):
             yield
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.uri(name)}: there is no such file") from None
-        except NotRegular:
+        except NotRegularFileError:
             raise
         except OSError as error:
-            raise Unavailable(f"{self.uri(name)}: {explain_error(error)}") from error
+            raise StoreError(f"{self.uri(name)}: {explain_error(error)}") from error
 
 
 class Snapshot(RemoteStore):

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Generator
 
-from gensweep.core.errors import ResultsError, Unavailable
+from gensweep.core.errors import ResultsError, StoreError
 from gensweep.ledger.open_store import find_existing_folder
 from gensweep.ledger.stores import Store, as_results_error
 
@@ -84,7 +84,7 @@ def _naming_step(step: str) -> Generator[None]:
     """Add to an error which step failed."""
     try:
         yield
-    except Unavailable:
+    except StoreError:
         # A bucket's own message is complete, and a full disk is no fault of the file system.
         raise
     except OSError as error:

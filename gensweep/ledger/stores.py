@@ -69,7 +69,7 @@ class Store:
 
         Raises:
             FileNotFoundError, NotADirectoryError: the file does not exist.
-            NotRegular: the file is a pipe or a device, or too large.
+            NotRegularFileError: the file is a pipe or a device, or too large.
             OSError: it is a folder, or cannot be read.
         """
         return read_file(f"{self.root_uri}/{name}", limit)

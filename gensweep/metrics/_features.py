@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gensweep.core.errors import UnknownName, UserError
+from gensweep.core.errors import UnknownNameError, UserError
 
 if TYPE_CHECKING:
     import torch
@@ -60,14 +60,14 @@ def select_networks() -> list[FeatureNetwork]:
     """Return the networks named in `GENSWEEP_FEATURES`, separated by commas; or the default one.
 
     Raises:
-        UnknownName: there is no network of that name.
+        UnknownNameError: there is no network of that name.
         UserError: this machine lacks something that one of them needs.
     """
     names = [name.strip() for name in os.environ.get(VARIABLE, "").split(",")]
     names = [name for name in names if name] or [DEFAULT]
     for name in names:
         if name not in NETWORKS:
-            raise UnknownName(f"{VARIABLE} network", name, NETWORKS)
+            raise UnknownNameError(f"{VARIABLE} network", name, NETWORKS)
     networks = [NETWORKS[name] for name in dict.fromkeys(names)]
     for network in networks:
         network.check()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gensweep.core.errors import ResultsError, Unavailable, UnknownName
+from gensweep.core.errors import ResultsError, StoreError, UnknownNameError
 from gensweep.core.registries import FIGURES, TABLES, ReportItem
 from gensweep.core.registry import Registry
 from gensweep.ledger.manifest import SWEEP
@@ -61,7 +61,7 @@ def collect(folder: str | Path) -> list[Path]:
 
     Raises:
         ResultsError: as `load`, or the folder cannot be written.
-        UnknownName: sweep.json names a table or figure that this gensweep does not have.
+        UnknownNameError: sweep.json names a table or figure that this gensweep does not have.
     """
     return write(load(folder))
 
@@ -75,7 +75,7 @@ def make(results: Results) -> Collected:
     """Return a sweep's tables and figures, in memory.
 
     Raises:
-        UnknownName: as `collect`.
+        UnknownNameError: as `collect`.
     """
     # Before anything is read: a change in between then makes the files outdated, not current.
     digest = compute_digest(results)
@@ -95,7 +95,7 @@ def _find_items(
     for name in names:
         if name not in registry:
             path = results.store.uri(f"{results.folder.name}/{SWEEP}")
-            raise UnknownName(registry.kind, name, registry, path)
+            raise UnknownNameError(registry.kind, name, registry, path)
     return [registry[name] for name in dict.fromkeys(names)]
 
 
@@ -228,7 +228,7 @@ def _as_results_error(path: str) -> Generator[None]:
         yield
     except OSError as error:
         refusals = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
-        if error.errno not in refusals and not isinstance(error, Unavailable):
+        if error.errno not in refusals and not isinstance(error, StoreError):
             raise
         raise ResultsError(f"{path} cannot be written: {error}") from error
 

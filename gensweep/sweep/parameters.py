@@ -44,7 +44,7 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         SweepError: an unknown parameter, a wrong value, or a dataset that the model cannot use.
-        UnknownName: an unknown model or dataset.
+        UnknownNameError: an unknown model or dataset.
     """
     model = MODELS[model_name]
     dataset_name = values.get("dataset", model.default_dataset)

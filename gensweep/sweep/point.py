@@ -161,7 +161,7 @@ class Point:
 
         Raises:
             SweepError: an unknown parameter, or a value out of its range.
-            UnknownName: an unknown model or dataset.
+            UnknownNameError: an unknown model or dataset.
         """
         seed = unwrap_scalar(seed)
         params = {key: unwrap_scalar(value) for key, value in params.items()}

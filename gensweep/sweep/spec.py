@@ -42,11 +42,11 @@ class Grid:
 
     Raises:
         SweepError: an axis is empty or repeats a value, or a parameter is wrong.
-        UnknownName: the model is not known.
+        UnknownNameError: the model is not known.
     """
 
     def __init__(self, model: str, **axes: Any) -> None:
-        # The lookup raises UnknownName for a wrong model before anything else is checked.
+        # The lookup raises UnknownNameError for a wrong model before anything else is checked.
         MODELS[model]
         self.model = model
         self._prefix = f"Grid({model!r})"
@@ -153,7 +153,7 @@ class Sweep:
 
     Raises:
         SweepError: an argument is wrong; the message says what would be right.
-        UnknownName: no such table or figure.
+        UnknownNameError: no such table or figure.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class Sweep:
         self.objective = check_objective(name, objective, {grid.model for grid in self.grids})
         for registry, entries in ((TABLES, self.tables), (FIGURES, self.figures)):
             for entry in entries:
-                registry[entry]  # raises UnknownName
+                registry[entry]  # raises UnknownNameError
 
     def replace_values(
         self, values: dict[str, Any] | None = None, seeds: int | None = None

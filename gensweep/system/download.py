@@ -69,12 +69,12 @@ def _fetch_complete(
 ) -> bytes:
     """Return a body; request it again if it stops before its end."""
     for _ in range(MAX_BODY_ATTEMPTS - 1):
-        with contextlib.suppress(_CutOff):
+        with contextlib.suppress(_CutOffError):
             return _fetch_once(session, url, limit, params, headers)
     return _fetch_once(session, url, limit, params, headers)
 
 
-class _CutOff(FetchError):
+class _CutOffError(FetchError):
     """A body stopped before its end."""
 
 
@@ -137,13 +137,15 @@ def _read_body(response: Response, limit: int) -> bytes:
                     f"{shown_url} is longer than {limit:,} bytes: not the expected file"
                 )
     except (requests.RequestException, HTTPError, OSError) as error:
-        raise _CutOff(
+        raise _CutOffError(
             f"{shown_url} was cut off after {size:,} bytes ({_explain(error)}); try again"
         ) from error
     # The length in the header is that of a compressed body, so it says nothing then.
     length = response.headers.get("Content-Length", "")
     if length.isdigit() and "Content-Encoding" not in response.headers and size != int(length):
-        raise _CutOff(f"{shown_url} was cut off after {size:,} of {int(length):,} bytes; try again")
+        raise _CutOffError(
+            f"{shown_url} was cut off after {size:,} of {int(length):,} bytes; try again"
+        )
     return b"".join(parts)
 
 

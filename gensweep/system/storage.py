@@ -136,7 +136,7 @@ def make_private_folder(parent: Path, name: str) -> Path:
     return folder
 
 
-class NotRegular(OSError):
+class NotRegularFileError(OSError):
     """A path is not a file that can be read: a pipe, a device, or far too large."""
 
 
@@ -149,7 +149,7 @@ def read_file(path: str | Path, limit: int = MAX_FILE_BYTES) -> bytes:
 
     Raises:
         FileNotFoundError, NotADirectoryError: there is no such file.
-        NotRegular: it is a pipe or a device, a link that leads to itself, or too large.
+        NotRegularFileError: it is a pipe or a device, a link that leads to itself, or too large.
         OSError: it is a folder, or cannot be read.
     """
     handle = _open_regular(path, os.O_RDONLY)
@@ -158,7 +158,7 @@ def read_file(path: str | Path, limit: int = MAX_FILE_BYTES) -> bytes:
         size = os.fstat(handle).st_size
         if size > limit:
             message = f"too large: {size:,} bytes, {limit:,} at most"
-            raise NotRegular(errno.EFBIG, message, str(path))
+            raise NotRegularFileError(errno.EFBIG, message, str(path))
         return file.read()
 
 
@@ -166,19 +166,21 @@ def _open_regular(path: str | Path, flags: int) -> int:
     """Open a regular file; a pipe does not block, because nobody waits for its other end.
 
     Raises:
-        NotRegular: it is a pipe or a device, or a link that leads to itself.
+        NotRegularFileError: it is a pipe or a device, or a link that leads to itself.
         OSError: it is a folder, or cannot be opened.
     """
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         handle = os.open(path, flags, 0o666)
     except ValueError as error:  # a zero byte, or a lone surrogate
-        raise NotRegular(errno.EINVAL, f"not the name of a file ({error})", repr(path)) from None
+        raise NotRegularFileError(
+            errno.EINVAL, f"not the name of a file ({error})", repr(path)
+        ) from None
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise NotRegular(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+            raise NotRegularFileError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
         if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
-            raise NotRegular(errno.EINVAL, "not a regular file", str(path)) from None
+            raise NotRegularFileError(errno.EINVAL, "not a regular file", str(path)) from None
         raise
     mode = os.fstat(handle).st_mode
     if stat.S_ISREG(mode):
@@ -186,7 +188,7 @@ def _open_regular(path: str | Path, flags: int) -> int:
     os.close(handle)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise NotRegular(errno.EINVAL, "not a regular file", str(path))
+    raise NotRegularFileError(errno.EINVAL, "not a regular file", str(path))
 
 
 def parse_json(content: bytes) -> Any:
@@ -250,7 +252,7 @@ def lock_file(path: Path) -> Generator[None]:
     systems. There, a second file next to ``path`` is the lock.
 
     Raises:
-        NotRegular: the path is a pipe or a device, or a link that leads to itself.
+        NotRegularFileError: the path is a pipe or a device, or a link that leads to itself.
         OSError: the file can neither be created nor opened.
     """
     with contextlib.ExitStack() as stack:

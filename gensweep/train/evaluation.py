@@ -35,7 +35,7 @@ TOOLS: dict[str, Callable[[DatasetArrays], torch.nn.Module]] = {"reader": load_r
 """Tools that derived outputs need, by name; each is made from the dataset."""
 
 
-class Diverged(GensweepError):
+class DivergedError(GensweepError):
     """A loss was not finite."""
 
 
@@ -148,7 +148,7 @@ class Evaluator:
         """Compute every metric on the test set; call it once, at the end.
 
         Raises:
-            Diverged: one of them is not finite.
+            DivergedError: one of them is not finite.
         """
         return check_finite(self.evaluate("test"), "at the test")
 
@@ -274,9 +274,9 @@ def check_finite(values: dict[str, float], when: str) -> dict[str, float]:
     """Return the values.
 
     Raises:
-        Diverged: one of them is not finite.
+        DivergedError: one of them is not finite.
     """
     wrong = [name for name, value in values.items() if not math.isfinite(value)]
     if wrong:
-        raise Diverged(f"{', '.join(wrong)} not finite {when}")
+        raise DivergedError(f"{', '.join(wrong)} not finite {when}")
     return values

@@ -86,7 +86,7 @@ class Training(Evaluator):
         """Train and validate one epoch, and return its line of the history.
 
         Raises:
-            Diverged: a loss was not finite; no epoch is counted.
+            DivergedError: a loss was not finite; no epoch is counted.
         """
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self.device))
         for logged, size in self.run_steps():
@@ -141,7 +141,7 @@ class Training(Evaluator):
             sums: over the epoch's examples, of everything that was logged.
 
         Raises:
-            Diverged: a loss was not finite; no epoch is counted.
+            DivergedError: a loss was not finite; no epoch is counted.
         """
         line = {"epoch": float(self.epoch + 1)}
         for name, total in sums.items():

@@ -7,7 +7,7 @@ import time
 from functools import lru_cache, partial
 from pathlib import Path
 
-from gensweep.core.errors import Claimed
+from gensweep.core.errors import ClaimedError
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim
 from gensweep.ledger.ledger import POINTS, Ledger
@@ -58,7 +58,7 @@ def begin_attempt(
                 return None
             folder = PointFolder(ledger, claim, point.id, record is not None)
             ledger.store.download(f"{POINTS}/{point.id}")
-    except (Claimed, OSError) as error:
+    except (ClaimedError, OSError) as error:
         exit_stack.close()
         report(describe_unrecorded(point, error))
         return None
@@ -86,7 +86,7 @@ def _claim(
     """Claim a point until the stack is closed.
 
     Raises:
-        Claimed: somebody else trains the point.
+        ClaimedError: somebody else trains the point.
     """
     # A trial of a user's own Tuner has no driver that knows its earlier attempts. One that Tune
     # paused on another host may have ended without releasing its claim, so such a trial waits
@@ -95,7 +95,7 @@ def _claim(
     while True:
         try:
             return exit_stack.enter_context(ledger.claim(point.id, context.driver))
-        except Claimed:
+        except ClaimedError:
             holder = claims.read_holder(ledger.store, f"{POINTS}/{point.id}")
             is_remote = holder is None or not holder.worker.is_local()
             if not context.repeats_history or not is_remote or time.monotonic() > end:

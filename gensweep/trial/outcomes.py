@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from gensweep.core.errors import LostClaim, Unavailable, UserError
+from gensweep.core.errors import LostClaimError, StoreError, UserError
 from gensweep.ledger.ledger import ERROR
 from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, STORE_UNAVAILABLE, Record
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.signals import raise_if_stopped
-from gensweep.train.evaluation import Diverged
+from gensweep.train.evaluation import DivergedError
 from gensweep.trial.attempt import Attempt, Report
 from gensweep.trial.device import describe_device
 from gensweep.trial.point_folder import PointFolder
@@ -49,12 +49,12 @@ def record_failure_of(*attempts: Attempt) -> Generator[None]:
 
 def _classify_error(error: Exception, attempt: Attempt) -> dict[str, Any]:
     """Return the outcome of an attempt that raised an error."""
-    if isinstance(error, LostClaim):
+    if isinstance(error, LostClaimError):
         return {"status": CLAIMED, "error": str(error)}
-    if isinstance(error, Unavailable):
+    if isinstance(error, StoreError):
         # The point is not to blame, and goes on from its last checkpoint.
         return {"status": STORE_UNAVAILABLE, "error": error}
-    if isinstance(error, Diverged):
+    if isinstance(error, DivergedError):
         return {"status": DIVERGED, "error": str(error)}
     log.debug("%s failed", attempt.point.id, exc_info=error)
     if attempt.folder:
@@ -72,7 +72,7 @@ def end_attempt(
     try:
         with attempt.exit_stack:
             record = _write_record(attempt, outcome, device)
-    except (LostClaim, OSError) as error:
+    except (LostClaimError, OSError) as error:
         report(describe_unrecorded(attempt.point, error))
         return
     last_line: dict[str, Any] = {}
@@ -87,11 +87,11 @@ def _write_record(attempt: Attempt, outcome: dict[str, Any], device: torch.devic
     """Write the record of a lane, and end its tracking.
 
     Raises:
-        LostClaim: a later attempt owns the point.
+        LostClaimError: a later attempt owns the point.
         OSError: the results root refuses.
     """
     if outcome["status"] == CLAIMED:
-        raise LostClaim(outcome["error"])
+        raise LostClaimError(outcome["error"])
     if outcome["status"] == STORE_UNAVAILABLE:
         raise outcome["error"]
     if outcome["status"] == DIVERGED:
@@ -125,8 +125,8 @@ def describe_unrecorded(point: Point, error: Exception) -> dict[str, Any]:
     """
     if not isinstance(error, OSError):
         return {"point": point.id, "status": CLAIMED, "error": str(error)}
-    if not isinstance(error, Unavailable):
-        error = Unavailable.from_os_error(error, point.id)
+    if not isinstance(error, StoreError):
+        error = StoreError.from_os_error(error, point.id)
     return {
         "point": point.id,
         "status": FAILED,
@@ -154,7 +154,7 @@ def report_end(record: Record, report: Report, last_line: dict[str, Any]) -> Non
 def _write_traceback(folder: PointFolder, error: Exception) -> None:
     try:
         folder.write(ERROR, "".join(traceback.format_exception(error)))
-    except (OSError, LostClaim) as write_error:
+    except (OSError, LostClaimError) as write_error:
         log.warning("cannot write the traceback of %s: %s", folder.point_id, write_error)
 
 

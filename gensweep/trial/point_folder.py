@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gensweep.core.errors import Unavailable
+from gensweep.core.errors import StoreError
 from gensweep.ledger.claims import Claim
 from gensweep.ledger.ledger import CHECKPOINT, ERROR, POINTS, Ledger
 from gensweep.system.storage import Content
@@ -55,8 +55,8 @@ class PointFolder:
         """Write a file of the point.
 
         Raises:
-            LostClaim: a later attempt owns the point.
-            Unavailable: the results root refuses.
+            LostClaimError: a later attempt owns the point.
+            StoreError: the results root refuses.
         """
         with self._as_unavailable(name):
             # The old record must not stand beside files of the new training.
@@ -71,14 +71,14 @@ class PointFolder:
         Raises:
             FileNotFoundError: there is none.
             CheckpointError: it is damaged, or of another point or format.
-            Unavailable: the results root refuses.
+            StoreError: the results root refuses.
         """
         with self._as_unavailable(CHECKPOINT, but=FileNotFoundError):
             return checkpoint.load(self.path / CHECKPOINT, self.point_id, device)
 
     @contextlib.contextmanager
-    def _as_unavailable(self, name: str, but: type[OSError] = Unavailable) -> Generator[None]:
-        """Turn an OSError about a file into Unavailable: the point is not to blame for it.
+    def _as_unavailable(self, name: str, but: type[OSError] = StoreError) -> Generator[None]:
+        """Turn an OSError about a file into StoreError: the point is not to blame for it.
 
         Args:
             name: of the file, for the message.
@@ -86,8 +86,8 @@ class PointFolder:
         """
         try:
             yield
-        except (but, Unavailable):
+        except (but, StoreError):
             raise
         except OSError as error:
             uri = self.ledger.store.uri(f"{POINTS}/{self.point_id}/{name}")
-            raise Unavailable.from_os_error(error, uri) from error
+            raise StoreError.from_os_error(error, uri) from error

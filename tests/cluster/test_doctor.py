@@ -22,7 +22,7 @@ from runs import call, grid, write_sweep
 from gensweep.cluster import doctor, node_info, ray_address
 from gensweep.cluster import findings as findings_module
 from gensweep.cluster.findings import FAILED, NOTE, OK, Finding
-from gensweep.core.errors import GensweepError, OtherCode, UserError
+from gensweep.core.errors import CodeMismatchError, GensweepError, UserError
 from gensweep.ledger.stores import Store
 
 PROJECT = Path(__file__).parents[2]
@@ -311,7 +311,7 @@ def test_the_code_is_known_by_its_files(file: str, tmp_path: Path) -> None:
 
 def test_a_trial_refuses_other_code_than_its_drivers() -> None:
     node_info.check_code(node_info.read_code_versions() | {"commit": "whatever"})
-    with pytest.raises(OtherCode) as raised:
+    with pytest.raises(CodeMismatchError) as raised:
         node_info.check_code(node_info.read_code_versions() | {"numpy": "0.1"})
     start = f"{socket.gethostname()} runs other code than the driver (numpy "
     assert str(raised.value).startswith(start) and str(raised.value).endswith(

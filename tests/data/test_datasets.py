@@ -14,7 +14,7 @@ from PIL import Image
 from runs import TINY, TINY_PICTURES, call, grid, records, write_sweep
 
 import gensweep
-from gensweep.core.errors import DataError, FetchError, SweepError, UnknownName
+from gensweep.core.errors import DataError, FetchError, SweepError, UnknownNameError
 from gensweep.core.registries import DATASETS, DOWNLOADS, Download
 from gensweep.data.avatars import Avatars
 from gensweep.data.cryptopunks import CryptoPunks
@@ -339,7 +339,7 @@ class TestSweeps:
         "name", ["avatar", "avatars:here", "folder", "folder:", "rijksmuseum:here", 3]
     )
     def test_a_wrong_dataset_is_refused(self, name: Any) -> None:
-        with pytest.raises((UnknownName, SweepError, DataError)):
+        with pytest.raises((UnknownNameError, SweepError, DataError)):
             Grid("cae", dataset=name)
 
     def test_colours_that_are_the_same_are_the_same_point(self) -> None:

@@ -20,7 +20,7 @@ import pytest
 from runs import TINY, call, grid, records, same, train, write_sweep
 
 from gensweep.cluster.ray_guard import watch_ray
-from gensweep.core.errors import RayDied, Unavailable, UserError
+from gensweep.core.errors import RayDiedError, StoreError, UserError
 from gensweep.execute.driver import run
 from gensweep.execute.memory_budget import GRAIN_BYTES, MemoryBudget
 from gensweep.execute.progress import Screen
@@ -323,7 +323,7 @@ def test_a_block_ends_when_a_process_of_rays_does(kind: str) -> None:
     began = time.monotonic()
     with (
         standing_in(kind) as (process, processes),
-        pytest.raises(RayDied, match=f"Ray died: its {kind} ended with signal 9"),
+        pytest.raises(RayDiedError, match=f"Ray died: its {kind} ended with signal 9"),
         watch_ray(processes),
         raise_on_signal(through_ray=True),
     ):
@@ -352,7 +352,7 @@ def test_an_error_of_a_dead_ray_is_its_death_and_a_signal_stays_one(
         process.kill()
         process.wait()
         monkeypatch.setattr(threading.Thread, "start", lambda thread: None)  # before it is noticed
-        with pytest.raises(RayDied), watch_ray(processes):
+        with pytest.raises(RayDiedError), watch_ray(processes):
             raise ValueError("what Ray made of it")
 
 
@@ -527,7 +527,7 @@ def test_a_trial_asks_for_its_memory_and_never_for_more_than_a_node_has(ray: Any
         assert ask({"pack": 0}).required_resources["CPU"] == 1
 
 
-@pytest.mark.parametrize("error", [Unavailable("gone"), OSError(errno.ESTALE, "gone")])
+@pytest.mark.parametrize("error", [StoreError("gone"), OSError(errno.ESTALE, "gone")])
 @pytest.mark.parametrize("moment", ["start", "result"])
 def test_a_store_that_is_gone_ends_the_run_at_the_end_of_a_step(
     moment: str, error: OSError

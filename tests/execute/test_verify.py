@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from runs import call, files, records, same, t2t, train, write_sweep
 
-from gensweep.core.errors import LostClaim
+from gensweep.core.errors import LostClaimError
 from gensweep.execute.comparison import (
     compute_difference,
     compute_differences,
@@ -30,7 +30,7 @@ from gensweep.ledger.stores import Store
 from gensweep.report.results import load
 from gensweep.report.verified import is_of_today, read_verified
 from gensweep.sweep.code_fingerprint import compute_fingerprint
-from gensweep.train.evaluation import Diverged
+from gensweep.train.evaluation import DivergedError
 from gensweep.train.loop import Training
 
 QUIET = ("--local", "--wandb", "disabled")
@@ -112,7 +112,7 @@ def test_an_old_record_stands_until_the_new_one_is_written(root: Path) -> None:
     train([point], root)
     ledger, today = Ledger(root), records(root)[point.id]
     with ledger.claim(point.id, driver=_process()) as claim:
-        with pytest.raises(LostClaim):
+        with pytest.raises(LostClaimError):
             ledger.finish(claim, replace(today, status="failed", error="a second attempt"))
         ledger.finish(
             claim, replace(by_other_code(today), status="diverged", metrics={}, error="loss")
@@ -191,7 +191,7 @@ def test_what_has_no_finite_difference_is_kept_and_said(
     if reason == "diverged":
 
         def run_epoch(_: Training) -> dict[str, float]:
-            raise Diverged("train/loss not finite in epoch 1")
+            raise DivergedError("train/loss not finite in epoch 1")
 
         monkeypatch.setattr(Training, "run_epoch", run_epoch)
         said = "0 epochs, train/loss not finite in epoch 1, on"

@@ -19,7 +19,13 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from gensweep.core.errors import Claimed, LostClaim, NewerSchema, RecordError, ResultsError
+from gensweep.core.errors import (
+    ClaimedError,
+    LostClaimError,
+    NewerSchemaError,
+    RecordError,
+    ResultsError,
+)
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim, Holder, Process
 from gensweep.ledger.ledger import Ledger
@@ -31,7 +37,7 @@ from gensweep.sweep.point import Point
 from gensweep.system import processes
 from gensweep.system.locks import lock_by_file
 from gensweep.system.processes import DEAD_AFTER_SECONDS
-from gensweep.system.storage import NotRegular, lock_file, write_atomic, write_json
+from gensweep.system.storage import NotRegularFileError, lock_file, write_atomic, write_json
 
 POINT = Point.make("text_to_text", {"hidden": 8, "lr": 3e-4}, 1)
 RECORD = Record(
@@ -288,7 +294,7 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(
 @pytest.mark.parametrize("put", [pipe, endless, loop])
 def test_a_lock_that_is_no_file_is_not_waited_for(tmp_path: Path, put: Any) -> None:
     put(tmp_path / "lock")
-    with pytest.raises(NotRegular), lock_file(tmp_path / "lock"):
+    with pytest.raises(NotRegularFileError), lock_file(tmp_path / "lock"):
         pass
     put(tmp_path / "other.held")
     with (
@@ -334,7 +340,7 @@ def test_a_point_without_files_is_only_missing(ledger: Ledger) -> None:
 def test_a_newer_schema_stops_a_run_and_is_shown_to_a_reader(ledger: Ledger, path: Path) -> None:
     path.write_text(json.dumps({"schema": SCHEMA + 1, "anything": "else"}))
     with pytest.raises(
-        NewerSchema, match=f"schema {SCHEMA + 1}, this gensweep reads up to {SCHEMA}: upgrade"
+        NewerSchemaError, match=f"schema {SCHEMA + 1}, this gensweep reads up to {SCHEMA}: upgrade"
     ):
         ledger.read(WANTED)
     assert "upgrade gensweep" in ledger.read(WANTED, newer="report").unreadable[POINT.id]
@@ -468,7 +474,7 @@ def free(ledger: Ledger) -> bool:
     try:
         with ledger.claim(POINT.id, ME):
             claimed = True
-    except Claimed:
+    except ClaimedError:
         claimed = False
     assert claimed == (not state.running)
     return claimed
@@ -477,7 +483,7 @@ def free(ledger: Ledger) -> bool:
 def test_a_claim_keeps_others_out_until_it_ends(ledger: Ledger) -> None:
     with ledger.claim(POINT.id, ME):
         with pytest.raises(
-            Claimed, match=f"{POINT.id} is being trained by process {os.getpid()} on "
+            ClaimedError, match=f"{POINT.id} is being trained by process {os.getpid()} on "
         ):
             ledger.claim(POINT.id, ME).__enter__()
         assert ledger.read(WANTED).running[POINT.id].worker == ME
@@ -576,7 +582,7 @@ def test_a_live_claim_of_a_host_with_a_wrong_clock_stands(
     renewal = threading.Timer(0.3, hold, (folder, OTHER_HOST, OTHER_HOST, age))
     renewal.start()
     began = time.monotonic()
-    with pytest.raises(Claimed, match="is being trained by process"):
+    with pytest.raises(ClaimedError, match="is being trained by process"):
         ledger.claim(POINT.id, ME).__enter__()
     assert time.monotonic() - began < 1.9, "the renewal is proof enough"
     renewal.join()
@@ -604,12 +610,12 @@ def test_a_driver_drops_what_it_has_seen_expire_but_nothing_that_lives_again(
 def test_a_driver_that_died_frees_what_its_worker_holds(ledger: Ledger) -> None:
     driver = dead()
     with ledger.claim(POINT.id, driver) as old:
-        with pytest.raises(LostClaim, match=r"the driver of .* died"):
+        with pytest.raises(LostClaimError, match=r"the driver of .* died"):
             old.check()
         with ledger.claim(POINT.id, ME) as new:
-            with pytest.raises(LostClaim, match="was taken over by process"):
+            with pytest.raises(LostClaimError, match="was taken over by process"):
                 ledger.write_file(old, POINT.id, "weights.pt", b"late")
-            with pytest.raises(LostClaim):
+            with pytest.raises(LostClaimError):
                 ledger.finish(old, RECORD)
             ledger.write_file(new, POINT.id, "weights.pt", b"right")
         assert not (ledger.folder(POINT.id) / "record.json").exists()
@@ -764,7 +770,7 @@ def test_a_process_of_this_host_that_stops_renewing_its_claim_loses_it(
     monkeypatch.setattr(processes, "DEAD_AFTER_SECONDS", 0.2)
     hold(folder, ME, ME)
     assert ledger.read(WANTED).running
-    with pytest.raises(Claimed), ledger.claim(POINT.id, replace(ME, pid=1)):
+    with pytest.raises(ClaimedError), ledger.claim(POINT.id, replace(ME, pid=1)):
         pass
     time.sleep(0.3)
     assert not ledger.read(WANTED).running

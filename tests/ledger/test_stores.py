@@ -17,7 +17,7 @@ from runs import call, files, grid, records, t2t, train, write_sweep
 from s3_server import BUCKET, KEYS, Fault, Server, running
 
 from gensweep import load
-from gensweep.core.errors import LostClaim, Unavailable
+from gensweep.core.errors import LostClaimError, StoreError
 from gensweep.ledger import buckets, mirror, remote_stores
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
@@ -125,7 +125,7 @@ def test_a_claim_keeps_others_out_and_an_attempt_that_lost_it_from_writing(store
             "points/a/claim.json",
             store.read("points/a/claim.json").replace(claim._me.attempt.encode(), b"x"),
         )
-        with pytest.raises(LostClaim):
+        with pytest.raises(LostClaimError):
             ledger.write_file(claim, "a", "weights.pt", b"late")
     assert store.read("points/a/weights.pt") == b"right"
 
@@ -366,7 +366,7 @@ def test_an_unreadable_answer_is_not_a_missing_point(
     train([t2t()], bucket)  # type: ignore[arg-type]
     with (
         server.failing(Fault(lambda request: "record.json" in request, "SlowDown")),
-        pytest.raises(Unavailable),
+        pytest.raises(StoreError),
     ):
         Ledger(open_store(bucket)).read({t2t().id: t2t().params})
 
@@ -454,7 +454,7 @@ def test_a_key_that_leads_elsewhere_is_no_file_of_results(
         remote_stores.RemoteStore, "_infos", lambda store, *rest: [*listed(store, *rest), Info()]
     )
     for look in (store.snapshot, store.download):
-        with pytest.raises(Unavailable, match="is not a valid name for a results file; "):
+        with pytest.raises(StoreError, match="is not a valid name for a results file; "):
             look("points/a")
 
 
@@ -497,7 +497,7 @@ def test_a_failure_never_follows_a_success(store: Store) -> None:
     done = Record(point.id, point.model, point.params, point.seed, OK, **outcome)
     with ledger.claim(point.id, ME) as claim:
         ledger.finish(claim, done)
-        with pytest.raises(LostClaim, match="was finished by another process"):
+        with pytest.raises(LostClaimError, match="was finished by another process"):
             ledger.finish(claim, replace(done, status=FAILED, error="late"))
     assert ledger.read_record(point.id).status == OK
 

@@ -20,7 +20,7 @@ from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn import functional as F
 
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, encode
-from gensweep.core.errors import UnknownName, UserError
+from gensweep.core.errors import UnknownNameError, UserError
 from gensweep.core.registries import DERIVED, METRICS, MODELS, register_metric
 from gensweep.metrics import _features, generation
 from gensweep.metrics._answers import count_carries, parse
@@ -551,7 +551,7 @@ class TestFeatures:
         ):
             _features.select_networks()
         monkeypatch.setenv(_features.VARIABLE, "inzeption")
-        with pytest.raises(UnknownName, match=r"inzeption.*random_vgg"):
+        with pytest.raises(UnknownNameError, match=r"inzeption.*random_vgg"):
             _features.select_networks()
 
 

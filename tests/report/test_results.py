@@ -32,7 +32,7 @@ from sweep_files import (
 )
 
 from gensweep import load
-from gensweep.core.errors import NewerSchema, RecordError, ResultsError, UnknownName
+from gensweep.core.errors import NewerSchemaError, RecordError, ResultsError, UnknownNameError
 from gensweep.core.registries import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
@@ -255,7 +255,7 @@ def test_the_ledger_raises_a_newer_schema_unless_it_only_reads(tmp_path):
     one = cell(0)
     newer(tmp_path / "points" / one["points"]["0"] / "record.json")
     wanted = {one["points"]["0"]: one["params"]}
-    with pytest.raises(NewerSchema):
+    with pytest.raises(NewerSchemaError):
         Ledger(tmp_path).read(wanted)
     assert list(Ledger(tmp_path).read(wanted, newer="report").unreadable) == [one["points"]["0"]]
 
@@ -678,7 +678,7 @@ def test_what_a_sweep_no_longer_makes_is_removed_and_nothing_else(tmp_path):
 
 def test_an_unknown_page_is_named_before_anything_is_written(tmp_path):
     folder = write_sweep(tmp_path, [cell(0)], tables=["dept"])
-    with pytest.raises(UnknownName, match="did you mean 'depth'"):
+    with pytest.raises(UnknownNameError, match="did you mean 'depth'"):
         collect(folder)
     assert [path.name for path in folder.iterdir()] == ["sweep.json"]
 

@@ -15,7 +15,7 @@ import pytest
 
 from gensweep import Grid, Point, Sweep
 from gensweep.core.config import TrainingConfig, param
-from gensweep.core.errors import SweepError, UnknownName, UserError
+from gensweep.core.errors import SweepError, UnknownNameError, UserError
 from gensweep.core.registries import DATASETS, MODELS, register_metric
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.models.text_to_text import TextToText
@@ -587,7 +587,7 @@ def test_layers_holds_every_combined_depth() -> None:
 
 
 def test_unknown_names_are_user_errors() -> None:
-    assert issubclass(UnknownName, UserError)
+    assert issubclass(UnknownNameError, UserError)
     assert issubclass(SweepError, UserError)
 
 

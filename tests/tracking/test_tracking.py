@@ -28,7 +28,7 @@ from gensweep.tracking import tracker, wandb_run
 from gensweep.tracking.run_content import MAX_TABLE_ROWS
 from gensweep.tracking.settings import DISABLED, OFFLINE, ONLINE, Tracking
 from gensweep.tracking.tracker import Tracker
-from gensweep.train.evaluation import Diverged
+from gensweep.train.evaluation import DivergedError
 from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
 from gensweep.trial.context import Context
@@ -215,7 +215,7 @@ def test_logging_changes_no_number(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(Diverged("loss not finite"), DIVERGED), (ValueError("no"), FAILED)]
+    ("error", "status"), [(DivergedError("loss not finite"), DIVERGED), (ValueError("no"), FAILED)]
 )
 def test_what_goes_wrong_is_in_the_summary(
     root: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str

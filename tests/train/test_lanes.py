@@ -12,7 +12,7 @@ from tiny import CPU, few, point, training
 
 from gensweep.core.registries import MODELS
 from gensweep.train import checkpoint
-from gensweep.train.evaluation import Diverged
+from gensweep.train.evaluation import DivergedError
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Training
 
@@ -98,7 +98,7 @@ class TestLanes:
         spec = [(0, {}), (1, {"lr": 1e38}), (2, {})]
         lanes, together = made(model, spec, lr=1e-3), Lanes()
         first = together.run_epoch(lanes)
-        assert isinstance(first[1], Diverged) and "not finite in epoch 1" in str(first[1])
+        assert isinstance(first[1], DivergedError) and "not finite in epoch 1" in str(first[1])
         left = [lanes[0], lanes[2]]
         together.run_epoch(left)
         for lane, (seed, own) in zip(left, [spec[0], spec[2]], strict=True):

@@ -32,7 +32,7 @@ from gensweep.system.storage import write_atomic
 from gensweep.train import checkpoint, evaluation, optimizers, random_streams
 from gensweep.train.artifacts import render_samples as png
 from gensweep.train.batches import Batches
-from gensweep.train.evaluation import Diverged
+from gensweep.train.evaluation import DivergedError
 from gensweep.train.loop import Training
 from gensweep.train.random_streams import make_generator
 from gensweep.trial.context import Context
@@ -285,7 +285,7 @@ class TestHistory:
 
     def test_an_epoch_that_diverges_is_not_counted(self) -> None:
         run = training(MODEL, epochs=5, lr=1e38)
-        with pytest.raises(Diverged, match=r"train/loss.* not finite in epoch \d") as raised:
+        with pytest.raises(DivergedError, match=r"train/loss.* not finite in epoch \d") as raised:
             for _ in range(5):
                 run.run_epoch()
         assert run.epoch == len(run.history) < 5
@@ -296,7 +296,7 @@ class TestHistory:
         run = training(MODEL)
         with torch.no_grad():
             next(run.network.parameters()).fill_(math.nan)
-        with pytest.raises(Diverged, match="test/loss not finite at the test"):
+        with pytest.raises(DivergedError, match="test/loss not finite at the test"):
             run.test()
 
     def test_the_trial_records_it(self, tmp_path: Path) -> None:

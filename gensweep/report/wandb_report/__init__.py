@@ -62,7 +62,7 @@ def build(results: Results, project: str, entity: str = "", title: str | None = 
 
     Raises:
         ReportError: wandb-workspaces is not installed, or the title is empty or too long.
-        UnknownName: sweep.json names a table that this gensweep does not have.
+        UnknownNameError: sweep.json names a table that this gensweep does not have.
     """
     from gensweep.report.wandb_report.contents import build_blocks
 
