@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.config import RESERVED_NAMES, Data
 from gensweep.core.errors import UnknownNameError
 from gensweep.core.registry import Registry
+from gensweep.core.roles import ROLES
 
 if TYPE_CHECKING:
     import torch
 
     from gensweep.core.model import Model
+
+Range = tuple[float | None, float | None]
 
 MODELS: Registry[type[Model]] = Registry("model", "gensweep.models")
 DATASETS: Registry[type[Data]] = Registry("dataset", "gensweep.data")
@@ -106,6 +109,10 @@ class Metric:
         doc: the meaning, the range and caveats.
         compute: takes the outputs [n, ...]; returns a number, or None if it is undefined.
         min_examples: with fewer examples it is not measured.
+        range: the smallest and the largest possible value; None: no limit.
+        roles: what it is for; reports choose metrics by these.
+        main_rank: of a model's metrics, the one with the smallest rank is its main metric;
+            None: it is never one.
     """
 
     name: str
@@ -116,6 +123,19 @@ class Metric:
     doc: str
     compute: Callable[[dict[str, torch.Tensor]], float | None]
     min_examples: int = 1
+    range: Range = (None, None)
+    roles: frozenset[str] = frozenset()
+    main_rank: int | None = None
+
+    @property
+    def meaning(self) -> str:
+        """The first line of the documentation."""
+        return self.doc.partition("\n")[0]
+
+    @property
+    def caveat(self) -> str:
+        """The documentation after its first line, on one line; mostly caveats."""
+        return " ".join(self.doc.partition("\n")[2].split())
 
     def is_applicable(self, outputs: tuple[str, ...]) -> bool:
         """Return whether a model with these outputs has this metric."""
@@ -135,10 +155,17 @@ def register_metric(
     direction: str,
     when: str = "always",
     min_examples: int = 1,
+    range: Range = (None, None),
+    roles: Iterable[str] = (),
+    main_rank: int | None = None,
 ) -> Callable[[Any], Any]:
     """Return a decorator that registers a function of the outputs as a metric.
 
-    The docstring of the function is the documentation of the metric.
+    The docstring of the function is the documentation of the metric: its meaning in the first
+    line, then its caveats. The arguments are those of `Metric`.
+
+    Raises:
+        ValueError: an argument is not one of its valid values.
     """
     if name in RESERVED_NAMES:
         raise ValueError(f"metric {name!r}: tables have a column of this name already")
@@ -146,12 +173,29 @@ def register_metric(
         raise ValueError(f"metric {name!r}: direction {direction!r} is not max, min or none")
     if when not in ("always", "test"):
         raise ValueError(f"metric {name!r}: when {when!r} is not always or test")
+    smallest, largest = range
+    if smallest is not None and largest is not None and smallest >= largest:
+        raise ValueError(f"metric {name!r}: range {range} does not rise")
+    for role in roles:
+        if role not in ROLES:
+            raise ValueError(f"metric {name!r}: role {role!r} is not one of {', '.join(ROLES)}")
 
     def add(function: Callable[[dict[str, torch.Tensor]], float | None]) -> Any:
         doc = inspect.getdoc(function) or ""
-        METRICS.register(
-            name, Metric(name, needs, unit, direction, when, doc, function, min_examples)
+        metric = Metric(
+            name=name,
+            needs=needs,
+            unit=unit,
+            direction=direction,
+            when=when,
+            doc=doc,
+            compute=function,
+            min_examples=min_examples,
+            range=range,
+            roles=frozenset(roles),
+            main_rank=main_rank,
         )
+        METRICS.register(name, metric)
         return function
 
     return add

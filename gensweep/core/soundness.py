@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gensweep.core.registries import METRICS
+from gensweep.core.roles import Role
+
 FORMER_NAMES = {name: f"{name}_random_vgg" for name in ("fid", "kid", "density", "coverage")}
 """Names of metrics in former versions, without their feature network -> their names now."""
 FORMER_DOCS = {
@@ -42,13 +45,6 @@ An answer has about two digits. So a reader of accuracy r reads a correct and pe
 answer as correct with a probability of about r^2: 0.81 at this limit. With a worse reader the
 metric would say more about the reader than about the model.
 """
-METRICS_BY_READER = (
-    "read_exact_match",
-    "read_char_accuracy",
-    "read_unparsable",
-    "read_mean_absolute_error",
-)
-"""Metrics that a reader measures."""
 TEST_SPLIT = "test"
 READER_DIGITS = "reader_digits"
 """Key of a record's `examples`: the pictures of digits that measure the reader's accuracy."""
@@ -70,12 +66,15 @@ def explain_unsound(
         examples: the record's counts of examples; empty in old records.
         metrics: the record's metrics, under today's names.
     """
-    minimum = MIN_PICTURES.get(metric, 0)
+    is_read, minimum = False, MIN_PICTURES.get(metric, 0)
+    if metric in METRICS:
+        is_read = Role.READ in METRICS[metric].roles
+        minimum = METRICS[metric].min_examples
     count = examples.get(TEST_SPLIT)
     if count is not None and count < minimum:
         return f"needs at least {minimum} pictures; the test set has {count}"
     accuracy = metrics.get(f"{TEST_SPLIT}/{READER_METRIC}")
-    if metric not in METRICS_BY_READER or accuracy is None or accuracy >= MIN_READER_ACCURACY:
+    if not is_read or accuracy is None or accuracy >= MIN_READER_ACCURACY:
         return None
     digits = "held-out digits"
     if READER_DIGITS in examples:

@@ -28,12 +28,16 @@ Parameter = Annotated[Any, AfterValidator(_check_parameter)]
 
 
 class MetricInfo(BaseModel):
-    """A metric of sweep.json."""
+    """A metric of sweep.json, with the fields of `gensweep.core.registries.Metric`."""
 
     unit: str = ""
     direction: Literal["max", "min", "none"] = "none"
     doc: str = ""
     models: list[str]
+    range: tuple[float | None, float | None] = (None, None)
+    roles: list[str] = []
+    main_rank: int | None = None
+    min_examples: int = 1
 
 
 class CellInfo(BaseModel):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gensweep.core.config import Data
 from gensweep.core.dataset import DatasetArrays, select_training_rows
@@ -84,8 +84,17 @@ def _describe_metrics(models: set[str]) -> dict[str, MetricInfo]:
     for name, metric in METRICS.items():
         measured = sorted(model for model in models if metric.is_applicable(MODELS[model].outputs))
         if measured:
-            about = {"unit": metric.unit, "direction": metric.direction, "doc": metric.doc}
-            described[name] = MetricInfo.model_validate(about | {"models": measured})
+            described[name] = MetricInfo(
+                unit=metric.unit,
+                # `register_metric` has checked the word.
+                direction=cast(Any, metric.direction),
+                doc=metric.doc,
+                models=measured,
+                range=metric.range,
+                roles=sorted(metric.roles),
+                main_rank=metric.main_rank,
+                min_examples=metric.min_examples,
+            )
     return described
 
 

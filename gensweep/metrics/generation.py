@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gensweep.core.registries import register_derived, register_metric
+from gensweep.core.registries import Range, register_derived, register_metric
+from gensweep.core.roles import Role
 from gensweep.core.soundness import MIN_PICTURES
 from gensweep.metrics._features import (
     FeatureNetwork,
@@ -35,7 +36,7 @@ CHUNK_SIZE = 1000
 def compute_fid(sample: Tensor, picture: Tensor) -> float:
     """Fréchet distance of normal distributions fitted to features of samples and held-out pictures.
 
-    Range 0 and up, lower is better (Heusel et al. 2017): |m - n|^2 + tr(S) + tr(T) -
+    Heusel et al. 2017: |m - n|^2 + tr(S) + tr(T) -
     2 tr((S T)^1/2) of means m, n and covariances S, T. Biased: it falls as pictures are added.
     Compare at equal numbers.
     """
@@ -56,8 +57,8 @@ def compute_fid(sample: Tensor, picture: Tensor) -> float:
 def compute_kid(sample: Tensor, picture: Tensor) -> float:
     """Kernel distance: squared maximum mean discrepancy of features.
 
-    The kernel is (x.y / features + 1)^3. Range: 0 in the mean for equal distributions, slightly
-    negative by chance, no upper bound; lower is better (Binkowski et al. 2018). Unbiased: its mean
+    The kernel is (x.y / features + 1)^3. It is 0 in the mean for equal distributions, and slightly
+    negative by chance (Binkowski et al. 2018). Unbiased: its mean
     does not depend on the number of pictures. Papers often print it times 1,000; this is the number
     itself.
     """
@@ -77,7 +78,7 @@ def compute_kid(sample: Tensor, picture: Tensor) -> float:
 def compute_density(sample: Tensor, picture: Tensor) -> float:
     """Mean number of real pictures' neighbourhoods that a sample lies in, divided by k = 5.
 
-    Range 0 and up, higher is better, 1 in the mean for equal distributions (Naeem et al. 2020). A
+    1 in the mean for equal distributions (Naeem et al. 2020). A
     neighbourhood is the ball around a real picture that reaches to its fifth nearest other one. It
     says how likely samples are, not how varied: copies of one common picture score above 1. Read
     it together with `coverage`.
@@ -89,7 +90,7 @@ def compute_density(sample: Tensor, picture: Tensor) -> float:
 def compute_coverage(sample: Tensor, picture: Tensor) -> float:
     """Share of the real pictures with a sample in their neighbourhood, as `density` defines it.
 
-    Range 0 to 1, higher is better (Naeem et al. 2020); 1 - 1/2^5 = 0.97 in the mean for equal
+    Naeem et al. 2020: 1 - 1/2^5 = 0.97 in the mean for equal
     distributions and as many samples as pictures. Depends on the number of samples: compare at
     equal numbers.
     """
@@ -109,6 +110,13 @@ COMPARISONS: dict[str, tuple[Compare, str, str]] = {
     "coverage": (compute_coverage, "fraction", "max"),
 }
 """The first part of a metric's name -> a function of two sets of features, unit, direction."""
+RANGES: dict[str, Range] = {
+    "fid": (0, None),
+    "kid": (None, None),
+    "density": (0, None),
+    "coverage": (0, 1),
+}
+"""The first part of a metric's name -> its smallest and its largest possible value."""
 
 
 def register(network: FeatureNetwork) -> None:
@@ -137,6 +145,8 @@ def register(network: FeatureNetwork) -> None:
             direction=direction,
             when="test",
             min_examples=minimum,
+            range=RANGES[kind],
+            roles=(Role.GENERATED,),
         )
         add_metric(compute)
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_derived, register_metric
+from gensweep.core.roles import Role
 from gensweep.metrics.losses import mean
 
 if TYPE_CHECKING:
@@ -71,35 +72,56 @@ def project_pictures(picture: Tensor) -> Tensor:
 # --- metrics
 
 
-@register_metric("mse", needs=("generated_error",), unit="pixel^2", direction="min")
+@register_metric(
+    "mse",
+    needs=("generated_error",),
+    unit="pixel^2",
+    direction="min",
+    range=(0, 1),
+    roles=(Role.DRAWN_ANSWERS, Role.COMPARED),
+    main_rank=40,
+)
 def compute_mse(outputs: dict[str, Tensor]) -> float:
     """Mean squared error a pixel of a generated answer.
 
-    Range 0 to 1, lower is better. Blurred means score well, so it hardly tells models apart.
+    Blurred means score well, so it hardly tells models apart.
     """
     return mean(outputs["generated_error"])
 
 
 @register_metric(
-    "reconstruction_mse", needs=("reconstruction_error",), unit="pixel^2", direction="min"
+    "reconstruction_mse",
+    needs=("reconstruction_error",),
+    unit="pixel^2",
+    direction="min",
+    range=(0, 1),
+    roles=(Role.RECONSTRUCTIONS,),
+    main_rank=50,
 )
 def compute_reconstruction_mse(outputs: dict[str, Tensor]) -> float:
     """Mean squared error a pixel and channel of pictures that went through the latent vector.
 
-    Range 0 to 1, lower is better. Blurred pictures score well.
+    Blurred pictures score well.
     """
     return mean(outputs["reconstruction_error"])
 
 
-@register_metric("ssim", needs=("similarity",), unit="1", direction="max", when="test")
+@register_metric(
+    "ssim",
+    needs=("similarity",),
+    unit="1",
+    direction="max",
+    when="test",
+    range=(-1, 1),
+)
 def compute_ssim(outputs: dict[str, Tensor]) -> float:
     """Structural similarity of a picture and its reconstruction, or of a drawn and a true answer.
 
-    Range -1 to 1, higher is better, 1 for equal pictures. Mean over pixels, channels and examples
-    of the index of Wang et al. 2004 (K1 = 0.01, K2 = 0.03, Gaussian window of sigma 1.5 and 11
-    pixels), pictures mirrored beyond their borders. It is high wherever both pictures are flat, as
-    most of a glyph is, and it compares with one certain picture: a right answer in another
-    handwriting scores low.
+    1 for equal pictures. Mean over pixels, channels and examples of the index
+    of Wang et al. 2004 (K1 = 0.01, K2 = 0.03, Gaussian window of sigma 1.5 and
+    11 pixels), pictures mirrored beyond their borders. It is high wherever both
+    pictures are flat, as most of a glyph is, and it compares with one certain
+    picture: a right answer in another handwriting scores low.
     """
     return mean(outputs["similarity"])
 
@@ -109,13 +131,17 @@ def compute_ssim(outputs: dict[str, Tensor]) -> float:
     needs=("sample_projections", "picture_projections"),
     unit="pixel",
     direction="min",
+    range=(0, None),
+    roles=(Role.GENERATED,),
+    main_rank=60,
 )
 def compute_sliced_wasserstein(outputs: dict[str, Tensor]) -> float:
     """Sliced Wasserstein-1 distance of samples from as many held-out pictures, in raw pixels.
 
-    Range 0 and up, lower is better. Mean over 256 fixed random unit directions of the distance
-    between the two projected distributions (Rabin et al. 2012; Bonneel et al. 2015). It sees
-    colours and layout, hardly sharpness, and falls as pictures are added: compare at equal numbers.
+    Mean over 256 fixed random unit directions of the distance between the two
+    projected distributions (Rabin et al. 2012; Bonneel et al. 2015). It sees
+    colours and layout, hardly sharpness, and falls as pictures are added:
+    compare at equal numbers.
     """
     samples = outputs["sample_projections"].sort(dim=0).values
     pictures = outputs["picture_projections"].sort(dim=0).values

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.registries import register_derived, register_metric
+from gensweep.core.roles import Role
 from gensweep.metrics.text import (
     mean_distance,
     share_right_answers,
@@ -42,41 +43,73 @@ def repeat_reader_accuracy(generated: Tensor, reader: Any) -> Tensor:
     return torch.full((len(generated),), reader.accuracy, dtype=torch.float64)
 
 
-@register_metric("read_char_accuracy", needs=ANSWERS, unit="fraction", direction="max")
+@register_metric(
+    "read_char_accuracy",
+    needs=ANSWERS,
+    unit="fraction",
+    direction="max",
+    range=(0, 1),
+    roles=(Role.DRAWN_ANSWERS, Role.READ),
+    main_rank=30,
+)
 def compute_read_char_accuracy(outputs: dict[str, Tensor]) -> float:
     """Share of the answers' characters that the reader reads as the right ones, blanks included.
 
-    Range 0 to 1, higher is better. The reader always names a character, however little a picture
-    looks like one, and its own errors count too: see `reader_digit_accuracy`; if that is below
-    0.9, this metric is left out.
+    The reader always names a character, however little a picture looks like
+    one, and its own errors count too: see `reader_digit_accuracy`; if that is
+    below 0.9, this metric is left out.
     """
     return share_right_characters(outputs["read"], outputs["answer"])
 
 
-@register_metric("read_exact_match", needs=ANSWERS, unit="fraction", direction="max")
+@register_metric(
+    "read_exact_match",
+    needs=ANSWERS,
+    unit="fraction",
+    direction="max",
+    range=(0, 1),
+    roles=(Role.DRAWN_ANSWERS, Role.READ, Role.COMPARED),
+    main_rank=20,
+)
 def compute_read_exact_match(outputs: dict[str, Tensor]) -> float:
     """Share of the answers whose every character the reader reads as the right one.
 
-    Range 0 to 1, higher is better. An answer has about two digits: even perfect answers score about
-    the second power of `reader_digit_accuracy`; if that is below 0.9, this metric is left out.
+    An answer has about two digits: even perfect answers score about the second
+    power of `reader_digit_accuracy`; if that is below 0.9, this metric is left
+    out.
     """
     return share_right_answers(outputs["read"], outputs["answer"])
 
 
-@register_metric("read_unparsable", needs=ANSWERS, unit="fraction", direction="min")
+@register_metric(
+    "read_unparsable",
+    needs=ANSWERS,
+    unit="fraction",
+    direction="min",
+    range=(0, 1),
+    roles=(Role.DRAWN_ANSWERS, Role.READ),
+)
 def compute_read_unparsable(outputs: dict[str, Tensor]) -> float:
     """Share of the answers that are not integers, as the reader reads them; see `unparsable`.
 
-    Range 0 to 1, lower is better; 0 does not mean that any answer is right.
+    0 does not mean that any answer is right.
     """
     return share_without_integer(outputs["read"])
 
 
-@register_metric("read_mean_absolute_error", needs=ANSWERS, unit="1", direction="min", when="test")
+@register_metric(
+    "read_mean_absolute_error",
+    needs=ANSWERS,
+    unit="1",
+    direction="min",
+    when="test",
+    range=(0, None),
+    roles=(Role.DRAWN_ANSWERS, Role.READ),
+)
 def compute_read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
     """Mean distance of answers that are integers, as the reader reads them, from the right ones.
 
-    Range 0 and up, lower is better; not defined if no answer is an integer. Read it together with
+    Not defined if no answer is an integer. Read it together with
     `read_unparsable`.
     """
     return mean_distance(outputs["read"], outputs["answer"])
@@ -88,14 +121,16 @@ def compute_read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None
     unit="fraction",
     direction="none",
     when="test",
+    range=(0, 1),
 )
 def get_reader_digit_accuracy(outputs: dict[str, Tensor]) -> float | None:
     """Share of the held-out digits that the reader reads correctly.
 
-    Range 0 to 1; not defined if no digit is held out. Held-out digits are shown by test queries and
-    never by training queries. Every picture of a digit counts once; drawn operators and the blank,
-    which are easy, do not count. It says how far `read_char_accuracy` and `read_exact_match` can be
-    trusted, and nothing about the model: what a model draws is blurred, and the reader may be worse
+    Not defined if no digit is held out. Held-out digits are shown by test
+    queries and never by training queries. Every picture of a digit counts once;
+    drawn operators and the blank, which are easy, do not count. It says how far
+    `read_char_accuracy` and `read_exact_match` can be trusted, and nothing
+    about the model: what a model draws is blurred, and the reader may be worse
     or better at that.
     """
     accuracy = outputs["held_out_accuracy"][0].item()

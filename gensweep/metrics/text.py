@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_metric
+from gensweep.core.roles import Role
 from gensweep.metrics._answers import count_carries, parse_answers, parse_queries
 
 if TYPE_CHECKING:
@@ -16,97 +17,159 @@ ANSWERS = ("predicted", "answer")
 QUERIES = (*ANSWERS, "query")
 
 
-@register_metric("char_accuracy", needs=ANSWERS, unit="fraction", direction="max")
+@register_metric(
+    "char_accuracy",
+    needs=ANSWERS,
+    unit="fraction",
+    direction="max",
+    range=(0, 1),
+    roles=(Role.ANSWERS,),
+    main_rank=10,
+)
 def compute_char_accuracy(outputs: dict[str, Tensor]) -> float:
     """Share of the answers' characters that are right, padding included; the paper's "accuracy".
 
-    Range 0 to 1, higher is better. The best guess without the query, "11 ", is right in about a
-    third of the characters: every answer shorter than three characters ends in spaces.
+    The best guess without the query, "11 ", is right in about a third of the
+    characters: every answer shorter than three characters ends in spaces.
     """
     return share_right_characters(outputs["predicted"], outputs["answer"])
 
 
-@register_metric("exact_match", needs=ANSWERS, unit="fraction", direction="max")
+@register_metric(
+    "exact_match",
+    needs=ANSWERS,
+    unit="fraction",
+    direction="max",
+    range=(0, 1),
+    roles=(Role.ANSWERS, Role.COMPACT),
+)
 def compute_exact_match(outputs: dict[str, Tensor]) -> float:
-    """Share of the answers whose every character is right: what a person means by "right".
-
-    Range 0 to 1, higher is better.
-    """
+    """Share of the answers whose every character is right: what a person means by "right"."""
     return share_right_answers(outputs["predicted"], outputs["answer"])
 
 
-@register_metric("exact_match_plus", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric(
+    "exact_match_plus",
+    needs=QUERIES,
+    unit="fraction",
+    direction="max",
+    when="test",
+    range=(0, 1),
+    roles=(Role.ANSWERS,),
+)
 def compute_exact_match_plus(outputs: dict[str, Tensor]) -> float | None:
     """Share of the additions answered exactly.
 
-    Range 0 to 1, higher is better; not defined without an addition.
+    Not defined without an addition.
     """
     return _share_right_where(outputs, lambda _, operator, __: operator == "+")
 
 
-@register_metric("exact_match_minus", needs=QUERIES, unit="fraction", direction="max", when="test")
+@register_metric(
+    "exact_match_minus",
+    needs=QUERIES,
+    unit="fraction",
+    direction="max",
+    when="test",
+    range=(0, 1),
+    roles=(Role.ANSWERS,),
+)
 def compute_exact_match_minus(outputs: dict[str, Tensor]) -> float | None:
     """Share of the subtractions answered exactly.
 
-    Range 0 to 1, higher is better; not defined without a subtraction.
+    Not defined without a subtraction.
     """
     return _share_right_where(outputs, lambda _, operator, __: operator == "-")
 
 
 @register_metric(
-    "exact_match_carries_0", needs=QUERIES, unit="fraction", direction="max", when="test"
+    "exact_match_carries_0",
+    needs=QUERIES,
+    unit="fraction",
+    direction="max",
+    when="test",
+    range=(0, 1),
+    roles=(Role.ANSWERS,),
 )
 def compute_exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries without a carry or borrow answered exactly.
 
-    Range 0 to 1, higher is better; not defined if there is no such query. A subtraction counts the
-    borrows of taking the smaller number from the larger one, even if the result is negative.
+    Not defined if there is no such query. A subtraction counts the borrows of
+    taking the smaller number from the larger one, even if the result is
+    negative.
     """
     return _share_right_where(outputs, lambda *query: count_carries(*query) == 0)
 
 
 @register_metric(
-    "exact_match_carries_1", needs=QUERIES, unit="fraction", direction="max", when="test"
+    "exact_match_carries_1",
+    needs=QUERIES,
+    unit="fraction",
+    direction="max",
+    when="test",
+    range=(0, 1),
+    roles=(Role.ANSWERS,),
 )
 def compute_exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with one carry or borrow answered exactly.
 
-    Range 0 to 1, higher is better; not defined if there is no such query. Carries are counted as
-    in `exact_match_carries_0`.
+    Not defined if there is no such query. Carries are counted as in
+    `exact_match_carries_0`.
     """
     return _share_right_where(outputs, lambda *query: count_carries(*query) == 1)
 
 
 @register_metric(
-    "exact_match_carries_2", needs=QUERIES, unit="fraction", direction="max", when="test"
+    "exact_match_carries_2",
+    needs=QUERIES,
+    unit="fraction",
+    direction="max",
+    when="test",
+    range=(0, 1),
+    roles=(Role.ANSWERS,),
 )
 def compute_exact_match_carries_2(outputs: dict[str, Tensor]) -> float | None:
     """Share of the queries with two carries answered exactly; all of them are additions.
 
-    Range 0 to 1, higher is better; not defined if there is no such query. Carries are counted as
-    in `exact_match_carries_0`.
+    Not defined if there is no such query. Carries are counted as in
+    `exact_match_carries_0`.
     """
     return _share_right_where(outputs, lambda *query: count_carries(*query) == 2)
 
 
-@register_metric("unparsable", needs=ANSWERS, unit="fraction", direction="min")
+@register_metric(
+    "unparsable",
+    needs=ANSWERS,
+    unit="fraction",
+    direction="min",
+    range=(0, 1),
+    roles=(Role.ANSWERS,),
+)
 def compute_unparsable(outputs: dict[str, Tensor]) -> float:
     """Share of the answers that are not integers.
 
-    Range 0 to 1, lower is better; 0 does not mean that any answer is right. An integer is digits,
-    with or without a minus sign before, then spaces: the empty answer, `-`, `1-2` and `4 6` are
-    not integers.
+    0 does not mean that any answer is right. An integer is digits, with or
+    without a minus sign before, then spaces: the empty answer, `-`, `1-2` and
+    `4 6` are not integers.
     """
     return share_without_integer(outputs["predicted"])
 
 
-@register_metric("mean_absolute_error", needs=ANSWERS, unit="1", direction="min", when="test")
+@register_metric(
+    "mean_absolute_error",
+    needs=ANSWERS,
+    unit="1",
+    direction="min",
+    when="test",
+    range=(0, None),
+    roles=(Role.ANSWERS,),
+)
 def compute_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
     """Mean distance of answers that are integers from the right ones.
 
-    Range 0 and up, lower is better; not defined if no answer is an integer. It leaves out what
-    `unparsable` counts: read the two together. One wrong first digit weighs as much as a hundred
-    wrong last ones.
+    Not defined if no answer is an integer. It leaves out what `unparsable`
+    counts: read the two together. One wrong first digit weighs as much as a
+    hundred wrong last ones.
     """
     return mean_distance(outputs["predicted"], outputs["answer"])
 

@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from gensweep.ledger.manifest import CellInfo, MetricInfo, SweepFile
 
 T = TypeVar("T")
-MAIN_METRICS = (
-    "char_accuracy",
-    "read_exact_match",
-    "read_char_accuracy",
-    "mse",
-    "reconstruction_mse",
-    "sliced_wasserstein",
-    "loss",
-)
-"""A model's main metric is the first of these that it has, unless the sweep's objective differs."""
 VALIDATION = "validation/"
 TEST_PREFIX = "test/"
 UNDEFINED = re.compile(r"[Nn]ot defined (?:if|where|without) [^.;]+")
@@ -110,11 +100,20 @@ def _parse_last_validation(history: bytes, epochs: int) -> dict[str, float]:
     }
 
 
-def list_preferred_metrics(sweep: SweepFile) -> tuple[str, ...]:
-    """Return the main metrics, with the sweep's objective before the others."""
-    if not sweep.objective:
-        return MAIN_METRICS
-    return (sweep.objective.removeprefix(VALIDATION), *MAIN_METRICS)
+def list_main_metrics(metrics: Mapping[str, MetricInfo], objective: str | None = None) -> list[str]:
+    """Return the metrics that can stand for a model, the preferred ones first.
+
+    Args:
+        metrics: the metrics by name; those with a rank of their own count.
+        objective: the sweep's, which comes before the others.
+    """
+    ranked = [
+        (info.main_rank, name) for name, info in metrics.items() if info.main_rank is not None
+    ]
+    names = [name for _, name in sorted(ranked)]
+    if objective:
+        names.insert(0, objective.removeprefix(VALIDATION))
+    return list(dict.fromkeys(names))
 
 
 def choose_objectives(
@@ -149,10 +148,11 @@ def choose_objectives(
         if sweep.objective not in valid:
             file = f"{sweep.name}/sweep.json"
             raise ResultsError(describe_unknown("objective", sweep.objective, valid, file))
+    preferred = list_main_metrics(metrics, sweep.objective)
     objectives: dict[str, str | None] = {}
     for model in models:
         names = names_of_model[model]
-        candidates = [VALIDATION + name for name in list_preferred_metrics(sweep) if name in names]
+        candidates = [VALIDATION + name for name in preferred if name in names]
         measured = _list_validated_metrics(sweep.cells, model, validated)
         default = next(iter(candidates), None)
         objectives[model] = next((name for name in candidates if name in measured), default)

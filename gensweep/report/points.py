@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.soundness import FORMER_DOCS
+from gensweep.core.registries import METRICS
+from gensweep.core.roles import Role
+from gensweep.core.soundness import FORMER_DOCS, MIN_PICTURES
 from gensweep.ledger.manifest import MetricInfo, SweepFile
 from gensweep.ledger.records import MISSING, Record
 from gensweep.report.measured import TEST_PREFIX, filter_sound, rename_to_current
@@ -30,7 +32,28 @@ def collect_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str
     for name in FORMER_DOCS.keys() & metrics.keys():
         metrics[name] = metrics[name].model_copy(update={"doc": FORMER_DOCS[name]})
     order = [*declared, *sorted(metrics.keys() - declared.keys())]
-    return {name: metrics[name] for name in order}
+    return {name: _add_registered(name, metrics[name]) for name in order}
+
+
+def _add_registered(name: str, info: MetricInfo) -> MetricInfo:
+    """Return a metric with the range and the roles that the registry declares today.
+
+    Files of earlier versions lack them. A metric that this gensweep does not have keeps those of
+    sweep.json.
+    """
+    if name in METRICS:
+        metric = METRICS[name]
+        declared = {
+            "range": metric.range,
+            "roles": sorted(metric.roles),
+            "main_rank": metric.main_rank,
+            "min_examples": metric.min_examples,
+        }
+        return info.model_copy(update=declared)
+    if name in MIN_PICTURES and not info.roles:
+        # In the features of a network that is not selected here.
+        return info.model_copy(update={"roles": [Role.GENERATED.value]})
+    return info
 
 
 def build_point_frame(

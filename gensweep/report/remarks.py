@@ -6,16 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from gensweep.core.soundness import MIN_PICTURES, READER_DIGITS, READER_METRIC, TEST_SPLIT
+from gensweep.core.roles import Role
+from gensweep.core.soundness import READER_DIGITS, READER_METRIC, TEST_SPLIT
 from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-SAMPLE_METRICS = (*MIN_PICTURES, "sliced_wasserstein")
-"""Metrics that compare as many samples as there are test pictures.
-
-Their values depend on how many that are."""
 SPLIT_PURPOSES = {
     "train": "to train on",
     "validation": "for validation",
@@ -78,7 +75,8 @@ def describe_sample_counts(
 ) -> Iterator[str]:
     """Yield of how many pictures metrics of sets of pictures are, and of how many digits."""
     names = list(metrics)
-    sample_metrics = [name for name in names if name in SAMPLE_METRICS]
+    generated = results.list_metrics_with(Role.GENERATED)
+    sample_metrics = [name for name in generated if name in names]
     if sample_metrics:
         count = _format_counts(results, cells, TEST_SPLIT)
         yield f"{', '.join(sample_metrics)}: as many samples as test pictures, {count}."

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from gensweep.core.errors import RecordError
 from gensweep.ledger.ledger import POINTS, Ledger, State
 from gensweep.ledger.manifest import MetricInfo, SweepFile, read_sweep_file
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import MISSING, OK, STATUSES
 from gensweep.ledger.stores import Store, as_results_error
+from gensweep.report.history import read_history
 from gensweep.report.measured import (
     choose_objectives,
     collect_example_counts,
     describe_objectives,
     explain_missing_values,
-    list_preferred_metrics,
+    list_main_metrics,
     load_validation_values,
     upgrade_record,
 )
+from gensweep.report.measurement import Measurement, NotMeasured, list_measurements
 from gensweep.report.parameters import (
     list_datasets,
     order_parameters,
@@ -38,7 +37,10 @@ from gensweep.system.naming import Names
 from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+    from gensweep.core.roles import Role
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,6 +64,7 @@ class Results:
             `n_diverged`, `n_failed`, `n_missing`, `seconds` (mean of the ok points) and for each
             metric `<metric>_mean`, `_std`, `_ci95` (NaN where not defined) and `_n` (seeds
             measured; <NA> if the model does not have the metric); the same for each objective.
+            `_ci95_low` and `_ci95_high` are the ends of the interval, within the metric's range.
             Only ok points count.
         points: one row for each point: `id`, `cell`, `model`, `seed`, `status`, `error`,
             `seconds`, `code`, metrics and objectives. `code` says how the code that trained the
@@ -117,6 +120,62 @@ class Results:
         """Every metric of `cells`: those of the test set, and the objectives."""
         return self.metrics | self.validation
 
+    @cached_property
+    def measurements(self) -> dict[str, list[Measurement | NotMeasured | None]]:
+        """Metric or objective -> its value of each cell, in the order of `sweep.cells`.
+
+        None: the cell's model does not have the metric.
+        """
+        values = {}
+        for name, info in self.described.items():
+            reasons = [tuple(self.unmeasured.get(cell, {}).get(name, ())) for cell in self.params]
+            values[name] = list_measurements(self.cells, name, info, reasons)
+        return values
+
+    @cached_property
+    def index_of(self) -> dict[str, int]:
+        """Cell id -> the cell's number in the sweep, from 0."""
+        return {cell: index for index, cell in enumerate(self.params)}
+
+    def measure(self, cell: str, metric: str) -> Measurement | NotMeasured | None:
+        """Return a cell's value of a metric; None as in `measurements`.
+
+        Raises:
+            KeyError: the sweep has no such cell or metric.
+        """
+        return self.measurements[metric][self.index_of[cell]]
+
+    def list_metrics_with(self, *roles: Role, model: str | None = None) -> list[str]:
+        """Return the metrics that have any of these roles.
+
+        Args:
+            roles: see `gensweep.core.roles.Role`.
+            model: whose metrics; None: those of all models.
+        """
+        names = self.metrics if model is None else self.list_metrics(model)
+        return [name for name in names if set(roles) & set(self.metrics[name].roles)]
+
+    def find_measured_metric(self, model: str, cells: Iterable[str] | None = None) -> str | None:
+        """Return the first main metric of a model that any of its cells has a value of.
+
+        A metric that was added after the records were written has none.
+
+        Args:
+            model: whose metric.
+            cells: look at these cells only; None: at all of the model's.
+        """
+        if cells is None:
+            cells = self.list_cells(model)
+        indices = [self.index_of[cell] for cell in cells]
+        names = self.list_metrics(model)
+        for name in list_main_metrics(self.metrics):
+            if name not in names:
+                continue
+            values = self.measurements[name]
+            if any(isinstance(values[index], Measurement) for index in indices):
+                return name
+        return None
+
     def list_cells(self, model: str) -> list[str]:
         """Return the ids of the model's cells, in the order of the sweep."""
         return [cell.id for cell in self.sweep.cells if cell.model == model]
@@ -124,7 +183,7 @@ class Results:
     def list_metrics(self, model: str) -> list[str]:
         """Return the model's metrics, its main metric first."""
         names = [name for name, info in self.metrics.items() if model in info.models]
-        preferred = list_preferred_metrics(self.sweep)
+        preferred = list_main_metrics(self.metrics, self.sweep.objective)
         main = next((name for name in preferred if name in names), None)
         return sorted(names, key=lambda name: name != main)
 
@@ -141,30 +200,7 @@ class Results:
         Raises:
             RecordError: the file is incomplete or holds something else.
         """
-        name = f"{POINTS}/{point_id}/history.csv"
-        try:
-            text = self.store.read(name).decode()
-            header, *rows = csv.reader(io.StringIO(text, newline=""))
-            table = np.array([[float(value or "nan") for value in row] for row in rows], float)
-            # The shape of a file without rows is (0,); the next step needs one axis a column.
-            columns = table.reshape(-1, len(header)).T
-            history = dict(zip(header, columns, strict=True))
-            self._check_history(point_id, history)
-            return history
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError, csv.Error) as error:
-            path = self.store.uri(name)
-            raise RecordError(f"{path}: not a complete history ({error})") from None
-
-    def _check_history(self, point_id: str, history: dict[str, np.ndarray]) -> None:
-        """Raise ValueError for a history that its own epochs or the point's record contradict."""
-        epochs = history.get("epoch")
-        if epochs is None or not np.array_equal(epochs, np.arange(1, len(epochs) + 1)):
-            raise ValueError("its epochs are not 1, 2, ...")
-        recorded = self.epochs.get(point_id)
-        if recorded is not None and recorded < len(epochs):
-            raise ValueError(f"{len(epochs)} epochs, but the record has {recorded}")
+        return read_history(self.store, point_id, self.epochs.get(point_id))
 
 
 def load(folder: str | Path) -> Results:

@@ -9,16 +9,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gensweep.ledger.records import MISSING, OK, STATUSES
+from gensweep.report.measurement import UNBOUNDED
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gensweep.ledger.manifest import CellInfo, MetricInfo
+    from gensweep.report.measurement import Range
 
 CONFIDENCE = 0.95
-METHOD = (
-    "mean over seeds ± half-width of its 95% confidence interval (Student's t, n - 1 degrees of "
-    "freedom); std: standard deviation over seeds (n - 1)"
+INTERVAL_METHOD = (
+    "Mean over seeds ± half-width of its 95% confidence interval (Student's t, n - 1 degrees of "
+    "freedom)"
+)
+METHOD = f"{INTERVAL_METHOD}; std: standard deviation over seeds (n - 1)"
+SEEDS_NOTE = (
+    "A seed changes initial weights, batch order and noise; the split and the test set are fixed, "
+    "so intervals say nothing about other test sets. They assume that values are normally "
+    "distributed over seeds."
+)
+"""What varies over seeds, what is fixed, and what the intervals assume."""
+CUT_NOTE = (
+    "An interval in square brackets, as in [0.928, 1.000], is cut to the range of the metric: "
+    "its two ends are not equally far from the mean."
 )
 
 
@@ -31,24 +44,32 @@ class Summary:
         mean: their mean [groups]; not defined for n = 0.
         std: sample standard deviation, ddof = 1 [groups]; not defined for n < 2.
         ci95: half-width of the mean's 95% confidence interval [groups]; not defined for n < 2.
+        low: lower end of the interval, within the range of the values [groups].
+        high: upper end.
     """
 
     n: np.ndarray
     mean: np.ndarray
     std: np.ndarray
     ci95: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
 
-def summarize(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
+def summarize(
+    values: np.ndarray, groups: np.ndarray, count: int, bounds: Range = UNBOUNDED
+) -> Summary:
     """Summarize the values of each group.
 
     The interval is ``mean ± t(0.975, n - 1) * std / sqrt(n)`` (Student 1908), which takes the
-    seeds for independent draws from a normal distribution.
+    seeds for independent draws from a normal distribution. Its ends are cut to the range of the
+    values: a mean cannot leave it either.
 
     Args:
         values: one number each, NaN where not measured [values].
         groups: the group that each value belongs to, in 0..count-1 [values].
         count: number of groups.
+        bounds: the smallest and the largest possible value; None: no limit.
     """
     from scipy.special import stdtrit
 
@@ -65,7 +86,15 @@ def summarize(values: np.ndarray, groups: np.ndarray, count: int) -> Summary:
         squares = np.bincount(groups, (values - mean[groups]) ** 2, count)
         std = np.where(n > 1, np.sqrt(squares / (n - 1)), np.nan)
         quantile = stdtrit(np.maximum(n - 1, 1), (1 + CONFIDENCE) / 2)
-        return Summary(n, mean, std, quantile * std / np.sqrt(n))
+        ci95 = quantile * std / np.sqrt(n)
+    low, high = mean - ci95, mean + ci95
+    smallest, largest = bounds
+    # These keep NaN, where no interval is defined.
+    if smallest is not None:
+        low = np.maximum(low, smallest)
+    if largest is not None:
+        high = np.minimum(high, largest)
+    return Summary(n, mean, std, ci95, low, high)
 
 
 def build_cell_frame(
@@ -90,8 +119,9 @@ def build_cell_frame(
     status = points["status"].to_numpy()
     is_ok = status == OK
 
-    def summarize_column(column: str) -> Summary:
-        return summarize(points[column].to_numpy()[is_ok], cell_index[is_ok], len(cells))
+    def summarize_column(column: str, bounds: Range = UNBOUNDED) -> Summary:
+        values = points[column].to_numpy()[is_ok]
+        return summarize(values, cell_index[is_ok], len(cells), bounds)
 
     columns: dict[str, Any] = {
         "cell": [cell.id for cell in cells],
@@ -103,10 +133,12 @@ def build_cell_frame(
         columns[f"n_{kind}"] = np.bincount(cell_index[status == kind], minlength=len(cells))
     columns["seconds"] = summarize_column("seconds").mean
     for name, info in metrics.items():
-        summary = summarize_column(name)
+        summary = summarize_column(name, info.range)
         columns[f"{name}_mean"] = summary.mean
         columns[f"{name}_std"] = summary.std
         columns[f"{name}_ci95"] = summary.ci95
+        columns[f"{name}_ci95_low"] = summary.low
+        columns[f"{name}_ci95_high"] = summary.high
         # An integer type that knows <NA>: a model without the metric has no count, not 0.
         counts = pd.Series(summary.n, dtype="Int64")
         columns[f"{name}_n"] = counts.where(np.isin(columns["model"], info.models))

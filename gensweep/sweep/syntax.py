@@ -15,6 +15,10 @@ COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.For, ast.While, ast.With)
 """Statements that hold other statements without opening a scope."""
 PARAMETER_FUNCTION = "param"
 """The function that declares a parameter: a value and its description."""
+METRIC_FUNCTION = "register_metric"
+"""The decorator that declares a metric."""
+REPORT_KEYWORDS = ("range", "roles", "main_rank")
+"""Its arguments that only reports read: they change no measured number."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ def _iter_acting_fields(
     """Yield the fields of a node that can change numbers, with their values."""
     if isinstance(node, ast.Call) and _is_parameter_declaration(node, context):
         node = ast.Call(node.func, node.args[:1], node.keywords)  # without its description
+    elif isinstance(node, ast.Call) and _is_metric_declaration(node):
+        acting = [one for one in node.keywords if one.arg not in REPORT_KEYWORDS]
+        node = ast.Call(node.func, node.args, acting)
     elif isinstance(node, ast.Assert):
         node = ast.Assert(node.test)  # without its message
     for name, value in ast.iter_fields(node):
@@ -185,6 +192,10 @@ def is_logger_definition(statement: ast.stmt) -> bool:
 def _is_parameter_declaration(node: ast.Call, context: Context) -> bool:
     is_named = isinstance(node.func, ast.Name) and node.func.id == PARAMETER_FUNCTION
     return context.declares_parameters and is_named
+
+
+def _is_metric_declaration(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == METRIC_FUNCTION
 
 
 def _is_message(statement: ast.AST, context: Context) -> bool:

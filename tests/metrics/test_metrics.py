@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, encode
 from gensweep.core.errors import UnknownNameError, UserError
 from gensweep.core.registries import DERIVED, METRICS, MODELS, register_metric
+from gensweep.core.roles import format_range
 from gensweep.metrics import _features, generation
 from gensweep.metrics._answers import count_carries, parse
 from gensweep.metrics._features import extract_features
@@ -66,11 +67,18 @@ class TestEveryMetric:
         assert entry.name == name and entry.doc and entry.unit
         assert entry.direction in ("max", "min", "none") and entry.when in ("always", "test")
 
-    def test_says_its_range_and_which_end_is_better(self, name: str) -> None:
-        doc = " ".join(METRICS[name].doc.split())
-        assert "Range" in doc.partition("\n")[0]
-        better = {"max": "higher", "min": "lower"}.get(METRICS[name].direction)
-        assert re.findall(r"(higher|lower) is better", doc) == ([better] if better else [])
+    def test_declares_its_range_and_says_it_nowhere_else(self, name: str) -> None:
+        entry = METRICS[name]
+        unlimited = {"loss", "kid_random_vgg", "kid_inception"}
+        assert (entry.range == (None, None)) == (name in unlimited)
+        if entry.unit == "fraction":
+            assert entry.range == (0, 1)
+        assert not re.search(r"\brange\b|(higher|lower) is better", entry.doc, re.IGNORECASE)
+
+    def test_has_a_role_or_is_never_chosen(self, name: str) -> None:
+        entry = METRICS[name]
+        if entry.main_rank is not None:
+            assert entry.direction != "none", "a main metric ranks cells"
 
     def test_says_when_it_has_no_value(self, name: str) -> None:
         may_be_undefined = "None" in inspect.signature(METRICS[name].compute).return_annotation
@@ -78,6 +86,33 @@ class TestEveryMetric:
 
     def test_is_some_models(self, name: str) -> None:
         assert any(METRICS[name].is_applicable(model.outputs) for _, model in MODELS.items())
+
+
+def test_no_two_metrics_have_the_same_rank() -> None:
+    ranks = [entry.main_rank for _, entry in METRICS.items() if entry.main_rank is not None]
+    assert len(ranks) == len(set(ranks)) == 7
+
+
+@pytest.mark.parametrize(
+    ("bounds", "text"),
+    [
+        ((0, 1), "0 to 1"),
+        ((-1, 1), "-1 to 1"),
+        ((0, None), "0 and up"),
+        ((None, 0.5), "up to 0.5"),
+        ((None, None), "any number"),
+    ],
+)
+def test_a_range_in_words(bounds: tuple[float | None, float | None], text: str) -> None:
+    assert format_range(bounds) == text
+
+
+def test_wrong_ranges_and_roles_are_refused() -> None:
+    about: dict[str, Any] = {"needs": ("sample",), "unit": "pixel", "direction": "max"}
+    with pytest.raises(ValueError, match=r"metric 'sharpness': range \(1, 0\) does not rise"):
+        register_metric("sharpness", range=(1, 0), **about)
+    with pytest.raises(ValueError, match="role 'picture' is not one of answers, drawn_answers"):
+        register_metric("sharpness", roles=("picture",), **about)
 
 
 def test_a_direction_is_not_guessed() -> None:

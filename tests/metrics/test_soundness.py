@@ -19,9 +19,9 @@ from gensweep import load
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import METRICS as MEASURED
 from gensweep.core.registries import MODELS, TABLES
+from gensweep.core.roles import Role
 from gensweep.core.soundness import (
     FORMER_NAMES,
-    METRICS_BY_READER,
     MIN_PICTURES,
     READER_METRIC,
     explain_unsound,
@@ -32,7 +32,7 @@ from gensweep.ledger.records import OK, Record, decode_record
 from gensweep.report.collect import collect, print_tables
 from gensweep.report.page.failures import group_warnings
 from gensweep.report.stats.questions import answer_questions
-from gensweep.report.tables.layout import build_columns
+from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.markdown import render_markdown
 from gensweep.sweep.point import Point
 from gensweep.system.terminal import Console
@@ -88,7 +88,7 @@ def test_a_distance_of_too_few_pictures_is_withheld_with_the_reason(tmp_path, co
 def test_the_heading_names_the_network_and_the_number_of_pictures(tmp_path):
     results = load(gan(tmp_path, 1000))
     (table, *_) = TABLES["cells"].make(results)
-    headers = [column.header for column in build_columns(table.frame, results)]
+    headers = [column.full_label for column in arrange_columns(table.data)]
     assert "fid_random_vgg of 1000 [feature^2]" in headers
     paths = {path.name: path for path in collect(results.folder)}
     assert "of 1000" in paths["report.html"].read_text()
@@ -182,7 +182,9 @@ def test_what_a_bad_reader_read_is_withheld_and_ranks_nothing(tmp_path, accuracy
 
 
 def test_nothing_is_withheld_for_what_a_record_does_not_say():
-    for name in (*MIN_PICTURES, *METRICS_BY_READER):
+    read = [name for name, metric in MEASURED.items() if Role.READ in metric.roles]
+    assert len(read) == 4
+    for name in (*MIN_PICTURES, *read):
         assert explain_unsound(name, {}, {}) is None
     assert explain_unsound("mse", {"test": 1}, {f"test/{READER_METRIC}": 0.0}) is None
 

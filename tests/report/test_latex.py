@@ -15,34 +15,44 @@ from gensweep import load
 from gensweep.core.registries import TABLES
 from gensweep.ledger.records import DIVERGED, FAILED
 from gensweep.report.collect import collect
+from gensweep.report.measurement import NotMeasured, Seeds, measure
 from gensweep.report.tables import Table
+from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.latex import PACKAGES, render_latex
+from gensweep.report.tables.latex_cells import format_cell
 from gensweep.report.tables.latex_compact import render_compact, render_latex_files
 from gensweep.report.tables.latex_text import escape
-from gensweep.report.tables.latex_text import format_cell as printed
 
 HOSTILE = "50% of a_b & c#d ~ {x} ^2 $5 \\end{table} <1> \"q\" 'it''s' `b` --set é Å ß ± – € 数"
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("value", "form", "expected"),
     [
-        ("0.625 ± 0.022", r"$0.625 \pm 0.022$"),
-        ("0.625 ± 0.022 (n=2)", r"$0.625 \pm 0.022$ ($n=2$)"),
-        ("0.2500 (n=1)", "$0.2500$ ($n=1$)"),
-        ("3.2e-09 ± 1.4e-10", r"$3.2 \times 10^{-9} \pm 1.4 \times 10^{-10}$"),
-        ("+0.0585", "$+0.0585$"),
-        ("-0.01", "$-0.01$"),
-        ("1e-05", r"$1 \times 10^{-5}$"),
-        ("0.5661", "0.5661"),
-        ("3/5", "3/5"),
-        ("–", "--"),
-        ("not measured", "not measured"),
-        ("a_b", r"a\_b"),
+        (measure(0.625, 0.022, 0.02, 3), "", r"$0.625 \pm 0.022$"),
+        (measure(0.625, 0.022, 0.02, 2, seeds=3), "", r"$0.625 \pm 0.022$ ($n=2$)"),
+        (measure(0.25, math.nan, math.nan, 1), "", "$0.2500$ ($n=1$)"),
+        (measure(0.97, 0.042, 0.1, 3, bounds=(0, 1)), "", r"$0.970\ [0.928, 1.000]$"),
+        (
+            measure(3.2e-9, 1.4e-10, 1e-10, 3),
+            "",
+            r"$3.2 \times 10^{-9} \pm 1.4 \times 10^{-10}$",
+        ),
+        (0.0585, "+.4f", "$+0.0585$"),
+        (-0.01, "", "$-0.01$"),
+        (1e-05, "", r"$1 \times 10^{-5}$"),
+        (0.5661, ".4f", "0.5661"),
+        (Seeds(3, 5), "", "3/5"),
+        (None, "", "--"),
+        (math.nan, "", "--"),
+        (NotMeasured(("too few pictures",)), "", "not measured"),
+        (NotMeasured(seeds=0), "", "--"),
+        ("a_b", "", r"a\_b"),
     ],
 )
-def test_cells(text, expected):
-    assert printed(text) == expected
+def test_cells(value, form, expected):
+    column = Column("x", [value], Kind.NUMBER, form=form)
+    assert format_cell(column, value) == expected
 
 
 @pytest.mark.parametrize(
@@ -131,15 +141,15 @@ def test_other_scripts_stand_by_number_unless_a_document_has_their_letters(folde
 
 
 def test_a_wide_table_is_split_and_each_part_names_its_cells(folder):
-    import pandas as pd
-
     results = load(folder)
-    one = {"mean": 0.5, "std": 0.1, "ci95": 0.2, "n": 3}
-    names = {f"m{k}_{part}": [value] for k in range(9) for part, value in one.items()}
     results.metrics.update({f"m{k}": results.metrics["char_accuracy"] for k in range(9)})
-    counts = {"n_ok": [3], "n_diverged": [0], "n_failed": [0], "n_missing": [1]}
-    frame = pd.DataFrame({"encoder_layers": [77], **counts, **names})
-    text = render_latex(Table("wide", "Wide", frame), results)
+    value = measure(0.5, 0.2, 0.1, 3)
+    metrics = [Column(f"m{k}", [value], Kind.METRIC, group=f"m{k}") for k in range(9)]
+    counts = {"n_ok": 3, "n_diverged": 0, "n_failed": 0, "n_missing": 1}
+    columns = [Column(name, [count], Kind.COUNT) for name, count in counts.items()]
+    layers = Column("encoder_layers", [77], Kind.PARAMETER)
+    data = TableData((layers, *columns, *metrics))
+    text = render_latex(Table("wide", "Wide", data), results)
     rows = [line for line in text.splitlines() if line.startswith("77 & 3/4 & 1")]
     parts = text.count(r"\begin{table}")
     assert 1 < parts == len(rows)

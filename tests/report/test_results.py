@@ -38,10 +38,13 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.report.collect import _protect_cell, collect, is_current, print_tables
 from gensweep.report.figures.learning import MAX_BACKGROUND_CURVES
+from gensweep.report.measurement import NotMeasured, measure
 from gensweep.report.paper import PAPER_TABLES, find_paper_value, list_paper_tables
+from gensweep.report.tables.columns import Column, Kind
 from gensweep.report.tables.groups import group_cells
-from gensweep.report.tables.layout import build_columns, format_interval
+from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.markdown import render_markdown
+from gensweep.report.tables.text_cells import format_text
 from gensweep.sweep.parameters import map_owners, resolve_params
 from gensweep.system.terminal import Console
 
@@ -99,7 +102,7 @@ def test_one_seed_has_no_deviation_and_no_interval(tmp_path):
     text = (folder / "tables" / "cells.md").read_text()
     assert "0.2500 (n=1)" in text
     assert "not defined" in text
-    assert ",0.25,,,1" in (folder / "tables" / "cells.csv").read_text()
+    assert ",0.25,,,,,1" in (folder / "tables" / "cells.csv").read_text()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,10 @@ def test_one_seed_has_no_deviation_and_no_interval(tmp_path):
     ],
 )
 def test_printed_interval_has_two_digits(mean, ci95, n, n_ok, text):
-    assert format_interval(mean, ci95, n, n_ok) == text
+    value = NotMeasured(seeds=n_ok)
+    if n:
+        value = measure(mean, ci95, math.nan, n, n_ok)
+    assert format_text(Column("m", [value], Kind.METRIC), value) == text
 
 
 # Counts
@@ -410,8 +416,8 @@ def test_ranks_stay_to_the_right_beside_a_cell_without_one(tmp_path):
     write_record(tmp_path, cells[0], 0, char_accuracy=0.5)
     results = load(write_sweep(tmp_path, cells))
     (board,) = TABLES["leaderboard"].make(results)
-    rank, *_ = build_columns(board.frame, results)
-    assert (rank.header, rank.values, rank.is_numeric) == ("rank", ["1", "–"], True)
+    rank, *_ = arrange_columns(board.data)
+    assert (rank.label, rank.texts, rank.is_numeric) == ("rank", ["1", "–"], True)
     lines = render_markdown(board, results).splitlines()
     (rule,) = [line for line in lines if line.startswith(("|--", "| --"))]
     assert rule.split("|")[1].strip().endswith(":")

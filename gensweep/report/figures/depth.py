@@ -10,8 +10,9 @@ from gensweep.core.registries import register_figure
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING
 from gensweep.report.figures.captions import describe_method, format_axis_label
 from gensweep.report.figures.style import create_figure, select_settings, wrap_title
+from gensweep.report.measurement import Measurement
 from gensweep.report.tables.groups import Group
-from gensweep.report.tables.layout import format_interval
+from gensweep.report.tables.text_cells import format_measurement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +48,7 @@ def _draw_heatmap(results: Results, group: Group) -> Figure:
         index = encoders.index(params["encoder_layers"]), decoders.index(params["decoder_layers"])
         if metric:
             means[index] = row[f"{metric}_mean"]
-        texts[index] = _format_cell(row, metric)
+        texts[index] = _format_cell(results, row, metric)
     caption = describe_method(results, group.cells, metric)
     if direction != "none":
         caption += " Brighter is better."
@@ -97,12 +98,12 @@ def _draw_gaps(axes: Axes, rows: int, columns: int) -> None:
     axes.set_axisbelow(False)
 
 
-def _format_cell(row: Any, metric: str | None) -> str:
+def _format_cell(results: Results, row: Any, metric: str | None) -> str:
     """Return a mean with its interval on the next line, or the reason why there is none."""
     if metric is not None and row[f"{metric}_n"]:
-        mean, ci95, n = (row[f"{metric}_{part}"] for part in ("mean", "ci95", "n"))
-        text = format_interval(mean, ci95, n, row["n_ok"])
-        return text.replace(" ", "\n", 1).replace("± ", "±")
+        value = results.measure(str(row.name), metric)
+        if isinstance(value, Measurement):
+            return format_measurement(value).replace(" ", "\n", 1).replace("± ", "±")
     lost = []
     for status in (DIVERGED, FAILED, MISSING):
         count = row[f"n_{status}"]

@@ -24,7 +24,7 @@ from gensweep.report.figures.settings import (
     name_settings,
     split_by_dataset,
 )
-from gensweep.report.tables.layout import NOTHING
+from gensweep.report.tables.text_cells import NOTHING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -73,8 +73,9 @@ def draw_band(axes: Axes, x: np.ndarray, summary: Summary, label: str, style: in
     """Draw a mean, and its interval as a band where it is defined."""
     step = max(1, len(x) // _MARKERS_PER_BAND)
     axes.plot(x, summary.mean, markevery=step, label=label, **_get_line_look(style))
-    low, high = summary.mean - summary.ci95, summary.mean + summary.ci95
-    axes.fill_between(x, low, high, color=COLOURS[style % MAX_SERIES], alpha=0.18, linewidth=0)
+    axes.fill_between(
+        x, summary.low, summary.high, color=COLOURS[style % MAX_SERIES], alpha=0.18, linewidth=0
+    )
 
 
 def add_legend(figure: Figure, axes: Axes | Sequence[Axes], title: str = "") -> None:

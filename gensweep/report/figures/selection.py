@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from gensweep.ledger.records import OK
 from gensweep.report.figures.captions import format_seed_count
+from gensweep.report.measurement import Measurement, drop_count
 from gensweep.report.remarks import NO_VALUE, has_values
-from gensweep.report.tables.layout import format_interval
+from gensweep.report.tables.text_cells import format_measurement
 from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
@@ -204,18 +205,16 @@ def describe_nothing(results: Results, models: Sequence[str] | None = None) -> s
 
 def format_scores(results: Results, cell: str, metrics: Sequence[str]) -> str:
     """Return a cell's metrics as text: ``read_exact_match 0.61 ± 0.02 (n = 3)``."""
-    import pandas as pd
-
-    row = results.cells.set_index("cell").loc[cell]
     texts = []
     for name in metrics:
-        n = row.get(f"{name}_n")
-        if n is None or pd.isna(n) or not n:
+        value = None
+        if name in results.measurements:
+            value = results.measure(cell, name)
+        if not isinstance(value, Measurement):
             reasons = results.unmeasured.get(cell, {}).get(name, ())
             reason = "; ".join(reasons) or "no record of the sweep has it"
             texts.append(f"{name} not measured ({reason})")
             continue
-        number = format_interval(row[f"{name}_mean"], row[f"{name}_ci95"], n, n)
-        seeds = f" (n = {n})" if n > 1 else ""
-        texts.append(f"{name} {number}{seeds}")
+        seeds = f" (n = {value.n})" if value.n > 1 else ""
+        texts.append(f"{name} {format_measurement(drop_count(value))}{seeds}")
     return ", ".join(texts)

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gensweep.core.roles import Role
 from gensweep.report.figures.style import MAX_FIGURES_PER_ITEM
-from gensweep.report.remarks import SAMPLE_METRICS
 from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
 
-_DRAWN_ANSWER_METRICS = ("mse", "read_exact_match", "read_char_accuracy")
-_ANSWER_METRICS = ("char_accuracy", "exact_match", *_DRAWN_ANSWER_METRICS)
 _log = logging.getLogger(__name__)
 
 
@@ -82,23 +80,22 @@ def split_by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
 
 def list_answering(results: Results) -> list[str]:
     """Return the models that answer queries: those with a metric that only answers have."""
-    return _list_with_any(results, _ANSWER_METRICS)
+    return _list_with_any(results, Role.ANSWERS, Role.DRAWN_ANSWERS)
 
 
 def list_drawing_answers(results: Results) -> list[str]:
     """Return the models that draw their answers as pictures."""
-    return _list_with_any(results, _DRAWN_ANSWER_METRICS)
+    return _list_with_any(results, Role.DRAWN_ANSWERS)
 
 
 def list_generating(results: Results) -> list[str]:
     """Return the models that make pictures of random latent vectors."""
-    # Only their samples are compared with true pictures.
-    return _list_with_any(results, SAMPLE_METRICS)
+    return _list_with_any(results, Role.GENERATED)
 
 
-def _list_with_any(results: Results, metrics: Sequence[str]) -> list[str]:
-    names = set(metrics)
-    return [model for model in results.models if names & set(results.list_metrics(model))]
+def _list_with_any(results: Results, *roles: Role) -> list[str]:
+    """Return the models that have a metric of any of these roles."""
+    return [model for model in results.models if results.list_metrics_with(*roles, model=model)]
 
 
 def describe_sheet_rows(results: Results, model: str) -> str:
@@ -106,7 +103,7 @@ def describe_sheet_rows(results: Results, model: str) -> str:
 
     The models' networks lay the sheets out, in their `samples`.
     """
-    has_reconstructions = "reconstruction_mse" in results.list_metrics(model)
+    has_reconstructions = bool(results.list_metrics_with(Role.RECONSTRUCTIONS, model=model))
     is_generating = model in list_generating(results)
     if has_reconstructions and is_generating:
         return (

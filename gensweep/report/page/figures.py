@@ -17,7 +17,7 @@ from gensweep.report.figures.files import read_picture_file
 from gensweep.report.figures.samples import LAST_SHEET
 from gensweep.report.figures.selection import select_best_and_others
 from gensweep.report.figures.settings import describe_sheet_rows
-from gensweep.report.measured import MAIN_METRICS, VALIDATION
+from gensweep.report.measured import VALIDATION
 from gensweep.report.page import Collected, RenderedFigure
 from gensweep.report.remarks import has_values
 from gensweep.system.file_stems import make_file_stem
@@ -155,23 +155,13 @@ def _describe_sample(
     if setting:
         title += f": {setting}"
     words = f"seed {point['seed']}"
-    for metric in (results.objectives[model], _find_measured_metric(results, model)):
+    for metric in (results.objectives[model], results.find_measured_metric(model)):
         if metric is None or math.isnan(point[metric]):
             continue
         label = metric if metric.startswith(VALIDATION) else f"test {metric}"
         words += f", {label} {point[metric]:.4g}"
     words += f". {describe_sheet_rows(results, model)}"
     return Picture(str(point["id"]), title, words.rstrip(". ") + ".")
-
-
-def _find_measured_metric(results: Results, model: str) -> str | None:
-    """Return the first of the main metrics that any of the model's cells has."""
-    cells = results.cells[results.cells["model"] == model]
-    names = results.list_metrics(model)
-    for name in MAIN_METRICS:
-        if name in names and cells[f"{name}_mean"].notna().any():
-            return name
-    return None
 
 
 def _choose_cells(results: Results, model: str) -> list[tuple[str, str]]:

@@ -9,9 +9,9 @@ from gensweep.ledger.records import FAILED, MISSING, OK
 from gensweep.report.page import Collected, failures, provenance
 from gensweep.report.page.commands import NEW_RESULTS, Commands
 from gensweep.report.page.figures import embed_figures, embed_samples, list_unmeasured_models
-from gensweep.report.page.tables import STATISTICS, build_views
+from gensweep.report.page.tables import build_views
 from gensweep.report.remarks import describe_selection, describe_sizes
-from gensweep.report.summary import METHOD
+from gensweep.report.summary import METHOD, SEEDS_NOTE
 from gensweep.system.naming import make_visible
 from gensweep.system.text import pluralize
 
@@ -66,7 +66,7 @@ def build_context(
         "kinds": failures.group_failures(results),
         "warnings": failures.group_warnings(results),
         "gaps": list(failures.describe_gaps(results)),
-        "findings": _list_findings(collected),
+        "findings": _list_findings(results),
         "tables": build_views(collected.tables, results, commands),
         "figures": embed_figures(collected),
         "unmeasured": unmeasured,
@@ -76,7 +76,7 @@ def build_context(
         "more_cells": max(0, len(results.params) - MAX_CELL_COMMANDS),
         "new_results": NEW_RESULTS,
         "metrics": metrics,
-        "method": METHOD[0].upper() + METHOD[1:],
+        "method": f"{METHOD}. {SEEDS_NOTE}",
     }
 
 
@@ -187,17 +187,13 @@ def _format_range(counts: list[int]) -> str:
     return f"{min(counts):,} to {max(counts):,}"
 
 
-def _list_findings(collected: Collected) -> list[tuple[Finding, str]]:
+def _list_findings(results: Results) -> list[tuple[Finding, str]]:
     """Return each finding, and the numbers that its answer leaves out; answered questions first."""
-    from gensweep.report.stats.findings import NOT_ENOUGH, Finding
+    from gensweep.report.stats.findings import NOT_ENOUGH
+    from gensweep.report.stats.questions import answer_questions
 
-    pairs = []
-    for table in collected.tables:
-        if table.name != STATISTICS:
-            continue
-        for row in table.frame.to_dict("records"):
-            finding = Finding(**row)
-            pairs.append((finding, _format_numbers(finding)))
+    findings = answer_questions(results)
+    pairs = [(finding, _format_numbers(finding)) for finding in findings]
     return sorted(pairs, key=lambda pair: pair[0].verdict == NOT_ENOUGH)
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from gensweep.report.measurement import Measurement
 from gensweep.report.page.commands import Commands
-from gensweep.report.tables.layout import Column, build_columns
+from gensweep.report.tables.columns import Column, TableData
+from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_remarks
 from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gensweep.report.results import Results
     from gensweep.report.tables import Table
 
@@ -83,45 +83,45 @@ def build_views(tables: Sequence[Table], results: Results, commands: Commands) -
     # The sort is stable: the sweep's own tables come first, then leaderboards, then all cells.
     ordered = sorted(shown, key=lambda t: (t.name == CELLS, t.name.startswith("leaderboard")))
     for table in ordered:
-        for caption, frame, notes in _iter_parts(table):
+        for caption, data, notes in _iter_parts(table):
             rows_left = MAX_ROWS_PER_SWEEP - sum(len(view.rows) for view in views)
             # The table of all cells repeats the numbers of the others.
             is_open = len(views) < MAX_OPEN_TABLES and table.name != CELLS
-            all_notes = [*notes, *list_remarks(frame, results)]
+            all_notes = [*notes, *list_remarks(data, results)]
             view = TableView(table.name, caption, [], [], all_notes, open=is_open)
-            views.append(_fill(view, frame, results, commands, max(0, rows_left)))
+            views.append(_fill(view, data, results, commands, max(0, rows_left)))
     return views
 
 
-def _iter_parts(table: Table) -> Iterator[tuple[str, pd.DataFrame, Sequence[str]]]:
-    """Yield title, frame and notes of the table, or of each of its sections.
+def _iter_parts(table: Table) -> Iterator[tuple[str, TableData, Sequence[str]]]:
+    """Yield title, data and notes of the table, or of each of its sections.
 
     The notes stand with the last section.
     """
     if not table.sections:
-        yield table.title, table.frame, table.notes
+        yield table.title, table.data, table.notes
         return
     parts = list(table.sections.items())
-    for number, (heading, frame) in enumerate(parts, 1):
+    for number, (heading, data) in enumerate(parts, 1):
         title = table.title
         if heading:
             title = f"{title}: {heading}"
         is_last = number == len(parts)
-        yield title, frame, table.notes if is_last else ()
+        yield title, data, table.notes if is_last else ()
 
 
 def _fill(
-    view: TableView, frame: pd.DataFrame, results: Results, commands: Commands, rows_left: int
+    view: TableView, data: TableData, results: Results, commands: Commands, rows_left: int
 ) -> TableView:
     """Return the view with headers and rows, no more than the page can hold."""
-    head = frame.head(min(MAX_ROWS_PER_TABLE, rows_left))
+    head = data.head(min(MAX_ROWS_PER_TABLE, rows_left))
     columns: list[Column] = []
     rows: list[Row] = []
     if len(head):
-        columns = build_columns(head, results, split_counts=True)
+        columns = arrange_columns(head, split_counts=True)
     if columns:
         rows = list(_iter_rows(head, columns, results, commands))
-    hidden = len(frame) - len(rows)
+    hidden = len(data) - len(rows)
     cut = ""
     if hidden and rows:
         cut = f"{pluralize(hidden, 'more row')} in"
@@ -139,19 +139,18 @@ def _fill(
 
 
 def _make_header(column: Column) -> Header:
-    text, bracket, unit = column.header.partition(" [")
-    return Header(text, f"{bracket}{unit}".strip(), column.is_numeric)
+    return Header(column.label, column.shown_unit, column.is_numeric)
 
 
 def _iter_rows(
-    head: pd.DataFrame, columns: Sequence[Column], results: Results, commands: Commands
+    data: TableData, columns: Sequence[Column], results: Results, commands: Commands
 ) -> Iterator[Row]:
-    keys = [_list_sort_keys(head, column) for column in columns]
-    cells, models = [""] * len(head), [""] * len(head)
-    if {"cell", "model"} <= set(head.columns):
-        cells, models = head["cell"].tolist(), head["model"].tolist()
+    keys = [[_make_sort_key(value) for value in column.values] for column in columns]
+    cells, models = [""] * len(data), [""] * len(data)
+    if "cell" in data and "model" in data:
+        cells, models = list(data.get("cell").values), list(data.get("model").values)
     for index, (cell, model) in enumerate(zip(cells, models, strict=True)):
-        texts = [column.values[index] for column in columns]
+        texts = [column.texts[index] for column in columns]
         numbers = [column_keys[index] for column_keys in keys]
         command = ""
         if cell in results.params:
@@ -159,17 +158,13 @@ def _iter_rows(
         yield Row(list(zip(texts, numbers, strict=True)), command)
 
 
-def _list_sort_keys(head: pd.DataFrame, column: Column) -> list[str]:
-    """Return the numbers to sort a column by; empty texts if the shown texts will do."""
-    name = f"{column.metric}_mean"
-    is_mean = column.metric and column.header.startswith(column.metric)
-    if not is_mean or name not in head.columns:
-        return [""] * len(head)
-    # Two means may be printed with different digits, so their texts do not sort well.
-    keys = []
-    for value in head[name].tolist():
-        if math.isnan(value):
-            keys.append("")
-        else:
-            keys.append(f"{value:.9g}")
-    return keys
+def _make_sort_key(value: Any) -> str:
+    """Return the number to sort a value by; empty if its text will do.
+
+    Two means may be printed with different digits, so their texts do not sort well.
+    """
+    if isinstance(value, Measurement):
+        return f"{value.mean:.9g}"
+    if isinstance(value, float) and not math.isnan(value):
+        return f"{value:.9g}"
+    return ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gensweep.report.remarks import SAMPLE_METRICS
+from gensweep.core.roles import Role
 from gensweep.report.stats.axes import DEPTH
 from gensweep.report.stats.blocks import select_block
 from gensweep.report.stats.contrasts import compute_rank_biserial, estimate_contrast
@@ -27,28 +27,24 @@ from gensweep.report.stats.one_way import compare_cells
 from gensweep.report.stats.runs import Run, Runs
 from gensweep.system.text import pluralize
 
-ERROR_METRIC, READ_METRIC = "mse", "read_exact_match"
-"""Of generated pictures of text: the paper's measure, and what a reader reads in them."""
 COMPARED_MODELS = ("gan", "vae")
 """The question is whether the first is better than the second."""
-COMPARED_METRICS = SAMPLE_METRICS
-"""Metrics of generated pictures, which both models can have."""
 Pairs = list[tuple[int, float]]
 """The (seed, value) of each point of a cell."""
 
 
 def compare_text_metrics(runs: Runs) -> Iterator[Finding]:
-    """Ask whether the paper's error distinguishes a model's cells, and whether the reader does.
+    """Ask which metrics distinguish the cells of a model that draws its answers.
 
     Yields:
-        Two findings for each model of generated text.
+        A finding for each such model and each of its metrics that are compared.
     """
-    info = runs.results.metrics.get(ERROR_METRIC)
-    if info is None:
-        return
-    for model in info.models:
-        for metric, name in ((ERROR_METRIC, "the MSE"), (READ_METRIC, "the reader")):
-            question = f"Does {name} tell the cells of {model} apart, by {metric}?"
+    results = runs.results
+    for model in results.models:
+        if not results.list_metrics_with(Role.DRAWN_ANSWERS, model=model):
+            continue
+        for metric in sorted(results.list_metrics_with(Role.COMPARED, model=model)):
+            question = f"Does {metric} tell the cells of {model} apart?"
             yield _compare_cells_by(runs, model, metric, question)
 
 
@@ -123,8 +119,8 @@ def compare_models(runs: Runs) -> Iterator[Finding]:
     datasets = dict.fromkeys(name for model in COMPARED_MODELS for name in runs.datasets[model])
     for dataset in datasets:
         if not shared:
-            names = ", ".join(COMPARED_METRICS)
-            yield Finding(f"{question} on {dataset}?", f"Neither model has any of {names}.")
+            answer = "The two models share no metric of generated pictures."
+            yield Finding(f"{question} on {dataset}?", answer)
         for metric in shared:
             yield _compare_on(runs, dataset, metric, f"{question} on {dataset}, by {metric}?")
 
@@ -132,7 +128,7 @@ def compare_models(runs: Runs) -> Iterator[Finding]:
 def _list_shared_metrics(runs: Runs) -> list[str]:
     """Return the metrics of generated pictures that both models have."""
     metrics = runs.results.metrics
-    names = [name for name in COMPARED_METRICS if name in metrics]
+    names = runs.results.list_metrics_with(Role.GENERATED)
     return [name for name in names if set(COMPARED_MODELS) <= set(metrics[name].models)]
 
 

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from gensweep.report.summary import METHOD
+from gensweep.report.summary import INTERVAL_METHOD
 from gensweep.report.tables import COUNTS, Table
-from gensweep.report.tables.latex_text import escape, format_cell, join_lines
-from gensweep.report.tables.layout import Column, build_columns
+from gensweep.report.tables.columns import Column, Kind, TableData
+from gensweep.report.tables.latex_cells import format_cell
+from gensweep.report.tables.latex_text import escape, join_lines
+from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_legend
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gensweep.report.results import Results
 
 PACKAGES = ("booktabs", "longtable")
@@ -48,21 +48,21 @@ def render_latex(table: Table, results: Results, suffix: str = "") -> str:
     lines = [USES]
     label = make_label(table, results) + suffix
     number = 0
-    for heading, frame in table.parts.items():
+    for heading, data in table.parts.items():
         title = table.title
         if heading:
             title += f": {heading}"
-        parts = [[Column("", ["Nothing to show."], is_numeric=False)]]
-        if len(frame):
-            parts = split_columns(build_columns(frame, results, split_counts=True))
+        parts = [[Column("", ["Nothing to show."])]]
+        if len(data):
+            parts = split_columns(arrange_columns(data, split_counts=True))
         for index, part in enumerate(parts, 1):
             number += 1
             part_title = title
             if len(parts) > 1:
                 part_title += f" (part {index} of {len(parts)})"
-            caption = f"{escape(part_title)}.{_describe_numbers(frame, part)}"
+            caption = f"{escape(part_title)}.{_describe_numbers(data, part)}"
             lines += ["", *render_environment(part, make_caption(caption, label, number))]
-    notes = [*table.notes, *list_legend(table.frame, results)]
+    notes = [*table.notes, *list_legend(table.data, results)]
     return join_lines([*lines, *format_notes(notes)])
 
 
@@ -97,18 +97,17 @@ def format_notes(texts: Sequence[str]) -> list[str]:
 
 def describe_method() -> str:
     """Return what the numbers with an interval are, as LaTeX, without a full stop."""
-    method = METHOD.partition("; ")[0]
-    return escape(method[0].upper() + method[1:])
+    return escape(INTERVAL_METHOD)
 
 
-def _describe_numbers(frame: pd.DataFrame, part: Sequence[Column]) -> str:
+def _describe_numbers(data: TableData, part: Sequence[Column]) -> str:
     """Return what the numbers are and of how many seeds; empty for a part without metrics."""
-    if not any(column.metric for column in part):
+    if not any(column.is_about_metric for column in part) or COUNTS[0] not in data:
         return ""
-    ok = frame[COUNTS[0]]
-    seeds = str(ok.max())
-    if ok.min() != ok.max():
-        seeds = f"{ok.min()} to {ok.max()}"
+    ok = data.get(COUNTS[0]).values
+    seeds = str(max(ok))
+    if min(ok) != max(ok):
+        seeds = f"{min(ok)} to {max(ok)}"
     return f" {describe_method()}; $n$ = {seeds} seeds."
 
 
@@ -117,13 +116,14 @@ def split_columns(columns: Sequence[Column]) -> list[list[Column]]:
 
     Each part has the parameters and counts, and as many metrics as fit beside them.
     """
-    keys = [column for column in columns if not column.metric and not _is_extra(column)]
+    keys = [one for one in columns if not one.is_about_metric and not _is_extra(one)]
     others = [column for column in columns if column not in keys]
     # Metrics first; the columns of one metric stay together.
-    others.sort(key=lambda column: not column.metric)
+    others.sort(key=lambda column: not column.is_about_metric)
     blocks: dict[str, list[Column]] = {}
     for column in others:
-        blocks.setdefault(column.metric or column.header, []).append(column)
+        block = column.group if column.is_about_metric else column.name
+        blocks.setdefault(block, []).append(column)
     parts = [list(keys)]
     remaining = MAX_LINE_CHARACTERS - measure_width(keys)
     for block in blocks.values():
@@ -137,24 +137,23 @@ def split_columns(columns: Sequence[Column]) -> list[list[Column]]:
 
 def _is_extra(column: Column) -> bool:
     """Return whether a column may stand in any part: it neither names a cell nor measures it."""
-    return column.header == "seconds" or column.is_published
+    return column.name == "seconds" or column.kind == Kind.PAPER
 
 
 def measure_width(columns: Sequence[Column]) -> int:
     """Return the characters of a line of the table, with the space between columns."""
     width = 0
     for column in columns:
-        texts = (*_split_header(column), *column.values)
+        texts = (*_split_header(column), *column.texts)
         width += max(map(len, texts)) + _GAP_CHARACTERS
     return width
 
 
 def _split_header(column: Column) -> list[str]:
     """Return the lines of a header: its words one below the other, then its unit."""
-    name, bracket, unit = column.header.partition(" [")
-    lines = re.split("[_ ]", name)
-    if bracket:
-        lines.append(f"[{unit}")
+    lines = re.split("[_ ]", column.label)
+    if column.shown_unit:
+        lines.append(column.shown_unit)
     return lines
 
 
@@ -208,7 +207,7 @@ def _compute_shares(part: Sequence[Column]) -> list[tuple[Column, float]]:
     characters = measure_width(others) + _GAP_CHARACTERS * len(paragraphs)
     available = max(_MIN_PARAGRAPH_SHARE, _LINE_SHARE - characters / MAX_LINE_CHARACTERS)
     # By the square root of its length: a text of four times the length gets twice the width.
-    weights = [max(map(len, column.values)) ** 0.5 for column in paragraphs]
+    weights = [max(map(len, column.texts)) ** 0.5 for column in paragraphs]
     shares = {}
     for column, weight in zip(paragraphs, weights, strict=True):
         shares[id(column)] = available * weight / sum(weights)
@@ -220,9 +219,7 @@ def _count_lines(shares: Sequence[tuple[Column, float]]) -> float:
     paragraphs = [(column, share * MAX_LINE_CHARACTERS) for column, share in shares if share]
     if not paragraphs:
         return len(shares[0][0].values)
-    lines_by_column = [
-        [len(text) / width for text in column.values] for column, width in paragraphs
-    ]
+    lines_by_column = [[len(text) / width for text in column.texts] for column, width in paragraphs]
     return sum(1 + max(row) for row in zip(*lines_by_column, strict=True))
 
 
@@ -236,12 +233,12 @@ def _format_head(part: Sequence[Column]) -> Iterator[str]:
 
 
 def _format_rows(shares: Sequence[tuple[Column, float]]) -> Iterator[str]:
-    columns = [[_format_value(value, share) for value in column.values] for column, share in shares]
+    columns = [_format_column(column, share) for column, share in shares]
     for row in zip(*columns, strict=True):
         yield " & ".join(row) + r" \tabularnewline"
 
 
-def _format_value(value: str, share: float) -> str:
+def _format_column(column: Column, share: float) -> list[str]:
     if share:
-        return r"\raggedright " + escape(value, breaks=True)
-    return format_cell(value)
+        return [r"\raggedright " + escape(text, breaks=True) for text in column.texts]
+    return [format_cell(column, value) for value in column.values]

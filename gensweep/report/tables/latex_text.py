@@ -6,10 +6,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from gensweep.report.tables.layout import NOTHING
-
-_NUMBER = r"[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?"
-_CELL = re.compile(rf"({_NUMBER})(?: ± ({_NUMBER}))?(?: \(n=(\d+)\))?")
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
@@ -78,31 +74,3 @@ def _escape_character(char: str) -> str:
     if unicodedata.category(char)[0] in _PRINTABLE_CATEGORIES:
         return f"{_LETTER}{{{ord(char):04X}}}{{{char}}}"
     return f"[U+{ord(char):04X}]"
-
-
-def format_cell(text: str) -> str:
-    r"""Return a printed cell as LaTeX.
-
-    ``0.625 ± 0.022 (n=2)`` becomes ``$0.625 \pm 0.022$ ($n=2$)``; a signed number becomes
-    mathematics.
-    """
-    match = _CELL.fullmatch(text)
-    if not match:
-        return "--" if text == NOTHING else escape(text)
-    mean, half_width, n = match.groups()
-    if half_width is None and n is None and mean.replace(".", "").isdigit():
-        return text
-    numbers = _format_power(mean)
-    if half_width is not None:
-        numbers += rf" \pm {_format_power(half_width)}"
-    cell = f"${numbers}$"
-    if n:
-        cell += f" ($n={n}$)"
-    return cell
-
-
-def _format_power(number: str) -> str:
-    digits, exponent, power = number.partition("e")
-    if not exponent:
-        return digits
-    return rf"{digits} \times 10^{{{int(power)}}}"

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from gensweep.report.tables import Table
-from gensweep.report.tables.layout import Column, build_columns
+from gensweep.report.tables.columns import Column
+from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_legend
 from gensweep.system.text import escape_controls
 
@@ -31,15 +32,15 @@ _HTML_ESCAPES = {"&": "&amp;", "<": "&lt;"}
 def render_markdown(table: Table, results: Results) -> str:
     """Return the table with its notes and with what its metrics mean."""
     lines = [f"# {escape_markdown(table.title)}", ""]
-    for heading, frame in table.parts.items():
+    for heading, part in table.parts.items():
         if heading:
             lines += [f"## {escape_markdown(heading)}", ""]
-        if len(frame):
-            columns = build_columns(frame, results, std=True, split_counts=True)
+        if len(part):
+            columns = arrange_columns(part, std=True, split_counts=True)
             lines += [*_format_rows(columns), ""]
         else:
             lines += ["Nothing to show.", ""]
-    for note in (*table.notes, *list_legend(table.frame, results)):
+    for note in (*table.notes, *list_legend(table.data, results)):
         lines.append(f"- {escape_markdown(note)}")
     return "\n".join(lines).rstrip() + "\n"
 
@@ -48,7 +49,8 @@ def _format_rows(columns: list[Column]) -> Iterator[str]:
     """Yield the header, the line below it, and one line for each row."""
     texts_by_column = []
     for column in columns:
-        texts_by_column.append([escape_markdown(text) for text in (column.header, *column.values)])
+        texts = (column.full_label, *column.texts)
+        texts_by_column.append([escape_markdown(text) for text in texts])
     widths = [max(MIN_COLUMN_CHARACTERS, *map(len, texts)) for texts in texts_by_column]
     # A colon at its end aligns a column to the right.
     rules = []

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from gensweep.core.roles import format_range
+from gensweep.report.measurement import UNBOUNDED, Measurement
 from gensweep.report.remarks import describe_sample_counts, describe_sizes, explain_missing
-from gensweep.report.summary import METHOD
+from gensweep.report.summary import CUT_NOTE, METHOD, SEEDS_NOTE
 from gensweep.report.tables import COUNTS
+from gensweep.report.tables.columns import TableData
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gensweep.report.results import Results
 
 _BETTER = {
@@ -21,35 +22,47 @@ _BETTER = {
 }
 
 
-def list_legend(frame: pd.DataFrame, results: Results) -> Iterator[str]:
-    """Yield what the numbers are, then each metric's unit, direction and meaning."""
-    if len(frame) and "seconds" in frame.columns:
+def list_legend(data: TableData, results: Results) -> Iterator[str]:
+    """Yield what the numbers are, then each metric's unit, range, direction and meaning."""
+    if len(data) and "seconds" in data:
         yield "seconds: training and test time of a point, mean over the points that are ok."
-    metrics = _list_metrics(frame, results)
+    metrics = data.metrics
     if not metrics:
         return
-    yield from list_remarks(frame, results)
-    method = f"{METHOD[0].upper()}{METHOD[1:]}"
-    if has_lost_points(frame):
+    yield from list_remarks(data, results)
+    yield from list_method_notes(data)
+    for column in metrics:
+        info = results.described[column.name]
+        first_line = info.doc.strip().partition("\n")[0]
+        facts = [info.unit or "no unit declared", _BETTER[info.direction]]
+        if info.range != UNBOUNDED:
+            facts.insert(1, f"range {format_range(info.range)}")
+        yield f"{column.name}: {', '.join(facts)}. {first_line}".rstrip()
+
+
+def list_method_notes(data: TableData) -> Iterator[str]:
+    """Yield how means and intervals are made, and what varies over seeds."""
+    values = [value for column in data.metrics for value in column.values]
+    measured = [value for value in values if isinstance(value, Measurement)]
+    method = METHOD
+    if has_lost_points(data):
         method += "; of the points that are ok"
     yield f"{method}."
-    if any((frame[f"{name}_n"] == 1).any() for name in metrics):
+    yield SEEDS_NOTE
+    if any(value.is_cut for value in measured):
+        yield CUT_NOTE
+    if any(value.n == 1 for value in measured):
         yield "n=1: one seed, whose standard deviation and confidence interval are not defined."
-    if any(_has_seeds_without_value(frame, name) for name in metrics):
+    if any(value.n < value.seeds for value in measured):
         yield "n smaller than the seeds that are ok: the other seeds have no value of the metric."
-    for name in metrics:
-        info = results.described[name]
-        first_line = info.doc.strip().partition("\n")[0]
-        unit = info.unit or "no unit declared"
-        yield f"{name}: {unit}, {_BETTER[info.direction]}. {first_line}".rstrip()
 
 
-def list_remarks(frame: pd.DataFrame, results: Results) -> Iterator[str]:
+def list_remarks(data: TableData, results: Results) -> Iterator[str]:
     """Yield of how many examples a table's numbers are, and why some are missing."""
-    metrics = _list_metrics(frame, results)
-    if not metrics or "cell" not in frame.columns:
+    metrics = [column.name for column in data.metrics]
+    if not metrics or "cell" not in data:
         return
-    cells = frame["cell"].tolist()
+    cells = list(data.get("cell").values)
     sizes = describe_sizes(results, cells)
     if sizes:
         yield sizes
@@ -57,17 +70,6 @@ def list_remarks(frame: pd.DataFrame, results: Results) -> Iterator[str]:
     yield from explain_missing(results, cells, metrics)
 
 
-def has_lost_points(frame: pd.DataFrame) -> bool:
+def has_lost_points(data: TableData) -> bool:
     """Return whether any cell has points that are not ok."""
-    return any(bool(frame[name].any()) for name in COUNTS[1:] if name in frame.columns)
-
-
-def _list_metrics(frame: pd.DataFrame, results: Results) -> list[str]:
-    """Return the metrics that the frame has columns of."""
-    return [name for name in results.described if f"{name}_mean" in frame.columns]
-
-
-def _has_seeds_without_value(frame: pd.DataFrame, metric: str) -> bool:
-    """Return whether a cell has some values of the metric, but fewer than points that are ok."""
-    count = frame[f"{metric}_n"]
-    return bool(((count > 0) & (count < frame["n_ok"])).any())
+    return any(any(data.get(name).values) for name in COUNTS[1:] if name in data)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_table
+from gensweep.core.roles import Role
 from gensweep.report.paper import list_paper_tables
-from gensweep.report.tables import Table, build_rows
+from gensweep.report.tables import Table
 from gensweep.report.tables.groups import Group, group_cells, name_groups, select_grids
+from gensweep.report.tables.rows import build_rows
 from gensweep.report.tables.sources import describe_sources, list_unmatched_rows
 from gensweep.system.file_stems import make_file_stems
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
 
 DEPTH_AXES = ("encoder_layers", "decoder_layers")
-GENERATIVE_METRICS = ("reconstruction_mse", "sliced_wasserstein")
-"""A model with one of these makes pictures like those that it was trained on."""
+PICTURE_ROLES = (Role.RECONSTRUCTIONS, Role.GENERATED)
+"""A model with a metric of these makes pictures like those that it was trained on."""
 
 
 @register_table("depth")
@@ -55,7 +57,7 @@ def _make_grids(
     groups, excluded = select_grids(results, axes)
     for name, group in name_groups(item, groups):
         paper_tables = list_paper_tables(group.model, numbers)
-        frame = build_rows(results, group.cells, axes, paper_tables)
+        data = build_rows(results, group.cells, axes, paper_tables)
         notes = describe_sources(results, group.cells, paper_tables)
         notes += list_unmatched_rows(results, group.cells, paper_tables, axes)
         if excluded[group.model]:
@@ -64,7 +66,7 @@ def _make_grids(
                 "are in the table of all cells only."
             )
         title = f"{group.title}: {subject}"
-        tables.append(Table(name, title, frame, tuple(notes), is_compact=True))
+        tables.append(Table(name, title, data, tuple(notes), is_compact=True))
     return tables
 
 
@@ -73,11 +75,11 @@ def make_generative(results: Results) -> list[Table]:
     """Compare models that make pictures over depth and dataset, in a table for each setting."""
     models = []
     for model in results.models:
-        if set(GENERATIVE_METRICS) & set(results.list_metrics(model)):
+        if results.list_metrics_with(*PICTURE_ROLES, model=model):
             models.append(model)
     if not models:
         title = "Generative models by dataset and depth"
-        note = f"No model of this sweep has one of {', '.join(GENERATIVE_METRICS)}."
+        note = "No model of this sweep reconstructs or generates pictures."
         return [Table("generative", title, build_rows(results, [], ()), (note,))]
     settings: dict[tuple[str, ...], list[Group]] = {}
     for group in group_cells(results, ("dataset", *DEPTH_AXES), models):
@@ -102,8 +104,8 @@ def _compare_models(results: Results, name: str, members: list[Group]) -> Table:
         values = {results.names.get_text(key, group.params[key]) for group in members}
         if len(values) > 1:
             differing.append(key)
-    frame = build_rows(results, ids, ["dataset", *DEPTH_AXES, *differing])
+    data = build_rows(results, ids, ["dataset", *DEPTH_AXES, *differing])
     title = "Generative models by dataset and depth"
     if members[0].label:
         title += f" ({members[0].label})"
-    return Table(name, title, frame, is_compact=True)
+    return Table(name, title, data, is_compact=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,7 +133,7 @@ def _find_sources(
 
     No other table is used for the cell, since each table is a run of its own.
     """
-    index, all_cells = index_cells(results), results.sweep.cells
+    index, all_cells = results.index_of, results.sweep.cells
     sources: list[PaperTable | None] = []
     for cell in cells:
         model, params = all_cells[index[cell]].model, results.params[cell]
@@ -143,12 +142,3 @@ def _find_sources(
         )
         sources.append(next(tables, None))
     return sources
-
-
-@lru_cache(maxsize=1)
-def index_cells(results: Results) -> dict[str, int]:
-    """Return the index of each cell among the sweep's cells, by its id.
-
-    The index of the last results is cached, because each table asks for it several times.
-    """
-    return {cell.id: index for index, cell in enumerate(results.sweep.cells)}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_table
 from gensweep.report.tables import Table
+from gensweep.report.tables.columns import Column, Kind, TableData
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
     from gensweep.report.stats.findings import Finding
 
-NO_VALUE_TEXT = "–"
 NOTES = (
     "yes: corrected p below 0.05, and the effect is in the direction that the question asks for; "
     "no: corrected p below 0.05, and the effect goes the other way; undecided: corrected p of 0.05 "
@@ -48,52 +49,59 @@ def make_statistics(results: Results) -> list[Table]:
 
     findings = answer_questions(results)
     fields = [{name: getattr(finding, name) for name in _FIELDS} for finding in findings]
-    frame = pd.DataFrame(fields, columns=list(_FIELDS))
-    words = frame[["question", "verdict", "answer"]]
-    words.insert(0, "no.", range(1, len(words) + 1))
-    estimates, tests = [], []
-    for number, finding in enumerate(findings, 1):
-        # A question that no test could answer stands in the part in words only.
-        if not math.isnan(finding.effect):
-            estimates.append(_make_estimate_row(number, finding))
-            tests.append(_make_test_row(number, finding))
+    data = TableData.from_frame(pd.DataFrame(fields, columns=list(_FIELDS)))
+    words = TableData(
+        (
+            Column("no.", list(range(1, len(findings) + 1)), Kind.COUNT),
+            *(data.get(name) for name in ("question", "verdict", "answer")),
+        )
+    )
+    # A question that no test could answer stands in the part in words only.
+    numbered = list(enumerate(findings, 1))
+    estimated = [pair for pair in numbered if not math.isnan(pair[1].effect)]
     sections = {
         "In words": words,
-        "Numbers": pd.DataFrame(estimates),
-        "Tests": pd.DataFrame(tests),
+        "Numbers": _build_estimates(estimated),
+        "Tests": _build_tests(estimated),
     }
     title = f"{results.sweep.name}: questions and answers"
-    return [Table("statistics", title, frame, NOTES, sections)]
+    return [Table("statistics", title, data, NOTES, sections)]
 
 
-def _make_estimate_row(number: int, finding: Finding) -> dict[str, str | int]:
-    estimate = interval = NO_VALUE_TEXT
-    if not math.isnan(finding.estimate):
-        estimate = f"{finding.estimate:+.3g}, {finding.estimate_name}"
-    if not math.isnan(finding.low):
-        interval = f"{finding.low:.3g} to {finding.high:.3g}"
-    effect = f"{finding.effect:+.3g}, {finding.effect_name}"
-    if finding.effect_name == finding.estimate_name:
-        effect = "the estimate"
-    return {
-        "no.": number,
-        "estimate": estimate,
-        "95% CI of the estimate": interval,
-        "effect size": effect,
-    }
+def _build_estimates(numbered: Sequence[tuple[int, Finding]]) -> TableData:
+    """Return what was estimated of each question, its interval and the size of the effect."""
+    findings = [finding for _, finding in numbered]
+    # An effect that is the estimate itself is not repeated.
+    separate = [one if one.effect_name != one.estimate_name else None for one in findings]
+    number = Column("no.", [number for number, _ in numbered], Kind.COUNT)
+    return TableData(
+        (
+            number,
+            _build_number("estimate", [one.estimate for one in findings], "+.3g"),
+            Column("of", [one.estimate_name for one in findings]),
+            _build_number("95% CI low", [one.low for one in findings], ".3g"),
+            _build_number("95% CI high", [one.high for one in findings], ".3g"),
+            _build_number("effect size", [one.effect if one else None for one in separate], "+.3g"),
+            Column("its kind", [one.effect_name if one else "the estimate" for one in separate]),
+        )
+    )
 
 
-def _make_test_row(number: int, finding: Finding) -> dict[str, str | int]:
-    return {
-        "no.": number,
-        "test": finding.test or "none",
-        "p": _format_p(finding.p),
-        "corrected": _format_p(finding.p_corrected),
-        "n": finding.n,
-        "points": finding.points,
-        "left out": finding.left_out,
-    }
+def _build_tests(numbered: Sequence[tuple[int, Finding]]) -> TableData:
+    """Return the test of each question, its p-values and how many points it is of."""
+    findings = [finding for _, finding in numbered]
+    return TableData(
+        (
+            Column("no.", [number for number, _ in numbered], Kind.COUNT),
+            Column("test", [one.test or "none" for one in findings]),
+            _build_number("p", [one.p for one in findings], ".2g"),
+            _build_number("corrected", [one.p_corrected for one in findings], ".2g"),
+            Column("n", [one.n for one in findings], Kind.COUNT),
+            Column("points", [one.points for one in findings], Kind.COUNT),
+            Column("left out", [one.left_out for one in findings], Kind.COUNT),
+        )
+    )
 
 
-def _format_p(value: float) -> str:
-    return NO_VALUE_TEXT if math.isnan(value) else f"{value:.2g}"
+def _build_number(name: str, values: Sequence[float | None], form: str) -> Column:
+    return Column(name, values, Kind.NUMBER, form=form)

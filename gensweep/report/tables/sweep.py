@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from gensweep.core.registries import register_table
 from gensweep.ledger.records import DIVERGED, FAILED
-from gensweep.report.measured import MAIN_METRICS, VALIDATION
-from gensweep.report.tables import COUNTS, Table, build_rows
+from gensweep.report.measured import VALIDATION
+from gensweep.report.measurement import Measurement
+from gensweep.report.tables import Table
+from gensweep.report.tables.columns import Column, Kind, TableData
+from gensweep.report.tables.notes import has_lost_points
+from gensweep.report.tables.rows import build_rows
 from gensweep.report.tables.sources import choose_paper_tables, describe_sources
 from gensweep.system.file_stems import make_file_stems
 
@@ -20,9 +26,9 @@ if TYPE_CHECKING:
 @register_table("cells")
 def make_cells(results: Results) -> list[Table]:
     """List every cell with all its metrics, and every point that diverged, failed or is damaged."""
-    frame = build_rows(results, list(results.params), results.varying)
+    data = build_rows(results, list(results.params), results.varying)
     notes: list[str] = []
-    sections: dict[str, pd.DataFrame] = {}
+    sections: dict[str, TableData] = {}
     for model in results.models:
         ids, paper_tables = results.list_cells(model), choose_paper_tables(results, model)
         sections[model] = build_rows(results, ids, results.varying_of[model], paper_tables)
@@ -30,10 +36,11 @@ def make_cells(results: Results) -> list[Table]:
         sources = describe_sources(results, ids, paper_tables)
         notes.extend(f"{model}, {source}" for source in sources)
     name = results.sweep.name
-    tables = [Table("cells", f"{name}: every cell", frame, tuple(notes), sections)]
+    tables = [Table("cells", f"{name}: every cell", data, tuple(notes), sections)]
     problems = list_problems(results)
     if len(problems):
-        tables.append(Table("cells-problems", f"{name}: points that are not ok", problems))
+        data = TableData.from_frame(problems)
+        tables.append(Table("cells-problems", f"{name}: points that are not ok", data))
     return tables
 
 
@@ -67,19 +74,19 @@ def make_leaderboard(results: Results) -> list[Table]:
 def _rank_cells(results: Results, model: str, name: str) -> Table:
     ids, paper_tables = results.list_cells(model), choose_paper_tables(results, model)
     objective = results.objectives[model]
-    frame = build_rows(results, ids, results.varying_of[model], paper_tables, objective)
+    data = build_rows(results, ids, results.varying_of[model], paper_tables, objective)
     if objective is None:
         title = f"{model}: no metric of the validation set has a better end: in the sweep's order"
-        return Table(name, title, frame)
+        return Table(name, title, data)
     direction = results.validation[objective].direction
     first = "largest" if direction == "max" else "smallest"
-    means = frame[f"{objective}_mean"]
-    ranks = means.rank(ascending=direction == "min", method="min").astype("Int64")
-    frame.insert(0, "rank", ranks)
+    ranks = rank_values(data.get(objective).values, direction)
+    data = TableData((Column("rank", ranks, Kind.COUNT), *data.columns))
     # A stable sort leaves cells of equal rank in the order of the sweep.
-    frame = frame.sort_values("rank", kind="stable", na_position="last")
+    last = len(ranks) + 1
+    data = data.select(sorted(range(len(ranks)), key=lambda row: ranks[row] or last))
     notes = []
-    if frame[list(COUNTS[1:])].to_numpy().any():
+    if has_lost_points(data):
         notes.append(
             "A mean is of the seeds that are ok: a cell that lost some may look better than it is."
         )
@@ -97,16 +104,19 @@ def _rank_cells(results: Results, model: str, name: str) -> Table:
         )
     notes += describe_sources(results, ids, paper_tables)
     title = f"{model}: by {objective}, {first} first"
-    return Table(name, title, frame.reset_index(drop=True), tuple(notes))
+    return Table(name, title, data, tuple(notes))
 
 
-def find_measured_metric(results: Results, model: str, frame: pd.DataFrame) -> str | None:
-    """Return the first main metric of the model that any cell has a value of.
+def rank_values(values: Sequence[Any], direction: str) -> list[int | None]:
+    """Return the rank of each measured mean, from 1; None without a mean.
 
-    A metric that was added after the records were written has none.
+    Equal means share the smallest of their ranks.
+
+    Args:
+        values: measurements, or something else where there is none.
+        direction: ``max`` if the largest mean is the first, else ``min``.
     """
-    names = results.list_metrics(model)
-    for name in MAIN_METRICS:
-        if name in names and frame[f"{name}_mean"].notna().any():
-            return name
-    return None
+    sign = -1 if direction == "max" else 1
+    keys = [sign * one.mean if isinstance(one, Measurement) else None for one in values]
+    ordered = sorted(key for key in keys if key is not None)
+    return [None if key is None else bisect_left(ordered, key) + 1 for key in keys]

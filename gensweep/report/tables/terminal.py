@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from gensweep.report.remarks import describe_selection
-from gensweep.report.tables import build_rows
-from gensweep.report.tables.layout import Column, build_columns
+from gensweep.report.tables.columns import Column
+from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_remarks
+from gensweep.report.tables.rows import build_rows
 from gensweep.report.tables.sources import choose_paper_tables, describe_sources
 from gensweep.report.tables.sweep import describe_fixed, list_problems
 from gensweep.system.text import pluralize
@@ -47,12 +48,12 @@ def show(results: Results, console: Console) -> None:
 def _show_model(results: Results, model: str, console: Console) -> None:
     """Print the table of one model, with its notes."""
     ids, paper_tables = results.list_cells(model), choose_paper_tables(results, model)
-    frame = build_rows(results, ids, results.varying_of[model], paper_tables)
-    frame = frame.drop(columns="seconds")
-    columns = build_columns(frame.head(MAX_ROWS_PRINTED), results)
+    data = build_rows(results, ids, results.varying_of[model], paper_tables)
+    data = data.drop(["seconds"])
+    columns = arrange_columns(data.head(MAX_ROWS_PRINTED))
     fitting = _select_fitting(columns, console.width)
     console.print(_make_rich_table(model, fitting, console.width))
-    hidden = [column.header.partition(" [")[0] for column in columns if column not in fitting]
+    hidden = [column.label for column in columns if column not in fitting]
     notes = []
     if hidden:
         notes.append(f"too wide for this screen, see tables/cells.md: {', '.join(hidden)}")
@@ -60,7 +61,7 @@ def _show_model(results: Results, model: str, console: Console) -> None:
         notes.append(f"{len(ids) - MAX_ROWS_PRINTED} more cells: see tables/cells.md")
     notes.append(f"the same wherever it applies: {describe_fixed(results, model)}")
     notes += describe_sources(results, ids, paper_tables)
-    notes += list_remarks(frame, results)
+    notes += list_remarks(data, results)
     for note in notes:
         console.print(note, style=_NOTE_STYLE)
 
@@ -87,10 +88,11 @@ def _make_rich_table(title: str, columns: list[Column], width: int) -> Any:
     if _measure_width(columns) > width:
         underscore += "\n"
     for column in columns:
-        header = column.header.replace(" [", "\n[").replace("_", underscore)
+        lines = [line for line in (column.label, column.shown_unit) if line]
+        header = "\n".join(lines).replace("_", underscore)
         justify = "right" if column.is_numeric else "left"
         printed.add_column(header, justify=justify, overflow="fold")
-    for row in zip(*(column.values for column in columns), strict=True):
+    for row in zip(*(column.texts for column in columns), strict=True):
         printed.add_row(*row)
     return printed
 
@@ -100,13 +102,17 @@ def _select_fitting(columns: list[Column], width: int) -> list[Column]:
 
     Parameters, counts and the main metric are always among them; further metrics in their order.
     """
-    metrics = list(dict.fromkeys(column.metric for column in columns if column.metric))
-    selected = {"", *metrics[:1]}
-    for metric in metrics[1:]:
-        more = selected | {metric}
-        if _measure_width(column for column in columns if column.metric in more) <= width:
+    groups = list(dict.fromkeys(one.group for one in columns if one.is_about_metric))
+
+    def select(shown: set[str]) -> list[Column]:
+        return [one for one in columns if not one.is_about_metric or one.group in shown]
+
+    selected = set(groups[:1])
+    for group in groups[1:]:
+        more = selected | {group}
+        if _measure_width(select(more)) <= width:
             selected = more
-    return [column for column in columns if column.metric in selected]
+    return select(selected)
 
 
 def _measure_width(columns: Iterable[Column]) -> int:

@@ -155,10 +155,10 @@ def _select_part(table: Table, model: str, results: Results) -> Table | None:
         other_models = tuple(f"{name}, " for name in results.models if name != model)
         notes = tuple(note for note in table.notes if not note.startswith(other_models))
         title = f"{table.title}: {model}"
-        return replace(table, title=title, frame=section, notes=notes, sections=None)
-    if table.name in SHOWN_AS_TEXT or "model" not in table.frame.columns:
+        return replace(table, title=title, data=section, notes=notes, sections=None)
+    if table.name in SHOWN_AS_TEXT or "model" not in table.data:
         return None
-    return table if set(table.frame["model"]) == {model} else None
+    return table if set(table.data.get("model").values) == {model} else None
 
 
 def _iter_tables(wr: Any, tables: Iterable[Table], results: Results) -> Iterator[Any]:
@@ -175,9 +175,9 @@ def _iter_tables(wr: Any, tables: Iterable[Table], results: Results) -> Iterator
 
 def _format_markdown(table: Table, results: Results) -> str:
     """Return the table's Markdown without its title and padding, cut to what a report can hold."""
-    parts = table.sections or {"": table.frame}
-    hidden = sum(max(0, len(frame) - MAX_ROWS_PER_TABLE) for frame in parts.values())
-    heads = {heading: frame.head(MAX_ROWS_PER_TABLE) for heading, frame in parts.items()}
+    parts = table.parts
+    hidden = sum(max(0, len(part) - MAX_ROWS_PER_TABLE) for part in parts.values())
+    heads = {heading: part.head(MAX_ROWS_PER_TABLE) for heading, part in parts.items()}
     markdown = render_markdown(replace(table, sections=heads), results)
     _, _, text = markdown.partition("\n\n")
     text = _RULE.sub("---", _PADDING.sub(" ", _clean(text)))

@@ -9,7 +9,6 @@ from gensweep.core.errors import RecordError
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK
 from gensweep.report.stats.axes import DEPTH
-from gensweep.report.tables.sweep import find_measured_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,8 +81,7 @@ def build_panels(wr: Any, results: Results, model: str) -> list[Any]:
 
     They show learning curves by cell, what is swept against the main metric, and samples.
     """
-    cells = results.cells[results.cells["model"] == model]
-    metric = find_measured_metric(results, model, cells) or results.get_main_metric(model)
+    metric = results.find_measured_metric(model) or results.get_main_metric(model)
     rows = [
         _build_curves(wr, results, model, metric),
         _build_swept(wr, results, model, metric),
