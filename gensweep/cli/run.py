@@ -49,6 +49,7 @@ Local = Annotated[
     bool, typer.Option("--local", help="Train in this process without Ray, one trial at a time.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and exit.")]
+AsJson = Annotated[bool, typer.Option("--json", help="With --dry-run: show the plan as JSON.")]
 Calibrate = Annotated[
     bool,
     typer.Option(
@@ -77,6 +78,7 @@ def run_command(
     address: Address = None,
     local: Local = False,
     dry: DryRun = False,
+    as_json: AsJson = False,
     calibrate: Calibrate = False,
     retry_failed: RetryFailed = False,
     retrain_changed: RetrainChanged = False,
@@ -105,12 +107,14 @@ def run_command(
         verbose=verbose,
         tracking=Tracking.from_cli(mode, wandb_project, wandb_entity, sweep.name),
     )
-    if calibrate and not dry:
-        raise UserError("--calibrate needs --dry-run")
+    if not dry:
+        for option, is_set in (("--calibrate", calibrate), ("--json", as_json)):
+            if is_set:
+                raise UserError(f"{option} needs --dry-run")
     filters = _parse_filters(filter_)
     options = RunOptions(results, filters, local, format_command_line(sys.argv[1:]), resources)
     if dry:
-        dry_run(sweep, options, calibrate, Console())
+        dry_run(sweep, options, Console(), calibrate, as_json)
     else:
         raise typer.Exit(run(sweep, options, Console()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -128,6 +129,7 @@ WRONG_OPTIONS = [
     (["--gpus-per-trial", "-1"], "Invalid value for '--gpus-per-trial'"),
     (["--max-concurrent", "0"], "Invalid value for '--max-concurrent'"),
     (["--calibrate"], "--calibrate needs --dry-run"),
+    (["--json"], "--json needs --dry-run"),
     (["--sed", "3"], "No such option: --sed"),
     (["another.py"], "another.py"),
 ]  # fmt: skip
@@ -264,7 +266,7 @@ def test_help_and_version() -> None:
 def test_the_promised_options_are_there() -> None:
     assert options_of("run") == {
         "--results", "--filter", "--set", "--seeds", "--device", "--cpus-per-trial", "--gpus-per-trial",
-        "--max-concurrent", "--pack", "--address", "--local", "--dry-run", "--calibrate", "--retry-failed",
+        "--max-concurrent", "--pack", "--address", "--local", "--dry-run", "--json", "--calibrate", "--retry-failed",
         "--retrain-changed", "--verbose",
         "--wandb", "--wandb-project", "--wandb-entity",
     }  # fmt: skip
@@ -364,6 +366,33 @@ def test_a_dry_run_writes_nothing_and_counts(tmp_path: Path) -> None:
         in call(file, "--dry-run", "--filter", "hidden=4").out
     )
     assert files(tmp_path) == before
+
+
+def test_a_dry_run_shows_the_axes_and_the_same_as_json(tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, grid(hidden=[4, 8], lr=[0.1, 0.2, 0.3]), seeds=[0, 7])
+    root = tmp_path / "results"
+    recorded(root, tiny(hidden=4, lr=0.1))
+    said = call(file, "--dry-run").out
+    assert "text_to_text: hidden 4, 8; lr 0.1, 0.2, 0.3; 6 cells x 2 seeds" in said
+    plan = json.loads(call(file, "--dry-run", "--json", "--local").out)
+    assert plan["schema"] == 1 and plan["sweep"] == "tiny" and plan["refusals"] == []
+    axes = {"hidden": [4, 8], "lr": [0.1, 0.2, 0.3]}
+    model = {"model": "text_to_text", "axes": axes, "cells": 6, "seeds": [0, 7], "points": 12}
+    assert plan["models"] == [model]
+    assert plan["statuses"] == {
+        "wanted": 12, "done": 1, "missing": 11, "failed": 0, "diverged": 0
+    }  # fmt: skip
+    assert (plan["points_to_train"], plan["trials"], plan["parallel_trials"]) == (11, 11, 1)
+    assert plan["time"]["known_points"] + plan["time"]["unknown_points"] == 11
+    some = call(file, "--dry-run", "--filter", "hidden=4").out
+    assert "text_to_text: lr 0.1, 0.2, 0.3; 3 cells x 2 seeds" in some
+
+
+def test_a_plan_as_json_names_what_a_run_would_refuse(tmp_path: Path) -> None:
+    file = write_sweep(tmp_path)
+    ended = call(file, "--dry-run", "--json", "--set", "batch_size=1000000000")
+    (refusal,) = json.loads(ended.out)["refusals"]
+    assert refusal.startswith("not enough memory: up to ")
 
 
 def test_a_dry_run_without_anything_to_do(tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ class TestRuns:
         ended = call("tiny.py", "--dry-run")
         assert (
             ended.code,
-            "A run could not start: cryptopunks is not fetched yet" in ended.out,
+            "A run would be refused: cryptopunks is not fetched yet" in ended.out,
         ) == (
             0,
             True,

@@ -1,0 +1,226 @@
+"""What a run would do, as data: the dry run prints it, and `--json` shows it as it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gensweep.core.errors import DataError, ResultsError, UserError
+from gensweep.execute.memory_budget import MemoryBudget, make_memory_budget
+from gensweep.execute.plan import Plan, count_parallel_trials, make_local_packs
+from gensweep.execute.rates import load_rates
+from gensweep.execute.resources import RunOptions
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK
+from gensweep.ledger.store_check import require_writable
+from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
+from gensweep.sweep.point import Pack, Point
+
+PLAN_SCHEMA = 1
+"""Version of the output of `--dry-run --json`."""
+
+
+@dataclass
+class ModelAxes:
+    """The swept parameters of one model's points.
+
+    Attributes:
+        model: the model's name.
+        axes: parameter -> its values, in the order of the points.
+        cells: number of combinations.
+        seeds: the seeds of its points.
+        points: number of points.
+    """
+
+    model: str
+    axes: dict[str, list[Any]]
+    cells: int
+    seeds: list[int]
+    points: int
+
+
+@dataclass
+class TimeEstimate:
+    """How long the points to train may take.
+
+    Attributes:
+        wall_seconds: the duration of a run for the points of known shape; None: none is known.
+        known_points: number of points whose shape was timed on this machine.
+        unknown_points: number of points whose shape was never timed.
+        calibrated_shapes: number of shapes that were timed for this estimate.
+    """
+
+    wall_seconds: float | None
+    known_points: int
+    unknown_points: int
+    calibrated_shapes: int = 0
+
+
+@dataclass
+class PlanReport:
+    """What a run would do.
+
+    Attributes:
+        sweep: the sweep's name.
+        models: the axes of each model.
+        statuses: number of points that are `wanted`, `done`, `missing`, `failed`, `diverged`.
+        other_code, unknown_code: number of points with a record of other or unknown code.
+        running: number of missing points that another run trains now.
+        points_to_train, trials, parallel_trials: the work of a run.
+        time: an estimate of its duration; None if nothing is to be trained.
+        memory_bytes: what the largest trial takes; None if nothing is to be trained.
+        refusals: why a run would not start, one sentence each.
+        schema: version of this output.
+    """
+
+    sweep: str
+    models: list[ModelAxes]
+    statuses: dict[str, int]
+    other_code: int
+    unknown_code: int
+    running: int
+    points_to_train: int
+    trials: int
+    parallel_trials: int
+    time: TimeEstimate | None = None
+    memory_bytes: int | None = None
+    refusals: list[str] = field(default_factory=list)
+    schema: int = PLAN_SCHEMA
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LocalWork:
+    """The trials of a plan on this machine.
+
+    Attributes:
+        packs: the trials.
+        limit: number of trials at once that there are cores or GPUs for.
+        parallel: number of trials at once that also fit into memory.
+        budget: the memory of the trials and of this machine.
+    """
+
+    packs: list[Pack]
+    limit: int
+    parallel: int
+    budget: MemoryBudget
+
+
+def make_plan_report(
+    name: str, plan: Plan, ledger: Ledger, options: RunOptions, calibrate: bool
+) -> tuple[PlanReport, LocalWork]:
+    """Return what a run would do, and the trials behind it. Nothing is written or started.
+
+    Args:
+        name: the sweep's name.
+        plan: the wanted points, and which of them are to be trained.
+        ledger: the ledger that the plan was made with.
+        options: the options of the run.
+        calibrate: time a few training steps of every unknown shape.
+    """
+    rates = load_rates(ledger, plan.state, options.resources.device_kind)
+    work = _plan_local_work(plan, make_memory_budget(plan, rates, options), options)
+    counts = plan.count_statuses()
+    codes = plan.group_by_code()
+    report = PlanReport(
+        sweep=name,
+        models=list_model_axes(plan.points),
+        statuses={
+            "wanted": len(plan.points),
+            "done": counts[OK],
+            "missing": counts[MISSING],
+            "failed": counts[FAILED],
+            "diverged": counts[DIVERGED],
+        },
+        other_code=len(codes[OTHER]),
+        unknown_code=len(codes[UNKNOWN]),
+        running=len(plan.state.running),
+        points_to_train=len(plan.todo),
+        trials=len(work.packs),
+        parallel_trials=work.parallel,
+        refusals=_list_unusable_data(plan.todo),
+    )
+    if not plan.todo:
+        return report, work
+    report.refusals += _list_refusals(ledger, options)
+    shapes = 0
+    if calibrate:
+        from gensweep.execute.calibrate import calibrate as time_steps  # imports torch
+
+        resources = options.resources
+        shapes = time_steps(plan.todo, rates, resources.device, resources.cpus_per_trial)
+    estimate = rates.estimate(work.packs)
+    known = len(plan.todo) - estimate.unknown
+    wall_seconds = estimate.compute_wall_seconds(work.parallel) if known else None
+    report.time = TimeEstimate(wall_seconds, known, estimate.unknown, shapes)
+    largest = work.budget.find_largest(work.packs)
+    report.memory_bytes = work.budget.compute_required_bytes(largest)
+    report.refusals += _list_memory_refusals(work, options)
+    return report, work
+
+
+def list_model_axes(points: list[Point]) -> list[ModelAxes]:
+    """Return the swept parameters of each model: those that differ between its points."""
+    points_of_model: dict[str, list[Point]] = {}
+    for point in points:
+        points_of_model.setdefault(point.model, []).append(point)
+    rows = []
+    for model, group in points_of_model.items():
+        cells = {point.cell: point for point in group}
+        values: dict[str, list[Any]] = {}
+        for point in cells.values():
+            for key, value in point.params.items():
+                seen = values.setdefault(key, [])
+                if value not in seen:
+                    seen.append(value)
+        axes = {key: seen for key, seen in values.items() if len(seen) > 1}
+        seeds = sorted({point.seed for point in group})
+        rows.append(ModelAxes(model, axes, len(cells), seeds, len(group)))
+    return rows
+
+
+def _plan_local_work(plan: Plan, budget: MemoryBudget, options: RunOptions) -> LocalWork:
+    packs = make_local_packs(plan, options, budget)
+    limit = min(count_parallel_trials(plan, options), max(1, len(packs)))
+    parallel = limit
+    if not options.is_on_cluster:
+        parallel = max(1, budget.count_fitting(packs, limit))
+    return LocalWork(packs, limit, parallel, budget)
+
+
+def _list_unusable_data(points: list[Point]) -> list[str]:
+    """Return why datasets of these points cannot be used."""
+    configs = {point.data_key: point.data_config() for point in points}
+    reasons = []
+    for data in configs.values():
+        try:
+            data.check()
+        except DataError as error:
+            reasons.append(str(error))
+    return reasons
+
+
+def _list_refusals(ledger: Ledger, options: RunOptions) -> list[str]:
+    """Return why a run would refuse its results root or its options."""
+    try:
+        require_writable(ledger.store)
+        if not options.is_on_cluster:
+            options.resources.check_device()
+    except (ResultsError, UserError) as error:
+        return [str(error)]
+    return []
+
+
+def _list_memory_refusals(work: LocalWork, options: RunOptions) -> list[str]:
+    """Return why the trials do not fit into this machine's memory."""
+    if options.is_on_cluster:
+        return []
+    requested = None if options.local else options.resources.max_concurrent
+    try:
+        work.budget.check(work.packs, work.limit, requested)
+    except UserError as error:
+        return [str(error)]
+    return []
