@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gensweep.report.results import load
     from gensweep.sweep.point import Point
+    from gensweep.sweep.questions import Compare
     from gensweep.sweep.spec import Grid, Sweep
 
 __version__ = "0.1.0"
-__all__ = ["Grid", "Point", "Sweep", "load"]
+__all__ = ["Compare", "Grid", "Point", "Sweep", "load"]
 
 # The modules are imported on first use: quick commands must not load pandas.
 _MODULES = {
+    "Compare": "gensweep.sweep.questions",
     "Grid": "gensweep.sweep.spec",
     "Point": "gensweep.sweep.point",
     "Sweep": "gensweep.sweep.spec",

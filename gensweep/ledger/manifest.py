@@ -82,6 +82,8 @@ class SweepFile(BaseModel):
     grids: list[GridInfo]
     cells: list[CellInfo] = Field(min_length=1)
     objective: str | None = None
+    questions: list[str | dict[str, Any]] | None = None
+    margin: dict[str, float] = {}
     of_dataset: list[str] = []
     places: dict[str, str] = {}
     metrics: dict[str, MetricInfo]

@@ -17,6 +17,7 @@ from gensweep.ledger.records import SCHEMA
 from gensweep.ledger.stores import Store
 from gensweep.prepare.fingerprint import find_paths, get_survey
 from gensweep.sweep.point import Point
+from gensweep.sweep.questions import write_question
 from gensweep.sweep.spec import Sweep
 from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.storage import parse_json
@@ -53,7 +54,18 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "hardware": get_hardware(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    values |= _describe_statistics(sweep)
     return SweepFile.model_validate(values).model_dump(exclude_unset=True)
+
+
+def _describe_statistics(sweep: Sweep) -> dict[str, Any]:
+    """Return what the sweep says of its statistics; only what it does say."""
+    values: dict[str, Any] = {}
+    if sweep.questions is not None:
+        values["questions"] = [write_question(question) for question in sweep.questions]
+    if sweep.margin:
+        values["margin"] = sweep.margin
+    return values
 
 
 def _collect_cells(sweep: Sweep) -> list[dict[str, Any]]:

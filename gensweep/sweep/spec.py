@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
-from gensweep.core.registries import FIGURES, MODELS, TABLES, get_dataset_class
+from gensweep.core.registries import FIGURES, MODELS, TABLES, get_dataset_class, list_metrics
 from gensweep.prepare.fingerprint import get_pinned_text
 from gensweep.sweep.arguments import (
     check_name,
@@ -22,6 +22,7 @@ from gensweep.sweep.arguments import (
 from gensweep.sweep.axes import list_axis_values
 from gensweep.sweep.parameters import describe_condition, map_owners, resolve_params
 from gensweep.sweep.point import AUTO, Point
+from gensweep.sweep.questions import Question, check_margins, check_questions
 
 _OPTION_HINTS = {
     "seed": "--seeds N chooses seeds 0 to N-1",
@@ -32,7 +33,9 @@ _OPTION_HINTS = {
 """What people try to set as a parameter -> the option that sets it."""
 MAX_CELLS = 1_000_000
 """The most combinations of a grid: planning 100,000 points takes seconds."""
-_ARGUMENTS = ["name", "grids", "seeds", "tables", "figures", "pack", "objective"]
+_ARGUMENTS = [
+    "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
+]  # fmt: skip
 
 
 class Grid:
@@ -150,6 +153,10 @@ class Sweep:
         objective: the metric that ranks cells, such as `validation/exact_match`; models that do
             not have it use their default, the validation value of their main metric. The test set
             must not decide anything.
+        questions: what the page answers: kinds of `gensweep.sweep.questions.KINDS`, names of swept
+            parameters, and `Compare(parameter, value, value)`. None: every question that applies.
+        margin: metric -> the largest difference that does not matter. A difference that is shown
+            to be smaller makes two values "equal".
 
     Raises:
         SweepError: an argument is wrong; the message says what would be right.
@@ -165,6 +172,8 @@ class Sweep:
         figures: Sequence[str] = (),
         pack: int | str = AUTO,
         objective: str | None = None,
+        questions: Iterable[Question] | None = None,
+        margin: Mapping[str, float] | None = None,
         **others: Any,
     ) -> None:
         for key in others:
@@ -176,6 +185,8 @@ class Sweep:
         self.tables = check_name_list(name, "tables", tables)
         self.figures = check_name_list(name, "figures", figures)
         self.objective = check_objective(name, objective, {grid.model for grid in self.grids})
+        self.questions = check_questions(name, questions, self.cells())
+        self.margin = check_margins(name, margin, list_metric_names(self.grids))
         for registry, entries in ((TABLES, self.tables), (FIGURES, self.figures)):
             for entry in entries:
                 registry[entry]  # raises UnknownNameError
@@ -199,10 +210,10 @@ class Sweep:
         grids = {}
         for grid, keys in zip(self.grids, parameters, strict=True):
             relevant = {key: value for key, value in values.items() if key in keys}
-            replaced = grid.replace_values(relevant)
+            changed = grid.replace_values(relevant)
             # Grids that differed only in the replaced parameters are now one.
-            grids[repr(replaced)] = replaced
-        return Sweep(
+            grids[repr(changed)] = changed
+        replaced = Sweep(
             self.name,
             list(grids.values()),
             self.seeds if seeds is None else seeds,
@@ -210,7 +221,11 @@ class Sweep:
             self.figures,
             self.pack,
             self.objective,
+            margin=self.margin,
         )
+        # Not checked again: a question about what does not vary any more has no answer.
+        replaced.questions = self.questions
+        return replaced
 
     def cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the model and the parameters of every cell, each once."""
@@ -230,6 +245,14 @@ class Sweep:
             # All seeds of a cell share what is computed from its parameters.
             points += [first.with_seed(seed) for seed in self.seeds]
         return points
+
+
+def list_metric_names(grids: Iterable[Grid]) -> set[str]:
+    """Return the metrics of the test set that any of the grids' models has."""
+    names = set()
+    for model in {grid.model for grid in grids}:
+        names.update(metric.name for metric in list_metrics(MODELS[model].outputs))
+    return names
 
 
 def _check_grids(sweep: str, grids: Any) -> list[Grid]:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MIN_RATIO = 4.0
+"""Two values at least this far apart, one over the other, are compared by their logarithm."""
 
 
 @dataclass(frozen=True)
@@ -50,3 +59,40 @@ TRAINING = (
         is_doubling=True,
     ),
 )
+
+_KNOWN = {axis.name: axis for axis in (*DEPTH, *TRAINING)}
+
+
+def is_numeric(values: Sequence[Any]) -> bool:
+    """Return whether all values are numbers, so that they have an order and distances."""
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+
+
+def make_axis(name: str, values: Sequence[float]) -> Axis:
+    """Return the axis of a numeric parameter, with its question.
+
+    Values that are spread more evenly on their logarithm are compared there, by doublings.
+
+    Args:
+        name: the parameter.
+        values: two or more different numbers.
+    """
+    if name in _KNOWN:
+        return _KNOWN[name]
+    question = f"Does a larger {name} help {{}}"
+    ordered = sorted(values)
+    if _is_geometric(ordered):
+        return Axis(name, question, f"for each doubling of {name}", is_doubling=True)
+    gap = min(after - before for before, after in itertools.pairwise(ordered))
+    return Axis(name, question, f"for each {gap:.3g} of {name}", gap)
+
+
+def _is_geometric(ordered: Sequence[float]) -> bool:
+    """Return whether ascending values grow by a factor rather than by an amount."""
+    if ordered[0] <= 0:
+        return False
+    if len(ordered) == 2:
+        return ordered[1] / ordered[0] >= MIN_RATIO
+    steps = np.diff(np.array(ordered, float))
+    factors = np.diff([math.log(value) for value in ordered])
+    return bool(factors.std() / factors.mean() < steps.std() / steps.mean())

@@ -37,11 +37,13 @@ def compare_text_metrics(runs: Runs) -> Iterator[Finding]:
     """Ask which metrics distinguish the cells of a model that draws its answers.
 
     Yields:
-        A finding for each such model and each of its metrics that are compared.
+        A finding for each such model of several cells, and each of its metrics that are compared.
     """
     results = runs.results
     for model in results.models:
         if not results.list_metrics_with(Role.DRAWN_ANSWERS, model=model):
+            continue
+        if len(results.list_cells(model)) < 2:
             continue
         for metric in sorted(results.list_metrics_with(Role.COMPARED, model=model)):
             question = f"Does {metric} tell the cells of {model} apart?"
@@ -101,54 +103,67 @@ def _explain_no_test(measured: Sequence[Pairs], repeated: Sequence[Pairs]) -> st
     return f"{count} cell has a second seed"
 
 
-def compare_models(runs: Runs) -> Iterator[Finding]:
-    """Ask whether one generative model is better than the other.
+def has_both_models(runs: Runs, first: str, second: str) -> bool:
+    """Return whether the sweep has both models, on one dataset at least."""
+    datasets = [runs.datasets.get(model, []) for model in (first, second)]
+    return any(dataset in datasets[1] for dataset in datasets[0])
 
-    They are compared on each dataset, at the same depth and seed.
+
+def compare_models(
+    runs: Runs,
+    first: str = COMPARED_MODELS[0],
+    second: str = COMPARED_MODELS[1],
+    metric: str | None = None,
+) -> Iterator[Finding]:
+    """Ask whether one model is better than another.
+
+    They are compared on each dataset that both have, at the same depth and seed.
+
+    Args:
+        runs: the points that are ok.
+        first: the model that may be better.
+        second: the model that it is compared with.
+        metric: the metric to compare by; None: every metric of generated pictures that both have.
     """
-    first, second = COMPARED_MODELS
     question = f"Is {first} better than {second}"
-    present = [model for model in COMPARED_MODELS if model in runs.datasets]
-    if not present:
-        return
-    if len(present) == 1:
-        absent = second if present == [first] else first
-        yield Finding(f"{question}?", f"The sweep has no {absent}.")
-        return
-    shared = _list_shared_metrics(runs)
-    datasets = dict.fromkeys(name for model in COMPARED_MODELS for name in runs.datasets[model])
-    for dataset in datasets:
+    shared = [metric] if metric else _list_shared_metrics(runs, first, second)
+    for dataset in runs.datasets[first]:
+        if dataset not in runs.datasets[second]:
+            continue
         if not shared:
             answer = "The two models share no metric of generated pictures."
             yield Finding(f"{question} on {dataset}?", answer)
-        for metric in shared:
-            yield _compare_on(runs, dataset, metric, f"{question} on {dataset}, by {metric}?")
+        for name in shared:
+            yield _compare_on(runs, (first, second), dataset, name)
 
 
-def _list_shared_metrics(runs: Runs) -> list[str]:
+def _list_shared_metrics(runs: Runs, first: str, second: str) -> list[str]:
     """Return the metrics of generated pictures that both models have."""
     metrics = runs.results.metrics
     names = runs.results.list_metrics_with(Role.GENERATED)
-    return [name for name in names if set(COMPARED_MODELS) <= set(metrics[name].models)]
+    return [name for name in names if {first, second} <= set(metrics[name].models)]
 
 
-def _compare_on(runs: Runs, dataset: Any, metric: str, question: str) -> Finding:
-    """Test whether one model is better than the other on a dataset, by a metric."""
-    first, second = COMPARED_MODELS
-    rows = list(_iter_rows(runs, dataset, metric))
+def _compare_on(runs: Runs, models: tuple[str, str], dataset: Any, metric: str) -> Finding:
+    """Test whether the first model is better than the second on a dataset, by a metric."""
+    first, second = models
+    question = f"Is {first} better than {second} on {dataset}, by {metric}?"
+    if metric not in runs.results.metrics:
+        return Finding(question, f"The sweep has no metric {metric}.")
+    rows = list(_iter_rows(runs, models, dataset, metric))
     block, sign = select_block(rows), runs.get_sign(metric)
     finding = start_finding(question, block)
-    if len(block.levels) < len(COMPARED_MODELS):
+    if len(block.levels) < len(models):
         reason = f"No seed has {metric} of both models at the same depth."
         if not rows:
-            reason = runs.explain_absence(COMPARED_MODELS, metric)
+            reason = runs.explain_absence(models, metric)
         return replace(finding, answer=reason)
     if not sign:
         answer = f"{metric} declares no direction: neither larger nor smaller is better."
         return replace(finding, answer=answer)
     weights = np.array([1.0 if level == first else -1.0 for level in block.levels])
     contrast = estimate_contrast(block.values, weights)
-    advantages = _list_advantages(rows, sign)
+    advantages = _list_advantages(rows, models, sign)
     wins = sum(value > 0 for value in advantages)
     answer = (
         f"{metric} of {first} minus that of {second} is {contrast.estimate:+.3g} on average"
@@ -162,33 +177,34 @@ def _compare_on(runs: Runs, dataset: Any, metric: str, question: str) -> Finding
         effect=compute_rank_biserial(advantages),
         effect_name=f"rank-biserial correlation, positive where {first} is better",
     )
-    return add_test(finding, contrast, sign, "paired difference")
+    margin = runs.results.sweep.margin.get(metric, np.nan)
+    return add_test(finding, contrast, sign, "paired difference", margin)
 
 
-def _list_advantages(rows: Sequence[Run], sign: int) -> list[float]:
+def _list_advantages(rows: Sequence[Run], models: tuple[str, str], sign: int) -> list[float]:
     """Return how much better the first model is, at each setting and seed that both have."""
-    first, second = COMPARED_MODELS
+    first, second = models
     pairs: dict[Any, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for seed, setting, model, value in rows:
         pairs[seed, setting][model].append(value)
     advantages = []
     for pair in pairs.values():
-        if len(pair) == len(COMPARED_MODELS):
+        if len(pair) == len(models):
             advantages.append(sign * float(np.mean(pair[first]) - np.mean(pair[second])))
     return advantages
 
 
-def _iter_rows(runs: Runs, dataset: Any, metric: str) -> Iterator[Run]:
+def _iter_rows(runs: Runs, models: tuple[str, str], dataset: Any, metric: str) -> Iterator[Run]:
     """Yield the runs of both models, with the model as level.
 
     Runs of one setting agree in the depth and in what varies, as far as both models have it.
     """
     results = runs.results
-    varying = [name for model in COMPARED_MODELS for name in results.varying_of[model]]
+    varying = [name for model in models for name in results.varying_of[model]]
     names = [axis.name for axis in DEPTH]
     names += [name for name in varying if name != "dataset"]
-    in_both = set.intersection(*(runs.list_parameters(model, dataset) for model in COMPARED_MODELS))
+    in_both = set.intersection(*(runs.list_parameters(model, dataset) for model in models))
     shared = [name for name in dict.fromkeys(names) if name in in_both]
-    for model in COMPARED_MODELS:
+    for model in models:
         # The default binds the model of this round.
         yield from runs.iter_runs(model, dataset, metric, shared, lambda _, model=model: model)

@@ -40,6 +40,7 @@ class Contrast:
         t: estimate over its standard error.
         df: degrees of freedom, seeds less one.
         p: two-sided.
+        error: the estimate's standard error.
     """
 
     estimate: float
@@ -48,6 +49,7 @@ class Contrast:
     t: float
     df: int
     p: float
+    error: float = np.nan
 
 
 def estimate_contrast(values: np.ndarray, weights: np.ndarray, chosen_from: int = 1) -> Contrast:
@@ -71,7 +73,7 @@ def estimate_contrast(values: np.ndarray, weights: np.ndarray, chosen_from: int 
     half_width = float(stdtrit(df, 1 - (1 - CONFIDENCE) / 2 / chosen_from)) * error
     t = estimate / error
     p = min(1.0, 2 * float(stdtr(df, -abs(t))) * chosen_from)
-    return Contrast(estimate, estimate - half_width, estimate + half_width, t, df, p)
+    return Contrast(estimate, estimate - half_width, estimate + half_width, t, df, p, error)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 
 from gensweep.report.stats.blocks import Block
 from gensweep.report.stats.contrasts import Contrast
+from gensweep.report.stats.equivalence import compute_equality_p
 from gensweep.report.stats.holm import apply_holm
+from gensweep.report.stats.power import MAX_SEEDS, POWER, DifferenceSize, EffectSize
 from gensweep.system.text import pluralize
 
 SIGNIFICANCE_LEVEL = 0.05
 """A corrected p-value below this decides a question."""
-YES, NO, UNDECIDED, NOT_ENOUGH = "yes", "no", "undecided", "not enough data"
+YES, NO, EQUAL = "yes", "no", "equal"
+UNDECIDED, NOT_ENOUGH = "undecided", "not enough data"
 TWO_SEEDS_NOTE = (
     "Two seeds leave one degree of freedom: "
     "only a difference that is many times its spread can be decided."
@@ -37,14 +40,20 @@ class Finding:
         p: of the test alone, two-sided; NaN without a test.
         p_corrected: by Holm, over all findings of the sweep.
         verdict: `yes` (corrected p below 0.05, and the effect is in the asked direction), `no`
-            (below 0.05, and it goes the other way), `undecided` (0.05 or more) or `not enough data`
-            (no test).
+            (below 0.05, and it goes the other way), `equal` (the difference is smaller than the
+            declared margin), `undecided` (0.05 or more) or `not enough data` (no test).
         estimate: what the test is of, and `low` and `high` enclose; NaN if there is none.
         estimate_name: what it is; the same as `effect_name` if it is the effect.
         low: lower end of the estimate's 95% confidence interval; not corrected.
         high: upper end.
         points: number of points that were used.
         left_out: number of measured points that have no partner.
+        margin: the difference that does not matter; NaN if the sweep declares none.
+        p_equal: of the two one-sided tests against the margin; NaN without them.
+        p_equal_corrected: by Holm, over all tests against a margin.
+        seeds_needed: how many seeds would decide an undecided question, with 80% power; NaN if
+            that is not known, infinite if they are more than `MAX_SEEDS`.
+        size: the size of the effect over its spread, from which `seeds_needed` is computed.
     """
 
     question: str
@@ -62,6 +71,11 @@ class Finding:
     high: float = math.nan
     points: int = 0
     left_out: int = 0
+    margin: float = math.nan
+    p_equal: float = math.nan
+    p_equal_corrected: float = math.nan
+    seeds_needed: float = math.nan
+    size: DifferenceSize | EffectSize | None = None
 
 
 def start_finding(question: str, block: Block) -> Finding:
@@ -69,7 +83,9 @@ def start_finding(question: str, block: Block) -> Finding:
     return Finding(question, "", n=len(block.seeds), points=block.points, left_out=block.left_out)
 
 
-def add_test(finding: Finding, contrast: Contrast, sign: int, test: str) -> Finding:
+def add_test(
+    finding: Finding, contrast: Contrast, sign: int, test: str, margin: float = math.nan
+) -> Finding:
     """Return the finding with its contrast and, if there is one, its test.
 
     Args:
@@ -77,6 +93,7 @@ def add_test(finding: Finding, contrast: Contrast, sign: int, test: str) -> Find
         contrast: positive in the direction of "yes" times ``sign``.
         sign: +1 if larger is better, -1 if smaller is.
         test: its name.
+        margin: the size of the contrast that does not matter; NaN if none is declared.
     """
     finding = replace(finding, estimate=contrast.estimate, low=contrast.low, high=contrast.high)
     if math.isnan(contrast.p):
@@ -87,37 +104,99 @@ def add_test(finding: Finding, contrast: Contrast, sign: int, test: str) -> Find
     answer = finding.answer
     if contrast.df == 1:
         answer = f"{answer} {TWO_SEEDS_NOTE}"
+    spread = contrast.error * math.sqrt(finding.n)
     return replace(
         finding,
         answer=answer,
         test=f"{test}, by seed, t({contrast.df})",
         p=contrast.p,
         verdict=YES if sign * contrast.estimate > 0 else NO,
+        margin=margin,
+        p_equal=compute_equality_p(contrast, margin),
+        size=DifferenceSize(contrast.estimate / spread, margin / spread),
     )
 
 
 def correct_p_values(findings: Sequence[Finding]) -> list[Finding]:
-    """Return the findings with their p-values corrected together, in verdict and words."""
+    """Return the findings with their p-values corrected together, in verdict and words.
+
+    The tests for a difference are corrected among themselves, and so are those for equality.
+    """
     corrected = apply_holm([finding.p for finding in findings])
-    return [_decide(finding, p) for finding, p in zip(findings, corrected, strict=True)]
+    equality = apply_holm([finding.p_equal for finding in findings])
+    tests = sum(not math.isnan(p) for p in corrected)
+    decided = []
+    for finding, p, p_equal in zip(findings, corrected, equality, strict=True):
+        finding = replace(finding, p_corrected=p, p_equal_corrected=p_equal)
+        decided.append(_decide(finding, tests))
+    return decided
 
 
-def _decide(finding: Finding, p: float) -> Finding:
-    """Return the finding with its corrected p-value, and with the verdict that it allows."""
+def _decide(finding: Finding, tests: int) -> Finding:
+    """Return the finding with the verdict that its corrected p-values allow.
+
+    Args:
+        finding: with corrected p-values.
+        tests: number of tests that they are corrected over.
+    """
+    p = finding.p_corrected
     if math.isnan(p):
         return finding
     p_values = f"{format_p_value(finding.p)}; {format_p_value(p, 'corrected p')}"
     answer = finding.answer.replace(_P_PLACEHOLDER, p_values)
-    verdict = finding.verdict
-    if p >= SIGNIFICANCE_LEVEL:
-        verdict = UNDECIDED
-        answer = f"The seeds do not decide this. {answer}"
-    return replace(finding, p_corrected=p, verdict=verdict, answer=answer)
+    if finding.p_equal_corrected < SIGNIFICANCE_LEVEL:
+        answer = f"{_describe_equality(finding)} {answer}"
+        return replace(finding, verdict=EQUAL, answer=answer)
+    if p < SIGNIFICANCE_LEVEL:
+        return replace(finding, answer=answer)
+    answer = f"The seeds do not decide this. {answer}"
+    seeds = _count_seeds(finding, tests)
+    if not math.isnan(seeds):
+        answer += f" {_describe_seeds(finding, seeds)}"
+    return replace(finding, verdict=UNDECIDED, answer=answer, seeds_needed=seeds)
+
+
+def _describe_equality(finding: Finding) -> str:
+    """Return the sentence on a difference that is smaller than the margin."""
+    p = format_p_value(finding.p_equal_corrected, "corrected p")
+    text = f"The difference is smaller than the declared margin of {finding.margin:g} ({p})"
+    if finding.p_corrected < SIGNIFICANCE_LEVEL:
+        text += ", although it is not zero"
+    return f"{text}."
+
+
+def _count_seeds(finding: Finding, tests: int) -> float:
+    """Return the seeds that would decide a question; NaN if that is not known."""
+    if finding.size is None or finding.size.is_zero:
+        return math.nan
+    # As strict as Holm's correction is for the question that is the hardest to decide.
+    seeds = finding.size.count_seeds(SIGNIFICANCE_LEVEL / tests)
+    return math.inf if seeds is None else float(seeds)
+
+
+def _describe_seeds(finding: Finding, seeds: float) -> str:
+    """Return the sentence on how many seeds would decide a question."""
+    count = f"More than {MAX_SEEDS}" if math.isinf(seeds) else f"About {seeds:.0f}"
+    return (
+        f"{count} seeds would decide it in {POWER:.0%} of cases if effect and spread are as in "
+        f"these {finding.n}, a rough estimate."
+    )
 
 
 def format_p_value(p: float, name: str = "p") -> str:
     """Return a p-value as text: ``p = 0.012``; ``p < 0.001``."""
     return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.2g}"
+
+
+def format_p_placeholder() -> str:
+    """Return what stands in an answer for its p-values until all of them are known."""
+    return _P_PLACEHOLDER
+
+
+def remove_p_values(answer: str) -> str:
+    """Return an answer without the place of its p-values, for a question without a test."""
+    answer = answer.replace(f"; {_P_PLACEHOLDER}", "")
+    return answer.replace(f" ({_P_PLACEHOLDER})", "")
 
 
 def format_number(value: float) -> str:

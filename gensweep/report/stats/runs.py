@@ -42,11 +42,11 @@ class Runs:
             if statuses[row] == OK:
                 self._rows[cell_id].append(row)
         self._seeds = points["seed"].tolist()
-        self._values = {name: points[name].tolist() for name in results.metrics}
+        self._values = {name: points[name].tolist() for name in results.described}
 
     def get_sign(self, metric: str) -> int:
         """Return +1 if larger is better, -1 if smaller is, 0 if neither."""
-        return {"max": 1, "min": -1, "none": 0}[self.results.metrics[metric].direction]
+        return {"max": 1, "min": -1, "none": 0}[self.results.described[metric].direction]
 
     def iter_values(self, cell: str, metric: str) -> Iterator[tuple[int, float]]:
         """Yield (seed, value) of each ok point of a cell that has the metric."""
@@ -84,6 +84,34 @@ class Runs:
         varying = self.results.varying_of[model]
         return [name for name in varying if name not in (*axes, "dataset")]
 
+    def list_shared(self, model: str, dataset: Any, axes: Sequence[str]) -> list[str]:
+        """Return the other varying parameters, without those that only some levels have."""
+        others = self.list_other_varying(model, axes)
+        return [name for name in others if not self._is_nested(model, dataset, axes, name)]
+
+    def _is_nested(self, model: str, dataset: Any, axes: Sequence[str], name: str) -> bool:
+        """Return whether the levels decide if a cell has a parameter, and not all have it."""
+        presence: dict[tuple[str, ...], set[bool]] = defaultdict(set)
+        for _, params in self._cells[model, dataset]:
+            if all(axis in params for axis in axes):
+                level = tuple(repr(params[axis]) for axis in axes)
+                presence[level].add(name in params)
+        is_constant = all(len(has) == 1 for has in presence.values())
+        return is_constant and len(set().union(*presence.values())) == 2
+
+    def iter_params(self, model: str, dataset: Any) -> Iterator[dict[str, Any]]:
+        """Yield the parameters of each of the model's cells on a dataset."""
+        for _, params in self._cells[model, dataset]:
+            yield params
+
+    def list_levels(self, model: str, dataset: Any, axes: Sequence[str]) -> set[tuple[Any, ...]]:
+        """Return the values of the axes in the model's cells that have them all, ok or not."""
+        levels = set()
+        for _, params in self._cells[model, dataset]:
+            if all(axis in params for axis in axes):
+                levels.add(tuple(params[axis] for axis in axes))
+        return levels
+
     def list_parameters(self, model: str, dataset: Any) -> set[str]:
         """Return the names of the parameters of the model's cells."""
         return {name for _, params in self._cells[model, dataset] for name in params}
@@ -118,7 +146,8 @@ class Runs:
     ) -> list[Run]:
         """Return the model's runs by the values of the axes [tuples].
 
-        A setting is all else that varies.
+        A setting is all else that varies. A parameter that some levels do not have, such as the
+        learning rate of one optimizer, is part of the level: its values are averaged.
         """
 
         def get_level(params: dict[str, Any]) -> tuple[Any, ...] | None:
@@ -126,5 +155,5 @@ class Runs:
                 return None
             return tuple(params[axis] for axis in axes)
 
-        shared = self.list_other_varying(model, axes)
+        shared = self.list_shared(model, dataset, axes)
         return list(self.iter_runs(model, dataset, metric, shared, get_level))

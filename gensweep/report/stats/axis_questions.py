@@ -1,0 +1,242 @@
+"""Questions about one swept parameter: does it matter, and does more of it help?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gensweep.report.stats.axes import is_numeric, make_axis
+from gensweep.report.stats.best_questions import ask_best
+from gensweep.report.stats.blocks import Block
+from gensweep.report.stats.contrasts import compute_slope_weights, estimate_contrast
+from gensweep.report.stats.equivalence import compute_joint_equality_p, iter_pairs
+from gensweep.report.stats.findings import (
+    YES,
+    Finding,
+    add_test,
+    format_number,
+    format_p_placeholder,
+    format_test,
+    remove_p_values,
+    start_finding,
+)
+from gensweep.report.stats.power import estimate_effect_size
+from gensweep.report.stats.repeated import (
+    RepeatedTest,
+    compute_effect_test,
+    describe_test,
+    make_main_contrasts,
+)
+from gensweep.report.stats.subject import Subject
+
+MAX_LEVELS_LISTED = 8
+"""More levels than this are not listed with their means."""
+
+
+@dataclass(frozen=True)
+class AxisQuestions:
+    """The questions about one parameter of a model."""
+
+    subject: Subject
+    axis: str
+
+    def iter_findings(self, kinds: frozenset[str]) -> Iterator[Finding]:
+        """Yield the findings of these kinds.
+
+        Of two values, every test is the same paired comparison: it is asked once.
+        """
+        values = self.subject.list_values(self.axis)
+        numeric, is_pair = is_numeric(values), len(values) == 2
+        if is_pair and kinds & {"matters", "best", "slope"}:
+            yield self.ask_slope() if numeric else self.compare(*reversed(values))
+        if not is_pair and "matters" in kinds:
+            yield self.ask_main_effect()
+        if not is_pair and "best" in kinds:
+            yield ask_best(self.subject, self.axis)
+        if not is_pair and numeric and "slope" in kinds:
+            yield self.ask_slope()
+
+    def ask_slope(self) -> Finding:
+        """Test whether the metric improves along the axis, by the slope of the best line."""
+        subject, axes = self.subject, (self.axis,)
+        axis = make_axis(self.axis, subject.list_values(self.axis))
+        block = subject.select(axes)
+        finding = start_finding(subject.format_question(axis.question), block)
+        if len(block.levels) < 2:
+            return subject.explain_not_enough(finding, self._describe_lack())
+        x = np.array([value for (value,) in block.levels], float)
+        if axis.is_doubling:
+            x = np.log2(x)
+        contrast = estimate_contrast(block.values, axis.unit * compute_slope_weights(x))
+        answer = (
+            f"{subject.metric} changes by {contrast.estimate:+.3g} {axis.step}"
+            f"{format_test(contrast)}. {self._describe_means(block)} "
+            f"{self._describe_pair(block)}{subject.describe_basis(finding, axes)}"
+        )
+        name = f"slope of {subject.metric} {axis.step}"
+        finding = replace(
+            finding,
+            answer=answer,
+            effect=contrast.estimate,
+            effect_name=name,
+            estimate_name=name,
+        )
+        if not subject.sign:
+            return subject.explain_no_direction(finding)
+        # The margin is of the metric: the line may not change by more from end to end.
+        margin = subject.margin * abs(axis.unit) / float(np.ptp(x))
+        return add_test(finding, contrast, subject.sign, "linear contrast", margin)
+
+    def ask_main_effect(self) -> Finding:
+        """Test whether the values of the axis differ at all, averaged over what else varies."""
+        subject, axes = self.subject, (self.axis,)
+        question = subject.format_question(f"Does {self.axis} matter to {{}}")
+        block = subject.select(axes)
+        finding = start_finding(question, block)
+        if len(block.levels) < 2:
+            return subject.explain_not_enough(finding, self._describe_lack())
+        test = compute_effect_test(block.values, make_main_contrasts(len(block.levels)))
+        words = f"{self._describe_means(block)} {subject.describe_basis(finding, axes)}"
+        finding = add_share(finding, subject, axes, block)
+        finding = replace(finding, answer=f"{describe_share(finding, self.axis)} {words}")
+        p_equal = compute_joint_equality_p(
+            block.values, iter_pairs(len(block.levels)), subject.margin
+        )
+        return add_effect_test(finding, test, subject.margin, p_equal)
+
+    def compare(self, first: Any, second: Any) -> Finding:
+        """Test whether one value of the axis is better than another."""
+        subject, axes = self.subject, (self.axis,)
+        texts = [f"{self.axis}={subject.get_text(self.axis, value)}" for value in (first, second)]
+        question = subject.format_question(f"Is {texts[0]} better than {texts[1]} for {{}}")
+        block = subject.select(axes, only=[(first,), (second,)])
+        finding = start_finding(question, block)
+        if len(block.levels) < 2:
+            reason = (
+                f"No seed has {subject.metric} of {' and of '.join(texts)} with all else equal."
+            )
+            return subject.explain_not_enough(finding, reason)
+        weights = np.array([1.0 if level == (first,) else -1.0 for level in block.levels])
+        contrast = estimate_contrast(block.values, weights)
+        name = f"mean difference of {subject.metric}, {texts[0]} minus {texts[1]}"
+        answer = (
+            f"{subject.metric} of {texts[0]} minus that of {texts[1]} is "
+            f"{contrast.estimate:+.3g} on average{format_test(contrast)}. "
+            f"{self._describe_means(block)} {self._describe_pair(block)}"
+            f"{subject.describe_basis(finding, axes)}"
+        )
+        finding = replace(
+            finding,
+            answer=answer,
+            effect=contrast.estimate,
+            effect_name=name,
+            estimate_name=name,
+        )
+        if not subject.sign:
+            return subject.explain_no_direction(finding)
+        return add_test(finding, contrast, subject.sign, "paired difference", subject.margin)
+
+    def _describe_pair(self, block: Block) -> str:
+        """Return the share of variance of an axis of two values; empty for other axes."""
+        if len(self.subject.list_values(self.axis)) != 2:
+            return ""
+        share = add_share(Finding("", ""), self.subject, (self.axis,), block)
+        return f"{describe_share(share, self.axis, has_test=False)} "
+
+    def _describe_lack(self) -> str:
+        metric = self.subject.metric
+        return f"No seed has {metric} at two values of {self.axis} with all else equal."
+
+    def _describe_means(self, block: Block) -> str:
+        """Return the sentence on the mean of each level."""
+        means = block.values.mean(0)
+        texts = [self.subject.get_text(self.axis, value) for (value,) in block.levels]
+        parts = [
+            f"{format_number(mean)} at {text}" for mean, text in zip(means, texts, strict=True)
+        ]
+        if len(parts) > MAX_LEVELS_LISTED:
+            order = np.argsort(means)
+            low, high = parts[order[0]], parts[order[-1]]
+            return f"Means on the test set, of {len(parts)} values: from {low} to {high}."
+        return f"Means on the test set, by {self.axis}: {', '.join(parts)}."
+
+
+def add_share(finding: Finding, subject: Subject, axes: tuple[str, ...], block: Block) -> Finding:
+    """Return the finding with the share of variance of an axis or a pair as its effect.
+
+    Args:
+        finding: without an effect.
+        subject: what it is about.
+        axes: one axis, or two.
+        block: its runs; they give the share where the sweep has no full grid.
+    """
+    share = None
+    if subject.decomposition is not None:
+        share = subject.decomposition.find(axes)
+    if share is not None:
+        name = f"share of the variance of {subject.metric} between the cells of a seed"
+        return replace(
+            finding,
+            effect=share.mean,
+            effect_name=name,
+            estimate=share.mean,
+            estimate_name=name,
+            low=share.low,
+            high=share.high,
+        )
+    levels = float(block.values.mean(0).var())
+    total = float(block.values.var())
+    if not total:
+        return finding
+    name = f"eta squared of {subject.metric}, between levels against between seeds"
+    return replace(finding, effect=levels / total, effect_name=name)
+
+
+def describe_share(finding: Finding, name: str, has_test: bool = True) -> str:
+    """Return the sentence on an effect that is a share of variance.
+
+    Args:
+        finding: with the share as its effect.
+        name: what has the share.
+        has_test: whether its p-values stand in the sentence.
+    """
+    if np.isnan(finding.effect):
+        return "All values are the same."
+    parts = []
+    if not np.isnan(finding.low):
+        parts.append(f"95% CI {finding.low:.0%} to {finding.high:.0%}")
+    if has_test:
+        parts.append(format_p_placeholder())
+    source = "between the cells of a seed"
+    if not finding.estimate_name:
+        source = "between levels and seeds"
+    remark = f" ({'; '.join(parts)})" if parts else ""
+    return f"{name} has {finding.effect:.0%} of the variance {source}{remark}."
+
+
+def add_effect_test(finding: Finding, test: RepeatedTest, margin: float, p_equal: float) -> Finding:
+    """Return the finding with a test that has no direction.
+
+    Args:
+        finding: with an answer.
+        test: the test.
+        margin: the difference that does not matter; NaN if none is declared.
+        p_equal: of "no difference is larger than the margin"; NaN without a margin.
+    """
+    if np.isnan(test.p):
+        reason = "The seeds agree exactly: there is no spread to test against."
+        if finding.n < 2:
+            reason = "One seed: no test."
+        return replace(finding, answer=f"{reason} {remove_p_values(finding.answer)}")
+    return replace(
+        finding,
+        test=describe_test(test),
+        p=test.p,
+        verdict=YES,
+        margin=margin,
+        p_equal=p_equal,
+        size=estimate_effect_size(test.f, test.between, test.within, finding.n),
+    )

@@ -1,0 +1,140 @@
+"""The question which value of a parameter is the best, and whether it is better than the rest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from gensweep.report.stats.blocks import Block
+from gensweep.report.stats.contenders import compute_exclusion_p
+from gensweep.report.stats.contrasts import Contrast, estimate_contrast
+from gensweep.report.stats.equivalence import compute_joint_equality_p, iter_pairs
+from gensweep.report.stats.findings import (
+    NO,
+    SIGNIFICANCE_LEVEL,
+    YES,
+    Finding,
+    format_number,
+    format_test,
+    start_finding,
+)
+from gensweep.report.stats.power import DifferenceSize
+from gensweep.report.stats.subject import Subject
+
+MAX_VALUES_LISTED = 8
+"""More values than this are counted instead of listed."""
+
+
+def ask_best(subject: Subject, axis: str) -> Finding:
+    """Test whether the value that is best on the validation set is better than every other.
+
+    The test is the comparison with the best of `gensweep.report.stats.contenders`, on the test
+    set: the largest p of "this other value is the best one" counts.
+    """
+    question = subject.format_question(f"Is one value of {axis} the best for {{}}")
+    block = subject.select((axis,))
+    finding = start_finding(question, block)
+    if len(block.levels) < 2:
+        reason = f"No seed has {subject.metric} at two values of {axis} with all else equal."
+        return subject.explain_not_enough(finding, reason)
+    if not subject.sign:
+        return subject.explain_no_direction(finding)
+    chosen, source = _choose(subject, axis, block)
+    p_values = compute_exclusion_p(block.values, subject.sign)
+    others = np.array([index for index in range(len(block.levels)) if index != chosen])
+    means = block.values.mean(0) * subject.sign
+    rival = int(others[np.argmax(means[others])])
+    weights = np.zeros(len(block.levels))
+    weights[chosen], weights[rival] = 1.0, -1.0
+    contrast = estimate_contrast(block.values, weights)
+    name = f"difference of {subject.metric}, the chosen value minus the best other one"
+    finding = replace(
+        finding,
+        effect=contrast.estimate,
+        effect_name=name,
+        estimate=contrast.estimate,
+        estimate_name=name,
+        low=contrast.low,
+        high=contrast.high,
+    )
+    texts = [subject.get_text(axis, value) for (value,) in block.levels]
+    mean = format_number(float(block.values[:, chosen].mean()))
+    answer = (
+        f"{source} is {axis}={texts[chosen]}, with a mean of {mean} on the test set; the best "
+        f"other value, {texts[rival]}, differs from it by {0.0 - contrast.estimate:+.3g}"
+        f"{format_test(_negate(contrast))}. "
+        f"{_describe_contenders(texts, p_values)} {subject.describe_basis(finding, (axis,))}"
+    )
+    finding = replace(finding, answer=answer)
+    return _add_verdict(finding, subject, block, p_values, chosen, contrast)
+
+
+def _choose(subject: Subject, axis: str, block: Block) -> tuple[int, str]:
+    """Return the index of the level that is best on the validation set, and how it was chosen."""
+    results = subject.runs.results
+    objective = results.objectives.get(subject.model)
+    if objective is not None:
+        validated = subject.select((axis,), objective)
+        sign = subject.runs.get_sign(objective)
+        means = dict(zip(validated.levels, validated.values.mean(0) * sign, strict=True))
+        known = [level for level in block.levels if level in means]
+        if len(known) == len(block.levels):
+            best = max(known, key=lambda level: means[level])
+            return block.levels.index(best), f"The best by {objective}"
+    means_of_test = block.values.mean(0) * subject.sign
+    text = "The best on the test set itself, as the validation set has no value of some level,"
+    return int(np.argmax(means_of_test)), text
+
+
+def _negate(contrast: Contrast) -> Contrast:
+    return replace(
+        contrast, estimate=-contrast.estimate, low=-contrast.high, high=-contrast.low, t=-contrast.t
+    )
+
+
+def _describe_contenders(texts: list[str], p_values: np.ndarray) -> str:
+    """Return the sentence on the values that cannot be told from the best."""
+    if np.isnan(p_values).all():
+        return "No test tells the values apart."
+    contenders = [
+        text for text, p in zip(texts, p_values, strict=True) if not p < SIGNIFICANCE_LEVEL
+    ]
+    if len(contenders) == 1:
+        return f"With 95% confidence, the best of these {len(texts)} values is {contenders[0]}."
+    names = ", ".join(contenders)
+    if len(contenders) > MAX_VALUES_LISTED:
+        names = f"{len(contenders)} of {len(texts)} values"
+    return f"With 95% confidence, the best value is one of: {names}."
+
+
+def _add_verdict(
+    finding: Finding,
+    subject: Subject,
+    block: Block,
+    p_values: np.ndarray,
+    chosen: int,
+    contrast: Contrast,
+) -> Finding:
+    """Return the finding with its test: is the chosen value the best one?"""
+    others = np.delete(p_values, chosen)
+    if math.isnan(contrast.p) or np.isnan(others).any():
+        reason = "The seeds agree exactly: there is no spread to test against."
+        if finding.n < 2:
+            reason = "One seed: no test."
+        return replace(finding, answer=f"{reason} {finding.answer}")
+    p_best, p_worse = float(others.max()), float(p_values[chosen])
+    levels = len(block.levels)
+    is_worse = p_worse < p_best
+    spread = contrast.error * math.sqrt(finding.n)
+    p_equal = compute_joint_equality_p(block.values, iter_pairs(levels), subject.margin)
+    return replace(
+        finding,
+        test=f"comparison with the best, by seed, t({contrast.df}), Bonferroni over {levels - 1}",
+        p=min(p_best, p_worse),
+        verdict=NO if is_worse else YES,
+        margin=subject.margin,
+        p_equal=p_equal,
+        size=DifferenceSize(contrast.estimate / spread, sides=1, comparisons=levels - 1),
+    )
