@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gensweep.core.errors import ResultsError
@@ -14,6 +15,7 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest_writer import describe_replaced_points
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.stores import as_results_error
+from gensweep.report.stats.power import POWER, compute_detectable_effect
 from gensweep.sweep.load import filter_points
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
@@ -78,8 +80,25 @@ def _print_status(report: PlanReport, console: Console) -> None:
     wanted = pluralize(counts.pop("wanted"), "point")
     states = ", ".join(f"{count} {status}" for status, count in counts.items())
     print_line(console, f"Sweep {report.sweep}: {wanted} wanted, {states}.")
+    for line in describe_power(report.models):
+        print_line(console, line)
     if report.running:
         print_line(console, f"Another run is training {report.running} of the missing points now.")
+
+
+def describe_power(models: Iterable[ModelAxes]) -> Iterator[str]:
+    """Yield which differences the planned seeds find; nothing if no model has several cells."""
+    counts = {len(axes.seeds) for axes in models if axes.cells > 1}
+    for seeds in sorted(counts):
+        if seeds < 2:
+            yield "Power: one seed decides no question; two or more are needed."
+            continue
+        effect = compute_detectable_effect(seeds)
+        yield (
+            f"Power: {seeds} seeds find a difference of {effect:.1f} standard deviations in "
+            f"{POWER:.0%} of cases (paired t-test at 5%, one question; sd of the difference "
+            "over seeds)."
+        )
 
 
 def describe_axes(axes: ModelAxes) -> str:

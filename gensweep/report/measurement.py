@@ -35,6 +35,8 @@ class Measurement:
         low: lower end of the interval, within the metric's range; NaN for
             one value.
         high: upper end.
+        is_contender: whether the seeds cannot tell it from the best value of
+            its table; tables print it in bold.
     """
 
     mean: float
@@ -44,6 +46,7 @@ class Measurement:
     seeds: int = 1
     low: float = math.nan
     high: float = math.nan
+    is_contender: bool = False
 
     @property
     def has_interval(self) -> bool:
@@ -105,6 +108,11 @@ def measure(
     if seeds is None:
         seeds = n
     return Measurement(mean, ci95, std, n, seeds, low, high)
+
+
+def is_contender(value: object) -> bool:
+    """Return whether a value of a table is marked as one that may be the best."""
+    return isinstance(value, Measurement) and value.is_contender
 
 
 def cut_interval(low: float, high: float, bounds: Range) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from sweep_files import cell, write_record, write_sweep
 
 from gensweep import Compare, Grid, Sweep, load
 from gensweep.core.errors import SweepError
+from gensweep.core.registries import TABLES
 from gensweep.report.stats.axes import make_axis
 from gensweep.report.stats.blocks import Block
 from gensweep.report.stats.contenders import compute_exclusion_p, list_contenders
@@ -35,6 +37,8 @@ from gensweep.report.stats.repeated import (
     make_interaction_contrasts,
     make_main_contrasts,
 )
+from gensweep.report.tables.latex import render_latex
+from gensweep.report.tables.markdown import render_markdown
 
 NOISE: dict[str, Callable[[int], np.ndarray]] = {
     "equal": np.ones,
@@ -411,3 +415,40 @@ def test_a_sweep_without_effects_has_a_wrong_verdict_in_at_most_6_percent(tmp_pa
         results.points["validation/char_accuracy"] = values
         wrong += any(one.verdict in (YES, NO) for one in answer_questions(replace(results)))
     assert wrong / runs <= 0.06
+
+
+# Marks in tables
+
+
+def test_cells_that_cannot_be_told_from_the_best_are_bold(tmp_path):
+    """Clear losers lose the mark; without any, nothing is marked."""
+    rng = np.random.default_rng(21)
+    folder = write_grid(
+        tmp_path,
+        lambda params, _: 0.5 + 30 * params["lr"] + rng.normal(0, 0.02),
+        5,
+        lr=[1e-3, 1.1e-3, 0.01, 0.0101],
+    )
+    results = load(folder)
+    (table,) = TABLES["leaderboard"].make(results)
+    text = render_markdown(table, results)
+    rows = [line for line in text.splitlines() if re.match(r"\| +\d", line)]
+    assert ["**" in row for row in rows] == [True, True, False, False]
+    assert "Bold: cells that these seeds cannot tell from the best" in text
+    latex = render_latex(table, results)
+    assert latex.count(r"\textbf{\boldmath$0.") == 4, "validation and test"
+    flat = load(write_grid(tmp_path / "flat", lambda *_: rng.normal(0.5, 0.1), 3, lr=[1e-3, 2e-3]))
+    (table,) = TABLES["leaderboard"].make(flat)
+    assert "**" not in render_markdown(table, flat)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+def test_the_best_cell_is_among_the_marked_ones_in_95_percent(seeds):
+    rng, runs = np.random.default_rng(22), 1500
+    means = np.r_[0.0, 0.0, 1.0, 3.0]
+    draws = (
+        means + rng.normal(size=(runs, seeds, 4)) * [1, 5, 1, 3] + rng.normal(size=(runs, seeds, 1))
+    )
+    lost = np.mean([not list_contenders(values, 1, 0.05)[3] for values in draws])
+    assert lost <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)

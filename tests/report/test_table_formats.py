@@ -100,7 +100,7 @@ def test_markdown(results: Results, table: Table) -> None:
             "3/3",
             "0",
             "2",
-            "0.970 [0.920, 1.000]",
+            "**0.970 [0.920, 1.000]**",
             "0.020",
             "0.5916",
             "+0.378",
@@ -114,7 +114,7 @@ def test_markdown(results: Results, table: Table) -> None:
 def test_latex(results: Results, table: Table) -> None:
     text = render_latex(table, results)
     assert r"1 & 3/3 & 0 & $0.55 \pm 0.12$ & 0.5661 & $-0.016$ \tabularnewline" in text
-    assert r"2 & 3/3 & 0 & $0.970\ [0.920, 1.000]$ & 0.5916 & $+0.378$ \tabularnewline" in text
+    assert r"$0.970\ [0.920, 1.000]$} & 0.5916 & $+0.378$ \tabularnewline" in text
     assert r"3 & 1/2 & 1 & $0.2500$ ($n=1$) & 0.6059 & $-0.356$ \tabularnewline" in text
 
 

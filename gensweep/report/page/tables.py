@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gensweep.report.measurement import Measurement
+from gensweep.report.measurement import Measurement, is_contender
 from gensweep.report.page.commands import Commands
 from gensweep.report.tables.columns import Column, TableData
 from gensweep.report.tables.layout import arrange_columns
@@ -43,11 +43,11 @@ class Row:
     """A row of a table.
 
     Attributes:
-        cells: (text, number to sort by or "") each.
+        cells: (text, number to sort by or "", whether it is in bold) each.
         command: reproduces the row's numbers; empty if the row is not a cell of the sweep.
     """
 
-    cells: list[tuple[str, str]]
+    cells: list[tuple[str, str, bool]]
     command: str
 
 
@@ -155,7 +155,8 @@ def _iter_rows(
         command = ""
         if cell in results.params:
             command = commands.build_cell_command(cell, model)
-        yield Row(list(zip(texts, numbers, strict=True)), command)
+        bold = [is_contender(column.values[index]) for column in columns]
+        yield Row(list(zip(texts, numbers, bold, strict=True)), command)
 
 
 def _make_sort_key(value: Any) -> str:

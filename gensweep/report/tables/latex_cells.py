@@ -29,7 +29,9 @@ def format_cell(column: Column, value: Any) -> str:
     sign or an exponent becomes mathematics.
     """
     if isinstance(value, Measurement):
-        return _format_digits(round_measurement(value))
+        text = _format_digits(round_measurement(value))
+        # LaTeX's bold does not reach into mathematics.
+        return rf"\textbf{{\boldmath{text}}}" if value.is_contender else text
     if isinstance(value, NotMeasured):
         return UNMEASURED if value.seeds else NOTHING
     if isinstance(value, Seeds):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from gensweep.report.measurement import is_contender
 from gensweep.report.tables import Table
 from gensweep.report.tables.columns import Column
 from gensweep.report.tables.layout import arrange_columns
@@ -49,8 +50,11 @@ def _format_rows(columns: list[Column]) -> Iterator[str]:
     """Yield the header, the line below it, and one line for each row."""
     texts_by_column = []
     for column in columns:
-        texts = (column.full_label, *column.texts)
-        texts_by_column.append([escape_markdown(text) for text in texts])
+        texts = [escape_markdown(text) for text in (column.full_label, *column.texts)]
+        for number, value in enumerate(column.values, 1):
+            if is_contender(value):
+                texts[number] = f"**{texts[number]}**"
+        texts_by_column.append(texts)
     widths = [max(MIN_COLUMN_CHARACTERS, *map(len, texts)) for texts in texts_by_column]
     # A colon at its end aligns a column to the right.
     rules = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gensweep.core.roles import format_range
 from gensweep.report.measurement import UNBOUNDED, Measurement
 from gensweep.report.remarks import describe_sample_counts, describe_sizes, explain_missing
+from gensweep.report.stats.marks import MARK_NOTE
 from gensweep.report.summary import CUT_NOTE, METHOD, SEEDS_NOTE
 from gensweep.report.tables import COUNTS
 from gensweep.report.tables.columns import TableData
@@ -51,6 +52,8 @@ def list_method_notes(data: TableData) -> Iterator[str]:
     yield SEEDS_NOTE
     if any(value.is_cut for value in measured):
         yield CUT_NOTE
+    if any(value.is_contender for value in measured):
+        yield MARK_NOTE
     if any(value.n == 1 for value in measured):
         yield "n=1: one seed, whose standard deviation and confidence interval are not defined."
     if any(value.n < value.seeds for value in measured):

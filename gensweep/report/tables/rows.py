@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from gensweep.core.roles import Role
 from gensweep.core.soundness import TEST_SPLIT
 from gensweep.report.measurement import Measurement
 from gensweep.report.paper import PaperTable
+from gensweep.report.stats.marks import mark_contenders
 from gensweep.report.summary import make_parameter_column
 from gensweep.report.tables import COUNTS
 from gensweep.report.tables.columns import Column, Kind, TableData
@@ -61,8 +63,12 @@ def build_rows(
     metrics = _list_metrics(results, models)
     if objective:
         metrics.insert(0, objective)
+    marked = {objective, *(results.get_main_metric(model) for model in set(models))}
     for metric in metrics:
         measured = build_metric(results, cells, metric)
+        if metric in marked:
+            values = mark_contenders(results, metric, cells, measured.values)
+            measured = replace(measured, values=values)
         columns.append(measured)
         if metric in paper_columns:
             columns += _compare_with_paper(measured, paper_columns[metric])
