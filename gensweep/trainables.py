@@ -11,6 +11,7 @@ A trainable is a function of a config dict. A config holds the model's parameter
 - `seed`: default 0.
 - `results`: a folder for records and checkpoints; default: nothing is written.
 - `device`, `threads`.
+- `keep`, only with `results`: which files stay when the point is done, as `Sweep(keep=...)`.
 - `tracking`, only with `results`: W&B's `mode`, `project` and `entity`, as
   `gensweep.tracking.settings.Tracking`; default: nothing is logged.
 """
@@ -23,9 +24,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import GensweepError, UserError
+from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import MODELS
 from gensweep.ledger.claims import Process
 from gensweep.ledger.records import CLAIMED, FAILED
+from gensweep.sweep.courses import Origin
 from gensweep.sweep.parameters import unwrap_scalar
 from gensweep.sweep.point import Pack, Point
 
@@ -53,6 +56,10 @@ def _train(
     points: list[dict[str, Any]] | None = config.pop("points", None)
     is_users_own = points is None
     driver = config.pop("driver", None)
+    origins = {
+        point_id: tuple(Origin(*origin) for origin in others)
+        for point_id, others in config.pop("origins", {}).items()
+    }
     context = Context(
         root=_resolve_root(config.pop("results", None)),
         device=config.pop("device", "auto"),
@@ -63,6 +70,7 @@ def _train(
         retrain_changed=config.pop("retrain_changed", False),
         driver=Process(**driver) if driver else Process.get_current(),
         tracking=Tracking.from_config(config.pop("tracking", {})),
+        keep=check_keep("keep", config.pop("keep", WEIGHTS_ALONE)),
         repeats_history=is_users_own,
     )
     if context.root is None and context.tracking.mode != DISABLED:
@@ -74,7 +82,7 @@ def _train(
         seed = config.pop("seed", 0)
         # All other keys of the config are the model's parameters.
         points = [{"params": config, "seed": seed}]
-    pack = Pack(tuple(Point.make(model, **point) for point in points))
+    pack = Pack(tuple(Point.make(model, **point) for point in points), origins)
     report = report or _get_tune_report()
     if is_users_own:
         report = _merge_last_reports(report)

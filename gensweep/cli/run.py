@@ -24,6 +24,7 @@ from gensweep.cli.options import (
     parse_pairs,
 )
 from gensweep.core.errors import UserError
+from gensweep.core.keep import check_keep
 from gensweep.system.terminal import Console, format_command_line
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ Gpus = Annotated[
 MaxConcurrent = Annotated[
     int | None,
     typer.Option(min=1, help="Maximum number of parallel trials; default: as many as fit."),
+]
+KeepFiles = Annotated[
+    str | None,
+    typer.Option(
+        "--keep",
+        metavar="WHAT",
+        help="Large files that stay when a point is done: weights, checkpoint (also the state "
+        "to train on from), or nothing; default: as the sweep says.",
+    ),
 ]
 Local = Annotated[
     bool, typer.Option("--local", help="Train in this process without Ray, one trial at a time.")
@@ -75,6 +85,7 @@ def run_command(
     gpus_per_trial: Gpus = None,
     max_concurrent: MaxConcurrent = None,
     pack: Lanes = None,
+    keep: KeepFiles = None,
     address: Address = None,
     local: Local = False,
     dry: DryRun = False,
@@ -101,6 +112,7 @@ def run_command(
         gpus_per_trial=gpus_per_trial,
         max_concurrent=max_concurrent,
         pack=_choose_pack(sweep, pack),
+        keep=check_keep("--keep", sweep.keep if keep is None else keep),
         address=_choose_cluster(context, address, local),
         retry_failed=retry_failed,
         retrain_changed=retrain_changed,

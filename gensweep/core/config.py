@@ -11,7 +11,14 @@ from inspect import isfunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,6 +160,24 @@ class TrainingConfig(Config):
         "what products are computed in; auto: bfloat16 where the device has it",
         neutral="float32",
     )
+    until: int | None = param(
+        None,
+        "epochs after which to stop; schedules still reckon with all epochs; none: all of them",
+        ge=1,
+        neutral=None,
+    )
+
+    @field_validator("until")
+    @classmethod
+    def _check_until(cls, until: int | None, info: ValidationInfo) -> int | None:
+        """Refuse to stop after the last epoch; to stop at the last epoch is to train all."""
+        epochs = info.data.get("epochs")
+        # `epochs` is absent if its own value is refused.
+        if until is None or epochs is None:
+            return until
+        if until > epochs:
+            raise ValueError(f"larger than epochs={epochs}; at most {epochs} can be trained")
+        return None if until == epochs else until
 
 
 class Data(Config):
@@ -218,6 +243,12 @@ class Data(Config):
             Pictures, uint8 [n, channels, h, w], or None; and a caption for each, or no captions.
         """
         return data.rows["picture"][rows], []
+
+
+def get_last_epoch(params: Mapping[str, Any]) -> int:
+    """Return the epoch after which a point with these parameters is done; 0 if none says so."""
+    # Records from before the parameter existed have no `until`.
+    return params.get("until") or params.get("epochs", 0)
 
 
 def format_type(annotation: Any) -> str:

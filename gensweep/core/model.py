@@ -24,6 +24,8 @@ class Model(TrainingConfig):
         outputs: the outputs of its evaluation, one entry an example; metrics apply by these.
         players: sub-networks with an optimizer each, in the order of a step.
         evaluation_batch: examples evaluated at once; no larger in memory than a training step.
+        has_exact_prefixes: with a constant schedule, the first epochs of a longer training equal
+            a shorter one. False for a network that itself reads `epochs`.
     """
 
     abbreviation: ClassVar[str]
@@ -34,6 +36,7 @@ class Model(TrainingConfig):
     outputs: ClassVar[tuple[str, ...]]
     players: ClassVar[tuple[str, ...]] = ("model",)
     evaluation_batch: ClassVar[int] = 512
+    has_exact_prefixes: ClassVar[bool] = True
 
     encoder_layers: int
     decoder_layers: int

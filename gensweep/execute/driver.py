@@ -13,6 +13,7 @@ from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import ResultsError, StoreError
 from gensweep.execute.datasets import prepare_datasets, publish_datasets
 from gensweep.execute.memory_budget import make_memory_budget
+from gensweep.execute.origins import add_origins
 from gensweep.execute.plan import (
     Plan,
     count_parallel_trials,
@@ -20,8 +21,8 @@ from gensweep.execute.plan import (
     make_plan,
     plan_run,
 )
-from gensweep.execute.plan_messages import print_code_changes, print_unreadable
-from gensweep.execute.rates import load_rates
+from gensweep.execute.plan_messages import print_code_changes, print_shared_epochs, print_unreadable
+from gensweep.execute.rates import collect_rates, read_all_records
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.rounds import train_in_rounds
 from gensweep.execute.warmup import compile_kernels_in_background, train_readers_in_background
@@ -108,7 +109,7 @@ def _train_missing(
         check_store(store)
     if address is not None:
         check_address(address)
-    options, packs = _apply_memory_budget(plan, ledger, options, console)
+    options, packs = _apply_memory_budget(plan, ledger, sweep.points(), options, console)
     arrays = prepare_datasets(plan.todo, console)
     with contextlib.ExitStack() as stack:
         _start_warmup(plan, arrays, options, stack)
@@ -126,8 +127,9 @@ def _train_missing(
         publish_datasets(sweep, plan.points, arrays, store, console)
         if address is not None:
             # Only now is it known what the cluster has.
-            lanes = executor.compute_max_lanes(options.resources, len(plan.todo))
+            lanes = executor.compute_max_lanes(options.resources, len(plan.courses))
             packs = plan.make_packs(lanes)
+        print_shared_epochs(plan, console)
         with resume_hint:
             sweep_json = f"{sweep.name}/{SWEEP}"
             train_in_rounds(plan, packs, ledger, sweep_json, options, executor.execute, console)
@@ -188,7 +190,11 @@ def _print_upload_hint(sweep: Sweep, points: list[Point], store: Store, console:
 
 
 def _apply_memory_budget(
-    plan: Plan, ledger: Ledger, options: RunOptions, console: Console
+    plan: Plan,
+    ledger: Ledger,
+    relatives: list[Point],
+    options: RunOptions,
+    console: Console,
 ) -> tuple[RunOptions, list[Pack]]:
     """Return the options with the memory budget, and the packs that this machine trains.
 
@@ -199,7 +205,9 @@ def _apply_memory_budget(
         UserError: this machine has too little memory, or too few cores.
     """
     resources = options.resources
-    rates = load_rates(ledger, plan.state, resources.device_kind)
+    records = read_all_records(ledger, plan.state)
+    add_origins(plan, ledger, records, relatives)
+    rates = collect_rates(records, resources.device_kind)
     budget = make_memory_budget(plan, rates, options)
     packs: list[Pack] = []
     if not options.is_on_cluster:

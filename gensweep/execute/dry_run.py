@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gensweep.core.errors import ResultsError
+from gensweep.execute.origins import add_origins
 from gensweep.execute.plan import plan_run
-from gensweep.execute.plan_messages import print_code_changes, print_unreadable
+from gensweep.execute.plan_messages import print_code_changes, print_shared_epochs, print_unreadable
 from gensweep.execute.plan_report import LocalWork, ModelAxes, PlanReport, make_plan_report
+from gensweep.execute.rates import read_all_records
 from gensweep.execute.resources import RunOptions
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest_writer import describe_replaced_points
@@ -43,7 +45,9 @@ def dry_run(
     ledger = Ledger(open_store(options.results))
     with as_results_error(ledger.store):
         plan = plan_run(filter_points(sweep, options.filters), ledger, options)
-    report, work = make_plan_report(sweep.name, plan, ledger, options, calibrate)
+    records = read_all_records(ledger, plan.state)
+    add_origins(plan, ledger, records, sweep.points())
+    report, work = make_plan_report(sweep.name, plan, ledger, records, options, calibrate)
     refusal, note = _describe_replaced_points(sweep, ledger, options)
     if refusal:
         report.refusals.insert(0, refusal)
@@ -56,6 +60,7 @@ def dry_run(
     if note:
         print_line(console, note, "yellow")
     _print_work(report, options, console)
+    print_shared_epochs(plan, console)
     if report.time:
         _print_time(report, calibrate, console)
         _print_memory(report, work, options, console)

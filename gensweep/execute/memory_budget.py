@@ -76,7 +76,7 @@ class MemoryBudget:
 
     def _estimate_bytes(self, pack: Pack) -> int:
         """Return the need of the pack's largest lane, plus an estimate for each further lane."""
-        first, lanes = pack.points[0], len(pack.points)
+        first, lanes = pack.points[0], len(pack.courses)
         # A measured need is of a point that was trained alone.
         need = max(self.needs.get(point.cell, PROCESS_BYTES) for point in pack.points)
         one_lane = estimate_memory_bytes(first, self.device)
@@ -90,7 +90,7 @@ class MemoryBudget:
 
     def describe(self, pack: Pack) -> str:
         """Return the memory that a pack takes, in words."""
-        first, lanes = pack.points[0], len(pack.points)
+        first, lanes = pack.points[0], len(pack.courses)
         source = "measured" if first.cell in self.measured else "estimated"
         label = first.id
         if lanes > 1:
@@ -149,7 +149,7 @@ class MemoryBudget:
 def _suggest_smaller(pack: Pack) -> str:
     """Return a hint on how to make a pack that does not fit take less memory."""
     settings = [name for name in _SIZE_PARAMETERS if name in pack.points[0].params]
-    if len(pack.points) > 1:
+    if len(pack.courses) > 1:
         settings.append("--pack")
     return f"lower {' or '.join(settings)}, or use a larger machine"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
+from gensweep.sweep.courses import Course, group_courses
 from gensweep.sweep.point import MAX_LANES, Pack, Point
 
 
@@ -30,28 +31,33 @@ def choose_pack_limit(requested: int | str, device: str, points: int, slots: int
 def make_packs(points: Iterable[Point], limit: int) -> list[Pack]:
     """Return every point in one pack of at most ``limit`` lanes.
 
-    Packs of one model are about equally large.
+    A lane is a course: points that one training passes through. Packs of one model are about
+    equally large.
     """
+    courses = group_courses(points)
     if limit <= 1:
-        return [Pack((point,)) for point in points]
-    groups: dict[str, list[Point]] = {}
-    for point in points:
-        groups.setdefault(point.pack_key, []).append(point)
+        return [Pack(course) for course in courses]
+    groups: dict[str, list[Course]] = {}
+    for course in courses:
+        groups.setdefault(course[-1].pack_key, []).append(course)
     packs: list[Pack] = []
     for group in groups.values():
         packs.extend(_split_group(group, limit))
     return packs
 
 
-def _split_group(group: list[Point], limit: int) -> list[Pack]:
-    """Split points that may share a pack into as few packs as possible."""
+def _split_group(group: list[Course], limit: int) -> list[Pack]:
+    """Split courses that may share a pack into as few packs as possible."""
     # Neighbours share a pack: with similar fractions and rates they take their steps together.
     ordered = sorted(group, key=_make_sort_key)
     count = math.ceil(len(ordered) / limit)
     bounds = [len(ordered) * pack // count for pack in range(count + 1)]
-    return [Pack(tuple(ordered[start:end])) for start, end in pairwise(bounds)]
+    packs = []
+    for start, end in pairwise(bounds):
+        packs.append(Pack(tuple(chain.from_iterable(ordered[start:end]))))
+    return packs
 
 
-def _make_sort_key(point: Point) -> tuple[Any, ...]:
-    params = point.params
-    return (-params["train_fraction"], params["lr"], params.get("muon_lr", 0), point.seed)
+def _make_sort_key(course: Course) -> tuple[Any, ...]:
+    params, seed = course[0].params, course[0].seed
+    return (-params["train_fraction"], params["lr"], params.get("muon_lr", 0), seed)

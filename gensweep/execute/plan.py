@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gensweep.core.errors import UserError
 from gensweep.execute.memory_budget import MemoryBudget
@@ -20,6 +20,7 @@ from gensweep.sweep.code_fingerprint import (
     compute_fingerprint,
     list_changed_parts,
 )
+from gensweep.sweep.courses import Course, Origin, count_epochs, group_courses
 from gensweep.sweep.point import AUTO, Pack, Point
 from gensweep.system.environment import count_gpus, count_usable_cores
 from gensweep.system.text import pluralize
@@ -34,20 +35,46 @@ class Plan:
         state: what the ledger knows about them.
         todo: points to train now: all that are missing. Points that failed, or that were
             trained by other code, are among them if the user asked for it.
+        origins: id of a point to train -> other points' checkpoints that its course may go on from.
     """
 
     points: list[Point]
     state: State
     todo: list[Point]
+    origins: dict[str, tuple[Origin, ...]] = field(default_factory=dict)
 
     def make_packs(self, limit: int = 1) -> list[Pack]:
         """Return the packs to train, each of at most ``limit`` lanes; the longest first."""
         point_of_cell = {point.cell: point for point in self.todo}
         costs = {cell: estimate_cost(point) for cell, point in point_of_cell.items()}
+
+        def estimate_pack(pack: Pack) -> float:
+            total = 0.0
+            for course in pack.courses:
+                epochs = count_epochs(course, self.origins.get(course[0].id, ()))
+                total += costs[course[-1].cell] * epochs / course[-1].last_epoch
+            return total
+
         packs = make_packs(self.todo, limit)
         # Longest first: otherwise a long trial may run alone at the end.
-        packs.sort(key=lambda pack: sum(costs[point.cell] for point in pack.points), reverse=True)
-        return packs
+        packs.sort(key=estimate_pack, reverse=True)
+        return [self._add_origins(pack) for pack in packs]
+
+    def _add_origins(self, pack: Pack) -> Pack:
+        ids = [point.id for point in pack.points if point.id in self.origins]
+        return Pack(pack.points, {point_id: self.origins[point_id] for point_id in ids})
+
+    @property
+    def courses(self) -> list[Course]:
+        """The points to train, in courses: each is one training."""
+        return group_courses(self.todo)
+
+    def count_epochs(self) -> int:
+        """Return how many epochs a run trains."""
+        epochs = 0
+        for course in self.courses:
+            epochs += count_epochs(course, self.origins.get(course[0].id, ()))
+        return epochs
 
     def get_status(self, point: Point) -> str:
         """Return `ok`, `diverged`, `failed`, or `missing`."""
@@ -134,7 +161,7 @@ def estimate_cost(point: Point) -> float:
     """Return a relative cost, from sizes alone; it is good enough to order trials by."""
     model = point.model_config()
     step_cost = model.count_activations() + model.count_parameters() / 64
-    return step_cost * model.epochs * point.params["train_fraction"]
+    return step_cost * point.last_epoch * point.params["train_fraction"]
 
 
 def count_machine_slots(resources: Resources) -> int:
@@ -158,7 +185,7 @@ def count_parallel_trials(plan: Plan, options: RunOptions) -> int:
     """Return how many trials of the plan there are cores and GPUs for; memory is not counted."""
     if options.local:
         return 1
-    return min(count_machine_slots(options.resources), max(1, len(plan.todo)))
+    return min(count_machine_slots(options.resources), max(1, len(plan.courses)))
 
 
 def make_local_packs(plan: Plan, options: RunOptions, budget: MemoryBudget) -> list[Pack]:
@@ -168,7 +195,7 @@ def make_local_packs(plan: Plan, options: RunOptions, budget: MemoryBudget) -> l
     """
     resources = options.resources
     slots = count_parallel_trials(plan, options)
-    limit = choose_pack_limit(resources.pack, resources.device_kind, len(plan.todo), slots)
+    limit = choose_pack_limit(resources.pack, resources.device_kind, len(plan.courses), slots)
     packs = plan.make_packs(limit)
     while limit > 1 and resources.pack == AUTO and not budget.count_fitting(packs, 1):
         limit = (limit + 1) // 2

@@ -5,8 +5,11 @@ from __future__ import annotations
 from gensweep.execute.plan import Plan
 from gensweep.execute.resources import RunOptions
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
+from gensweep.sweep.courses import count_epochs
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
+
+MAX_ORIGINS_PRINTED = 10
 
 
 def print_code_changes(plan: Plan, options: RunOptions, console: Console) -> None:
@@ -25,6 +28,37 @@ def print_code_changes(plan: Plan, options: RunOptions, console: Console) -> Non
     print_line(
         console, "`verify` compares them with today's code; --retrain-changed trains them again."
     )
+
+
+def print_shared_epochs(plan: Plan, console: Console) -> None:
+    """Print what is saved where points share epochs, and which points go on from checkpoints."""
+    courses = plan.courses
+    shared = [course for course in courses if len(course) > 1]
+    if shared:
+        points = sum(len(course) for course in shared)
+        alone = sum(point.last_epoch for course in shared for point in course)
+        together = sum(count_epochs(course) for course in shared)
+        print_line(
+            console,
+            f"Shared epochs: {pluralize(len(shared), 'training')} through "
+            f"{pluralize(points, 'point')}, {together:,} epochs instead of {alone:,}.",
+        )
+    lines = []
+    saved = 0
+    for course in courses:
+        origins = plan.origins.get(course[0].id, ())
+        saved += count_epochs(course) - count_epochs(course, origins)
+        for origin in origins:
+            epoch = "where its checkpoint is" if origin.epoch is None else f"epoch {origin.epoch}"
+            lines.append(f"  {course[-1].id} goes on from {origin.point_id}, {epoch}")
+    if lines:
+        courses_text = pluralize(len({line.split()[0] for line in lines}), "training")
+        text = f"From checkpoints of other points: {courses_text}, {saved:,} epochs less."
+        print_line(console, text)
+        for line in lines[:MAX_ORIGINS_PRINTED]:
+            print_line(console, line)
+        if len(lines) > MAX_ORIGINS_PRINTED:
+            print_line(console, f"  and {len(lines) - MAX_ORIGINS_PRINTED} more")
 
 
 def print_unreadable(plan: Plan, console: Console) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from gensweep.core.errors import DataError, ResultsError, UserError
 from gensweep.execute.memory_budget import MemoryBudget, make_memory_budget
 from gensweep.execute.plan import Plan, count_parallel_trials, make_local_packs
-from gensweep.execute.rates import load_rates
+from gensweep.execute.rates import collect_rates
 from gensweep.execute.resources import RunOptions
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK
+from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.ledger.store_check import require_writable
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
 from gensweep.sweep.point import Pack, Point
@@ -67,6 +67,8 @@ class PlanReport:
         other_code, unknown_code: number of points with a record of other or unknown code.
         running: number of missing points that another run trains now.
         points_to_train, trials, parallel_trials: the work of a run.
+        epochs_alone: epochs of these points, if each were trained alone from its beginning.
+        epochs_to_train: epochs that a run trains, since points share epochs and checkpoints.
         time: an estimate of its duration; None if nothing is to be trained.
         memory_bytes: what the largest trial takes; None if nothing is to be trained.
         refusals: why a run would not start, one sentence each.
@@ -82,6 +84,8 @@ class PlanReport:
     points_to_train: int
     trials: int
     parallel_trials: int
+    epochs_alone: int
+    epochs_to_train: int
     time: TimeEstimate | None = None
     memory_bytes: int | None = None
     refusals: list[str] = field(default_factory=list)
@@ -110,7 +114,12 @@ class LocalWork:
 
 
 def make_plan_report(
-    name: str, plan: Plan, ledger: Ledger, options: RunOptions, calibrate: bool
+    name: str,
+    plan: Plan,
+    ledger: Ledger,
+    records: list[Record],
+    options: RunOptions,
+    calibrate: bool,
 ) -> tuple[PlanReport, LocalWork]:
     """Return what a run would do, and the trials behind it. Nothing is written or started.
 
@@ -118,10 +127,11 @@ def make_plan_report(
         name: the sweep's name.
         plan: the wanted points, and which of them are to be trained.
         ledger: the ledger that the plan was made with.
+        records: of all points of the results root.
         options: the options of the run.
         calibrate: time a few training steps of every unknown shape.
     """
-    rates = load_rates(ledger, plan.state, options.resources.device_kind)
+    rates = collect_rates(records, options.resources.device_kind)
     work = _plan_local_work(plan, make_memory_budget(plan, rates, options), options)
     counts = plan.count_statuses()
     codes = plan.group_by_code()
@@ -141,6 +151,8 @@ def make_plan_report(
         points_to_train=len(plan.todo),
         trials=len(work.packs),
         parallel_trials=work.parallel,
+        epochs_alone=sum(point.last_epoch for point in plan.todo),
+        epochs_to_train=plan.count_epochs(),
         refusals=_list_unusable_data(plan.todo),
     )
     if not plan.todo:

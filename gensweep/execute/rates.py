@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import statistics
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from gensweep.execute.memory_budget import RESERVE_BYTES, MemoryBudget, estimate
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import as_results_error
+from gensweep.sweep.courses import count_epochs
 from gensweep.sweep.parameters import get_owner
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_hardware, predict_device
@@ -23,7 +23,7 @@ PACKED_SUFFIX = "packed"
 """Ends the key of a shape whose points were trained in packs."""
 _COSTLESS = {
     "epochs", "train_fraction", "lr", "beta1", "beta2", "weight_decay", "muon_lr", "muon_momentum",
-    "schedule", "warmup", "hold", "init", "split_seed", "data_seed", "digit_split", "beta",
+    "schedule", "warmup", "hold", "init", "split_seed", "data_seed", "digit_split", "beta", "until",
 }  # fmt: skip
 """Parameters that change neither the time of a training step nor the memory."""
 _MACHINE_KEYS = ("host", "processor", "device")
@@ -109,7 +109,7 @@ class Rates:
             rates = self.seen.get(key + PACKED_SUFFIX) or rates
         if not rates:
             return None
-        return statistics.median(rates) * point.params["epochs"] * point.params["train_fraction"]
+        return statistics.median(rates) * point.last_epoch * point.params["train_fraction"]
 
     def find_peak(self, point: Point) -> int | None:
         """Return the measured memory peak of the point's shape in bytes; None if not measured."""
@@ -143,28 +143,44 @@ class Rates:
         """Return how long the packs may take."""
         total = Estimate()
         for pack in packs:
-            is_packed = len(pack.points) > 1
-            lanes = [self.estimate_seconds(point, is_packed) for point in pack.points]
-            known = [seconds for seconds in lanes if seconds is not None]
-            total.unknown += len(lanes) - len(known)
-            total.seconds += sum(known)
-            total.longest = max(total.longest, sum(known))
+            is_packed = len(pack.courses) > 1
+            known = 0.0
+            for course in pack.courses:
+                longest = course[-1]
+                seconds = self.estimate_seconds(longest, is_packed)
+                if seconds is None:
+                    total.unknown += len(course)
+                    continue
+                # The shorter points are passed on the way, and a checkpoint saves epochs.
+                epochs = count_epochs(course, pack.origins.get(longest.id, ()))
+                known += seconds * epochs / longest.last_epoch
+            total.seconds += known
+            total.longest = max(total.longest, known)
         return total
 
 
-def load_rates(ledger: Ledger, state: State, device: str = "auto") -> Rates:
-    """Return the rates of every record that this machine wrote on the same kind of device.
+def read_all_records(ledger: Ledger, state: State) -> list[Record]:
+    """Return the records of a plan, and all others of its results root.
 
     Args:
         ledger: the ledger with the records, of this or of other sweeps.
         state: records that were read before; they are not read again.
+    """
+    with as_results_error(ledger.store):
+        others = ledger.read_others(state.records.keys())
+        return [*state.records.values(), *others]
+
+
+def collect_rates(records: Iterable[Record], device: str = "auto") -> Rates:
+    """Return the rates of every record that this machine wrote on the same kind of device.
+
+    Args:
+        records: of this or of other sweeps.
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
     here = get_hardware() | {"device": predict_device(device)}
     rates = Rates()
-    with as_results_error(ledger.store):
-        others = ledger.read_others(state.records.keys())
-        for record in itertools.chain(state.records.values(), others):
-            if all(record.hardware.get(key) == here[key] for key in _MACHINE_KEYS):
-                rates.add(record)
+    for record in records:
+        if all(record.hardware.get(key) == here[key] for key in _MACHINE_KEYS):
+            rates.add(record)
     return rates

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
+from gensweep.core.keep import WEIGHTS_ALONE
 from gensweep.sweep.point import AUTO
 from gensweep.system.environment import count_gpus, predict_device
 from gensweep.tracking.settings import Tracking
@@ -32,6 +33,7 @@ class Resources:
         retrain_changed: train points again if their record is not known to be of today's code.
         verbose: show Ray's own output.
         tracking: W&B's mode, project and entity.
+        keep: which files stay when a point is done, as `gensweep.core.keep`.
         memory_budget: the memory that trials need and that this machine has. None: not counted.
     """
 
@@ -46,6 +48,7 @@ class Resources:
     retrain_changed: bool = False
     verbose: bool = False
     tracking: Tracking = field(default_factory=Tracking)
+    keep: str = WEIGHTS_ALONE
     memory_budget: MemoryBudget | None = None
 
     @property

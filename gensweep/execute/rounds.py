@@ -119,7 +119,7 @@ def _keep_points(packs: list[Pack], ids: Set[str]) -> list[Pack]:
     for pack in packs:
         points = tuple(point for point in pack.points if point.id in ids)
         if points:
-            kept_packs.append(Pack(points))
+            kept_packs.append(Pack(points, pack.origins))
     return kept_packs
 
 

@@ -40,6 +40,8 @@ def make_trial_config(pack: Pack, root: str | Path, resources: Resources) -> dic
         "retrain_changed": resources.retrain_changed,
         "driver": asdict(Process.get_current()),
         "tracking": asdict(resources.tracking),
+        "keep": resources.keep,
+        "origins": {one: [list(origin) for origin in many] for one, many in pack.origins.items()},
     }
 
 
@@ -62,9 +64,7 @@ def prepare_arrays(point: Point) -> dict[str, DatasetArrays]:
 
 def make_start_report(pack: Pack) -> dict[str, Any]:
     """Return what an executor reports of a pack before its trial reports anything."""
-    lanes = [
-        {"point": point.id, "epoch": 0, "epochs": point.params["epochs"]} for point in pack.points
-    ]
+    lanes = [{"point": point.id, "epoch": 0, "epochs": point.last_epoch} for point in pack.points]
     return {"lanes": lanes}
 
 

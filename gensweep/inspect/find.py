@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gensweep.core.errors import RecordError, ResultsError
-from gensweep.ledger.ledger import POINTS, RECORD, Ledger
+from gensweep.ledger.ledger import POINTS, RECORD, WEIGHTS, Ledger
 from gensweep.ledger.open_store import open_folder, open_store
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import Store, as_results_error
@@ -107,9 +107,12 @@ def find_trained_point(name: str, results: str | Path = "results") -> StoredPoin
         raise ResultsError(
             f"{record.id} {record.status}: {record.error}; it has no weights to load"
         )
-    if not (stored.folder / "weights.pt").is_file():
-        weights = stored.store.uri(f"{POINTS}/{record.id}/weights.pt")
-        raise ResultsError(f"{record.id}: there is no {weights}; train it again to get it")
+    if not (stored.folder / WEIGHTS).is_file():
+        weights = stored.store.uri(f"{POINTS}/{record.id}/{WEIGHTS}")
+        raise ResultsError(
+            f'{record.id}: there is no {weights}; `prune` or keep="nothing" may have removed it. '
+            "Remove the point's folder and run its sweep to train it again"
+        )
     return stored
 
 

@@ -11,6 +11,7 @@ import torch
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import ResultsError, UserError
 from gensweep.inspect.find import StoredPoint
+from gensweep.ledger.ledger import WEIGHTS
 from gensweep.nn.base_network import LatentNetwork
 from gensweep.prepare.array_cache import load_arrays
 from gensweep.prepare.contact_sheet import draw_picture_sheet, encode_png
@@ -76,7 +77,7 @@ def load_trained(
         resolve_device(device),
         reader_data=trained_data,
     )
-    _load_weights(training, stored.folder / "weights.pt")
+    _load_weights(training, stored.folder / WEIGHTS)
     return TrainedPoint(stored, point, training, data, trained_data)
 
 

@@ -17,6 +17,7 @@ from gensweep.core.errors import (
     ResultsError,
     StoreError,
 )
+from gensweep.core.keep import CHECKPOINT_TOO, WEIGHTS_ALONE, keeps_weights
 from gensweep.ledger import claims
 from gensweep.ledger.claims import CLAIM, Claim, Holder, Process
 from gensweep.ledger.records import FAILED, OK, Record, check_matches, decode_record
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 POINTS = "points"
 RECORD = "record.json"
 CHECKPOINT = "checkpoint.pt"
+WEIGHTS = "weights.pt"
 ERROR = "error.txt"
 REPLACED = ".replaced"
 """The ending of an old record's name while its point is trained again."""
@@ -215,10 +217,16 @@ class Ledger:
             self.store.remove(name)
             self._withdrawn.add(point_id)
 
-    def finish(self, claim: Claim, record: Record) -> None:
+    def finish(self, claim: Claim, record: Record, keep: str = WEIGHTS_ALONE) -> None:
         """Write the record after all other files.
 
-        An earlier record that is unreadable is copied first; a checkpoint is removed.
+        An earlier record that is unreadable is copied first. A checkpoint is removed, unless it is
+        to stay or serves a retry.
+
+        Args:
+            claim: on the point.
+            record: of the point.
+            keep: which files stay if the point is ok, as `gensweep.core.keep`.
 
         Raises:
             LostClaimError: a later attempt owns the point, or has finished it.
@@ -234,8 +242,14 @@ class Ledger:
             self.store.write(f"{folder}/{RECORD}", record.to_json())
             with self._ignore_cleanup_errors(record.id):
                 # A retry of a failed point continues from its checkpoint.
-                if record.status != FAILED:
+                stays = record.status == FAILED
+                if record.status == OK:
+                    stays = keep == CHECKPOINT_TOO
+                if not stays:
                     self.store.remove(f"{folder}/{CHECKPOINT}")
+                if not keeps_weights(keep):
+                    # An earlier training of the point may have left some.
+                    self.store.remove(f"{folder}/{WEIGHTS}")
                 if record.status == OK:
                     self.store.remove(f"{folder}/{ERROR}")
                     self._remove_old_record(record.id)

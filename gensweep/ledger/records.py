@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from gensweep.core.config import RESERVED_NAMES, is_count
+from gensweep.core.config import RESERVED_NAMES, get_last_epoch, is_count
 from gensweep.core.errors import NewerSchemaError, RecordError
 from gensweep.system.storage import parse_json
 from gensweep.system.text import replace_surrogates
@@ -56,6 +56,9 @@ class Record:
         examples: number of examples in `train`, `validation` and `test`, and further counts;
             empty in old records.
         warnings: what is unusual about a point that is ok, one sentence each.
+        origin: None: all epochs were computed for this point. Otherwise the first ones were
+            computed as those of another point, which is the start of this one: `point`, its id;
+            `epoch`, how many; `seconds`, the part of this record's seconds that they took.
     """
 
     id: str
@@ -75,6 +78,7 @@ class Record:
     schema: int = SCHEMA
     examples: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    origin: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         """Return the content of record.json.
@@ -104,9 +108,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "code": (dict, type(None)),
     "examples": (dict,),
     "warnings": (list,),
+    "origin": (dict, type(None)),
 }
 _FIELDS = {f.name for f in fields(Record)}
-_OPTIONAL = {"code", "examples", "warnings"}
+_OPTIONAL = {"code", "examples", "warnings", "origin"}
 """Fields that records of earlier versions lack."""
 
 
@@ -226,11 +231,19 @@ def _find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     warnings = values.get("warnings", [])
     if not all(isinstance(text, str) for text in warnings):
         yield "warnings", "has an entry that is not text"
+    origin = values.get("origin")
+    if origin is not None and not _is_origin(origin):
+        yield "origin", "is not a point, a number of epochs and their seconds"
     for name, value in values["hardware"].items():
         if "memory" not in name or value is None:
             continue
         if not is_number(value) or value < 0:
             yield "hardware", "has a memory that is not a number of bytes"
+
+
+def _is_origin(origin: dict[str, Any]) -> bool:
+    is_text = isinstance(origin.get("point"), str)
+    return is_text and is_count(origin.get("epoch"), 1) and is_number(origin.get("seconds"))
 
 
 def _is_time(text: str) -> bool:
@@ -249,9 +262,9 @@ def _find_contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "error", "is set although the status is ok"
     if not any(name.startswith("test/") for name in values["metrics"]):
         yield "metrics", "has no test metric although the status is ok"
-    epochs = values["params"].get("epochs")
+    epochs = get_last_epoch(values["params"])
     if is_count(epochs, 1) and values["epochs"] != epochs:
-        yield "epochs", f"is not {epochs}, as the parameter says, although the status is ok"
+        yield "epochs", f"is not {epochs}, as the parameters say, although the status is ok"
 
 
 def compute_checksum(body: bytes) -> str:

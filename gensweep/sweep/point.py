@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from gensweep.core.config import Config, Data
+from gensweep.core.config import Config, Data, get_last_epoch
 from gensweep.core.errors import SweepError
 from gensweep.core.model import Model
 from gensweep.core.registries import MODELS, get_dataset_class
+from gensweep.sweep.courses import Course, Origin, group_courses
 from gensweep.sweep.parameters import (
     check_seed,
     describe_condition,
@@ -68,6 +70,14 @@ class _Cell:
     @cached_property
     def pack_key(self) -> str:
         shared = {key: value for key, value in self._params.items() if key not in LANE_PARAMS}
+        return json.dumps([self._model, shared], sort_keys=True)
+
+    @cached_property
+    def course_key(self) -> str:
+        free = {"until"}
+        if MODELS[self._model].has_exact_prefixes and self._params.get("schedule") == "constant":
+            free.add("epochs")
+        shared = {key: value for key, value in self._params.items() if key not in free}
         return json.dumps([self._model, shared], sort_keys=True)
 
     @cached_property
@@ -140,6 +150,16 @@ class Point:
         """Equal for points that may be lanes of one pack."""
         return self._cell.pack_key
 
+    @property
+    def course_key(self) -> str:
+        """Equal for points that are the same training, but for the epoch after which it ends."""
+        return f"{self.seed} {self._cell.course_key}"
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch after which the point is done."""
+        return get_last_epoch(self.params)
+
     def model_config(self) -> Model:
         """Return the config of the model and its training."""
         return self._cell.model_config
@@ -175,9 +195,22 @@ class Point:
 
 @dataclass(frozen=True)
 class Pack:
-    """Points that one trial trains; they differ only in seed, train fraction or learning rates."""
+    """Points that one trial trains.
+
+    Each course is a lane. Courses differ only in seed, train fraction, learning rates, and in the
+    epochs at which they finish a point.
+
+    Attributes:
+        origins: id of a point -> other points' checkpoints that its course may go on from.
+    """
 
     points: tuple[Point, ...]
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def courses(self) -> list[Course]:
+        """The lanes of the pack."""
+        return group_courses(self.points)
 
     @property
     def model(self) -> str:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
+from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import FIGURES, MODELS, TABLES, get_dataset_class, list_metrics
 from gensweep.prepare.fingerprint import get_pinned_text
 from gensweep.sweep.arguments import (
@@ -34,7 +35,7 @@ _OPTION_HINTS = {
 MAX_CELLS = 1_000_000
 """The most combinations of a grid: planning 100,000 points takes seconds."""
 _ARGUMENTS = [
-    "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
+    "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin", "keep",
 ]  # fmt: skip
 
 
@@ -150,6 +151,9 @@ class Sweep:
         pack: points to train as one batched model, if they differ only in seed, training fraction
             or learning rates: the largest number of lanes, or `auto`: as many as the device has
             memory for, and one on a CPU.
+        keep: which large files stay in a point's folder when it is done: `weights`; `checkpoint`:
+            also the complete state of the training, from which a longer training of the same point
+            goes on; or `nothing`.
         objective: the metric that ranks cells, such as `validation/exact_match`; models that do
             not have it use their default, the validation value of their main metric. The test set
             must not decide anything.
@@ -174,6 +178,7 @@ class Sweep:
         objective: str | None = None,
         questions: Iterable[Question] | None = None,
         margin: Mapping[str, float] | None = None,
+        keep: str = WEIGHTS_ALONE,
         **others: Any,
     ) -> None:
         for key in others:
@@ -182,6 +187,7 @@ class Sweep:
         self.grids = _check_grids(name, grids)
         self.seeds = check_seeds(name, seeds)
         self.pack = check_pack(f"sweep {name!r}: pack", pack)
+        self.keep = check_keep(f"sweep {name!r}: keep", keep)
         self.tables = check_name_list(name, "tables", tables)
         self.figures = check_name_list(name, "figures", figures)
         self.objective = check_objective(name, objective, {grid.model for grid in self.grids})
@@ -222,6 +228,7 @@ class Sweep:
             self.pack,
             self.objective,
             margin=self.margin,
+            keep=self.keep,
         )
         # Not checked again: a question about what does not vary any more has no answer.
         replaced.questions = self.questions

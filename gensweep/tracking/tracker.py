@@ -195,7 +195,7 @@ class Tracker:
             if sheet.exists():
                 values["samples"] = wandb_run.make_image(sheet)
             # The last epoch is sent together with the test metrics.
-            is_last = epoch >= self._point.params["epochs"]
+            is_last = epoch >= self._point.last_epoch
             self._run.log(values, step=epoch, commit=not is_last)
             self._logged_lines += 1
         if self._record:

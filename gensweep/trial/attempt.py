@@ -1,46 +1,44 @@
-"""One attempt at a point: its training, its clock, and the files that it writes."""
+"""One attempt at a point: its clock, and the files that it writes."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
-
-from gensweep.core.dataset import DatasetArrays
-from gensweep.ledger.ledger import CHECKPOINT
-from gensweep.sweep.code_fingerprint import compute_fingerprint, has_same_training_code
+from gensweep.core.keep import CHECKPOINT_TOO, WEIGHTS_ALONE, keeps_weights
+from gensweep.ledger.ledger import CHECKPOINT, WEIGHTS
+from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.point import Point
-from gensweep.system.signals import raise_if_stopped
 from gensweep.tracking.tracker import Tracker
 from gensweep.train import checkpoint
-from gensweep.train.artifacts import is_sample_epoch, render_samples, write_artifacts
+from gensweep.train.artifacts import write_artifacts
 from gensweep.train.loop import Training
 from gensweep.train.memory import get_peaks
 from gensweep.trial.history import HISTORY, build_epoch_report, format_history
 from gensweep.trial.point_folder import PointFolder
 
-log = logging.getLogger(__name__)
 Report = Callable[[dict[str, Any]], None]
 
 
 class Attempt:
-    """One attempt at a point; `start` continues where an earlier one stopped.
+    """One attempt at a point, by a training that may also serve other points.
 
     Args:
         point: the point.
         folder: where its files go; None: nothing is written.
         tracker: receives each epoch.
         exit_stack: releases the claim and the tracker when the attempt ends.
+        keep: which files stay when the point is done, as `gensweep.core.keep`.
 
     Attributes:
-        training: the point's training; None before `start`.
+        training: the training that the point is a part of; None until it is built.
+        origin: the epochs that were computed as another point's, for the record; None: none were.
         pack: how many lanes are trained together, and which is this one.
         outcome: how it ended, for the record; None while it goes on.
+        sharing_lanes: how many lanes share the time that passes now.
     """
 
     def __init__(
@@ -49,73 +47,22 @@ class Attempt:
         folder: PointFolder | None,
         tracker: Tracker,
         exit_stack: contextlib.ExitStack,
+        keep: str = WEIGHTS_ALONE,
     ) -> None:
         self.point = point
         self.folder = folder
         self.tracker = tracker
         self.exit_stack = exit_stack
+        self.keep = keep
         self.training: Training | None = None
+        self.origin: dict[str, Any] | None = None
         self.pack = {"size": 1, "lane": 0}
         self.outcome: dict[str, Any] | None = None
-        # The clock: seconds up to a moment, that moment, and how many lanes share the time since.
+        # The clock: seconds up to a moment, and that moment.
         self._spent_seconds = 0.0
         self._since = time.perf_counter()
-        self._sharing_lanes = 1
-
-    def start(
-        self, prepared: DatasetArrays, device: torch.device, share_with: Training | None = None
-    ) -> None:
-        """Build the training, and load the last checkpoint if there is one that fits.
-
-        Args:
-            prepared: the dataset's arrays.
-            device: where to train.
-            share_with: another lane's training, on the same arrays.
-        """
-        self.training = self._build_training(prepared, device, share_with)
-        try:
-            self._load_checkpoint(self.training)
-        except (
-            checkpoint.CheckpointError,
-            RuntimeError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
-            # PyTorch turns the exception of a signal into one of these.
-            raise_if_stopped()
-            log.warning(
-                "%s starts from the beginning; its checkpoint does not fit: %s",
-                self.point.id,
-                error,
-            )
-            # A part of the checkpoint may have been loaded.
-            self.training = self._build_training(prepared, device, share_with)
-
-    def _build_training(
-        self, prepared: DatasetArrays, device: torch.device, share_with: Training | None
-    ) -> Training:
-        return Training(
-            self.point.model_config(),
-            self.point.data_config(),
-            self.point.seed,
-            prepared,
-            device,
-            share_with=share_with,
-        )
-
-    def _load_checkpoint(self, training: Training) -> None:
-        """Load the last checkpoint, if there is one, and its clock."""
-        if self.folder is None:
-            return
-        try:
-            state = self.folder.load_checkpoint(training.device)
-        except FileNotFoundError:
-            return
-        if not has_same_training_code(state.get("code"), self.code):
-            raise checkpoint.CheckpointError("other code began this training")
-        training.load_state_dict(state["training"])
-        self._spent_seconds += state["seconds"]
+        self.sharing_lanes = 1
+        self._saved_epoch = -1
 
     @property
     def code(self) -> dict[str, Any] | None:
@@ -126,23 +73,32 @@ class Attempt:
         return compute_fingerprint(self.point.model, self.point.params["dataset"])
 
     def _require_training(self) -> Training:
-        assert self.training is not None, "start comes first"
+        assert self.training is not None, "the course builds it first"
         return self.training
+
+    # --- the clock
 
     @property
     def seconds(self) -> float:
-        """Return the time spent so far, earlier attempts included.
+        """Return the time that the point has taken, or would have taken alone.
 
-        Of the time that a pack took, it is this lane's share.
+        That includes earlier attempts, and epochs that were computed as another point's. Of the
+        time that a pack took, it is this lane's share.
         """
         elapsed = time.perf_counter() - self._since
-        return self._spent_seconds + elapsed / self._sharing_lanes
+        return self._spent_seconds + elapsed / self.sharing_lanes
 
     def share(self, lanes: int) -> None:
         """Divide the time from now on among so many lanes."""
         self._spent_seconds = self.seconds
         self._since = time.perf_counter()
-        self._sharing_lanes = lanes
+        self.sharing_lanes = lanes
+
+    def add_seconds(self, seconds: float) -> None:
+        """Count time that was spent before; or do not count, if negative, what served others."""
+        self._spent_seconds += seconds
+
+    # --- what the record says
 
     @property
     def hardware_use(self) -> dict[str, Any]:
@@ -160,19 +116,32 @@ class Attempt:
         """Return the lines of the epochs so far, earlier attempts included."""
         return self.training.history if self.training else []
 
-    def end_epoch(self) -> dict[str, Any]:
-        """Write the files of the last epoch, and return its report.
+    # --- files
 
-        The checkpoint is durable before anybody sees the report.
-        """
-        training = self._require_training()
+    def write_sheet(self, epoch: int, sheet: bytes) -> None:
+        """Write the samples of an epoch."""
         if self.folder:
-            if is_sample_epoch(training.epoch, training.model.epochs):
-                samples = render_samples(training.make_samples())
-                self.folder.write(f"samples/epoch-{training.epoch:04d}.png", samples)
-            state = {"training": training.state_dict(), "seconds": self.seconds, "code": self.code}
-            save = partial(checkpoint.save, point_id=self.point.id, state=state)
-            self.folder.write(CHECKPOINT, save)
+            self.folder.write(name_sheet(epoch), sheet)
+
+    def save_checkpoint(self) -> None:
+        """Write the state of the training, unless this epoch's is already written."""
+        training = self._require_training()
+        if self.folder is None or self._saved_epoch == training.epoch:
+            return
+        state = {
+            "training": training.state_dict(),
+            "seconds": self.seconds,
+            "code": self.code,
+            "origin": self.origin,
+            "hardware": describe_arithmetic(training),
+        }
+        save = partial(checkpoint.save, point_id=self.point.id, state=state)
+        self.folder.write(CHECKPOINT, save)
+        self._saved_epoch = training.epoch
+
+    def log_epoch(self) -> dict[str, Any]:
+        """Log the last epoch, and return its report."""
+        training = self._require_training()
         self.tracker.log(training.history)
         return build_epoch_report(self.point, training.history[-1])
 
@@ -191,8 +160,11 @@ class Attempt:
                     metrics[name] = value
         if self.folder:
             write_artifacts(training, self.folder.write)
-            save = partial(checkpoint.save_tensors, training.get_weights())
-            self.folder.write("weights.pt", save)
+            if keeps_weights(self.keep):
+                save = partial(checkpoint.save_tensors, training.get_weights())
+                self.folder.write(WEIGHTS, save)
+        if self.keep == CHECKPOINT_TOO:
+            self.save_checkpoint()
         self.write_history()
         return {"metrics": metrics, "examples": training.counts, "warnings": training.warnings}
 
@@ -200,3 +172,13 @@ class Attempt:
         """Write history.csv: one line an epoch."""
         if self.folder and self.history:
             self.folder.write(HISTORY, format_history(self.history))
+
+
+def name_sheet(epoch: int) -> str:
+    """Return the name of an epoch's samples in a point's folder."""
+    return f"samples/epoch-{epoch:04d}.png"
+
+
+def describe_arithmetic(training: Training) -> dict[str, str]:
+    """Return what decides how a training's numbers are rounded: device, precision and kernels."""
+    return {"device": training.device.type} | training.compute_info

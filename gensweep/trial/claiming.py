@@ -12,7 +12,7 @@ from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.open_store import open_store
-from gensweep.ledger.records import Record
+from gensweep.ledger.records import FAILED, Record
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
 from gensweep.system import processes
@@ -56,7 +56,8 @@ def begin_attempt(
                 exit_stack.close()
                 _report_finished(point, record, history, report)
                 return None
-            folder = PointFolder(ledger, claim, point.id, record is not None)
+            is_resumable = record is None or record.status == FAILED
+            folder = PointFolder(ledger, claim, point.id, record is not None, is_resumable)
             ledger.store.download(f"{POINTS}/{point.id}")
     except (ClaimedError, OSError) as error:
         exit_stack.close()
@@ -68,7 +69,7 @@ def begin_attempt(
         upload = partial(folder.upload, WANDB_FOLDER)
         tracker = Tracker(point, context.tracking, folder.path, upload)
     exit_stack.enter_context(tracker)
-    return Attempt(point, folder, tracker, exit_stack)
+    return Attempt(point, folder, tracker, exit_stack, context.keep)
 
 
 def _report_finished(

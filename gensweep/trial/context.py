@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gensweep.core.keep import WEIGHTS_ALONE
 from gensweep.ledger.claims import Process
 from gensweep.ledger.records import FAILED, Record
 from gensweep.sweep.code_fingerprint import SAME, compare
@@ -26,6 +27,7 @@ class Context:
         retrain_changed: train a point unless its record is known to be of today's code.
         driver: the process that requested the trial; when it dies, the trial stops.
         tracking: W&B's settings.
+        keep: which files stay when a point is done, as `gensweep.core.keep`.
         repeats_history: report the epochs of earlier attempts again, before any new one. The
             schedulers of Tune count reports, and by this they count epochs.
     """
@@ -39,6 +41,7 @@ class Context:
     retrain_changed: bool = False
     driver: Process = field(default_factory=Process.get_current)
     tracking: Tracking = field(default_factory=Tracking)
+    keep: str = WEIGHTS_ALONE
     repeats_history: bool = False
 
     def replaces(self, record: Record) -> bool:

@@ -29,7 +29,7 @@ def format_history(history: list[dict[str, float]]) -> str:
 def build_epoch_report(point: Point, line: dict[str, float]) -> dict[str, Any]:
     """Return the report of an epoch: its line of the history, its point, and the total epochs."""
     epoch = int(line["epoch"])
-    return {"point": point.id, "epochs": point.params["epochs"], **line, "epoch": epoch}
+    return {"point": point.id, "epochs": point.last_epoch, **line, "epoch": epoch}
 
 
 def read_history(ledger: Ledger, point_id: str) -> list[dict[str, float]]:

@@ -109,12 +109,13 @@ def _write_record(attempt: Attempt, outcome: dict[str, Any], device: torch.devic
         pack=attempt.pack,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         code=attempt.code,
+        origin=attempt.origin,
         **outcome,
     )
     attempt.tracker.close(record, attempt.history)
     raise_if_stopped()
     if attempt.folder:
-        attempt.folder.ledger.finish(attempt.folder.claim, record)
+        attempt.folder.ledger.finish(attempt.folder.claim, record, attempt.keep)
     return record
 
 

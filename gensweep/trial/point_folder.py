@@ -26,12 +26,15 @@ class PointFolder:
 
     Attributes:
         has_old_record: whether there is a record of an earlier training, which this one replaces.
+        is_resumable: whether its checkpoint, if there is one, is of an attempt that did not end
+            well. One that did is to be trained anew.
     """
 
     ledger: Ledger
     claim: Claim
     point_id: str
     has_old_record: bool = False
+    is_resumable: bool = True
 
     @property
     def path(self) -> Path:
@@ -65,16 +68,37 @@ class PointFolder:
                 self.has_old_record = False
             self.ledger.write_file(self.claim, self.point_id, name, content)
 
-    def load_checkpoint(self, device: torch.device) -> dict[str, Any]:
-        """Return the last checkpoint.
+    def load_checkpoint(self, device: torch.device, point_id: str) -> dict[str, Any]:
+        """Return the last checkpoint of this point, or of another one.
 
         Raises:
             FileNotFoundError: there is none.
             CheckpointError: it is damaged, or of another point or format.
             StoreError: the results root refuses.
         """
+        if point_id == self.point_id and not self.is_resumable:
+            raise FileNotFoundError
         with self._as_unavailable(CHECKPOINT, but=FileNotFoundError):
-            return checkpoint.load(self.path / CHECKPOINT, self.point_id, device)
+            path = self.path / CHECKPOINT
+            if point_id != self.point_id:
+                path = self.ledger.store.download(f"{POINTS}/{point_id}") / CHECKPOINT
+            return checkpoint.load(path, point_id, device)
+
+    def read_other(self, point_id: str, name: str) -> bytes | None:
+        """Return a file of another point; None if it has none of this name.
+
+        Raises:
+            Unavailable: the results root refuses.
+        """
+        with self._as_unavailable(name):
+            try:
+                return self.ledger.store.read(f"{POINTS}/{point_id}/{name}")
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def discard_other(self, point_id: str) -> None:
+        """Delete the local copies of another point's files, if they are copies."""
+        self.ledger.store.discard(f"{POINTS}/{point_id}")
 
     @contextlib.contextmanager
     def _as_unavailable(self, name: str, but: type[OSError] = StoreError) -> Generator[None]:

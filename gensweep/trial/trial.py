@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import torch
 
 from gensweep.core.config import Data
 from gensweep.core.dataset import DatasetArrays
-from gensweep.ledger.records import OK
 from gensweep.prepare import array_cache
 from gensweep.sweep.code_fingerprint import compute_fingerprint
-from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.courses import Course, Origin
+from gensweep.sweep.point import Pack
 from gensweep.system.environment import get_versions
 from gensweep.train.lanes import Lanes
 from gensweep.train.memory import configure_malloc, reset_peaks
 from gensweep.trial.attempt import Attempt, Report
 from gensweep.trial.claiming import begin_attempt
 from gensweep.trial.context import Context
+from gensweep.trial.course import CourseAttempt
 from gensweep.trial.device import count_fitting_lanes, resolve_device
 from gensweep.trial.history import build_epoch_report
 from gensweep.trial.outcomes import end_attempt, record_failure_of
@@ -53,108 +55,134 @@ def run_pack(
     for point in pack.points:
         compute_fingerprint(point.model, point.params["dataset"])
     device = resolve_device(context.device)
-    remaining = list(pack.points)
+    remaining = list(pack.courses)
     while remaining:
         reset_peaks()
         size = len(remaining)
         if context.limit_lanes_to_memory:
-            size = count_fitting_lanes(remaining[0], device, context.gpus)
-        _run_lanes(remaining[:size], datasets or {}, device, context, report)
+            size = count_fitting_lanes(remaining[0][0], device, context.gpus)
+        _run_lanes(remaining[:size], pack.origins, datasets or {}, device, context, report)
         remaining = remaining[size:]
         # A reused worker would start its next trial with the memory of this one.
         gc.collect()
 
 
 def _run_lanes(
-    points: list[Point],
+    courses: list[Course],
+    origins: Mapping[str, Sequence[Origin]],
     datasets: Mapping[str, DatasetArrays],
     device: torch.device,
     context: Context,
     report: Report,
 ) -> None:
-    """Train those of these points together that nobody else trains."""
+    """Train those points of these courses together that nobody else trains."""
     with contextlib.ExitStack() as exit_stack:
         # A sweep file or the user's process may have changed the default, and with it the numbers.
         exit_stack.callback(torch.set_default_dtype, torch.get_default_dtype())
         torch.set_default_dtype(torch.float32)
-        attempts = []
-        for point in points:
-            attempt = begin_attempt(point, context, report, exit_stack)
-            if attempt is not None:
-                attempts.append(attempt)
-        _train(attempts, datasets, device, report, context.repeats_history)
+        lanes = []
+        for course in courses:
+            attempts = []
+            for point in course:
+                attempt = begin_attempt(point, context, report, exit_stack)
+                if attempt is not None:
+                    attempts.append(attempt)
+            if attempts:
+                lanes.append(CourseAttempt(attempts))
+        lanes = _start(lanes, origins, datasets, device)
+        if context.repeats_history:
+            for attempt in _list_attempts(lanes):
+                for line in attempt.history:
+                    report(build_epoch_report(attempt.point, line))
+        _train(lanes, device, report)
 
 
 # --- training
 
 
-def _train(
-    attempts: list[Attempt],
+def _start(
+    lanes: Sequence[CourseAttempt],
+    origins: Mapping[str, Sequence[Origin]],
     datasets: Mapping[str, DatasetArrays],
     device: torch.device,
-    report: Report,
-    repeats_history: bool,
-) -> None:
-    """Train lanes to their records; an error of one lane is its outcome, and stops no other."""
-    for lane, attempt in enumerate(attempts):
-        attempt.pack = {"size": len(attempts), "lane": lane}
-        attempt.share(len(attempts))
-    for attempt in attempts:
-        with record_failure_of(attempt):
-            data = datasets.get(attempt.point.data_key)
+) -> list[CourseAttempt]:
+    """Build the lanes' trainings, and return all lanes, of which there may then be more."""
+    for number, lane in enumerate(lanes):
+        for attempt in lane.attempts:
+            attempt.pack = {"size": len(lanes), "lane": number}
+            attempt.share(len(lanes))
+    started = []
+    for lane in lanes:
+        new_lanes = [lane]
+        first = lane.attempts[0].point
+        others = [origin.point_id for origin in origins.get(first.id, ())]
+        with record_failure_of(*lane.attempts):
+            data = datasets.get(first.data_key)
             if not data:
-                data = _prepare(attempt.point.data_config())
-            share_with = None if attempt is attempts[0] else attempts[0].training
-            attempt.start(data, device, share_with)
-    if repeats_history:
-        for attempt in attempts:
-            for line in attempt.history:
-                report(build_epoch_report(attempt.point, line))
-    lanes = Lanes()
-    attempts = _end_finished(attempts, device, report)
-    while behind := _find_behind(attempts):
-        _run_epoch(lanes, behind, report)
-        attempts = _end_finished(attempts, device, report)
-    while attempts:
-        with record_failure_of(attempts[0]):
-            attempts[0].outcome = attempts[0].finish() | {"status": OK}
-        attempts = _end_finished(attempts, device, report)
+                data = _prepare(first.data_config())
+            share_with = None if lane is lanes[0] else lanes[0].training
+            new_lanes = lane.start(data, device, others, share_with)
+        started += new_lanes
+    return started
 
 
-def _end_finished(attempts: list[Attempt], device: torch.device, report: Report) -> list[Attempt]:
-    """Record the attempts that have an outcome, and return the others."""
-    active = [attempt for attempt in attempts if attempt.outcome is None]
-    for attempt in attempts:
-        if attempt.outcome is not None:
-            end_attempt(attempt, attempt.outcome, device, report)
-            # Its tensors are views of the pack's: one reference would keep those of all lanes.
-            attempt.training = None
-    for attempt in active:
+def _train(lanes: list[CourseAttempt], device: torch.device, report: Report) -> None:
+    """Train lanes to their records; an error of one lane is its outcome, and stops no other."""
+    together = Lanes()
+    lanes = _end_finished(lanes, device, report)
+    while lanes:
+        reached = [lane for lane in lanes if lane.has_reached_a_point]
+        if reached:
+            began = time.perf_counter()
+            reached[0].finish_next()
+            lanes = _end_finished(lanes, device, report)
+            reached[0].exclude(time.perf_counter() - began)
+        else:
+            _run_epoch(together, _find_behind(lanes), report)
+            lanes = _end_finished(lanes, device, report)
+
+
+def _end_finished(
+    lanes: list[CourseAttempt], device: torch.device, report: Report
+) -> list[CourseAttempt]:
+    """Record the attempts that have an outcome, and return the lanes that go on."""
+    ended = [attempt for lane in lanes for attempt in lane.drop_ended()]
+    active = [lane for lane in lanes if lane.attempts]
+    for attempt in ended:
+        assert attempt.outcome is not None
+        end_attempt(attempt, attempt.outcome, device, report)
+        # Its tensors are views of the pack's: one reference would keep those of all lanes.
+        attempt.training = None
+    for attempt in _list_attempts(active):
         attempt.share(len(active))
     return active
 
 
-def _find_behind(attempts: Iterable[Attempt]) -> list[Attempt]:
+def _list_attempts(lanes: Iterable[CourseAttempt]) -> list[Attempt]:
+    return [attempt for lane in lanes for attempt in lane.attempts]
+
+
+def _find_behind(lanes: Iterable[CourseAttempt]) -> list[CourseAttempt]:
     """Return the lanes to train next: those with the fewest epochs.
 
     Lanes may differ after a restart, since a kill may come between two checkpoints.
     """
-    unfinished = [attempt for attempt in attempts if attempt.epoch < attempt.point.params["epochs"]]
-    fewest = min((attempt.epoch for attempt in unfinished), default=0)
-    return [attempt for attempt in unfinished if attempt.epoch == fewest]
+    unfinished = [lane for lane in lanes if lane.is_unfinished]
+    fewest = min((lane.epoch for lane in unfinished), default=0)
+    return [lane for lane in unfinished if lane.epoch == fewest]
 
 
-def _run_epoch(lanes: Lanes, attempts: list[Attempt], report: Report) -> None:
+def _run_epoch(together: Lanes, lanes: list[CourseAttempt], report: Report) -> None:
     """Train one epoch of some lanes, and report it once for all of them."""
     # An error of a step concerns all lanes; each result may also be an error of one lane.
-    with record_failure_of(*attempts):
-        results = lanes.run_epoch([attempt.training for attempt in attempts if attempt.training])
+    with record_failure_of(*_list_attempts(lanes)):
+        results = together.run_epoch([lane.training for lane in lanes if lane.training])
         reports = []
-        for attempt, result in zip(attempts, results, strict=True):
-            with record_failure_of(attempt):
+        for lane, result in zip(lanes, results, strict=True):
+            with record_failure_of(*lane.attempts):
                 if isinstance(result, Exception):
                     raise result
-                reports.append(attempt.end_epoch())
+                reports += lane.end_epoch()
         if len(reports) == 1:
             report(reports[0])
         elif reports:

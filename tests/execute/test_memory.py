@@ -20,7 +20,7 @@ from gensweep.execute.memory_budget import (
 )
 from gensweep.execute.packing import make_packs
 from gensweep.execute.plan import Plan, make_local_packs
-from gensweep.execute.rates import Rates, load_rates, make_shape_key
+from gensweep.execute.rates import Rates, collect_rates, make_shape_key, read_all_records
 from gensweep.execute.resources import Resources, RunOptions
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import OK, Record
@@ -113,7 +113,9 @@ class TestNeed:
         self.kept(root, t2t(3), 9 * GB, host="another")
         self.kept(root, t2t(batch_size=64), 8 * GB)
         wanted = [t2t(5), t2t(5, batch_size=64), t2t(5, hidden=99)]
-        found = load_rates(Ledger(root), State(), "cpu").make_memory_budget(wanted, 24 * GB, "cpu")
+        found = collect_rates(read_all_records(Ledger(root), State()), "cpu").make_memory_budget(
+            wanted, 24 * GB, "cpu"
+        )
         assert [found.needs[point.cell] for point in wanted] == [
             4 * GB,
             8 * GB,
@@ -218,7 +220,7 @@ class TestMemoryBudget:
             lambda report: None,
         )
         assert {record.pack["size"] for record in records(root).values()} == {2}
-        assert not load_rates(Ledger(root), State()).peaks
+        assert not collect_rates(read_all_records(Ledger(root), State())).peaks
 
     @pytest.mark.parametrize("sweep", ["smoke", "layers", "splits", "budget", "best", "generative"])
     def test_the_sweeps_fit_into_24_gigabytes_on_two_cores(
@@ -227,7 +229,9 @@ class TestMemoryBudget:
         from gensweep.sweep.load import read_sweep
 
         points = read_sweep(Path(__file__).parents[2] / "sweeps" / f"{sweep}.py").points()
-        found = load_rates(Ledger(tmp_path), State()).make_memory_budget(points, 24 * GB, "cpu")
+        found = collect_rates(read_all_records(Ledger(tmp_path), State())).make_memory_budget(
+            points, 24 * GB, "cpu"
+        )
         assert found.check(make_packs(points, 1), 2, requested=2) == 2
 
 

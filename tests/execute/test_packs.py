@@ -26,6 +26,7 @@ from gensweep.train.loop import Training
 from gensweep.trial import device, trial
 from gensweep.trial.attempt import Attempt
 from gensweep.trial.context import Context
+from gensweep.trial.course import CourseAttempt
 from gensweep.trial.point_folder import PointFolder
 from gensweep.trial.trial import run_pack
 
@@ -310,15 +311,15 @@ class TestAStoppedPack:
     def test_between_two_checkpoints_lets_the_late_ones_catch_up(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        end_epoch = Attempt.end_epoch
+        end_epoch = CourseAttempt.end_epoch
 
-        def killed(self: Attempt) -> Any:
-            if self.pack["lane"] == 1:
+        def killed(self: CourseAttempt) -> Any:
+            if self.attempts[0].pack["lane"] == 1:
                 raise Stopped(9)
             return end_epoch(self)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Attempt, "end_epoch", killed)
+            patch.setattr(CourseAttempt, "end_epoch", killed)
             with pytest.raises(Stopped):
                 trained(tmp_path / "stopped")
         reports = trained(tmp_path / "stopped")

@@ -207,11 +207,11 @@ def command_line(arguments: list[str], folder: Path, hold: tuple[int, int] | Non
     app.main(arguments)
 
 
-def killed_at(point: Point, root: Path, number: int, after: bool) -> None:
+def killed_at(pack: Pack | Point, root: Path, number: int, after: bool) -> None:
     """Train a point and die without warning before, or after, a file is put into its place.
 
     Args:
-        point: what to train.
+        pack: what to train: one point, or several.
         root: the results folder.
         number: which file, from 1, in the order in which they are written.
         after: whether to die after it.
@@ -233,7 +233,9 @@ def killed_at(point: Point, root: Path, number: int, after: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.replace = counted
-    train([point], root)
+    if isinstance(pack, Point):
+        pack = Pack((pack,))
+    execute([pack], root, Resources(), lambda report: None)
 
 
 def options_of(command: str) -> set[str]:

@@ -333,7 +333,7 @@ def test_a_run_prints_warnings_of_the_first_points_and_where_the_others_are():
     [
         ({"metrics": {}}, "no test metric although the status is ok"),
         ({"error": "boom"}, "is set although the status is ok"),
-        ({"params": {"epochs": 2}, "epochs": 999}, "is not 2, as the parameter says"),
+        ({"params": {"epochs": 2}, "epochs": 999}, "is not 2, as the parameters say"),
         ({"seconds": 1.7e308}, "is not a duration"),
         ({"metrics": {"test/loss": 1.0, "test/seconds": 3.0}}, "the name of a column"),
     ],

@@ -194,7 +194,7 @@ def test_a_wrong_axis_is_named(axes: dict[str, Any], said: str) -> None:
             lambda: sweep(seed=3),
             "unknown argument 'seed' in sweep 's'",
             "seeds",
-            "figures, grids, margin, name, objective, pack, questions, seeds, tables.",
+            "figures, grids, keep, margin, name, objective, pack, questions, seeds, tables.",
         ),
     ],
 )
@@ -411,8 +411,8 @@ def test_golden_ids_cover_every_model_at_its_defaults_and_beyond() -> None:
 def test_an_id_is_the_hash_of_a_canonical_json() -> None:
     point = Point.make(T2T, {"hidden": 8}, 3)
     params = {
-        key: value for key, value in point.params.items() if key != "precision"
-    }  # added later, at its neutral value
+        key: value for key, value in point.params.items() if key not in ("precision", "until")
+    }  # added later, at their neutral values
     identity = {"version": 1, "model": T2T, "numerics": [1, 1], "params": params, "seed": 3}
     digest = hashlib.sha256(
         json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()
@@ -452,6 +452,8 @@ def others(point: Point) -> list[tuple[str, Any]]:
         annotation, value = owner.model_fields[key].annotation, point.params[key]
         if key == "digits":
             changes.append((key, "mnist"))
+        elif key == "until":
+            changes.append((key, 1))
         elif get_origin(annotation) is Literal:
             changes += [(key, choice) for choice in get_args(annotation) if choice != value]
         elif isinstance(value, bool):

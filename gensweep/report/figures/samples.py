@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gensweep.core.config import get_last_epoch
 from gensweep.core.registries import register_figure
 from gensweep.core.soundness import READER_METRIC
 from gensweep.ledger.ledger import POINTS
@@ -125,7 +126,7 @@ def _find_sheets(results: Results, cell: ShownCell) -> dict[int, str]:
             sheets[int(match[1])] = f"{point}/{SAMPLES_FOLDER}/{name}"
     if sheets:
         return sheets
-    last_epoch = int(results.params[cell.cell].get("epochs", 0))
+    last_epoch = get_last_epoch(results.params[cell.cell])
     return {last_epoch: f"{point}/{LAST_SHEET}"}
 
 
