@@ -1,4 +1,4 @@
-"""Which large files stay in a point's folder when the point is done."""
+"""Choices of the large files that stay in a point's folder when the point is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a training may go on: the checkpoints of its own points, and of other points."""
+"""Checkpoints that a training may go on from: of its own points, and of other points."""
 
 from __future__ import annotations
 
@@ -108,15 +108,15 @@ def find_starts(
 
 def _try_to_load(attempts: Sequence[Attempt], point_id: str, training: Training) -> Start | None:
     """Return a point's checkpoint if there is one that fits."""
-    own = next((attempt for attempt in attempts if attempt.point.id == point_id), None)
-    reader = own or attempts[0]
+    owner = next((attempt for attempt in attempts if attempt.point.id == point_id), None)
+    reader = owner or attempts[0]
     if reader.folder is None:
         return None
     try:
-        if own is None:
+        if owner is None:
             reader.exit_stack.callback(reader.folder.discard_other, point_id)
         state = reader.folder.load_checkpoint(training.device, point_id)
-        start = Start(point_id, state, own is not None)
+        start = Start(point_id, state, owner is not None)
         _check_fits(start, reader, training)
         return start
     except FileNotFoundError:

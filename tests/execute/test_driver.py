@@ -42,7 +42,7 @@ from gensweep.sweep.point import Point
 from gensweep.system import processes, storage
 from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
-from gensweep.trial.attempt import Attempt
+from gensweep.trial.course import CourseAttempt
 
 
 def run(file: str, root: Path, *options: Any) -> Any:
@@ -463,15 +463,15 @@ def test_a_root_that_refuses_the_tables_ends_without_a_traceback(
 def test_a_root_that_is_gone_ends_the_run_and_is_not_made_anew(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    end_epoch, count = Attempt.end_epoch, Counter[str]()
+    end_epoch, count = CourseAttempt.end_epoch, Counter[str]()
 
-    def losing(attempt: Attempt) -> dict[str, Any]:
+    def losing(course: CourseAttempt) -> list[dict[str, Any]]:
         count[how] += 1
         if count[how] == 4:
             root.rename(tmp_path / "moved") if how == "moved" else shutil.rmtree(root)
-        return end_epoch(attempt)
+        return end_epoch(course)
 
-    monkeypatch.setattr(Attempt, "end_epoch", losing)
+    monkeypatch.setattr(CourseAttempt, "end_epoch", losing)
     ended = run(write_sweep(tmp_path, seeds=4), root)
     assert ended.code == 1
     assert (

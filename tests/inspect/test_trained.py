@@ -180,7 +180,7 @@ class TestFinding:
         with pytest.raises(ResultsError, match="failed: no luck; it has no weights"):
             find_trained_point("gan", copied)
         (copied / "points" / points["cae"].id / "weights.pt").unlink()
-        with pytest.raises(ResultsError, match=r"there is no .*weights\.pt; train it again"):
+        with pytest.raises(ResultsError, match=r"there is no .*weights\.pt; `prune` or keep"):
             find_trained_point("cae", copied)
 
 
