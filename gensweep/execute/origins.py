@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from gensweep.core.errors import UserError
 from gensweep.execute.plan import Plan
-from gensweep.ledger.ledger import CHECKPOINT, POINTS, Ledger
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.point_files import CHECKPOINT, POINTS
 from gensweep.ledger.records import FAILED, OK, Record
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.sweep.code_fingerprint import compute_fingerprint

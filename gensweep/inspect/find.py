@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gensweep.core.errors import RecordError, ResultsError
-from gensweep.ledger.ledger import POINTS, RECORD, WEIGHTS, Ledger
+from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_folder, open_store
+from gensweep.ledger.point_files import POINTS, RECORD, WEIGHTS
 from gensweep.ledger.records import OK, Record
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.sweep.point import Point

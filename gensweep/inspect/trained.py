@@ -11,7 +11,7 @@ import torch
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import ResultsError, UserError
 from gensweep.inspect.find import StoredPoint
-from gensweep.ledger.ledger import WEIGHTS
+from gensweep.ledger.point_files import WEIGHTS
 from gensweep.nn.base_network import LatentNetwork
 from gensweep.prepare.array_cache import load_arrays
 from gensweep.prepare.contact_sheet import draw_picture_sheet, encode_png

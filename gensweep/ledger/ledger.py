@@ -17,19 +17,15 @@ from gensweep.core.errors import (
     ResultsError,
     StoreError,
 )
-from gensweep.core.keep import CHECKPOINT_TOO, WEIGHTS_ALONE, keeps_weights
+from gensweep.core.keep import WEIGHTS_ALONE
 from gensweep.ledger import claims
 from gensweep.ledger.claims import CLAIM, Claim, Holder, Process
-from gensweep.ledger.records import FAILED, OK, Record, check_matches, decode_record
+from gensweep.ledger.point_files import POINTS, RECORD, list_useless_files
+from gensweep.ledger.records import OK, Record, check_matches, decode_record
 from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.system.storage import Content, NotRegularFileError
 
 log = logging.getLogger(__name__)
-POINTS = "points"
-RECORD = "record.json"
-CHECKPOINT = "checkpoint.pt"
-WEIGHTS = "weights.pt"
-ERROR = "error.txt"
 REPLACED = ".replaced"
 """The ending of an old record's name while its point is trained again."""
 SYNCED = ".synced"
@@ -241,17 +237,9 @@ class Ledger:
             self.store.remove_leftovers(folder)
             self.store.write(f"{folder}/{RECORD}", record.to_json())
             with self._ignore_cleanup_errors(record.id):
-                # A retry of a failed point continues from its checkpoint.
-                stays = record.status == FAILED
+                for name in list_useless_files(record.status, keep):
+                    self.store.remove(f"{folder}/{name}")
                 if record.status == OK:
-                    stays = keep == CHECKPOINT_TOO
-                if not stays:
-                    self.store.remove(f"{folder}/{CHECKPOINT}")
-                if not keeps_weights(keep):
-                    # An earlier training of the point may have left some.
-                    self.store.remove(f"{folder}/{WEIGHTS}")
-                if record.status == OK:
-                    self.store.remove(f"{folder}/{ERROR}")
                     self._remove_old_record(record.id)
 
     def _remove_old_record(self, point_id: str) -> None:

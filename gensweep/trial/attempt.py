@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from gensweep.core.keep import CHECKPOINT_TOO, WEIGHTS_ALONE, keeps_weights
-from gensweep.ledger.ledger import CHECKPOINT, WEIGHTS
+from gensweep.ledger.point_files import CHECKPOINT, WEIGHTS
 from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.point import Point
 from gensweep.tracking.tracker import Tracker

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from gensweep.core.errors import LostClaimError, StoreError, UserError
-from gensweep.ledger.ledger import ERROR
+from gensweep.ledger.point_files import ERROR
 from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, STORE_UNAVAILABLE, Record
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware, get_versions

@@ -12,7 +12,8 @@ import torch
 
 from gensweep.core.errors import StoreError
 from gensweep.ledger.claims import Claim
-from gensweep.ledger.ledger import CHECKPOINT, ERROR, POINTS, Ledger
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.point_files import CHECKPOINT, ERROR, POINTS
 from gensweep.system.storage import Content
 from gensweep.train import checkpoint
 

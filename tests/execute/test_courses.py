@@ -31,7 +31,7 @@ from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, OK
 from gensweep.sweep.courses import Origin, assign_starts, count_epochs, group_courses
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.signals import Stopped
-from gensweep.train.evaluation import Diverged
+from gensweep.train.evaluation import DivergedError
 from gensweep.train.loop import Training
 from gensweep.trial.context import Context
 from gensweep.trial.point_folder import PointFolder
@@ -228,7 +228,7 @@ class TestWhatGoesWrong:
 
         def fail_second(self: Training) -> dict[str, float]:
             if self.epoch == 2:
-                raise Diverged("test/loss not finite at the test")
+                raise DivergedError("test/loss not finite at the test")
             return test(self)
 
         pack = until(1, 2, None, epochs=3)
