@@ -464,9 +464,9 @@ def test_both_sides_of_a_gain_take_steps(monkeypatch: pytest.MonkeyPatch) -> Non
     taken: list[tuple[int, ...]] = []
     take = Batches.take
 
-    def counted(self: Batches, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+    def counted(self: Batches, rows: torch.Tensor, *others: Any) -> dict[str, torch.Tensor]:
         taken.append(tuple(rows.shape))
-        return take(self, rows)
+        return take(self, rows, *others)
 
     monkeypatch.setattr(Batches, "take", counted)
     gain = packs._gain("tiny", point, 3, tiny.CPU, 0.0)
