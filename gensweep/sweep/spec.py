@@ -35,7 +35,8 @@ _OPTION_HINTS = {
 MAX_CELLS = 1_000_000
 """The most combinations of a grid: planning 100,000 points takes seconds."""
 _ARGUMENTS = [
-    "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin", "keep",
+    "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
+    "keep",
 ]  # fmt: skip
 
 
