@@ -70,6 +70,18 @@ class DataInfo(BaseModel):
     notes: list[str] = []
 
 
+class ReferenceInfo(BaseModel):
+    """A published number that cells are compared with; see `gensweep.sweep.reference`."""
+
+    metric: str
+    value: float
+    source: str
+    params: dict[str, Any] = {}
+    model: str | None = None
+    sd: float | None = None
+    n: int = Field(default=1, ge=1)
+
+
 class SweepFile(BaseModel):
     """The content of a sweep's sweep.json; unknown fields are kept."""
 
@@ -84,6 +96,7 @@ class SweepFile(BaseModel):
     objective: str | None = None
     questions: list[str | dict[str, Any]] | None = None
     margin: dict[str, float] = {}
+    reference: list[ReferenceInfo] = []
     of_dataset: list[str] = []
     places: dict[str, str] = {}
     metrics: dict[str, MetricInfo]

@@ -65,6 +65,8 @@ def _describe_statistics(sweep: Sweep) -> dict[str, Any]:
         values["questions"] = [write_question(question) for question in sweep.questions]
     if sweep.margin:
         values["margin"] = sweep.margin
+    if sweep.reference:
+        values["reference"] = [row.to_dict() for row in sweep.reference]
     return values
 
 

@@ -24,7 +24,7 @@ from gensweep.report.tables import Table
 from gensweep.system.storage import parse_json
 from gensweep.system.terminal import escape_controls
 
-ALWAYS = ("cells", "leaderboard", "statistics")
+ALWAYS = ("cells", "leaderboard", "statistics", "reference")
 """Tables that every sweep gets."""
 Named = TypeVar("Named", Table, RenderedFigure)
 COLLECTED = "collected.json"

@@ -98,3 +98,11 @@ def check_name_list(sweep: str, argument: str, names: Any) -> list[str]:
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise SweepError(f"sweep {sweep!r}: {argument}={names!r} is not a list of names")
     return list(dict.fromkeys(names))
+
+
+def list_metric_names(models: Iterable[str]) -> set[str]:
+    """Return the metrics of the test set that any of the models has."""
+    names = set()
+    for model in set(models):
+        names.update(metric.name for metric in list_metrics(MODELS[model].outputs))
+    return names

@@ -17,6 +17,7 @@ from typing import Any
 from gensweep.core.errors import SweepError, UserError, describe_unknown
 from gensweep.prepare.fingerprint import find_paths, get_pinned_text
 from gensweep.sweep.point import Point
+from gensweep.sweep.reference import resolve_paths_from
 from gensweep.sweep.spec import Sweep
 from gensweep.system.naming import Names, is_same
 from gensweep.system.signals import Stopped
@@ -36,7 +37,7 @@ def read_sweep(path: Path) -> Sweep:
     module = types.ModuleType(_make_module_name(path))
     module.__file__ = str(path)
     try:
-        with _allow_imports(path, module):
+        with _allow_imports(path, module), resolve_paths_from(path.parent):
             # Without dont_inherit the file would get the `from __future__` imports of this one.
             code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
             exec(code, module.__dict__)

@@ -6,12 +6,12 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
-from gensweep.core.registries import FIGURES, MODELS, TABLES, get_dataset_class, list_metrics
+from gensweep.core.registries import FIGURES, MODELS, TABLES
 from gensweep.prepare.fingerprint import get_pinned_text
 from gensweep.sweep.arguments import (
     check_name,
@@ -19,11 +19,13 @@ from gensweep.sweep.arguments import (
     check_objective,
     check_pack,
     check_seeds,
+    list_metric_names,
 )
-from gensweep.sweep.axes import list_axis_values
-from gensweep.sweep.parameters import describe_condition, map_owners, resolve_params
+from gensweep.sweep.axes import list_axis_parameters, list_axis_values, list_parameters
+from gensweep.sweep.parameters import describe_condition, resolve_params
 from gensweep.sweep.point import AUTO, Point
 from gensweep.sweep.questions import Question, check_margins, check_questions
+from gensweep.sweep.reference import ReferenceRow, read_reference
 
 _OPTION_HINTS = {
     "seed": "--seeds N chooses seeds 0 to N-1",
@@ -36,7 +38,7 @@ MAX_CELLS = 1_000_000
 """The most combinations of a grid: planning 100,000 points takes seconds."""
 _ARGUMENTS = [
     "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
-    "keep",
+    "reference", "keep",
 ]  # fmt: skip
 
 
@@ -80,7 +82,7 @@ class Grid:
         if _is_active(key, self._cells):
             return
         for params in self._cells:
-            if key in _list_parameters(self.model, params["dataset"]):
+            if key in list_parameters(self.model, params["dataset"]):
                 condition = describe_condition(self.model, key, params)
                 raise SweepError(f"{self._prefix}: {key} does nothing here; {condition}")
 
@@ -90,7 +92,7 @@ class Grid:
 
     def replace_values(self, values: dict[str, Any]) -> Grid:
         """Return this grid with some axes replaced, without old axes that then do nothing."""
-        known = _list_axis_parameters(self.model, self.axes | values)
+        known = list_axis_parameters(self.model, self.axes | values)
         remaining = {key: axis for key, axis in self.axes.items() if key in known}
         axes = {}
         for key, value in (remaining | values).items():
@@ -114,7 +116,7 @@ def _expand_cells(model: str, axes: dict[str, list[Any]]) -> list[dict[str, Any]
     Two combinations that differ only in parameters that do nothing are one cell.
     """
     cells: dict[str, dict[str, Any]] = {}
-    known = _list_axis_parameters(model, axes)
+    known = list_axis_parameters(model, axes)
     count = math.prod(len(values) for values in axes.values())
     if count > MAX_CELLS:
         raise SweepError(
@@ -124,7 +126,7 @@ def _expand_cells(model: str, axes: dict[str, list[Any]]) -> list[dict[str, Any]
     for values in itertools.product(*axes.values()):
         combination = dict(zip(axes, values, strict=True))
         dataset = str(combination.get("dataset", MODELS[model].default_dataset))
-        parameters = _list_parameters(model, dataset)
+        parameters = list_parameters(model, dataset)
         # A parameter of another swept dataset does nothing with this one. A parameter of none of
         # them goes on to `resolve_params`, which reports it.
         relevant = {
@@ -162,6 +164,8 @@ class Sweep:
             parameters, and `Compare(parameter, value, value)`. None: every question that applies.
         margin: metric -> the largest difference that does not matter. A difference that is shown
             to be smaller makes two values "equal".
+        reference: a CSV file of published numbers: metric, value, source, and perhaps sd, n, model
+            and parameters. The table `reference` compares cells with them.
 
     Raises:
         SweepError: an argument is wrong; the message says what would be right.
@@ -179,6 +183,7 @@ class Sweep:
         objective: str | None = None,
         questions: Iterable[Question] | None = None,
         margin: Mapping[str, float] | None = None,
+        reference: str | Path | None = None,
         keep: str = WEIGHTS_ALONE,
         **others: Any,
     ) -> None:
@@ -193,7 +198,10 @@ class Sweep:
         self.figures = check_name_list(name, "figures", figures)
         self.objective = check_objective(name, objective, {grid.model for grid in self.grids})
         self.questions = check_questions(name, questions, self.cells())
-        self.margin = check_margins(name, margin, list_metric_names(self.grids))
+        self.margin = check_margins(
+            name, margin, list_metric_names(grid.model for grid in self.grids)
+        )
+        self.reference = self._read_reference(reference)
         for registry, entries in ((TABLES, self.tables), (FIGURES, self.figures)):
             for entry in entries:
                 registry[entry]  # raises UnknownNameError
@@ -207,7 +215,7 @@ class Sweep:
             SweepError: no grid has the parameter.
         """
         values = values or {}
-        parameters = [_list_axis_parameters(grid.model, grid.axes | values) for grid in self.grids]
+        parameters = [list_axis_parameters(grid.model, grid.axes | values) for grid in self.grids]
         known = frozenset().union(*parameters)
         for key in values.keys() & _OPTION_HINTS.keys():
             hint = _OPTION_HINTS[key]
@@ -233,7 +241,17 @@ class Sweep:
         )
         # Not checked again: a question about what does not vary any more has no answer.
         replaced.questions = self.questions
+        replaced.reference = self.reference
         return replaced
+
+    def _read_reference(self, path: str | Path | None) -> list[ReferenceRow]:
+        """Return the rows of the reference file; none without a file."""
+        if path is None:
+            return []
+        models = {grid.model for grid in self.grids}
+        names = (list_axis_parameters(grid.model, grid.axes) for grid in self.grids)
+        parameters = frozenset().union(*names)
+        return read_reference(self.name, path, models, parameters, list_metric_names(models))
 
     def cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the model and the parameters of every cell, each once."""
@@ -255,14 +273,6 @@ class Sweep:
         return points
 
 
-def list_metric_names(grids: Iterable[Grid]) -> set[str]:
-    """Return the metrics of the test set that any of the grids' models has."""
-    names = set()
-    for model in {grid.model for grid in grids}:
-        names.update(metric.name for metric in list_metrics(MODELS[model].outputs))
-    return names
-
-
 def _check_grids(sweep: str, grids: Any) -> list[Grid]:
     """Return the grids of a sweep as a list.
 
@@ -280,19 +290,3 @@ def _check_grids(sweep: str, grids: Any) -> list[Grid]:
     if len({repr(grid) for grid in checked}) < len(checked):
         raise SweepError(f"sweep {sweep!r} has the same grid twice")
     return checked
-
-
-@lru_cache(maxsize=256)
-def _list_parameters(model: str, dataset: str) -> frozenset[str]:
-    """Return the names of all parameters of a model with one dataset."""
-    owners = map_owners(MODELS[model], get_dataset_class(dataset))
-    return frozenset(owners) | {"dataset"}
-
-
-def _list_axis_parameters(model: str, axes: dict[str, Any]) -> frozenset[str]:
-    """Return the names of all parameters of a model with any dataset of these axes."""
-    datasets = axes.get("dataset", MODELS[model].default_dataset)
-    parameters: frozenset[str] = frozenset()
-    for name in list_axis_values("sweep", "dataset", datasets):
-        parameters |= _list_parameters(model, str(name))
-    return parameters

@@ -194,7 +194,8 @@ def test_a_wrong_axis_is_named(axes: dict[str, Any], said: str) -> None:
             lambda: sweep(seed=3),
             "unknown argument 'seed' in sweep 's'",
             "seeds",
-            "figures, grids, keep, margin, name, objective, pack, questions, seeds, tables.",
+            "figures, grids, keep, margin, name, objective, pack, questions, reference, seeds, "
+            "tables.",
         ),
     ],
 )

@@ -54,7 +54,7 @@ def build_rows(
     columns = [
         Column("cell", ours["cell"].tolist(), Kind.ID),
         Column("model", models),
-        *(_build_parameter(results, cells, name) for name in parameters),
+        *(build_parameter(results, cells, name) for name in parameters),
         *(Column(name, ours[name].tolist(), Kind.COUNT) for name in COUNTS),
         Column("seconds", ours["seconds"].tolist(), Kind.NUMBER, form=SECONDS_FORM),
     ]
@@ -102,7 +102,8 @@ def build_metric(results: Results, cells: Sequence[str], metric: str) -> Column:
     )
 
 
-def _build_parameter(results: Results, cells: Sequence[str], name: str) -> Column:
+def build_parameter(results: Results, cells: Sequence[str], name: str) -> Column:
+    """Return a parameter's value in each of these cells; none where a cell lacks it."""
     values = [results.params[cell].get(name, math.nan) for cell in cells]
     write = partial(results.names.get_text, name)
     return Column(name, make_parameter_column(values).tolist(), Kind.PARAMETER, write=write)

@@ -1,0 +1,176 @@
+"""Reference numbers: a CSV file of published results that a sweep is compared with."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import math
+from collections.abc import Collection, Generator, Mapping
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gensweep.core.errors import SweepError, describe_unknown
+
+_COLUMNS = ("model", "metric", "value", "sd", "n", "source")
+"""Columns with a meaning of their own; every other column is a parameter."""
+_NEEDED = ("metric", "value", "source")
+_NONE = ("none", "null")
+_folder: ContextVar[Path | None] = ContextVar("folder of the sweep file", default=None)
+
+
+@dataclass(frozen=True)
+class ReferenceRow:
+    """One published number.
+
+    Attributes:
+        metric: as gensweep names it.
+        value: the number, in gensweep's unit.
+        source: where it was published.
+        params: the parameters that the cell must have; others may have any value.
+        model: the model of the cell; None: any.
+        sd: standard deviation between the runs; None if it was not published.
+        n: number of runs that it is the mean of.
+    """
+
+    metric: str
+    value: float
+    source: str
+    params: dict[str, Any]
+    model: str | None = None
+    sd: float | None = None
+    n: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as sweep.json has it."""
+        return asdict(self)
+
+
+@contextlib.contextmanager
+def resolve_paths_from(folder: Path) -> Generator[None]:
+    """Look for reference files in this folder first, while a sweep file runs."""
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
+
+
+def read_reference(
+    sweep: str,
+    path: Any,
+    models: Collection[str],
+    parameters: Collection[str],
+    metrics: Collection[str],
+) -> list[ReferenceRow]:
+    """Return the rows of a sweep's reference file; none without a file.
+
+    A relative path is looked for beside the sweep file, then in the working folder.
+
+    Args:
+        sweep: its name.
+        path: what the sweep file says.
+        models: the sweep's models.
+        parameters: the parameters of its cells.
+        metrics: the metrics of its models.
+
+    Raises:
+        SweepError: the file cannot be read, or a line is wrong; the message names it.
+    """
+    if path is None:
+        return []
+    if not isinstance(path, (str, Path)):
+        raise SweepError(f"sweep {sweep!r}: reference={path!r} is not the path of a CSV file")
+    file = _find_file(Path(path))
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise SweepError(f"reference of sweep {sweep!r}: {file} cannot be read: {error}") from None
+    header = [name.strip() for name in lines[0]] if lines else []
+    missing = [name for name in _NEEDED if name not in header]
+    if missing:
+        raise SweepError(f"{file}: no column {', '.join(missing)}; it has {', '.join(header)}")
+    for name in header:
+        if name not in _COLUMNS and name not in parameters:
+            valid = [*_COLUMNS, *parameters]
+            raise SweepError(describe_unknown("column", name, valid, str(file)))
+    rows = []
+    for number, line in enumerate(lines[1:], 2):
+        if not any(text.strip() for text in line):
+            continue
+        line_name = f"{file}:{number}"
+        if len(line) != len(header):
+            raise SweepError(f"{line_name}: {len(line)} values for {len(header)} columns")
+        texts = dict(zip(header, (text.strip() for text in line), strict=True))
+        rows.append(_parse_row(line_name, texts, models, metrics))
+    if not rows:
+        raise SweepError(f"{file}: no numbers below the header")
+    return rows
+
+
+def _find_file(path: Path) -> Path:
+    folder = _folder.get()
+    if folder is not None and (folder / path).is_file():
+        return folder / path
+    return path
+
+
+def _parse_row(
+    line_name: str, texts: Mapping[str, str], models: Collection[str], metrics: Collection[str]
+) -> ReferenceRow:
+    """Return one line of the file.
+
+    Args:
+        line_name: file and line, for errors.
+        texts: column -> text.
+        models: the sweep's models.
+        metrics: the metrics of its models.
+    """
+    if texts["metric"] not in metrics:
+        raise SweepError(describe_unknown("metric", texts["metric"], metrics, line_name))
+    model = texts.get("model") or None
+    if model is not None and model not in models:
+        raise SweepError(describe_unknown("model", model, models, line_name))
+    if not texts["source"]:
+        raise SweepError(f"{line_name}: source is empty: every number needs its source")
+    value = _parse_number(line_name, "value", texts["value"])
+    runs, sd = 1, None
+    if texts.get("n"):
+        runs = int(_parse_number(line_name, "n", texts["n"]))
+    if runs < 1:
+        raise SweepError(f"{line_name}: n={texts['n']}: at least one run made the number")
+    if texts.get("sd"):
+        sd = _parse_number(line_name, "sd", texts["sd"])
+        if sd < 0 or runs < 2:
+            raise SweepError(
+                f"{line_name}: sd={texts['sd']} needs n of 2 or more, and no minus sign"
+            )
+    params = {
+        name: _parse_value(text) for name, text in texts.items() if name not in _COLUMNS and text
+    }
+    return ReferenceRow(texts["metric"], value, texts["source"], params, model, sd, runs)
+
+
+def _parse_number(line_name: str, name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SweepError(f"{line_name}: {name}={text!r} is not a number")
+    return number
+
+
+def _parse_value(text: str) -> Any:
+    """Return a parameter's value: a number, true, false, none, or the text."""
+    if text.lower() in _NONE:
+        return None
+    with contextlib.suppress(ValueError):
+        value = json.loads(text.lower() if text.lower() in ("true", "false") else text)
+        if isinstance(value, (int, float, bool)):
+            return value
+    return text
