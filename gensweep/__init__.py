@@ -1,4 +1,4 @@
-"""gensweep: sweeps of six small generative and sequence models on Ray Tune, and their tables."""
+"""gensweep: sweeps of models and of any training function on Ray Tune, and their tables."""
 
 from __future__ import annotations
 
@@ -6,29 +6,88 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gensweep.report.results import load
+    from gensweep.core.config import Data as Dataset
+    from gensweep.core.config import param
+    from gensweep.core.dataset import DatasetArrays, split_rows
+    from gensweep.core.declare import dataset, model
+    from gensweep.core.model import Model
+    from gensweep.core.registries import register_figure as figure
+    from gensweep.core.registries import register_metric as metric
+    from gensweep.core.registries import register_table as table
+    from gensweep.core.run import Range, Run
+    from gensweep.core.task import task
+    from gensweep.nn.base_network import Network, Samples
+    from gensweep.plugins.use import use
+    from gensweep.report.figures.style import create_figure
+    from gensweep.report.results import Results, load
+    from gensweep.report.tables import Table
     from gensweep.sweep.point import Point
     from gensweep.sweep.questions import Compare
     from gensweep.sweep.spec import Grid, Sweep
 
 __version__ = "0.1.0"
-__all__ = ["Compare", "Grid", "Point", "Sweep", "load"]
+__all__ = [
+    "Compare",
+    "Dataset",
+    "DatasetArrays",
+    "Grid",
+    "Model",
+    "Network",
+    "Point",
+    "Range",
+    "Results",
+    "Run",
+    "Samples",
+    "Sweep",
+    "Table",
+    "create_figure",
+    "dataset",
+    "figure",
+    "load",
+    "metric",
+    "model",
+    "param",
+    "split_rows",
+    "table",
+    "task",
+    "use",
+]
 
 # The modules are imported on first use: quick commands must not load pandas.
 _MODULES = {
     "Compare": "gensweep.sweep.questions",
+    "Dataset": "gensweep.core.config:Data",
+    "DatasetArrays": "gensweep.core.dataset",
     "Grid": "gensweep.sweep.spec",
+    "Model": "gensweep.core.model",
+    "Network": "gensweep.nn.base_network",
     "Point": "gensweep.sweep.point",
+    "Range": "gensweep.core.run",
+    "Results": "gensweep.report.results",
+    "Run": "gensweep.core.run",
+    "Samples": "gensweep.nn.base_network",
     "Sweep": "gensweep.sweep.spec",
+    "Table": "gensweep.report.tables",
+    "create_figure": "gensweep.report.figures.style",
+    "dataset": "gensweep.core.declare",
+    "figure": "gensweep.core.registries:register_figure",
     "load": "gensweep.report.results",
+    "metric": "gensweep.core.registries:register_metric",
+    "model": "gensweep.core.declare",
+    "param": "gensweep.core.config",
+    "split_rows": "gensweep.core.dataset",
+    "table": "gensweep.core.registries:register_table",
+    "task": "gensweep.core.task",
+    "use": "gensweep.plugins.use",
 }
+"""Public name -> its module, and its name there if it is another one."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'gensweep' has no attribute {name!r}")
-    module = importlib.import_module(_MODULES[name])
-    return getattr(module, name)
+    module, _, original_name = _MODULES[name].partition(":")
+    return getattr(importlib.import_module(module), original_name or name)
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import GensweepError, UserError
@@ -166,11 +167,20 @@ def _build_trainable(model: str) -> Trainable:
     return train
 
 
-TRAINABLES: dict[str, Trainable] = {model: _build_trainable(model) for model in MODELS}
+@lru_cache(maxsize=256)
+def get_trainable(model: str) -> Trainable:
+    """Return the trainable of a model or task, by its name.
 
-train_cae = TRAINABLES["cae"]
-train_vae = TRAINABLES["vae"]
-train_gan = TRAINABLES["gan"]
-train_text_to_text = TRAINABLES["text_to_text"]
-train_image_to_text = TRAINABLES["image_to_text"]
-train_text_to_image = TRAINABLES["text_to_image"]
+    Raises:
+        UnknownNameError: there is none.
+    """
+    MODELS[model]
+    return _build_trainable(model)
+
+
+train_cae = get_trainable("cae")
+train_vae = get_trainable("vae")
+train_gan = get_trainable("gan")
+train_text_to_text = get_trainable("text_to_text")
+train_image_to_text = get_trainable("image_to_text")
+train_text_to_image = get_trainable("text_to_image")

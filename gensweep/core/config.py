@@ -42,7 +42,7 @@ def is_count(value: Any, minimum: int = 0) -> bool:
 
 def param(
     default: Any,
-    description: str,
+    description: str = "",
     *,
     when: dict[str, tuple[Any, ...]] | None = None,
     neutral: Any = _UNSET,
@@ -180,9 +180,14 @@ class TrainingConfig(Config):
         return None if until == epochs else until
 
 
-class Data(Config):
-    """The parameters of splitting a dataset; every dataset's config inherits them."""
+class DataSource(Config):
+    """Base of what a point can be trained on.
 
+    Attributes:
+        has_arrays: whether gensweep prepares its arrays.
+    """
+
+    has_arrays: ClassVar[bool] = True
     kind: ClassVar[str]
     """The kind of data that a model requires: `arithmetic`, `arithmetic_pictures`, `pictures`."""
     source: ClassVar[str] = "drawn by gensweep"
@@ -192,13 +197,6 @@ class Data(Config):
 
     The hash is "" where it depends on something, or there are no pictures.
     """
-
-    train_fraction: float = param(
-        0.9, "share of the pool (all but the test set) that is trained on", gt=0, le=0.9
-    )
-    split_seed: int = param(
-        0, "seed of the permutation behind test, validation and training sets", ge=0
-    )
 
     def get_title(self) -> str:
         """Return the name of the dataset for people."""
@@ -243,6 +241,17 @@ class Data(Config):
             Pictures, uint8 [n, channels, h, w], or None; and a caption for each, or no captions.
         """
         return data.rows["picture"][rows], []
+
+
+class Data(DataSource):
+    """The parameters of splitting a dataset; every dataset's config inherits them."""
+
+    train_fraction: float = param(
+        0.9, "share of the pool (all but the test set) that is trained on", gt=0, le=0.9
+    )
+    split_seed: int = param(
+        0, "seed of the permutation behind test, validation and training sets", ge=0
+    )
 
 
 def get_last_epoch(params: Mapping[str, Any]) -> int:

@@ -17,6 +17,7 @@
     │   ├── DivergedError              a loss that is not a finite number (train)
     │   ├── ClaimedError               another process trains the point
     │   ├── LostClaimError             a later attempt has taken over the point
+    │   ├── TaskError                  a task that breaks a rule (trial)
     │   └── RayDiedError               a process that Ray needs has ended
     ├── OSError
     │   ├── StoreError                 a results root that does not answer

@@ -7,30 +7,35 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.config import RESERVED_NAMES, Data
+from gensweep.core.config import RESERVED_NAMES, Data, DataSource
 from gensweep.core.errors import UnknownNameError
+from gensweep.core.own_data import OWN_DATA, OwnData
 from gensweep.core.registry import Registry
 from gensweep.core.roles import ROLES
 
 if TYPE_CHECKING:
     import torch
 
-    from gensweep.core.model import Model
+    from gensweep.core.trainable import Trainable
 
 Range = tuple[float | None, float | None]
 
-MODELS: Registry[type[Model]] = Registry("model", "gensweep.models")
+MODELS: Registry[type[Trainable]] = Registry("model", "gensweep.models")
 DATASETS: Registry[type[Data]] = Registry("dataset", "gensweep.data")
 
 
-def get_dataset_class(name: str) -> type[Data]:
+def get_dataset_class(name: str) -> type[DataSource]:
     """Return the class of a dataset: of `avatars`, or of `folder:DIR`, which has a path.
+
+    Tasks have `own_data`.
 
     Raises:
         UnknownNameError: there is no such dataset, or it does not take a path.
     """
     if not isinstance(name, str):
         return DATASETS[name]
+    if name == OWN_DATA:
+        return OwnData
     base_name, colon, _ = name.partition(":")
     dataset = DATASETS[base_name]
     if colon and "dataset" not in dataset.model_fields:

@@ -34,7 +34,9 @@ def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threa
     torch.set_num_threads(threads)
     unknown: dict[str, Point] = {}
     for point in points:
-        if rates.estimate_seconds(point) is None:
+        # What a task does in a step, nobody but its function knows.
+        has_steps = point.model_config().is_trained_by_loop
+        if has_steps and rates.estimate_seconds(point) is None:
             unknown[make_shape_key(point.model, point.params)] = point
     datasets: dict[str, DatasetArrays] = {}
     for key, point in unknown.items():

@@ -44,7 +44,7 @@ def prepare_datasets(points: list[Point], console: Console) -> dict[str, Dataset
     Raises:
         DataError: a dataset is missing or unusable; the message says what to do.
     """
-    point_of_data = {point.data_key: point for point in points}
+    point_of_data = {point.data_key: point for point in points if point.data_config().has_arrays}
     # All are checked first: preparing one may take minutes.
     for point in point_of_data.values():
         point.data_config().check()
@@ -83,6 +83,8 @@ def publish_datasets(
     files = store.list_files(folder)
     lines: dict[str, None] = {}  # an ordered set: datasets of one name may be split alike
     for key, point in {point.data_key: point for point in points}.items():
+        if not point.data_config().has_arrays:
+            continue
         name = names.get_text("dataset", point.params["dataset"])
         sheet = compute_sheet_id(select_dataset_params(point.params, of_dataset))
         file = find_sheet(files, sheet)

@@ -21,7 +21,12 @@ from gensweep.execute.plan import (
     make_plan,
     plan_run,
 )
-from gensweep.execute.plan_messages import print_code_changes, print_shared_epochs, print_unreadable
+from gensweep.execute.plan_messages import (
+    print_changed_plugins,
+    print_code_changes,
+    print_shared_epochs,
+    print_unreadable,
+)
 from gensweep.execute.rates import collect_rates, read_all_records
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.rounds import train_in_rounds
@@ -34,9 +39,11 @@ from gensweep.ledger.manifest_writer import (
     write_sweep_json,
 )
 from gensweep.ledger.open_store import open_store
+from gensweep.ledger.plugin_sources import store_plugins
 from gensweep.ledger.records import FAILED, OK
 from gensweep.ledger.store_check import check_store, require_writable
 from gensweep.ledger.stores import Store, as_results_error
+from gensweep.plugins.loader import load_plugins
 from gensweep.prepare.contact_sheet import DATASETS_FOLDER
 from gensweep.sweep.load import filter_points
 from gensweep.sweep.point import Pack, Point
@@ -63,6 +70,7 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
     """
     store = open_store(options.results)
     ledger = Ledger(store)
+    load_plugins(sweep.plugins)
     points = filter_points(sweep, options.filters)
     with as_results_error(store):
         plan = plan_run(points, ledger, options)
@@ -81,6 +89,7 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
         _print_notes(plan, note, options, console)
     with resume_hint:
         page = _collect(store.uri(sweep.name), console)
+    print_changed_plugins(sweep, console)
     status = _print_failures(plan, console)
     print_line(console, f"The page is {page}.")
     return status
@@ -122,6 +131,7 @@ def _train_missing(
         if not store.is_remote:
             check_store(store, POINTS, *(f"{sweep.name}{folder}" for folder in SWEEP_FOLDERS))
         _print_notes(plan, note, options, console)
+        store_plugins(store, sweep.plugins)
         write_sweep_json(store, sweep, options.command, describe_data(plan.todo, arrays))
         ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
         publish_datasets(sweep, plan.points, arrays, store, console)

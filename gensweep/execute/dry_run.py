@@ -17,6 +17,7 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest_writer import describe_replaced_points
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.stores import as_results_error
+from gensweep.plugins.loader import load_plugins
 from gensweep.report.stats.power import POWER, compute_detectable_effect
 from gensweep.sweep.load import filter_points
 from gensweep.sweep.spec import Sweep
@@ -43,6 +44,7 @@ def dry_run(
         as_json: print the plan as JSON, see `PlanReport`.
     """
     ledger = Ledger(open_store(options.results))
+    load_plugins(sweep.plugins)
     with as_results_error(ledger.store):
         plan = plan_run(filter_points(sweep, options.filters), ledger, options)
     records = read_all_records(ledger, plan.state)

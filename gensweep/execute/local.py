@@ -16,7 +16,7 @@ from gensweep.execute.trial_setup import (
 )
 from gensweep.sweep.point import Pack
 from gensweep.system.signals import raise_if_stopped
-from gensweep.trainables import TRAINABLES, Report
+from gensweep.trainables import Report, get_trainable
 
 if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
@@ -52,6 +52,6 @@ def execute(
         if first.data_key not in datasets:
             datasets = prepare_arrays(first)
         report(make_start_report(pack))
-        TRAINABLES[pack.model](make_trial_config(pack, root, resources), datasets, report)
+        get_trainable(pack.model)(make_trial_config(pack, root, resources), datasets, report)
         freeze_imports()
     return {}

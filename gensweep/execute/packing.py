@@ -60,4 +60,5 @@ def _split_group(group: list[Course], limit: int) -> list[Pack]:
 
 def _make_sort_key(course: Course) -> tuple[Any, ...]:
     params, seed = course[0].params, course[0].seed
-    return (-params["train_fraction"], params["lr"], params.get("muon_lr", 0), seed)
+    fraction, lr = params.get("train_fraction", 1), params.get("lr", 0)
+    return (-fraction, lr, params.get("muon_lr", 0), seed)

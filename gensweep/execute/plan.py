@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from gensweep.core.errors import UserError
 from gensweep.execute.memory_budget import MemoryBudget
 from gensweep.execute.packing import choose_pack_limit, make_packs
+from gensweep.execute.rates import get_data_share
 from gensweep.execute.resources import Resources, RunOptions
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
@@ -160,8 +161,7 @@ def plan_run(points: list[Point], ledger: Ledger, options: RunOptions) -> Plan:
 def estimate_cost(point: Point) -> float:
     """Return a relative cost, from sizes alone; it is good enough to order trials by."""
     model = point.model_config()
-    step_cost = model.count_activations() + model.count_parameters() / 64
-    return step_cost * point.last_epoch * point.params["train_fraction"]
+    return model.estimate_step_cost() * point.last_epoch * get_data_share(point.params)
 
 
 def count_machine_slots(resources: Resources) -> int:

@@ -6,6 +6,7 @@ from gensweep.execute.plan import Plan
 from gensweep.execute.resources import RunOptions
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
 from gensweep.sweep.courses import count_epochs
+from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
 
@@ -65,3 +66,14 @@ def print_unreadable(plan: Plan, console: Console) -> None:
     """Print which records cannot be trusted; their points count as missing."""
     for reason in plan.state.unreadable.values():
         print_line(console, f"unreadable record, counted as missing: {reason}", "yellow")
+
+
+def print_changed_plugins(sweep: Sweep, console: Console) -> None:
+    """Print which of the user's files were changed since the run read them."""
+    for plugin in sweep.plugins:
+        if plugin.has_changed():
+            print_line(
+                console,
+                f"{plugin.label} was changed during this run, which used the version from before.",
+                "yellow",
+            )

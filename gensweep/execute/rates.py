@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gensweep.core.errors import UserError
+from gensweep.core.own_data import OWN_DATA
 from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.execute.memory_budget import RESERVE_BYTES, MemoryBudget, estimate_memory_bytes
 from gensweep.ledger.ledger import Ledger, State
@@ -28,6 +29,13 @@ _COSTLESS = {
 """Parameters that change neither the time of a training step nor the memory."""
 _MACHINE_KEYS = ("host", "processor", "device")
 """Keys of a record's hardware that must agree with this machine."""
+
+
+def get_data_share(params: Mapping[str, Any]) -> float:
+    """Return the share of the data that a point trains on; 1 for a task, which has no such."""
+    if params["dataset"] == OWN_DATA:
+        return 1.0
+    return params["train_fraction"]
 
 
 def make_shape_key(model: str, params: Mapping[str, Any]) -> str:
@@ -84,7 +92,7 @@ class Rates:
         if record.status != OK or not record.epochs:
             return
         try:
-            seconds = record.seconds / record.epochs / record.params["train_fraction"]
+            seconds = record.seconds / record.epochs / get_data_share(record.params)
             key = make_shape_key(record.model, record.params)
         except (UserError, LookupError, TypeError, ArithmeticError):
             # This version does not know the record's model or one of its parameters.
@@ -109,7 +117,7 @@ class Rates:
             rates = self.seen.get(key + PACKED_SUFFIX) or rates
         if not rates:
             return None
-        return statistics.median(rates) * point.last_epoch * point.params["train_fraction"]
+        return statistics.median(rates) * point.last_epoch * get_data_share(point.params)
 
     def find_peak(self, point: Point) -> int | None:
         """Return the measured memory peak of the point's shape in bytes; None if not measured."""

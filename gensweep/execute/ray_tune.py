@@ -42,10 +42,12 @@ from gensweep.execute.trial_setup import (
     make_trial_config,
     prepare_arrays,
 )
+from gensweep.plugins.loader import list_active_plugins
+from gensweep.plugins.worker import load_shipped_plugins
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.scratch import make_scratch
 from gensweep.system.signals import raise_if_stopped
-from gensweep.trainables import TRAINABLES, Report
+from gensweep.trainables import Report, get_trainable
 
 __all__ = ["check_nodes", "compute_max_lanes", "execute", "open_executor"]
 
@@ -119,6 +121,8 @@ def _make_tuner(
         # In a list, so that Ray passes the reference on instead of what it refers to.
         configs=[ray.put(configs)],
         datasets=shared,
+        # The users' own code, so that no node has to have it.
+        plugins=[ray.put(list_active_plugins())],
         drivers=read_code_versions() if resources.address else None,
     )
     scratch = str(make_scratch())
@@ -139,7 +143,7 @@ def _make_tuner(
     return tuner, scratch
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def get_cached(reference: Any) -> Any:
     """Return an object of Ray's store, and keep it for the worker's next trial.
 
@@ -152,6 +156,7 @@ def _run_trial(
     config: dict[str, Any],
     configs: list[Any],
     datasets: dict[str, Any],
+    plugins: list[Any],
     drivers: dict[str, str | None] | None,
 ) -> None:
     """Run the trainable of the pack; this is the one function that Tune calls.
@@ -160,6 +165,7 @@ def _run_trial(
         config: the number of the pack, as `pack`.
         configs: one reference to the model and the config of every pack.
         datasets: references to the datasets, by `Point.data_key`.
+        plugins: one reference to the plugins of the sweep.
         drivers: versions of the driver's code; None if a worker's cannot differ.
 
     Raises:
@@ -167,10 +173,11 @@ def _run_trial(
     """
     if drivers is not None:
         check_code(drivers)
+    load_shipped_plugins(get_cached(plugins[0]))
     model, trial = get_cached(configs[0])[config["pack"]]
     key = Point.make(model, **trial["points"][0]).data_key
     arrays = {key: ray.get(datasets[key])} if key in datasets else None
-    TRAINABLES[model](trial, arrays)
+    get_trainable(model)(trial, arrays)
     freeze_imports()
 
 

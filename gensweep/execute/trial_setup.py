@@ -48,11 +48,14 @@ def make_trial_config(pack: Pack, root: str | Path, resources: Resources) -> dic
 def prepare_arrays(point: Point) -> dict[str, DatasetArrays]:
     """Return the point's arrays by `Point.data_key`.
 
-    If they cannot be built, the result is empty: each of the trials then reports the error.
+    A task has none. If they cannot be built, the result is empty: each of the trials then reports
+    the error.
 
     Raises:
         DataError: the files that they are made from are missing or damaged.
     """
+    if not point.data_config().has_arrays:
+        return {}
     try:
         return {point.data_key: array_cache.load_arrays(point.data_config())}
     except UserError:

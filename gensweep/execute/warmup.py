@@ -24,11 +24,16 @@ def compile_kernels_in_background(points: Sequence[Point]) -> threading.Thread:
     guessed from the processor. If the guess is wrong, trials compile what they need.
     """
     native = has_bfloat16_instructions()
-    precisions = {resolve_precision(point.model_config().precision, native) for point in points}
+    configs = [point.model_config() for point in points]
+    precisions = {
+        resolve_precision(config.precision, native)
+        for config in configs
+        if config.is_trained_by_loop
+    }
     thread = threading.Thread(
         target=kernels.compile_ahead, args=(precisions,), name="kernels", daemon=True
     )
-    if kernels.is_enabled():
+    if precisions and kernels.is_enabled():
         thread.start()
     return thread
 

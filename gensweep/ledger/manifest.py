@@ -82,6 +82,13 @@ class ReferenceInfo(BaseModel):
     n: int = Field(default=1, ge=1)
 
 
+class PluginInfo(BaseModel):
+    """A user's file that a sweep used, and the hash under which the root keeps its source."""
+
+    file: str
+    sha: str
+
+
 class SweepFile(BaseModel):
     """The content of a sweep's sweep.json; unknown fields are kept."""
 
@@ -101,6 +108,7 @@ class SweepFile(BaseModel):
     places: dict[str, str] = {}
     metrics: dict[str, MetricInfo]
     data: dict[str, DataInfo] = {}
+    plugins: list[PluginInfo] = []
 
 
 def read_sweep_file(store: Store, folder: str) -> SweepFile:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from gensweep.core.config import Data
+from gensweep.core.config import Data, DataSource
 from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.errors import ResultsError, StoreError
 from gensweep.core.registries import METRICS, MODELS, get_dataset_class
@@ -55,6 +55,8 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     values |= _describe_statistics(sweep)
+    if sweep.plugins:
+        values["plugins"] = [{"file": plugin.label, "sha": plugin.key} for plugin in sweep.plugins]
     return SweepFile.model_validate(values).model_dump(exclude_unset=True)
 
 
@@ -94,22 +96,24 @@ def list_dataset_parameters(names: Iterable[str]) -> list[str]:
 
 
 def _describe_metrics(models: set[str]) -> dict[str, MetricInfo]:
-    described = {}
-    for name, metric in METRICS.items():
-        measured = sorted(model for model in models if metric.is_applicable(MODELS[model].outputs))
-        if measured:
-            described[name] = MetricInfo(
+    described: dict[str, MetricInfo] = {}
+    for model in sorted(models):
+        for metric in MODELS[model].list_metrics():
+            info = MetricInfo(
                 unit=metric.unit,
-                # `register_metric` has checked the word.
+                # The declaration has checked the word.
                 direction=cast(Any, metric.direction),
                 doc=metric.doc,
-                models=measured,
+                models=[],
                 range=metric.range,
                 roles=sorted(metric.roles),
                 main_rank=metric.main_rank,
                 min_examples=metric.min_examples,
             )
-    return described
+            described.setdefault(metric.name, info).models.append(model)
+    # Built-in metrics are in the order of their names, those of a task as it declares them.
+    built_in = sorted(described.keys() & METRICS)
+    return {name: described[name] for name in dict.fromkeys([*built_in, *described])}
 
 
 def describe_data(
@@ -138,7 +142,7 @@ def describe_data(
     return described
 
 
-def _describe_dataset(name: str, data: Data, arrays: DatasetArrays) -> dict[str, Any]:
+def _describe_dataset(name: str, data: DataSource, arrays: DatasetArrays) -> dict[str, Any]:
     """Return one entry of `data`, without the sizes of training."""
     counts = {count: arrays.counts.get(count, 0) for count in ("copies", "left_out")}
     survey_of_files = get_survey(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from gensweep.core.config import param
-from gensweep.core.model import Model
+from gensweep.core.model import LayeredModel
 
 SIZE = 64
 """Height and width of a picture in pixels."""
@@ -13,7 +13,7 @@ CHANNELS = 3
 KERNEL_AREA = 3 * 3
 
 
-class PictureModel(Model):
+class PictureModel(LayeredModel):
     """A model of 64x64 pictures.
 
     The encoder and the decoder have 1 to 5 stages each, with the latent vector between them.

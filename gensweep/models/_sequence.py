@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH
 from gensweep.core.config import param
-from gensweep.core.model import Model
+from gensweep.core.model import LayeredModel
 
 TEXT_OUTPUT = len(ALPHABET)
 """Size of the output for one character."""
@@ -23,7 +23,7 @@ nonlinearity, and the state.
 """
 
 
-class SequenceModel(Model):
+class SequenceModel(LayeredModel):
     """An encoder-decoder of stacked LSTMs: 5 steps of a query in, 3 steps of an answer out."""
 
     encoder_layers: int = param(1, "LSTM layers that read the query", ge=1)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gensweep.core.config import Data
+from gensweep.core.config import DataSource
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import DataError
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder
@@ -31,7 +31,7 @@ BUILDERS = ("data/**/*.py", "data/**/*.toml", "core/dataset.py", "core/alphabet.
 _LIBRARIES = ("numpy", "pillow", "mlxtend")
 
 
-def load_arrays(data: Data) -> DatasetArrays:
+def load_arrays(data: DataSource) -> DatasetArrays:
     """Return the arrays of a dataset, from the cache or newly built.
 
     Arrays from the cache are memory-mapped and read-only. If many processes need the same arrays,
@@ -47,7 +47,7 @@ def load_arrays(data: Data) -> DatasetArrays:
     return arrays
 
 
-def _read_or_build(data: Data, path: Path) -> DatasetArrays:
+def _read_or_build(data: DataSource, path: Path) -> DatasetArrays:
     cached = _read(path)
     if cached is not None:
         return cached
@@ -77,7 +77,7 @@ def _read_or_build(data: Data, path: Path) -> DatasetArrays:
         return _read(path) or built
 
 
-def get_entry_path(data: Data) -> Path:
+def get_entry_path(data: DataSource) -> Path:
     """Return the file of the cache that lists the arrays of a dataset; it need not exist.
 
     Its name depends on everything that the arrays depend on: parameters (with the content of the

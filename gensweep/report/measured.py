@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gensweep.core.dataset import TEST_SHARE
 from gensweep.core.errors import ResultsError, describe_unknown
+from gensweep.core.own_data import OWN_DATA
 from gensweep.core.soundness import TEST_SPLIT, explain_unsound, get_current_name
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK, Record
@@ -40,7 +41,8 @@ def upgrade_record(record: Record) -> Record:
     examples = record.examples
     count = record.params.get("count")
     # Drawn pictures: every version tests the same number of them.
-    if not examples and type(count) is int:
+    is_drawn = record.params.get("dataset") != OWN_DATA
+    if not examples and type(count) is int and is_drawn:
         examples = {TEST_SPLIT: round(count * TEST_SHARE)}
     return replace(record, metrics=rename_to_current(record.metrics), examples=examples)
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
-from gensweep.core.registries import MODELS, list_metrics
+from gensweep.core.registries import MODELS
 from gensweep.sweep.axes import list_axis_values
 from gensweep.sweep.parameters import check_seed, unwrap_scalar
 from gensweep.sweep.point import AUTO
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_RESERVED_NAMES = ("points", "report.html", ".", "..")
+_RESERVED_NAMES = ("points", "plugins", "report.html", ".", "..")
 """Names in a results root that are not sweeps, in lower case: some file systems ignore case."""
 
 
@@ -27,7 +27,7 @@ def check_name(name: Any) -> str:
     if not is_text or name.lower() in _RESERVED_NAMES:
         raise SweepError(
             f"sweep name {name!r} is not a plain folder name "
-            "(letters, digits, '.', '_', '-'; not 'points' or 'report.html')"
+            "(letters, digits, '.', '_', '-'; not 'points', 'plugins' or 'report.html')"
         )
     return name
 
@@ -78,7 +78,7 @@ def check_objective(sweep: str, objective: Any, models: set[str]) -> str | None:
         return None
     valid = set()
     for model in models:
-        for metric in list_metrics(MODELS[model].outputs, "validation"):
+        for metric in MODELS[model].list_metrics("validation"):
             if metric.direction != "none":
                 valid.add(f"validation/{metric.name}")
     if isinstance(objective, str) and objective in valid:
@@ -102,7 +102,7 @@ def check_name_list(sweep: str, argument: str, names: Any) -> list[str]:
 
 def list_metric_names(models: Iterable[str]) -> set[str]:
     """Return the metrics of the test set that any of the models has."""
-    names = set()
-    for model in set(models):
-        names.update(metric.name for metric in list_metrics(MODELS[model].outputs))
+    names: set[str] = set()
+    for model in models:
+        names.update(metric.name for metric in MODELS[model].list_metrics())
     return names

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterable
-from functools import lru_cache
 from typing import Any
 
 from gensweep.core.errors import SweepError
-from gensweep.core.registries import MODELS, get_dataset_class
-from gensweep.sweep.parameters import map_owners, unwrap_scalar
+from gensweep.core.registries import MODELS
+from gensweep.sweep.parameters import list_parameters, unwrap_scalar
 
 MAX_AXIS_VALUES = 100_000
 """More values than this are an error, so that an endless iterable does not hang."""
@@ -61,13 +60,6 @@ def _get_sort_key(value: Any) -> tuple[Any, ...]:
     if isinstance(value, (int, float)):
         return (1, value)
     return (2, str(value))
-
-
-@lru_cache(maxsize=256)
-def list_parameters(model: str, dataset: str) -> frozenset[str]:
-    """Return the names of all parameters of a model with one dataset."""
-    owners = map_owners(MODELS[model], get_dataset_class(dataset))
-    return frozenset(owners) | {"dataset"}
 
 
 def list_axis_parameters(model: str, axes: dict[str, Any]) -> frozenset[str]:

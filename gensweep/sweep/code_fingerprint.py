@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gensweep.core.config import DataSource
 from gensweep.core.errors import GensweepError
+from gensweep.core.own_data import OWN_DATA
 from gensweep.core.registries import DERIVED, METRICS, MODELS, Derived, Metric, get_dataset_class
+from gensweep.core.trainable import Trainable, get_full_name
+from gensweep.plugins.loader import list_active_plugins
 from gensweep.sweep.source_code import SourceTree
 
 log = logging.getLogger(__name__)
@@ -71,29 +75,49 @@ def compute_fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
     """Return the fingerprint of the code that trains a model on a dataset today.
 
     Returns:
-        `training` and `data`, a digest each, and `metrics`: name -> digest. None if the source is
-        missing.
+        `training` and `data`, a digest each, and `metrics`: name -> digest; `plugins`, file and
+        hash of each of the user's files, if there are any. None if the source is missing.
     """
     try:
-        return _compute_fingerprint(model, dataset.partition(":")[0], load_source_tree())
+        config, data = MODELS[model], get_dataset_class(dataset.partition(":")[0])
+        plugins = list_active_plugins()
+        keys = tuple(plugin.key for plugin in plugins)
+        digests = _compute_digests(config, data, load_source_tree(), keys)
     except (GensweepError, LookupError, OSError, SyntaxError) as error:
         log.debug("no fingerprint of %s on %s: %s", model, dataset, error)
         return None
+    if not plugins:
+        return digests
+    sources = [{"file": plugin.label, "sha": plugin.key} for plugin in plugins]
+    return digests | {"plugins": sources}
 
 
 @lru_cache(maxsize=256)
-def _compute_fingerprint(model: str, dataset: str, tree: SourceTree) -> dict[str, Any]:
-    config, data = MODELS[model], get_dataset_class(dataset)
-    network = f"{config.__module__}.network.build"
-    training = [_get_full_name(config), network, *LOOP]
+def _compute_digests(
+    config: type[Trainable], data: type[DataSource], tree: SourceTree, plugins: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the digests of a fingerprint.
+
+    Args:
+        config: the class of the model or task.
+        data: the class of the dataset.
+        tree: the source of gensweep.
+        plugins: keys of the active plugins, which decide what metrics there are.
+    """
     metrics = {}
     for name, metric in METRICS.items():
         if metric.is_applicable(config.outputs):
             # The training loop has a digest of its own; metrics only read its outputs.
             metrics[name] = tree.compute_digest(_list_metric_roots(metric), (*WITHOUT, *LOOP))
+    data_digest = OWN_DATA
+    if data.has_arrays:
+        data_digest = tree.compute_digest([get_full_name(data)], (*WITHOUT, *MEASURING))
+    roots = config.list_code_roots()
+    if config.is_trained_by_loop:
+        roots = [*roots, *LOOP]
     return {
-        "training": tree.compute_digest(training, (*WITHOUT, *MEASURING)),
-        "data": tree.compute_digest([_get_full_name(data)], (*WITHOUT, *MEASURING)),
+        "training": tree.compute_digest(roots, (*WITHOUT, *MEASURING)),
+        "data": data_digest,
         "metrics": metrics,
     }
 
@@ -132,9 +156,9 @@ def has_same_training_code(
 
 def _list_metric_roots(metric: Metric) -> set[str]:
     """Return the full names of a metric's function and of the functions that derive its outputs."""
-    roots = {_get_full_name(metric.compute)}
+    roots = {get_full_name(metric.compute)}
     for entry in _iter_derived(metric.needs):
-        roots.add(_get_full_name(entry.compute))
+        roots.add(get_full_name(entry.compute))
         if entry.tool:
             roots.add(TOOLS)
     return roots
@@ -148,13 +172,3 @@ def _iter_derived(needs: tuple[str, ...]) -> Iterator[Derived]:
             yield entry
             for sources in entry.needs:
                 yield from _iter_derived(sources)
-
-
-def _get_full_name(thing: Any) -> str:
-    """Return the module and the top-level name of a class or function.
-
-    For a function inside a function, it is the name of the outer function.
-    """
-    while isinstance(thing, partial):
-        thing = thing.func
-    return f"{thing.__module__}.{thing.__qualname__.partition('.')[0]}"

@@ -15,15 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import SweepError, UserError, describe_unknown
+from gensweep.core.registry import refuse_entries
+from gensweep.plugins.loader import list_active_plugins, load_plugin
+from gensweep.plugins.source import read_plugin
 from gensweep.prepare.fingerprint import find_paths, get_pinned_text
 from gensweep.sweep.point import Point
 from gensweep.sweep.reference import resolve_paths_from
 from gensweep.sweep.spec import Sweep
+from gensweep.sweep.uses import use_plugins
 from gensweep.system.naming import Names, is_same
 from gensweep.system.signals import Stopped
 
 _helpers: dict[str, str] = {}
 """Modules that sweep files have imported from their own folders: name -> folder."""
+_NOT_SHIPPED = (
+    "is registered while a sweep file runs, which workers do not read; move it to a file of its "
+    "own, mymodel.py, and say Sweep(uses=['mymodel.py']); or say Sweep(uses=[__file__])"
+)
 _CONSTANTS = {"none": None, "null": None, "true": True, "false": False}
 
 
@@ -37,10 +45,24 @@ def read_sweep(path: Path) -> Sweep:
     module = types.ModuleType(_make_module_name(path))
     module.__file__ = str(path)
     try:
-        with _allow_imports(path, module), resolve_paths_from(path.parent):
-            # Without dont_inherit the file would get the `from __future__` imports of this one.
-            code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-            exec(code, module.__dict__)
+        content = path.read_bytes()
+    except OSError as error:
+        raise SweepError(f"{path} cannot be read: {error.strerror or error}") from error
+    is_own_plugin = use_plugins(path, content)
+    try:
+        if is_own_plugin:
+            # The file is one of its own plugins: it has been imported as such.
+            with resolve_paths_from(path.parent):
+                module = load_plugin(read_plugin(path.name, path.parent))
+        else:
+            with (
+                _allow_imports(path, module),
+                resolve_paths_from(path.parent),
+                refuse_entries(_NOT_SHIPPED),
+            ):
+                # Without dont_inherit the file would get this one's `from __future__` imports.
+                code = compile(content, str(path), "exec", dont_inherit=True)
+                exec(code, module.__dict__)
     except UserError as error:
         raise SweepError(f"{path}{_format_line(error, path)}: {error}") from error
     except SyntaxError as error:
@@ -53,6 +75,7 @@ def read_sweep(path: Path) -> Sweep:
         raise SweepError(f"{path}{_format_line(error, path)}: {message}") from error
     sweep = getattr(module, "SWEEP", None)
     if isinstance(sweep, Sweep):
+        sweep.plugins = list_active_plugins()
         return sweep
     problem = "does not define SWEEP"
     if sweep is not None:

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from gensweep.core.config import MAX_INTEGER, Config, Data
+from gensweep.core.config import MAX_INTEGER, Config, DataSource
 from gensweep.core.errors import DataError, SweepError, describe_unknown
-from gensweep.core.model import Model
+from gensweep.core.own_data import OWN_DATA
 from gensweep.core.registries import DATASETS, MODELS, get_dataset_class
+from gensweep.core.trainable import Trainable
 
 C = TypeVar("C", bound=Config)
 
 
-def get_owner(key: str, model: type[Model], dataset: type[Data]) -> type[Config]:
+def get_owner(key: str, model: type[Trainable], dataset: type[DataSource]) -> type[Config]:
     """Return the config that declares a parameter."""
     return model if key in model.model_fields else dataset
 
 
-def map_owners(model: type[Model], dataset: type[Data]) -> dict[str, type[Config]]:
+def map_owners(model: type[Trainable], dataset: type[DataSource]) -> dict[str, type[Config]]:
     """Return every parameter of a point (but the dataset's name) -> the config that declares it."""
     owners: dict[str, type[Config]] = dict.fromkeys(model.model_fields, model)
     owners.update(dict.fromkeys(dataset.model_fields, dataset))
     return owners
+
+
+def list_parameters(model: str, dataset: str) -> frozenset[str]:
+    """Return the names of all parameters of a model with one dataset."""
+    return _join_parameters(MODELS[model], get_dataset_class(dataset))
+
+
+@lru_cache(maxsize=256)
+def _join_parameters(model: type[Trainable], dataset: type[DataSource]) -> frozenset[str]:
+    # By the classes: a name may mean another class after a user's file has changed.
+    return frozenset(map_owners(model, dataset)) | {"dataset"}
 
 
 def describe_condition(model: str, key: str, params: dict[str, Any]) -> str:
@@ -49,6 +62,8 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     model = MODELS[model_name]
     dataset_name = values.get("dataset", model.default_dataset)
     dataset = get_dataset_class(dataset_name)
+    if model.reads == OWN_DATA and dataset_name != OWN_DATA:
+        raise SweepError(f"{model_name} is a task: it reads its own data and takes no dataset")
     if dataset.kind != model.reads:
         suitable = [name for name, other in DATASETS.items() if other.kind == model.reads]
         raise SweepError(

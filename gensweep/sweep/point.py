@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from gensweep.core.config import Config, Data, get_last_epoch
+from gensweep.core.config import Config, DataSource, get_last_epoch
 from gensweep.core.errors import SweepError
-from gensweep.core.model import Model
 from gensweep.core.registries import MODELS, get_dataset_class
+from gensweep.core.trainable import Trainable
 from gensweep.sweep.courses import Course, Origin, group_courses
 from gensweep.sweep.parameters import (
     check_seed,
@@ -47,10 +47,7 @@ class _Cell:
 
     @cached_property
     def prefix(self) -> str:
-        config = MODELS[self._model]
-        encoder_layers = self._params["encoder_layers"]
-        decoder_layers = self._params["decoder_layers"]
-        return f"{config.abbreviation}-e{encoder_layers}-d{decoder_layers}"
+        return MODELS[self._model].format_prefix(self._params)
 
     @cached_property
     def around_seed(self) -> list[str]:
@@ -58,12 +55,12 @@ class _Cell:
         return self._format_identity(_SEED_MARK).split(json.dumps(_SEED_MARK))
 
     @cached_property
-    def model_config(self) -> Model:
+    def model_config(self) -> Trainable:
         model = MODELS[self._model]
         return model(**self._select_params(model))
 
     @cached_property
-    def data_config(self) -> Data:
+    def data_config(self) -> DataSource:
         dataset = get_dataset_class(self._params["dataset"])
         return dataset(**self._select_params(dataset))
 
@@ -75,7 +72,10 @@ class _Cell:
     @cached_property
     def course_key(self) -> str:
         free = {"until"}
-        if MODELS[self._model].has_exact_prefixes and self._params.get("schedule") == "constant":
+        if not MODELS[self._model].is_trained_by_loop:
+            # A task may have a parameter of any name, and two of its trainings share nothing.
+            free = set()
+        elif MODELS[self._model].has_exact_prefixes and self._params.get("schedule") == "constant":
             free.add("epochs")
         shared = {key: value for key, value in self._params.items() if key not in free}
         return json.dumps([self._model, shared], sort_keys=True)
@@ -148,6 +148,8 @@ class Point:
     @property
     def pack_key(self) -> str:
         """Equal for points that may be lanes of one pack."""
+        if not MODELS[self.model].packs:
+            return self.id
         return self._cell.pack_key
 
     @property
@@ -160,11 +162,11 @@ class Point:
         """The epoch after which the point is done."""
         return get_last_epoch(self.params)
 
-    def model_config(self) -> Model:
-        """Return the config of the model and its training."""
+    def model_config(self) -> Any:
+        """Return the config of the model and its training, or of the task."""
         return self._cell.model_config
 
-    def data_config(self) -> Data:
+    def data_config(self) -> Any:
         """Return the config of the dataset."""
         return self._cell.data_config
 

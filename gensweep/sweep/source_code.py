@@ -11,10 +11,11 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from gensweep.plugins.loader import find_source, is_of_plugin
 from gensweep.sweep.data_files import list_data_files
+from gensweep.sweep.module_source import Module
 from gensweep.sweep.syntax import (
     COMPOUND,
     PARAMETER_FUNCTION,
@@ -34,27 +35,6 @@ _MESSAGE_MODULES = {"logging", "warnings"}
 """Modules whose calls, as statements, only tell the user something."""
 _PARAMETER_MODULE = "core.config"
 """The module of this package that defines `param`."""
-
-
-@dataclass
-class Module:
-    """One parsed file.
-
-    Attributes:
-        definitions: top-level name -> the statements that bind it.
-        effects: top-level statements that bind nothing, such as a call.
-        imports: name -> the module, and the name in it or "", that it stands for.
-        data_files: files of other kinds in the same folder, such as drawings.
-        package: the full name of the package where relative imports begin.
-        loggers: top-level names of loggers.
-    """
-
-    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    effects: list[ast.stmt] = field(default_factory=list)
-    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
-    data_files: list[Path] = field(default_factory=list)
-    package: str = ""
-    loggers: set[str] = field(default_factory=set)
 
 
 class SourceTree:
@@ -179,11 +159,16 @@ class SourceTree:
         modules = {name for name, target in names.items() if target[0] in _MESSAGE_MODULES}
         # A function may call a tensor `log`: a name that the statement binds is no logger.
         bound = set(iter_names_bound_within(statement))
-        declaration = (f"{self._package}.{_PARAMETER_MODULE}", PARAMETER_FUNCTION)
-        is_imported = names.get(PARAMETER_FUNCTION) == declaration
+        # In the package itself, and as users import it.
+        sources = (f"{self._package}.{_PARAMETER_MODULE}", self._package)
+        is_imported = names.get(PARAMETER_FUNCTION) in [
+            (source, PARAMETER_FUNCTION) for source in sources
+        ]
+        packages = {name for name, target in names.items() if target == (self._package, "")}
         return Context(
             frozenset(modules | module.loggers) - bound,
             is_imported and PARAMETER_FUNCTION not in bound,
+            frozenset(packages) - bound,
         )
 
     def _describe_import(self, name: str, target: tuple[str, str]) -> str:
@@ -192,7 +177,7 @@ class SourceTree:
         Modules of this package are not named: a definition that moves stays the same code.
         """
         full_name = ".".join(target).rstrip(".")
-        if not full_name.startswith(f"{self._package}."):
+        if not full_name.startswith(f"{self._package}.") and not is_of_plugin(target[0]):
             return f"{name} is {full_name}"
         definition = self._resolve(*target)
         original_name = full_name.rpartition(".")[2]
@@ -229,10 +214,11 @@ class SourceTree:
         return self._modules[name]
 
     def _read_module(self, name: str) -> Module | None:
-        """Return a parsed module of this package; None if there is no such file."""
+        """Return a parsed module of this package or of a plugin; None if there is none."""
         package, *parts = name.split(".")
         if package != self._package:
-            return None
+            source = find_source(name)
+            return self._sort_statements(source[0], Module(package=source[1])) if source else None
         path = self.folder.joinpath(*parts)
         if path.is_dir():
             path = path / "__init__.py"
@@ -243,7 +229,10 @@ class SourceTree:
         if not path.is_file():
             return None
         module = Module(data_files=list_data_files(path.parent), package=parent)
-        for statement in ast.parse(path.read_bytes()).body:
+        return self._sort_statements(ast.parse(path.read_bytes()), module)
+
+    def _sort_statements(self, tree: ast.Module, module: Module) -> Module:
+        for statement in tree.body:
             self._add_statement(module, statement)
         return module
 

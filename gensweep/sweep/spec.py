@@ -12,6 +12,7 @@ from typing import Any
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import FIGURES, MODELS, TABLES
+from gensweep.plugins.loader import list_active_plugins
 from gensweep.prepare.fingerprint import get_pinned_text
 from gensweep.sweep.arguments import (
     check_name,
@@ -21,11 +22,12 @@ from gensweep.sweep.arguments import (
     check_seeds,
     list_metric_names,
 )
-from gensweep.sweep.axes import list_axis_parameters, list_axis_values, list_parameters
-from gensweep.sweep.parameters import describe_condition, resolve_params
+from gensweep.sweep.axes import list_axis_parameters, list_axis_values
+from gensweep.sweep.parameters import describe_condition, list_parameters, resolve_params
 from gensweep.sweep.point import AUTO, Point
 from gensweep.sweep.questions import Question, check_margins, check_questions
 from gensweep.sweep.reference import ReferenceRow, read_reference
+from gensweep.sweep.uses import check_uses
 
 _OPTION_HINTS = {
     "seed": "--seeds N chooses seeds 0 to N-1",
@@ -38,7 +40,7 @@ MAX_CELLS = 1_000_000
 """The most combinations of a grid: planning 100,000 points takes seconds."""
 _ARGUMENTS = [
     "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
-    "reference", "keep",
+    "reference", "keep", "uses",
 ]  # fmt: skip
 
 
@@ -166,6 +168,8 @@ class Sweep:
             to be smaller makes two values "equal".
         reference: a CSV file of published numbers: metric, value, source, and perhaps sd, n, model
             and parameters. The table `reference` compares cells with them.
+        uses: your own files of tasks, models, metrics and so on: paths beside the sweep file, or
+            modules. A sweep file writes them as plain texts; elsewhere, `gs.use` comes first.
 
     Raises:
         SweepError: an argument is wrong; the message says what would be right.
@@ -185,22 +189,24 @@ class Sweep:
         margin: Mapping[str, float] | None = None,
         reference: str | Path | None = None,
         keep: str = WEIGHTS_ALONE,
+        uses: str | Sequence[str] = (),
         **others: Any,
     ) -> None:
         for key in others:
             raise SweepError(describe_unknown("argument", key, _ARGUMENTS, f"sweep {name!r}"))
         self.name = check_name(name)
+        self.uses = check_uses(name, uses)
+        self.plugins = list_active_plugins()
         self.grids = _check_grids(name, grids)
         self.seeds = check_seeds(name, seeds)
         self.pack = check_pack(f"sweep {name!r}: pack", pack)
         self.keep = check_keep(f"sweep {name!r}: keep", keep)
         self.tables = check_name_list(name, "tables", tables)
         self.figures = check_name_list(name, "figures", figures)
-        self.objective = check_objective(name, objective, {grid.model for grid in self.grids})
+        models = {grid.model for grid in self.grids}
+        self.objective = check_objective(name, objective, models)
         self.questions = check_questions(name, questions, self.cells())
-        self.margin = check_margins(
-            name, margin, list_metric_names(grid.model for grid in self.grids)
-        )
+        self.margin = check_margins(name, margin, list_metric_names(models))
         self.reference = self._read_reference(reference)
         for registry, entries in ((TABLES, self.tables), (FIGURES, self.figures)):
             for entry in entries:
@@ -238,6 +244,7 @@ class Sweep:
             self.objective,
             margin=self.margin,
             keep=self.keep,
+            uses=self.uses,
         )
         # Not checked again: a question about what does not vary any more has no answer.
         replaced.questions = self.questions

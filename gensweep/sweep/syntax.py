@@ -28,10 +28,12 @@ class Context:
     Attributes:
         message_names: names of loggers, and of modules whose calls only tell the user something.
         declares_parameters: whether `param` is this package's declaration of a parameter.
+        package_names: names of the package, so that `gs.param` is that declaration.
     """
 
     message_names: frozenset[str] = frozenset()
     declares_parameters: bool = False
+    package_names: frozenset[str] = frozenset()
 
 
 def normalize(node: object, context: Context, *, in_function: bool = False) -> str:
@@ -190,7 +192,11 @@ def is_logger_definition(statement: ast.stmt) -> bool:
 
 
 def _is_parameter_declaration(node: ast.Call, context: Context) -> bool:
-    is_named = isinstance(node.func, ast.Name) and node.func.id == PARAMETER_FUNCTION
+    function = node.func
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        is_ours = function.value.id in context.package_names
+        return is_ours and function.attr == PARAMETER_FUNCTION
+    is_named = isinstance(function, ast.Name) and function.id == PARAMETER_FUNCTION
     return context.declares_parameters and is_named
 
 

@@ -40,9 +40,9 @@ def find_warnings(
 
 
 def _find_exploded_losses(model: Model, history: Sequence[Mapping[str, float]]) -> list[str]:
-    if not history:
-        return []
     untrained = model.estimate_untrained_loss()
+    if not history or untrained is None:
+        return []
     warnings = []
     for name, value in history[-1].items():
         is_loss = name.startswith("train/") and name.endswith("loss")

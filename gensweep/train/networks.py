@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 import torch
 
 from gensweep.core.model import Model
@@ -13,9 +11,8 @@ from gensweep.train import random_streams
 
 
 def create_network(model: Model) -> Network:
-    """Return the model's network, as its module `network` builds it, with undefined weights."""
-    module = importlib.import_module(f"{type(model).__module__}.network")
-    return module.build(model)
+    """Return the model's network with undefined weights."""
+    return model.build_network()
 
 
 def build_network(model: Model, seed: int, device: torch.device) -> Network:

@@ -34,7 +34,8 @@ class Attempt:
         keep: which files stay when the point is done, as `gensweep.core.keep`.
 
     Attributes:
-        training: the training that the point is a part of; None until it is built.
+        training: the training that the point is a part of, or the progress of a task; None until
+            it is built.
         origin: the epochs that were computed as another point's, for the record; None: none were.
         pack: how many lanes are trained together, and which is this one.
         outcome: how it ended, for the record; None while it goes on.
@@ -54,7 +55,7 @@ class Attempt:
         self.tracker = tracker
         self.exit_stack = exit_stack
         self.keep = keep
-        self.training: Training | None = None
+        self.training: Any = None
         self.origin: dict[str, Any] | None = None
         self.pack = {"size": 1, "lane": 0}
         self.outcome: dict[str, Any] | None = None

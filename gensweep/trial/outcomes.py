@@ -15,6 +15,7 @@ import torch
 from gensweep.core.errors import LostClaimError, StoreError, UserError
 from gensweep.ledger.point_files import ERROR
 from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, STORE_UNAVAILABLE, Record
+from gensweep.plugins.loader import find_user_line
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.signals import raise_if_stopped
@@ -162,6 +163,9 @@ def _write_traceback(folder: PointFolder, error: Exception) -> None:
 def _summarize_error(error: BaseException) -> str:
     """Return an exception as one line: its type, its message, and its line in this project."""
     message = " ".join(str(error).split()) or "no message"
+    line = find_user_line(error)
+    if line:
+        return f"{type(error).__name__}: {message} ({line})"
     frames = traceback.extract_tb(error.__traceback__)
     frames = [frame for frame in frames if "gensweep" in frame.filename]
     if not frames:

@@ -12,10 +12,12 @@ import torch
 
 from gensweep.core.config import Data
 from gensweep.core.dataset import DatasetArrays
+from gensweep.core.registries import MODELS
+from gensweep.ledger.records import OK
 from gensweep.prepare import array_cache
 from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.courses import Course, Origin
-from gensweep.sweep.point import Pack
+from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_versions
 from gensweep.train.lanes import Lanes
 from gensweep.train.memory import configure_malloc, reset_peaks
@@ -26,6 +28,7 @@ from gensweep.trial.course import CourseAttempt
 from gensweep.trial.device import count_fitting_lanes, resolve_device
 from gensweep.trial.history import build_epoch_report
 from gensweep.trial.outcomes import end_attempt, record_failure_of
+from gensweep.trial.task_run import TaskRun
 
 
 def run_pack(
@@ -55,6 +58,11 @@ def run_pack(
     for point in pack.points:
         compute_fingerprint(point.model, point.params["dataset"])
     device = resolve_device(context.device)
+    if not MODELS[pack.model].is_trained_by_loop:
+        for point in pack.points:
+            reset_peaks()
+            _run_task(point, device, context, report)
+        return
     remaining = list(pack.courses)
     while remaining:
         reset_peaks()
@@ -95,6 +103,20 @@ def _run_lanes(
                 for line in attempt.history:
                     report(build_epoch_report(attempt.point, line))
         _train(lanes, device, report)
+
+
+def _run_task(point: Point, device: torch.device, context: Context, report: Report) -> None:
+    """Call the function of a task, unless somebody else trains the point."""
+    with contextlib.ExitStack() as exit_stack:
+        attempt = begin_attempt(point, context, report, exit_stack)
+        if attempt is None:
+            return
+        with record_failure_of(attempt):
+            run = TaskRun(attempt, device, context.threads, report)
+            attempt.training = run.progress
+            attempt.outcome = run.train() | {"status": OK}
+        assert attempt.outcome is not None, "an error is an outcome, too"
+        end_attempt(attempt, attempt.outcome, device, report)
 
 
 # --- training

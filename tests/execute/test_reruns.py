@@ -18,7 +18,7 @@ from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
 from gensweep.sweep.point import Point
 from gensweep.train import checkpoint
 from gensweep.train.loop import Training
-from gensweep.trainables import TRAINABLES
+from gensweep.trainables import get_trainable
 
 
 def tiny(**params: Any) -> Point:
@@ -100,7 +100,7 @@ def test_a_users_own_trial_ends_with_the_error_that_tune_must_see(
     monkeypatch.setattr(Training, "run_epoch", failing)
     reports: list[dict[str, Any]] = []
     with pytest.raises(GensweepError, match="no luck"):
-        TRAINABLES["text_to_text"]({**TINY, "device": "cpu"}, None, reports.append)
+        get_trainable("text_to_text")({**TINY, "device": "cpu"}, None, reports.append)
     assert reports[-1]["status"] == FAILED
 
 

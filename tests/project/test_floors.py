@@ -16,7 +16,7 @@ from gensweep.core.registries import DATASETS, MODELS
 FLOORS = (
     ("core/",),
     ("system/",),
-    ("kernels/", "prepare/"),
+    ("kernels/", "plugins/", "prepare/"),
     ("data/", "nn/", "sweep/"),
     ("ledger/", "metrics/", "models/"),
     ("train/", "report/", "__init__.py"),
