@@ -7,11 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the polynomial of one iteration (Jordan et al. 2024)."""
-ITERATIONS = 5
-EPSILON = 1e-7
-"""The smallest norm that a matrix is divided by."""
+from gensweep.train.newton_schulz import factor_orthogonal
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
@@ -20,25 +16,10 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     Args:
         matrices: [m, n] or [lanes, m, n].
     """
-    if len(matrices) == 1 and matrices.ndim == 3:
-        # A plain product is faster than a batch of one.
-        return orthogonalise(matrices[0]).unsqueeze(0)
-    a, b, c = COEFFICIENTS
-    # `torch.optim.Muon` computes in bfloat16 everywhere. On a CPU without bfloat16 units, float32
-    # is several times faster, and more accurate.
-    x = matrices.to(torch.bfloat16 if matrices.is_cuda else torch.float32)
-    is_tall = x.shape[-2] > x.shape[-1]
-    if is_tall:
-        x = x.mT  # so that the smaller of the two possible Gram matrices is computed
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=EPSILON)
-    add_product = torch.addmm if x.ndim == 2 else torch.baddbmm
-    for _ in range(ITERATIONS):
-        gram = x @ x.mT
-        polynomial = add_product(gram, gram, gram, beta=b, alpha=c)
-        x = add_product(x, polynomial, x, beta=a)
-    if is_tall:
-        x = x.mT
-    return x.to(matrices.dtype)
+    if matrices.ndim == 3 and _is_one_by_one(matrices):
+        return torch.stack([orthogonalise(matrix) for matrix in matrices])
+    left, right = factor_orthogonal(matrices)
+    return (left @ right).to(matrices.dtype)
 
 
 @torch.no_grad()
@@ -52,8 +33,9 @@ def apply_muon(
 ) -> None:
     """Step matrices by their orthogonalised Nesterov momentum (Jordan et al. 2024), in place.
 
-    The update is the same as that of `torch.optim.Muon` with its default, "original" scale
-    sqrt(max(1, m / n)).
+    The update is that of `torch.optim.Muon` with its default, "original" scale
+    sqrt(max(1, m / n)), but for rounding: on a CPU it is within 1e-4 of the formula in double
+    precision, relative to its norm, and PyTorch's bfloat16 within 3e-1 for matrices of low rank.
 
     Args:
         parameter: [m, n], or [lanes, m, n] of independent matrices.
@@ -68,8 +50,26 @@ def apply_muon(
     """
     if parameter.ndim not in (2, 3):
         raise ValueError(f"Muon moves matrices, not a parameter of shape {tuple(parameter.shape)}")
+    if parameter.ndim == 3 and _is_one_by_one(parameter):
+        for lane in range(len(parameter)):
+            apply_muon(parameter[lane], gradient[lane], mean[lane], lr, momentum, weight_decay)
+        return
     mean.lerp_(gradient, 1 - momentum)
-    update = orthogonalise(gradient.lerp(mean, momentum))
+    left, right = factor_orthogonal(gradient.lerp(mean, momentum))
     rows, columns = parameter.shape[-2:]
     scale = -lr * math.sqrt(max(1.0, rows / columns))
-    parameter.mul_(1 - lr * weight_decay).add_(update, alpha=scale)
+    decay = 1 - lr * weight_decay
+    if parameter.ndim == 2 and left.dtype == parameter.dtype:
+        # The update itself is never stored.
+        parameter.addmm_(left, right, beta=decay, alpha=scale)
+    else:
+        parameter.mul_(decay).add_((left @ right).to(parameter.dtype), alpha=scale)
+
+
+def _is_one_by_one(matrices: Tensor) -> bool:
+    """Return whether the lanes [lanes, m, n] are stepped one after another.
+
+    A CPU gains nothing from products of many lanes at once, and each lane then computes exactly
+    what it computes alone.
+    """
+    return len(matrices) == 1 or matrices.device.type == "cpu"

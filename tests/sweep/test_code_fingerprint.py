@@ -271,7 +271,7 @@ EDITS = {
         "training",
     ),
     "the optimizer": (
-        "train/muon.py",
+        "train/newton_schulz.py",
         "ITERATIONS = 5",
         "ITERATIONS = 6",
         SEQUENCES | PICTURES,
