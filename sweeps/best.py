@@ -19,7 +19,7 @@ SWEEP = Sweep(
         Grid("text_to_image", batch_size=64, epochs=30, **RECIPE),
     ],
     seeds=3,
-    tables=["leaderboard"],
+    tables=["leaderboard", "test_set"],
     figures=[
         "learning_curves",
         "training_history",

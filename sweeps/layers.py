@@ -14,7 +14,7 @@ SWEEP = Sweep(
         Grid("text_to_image", digit_split="shared", **DEPTHS),
     ],
     seeds=3,
-    tables=["depth"],
+    tables=["depth", "test_set"],
     figures=[
         "depth_heatmap",
         "learning_curves",

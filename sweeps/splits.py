@@ -10,7 +10,7 @@ SWEEP = Sweep(
         )
     ],
     seeds=3,
-    tables=["splits"],
+    tables=["splits", "test_set"],
     figures=[
         "train_fraction_curve",
         "learning_curves",

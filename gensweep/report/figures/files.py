@@ -169,6 +169,18 @@ def read_answers(store: Store, name: str) -> Answers:
     return Answers(true, predicted)
 
 
+def parse_answer_columns(content: bytes, uri: str) -> dict[str, list[str]]:
+    """Return column -> texts [n] of an answers.csv.
+
+    Raises:
+        RecordError: it is cut short or holds something else.
+    """
+    try:
+        return _parse_columns(content.decode(), uri)
+    except (ValueError, csv.Error) as error:
+        raise RecordError(f"{uri}: not a complete table of answers ({error})") from None
+
+
 def _parse_columns(text: str, uri: str) -> dict[str, list[str]]:
     """Return column -> texts [n] of a table of answers."""
     if not text.endswith("\n"):

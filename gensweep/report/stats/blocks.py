@@ -95,12 +95,17 @@ def _average(values: _Values, levels: list, rows: list[Row], total: int) -> Bloc
     for row in rows:
         seed, _ = row
         by_level = values[row]
-        rows_of[seed].append([float(np.mean(by_level[level])) for level in levels])
+        rows_of[seed].append([_compute_mean(by_level[level]) for level in levels])
         points += sum(len(by_level[level]) for level in levels)
     means = [np.mean(rows_of[seed], axis=0) for seed in seeds]
     # Without rows, the array would have one dimension.
     table = np.array(means, float).reshape(len(seeds), len(levels))
     return Block(levels, seeds, table, points, total - points)
+
+
+def _compute_mean(values: list[float]) -> float:
+    """Return a mean; most often there is one value, and NumPy takes long for so few."""
+    return values[0] if len(values) == 1 else float(np.mean(values))
 
 
 def _iter_candidates(rows_with: Mapping[frozenset, Sequence[Row]]) -> Iterator[frozenset]:

@@ -14,6 +14,9 @@ import numpy as np
 
 from gensweep.report.stats.contrasts import Contrast, estimate_contrast
 
+MAX_P = 0.5
+"""A larger p of one of many pairs is the answer: no other one can make them equal."""
+
 
 def compute_equality_p(contrast: Contrast, margin: float) -> float:
     """Return the larger p of the two one-sided tests; NaN if the contrast has no test.
@@ -44,12 +47,16 @@ def compute_joint_equality_p(
         contrasts: weights [levels] each, adding up to zero.
         margin: as in `compute_equality_p`.
     """
+    if np.isnan(margin):
+        return np.nan
     largest = 0.0
     for weights in contrasts:
         p = compute_equality_p(estimate_contrast(values, weights), margin)
-        if np.isnan(p):
-            return np.nan
-        largest = max(largest, p)
+        # The order matters: a p of NaN must not be lost.
+        if not p <= largest:
+            largest = p
+        if np.isnan(p) or p > MAX_P:
+            break
     return largest
 
 

@@ -90,10 +90,19 @@ class Subject:
     ) -> Block:
         """Return the same as `select`, with levels that can be sorted."""
         wanted = metric or self.metric
+        key = (axes, wanted)
+        if only is None and key in self._blocks:
+            return self._blocks[key]
         runs = self.runs.list_runs_along(self.model, self.dataset, wanted, axes)
         if only is not None:
-            runs = [run for run in runs if run[2] in only]
-        return select_block(_make_sortable(runs))
+            return select_block(_make_sortable([run for run in runs if run[2] in only]))
+        # Several questions about an axis are answered by the same block.
+        self._blocks[key] = select_block(_make_sortable(runs))
+        return self._blocks[key]
+
+    @cached_property
+    def _blocks(self) -> dict[tuple[tuple[str, ...], str], Block]:
+        return {}
 
     @cached_property
     def decomposition(self) -> Decomposition | None:
