@@ -11,6 +11,8 @@ import pytest
 
 # One thread, as a trial has, so that numbers and times do not depend on the cores. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The default depends on the packages that are installed.
+os.environ["GENSWEEP_FEATURES"] = "random_vgg"
 
 
 @pytest.fixture(scope="session", autouse=True)

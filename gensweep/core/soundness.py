@@ -14,28 +14,42 @@ FORMER_DOCS = {
         "Share of all glyphs of the test queries that the reader reads rightly; drawn operators, "
         "which are easy, included.\n\nA former version measured it. About two thirds of these "
         "glyphs are operators, so it says little of digits: see `reader_digit_accuracy`."
-    )
+    ),
 }
 """Metrics that are no longer measured -> their documentation."""
+FEATURES_VARIABLE = "GENSWEEP_FEATURES"
+"""The environment variable that names networks whose features metrics compare."""
+FEATURE_COUNTS = {
+    "efficientnet_lite0": 1280,
+    "random_vggs": 128,
+    "random_vgg": 512,
+    "inception": 2048,
+}
+"""Feature network -> features; of `random_vggs`, those of one draw of its weights."""
+_COMPARISONS = ("kid_x1000", "kid", "mind", "density", "coverage")
+_MIN_COMPARED = 200
 MIN_PICTURES = {
-    "fid_random_vgg": 513,
-    "fid_inception": 2049,
+    **{f"fid_{network}": features + 1 for network, features in FEATURE_COUNTS.items()},
     **{
-        f"{name}_{network}": 200
-        for network in ("random_vgg", "inception")
-        for name in ("kid", "density", "coverage")
+        f"{kind}_{network}": _MIN_COMPARED
+        for network in FEATURE_COUNTS
+        for kind in (*_COMPARISONS, "kid_interval", "kid_spread")
     },
+    "memorization_ratio": _MIN_COMPARED,
 }
 """Metric -> the minimum number of test pictures, and of as many samples, for a measurement.
 
 - FID fits a normal distribution to the features. A covariance of n pictures has rank n - 1 at
-  most, so n pictures describe d features from n = d + 1 on: 512 of `random_vgg`, 2,048 of
-  `inception`. With fewer pictures, FID is mostly bias.
+  most, so n pictures describe d features from n = d + 1 on: 128 of a draw of `random_vggs`, 512 of
+  `random_vgg`, 1,280 of `efficientnet_lite0`, 2,048 of `inception`. With fewer pictures, FID is
+  mostly bias.
 - KID is unbiased, so it needs pictures only for a small spread: a few hundred, as Binkowski et
-  al. 2018 show.
+  al. 2018 show. Its interval compares ten parts of the pictures.
+- The sliced Wasserstein distance falls as pictures are added: of 200 in 256 directions, it is
+  still mostly the distance of the distributions.
 - Density and coverage use the five nearest neighbours of each picture. Five of 200 pictures are
   2.5%, which is near; five of 16 are a third. The standard error of coverage, at most
-  0.5 / sqrt(n), is 3.5 points at 200.
+  0.5 / sqrt(n), is 3.5 points at 200. The memorization ratio uses the nearest neighbour.
 """
 READER_METRIC = "reader_digit_accuracy"
 MIN_READER_ACCURACY = 0.9

@@ -60,6 +60,7 @@ MEASURING = (
     "gensweep.train.distortion",
     "gensweep.train.glyphs",
     "gensweep.train.reader",
+    "gensweep.train.training_pictures",
 )
 WITHOUT = (*BOOKKEEPING, *KERNELS)
 """Prefixes of names of code that changes no number, or has another entry in a record."""

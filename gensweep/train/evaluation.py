@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from gensweep.train.batches import Batches
 from gensweep.train.health import find_warnings
 from gensweep.train.networks import build_network
 from gensweep.train.reader import load_reader
+from gensweep.train.training_pictures import load_training_pictures
 
 SAMPLES = 16
 """Samples that are drawn, if nobody says how many."""
@@ -31,8 +33,14 @@ ANSWERS = ("predicted", "read")
 """Outputs that hold a model's answers in characters: as the model says them, or as a reader reads
 them in the pictures that it draws."""
 _ANSWER_TABLE = ("query", "answer", *ANSWERS)
-TOOLS: dict[str, Callable[[DatasetArrays], torch.nn.Module]] = {"reader": load_reader}
-"""Tools that derived outputs need, by name; each is made from the dataset."""
+TOOLS: dict[str, Callable[[DatasetArrays], torch.nn.Module]] = {
+    "reader": load_reader,
+    "training_pictures": load_training_pictures,
+}
+"""Tools that derived outputs need, by name.
+
+Each is made from the dataset; its split has the point's training rows too, as `train`.
+"""
 
 
 class DivergedError(GensweepError):
@@ -77,7 +85,7 @@ class Evaluator:
         self.warnings: list[str] = []
         self.network = build_network(model, seed, device)
         self._reader_data = prepared if reader_data is None else reader_data
-        self._tools: dict[str, Any] = {}
+        self._tools: dict[tuple[str, int], Any] = {}
         self._last_answers: tuple[int, dict[str, Tensor]] | None = None
         self._split: dict[str, Tensor] = {}
         for name, rows in prepared.split.items():
@@ -245,9 +253,14 @@ class Evaluator:
 
     def get_tool(self, name: str) -> Any:
         """Return a tool of derived outputs, such as `reader`; it is made on first use."""
-        if name not in self._tools:
-            self._tools[name] = TOOLS[name](self._reader_data).to(self.device)
-        return self._tools[name]
+        rows = self._split["train"].numpy()
+        # Lanes share their tools, and smaller training sets are the beginning of larger ones.
+        key = (name, len(rows))
+        if key not in self._tools:
+            split = self._reader_data.split | {"train": rows}
+            data = replace(self._reader_data, split=split)
+            self._tools[key] = TOOLS[name](data).to(self.device)
+        return self._tools[key]
 
     def _derive(self, entries: list[Derived], outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return those derived outputs that can be computed from these outputs."""

@@ -23,9 +23,12 @@ from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, encode
 from gensweep.core.errors import UnknownNameError, UserError
 from gensweep.core.registries import DERIVED, METRICS, MODELS, register_metric
 from gensweep.core.roles import format_range
-from gensweep.metrics import _features, generation
+from gensweep.core.soundness import FEATURES_VARIABLE
+from gensweep.metrics import _features, _set_distances, generation
 from gensweep.metrics._answers import count_carries, parse
 from gensweep.metrics._features import extract_features
+from gensweep.metrics._inception import INCEPTION_WEIGHTS
+from gensweep.metrics._random_vgg import build_random_vgg
 from gensweep.metrics.pictures import PROJECTIONS
 from gensweep.models.gan.network import GANNetwork
 from gensweep.models.vae.network import VAENetwork, negative_log_likelihood
@@ -69,7 +72,7 @@ class TestEveryMetric:
 
     def test_declares_its_range_and_says_it_nowhere_else(self, name: str) -> None:
         entry = METRICS[name]
-        unlimited = {"loss", "kid_random_vgg", "kid_inception"}
+        unlimited = {"loss", "kid_x1000_random_vgg", "kid_x1000_inception"}
         assert (entry.range == (None, None)) == (name in unlimited)
         if entry.unit == "fraction":
             assert entry.range == (0, 1)
@@ -420,7 +423,9 @@ class TestGeneration:
             kernel(x[i], x[j]) for x in (a, b) for i in range(40) for j in range(40) if i != j
         ) / (40 * 39)
         cross = sum(kernel(x, y) for x in a for y in b) / 40**2
-        assert self.between("kid", self.A, self.B) == pytest.approx(own - 2 * cross, rel=1e-9)
+        assert self.between("kid_x1000", self.A, self.B) == pytest.approx(
+            1000 * (own - 2 * cross), rel=1e-9
+        )
 
     @pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance` will save:UserWarning")
     @pytest.mark.parametrize(("most", "subset", "subsets"), [(1000, 50, 1), (20, 20, 10)])
@@ -430,7 +435,7 @@ class TestGeneration:
         """On the same subsets, which it draws by the global generator."""
         from torchmetrics.image.kid import KernelInceptionDistance
 
-        monkeypatch.setattr(generation, "KID_SUBSET", most)
+        monkeypatch.setattr(_set_distances, "KID_SUBSET", most)
         sample, picture = self.many(60, 6, 1), self.many(50, 6, 2) * 1.5 + 0.5
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -438,13 +443,13 @@ class TestGeneration:
             expected.update(picture, real=True)
             expected.update(sample, real=False)
             value = expected.compute()[0].item()
-        assert self.between("kid", sample, picture) == pytest.approx(value, rel=1e-9)
+        assert self.between("kid_x1000", sample, picture) == pytest.approx(1000 * value, rel=1e-9)
 
     def test_kid_of_many_is_the_same_again(self) -> None:
         """Ten subsets of a thousand, drawn by a seed of their own; the global generator is left alone."""
         many = torch.randn(1100, 4, generator=rng(3), dtype=torch.float64)
         before = torch.get_rng_state()
-        once, again = (self.between("kid", many + 0.5, many) for _ in range(2))
+        once, again = (self.between("kid_x1000", many + 0.5, many) for _ in range(2))
         assert once == again > 0
         assert torch.equal(torch.get_rng_state(), before)
 
@@ -452,7 +457,7 @@ class TestGeneration:
     def test_density_and_coverage_are_counted_by_hand(
         self, monkeypatch: pytest.MonkeyPatch, chunk: int
     ) -> None:
-        monkeypatch.setattr(generation, "CHUNK_SIZE", chunk)
+        monkeypatch.setattr(_set_distances, "CHUNK_SIZE", chunk)
         sample, picture = self.B[:30].tolist(), self.A.tolist()
         inside = 0
         covered = set()
@@ -493,7 +498,7 @@ class TestFeatures:
         """Layer for layer, with normal weights of variance 2 / inputs, drawn in its order."""
         from torchvision.models import vgg11
 
-        network = _features._build_random_vgg().requires_grad_(False)
+        network = build_random_vgg().requires_grad_(False)
         with torch.device("meta"):
             stages = vgg11(weights=None, init_weights=False).features.requires_grad_(False)
         stages.load_state_dict(network.state_dict(), assign=True)
@@ -516,7 +521,7 @@ class TestFeatures:
     def test_of_real_pictures_are_computed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[int] = []
 
-        def counted(name: str, pictures: Tensor) -> Tensor:
+        def counted(name: str, pictures: Tensor, is_pixel_art: bool) -> Tensor:
             asked.append(len(pictures))
             return pictures.flatten(1)[:, :2]
 
@@ -533,9 +538,9 @@ class TestFeatures:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         (tmp_path / "hub/checkpoints").mkdir(parents=True)
-        (tmp_path / "hub/checkpoints" / _features.INCEPTION_WEIGHTS).touch()
+        (tmp_path / "hub/checkpoints" / INCEPTION_WEIGHTS).touch()
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-        monkeypatch.setenv(_features.VARIABLE, "random_vgg, inception")
+        monkeypatch.setenv(FEATURES_VARIABLE, "random_vgg, inception")
         assert [network.name for network in _features.select_networks()] == [
             "random_vgg",
             "inception",
@@ -551,20 +556,27 @@ class TestFeatures:
         )
         generation.register(_features.NETWORKS["inception"])
         assert list(found) == [
+            "kid_x1000_inception",
+            "kid_interval_inception",
             "fid_inception",
-            "kid_inception",
+            "mind_inception",
             "density_inception",
             "coverage_inception",
         ]
         assert {rest["needs"] for rest in found.values()} == {
             ("sample_features_inception", "picture_features_inception")
         }
-        assert [rest["min_examples"] for rest in found.values()] == [2049, 200, 200, 200], (
-            "2,048 features and one more"
-        )
+        assert [rest["min_examples"] for rest in found.values()] == [
+            200,
+            200,
+            2049,
+            200,
+            200,
+            200,
+        ], "2,048 features and one more"
 
     def test_metrics_say_which_network(self) -> None:
-        for name in ("fid", "kid", "density", "coverage"):
+        for name in ("fid", "kid_x1000", "mind", "density", "coverage"):
             assert "VGG-11" in METRICS[f"{name}_random_vgg"].doc
             assert name not in METRICS and f"{name}_inception" not in METRICS
 
@@ -573,19 +585,20 @@ class TestFeatures:
         assert METRICS["fid_random_vgg"].min_examples == 513
         assert "Computed from 513 test pictures or more" in METRICS["fid_random_vgg"].doc
         assert {
-            METRICS[f"{name}_random_vgg"].min_examples for name in ("kid", "density", "coverage")
+            METRICS[f"{name}_random_vgg"].min_examples
+            for name in ("kid_x1000", "density", "coverage")
         } == {200}
 
     def test_a_network_that_is_not_here_is_an_error_before_anything_is_trained(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-        monkeypatch.setenv(_features.VARIABLE, "inception")
+        monkeypatch.setenv(FEATURES_VARIABLE, "inception")
         with pytest.raises(
             UserError, match=rf"{tmp_path}/hub/checkpoints/inception_v3.*nothing is downloaded"
         ):
             _features.select_networks()
-        monkeypatch.setenv(_features.VARIABLE, "inzeption")
+        monkeypatch.setenv(FEATURES_VARIABLE, "inzeption")
         with pytest.raises(UnknownNameError, match=r"inzeption.*random_vgg"):
             _features.select_networks()
 

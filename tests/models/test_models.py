@@ -39,7 +39,8 @@ HEADINGS = [
 NOISY: dict[str, dict[str, Any]] = {"image_to_text": {"augment": 1.0}}
 """What makes a model draw random numbers that draws none at its defaults."""
 UNDEFINED = {
-    "fid_random_vgg", "kid_random_vgg", "density_random_vgg", "coverage_random_vgg",
+    "fid_random_vgg", "kid_x1000_random_vgg", "kid_interval_random_vgg", "mind_random_vgg",
+    "density_random_vgg", "coverage_random_vgg", "memorization_ratio", "palette_share",
     "mean_absolute_error", "read_mean_absolute_error",
     "exact_match_plus", "exact_match_minus", "exact_match_carries_0", "exact_match_carries_1", "exact_match_carries_2",
 }  # fmt: skip

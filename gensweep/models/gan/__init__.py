@@ -13,10 +13,8 @@ arXiv:1511.06434).
 - `discriminator_accuracy`: share of real and generated pictures that are classified correctly; 0.5
   is chance.
 - `sliced_wasserstein`: distance between samples and equally many test pictures, in raw pixels.
-- `fid_random_vgg`, `kid_random_vgg`: distances between samples and equally many test pictures, in
-  features of a network with random weights.
-- `density_random_vgg`, `coverage_random_vgg`: in the same features, the number of real pictures'
-  neighbourhoods that contain a sample, and the share of real pictures with a sample nearby.
+- More numbers compare samples with test pictures in the features of a network, such as
+  `kid_x1000_efficientnet_lite0`, and with training pictures: `gensweep list metrics`.
 
 ## Differences from the method
 There are no batch statistics: they make the examples of a batch depend on each other, and cannot be

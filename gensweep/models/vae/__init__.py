@@ -15,10 +15,8 @@ Higgins et al. 2017.
 - `reconstruction_mse`: mean squared error a pixel of the decoder's mean at the same latent sample.
 - `ssim`: structural similarity of a picture and that reconstruction; 1 means equal.
 - `sliced_wasserstein`: distance between samples and equally many test pictures, in raw pixels.
-- `fid_random_vgg`, `kid_random_vgg`: distances between samples and equally many test pictures, in
-  features of a network with random weights.
-- `density_random_vgg`, `coverage_random_vgg`: in the same features, the number of real pictures'
-  neighbourhoods that contain a sample, and the share of real pictures with a sample nearby.
+- More numbers compare samples with test pictures in the features of a network, such as
+  `kid_x1000_efficientnet_lite0`, and with training pictures: `gensweep list metrics`.
 
 ## Differences from the method
 The networks are convolutional. One latent sample is drawn for a picture (L = 1 in Kingma and
