@@ -1,4 +1,4 @@
-"""What a run would do, as data: the dry run prints it, and `--json` shows it as it is."""
+"""The plan of a run, as data: the dry run prints it, and `--json` shows it as it is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ModelAxes:
 
 @dataclass
 class TimeEstimate:
-    """How long the points to train may take.
+    """The estimated time of the points to train.
 
     Attributes:
         wall_seconds: the duration of a run for the points of known shape; None: none is known.
@@ -58,7 +58,7 @@ class TimeEstimate:
 
 @dataclass
 class PlanReport:
-    """What a run would do.
+    """The plan of a run.
 
     Attributes:
         sweep: the sweep's name.
