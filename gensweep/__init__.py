@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from gensweep.report.figures.style import create_figure
     from gensweep.report.results import Results, load
     from gensweep.report.tables import Table
+    from gensweep.sweep.grid import Grid, Zip
     from gensweep.sweep.point import Point
     from gensweep.sweep.questions import Compare
-    from gensweep.sweep.spec import Grid, Sweep
+    from gensweep.sweep.spec import Sweep
 
 __version__ = "0.1.0"
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Samples",
     "Sweep",
     "Table",
+    "Zip",
     "create_figure",
     "dataset",
     "figure",
@@ -58,7 +60,7 @@ _MODULES = {
     "Compare": "gensweep.sweep.questions",
     "Dataset": "gensweep.core.config:Data",
     "DatasetArrays": "gensweep.core.dataset",
-    "Grid": "gensweep.sweep.spec",
+    "Grid": "gensweep.sweep.grid",
     "Model": "gensweep.core.model",
     "Network": "gensweep.nn.base_network",
     "Point": "gensweep.sweep.point",
@@ -67,6 +69,7 @@ _MODULES = {
     "Run": "gensweep.core.run",
     "Samples": "gensweep.nn.base_network",
     "Sweep": "gensweep.sweep.spec",
+    "Zip": "gensweep.sweep.grid",
     "Table": "gensweep.report.tables",
     "create_figure": "gensweep.report.figures.style",
     "dataset": "gensweep.core.declare",

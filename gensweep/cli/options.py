@@ -53,7 +53,8 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a parameter of the sweep; V1,V2 sweeps over both values.",
+        help="Change a parameter of the sweep; V1,V2 sweeps over both values, "
+        "and A:B=1:3,2:4 pairs the values of two parameters.",
     ),
 ]
 TrainingDevice = Annotated[Device, typer.Option(help="Device to train on.")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gensweep.cli.changes import read_changed_sweep
 from gensweep.cli.options import (
     Address,
     Device,
@@ -104,7 +105,7 @@ def run_command(
     from gensweep.execute.resources import Resources, RunOptions
     from gensweep.tracking.settings import Tracking
 
-    sweep = _read_changed_sweep(file, set_, seeds)
+    sweep = read_changed_sweep(file, set_, seeds)
     mode = wandb.value if wandb else None
     resources = Resources(
         device=device.value,
@@ -129,20 +130,6 @@ def run_command(
         dry_run(sweep, options, Console(), calibrate, as_json)
     else:
         raise typer.Exit(run(sweep, options, Console()))
-
-
-def _read_changed_sweep(file: Path, set_: list[str] | None, seeds: int | None) -> Sweep:
-    """Read a sweep file and apply the changes of --set and --seeds."""
-    from gensweep.sweep.load import parse_value, read_sweep
-
-    sweep = read_sweep(file)
-    changes = {}
-    for key, texts in parse_pairs("--set", set_).items():
-        values = [parse_value(text) for text in texts]
-        changes[key] = values if len(values) > 1 else values[0]
-    if changes or seeds is not None:
-        sweep = sweep.replace_values(changes, seeds)
-    return sweep
 
 
 def _choose_pack(sweep: Sweep, pack: str | None) -> int | str:

@@ -14,13 +14,14 @@ MAX_AXIS_VALUES = 100_000
 """More values than this are an error, so that an endless iterable does not hang."""
 
 
-def list_axis_values(prefix: str, key: str, value: Any) -> list[Any]:
+def list_axis_values(prefix: str, key: str, value: Any, may_repeat: bool = False) -> list[Any]:
     """Return the values of an axis: one for a scalar, all items of any other iterable.
 
     Args:
         prefix: the start of error messages, such as `Grid('vae')`.
         key: the name of the axis.
         value: what the sweep file assigns to it.
+        may_repeat: whether a value may come twice.
 
     Raises:
         SweepError: the axis is empty, endless, or has a value twice.
@@ -37,7 +38,8 @@ def list_axis_values(prefix: str, key: str, value: Any) -> list[Any]:
     if not values:
         raise SweepError(f"{prefix}: {key} has no values")
     values = [unwrap_scalar(item) for item in values]
-    _check_distinct(prefix, key, values)
+    if not may_repeat:
+        _check_distinct(prefix, key, values)
     return values
 
 

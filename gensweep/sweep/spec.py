@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
-from gensweep.core.registries import FIGURES, MODELS, TABLES
+from gensweep.core.registries import FIGURES, TABLES
 from gensweep.plugins.loader import list_active_plugins
-from gensweep.prepare.fingerprint import get_pinned_text
 from gensweep.sweep.arguments import (
     check_name,
     check_name_list,
@@ -22,8 +19,8 @@ from gensweep.sweep.arguments import (
     check_seeds,
     list_metric_names,
 )
-from gensweep.sweep.axes import list_axis_parameters, list_axis_values
-from gensweep.sweep.parameters import describe_condition, list_parameters, resolve_params
+from gensweep.sweep.axes import list_axis_parameters
+from gensweep.sweep.grid import Grid, Zip
 from gensweep.sweep.point import AUTO, Point
 from gensweep.sweep.questions import Question, check_margins, check_questions
 from gensweep.sweep.reference import ReferenceRow, read_reference
@@ -36,113 +33,10 @@ _OPTION_HINTS = {
     "model": "--filter model=NAME runs some models only; a grid names its model in the sweep file",
 }
 """What people try to set as a parameter -> the option that sets it."""
-MAX_CELLS = 1_000_000
-"""The most combinations of a grid: planning 100,000 points takes seconds."""
 _ARGUMENTS = [
     "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
     "reference", "keep", "uses",
 ]  # fmt: skip
-
-
-class Grid:
-    """Every combination of some parameters of one model.
-
-    Scalars are fixed; any other iterable (list, tuple, range, array, generator, set) is swept.
-
-    Raises:
-        SweepError: an axis is empty or repeats a value, or a parameter is wrong.
-        UnknownNameError: the model is not known.
-    """
-
-    def __init__(self, model: str, **axes: Any) -> None:
-        # The lookup raises UnknownNameError for a wrong model before anything else is checked.
-        MODELS[model]
-        self.model = model
-        self._prefix = f"Grid({model!r})"
-        self.axes: dict[str, list[Any]] = {}
-        for key, value in axes.items():
-            self.axes[key] = list_axis_values(self._prefix, key, value)
-        if "seed" in self.axes:
-            raise SweepError(
-                f"{self._prefix}: seeds belong to the sweep: Sweep(seeds=3) or Sweep(seeds=[0, 7])"
-            )
-        self._cells = _expand_cells(model, self.axes)
-        for key, axis in self.axes.items():
-            self._check_distinct_data(key, axis)
-            self._check_active(key)
-
-    def _check_distinct_data(self, key: str, axis: list[Any]) -> None:
-        """Raise SweepError if two values of an axis name data with the same content."""
-        texts = [item for item in axis if isinstance(item, str)]
-        contents = [get_pinned_text(text) for text in texts]
-        repeated = [text for text in texts if contents.count(get_pinned_text(text)) > 1]
-        if repeated:
-            raise SweepError(f"{self._prefix}: {key}: {' and '.join(repeated)} hold the same")
-
-    def _check_active(self, key: str) -> None:
-        """Raise SweepError if an axis changes no cell of the grid."""
-        if _is_active(key, self._cells):
-            return
-        for params in self._cells:
-            if key in list_parameters(self.model, params["dataset"]):
-                condition = describe_condition(self.model, key, params)
-                raise SweepError(f"{self._prefix}: {key} does nothing here; {condition}")
-
-    def cells(self) -> list[dict[str, Any]]:
-        """Return the parameters of every cell, each once, in the order of the axes."""
-        return self._cells
-
-    def replace_values(self, values: dict[str, Any]) -> Grid:
-        """Return this grid with some axes replaced, without old axes that then do nothing."""
-        known = list_axis_parameters(self.model, self.axes | values)
-        remaining = {key: axis for key, axis in self.axes.items() if key in known}
-        axes = {}
-        for key, value in (remaining | values).items():
-            axes[key] = list_axis_values(self._prefix, key, value)
-        cells = _expand_cells(self.model, axes)
-        # An axis that the caller set stays, so that `Grid` reports it if it does nothing.
-        active = {
-            key: axis for key, axis in axes.items() if key in values or _is_active(key, cells)
-        }
-        return Grid(self.model, **active)
-
-    def __repr__(self) -> str:
-        arguments = [repr(self.model)]
-        arguments += [f"{key}={axis!r}" for key, axis in self.axes.items()]
-        return f"Grid({', '.join(arguments)})"
-
-
-def _expand_cells(model: str, axes: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Return every combination as the parameters of a point, each once.
-
-    Two combinations that differ only in parameters that do nothing are one cell.
-    """
-    cells: dict[str, dict[str, Any]] = {}
-    known = list_axis_parameters(model, axes)
-    count = math.prod(len(values) for values in axes.values())
-    if count > MAX_CELLS:
-        raise SweepError(
-            f"grid of {model}: {count:,} combinations; at most {MAX_CELLS:,} are planned. "
-            "Sweep fewer values, or split the grid into several sweeps"
-        )
-    for values in itertools.product(*axes.values()):
-        combination = dict(zip(axes, values, strict=True))
-        dataset = str(combination.get("dataset", MODELS[model].default_dataset))
-        parameters = list_parameters(model, dataset)
-        # A parameter of another swept dataset does nothing with this one. A parameter of none of
-        # them goes on to `resolve_params`, which reports it.
-        relevant = {
-            key: value
-            for key, value in combination.items()
-            if key in parameters or key not in known
-        }
-        params = resolve_params(model, relevant)
-        cells.setdefault(json.dumps(params), params)
-    return list(cells.values())
-
-
-def _is_active(key: str, cells: list[dict[str, Any]]) -> bool:
-    return any(key in params for params in cells)
 
 
 class Sweep:
@@ -213,14 +107,25 @@ class Sweep:
                 registry[entry]  # raises UnknownNameError
 
     def replace_values(
-        self, values: dict[str, Any] | None = None, seeds: int | None = None
+        self,
+        values: dict[str, Any] | None = None,
+        seeds: int | None = None,
+        zips: Sequence[Zip] = (),
     ) -> Sweep:
         """Return this sweep with parameters replaced in every grid that has them, or other seeds.
+
+        Args:
+            values: parameter -> its value, or values to sweep.
+            seeds: the number of seeds; None: as they are.
+            zips: parameters to sweep together.
 
         Raises:
             SweepError: no grid has the parameter.
         """
-        values = values or {}
+        single = values or {}
+        values = dict(single)
+        for zipped in zips:
+            values |= zipped.axes
         parameters = [list_axis_parameters(grid.model, grid.axes | values) for grid in self.grids]
         known = frozenset().union(*parameters)
         for key in values.keys() & _OPTION_HINTS.keys():
@@ -230,8 +135,8 @@ class Sweep:
             raise SweepError(describe_unknown("parameter", key, known, f"sweep {self.name!r}"))
         grids = {}
         for grid, keys in zip(self.grids, parameters, strict=True):
-            relevant = {key: value for key, value in values.items() if key in keys}
-            changed = grid.replace_values(relevant)
+            relevant = {key: value for key, value in single.items() if key in keys}
+            changed = grid.replace_values(relevant, [one.select(keys) for one in zips])
             # Grids that differed only in the replaced parameters are now one.
             grids[repr(changed)] = changed
         replaced = Sweep(

@@ -1,0 +1,69 @@
+"""Changes of a sweep on the command line: --set and --seeds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gensweep.cli.options import parse_pairs
+from gensweep.core.errors import SweepError
+
+if TYPE_CHECKING:
+    from gensweep.sweep.grid import Zip
+    from gensweep.sweep.spec import Sweep
+
+_COLON = re.compile(r"(?<!\\):")
+
+
+def read_changed_sweep(file: Path, set_: list[str] | None, seeds: int | None) -> Sweep:
+    """Read a sweep file and apply the changes of --set and --seeds.
+
+    Raises:
+        SweepError: the file or a change is wrong.
+    """
+    from gensweep.sweep.load import parse_value, read_sweep
+
+    sweep = read_sweep(file)
+    changes: dict[str, Any] = {}
+    zips: list[Zip] = []
+    for key, texts in parse_pairs("--set", set_).items():
+        if ":" in key:
+            zips.append(_parse_zip(key, texts))
+            continue
+        values = [parse_value(text) for text in texts]
+        changes[key] = values if len(values) > 1 else values[0]
+    if changes or zips or seeds is not None:
+        _check_named_once(changes, zips)
+        sweep = sweep.replace_values(changes, seeds, zips)
+    return sweep
+
+
+def _parse_zip(key: str, texts: list[str]) -> Zip:
+    r"""Parse `A:B=1:3,2:4`: A is 1 with B 3, then A is 2 with B 4; `\:` is a colon in a value."""
+    from gensweep.sweep.grid import Zip
+    from gensweep.sweep.load import parse_value
+
+    names = [name.strip() for name in key.split(":")]
+    if not all(names) or len(set(names)) < len(names):
+        raise SweepError(f"--set {key}: write different names, as in A:B=1:3,2:4")
+    rows = []
+    for text in texts:
+        row = [part.replace("\\:", ":") for part in _COLON.split(text)]
+        if len(row) != len(names) or not all(row):
+            raise SweepError(
+                f"--set {key}: {text!r} does not have {len(names)} values, one for each of "
+                f"{', '.join(names)}; write them as in A:B=1:3,2:4"
+            )
+        rows.append([parse_value(part) for part in row])
+    return Zip(**dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def _check_named_once(changes: dict[str, Any], zips: list[Zip]) -> None:
+    """Raise SweepError if two options set one parameter."""
+    seen = set(changes)
+    for one in zips:
+        for name in one.columns:
+            if name in seen:
+                raise SweepError(f"--set names {name} twice; write one --set for it")
+            seen.add(name)
