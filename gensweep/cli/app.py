@@ -20,6 +20,7 @@ from gensweep.cli import (
     listing,
     open_page,
     points,
+    prune,
     run,
     verify,
     wandb,
@@ -40,7 +41,7 @@ from gensweep.system.text import print_line
 
 COMMANDS = (
     "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync",
-    "wandb-report", "doctor", "verify", "open", "init",
+    "wandb-report", "doctor", "verify", "prune", "open", "init",
 )  # fmt: skip
 app = typer.Typer(
     add_completion=False,
@@ -62,6 +63,7 @@ app.add_typer(wandb_report.app)
 app.add_typer(wandb.app)
 app.add_typer(doctor.app)
 app.add_typer(verify.app)
+app.add_typer(prune.app)
 app.add_typer(open_page.app)
 app.add_typer(init_sweep.app)
 

@@ -12,6 +12,8 @@ import pytest
 from runs import TINY, call, grid, records, same, write_sweep
 
 from gensweep.core.errors import SweepError
+from gensweep.ledger.claims import Process
+from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import OK
 from gensweep.sweep.courses import Origin
 from gensweep.sweep.point import Pack, Point
@@ -192,3 +194,61 @@ class TestALongerPoint:
         for each in (point(epochs=3), point(epochs=5)):
             train(tmp_path / "apart", each)
             same(root, tmp_path / "apart", each)
+
+
+class TestPrune:
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        """Two points that are done, and a sweep that shares one of them."""
+        root = tmp_path / "results"
+        for name, epochs in (("other", [1, 4]), ("tiny", [1, 2])):
+            file = write_sweep(tmp_path, grid(epochs=epochs), name=name, keep="checkpoint")
+            filters = ("--filter", "epochs=1") if name == "other" else ()
+            assert call(file, "--local", "--results", root, *filters).code == 0
+        return root
+
+    def test_says_sizes_first(self, root: Path) -> None:
+        said = call("prune", root / "tiny")
+        assert said.code == 0
+        size = sum(path.stat().st_size for path in root.glob("points/*/checkpoint.pt"))
+        assert f"2 points done, with 2 checkpoint.pt ({size / 1e6:,.1f} MB)." in said.out
+        assert "Sweep other has 1 point of these, too." in said.out
+        assert "Nothing was removed; --yes removes these files." in said.out
+        assert len(list(root.glob("points/*/checkpoint.pt"))) == 2
+
+    @pytest.mark.parametrize(
+        ("options", "left"), [((), {"weights.pt"}), (("--keep", "nothing"), set())]
+    )
+    def test_removes_what_shall_not_stay(
+        self, options: tuple[str, ...], left: set[str], root: Path
+    ) -> None:
+        before = records(root)
+        said = call("prune", "tiny", "--results", root, "--yes", *options)
+        assert said.code == 0 and "Removed 2 checkpoint.pt" in said.out
+        for each in (point(epochs=1), point(epochs=2)):
+            assert large_files(root, each) == left
+        assert records(root) == before
+        again = call("prune", root / "tiny", "--yes", *options)
+        assert again.code == 0 and "2 points done, which have no such files." in again.out
+
+    def test_leaves_what_an_unfinished_point_needs(self, root: Path) -> None:
+        (root / "points" / point(epochs=2).id / "record.json").unlink()
+        said = call("prune", root / "tiny", "--yes")
+        assert "1 point not done: their checkpoints stay" in said.out
+        assert "checkpoint.pt" in large_files(root, point(epochs=2))
+        assert "checkpoint.pt" not in large_files(root, point(epochs=1))
+
+    def test_leaves_a_point_that_is_in_training(self, root: Path) -> None:
+        with Ledger(root).claim(point(epochs=2).id, Process.get_current()):
+            said = call("prune", root / "tiny", "--yes")
+        assert "1 file stayed: their points are in training again." in said.out
+        assert "checkpoint.pt" in large_files(root, point(epochs=2))
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [(("tiny", "--keep", "checkpoint"), "--keep 'checkpoint' is none of weights, nothing"),
+         (("absent",), "is not a folder")],
+    )  # fmt: skip
+    def test_bad_input_is_refused(self, arguments: Any, says: str, root: Path) -> None:
+        refused = call("prune", *arguments, "--results", root)
+        assert refused.code == 2 and says in refused.error
