@@ -82,7 +82,10 @@ Address = Annotated[
 ]
 WandbMode = Annotated[
     Wandb | None,
-    typer.Option(help="W&B logging mode; default: WANDB_MODE, else offline.", show_default=False),
+    typer.Option(
+        help="W&B logging mode; default: WANDB_MODE, else offline after `wandb login`.",
+        show_default=False,
+    ),
 ]
 Project = Annotated[
     str | None,

@@ -26,6 +26,7 @@ from gensweep.cli.options import (
 )
 from gensweep.core.errors import UserError
 from gensweep.core.keep import check_keep
+from gensweep.execute.order import Order
 from gensweep.system.terminal import Console, format_command_line
 
 if TYPE_CHECKING:
@@ -68,6 +69,34 @@ Calibrate = Annotated[
         help="With --dry-run: measure a few steps of each model shape that was never timed.",
     ),
 ]
+StartOrder = Annotated[
+    Order,
+    typer.Option(
+        "--order",
+        help="Start the longest points first, one seed of every cell first, or in a fixed shuffle.",
+    ),
+]
+TimeBudget = Annotated[
+    str | None,
+    typer.Option(
+        "--time-budget",
+        metavar="TIME",
+        help="Start no further point after this time, such as 2h or 1h30m.",
+    ),
+]
+MaxFailures = Annotated[
+    int | None,
+    typer.Option(
+        "--stop-after-failures", metavar="N", min=1, help="Start no further point after N failures."
+    ),
+]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND",
+        help="Give a command a JSON summary on its input, at the end and at the first failure.",
+    ),
+]
 VerboseRun = Annotated[
     bool, typer.Option("--verbose", help="Show Ray's output, logs and tracebacks.")
 ]
@@ -89,6 +118,10 @@ def run_command(
     keep: KeepFiles = None,
     address: Address = None,
     local: Local = False,
+    order: StartOrder = Order.longest,
+    time_budget: TimeBudget = None,
+    max_failures: MaxFailures = None,
+    notify: Notify = None,
     dry: DryRun = False,
     as_json: AsJson = False,
     calibrate: Calibrate = False,
@@ -102,8 +135,9 @@ def run_command(
     """Train the missing points of a sweep and print its tables; the word run is optional."""
     from gensweep.execute.driver import run
     from gensweep.execute.dry_run import dry_run
+    from gensweep.execute.limits import parse_duration
     from gensweep.execute.resources import Resources, RunOptions
-    from gensweep.tracking.settings import Tracking
+    from gensweep.tracking.settings import Tracking, explain_disabled
 
     sweep = read_changed_sweep(file, set_, seeds)
     mode = wandb.value if wandb else None
@@ -125,7 +159,20 @@ def run_command(
             if is_set:
                 raise UserError(f"{option} needs --dry-run")
     filters = _parse_filters(filter_)
-    options = RunOptions(results, filters, local, format_command_line(sys.argv[1:]), resources)
+    budget = None if time_budget is None else parse_duration("--time-budget", time_budget)
+    note = explain_disabled(mode)
+    options = RunOptions(
+        results,
+        filters,
+        local,
+        format_command_line(sys.argv[1:]),
+        resources,
+        order=order,
+        time_budget=budget,
+        max_failures=max_failures,
+        notify=notify,
+        notes=(note,) if note else (),
+    )
     if dry:
         dry_run(sweep, options, Console(), calibrate, as_json)
     else:

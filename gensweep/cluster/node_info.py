@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import netrc
 import os
 import shutil
 import socket
@@ -17,7 +16,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from gensweep.core.errors import CodeMismatchError, ResultsError
 from gensweep.ledger.open_store import open_store
@@ -30,6 +28,7 @@ from gensweep.system.environment import (
     get_memory_bytes,
     get_versions,
 )
+from gensweep.tracking.login import has_login
 from gensweep.tracking.settings import is_wandb_disabled
 
 SYNC_CODE_HINT = "ray up cluster.yaml again, without --no-restart"
@@ -147,14 +146,7 @@ def _has_wandb_login() -> bool | None:
     """Return True if W&B would find a key, without reading it; None if W&B is disabled."""
     if os.environ.get("WANDB_MODE") == "disabled" or is_wandb_disabled():
         return None
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
-    try:
-        path = os.environ.get("NETRC") or str(Path.home() / ".netrc")
-        return netrc.netrc(path).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError, RuntimeError):
-        return False
+    return has_login()
 
 
 def compare_code(

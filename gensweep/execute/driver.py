@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from types import ModuleType, TracebackType
 
 from gensweep.cluster.ray_address import check_address
@@ -13,6 +13,7 @@ from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import ResultsError, StoreError
 from gensweep.execute.datasets import prepare_datasets, publish_datasets
 from gensweep.execute.memory_budget import make_memory_budget
+from gensweep.execute.notify import Notifier
 from gensweep.execute.origins import add_origins
 from gensweep.execute.plan import (
     Plan,
@@ -40,7 +41,7 @@ from gensweep.ledger.manifest_writer import (
 )
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.plugin_sources import store_plugins
-from gensweep.ledger.records import FAILED, OK
+from gensweep.ledger.records import FAILED, MISSING, OK
 from gensweep.ledger.store_check import check_store, require_writable
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.plugins.loader import load_plugins
@@ -48,8 +49,9 @@ from gensweep.prepare.contact_sheet import DATASETS_FOLDER
 from gensweep.sweep.load import filter_points
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Sweep
+from gensweep.system.signals import Stopped
 from gensweep.system.terminal import Console
-from gensweep.system.text import print_line
+from gensweep.system.text import pluralize, print_line
 from gensweep.tracking.pending import has_pending_uploads
 
 SWEEP_FOLDERS = ("", "/tables", "/figures", f"/{DATASETS_FOLDER}")
@@ -68,6 +70,36 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
         StoreError: the results root stopped working during the run; finished work is kept.
         Stopped: a signal came; finished work is kept.
     """
+    notifier = Notifier(options.notify, console)
+    about = {"sweep": sweep.name, "command": options.command}
+    try:
+        ending = _run(sweep, options, notifier, console)
+    except (Exception, Stopped) as error:
+        notifier.tell_end(about | {"error": f"{type(error).__name__}: {error}"})
+        raise
+    notifier.tell_end(about | asdict(ending))
+    return ending.exit_status
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """How a run ended.
+
+    Attributes:
+        exit_status: 0 if every wanted point is ok, else 1.
+        points: number of wanted points by status.
+        page: the page of the sweep.
+        limit: why not every point was started; None if every point was.
+    """
+
+    exit_status: int
+    points: dict[str, int]
+    page: str
+    limit: str | None
+
+
+def _run(sweep: Sweep, options: RunOptions, notifier: Notifier, console: Console) -> _Ending:
+    """Do what `run` documents."""
     store = open_store(options.results)
     ledger = Ledger(store)
     load_plugins(sweep.plugins)
@@ -77,8 +109,9 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
     print_unreadable(plan, console)
     note = describe_replaced_points(store, sweep, options.command)
     resume_hint = _ResumeHint(options.command if plan.todo else None)
+    limit = None
     if plan.todo:
-        _train_missing(sweep, plan, note, ledger, options, resume_hint, console)
+        limit = _train_missing(sweep, plan, note, ledger, options, resume_hint, notifier, console)
         with resume_hint:
             plan = make_plan(points, ledger)
         _print_upload_hint(sweep, points, store, console)
@@ -90,9 +123,14 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
     with resume_hint:
         page = _collect(store.uri(sweep.name), console)
     print_changed_plugins(sweep, console)
-    status = _print_failures(plan, console)
+    if limit is None:
+        _print_failures(plan, console)
+    else:
+        _print_limit(plan, limit, options, console)
     print_line(console, f"The page is {page}.")
-    return status
+    counts = plan.count_statuses()
+    exit_status = 0 if counts[OK] == len(plan.points) else 1
+    return _Ending(exit_status, dict(counts), page, limit)
 
 
 def _train_missing(
@@ -102,9 +140,13 @@ def _train_missing(
     ledger: Ledger,
     options: RunOptions,
     resume_hint: _ResumeHint,
+    notifier: Notifier,
     console: Console,
-) -> None:
+) -> str | None:
     """Check everything that can be checked, then train every point of the plan.
+
+    Returns:
+        Why not every point was started; None if every point was.
 
     Raises:
         UserError: bad options or an unusable results folder; nothing was started.
@@ -142,7 +184,10 @@ def _train_missing(
         print_shared_epochs(plan, console)
         with resume_hint:
             sweep_json = f"{sweep.name}/{SWEEP}"
-            train_in_rounds(plan, packs, ledger, sweep_json, options, executor.execute, console)
+            execute = executor.execute
+            return train_in_rounds(
+                plan, packs, ledger, sweep_json, options, execute, notifier, console
+            )
 
 
 class _ResumeHint:
@@ -187,6 +232,8 @@ def _start_warmup(
 
 def _print_notes(plan: Plan, note: str, options: RunOptions, console: Console) -> None:
     """Print what leaves the sweep's tables with this run, and which points are of other code."""
+    for text in options.notes:
+        print_line(console, text)
     if note:
         print_line(console, note, "yellow")
     print_code_changes(plan, options, console)
@@ -254,8 +301,16 @@ def _collect(folder: str, console: Console) -> str:
     return f"{folder}/{PAGE}"
 
 
-def _print_failures(plan: Plan, console: Console) -> int:
-    """Print the points that are not ok, and return the exit status."""
+def _print_limit(plan: Plan, limit: str, options: RunOptions, console: Console) -> None:
+    """Print why points were left out, how many, and how to train them."""
+    missing = pluralize(plan.count_statuses()[MISSING], "point")
+    command = options.command or "the same command"
+    print_line(console, f"Stopped early: {limit}; {missing} missing.", "yellow")
+    print_line(console, f"To continue: {command}")
+
+
+def _print_failures(plan: Plan, console: Console) -> None:
+    """Print the points that are not ok."""
     bad = [point for point in plan.points if plan.get_status(point) != OK]
     for point in bad[:MAX_FAILURES_PRINTED]:
         record = plan.state.records.get(point.id)
@@ -267,4 +322,3 @@ def _print_failures(plan: Plan, console: Console) -> int:
         print_line(console, f"and {len(bad) - MAX_FAILURES_PRINTED} more", "red")
     if any(plan.get_status(point) == FAILED for point in bad):
         print_line(console, "--retry-failed trains failed points again.")
-    return 1 if bad else 0

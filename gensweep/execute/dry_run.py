@@ -81,12 +81,12 @@ def _describe_replaced_points(
 
 
 def _print_status(report: PlanReport, console: Console) -> None:
-    for axes in report.models:
-        print_line(console, describe_axes(axes))
     counts = dict(report.statuses)
     wanted = pluralize(counts.pop("wanted"), "point")
     states = ", ".join(f"{count} {status}" for status, count in counts.items())
     print_line(console, f"Sweep {report.sweep}: {wanted} wanted, {states}.")
+    for axes in report.models:
+        print_line(console, describe_axes(axes))
     for line in describe_power(report.models):
         print_line(console, line)
     if report.running:

@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gensweep.execute.limits import Limits
 from gensweep.execute.resources import Resources
 from gensweep.execute.trial_setup import (
     freeze_imports,
@@ -37,7 +38,11 @@ def open_executor(resources: Resources) -> Generator[None]:
 
 
 def execute(
-    packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report
+    packs: Sequence[Pack],
+    root: str | Path,
+    resources: Resources,
+    report: Report,
+    limits: Limits,
 ) -> dict[str, str]:
     """Train every pack in order, as `ray_tune.execute` does.
 
@@ -47,6 +52,8 @@ def execute(
     datasets: dict[str, DatasetArrays] = {}
     for pack in packs:
         raise_if_stopped()
+        if limits.is_reached:
+            break
         first = pack.points[0]
         # One dataset in memory at a time.
         if first.data_key not in datasets:

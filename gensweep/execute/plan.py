@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gensweep.core.errors import UserError
 from gensweep.execute.memory_budget import MemoryBudget
+from gensweep.execute.order import Order
 from gensweep.execute.packing import choose_pack_limit, make_packs
 from gensweep.execute.rates import get_data_share
 from gensweep.execute.resources import Resources, RunOptions
@@ -36,6 +38,7 @@ class Plan:
         state: what the ledger knows about them.
         todo: points to train now: all that are missing. Points that failed, or that were
             trained by other code, are among them if the user asked for it.
+        order: in which order points are started.
         origins: id of a point to train -> other points' checkpoints that its course may go on from.
     """
 
@@ -43,9 +46,10 @@ class Plan:
     state: State
     todo: list[Point]
     origins: dict[str, tuple[Origin, ...]] = field(default_factory=dict)
+    order: Order = Order.longest
 
     def make_packs(self, limit: int = 1) -> list[Pack]:
-        """Return the packs to train, each of at most ``limit`` lanes; the longest first."""
+        """Return the packs to train, each of at most ``limit`` lanes, in the plan's order."""
         point_of_cell = {point.cell: point for point in self.todo}
         costs = {cell: estimate_cost(point) for cell, point in point_of_cell.items()}
 
@@ -59,6 +63,10 @@ class Plan:
         packs = make_packs(self.todo, limit)
         # Longest first: otherwise a long trial may run alone at the end.
         packs.sort(key=estimate_pack, reverse=True)
+        if self.order == Order.seeds:
+            packs.sort(key=lambda pack: min(point.seed for point in pack.points))
+        elif self.order == Order.random:
+            packs.sort(key=lambda pack: _shuffle_key(pack.points[0]))
         return [self._add_origins(pack) for pack in packs]
 
     def _add_origins(self, pack: Pack) -> Pack:
@@ -155,7 +163,14 @@ def make_plan(
 def plan_run(points: list[Point], ledger: Ledger, options: RunOptions) -> Plan:
     """Return the plan of a run; raises as `make_plan`."""
     resources = options.resources
-    return make_plan(points, ledger, resources.retry_failed, resources.retrain_changed)
+    plan = make_plan(points, ledger, resources.retry_failed, resources.retrain_changed)
+    plan.order = options.order
+    return plan
+
+
+def _shuffle_key(point: Point) -> str:
+    """Return a key that shuffles points, always in the same way."""
+    return hashlib.sha256(point.id.encode()).hexdigest()
 
 
 def estimate_cost(point: Point) -> float:

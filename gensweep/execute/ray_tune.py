@@ -25,6 +25,7 @@ from ray.tune.schedulers import FIFOScheduler
 from gensweep.cluster.node_info import check_code, read_code_versions
 from gensweep.cluster.ray_guard import ended_process
 from gensweep.core.errors import CodeMismatchError, RayDiedError
+from gensweep.execute.limits import Limits
 from gensweep.execute.ray_session import (
     check_nodes,
     choose_gpus_per_trial,
@@ -60,7 +61,11 @@ class_cache.ENV_VARS_TO_PROPAGATE = {
 
 
 def execute(
-    packs: Sequence[Pack], root: str | Path, resources: Resources, report: Report
+    packs: Sequence[Pack],
+    root: str | Path,
+    resources: Resources,
+    report: Report,
+    limits: Limits,
 ) -> dict[str, str]:
     """Train every pack as a trial of one Tune run, within `open_executor`.
 
@@ -69,6 +74,7 @@ def execute(
         root: the results root, on storage that every node sees.
         resources: what trials may use.
         report: called on the driver with each report of each trial.
+        limits: when one is reached, trials in progress finish, and no other starts.
 
     Returns:
         Ids of points whose worker was killed too often, each with Ray's message.
@@ -82,7 +88,7 @@ def execute(
     for point in points.values():
         for key, arrays in prepare_arrays(point).items():
             shared[key] = ray.put(arrays)
-    tuner, scratch = _make_tuner(packs, root, resources, report, shared)
+    tuner, scratch = _make_tuner(packs, root, resources, report, limits, shared)
     try:
         results = tuner.fit()
         # Whatever Tune reports about trials then, none of them failed by itself.
@@ -104,6 +110,7 @@ def _make_tuner(
     root: str | Path,
     resources: Resources,
     report: Report,
+    limits: Limits,
     shared: dict[str, Any],
 ) -> tuple[tune.Tuner, str]:
     """Return the tuner that trains the packs, and the folder of its files.
@@ -113,6 +120,7 @@ def _make_tuner(
         root: the results root.
         resources: what trials may use.
         report: called with each report of each trial.
+        limits: when one is reached, no further trial starts.
         shared: references to the datasets in Ray's object store, by `Point.data_key`.
     """
     configs = [(pack.model, make_trial_config(pack, root, resources)) for pack in packs]
@@ -126,16 +134,20 @@ def _make_tuner(
         drivers=read_code_versions() if resources.address else None,
     )
     scratch = str(make_scratch())
+    reporter = _Reporter(report, packs)
     tuner = tune.Tuner(
         tune.with_resources(function, _make_requests(packs, resources)),
         param_space={"pack": tune.grid_search(list(range(len(packs))))},
         tune_config=tune.TuneConfig(
-            scheduler=_InOrder(), reuse_actors=True, max_concurrent_trials=resources.max_concurrent
+            scheduler=_InOrder(limits),
+            reuse_actors=True,
+            max_concurrent_trials=resources.max_concurrent,
         ),
         run_config=tune.RunConfig(
             name=f"gensweep-{uuid.uuid4().hex[:8]}",
             storage_path=scratch,
-            callbacks=[_Reporter(report, packs)],
+            callbacks=[reporter],
+            stop=_LimitStopper(limits, reporter),
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
             verbose=2 if resources.verbose else 0,
         ),
@@ -205,8 +217,9 @@ class _InOrder(FIFOScheduler):
     At each event FIFOScheduler looks at every trial that there has been.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         super().__init__()
+        self._limits = limits
         self._waiting: OrderedDict[Trial, None] = OrderedDict()
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
@@ -215,6 +228,8 @@ class _InOrder(FIFOScheduler):
         self._waiting.move_to_end(trial)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        if self._limits.is_reached:
+            return None
         while self._waiting:
             first = next(iter(self._waiting))
             if first.status == Trial.PENDING:
@@ -229,8 +244,10 @@ class _Reporter(tune.Callback):
     def __init__(self, report: Report, packs: Sequence[Pack]) -> None:
         self._report, self._packs = report, packs
         self._error: Exception | None = None
+        self.running: set[Any] = set()
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self.running.add(trial)
         self._pass_on(make_start_report(self._packs[trial.config["pack"]]))
 
     def on_trial_result(
@@ -245,8 +262,12 @@ class _Reporter(tune.Callback):
         except OSError as error:
             self._error = error
 
+    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+        self.running.discard(trial)
+
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         """End the run if the trial died because its node has other code than the driver."""
+        self.running.discard(trial)
         last = get_last_line(Path(trial.error_file).read_text())
         name, _, message = last.partition(": ")
         # Starting it again would not help: such a node fails every trial.
@@ -264,3 +285,19 @@ class _Reporter(tune.Callback):
     def __getstate__(self) -> dict:
         # Tune pickles its callbacks; the function that takes reports stays in this process.
         return {}
+
+
+class _LimitStopper(tune.Stopper):
+    """Ends the Tune run when a limit is reached and every started trial has ended.
+
+    Without it Tune would wait for ever for the trials that the scheduler does not start.
+    """
+
+    def __init__(self, limits: Limits, reporter: _Reporter) -> None:
+        self._limits, self._reporter = limits, reporter
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._limits.is_reached and not self._reporter.running

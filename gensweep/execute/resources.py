@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
 from gensweep.core.keep import WEIGHTS_ALONE
+from gensweep.execute.order import Order
 from gensweep.sweep.point import AUTO
 from gensweep.system.environment import count_gpus, predict_device
 from gensweep.tracking.settings import Tracking
@@ -108,6 +109,11 @@ class RunOptions:
         local: run without Ray.
         command: the command line, to be printed and recorded.
         resources: what trials may use.
+        order: in which order points are started.
+        time_budget: seconds after which no further point is started. None: no limit.
+        max_failures: number of failed points after which no further point is started.
+        notify: a command that gets a JSON summary at the end and at the first failure.
+        notes: lines to print when the training starts.
     """
 
     results: str = "results"
@@ -115,6 +121,11 @@ class RunOptions:
     local: bool = False
     command: str = ""
     resources: Resources = field(default_factory=Resources)
+    order: Order = Order.longest
+    time_budget: float | None = None
+    max_failures: int | None = None
+    notify: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_on_cluster(self) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from gensweep.core.errors import ClaimedError, LostClaimError, StoreError
+from gensweep.execute.limits import Limits
+from gensweep.execute.notify import Notifier
 from gensweep.execute.plan import Plan
 from gensweep.execute.progress import Screen
 from gensweep.execute.resources import RunOptions
@@ -38,8 +40,9 @@ def train_in_rounds(
     sweep_json: str,
     options: RunOptions,
     execute: Execute,
+    notifier: Notifier,
     console: Console,
-) -> None:
+) -> str | None:
     """Train until every point of the plan has an outcome, from this run or from another one.
 
     Args:
@@ -49,45 +52,68 @@ def train_in_rounds(
         sweep_json: name of the sweep's sweep.json in the results root.
         options: the options of the run.
         execute: trains packs.
+        notifier: tells the user's command about the first failure.
         console: where to print.
+
+    Returns:
+        Why not every point was started; None if every point was.
     """
+    limits = Limits(options.time_budget, options.max_failures)
     done = len(plan.points) - len(plan.todo)
     attempted: set[str] = set()
     trials = pluralize(len(packs), "trial")
     print_line(console, f"{plan.summarize()}; training {len(plan.todo)} in {trials}.")
     with Screen(console, len(plan.todo), done) as screen:
-        report = _report_or_abort(screen, ledger.store, sweep_json)
+        watch = _watch_failures(screen, limits, notifier)
+        report = _report_or_abort(watch, ledger.store, sweep_json)
         idle_rounds = 0
         while idle_rounds < MAX_IDLE_ROUNDS:
             todo = _wait_for_free_points(plan, ledger, attempted, console)
             if not todo:
-                break
+                return None
+            if limits.is_reached:
+                return limits.explain()
             epochs_before = dict(screen.epochs)
             remaining = _keep_points(packs, {point.id for point in todo})
-            died = execute(remaining, ledger.store.root_uri, options.resources, report)
+            root = ledger.store.root_uri
+            died = execute(remaining, root, options.resources, report, limits)
             for point in todo:
                 # A point that made progress continues in the next round: on a cluster,
                 # machines may come and go.
                 has_progressed = screen.epochs[point.id] > epochs_before.get(point.id, 0)
                 if point.id in died and not has_progressed:
                     earlier = plan.state.records.get(point.id)
-                    _record_death(ledger, point, died[point.id], earlier, screen)
+                    _record_death(ledger, point, died[point.id], earlier, watch)
             if screen.outcomes.keys() - attempted or screen.epochs != epochs_before:
                 idle_rounds = 0
             else:
                 idle_rounds += 1
             attempted |= screen.outcomes.keys()
+    return None
 
 
-def _report_or_abort(screen: Screen, store: Store, sweep_json: str) -> Report:
-    """Return a function that passes reports to the screen, and aborts if the results root fails.
+def _watch_failures(screen: Screen, limits: Limits, notifier: Notifier) -> Report:
+    """Return a function that passes reports to the screen, and counts points that failed."""
+
+    def report(result: dict[str, Any]) -> None:
+        screen.report(result)
+        for lane in result.get("lanes", [result]):
+            if lane.get("status") == FAILED:
+                limits.count_failure()
+                notifier.tell_failure({"point": lane["point"], "error": lane.get("error")})
+
+    return report
+
+
+def _report_or_abort(show: Report, store: Store, sweep_json: str) -> Report:
+    """Return a function that passes reports on, and aborts if the results root fails.
 
     Raises:
         StoreError: by the function, if what is trained now could not be stored.
     """
 
     def report(result: dict[str, Any]) -> None:
-        screen.report(result)
+        show(result)
         # If the root was moved or deleted, a trial may have created it again. The new root has
         # no sweep.json.
         if not store.is_remote and not store.exists(sweep_json):
@@ -170,7 +196,7 @@ def _print_waiting(count: int, running: Mapping[str, Holder], console: Console) 
 
 
 def _record_death(
-    ledger: Ledger, point: Point, reason: str, earlier: Record | None, screen: Screen
+    ledger: Ledger, point: Point, reason: str, earlier: Record | None, report: Report
 ) -> None:
     """Write the record that a killed worker could not write.
 
@@ -179,7 +205,7 @@ def _record_death(
         point: the point that the worker trained.
         reason: how the worker died.
         earlier: the point's record from before this run, if any.
-        screen: where to report the outcome.
+        report: takes the outcome.
     """
     record = Record(
         point.id,
@@ -202,4 +228,4 @@ def _record_death(
     except (ClaimedError, LostClaimError, OSError) as error:
         log.warning("no record of the failed %s: %s", point.id, error)
     outcome = {"point": point.id, "status": record.status, "error": record.error}
-    screen.report(outcome | record.metrics)
+    report(outcome | record.metrics)

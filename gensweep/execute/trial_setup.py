@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import UserError
+from gensweep.execute.limits import Limits
 from gensweep.execute.resources import Resources
 from gensweep.ledger.claims import Process
 from gensweep.prepare import array_cache
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
 
 log = logging.getLogger(__name__)
-Execute = Callable[[Sequence[Pack], str | Path, Resources, Report], dict[str, str]]
+Execute = Callable[[Sequence[Pack], str | Path, Resources, Report, Limits], dict[str, str]]
 """The type of an executor's function `execute`.
 
-It takes packs, the results root, resources and a function for reports. It returns the ids of
-points whose worker died, each with the reason."""
+It takes packs, the results root, resources, a function for reports, and limits: when one of them
+is reached, no further pack is started. It returns the ids of points whose worker died, each with
+the reason."""
 
 
 def make_trial_config(pack: Pack, root: str | Path, resources: Resources) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gensweep.core.errors import UserError, describe_unknown
+from gensweep.tracking.login import has_login
 
 MODES = (ONLINE, OFFLINE, DISABLED) = ("online", "offline", "disabled")
 DEFAULT_PROJECT = "gensweep"
@@ -67,11 +68,13 @@ class Tracking:
     def from_cli(mode: str | None, project: str | None, entity: str | None, sweep: str) -> Tracking:
         """Return the settings of the command line; W&B's environment variables fill the gaps.
 
+        Without a mode from either, runs are logged offline if there is a login, and not at all
+        otherwise.
+
         Raises:
             UserError: WANDB_MODE is not a mode.
         """
-        default_mode = DISABLED if is_wandb_disabled() else OFFLINE
-        mode = mode or os.environ.get("WANDB_MODE") or default_mode
+        mode = mode or os.environ.get("WANDB_MODE") or _choose_default_mode()
         if mode not in _MODE_SPELLINGS:
             raise UserError(f"WANDB_MODE={mode}: not one of {', '.join(MODES)}")
         return Tracking(
@@ -80,6 +83,27 @@ class Tracking:
             entity=entity or os.environ.get("WANDB_ENTITY") or None,
             sweep=sweep,
         )
+
+
+def explain_disabled(mode: str | None) -> str | None:
+    """Return why W&B is off although nobody has turned it off, and how to turn it on.
+
+    Args:
+        mode: the mode of the command line, if any.
+    """
+    is_chosen = mode or os.environ.get("WANDB_MODE") or is_wandb_disabled()
+    if is_chosen or has_login():
+        return None
+    return (
+        "W&B is off, because there is no login on this machine. "
+        "`wandb login` or --wandb offline turns it on."
+    )
+
+
+def _choose_default_mode() -> str:
+    if is_wandb_disabled() or not has_login():
+        return DISABLED
+    return OFFLINE
 
 
 def is_wandb_disabled() -> bool:

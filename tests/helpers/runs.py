@@ -21,6 +21,7 @@ import torch
 import typer.main
 
 from gensweep.cli import app
+from gensweep.execute.limits import Limits
 from gensweep.execute.local import execute
 from gensweep.execute.resources import Resources
 from gensweep.ledger.ledger import Ledger
@@ -106,7 +107,9 @@ def train(points: Sequence[Point], root: Path, **resources: Any) -> list[dict[st
     """Train points without Ray; returns every report."""
     reports: list[dict[str, Any]] = []
     gc.freeze()
-    execute([Pack((point,)) for point in points], root, Resources(**resources), reports.append)
+    execute(
+        [Pack((point,)) for point in points], root, Resources(**resources), reports.append, Limits()
+    )
     return reports
 
 
@@ -235,7 +238,7 @@ def killed_at(pack: Pack | Point, root: Path, number: int, after: bool) -> None:
     os.replace = counted
     if isinstance(pack, Point):
         pack = Pack((pack,))
-    execute([pack], root, Resources(), lambda report: None)
+    execute([pack], root, Resources(), lambda report: None, Limits())
 
 
 def options_of(command: str) -> set[str]:

@@ -614,6 +614,7 @@ def test_the_command_line_logs_offline_when_nobody_says_otherwise(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
     called = call(
         write_sweep(tmp_path), "--results", root, "--local", "--seeds", 1, "--wandb-project", "mine"
     )
@@ -636,9 +637,25 @@ def test_the_command_line_says_once_what_went_wrong(
     assert f"python -m gensweep sync {root / 'tiny'}" in called.out
 
 
+def test_without_a_login_nothing_is_logged_and_one_line_says_so(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    called = call(write_sweep(tmp_path), "--results", root, "--local", "--seeds", 2)
+    assert called.code == 0
+    assert called.out.count("W&B is off, because there is no login on this machine.") == 1
+    assert not list(root.glob("points/*/wandb"))
+    quiet = call(write_sweep(tmp_path), "--results", root / "2", "--local", "--wandb", "disabled")
+    assert quiet.code == 0 and "W&B" not in quiet.out
+
+
 def test_modes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path) -> None:
     assert Tracking.from_cli(None, None, None, "s") == Tracking(DISABLED, "gensweep", None, "s")
     monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert Tracking.from_cli(None, None, None, "s").mode == DISABLED
+    (tmp_path / "netrc").write_text("machine api.wandb.ai login user password secret\n")
     assert Tracking.from_cli(None, None, None, "s").mode == OFFLINE
     monkeypatch.setenv("WANDB_PROJECT", "theirs")
     monkeypatch.setenv("WANDB_ENTITY", "us")
@@ -692,6 +709,7 @@ def test_the_older_switch_of_wandb_is_heard(
 ) -> None:
     """Unless something newer says otherwise: the command line, or WANDB_MODE."""
     monkeypatch.setenv("WANDB_DISABLED", switch)
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
     monkeypatch.delenv("WANDB_MODE", raising=False)
     assert Tracking.from_cli(None, None, None, "s").mode == mode
     assert Tracking.from_cli("online", None, None, "s").mode == "online"
