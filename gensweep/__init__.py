@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gensweep.core.registries import register_table as table
     from gensweep.core.run import Range, Run
     from gensweep.core.task import task
+    from gensweep.inspect.check import check
     from gensweep.nn.base_network import Network, Samples
     from gensweep.plugins.use import use
     from gensweep.report.figures.style import create_figure
@@ -42,6 +43,7 @@ __all__ = [
     "Sweep",
     "Table",
     "Zip",
+    "check",
     "create_figure",
     "dataset",
     "figure",
@@ -71,6 +73,7 @@ _MODULES = {
     "Sweep": "gensweep.sweep.spec",
     "Zip": "gensweep.sweep.grid",
     "Table": "gensweep.report.tables",
+    "check": "gensweep.inspect.check",
     "create_figure": "gensweep.report.figures.style",
     "dataset": "gensweep.core.declare",
     "figure": "gensweep.core.registries:register_figure",

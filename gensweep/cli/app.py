@@ -13,11 +13,13 @@ import typer
 
 from gensweep import __version__
 from gensweep.cli import (
+    check,
     collect,
     data,
     doctor,
     init_sweep,
     listing,
+    new,
     open_page,
     points,
     prune,
@@ -41,14 +43,15 @@ from gensweep.system.text import print_line
 
 COMMANDS = (
     "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync",
-    "wandb-report", "doctor", "verify", "prune", "open", "init",
+    "wandb-report", "doctor", "verify", "prune", "open", "init", "new",
+    "check",
 )  # fmt: skip
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="Sweep six small generative models on Ray Tune. "
+    help="Sweep models, and any training function of your own, on Ray Tune. "
     "[bold]gensweep sweeps/layers.py[/bold] runs a sweep; "
     "repeat the command to train only the missing points.",
 )
@@ -66,6 +69,8 @@ app.add_typer(verify.app)
 app.add_typer(prune.app)
 app.add_typer(open_page.app)
 app.add_typer(init_sweep.app)
+app.add_typer(new.app)
+app.add_typer(check.app)
 
 
 def _print_version(requested: bool) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import (
     Any,
@@ -202,8 +203,8 @@ def _list_fields(name: str, function: Any) -> dict[str, tuple[Any, Any]]:
             raise UserError(f"{prefix} has no default value")
         if key in _TAKEN:
             raise UserError(f"{prefix}: {_TAKEN[key]}")
-        is_taken = key != "epochs" and (key in RESERVED_NAMES or hasattr(Task, key))
-        if is_taken or key.startswith("_"):
+        is_taken = key in RESERVED_NAMES or key in _list_attributes()
+        if (is_taken and key != "epochs") or key.startswith("_"):
             raise UserError(f"{prefix}: gensweep uses this name; choose another one")
         if not _is_scalar(hints[key]):
             raise UserError(
@@ -212,6 +213,15 @@ def _list_fields(name: str, function: Any) -> dict[str, tuple[Any, Any]]:
             )
         fields[key] = (hints[key], parameter.default)
     return fields
+
+
+@lru_cache(maxsize=1)
+def _list_attributes() -> frozenset[str]:
+    """Return every name that the config of a task has already."""
+    names = set(dir(Task)) | Task.model_fields.keys()
+    for base in Task.__mro__:
+        names.update(vars(base).get("__annotations__", ()))
+    return frozenset(names)
 
 
 def _is_scalar(annotation: Any) -> bool:

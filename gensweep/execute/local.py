@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,15 +51,19 @@ def execute(
         Nothing: there are no workers that could die.
     """
     datasets: dict[str, DatasetArrays] = {}
-    for pack in packs:
-        raise_if_stopped()
-        if limits.is_reached:
-            break
-        first = pack.points[0]
-        # One dataset in memory at a time.
-        if first.data_key not in datasets:
-            datasets = prepare_arrays(first)
-        report(make_start_report(pack))
-        get_trainable(pack.model)(make_trial_config(pack, root, resources), datasets, report)
-        freeze_imports()
+    try:
+        for pack in packs:
+            raise_if_stopped()
+            if limits.is_reached:
+                break
+            first = pack.points[0]
+            # One dataset in memory at a time.
+            if first.data_key not in datasets:
+                datasets = prepare_arrays(first)
+            report(make_start_report(pack))
+            get_trainable(pack.model)(make_trial_config(pack, root, resources), datasets, report)
+            freeze_imports()
+    finally:
+        # A process that ends with frozen objects makes some libraries complain of leaks.
+        gc.unfreeze()
     return {}

@@ -96,6 +96,9 @@ def _compare_point(
     point = Point.make(record.model, record.params, record.seed)
     if point.id != record.id:
         raise ResultsError(f"this gensweep knows these parameters as {point.id}")
+    if not point.model_config().is_trained_by_loop:
+        reason = "a task is trained as a whole: run its sweep with other --results to compare"
+        return Comparison(record, UNCOMPARED, reason=reason)
     data = point.data_config()
     arrays = array_cache.load_arrays(data)
     training = Training(point.model_config(), data, point.seed, arrays, device)

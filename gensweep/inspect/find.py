@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gensweep.core.errors import RecordError, ResultsError
+from gensweep.core.own_data import OWN_DATA
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_folder, open_store
 from gensweep.ledger.point_files import POINTS, RECORD, WEIGHTS
@@ -107,6 +108,11 @@ def find_trained_point(name: str, results: str | Path = "results") -> StoredPoin
     if record.status != OK:
         raise ResultsError(
             f"{record.id} {record.status}: {record.error}; it has no weights to load"
+        )
+    if record.params.get("dataset") == OWN_DATA:
+        raise ResultsError(
+            f"{record.id} is of a task: it has no weights that gensweep can load; what the task "
+            f"wrote is in {stored.store.uri(f'{POINTS}/{record.id}/files')}"
         )
     if not (stored.folder / WEIGHTS).is_file():
         weights = stored.store.uri(f"{POINTS}/{record.id}/{WEIGHTS}")

@@ -40,7 +40,24 @@ def init_weights(
         elif isinstance(module, _DENSE_LAYERS):
             _init_dense(module, scheme, rng)
         elif next(module.parameters(recurse=False), None) is not None:
-            raise TypeError(f"no initialisation rule for {type(module).__name__}")
+            _reset(module, rng)
+
+
+def _reset(module: nn.Module, rng: torch.Generator) -> None:
+    """Fill the parameters of a module that has a rule of its own, such as a normalisation.
+
+    Raises:
+        TypeError: it has none.
+    """
+    reset = getattr(module, "reset_parameters", None)
+    if reset is None:
+        raise TypeError(
+            f"no initialisation rule for {type(module).__name__}: give it reset_parameters()"
+        )
+    seed = int(torch.randint(1 << 62, (), generator=rng))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        reset()
 
 
 def _init_dense(

@@ -147,6 +147,8 @@ def find_user_line(error: BaseException) -> str | None:
         for plugin in _loaded.values():
             if _get_inner_name(frame.filename, plugin):
                 position = f"{Path(frame.filename).name}:{frame.lineno}"
+    if position is None and error.__cause__ is not None:
+        return find_user_line(error.__cause__)
     return position
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from gensweep.report.tables import Table
 from gensweep.system.storage import parse_json
 from gensweep.system.terminal import escape_controls
 
+log = logging.getLogger(__name__)
 ALWAYS = ("cells", "leaderboard", "statistics", "reference")
 """Tables that every sweep gets."""
 Named = TypeVar("Named", Table, RenderedFigure)
@@ -61,7 +63,6 @@ def collect(folder: str | Path) -> list[Path]:
 
     Raises:
         ResultsError: as `load`, or the folder cannot be written.
-        UnknownNameError: sweep.json names a table or figure that this gensweep does not have.
     """
     return write(load(folder))
 
@@ -72,11 +73,7 @@ def write(results: Results) -> list[Path]:
 
 
 def make(results: Results) -> Collected:
-    """Return a sweep's tables and figures, in memory.
-
-    Raises:
-        UnknownNameError: as `collect`.
-    """
+    """Return a sweep's tables and figures, in memory; unknown ones are left out with a warning."""
     # Before anything is read: a change in between then makes the files outdated, not current.
     digest = compute_digest(results)
     tables: list[Table] = []
@@ -92,11 +89,16 @@ def _find_items(
     registry: Registry[ReportItem], names: list[str], results: Results
 ) -> list[ReportItem]:
     """Return the tables or figures of these names, each once."""
-    for name in names:
-        if name not in registry:
+    items = []
+    for name in dict.fromkeys(names):
+        try:
+            items.append(registry[name])
+        except UnknownNameError:
             path = results.store.uri(f"{results.folder.name}/{SWEEP}")
-            raise UnknownNameError(registry.kind, name, registry, path)
-    return [registry[name] for name in dict.fromkeys(names)]
+            files = ", ".join(plugin.file for plugin in results.sweep.plugins)
+            hint = f"; GENSWEEP_PLUGINS can name the file that has it ({files})" if files else ""
+            log.warning("%s: the %s %r is unknown here%s", path, registry.kind, name, hint)
+    return items
 
 
 def _add_code_note(table: Table, results: Results) -> Table:
