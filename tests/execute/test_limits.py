@@ -148,3 +148,16 @@ def test_wrong_limits_are_errors_before_anything_starts(tmp_path: Path, options:
     root = tmp_path / "results"
     assert call(write_sweep(tmp_path), "--results", root, "--local", *options).code == 2
     assert not root.exists()
+
+
+@pytest.mark.ray
+def test_on_ray_trials_in_progress_finish_and_no_other_starts(tmp_path: Path) -> None:
+    file, root = write_sweep(tmp_path, grid(lr=[0.1, 0.2, 0.3, 0.4])), tmp_path / "results"
+    options = ["--results", root, "--max-concurrent", 1, "--time-budget", "1s"]
+    ended = call(file, *options)
+    assert ended.code == 1
+    # Ray takes longer than a second to start the first trial.
+    assert len(records(root)) < 4
+    assert "Stopped early: the time budget of 1 s is used up; " in ended.out
+    assert call(file, "--results", root, "--local").code == 0
+    assert len(records(root)) == 4
