@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from gensweep.inspect.check import check
     from gensweep.nn.base_network import Network, Samples
     from gensweep.plugins.use import use
-    from gensweep.report.figures.style import create_figure
+    from gensweep.report.figures.data import (
+        Axis,
+        CustomPlot,
+        FigureData,
+        Mark,
+        Panel,
+        Plot,
+        Series,
+    )
     from gensweep.report.results import Results, load
     from gensweep.report.tables import Table
     from gensweep.sweep.grid import Grid, Zip
@@ -29,22 +37,28 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Axis",
     "Compare",
+    "CustomPlot",
     "Dataset",
     "DatasetArrays",
+    "FigureData",
     "Grid",
+    "Mark",
     "Model",
     "Network",
+    "Panel",
+    "Plot",
     "Point",
     "Range",
     "Results",
     "Run",
     "Samples",
+    "Series",
     "Sweep",
     "Table",
     "Zip",
     "check",
-    "create_figure",
     "dataset",
     "figure",
     "load",
@@ -59,22 +73,28 @@ __all__ = [
 
 # The modules are imported on first use: quick commands must not load pandas.
 _MODULES = {
+    "Axis": "gensweep.report.figures.data",
     "Compare": "gensweep.sweep.questions",
+    "CustomPlot": "gensweep.report.figures.data",
     "Dataset": "gensweep.core.config:Data",
     "DatasetArrays": "gensweep.core.dataset",
+    "FigureData": "gensweep.report.figures.data",
     "Grid": "gensweep.sweep.grid",
+    "Mark": "gensweep.report.figures.data",
     "Model": "gensweep.core.model",
     "Network": "gensweep.nn.base_network",
+    "Panel": "gensweep.report.figures.data",
+    "Plot": "gensweep.report.figures.data",
     "Point": "gensweep.sweep.point",
     "Range": "gensweep.core.run",
     "Results": "gensweep.report.results",
     "Run": "gensweep.core.run",
     "Samples": "gensweep.nn.base_network",
+    "Series": "gensweep.report.figures.data",
     "Sweep": "gensweep.sweep.spec",
-    "Zip": "gensweep.sweep.grid",
     "Table": "gensweep.report.tables",
+    "Zip": "gensweep.sweep.grid",
     "check": "gensweep.inspect.check",
-    "create_figure": "gensweep.report.figures.style",
     "dataset": "gensweep.core.declare",
     "figure": "gensweep.core.registries:register_figure",
     "load": "gensweep.report.results",

@@ -18,8 +18,9 @@ from gensweep.ledger.manifest import SWEEP
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.stores import ABANDONED_SECONDS, Store
 from gensweep.report.digest import compute_digest, encode
-from gensweep.report.page import PAGE, Collected, RenderedFigure, is_page, render
-from gensweep.report.page.figures import render_figures
+from gensweep.report.figures import rendering
+from gensweep.report.figures.rendering import RenderedFigure
+from gensweep.report.page import PAGE, Collected, is_page, render
 from gensweep.report.results import Results, load
 from gensweep.report.tables import Table
 from gensweep.system.storage import parse_json
@@ -58,8 +59,8 @@ def collect(folder: str | Path) -> list[Path]:
         folder: ``ROOT/<sweep>``.
 
     Returns:
-        The files written: ``folder/tables`` (CSV, Markdown, LaTeX), ``folder/figures`` (SVG, PNG)
-        and ``folder/report.html``.
+        The files written: ``folder/tables`` (CSV, Markdown, LaTeX), ``folder/figures`` (SVG, PNG,
+        and the CSV of what each shows) and ``folder/report.html``.
 
     Raises:
         ResultsError: as `load`, or the folder cannot be written.
@@ -81,7 +82,7 @@ def make(results: Results) -> Collected:
         tables.extend(_add_code_note(table, results) for table in item.make(results))
     figures: list[RenderedFigure] = []
     for item in _find_items(FIGURES, results.sweep.figures, results):
-        figures.extend(render_figures(item, results))
+        figures.extend(rendering.render(item, results))
     return Collected(results, _make_names_unique(tables), _make_names_unique(figures), digest)
 
 
@@ -119,7 +120,7 @@ def _make_names_unique(items: list[Named]) -> list[Named]:
         key = item.name.casefold()
         seen[key] += 1
         if seen[key] > 1:
-            item = replace(item, name=f"{item.name}-{seen[key]}")
+            item = item.rename(f"{item.name}-{seen[key]}")
         unique.append(item)
     return unique
 
@@ -168,6 +169,8 @@ def _render_files(collected: Collected, reload: int) -> Iterator[tuple[str, byte
         for stem, text in render_latex_files(table, results):
             yield f"tables/{stem}.tex", text
     for figure in collected.figures:
+        frame = figure.data.to_frame().map(_protect_cell)
+        yield f"figures/{figure.name}.csv", frame.to_csv(index=False, lineterminator="\n")
         yield f"figures/{figure.name}.svg", figure.svg
         yield f"figures/{figure.name}.png", figure.png
     yield PAGE, render([collected], results.folder, reload)

@@ -7,7 +7,6 @@ import io
 import logging
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ from gensweep.core.registries import FIGURES
 from gensweep.ledger.stores import Store
 from gensweep.prepare.contact_sheet import compute_sheet_id, draw_picture_sheet, draw_text_sheet
 from gensweep.report.figures import answers, files
+from gensweep.report.figures.drawing import draw
 from gensweep.report.figures.pictures import MAX_SHEET_SIZE
+from gensweep.report.figures.rendering import render, use_style
 from gensweep.report.figures.selection import MAX_SEEDS_READ
-from gensweep.report.figures.style import render
 
 NEW = (
     "samples_by_epoch",
@@ -197,7 +197,8 @@ def test_pictures_are_drawn_pixel_by_pixel(tmp_path):
             tmp_path, cells[0], 0, f"interpolation-{kind}.png", png(noise(256, 640, 3, seed=seed))
         )
     results = load(write_sweep(tmp_path, cells))
-    ((_, svg, drawing),) = render(FIGURES["interpolation"], results)
+    (rendered,) = render(FIGURES["interpolation"], results)
+    svg, drawing = rendered.svg, rendered.png
     embedded = [
         base64.b64decode(text) for text in re.findall(rb'"data:image/png;base64,([^"]+)"', svg)
     ]
@@ -222,17 +223,8 @@ def test_captions_have_single_blanks(tmp_path, name):
     write(tmp_path, cells[0], 0, "samples.png", png(flat(1)))
     write_history(tmp_path, cells[0], 0, "epoch,train/loss\n1,0.5\n")
     for figure in drawn(write_sweep(tmp_path, cells), name).values():
-        text = figure.get_supxlabel().replace("\n", " ")
+        text = figure.data.caption
         assert text == " ".join(text.split())
-
-
-def test_a_title_of_panels_ends_before_their_legend(tmp_path):
-    cells = answering(tmp_path, 0.5)
-    with_answers(tmp_path, cells[0], [(1, "1")])
-    (figure,) = drawn(write_sweep(tmp_path, cells), "predicted_and_true").values()
-    figure.draw_without_rendering()
-    title, (legend,) = figure._suptitle.get_window_extent(), figure.legends
-    assert not title.overlaps(legend.get_window_extent())
 
 
 @pytest.mark.slow
@@ -251,8 +243,8 @@ def test_dollars_in_names_are_no_formulas(tmp_path):
     results = load(write_sweep(tmp_path, cells, places=names))
     for page in FIGURES:
         assert list(render(FIGURES[page], results)), page
-    seen = [svg for name, svg, _ in render(FIGURES["learning_curves"], results)]
-    assert b"folder:$x$" in seen[0]
+    seen = [one.svg for one in render(FIGURES["learning_curves"], results)]
+    assert rb"\frac{}" in b"".join(seen)
     assert re.findall(rb"<!-- ([0-9.]+) -->", seen[0])[0] == b"1", (
         "the only epoch, and no parts of it"
     )
@@ -264,21 +256,16 @@ def test_a_heatmap_s_scale_stands_apart_from_its_title(tmp_path):
     cells = [cell(0, model="cae", dataset=pinned, decoder_layers=k) for k in (1, 2)]
     for one, value in zip(cells, (0.10673, 0.10679), strict=True):
         write_record(tmp_path, one, 0, reconstruction_mse=value)
-    results, figures = (
-        load(write_sweep(tmp_path, cells, places={pinned: "/x/a-folder-with-a-name"})),
-        [],
-    )
+    results = load(write_sweep(tmp_path, cells, places={pinned: "/x/a-folder-with-a-name"}))
 
-    def noting(results):
-        for name, figure in FIGURES["depth_heatmap"].make(results):
-            figures.append(figure)
-            yield name, figure
-
-    assert len(list(render(replace(FIGURES["depth_heatmap"], make=noting), results))) == 1
-    scale = figures[0].axes[1].yaxis
+    (data,) = FIGURES["depth_heatmap"].make(results)
+    with use_style(results):
+        figure = draw(data)
+        figure.draw_without_rendering()
+    scale = figure.axes[1].yaxis
     assert scale.get_offset_text().get_text() == ""
     box = scale.label.get_window_extent()
-    assert box.y0 >= 0 and box.y1 <= figures[0].bbox.height
+    assert box.y0 >= 0 and box.y1 <= figure.bbox.height
 
 
 @pytest.mark.parametrize(
@@ -471,7 +458,9 @@ def test_distances_are_shares_of_all_answers_with_their_interval(tmp_path):
         [3 / 8, 3 / 8, 4 / 8, 6 / 8, 7 / 8]
     )
     (area,) = figure.axes[0].collections
-    assert area.get_paths()[0].vertices[:, 1].max() >= 3 / 8 + T_2 / 8
+    heights = area.get_paths()[0].vertices[:, 1]
+    assert 3 / 8 + T_2 / 8 > 1 == heights.max(), "no share is above 1"
+    assert heights.min() == 0
     assert "best" not in caption(figure)
     assert "only cell 37.5% and 12.5%" in caption(figure)
 

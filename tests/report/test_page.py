@@ -186,9 +186,8 @@ def test_every_table_figure_and_sample_is_on_the_page(whole):
                 assert table.title in page.text
     alts = page.attributes("alt")
     for name in DRAWN:
-        for stem, figure in FIGURES[name].make(results):
-            caption = " ".join(figure.get_supxlabel().split())
-            assert any(alt.endswith(caption) for alt in alts), stem
+        for data in FIGURES[name].make(results):
+            assert any(alt.endswith(data.caption) for alt in alts), data.name
     assert "cae, best cell: encoder_layers=1" in page.text
     assert "cae, worst cell: encoder_layers=2" in page.text, (
         "of an error, the smaller is the better"

@@ -37,6 +37,7 @@ from gensweep.core.registries import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
 from gensweep.report.collect import _protect_cell, collect, is_current, print_tables
+from gensweep.report.figures.drawing import draw
 from gensweep.report.figures.learning import MAX_BACKGROUND_CURVES
 from gensweep.report.measurement import NotMeasured, measure
 from gensweep.report.paper import PAPER_TABLES, find_paper_value, list_paper_tables
@@ -354,7 +355,7 @@ def test_a_table_never_mixes_a_parameter_that_is_not_its_axis(tmp_path):
     assert adam["encoder_layers"].tolist() == muon["encoder_layers"].tolist() == [1, 2]
     assert adam["char_accuracy_mean"].tolist() == pytest.approx([0.605, 0.705])
     assert muon["char_accuracy_mean"].tolist() == pytest.approx([0.905, 1.005])
-    names = [name for name, _ in FIGURES["depth_heatmap"].make(results)]
+    names = [data.name for data in FIGURES["depth_heatmap"].make(results)]
     assert names == [
         "depth_heatmap-text_to_text-optimizer=adam",
         "depth_heatmap-text_to_text-optimizer=muon",
@@ -622,15 +623,23 @@ def test_every_table_makes_its_files(collected, name):
 
 @pytest.mark.parametrize("name", list(FIGURES))
 def test_every_figure_makes_its_files(collected, name):
+    import pandas as pd
+
     folder, written = collected
     figures = FIGURES[name].make(load(folder))
     assert figures
-    for stem, figure in figures:
+    for data in figures:
+        stem, figure = data.name, draw(data)
         assert stem == name or stem.startswith(f"{name}-")
         assert (folder / "figures" / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
         assert b"<svg" in (folder / "figures" / f"{stem}.svg").read_bytes()
         assert folder / "figures" / f"{stem}.svg" in written
-        assert "n = 2 seeds" in figure.get_supxlabel().replace("\n", " ")
+        assert "n = 2 seeds" in data.caption
+        assert not figure.get_suptitle()
+        assert not figure.get_supxlabel()
+        numbers = pd.read_csv(folder / "figures" / f"{stem}.csv")
+        assert list(numbers.columns) == list(data.to_frame().columns)
+        assert len(numbers) == len(data.to_frame()) > 0
         assert figure.axes[0].get_xlabel()
         assert figure.axes[0].get_ylabel()
 
@@ -735,13 +744,15 @@ def test_learning_curves_are_the_means_of_the_validation_metric(tmp_path):
     results = load(write_sweep(tmp_path, [one]))
     with pytest.raises(RecordError, match=r"history.csv: not a complete history"):
         results.load_history(one["points"]["2"])
-    ((name, figure),) = FIGURES["learning_curves"].make(results)
-    (line,) = figure.axes[0].lines
-    assert name == "learning_curves-text_to_text"
-    assert line.get_xdata().tolist() == [1, 2]
-    assert line.get_ydata().tolist() == pytest.approx([0.3, 0.6])
-    assert figure.axes[0].get_ylabel() == "validation char_accuracy [fraction]"
-    assert "1 histories are missing" in figure.get_supxlabel().replace("\n", " ")
+    (data,) = FIGURES["learning_curves"].make(results)
+    (panel,) = data.content.panels
+    (series,) = panel.series
+    assert data.name == "learning_curves-text_to_text"
+    assert list(series.x) == [1, 2]
+    assert list(series.y) == pytest.approx([0.3, 0.6])
+    assert list(series.low) == [0, 0], "12.706 * 0.141 / sqrt(2) is more than 0.3"
+    assert panel.y.label == "validation char_accuracy [fraction]"
+    assert "1 histories are missing" in data.caption
 
 
 def test_of_many_cells_the_best_the_median_and_the_worst_have_a_name(tmp_path):
@@ -749,7 +760,8 @@ def test_of_many_cells_the_best_the_median_and_the_worst_have_a_name(tmp_path):
     for one in cells:
         write_record(tmp_path, one, 0, char_accuracy=one["params"]["hidden"] / 100)
         write_history(tmp_path, one, 0, "epoch,validation/char_accuracy\n1,0.2\n")
-    ((_, figure),) = FIGURES["learning_curves"].make(load(write_sweep(tmp_path, cells)))
+    (data,) = FIGURES["learning_curves"].make(load(write_sweep(tmp_path, cells)))
+    figure = draw(data)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["#1: 60", "#2: 59", "#3: 58", "#31: 30", "#60: 1"]
     assert 5 < len(figure.axes[0].lines) <= 5 + MAX_BACKGROUND_CURVES
@@ -759,8 +771,8 @@ def test_the_report_s_curve_is_drawn_only_at_its_setting(tmp_path):
     for name, epochs, expected in (("at", 10, True), ("off", 2, False)):
         cells = [cell(0, train_fraction=fraction, epochs=epochs) for fraction in (0.1, 0.9)]
         results = load(write_sweep(tmp_path, cells, name))
-        ((_, figure),) = FIGURES["train_fraction_curve"].make(results)
-        labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+        (data,) = FIGURES["train_fraction_curve"].make(results)
+        labels = [series.label for series in data.content.panels[0].series]
         assert ("paper" in labels) is expected
 
 

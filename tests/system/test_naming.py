@@ -285,7 +285,7 @@ def test_each_dataset_s_pictures_stand_beside_its_name(trained: Path) -> None:
     assert len(list(folder.glob("datasets/*.png"))) == 4
     (figure,) = drawn(folder, "dataset_samples").values()
     rows = [tick.get_text().replace("\n", " ") for tick in figure.axes[0].get_yticklabels()]
-    assert "No sheet" not in figure.get_supxlabel()
+    assert "No sheet" not in figure.data.caption
     places = json.loads((folder / "sweep.json").read_text())["places"]
     names = load(folder).names
     colours = {
@@ -367,7 +367,7 @@ def test_a_sweep_whose_points_another_one_trained_has_sheets_too(here: Path, roo
     ended = call(other, "--local", "--results", root)
     assert "Nothing to do" in ended.out
     (figure,) = drawn(root / "other", "dataset_samples").values()
-    assert len(pictures(figure)) == 1 and "No sheet" not in figure.get_supxlabel()
+    assert len(pictures(figure)) == 1 and "No sheet" not in figure.data.caption
 
 
 # --- filters
@@ -539,11 +539,12 @@ def test_letters_that_no_font_has_stand_by_their_number_in_figures(tmp_path: Pat
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         collect(folder)
-    titles = [
-        figure.axes[0].get_title(loc="left").replace("\n", " ")
-        for figure in drawn(folder, "depth_heatmap").values()
-    ]
-    assert titles == ["cae, dataset=folder:[U+10600][U+10601]", "cae, dataset=folder:é±"]
+    (figure,) = drawn(folder, "learning_curves").values()
+    legend = " ".join(text.get_text() for text in figure.legends[0].get_texts())
+    assert "folder:[U+10600][U+10601]" in legend
+    assert "folder:é±" in legend
+    titles = [one.data.title for one in drawn(folder, "depth_heatmap").values()]
+    assert titles == ["cae, dataset=folder:\U00010600\U00010601", "cae, dataset=folder:é±"]
     assert (
         len(list(folder.glob("tables/depth-*.csv")))
         == len(list(folder.glob("figures/depth_heatmap-*.svg")))

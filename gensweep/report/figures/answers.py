@@ -11,9 +11,16 @@ from gensweep.core.errors import RecordError
 from gensweep.core.registries import register_figure
 from gensweep.ledger.ledger import POINTS
 from gensweep.report.figures.captions import describe_seeds, format_seed_count
+from gensweep.report.figures.data import (
+    Axis,
+    FigureData,
+    Mark,
+    Panel,
+    Plot,
+    Series,
+    make_message,
+)
 from gensweep.report.figures.files import Answers, MissingFiles, read_answers
-from gensweep.report.figures.image_grid import draw_message
-from gensweep.report.figures.plots import add_legend, draw_band
 from gensweep.report.figures.selection import (
     ShownCell,
     describe_choice,
@@ -21,17 +28,12 @@ from gensweep.report.figures.selection import (
     select_best_and_others,
 )
 from gensweep.report.figures.settings import list_answering, name_models
-from gensweep.report.figures.style import COLOURS, MAX_SERIES, create_figure, create_panels
 from gensweep.report.summary import summarize
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from gensweep.report.results import Results
 
-    Figures = list[tuple[str, Figure]]
-    DrawFunction = Callable[[Results, str], Figure]
+    MakeFunction = Callable[[Results, str, str], FigureData]
     AnswersByCell = dict[str, list[Answers]]
 
 ANSWERS_FILE = "answers.csv"
@@ -48,30 +50,33 @@ _DISTANCE_LABEL = "distance of the predicted answer from the right one [integer]
 _WITHIN_LABEL = "share of the answers\nwithin this distance [fraction]"
 _DISTRIBUTION_LABELS = (_VALUE_LABEL, _SHARE_LABEL)
 _DISTANCE_LABELS = (_DISTANCE_LABEL, _WITHIN_LABEL)
-_DISTANCE_TICKS = [0, 1, 2, 5, 10, 20, 50, 100, 200]
+_DISTANCE_TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200)
+BAR_MARGIN = 0.05
+"""Space above the highest bar, as a share of its height."""
 
 
 @register_figure("predicted_and_true")
-def draw_predicted_and_true(results: Results) -> Figures:
-    """Draw histograms of predicted and right answers: best, worst cell (the paper's Figure 11)."""
-    return _draw_each(results, "predicted_and_true", _draw_distributions, _DISTRIBUTION_LABELS)
+def make_predicted_and_true(results: Results) -> list[FigureData]:
+    """Show histograms of predicted and right answers: best, worst cell (the paper's Figure 11)."""
+    return _make_each(results, "predicted_and_true", _show_distributions, _DISTRIBUTION_LABELS)
 
 
 @register_figure("answer_distances")
-def draw_answer_distances(results: Results) -> Figures:
-    """Draw how far off answers are: best, median and worst cell (the paper's Figure 12)."""
-    return _draw_each(results, "answer_distances", _draw_distances, _DISTANCE_LABELS)
+def make_answer_distances(results: Results) -> list[FigureData]:
+    """Show how far off answers are: best, median and worst cell (the paper's Figure 12)."""
+    return _make_each(results, "answer_distances", _show_distances, _DISTANCE_LABELS)
 
 
-def _draw_each(
-    results: Results, name: str, draw: DrawFunction, axis_labels: tuple[str, str]
-) -> Figures:
-    """Draw a figure for each model that answers queries, or one that says that none does."""
+def _make_each(
+    results: Results, name: str, make: MakeFunction, axis_labels: tuple[str, str]
+) -> list[FigureData]:
+    """Make a figure for each model that answers queries, or one that says that none does."""
     models = name_models(name, list_answering(results))
     if models:
-        return [(stem, draw(results, model)) for stem, model in models]
+        return [make(results, stem, model) for stem, model in models]
     title = name.replace("_", " ")
-    return [(name, draw_message(title, NO_MODEL, describe_nothing(results), axis_labels))]
+    content = make_message(NO_MODEL, axis_labels)
+    return [FigureData(name, title, describe_nothing(results), content)]
 
 
 def _read_by_cell(
@@ -94,7 +99,7 @@ def _read_by_cell(
     return answers_of
 
 
-def _draw_distributions(results: Results, model: str) -> Figure:
+def _show_distributions(results: Results, stem: str, model: str) -> FigureData:
     cells = select_best_and_others(results, model, count=2)
     missing = MissingFiles(REMEDY)
     answers_of = _read_by_cell(results, cells, missing)
@@ -102,33 +107,33 @@ def _draw_distributions(results: Results, model: str) -> Figure:
     drawn = [one for one in cells if answers_of[one.cell]]
     if not drawn:
         caption = f"{describe_nothing(results, [model])}{missing.format_caption()}"
-        return draw_message(title, NO_ANSWERS, caption, _DISTRIBUTION_LABELS)
+        content = make_message(NO_ANSWERS, _DISTRIBUTION_LABELS)
+        return FigureData(stem, title, caption, content, model)
     caption = describe_choice(results, model)
     for one in drawn:
         caption += f" {one.name}: {_describe_counts(answers_of[one.cell])}."
     caption += _describe_unread(cells, answers_of) + missing.format_caption()
-    size = (3.4 * len(drawn) + 1.2, 3.2)
-    figure, panels = create_panels(size, [one.title for one in drawn], title, caption)
-    for axes, one in zip(panels, drawn, strict=True):
-        _draw_histogram(axes, answers_of[one.cell])
+    histograms = [_make_histogram(answers_of[one.cell]) for one in drawn]
     # The panels share one scale, so that their bars can be compared.
-    top = max(axes.get_ylim()[1] for axes in panels)
-    for axes in panels:
-        axes.set(xlabel=_VALUE_LABEL, ylim=(0, top))
-    panels[0].set_ylabel(_SHARE_LABEL)
-    add_legend(figure, panels[0])
-    return figure
+    top = max(float(np.max(series.y)) for pair in histograms for series in pair)
+    x, limits = Axis(_VALUE_LABEL), (0.0, (1 + BAR_MARGIN) * top or 1.0)
+    panels = []
+    for one, pair in zip(drawn, histograms, strict=True):
+        label = "" if panels else _SHARE_LABEL
+        panels.append(Panel(pair, x, Axis(label, limits=limits), one.title))
+    plot = Plot(panels, (3.4 * len(drawn) + 1.2, 2.9))
+    return FigureData(stem, title, caption, plot, model)
 
 
-def _draw_histogram(axes: Axes, answers: Sequence[Answers]) -> None:
+def _make_histogram(answers: Sequence[Answers]) -> list[Series]:
     # Edges lie between integers, so that no answer lies on an edge.
     edges = np.arange(MIN_ANSWER, MAX_ANSWER + INTEGERS_PER_BAR, INTEGERS_PER_BAR) - 0.5
     true = np.concatenate([one.true for one in answers])
     predicted = np.concatenate([one.predicted for one in answers])
-    true_shares = _compute_shares(true, edges)
-    predicted_shares = _compute_shares(predicted, edges)
-    axes.stairs(true_shares, edges, fill=True, color="#C9C9C9", label="right answers")
-    axes.stairs(predicted_shares, edges, color=COLOURS[0], linewidth=1.5, label="predicted answers")
+    return [
+        Series("right answers", edges, _compute_shares(true, edges), mark=Mark.BARS),
+        Series("predicted answers", edges, _compute_shares(predicted, edges), mark=Mark.STEPS),
+    ]
 
 
 def _compute_shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -167,7 +172,7 @@ def _describe_unread(cells: Sequence[ShownCell], answers_of: AnswersByCell) -> s
     return "".join(sentences)
 
 
-def _draw_distances(results: Results, model: str) -> Figure:
+def _show_distances(results: Results, stem: str, model: str) -> FigureData:
     cells = select_best_and_others(results, model)
     missing = MissingFiles(REMEDY)
     answers_of = _read_by_cell(results, cells, missing)
@@ -175,7 +180,8 @@ def _draw_distances(results: Results, model: str) -> Figure:
     drawn = [one for one in cells if answers_of[one.cell]]
     if not drawn:
         caption = f"{describe_nothing(results, [model])}{missing.format_caption()}"
-        return draw_message(title, NO_ANSWERS, caption, _DISTANCE_LABELS)
+        content = make_message(NO_ANSWERS, _DISTANCE_LABELS)
+        return FigureData(stem, title, caption, content, model)
     seeds = describe_seeds(len(answers_of[one.cell]) for one in drawn)
     exact = "; ".join(f"{one.role} cell {_format_exact(answers_of[one.cell])}" for one in drawn)
     caption = (
@@ -185,20 +191,18 @@ def _draw_distances(results: Results, model: str) -> Figure:
         "so a line with such answers ends below 1."
     )
     caption += _describe_unread(cells, answers_of) + missing.format_caption()
-    figure, axes = create_figure((6.8, 3.6), title, caption)
-    for style, one in enumerate(drawn):
-        _draw_share_within(axes, answers_of[one.cell], one.title, style % MAX_SERIES)
+    series = [
+        _make_share_within(answers_of[one.cell], one.title, style)
+        for style, one in enumerate(drawn)
+    ]
     # Linear up to 1 and logarithmic from there, since most distances are small and 0 is common.
-    axes.set_xscale("symlog", linthresh=1, linscale=0.4)
-    axes.set_xticks(_DISTANCE_TICKS, [str(tick) for tick in _DISTANCE_TICKS])
-    axes.minorticks_off()
-    axes.set(xlabel=_DISTANCE_LABEL, ylabel=_WITHIN_LABEL, xlim=(-0.08, 300), ylim=(0, 1.02))
-    add_legend(figure, axes)
-    return figure
+    x = Axis(_DISTANCE_LABEL, "symlog", ticks=_DISTANCE_TICKS, limits=(-0.08, 300))
+    plot = Plot([Panel(series, x, Axis(_WITHIN_LABEL, limits=(0, 1.02)))], (6.8, 3.2))
+    return FigureData(stem, title, caption, plot, model)
 
 
-def _draw_share_within(axes: Axes, answers: Sequence[Answers], label: str, style: int) -> None:
-    """Draw the share of answers at each distance or nearer: the mean over seeds, and a band."""
+def _make_share_within(answers: Sequence[Answers], label: str, style: int) -> Series:
+    """Return the share of answers at each distance or nearer: the mean over seeds, and a band."""
     limits = np.unique([*range(21), *np.round(np.geomspace(20, 300, 30))])
     shares = []
     for one in answers:
@@ -207,8 +211,8 @@ def _draw_share_within(axes: Axes, answers: Sequence[Answers], label: str, style
         within = np.searchsorted(distances, limits, side="right")
         shares.append(within / len(one.true))
     groups = np.tile(np.arange(len(limits)), len(shares))
-    summary = summarize(np.concatenate(shares), groups, len(limits))
-    draw_band(axes, limits, summary, label, style)
+    one = summarize(np.concatenate(shares), groups, len(limits), bounds=(0, 1))
+    return Series(label, limits, one.mean, one.low, one.high, one.n, Mark.BAND, style)
 
 
 def _format_exact(answers: Sequence[Answers]) -> str:

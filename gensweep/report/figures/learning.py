@@ -14,7 +14,7 @@ from gensweep.core.errors import RecordError
 from gensweep.core.registries import register_figure
 from gensweep.ledger.records import OK
 from gensweep.report.figures.captions import describe_seeds, format_unit
-from gensweep.report.figures.plots import add_legend, draw_band
+from gensweep.report.figures.data import Axis, FigureData, Mark, Panel, Plot, Series
 from gensweep.report.figures.selection import (
     describe_choice,
     rank_cells,
@@ -26,19 +26,18 @@ from gensweep.report.figures.settings import (
     name_settings,
     split_by_dataset,
 )
-from gensweep.report.figures.style import MAX_SERIES, create_figure, create_panels
+from gensweep.report.figures.style import MAX_SERIES
+from gensweep.report.measurement import UNBOUNDED
 from gensweep.report.summary import Summary, summarize
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
+    from gensweep.report.measurement import Range
     from gensweep.report.results import Results
 
-    Figures = list[tuple[str, Figure]]
     History = dict[str, np.ndarray]
 
 SPLITS = ("train", "validation")
+EPOCH_AXIS = Axis("epoch", is_whole=True)
 MAX_BACKGROUND_CURVES = 40
 """Most other cells that are drawn in grey behind the learning curves."""
 _log = logging.getLogger(__name__)
@@ -61,15 +60,20 @@ class Curve:
         """True if no history has the column."""
         return not len(self.epochs)
 
+    def to_series(self, label: str, mark: Mark, style: int = 0) -> Series:
+        """Return the means with their intervals, as a figure shows them."""
+        one = self.summary
+        return Series(label, self.epochs, one.mean, one.low, one.high, one.n, mark, style)
+
 
 @register_figure("learning_curves")
-def draw_learning_curves(results: Results) -> Figures:
-    """Draw the main metric by epoch, a line per cell; of many cells best, median and worst."""
+def make_learning_curves(results: Results) -> list[FigureData]:
+    """Show the main metric by epoch, a line per cell; of many cells best, median and worst."""
     stems = name_models("learning_curves", results.models)
-    return [(name, _draw_learning(results, model)) for name, model in stems]
+    return [_show_learning(results, name, model) for name, model in stems]
 
 
-def _draw_learning(results: Results, model: str) -> Figure:
+def _show_learning(results: Results, stem: str, model: str) -> FigureData:
     ids = rank_cells(results, model)
     names = results.varying_of[model]
     is_cut = len(ids) > MAX_SERIES
@@ -84,20 +88,19 @@ def _draw_learning(results: Results, model: str) -> Figure:
     if unfinished:
         caption += f" {unfinished} cells have nothing to show yet."
     caption += _describe_lost(lost)
-    figure, axes = create_figure((6.4, 3.8), model, caption)
+    series = []
     for rank in rest:
-        curve = curves[ids[rank]]
-        axes.plot(curve.epochs, curve.summary.mean, color="#CFCFCF", linewidth=0.8, zorder=1)
+        label = _format_values(results, ids[rank], names)
+        series.append(curves[ids[rank]].to_series(f"#{rank + 1}: {label}", Mark.BACKGROUND))
     for style, rank in enumerate(chosen):
-        curve = curves[ids[rank]]
         label = _format_values(results, ids[rank], names)
         if is_cut:
             label = f"#{rank + 1}: {label}"
-        draw_band(axes, curve.epochs, curve.summary, label, style)
+        series.append(curves[ids[rank]].to_series(label, Mark.BAND, style))
     metric = column.rpartition("/")[2]
-    _label_axes(axes, column.replace("/", " ") + format_unit(results, metric))
-    add_legend(figure, axes, ", ".join(names))
-    return figure
+    y = Axis(column.replace("/", " ") + format_unit(results, metric))
+    plot = Plot([Panel(series, EPOCH_AXIS, y)], legend_title=", ".join(names))
+    return FigureData(stem, model, caption, plot, model)
 
 
 def _choose_ranks(count: int, is_cut: bool) -> tuple[list[int], list[int]]:
@@ -132,12 +135,6 @@ def _describe_lost(count: int) -> str:
     return f" {count} histories are missing or cannot be read."
 
 
-def _label_axes(axes: Axes, label: str) -> None:
-    axes.set(xlabel="epoch", ylabel=label)
-    # There are no parts of an epoch to mark, not even on an axis of one epoch.
-    axes.locator_params(axis="x", integer=True, min_n_ticks=1)
-
-
 def _load_curves(
     results: Results, cells: Sequence[str], metric: str | None
 ) -> tuple[dict[str, Curve], str, int]:
@@ -147,8 +144,10 @@ def _load_curves(
     preferred = [f"validation/{metric}", "validation/loss", "train/loss"]
     candidates = [name for name in (*preferred, *present) if name in present]
     column = candidates[0] if candidates else preferred[0]
+    bounds = _get_range(results, column)
     curves = {
-        cell: _summarize_column(histories, column) for cell, histories in histories_of.items()
+        cell: _summarize_column(histories, column, bounds)
+        for cell, histories in histories_of.items()
     }
     return curves, column, lost
 
@@ -178,7 +177,13 @@ def _list_columns(histories: Iterable[History]) -> list[str]:
     return [name for name in names if name != "epoch"]
 
 
-def _summarize_column(histories: Iterable[History], column: str) -> Curve:
+def _get_range(results: Results, column: str) -> Range:
+    """Return the range of the metric that a column of histories has."""
+    info = results.metrics.get(column.rpartition("/")[2])
+    return UNBOUNDED if info is None else info.range
+
+
+def _summarize_column(histories: Iterable[History], column: str, bounds: Range) -> Curve:
     """Return the curve of a column over the histories that have it."""
     usable = [history for history in histories if column in history and "epoch" in history]
     # An empty array comes first: `concatenate` refuses an empty list.
@@ -186,24 +191,27 @@ def _summarize_column(histories: Iterable[History], column: str) -> Curve:
     values = np.concatenate([np.zeros(0), *(history[column] for history in usable)])
     steps, step_index = np.unique(epochs, return_inverse=True)
     finite = np.where(np.isfinite(values), values, np.nan)
-    return Curve(steps, summarize(finite, step_index, len(steps)))
+    return Curve(steps, summarize(finite, step_index, len(steps), bounds))
 
 
 @register_figure("training_history")
-def draw_training_history(results: Results) -> Figures:
-    """Draw training and validation by epoch: each dataset's best cell (the paper's Figure 13)."""
+def make_training_history(results: Results) -> list[FigureData]:
+    """Show training and validation by epoch: each dataset's best cell (the paper's Figure 13)."""
     settings = name_settings("training_history", split_by_dataset(results, results.models))
-    return [(name, _draw_training(results, one)) for name, one in settings]
+    return [_show_training(results, name, one) for name, one in settings]
 
 
-def _draw_training(results: Results, setting: Setting) -> Figure:
+def _show_training(results: Results, stem: str, setting: Setting) -> FigureData:
     cells = select_best_and_others(results, setting.model, setting.cells, count=1)
     histories_of, lost = _load_histories(results, [one.cell for one in cells])
     histories = [one for of_cell in histories_of.values() for one in of_cell]
     metric = results.get_main_metric(setting.model)
     names = _choose_columns(_list_columns(histories), metric)
     curves = {
-        split: [_summarize_column(histories, f"{split}/{name}") for name in names]
+        split: [
+            _summarize_column(histories, f"{split}/{name}", _get_range(results, name))
+            for name in names
+        ]
         for split in SPLITS
     }
     caption = describe_seeds(
@@ -216,16 +224,16 @@ def _draw_training(results: Results, setting: Setting) -> Figure:
     if unpaired:
         caption += f" Not measured by epoch: {', '.join(unpaired)}."
     caption += _describe_lost(lost)
-    size = (3.2 * len(names) + 1.4, 3.2)
-    figure, panels = create_panels(size, names, f"{setting.title}: training", caption)
-    for index, (axes, name) in enumerate(zip(panels, names, strict=True)):
+    panels = []
+    for index, name in enumerate(names):
+        series = []
         for style, split in enumerate(SPLITS):
             curve = curves[split][index]
             if not curve.is_empty:
-                draw_band(axes, curve.epochs, curve.summary, split, style)
-        _label_axes(axes, name + format_unit(results, name))
-    add_legend(figure, panels)
-    return figure
+                series.append(curve.to_series(split, Mark.BAND, style))
+        panels.append(Panel(series, EPOCH_AXIS, Axis(name + format_unit(results, name)), name))
+    plot = Plot(panels, (3.2 * len(names) + 1.4, 2.9))
+    return FigureData(stem, f"{setting.title}: training", caption, plot, setting.model)
 
 
 def _list_unpaired(curves: dict[str, list[Curve]], names: Sequence[str]) -> list[str]:

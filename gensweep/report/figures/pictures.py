@@ -10,8 +10,8 @@ import numpy as np
 from gensweep.core.registries import register_figure
 from gensweep.ledger.ledger import POINTS
 from gensweep.prepare.contact_sheet import DATASETS_FOLDER, MARGIN, SCALE, find_sheet
+from gensweep.report.figures.data import FigureData, ImageGrid, make_message
 from gensweep.report.figures.files import MissingFiles, load_picture
-from gensweep.report.figures.image_grid import draw_image_grid, draw_message
 from gensweep.report.figures.selection import (
     describe_choice,
     describe_nothing,
@@ -27,11 +27,8 @@ from gensweep.report.figures.settings import (
 from gensweep.report.tables.text_cells import NOTHING
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from gensweep.report.results import Results
 
-    Figures = list[tuple[str, Figure]]
     Sheets = dict[str, np.ndarray | str]
 
 INTERPOLATIONS = ("linear", "spherical")
@@ -44,24 +41,25 @@ MAX_SHEET_SIZE = (4 * _TILE_PIXELS + MARGIN, 10 * _TILE_PIXELS + MARGIN)
 
 
 @register_figure("interpolation")
-def draw_interpolation(results: Results) -> Figures:
-    """Draw pictures on the line and arc between latent vectors (the paper's Figures 5 to 8)."""
+def make_interpolation(results: Results) -> list[FigureData]:
+    """Show pictures on the line and arc between latent vectors (the paper's Figures 5 to 8)."""
     settings = split_by_dataset(results, list_generating(results))
     if settings:
         named = name_settings("interpolation", settings)
-        return [(name, _draw_strips(results, one)) for name, one in named]
+        return [_show_strips(results, name, one) for name, one in named]
     text = "No model of this sweep makes pictures of random latent vectors."
-    figure = draw_message("interpolation", text, describe_nothing(results), ("step", "path"))
-    return [("interpolation", figure)]
+    content = make_message(text, ("step", "path"))
+    return [FigureData("interpolation", "interpolation", describe_nothing(results), content)]
 
 
-def _draw_strips(results: Results, setting: Setting) -> Figure:
+def _show_strips(results: Results, stem: str, setting: Setting) -> FigureData:
     axis_labels = ("step from one latent vector to another, 0 to 1", "path")
     title = f"{setting.title}: between latent vectors"
     cells = select_best_and_others(results, setting.model, setting.cells, count=1)
     if not cells:
         caption = describe_nothing(results, [setting.model])
-        return draw_message(title, "No cell has a result yet.", caption, axis_labels)
+        content = make_message("No cell has a result yet.", axis_labels)
+        return FigureData(stem, title, caption, content, setting.model)
     missing = MissingFiles("; run gensweep evaluate to create it")
     _, point = cells[0].sample
     names = [f"{POINTS}/{point}/interpolation-{path}.png" for path in INTERPOLATIONS]
@@ -69,13 +67,16 @@ def _draw_strips(results: Results, setting: Setting) -> Figure:
     choice = describe_choice(results, setting.model, setting.cells)
     caption = f"{cells[0].name}. {choice} {describe_points(cells)}{missing.format_caption()}"
     if all(isinstance(row[0], str) for row in rows):
-        return draw_message(title, "No strip to show; the caption says why.", caption, axis_labels)
-    return draw_image_grid(rows, INTERPOLATIONS, [""], title, caption, axis_labels, scale=2)
+        content = make_message("No strip to show; the caption says why.", axis_labels)
+    else:
+        files = [[name] for name in names]
+        content = ImageGrid(rows, INTERPOLATIONS, [""], axis_labels, 2, files)
+    return FigureData(stem, title, caption, content, setting.model)
 
 
 @register_figure("dataset_samples")
-def draw_dataset_samples(results: Results) -> Figures:
-    """Draw the first pictures or queries of every dataset (the paper's Figures 1, 9 and 10)."""
+def make_dataset_samples(results: Results) -> list[FigureData]:
+    """Show the first pictures or queries of every dataset (the paper's Figures 1, 9 and 10)."""
     title, axis_labels = "Datasets", ("pictures or queries", "dataset")
     missing = MissingFiles()
     folder = f"{results.folder.name}/{DATASETS_FOLDER}"
@@ -100,15 +101,17 @@ def draw_dataset_samples(results: Results) -> Figures:
     sizes = [sheet.shape[:2] for sheet in shown.values() if isinstance(sheet, np.ndarray)]
     if not sizes:
         text = "No sheet to show; the caption says why."
-        figure = draw_message(title, text, caption + missing.format_caption(), axis_labels)
-        return [("dataset_samples", figure)]
+        caption += missing.format_caption()
+        content = make_message(text, axis_labels)
+        return [FigureData("dataset_samples", title, caption, content)]
     if any(height > MAX_SHEET_SIZE[0] or width > MAX_SHEET_SIZE[1] for height, width in sizes):
         caption += " Large sheets are scaled down."
     rows = [[sheet if isinstance(sheet, str) else _shrink(sheet)] for sheet in shown.values()]
     row_labels = [labels[sheet] for sheet in shown]
     caption += missing.format_caption()
-    figure = draw_image_grid(rows, row_labels, [""], title, caption, axis_labels)
-    return [("dataset_samples", figure)]
+    shown_files = [[paths[sheet]] for sheet in shown]
+    content = ImageGrid(rows, row_labels, [""], axis_labels, files=shown_files)
+    return [FigureData("dataset_samples", title, caption, content)]
 
 
 def _drop_repeated(results: Results, sheets: Sheets) -> Sheets:

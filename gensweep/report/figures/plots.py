@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gensweep.report.figures.data import Mark, Series
 from gensweep.report.figures.fonts import make_legible
 from gensweep.report.figures.style import COLOURS, LINE_STYLES, MARKERS, MAX_SERIES, TEXT_GREY
-from gensweep.report.summary import Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from gensweep.report.results import Results
 
 PAPER_LABEL = "paper"
 """Label of the numbers that the reproduced paper printed."""
@@ -34,48 +32,40 @@ def _get_line_look(style: int) -> dict[str, Any]:
     }
 
 
-def draw_line(
-    axes: Axes,
-    results: Results,
-    cells: Sequence[str],
-    x: str,
-    metric: str | None,
-    label: str,
-    style: int,
-) -> None:
-    """Draw the means of cells with error bars; a cell without a number leaves a gap.
-
-    Args:
-        axes: where to draw.
-        results: the sweep's.
-        cells: ids, in the order of the line.
-        x: the parameter that runs along the horizontal axis.
-        metric: its mean runs along the vertical axis; None draws nothing.
-        label: the entry in the legend.
-        style: number of the series, which chooses its look.
-    """
-    if metric is None:
-        return
-    rows = results.cells.set_index("cell").loc[list(cells)]
-    positions = [results.params[cell][x] for cell in cells]
-    axes.errorbar(
-        positions,
-        rows[f"{metric}_mean"],
-        rows[f"{metric}_ci95"],
-        capsize=2.5,
-        elinewidth=0.9,
-        label=label,
-        **_get_line_look(style),
-    )
+def draw_series(axes: Axes, series: Series) -> None:
+    """Draw a series by its mark; a value that is NaN leaves a gap."""
+    x, y = np.asarray(series.x, float), np.asarray(series.y, float)
+    look = _get_line_look(series.style)
+    if series.mark == Mark.ERROR_BARS:
+        _draw_error_bars(axes, series, look)
+    elif series.mark == Mark.BAND:
+        step = max(1, len(x) // _MARKERS_PER_BAND)
+        axes.plot(x, y, markevery=step, label=series.label, **look)
+        if len(series.low):
+            band: dict[str, Any] = {"color": look["color"], "alpha": 0.18, "linewidth": 0}
+            axes.fill_between(x, np.asarray(series.low), np.asarray(series.high), **band)
+    elif series.mark == Mark.DOTS:
+        dots: dict[str, Any] = {"linestyle": "", "alpha": 0.5, "color": look["color"]}
+        axes.plot(x, y, marker=look["marker"], label=series.label, **dots)
+    elif series.mark == Mark.BACKGROUND:
+        axes.plot(x, y, color="#CFCFCF", linewidth=0.8, zorder=1)
+    elif series.mark == Mark.PAPER:
+        axes.plot(x, y, color="black", linestyle=":", marker="x", label=series.label)
+    elif series.mark == Mark.BARS:
+        axes.stairs(y, x, fill=True, color="#C9C9C9", label=series.label)
+    else:
+        axes.stairs(y, x, color=look["color"], linewidth=1.5, label=series.label)
 
 
-def draw_band(axes: Axes, x: np.ndarray, summary: Summary, label: str, style: int) -> None:
-    """Draw a mean, and its interval as a band where it is defined."""
-    step = max(1, len(x) // _MARKERS_PER_BAND)
-    axes.plot(x, summary.mean, markevery=step, label=label, **_get_line_look(style))
-    axes.fill_between(
-        x, summary.low, summary.high, color=COLOURS[style % MAX_SERIES], alpha=0.18, linewidth=0
-    )
+def _draw_error_bars(axes: Axes, series: Series, look: dict[str, Any]) -> None:
+    y = np.asarray(series.y, float)
+    lengths = None
+    if len(series.low):
+        low, high = np.asarray(series.low, float), np.asarray(series.high, float)
+        lengths = np.stack([y - low, high - y])
+    x = np.asarray(series.x, float)
+    bars: dict[str, Any] = {"capsize": 2.5, "elinewidth": 0.9}
+    axes.errorbar(x, y, lengths, label=series.label, **bars, **look)
 
 
 def add_legend(figure: Figure, axes: Axes | Sequence[Axes], title: str = "") -> None:

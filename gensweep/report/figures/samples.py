@@ -13,8 +13,8 @@ from gensweep.core.registries import register_figure
 from gensweep.core.soundness import READER_METRIC
 from gensweep.ledger.ledger import POINTS
 from gensweep.prepare.contact_sheet import LINE_HEIGHT, MARGIN, SCALE
+from gensweep.report.figures.data import FigureData, ImageGrid, make_message
 from gensweep.report.figures.files import NOT_KEPT, MissingFiles, load_picture
-from gensweep.report.figures.image_grid import draw_image_grid, draw_message
 from gensweep.report.figures.selection import (
     ShownCell,
     describe_choice,
@@ -33,11 +33,7 @@ from gensweep.report.figures.settings import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from gensweep.report.results import Results
-
-    Figures = list[tuple[str, Figure]]
 
 LAST_SHEET = "samples.png"
 """The sheet of a point's last epoch."""
@@ -72,13 +68,13 @@ CORNER_SIZE = (304, 288)
 
 
 @register_figure("samples_by_epoch")
-def draw_samples_by_epoch(results: Results) -> Figures:
-    """Draw samples by epoch: best, median and worst cell (the paper's Figures 2 to 4)."""
+def make_samples_by_epoch(results: Results) -> list[FigureData]:
+    """Show samples by epoch: best, median and worst cell (the paper's Figures 2 to 4)."""
     settings = name_settings("samples_by_epoch", split_by_dataset(results, results.models))
-    return [(name, _draw_by_epoch(results, one)) for name, one in settings]
+    return [_show_by_epoch(results, name, one) for name, one in settings]
 
 
-def _draw_by_epoch(results: Results, setting: Setting) -> Figure:
+def _show_by_epoch(results: Results, stem: str, setting: Setting) -> FigureData:
     cells = select_best_and_others(results, setting.model, setting.cells)
     title, axis_labels = f"{setting.title}: samples by epoch", ("epoch", "cell")
     missing = MissingFiles()
@@ -93,13 +89,16 @@ def _draw_by_epoch(results: Results, setting: Setting) -> Figure:
     else:
         caption = describe_nothing(results, [setting.model])
     if not sheets:
-        return draw_message(title, NO_SHEET, caption + missing.format_caption(), axis_labels)
+        caption += missing.format_caption()
+        content = make_message(NO_SHEET, axis_labels)
+        return FigureData(stem, title, caption, content, setting.model)
     fitting = MAX_ROW_PIXELS // _cut(sheets[0]).shape[1]
     epochs = _pick_evenly(epochs, max(2, fitting))
-    rows = []
+    rows, shown_files = [], []
     for by_epoch, available in zip(loaded, files, strict=True):
         last_epoch = max(available)
         rows.append([_get_panel(by_epoch, epoch, last_epoch) for epoch in epochs])
+        shown_files.append([available.get(epoch, "") for epoch in epochs])
     caption += f" {describe_sheet_rows(results, setting.model)}"
     if any(_cut(sheet).size < sheet.size for sheet in sheets):
         caption += " Only a part of each sheet is shown: the left of its first and last rows."
@@ -109,7 +108,8 @@ def _draw_by_epoch(results: Results, setting: Setting) -> Figure:
     row_labels = [one.title for one in cells]
     column_labels = [str(epoch) for epoch in epochs]
     caption += missing.format_caption()
-    return draw_image_grid(rows, row_labels, column_labels, title, caption, axis_labels)
+    content = ImageGrid(rows, row_labels, column_labels, axis_labels, files=shown_files)
+    return FigureData(stem, title, caption, content, setting.model)
 
 
 def _find_sheets(results: Results, cell: ShownCell) -> dict[int, str]:
@@ -191,22 +191,23 @@ def _cut(sheet: np.ndarray) -> np.ndarray:
 
 
 @register_figure("generated_answers")
-def draw_generated_answers(results: Results) -> Figures:
-    """Draw answers as pictures, and what a reader reads in them (the paper's Figure 14)."""
+def make_generated_answers(results: Results) -> list[FigureData]:
+    """Show answers as pictures, and what a reader reads in them (the paper's Figure 14)."""
     models = name_models("generated_answers", list_drawing_answers(results))
     if models:
-        return [(name, _draw_answers(results, model)) for name, model in models]
+        return [_show_answers(results, name, model) for name, model in models]
     text = "No model of this sweep draws its answers."
     caption = describe_nothing(results)
-    figure = draw_message("generated answers", text, caption, ("query", "cell"))
-    return [("generated_answers", figure)]
+    content = make_message(text, ("query", "cell"))
+    return [FigureData("generated_answers", "generated answers", caption, content)]
 
 
-def _draw_answers(results: Results, model: str) -> Figure:
+def _show_answers(results: Results, stem: str, model: str) -> FigureData:
     cells = select_best_and_others(results, model, count=2)
     title, axis_labels = f"{model}: generated answers", ("query of the test set", "cell")
     if not cells:
-        return draw_message(title, NO_SHEET, describe_nothing(results, [model]), axis_labels)
+        content = make_message(NO_SHEET, axis_labels)
+        return FigureData(stem, title, describe_nothing(results, [model]), content, model)
     missing = MissingFiles()
     rows = [[_load_last_sheet(results, one, missing)] for one in cells]
     caption = (
@@ -220,8 +221,12 @@ def _draw_answers(results: Results, model: str) -> Figure:
         )
     caption += missing.format_caption()
     if all(isinstance(row[0], str) for row in rows):
-        return draw_message(title, NO_SHEET, caption, axis_labels)
-    return draw_image_grid(rows, [one.title for one in cells], [""], title, caption, axis_labels)
+        content = make_message(NO_SHEET, axis_labels)
+    else:
+        labels = [one.title for one in cells]
+        files = [[f"{POINTS}/{one.sample[1]}/{LAST_SHEET}"] for one in cells]
+        content = ImageGrid(rows, labels, [""], axis_labels, files=files)
+    return FigureData(stem, title, caption, content, model)
 
 
 def _load_last_sheet(results: Results, cell: ShownCell, missing: MissingFiles) -> np.ndarray | str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.roles import Role
 from gensweep.report.figures.style import MAX_FIGURES_PER_ITEM
+from gensweep.report.tables.groups import Group, name_groups, select_grids
 from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
@@ -115,3 +116,25 @@ def describe_sheet_rows(results: Results, model: str) -> str:
     if is_generating:
         return "Every picture is a sample of the generator."
     return ""
+
+
+def select_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[tuple[str, Group]]:
+    """Return the settings that get a figure each; the log names how many get none.
+
+    Args:
+        results: the sweep's.
+        name: the registered name of the figure.
+        axes: parameters that vary within a figure.
+
+    Returns:
+        The stem of the figure's files and its cells, for each figure.
+    """
+    groups, _ = select_grids(results, axes)
+    if len(groups) > MAX_FIGURES_PER_ITEM:
+        _log.warning(
+            "%s: the first %d of %d settings are drawn; the tables have all",
+            name,
+            MAX_FIGURES_PER_ITEM,
+            len(groups),
+        )
+    return name_groups(name, groups)[:MAX_FIGURES_PER_ITEM]

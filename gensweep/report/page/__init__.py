@@ -19,6 +19,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from gensweep.report.figures.rendering import RenderedFigure
     from gensweep.report.results import Results
     from gensweep.report.tables import Table
 
@@ -31,27 +32,6 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u061c\u200e\u200f\u202a-\u2
 
 The text of an error or a path may hold them.
 """
-
-
-@dataclass(frozen=True, eq=False)
-class RenderedFigure:
-    """A figure as files, with its texts.
-
-    Attributes:
-        name: stem of its files.
-        title: as drawn in it.
-        caption: as drawn in it.
-        svg: content of the SVG file.
-        png: content of the PNG file.
-        model: the one that it shows; empty if it shows all of them.
-    """
-
-    name: str
-    title: str
-    caption: str
-    svg: bytes
-    png: bytes
-    model: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import math
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gensweep.core.errors import RecordError
-from gensweep.core.registries import ReportItem
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK
 from gensweep.report.figures.files import read_picture_file
@@ -18,9 +16,8 @@ from gensweep.report.figures.samples import LAST_SHEET
 from gensweep.report.figures.selection import select_best_and_others
 from gensweep.report.figures.settings import describe_sheet_rows
 from gensweep.report.measured import VALIDATION
-from gensweep.report.page import Collected, RenderedFigure
+from gensweep.report.page import Collected
 from gensweep.report.remarks import has_values
-from gensweep.system.file_stems import make_file_stem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,52 +52,10 @@ class Picture:
     trouble: str = ""
 
 
-def render_figures(item: ReportItem, results: Results) -> Iterator[RenderedFigure]:
-    """Yield the figures of a registered figure function, with the texts that are drawn in them."""
-    from gensweep.report.figures.style import render
-
-    texts: dict[str, tuple[str, str]] = {}
-
-    def make_and_note(results: Results) -> Iterator[tuple[str, Any]]:
-        # `render` gives bytes only, so the texts are taken from the figures on their way to it.
-        for name, figure in item.make(results):
-            title = _get_title(figure) or name
-            texts[name] = title, _join_lines(figure.get_supxlabel())
-            yield name, figure
-
-    for name, svg, png in render(replace(item, make=make_and_note), results):
-        title, caption = texts[name]
-        model = _find_model(item.name, name, results)
-        yield RenderedFigure(name, title, caption, svg, png, model)
-
-
-def _find_model(item: str, name: str, results: Results) -> str:
-    """Return the model that a figure shows, by the figure's name; empty if it shows all."""
-    matches = []
-    for model in results.models:
-        stem = make_file_stem(item, model)
-        if name == stem or name.startswith(f"{stem}-"):
-            matches.append(model)
-    # The name of one model may begin the name of another.
-    return max(matches, key=len, default="")
-
-
 def list_unmeasured_models(results: Results) -> list[str]:
     """Return the models without any point that is ok."""
     measured = set(results.cells.loc[results.cells["n_ok"] > 0, "model"])
     return [model for model in results.models if model not in measured]
-
-
-def _get_title(figure: Any) -> str:
-    """Return the figure's title, or else that of its first axes."""
-    title = figure.get_suptitle()
-    if not title and figure.axes:
-        title = figure.axes[0].get_title(loc="left")
-    return _join_lines(title)
-
-
-def _join_lines(text: str) -> str:
-    return " ".join(text.split())
 
 
 def embed_figures(collected: Collected) -> list[Picture]:
@@ -112,9 +67,10 @@ def embed_figures(collected: Collected) -> list[Picture]:
     bytes_left = MAX_PICTURE_BYTES
     pictures = []
     for figure in collected.figures:
-        if figure.model in empty_models:
+        data = figure.data
+        if data.model in empty_models:
             continue
-        picture = Picture(figure.name, figure.title, figure.caption)
+        picture = Picture(data.name, data.title, data.caption)
         content, kind = figure.svg, "svg+xml"
         if len(figure.png) < len(figure.svg):
             content, kind = figure.png, "png"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from gensweep.ledger.records import MISSING, STATUSES
 from gensweep.report.tables.columns import TableData
@@ -45,6 +45,10 @@ class Table:
         if self.sections is not None:
             sections = {heading: _as_data(part) for heading, part in self.sections.items()}
             object.__setattr__(self, "sections", sections)
+
+    def rename(self, name: str) -> Self:
+        """Return the table with another stem of its files."""
+        return replace(self, name=name)
 
     @property
     def parts(self) -> dict[str, TableData]:

@@ -1,0 +1,282 @@
+"""The data of figures: what is plotted, as numbers and labels, before anything is drawn.
+
+A figure function returns `FigureData`. The page, the CSV file beside a figure
+and users of Python read the same numbers; drawing is the last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gensweep.report.measurement import Measurement, NotMeasured, Seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    Image = np.ndarray | str
+    """The pixels of a picture, uint8 [h, w, 3], or why there is none."""
+    GridValue = Measurement | NotMeasured | Seeds | None
+
+
+class Mark(StrEnum):
+    """The look of a series."""
+
+    ERROR_BARS = "error bars"
+    """Markers with intervals, joined by a line."""
+    BAND = "band"
+    """A line with its interval as a band."""
+    DOTS = "dots"
+    BACKGROUND = "background"
+    """A thin grey line without an entry in the legend."""
+    PAPER = "paper"
+    """Numbers of the paper."""
+    BARS = "bars"
+    """Filled bars of a histogram; `Series.x` has their edges."""
+    STEPS = "steps"
+    """The outline of such bars."""
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Numbers that belong together.
+
+    Attributes:
+        label: the entry in the legend.
+        x: positions [n]; edges [n + 1] of bars and steps.
+        y: values [n], NaN where there is none.
+        low: lower ends of the intervals [n]; empty without intervals.
+        high: upper ends [n].
+        n: seeds behind each value [n]; empty if that has no meaning.
+        mark: how it is drawn.
+        style: number of the series, which chooses colour, line and marker.
+    """
+
+    label: str
+    x: Sequence[float] | np.ndarray
+    y: Sequence[float] | np.ndarray
+    low: Sequence[float] | np.ndarray = ()
+    high: Sequence[float] | np.ndarray = ()
+    n: Sequence[float] | np.ndarray = ()
+    mark: Mark = Mark.ERROR_BARS
+    style: int = 0
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per value: `series`, `mark`, `x`, `y`, `low`, `high`, `n`.
+
+        Bars and steps have `x` and `x_end`.
+        """
+        import pandas as pd
+
+        count = len(self.y)
+        columns: dict[str, Any] = {"series": self.label, "mark": self.mark.value}
+        columns["x"] = np.asarray(self.x)[:count]
+        if len(self.x) > count:
+            columns["x_end"] = np.asarray(self.x)[1:]
+        columns["y"] = np.asarray(self.y)
+        for name in ("low", "high", "n"):
+            values = getattr(self, name)
+            if len(values):
+                columns[name] = np.asarray(values)
+        return pd.DataFrame(columns, index=range(count))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a panel.
+
+    Attributes:
+        label: its text, with the unit in brackets.
+        scale: ``linear``, ``log`` or ``symlog`` (linear up to 1).
+        ticks: positions of the ticks; empty: chosen by the drawing.
+        limits: the ends of the axis; None: from the numbers.
+        is_whole: whether ticks are integers only.
+    """
+
+    label: str
+    scale: str = "linear"
+    ticks: tuple[float, ...] = ()
+    limits: tuple[float, float] | None = None
+    is_whole: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A pair of axes with its series, and a title if the figure has several."""
+
+    series: Sequence[Series]
+    x: Axis
+    y: Axis
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Panels side by side, with one legend.
+
+    Attributes:
+        panels: from left to right.
+        size: width and height [inches].
+        legend_title: heading of the legend.
+    """
+
+    panels: Sequence[Panel]
+    size: tuple[float, float] = (6.4, 3.4)
+    legend_title: str = ""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per value, with the panel's title if there are several panels."""
+        import pandas as pd
+
+        frames = []
+        for panel in self.panels:
+            for series in panel.series:
+                frame = series.to_frame()
+                if len(self.panels) > 1:
+                    frame.insert(0, "panel", panel.title)
+                frames.append(frame)
+        if not frames:
+            return pd.DataFrame(columns=["series", "mark", "x", "y"])
+        return pd.concat(frames, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Measurements over two parameters.
+
+    Attributes:
+        rows: values of the vertical parameter, from the bottom.
+        columns: values of the horizontal parameter.
+        values: one per row and column. Seeds: no point is ok, and why;
+            None: the sweep has no such cell.
+        row_label, column_label: names of the two parameters.
+        value_label: name of the numbers, with the unit.
+        direction: ``max`` if larger is better, ``min`` if smaller is.
+    """
+
+    rows: Sequence[Any]
+    columns: Sequence[Any]
+    values: Sequence[Sequence[GridValue]]
+    row_label: str
+    column_label: str
+    value_label: str
+    direction: str = "none"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per cell of the sweep, with mean, deviation, interval and n."""
+        import pandas as pd
+
+        lines = []
+        for row, values in zip(self.rows, self.values, strict=True):
+            for column, value in zip(self.columns, values, strict=True):
+                if value is None:
+                    continue
+                line = {self.row_label: row, self.column_label: column}
+                lines.append(line | _flatten(value))
+        return pd.DataFrame(lines)
+
+
+@dataclass(frozen=True)
+class ImageGrid:
+    """Pictures in rows and columns, or texts that say why there is none.
+
+    Attributes:
+        images: one per row and column.
+        row_labels, column_labels: one each.
+        axis_labels: names of what runs along the columns, and along the rows.
+        scale: pixels of the PNG for a pixel of a picture, in each direction.
+        files: the file of each image, under the results root; empty if they
+            are not known.
+    """
+
+    images: Sequence[Sequence[Image]]
+    row_labels: Sequence[str]
+    column_labels: Sequence[str]
+    axis_labels: tuple[str, str]
+    scale: int = 1
+    files: Sequence[Sequence[str]] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per image: its labels, its file, its size, or why there is none."""
+        import pandas as pd
+
+        lines = []
+        for row, images in enumerate(self.images):
+            for column, image in enumerate(images):
+                line: dict[str, Any] = {"row": self.row_labels[row]}
+                line["column"] = self.column_labels[column]
+                line["file"] = self.files[row][column] if self.files else ""
+                if isinstance(image, str):
+                    line["text"] = image
+                else:
+                    line |= {"height": image.shape[0], "width": image.shape[1]}
+                lines.append(line)
+        return pd.DataFrame(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class CustomPlot:
+    """Numbers with a drawing of their own, for figures that no other class draws.
+
+    Attributes:
+        frame: the numbers that are drawn.
+        draw: called with an empty matplotlib figure.
+        size: width and height [inches].
+    """
+
+    frame: pd.DataFrame
+    draw: Callable[[Figure], None]
+    size: tuple[float, float] = (6.4, 3.4)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers."""
+        return self.frame
+
+
+@dataclass(frozen=True)
+class FigureData:
+    """A figure before it is drawn.
+
+    Attributes:
+        name: stem of its files; begins with the name that the figure function
+            is registered by.
+        title: one line, which stands above the figure on the page.
+        caption: sentences, which stand below it on the page.
+        content: what is drawn. The drawing has neither title nor caption, as a
+            paper sets its own.
+        model: the one that it shows; empty if it shows several.
+    """
+
+    name: str
+    title: str
+    caption: str
+    content: Plot | Heatmap | ImageGrid | CustomPlot
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        # Sentences are put together from parts, some of which are empty.
+        for name in ("title", "caption"):
+            object.__setattr__(self, name, " ".join(getattr(self, name).split()))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return what the figure shows as numbers and texts, as the CSV file beside it."""
+        return self.content.to_frame()
+
+
+def make_message(text: str, axis_labels: tuple[str, str]) -> ImageGrid:
+    """Return a grid without pictures, with a text that says why."""
+    return ImageGrid([[text]], [""], [""], axis_labels)
+
+
+def _flatten(value: Measurement | NotMeasured | Seeds) -> dict[str, Any]:
+    if isinstance(value, Measurement):
+        numbers = {"mean": value.mean, "std": value.std, "ci95": value.ci95}
+        return numbers | {"ci95_low": value.low, "ci95_high": value.high, "n": value.n}
+    if isinstance(value, NotMeasured):
+        return {"n": 0, "text": "; ".join(value.reasons) or "not measured"}
+    return {"n": 0, "text": ", ".join(f"{count} {status}" for status, count in value.others)}

@@ -1,0 +1,83 @@
+"""Drawing of figures by matplotlib: the last step, from `FigureData` to a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from gensweep.report.figures.data import (
+    Axis,
+    CustomPlot,
+    FigureData,
+    Heatmap,
+    ImageGrid,
+    Panel,
+    Plot,
+)
+from gensweep.report.figures.heatmap import draw_heatmap
+from gensweep.report.figures.image_grid import draw_image_grid
+from gensweep.report.figures.plots import add_legend, draw_series
+from gensweep.report.figures.style import create_figure, wrap_title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SYMLOG_LINEAR_SCALE = 0.4
+"""Length of a symlog axis from 0 to 1, in decades."""
+
+
+def draw(data: FigureData) -> Figure:
+    """Draw a figure without its title and caption."""
+    content = data.content
+    if isinstance(content, Plot):
+        return _draw_plot(content)
+    if isinstance(content, Heatmap):
+        return draw_heatmap(content)
+    if isinstance(content, ImageGrid):
+        return draw_image_grid(content)
+    return _draw_custom(content)
+
+
+def _draw_custom(content: CustomPlot) -> Figure:
+    figure = create_figure(content.size)
+    content.draw(figure)
+    return figure
+
+
+def _draw_plot(plot: Plot) -> Figure:
+    figure = create_figure(plot.size)
+    all_axes = figure.subplots(1, len(plot.panels), squeeze=False)[0].tolist()
+    for axes, panel in zip(all_axes, plot.panels, strict=True):
+        _draw_panel(axes, panel)
+        if panel.title:
+            width = (plot.size[0] - 2) / len(plot.panels)
+            axes.set_title(wrap_title(panel.title, width), loc="left", size=9.0)
+    add_legend(figure, all_axes, plot.legend_title)
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    for series in panel.series:
+        draw_series(axes, series)
+    axes.set(xlabel=panel.x.label, ylabel=panel.y.label)
+    _set_scale(axes, "x", panel.x)
+    _set_scale(axes, "y", panel.y)
+
+
+def _set_scale(axes: Axes, name: Literal["x", "y"], axis: Axis) -> None:
+    """Set scale, ticks and limits of an axis, ``x`` or ``y``."""
+    drawn = axes.xaxis if name == "x" else axes.yaxis
+    if axis.scale == "symlog":
+        options = {"linthresh": 1, "linscale": SYMLOG_LINEAR_SCALE}
+        set_scale = axes.set_xscale if name == "x" else axes.set_yscale
+        set_scale("symlog", **options)
+    elif axis.scale != "linear":
+        axes.set(**{f"{name}scale": axis.scale})
+    if axis.ticks:
+        drawn.set_ticks(axis.ticks, labels=[f"{tick:g}" for tick in axis.ticks])
+        axes.minorticks_off()
+    if axis.is_whole:
+        # There are no parts of an epoch to mark, not even on an axis of one epoch.
+        axes.locator_params(axis=name, integer=True, min_n_ticks=1)
+    if axis.limits is not None:
+        axes.set(**{f"{name}lim": axis.limits})

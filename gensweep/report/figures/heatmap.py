@@ -1,0 +1,99 @@
+"""Heatmaps: a shade and a text per cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gensweep.report.figures.data import Heatmap
+from gensweep.report.figures.style import create_figure, wrap_title
+from gensweep.report.measurement import Measurement, Seeds, round_measurement
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from gensweep.report.figures.data import GridValue
+
+MAX_DARK_LUMINANCE = 0.5
+"""Text is white on a shade that is darker than this, in 0..1."""
+
+
+def draw_heatmap(heatmap: Heatmap) -> Figure:
+    """Draw a heatmap, brighter where it is better; cells without a number are hatched."""
+    rows, columns = len(heatmap.rows), len(heatmap.columns)
+    size = max(4.2, 1.9 + 0.8 * columns), 1.4 + 0.55 * rows
+    figure = create_figure(size)
+    axes = figure.add_subplot()
+    means = np.full((rows, columns), np.nan)
+    for index in np.ndindex(means.shape):
+        value = heatmap.values[index[0]][index[1]]
+        if isinstance(value, Measurement):
+            means[index] = value.mean
+    colour_map = "cividis_r" if heatmap.direction == "min" else "cividis"
+    image = axes.imshow(means, cmap=colour_map, origin="lower", aspect="auto")
+    for index in np.ndindex(means.shape):
+        value = heatmap.values[index[0]][index[1]]
+        if value is None:
+            continue
+        has_number = isinstance(value, Measurement)
+        # Without any number there is no colour scale to ask.
+        is_dark = has_number and _is_dark(image.to_rgba(means)[index])
+        _draw_cell(axes, (index[0], index[1]), value, is_dark)
+    axes.set_xticks(range(columns), [str(value) for value in heatmap.columns])
+    axes.set_yticks(range(rows), [str(value) for value in heatmap.rows])
+    axes.set(xlabel=heatmap.column_label, ylabel=heatmap.row_label)
+    _draw_gaps(axes, rows, columns)
+    if not np.isnan(means).all():
+        figure.colorbar(image, ax=axes, label=wrap_title(heatmap.value_label, size[1]))
+    return figure
+
+
+def _draw_cell(axes: Axes, index: tuple[int, int], value: GridValue, is_dark: bool) -> None:
+    """Write a cell's text, and hatch the cell if it has no number."""
+    from matplotlib.patches import Rectangle
+
+    row, column = index
+    text_colour = "white" if is_dark else "black"
+    text = format_grid_value(value)
+    axes.text(column, row, text, ha="center", va="center", size=7.5, color=text_colour)
+    if not isinstance(value, Measurement):
+        # A hatch cannot be mistaken for a shade of the scale, not even in grey.
+        corner = (column - 0.5, row - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="///", color="#DADADA", lw=0))
+
+
+def format_grid_value(value: GridValue) -> str:
+    """Return a mean with its interval on the next line, or the reason why there is none."""
+    if isinstance(value, Measurement):
+        digits = round_measurement(value)
+        lines = [digits.mean]
+        if digits.half_width:
+            lines.append(f"±{digits.half_width}")
+        elif digits.low:
+            lines.append(f"[{digits.low}, {digits.high}]")
+        if digits.n:
+            lines.append(f"(n={digits.n})")
+        return "\n".join(lines)
+    if isinstance(value, Seeds) and value.others:
+        return "\n".join(f"{count} {status}" for status, count in value.others)
+    return "not\nmeasured"
+
+
+def _draw_gaps(axes: Axes, rows: int, columns: int) -> None:
+    """Draw white lines between cells, as the grid of the minor ticks, and hide the frame."""
+    axes.set_xticks(np.arange(1, columns) - 0.5, minor=True)
+    axes.set_yticks(np.arange(1, rows) - 0.5, minor=True)
+    axes.set_facecolor("#F6F6F6")
+    axes.grid(False)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_axisbelow(False)
+
+
+def _is_dark(rgba: np.ndarray) -> bool:
+    """Return whether text on a colour must be white, by its perceived brightness (Rec. 601)."""
+    luminance = float(rgba[:3] @ [0.299, 0.587, 0.114])
+    return luminance < MAX_DARK_LUMINANCE
