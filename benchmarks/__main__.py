@@ -5,6 +5,7 @@
     python -m benchmarks roofline        a training step against the machine's own matmul rate (part of the above, too)
     python -m benchmarks overhead        what a sweep costs beside its training
     python -m benchmarks packs           lanes trained together against one alone, on a core and on a GPU
+    python -m benchmarks muon            a step by Muon against one by Adam, and against the formula as usually written
     python -m benchmarks scaling         what limits many points on many nodes: the driver, and requests to a bucket
 
 Prints tables; --write keeps them in benchmarks/results.md, with the machine they were measured on.
@@ -18,7 +19,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from benchmarks import buckets, compare, overhead, packs, roofline, scaling
+from benchmarks import buckets, compare, muon, overhead, packs, roofline, scaling
 from benchmarks.cases import MODELS, QUICK_MODEL, Case, chosen
 from benchmarks.compare import BenchmarkError
 from benchmarks.pages import FILE, FULL, QUICK, PageError, check_parts, machine, write_parts
@@ -26,11 +27,12 @@ from gensweep.system.environment import count_usable_cores
 from gensweep.system.text import pluralize
 
 COMPARE, ROOFLINE, OVERHEAD, PACKS, SCALING = "compare", "roofline", "overhead", "packs", "scaling"
+MUON, MUON_STEPS = "muon", 60
 POINTS, ROUNDS = 100, 5
 """Of the overhead: trivial points, and repetitions of what takes seconds."""
 MANY, SOME = 1000, 200
 """Points of the largest run of the scaling, and of a quick one."""
-ORDER = (*MODELS, ROOFLINE, OVERHEAD, PACKS, SCALING)
+ORDER = (*MODELS, ROOFLINE, OVERHEAD, PACKS, MUON, SCALING)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "what",
         nargs="?",
-        choices=(COMPARE, ROOFLINE, OVERHEAD, PACKS, SCALING),
+        choices=(COMPARE, ROOFLINE, OVERHEAD, PACKS, MUON, SCALING),
         default=COMPARE,
         help="what to measure",
     )
@@ -86,6 +88,7 @@ def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         ROOFLINE: {"models"},
         OVERHEAD: {"rounds", "points"},
         PACKS: set(),
+        MUON: set(),
         SCALING: {"points"},
     }
     for name in ("models", "rounds", "points", "epochs", "precision"):
@@ -131,7 +134,7 @@ def kind(options: argparse.Namespace) -> str:
 
 def names(options: argparse.Namespace) -> list[str]:
     """The parts of the page that a run measures."""
-    if options.what in (OVERHEAD, PACKS, SCALING):
+    if options.what in (OVERHEAD, PACKS, MUON, SCALING):
         return [options.what]
     models = [case.model for case in cases(options)] if options.what == COMPARE else []
     return models if options.models else [*models, ROOFLINE]
@@ -166,6 +169,10 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     if options.what == PACKS:
         gains = packs.measure(chosen(options.quick, MODELS), 1.0 if options.quick else 6.0, _say)
         return {PACKS: part("Packs", f"{size}.", here, *packs.get_text(*gains))}
+    if options.what == MUON:
+        steps = muon.measure(MUON_STEPS // 4 if options.quick else MUON_STEPS, _say)
+        lead = f"{size} on one thread, in float32. The plain formula iterates on the matrix itself."
+        return {MUON: part("Muon", lead, here, muon.get_costs_table(steps))}
     if options.what == SCALING:
         return {SCALING: part("Scaling", f"{size}.", here, *_scaling(options))}
     rates = roofline.matmul_rates()

@@ -175,7 +175,7 @@ def gains_table(gains: Sequence[Gain], first: str) -> str:
     return markdown_table(heads, rows)
 
 
-def text(cpu: Sequence[Gain], gpu: Sequence[Gain]) -> tuple[str, str]:
+def get_text(cpu: Sequence[Gain], gpu: Sequence[Gain]) -> tuple[str, str]:
     """Both tables; of a machine without a GPU, a line that says so."""
     gpu_table = gains_table(gpu, "one GPU, against") if gpu else f"Packs on a GPU: {NOT_MEASURED}."
     return gains_table(cpu, "one core"), gpu_table

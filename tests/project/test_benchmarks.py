@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import __main__ as command
-from benchmarks import cases, compare, flops, overhead, packs, pages, roofline
+from benchmarks import cases, compare, flops, muon, overhead, packs, pages, roofline
 from gensweep.core.config import TrainingConfig
 from gensweep.core.dataset import split_rows
 from gensweep.core.registries import MODELS
@@ -28,6 +28,7 @@ from gensweep.sweep.load import read_sweep
 from gensweep.system.text import replace_surrogates
 from gensweep.train.batches import Batches
 from gensweep.train.loop import Training
+from gensweep.train.muon import orthogonalise
 from gensweep.train.optimizers import EPSILON
 
 ROOT = Path(__file__).parents[2]
@@ -446,7 +447,7 @@ def test_lanes_gain_what_they_save() -> None:
     """Eight lanes in 20 ms, one alone in 5 ms: two points in the time of one."""
     gain = packs.Gain("tiny", 8, 0.005, 0.020)
     assert gain.ratio == 2.0
-    cpu, gpu = packs.text([gain], [])
+    cpu, gpu = packs.get_text([gain], [])
     assert cpu.splitlines()[-1].split("|")[1:-1] == [
         " tiny     ",
         "     8 ",
@@ -454,7 +455,7 @@ def test_lanes_gain_what_they_save() -> None:
         "         20.0 ",
         " " * 28 + "2.00 ",
     ]
-    assert "not measured" in gpu and "not measured" not in packs.text([gain], [gain])[1]
+    assert "not measured" in gpu and "not measured" not in packs.get_text([gain], [gain])[1]
 
 
 def test_both_sides_of_a_gain_take_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -472,6 +473,33 @@ def test_both_sides_of_a_gain_take_steps(monkeypatch: pytest.MonkeyPatch) -> Non
     gain = packs._gain("tiny", point, 3, tiny.CPU, 0.0)
     assert (gain.what, gain.lanes) == ("tiny", 3) and gain.alone > 0 and gain.together > 0
     assert set(taken) == {(8,), (3, 8)}
+
+
+@pytest.mark.parametrize("shape", [(300, 130), (4, 9)])
+def test_the_plain_formula_is_the_same_update(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    left, right = muon.factor_plainly(matrix)
+    torch.testing.assert_close(left @ right, orthogonalise(matrix), rtol=0, atol=1e-5)
+
+
+def test_muon_is_timed_in_turn_on_all_three_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain: list[tuple[int, ...]] = []
+    factor = muon.factor_plainly
+
+    def counted(matrices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        plain.append(tuple(matrices.shape))
+        return factor(matrices)
+
+    monkeypatch.setattr(muon, "MODELS", ("text_to_text",))
+    monkeypatch.setattr(muon, "RECIPE", {"hidden": 8, "train_fraction": 0.02, "batch_size": 64})
+    monkeypatch.setattr(muon, "factor_plainly", counted)
+    (costs,) = muon.measure(2, lambda line: None)
+    assert len(costs.adam) == len(costs.muon) == len(costs.plain) == 2
+    assert min(*costs.adam, *costs.muon, *costs.plain) > 0
+    assert len(plain) == 3 * (2 + muon.WARM_UP_STEPS), "three matrices a step, on one side alone"
+    known = muon.Costs("one", [1.0, 2.0, 1.0], [2.0, 4.0, 3.0], [4.0, 8.0, 9.0])
+    cells = [cell.strip() for cell in muon.get_costs_table([known]).splitlines()[-1].split("|")]
+    assert cells[2:-1] == ["1000.0", "3000.0", "8000.0", "2.00", "4.00"]
 
 
 def test_a_matmul_has_a_rate_in_both_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -508,6 +536,7 @@ def test_steps_of_both_sides_go_on_over_epochs(model: str, few: None) -> None:
         (["overhead", "--points", "4"], "too few"),
         (["scaling", "--points", "4"], "too few"),
         (["scaling", "--models", "cae"], "--models does nothing for scaling"),
+        (["muon", "--models", "cae"], "--models does nothing for muon"),
         (["roofline", "--rounds", "3"], "--rounds does nothing for roofline"),
         (["roofline", "--models", "cae", "--write"], "a roofline of all models"),
         (["--fast"], "unrecognized arguments"),
