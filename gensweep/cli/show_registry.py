@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from gensweep.core.config import Config
 from gensweep.core.errors import UserError
-from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES
+from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES, Metric
+from gensweep.core.roles import format_range
 from gensweep.sweep.load import read_sweep
 from gensweep.system.terminal import Console, escape_controls
 
@@ -26,7 +29,8 @@ def show_kind(kind: str, console: Console) -> None:
             console.print(Text.assemble((name, "bold"), f"  {description}"))
             console.print(_make_parameter_table(config))
     elif kind == "metrics":
-        console.print(_make_metric_table())
+        for name, metric in METRICS.items():
+            console.print(_describe_metric(name, metric))
     elif kind in ("tables", "figures"):
         table = Table(kind[:-1], "shows", box=None, pad_edge=False)
         items = TABLES if kind == "tables" else FIGURES
@@ -37,14 +41,17 @@ def show_kind(kind: str, console: Console) -> None:
         console.print(_make_sweep_table())
 
 
-def _make_metric_table() -> Table:
-    table = Table("metric", "unit", "better", "meaning", box=None, pad_edge=False)
-    for name, metric in METRICS.items():
-        meaning = _first_line(metric.doc)
-        if metric.min_examples > 1:
-            meaning += f" Needs {metric.min_examples:,} test pictures or more."
-        table.add_row(name, metric.unit, BETTER[metric.direction], meaning)
-    return table
+def _describe_metric(name: str, metric: Metric) -> Group:
+    """Return a metric's name, unit, range and better end, then its meaning and its caveats."""
+    facts = f"[{metric.unit}]  {format_range(metric.range)}, {BETTER[metric.direction]} is better"
+    meaning = metric.meaning
+    if metric.min_examples > 1:
+        meaning += f" Needs {metric.min_examples:,} test pictures or more."
+    lines = [Text(meaning)]
+    if metric.caveat:
+        lines.append(Text(metric.caveat, "dim"))
+    heading = Text.assemble((name, "bold"), f"  {facts}")
+    return Group(heading, Padding(Group(*lines), (0, 0, 0, 4)))
 
 
 def _make_parameter_table(config: type[Config]) -> Table:

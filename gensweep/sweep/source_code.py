@@ -18,6 +18,7 @@ from gensweep.sweep.data_files import list_data_files
 from gensweep.sweep.module_source import Module
 from gensweep.sweep.syntax import (
     COMPOUND,
+    METRIC_FUNCTION,
     PARAMETER_FUNCTION,
     Context,
     get_bound_names,
@@ -34,6 +35,7 @@ from gensweep.sweep.syntax import (
 _MESSAGE_MODULES = {"logging", "warnings"}
 """Modules whose calls, as statements, only tell the user something."""
 _PARAMETER_MODULE = "core.config"
+_METRIC_MODULE = "core.registries"
 """The module of this package that defines `param`."""
 
 
@@ -169,6 +171,8 @@ class SourceTree:
             frozenset(modules | module.loggers) - bound,
             is_imported and PARAMETER_FUNCTION not in bound,
             frozenset(packages) - bound,
+            names.get(METRIC_FUNCTION) == (f"{self._package}.{_METRIC_MODULE}", METRIC_FUNCTION)
+            and METRIC_FUNCTION not in bound,
         )
 
     def _describe_import(self, name: str, target: tuple[str, str]) -> str:

@@ -29,11 +29,13 @@ class Context:
         message_names: names of loggers, and of modules whose calls only tell the user something.
         declares_parameters: whether `param` is this package's declaration of a parameter.
         package_names: names of the package, so that `gs.param` is that declaration.
+        declares_metrics: whether `register_metric` is this package's decorator.
     """
 
     message_names: frozenset[str] = frozenset()
     declares_parameters: bool = False
     package_names: frozenset[str] = frozenset()
+    declares_metrics: bool = False
 
 
 def normalize(node: object, context: Context, *, in_function: bool = False) -> str:
@@ -66,7 +68,7 @@ def _iter_acting_fields(
     """Yield the fields of a node that can change numbers, with their values."""
     if isinstance(node, ast.Call) and _is_parameter_declaration(node, context):
         node = ast.Call(node.func, node.args[:1], node.keywords)  # without its description
-    elif isinstance(node, ast.Call) and _is_metric_declaration(node):
+    elif isinstance(node, ast.Call) and _is_metric_declaration(node, context):
         acting = [one for one in node.keywords if one.arg not in REPORT_KEYWORDS]
         node = ast.Call(node.func, node.args, acting)
     elif isinstance(node, ast.Assert):
@@ -200,8 +202,9 @@ def _is_parameter_declaration(node: ast.Call, context: Context) -> bool:
     return context.declares_parameters and is_named
 
 
-def _is_metric_declaration(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Name) and node.func.id == METRIC_FUNCTION
+def _is_metric_declaration(node: ast.Call, context: Context) -> bool:
+    is_named = isinstance(node.func, ast.Name) and node.func.id == METRIC_FUNCTION
+    return context.declares_metrics and is_named
 
 
 def _is_message(statement: ast.AST, context: Context) -> bool:
