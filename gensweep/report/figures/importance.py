@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gensweep.core.registries import register_figure
-from gensweep.report.figures.captions import format_axis_label
+from gensweep.report.figures.captions import format_axis_label, format_seed_count
 from gensweep.report.figures.style import COLOURS, LINE_STYLES, MAX_SERIES, create_figure
 from gensweep.report.stats.aggregates import compute_profile
 from gensweep.report.stats.subject import Subject
@@ -50,7 +51,7 @@ def _draw_each(results: Results, name: str, draw: Callable[[Subject], Figure]) -
 def _draw_nothing(name: str) -> Figure:
     figure, axes = create_figure((4.5, 2.2), name.replace("_", " "), "No parameter varies.")
     axes.set_xlabel("share")
-    axes.set_yticks([])
+    axes.set(ylabel="parameter", yticks=[])
     return figure
 
 
@@ -60,13 +61,16 @@ def _draw_shares(subject: Subject) -> Figure:
     if decomposition is None:
         caption = "No full grid of two values is measured, or its cells do not differ."
         figure, axes = create_figure((4.5, 2.2), title, caption)
-        axes.set(xlabel="share of the variance between cells", xlim=(0, 1), yticks=[])
+        axes.set(
+            xlabel="share of the variance between cells", xlim=(0, 1), ylabel="parameter", yticks=[]
+        )
         return figure
     shares = sorted(decomposition.shares, key=lambda share: share.mean)[-MAX_SHARES:]
     seeds = len(decomposition.grid.seeds)
+    count = format_seed_count([seeds])
     caption = (
         f"Share of the variance of {subject.metric} between the cells of a seed, over the full "
-        f"grid of what varies; mean of {seeds} seeds and 95% confidence interval (Student's t). "
+        f"grid of what varies; mean over seeds and 95% confidence interval (Student's t), {count}. "
         "Noise is part of it, and of interactions most."
     )
     figure, axes = create_figure((5.5, 1.4 + 0.28 * len(shares)), title, caption)
@@ -78,7 +82,7 @@ def _draw_shares(subject: Subject) -> Figure:
         errors = np.abs(ends.T - means)
         axes.errorbar(means, rows, xerr=errors, fmt="none", ecolor="black", capsize=2.5, lw=1)
     axes.set_yticks(rows, [describe_share(share) for share in shares])
-    axes.set(xlabel="share of the variance between cells", xlim=(0, 1))
+    axes.set(xlabel="share of the variance between cells", xlim=(0, 1), ylabel="parameter")
     return figure
 
 
@@ -86,16 +90,20 @@ def _draw_profile(subject: Subject) -> Figure:
     """Draw the profile of each value of the parameter with the largest share of the variance."""
     axis = _choose_axis(subject)
     by_value: dict[str, list[float]] = {}
+    per_cell: Counter[tuple[object, str]] = Counter()
     runs = subject.runs.list_runs_along(subject.model, subject.dataset, subject.metric, (axis,))
     texts = [subject.get_text(axis, value) for value in subject.list_values(axis)]
-    for _, _, (level,), number in runs:
-        by_value.setdefault(subject.get_text(axis, level), []).append(number)
+    for _, setting, (level,), number in runs:
+        text = subject.get_text(axis, level)
+        by_value.setdefault(text, []).append(number)
+        per_cell[setting, text] += 1
     drawn = [text for text in texts if text in by_value][:MAX_SERIES]
     sign = subject.sign or 1
     word = "at least" if sign > 0 else "at most"
     caption = (
         f"Share of the runs, over seeds and over all else that varies, whose {subject.metric} is "
-        f"{word} the value on the horizontal axis, by {axis}."
+        f"{word} the value on the horizontal axis, by {axis}; "
+        f"{format_seed_count(per_cell.values())} per cell."
     )
     if len(by_value) > len(drawn):
         caption += f" The first {len(drawn)} of {len(by_value)} values are drawn."

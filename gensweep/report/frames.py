@@ -1,0 +1,127 @@
+"""Tidy frames of a sweep's results, in long form, for pandas and plotting libraries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gensweep.core.errors import RecordError
+from gensweep.ledger.records import OK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gensweep.report.results import Results
+
+CELL_COLUMNS = ("mean", "std", "ci95", "ci95_low", "ci95_high", "n")
+
+
+def build_long_points(results: Results) -> pd.DataFrame:
+    """Return one row per point that is ok and metric that it has.
+
+    Returns:
+        The columns `id`, `cell`, `model`, the varying parameters, `seed`, `metric`, `value`.
+    """
+    import pandas as pd
+
+    keys = ["id", "cell", "model", "seed"]
+    frame = results.points[results.points["status"] == OK]
+    names = list(results.described)
+    long = frame.melt(keys, names, "metric", "value").dropna(subset="value")
+    parameters = _build_parameters(results)
+    long = long.merge(parameters, on="cell", how="left")
+    ordered = ["id", "cell", "model", *results.varying, "seed", "metric", "value"]
+    return pd.DataFrame(long[ordered]).reset_index(drop=True)
+
+
+def build_long_cells(results: Results) -> pd.DataFrame:
+    """Return one row per cell and metric that it has a value of.
+
+    Returns:
+        The columns `cell`, `model`, the varying parameters, `metric`, `mean`, `std`, `ci95`,
+        `ci95_low`, `ci95_high` and `n`.
+    """
+    import pandas as pd
+
+    parts = []
+    for metric in results.described:
+        part = results.cells[["cell", "model", *results.varying]].copy()
+        part["metric"] = metric
+        for name in CELL_COLUMNS:
+            part[name] = results.cells[f"{metric}_{name}"]
+        parts.append(part[part["n"].fillna(0) > 0].astype({"n": "Int64"}))
+    columns = ["cell", "model", *results.varying, "metric", *CELL_COLUMNS]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def build_histories(results: Results) -> pd.DataFrame:
+    """Return one row per point, epoch and column of its history.
+
+    Points whose history is missing or damaged are left out.
+
+    Returns:
+        The columns `id`, `cell`, `model`, the varying parameters, `seed`, `epoch`, `metric`,
+        `value`.
+    """
+    import pandas as pd
+
+    columns = ["id", "cell", "model", *results.varying, "seed", "epoch", "metric", "value"]
+    parts: list[pd.DataFrame] = []
+    for point in results.points.to_dict("records"):
+        try:
+            history = results.load_history(point["id"])
+        except RecordError:
+            continue
+        if not history or len(history) < 2:
+            continue
+        wide = pd.DataFrame(history).astype({"epoch": int})
+        part = wide.melt("epoch", var_name="metric", value_name="value").dropna(subset="value")
+        for name in ("id", "cell", "model", "seed"):
+            part[name] = point[name]
+        parts.append(part)
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    long = pd.concat(parts, ignore_index=True)
+    return long.merge(_build_parameters(results), on="cell", how="left")[columns]
+
+
+def _build_parameters(results: Results) -> pd.DataFrame:
+    """Return the varying parameters of each cell."""
+    return results.cells[["cell", *results.varying]]
+
+
+def format_html(results: Results) -> str:
+    """Return a short summary for a notebook: counts, and the best cell of each model."""
+    from html import escape
+
+    parts = [f"<p><b>{escape(results.sweep.name)}</b>: {escape(_describe_counts(results))}</p>"]
+    rows = [_summarize_model(results, model) for model in results.models]
+    names = ("model", "cells", "varies", "best cell", "value")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    body = ""
+    for row in rows:
+        body += "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row) + "</tr>"
+    parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    return "".join(parts)
+
+
+def _describe_counts(results: Results) -> str:
+    states = [f"{count} {status}" for status, count in results.counts.items() if count]
+    return f"{len(results.params)} cells, {len(results.points)} points: {', '.join(states)}"
+
+
+def _summarize_model(results: Results, model: str) -> list[Any]:
+    """Return the model, its cells, what varies, and its best cell on the validation set."""
+    cells = results.cells[results.cells["model"] == model]
+    varying = results.varying_of[model]
+    start = [model, len(cells), ", ".join(varying) or "nothing"]
+    objective = results.objectives[model]
+    if objective is None or cells[f"{objective}_mean"].isna().all():
+        return [*start, "–", "–"]
+    means = cells[f"{objective}_mean"]
+    is_max = results.validation[objective].direction == "max"
+    best = cells.loc[means.idxmax() if is_max else means.idxmin()]
+    values = [f"{name}={results.names.get_text(name, best[name])}" for name in varying]
+    return [*start, ", ".join(values) or best["cell"], f"{objective} {means[best.name]:.4g}"]
