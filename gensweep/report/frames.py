@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import RecordError
 from gensweep.ledger.records import OK
+from gensweep.sweep.questions import Compare
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gensweep.report.results import Results
+    from gensweep.report.stats.findings import Finding
 
 CELL_COLUMNS = ("mean", "std", "ci95", "ci95_low", "ci95_high", "n")
 
@@ -125,3 +127,49 @@ def _summarize_model(results: Results, model: str) -> list[Any]:
     best = cells.loc[means.idxmax() if is_max else means.idxmin()]
     values = [f"{name}={results.names.get_text(name, best[name])}" for name in varying]
     return [*start, ", ".join(values) or best["cell"], f"{objective} {means[best.name]:.4g}"]
+
+
+class Notebook:
+    """What `Results` offers to a notebook beside its fields: long frames, answers, a summary."""
+
+    @property
+    def long_points(self: Results) -> pd.DataFrame:
+        """One row per point that is ok and metric; see `build_long_points`."""
+        return build_long_points(self)
+
+    @property
+    def long_cells(self: Results) -> pd.DataFrame:
+        """One row per cell and metric; see `build_long_cells`."""
+        return build_long_cells(self)
+
+    @property
+    def histories(self: Results) -> pd.DataFrame:
+        """One row per point, epoch and column of its history; see `build_histories`."""
+        return build_histories(self)
+
+    @property
+    def findings(self: Results) -> list[Finding]:
+        """The answers to the sweep's questions, as the page has them."""
+        from gensweep.report.stats.questions import answer_questions
+
+        return answer_questions(self)
+
+    def compare(
+        self: Results, axis: str, first: Any, second: Any, metric: str | None = None
+    ) -> list[Finding]:
+        """Return whether one value of a parameter is better than another, per model and dataset.
+
+        The p-values are corrected for this question alone.
+
+        Args:
+            axis: the parameter; `model` compares two models.
+            first: the value that may be better.
+            second: the value that it is compared with.
+            metric: the metric to compare by; None: the main metric of each model.
+        """
+        from gensweep.report.stats.questions import answer_questions
+
+        return answer_questions(self, [Compare(axis, first, second, metric)])
+
+    def _repr_html_(self: Results) -> str:
+        return format_html(self)

@@ -13,6 +13,7 @@ from gensweep.ledger.manifest import MetricInfo, SweepFile, read_sweep_file
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import MISSING, OK, STATUSES
 from gensweep.ledger.stores import Store, as_results_error
+from gensweep.report.frames import Notebook
 from gensweep.report.history import read_history
 from gensweep.report.measured import (
     choose_objectives,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Results:
+class Results(Notebook):
     """Everything that a sweep's files say.
 
     Attributes:
