@@ -130,7 +130,7 @@ def _summarize_model(results: Results, model: str) -> list[Any]:
 
 
 class Notebook:
-    """What `Results` offers to a notebook beside its fields: long frames, answers, a summary."""
+    """The part of `Results` that serves notebooks: long frames, answers, and a summary."""
 
     @property
     def long_points(self: Results) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from sweep_files import cell, write_record, write_sweep
 
 from gensweep import load
 from gensweep.core.registries import FIGURES, TABLES
+from gensweep.report.figures.drawing import draw
 from gensweep.report.stats.aggregates import (
     MIN_RUNS,
     aggregate,
@@ -90,9 +91,10 @@ def test_importance_is_a_table_and_a_figure(folder):
     shares = table.frame.set_index("parameter")["share"]
     assert shares.index[0] == "encoder_layers" and shares.iloc[0] > 0.9
     assert shares.sum() == pytest.approx(1)
-    ((name, figure),) = FIGURES["importance"].make(results)
-    (axes,) = figure.axes
-    assert name == "importance-text_to_text"
+    (data,) = FIGURES["importance"].make(results)
+    assert data.name == "importance-text_to_text"
+    assert data.to_frame()["share"].tolist() == pytest.approx(shares.tolist())
+    (axes,) = draw(data).axes
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == "encoder_layers"
     widths = sorted(bar.get_width() for bar in axes.patches)
     assert widths == pytest.approx(sorted(shares))
@@ -108,10 +110,22 @@ def test_aggregates_by_value_and_profiles(folder):
     assert rows.loc[("encoder_layers", "1")]["pairs"] == 8
     by_rate = rows.loc[("lr", "0.001")]
     assert by_rate["runs"] == 12 and by_rate["low"] < by_rate["IQM"] < by_rate["high"]
-    ((_, figure),) = FIGURES["performance_profile"].make(results)
-    lines = figure.axes[0].get_lines()
-    assert next(line.get_label() for line in lines) == "encoder_layers=1 (8 runs)"
-    assert lines[2].get_ydata()[0] == 1
+    (data,) = FIGURES["performance_profile"].make(results)
+    frame = data.to_frame()
+    lines = dict(list(frame.groupby("series")))
+    assert list(lines) == [f"{layers} (8 runs)" for layers in (1, 2, 3)]
+    numbers = results.points.set_index("cell")["char_accuracy"]
+    for layers, rows in enumerate(lines.values(), 1):
+        values = numbers[
+            [
+                f"encoder_layers_{layers}" in name or (layers == 1 and "encoder" not in name)
+                for name in numbers.index
+            ]
+        ]
+        middle = (rows["x"].to_numpy()[::2] + rows["x"].to_numpy()[1::2]) / 2
+        expected = [(values > threshold).mean() for threshold in middle]
+        assert rows["y"].to_numpy()[::2].tolist() == pytest.approx(expected)
+    assert "n = 4 seeds" in data.caption
 
 
 def test_nothing_to_decompose_says_why(tmp_path):

@@ -10,96 +10,105 @@ import numpy as np
 
 from gensweep.core.registries import register_figure
 from gensweep.report.figures.captions import format_axis_label, format_seed_count
-from gensweep.report.figures.style import COLOURS, LINE_STYLES, MAX_SERIES, create_figure
+from gensweep.report.figures.data import (
+    Axis,
+    CustomPlot,
+    FigureData,
+    Mark,
+    Panel,
+    Plot,
+    Series,
+    make_message,
+)
+from gensweep.report.figures.style import COLOURS, MAX_SERIES
 from gensweep.report.stats.aggregates import compute_profile
 from gensweep.report.stats.subject import Subject
 from gensweep.report.tables.importance import describe_share, list_subjects
 from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from gensweep.report.results import Results
 
-    Figures = list[tuple[str, Figure]]
-
 MAX_SHARES = 15
 """More shares than this are not drawn: the table has all."""
-_THRESHOLDS = 200
+_SHARE_LABELS = ("share of the variance between cells", "parameter")
 
 
 @register_figure("importance")
-def draw_importance(results: Results) -> Figures:
-    """Draw the share of variance of each swept parameter and pair, a figure per model."""
-    return _draw_each(results, "importance", _draw_shares)
+def make_importance(results: Results) -> list[FigureData]:
+    """Show the share of variance of each swept parameter and pair, a figure per model."""
+    return _make_each(results, "importance", _make_shares)
 
 
 @register_figure("performance_profile")
-def draw_performance_profile(results: Results) -> Figures:
-    """Draw the share of runs that reach each value of the main metric, by the main parameter."""
-    return _draw_each(results, "performance_profile", _draw_profile)
+def make_performance_profile(results: Results) -> list[FigureData]:
+    """Show the share of runs that reach each value of the main metric, by one parameter."""
+    return _make_each(results, "performance_profile", _make_profile)
 
 
-def _draw_each(results: Results, name: str, draw: Callable[[Subject], Figure]) -> Figures:
-    """Draw a figure for each model and dataset that was swept."""
+def _make_each(
+    results: Results, name: str, make: Callable[[str, Subject], FigureData]
+) -> list[FigureData]:
+    """Return a figure for each model and dataset that was swept."""
     subjects = list_subjects(results)
-    stems = make_file_stems([(name, *subject.name.split(" on ")) for subject in subjects])
-    figures = [(stem, draw(one)) for stem, one in zip(stems, subjects, strict=True)]
-    return figures or [(name, _draw_nothing(name))]
+    stems = make_file_stems([(name, *one.name.split(" on ")) for one in subjects])
+    figures = [make(stem, one) for stem, one in zip(stems, subjects, strict=True)]
+    title = name.replace("_", " ")
+    message = make_message("No parameter varies.", _SHARE_LABELS)
+    return figures or [FigureData(name, title, "No parameter varies.", message)]
 
 
-def _draw_nothing(name: str) -> Figure:
-    figure, axes = create_figure((4.5, 2.2), name.replace("_", " "), "No parameter varies.")
-    axes.set_xlabel("share")
-    axes.set(ylabel="parameter", yticks=[])
-    return figure
-
-
-def _draw_shares(subject: Subject) -> Figure:
+def _make_shares(name: str, subject: Subject) -> FigureData:
     decomposition = subject.decomposition
     title = f"{subject.name}: share of the variance"
     if decomposition is None:
-        caption = "No full grid of two values is measured, or its cells do not differ."
-        figure, axes = create_figure((4.5, 2.2), title, caption)
-        axes.set(
-            xlabel="share of the variance between cells", xlim=(0, 1), ylabel="parameter", yticks=[]
-        )
-        return figure
-    shares = sorted(decomposition.shares, key=lambda share: share.mean)[-MAX_SHARES:]
-    seeds = len(decomposition.grid.seeds)
-    count = format_seed_count([seeds])
+        text = "No full grid of two values is measured, or its cells do not differ."
+        return FigureData(name, title, text, make_message(text, _SHARE_LABELS), subject.model)
+    count = format_seed_count([len(decomposition.grid.seeds)])
     caption = (
         f"Share of the variance of {subject.metric} between the cells of a seed, over the full "
         f"grid of what varies; mean over seeds and 95% confidence interval (Student's t), {count}. "
         "Noise is part of it, and of interactions most."
     )
-    figure, axes = create_figure((5.5, 1.4 + 0.28 * len(shares)), title, caption)
-    means = np.array([share.mean for share in shares])
-    rows = np.arange(len(shares))
-    axes.barh(rows, means, color=COLOURS[0], height=0.6)
-    if seeds > 1:
-        ends = np.array([[share.low, share.high] for share in shares])
-        errors = np.abs(ends.T - means)
-        axes.errorbar(means, rows, xerr=errors, fmt="none", ecolor="black", capsize=2.5, lw=1)
-    axes.set_yticks(rows, [describe_share(share) for share in shares])
-    axes.set(xlabel="share of the variance between cells", xlim=(0, 1), ylabel="parameter")
-    return figure
+    import pandas as pd
+
+    shares = sorted(decomposition.shares, key=lambda share: -share.mean)[:MAX_SHARES]
+    rows = [(describe_share(one), one.mean, one.low, one.high) for one in shares]
+    frame = pd.DataFrame(rows, columns=["parameter", "share", "low", "high"])
+    size = (5.5, 1.0 + 0.3 * len(shares))
+    plot = CustomPlot(frame, lambda figure: _draw_shares(figure, frame), size)
+    return FigureData(name, title, caption, plot, subject.model)
 
 
-def _draw_profile(subject: Subject) -> Figure:
-    """Draw the profile of each value of the parameter with the largest share of the variance."""
+def _draw_shares(figure: Figure, frame: pd.DataFrame) -> None:
+    """Draw horizontal bars with their intervals, the largest on top."""
+    axes = figure.add_subplot()
+    shares = frame[::-1]
+    means, places = shares["share"].to_numpy(), np.arange(len(shares))
+    axes.barh(places, means, color=COLOURS[0], height=0.6)
+    if shares["low"].notna().any():
+        errors = np.abs(shares[["low", "high"]].to_numpy().T - means)
+        axes.errorbar(means, places, xerr=errors, fmt="none", ecolor="black", capsize=2.5, lw=1)
+    axes.set_yticks(places, shares["parameter"].tolist())
+    axes.set(xlabel=_SHARE_LABELS[0], ylabel=_SHARE_LABELS[1], xlim=(0, 1))
+
+
+def _make_profile(name: str, subject: Subject) -> FigureData:
+    """Return the profile of each value of the parameter with the largest share of the variance."""
     axis = _choose_axis(subject)
     by_value: dict[str, list[float]] = {}
     per_cell: Counter[tuple[object, str]] = Counter()
     runs = subject.runs.list_runs_along(subject.model, subject.dataset, subject.metric, (axis,))
-    texts = [subject.get_text(axis, value) for value in subject.list_values(axis)]
     for _, setting, (level,), number in runs:
         text = subject.get_text(axis, level)
         by_value.setdefault(text, []).append(number)
         per_cell[setting, text] += 1
+    texts = [subject.get_text(axis, value) for value in subject.list_values(axis)]
     drawn = [text for text in texts if text in by_value][:MAX_SERIES]
-    sign = subject.sign or 1
-    word = "at least" if sign > 0 else "at most"
+    word = "at most" if subject.sign < 0 else "at least"
     caption = (
         f"Share of the runs, over seeds and over all else that varies, whose {subject.metric} is "
         f"{word} the value on the horizontal axis, by {axis}; "
@@ -107,26 +116,35 @@ def _draw_profile(subject: Subject) -> Figure:
     )
     if len(by_value) > len(drawn):
         caption += f" The first {len(drawn)} of {len(by_value)} values are drawn."
-    figure, axes = create_figure((5.5, 3.2), f"{subject.name}: performance profile", caption)
-    numbers = np.array([number for text in drawn for number in by_value[text]])
-    if len(numbers):
-        thresholds = np.linspace(numbers.min(), numbers.max(), _THRESHOLDS)
-        for index, text in enumerate(drawn):
-            shares = compute_profile(np.array(by_value[text]), thresholds, sign)
-            label = f"{axis}={text} ({len(by_value[text])} runs)"
-            style = LINE_STYLES[index]
-            axes.step(thresholds, shares, color=COLOURS[index], linestyle=style, label=label)
-        axes.legend()
-    axes.set(xlabel=format_axis_label(subject.runs.results, subject.metric), ylim=(-0.02, 1.02))
-    axes.set_ylabel("share of runs")
-    return figure
+    label = format_axis_label(subject.runs.results, subject.metric)
+    series = _list_steps({text: by_value[text] for text in drawn}, subject.sign or 1)
+    panel = Panel(series, Axis(label), Axis("share of runs", limits=(-0.02, 1.02)))
+    title = f"{subject.name}: performance profile"
+    return FigureData(name, title, caption, Plot([panel], legend_title=axis), subject.model)
+
+
+def _list_steps(by_value: dict[str, list[float]], sign: int) -> list[Series]:
+    """Return a line of steps for each value: it changes at the runs alone, so it is exact."""
+    if not by_value:
+        return []
+    edges = np.unique(np.concatenate([np.array(one) for one in by_value.values()]))
+    margin = 0.02 * float(np.ptp(edges)) or 0.01 * abs(float(edges[0])) or 1.0
+    edges = np.array([edges[0] - margin, *edges, edges[-1] + margin])
+    # Between two runs, the share is that of the next one, seen from the better end.
+    thresholds = edges[1:] if sign > 0 else edges[:-1]
+    series = []
+    for index, (text, numbers) in enumerate(by_value.items()):
+        shares = compute_profile(np.array(numbers), thresholds, sign)
+        x = np.repeat(edges, 2)[1:-1]
+        label = f"{text} ({len(numbers)} runs)"
+        series.append(Series(label, x, np.repeat(shares, 2), mark=Mark.BAND, style=index))
+    return series
 
 
 def _choose_axis(subject: Subject) -> str:
     """Return the parameter with the largest share of the variance, or the first one."""
-    axes = subject.list_axes()
     if subject.decomposition is None:
-        return axes[0]
-    single = [share for share in subject.decomposition.shares if share.axes[0] in axes]
-    single = [share for share in single if len(share.axes) == 1]
-    return max(single, key=lambda share: share.mean).axes[0]
+        return subject.list_axes()[0]
+    single = [one for one in subject.decomposition.shares if one.axes[0] in subject.list_axes()]
+    single = [one for one in single if len(one.axes) == 1]
+    return max(single, key=lambda one: one.mean).axes[0]
