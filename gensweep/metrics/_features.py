@@ -30,7 +30,7 @@ BATCH_SIZE = 16
 """Pictures that a network sees together: more need more memory, and are no faster."""
 MAX_BATCHES_CACHED = 512
 """Batches of real pictures: 168 MB of the largest default features, of 32,768 pictures."""
-_CACHE: dict[tuple[str, bool, bytes], Tensor] = {}
+_CACHE: dict[tuple[str, bytes], Tensor] = {}
 Numbers = tuple[float, float, float]
 _IMAGENET_MEANS = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
@@ -47,8 +47,6 @@ class FeatureNetwork:
         doc: sentences about the network, for the end of the metrics' documentation.
         build: returns it: from normalised pictures [B, 3, H, W] to vectors [B, features].
         side: pictures are scaled to so many pixels a side first; None: they keep their size.
-        enlarges_pixel_art: pixel art is enlarged to a multiple of its own size instead, which is
-            at least `side`.
         draws: networks of other random weights in it, each with an equal share of the features.
         means, deviations: of the colours, by which pictures are normalised.
         check: makes sure, without torch, that it can be built here; raises `UserError`.
@@ -58,7 +56,6 @@ class FeatureNetwork:
     doc: str
     build: Callable[[], nn.Module]
     side: int | None = None
-    enlarges_pixel_art: bool = False
     draws: int = 1
     means: Numbers = _IMAGENET_MEANS
     deviations: Numbers = _IMAGENET_DEVIATIONS
@@ -88,22 +85,22 @@ def get_default_name() -> str:
     return "random_vggs" if find_efficientnet() is None else "efficientnet_lite0"
 
 
-def extract_cached_features(name: str, pictures: Tensor, is_pixel_art: bool = False) -> Tensor:
+def extract_cached_features(name: str, pictures: Tensor) -> Tensor:
     """Return `extract_features` of pictures that the next point will show again.
 
     They are cached in this process by the pictures' content.
     """
     digest = hashlib.sha256(pictures.cpu().numpy().data).digest()
-    key = (name, is_pixel_art, digest)
+    key = (name, digest)
     if key not in _CACHE:
         while len(_CACHE) >= MAX_BATCHES_CACHED:
             oldest = next(iter(_CACHE))
             del _CACHE[oldest]
-        _CACHE[key] = extract_features(name, pictures, is_pixel_art).cpu()
+        _CACHE[key] = extract_features(name, pictures).cpu()
     return _CACHE[key]
 
 
-def extract_features(name: str, pictures: Tensor, is_pixel_art: bool = False) -> Tensor:
+def extract_features(name: str, pictures: Tensor) -> Tensor:
     """Return vectors [B, features] of pictures [B, 3, H, W] in 0..1, by the network of a name."""
     import torch
 
@@ -113,20 +110,19 @@ def extract_features(name: str, pictures: Tensor, is_pixel_art: bool = False) ->
     deviations = pictures.new_tensor(network.deviations).view(3, 1, 1)
     features = []
     for batch in pictures.split(BATCH_SIZE):
-        normalised = (_scale(batch, network, is_pixel_art) - means) / deviations
+        normalised = (_scale(batch, network) - means) / deviations
         features.append(module(normalised.contiguous(memory_format=torch.channels_last)))
     return torch.cat(features)
 
 
-def _scale(pictures: Tensor, network: FeatureNetwork, is_pixel_art: bool) -> Tensor:
+def _scale(pictures: Tensor, network: FeatureNetwork) -> Tensor:
     """Return pictures at the size that the network wants."""
     from torch.nn import functional as F
 
     if network.side is None:
         return pictures
-    if is_pixel_art and network.enlarges_pixel_art:
-        factor = -(-network.side // min(pictures.shape[2:]))
-        return pictures.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    # Pixel art too: enlarged without smoothing, it is so flat that noise of 3 levels of 255 moves
+    # features further than any other damage, and more noise moves them back.
     size = (network.side, network.side)
     return F.interpolate(pictures, size=size, mode="bilinear", antialias=True)
 
@@ -150,13 +146,10 @@ NETWORKS = {
         FeatureNetwork(
             "efficientnet_lite0",
             f"Features: the {FEATURE_COUNTS['efficientnet_lite0']:,} of EfficientNet-Lite0 before "
-            "its classifier, with ImageNet's weights. Pixel art (pictures whose neighbouring "
-            "pixels are mostly equal) is enlarged to a whole multiple of its size, 64x64 to "
-            "128x128, without smoothing; other pictures are scaled to 128x128, bilinear and "
-            "antialiased.",
+            "its classifier, with ImageNet's weights, of pictures scaled to 128x128, bilinear and "
+            "antialiased, pixel art too.",
             build_efficientnet,
             side=128,
-            enlarges_pixel_art=True,
             means=_LITE_MEANS,
             deviations=_LITE_DEVIATIONS,
             check=check_efficientnet,

@@ -122,15 +122,8 @@ def _register_features(
     name: str, source: str, extract: Callable[..., Tensor], network: FeatureNetwork
 ) -> None:
     compute = partial(extract, network.name)
-    tool = ""
-    if network.enlarges_pixel_art:
-        tool = "training_pictures"
-
-        def compute(pictures: Tensor, training_pictures: Any) -> Tensor:
-            return extract(network.name, pictures, training_pictures.is_pixel_art)
-
     compute.__doc__ = f"Features [B, features] of each {source}, by {network.name}."
-    register_derived(name, (source,), tool=tool)(compute)
+    register_derived(name, (source,))(compute)
 
 
 for _network in select_networks():

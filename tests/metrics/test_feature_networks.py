@@ -85,27 +85,14 @@ class TestEfficientNet:
         with pytest.raises(UserError, match="not 57934424"):
             build_efficientnet()
 
-    def test_enlarges_pixel_art_without_smoothing(self) -> None:
-        """Every pixel becomes a block of four; a photograph is scaled with smoothing."""
+    def test_sees_pictures_scaled_with_smoothing(self) -> None:
         pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-        blocks = pictures.repeat_interleave(2, 2).repeat_interleave(2, 3)
         smooth = F.interpolate(pictures, size=(128, 128), mode="bilinear", antialias=True)
-        network = build_efficientnet().eval()
-        for is_pixel_art, expected in ((True, blocks), (False, smooth)):
-            found = extract_features("efficientnet_lite0", pictures, is_pixel_art)
-            assert found.shape == (2, FEATURE_COUNTS["efficientnet_lite0"])
-            with torch.no_grad():
-                features = network((expected * 255 - 127) / 128)
-            torch.testing.assert_close(found, features, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize(("side", "enlarged"), [(24, 144), (64, 128), (100, 200), (128, 128)])
-def test_pixel_art_is_enlarged_by_a_multiple(side: int, enlarged: int) -> None:
-    pictures = torch.rand(1, 3, side, side)
-    scaled = _features._scale(pictures, NETWORKS["efficientnet_lite0"], True)
-    assert scaled.shape[2:] == (enlarged, enlarged)
-    factor = enlarged // side
-    assert torch.equal(scaled[..., ::factor, ::factor], pictures)
+        found = extract_features("efficientnet_lite0", pictures)
+        assert found.shape == (2, FEATURE_COUNTS["efficientnet_lite0"])
+        with torch.no_grad():
+            features = build_efficientnet().eval()((smooth * 255 - 127) / 128)
+        torch.testing.assert_close(found, features, rtol=1e-4, atol=1e-5)
 
 
 class TestDraws:

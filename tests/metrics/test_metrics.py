@@ -521,7 +521,7 @@ class TestFeatures:
     def test_of_real_pictures_are_computed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[int] = []
 
-        def counted(name: str, pictures: Tensor, is_pixel_art: bool) -> Tensor:
+        def counted(name: str, pictures: Tensor) -> Tensor:
             asked.append(len(pictures))
             return pictures.flatten(1)[:, :2]
 

