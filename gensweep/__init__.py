@@ -33,17 +33,22 @@ if TYPE_CHECKING:
     from gensweep.sweep.grid import Grid, Zip
     from gensweep.sweep.point import Point
     from gensweep.sweep.questions import Compare
+    from gensweep.sweep.search import Confirm, Search
+    from gensweep.sweep.space import Integer, Log, Uniform
     from gensweep.sweep.spec import Sweep
 
 __version__ = "0.1.0"
 __all__ = [
     "Axis",
     "Compare",
+    "Confirm",
     "CustomPlot",
     "Dataset",
     "DatasetArrays",
     "FigureData",
     "Grid",
+    "Integer",
+    "Log",
     "Mark",
     "Model",
     "Network",
@@ -54,9 +59,11 @@ __all__ = [
     "Results",
     "Run",
     "Samples",
+    "Search",
     "Series",
     "Sweep",
     "Table",
+    "Uniform",
     "Zip",
     "check",
     "dataset",
@@ -76,11 +83,14 @@ _MODULES = {
     "Axis": "gensweep.report.figures.data",
     "Compare": "gensweep.sweep.questions",
     "CustomPlot": "gensweep.report.figures.data",
+    "Confirm": "gensweep.sweep.search",
     "Dataset": "gensweep.core.config:Data",
     "DatasetArrays": "gensweep.core.dataset",
     "FigureData": "gensweep.report.figures.data",
     "Grid": "gensweep.sweep.grid",
     "Mark": "gensweep.report.figures.data",
+    "Integer": "gensweep.sweep.space",
+    "Log": "gensweep.sweep.space",
     "Model": "gensweep.core.model",
     "Network": "gensweep.nn.base_network",
     "Panel": "gensweep.report.figures.data",
@@ -91,9 +101,11 @@ _MODULES = {
     "Run": "gensweep.core.run",
     "Samples": "gensweep.nn.base_network",
     "Series": "gensweep.report.figures.data",
+    "Search": "gensweep.sweep.search",
     "Sweep": "gensweep.sweep.spec",
     "Table": "gensweep.report.tables",
     "Zip": "gensweep.sweep.grid",
+    "Uniform": "gensweep.sweep.space",
     "check": "gensweep.inspect.check",
     "dataset": "gensweep.core.declare",
     "figure": "gensweep.core.registries:register_figure",

@@ -24,6 +24,7 @@ from gensweep.cli import (
     points,
     prune,
     run,
+    search,
     verify,
     wandb,
     wandb_report,
@@ -43,7 +44,7 @@ from gensweep.system.text import print_line
 
 COMMANDS = (
     "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync",
-    "wandb-report", "doctor", "verify", "prune", "open", "init", "new",
+    "wandb-report", "doctor", "verify", "prune", "search", "open", "init", "new",
     "check",
 )  # fmt: skip
 app = typer.Typer(
@@ -67,6 +68,7 @@ app.add_typer(wandb.app)
 app.add_typer(doctor.app)
 app.add_typer(verify.app)
 app.add_typer(prune.app)
+app.add_typer(search.app, name="search")
 app.add_typer(open_page.app)
 app.add_typer(init_sweep.app)
 app.add_typer(new.app)

@@ -76,8 +76,13 @@ def _make_sweep_table() -> Table:
             continue
         cells = list(sweep.cells())
         seeds = len(sweep.seeds)
-        models = ", ".join(dict.fromkeys(model for model, _ in cells))
-        table.add_row(str(path), str(len(cells) * seeds), str(len(cells)), str(seeds), models)
+        names = [model for model, _ in cells] + [search.model for search in sweep.searches]
+        models = ", ".join(dict.fromkeys(names))
+        points = str(len(cells) * seeds)
+        if sweep.searches:
+            limit = len(cells) * seeds + sum(search.count_points() for search in sweep.searches)
+            points = f"at most {limit}"
+        table.add_row(str(path), points, str(len(cells) or ""), str(seeds), models)
     if not table.row_count:
         raise UserError(
             "there is no sweeps/*.py in this folder; run from the project's folder, or name a file"

@@ -11,52 +11,46 @@ from types import ModuleType, TracebackType
 from gensweep.cluster.ray_address import check_address
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import ResultsError, StoreError
-from gensweep.execute.datasets import prepare_datasets, publish_datasets
-from gensweep.execute.memory_budget import make_memory_budget
+from gensweep.core.keep import CHECKPOINT_TOO
+from gensweep.execute.datasets import publish_datasets
+from gensweep.execute.limits import Limits
 from gensweep.execute.notify import Notifier
-from gensweep.execute.origins import add_origins
 from gensweep.execute.plan import (
     Plan,
-    count_parallel_trials,
-    make_local_packs,
     make_plan,
     plan_run,
 )
 from gensweep.execute.plan_messages import (
     print_changed_plugins,
     print_code_changes,
-    print_shared_epochs,
     print_unreadable,
 )
-from gensweep.execute.rates import collect_rates, read_all_records
 from gensweep.execute.resources import RunOptions
-from gensweep.execute.rounds import train_in_rounds
+from gensweep.execute.run_end import list_bad, print_failures, print_limit
+from gensweep.execute.searching import Searcher, check_filters
 from gensweep.execute.warmup import compile_kernels_in_background, train_readers_in_background
+from gensweep.execute.waves import prepare_wave, train_wave
 from gensweep.ledger.ledger import POINTS, Ledger
-from gensweep.ledger.manifest import SWEEP
 from gensweep.ledger.manifest_writer import (
-    describe_data,
     describe_replaced_points,
     write_sweep_json,
 )
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.plugin_sources import store_plugins
-from gensweep.ledger.records import FAILED, MISSING, OK
 from gensweep.ledger.store_check import check_store, require_writable
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.plugins.loader import load_plugins
 from gensweep.prepare.contact_sheet import DATASETS_FOLDER
 from gensweep.sweep.load import filter_points
-from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.signals import Stopped
 from gensweep.system.terminal import Console
-from gensweep.system.text import pluralize, print_line
+from gensweep.system.text import print_line
 from gensweep.tracking.pending import has_pending_uploads
 
 SWEEP_FOLDERS = ("", "/tables", "/figures", f"/{DATASETS_FOLDER}")
 """Folders of a sweep that a run writes to; another user may own some of them."""
-MAX_FAILURES_PRINTED = 20
 
 
 def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
@@ -100,36 +94,47 @@ class _Ending:
 
 def _run(sweep: Sweep, options: RunOptions, notifier: Notifier, console: Console) -> _Ending:
     """Do what `run` documents."""
+    check_filters(sweep, options.filters)
     store = open_store(options.results)
     ledger = Ledger(store)
     load_plugins(sweep.plugins)
-    points = filter_points(sweep, options.filters)
+    searcher = Searcher(sweep, ledger, console)
+    resources = options.resources
+    # What is tried again may change what a search asks for next.
+    tries_again = resources.retry_failed or resources.retrain_changed
     with as_results_error(store):
-        plan = plan_run(points, ledger, options)
+        current = searcher.peek(may_ask=not tries_again)
+        plan = plan_run(filter_points(current, options.filters), ledger, options)
+        if searcher.has_searches and tries_again and not plan.todo:
+            current = searcher.peek()
+            plan = make_plan(current.points(), ledger)
     print_unreadable(plan, console)
-    note = describe_replaced_points(store, sweep, options.command)
+    note = describe_replaced_points(store, current, options.command)
     resume_hint = _ResumeHint(options.command if plan.todo else None)
     limit = None
     if plan.todo:
-        limit = _train_missing(sweep, plan, note, ledger, options, resume_hint, notifier, console)
-        with resume_hint:
-            plan = make_plan(points, ledger)
-        _print_upload_hint(sweep, points, store, console)
+        current, plan, limit = _train_missing(
+            current, plan, note, ledger, options, searcher, resume_hint, notifier, console
+        )
+        _print_upload_hint(sweep, plan.points, store, console)
     else:
-        write_sweep_json(store, sweep, options.command)
-        publish_datasets(sweep, plan.points, {}, store, console)
+        write_sweep_json(store, current, options.command)
+        publish_datasets(current, plan.points, {}, store, console)
         print_line(console, f"Nothing to do: {plan.summarize()}.")
         _print_notes(plan, note, options, console)
     with resume_hint:
+        searcher.drop_checkpoints(resources.keep)
         page = _collect(store.uri(sweep.name), console)
-    print_changed_plugins(sweep, console)
+    print_changed_plugins(current, console)
+    searcher.print_progress()
+    bad = list_bad(plan, current.selection_ids, console)
     if limit is None:
-        _print_failures(plan, console)
+        print_failures(plan, bad, console)
     else:
-        _print_limit(plan, limit, options, console)
+        print_limit(plan, limit, options, console)
     print_line(console, f"The page is {page}.")
     counts = plan.count_statuses()
-    exit_status = 0 if counts[OK] == len(plan.points) else 1
+    exit_status = 1 if bad else 0
     return _Ending(exit_status, dict(counts), page, limit)
 
 
@@ -139,14 +144,18 @@ def _train_missing(
     note: str,
     ledger: Ledger,
     options: RunOptions,
+    searcher: Searcher,
     resume_hint: _ResumeHint,
     notifier: Notifier,
     console: Console,
-) -> str | None:
+) -> tuple[Sweep, Plan, str | None]:
     """Check everything that can be checked, then train every point of the plan.
 
+    A search asks for further points when these are trained; then they are trained, too.
+
     Returns:
-        Why not every point was started; None if every point was.
+        The sweep with all points that its searches asked for, the plan of those, and why not every
+        point was started; None if every point was.
 
     Raises:
         UserError: bad options or an unusable results folder; nothing was started.
@@ -160,10 +169,12 @@ def _train_missing(
         check_store(store)
     if address is not None:
         check_address(address)
-    options, packs = _apply_memory_budget(plan, ledger, sweep.points(), options, console)
-    arrays = prepare_datasets(plan.todo, console)
+    if searcher.needs_checkpoints:
+        # A trial that goes on starts from the state at its last rung.
+        options = replace(options, resources=replace(options.resources, keep=CHECKPOINT_TOO))
+    wave = prepare_wave(sweep, plan, ledger, options, console)
     with contextlib.ExitStack() as stack:
-        _start_warmup(plan, arrays, options, stack)
+        _start_warmup(plan, wave.arrays, options, stack)
         # The executor checks the resources, so it starts before anything is written.
         with console.status("starting"):
             executor = _load_executor(options.local)
@@ -174,20 +185,19 @@ def _train_missing(
             check_store(store, POINTS, *(f"{sweep.name}{folder}" for folder in SWEEP_FOLDERS))
         _print_notes(plan, note, options, console)
         store_plugins(store, sweep.plugins)
-        write_sweep_json(store, sweep, options.command, describe_data(plan.todo, arrays))
-        ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
-        publish_datasets(sweep, plan.points, arrays, store, console)
-        if address is not None:
-            # Only now is it known what the cluster has.
-            lanes = executor.compute_max_lanes(options.resources, len(plan.courses))
-            packs = plan.make_packs(lanes)
-        print_shared_epochs(plan, console)
-        with resume_hint:
-            sweep_json = f"{sweep.name}/{SWEEP}"
-            execute = executor.execute
-            return train_in_rounds(
-                plan, packs, ledger, sweep_json, options, execute, notifier, console
-            )
+        limits = Limits(options.time_budget, options.max_failures)
+        while True:
+            with resume_hint:
+                limit = train_wave(wave, executor, ledger, limits, notifier, console)
+                if searcher.has_searches and limit is None:
+                    searcher.give_up(wave.plan)
+                    sweep = searcher.advance()
+                plan = make_plan(filter_points(sweep, options.filters), ledger)
+                wanted = searcher.keep_only_needed(plan)
+            if not searcher.has_searches or limit is not None or not wanted.todo:
+                return sweep, plan, limit
+            searcher.print_progress()
+            wave = prepare_wave(sweep, wanted, ledger, options, console)
 
 
 class _ResumeHint:
@@ -246,41 +256,6 @@ def _print_upload_hint(sweep: Sweep, points: list[Point], store: Store, console:
         print_line(console, f"To upload what was logged for W&B: {command}", "dim")
 
 
-def _apply_memory_budget(
-    plan: Plan,
-    ledger: Ledger,
-    relatives: list[Point],
-    options: RunOptions,
-    console: Console,
-) -> tuple[RunOptions, list[Pack]]:
-    """Return the options with the memory budget, and the packs that this machine trains.
-
-    If a cluster trains, there are no packs. Print a line if memory allows fewer trials at once
-    than cores do.
-
-    Raises:
-        UserError: this machine has too little memory, or too few cores.
-    """
-    resources = options.resources
-    records = read_all_records(ledger, plan.state)
-    add_origins(plan, ledger, records, relatives)
-    rates = collect_rates(records, resources.device_kind)
-    budget = make_memory_budget(plan, rates, options)
-    packs: list[Pack] = []
-    if not options.is_on_cluster:
-        packs = make_local_packs(plan, options, budget)
-        limit = min(count_parallel_trials(plan, options), len(packs))
-        requested = None if options.local else resources.max_concurrent
-        fitting = budget.check(packs, limit, requested)
-        if fitting < limit:
-            need = budget.describe_largest(packs)
-            print_line(
-                console,
-                f"{need}: {fitting} of the largest fit at once, there are cores for {limit}.",
-            )
-    return replace(options, resources=replace(resources, memory_budget=budget)), packs
-
-
 def _load_executor(local: bool) -> ModuleType:
     """Return the module with `open_executor` and `execute`."""
     # Imported by name and late: one of them imports Ray, which takes seconds.
@@ -299,26 +274,3 @@ def _collect(folder: str, console: Console) -> str:
         write(results)
     print_tables(results, console)
     return f"{folder}/{PAGE}"
-
-
-def _print_limit(plan: Plan, limit: str, options: RunOptions, console: Console) -> None:
-    """Print why points were left out, how many, and how to train them."""
-    missing = pluralize(plan.count_statuses()[MISSING], "point")
-    command = options.command or "the same command"
-    print_line(console, f"Stopped early: {limit}; {missing} missing.", "yellow")
-    print_line(console, f"To continue: {command}")
-
-
-def _print_failures(plan: Plan, console: Console) -> None:
-    """Print the points that are not ok."""
-    bad = [point for point in plan.points if plan.get_status(point) != OK]
-    for point in bad[:MAX_FAILURES_PRINTED]:
-        record = plan.state.records.get(point.id)
-        reason = plan.state.unreadable.get(point.id, "no record")
-        if record:
-            reason = record.error
-        print_line(console, f"{plan.get_status(point)}: {point.id}: {reason}", "red")
-    if len(bad) > MAX_FAILURES_PRINTED:
-        print_line(console, f"and {len(bad) - MAX_FAILURES_PRINTED} more", "red")
-    if any(plan.get_status(point) == FAILED for point in bad):
-        print_line(console, "--retry-failed trains failed points again.")

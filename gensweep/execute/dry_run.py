@@ -13,6 +13,8 @@ from gensweep.execute.plan_messages import print_code_changes, print_shared_epoc
 from gensweep.execute.plan_report import LocalWork, ModelAxes, PlanReport, make_plan_report
 from gensweep.execute.rates import read_all_records
 from gensweep.execute.resources import RunOptions
+from gensweep.execute.search_messages import describe_budget
+from gensweep.execute.searching import Searcher, check_filters
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest_writer import describe_replaced_points
 from gensweep.ledger.open_store import open_store
@@ -45,7 +47,12 @@ def dry_run(
     """
     ledger = Ledger(open_store(options.results))
     load_plugins(sweep.plugins)
+    check_filters(sweep, options.filters)
+    declared = sweep
+    # What is not the plan must not get into the JSON.
+    searcher = Searcher(sweep, ledger, Console(stderr=True) if as_json else console)
     with as_results_error(ledger.store):
+        sweep = searcher.peek()
         plan = plan_run(filter_points(sweep, options.filters), ledger, options)
     records = read_all_records(ledger, plan.state)
     add_origins(plan, ledger, records, sweep.points())
@@ -57,6 +64,9 @@ def dry_run(
         print(json.dumps(report.to_dict(), indent=1))
         return
     print_unreadable(plan, console)
+    for search in declared.searches:
+        print_line(console, describe_budget(search))
+    searcher.print_progress()
     _print_status(report, console)
     print_code_changes(plan, options, console)
     if note:

@@ -40,6 +40,7 @@ def train_in_rounds(
     sweep_json: str,
     options: RunOptions,
     execute: Execute,
+    limits: Limits,
     notifier: Notifier,
     console: Console,
 ) -> str | None:
@@ -52,13 +53,13 @@ def train_in_rounds(
         sweep_json: name of the sweep's sweep.json in the results root.
         options: the options of the run.
         execute: trains packs.
+        limits: of the run; a search trains several plans within them.
         notifier: tells the user's command about the first failure.
         console: where to print.
 
     Returns:
         Why not every point was started; None if every point was.
     """
-    limits = Limits(options.time_budget, options.max_failures)
     done = len(plan.points) - len(plan.todo)
     attempted: set[str] = set()
     trials = pluralize(len(packs), "trial")

@@ -41,12 +41,17 @@ class MetricInfo(BaseModel):
 
 
 class CellInfo(BaseModel):
-    """A cell of sweep.json: a model, its active parameters, and seed -> point id."""
+    """A cell of sweep.json: a model, its active parameters, and seed -> point id.
+
+    `selection_seeds` are those of points by which a search chose its best trials: their numbers
+    are no results.
+    """
 
     id: str
     model: str
     params: dict[str, Parameter]
     points: dict[int, str]
+    selection_seeds: list[int] = []
 
 
 class GridInfo(BaseModel):

@@ -35,6 +35,9 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
     datasets = [cell["params"]["dataset"] for cell in cells]
     parameter_values = (value for cell in cells for value in cell["params"].values())
     grids = [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids]
+    for search in sweep.searches:
+        axes = {key: list(one.list_extremes()) for key, one in search.space.dimensions.items()}
+        grids.append({"model": search.model, "axes": axes})
     versions = get_versions()
     values = {
         "schema": SCHEMA,
@@ -84,6 +87,8 @@ def _collect_cells(sweep: Sweep) -> list[dict[str, Any]]:
                 "points": {},
             }
         cells[point.cell]["points"][str(point.seed)] = point.id
+        if point.id in sweep.selection_ids:
+            cells[point.cell].setdefault("selection_seeds", []).append(point.seed)
     return list(cells.values())
 
 

@@ -79,7 +79,7 @@ def make(results: Results) -> Collected:
     digest = compute_digest(results)
     tables: list[Table] = []
     for item in _find_items(TABLES, [*ALWAYS, *results.sweep.tables], results):
-        tables.extend(_add_code_note(table, results) for table in item.make(results))
+        tables.extend(_add_notes(table, results) for table in item.make(results))
     figures: list[RenderedFigure] = []
     for item in _find_items(FIGURES, results.sweep.figures, results):
         figures.extend(rendering.render(item, results))
@@ -102,11 +102,12 @@ def _find_items(
     return items
 
 
-def _add_code_note(table: Table, results: Results) -> Table:
-    """Return the table with a note on the code behind its numbers, if one is needed."""
-    if not results.code_note:
+def _add_notes(table: Table, results: Results) -> Table:
+    """Return the table with what a reader must know about all of the sweep's numbers."""
+    notes = [f"{note}." for note in (results.selection_note, results.code_note) if note]
+    if not notes:
         return table
-    return replace(table, notes=(*table.notes, f"{results.code_note}."))
+    return replace(table, notes=(*table.notes, *notes))
 
 
 def _make_names_unique(items: list[Named]) -> list[Named]:

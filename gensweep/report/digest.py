@@ -33,6 +33,8 @@ def compute_digest(results: Results) -> str:
     others = (
         results.unreadable,
         results.code_note,
+        results.selection_note,
+        {name: search.model_dump() for name, search in results.searches.items()},
         results.examples,
         results.warnings,
         results.unmeasured,

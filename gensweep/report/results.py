@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from gensweep.ledger.ledger import POINTS, Ledger, State
 from gensweep.ledger.manifest import MetricInfo, SweepFile, read_sweep_file
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.records import MISSING, OK, STATUSES
+from gensweep.ledger.search_log import SearchInfo, read_search_log
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.report.frames import Notebook
 from gensweep.report.history import read_history
@@ -32,6 +33,7 @@ from gensweep.report.parameters import (
     split_parameters,
 )
 from gensweep.report.points import build_point_frame, collect_metrics
+from gensweep.report.searches import keep_results
 from gensweep.report.summary import build_cell_frame
 from gensweep.report.verified import describe_code, match_records, read_verified
 from gensweep.system.naming import Names
@@ -81,6 +83,9 @@ class Results(Notebook):
         datasets: the parameters of each dataset that the sweep trains on, by the id of its sheet
             (see `gensweep.prepare.contact_sheet.compute_sheet_id`).
         epochs: how many epochs each ok point completed, by its id.
+        searches: the searches of the sweep by name, from its search.json. Points that only chose
+            trials are not in `sweep`, unless nothing else is.
+        selection_note: a sentence that says so, in that case.
         code_note: a sentence on points that are not known to be of today's code; mostly empty.
     """
 
@@ -105,6 +110,8 @@ class Results(Notebook):
     datasets: dict[str, dict[str, Any]]
     epochs: dict[str, int]
     code_note: str = ""
+    searches: dict[str, SearchInfo] = field(default_factory=dict)
+    selection_note: str = ""
 
     def __repr__(self) -> str:
         states = ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
@@ -215,7 +222,8 @@ def load(folder: str | Path) -> Results:
     """
     store, name = open_folder(folder)
     with as_results_error(store):
-        sweep = read_sweep_file(store, name)
+        sweep, selection_note = keep_results(read_sweep_file(store, name))
+        searches = read_search_log(store, name)
         # A snapshot, so that everything is as of one moment although points are being trained.
         store = store.snapshot(POINTS, name)
         state = _read_ledger(store, sweep)
@@ -255,6 +263,8 @@ def load(folder: str | Path) -> Results:
         unreadable=unreadable,
         counts={status: statuses.count(status) for status in (*STATUSES, MISSING)},
         code_note=describe_code(points, verified),
+        searches=searches,
+        selection_note=selection_note,
         names=names,
         datasets=datasets,
         epochs={point: record.epochs for point, record in records.items() if record.status == OK},

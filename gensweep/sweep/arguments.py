@@ -33,7 +33,16 @@ def check_name(name: Any) -> str:
 
 
 def check_seeds(sweep: str, seeds: Any) -> list[int]:
-    """Return the seeds of a sweep: 0, 1, ... for a number of seeds.
+    """Return the seeds of a sweep; raises as `check_seeds_of`."""
+    return check_seeds_of(f"sweep {sweep!r}", seeds)
+
+
+def check_seeds_of(owner: str, seeds: Any) -> list[int]:
+    """Return seeds: 0, 1, ... for a number of seeds.
+
+    Args:
+        owner: the start of error messages.
+        seeds: the argument.
 
     Raises:
         SweepError: the argument is neither a number of seeds nor a list of seeds.
@@ -41,15 +50,15 @@ def check_seeds(sweep: str, seeds: Any) -> list[int]:
     seeds = unwrap_scalar(seeds)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if seeds < 1:
-            raise SweepError(f"sweep {sweep!r}: seeds={seeds}: at least one seed is needed")
+            raise SweepError(f"{owner}: seeds={seeds}: at least one seed is needed")
         return list(range(seeds))
     if isinstance(seeds, (str, bytes, bool, float)) or not isinstance(seeds, Iterable):
         raise SweepError(
-            f"sweep {sweep!r}: seeds={seeds!r} is neither a number of seeds nor a list of them"
+            f"{owner}: seeds={seeds!r} is neither a number of seeds nor a list of them"
         )
-    values = list_axis_values(f"sweep {sweep!r}", "seeds", seeds)
+    values = list_axis_values(owner, "seeds", seeds)
     for seed in values:
-        check_seed(f"sweep {sweep!r}: ", seed)
+        check_seed(f"{owner}: ", seed)
     return values
 
 
@@ -76,15 +85,30 @@ def check_objective(sweep: str, objective: Any, models: set[str]) -> str | None:
     """
     if objective is None:
         return None
+    return check_validation_metric(f"sweep {sweep!r}", "objective", objective, models)
+
+
+def check_validation_metric(owner: str, kind: str, metric: Any, models: set[str]) -> str:
+    """Return a metric of the validation set that says what is better.
+
+    Args:
+        owner: the thing that names the metric, for error messages.
+        kind: the argument that names it.
+        metric: the argument.
+        models: the models; one of them must have the metric.
+
+    Raises:
+        SweepError: none of them has it, or neither end of it is better.
+    """
     valid = set()
     for model in models:
-        for metric in MODELS[model].list_metrics("validation"):
-            if metric.direction != "none":
-                valid.add(f"validation/{metric.name}")
-    if isinstance(objective, str) and objective in valid:
-        return objective
-    message = describe_unknown("objective", objective, valid, f"sweep {sweep!r}")
-    if str(objective).startswith("test/"):
+        for one in MODELS[model].list_metrics("validation"):
+            if one.direction != "none":
+                valid.add(f"validation/{one.name}")
+    if isinstance(metric, str) and metric in valid:
+        return metric
+    message = describe_unknown(kind, metric, valid, owner)
+    if str(metric).startswith("test/"):
         message = f"the test set must not decide anything; {message}"
     raise SweepError(message)
 

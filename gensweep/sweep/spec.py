@@ -1,9 +1,11 @@
-"""Sweeps: grids of points over seeds."""
+"""Sweeps: grids of points over seeds, and searches."""
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from gensweep.sweep.grid import Grid, Zip
 from gensweep.sweep.point import AUTO, Point
 from gensweep.sweep.questions import Question, check_margins, check_questions
 from gensweep.sweep.reference import ReferenceRow, read_reference
+from gensweep.sweep.search import Search
+from gensweep.sweep.searches import check_searches, replace_in_searches
 from gensweep.sweep.uses import check_uses
 
 _OPTION_HINTS = {
@@ -35,8 +39,10 @@ _OPTION_HINTS = {
 """What people try to set as a parameter -> the option that sets it."""
 _ARGUMENTS = [
     "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
-    "reference", "keep", "uses",
+    "reference", "keep", "uses", "search",
 ]  # fmt: skip
+_SEARCH_TABLES, _SEARCH_FIGURES = ("search",), ("tuning_curve", "search_slices")
+"""What every sweep with a search shows."""
 
 
 class Sweep:
@@ -44,7 +50,8 @@ class Sweep:
 
     Args:
         name: a plain folder name; results go to ``ROOT/<name>``.
-        grids: at least one `Grid`; a cell that is in two grids is trained once.
+        grids: at least one `Grid`, unless there is a search; a cell that is in two grids is trained
+            once.
         seeds: a number of seeds (0, 1, ...), or a list of seeds.
         tables, figures: names of what `collect` makes, in addition to the table of all cells.
         pack: points to train as one batched model, if they differ only in seed, training fraction
@@ -64,6 +71,8 @@ class Sweep:
             and parameters. The table `reference` compares cells with them.
         uses: your own files of tasks, models, metrics and so on: paths beside the sweep file, or
             modules. A sweep file writes them as plain texts; elsewhere, `gs.use` comes first.
+        search: a `Search`, or several with different names. Their points are known only when
+            earlier ones are trained.
 
     Raises:
         SweepError: an argument is wrong; the message says what would be right.
@@ -73,7 +82,7 @@ class Sweep:
     def __init__(
         self,
         name: str,
-        grids: Grid | Iterable[Grid],
+        grids: Grid | Iterable[Grid] = (),
         seeds: int | Iterable[int] = 1,
         tables: Sequence[str] = (),
         figures: Sequence[str] = (),
@@ -84,6 +93,7 @@ class Sweep:
         reference: str | Path | None = None,
         keep: str = WEIGHTS_ALONE,
         uses: str | Sequence[str] = (),
+        search: Search | Iterable[Search] = (),
         **others: Any,
     ) -> None:
         for key in others:
@@ -91,17 +101,26 @@ class Sweep:
         self.name = check_name(name)
         self.uses = check_uses(name, uses)
         self.plugins = list_active_plugins()
-        self.grids = _check_grids(name, grids)
+        self._asked: tuple[Point, ...] = ()
+        self.selection_ids: frozenset[str] = frozenset()
+        self.searches = check_searches(name, search)
+        self.grids = _check_grids(name, grids, has_searches=bool(self.searches))
         self.seeds = check_seeds(name, seeds)
         self.pack = check_pack(f"sweep {name!r}: pack", pack)
         self.keep = check_keep(f"sweep {name!r}: keep", keep)
         self.tables = check_name_list(name, "tables", tables)
         self.figures = check_name_list(name, "figures", figures)
-        models = {grid.model for grid in self.grids}
-        self.objective = check_objective(name, objective, models)
+        models = {part.model for part in (*self.grids, *self.searches)}
         self.questions = check_questions(name, questions, self.cells())
         self.margin = check_margins(name, margin, list_metric_names(models))
         self.reference = self._read_reference(reference)
+        self._own_tables, self._own_figures = self.tables, self.figures
+        self._own_objective = check_objective(name, objective, models)
+        self.objective = self._own_objective
+        if self.searches:
+            self.tables = list(dict.fromkeys([*self.tables, *_SEARCH_TABLES]))
+            self.figures = list(dict.fromkeys([*self.figures, *_SEARCH_FIGURES]))
+            self.objective = self.objective or self.searches[0].metric
         for registry, entries in ((TABLES, self.tables), (FIGURES, self.figures)):
             for entry in entries:
                 registry[entry]  # raises UnknownNameError
@@ -127,7 +146,8 @@ class Sweep:
         for zipped in zips:
             values |= zipped.axes
         parameters = [list_axis_parameters(grid.model, grid.axes | values) for grid in self.grids]
-        known = frozenset().union(*parameters)
+        of_searches = [search.space.list_parameters() for search in self.searches]
+        known = frozenset().union(*parameters, *of_searches)
         for key in values.keys() & _OPTION_HINTS.keys():
             hint = _OPTION_HINTS[key]
             raise SweepError(f"{key!r} is not a parameter of sweep {self.name!r}: {hint}")
@@ -139,17 +159,28 @@ class Sweep:
             changed = grid.replace_values(relevant, [one.select(keys) for one in zips])
             # Grids that differed only in the replaced parameters are now one.
             grids[repr(changed)] = changed
+        if zips and self.searches:
+            raise SweepError(
+                f"sweep {self.name!r} has a search, which does not try parameters together; "
+                "--set KEY=VALUE fixes a parameter of it"
+            )
+        if seeds is not None and not self.grids:
+            raise SweepError(
+                f"--seeds: sweep {self.name!r} has no grid; the seeds of a search are in the sweep "
+                "file: Search(seeds=...) and Confirm(seeds=...)"
+            )
         replaced = Sweep(
             self.name,
             list(grids.values()),
             self.seeds if seeds is None else seeds,
-            self.tables,
-            self.figures,
+            self._own_tables,
+            self._own_figures,
             self.pack,
-            self.objective,
+            self._own_objective,
             margin=self.margin,
             keep=self.keep,
             uses=self.uses,
+            search=replace_in_searches(self.searches, single),
         )
         # Not checked again: a question about what does not vary any more has no answer.
         replaced.questions = self.questions
@@ -160,13 +191,37 @@ class Sweep:
         """Return the rows of the reference file; none without a file."""
         if path is None:
             return []
-        models = {grid.model for grid in self.grids}
-        names = (list_axis_parameters(grid.model, grid.axes) for grid in self.grids)
+        models = {part.model for part in (*self.grids, *self.searches)}
+        names = [list_axis_parameters(grid.model, grid.axes) for grid in self.grids]
+        names += [search.space.list_parameters() for search in self.searches]
         parameters = frozenset().union(*names)
         return read_reference(self.name, path, models, parameters, list_metric_names(models))
 
+    def add_search_points(self, points: Iterable[Point], selection_ids: AbstractSet[str]) -> Sweep:
+        """Return this sweep with the points that its searches have asked for.
+
+        Args:
+            points: those of the trials, and those that confirm the best of them.
+            selection_ids: the ids of those by which trials are chosen; their numbers are no
+                results, because the best of many is the best by luck, too.
+        """
+        other = copy.copy(self)
+        other._asked = tuple(points)
+        of_grids = {point.id for point in self._list_grid_points()}
+        other.selection_ids = frozenset(selection_ids - of_grids)
+        return other
+
     def cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the model and the parameters of every cell, each once."""
+        of_searches = {point.cell: (point.model, point.params) for point in self._asked}
+        if not of_searches:
+            yield from self._iter_grid_cells()
+            return
+        of_grids = list(self._iter_grid_cells())
+        yield from of_grids
+        yield from (cell for cell in of_searches.values() if cell not in of_grids)
+
+    def _iter_grid_cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         seen = set()
         for grid in self.grids:
             for params in grid.cells():
@@ -176,16 +231,23 @@ class Sweep:
                     yield grid.model, params
 
     def points(self) -> list[Point]:
-        """Return every cell with every seed."""
+        """Return every cell with every seed, then the points that searches have asked for."""
+        points = self._list_grid_points()
+        if not self._asked:
+            return points
+        known = {point.id for point in points}
+        return points + [point for point in self._asked if point.id not in known]
+
+    def _list_grid_points(self) -> list[Point]:
         points = []
-        for model, params in self.cells():
+        for model, params in self._iter_grid_cells():
             first = Point(model, params, self.seeds[0])
             # All seeds of a cell share what is computed from its parameters.
             points += [first.with_seed(seed) for seed in self.seeds]
         return points
 
 
-def _check_grids(sweep: str, grids: Any) -> list[Grid]:
+def _check_grids(sweep: str, grids: Any, *, has_searches: bool) -> list[Grid]:
     """Return the grids of a sweep as a list.
 
     Raises:
@@ -194,8 +256,8 @@ def _check_grids(sweep: str, grids: Any) -> list[Grid]:
     if isinstance(grids, Grid):
         return [grids]
     checked = list(grids)
-    if not checked:
-        raise SweepError(f"sweep {sweep!r} has no grids")
+    if not checked and not has_searches:
+        raise SweepError(f"sweep {sweep!r} has no grids and no search")
     for grid in checked:
         if not isinstance(grid, Grid):
             raise SweepError(f"sweep {sweep!r}: grids contains {grid!r}, which is not a Grid")

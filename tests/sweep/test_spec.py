@@ -194,7 +194,7 @@ def test_a_wrong_axis_is_named(axes: dict[str, Any], said: str) -> None:
             lambda: sweep(seed=3),
             "unknown argument 'seed' in sweep 's'",
             "seeds",
-            "figures, grids, keep, margin, name, objective, pack, questions, reference, seeds, "
+            "figures, grids, keep, margin, name, objective, pack, questions, reference, search, seeds, "
             "tables, uses.",
         ),
     ],

@@ -16,6 +16,7 @@ from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
     from gensweep.report.results import Results
+    from gensweep.report.tables import Table
     from gensweep.system.terminal import Console
 
 MAX_ROWS_PRINTED, MAX_PROBLEMS_PRINTED = 40, 10
@@ -40,9 +41,19 @@ def show(results: Results, console: Console) -> None:
     console.print(describe_selection(results), style=_NOTE_STYLE)
     for model in results.models:
         _show_model(results, model, console)
-    if results.code_note:
-        console.print(results.code_note, style=_NOTE_STYLE)
+    for note in (results.selection_note, results.code_note):
+        if note:
+            console.print(note, style=_NOTE_STYLE)
     _show_problems(results, console)
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print all of a table, with its notes."""
+    for heading, part in table.parts.items():
+        title = f"{table.title}: {heading}" if heading else table.title
+        console.print(_make_rich_table(title, arrange_columns(part), console.width))
+    for note in table.notes:
+        console.print(note, style=_NOTE_STYLE)
 
 
 def _show_model(results: Results, model: str, console: Console) -> None:

@@ -1,0 +1,71 @@
+"""Lines that a run, a dry run and `search` print about a search."""
+
+from __future__ import annotations
+
+from gensweep.ledger.search_log import REPLACED_LOG, SearchInfo
+from gensweep.search.replay import Replay
+from gensweep.sweep.search import Search
+from gensweep.system.text import pluralize
+
+
+def describe_progress(replay: Replay) -> list[str]:
+    """Return in words how far a search is, and what its best trial is."""
+    search, progress = replay.search, replay.measure_progress()
+    line = (
+        f"Search {search.name}: {len(replay.trials)} of {pluralize(search.trials, 'trial')} asked "
+        f"for, {progress.finished} finished"
+    )
+    if progress.best is not None and progress.value is not None:
+        best = progress.best
+        values = ", ".join(f"{key}={value}" for key, value in best.drawn.items())
+        epochs = [one.epochs for one in best.levels if not one.is_pending][-1]
+        line += (
+            f"; best {search.metric} {progress.value:.4g} after {pluralize(epochs, 'epoch')} "
+            f"(trial {best.number}: {values})"
+        )
+    lines = [f"{line}."]
+    if replay.confirmed:
+        numbers = ", ".join(str(one.trial.number) for one in replay.confirmed)
+        seeds = ", ".join(map(str, search.confirm_seeds))
+        lines.append(f"Search {search.name}: trials {numbers} are confirmed with seeds {seeds}.")
+    return lines
+
+
+def describe_budget(search: Search) -> str:
+    """Return in words what a search costs at most."""
+    levels = []
+    for level, epochs in enumerate(search.levels):
+        levels.append(f"{search.count_trials(level)} to epoch {epochs}")
+    confirm = ""
+    if search.confirm_best:
+        best = pluralize(search.confirm_best, "best trial")
+        confirm = f", then the {best} with {pluralize(len(search.confirm_seeds), 'fresh seed')}"
+    rest = search.trials % search.block
+    note = ""
+    if rest:
+        note = (
+            f" The last {pluralize(rest, 'trial')} of {search.trials} are no complete block of "
+            f"{search.block}: {search.trials - rest} or {search.trials - rest + search.block} "
+            "trials waste nothing."
+        )
+    return (
+        f"Search {search.name} ({search.method}, by {search.metric}): trials {', '.join(levels)}"
+        f"{confirm}: at most {pluralize(search.count_points(), 'point')}, "
+        f"{search.count_epochs():,} epochs.{note}"
+    )
+
+
+def describe_change(search: Search, info: SearchInfo) -> str:
+    """Return in words why the trials of a log are not continued."""
+    today = search.describe_identity()
+    keys = sorted(
+        key
+        for key in today.keys() | info.identity.keys()
+        if today.get(key) != info.identity.get(key)
+    )
+    changes = [f"{key} {info.identity.get(key)} -> {today.get(key)}" for key in keys]
+    return (
+        f"Search {search.name}: the sweep file has changed since its {len(info.trials)} trials "
+        f"were asked for ({'; '.join(changes)}): it starts anew, and their log becomes "
+        f"{REPLACED_LOG}; records of points that it asks for again are used"
+    )

@@ -1,0 +1,209 @@
+"""The searches of a run: which points they ask for next, and the log that other runs read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from gensweep.core.errors import ClaimedError, LostClaimError, SweepError
+from gensweep.core.keep import CHECKPOINT_TOO, NOTHING
+from gensweep.execute.plan import Plan
+from gensweep.execute.search_messages import describe_change, describe_progress
+from gensweep.ledger.claims import Claim, Process
+from gensweep.ledger.ledger import POINTS, Ledger
+from gensweep.ledger.point_files import CHECKPOINT, WEIGHTS
+from gensweep.ledger.records import OK, Record
+from gensweep.ledger.search_log import (
+    REPLACED_LOG,
+    SearchInfo,
+    read_search_log,
+    write_search_log,
+)
+from gensweep.search.outcomes import Outcomes
+from gensweep.search.replay import Replay, find_other_sampler
+from gensweep.sweep.point import Point
+from gensweep.sweep.spec import Sweep
+from gensweep.system.signals import raise_if_stopped
+from gensweep.system.terminal import Console
+from gensweep.system.text import print_line
+
+
+class Searcher:
+    """The searches of one run of a sweep; without a search it does nothing.
+
+    Any number of runs may share the searches: what is asked for follows from the log and the
+    records, and one run at a time writes the log.
+
+    Args:
+        sweep: the sweep as its file declares it.
+        ledger: where its records are.
+        console: where to print.
+    """
+
+    def __init__(self, sweep: Sweep, ledger: Ledger, console: Console) -> None:
+        self._sweep = sweep
+        self._ledger = ledger
+        self._console = console
+        self._given_up: set[str] = set()
+        self._known: dict[str, Record] = {}
+        self._printed: set[str] = set()
+        self.replays: list[Replay] = []
+
+    @property
+    def has_searches(self) -> bool:
+        """Return whether the sweep has a search."""
+        return bool(self._sweep.searches)
+
+    def peek(self, *, may_ask: bool = True) -> Sweep:
+        """Return the sweep with the points that its searches ask for now; write nothing.
+
+        Args:
+            may_ask: ask for new points; otherwise those of the log are all that there are.
+
+        Raises:
+            UserError: Optuna is needed and not installed, or the log is damaged.
+        """
+        if self.has_searches:
+            self._replay(read_search_log(self._ledger.store, self._sweep.name), may_ask=may_ask)
+        return self._add_points()
+
+    def advance(self) -> Sweep:
+        """Return the sweep as `peek`, and write the log.
+
+        While another run writes it, wait.
+        """
+        if not self.has_searches:
+            return self._sweep
+        store, name = self._ledger.store, self._sweep.name
+        while True:
+            raise_if_stopped()
+            try:
+                with Claim(store, name, Process.get_current()) as claim:
+                    log = read_search_log(store, name)
+                    self._replay(log, may_ask=True)
+                    entries = {replay.search.name: replay.describe() for replay in self.replays}
+                    with claim.lock_for_writing():
+                        if any(self._is_replaced(key, info) for key, info in log.items()):
+                            store.write_json(f"{name}/{REPLACED_LOG}", _dump(log))
+                        write_search_log(store, name, entries)
+                break
+            except (ClaimedError, LostClaimError):
+                # Another run asks now, which takes a moment.
+                time.sleep(store.poll_seconds)
+        return self._add_points()
+
+    def give_up(self, plan: Plan) -> None:
+        """Note the points of a plan that were not trained, although it was tried.
+
+        The searches go on as if they had failed. The next run tries them again.
+        """
+        expected = {point.id: point.expected_record for point in plan.todo}
+        state = self._ledger.read(expected)
+        self._given_up |= expected.keys() - state.records.keys() - state.running.keys()
+
+    def keep_only_needed(self, plan: Plan) -> Plan:
+        """Return a plan without the points that this run has given up."""
+        todo = [point for point in plan.todo if point.id not in self._given_up]
+        return Plan(plan.points, plan.state, todo)
+
+    def print_progress(self) -> None:
+        """Print how far each search is, unless the last line says the same."""
+        for replay in self.replays:
+            for line in describe_progress(replay):
+                if line not in self._printed:
+                    self._printed.add(line)
+                    print_line(self._console, line)
+
+    def drop_checkpoints(self, keep: str) -> None:
+        """Remove the states of trainings that only longer trials of a search needed.
+
+        Args:
+            keep: which files the user wants to keep, as `gensweep.core.keep`.
+        """
+        if keep == CHECKPOINT_TOO or not self.needs_checkpoints:
+            return
+        store = self._ledger.store.snapshot(POINTS)
+        names = [CHECKPOINT, WEIGHTS] if keep == NOTHING else [CHECKPOINT]
+        points = [point for replay in self.replays for point in replay.list_points()]
+        for point_id, record in self._read(points).items():
+            for name in names:
+                path = f"{POINTS}/{point_id}/{name}"
+                # A failed point goes on from its checkpoint when it is tried again.
+                if record.status == OK and store.exists(path):
+                    self._ledger.store.remove(path)
+
+    @property
+    def needs_checkpoints(self) -> bool:
+        """Return whether a search trains some trials further."""
+        return any(len(search.levels) > 1 for search in self._sweep.searches)
+
+    # --- inside
+
+    def _replay(self, log: Mapping[str, SearchInfo], *, may_ask: bool) -> None:
+        self.replays = []
+        for search in self._sweep.searches:
+            info = log.get(search.name)
+            if info is not None and self._is_replaced(search.name, info):
+                self._print_once(describe_change(search, info))
+                info = None
+            replay = Replay(search, info)
+            if may_ask:
+                replay.advance(self._read_outcomes)
+            else:
+                replay.refresh(self._read_outcomes)
+            other = find_other_sampler(replay)
+            if other:
+                self._print_once(
+                    f"Search {search.name}: some trials were chosen by {other}, which is not the "
+                    "version that is installed now; search.json says which"
+                )
+            self.replays.append(replay)
+
+    def _is_replaced(self, name: str, info: SearchInfo) -> bool:
+        """Return whether an entry of the log is of a search that the sweep no longer has."""
+        search = next((one for one in self._sweep.searches if one.name == name), None)
+        return search is None or search.describe_identity() != info.identity
+
+    def _add_points(self) -> Sweep:
+        points: list[Point] = []
+        selection: set[str] = set()
+        for replay in self.replays:
+            points += replay.list_points()
+            selection |= replay.list_selection_points()
+        confirmed = {
+            point.id for replay in self.replays for one in replay.confirmed for point in one.points
+        }
+        unique = list({point.id: point for point in points}.values())
+        return self._sweep.add_search_points(unique, selection - confirmed)
+
+    def _read_outcomes(self, points: list[Point]) -> Outcomes:
+        return Outcomes(self._ledger.store, self._read(points), self._given_up)
+
+    def _read(self, points: Iterable[Point]) -> dict[str, Record]:
+        """Return the records of points; those that are ok are read once."""
+        wanted = {
+            point.id: point.expected_record for point in points if point.id not in self._known
+        }
+        records = self._ledger.read(wanted).records if wanted else {}
+        for point_id, record in records.items():
+            if record.status == OK:
+                self._known[point_id] = record
+        return self._known | records
+
+    def _print_once(self, line: str) -> None:
+        if line not in self._printed:
+            self._printed.add(line)
+            print_line(self._console, f"{line}.", "yellow")
+
+
+def check_filters(sweep: Sweep, filters: Iterable[object]) -> None:
+    """Raise SweepError for a filter on a sweep with a search: its points depend on each other."""
+    if sweep.searches and list(filters):
+        raise SweepError(
+            f"--filter: sweep {sweep.name!r} has a search, whose next trials depend on all earlier "
+            "ones; --set KEY=VALUE fixes a parameter of it"
+        )
+
+
+def _dump(log: Mapping[str, SearchInfo]) -> dict[str, object]:
+    return {name: info.model_dump(mode="json") for name, info in log.items()}

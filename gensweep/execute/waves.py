@@ -1,0 +1,115 @@
+"""Waves: points of a run that are trained together, with their packs and their data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+from gensweep.core.dataset import DatasetArrays
+from gensweep.execute.datasets import prepare_datasets, publish_datasets
+from gensweep.execute.limits import Limits
+from gensweep.execute.memory_budget import make_memory_budget
+from gensweep.execute.notify import Notifier
+from gensweep.execute.origins import add_origins
+from gensweep.execute.plan import Plan, count_parallel_trials, make_local_packs
+from gensweep.execute.plan_messages import print_shared_epochs
+from gensweep.execute.rates import collect_rates, read_all_records
+from gensweep.execute.resources import RunOptions
+from gensweep.execute.rounds import train_in_rounds
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.manifest import SWEEP
+from gensweep.ledger.manifest_writer import describe_data, write_sweep_json
+from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.spec import Sweep
+from gensweep.system.terminal import Console
+from gensweep.system.text import print_line
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Points that are trained together: all of a grid, or what a search asks for at once.
+
+    Attributes:
+        packs: those that this machine trains; a cluster makes others.
+        arrays: the prepared datasets by `Point.data_key`.
+    """
+
+    sweep: Sweep
+    plan: Plan
+    options: RunOptions
+    packs: list[Pack]
+    arrays: dict[str, DatasetArrays]
+
+
+def prepare_wave(
+    sweep: Sweep, plan: Plan, ledger: Ledger, options: RunOptions, console: Console
+) -> Wave:
+    """Return a wave, with its memory budget and its data."""
+    options, packs = _apply_memory_budget(plan, ledger, sweep.points(), options, console)
+    arrays = prepare_datasets(plan.todo, console)
+    return Wave(sweep, plan, options, packs, arrays)
+
+
+def train_wave(
+    wave: Wave,
+    executor: ModuleType,
+    ledger: Ledger,
+    limits: Limits,
+    notifier: Notifier,
+    console: Console,
+) -> str | None:
+    """Write down what the sweep contains, and train every point of a wave.
+
+    Returns:
+        Why not every point was started; None if every point was.
+    """
+    store, sweep, plan, options = ledger.store, wave.sweep, wave.plan, wave.options
+    write_sweep_json(store, sweep, options.command, describe_data(plan.todo, wave.arrays))
+    ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
+    publish_datasets(sweep, plan.points, wave.arrays, store, console)
+    packs = wave.packs
+    if options.is_on_cluster:
+        # Only now is it known what the cluster has.
+        lanes = executor.compute_max_lanes(options.resources, len(plan.courses))
+        packs = plan.make_packs(lanes)
+    print_shared_epochs(plan, console)
+    sweep_json = f"{sweep.name}/{SWEEP}"
+    execute = executor.execute
+    return train_in_rounds(
+        plan, packs, ledger, sweep_json, options, execute, limits, notifier, console
+    )
+
+
+def _apply_memory_budget(
+    plan: Plan,
+    ledger: Ledger,
+    relatives: list[Point],
+    options: RunOptions,
+    console: Console,
+) -> tuple[RunOptions, list[Pack]]:
+    """Return the options with the memory budget, and the packs that this machine trains.
+
+    If a cluster trains, there are no packs. Print a line if memory allows fewer trials at once
+    than cores do.
+
+    Raises:
+        UserError: this machine has too little memory, or too few cores.
+    """
+    resources = options.resources
+    records = read_all_records(ledger, plan.state)
+    add_origins(plan, ledger, records, relatives)
+    rates = collect_rates(records, resources.device_kind)
+    budget = make_memory_budget(plan, rates, options)
+    packs: list[Pack] = []
+    if not options.is_on_cluster:
+        packs = make_local_packs(plan, options, budget)
+        limit = min(count_parallel_trials(plan, options), len(packs))
+        requested = None if options.local else resources.max_concurrent
+        fitting = budget.check(packs, limit, requested)
+        if fitting < limit:
+            need = budget.describe_largest(packs)
+            print_line(
+                console,
+                f"{need}: {fitting} of the largest fit at once, there are cores for {limit}.",
+            )
+    return replace(options, resources=replace(resources, memory_budget=budget)), packs

@@ -1,0 +1,90 @@
+"""Outcomes of trials at one level, from the records: a status, and a value."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from gensweep.core.soundness import explain_unsound
+from gensweep.ledger.ledger import POINTS
+from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.ledger.search_log import PENDING
+from gensweep.ledger.stores import Store
+from gensweep.sweep.search import VALIDATION
+
+HISTORY = "history.csv"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a trial at one level: a status, and the value if it is `ok`."""
+
+    status: str
+    value: float | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Return whether the level is not finished."""
+        return self.status == PENDING
+
+
+class Outcomes:
+    """The outcomes of points, from their records.
+
+    Args:
+        store: the results root.
+        records: the records that there are, by point id.
+        given_up: ids of points that this run could not train; nobody waits for them.
+    """
+
+    def __init__(
+        self, store: Store, records: Mapping[str, Record], given_up: Set[str] = frozenset()
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._given_up = given_up
+
+    def judge(self, point_ids: Sequence[str], metric: str) -> Outcome:
+        """Return the outcome of a trial at a level.
+
+        Args:
+            point_ids: its points, one for each seed.
+            metric: the validation metric; the value is its mean over the seeds.
+        """
+        outcomes = [self._judge_point(point_id, metric) for point_id in point_ids]
+        statuses = {outcome.status for outcome in outcomes}
+        # Worst first: one seed that diverged makes a recipe that diverges.
+        for status in (PENDING, DIVERGED, FAILED, MISSING):
+            if status in statuses:
+                return Outcome(status)
+        values = [outcome.value for outcome in outcomes if outcome.value is not None]
+        return Outcome(OK, math.fsum(values) / len(values))
+
+    def _judge_point(self, point_id: str, metric: str) -> Outcome:
+        record = self._records.get(point_id)
+        if record is None:
+            return Outcome(MISSING if point_id in self._given_up else PENDING)
+        if record.status != OK:
+            return Outcome(record.status)
+        value = record.metrics.get(metric)
+        if value is None:
+            value = self._read_last_value(record, metric)
+        bare = metric.removeprefix(VALIDATION)
+        if value is None or explain_unsound(bare, record.examples, record.metrics) is not None:
+            # A training whose metric means nothing is of no use to the search.
+            return Outcome(FAILED)
+        return Outcome(OK, value)
+
+    def _read_last_value(self, record: Record, metric: str) -> float | None:
+        """Return a metric of the last line of history.csv: old records do not repeat it."""
+        try:
+            content = self._store.read(f"{POINTS}/{record.id}/{HISTORY}").decode()
+            last = list(csv.DictReader(io.StringIO(content)))[-1]
+            value = float(last[metric])
+            is_last = int(last["epoch"]) == record.epochs
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return value if is_last and math.isfinite(value) else None
