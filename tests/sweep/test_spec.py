@@ -561,8 +561,8 @@ def test_every_sweep_file_loads(path: Path) -> None:
     swept = read_sweep(path)
     assert swept.name == path.stem
     counted = Counter(ids(swept))
-    assert counted, "no points"
-    assert set(counted.values()) == {1}, "an id twice"
+    assert counted or swept.searches, "no points"
+    assert set(counted.values()) <= {1}, "an id twice"
 
 
 def test_smoke_covers_every_model() -> None:
