@@ -113,8 +113,11 @@ def _make_slice(search: SearchInfo, key: str) -> Panel:
     label, scale = key, "linear"
     choices: list[Any] = []
     if dimension.startswith("["):
-        used = {str(trial.params[key]) for trial in search.trials if key in trial.params}
-        choices = sorted(used)
+        used = [trial.params[key] for trial in search.trials if key in trial.params]
+        # Numbers by their size, other choices by their text.
+        numbers = sorted(one for one in used if isinstance(one, (int, float)))
+        texts = sorted(str(one) for one in used if not isinstance(one, (int, float)))
+        choices = list(dict.fromkeys([*map(str, numbers), *texts]))
         label += f" ({', '.join(f'{index}: {text}' for index, text in enumerate(choices))})"
     elif dimension.startswith("Log") or dimension.endswith("log=True)"):
         scale = "log"
@@ -131,4 +134,7 @@ def _make_slice(search: SearchInfo, key: str) -> Panel:
             y.append(value)
         series.append(Series(f"epoch {epochs}", x, y, mark=Mark.DOTS, style=level))
     ticks = tuple(float(index) for index in range(len(choices)))
+    if scale == "log":
+        positions = [x for one in series for x in one.x]
+        ticks = (min(positions), max(positions)) if positions else ()
     return Panel(series, Axis(label, scale, ticks), Axis(search.metric), key)
