@@ -77,7 +77,7 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
 
 @dataclass(frozen=True)
 class _Ending:
-    """How a run ended.
+    """The end of a run.
 
     Attributes:
         exit_status: 0 if every wanted point is ok, else 1.
