@@ -21,6 +21,7 @@ import pytest
 from page_inputs import EVIL, png
 from runs import call
 from sweep_files import (
+    METRICS,
     cell,
     edited,
     foreign,
@@ -49,7 +50,10 @@ from gensweep.report.page import PAGE, collect_many, failures
 from gensweep.report.page import tables as page_tables
 from gensweep.report.page.collect_many import resolve_page, watch
 from gensweep.report.page.commands import Commands
+from gensweep.report.page.headline import list_headlines
 from gensweep.report.page.tables import MAX_OPEN_TABLES, build_views
+from gensweep.report.page.terms import list_terms
+from gensweep.report.tables.text_cells import format_measurement
 from gensweep.sweep.load import filter_points, read_sweep
 from gensweep.system.signals import Stopped
 from gensweep.system.terminal import Console
@@ -198,8 +202,80 @@ def test_every_table_figure_and_sample_is_on_the_page(whole):
 def test_the_sections_stand_in_their_order(whole):
     _, page = whole
     ids = [values["id"] for tag, values in page.elements if tag == "section"]
-    names = ("run", "failures", "answers", "tables", "figures", "samples", "again", "terms")
+    names = (
+        "found",
+        "answers",
+        "figures",
+        "samples",
+        "tables",
+        "failures",
+        "run",
+        "again",
+        "terms",
+    )
     assert ids == [f"s1-{name}" for name in names]
+
+
+def test_the_page_opens_with_the_best_cell_and_its_value_on_the_test_set(tmp_path):
+    """The second cell is chosen on the validation set, although the first tests better."""
+    cells = [cell(0, 1, encoder_layers=layers) for layers in (1, 2, 3)]
+    tested, validated = (0.9, 0.5, 0.2), (0.3, 0.8, 0.1)
+    for one, test, validation in zip(cells, tested, validated, strict=True):
+        for seed in (0, 1):
+            values = {
+                "char_accuracy": test + seed / 100,
+                "validation/char_accuracy": validation,
+            }
+            write_record(tmp_path, one, seed, **values)
+    folder = write_sweep(tmp_path, cells, figures=["samples_by_epoch", "learning_curves"])
+    results = load(folder)
+    (headline,) = list_headlines(results)
+    assert headline.setting == "encoder_layers=2"
+    assert headline.value == format_measurement(results.measure(cells[1]["id"], "char_accuracy"))
+    assert headline.basis.startswith("The best of 3 cells by validation/char_accuracy")
+    assert "3 cells have means from 0.205 to 0.905." in headline.comparisons
+    collect(folder)
+    page = parsed(folder)
+    assert page.text.index(headline.value) < page.text.index("Settings: what was run")
+    first = next(values["alt"] for tag, values in page.elements if tag == "img")
+    assert first.startswith("text_to_text") and "samples" not in first, (
+        "learning curves, since samples have no number"
+    )
+
+
+def test_a_headline_stands_beside_the_published_number(tmp_path):
+    one = cell(0, 1, 2, hidden=7)
+    for seed in (0, 1, 2):
+        write_record(tmp_path, one, seed, char_accuracy=0.5 + seed / 100)
+    row = {"metric": "char_accuracy", "value": 0.9, "source": "Doe (2020)", "params": {}}
+    folder = write_sweep(tmp_path, [one], reference=[row])
+    (headline,) = list_headlines(load(folder))
+    assert headline.comparisons == [
+        "Published for this cell: 0.9 (Doe (2020)), not compatible with these seeds."
+    ]
+
+
+def test_a_row_leads_to_the_records_of_its_points(tmp_path):
+    one = cell(0, 1)
+    write_record(tmp_path, one, 0, char_accuracy=0.5)
+    folder = write_sweep(tmp_path, [one])
+    collect(folder)
+    links = {link for link in parsed(folder).attributes("href") if link.endswith("record.json")}
+    assert links == {f"../points/{one['points']['0']}/record.json"}, "seed 1 has no record"
+
+
+def test_a_paragraph_that_metrics_share_stands_once(tmp_path, monkeypatch):
+    shared = "Of `features`\nof a network."
+    for name in ("one", "two"):
+        info = {"unit": "", "direction": "min", "doc": f"{name}.\n\n{shared}"}
+        monkeypatch.setitem(METRICS, name, info | {"models": ["text_to_text"]})
+    cells = [cell(0)]
+    write_record(tmp_path, cells[0], 0, one=0.5, two=0.5)
+    terms = {term.name: term for term in list_terms(load(write_sweep(tmp_path, cells)))}
+    assert terms["one"].paragraphs[1] == [
+        ("Of ", False), ("features", True), (" of a network.", False),
+    ]  # fmt: skip
+    assert terms["two"].paragraphs[1] == [("As ", False), ("one", True), (": see there.", False)]
 
 
 def test_where_and_when_is_said_of_the_records(tmp_path):
@@ -240,7 +316,7 @@ def rewrite(path: Path, values: dict[str, Any]) -> None:
 # --- what went wrong
 
 
-def test_failures_come_before_numbers_each_with_its_reason_and_point(tmp_path):
+def test_failures_stand_each_with_its_reason_and_point(tmp_path):
     a, b = cell(*range(8)), cell(7, encoder_layers=2)
     write_record(tmp_path, a, 0, char_accuracy=0.5)
     write_record(tmp_path, a, 1, FAILED)
@@ -258,10 +334,10 @@ def test_failures_come_before_numbers_each_with_its_reason_and_point(tmp_path):
         "not a gensweep record", "schema 99, this gensweep reads up to 1", "changed since it was written",
         "6 of 9 points are missing (text_to_text 6), 5 of them with a record that cannot be trusted",
         "The numbers of seeds differ: the cells were requested with 1 to 8 seeds",
-        f"python -m gensweep sweeps/x.py --results {tmp_path} --retry-failed", "What the seeds say",
+        f"python -m gensweep sweeps/x.py --results {tmp_path} --retry-failed", "Settings: what was run",
     ]  # fmt: skip
     places = [text.index(part) for part in expected]
-    assert max(places) == places[-1], "failures first"
+    assert max(places) == places[-1]
     assert "is the record of" in text
     assert "Of 2 cells, 1 has only some, 1 has none" in text
 
@@ -316,7 +392,9 @@ def test_models_with_nothing_measured_have_no_figure_on_the_page(tmp_path):
     page = parsed(folder)
     shown = [link for link in page.attributes("href") if link.startswith("figures/")]
     stems = ("learning_curves-text_to_text", "samples_by_epoch-text_to_text", "dataset_samples")
-    assert list(dict.fromkeys(shown)) == [f"figures/{stem}.svg" for stem in stems]
+    assert [one for one in dict.fromkeys(shown) if one.endswith(".svg")] == [
+        f"figures/{stem}.svg" for stem in stems
+    ]
     assert "Nothing is measured yet for cae, gan: their figures are left out here." in page.text
     assert (folder / "figures" / "learning_curves-cae.svg").is_file()
 
@@ -327,7 +405,8 @@ def test_ranks_stand_to_the_right_with_and_without_a_number(tmp_path):
     folder = write_sweep(tmp_path, cells)
     collect(folder)
     text = (folder / PAGE).read_text()
-    assert '<tr><td class="number">1</td>' in text and '<tr><td class="number">–</td>' in text
+    assert '<tr><td class="number">1</td>' in text
+    assert '<tr class="none"><td class="number">–</td>' in text
 
 
 def test_long_lists_are_folded_and_say_how_much_they_leave_out(tmp_path, monkeypatch):

@@ -88,12 +88,12 @@ def test_the_policy_stops_what_is_not_the_page_s_own(browser, page):
     )
 
 
-def test_a_heading_sorts_by_number_up_down_and_back(browser, page):
+def test_a_heading_sorts_the_best_first_then_the_worst_then_back(browser, page):
     """As text, 0.9 would stand before 0.061 in one of the orders; what is not measured stays last."""
     browser.open(page)
     assert column(browser, "encoder") == ["1", "2", "3", "4", "5"]
     click = f"({heading('char_accuracy')}).querySelector('button').click()"
-    for state, order in (("ascending", "25143"), ("descending", "41523"), ("none", "12345")):
+    for state, order in (("descending", "41523"), ("ascending", "25143"), ("none", "12345")):
         browser.run(click)
         assert "".join(column(browser, "encoder")) == order
         assert browser.run(f"({heading('char_accuracy')}).getAttribute('aria-sort')") == state
@@ -111,7 +111,7 @@ def test_a_heading_sorts_by_the_keyboard(browser, page):
             windowsVirtualKeyCode=13,
             text="\r",
         )
-    assert "".join(column(browser, "encoder")) == "25143"
+    assert "".join(column(browser, "encoder")) == "41523"
 
 
 def background(browser: Browser) -> int:
@@ -163,6 +163,63 @@ def test_a_phone_scrolls_wide_tables_in_their_boxes_with_every_column_in_reach(b
     assert browser.run(f"{boxes}.some(box => box.scrollWidth > box.clientWidth)")
     assert browser.run(f"{boxes}.every(box => getComputedStyle(box).overflowX === 'auto')")
     assert browser.run("getComputedStyle(document.querySelector('td.again')).position") == "static"
+    assert browser.run("document.querySelectorAll('.shade.more').length") > 0, "a shadow says so"
+    first = f"({TABLE}).tBodies[0].rows[0].cells[0]"
+    assert browser.run(f"getComputedStyle({first}).position") == "sticky"
+
+
+def test_a_row_without_a_result_is_folded_until_it_is_asked_for(browser, page):
+    browser.open(page)
+    row = f"({TABLE}).querySelector('tr.none')"
+    assert browser.run(f"{row}.cells[0].textContent") == "3"
+    assert browser.run(f"{row}.offsetHeight") == 0
+    browser.run(f"({TABLE}).closest('.tablebox').querySelector('.tools input').click()")
+    assert browser.run(f"{row}.offsetHeight") > 0
+
+
+def test_a_filter_shows_rows_with_all_of_its_words(browser, tmp_path):
+    cells = [cell(0, encoder_layers=k, hidden=10 * k) for k in range(1, 11)]
+    for one in cells:
+        write_record(tmp_path, one, 0, char_accuracy=0.5)
+    folder = write_sweep(tmp_path, cells)
+    collect(folder)
+    browser.open(folder / PAGE)
+    box = "document.querySelector('#s1-tables .tablebox')"
+    shown = (
+        f"[...{box}.querySelectorAll('tbody tr')].filter(row => row.offsetHeight)"
+        ".map(row => row.textContent)"
+    )
+    assert len(browser.run(shown)) == 10
+    search = f"{box}.querySelector('.tools input[type=search]')"
+    fire = f"{search}.dispatchEvent(new Event('input'))"
+    browser.run(f"{search}.value = 'encoder_layers=1'; {fire}")
+    assert len(browser.run(shown)) == 1, "not 10"
+    browser.run(f"{search}.value = '7 70'; {fire}")
+    assert len(browser.run(shown)) == 1
+    browser.run(f"{search}.value = ''; {fire}")
+    assert len(browser.run(shown)) == 10
+    names = f"[...{box}.querySelectorAll('fieldset label')].map(one => one.textContent)"
+    hidden = browser.run(names).index("hidden")
+    browser.run(f"{box}.querySelectorAll('fieldset input')[{hidden}].click()")
+    heading = f"[...{box}.querySelectorAll('th')].find(h => h.textContent.startsWith('hidden'))"
+    assert browser.run(f"{heading}.offsetWidth") == 0
+
+
+def test_a_click_enlarges_a_figure_and_escape_closes_it(browser, page):
+    browser.open(page)
+    browser.run("document.querySelector('a.zoom img').click()")
+    assert browser.run("document.querySelector('dialog').open")
+    assert browser.run("document.querySelector('dialog img').naturalWidth") > 0
+    for kind in ("keyDown", "keyUp"):
+        browser.call(
+            "Input.dispatchKeyEvent",
+            type=kind,
+            key="Escape",
+            code="Escape",
+            windowsVirtualKeyCode=27,
+        )
+    assert not browser.run("document.querySelector('dialog').open")
+    assert browser.requests == [page.as_uri()]
 
 
 @pytest.mark.parametrize("columns", [4, 14, 30])

@@ -41,6 +41,7 @@ class Picture:
         width: as shown [CSS pixels].
         height: as shown [CSS pixels].
         trouble: why it cannot be shown; empty if it can.
+        kind: `plot` if its colours may be inverted on a dark page.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Picture:
     width: int = 0
     height: int = 0
     trouble: str = ""
+    kind: str = ""
 
 
 def list_unmeasured_models(results: Results) -> list[str]:

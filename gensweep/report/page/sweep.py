@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.records import FAILED, MISSING, OK
 from gensweep.report.page import Collected, failures, provenance
 from gensweep.report.page.commands import NEW_RESULTS, Commands
 from gensweep.report.page.figures import embed_figures, embed_samples, list_unmeasured_models
+from gensweep.report.page.headline import list_headlines, select_main_figures
 from gensweep.report.page.tables import build_views
+from gensweep.report.page.terms import list_terms
 from gensweep.report.remarks import describe_selection, describe_sizes
 from gensweep.report.summary import METHOD, SEEDS_NOTE
 from gensweep.system.naming import make_visible
@@ -22,11 +25,9 @@ if TYPE_CHECKING:
 
     Fact = tuple[str, str, str]
 
-_DIRECTIONS = {
-    "max": "larger is better",
-    "min": "smaller is better",
-    "none": "neither end is better",
-}
+_SENTENCE_END = re.compile(r"(?<=[.:]) (?=[A-Z])")
+_NO_DECISION = "The seeds do not decide this. "
+_DIGIT = re.compile("[0-9]")
 MAX_SEEDS_LISTED = 20
 MAX_CELL_COMMANDS = 500
 
@@ -44,7 +45,8 @@ def build_context(
     """
     results = collected.results
     commands = Commands(results)
-    metrics = [(name, info, _DIRECTIONS[info.direction]) for name, info in results.metrics.items()]
+    figures = embed_figures(collected)
+    main_figures = select_main_figures(results, figures)
     unmeasured = ""
     if results.counts[OK]:
         unmeasured = ", ".join(list_unmeasured_models(results))
@@ -68,14 +70,16 @@ def build_context(
         "gaps": list(failures.describe_gaps(results)),
         "findings": _list_findings(results),
         "tables": build_views(collected.tables, results, commands),
-        "figures": embed_figures(collected),
+        "headlines": list_headlines(results),
+        "main_figures": main_figures,
+        "figures": [one for one in figures if one not in main_figures],
         "unmeasured": unmeasured,
         "samples": embed_samples(results),
         "commands": commands,
         "cells": _list_cell_commands(results, commands),
         "more_cells": max(0, len(results.params) - MAX_CELL_COMMANDS),
         "new_results": NEW_RESULTS,
-        "metrics": metrics,
+        "terms": list_terms(results),
         "method": f"{METHOD}. {SEEDS_NOTE}",
     }
 
@@ -187,14 +191,24 @@ def _format_range(counts: list[int]) -> str:
     return f"{min(counts):,} to {max(counts):,}"
 
 
-def _list_findings(results: Results) -> list[tuple[Finding, str]]:
-    """Return each finding, and the numbers that its answer leaves out; answered questions first."""
+def _list_findings(results: Results) -> list[tuple[Finding, str, str]]:
+    """Return each finding, the gist of its answer, and the numbers that the answer leaves out.
+
+    Answered questions come first.
+    """
     from gensweep.report.stats.findings import NOT_ENOUGH
     from gensweep.report.stats.questions import answer_questions
 
     findings = answer_questions(results)
-    pairs = [(finding, _format_numbers(finding)) for finding in findings]
-    return sorted(pairs, key=lambda pair: pair[0].verdict == NOT_ENOUGH)
+    rows = [(one, _shorten_answer(one.answer), _format_numbers(one)) for one in findings]
+    return sorted(rows, key=lambda row: row[0].verdict == NOT_ENOUGH)
+
+
+def _shorten_answer(answer: str) -> str:
+    """Return the sentence of an answer that has its number."""
+    sentences = _SENTENCE_END.split(answer.removeprefix(_NO_DECISION))
+    with_number = [one for one in sentences if _DIGIT.search(one)]
+    return [*with_number, *sentences][0]
 
 
 def _format_numbers(finding: Finding) -> str:

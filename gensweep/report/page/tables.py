@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from gensweep.ledger.records import MISSING
 from gensweep.report.measurement import Measurement, is_contender
 from gensweep.report.page.commands import Commands
-from gensweep.report.tables.columns import Column, TableData
+from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_remarks
 from gensweep.system.text import pluralize
@@ -31,11 +32,19 @@ SHOWN_AS_TEXT = (STATISTICS, "cells-problems")
 
 @dataclass(frozen=True)
 class Header:
-    """A column's name, its unit, and whether its cells are numbers."""
+    """The head of a column.
+
+    Attributes:
+        text: its name.
+        unit: in brackets, or empty.
+        numeric: whether its cells are numbers.
+        falls: whether larger numbers are better, so that they are sorted first.
+    """
 
     text: str
     unit: str
     numeric: bool
+    falls: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,10 +54,14 @@ class Row:
     Attributes:
         cells: (text, number to sort by or "", whether it is in bold) each.
         command: reproduces the row's numbers; empty if the row is not a cell of the sweep.
+        points: (seed, id) of the cell's points with a record.
+        is_empty: whether the row has metrics, and none is measured.
     """
 
     cells: list[tuple[str, str, bool]]
     command: str
+    points: Sequence[tuple[int, str]] = ()
+    is_empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,7 @@ class TableView:
         cut: number of rows that are left out here, in words; empty if none are.
         open: whether it is shown without a click.
         commands: whether any row has a command.
+        empty_rows: number of rows without any number.
     """
 
     file: str
@@ -74,6 +88,7 @@ class TableView:
     cut: str = ""
     open: bool = True
     commands: bool = False
+    empty_rows: int = 0
 
 
 def build_views(tables: Sequence[Table], results: Results, commands: Commands) -> list[TableView]:
@@ -89,7 +104,10 @@ def build_views(tables: Sequence[Table], results: Results, commands: Commands) -
             is_open = len(views) < MAX_OPEN_TABLES and table.name != CELLS
             all_notes = [*notes, *list_remarks(data, results)]
             view = TableView(table.name, caption, [], [], all_notes, open=is_open)
-            views.append(_fill(view, data, results, commands, max(0, rows_left)))
+            view = _fill(view, data, results, commands, max(0, rows_left))
+            if view.empty_rows == len(view.rows) > 0:
+                view = replace(view, open=False)
+            views.append(view)
     return views
 
 
@@ -135,17 +153,21 @@ def _fill(
         rows=rows,
         cut=cut,
         commands=any(row.command for row in rows),
+        empty_rows=sum(row.is_empty for row in rows),
     )
 
 
 def _make_header(column: Column) -> Header:
-    return Header(column.label, column.shown_unit, column.is_numeric)
+    falls = column.kind == Kind.METRIC and column.direction == "max"
+    return Header(column.label, column.shown_unit, column.is_numeric, falls)
 
 
 def _iter_rows(
     data: TableData, columns: Sequence[Column], results: Results, commands: Commands
 ) -> Iterator[Row]:
     keys = [[_make_sort_key(value) for value in column.values] for column in columns]
+    metrics = data.metrics
+    points_of = _list_points(results)
     cells, models = [""] * len(data), [""] * len(data)
     if "cell" in data and "model" in data:
         cells, models = list(data.get("cell").values), list(data.get("model").values)
@@ -156,7 +178,20 @@ def _iter_rows(
         if cell in results.params:
             command = commands.build_cell_command(cell, model)
         bold = [is_contender(column.values[index]) for column in columns]
-        yield Row(list(zip(texts, numbers, bold, strict=True)), command)
+        values = [column.values[index] for column in metrics]
+        is_empty = bool(values) and not any(isinstance(one, Measurement) for one in values)
+        points = points_of.get(cell, [])
+        yield Row(list(zip(texts, numbers, bold, strict=True)), command, points, is_empty)
+
+
+def _list_points(results: Results) -> dict[str, list[tuple[int, str]]]:
+    """Return cell -> seed and id of its points with a record."""
+    points_of: dict[str, list[tuple[int, str]]] = {}
+    columns = (results.points[name].tolist() for name in ("cell", "seed", "id", "status"))
+    for cell, seed, point, status in zip(*columns, strict=True):
+        if status != MISSING:
+            points_of.setdefault(cell, []).append((int(seed), point))
+    return points_of
 
 
 def _make_sort_key(value: Any) -> str:
