@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gensweep.core.errors import RecordError
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import OK
+from gensweep.report.figures.data import Plot
 from gensweep.report.figures.files import read_picture_file
 from gensweep.report.figures.samples import LAST_SHEET
 from gensweep.report.figures.selection import select_best_and_others
@@ -72,7 +73,8 @@ def embed_figures(collected: Collected) -> list[Picture]:
         data = figure.data
         if data.model in empty_models:
             continue
-        picture = Picture(data.name, data.title, data.caption)
+        kind = "plot" if isinstance(data.content, Plot) else ""
+        picture = Picture(data.name, data.title, data.caption, kind=kind)
         content, kind = figure.svg, "svg+xml"
         if len(figure.png) < len(figure.svg):
             content, kind = figure.png, "png"
