@@ -207,3 +207,15 @@ def test_what_the_guide_adds_passes_the_tests_of_its_kind(extended: Path) -> Non
     paths = [f"tests/{name}" for name in folders]
     names = "denoiser or brightness or spec"
     run_in(extended, "pytest", "-q", "-n", "0", *paths, "-k", names)
+
+
+@pytest.mark.slow
+def test_the_guide_s_own_files_train(extended: Path) -> None:
+    for name in ("curve", "painter"):
+        output = run_in(extended, "gensweep", f"{name}_sweep.py", "--local", "--seeds", "1")
+        assert f"{name}: " in output
+    folder = extended / "results" / "painter"
+    assert (folder / "tables" / "slowest.csv").exists() and (folder / "figures").exists()
+    assert "contrast_error" in (folder / "sweep.json").read_text()
+    for name in ("curve.py", "script.py"):
+        assert "FAIL" not in run_in(extended, "gensweep", "check", name)
