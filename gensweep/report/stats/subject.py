@@ -146,9 +146,15 @@ def _make_sort_key(value: Any) -> tuple[int, Any]:
 
 def _make_sortable(runs: Sequence[Any]) -> list[Any]:
     """Return runs whose levels can be sorted, although values of one axis differ in type."""
-    return [
-        (seed, setting, tuple(map(_Value, level)), value) for seed, setting, level, value in runs
-    ]
+    # Each level once: equal objects are compared much faster if they are the same.
+    levels: dict[str, tuple[_Value, ...]] = {}
+    sortable = []
+    for seed, setting, level, value in runs:
+        key = repr(level)
+        if key not in levels:
+            levels[key] = tuple(map(_Value, level))
+        sortable.append((seed, setting, levels[key], value))
+    return sortable
 
 
 class _Value:
@@ -157,6 +163,7 @@ class _Value:
     def __init__(self, value: Any) -> None:
         self.value = value
         self._key = (*_make_sort_key(value), isinstance(value, bool))
+        self._hash = hash(self._key)
 
     def __lt__(self, other: _Value) -> bool:
         return self._key < other._key
@@ -165,4 +172,4 @@ class _Value:
         return isinstance(other, _Value) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        return self._hash
