@@ -129,7 +129,6 @@ def _make_tuner(
         # In a list, so that Ray passes the reference on instead of what it refers to.
         configs=[ray.put(configs)],
         datasets=shared,
-        # The users' own code, so that no node has to have it.
         plugins=[ray.put(list_active_plugins())],
         drivers=read_code_versions() if resources.address else None,
     )
@@ -157,10 +156,7 @@ def _make_tuner(
 
 @lru_cache(maxsize=2)
 def get_cached(reference: Any) -> Any:
-    """Return an object of Ray's store, and keep it for the worker's next trial.
-
-    Decoding 10,000 configs takes 0.1 s.
-    """
+    """Return an object of Ray's store, and keep it: decoding 10,000 configs takes 0.1 s."""
     return ray.get(reference)
 
 
