@@ -6,6 +6,7 @@ The live screen needs a terminal that can move its cursor.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -32,14 +33,19 @@ class Screen:
         console: where to print; on a live console also a live screen.
         total: points that this run trains.
         done: points that were done before.
+        labels: what is swept, by the point's id.
 
     Attributes:
         outcomes: how each point ended, by its id.
         epochs: the last epoch that was reported of each point.
     """
 
-    def __init__(self, console: Console, total: int, done: int) -> None:
+    def __init__(
+        self, console: Console, total: int, done: int, labels: Mapping[str, str] | None = None
+    ) -> None:
         self._console, self._total, self._done_before = console, total, done
+        self._labels = labels or {}
+        self._continued: set[str] = set()
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.epochs: Counter[str] = Counter()
         self._running: dict[str, dict[str, Any]] = {}
@@ -87,6 +93,7 @@ class Screen:
         self._print_warning(result.get("warning"))
         self.epochs[point] = max(self.epochs[point], result.get("epoch", 0))
         if "status" not in result:
+            self._print_continuation(point, result)
             # A trial that is started again reports epoch 0, and soon where it continues.
             if result["epoch"] or point not in self._running:
                 self._running[point] = result
@@ -98,6 +105,21 @@ class Screen:
             for text in result.get("warnings", ()):
                 self._print_point_warning(point, text)
 
+    def _print_continuation(self, point: str, result: dict[str, Any]) -> None:
+        """Print where an interrupted training goes on: its first epoch here is not the first."""
+        is_first = result["epoch"] and point not in self._continued
+        if not is_first:
+            return
+        self._continued.add(point)
+        if result["epoch"] > 1:
+            line = f"{self._name(point)} continued at epoch {result['epoch']}/{result['epochs']}"
+            self._console.print(line, soft_wrap=True)
+
+    def _name(self, point: str) -> str:
+        """Return a point's id and what is swept."""
+        label = self._labels.get(point)
+        return f"{point} ({label})" if label else point
+
     def _print_warning(self, warning: str | None) -> None:
         """Print a warning, once for all points."""
         if warning and warning not in self._printed_warnings:
@@ -108,7 +130,7 @@ class Screen:
         """Print a warning of one point, as long as there are few; the page has all of them."""
         self._point_warnings += 1
         if self._point_warnings <= MAX_WARNINGS_PRINTED:
-            self._print_warning(f"warning: {point}: {text}")
+            self._print_warning(f"warning: {self._name(point)}: {text}")
         elif self._point_warnings == MAX_WARNINGS_PRINTED + 1:
             self._print_warning("There are more such warnings; the page lists all of them.")
 
@@ -124,7 +146,7 @@ class Screen:
         seconds = ""
         if "seconds" in result:
             seconds = f" {result['seconds']:.1f}s"
-        line = f"{count} {point} {result['status']}{seconds}  {detail}"
+        line = f"{count} {self._name(point)} {result['status']}{seconds}  {detail}"
         self._console.print(line, soft_wrap=True, style="red" if has_failed else None)
 
     def _render(self) -> Group:
@@ -142,7 +164,7 @@ class Screen:
         table = Table(box=None, pad_edge=False, show_header=False)
         for point, result in running[:MAX_POINTS_SHOWN]:
             epoch = f"epoch {result['epoch']}/{result['epochs']}"
-            table.add_row(point, epoch, _format_metrics(result, "validation/"))
+            table.add_row(self._name(point), epoch, _format_metrics(result, "validation/"))
         if not running and not self.outcomes:
             table.add_row("starting")
         if len(running) > MAX_POINTS_SHOWN:

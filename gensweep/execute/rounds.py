@@ -8,6 +8,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from gensweep.core.errors import ClaimedError, LostClaimError, StoreError
+from gensweep.execute.labels import label_points
 from gensweep.execute.limits import Limits
 from gensweep.execute.notify import Notifier
 from gensweep.execute.plan import Plan
@@ -64,7 +65,7 @@ def train_in_rounds(
     attempted: set[str] = set()
     trials = pluralize(len(packs), "trial")
     print_line(console, f"{plan.summarize()}; training {len(plan.todo)} in {trials}.")
-    with Screen(console, len(plan.todo), done) as screen:
+    with Screen(console, len(plan.todo), done, label_points(plan.points)) as screen:
         watch = _watch_failures(screen, limits, notifier)
         report = _report_or_abort(watch, ledger.store, sweep_json)
         idle_rounds = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
+from gensweep.execute.labels import label_points
 from gensweep.execute.plan import Plan
 from gensweep.execute.resources import RunOptions
 from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK
@@ -43,12 +44,14 @@ def list_bad(plan: Plan, selection_ids: AbstractSet[str], console: Console) -> l
 
 def print_failures(plan: Plan, bad: list[Point], console: Console) -> None:
     """Print the points that are not ok."""
+    labels = label_points(plan.points) if bad else {}
     for point in bad[:MAX_FAILURES_PRINTED]:
         record = plan.state.records.get(point.id)
         reason = plan.state.unreadable.get(point.id, "no record")
         if record:
             reason = record.error
-        print_line(console, f"{plan.get_status(point)}: {point.id}: {reason}", "red")
+        status = plan.get_status(point)
+        print_line(console, f"{status}: {point.id} ({labels[point.id]}): {reason}", "red")
     if len(bad) > MAX_FAILURES_PRINTED:
         print_line(console, f"and {len(bad) - MAX_FAILURES_PRINTED} more", "red")
     if any(plan.get_status(point) == FAILED for point in bad):

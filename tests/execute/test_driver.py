@@ -296,7 +296,7 @@ def test_a_failed_point_stops_no_other_and_is_trained_again_when_told(
     assert [record.status for record in records(root).values()] == [FAILED, OK, OK]
     reason = records(root)[t2t().id].error or ""
     assert reason.startswith("RuntimeError: no luck today")
-    assert f"failed: {t2t().id}: {reason}" in first.out
+    assert f"failed: {t2t().id} (seed=0): {reason}" in first.out
     assert "--retry-failed trains failed points again." in first.out
     assert "RuntimeError: no luck" in (root / "points" / t2t().id / "error.txt").read_text()
 
@@ -341,7 +341,7 @@ def test_a_diverged_point_is_an_outcome_of_its_own(
     assert {r.params["lr"]: r.status for r in records(root).values()} == {1e-3: OK, 1e38: DIVERGED}
     (diverged,) = [record for record in records(root).values() if record.status == DIVERGED]
     assert "not finite in epoch 1" in (diverged.error or "")
-    assert f"diverged: {diverged.id}: {diverged.error}" in ended.out
+    assert f"diverged: {diverged.id} (" in ended.out and f"): {diverged.error}" in ended.out
     before = trained.copy()
     assert run(file, root, "--retry-failed").code == 1
     assert trained == before, "it would diverge again"
