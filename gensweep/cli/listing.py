@@ -24,8 +24,16 @@ class Kind(StrEnum):
 
 
 @app.command("list")
-def list_command(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
+def list_command(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Show this entry alone, in full.")
+    ] = None,
+) -> None:
     """List the models, datasets, metrics, tables, figures or sweeps that exist."""
-    from gensweep.cli.show_registry import show_kind
+    from gensweep.cli.show_registry import show_entry, show_kind
 
-    show_kind(kind.value, Console())
+    if name is None:
+        show_kind(kind.value, Console())
+    else:
+        show_entry(kind.value, name, Console())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Group
 from rich.padding import Padding
@@ -12,6 +15,7 @@ from rich.text import Text
 from gensweep.core.config import Config
 from gensweep.core.errors import UserError
 from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES, Metric
+from gensweep.core.registry import Registry
 from gensweep.core.roles import format_range
 from gensweep.sweep.load import read_sweep
 from gensweep.system.terminal import Console, escape_controls
@@ -20,25 +24,67 @@ BETTER = {"max": "higher", "min": "lower", "none": "neither"}
 """Words for the direction of a metric."""
 
 
+REGISTRIES: dict[str, Registry[Any]] = {
+    "models": MODELS,
+    "datasets": DATASETS,
+    "metrics": METRICS,
+    "tables": TABLES,
+    "figures": FIGURES,
+}
+"""What `list` can show, by the word on the command line."""
+
+
 def show_kind(kind: str, console: Console) -> None:
     """Print all entries of one kind, such as `models` or `sweeps`."""
-    if kind in ("models", "datasets"):
-        configs = MODELS if kind == "models" else DATASETS
-        for name, config in configs.items():
+    if kind == "sweeps":
+        console.print(_make_sweep_table())
+    elif kind == "metrics":
+        console.print(_make_metric_table())
+    elif kind in ("models", "datasets"):
+        for name, config in REGISTRIES[kind].items():
             description = _first_line(config.__doc__)
             console.print(Text.assemble((name, "bold"), f"  {description}"))
             console.print(_make_parameter_table(config))
-    elif kind == "metrics":
-        for name, metric in METRICS.items():
-            console.print(_describe_metric(name, metric))
-    elif kind in ("tables", "figures"):
+    else:
         table = Table(kind[:-1], "shows", box=None, pad_edge=False)
-        items = TABLES if kind == "tables" else FIGURES
-        for name, item in items.items():
+        for name, item in REGISTRIES[kind].items():
             table.add_row(name, item.doc)
         console.print(table)
-    else:
-        console.print(_make_sweep_table())
+
+
+def show_entry(kind: str, name: str, console: Console) -> None:
+    """Print everything that is known of one entry, such as the metric `fid`.
+
+    Raises:
+        UnknownNameError: there is no such entry; the message names the nearest one.
+        UserError: entries of this kind have no page of their own.
+    """
+    if kind == "sweeps":
+        raise UserError(f"list sweeps takes no name; try: gensweep {name} --dry-run")
+    item = REGISTRIES[kind][name]
+    if kind == "metrics":
+        console.print(_describe_metric(name, item))
+        return
+    if kind in ("tables", "figures"):
+        console.print(Text.assemble((name, "bold"), f"  {item.doc}"))
+        return
+    console.print(Text(name, "bold"))
+    console.print(Text(_get_documentation(item)))
+    console.print(_make_parameter_table(item))
+
+
+def _get_documentation(config: type[Config]) -> str:
+    """Return the documentation of a model or a dataset: that of its module, if it has any."""
+    module = sys.modules[config.__module__]
+    return inspect.cleandoc(module.__doc__ or config.__doc__ or "") + "\n"
+
+
+def _make_metric_table() -> Table:
+    table = Table("metric", "unit", "range", "better", "meaning", box=None, pad_edge=False)
+    for name, metric in METRICS.items():
+        better = BETTER[metric.direction]
+        table.add_row(name, metric.unit, format_range(metric.range), better, metric.meaning)
+    return table
 
 
 def _describe_metric(name: str, metric: Metric) -> Group:

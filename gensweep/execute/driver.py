@@ -29,7 +29,7 @@ from gensweep.execute.resources import RunOptions
 from gensweep.execute.run_end import list_bad, print_failures, print_limit
 from gensweep.execute.searching import Searcher, check_filters
 from gensweep.execute.warmup import compile_kernels_in_background, train_readers_in_background
-from gensweep.execute.waves import prepare_wave, train_wave
+from gensweep.execute.waves import prepare_wave, train_wave, write_wave
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.manifest_writer import (
     describe_replaced_points,
@@ -186,7 +186,12 @@ def _train_missing(
         _print_notes(plan, note, options, console)
         store_plugins(store, sweep.plugins)
         limits = Limits(options.time_budget, options.max_failures)
+        # Until the first wave trains, there is nothing that a run could resume.
+        hint_while_writing: contextlib.AbstractContextManager = contextlib.nullcontext()
         while True:
+            with hint_while_writing:
+                write_wave(wave, ledger, console)
+            hint_while_writing = resume_hint
             with resume_hint:
                 limit = train_wave(wave, executor, ledger, limits, notifier, console)
                 if searcher.has_searches and limit is None:

@@ -50,6 +50,14 @@ def prepare_wave(
     return Wave(sweep, plan, options, packs, arrays)
 
 
+def write_wave(wave: Wave, ledger: Ledger, console: Console) -> None:
+    """Write down what the sweep contains, and show its datasets."""
+    store, sweep, plan, options = ledger.store, wave.sweep, wave.plan, wave.options
+    write_sweep_json(store, sweep, options.command, describe_data(plan.todo, wave.arrays))
+    ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
+    publish_datasets(sweep, plan.points, wave.arrays, store, console)
+
+
 def train_wave(
     wave: Wave,
     executor: ModuleType,
@@ -58,15 +66,12 @@ def train_wave(
     notifier: Notifier,
     console: Console,
 ) -> str | None:
-    """Write down what the sweep contains, and train every point of a wave.
+    """Train every point of a wave.
 
     Returns:
         Why not every point was started; None if every point was.
     """
-    store, sweep, plan, options = ledger.store, wave.sweep, wave.plan, wave.options
-    write_sweep_json(store, sweep, options.command, describe_data(plan.todo, wave.arrays))
-    ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
-    publish_datasets(sweep, plan.points, wave.arrays, store, console)
+    sweep, plan, options = wave.sweep, wave.plan, wave.options
     packs = wave.packs
     if options.is_on_cluster:
         # Only now is it known what the cluster has.

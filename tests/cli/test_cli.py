@@ -303,6 +303,28 @@ def test_list_shows_every_entry_with_a_line(kind: str, registry: Any) -> None:
     assert all(len(line.split()) > 3 for line in shown.values())
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "text"),
+    [
+        ("models", "vae", "## Method"),
+        ("models", "vae", "latent_dim"),
+        ("datasets", "arithmetic", "split_seed"),
+        ("metrics", "exact_match", "[fraction]  0 to 1, higher is better"),
+        ("tables", "leaderboard", "leaderboard"),
+        ("figures", "learning_curves", "learning_curves"),
+    ],
+)
+def test_list_shows_one_entry_in_full(kind: str, name: str, text: str) -> None:
+    ended = call("list", kind, name)
+    assert ended.code == 0 and text in ended.out
+
+
+def test_list_of_an_unknown_entry_names_the_nearest() -> None:
+    assert "unknown metric 'exact_mach'; did you mean 'exact_match'?" in refused(
+        "list", "metrics", "exact_mach"
+    )
+
+
 def test_list_sweeps_counts(tmp_path: Path) -> None:
     (tmp_path / "sweeps").mkdir()
     write_sweep(tmp_path / "sweeps", grid(hidden=[4, 8]), grid("cae"), seeds=3)
