@@ -34,7 +34,7 @@ COLLECTED = "collected.json"
 """The file with the names of the last collection's files; the next one removes stale ones."""
 _FOLDERS = ("tables", "figures")
 """Folders of a sweep that a collection writes to."""
-_SUFFIXES = (".csv", ".md", ".tex", ".svg", ".png")
+_SUFFIXES = (".csv", ".md", ".tex", ".svg", ".png", ".pdf")
 """Endings of the files there."""
 
 
@@ -59,8 +59,8 @@ def collect(folder: str | Path) -> list[Path]:
         folder: ``ROOT/<sweep>``.
 
     Returns:
-        The files written: ``folder/tables`` (CSV, Markdown, LaTeX), ``folder/figures`` (SVG, PNG,
-        and the CSV of what each shows) and ``folder/report.html``.
+        The files written: ``folder/tables`` (CSV, Markdown, LaTeX), ``folder/figures``
+        (PDF, SVG, PNG and the CSV of what each shows) and ``folder/report.html``.
 
     Raises:
         ResultsError: as `load`, or the folder cannot be written.
@@ -174,6 +174,7 @@ def _render_files(collected: Collected, reload: int) -> Iterator[tuple[str, byte
         yield f"figures/{figure.name}.csv", frame.to_csv(index=False, lineterminator="\n")
         yield f"figures/{figure.name}.svg", figure.svg
         yield f"figures/{figure.name}.png", figure.png
+        yield f"figures/{figure.name}.pdf", figure.pdf
     yield PAGE, render([collected], results.folder, reload)
 
 

@@ -595,7 +595,46 @@ def test_a_heatmap_hatches_what_has_no_number(tmp_path):
     (figure,) = drawn(write_sweep(tmp_path, cells), "depth_heatmap").values()
     hatched = {patch.get_xy() for patch in figure.axes[0].patches if patch.get_hatch()}
     assert hatched == {(0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)}
-    assert texts(figure).count("1 missing") == 3
+    assert sum(text.startswith("1 missing") for text in texts(figure)) == 3
+    assert "1 missing pub. 0.5872" in texts(figure), "the paper's number is there all the same"
+
+
+def test_a_heatmap_s_colours_span_at_least_the_width_of_an_interval(tmp_path):
+    """Means of 0.50 and 0.51, from seeds that differ by 0.02: their intervals are 0.25 wide."""
+    cells = [cell(0, 1, decoder_layers=k, hidden=7) for k in (1, 2)]
+    for one, mean in zip(cells, (0.50, 0.51), strict=True):
+        for seed, sign in ((0, -1), (1, 1)):
+            write_record(tmp_path, one, seed, char_accuracy=mean + sign * 0.01)
+    (figure,) = drawn(write_sweep(tmp_path, cells), "depth_heatmap").values()
+    low, high = figure.axes[0].images[0].get_clim()
+    assert high - low == pytest.approx(2 * T_2 * 0.01, rel=1e-3)
+    assert (low + high) / 2 == pytest.approx(0.505)
+    assert "The colour scale spans at least the typical width" in caption(figure)
+
+
+def test_many_learning_curves_have_no_bands(tmp_path):
+    for count in (2, 3):
+        root = tmp_path / str(count)
+        cells = [cell(0, 1, hidden=k) for k in range(1, count + 1)]
+        for one in cells:
+            for seed in (0, 1):
+                write_record(root, one, seed, char_accuracy=0.5)
+                text = f"epoch,validation/char_accuracy\n1,0.{seed + 1}\n2,0.{seed + 3}\n"
+                write_history(root, one, seed, text)
+        (figure,) = drawn(write_sweep(root, cells), "learning_curves").values()
+        assert len(figure.axes[0].collections) == (2 if count == 2 else 0)
+        assert ("Lines are means" in caption(figure)) == (count == 3)
+
+
+def test_the_pdf_of_a_figure_has_no_date_and_no_type_3_font(tmp_path):
+    one = cell(0, decoder_layers=1)
+    write_record(tmp_path, one, 0, char_accuracy=0.5)
+    results = load(write_sweep(tmp_path, [one]))
+    first, second = (
+        [figure.pdf for figure in render(FIGURES["depth_heatmap"], results)] for _ in range(2)
+    )
+    assert first == second and first[0].startswith(b"%PDF")
+    assert b"CreationDate" not in first[0] and b"/Type3" not in first[0]
 
 
 @pytest.mark.parametrize("name", [*NEW, "learning_curves"])

@@ -157,6 +157,10 @@ class Heatmap:
         row_label, column_label: names of the two parameters.
         value_label: name of the numbers, with the unit.
         direction: ``max`` if larger is better, ``min`` if smaller is.
+        published: a published number or None per row and column; empty
+            without any.
+        min_span: the colour scale spans at least so much, as differences
+            that are smaller than an interval are no news.
     """
 
     rows: Sequence[Any]
@@ -166,18 +170,23 @@ class Heatmap:
     column_label: str
     value_label: str
     direction: str = "none"
+    published: Sequence[Sequence[float | None]] = ()
+    min_span: float = 0.0
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per cell of the sweep, with mean, deviation, interval and n."""
         import pandas as pd
 
         lines = []
-        for row, values in zip(self.rows, self.values, strict=True):
-            for column, value in zip(self.columns, values, strict=True):
+        for i, row in enumerate(self.rows):
+            for j, column in enumerate(self.columns):
+                value = self.values[i][j]
                 if value is None:
                     continue
-                line = {self.row_label: row, self.column_label: column}
-                lines.append(line | _flatten(value))
+                line = {self.row_label: row, self.column_label: column} | _flatten(value)
+                if self.published:
+                    line["published"] = self.published[i][j]
+                lines.append(line)
         return pd.DataFrame(lines)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+from statistics import median
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_figure
@@ -9,7 +12,8 @@ from gensweep.ledger.records import DIVERGED, FAILED, MISSING
 from gensweep.report.figures.captions import describe_method, format_axis_label
 from gensweep.report.figures.data import FigureData, Heatmap
 from gensweep.report.figures.settings import select_settings
-from gensweep.report.measurement import Seeds
+from gensweep.report.measurement import Measurement, Seeds
+from gensweep.report.references import list_published
 from gensweep.report.tables.groups import Group
 
 if TYPE_CHECKING:
@@ -39,9 +43,23 @@ def _make_heatmap(results: Results, name: str, group: Group) -> FigureData:
         encoder, decoder = (results.params[cell][axis] for axis in DEPTH_AXES)
         value = _get_value(results, cell, metric)
         values[encoders.index(encoder)][decoders.index(decoder)] = value
+    published: list[list[float | None]] = [[None] * len(decoders) for _ in encoders]
+    for number in list_published(results):
+        if number.cell in group.cells and number.metric == metric:
+            encoder, decoder = (results.params[number.cell][axis] for axis in DEPTH_AXES)
+            published[encoders.index(encoder)][decoders.index(decoder)] = number.value
     caption = describe_method(results, group.cells, metric)
     if direction != "none":
         caption += " Brighter is better."
+    min_span = _compute_typical_width(values)
+    if min_span:
+        caption += (
+            " The colour scale spans at least the typical width of an interval (the median, "
+            f"{min_span:.2g}): a smaller difference is no more than noise."
+        )
+    has_published = any(number is not None for row in published for number in row)
+    if has_published:
+        caption += " pub.: the published number of the same setting."
     heatmap = Heatmap(
         rows=encoders,
         columns=decoders,
@@ -50,8 +68,19 @@ def _make_heatmap(results: Results, name: str, group: Group) -> FigureData:
         column_label="decoder layers",
         value_label=format_axis_label(results, metric),
         direction=direction,
+        published=published if has_published else (),
+        min_span=min_span,
     )
-    return FigureData(name, group.title, caption, heatmap, group.model)
+    return FigureData(name, f"{group.title}: depth", caption, heatmap, group.model)
+
+
+def _compute_typical_width(values: Sequence[Sequence[GridValue]]) -> float:
+    """Return the median width of the intervals; 0 without any."""
+    widths = []
+    for value in chain.from_iterable(values):
+        if isinstance(value, Measurement) and value.has_interval:
+            widths.append(value.high - value.low)
+    return median(widths) if widths else 0.0
 
 
 def _get_value(results: Results, cell: str, metric: str | None) -> GridValue:

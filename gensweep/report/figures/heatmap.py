@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,7 +32,9 @@ def draw_heatmap(heatmap: Heatmap) -> Figure:
         if isinstance(value, Measurement):
             means[index] = value.mean
     colour_map = "cividis_r" if heatmap.direction == "min" else "cividis"
-    image = axes.imshow(means, cmap=colour_map, origin="lower", aspect="auto")
+    low, high = _compute_scale(means, heatmap.min_span)
+    options: dict[str, Any] = {"vmin": low, "vmax": high, "cmap": colour_map}
+    image = axes.imshow(means, origin="lower", aspect="auto", **options)
     for index in np.ndindex(means.shape):
         value = heatmap.values[index[0]][index[1]]
         if value is None:
@@ -40,7 +42,10 @@ def draw_heatmap(heatmap: Heatmap) -> Figure:
         has_number = isinstance(value, Measurement)
         # Without any number there is no colour scale to ask.
         is_dark = has_number and _is_dark(image.to_rgba(means)[index])
-        _draw_cell(axes, (index[0], index[1]), value, is_dark)
+        text = format_grid_value(value)
+        if heatmap.published and heatmap.published[index[0]][index[1]] is not None:
+            text += f"\npub. {heatmap.published[index[0]][index[1]]:.4g}"
+        _draw_cell(axes, (index[0], index[1]), text, has_number, is_dark)
     axes.set_xticks(range(columns), [str(value) for value in heatmap.columns])
     axes.set_yticks(range(rows), [str(value) for value in heatmap.rows])
     axes.set(xlabel=heatmap.column_label, ylabel=heatmap.row_label)
@@ -50,15 +55,27 @@ def draw_heatmap(heatmap: Heatmap) -> Figure:
     return figure
 
 
-def _draw_cell(axes: Axes, index: tuple[int, int], value: GridValue, is_dark: bool) -> None:
+def _compute_scale(means: np.ndarray, min_span: float) -> tuple[float | None, float | None]:
+    """Return the ends of the colour scale: those of the means, or wider around their middle."""
+    if np.isnan(means).all():
+        return None, None
+    low, high = float(np.nanmin(means)), float(np.nanmax(means))
+    if high - low >= min_span:
+        return low, high
+    middle = (low + high) / 2
+    return middle - min_span / 2, middle + min_span / 2
+
+
+def _draw_cell(
+    axes: Axes, index: tuple[int, int], text: str, has_number: bool, is_dark: bool
+) -> None:
     """Write a cell's text, and hatch the cell if it has no number."""
     from matplotlib.patches import Rectangle
 
     row, column = index
     text_colour = "white" if is_dark else "black"
-    text = format_grid_value(value)
     axes.text(column, row, text, ha="center", va="center", size=7.5, color=text_colour)
-    if not isinstance(value, Measurement):
+    if not has_number:
         # A hatch cannot be mistaken for a shade of the scale, not even in grey.
         corner = (column - 0.5, row - 0.5)
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="///", color="#DADADA", lw=0))

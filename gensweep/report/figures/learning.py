@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,8 @@ SPLITS = ("train", "validation")
 EPOCH_AXIS = Axis("epoch", is_whole=True)
 MAX_BACKGROUND_CURVES = 40
 """Most other cells that are drawn in grey behind the learning curves."""
+MAX_BANDS = 2
+"""Most learning curves with a band: more of them lie on one another."""
 _log = logging.getLogger(__name__)
 
 
@@ -88,6 +90,9 @@ def _show_learning(results: Results, stem: str, model: str) -> FigureData:
     if unfinished:
         caption += f" {unfinished} cells have nothing to show yet."
     caption += _describe_lost(lost)
+    has_bands = len(chosen) <= MAX_BANDS
+    if not has_bands:
+        caption += f" Lines are means; intervals are drawn for {MAX_BANDS} cells at most."
     series = []
     for rank in rest:
         label = _format_values(results, ids[rank], names)
@@ -96,11 +101,14 @@ def _show_learning(results: Results, stem: str, model: str) -> FigureData:
         label = _format_values(results, ids[rank], names)
         if is_cut:
             label = f"#{rank + 1}: {label}"
-        series.append(curves[ids[rank]].to_series(label, Mark.BAND, style))
+        one = curves[ids[rank]].to_series(label, Mark.BAND, style)
+        if not has_bands:
+            one = replace(one, low=(), high=())
+        series.append(one)
     metric = column.rpartition("/")[2]
     y = Axis(column.replace("/", " ") + format_unit(results, metric))
     plot = Plot([Panel(series, EPOCH_AXIS, y)], legend_title=", ".join(names))
-    return FigureData(stem, model, caption, plot, model)
+    return FigureData(stem, f"{model}: learning curves", caption, plot, model)
 
 
 def _choose_ranks(count: int, is_cut: bool) -> tuple[list[int], list[int]]:

@@ -1,4 +1,4 @@
-"""Figures as files: SVG, PNG and the CSV of what they show."""
+"""Figures as files: PDF, SVG, PNG and the CSV of what they show."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ class RenderedFigure:
         data: what it shows, with its title and caption.
         svg: content of the SVG file, without title and caption.
         png: content of the PNG file.
+        pdf: content of the PDF file, for LaTeX.
     """
 
     data: FigureData
     svg: bytes
     png: bytes
+    pdf: bytes
 
     @property
     def name(self) -> str:
@@ -49,8 +51,7 @@ def render(item: ReportItem, results: Results) -> Iterator[RenderedFigure]:
     """
     with use_style(results):
         for data in item.make(results):
-            svg, png = render_files(data)
-            yield RenderedFigure(data, svg, png)
+            yield RenderedFigure(data, *render_files(data))
 
 
 @contextlib.contextmanager
@@ -63,25 +64,28 @@ def use_style(results: Results) -> Generator[None]:
         yield
 
 
-def render_files(data: FigureData) -> tuple[bytes, bytes]:
-    """Return a figure's SVG and PNG."""
+def render_files(data: FigureData) -> tuple[bytes, bytes, bytes]:
+    """Return a figure's SVG, PNG and PDF."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     figure = draw(data)
     engine = figure.get_layout_engine()
     if engine is not None:
-        # Both files must have the same layout, so it is computed once.
+        # All files must have the same layout, so it is computed once.
         engine.execute(figure)
         figure.set_layout_engine("none")
-    svg, png = io.BytesIO(), io.BytesIO()
+    svg, png, pdf = io.BytesIO(), io.BytesIO(), io.BytesIO()
     figure.dpi = PNG_DPI
-    # `savefig` would draw every figure twice.
+    # `savefig` would draw every file twice.
     FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
     # Printing the SVG changes the resolution of the figure.
     figure.dpi = PNG_DPI
     FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
-    return svg.getvalue(), png.getvalue()
+    metadata = {"CreationDate": None, "Creator": None, "Producer": None}
+    FigureCanvasPdf(figure).print_pdf(pdf, metadata=metadata)
+    return svg.getvalue(), png.getvalue(), pdf.getvalue()
 
 
 def _iter_user_texts(results: Results) -> Iterator[str]:

@@ -35,6 +35,8 @@ TEXT_GREY = "#404040"
 _TITLE_CHARACTERS_PER_INCH = 11
 RC = {
     "svg.hashsalt": "gensweep",
+    # Letters as outlines of a font that every journal accepts, not as Type 3.
+    "pdf.fonttype": 42,
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.spines.top": False,
