@@ -154,21 +154,16 @@ def run_command(
         verbose=verbose,
         tracking=Tracking.from_cli(mode, wandb_project, wandb_entity, sweep.name),
     )
-    if not dry:
-        for option, is_set in (("--calibrate", calibrate), ("--json", as_json)):
-            if is_set:
-                raise UserError(f"{option} needs --dry-run")
-    filters = _parse_filters(filter_)
-    budget = None if time_budget is None else parse_duration("--time-budget", time_budget)
+    _check_needs_dry_run(dry, {"--calibrate": calibrate, "--json": as_json})
     note = explain_disabled(mode)
     options = RunOptions(
         results,
-        filters,
+        _parse_filters(filter_),
         local,
         format_command_line(sys.argv[1:]),
         resources,
         order=order,
-        time_budget=budget,
+        time_budget=parse_duration("--time-budget", time_budget),
         max_failures=max_failures,
         notify=notify,
         notes=(note,) if note else (),
@@ -177,6 +172,13 @@ def run_command(
         dry_run(sweep, options, Console(), calibrate, as_json)
     else:
         raise typer.Exit(run(sweep, options, Console()))
+
+
+def _check_needs_dry_run(is_dry: bool, options: dict[str, bool]) -> None:
+    """Raise UserError if an option is set that only a dry run has."""
+    for option, is_set in options.items():
+        if is_set and not is_dry:
+            raise UserError(f"{option} needs --dry-run")
 
 
 def _choose_pack(sweep: Sweep, pack: str | None) -> int | str:

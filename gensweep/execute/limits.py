@@ -14,12 +14,14 @@ _NUMBER = r"\d+(?:\.\d+)?"
 _DURATION = re.compile("".join(rf"(?:({_NUMBER}){unit})?" for unit in _UNIT_SECONDS))
 
 
-def parse_duration(option: str, text: str) -> float:
-    """Return the seconds of a duration such as `2h`, `1h30m`, `90m`, `45s` or `1d`.
+def parse_duration(option: str, text: str | None) -> float | None:
+    """Return the seconds of a duration such as `2h`, `1h30m`, `90m`, `45s` or `1d`; None for None.
 
     Raises:
         UserError: the text is not such a duration, or it is 0.
     """
+    if text is None:
+        return None
     match = _DURATION.fullmatch(text.strip().lower())
     seconds = 0.0
     if match:

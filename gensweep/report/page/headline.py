@@ -1,4 +1,4 @@
-"""What was found, in one number per model: the best cell, and what it is compared with."""
+"""The headline: one number per model, of its best cell, and what it is compared with."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ def _split_code(text: str) -> list[Piece]:
 
 def _drop_repeated(paragraphs: list[list[Piece]]) -> list[list[Piece]]:
     """Return the paragraphs, each once."""
-    kept: list[list[Piece]] = []
+    distinct: list[list[Piece]] = []
     for paragraph in paragraphs:
-        if paragraph not in kept:
-            kept.append(paragraph)
-    return kept
+        if paragraph not in distinct:
+            distinct.append(paragraph)
+    return distinct
