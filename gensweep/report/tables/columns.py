@@ -95,7 +95,7 @@ class Column:
         kinds = (Kind.METRIC, Kind.DEVIATION, Kind.PAPER, Kind.DIFFERENCE)
         return self.kind in kinds and bool(self.group)
 
-    @property
+    @cached_property
     def is_numeric(self) -> bool:
         """True if the values are printed aligned to the right."""
         if self.kind in (Kind.TEXT, Kind.ID):
