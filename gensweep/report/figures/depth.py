@@ -55,7 +55,7 @@ def _make_heatmap(results: Results, name: str, group: Group) -> FigureData:
     if min_span:
         caption += (
             " The colour scale spans at least the typical width of an interval (the median, "
-            f"{min_span:.2g}): a smaller difference is no more than noise."
+            f"{min_span:.2g}), so that smaller differences look small."
         )
     has_published = any(number is not None for row in published for number in row)
     if has_published:
