@@ -94,11 +94,11 @@ def _find_items(
     for name in dict.fromkeys(names):
         try:
             items.append(registry[name])
-        except UnknownNameError:
+        except UnknownNameError as error:
             path = results.store.uri(f"{results.folder.name}/{SWEEP}")
             files = ", ".join(plugin.file for plugin in results.sweep.plugins)
-            hint = f"; GENSWEEP_PLUGINS can name the file that has it ({files})" if files else ""
-            log.warning("%s: the %s %r is unknown here%s", path, registry.kind, name, hint)
+            hint = f" GENSWEEP_PLUGINS can name the file that has it ({files})." if files else ""
+            log.warning("%s: left out: %s%s", path, error, hint)
     return items
 
 

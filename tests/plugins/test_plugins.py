@@ -309,7 +309,7 @@ def test_results_are_read_without_the_plugin(
     assert ended.code == 0
     assert (root / "grow" / "report.html").exists()
     assert not (root / "grow" / "tables" / "sizes.csv").exists()
-    assert "the table 'sizes' is unknown here" in caplog.text + ended.error
+    assert "left out: unknown table 'sizes'" in caplog.text + ended.error
 
 
 def test_active_plugins_are_listed_in_the_order_of_the_sweep(project: Path) -> None:
