@@ -22,7 +22,8 @@ from benchmarks.scaling import FAR
 from gensweep.ledger import claims, mirror, remote_stores
 from gensweep.ledger.ledger import POINTS, RECORD, Ledger
 from gensweep.ledger.open_store import open_store
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Grid, Sweep
 
@@ -145,7 +146,7 @@ def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
                 point.model,
                 point.params,
                 point.seed,
-                OK,
+                Status.OK,
                 metrics={"test/loss": 1.0},
                 epochs=point.params["epochs"],
             )

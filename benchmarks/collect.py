@@ -20,7 +20,8 @@ import numpy as np
 
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.manifest_writer import write_sweep_json
-from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.sweep.spec import Grid, Sweep
 
@@ -54,14 +55,14 @@ def write_records(root: Path, count: int) -> Path:
         values = rng.random((EPOCHS, len(METRICS) + 1)).round(6)
         lines = [",".join(map(str, [epoch, *row])) for epoch, row in enumerate(values.tolist(), 1)]
         (folder / "history.csv").write_text("\n".join([header, *lines]) + "\n")
-        status = {50: FAILED, 99: DIVERGED}.get(number % 100, OK)
+        status = {50: Status.FAILED, 99: Status.DIVERGED}.get(number % 100, Status.OK)
         metrics = dict(
             zip((f"test/{name}" for name in METRICS), rng.random(len(METRICS)), strict=True)
         )
         record = Record(
             point.id, point.model, point.params, point.seed, status,
-            metrics=metrics if status == OK else {}, seconds=float(rng.random() * 60), epochs=EPOCHS,
-            error=None if status == OK else "ValueError: made up",
+            metrics=metrics if status == Status.OK else {}, seconds=float(rng.random() * 60), epochs=EPOCHS,
+            error=None if status == Status.OK else "ValueError: made up",
         )  # fmt: skip
         (folder / "record.json").write_text(record.to_json())
     write_sweep_json(Store(root), sweep, "python -m benchmarks.collect")

@@ -18,7 +18,7 @@ from unittest.mock import patch
 from benchmarks.cases import Case, write_arrays
 from benchmarks.pages import markdown_table, spread
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.prepare import array_cache
 
 ROOT = Path(__file__).parents[1]
@@ -121,7 +121,7 @@ def run_gensweep(case: Case, cores: int) -> Run:
         points = []
         for point in case.points():
             record = Ledger(results).read_record(point.id)
-            if record.status != OK:
+            if record.status != Status.OK:
                 raise BenchmarkError(f"{point.id} is {record.status}: {record.error}")
             points.append(Trained(point.params["lr"], point.seed, record.seconds, record.metrics))
         return Run(wall, points, record.hardware["precision"])

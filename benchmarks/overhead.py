@@ -17,7 +17,8 @@ import numpy as np
 from benchmarks.compare import BenchmarkError, clean_environment, timed
 from benchmarks.pages import markdown_table, spread
 from gensweep.ledger.ledger import POINTS, RECORD, Ledger
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Grid, Sweep
 
@@ -87,7 +88,7 @@ def trivial_points(
     ended = sorted((each / RECORD).stat().st_mtime for each in folders)
     first = min((each / "samples" / "epoch-0001.png").stat().st_mtime for each in folders) - began
     for each in folders:
-        if Ledger(folder / "results").read_record(each.name).status != OK:
+        if Ledger(folder / "results").read_record(each.name).status != Status.OK:
             raise BenchmarkError(f"{each.name} did not end ok")
     on_ray = _slope(ended, cores)
     yield Cost("from the start of a run to its first epoch", [first], TARGETS["first epoch"])
@@ -204,7 +205,7 @@ def ledger_reading(folder: Path, points: int, rounds: int) -> Cost:
             point.model,
             point.params,
             point.seed,
-            OK,
+            Status.OK,
             metrics=metrics,
             seconds=1.0,
             epochs=point.params["epochs"],

@@ -25,7 +25,8 @@ from benchmarks.pages import markdown_table
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_store
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Point
 from gensweep.sweep.spec import Grid, Sweep
 
@@ -90,10 +91,12 @@ def bookkeeping(
             tune.report({"point": point.id, "epoch": epoch, "epochs": epochs, "train/loss": 1.0})
         metrics = {"test/loss": 1.0}
         record = Record(
-            point.id, model, point.params, point.seed, OK, metrics=metrics, epochs=epochs
+            point.id, model, point.params, point.seed, Status.OK, metrics=metrics, epochs=epochs
         )
         ledger.finish(claim, record)
-    tune.report({"point": point.id, "epoch": epochs, "status": OK, "seconds": 0.0, "error": None})
+    tune.report(
+        {"point": point.id, "epoch": epochs, "status": Status.OK, "seconds": 0.0, "error": None}
+    )
 
 
 def _wait_for_all(root: Path) -> None:

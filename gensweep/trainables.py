@@ -28,7 +28,7 @@ from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import MODELS
 from gensweep.ledger.claims import Process
-from gensweep.ledger.records import CLAIMED, FAILED
+from gensweep.ledger.status import Status
 from gensweep.sweep.courses import Origin
 from gensweep.sweep.parameters import unwrap_scalar
 from gensweep.sweep.point import Pack, Point
@@ -122,7 +122,7 @@ def _merge_last_reports(report: Report) -> Report:
             last_epoch.update(result)
             return
         report(last_epoch | result)
-        if status in (FAILED, CLAIMED):
+        if status in (Status.FAILED, Status.CLAIMED):
             raise GensweepError(f"{result['point']}: {result['error']}")
 
     return send

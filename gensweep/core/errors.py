@@ -25,7 +25,8 @@
     └── ValueError
         └── PictureError               bytes that are not a picture (data)
 
-`Stopped` (system) is a BaseException, like KeyboardInterrupt: a signal, not an error.
+`Stopped` (system) and `_Interruption` (inspect) are no errors, but interruptions as
+KeyboardInterrupt is: a signal, and the end of a training that `check` goes on with.
 """
 
 from __future__ import annotations

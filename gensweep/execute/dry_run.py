@@ -61,7 +61,7 @@ def dry_run(
     if refusal:
         report.refusals.insert(0, refusal)
     if as_json:
-        print(json.dumps(report.to_dict(), indent=1))
+        print_line(console, json.dumps(report.to_dict(), indent=1))
         return
     print_unreadable(plan, console)
     for search in declared.searches:

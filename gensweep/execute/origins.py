@@ -8,7 +8,8 @@ from gensweep.core.errors import UserError
 from gensweep.execute.plan import Plan
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.point_files import CHECKPOINT, POINTS
-from gensweep.ledger.records import FAILED, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.courses import Course, Origin
@@ -58,7 +59,7 @@ def _find_by_record(
     """Yield the checkpoints of points that have a record, each with the key of its course."""
     wanted = {(course[0].model, course[0].seed) for course in courses.values()}
     for record in records:
-        is_candidate = record.status in (OK, FAILED) and record.epochs > 0
+        is_candidate = record.status in (Status.OK, Status.FAILED) and record.epochs > 0
         if not is_candidate or record.id in todo or (record.model, record.seed) not in wanted:
             continue
         if not store.exists(f"{POINTS}/{record.id}/{CHECKPOINT}"):

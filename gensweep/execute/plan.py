@@ -14,7 +14,8 @@ from gensweep.execute.packing import choose_pack_limit, make_packs
 from gensweep.execute.rates import get_data_share
 from gensweep.execute.resources import Resources, RunOptions
 from gensweep.ledger.ledger import Ledger, State
-from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.code_fingerprint import (
     OTHER,
     SAME,
@@ -88,7 +89,7 @@ class Plan:
     def get_status(self, point: Point) -> str:
         """Return `ok`, `diverged`, `failed`, or `missing`."""
         record = self.state.records.get(point.id)
-        return record.status if record else MISSING
+        return record.status if record else Status.MISSING
 
     def count_statuses(self) -> Counter[str]:
         """Return the number of points of each status."""
@@ -97,8 +98,8 @@ class Plan:
     def summarize(self) -> str:
         """Return in words how many of the wanted points are done."""
         counts = self.count_statuses()
-        parts = [f"{counts[OK]} of {pluralize(len(self.points), 'point')} done"]
-        for status in (FAILED, DIVERGED, MISSING):
+        parts = [f"{counts[Status.OK]} of {pluralize(len(self.points), 'point')} done"]
+        for status in (Status.FAILED, Status.DIVERGED, Status.MISSING):
             if counts[status]:
                 parts.append(f"{counts[status]} {status}")
         return ", ".join(parts)
@@ -153,7 +154,7 @@ def make_plan(
         record = state.records.get(point.id)
         if (
             record is None
-            or (retry_failed and record.status == FAILED)
+            or (retry_failed and record.status == Status.FAILED)
             or (retrain_changed and _compare_code(record) != SAME)
         ):
             todo.append(point)

@@ -11,7 +11,8 @@ from gensweep.execute.plan import Plan, count_parallel_trials, make_local_packs
 from gensweep.execute.rates import collect_rates
 from gensweep.execute.resources import RunOptions
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.store_check import require_writable
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
 from gensweep.sweep.point import Pack, Point
@@ -140,10 +141,10 @@ def make_plan_report(
         models=list_model_axes(plan.points),
         statuses={
             "wanted": len(plan.points),
-            "done": counts[OK],
-            "missing": counts[MISSING],
-            "failed": counts[FAILED],
-            "diverged": counts[DIVERGED],
+            "done": counts[Status.OK],
+            "missing": counts[Status.MISSING],
+            "failed": counts[Status.FAILED],
+            "diverged": counts[Status.DIVERGED],
         },
         other_code=len(codes[OTHER]),
         unknown_code=len(codes[UNKNOWN]),

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gensweep.ledger.records import OK, STATUSES
+from gensweep.ledger.status import STATUSES, Status
 from gensweep.system.terminal import Console
 
 MAX_POINTS_SHOWN = 12
@@ -135,7 +135,7 @@ class Screen:
             self._print_warning("There are more such warnings; the page lists all of them.")
 
     def _print_outcome(self, point: str, result: dict[str, Any]) -> None:
-        has_failed = result["status"] != OK
+        has_failed = result["status"] != Status.OK
         # The live screen counts the points that are ok.
         if self._console.is_live and not has_failed:
             return
@@ -154,7 +154,7 @@ class Screen:
         # Copies, since the other thread may change the originals meanwhile.
         outcomes = list(self.outcomes.values())
         running = list(self._running.items())
-        ok = sum(result["status"] == OK for result in outcomes)
+        ok = sum(result["status"] == Status.OK for result in outcomes)
         bad = len(self.outcomes) - ok
         text = f"{self._done_before + ok} done"
         if bad:

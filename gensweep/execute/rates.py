@@ -13,7 +13,8 @@ from gensweep.core.own_data import OWN_DATA
 from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.execute.memory_budget import RESERVE_BYTES, MemoryBudget, estimate_memory_bytes
 from gensweep.ledger.ledger import Ledger, State
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import as_results_error
 from gensweep.sweep.courses import count_epochs
 from gensweep.sweep.parameters import get_owner
@@ -89,7 +90,7 @@ class Rates:
 
     def add(self, record: Record) -> None:
         """Add what the record of a finished point says."""
-        if record.status != OK or not record.epochs:
+        if record.status != Status.OK or not record.epochs:
             return
         try:
             seconds = record.seconds / record.epochs / get_data_share(record.params)

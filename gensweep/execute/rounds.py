@@ -17,7 +17,8 @@ from gensweep.execute.resources import RunOptions
 from gensweep.execute.trial_setup import Execute
 from gensweep.ledger.claims import Holder, Process
 from gensweep.ledger.ledger import Ledger, State
-from gensweep.ledger.records import FAILED, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.store_check import try_store
 from gensweep.ledger.stores import Store
 from gensweep.sweep.code_fingerprint import compute_fingerprint
@@ -100,7 +101,7 @@ def _watch_failures(screen: Screen, limits: Limits, notifier: Notifier) -> Repor
     def report(result: dict[str, Any]) -> None:
         screen.report(result)
         for lane in result.get("lanes", [result]):
-            if lane.get("status") == FAILED:
+            if lane.get("status") == Status.FAILED:
                 limits.count_failure()
                 notifier.tell_failure({"point": lane["point"], "error": lane.get("error")})
 
@@ -214,7 +215,7 @@ def _record_death(
         point.model,
         point.params,
         point.seed,
-        FAILED,
+        Status.FAILED,
         error=f"the worker died: {reason}",
         hardware=get_hardware(),
         code=compute_fingerprint(point.model, point.params["dataset"]),

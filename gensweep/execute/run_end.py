@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from gensweep.execute.labels import label_points
 from gensweep.execute.plan import Plan
 from gensweep.execute.resources import RunOptions
-from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Point
 from gensweep.system.terminal import Console
 from gensweep.system.text import pluralize, print_line
@@ -17,7 +17,7 @@ MAX_FAILURES_PRINTED = 20
 
 def print_limit(plan: Plan, limit: str, options: RunOptions, console: Console) -> None:
     """Print why points were left out, how many, and how to train them."""
-    missing = pluralize(plan.count_statuses()[MISSING], "point")
+    missing = pluralize(plan.count_statuses()[Status.MISSING], "point")
     command = options.command or "the same command"
     print_line(console, f"Stopped early: {limit}; {missing} missing.", "yellow")
     print_line(console, f"To continue: {command}")
@@ -31,9 +31,11 @@ def list_bad(plan: Plan, selection_ids: AbstractSet[str], console: Console) -> l
         selection_ids: ids of points of trials: a trial that diverges says that its values are bad.
         console: where to print.
     """
-    bad = [point for point in plan.points if plan.get_status(point) != OK]
+    bad = [point for point in plan.points if plan.get_status(point) != Status.OK]
     diverged = [
-        point for point in bad if point.id in selection_ids and plan.get_status(point) == DIVERGED
+        point
+        for point in bad
+        if point.id in selection_ids and plan.get_status(point) == Status.DIVERGED
     ]
     if diverged:
         bad = [point for point in bad if point not in diverged]
@@ -54,5 +56,5 @@ def print_failures(plan: Plan, bad: list[Point], console: Console) -> None:
         print_line(console, f"{status}: {point.id} ({labels[point.id]}): {reason}", "red")
     if len(bad) > MAX_FAILURES_PRINTED:
         print_line(console, f"and {len(bad) - MAX_FAILURES_PRINTED} more", "red")
-    if any(plan.get_status(point) == FAILED for point in bad):
+    if any(plan.get_status(point) == Status.FAILED for point in bad):
         print_line(console, "--retry-failed trains failed points again.")

@@ -12,13 +12,14 @@ from gensweep.execute.search_messages import describe_change, describe_progress
 from gensweep.ledger.claims import Claim, Process
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.point_files import CHECKPOINT, WEIGHTS
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
 from gensweep.ledger.search_log import (
     REPLACED_LOG,
     SearchInfo,
     read_search_log,
     write_search_log,
 )
+from gensweep.ledger.status import Status
 from gensweep.search.outcomes import Outcomes
 from gensweep.search.replay import Replay, find_other_sampler
 from gensweep.sweep.point import Point
@@ -129,7 +130,7 @@ class Searcher:
             for name in names:
                 path = f"{POINTS}/{point_id}/{name}"
                 # A failed point goes on from its checkpoint when it is tried again.
-                if record.status == OK and store.exists(path):
+                if record.status == Status.OK and store.exists(path):
                     self._ledger.store.remove(path)
 
     @property
@@ -186,7 +187,7 @@ class Searcher:
         }
         records = self._ledger.read(wanted).records if wanted else {}
         for point_id, record in records.items():
-            if record.status == OK:
+            if record.status == Status.OK:
                 self._known[point_id] = record
         return self._known | records
 

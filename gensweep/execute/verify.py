@@ -19,7 +19,8 @@ from gensweep.execute.comparison import (
 )
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_store
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.prepare import array_cache
 from gensweep.report.collect import write
 from gensweep.report.results import Results, load
@@ -43,7 +44,7 @@ def choose_points(results: Results, sample: int) -> list[str]:
         results: the sweep's results.
         sample: how many points.
     """
-    finished = results.points[results.points["status"] == OK]
+    finished = results.points[results.points["status"] == Status.OK]
     ids_of_model: dict[str, list[str]] = {}
     for model in results.models:
         ids_of_model[model] = finished[finished["model"] == model]["id"].tolist()

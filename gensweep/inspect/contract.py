@@ -14,7 +14,7 @@ from gensweep.core.errors import UserError
 from gensweep.core.registries import MODELS
 from gensweep.inspect.tiny_values import list_own_parameters, make_tiny_params, make_variant
 from gensweep.ledger.claims import Process
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.plugins.source import Plugin
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.scratch import open_scratch
@@ -104,7 +104,7 @@ def _check_entry(name: str) -> Iterator[Finding]:
     point = Point.make(name, params, 0)
     with open_scratch() as scratch:
         base = _train(point, scratch / "a")
-        if base.end.get("status") != OK:
+        if base.end.get("status") != Status.OK:
             yield Finding(name, f"a training at tiny settings: {base.end.get('error')}", False)
             return
         yield Finding(name, f"trains ({', '.join(f'{k}={v}' for k, v in params.items())})", True)
@@ -219,7 +219,7 @@ def _check_parameters(
             continue
         text = f"{key}={variant.params[key]}"
         outcome = _train(variant, scratch / f"parameter-{key}")
-        if outcome.end.get("status") != OK:
+        if outcome.end.get("status") != Status.OK:
             yield Finding(name, f"{text}: {outcome.end.get('error')}", False)
         elif outcome.numbers == base.numbers:
             yield Finding(name, f"{text} changes no number", False)
@@ -231,7 +231,7 @@ def _check_lanes(point: Point, base: _Outcome, other: _Outcome, root: Path) -> I
     """Check that two lanes of a pack equal the points that were trained alone."""
     lanes = _train_pack([point, point.with_seed(1)], root)
     for alone, lane in zip((base, other), lanes.values(), strict=True):
-        if lane.end.get("status") != OK:
+        if lane.end.get("status") != Status.OK:
             yield Finding(point.model, f"in a pack: {lane.end.get('error')}", False)
             return
         last, packed = alone.lines[-1], lane.lines[-1]

@@ -12,7 +12,8 @@ from gensweep.core.own_data import OWN_DATA
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_folder, open_store
 from gensweep.ledger.point_files import POINTS, RECORD, WEIGHTS
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.sweep.point import Point
 from gensweep.system.storage import parse_json
@@ -105,7 +106,7 @@ def find_trained_point(name: str, results: str | Path = "results") -> StoredPoin
     """
     stored = find_point(name, results)
     record = stored.record
-    if record.status != OK:
+    if record.status != Status.OK:
         raise ResultsError(
             f"{record.id} {record.status}: {record.error}; it has no weights to load"
         )

@@ -21,7 +21,8 @@ from gensweep.core.keep import WEIGHTS_ALONE
 from gensweep.ledger import claims
 from gensweep.ledger.claims import CLAIM, Claim, Holder, Process
 from gensweep.ledger.point_files import POINTS, RECORD, list_useless_files
-from gensweep.ledger.records import OK, Record, check_matches, decode_record
+from gensweep.ledger.records import Record, check_matches, decode_record
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.system.storage import Content, NotRegularFileError
 
@@ -239,7 +240,7 @@ class Ledger:
             with self._ignore_cleanup_errors(record.id):
                 for name in list_useless_files(record.status, keep):
                     self.store.remove(f"{folder}/{name}")
-                if record.status == OK:
+                if record.status == Status.OK:
                     self._remove_old_record(record.id)
 
     def _remove_old_record(self, point_id: str) -> None:
@@ -276,7 +277,7 @@ def _must_stay(earlier: Record, record: Record) -> bool:
     """Return True if a record must not replace an earlier one, since that is better."""
     # A result of other code may be replaced by whatever today's code gives.
     is_of_same_code = earlier.code == record.code
-    return is_of_same_code and earlier.status == OK and record.status != OK
+    return is_of_same_code and earlier.status == Status.OK and record.status != Status.OK
 
 
 def _read_records(store: Store, point_ids: list[str]) -> Iterator[tuple[str, str, bytes | OSError]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gensweep.core.keep import CHECKPOINT_TOO, keeps_weights
-from gensweep.ledger.records import FAILED, OK
+from gensweep.ledger.status import Status
 
 POINTS = "points"
 RECORD = "record.json"
@@ -21,13 +21,13 @@ def list_useless_files(status: str, keep: str) -> list[str]:
     """
     useless = []
     # A retry of a failed point continues from its checkpoint.
-    serves_a_retry = status == FAILED
-    serves_more_epochs = status == OK and keep == CHECKPOINT_TOO
+    serves_a_retry = status == Status.FAILED
+    serves_more_epochs = status == Status.OK and keep == CHECKPOINT_TOO
     if not (serves_a_retry or serves_more_epochs):
         useless.append(CHECKPOINT)
     if not keeps_weights(keep):
         # An earlier training of the point may have left some.
         useless.append(WEIGHTS)
-    if status == OK:
+    if status == Status.OK:
         useless.append(ERROR)
     return useless

@@ -12,7 +12,7 @@ from gensweep.ledger import claims
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest import read_sweep_file
 from gensweep.ledger.point_files import CHECKPOINT, POINTS, RECORD, WEIGHTS
-from gensweep.ledger.records import FAILED
+from gensweep.ledger.status import Status
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def plan_pruning(ledger: Ledger, point_ids: Collection[str], keep: str) -> Prune
     plan = PrunePlan()
     for point_id in sorted(point_ids):
         record = state.records.get(point_id)
-        if record is None or record.status == FAILED:
+        if record is None or record.status == Status.FAILED:
             plan.unfinished += 1
             continue
         plan.finished += 1

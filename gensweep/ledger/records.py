@@ -13,18 +13,12 @@ from typing import Any
 from gensweep.core.config import RESERVED_NAMES, get_last_epoch, is_count
 from gensweep.core.errors import NewerSchemaError, RecordError
 from gensweep.core.own_data import OWN_DATA
+from gensweep.ledger.status import STATUSES, Status
 from gensweep.system.storage import parse_json
 from gensweep.system.text import replace_surrogates
 
 SCHEMA = 1
 """Version of record.json and sweep.json."""
-
-OK, DIVERGED, FAILED, MISSING = "ok", "diverged", "failed", "missing"
-STATUSES = (OK, DIVERGED, FAILED)
-CLAIMED = "claimed"
-"""Status in reports of a trial only: another process trains the point."""
-STORE_UNAVAILABLE = "unkept"
-"""Internal status: results could not be written because the store was unavailable."""
 MAX_METRIC = 1e100
 """The largest absolute value of a metric, so that sums of squares stay finite.
 
@@ -66,7 +60,7 @@ class Record:
     model: str
     params: dict[str, Any]
     seed: int
-    status: str
+    status: Status
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     epochs: int = 0
@@ -162,6 +156,7 @@ def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Rec
     values["warnings"] = replace_surrogates(values.get("warnings", []))
     if expected_id is not None and values["id"] != expected_id:
         raise RecordError(f"{path}: is the record of {values['id']}, not of {expected_id}")
+    values["status"] = Status(values["status"])
     return Record(**values)
 
 
@@ -257,7 +252,7 @@ def _is_time(text: str) -> bool:
 
 def _find_contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what the status and the other fields say differently."""
-    if values["status"] != OK:
+    if values["status"] != Status.OK:
         return
     if values["error"] is not None:
         yield "error", "is set although the status is ok"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from gensweep.ledger.ledger import POINTS
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.prepare.contact_sheet import DATASETS_FOLDER
 from gensweep.report.figures.answers import ANSWERS_FILE
@@ -48,7 +48,7 @@ def compute_digest(results: Results) -> str:
 def _list_shown_files(results: Results) -> Iterator[str]:
     """Yield every file that a figure or the page may show, by point and name."""
     yield from _list_folder(results.store, f"{results.folder.name}/{DATASETS_FOLDER}")
-    for point in results.points.loc[results.points["status"] == OK, "id"]:
+    for point in results.points.loc[results.points["status"] == Status.OK, "id"]:
         yield point
         for folder in (f"{POINTS}/{point}", f"{POINTS}/{point}/{SAMPLES_FOLDER}"):
             yield from _list_folder(results.store, folder)

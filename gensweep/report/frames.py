@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import RecordError
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.sweep.questions import Compare
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def build_long_points(results: Results) -> pd.DataFrame:
     import pandas as pd
 
     keys = ["id", "cell", "model", "seed"]
-    frame = results.points[results.points["status"] == OK]
+    frame = results.points[results.points["status"] == Status.OK]
     names = list(results.described)
     long = frame.melt(keys, names, "metric", "value").dropna(subset="value")
     parameters = _build_parameters(results)

@@ -13,7 +13,8 @@ from gensweep.core.errors import ResultsError, describe_unknown
 from gensweep.core.own_data import OWN_DATA
 from gensweep.core.soundness import TEST_SPLIT, explain_unsound, get_current_name
 from gensweep.ledger.ledger import POINTS
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def load_validation_values(
     values: dict[str, dict[str, float]] = {}
     points_without = []
     for point, record in records.items():
-        if record.status != OK:
+        if record.status != Status.OK:
             continue
         values[point] = {
             name: value for name, value in record.metrics.items() if name.startswith(VALIDATION)
@@ -222,7 +223,7 @@ def explain_missing_values(
         names = [name for name, info in metrics.items() if cell.model in info.models]
         for point in cell.points.values():
             record = records.get(point)
-            if record is None or record.status != OK:
+            if record is None or record.status != Status.OK:
                 continue
             values = validated.get(point, {})
             for name in names:

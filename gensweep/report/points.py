@@ -9,7 +9,8 @@ from gensweep.core.registries import METRICS
 from gensweep.core.roles import Role
 from gensweep.core.soundness import FORMER_DOCS, MIN_PICTURES
 from gensweep.ledger.manifest import MetricInfo, SweepFile
-from gensweep.ledger.records import MISSING, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.report.measured import TEST_PREFIX, filter_sound, rename_to_current
 from gensweep.sweep.code_fingerprint import compare
 
@@ -82,7 +83,7 @@ def build_point_frame(
             row: dict[str, Any] = {"id": point, "cell": cell.id, "model": cell.model, "seed": seed}
             record = records.get(point)
             if record is None:
-                row |= {"status": MISSING, "error": unreadable.get(point)}
+                row |= {"status": Status.MISSING, "error": unreadable.get(point)}
             else:
                 row |= {"status": record.status, "error": record.error, "seconds": record.seconds}
                 row["code"] = compare(record.code, record.model, record.params["dataset"])

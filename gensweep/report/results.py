@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from gensweep.ledger.ledger import POINTS, Ledger, State
 from gensweep.ledger.manifest import MetricInfo, SweepFile, read_sweep_file
 from gensweep.ledger.open_store import open_folder
-from gensweep.ledger.records import MISSING, OK, STATUSES
 from gensweep.ledger.search_log import SearchInfo, read_search_log
+from gensweep.ledger.status import STATUSES, Status
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.report.frames import Notebook
 from gensweep.report.history import read_history
@@ -261,13 +261,15 @@ def load(folder: str | Path) -> Results:
         examples=collect_example_counts(sweep, records),
         warnings={point: record.warnings for point, record in records.items() if record.warnings},
         unreadable=unreadable,
-        counts={status: statuses.count(status) for status in (*STATUSES, MISSING)},
+        counts={status: statuses.count(status) for status in (*STATUSES, Status.MISSING)},
         code_note=describe_code(points, verified),
         searches=searches,
         selection_note=selection_note,
         names=names,
         datasets=datasets,
-        epochs={point: record.epochs for point, record in records.items() if record.status == OK},
+        epochs={
+            point: record.epochs for point, record in records.items() if record.status == Status.OK
+        },
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gensweep.ledger.records import MISSING, OK, STATUSES
+from gensweep.ledger.status import STATUSES, Status
 from gensweep.report.measurement import UNBOUNDED
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def build_cell_frame(
 
     cell_index = np.repeat(np.arange(len(cells)), [len(cell.points) for cell in cells])
     status = points["status"].to_numpy()
-    is_ok = status == OK
+    is_ok = status == Status.OK
 
     def summarize_column(column: str, bounds: Range = UNBOUNDED) -> Summary:
         values = points[column].to_numpy()[is_ok]
@@ -129,7 +129,7 @@ def build_cell_frame(
     }
     for name in varying:
         columns[name] = make_parameter_column([cell.params.get(name, np.nan) for cell in cells])
-    for kind in (*STATUSES, MISSING):
+    for kind in (*STATUSES, Status.MISSING):
         columns[f"n_{kind}"] = np.bincount(cell_index[status == kind], minlength=len(cells))
     columns["seconds"] = summarize_column("seconds").mean
     for name, info in metrics.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 
 if TYPE_CHECKING:
     from gensweep.search.trials import Trial
@@ -48,7 +48,9 @@ def choose_best(search: Search, trials: Sequence[Trial], level: int, count: int)
     """Return the best trials at a level, the best first; of equal ones the earliest."""
     sign = -1.0 if search.direction == "max" else 1.0
     finished = [
-        trial for trial in trials if len(trial.levels) > level and trial.levels[level].status == OK
+        trial
+        for trial in trials
+        if len(trial.levels) > level and trial.levels[level].status == Status.OK
     ]
     finished.sort(key=lambda trial: (sign * (trial.levels[level].value or 0.0), trial.number))
     best = {}

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from gensweep.core.soundness import explain_unsound
 from gensweep.ledger.ledger import POINTS
-from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.ledger.records import Record
 from gensweep.ledger.search_log import PENDING
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.sweep.search import VALIDATION
 
@@ -57,17 +58,17 @@ class Outcomes:
         outcomes = [self._judge_point(point_id, metric) for point_id in point_ids]
         statuses = {outcome.status for outcome in outcomes}
         # Worst first: one seed that diverged makes a recipe that diverges.
-        for status in (PENDING, DIVERGED, FAILED, MISSING):
+        for status in (PENDING, Status.DIVERGED, Status.FAILED, Status.MISSING):
             if status in statuses:
                 return Outcome(status)
         values = [outcome.value for outcome in outcomes if outcome.value is not None]
-        return Outcome(OK, math.fsum(values) / len(values))
+        return Outcome(Status.OK, math.fsum(values) / len(values))
 
     def _judge_point(self, point_id: str, metric: str) -> Outcome:
         record = self._records.get(point_id)
         if record is None:
-            return Outcome(MISSING if point_id in self._given_up else PENDING)
-        if record.status != OK:
+            return Outcome(Status.MISSING if point_id in self._given_up else PENDING)
+        if record.status != Status.OK:
             return Outcome(record.status)
         value = record.metrics.get(metric)
         if value is None:
@@ -75,8 +76,8 @@ class Outcomes:
         bare = metric.removeprefix(VALIDATION)
         if value is None or explain_unsound(bare, record.examples, record.metrics) is not None:
             # A training whose metric means nothing is of no use to the search.
-            return Outcome(FAILED)
-        return Outcome(OK, value)
+            return Outcome(Status.FAILED)
+        return Outcome(Status.OK, value)
 
     def _read_last_value(self, record: Record, metric: str) -> float | None:
         """Return a metric of the last line of history.csv: old records do not repeat it."""

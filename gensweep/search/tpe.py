@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gensweep.ledger.records import DIVERGED, OK
+from gensweep.ledger.status import Status
 from gensweep.search.halving import get_told_level
 from gensweep.search.sampling import compute_seed, import_optuna
 from gensweep.search.trials import Trial
@@ -93,8 +93,8 @@ def _make_trial(
         arguments: dict[str, Any] = {"state": state.RUNNING}
     else:
         known_levels = trial.levels[: level + 1]
-        finished = [one for one in known_levels if one.status == OK]
-        if any(one.status == DIVERGED for one in known_levels):
+        finished = [one for one in known_levels if one.status == Status.OK]
+        if any(one.status == Status.DIVERGED for one in known_levels):
             arguments = {"state": state.PRUNED}
         elif not finished:
             arguments = {"state": state.FAIL}

@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Any
 
 from gensweep.ledger.ledger import SYNCED
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_commit
 from gensweep.tracking import wandb_run
@@ -210,7 +211,7 @@ class Tracker:
         self._run = wandb_run.open_run(folder, about, get_commit())
 
     def _finish_run(self, folder: Path, record: Record) -> None:
-        is_ok = record.status == OK
+        is_ok = record.status == Status.OK
         if is_ok:
             # Tables of earlier attempts.
             shutil.rmtree(folder / WANDB_FOLDER / "artifacts", ignore_errors=True)

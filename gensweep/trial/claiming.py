@@ -12,7 +12,8 @@ from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.open_store import open_store
-from gensweep.ledger.records import FAILED, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
 from gensweep.system import processes
@@ -56,7 +57,7 @@ def begin_attempt(
                 exit_stack.close()
                 _report_finished(point, record, history, report)
                 return None
-            is_resumable = record is None or record.status == FAILED
+            is_resumable = record is None or record.status == Status.FAILED
             folder = PointFolder(ledger, claim, point.id, record is not None, is_resumable)
             ledger.store.download(f"{POINTS}/{point.id}")
     except (ClaimedError, OSError) as error:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gensweep.core.keep import WEIGHTS_ALONE
 from gensweep.ledger.claims import Process
-from gensweep.ledger.records import FAILED, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.code_fingerprint import SAME, compare
 from gensweep.tracking.settings import Tracking
 
@@ -46,7 +47,7 @@ class Context:
 
     def replaces(self, record: Record) -> bool:
         """Return whether a point with this record is trained again."""
-        if self.retry_failed and record.status == FAILED:
+        if self.retry_failed and record.status == Status.FAILED:
             return True
         if not self.retrain_changed:
             return False

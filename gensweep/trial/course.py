@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gensweep.core.dataset import DatasetArrays
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train.artifacts import is_sample_epoch, render_samples
 from gensweep.train.checkpoint import CheckpointError
@@ -131,8 +131,8 @@ class CourseAttempt:
         done = next(one for one in self.attempts if one.point.last_epoch <= self.epoch)
         seconds = round(done.seconds, 3)
         with record_failure_of(done):
-            done.outcome = done.finish() | {"status": OK}
-        if done.outcome is None or done.outcome["status"] != OK:
+            done.outcome = done.finish() | {"status": Status.OK}
+        if done.outcome is None or done.outcome["status"] != Status.OK:
             return
         for attempt in self._list_active():
             attempt.origin = {"point": done.point.id, "epoch": self.epoch, "seconds": seconds}

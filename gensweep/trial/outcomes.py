@@ -14,7 +14,8 @@ import torch
 
 from gensweep.core.errors import LostClaimError, StoreError, UserError
 from gensweep.ledger.point_files import ERROR
-from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, STORE_UNAVAILABLE, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.plugins.loader import find_user_line
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware, get_versions
@@ -51,19 +52,19 @@ def record_failure_of(*attempts: Attempt) -> Generator[None]:
 def _classify_error(error: Exception, attempt: Attempt) -> dict[str, Any]:
     """Return the outcome of an attempt that raised an error."""
     if isinstance(error, LostClaimError):
-        return {"status": CLAIMED, "error": str(error)}
+        return {"status": Status.CLAIMED, "error": str(error)}
     if isinstance(error, StoreError):
         # The point is not to blame, and goes on from its last checkpoint.
-        return {"status": STORE_UNAVAILABLE, "error": error}
+        return {"status": Status.STORE_UNAVAILABLE, "error": error}
     if isinstance(error, DivergedError):
-        return {"status": DIVERGED, "error": str(error)}
+        return {"status": Status.DIVERGED, "error": str(error)}
     log.debug("%s failed", attempt.point.id, exc_info=error)
     if attempt.folder:
         _write_traceback(attempt.folder, error)
     message = _summarize_error(error)
     if isinstance(error, torch.OutOfMemoryError) and attempt.pack["size"] > 1:
         message += "; fewer lanes need less: --pack"
-    return {"status": FAILED, "error": message}
+    return {"status": Status.FAILED, "error": message}
 
 
 def end_attempt(
@@ -91,11 +92,11 @@ def _write_record(attempt: Attempt, outcome: dict[str, Any], device: torch.devic
         LostClaimError: a later attempt owns the point.
         OSError: the results root refuses.
     """
-    if outcome["status"] == CLAIMED:
+    if outcome["status"] == Status.CLAIMED:
         raise LostClaimError(outcome["error"])
-    if outcome["status"] == STORE_UNAVAILABLE:
+    if outcome["status"] == Status.STORE_UNAVAILABLE:
         raise outcome["error"]
-    if outcome["status"] == DIVERGED:
+    if outcome["status"] == Status.DIVERGED:
         attempt.write_history()
     point = attempt.point
     record = Record(
@@ -126,12 +127,12 @@ def describe_unrecorded(point: Point, error: Exception) -> dict[str, Any]:
     Somebody else writes it, or it could not be written.
     """
     if not isinstance(error, OSError):
-        return {"point": point.id, "status": CLAIMED, "error": str(error)}
+        return {"point": point.id, "status": Status.CLAIMED, "error": str(error)}
     if not isinstance(error, StoreError):
         error = StoreError.from_os_error(error, point.id)
     return {
         "point": point.id,
-        "status": FAILED,
+        "status": Status.FAILED,
         "error": f"{error}; no record written",
         "unavailable": str(error),
         "full": error.is_full,

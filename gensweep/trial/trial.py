@@ -13,7 +13,7 @@ import torch
 from gensweep.core.config import Data
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.registries import MODELS
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.prepare import array_cache
 from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.sweep.courses import Course, Origin
@@ -114,7 +114,7 @@ def _run_task(point: Point, device: torch.device, context: Context, report: Repo
         with record_failure_of(attempt):
             run = TaskRun(attempt, device, context.threads, report)
             attempt.training = run.progress
-            attempt.outcome = run.train() | {"status": OK}
+            attempt.outcome = run.train() | {"status": Status.OK}
         assert attempt.outcome is not None, "an error is an outcome, too"
         end_attempt(attempt, attempt.outcome, device, report)
 

@@ -21,7 +21,8 @@ from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES
 from gensweep.execute import driver, plan, rates
 from gensweep.execute.memory_budget import estimate_memory_bytes
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import FAILED, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.sweep.load import parse_value
 from gensweep.sweep.parameters import map_owners
@@ -42,7 +43,7 @@ def wide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def recorded(root: Path, point: Point, **values: Any) -> Record:
     """A record of this machine, written without training."""
-    fields: dict[str, Any] = {"status": OK, "seconds": 6.0, "epochs": point.params["epochs"]}
+    fields: dict[str, Any] = {"status": Status.OK, "seconds": 6.0, "epochs": point.params["epochs"]}
     fields |= {"hardware": get_hardware() | {"device": "cpu"}, "metrics": {"test/loss": 0.5}}
     fields |= values
     record = Record(point.id, point.model, point.params, point.seed, **fields)
@@ -375,7 +376,7 @@ def test_a_dry_run_writes_nothing_and_counts(tmp_path: Path) -> None:
     file = write_sweep(tmp_path, grid(hidden=[4, 8]), seeds=2)
     root = tmp_path / "results"
     recorded(root, tiny(hidden=4))
-    recorded(root, tiny(1, hidden=4), status=FAILED, error="why")
+    recorded(root, tiny(1, hidden=4), status=Status.FAILED, error="why")
     before = files(tmp_path)
     said = call(file, "--dry-run").out
     assert "Sweep tiny: 4 points wanted, 1 done, 2 missing, 1 failed, 0 diverged." in said
@@ -469,7 +470,7 @@ def test_the_estimate_knows_what_it_does_not_know(tmp_path: Path) -> None:
     recorded(
         root, tiny(0, hidden=16), hardware=get_hardware() | {"host": "another", "device": "cpu"}
     )
-    recorded(root, tiny(1, hidden=16), status=FAILED)
+    recorded(root, tiny(1, hidden=16), status=Status.FAILED)
     said = call(file, "--dry-run", "--local", "--filter", "hidden=8,16").out
     assert "Time: about 6 s for 1 point" in said, "the same shape with another split"
     assert "1 done" in said, "the record of another machine is a result"

@@ -460,7 +460,7 @@ def test_where_no_cluster_is_nothing_is_started(
     monkeypatch.setattr(ray_address, "PROBE_SECONDS", 0.2)
     monkeypatch.setitem(sys.modules, "gensweep.execute.ray_tune", None)  # its import fails
     monkeypatch.setattr(
-        "gensweep.execute.driver.prepare_datasets", lambda *_: pytest.fail("datasets were prepared")
+        "gensweep.execute.waves.prepare_datasets", lambda *_: pytest.fail("datasets were prepared")
     )
     for words in (["doctor"], ["run", write_sweep(tmp_path, grid())]):
         with server() as there:

@@ -27,7 +27,7 @@ from gensweep.execute.packing import make_packs
 from gensweep.execute.rates import Rates, make_shape_key
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, OK
+from gensweep.ledger.status import Status
 from gensweep.sweep.courses import Origin, assign_starts, count_epochs, group_courses
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.signals import Stopped
@@ -202,7 +202,7 @@ class TestTogether:
         for each in pack.points:
             mine, theirs = (records(tmp_path / root)[each.id] for root in ("together", "apart"))
             assert mine.pack == {"size": 2, "lane": each.seed}
-            assert (mine.status, mine.epochs) == (OK, theirs.epochs)
+            assert (mine.status, mine.epochs) == (Status.OK, theirs.epochs)
             assert mine.metrics == pytest.approx(theirs.metrics, rel=1e-4, abs=2e-3)
             left = weights(tmp_path / "apart", each)
             for name, values in weights(tmp_path / "together", each).items():
@@ -218,7 +218,7 @@ class TestWhatGoesWrong:
         alone(pack, tmp_path / "apart")
         for each in pack.points:
             mine, theirs = (records(tmp_path / root)[each.id] for root in ("together", "apart"))
-            assert mine.status == DIVERGED
+            assert mine.status == Status.DIVERGED
             assert (mine.error, mine.epochs) == (theirs.error, theirs.epochs)
 
     def test_at_one_points_test_stops_that_one_alone(
@@ -235,7 +235,7 @@ class TestWhatGoesWrong:
         monkeypatch.setattr(Training, "test", fail_second)
         train(pack, tmp_path)
         statuses = [records(tmp_path)[each.id].status for each in pack.points]
-        assert statuses == [OK, DIVERGED, OK]
+        assert statuses == [Status.OK, Status.DIVERGED, Status.OK]
         last = records(tmp_path)[pack.points[2].id]
         assert last.origin and last.origin["point"] == pack.points[0].id
 
@@ -254,7 +254,11 @@ class TestWhatGoesWrong:
             patch.setattr(Training, "run_steps", fail)
             train(pack, tmp_path / "failed")
         found = records(tmp_path / "failed")
-        assert [found[each.id].status for each in pack.points] == [OK, FAILED, FAILED]
+        assert [found[each.id].status for each in pack.points] == [
+            Status.OK,
+            Status.FAILED,
+            Status.FAILED,
+        ]
         trained.clear()
         train(pack, tmp_path / "failed", retry_failed=True)
         assert trained[0] == 2
@@ -286,7 +290,7 @@ class TestWhatGoesWrong:
             patch.setattr(PointFolder, "write", refuse)
             train(pack, tmp_path / "lost")
         found = records(tmp_path / "lost")
-        expected = [FAILED if index == lost else OK for index in range(3)]
+        expected = [Status.FAILED if index == lost else Status.OK for index in range(3)]
         assert [found[each.id].status for each in pack.points] == expected
         assert trained[0] == (3 if lost == 1 else 2)
         holder = pack.points[2 if lost == 1 else 1]
@@ -303,8 +307,8 @@ class TestWhatGoesWrong:
         with ledger.claim(pack.points[claimed].id, Process.get_current()):
             reports = train(pack, tmp_path / "shared")
         statuses = {one["point"]: one["status"] for one in reports if "status" in one}
-        assert statuses.pop(pack.points[claimed].id) == CLAIMED
-        assert set(statuses.values()) == {OK}
+        assert statuses.pop(pack.points[claimed].id) == Status.CLAIMED
+        assert set(statuses.values()) == {Status.OK}
         train(pack, tmp_path / "shared")
         alone(pack, tmp_path / "apart")
         for each in pack.points:

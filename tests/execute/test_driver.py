@@ -36,7 +36,7 @@ from gensweep.data.arithmetic import Arithmetic
 from gensweep.execute.trial_setup import freeze_imports
 from gensweep.ledger import claims
 from gensweep.ledger.claims import Process
-from gensweep.ledger.records import DIVERGED, FAILED, OK
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
 from gensweep.system import processes, storage
@@ -67,7 +67,7 @@ def test_a_run_leaves_every_file_and_another_does_nothing(
     }
     assert set(records(root)) == ids
     for point_id, record in records(root).items():
-        assert (record.status, record.epochs, record.error) == (OK, 2, None)
+        assert (record.status, record.epochs, record.error) == (Status.OK, 2, None)
         assert record.metrics.keys() >= {"test/loss"}
         folder = root / "points" / point_id
         own = {"answers.csv"} if point_id.startswith("t2t") else set()
@@ -129,11 +129,11 @@ def test_a_trainable_is_a_plain_function(tmp_path: Path, monkeypatch: pytest.Mon
     assert not files(tmp_path), "without `results` nothing is kept"
     train_text_to_text(TINY | {"seed": 1, "results": str(tmp_path)}, report=[].append)
     (record,) = records(tmp_path).values()
-    assert (record.id, record.status) == (t2t(1).id, OK)
+    assert (record.id, record.status) == (t2t(1).id, Status.OK)
     assert [(report["epoch"], report["epochs"]) for report in reports] == [(1, 2), (2, 2)]
     assert all(report.keys() >= {"train/loss", "validation/loss"} for report in reports)
     assert "status" not in reports[0], "the test is in the report of the last epoch"
-    assert (reports[-1]["status"], reports[-1]["point"]) == (OK, record.id)
+    assert (reports[-1]["status"], reports[-1]["point"]) == (Status.OK, record.id)
     assert record.metrics.items() <= reports[-1].items()
 
 
@@ -147,7 +147,7 @@ def test_the_last_report_of_a_trainable_comes_when_its_record_is_written(root: P
     with pytest.raises(SystemExit):
         train_text_to_text(TINY | {"results": str(root)}, report=stop)
     (record,) = records(root).values()
-    assert (record.status, record.epochs) == (OK, 2)
+    assert (record.status, record.epochs) == (Status.OK, 2)
 
 
 def test_a_trainable_that_goes_on_reports_every_epoch_and_trains_what_is_missing(
@@ -185,7 +185,7 @@ def test_a_trainable_waits_for_the_claim_of_an_attempt_on_another_host(
     Store(root).write_json(f"points/{t2t(1).id}/claim.json", asdict(holder))
     reports: list[dict[str, Any]] = []
     train_text_to_text(TINY | {"seed": 1, "results": str(root)}, report=reports.append)
-    assert reports[-1]["status"] == OK
+    assert reports[-1]["status"] == Status.OK
 
 
 def without_time(report: dict[str, Any]) -> dict[str, Any]:
@@ -293,7 +293,11 @@ def test_a_failed_point_stops_no_other_and_is_trained_again_when_told(
     file = write_sweep(tmp_path, seeds=3)
     first = run(file, root)
     assert first.code == 1
-    assert [record.status for record in records(root).values()] == [FAILED, OK, OK]
+    assert [record.status for record in records(root).values()] == [
+        Status.FAILED,
+        Status.OK,
+        Status.OK,
+    ]
     reason = records(root)[t2t().id].error or ""
     assert reason.startswith("RuntimeError: no luck today")
     assert f"failed: {t2t().id} (seed=0): {reason}" in first.out
@@ -309,7 +313,7 @@ def test_a_failed_point_stops_no_other_and_is_trained_again_when_told(
     retried = run(file, root, "--retry-failed")
     assert retried.code == 0
     assert "2 of 3 points done, 1 failed; training 1 in 1 trial." in retried.out
-    assert {record.status for record in records(root).values()} == {OK}
+    assert {record.status for record in records(root).values()} == {Status.OK}
     train([t2t()], tmp_path / "plain")
     same(root, tmp_path / "plain", t2t())
 
@@ -328,7 +332,7 @@ def test_data_that_cannot_be_made_fail_their_points_only(
     ended = run(write_sweep(tmp_path, grid(split_seed=[0, 1])), root)
     assert ended.code == 1
     assert {r.params["split_seed"]: (r.status, (r.error or "")[:22]) for r in records(root).values()} == {
-        0: (OK, ""), 1: (FAILED, "MemoryError: too large"),
+        0: (Status.OK, ""), 1: (Status.FAILED, "MemoryError: too large"),
     }  # fmt: skip
 
 
@@ -338,8 +342,11 @@ def test_a_diverged_point_is_an_outcome_of_its_own(
     file = write_sweep(tmp_path, grid(lr=[1e-3, 1e38]))
     ended = run(file, root)
     assert ended.code == 1
-    assert {r.params["lr"]: r.status for r in records(root).values()} == {1e-3: OK, 1e38: DIVERGED}
-    (diverged,) = [record for record in records(root).values() if record.status == DIVERGED]
+    assert {r.params["lr"]: r.status for r in records(root).values()} == {
+        1e-3: Status.OK,
+        1e38: Status.DIVERGED,
+    }
+    (diverged,) = [record for record in records(root).values() if record.status == Status.DIVERGED]
     assert "not finite in epoch 1" in (diverged.error or "")
     assert f"diverged: {diverged.id} (" in ended.out and f"): {diverged.error}" in ended.out
     before = trained.copy()
@@ -456,7 +463,7 @@ def test_a_root_that_refuses_the_tables_ends_without_a_traceback(
         os.strerror(number) in ended.error
         and "finished work is saved. To continue: " in ended.error
     )
-    assert [record.status for record in records(root).values()] == [OK]
+    assert [record.status for record in records(root).values()] == [Status.OK]
 
 
 @pytest.mark.parametrize("how", ["moved", "deleted"])

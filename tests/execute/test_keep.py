@@ -14,7 +14,7 @@ from runs import TINY, call, grid, records, same, write_sweep
 from gensweep.core.errors import SweepError
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.sweep.courses import Origin
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Grid, Sweep
@@ -121,7 +121,7 @@ class TestALongerPoint:
         assert (plan["epochs_alone"], plan["epochs_to_train"]) == (8, 3)
         assert call(file, *options).code == 0
         assert trained[0] == 3
-        assert [record.status for record in records(root).values()] == [OK] * 4
+        assert [record.status for record in records(root).values()] == [Status.OK] * 4
         train(tmp_path / "apart", long)
         same(root, tmp_path / "apart", long)
 

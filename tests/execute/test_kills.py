@@ -24,7 +24,7 @@ from runs import (
     write_sweep,
 )  # fmt: skip
 
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Point
 
 # --- killed and resumed
@@ -172,7 +172,7 @@ def test_two_runs_at_once_share_the_points(tmp_path: Path, root: Path, held: lis
     ]
     assert lines(two / "epochs") == [f"seed 2 epoch {epoch}" for epoch in range(1, 5)]
     assert "1 of 3 points done, 2 missing; training 2" in (two / "output").read_text()
-    assert {record.status for record in records(root).values()} == {OK}
+    assert {record.status for record in records(root).values()} == {Status.OK}
 
 
 @pytest.mark.slow
@@ -188,4 +188,4 @@ def test_a_run_takes_over_from_one_that_is_killed_while_it_waits(
             first.kill()
             assert ended(second) == 0
     assert lines(two / "epochs")[-2:] == ["seed 1 epoch 3", "seed 1 epoch 4"]
-    assert {record.status for record in records(root).values()} == {OK}
+    assert {record.status for record in records(root).values()} == {Status.OK}

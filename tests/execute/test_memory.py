@@ -23,7 +23,8 @@ from gensweep.execute.plan import Plan, make_local_packs
 from gensweep.execute.rates import Rates, collect_rates, make_shape_key, read_all_records
 from gensweep.execute.resources import Resources, RunOptions
 from gensweep.ledger.ledger import Ledger, State
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_hardware
 from gensweep.train.memory import get_peaks, reset_peaks
@@ -97,7 +98,7 @@ class TestNeed:
             point.model,
             point.params,
             point.seed,
-            OK,
+            Status.OK,
             {"test/loss": 1.0},
             seconds=1.0,
             epochs=point.params["epochs"],

@@ -18,7 +18,7 @@ from gensweep.execute.plan import Plan
 from gensweep.execute.resources import Resources
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import CLAIMED, DIVERGED, FAILED, OK
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import MAX_LANES, Pack, Point
 from gensweep.system.signals import Stopped
 from gensweep.train.lanes import Lanes
@@ -57,7 +57,11 @@ def close(one: Path, other: Path, points: tuple[Point, ...]) -> None:
     """The same numbers, but for the order of sums."""
     for each in points:
         mine, theirs = records(one)[each.id], records(other)[each.id]
-        assert (mine.status, mine.epochs) == (theirs.status, theirs.epochs) == (OK, TINY["epochs"])
+        assert (
+            (mine.status, mine.epochs)
+            == (theirs.status, theirs.epochs)
+            == (Status.OK, TINY["epochs"])
+        )
         assert mine.metrics == pytest.approx(theirs.metrics, rel=1e-4, abs=2e-3), (
             "a share of 2,000 answers"
         )
@@ -186,7 +190,9 @@ class TestATrialOfLanes:
                 (each, number) for each in ids
             ]
             assert all("validation/loss" in lane for lane in report["lanes"])
-        assert [(end["point"], end["status"]) for end in ends] == [(each, OK) for each in ids]
+        assert [(end["point"], end["status"]) for end in ends] == [
+            (each, Status.OK) for each in ids
+        ]
 
     def test_one_lane_diverges_and_the_others_do_not_notice(self, tmp_path: Path) -> None:
         wild = point(5, lr=1e38)
@@ -197,7 +203,9 @@ class TestATrialOfLanes:
             "it is recorded before the others go on"
         )
         assert (
-            record.status == DIVERGED and record.error and "not finite in epoch 1" in record.error
+            record.status == Status.DIVERGED
+            and record.error
+            and "not finite in epoch 1" in record.error
         )
         close(tmp_path / "together", tmp_path / "apart", LANES.points[:2])
 
@@ -209,7 +217,7 @@ class TestATrialOfLanes:
         with ledger.claim(held.id, driver):
             reports = trained(tmp_path)
         assert {r["point"]: r["status"] for r in reports if "status" in r} == {
-            done.id: OK, held.id: CLAIMED, left.id: OK,
+            done.id: Status.OK, held.id: Status.CLAIMED, left.id: Status.OK,
         }  # fmt: skip
         assert records(tmp_path)[done.id] == before
         assert records(tmp_path)[left.id].pack == {"size": 1, "lane": 0}
@@ -228,7 +236,7 @@ class TestATrialOfLanes:
         monkeypatch.setattr(PointFolder, "write", full)
         trained(tmp_path)
         statuses = [records(tmp_path)[each.id].status for each in LANES.points]
-        assert statuses == [OK, FAILED, OK]
+        assert statuses == [Status.OK, Status.FAILED, Status.OK]
         assert "No space left" in str(records(tmp_path)[LANES.points[1].id].error)
 
     def test_a_step_that_fails_fails_all_of_them(
@@ -241,7 +249,7 @@ class TestATrialOfLanes:
         trained(tmp_path)
         for each in LANES.points:
             record = records(tmp_path)[each.id]
-            assert record.status == FAILED and "CUDA out of memory" in str(record.error)
+            assert record.status == Status.FAILED and "CUDA out of memory" in str(record.error)
             assert "--pack" in str(record.error), "what to do"
             assert "OutOfMemoryError" in (tmp_path / "points" / each.id / "error.txt").read_text()
 
@@ -275,9 +283,9 @@ class TestATrialOfLanes:
         trained(tmp_path)
         found = [records(tmp_path)[each.id] for each in LANES.points]
         assert [(record.status, record.epochs) for record in found] == [
-            (OK, 2),
-            (FAILED, 1),
-            (OK, 2),
+            (Status.OK, 2),
+            (Status.FAILED, 1),
+            (Status.OK, 2),
         ]
         assert "no such luck" in str(found[1].error)
 

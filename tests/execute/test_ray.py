@@ -27,7 +27,7 @@ from gensweep.execute.progress import Screen
 from gensweep.execute.resources import Resources, RunOptions
 from gensweep.ledger.claims import read_holder
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import FAILED, OK
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.sweep.load import read_sweep
 from gensweep.sweep.point import Pack, Point
@@ -194,7 +194,7 @@ def test_a_worker_that_dies_too_often_is_a_failed_point(
     with killed_when_it_begins(root, t2t(0)):
         assert run(read_sweep(Path(file)), options, Console(quiet=True)) == 1
     record = records(root)[t2t(0).id]
-    assert record.status == FAILED
+    assert record.status == Status.FAILED
     assert (record.error or "").startswith("the worker died: ")
     retried = call(file, "--results", root, "--local", "--retry-failed")
     assert retried.code == 0
@@ -220,7 +220,7 @@ def test_the_trainables_work_in_a_tuner_of_ones_own(ray: Any, tmp_path: Path, pl
         expected = records(plain)[t2t(seed).id].metrics
         assert expected.keys() >= {"test/char_accuracy", "test/loss"}
         assert {name: measured[seed][name] for name in expected} == expected
-        assert measured[seed]["status"] == OK
+        assert measured[seed]["status"] == Status.OK
     assert not list(tmp_path.rglob("record.json")), "without `results` no records are kept"
 
 

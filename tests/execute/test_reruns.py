@@ -14,7 +14,8 @@ from runs import TINY, call, same, train, write_sweep
 from gensweep.core.errors import GensweepError
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Point
 from gensweep.train import checkpoint
 from gensweep.train.loop import Training
@@ -57,7 +58,7 @@ def test_an_older_record_without_a_neutral_parameter_is_still_the_points(
     assert Ledger(root).read({point.id: point.params}).records == {point.id: older}
     reports = train([point], root)
     assert trained[0] == point.params["epochs"]
-    assert reports[-1]["status"] == OK
+    assert reports[-1]["status"] == Status.OK
 
 
 def test_a_checkpoint_of_another_network_starts_the_point_anew(
@@ -72,10 +73,10 @@ def test_a_checkpoint_of_another_network_starts_the_point_anew(
         checkpoint.save(file, point.id, {"training": state, "seconds": 9.0})
     train([point], root)
     assert trained[0] == point.params["epochs"]
-    assert Ledger(root).read_record(point.id).status == OK
+    assert Ledger(root).read_record(point.id).status == Status.OK
 
 
-@pytest.mark.parametrize("status", [FAILED, DIVERGED])
+@pytest.mark.parametrize("status", [Status.FAILED, Status.DIVERGED])
 def test_a_point_that_somebody_else_recorded_meanwhile_is_not_trained_again(
     root: Path, trained: Counter[int], status: str
 ) -> None:
@@ -88,7 +89,7 @@ def test_a_point_that_somebody_else_recorded_meanwhile_is_not_trained_again(
     assert (reports[-1]["status"], reports[-1]["error"]) == (status, "why")
     assert not trained
     train([point], root, retry_failed=True)
-    assert bool(trained) == (status == FAILED)
+    assert bool(trained) == (status == Status.FAILED)
 
 
 def test_a_users_own_trial_ends_with_the_error_that_tune_must_see(
@@ -101,7 +102,7 @@ def test_a_users_own_trial_ends_with_the_error_that_tune_must_see(
     reports: list[dict[str, Any]] = []
     with pytest.raises(GensweepError, match="no luck"):
         get_trainable("text_to_text")({**TINY, "device": "cpu"}, None, reports.append)
-    assert reports[-1]["status"] == FAILED
+    assert reports[-1]["status"] == Status.FAILED
 
 
 def build(point: Point) -> Training:
@@ -134,7 +135,7 @@ def test_a_stopped_retraining_leaves_no_old_record_beside_new_files(
     assert not (folder / "record.json").exists(), "the point is missing"
     assert (folder / "record.json.replaced").read_text() == old.to_json()
     train([point], root)
-    assert Ledger(root).read_record(point.id).status == OK
+    assert Ledger(root).read_record(point.id).status == Status.OK
     assert not (folder / "record.json.replaced").exists()
     assert Ledger(root).read_record(point.id).metrics == old.metrics
 

@@ -25,7 +25,8 @@ from gensweep.execute.comparison import (
 )
 from gensweep.execute.verify import choose_points
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.report.results import load
 from gensweep.report.verified import is_of_today, read_verified
@@ -256,7 +257,11 @@ def test_a_sweep_without_results_is_an_error(tmp_path: Path, root: Path) -> None
 
 
 def test_a_sample_takes_every_model_in_turn_and_is_spread_over_its_cells() -> None:
-    rows = [{"id": f"{model}{n}", "model": model, "status": OK} for model in "ab" for n in range(9)]
+    rows = [
+        {"id": f"{model}{n}", "model": model, "status": Status.OK}
+        for model in "ab"
+        for n in range(9)
+    ]
     rows[0]["status"] = "failed"
     results: Any = SimpleNamespace(points=pd.DataFrame(rows), models=["a", "b"])
     # The middles of two halves: of a1 to a8 numbers 8 / 4 = 2 and 24 / 4 = 6, of b0 to b8 9 // 4 = 2 and 27 // 4 = 6.

@@ -25,7 +25,8 @@ from gensweep.execute.limits import Limits
 from gensweep.execute.local import execute
 from gensweep.execute.resources import Resources
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Pack, Point
 from gensweep.train import reader
 from gensweep.train.loop import Training
@@ -138,7 +139,7 @@ def weights(root: Path, point: Point) -> dict[str, list]:
 def same(one: Path, other: Path, point: Point) -> None:
     """Make sure that two roots hold the same numbers of a point, bit for bit."""
     mine, theirs = records(one)[point.id], records(other)[point.id]
-    assert (mine.status, mine.metrics, mine.epochs) == (OK, theirs.metrics, theirs.epochs)
+    assert (mine.status, mine.metrics, mine.epochs) == (Status.OK, theirs.metrics, theirs.epochs)
     assert mine.metrics
     assert weights(one, point) == weights(other, point)
     folders = [root / "points" / point.id for root in (one, other)]

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
+from gensweep.ledger.records import Record
 from gensweep.ledger.search_log import SearchInfo
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.search.outcomes import Outcomes
 from gensweep.search.replay import ReadOutcomes, Replay
@@ -50,21 +51,21 @@ def score(point: Point) -> float:
 
 def make_record(point: Point, status: str, value: float) -> Record:
     """The record of a training that gave a value; the best of validation are the worst of test."""
-    metrics = {METRIC: value, "test/exact_match": -value} if status == OK else {}
+    metrics = {METRIC: value, "test/exact_match": -value} if status == Status.OK else {}
     return Record(point.id, point.model, point.params, point.seed, status, metrics)
 
 
 def judge_all_ok(point: Point) -> str:
     """Every training is ok."""
-    return OK
+    return Status.OK
 
 
 def judge_by_id(point: Point) -> str:
     """Some trainings fail and some diverge, always the same ones."""
     number = random.Random(f"status {point.id}").random()
     if number < 0.1:
-        return FAILED
-    return DIVERGED if number < 0.25 else OK
+        return Status.FAILED
+    return Status.DIVERGED if number < 0.25 else Status.OK
 
 
 def reader(records: dict[str, Record]) -> ReadOutcomes:

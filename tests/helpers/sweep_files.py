@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.registries import FIGURES, TABLES
-from gensweep.ledger.records import FAILED, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.report.paper import PAPER_TABLES
 
 T_2, T_1 = 4.302652729911275, 12.706204736432095
@@ -94,12 +95,12 @@ def write_sweep(
 
 
 def write_record(
-    root: Path, of: dict[str, Any], seed: int, status: str = OK, **metrics: float
+    root: Path, of: dict[str, Any], seed: int, status: str = Status.OK, **metrics: float
 ) -> Path:
     """Write one point's record, without its history; what is tested is validated with the same value."""
     folder = root / "points" / of["points"][str(seed)]
     folder.mkdir(parents=True)
-    error = "it broke | at once" if status == FAILED else None
+    error = "it broke | at once" if status == Status.FAILED else None
     tested = {key: value for key, value in metrics.items() if "/" not in key}
     named = {
         f"{split}/{key}": value for split in ("test", "validation") for key, value in tested.items()

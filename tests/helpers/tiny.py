@@ -76,7 +76,7 @@ def trained(
 ) -> tuple[list[dict[str, float]], dict[str, float]]:
     """History and test metrics of a tiny training."""
     run = training(model, seed, **params)
-    while run.epoch < run.model.epochs:
+    while run.epoch < (run.model.until or run.model.epochs):
         run.run_epoch()
     return run.history, run.test()
 

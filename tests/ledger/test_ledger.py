@@ -30,7 +30,8 @@ from gensweep.ledger import claims
 from gensweep.ledger.claims import Claim, Holder, Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_folder, open_store
-from gensweep.ledger.records import DIVERGED, FAILED, OK, SCHEMA, Record, decode_record
+from gensweep.ledger.records import SCHEMA, Record, decode_record
+from gensweep.ledger.status import Status
 from gensweep.ledger.store_check import require_writable
 from gensweep.ledger.stores import Store
 from gensweep.sweep.point import Point
@@ -45,7 +46,7 @@ RECORD = Record(
     model=POINT.model,
     params=POINT.params,
     seed=1,
-    status=OK,
+    status=Status.OK,
     metrics={"test/loss": 1.1249999999999998, "test/char_accuracy": 0.1},
     seconds=3.25,
     epochs=10,
@@ -95,7 +96,7 @@ def test_a_record_comes_back_as_it_was_written(path: Path) -> None:
 
 
 def test_a_record_of_text_beyond_ascii_comes_back(path: Path) -> None:
-    failed = replace(RECORD, status=FAILED, error='OSError: "größe" \\ \n 中')
+    failed = replace(RECORD, status=Status.FAILED, error='OSError: "größe" \\ \n 中')
     write_atomic(path, failed.to_json())
     assert read_record(path) == failed
 
@@ -711,7 +712,7 @@ def test_finish_writes_the_record_last_and_drops_what_was_for_resuming(
     with ledger.claim(POINT.id, ME) as claim:
         ledger.finish(claim, RECORD)
     assert ledger.read_record(POINT.id) == RECORD
-    assert ledger.read_record(POINT.id).status == OK
+    assert ledger.read_record(POINT.id).status == Status.OK
     assert sorted(entry.name for entry in folder.iterdir()) == [
         ".lock",
         "record.json",
@@ -721,7 +722,11 @@ def test_finish_writes_the_record_last_and_drops_what_was_for_resuming(
 
 @pytest.mark.parametrize(
     ("status", "kept"),
-    [(FAILED, {"checkpoint.pt", "error.txt"}), (DIVERGED, {"error.txt"}), (OK, set())],
+    [
+        (Status.FAILED, {"checkpoint.pt", "error.txt"}),
+        (Status.DIVERGED, {"error.txt"}),
+        (Status.OK, set()),
+    ],
 )
 def test_what_a_finished_point_keeps(
     ledger: Ledger, folder: Path, status: str, kept: set[str]
@@ -758,7 +763,7 @@ def test_a_claim_belongs_to_one_folder(tmp_path: Path) -> None:
 
 def test_text_that_no_file_can_hold_is_read_with_a_question_mark(tmp_path: Path) -> None:
     """A file name that is not UTF-8 comes as a lone surrogate."""
-    record = Record("a", "cae", {}, 0, FAILED, error="no /data/caf\udce9.png")
+    record = Record("a", "cae", {}, 0, Status.FAILED, error="no /data/caf\udce9.png")
     write_atomic(tmp_path / "record.json", record.to_json())
     assert read_record(tmp_path / "record.json").error == "no /data/caf?.png"
 

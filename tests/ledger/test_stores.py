@@ -22,7 +22,8 @@ from gensweep.ledger import buckets, mirror, remote_stores
 from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_folder, open_store
-from gensweep.ledger.records import FAILED, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.ledger.store_check import check_store
 from gensweep.ledger.stores import Store
 
@@ -150,7 +151,7 @@ def test_a_sweep_in_a_bucket_is_the_sweep_in_a_folder(
     ]
     assert [name for name in same if mine[name] != theirs[name]] == []
     for point, record in records(copied).items():
-        assert (record.status, record.metrics) == (OK, records(plain)[point].metrics)
+        assert (record.status, record.metrics) == (Status.OK, records(plain)[point].metrics)
     assert (
         mine["tiny/tables/cells.csv"].splitlines()[0]
         == theirs["tiny/tables/cells.csv"].splitlines()[0]
@@ -185,7 +186,7 @@ def test_a_point_goes_on_from_the_bucket_and_not_from_what_lies_here(
     assert trained == {0: 4}
     assert store.exists(f"points/{point.id}/checkpoint.pt")
     (*_, last) = train([point], bucket)  # type: ignore[arg-type]
-    assert last["status"] == OK
+    assert last["status"] == Status.OK
     assert trained == {0: 5}, "one epoch more, after the three that were kept"
     train([point], tmp_path / "straight")
     straight = records(tmp_path / "straight")[point.id]
@@ -494,12 +495,12 @@ def test_a_failure_never_follows_a_success(store: Store) -> None:
     """Where there are no locks, a late write of an old attempt may come when the point is done."""
     ledger, point = Ledger(store), t2t()
     outcome = {"metrics": {"test/loss": 0.5}, "epochs": point.params["epochs"]}
-    done = Record(point.id, point.model, point.params, point.seed, OK, **outcome)
+    done = Record(point.id, point.model, point.params, point.seed, Status.OK, **outcome)
     with ledger.claim(point.id, ME) as claim:
         ledger.finish(claim, done)
         with pytest.raises(LostClaimError, match="was finished by another process"):
-            ledger.finish(claim, replace(done, status=FAILED, error="late"))
-    assert ledger.read_record(point.id).status == OK
+            ledger.finish(claim, replace(done, status=Status.FAILED, error="late"))
+    assert ledger.read_record(point.id).status == Status.OK
 
 
 def test_a_record_counts_whatever_cannot_be_removed_after_it(
@@ -511,8 +512,8 @@ def test_a_record_counts_whatever_cannot_be_removed_after_it(
         )
     ):
         (*_, last) = train([t2t()], bucket)  # type: ignore[arg-type]
-    assert last["status"] == OK
-    assert Ledger(open_store(bucket)).read_record(t2t().id).status == OK
+    assert last["status"] == Status.OK
+    assert Ledger(open_store(bucket)).read_record(t2t().id).status == Status.OK
 
 
 def test_one_root_has_one_name(server: Server, tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ from gensweep.core.soundness import (
     get_current_name,
 )
 from gensweep.execute.progress import MAX_WARNINGS_PRINTED, Screen
-from gensweep.ledger.records import OK, Record, decode_record
+from gensweep.ledger.records import Record, decode_record
+from gensweep.ledger.status import Status
 from gensweep.report.collect import collect, print_tables
 from gensweep.report.page.failures import group_warnings
 from gensweep.report.stats.questions import answer_questions
@@ -146,7 +147,7 @@ def test_a_question_about_what_was_withheld_says_why(tmp_path):
 
 
 def test_the_list_of_metrics_says_of_how_many_pictures():
-    told = " ".join(call("list", "metrics").out.split())
+    told = " ".join(call("list", "metrics", "fid_random_vgg").out.split())
     assert "fid_random_vgg" in told and "513 test pictures or more" in told
 
 
@@ -222,7 +223,7 @@ def test_a_metric_without_a_value_has_the_reason_that_its_documentation_gives(tm
 
 
 def record(**changes: Any) -> bytes:
-    return Record("p", "gan", {}, 0, OK, {"test/loss": 1.0}, **changes).to_json().encode()
+    return Record("p", "gan", {}, 0, Status.OK, {"test/loss": 1.0}, **changes).to_json().encode()
 
 
 def test_a_record_keeps_counts_and_warnings_and_needs_neither():
@@ -302,7 +303,7 @@ def test_an_exploded_gan_is_ok_with_a_warning_in_record_report_and_page(tmp_path
     point = Point.make("gan", params, 0)
     reports = train([point], tmp_path)
     found = records(tmp_path)[point.id]
-    assert found.status == OK
+    assert found.status == Status.OK
     assert any("generator_loss has exploded" in text for text in found.warnings)
     assert any("samples are all alike" in text for text in found.warnings)
     assert reports[-1]["warnings"] == found.warnings
@@ -322,7 +323,7 @@ def test_a_run_prints_warnings_of_the_first_points_and_where_the_others_are():
     with Screen(Console(file=out, width=200), count, 0) as screen:
         for number in range(count):
             screen.report(
-                {"point": f"p{number}", "status": OK, "seconds": 1.0, "warnings": ["odd"]}
+                {"point": f"p{number}", "status": Status.OK, "seconds": 1.0, "warnings": ["odd"]}
             )
     assert out.getvalue().count(": odd") == MAX_WARNINGS_PRINTED
     assert out.getvalue().count("There are more such warnings; the page lists all of them.") == 1
@@ -341,6 +342,6 @@ def test_a_run_prints_warnings_of_the_first_points_and_where_the_others_are():
 def test_records_that_contradict_themselves_are_none(changes, problem):
     values = {"metrics": {"test/loss": 1.0}} | changes
     params = values.pop("params", {})
-    text = Record("p", "gan", params, 0, OK, **values).to_json().encode()
+    text = Record("p", "gan", params, 0, Status.OK, **values).to_json().encode()
     with pytest.raises(RecordError, match=problem):
         decode_record(text, "r")

@@ -387,13 +387,14 @@ WITH: dict[str, dict[str, Any]] = {
     "muon_momentum": {"optimizer": "muon"},
     "warmup": {"schedule": "warmup_linear"},
     "hold": {"schedule": "warmup_linear"},
+    "until": {"epochs": 2},
 }
 """Where a parameter acts that does not always."""
 OTHER: dict[str, list[Any]] = {
     "epochs": [2], "batch_size": [10], "lr": [2e-3], "beta1": [0.7], "beta2": [0.9], "weight_decay": [0.1],
     "muon_lr": [0.05], "muon_momentum": [0.5], "warmup": [0.7], "hold": [0.7], "clip_norm": [1e-3, 2e-3],
     "encoder_layers": [3], "decoder_layers": [3], "filters": [3], "latent_dim": [5], "beta": [0.0, 4.0],
-    "hidden": [7], "glyph_filters": [3], "augment": [0.5, 1.0],
+    "hidden": [7], "glyph_filters": [3], "augment": [0.5, 1.0], "until": [1],
 }  # fmt: skip
 """For every number of any model, values that no tiny point has; words take all that they may."""
 

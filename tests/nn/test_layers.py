@@ -616,8 +616,13 @@ class TestInitialisation:
         assert not torch.equal(weights(0), weights(1))
 
     def test_a_module_without_a_rule_is_refused(self) -> None:
-        with pytest.raises(TypeError, match="no initialisation rule for BatchNorm2d"):
-            init_weights(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), "keras", rng())
+        class Scale(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.factor = nn.Parameter(torch.ones(2))
+
+        with pytest.raises(TypeError, match="no initialisation rule for Scale"):
+            init_weights(nn.Sequential(nn.Conv2d(1, 2, 3), Scale()), "keras", rng())
 
 
 class TestPictures:

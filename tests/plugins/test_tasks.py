@@ -15,7 +15,8 @@ import torch
 import gensweep as gs
 from gensweep.core.errors import SweepError, UserError
 from gensweep.core.registry import activate_layers
-from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.plugins.loader import load_plugins
 from gensweep.plugins.source import read_plugin
 from gensweep.sweep.load import read_sweep
@@ -84,7 +85,9 @@ def train(point: Point, root: Path, stop_after: int | None = None) -> tuple[Reco
 def test_a_task_leaves_a_record_with_its_metrics(walk: Any, tmp_path: Path) -> None:
     point = walk()
     record, reports = train(point, tmp_path)
-    assert record.status == OK and record.epochs == 3 and record.params["dataset"] == "own_data"
+    assert (
+        record.status == Status.OK and record.epochs == 3 and record.params["dataset"] == "own_data"
+    )
     assert record.metrics["test/height"] == record.metrics["validation/height"] > 0
     assert [line["epoch"] for line in reports] == [1, 2, 3, 3]
     assert record.code is not None and record.code["plugins"][0]["file"] == "walk.py"
@@ -123,14 +126,16 @@ def test_a_task_that_does_not_restore_begins_again(walk: Any, tmp_path: Path) ->
 
 def test_a_task_without_epochs_is_done_when_it_returns(walk: Any, tmp_path: Path) -> None:
     record, _ = train(walk('run.write("note.txt", "x")\nreturn {"height": 7}\n'), tmp_path)
-    assert record.status == OK and record.epochs == 3 and record.metrics == {"test/height": 7.0}
+    assert (
+        record.status == Status.OK and record.epochs == 3 and record.metrics == {"test/height": 7.0}
+    )
     assert (tmp_path / "points" / record.id / "files" / "note.txt").read_text() == "x"
 
 
 def test_a_task_may_stop_early(walk: Any, tmp_path: Path) -> None:
     point = walk('run.epoch({"validation/height": 1})\nreturn {"height": 1}\n')
     record, _ = train(point, tmp_path)
-    assert record.status == OK and record.epochs == 1
+    assert record.status == Status.OK and record.epochs == 1
 
 
 def test_other_global_generators_go_on_as_before(walk: Any, tmp_path: Path) -> None:
@@ -144,22 +149,38 @@ def test_other_global_generators_go_on_as_before(walk: Any, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        ("return None", FAILED, "walk returned nothing; it must return a dict such as {'height':"),
-        ("return 3", FAILED, "walk returned a int"),
-        ("return {'heigth': 1}", FAILED, "unknown metric 'heigth'; did you mean 'height'?"),
-        ("return {}", FAILED, "did not return 'height', which it declares"),
-        ("return {'height': 'far'}", FAILED, "height is 'far' (a str) at the test, not a number"),
-        ("return {'height': float('nan')}", DIVERGED, "height not finite at the test"),
-        ("return {'height': None}", FAILED, "returned no metric that has a value"),
-        ("1 / 0", FAILED, "ZeroDivisionError: division by zero (walk.py:6)"),
-        ("exit(3)", FAILED, "the task ended its process: exit(3)"),
-        ("run.epoch({'height': 1})", FAILED, "did you mean 'validation/height'?"),
-        ("run.epoch({'validation/height': 'x'})", FAILED, "validation/height is 'x' (a str)"),
-        ("run.epoch({'train/loss': float('inf')})", DIVERGED, "train/loss not finite in epoch 1"),
-        ("run.epoch({}, state={'model': object()})", FAILED, "state['model'] is a object"),
-        ("for _ in run.epochs(): pass", FAILED, "epoch 1 ended without run.epoch(...)"),
-        ("for _ in range(4): run.epoch({})", FAILED, "epoch 4, but epochs=3"),
-        ("run.write('../x', 'y')", FAILED, "'../x' is not a plain file name"),
+        (
+            "return None",
+            Status.FAILED,
+            "walk returned nothing; it must return a dict such as {'height':",
+        ),
+        ("return 3", Status.FAILED, "walk returned a int"),
+        ("return {'heigth': 1}", Status.FAILED, "unknown metric 'heigth'; did you mean 'height'?"),
+        ("return {}", Status.FAILED, "did not return 'height', which it declares"),
+        (
+            "return {'height': 'far'}",
+            Status.FAILED,
+            "height is 'far' (a str) at the test, not a number",
+        ),
+        ("return {'height': float('nan')}", Status.DIVERGED, "height not finite at the test"),
+        ("return {'height': None}", Status.FAILED, "returned no metric that has a value"),
+        ("1 / 0", Status.FAILED, "ZeroDivisionError: division by zero (walk.py:6)"),
+        ("exit(3)", Status.FAILED, "the task ended its process: exit(3)"),
+        ("run.epoch({'height': 1})", Status.FAILED, "did you mean 'validation/height'?"),
+        (
+            "run.epoch({'validation/height': 'x'})",
+            Status.FAILED,
+            "validation/height is 'x' (a str)",
+        ),
+        (
+            "run.epoch({'train/loss': float('inf')})",
+            Status.DIVERGED,
+            "train/loss not finite in epoch 1",
+        ),
+        ("run.epoch({}, state={'model': object()})", Status.FAILED, "state['model'] is a object"),
+        ("for _ in run.epochs(): pass", Status.FAILED, "epoch 1 ended without run.epoch(...)"),
+        ("for _ in range(4): run.epoch({})", Status.FAILED, "epoch 4, but epochs=3"),
+        ("run.write('../x', 'y')", Status.FAILED, "'../x' is not a plain file name"),
     ],
 )
 def test_a_broken_rule_is_a_failed_record_with_its_line(
@@ -168,7 +189,7 @@ def test_a_broken_rule_is_a_failed_record_with_its_line(
     record, _ = train(walk(body), tmp_path)
     assert record.status == status
     assert message in str(record.error)
-    if status == FAILED:
+    if status == Status.FAILED:
         trace = (tmp_path / "points" / record.id / "error.txt").read_text()
         is_of_the_body = "(walk.py:6)" in str(record.error) or "walk.py:" in trace
         assert is_of_the_body or body.startswith("return")
@@ -183,12 +204,12 @@ def test_an_error_cannot_be_hidden_from_the_record(walk: Any, tmp_path: Path) ->
     return {"height": 1}
     """
     record, _ = train(walk(body), tmp_path)
-    assert record.status == FAILED and "not a number" in str(record.error)
+    assert record.status == Status.FAILED and "not a number" in str(record.error)
 
 
 def test_a_value_out_of_its_range_is_a_warning(walk: Any, tmp_path: Path) -> None:
     record, _ = train(walk("return {'height': 200}"), tmp_path)
-    assert record.status == OK
+    assert record.status == Status.OK
     assert record.warnings == ["height 200 is outside its range, 0 to 100"]
 
 

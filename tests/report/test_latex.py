@@ -13,7 +13,7 @@ from sweep_files import cell, write_record, write_sweep
 
 from gensweep import load
 from gensweep.core.registries import TABLES
-from gensweep.ledger.records import DIVERGED, FAILED
+from gensweep.ledger.status import Status
 from gensweep.report.collect import collect
 from gensweep.report.measurement import NotMeasured, Seeds, measure
 from gensweep.report.tables import Table
@@ -86,8 +86,8 @@ def hostile(root: Path) -> Path:
         for seed in range(2):
             write_record(root, one, seed, **dict.fromkeys(names, 0.5 + place / 100 + seed / 30))
     failed, diverged = cell(0, lr=1.0), cell(0, lr=2.0)
-    write_record(root, failed, 0, FAILED)
-    write_record(root, diverged, 0, DIVERGED)
+    write_record(root, failed, 0, Status.FAILED)
+    write_record(root, diverged, 0, Status.DIVERGED)
     write_record(root, cell(0, hidden=9), 0).write_text("{")
     return write_sweep(
         root, [*cells, failed, diverged, cell(0, hidden=9)], "a-b_c", tables=list(TABLES)
@@ -178,7 +178,7 @@ def depths(root: Path, seeds: int = 2, lost: bool = False) -> Path:
                 "exact_match": 0.25,
                 "novel": 0.125,
             }
-            write_record(root, one, seed, FAILED if bad else "ok", **({} if bad else values))
+            write_record(root, one, seed, Status.FAILED if bad else "ok", **({} if bad else values))
     folder = write_sweep(root, cells, tables=["depth"])
     collect(folder)
     return folder

@@ -37,7 +37,7 @@ from gensweep import load
 from gensweep.core.errors import ResultsError
 from gensweep.core.registries import FIGURES, TABLES
 from gensweep.ledger.manifest_writer import build_sweep_json
-from gensweep.ledger.records import DIVERGED, FAILED, OK
+from gensweep.ledger.status import Status
 from gensweep.report.collect import (
     collect,
     compute_digest,
@@ -319,8 +319,8 @@ def rewrite(path: Path, values: dict[str, Any]) -> None:
 def test_failures_stand_each_with_its_reason_and_point(tmp_path):
     a, b = cell(*range(8)), cell(7, encoder_layers=2)
     write_record(tmp_path, a, 0, char_accuracy=0.5)
-    write_record(tmp_path, a, 1, FAILED)
-    write_record(tmp_path, a, 2, DIVERGED)
+    write_record(tmp_path, a, 1, Status.FAILED)
+    write_record(tmp_path, a, 2, Status.DIVERGED)
     for seed, spoil in enumerate((truncated, foreign, newer, edited, of_another_point), 3):
         spoil(write_record(tmp_path, a, seed, char_accuracy=0.5))
     folder = write_sweep(
@@ -417,7 +417,7 @@ def test_long_lists_are_folded_and_say_how_much_they_leave_out(tmp_path, monkeyp
     cells = [cell(0, 1, hidden=hidden) for hidden in range(1, 41)]
     for place_, one in enumerate(cells):
         for seed in (0, 1):
-            path = write_record(tmp_path, one, seed, FAILED)
+            path = write_record(tmp_path, one, seed, Status.FAILED)
             reason = f"reason {place_}" if place_ < 12 else "the same"
             rewrite(path, json.loads(path.read_text()) | {"error": reason})
     folder = write_sweep(tmp_path, cells)
@@ -460,7 +460,7 @@ def test_no_text_of_a_record_becomes_html(tmp_path):
         json.loads(good.read_text())
         | {"versions": {EVIL: EVIL, "commit": EVIL}, "hardware": {"host": EVIL}},
     )
-    bad = write_record(tmp_path, one, 1, FAILED)
+    bad = write_record(tmp_path, one, 1, Status.FAILED)
     rewrite(bad, json.loads(bad.read_text()) | {"error": EVIL})
     two = cell(0, optimizer="adam")
     values = {"unit": EVIL, "direction": "max", "doc": EVIL, "models": ["text_to_text"]}
@@ -540,14 +540,20 @@ def test_a_root_that_leads_nowhere_is_no_trouble(tmp_path, typed):
 @pytest.mark.parametrize(
     ("statuses", "words"),
     [
-        ((OK, OK), None),
-        ((OK, DIVERGED), None),
-        ((OK, None), "This command trains what is missing: python -m gensweep sweeps/sweep.py"),
+        ((Status.OK, Status.OK), None),
+        ((Status.OK, Status.DIVERGED), None),
         (
-            (FAILED, OK),
+            (Status.OK, None),
+            "This command trains what is missing: python -m gensweep sweeps/sweep.py",
+        ),
+        (
+            (Status.FAILED, Status.OK),
             "This command retrains what failed: python -m gensweep sweeps/sweep.py --retry-failed",
         ),
-        ((FAILED, None), "This command trains what is missing, and retrains what failed: python"),
+        (
+            (Status.FAILED, None),
+            "This command trains what is missing, and retrains what failed: python",
+        ),
     ],
 )
 def test_the_repair_is_offered_where_there_is_something_to_do(tmp_path, statuses, words):
@@ -559,7 +565,7 @@ def test_the_repair_is_offered_where_there_is_something_to_do(tmp_path, statuses
     collect(folder)
     text = parsed(folder).text
     assert words in text if words else "This command" not in text
-    assert ("--retry-failed" in text) == (FAILED in statuses)
+    assert ("--retry-failed" in text) == (Status.FAILED in statuses)
 
 
 @pytest.mark.parametrize("typed", ["", "python -m gensweep 'unbalanced", None])

@@ -11,7 +11,7 @@ from browser import Browser, executable, started
 from page_inputs import EVIL, png
 from sweep_files import METRICS, cell, write_record, write_sweep
 
-from gensweep.ledger.records import FAILED
+from gensweep.ledger.status import Status
 from gensweep.report.collect import collect
 from gensweep.report.page import PAGE
 
@@ -35,7 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for seed in (0, 1) if value is not None else ():
             path = write_record(root, one, seed, char_accuracy=value * (1 + seed / 10))
             (path.parent / "samples.png").write_bytes(png(40, 30))
-    write_record(root, cells[2], 0, FAILED)
+    write_record(root, cells[2], 0, Status.FAILED)
     folder = write_sweep(root, cells, tables=["depth"], figures=["depth_heatmap"], commit=EVIL)
     collect(folder)
     return folder / PAGE

@@ -15,7 +15,7 @@ from sweep_files import METRICS, cell, write_record, write_sweep
 
 from gensweep import Compare, load
 from gensweep.core.registries import TABLES
-from gensweep.ledger.records import FAILED, OK
+from gensweep.ledger.status import Status
 from gensweep.report.stats.blocks import select_block
 from gensweep.report.stats.contrasts import (
     compare_best,
@@ -46,7 +46,7 @@ def sweep(
         cells.append(cell(*found, **fixed | dict(zip(axes, level, strict=True))))
         for seed, value in found.items():
             if value is None:
-                write_record(root, cells[-1], seed, FAILED)
+                write_record(root, cells[-1], seed, Status.FAILED)
             else:
                 write_record(root, cells[-1], seed, char_accuracy=value)
     return write_sweep(root, cells)
@@ -526,7 +526,7 @@ def simulated(folder: Path, rng: np.random.Generator, effect: float) -> list[Fin
     layers = np.array([results.params[c]["encoder_layers"] for c in points["cell"]])
     seeds = rng.normal(0, 1, 9)[points["seed"].to_numpy()]
     points["char_accuracy"] = seeds + effect * layers + rng.normal(0, 1, len(points))
-    return answer_questions(replace(results, points=points.assign(status=OK)))
+    return answer_questions(replace(results, points=points.assign(status=Status.OK)))
 
 
 @pytest.mark.slow

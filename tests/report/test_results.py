@@ -35,7 +35,8 @@ from gensweep import load
 from gensweep.core.errors import NewerSchemaError, RecordError, ResultsError
 from gensweep.core.registries import DATASETS, FIGURES, MODELS, TABLES
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import DIVERGED, FAILED, MISSING, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.report.collect import _protect_cell, collect, is_current, print_tables
 from gensweep.report.figures.drawing import draw
 from gensweep.report.figures.learning import MAX_BACKGROUND_CURVES
@@ -135,24 +136,24 @@ def test_counts_of_every_status_and_unequal_seeds(tmp_path):
     """Only ok points enter a mean; an unreadable record is a missing point with a reason."""
     a, b = cell(0, 1, 2, 3, 4), cell(7, encoder_layers=2)
     write_record(tmp_path, a, 0, char_accuracy=0.5)
-    write_record(tmp_path, a, 1, DIVERGED, char_accuracy=0.9)
-    write_record(tmp_path, a, 2, FAILED)
+    write_record(tmp_path, a, 1, Status.DIVERGED, char_accuracy=0.9)
+    write_record(tmp_path, a, 2, Status.FAILED)
     write_record(tmp_path, a, 3).write_text("{")
     write_record(tmp_path, b, 7, char_accuracy=0.7)
     results = load(write_sweep(tmp_path, [a, b]))
-    assert results.counts == {OK: 2, DIVERGED: 1, FAILED: 1, MISSING: 2}
+    assert results.counts == {Status.OK: 2, Status.DIVERGED: 1, Status.FAILED: 1, Status.MISSING: 2}
     counts = results.cells[["n_ok", "n_diverged", "n_failed", "n_missing"]]
     assert counts.to_numpy().tolist() == [[1, 1, 1, 2], [1, 0, 0, 0]]
     assert results.cells["char_accuracy_mean"].tolist() == [0.5, 0.7]
     assert results.unreadable == {a["points"]["3"]: "record.json: not valid JSON (cut short?)"}
     points = results.points.set_index("seed")
     assert points["status"].to_dict() == {
-        0: OK,
-        1: DIVERGED,
-        2: FAILED,
-        3: MISSING,
-        4: MISSING,
-        7: OK,
+        0: Status.OK,
+        1: Status.DIVERGED,
+        2: Status.FAILED,
+        3: Status.MISSING,
+        4: Status.MISSING,
+        7: Status.OK,
     }
     assert points["error"][2] == "it broke | at once"
     assert "cut short" in points["error"][3]
@@ -172,7 +173,7 @@ def test_counts_of_every_status_and_unequal_seeds(tmp_path):
 def test_a_sweep_with_nothing_done_has_every_page(tmp_path):
     folder = write_sweep(tmp_path, [cell(0, 1)], tables=list(TABLES), figures=list(FIGURES))
     results = load(folder)
-    assert results.counts == {OK: 0, DIVERGED: 0, FAILED: 0, MISSING: 2}
+    assert results.counts == {Status.OK: 0, Status.DIVERGED: 0, Status.FAILED: 0, Status.MISSING: 2}
     assert results.cells["char_accuracy_n"].tolist() == [0]
     assert results.cells["char_accuracy_mean"].isna().all()
     assert all(path.stat().st_size for path in collect(folder))
@@ -204,7 +205,7 @@ def test_a_record_that_cannot_be_trusted_is_missing_with_its_reason(tmp_path, sp
     point = cell(0)["points"]["0"]
     spoil(tmp_path / "points" / point / "record.json")
     results = load(folder)
-    assert results.counts[OK] == results.counts[MISSING] == 1
+    assert results.counts[Status.OK] == results.counts[Status.MISSING] == 1
     assert results.cells["char_accuracy_mean"].tolist() == [0.7]
     assert reason in results.unreadable[point]
     assert str(tmp_path) not in results.unreadable[point], (
@@ -426,11 +427,15 @@ def test_ranks_stay_to_the_right_beside_a_cell_without_one(tmp_path):
 
 
 def test_a_leaderboard_warns_of_lost_seeds_only_where_some_are(tmp_path):
-    for name, status in (("whole", OK), ("lost", FAILED)):
+    for name, status in (("whole", Status.OK), ("lost", Status.FAILED)):
         one = cell(0, 1)
         write_record(tmp_path / name, one, 0, char_accuracy=0.5)
         write_record(
-            tmp_path / name, one, 1, status, **({"char_accuracy": 0.5} if status == OK else {})
+            tmp_path / name,
+            one,
+            1,
+            status,
+            **({"char_accuracy": 0.5} if status == Status.OK else {}),
         )
         (board,) = TABLES["leaderboard"].make(load(write_sweep(tmp_path / name, [one])))
         assert any("seeds that are ok" in note for note in board.notes) is (name == "lost")
@@ -786,7 +791,7 @@ def test_the_terminal_shows_what_matters_and_fits(tmp_path, width):
     a, b = cell(0, 1, 2), cell(0, 1, encoder_layers=2)
     for seed in (0, 1, 2):
         write_record(tmp_path, a, seed, char_accuracy=0.5 + seed / 10, exact_match=0.1)
-    write_record(tmp_path, b, 0, FAILED)
+    write_record(tmp_path, b, 0, Status.FAILED)
     console = Console(file=io.StringIO(), width=width)
     print_tables(load(write_sweep(tmp_path, [a, b])), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]

@@ -17,7 +17,8 @@ from wandb_server import ENTITY, Server, serving
 
 from gensweep import load
 from gensweep.core.registries import TABLES
-from gensweep.ledger.records import DIVERGED, FAILED, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables import Table
 from gensweep.report.tables.markdown import render_markdown
@@ -60,10 +61,10 @@ def folder(tmp_path: Path) -> Path:
         write_record(tmp_path, deep, seed, char_accuracy=0.7 + seed / 10, exact_match=0.2)
     write_history(tmp_path, shallow, 0, f"{COLUMNS}\n1,2.0,0.4,1.5\n2,1.0,0.5,1.2\n")
     failed = Record(
-        shallow["points"]["3"], "text_to_text", shallow["params"], 3, FAILED, {}, error=EVIL
+        shallow["points"]["3"], "text_to_text", shallow["params"], 3, Status.FAILED, {}, error=EVIL
     )
-    write_record(tmp_path, shallow, 3, FAILED).write_text(failed.to_json())
-    write_record(tmp_path, deep, 3, DIVERGED)
+    write_record(tmp_path, shallow, 3, Status.FAILED).write_text(failed.to_json())
+    write_record(tmp_path, deep, 3, Status.DIVERGED)
     return write_sweep(tmp_path, [shallow, deep, cell(0, 1, model="text_to_image")])
 
 
@@ -138,7 +139,8 @@ def test_what_is_not_ok_comes_first_and_with_every_character_that_can_be_kept(fo
     said = "\n".join(text(block) for block in section(found["spec"], "What is not ok"))
     results = load(folder)
     failed, diverged = (
-        results.points.loc[results.points["status"] == s, "id"].item() for s in (FAILED, DIVERGED)
+        results.points.loc[results.points["status"] == s, "id"].item()
+        for s in (Status.FAILED, Status.DIVERGED)
     )
     assert (
         f"1 point failed:\n{EVIL}".translate({0: "\ufffd", 27: "\ufffd"}) + f" ({failed})" in said

@@ -16,8 +16,9 @@ from searches import (
     summarize,
 )
 
-from gensweep.ledger.records import FAILED, OK, Record
+from gensweep.ledger.records import Record
 from gensweep.ledger.search_log import SearchInfo
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.search.halving import get_told_level
 from gensweep.search.outcomes import Outcomes
@@ -109,7 +110,7 @@ def test_halving_keeps_one_of_three_in_each_block() -> None:
 
 
 def test_trials_without_a_value_stall_nothing() -> None:
-    replay = Simulation(make_search(trials=18), 4, judge=lambda point: FAILED).run()
+    replay = Simulation(make_search(trials=18), 4, judge=lambda point: Status.FAILED).run()
     assert len(replay.trials) == 18
     assert replay.confirmed == []
 
@@ -140,11 +141,11 @@ def test_the_log_stands_when_a_record_changes_later() -> None:
     simulation = Simulation(make_search(), 3)
     replay = simulation.run()
     point = replay.trials[0].levels[0].points[0]
-    simulation.records[point.id] = make_record(point, FAILED, 0)
+    simulation.records[point.id] = make_record(point, Status.FAILED, 0)
     again = Replay(simulation.search, simulation.log)
     again.advance(reader(simulation.records))
     assert [one.drawn for one in again.trials] == [one.drawn for one in replay.trials]
-    assert again.trials[0].levels[0].status == FAILED
+    assert again.trials[0].levels[0].status == Status.FAILED
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -166,7 +167,7 @@ def test_a_metric_of_which_less_is_better() -> None:
     records: dict[str, Record] = {}
     replay.advance(reader(records))
     for point in replay.list_points():
-        records[point.id] = make_record(point, OK, 0)
+        records[point.id] = make_record(point, Status.OK, 0)
         records[point.id].metrics["validation/loss"] = score(point)
     replay.advance(reader(records))
     best = replay.measure_progress().best

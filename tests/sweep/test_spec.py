@@ -183,7 +183,7 @@ def test_a_wrong_axis_is_named(axes: dict[str, Any], said: str) -> None:
             "avatars",
             "arithmetic, ",
         ),
-        (lambda: sweep(tables=["dept"]), "unknown table 'dept'", "depth", "budget, "),
+        (lambda: sweep(tables=["dept"]), "unknown table 'dept'", "depth", "aggregate, "),
         (
             lambda: sweep(figures=["depth_heat"]),
             "unknown figure 'depth_heat'",

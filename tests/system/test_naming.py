@@ -544,7 +544,10 @@ def test_letters_that_no_font_has_stand_by_their_number_in_figures(tmp_path: Pat
     assert "folder:[U+10600][U+10601]" in legend
     assert "folder:é±" in legend
     titles = [one.data.title for one in drawn(folder, "depth_heatmap").values()]
-    assert titles == ["cae, dataset=folder:\U00010600\U00010601", "cae, dataset=folder:é±"]
+    assert titles == [
+        "cae, dataset=folder:\U00010600\U00010601: depth",
+        "cae, dataset=folder:é±: depth",
+    ]
     assert (
         len(list(folder.glob("tables/depth-*.csv")))
         == len(list(folder.glob("figures/depth_heatmap-*.svg")))

@@ -25,7 +25,8 @@ from gensweep.cli import app
 from gensweep.execute import driver
 from gensweep.execute.progress import Screen
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import FAILED, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.report.tables.markdown import escape_markdown
 from gensweep.system.redaction import redact_secrets
 from gensweep.system.terminal import (
@@ -135,7 +136,7 @@ def foreign(root: Path) -> Record:
     """A record that somebody else wrote, with all that may be done to a terminal in its texts."""
     point = t2t()
     record = Record(
-        point.id, point.model, point.params, point.seed, FAILED, error=HOSTILE,
+        point.id, point.model, point.params, point.seed, Status.FAILED, error=HOSTILE,
         versions={"torch": HOSTILE}, hardware={"host": HOSTILE},
     )  # fmt: skip
     folder = Ledger(root).folder(point.id)
@@ -408,7 +409,7 @@ def test_a_screen_that_nothing_can_be_written_over_on_gets_lines(
     console = Console()
     assert console.is_terminal and not console.is_live
     with Screen(console, 1, 0) as screen:
-        screen.report({"point": "one [/x]", "status": OK})
+        screen.report({"point": "one [/x]", "status": Status.OK})
     assert "[1/1] one [/x] ok" in stream.getvalue()
 
 

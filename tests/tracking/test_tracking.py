@@ -21,7 +21,8 @@ from wandb_server import HANG, HISTORY, Server, serving
 
 from gensweep.core.errors import UserError
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.records import DIVERGED, FAILED, OK, Record
+from gensweep.ledger.records import Record
+from gensweep.ledger.status import Status
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.signals import Stopped
 from gensweep.tracking import tracker, wandb_run
@@ -165,7 +166,7 @@ def test_a_run_holds_config_history_summary_and_media(root: Path) -> None:
         last = summary(lines)
         assert {key: last[key] for key in record.metrics} == record.metrics
         assert (last["status"], last["epochs"], last["seconds"]) == (
-            OK,
+            Status.OK,
             record.epochs,
             record.seconds,
         )
@@ -215,7 +216,8 @@ def test_logging_changes_no_number(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(DivergedError("loss not finite"), DIVERGED), (ValueError("no"), FAILED)]
+    ("error", "status"),
+    [(DivergedError("loss not finite"), Status.DIVERGED), (ValueError("no"), Status.FAILED)],
 )
 def test_what_goes_wrong_is_in_the_summary(
     root: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, status: str
@@ -245,7 +247,7 @@ def test_every_lane_of_a_pack_has_a_run_of_its_own(root: Path) -> None:
             point.id
         ]
         check_steps(lines, root, point)
-        assert summary(lines)["status"] == OK
+        assert summary(lines)["status"] == Status.OK
 
 
 def test_one_lanes_trouble_costs_no_other_lane_its_run(
@@ -269,7 +271,7 @@ def test_one_lanes_trouble_costs_no_other_lane_its_run(
     for point in lanes.points:
         lines = inspected(run_folder(root, point))
         check_steps(lines, root, point)
-        assert summary(lines)["status"] == OK
+        assert summary(lines)["status"] == Status.OK
 
 
 # --- resumed
@@ -350,7 +352,7 @@ def test_lanes_log_beside_each_other(root: Path) -> None:
             for lane, tracker in enumerate(trackers):
                 tracker.log([line | {"lane": lane} for line in lines[:epoch]])
         for lane, (point, tracker) in enumerate(zip(points, trackers, strict=True)):
-            record = _record(point, status=FAILED, error="none")
+            record = _record(point, status=Status.FAILED, error="none")
             tracker.close(record, [line | {"lane": lane} for line in lines])
     for lane, point in enumerate(points):
         steps = history(inspected(run_folder(root, point)))
@@ -375,7 +377,7 @@ def test_online_a_run_is_at_the_server_when_its_point_ends(root: Path, server: S
     record = records(root)[PICTURES.id]
     assert [line["_step"] for line in run.history] == [1, 2, 3]
     assert {key: run.summary[key] for key in record.metrics} == record.metrics
-    assert (run.summary["status"], run.exit_code) == (OK, 0)
+    assert (run.summary["status"], run.exit_code) == (Status.OK, 0)
     assert run.config["cell"] == PICTURES.cell
     assert (run.values["groupName"], run.values["jobType"]) == ("tiny", "vae")
     sheet = (root / "points" / PICTURES.id / "samples.png").read_bytes()
@@ -393,7 +395,7 @@ def test_online_a_resumed_point_overwrites_its_own_lines(root: Path, server: Ser
         (0, 1),
         (1, 2),
     ]
-    assert (run.summary["status"], run.exit_code) == (OK, 0)
+    assert (run.summary["status"], run.exit_code) == (Status.OK, 0)
 
 
 @pytest.mark.usefixtures("own_service")
@@ -422,7 +424,7 @@ def trained_with_trouble(root: Path, points: list[Point], logged: Tracking = ON)
     """Train; the one warning of all points, each of which must be ok."""
     reports = train(points, root, tracking=logged)
     assert {point_id: record.status for point_id, record in records(root).items()} == {
-        p.id: OK for p in points
+        p.id: Status.OK for p in points
     }
     (warning,) = {report["warning"] for report in reports if "warning" in report}
     return warning
@@ -501,7 +503,7 @@ def test_a_helper_process_that_crashes_costs_nothing(root: Path) -> None:
             os.kill(helper_process(), signal.SIGKILL)
 
     attempt(root, OFF, crash)
-    assert records(root)[POINT.id].status == OK
+    assert records(root)[POINT.id].status == Status.OK
     assert not any("warning" in report for report in reports)
     check_steps(inspected(run_folder(root)), root)
 
@@ -534,9 +536,9 @@ def test_a_helper_process_that_is_stuck_is_left_behind(
         attempt(root, OFF, stop)
         (warning,) = {report["warning"] for report in reports if "warning" in report}
         assert "no answer for 1 s" in warning
-        assert records(root)[POINT.id].status == OK
+        assert records(root)[POINT.id].status == Status.OK
         second = Point.make("text_to_text", TINY, 1)
-        assert train([second], root, tracking=OFF)[-1]["status"] == OK
+        assert train([second], root, tracking=OFF)[-1]["status"] == Status.OK
         assert not (root / "points" / second.id / "wandb").exists()
     finally:
         os.kill(stuck[0], signal.SIGKILL)
@@ -596,7 +598,7 @@ def test_a_run_longer_than_a_block_is_whole_and_a_cut_one_is_not(root: Path) -> 
         for epoch in range(1, 20)
     ]
     with Tracker(POINT, OFF, folder) as tracker:
-        tracker.close(_record(POINT, status=FAILED, error="none"), lines)
+        tracker.close(_record(POINT, status=Status.FAILED, error="none"), lines)
     assert tracker.trouble is None
     (file,) = run_folder(root).glob("*.wandb")
     assert file.stat().st_size > 2 * 32768

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_figure
-from gensweep.ledger.records import DIVERGED, FAILED, MISSING
+from gensweep.ledger.status import Status
 from gensweep.report.figures.captions import describe_method, format_axis_label
 from gensweep.report.figures.data import FigureData, Heatmap
 from gensweep.report.figures.settings import select_settings
@@ -88,6 +88,9 @@ def _get_value(results: Results, cell: str, metric: str | None) -> GridValue:
     row = results.cells.iloc[results.index_of[cell]]
     if row["n_ok"] and metric:
         return results.measure(cell, metric)
-    counts = {status: int(row[f"n_{status}"]) for status in (DIVERGED, FAILED, MISSING)}
+    counts = {
+        status: int(row[f"n_{status}"])
+        for status in (Status.DIVERGED, Status.FAILED, Status.MISSING)
+    }
     others = tuple((status, count) for status, count in counts.items() if count)
     return Seeds(int(row["n_ok"]), int(row["n_ok"]) + sum(counts.values()), others)

@@ -12,7 +12,7 @@ import numpy as np
 
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import register_figure
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.report.figures.captions import describe_seeds, format_unit
 from gensweep.report.figures.data import Axis, FigureData, Mark, Panel, Plot, Series
 from gensweep.report.figures.selection import (
@@ -163,7 +163,7 @@ def _load_curves(
 def _load_histories(results: Results, cells: Sequence[str]) -> tuple[dict[str, list[History]], int]:
     """Return cell -> the histories of its ok points, and how many are missing or damaged."""
     histories_of: dict[str, list[History]] = {cell: [] for cell in cells}
-    is_shown = (results.points["status"] == OK) & results.points["cell"].isin(list(cells))
+    is_shown = (results.points["status"] == Status.OK) & results.points["cell"].isin(list(cells))
     points = results.points[is_shown]
     lost = 0
     for point, cell in zip(points["id"], points["cell"], strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.report.figures.captions import format_seed_count
 from gensweep.report.measurement import Measurement, drop_count
 from gensweep.report.remarks import NO_VALUE, has_values
@@ -117,7 +117,7 @@ def _assign_roles(count: int, is_ranked: bool) -> dict[int, str]:
 
 
 def _describe_cell(results: Results, cell: str, role: str) -> ShownCell:
-    is_shown = (results.points["cell"] == cell) & (results.points["status"] == OK)
+    is_shown = (results.points["cell"] == cell) & (results.points["status"] == Status.OK)
     points = results.points[is_shown].sort_values("seed")
     model = points["model"].iloc[0]
     params = results.params[cell]

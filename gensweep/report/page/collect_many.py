@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.errors import ResultsError
 from gensweep.ledger.open_store import open_folder
-from gensweep.ledger.records import MISSING
+from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
 from gensweep.report.collect import make, print_tables, write_collected, write_page
 from gensweep.report.digest import compute_digest
@@ -129,7 +129,7 @@ def watch(folders: Sequence[str], page: str | None, pause: float, console: Conso
     except BaseException:
         # Most often a signal. Nobody renews the pages from now on, so they must stop reloading.
         for one in collected.values():
-            if one.results.counts[MISSING]:
+            if one.results.counts[Status.MISSING]:
                 write_collected(one)
         if page and len(collected) == len(folders):
             write_page(list(collected.values()), page)
@@ -158,11 +158,11 @@ def _collect_changed(
         last = collected.get(results.folder)
         if last is None or last.digest != compute_digest(results):
             changed.append(results)
-    is_complete = not any(results.counts[MISSING] for results in loaded)
+    is_complete = not any(results.counts[Status.MISSING] for results in loaded)
     for results in changed:
         one = make(results)
         collected[results.folder] = one
-        write_collected(one, _get_reload(pause, results.counts[MISSING] == 0))
+        write_collected(one, _get_reload(pause, results.counts[Status.MISSING] == 0))
         print_line(console, f"{datetime.now():%H:%M:%S} {format_progress(results)}")
     if changed and page:
         in_order = [collected[results.folder] for results in loaded]

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gensweep.ledger.records import FAILED, MISSING
+from gensweep.ledger.status import Status
 from gensweep.system.naming import PINNED
 from gensweep.system.terminal import split_command_line
 
@@ -43,10 +43,10 @@ class Commands:
     def repair(self) -> str:
         """The command that trains what is missing or failed; empty if a run would do nothing."""
         counts = self._results.counts
-        if not counts[MISSING] + counts[FAILED]:
+        if not counts[Status.MISSING] + counts[Status.FAILED]:
             return ""
         words = [*self._base, *self._results_option]
-        if counts[FAILED]:
+        if counts[Status.FAILED]:
             words.append("--retry-failed")
         return shlex.join(words)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gensweep.ledger.records import DIVERGED, FAILED, MISSING
+from gensweep.ledger.status import Status
 from gensweep.system.text import pluralize
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ MAX_OPEN_POINTS = 10
 _UNREADABLE = "unreadable"
 _WARNING = "warning"
 _HEADINGS = {
-    FAILED: "failed",
-    DIVERGED: "diverged: a loss or a metric was not a finite number",
+    Status.FAILED: "failed",
+    Status.DIVERGED: "diverged: a loss or a metric was not a finite number",
     _UNREADABLE: "a record that cannot be trusted, and counts as missing",
     _WARNING: "ok, with a warning",
 }
@@ -64,7 +64,11 @@ class Kind:
 
 def group_failures(results: Results) -> list[Kind]:
     """Return the points that went wrong, by kind and reason."""
-    ids_of: dict[str, dict[str, list[str]]] = {FAILED: {}, DIVERGED: {}, _UNREADABLE: {}}
+    ids_of: dict[str, dict[str, list[str]]] = {
+        Status.FAILED: {},
+        Status.DIVERGED: {},
+        _UNREADABLE: {},
+    }
     columns = [results.points[name].tolist() for name in ("id", "status", "error")]
     for point, status, error in zip(*columns, strict=True):
         kind, reason = status, ""
@@ -118,7 +122,7 @@ def group_warnings(results: Results) -> Kind | None:
 
 def describe_gaps(results: Results) -> Iterator[str]:
     """Yield sentences on what is missing, and on cells with fewer seeds than others."""
-    if results.counts[MISSING]:
+    if results.counts[Status.MISSING]:
         yield _describe_missing(results)
     requested = [len(cell.points) for cell in results.sweep.cells]
     smallest, largest = min(requested), max(requested)
@@ -148,10 +152,10 @@ def describe_gaps(results: Results) -> Iterator[str]:
 
 def _describe_missing(results: Results) -> str:
     """Return the sentence on the missing points, by model."""
-    missing = results.counts[MISSING]
+    missing = results.counts[Status.MISSING]
     models, statuses = (results.points[name].tolist() for name in ("model", "status"))
     pairs = zip(models, statuses, strict=True)
-    by_model = Counter(model for model, status in pairs if status == MISSING)
+    by_model = Counter(model for model, status in pairs if status == Status.MISSING)
     models_text = ", ".join(f"{model} {count}" for model, count in by_model.items())
     verb = "is" if missing == 1 else "are"
     total = pluralize(len(results.points), "point")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.errors import RecordError
 from gensweep.ledger.ledger import POINTS
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.report.figures.data import Plot
 from gensweep.report.figures.files import read_picture_file
 from gensweep.report.figures.samples import LAST_SHEET
@@ -93,7 +93,7 @@ def embed_samples(results: Results) -> list[Picture]:
     They are those of the cell's first seed that is ok.
     """
     pictures, bytes_left = [], MAX_PICTURE_BYTES
-    is_ok = results.points["status"] == OK
+    is_ok = results.points["status"] == Status.OK
     first_points = results.points[is_ok].drop_duplicates("cell").set_index("cell")
     for model in results.models:
         for role, cell in _choose_cells(results, model):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gensweep.ledger.ledger import POINTS, RECORD
-from gensweep.ledger.records import MISSING
+from gensweep.ledger.status import Status
 from gensweep.system.text import format_duration
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def collect_origins(results: Results) -> tuple[list[Origin], Times, int]:
     seconds: dict[Key, float] = defaultdict(float)
     finished = []
     keys: dict[str, Key] = {}
-    done = results.points[results.points["status"] != MISSING]
+    done = results.points[results.points["status"] != Status.MISSING]
     durations = done["seconds"].tolist()
     for point, duration in zip(done["id"].tolist(), durations, strict=True):
         try:

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from gensweep.ledger.records import FAILED, MISSING, OK
+from gensweep.ledger.status import Status
 from gensweep.report.page import Collected, failures, provenance
 from gensweep.report.page.commands import NEW_RESULTS, Commands
 from gensweep.report.page.figures import embed_figures, embed_samples, list_unmeasured_models
@@ -48,7 +48,7 @@ def build_context(
     figures = embed_figures(collected)
     main_figures = select_main_figures(results, figures)
     unmeasured = ""
-    if results.counts[OK]:
+    if results.counts[Status.OK]:
         unmeasured = ", ".join(list_unmeasured_models(results))
     return {
         "key": key,
@@ -56,9 +56,9 @@ def build_context(
         "folder": (prefix or "./") if shows_folder else "",
         "prefix": prefix,
         "total": len(results.points),
-        "done": results.counts[OK],
-        "missing": results.counts[MISSING],
-        "failed": results.counts[FAILED],
+        "done": results.counts[Status.OK],
+        "missing": results.counts[Status.MISSING],
+        "failed": results.counts[Status.FAILED],
         "counts": _list_counts(results),
         "bars": _compute_bars(results),
         "facts": _list_facts(results),

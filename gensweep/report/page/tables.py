@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gensweep.ledger.records import MISSING
+from gensweep.ledger.status import Status
 from gensweep.report.measurement import Measurement, is_contender
 from gensweep.report.page.commands import Commands
 from gensweep.report.tables.columns import Column, Kind, TableData
@@ -189,7 +189,7 @@ def _list_points(results: Results) -> dict[str, list[tuple[int, str]]]:
     points_of: dict[str, list[tuple[int, str]]] = {}
     columns = (results.points[name].tolist() for name in ("cell", "seed", "id", "status"))
     for cell, seed, point, status in zip(*columns, strict=True):
-        if status != MISSING:
+        if status != Status.MISSING:
             points_of.setdefault(cell, []).append((int(seed), point))
     return points_of
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.report.remarks import explain_missing
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Runs:
         statuses = points["status"].tolist()
         self._rows: dict[str, list[int]] = defaultdict(list)
         for row, cell_id in enumerate(points["cell"].tolist()):
-            if statuses[row] == OK:
+            if statuses[row] == Status.OK:
                 self._rows[cell_id].append(row)
         self._seeds = points["seed"].tolist()
         self._values = {name: points[name].tolist() for name in results.described}

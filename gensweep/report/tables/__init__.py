@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from gensweep.ledger.records import MISSING, STATUSES
+from gensweep.ledger.status import STATUSES, Status
 from gensweep.report.tables.columns import TableData
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COUNTS = tuple(f"n_{status}" for status in (*STATUSES, MISSING))
+COUNTS = tuple(f"n_{status}" for status in (*STATUSES, Status.MISSING))
 """Columns with the number of points of each status; the first is that of points that are ok."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gensweep.ledger.records import MISSING, STATUSES
+from gensweep.ledger.status import STATUSES, Status
 from gensweep.report.measurement import Measurement, Seeds
 from gensweep.report.tables import COUNTS
 from gensweep.report.tables.columns import Column, Kind, TableData
@@ -61,6 +61,6 @@ def _arrange_counts(data: TableData, split_counts: bool) -> list[Column]:
 
 def _list_others(counts: Sequence[int]) -> tuple[tuple[str, int], ...]:
     """Return status and count of the points that are not ok; counts are in the order of COUNTS."""
-    statuses = (*STATUSES, MISSING)
+    statuses = (*STATUSES, Status.MISSING)
     pairs = zip(statuses[1:], counts[1:], strict=True)
     return tuple((status, count) for status, count in pairs if count)

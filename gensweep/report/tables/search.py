@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.registries import register_table
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.report.tables import Table
 from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.system.file_stems import make_file_stems
@@ -62,7 +62,7 @@ def describe_search(search: SearchInfo) -> list[str]:
     counts: dict[str, int] = {}
     for trial in search.trials:
         status = trial.levels[-1].status
-        if status != OK:
+        if status != Status.OK:
             counts[status] = counts.get(status, 0) + 1
     if counts:
         texts = [f"{count} {status}" for status, count in counts.items()]

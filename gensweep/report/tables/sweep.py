@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.registries import register_table
-from gensweep.ledger.records import DIVERGED, FAILED
+from gensweep.ledger.status import Status
 from gensweep.report.measured import VALIDATION
 from gensweep.report.measurement import Measurement
 from gensweep.report.tables import Table
@@ -56,7 +56,7 @@ def list_problems(results: Results) -> pd.DataFrame:
     Points that are merely missing are not among them.
     """
     points = results.points
-    is_bad = points["status"].isin([DIVERGED, FAILED])
+    is_bad = points["status"].isin([Status.DIVERGED, Status.FAILED])
     is_bad |= points["id"].isin(list(results.unreadable))
     frame = points.loc[is_bad, ["id", "model", "seed", "status", "error"]]
     return frame.rename(columns={"error": "reason"}).reset_index(drop=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gensweep.core.registries import register_table
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.report.figures.settings import list_answering
 from gensweep.report.outcomes import Outcomes, find_twins, is_arithmetic, load_outcomes
 from gensweep.report.stats.holm import apply_holm
@@ -82,7 +82,7 @@ def make_test_set(results: Results) -> list[Table]:
 def _load_cells(results: Results) -> tuple[dict[str, CellOutcomes], int]:
     """Return the outcomes of each cell, and how many points that are ok have none."""
     points = results.points
-    is_ok = (points["status"] == OK) & points["model"].isin(list_answering(results))
+    is_ok = (points["status"] == Status.OK) & points["model"].isin(list_answering(results))
     rows = points.loc[is_ok, ["id", "cell", "seed"]].to_dict("list")
     cells: dict[str, CellOutcomes] = {}
     unread = 0

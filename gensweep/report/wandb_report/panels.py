@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import RecordError
 from gensweep.ledger.ledger import POINTS
-from gensweep.ledger.records import OK
+from gensweep.ledger.status import Status
 from gensweep.report.stats.axes import DEPTH
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _build_curves(wr: Any, results: Results, model: str, metric: str | None) -> 
 
 def _list_history_columns(results: Results, model: str) -> list[str]:
     """Return the columns of the first history that can be read; empty if there is none."""
-    is_shown = (results.points["model"] == model) & (results.points["status"] == OK)
+    is_shown = (results.points["model"] == model) & (results.points["status"] == Status.OK)
     for point in results.points.loc[is_shown, "id"]:
         try:
             history = results.load_history(point)
