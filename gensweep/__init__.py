@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gensweep.sweep.space import Integer, Log, Uniform
     from gensweep.sweep.spec import Sweep
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Axis",
     "Compare",

@@ -80,13 +80,26 @@ def test_commands_parse(page: Path) -> None:
             assert words[1] in ("list", "fetch", "show"), words
 
 
+def train_file(file: Path, code: str) -> None:
+    """Run a sweep file in a process of its own, since it registers what no other test has."""
+    file.write_text(code)
+    command = [sys.executable, "-m", "gensweep", file, "--local", "--results", file.parent / "r"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 @pytest.mark.parametrize(
     ("page", "number"),
     [(page, number) for page in GUIDES for number in range(len(blocks(page, "python")))],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_code_runs(page: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_runs(
+    page: Path, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = blocks(page, "python")[number]
+    if "__file__" in code:
+        train_file(tmp_path / "block.py", code)
+        return
     if "from ray" in code:
         pytest.skip("a test marked `ray` runs it")
     if "results/rates" in code:
