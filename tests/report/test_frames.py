@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sweep_files import FAILED, cell, generous, write_history, write_record, write_sweep
+from sweep_files import cell, generous, write_history, write_record, write_sweep
 
 from gensweep import load
+from gensweep.ledger.status import Status
 from gensweep.report.stats.questions import answer_questions
 
 
@@ -55,7 +56,7 @@ def test_histories_hold_every_epoch_of_every_point(results):
 def test_failed_points_and_damaged_histories_are_left_out(tmp_path):
     one = cell(0, 1, 2)
     write_record(tmp_path, one, 0, char_accuracy=0.5)
-    write_record(tmp_path, one, 1, FAILED)
+    write_record(tmp_path, one, 1, Status.FAILED)
     write_history(tmp_path, one, 0, "epoch,train/loss\n1,x\n")
     results = load(write_sweep(tmp_path, [one]))
     assert set(results.long_points["seed"]) == {0}
