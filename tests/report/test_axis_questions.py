@@ -347,6 +347,28 @@ def test_the_best_on_validation_may_lose_on_the_test_set(tmp_path):
     assert found.verdict == NO
 
 
+def test_values_that_are_equal_on_validation_are_not_called_the_best(tmp_path):
+    cells = [cell(0, 1, 2, lr=rate) for rate in (0.001, 0.002, 0.003)]
+    for one, validated in zip(cells, (0.1, 0.4, 0.4), strict=True):
+        for seed in range(3):
+            values = {"test/char_accuracy": seed / 10, "validation/char_accuracy": validated}
+            write_record(tmp_path, one, seed, **values)
+    found = find(answer_questions(load(write_sweep(tmp_path, cells))), "Is one value of lr")
+    chosen = "The first of 2 values that are equal by validation/char_accuracy is lr=0.002"
+    assert chosen in found.answer
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_validation_the_best_is_chosen_on_the_test_set(tmp_path):
+    cells = [cell(0, 1, 2, lr=rate) for rate in (0.001, 0.002, 0.003)]
+    for level, one in enumerate(cells):
+        for seed in range(3):
+            write_record(tmp_path, one, seed, **{"test/char_accuracy": (level + seed) / 10})
+    found = find(answer_questions(load(write_sweep(tmp_path, cells))), "Is one value of lr")
+    assert "The best on the test set itself" in found.answer
+    assert "is lr=0.003" in found.answer
+
+
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_one_seed_or_equal_seeds_are_not_enough(tmp_path, seeds):
     folder = write_grid(

@@ -78,14 +78,23 @@ def _choose(subject: Subject, axis: str, block: Block) -> tuple[int, str]:
     if objective is not None:
         validated = subject.select((axis,), objective)
         sign = subject.runs.get_sign(objective)
-        means = dict(zip(validated.levels, validated.values.mean(0) * sign, strict=True))
-        known = [level for level in block.levels if level in means]
-        if len(known) == len(block.levels):
-            best = max(known, key=lambda level: means[level])
-            return block.levels.index(best), f"The best by {objective}"
+        rows = zip(validated.levels, validated.values.T * sign, strict=True)
+        # Without any validation value there are levels of no seed at all.
+        means = {level: float(row.mean()) for level, row in rows if row.size}
+        if all(level in means for level in block.levels):
+            return _choose_by_validation([means[level] for level in block.levels], objective)
     means_of_test = block.values.mean(0) * subject.sign
     text = "The best on the test set itself, as the validation set has no value of some level,"
     return int(np.argmax(means_of_test)), text
+
+
+def _choose_by_validation(means: list[float], objective: str) -> tuple[int, str]:
+    """Return the index of the largest mean, and a text that says whether others equal it."""
+    best = max(means)
+    equal = [math.isclose(mean, best, rel_tol=1e-12) for mean in means]
+    if sum(equal) == 1:
+        return equal.index(True), f"The best by {objective}"
+    return equal.index(True), f"The first of {sum(equal)} values that are equal by {objective}"
 
 
 def _negate(contrast: Contrast) -> Contrast:
