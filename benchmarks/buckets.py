@@ -106,6 +106,7 @@ def _slope(more: Mapping[str, float], fewer: Mapping[str, float], steps: float) 
 
 def _point(server: Any) -> Iterator[Asked]:
     """A trivial point really trained: what any point asks, and what an epoch adds."""
+    from gensweep.execute.limits import Limits
     from gensweep.execute.local import execute
     from gensweep.execute.resources import Resources
 
@@ -113,7 +114,13 @@ def _point(server: Any) -> Iterator[Asked]:
     for seed, epochs in enumerate((1, *EPOCHS)):  # the first connects
         point = Point.make("text_to_text", TRIVIAL | {"epochs": epochs}, seed)
         with _counted(server) as requests:
-            execute([Pack((point,))], server.place, Resources(device="cpu"), lambda report: None)
+            execute(
+                [Pack((point,))],
+                server.place,
+                Resources(device="cpu"),
+                lambda report: None,
+                Limits(),
+            )
         found.append(requests)
     _, fewer, more = found
     an_epoch = _slope(more, fewer, EPOCHS[1] - EPOCHS[0])

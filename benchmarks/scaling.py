@@ -71,6 +71,7 @@ def bookkeeping(
     config: dict[str, Any],
     configs: list[Any],
     datasets: dict[str, Any],
+    plugins: list[Any],
     drivers: dict[str, str | None] | None,
 ) -> None:
     """A trial that trains nothing, in place of `gensweep.execute.ray_tune._run_trial`, whose arguments it has."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,13 +18,12 @@ import gensweep.execute.ray_environment  # noqa: F401 - sets what Ray reads when
 import ray
 from ray import tune
 from ray.tune.execution import class_cache
-from ray.tune.experiment import Trial
-from ray.tune.schedulers import FIFOScheduler
 
 from gensweep.cluster.node_info import check_code, read_code_versions
 from gensweep.cluster.ray_guard import ended_process
 from gensweep.core.errors import CodeMismatchError, RayDiedError
 from gensweep.execute.limits import Limits
+from gensweep.execute.ray_schedule import InOrder, LimitStopper
 from gensweep.execute.ray_session import (
     check_nodes,
     choose_gpus_per_trial,
@@ -138,7 +136,7 @@ def _make_tuner(
         tune.with_resources(function, _make_requests(packs, resources)),
         param_space={"pack": tune.grid_search(list(range(len(packs))))},
         tune_config=tune.TuneConfig(
-            scheduler=_InOrder(limits),
+            scheduler=InOrder(limits),
             reuse_actors=True,
             max_concurrent_trials=resources.max_concurrent,
         ),
@@ -146,7 +144,7 @@ def _make_tuner(
             name=f"gensweep-{uuid.uuid4().hex[:8]}",
             storage_path=scratch,
             callbacks=[reporter],
-            stop=_LimitStopper(limits, reporter),
+            stop=LimitStopper(limits, reporter.running),
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
             verbose=2 if resources.verbose else 0,
         ),
@@ -207,49 +205,26 @@ def _make_requests(
     return lambda config: tune.PlacementGroupFactory([bundle | {"memory": needs[config["pack"]]}])
 
 
-class _InOrder(FIFOScheduler):
-    """A scheduler with the order of Ray's FIFOScheduler, and a cost that does not grow.
-
-    At each event FIFOScheduler looks at every trial that there has been.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        super().__init__()
-        self._limits = limits
-        self._waiting: OrderedDict[Trial, None] = OrderedDict()
-
-    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        self._waiting[trial] = None
-        # A trial that is started again may still wait here, if its first start was out of turn.
-        self._waiting.move_to_end(trial)
-
-    def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        if self._limits.is_reached:
-            return None
-        while self._waiting:
-            first = next(iter(self._waiting))
-            if first.status == Trial.PENDING:
-                return first
-            del self._waiting[first]
-        return None
-
-
 class _Reporter(tune.Callback):
     """A callback that passes each trial's reports on, and ends the run after some errors."""
 
     def __init__(self, report: Report, packs: Sequence[Pack]) -> None:
         self._report, self._packs = report, packs
         self._error: Exception | None = None
-        self.running: set[Any] = set()
+        self.running: list[Any] = []
 
     def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self.running.add(trial)
+        self.running.append(trial)
         self._pass_on(make_start_report(self._packs[trial.config["pack"]]))
 
     def on_trial_result(
         self, iteration: int, trials: list, trial: Any, result: dict, **info: Any
     ) -> None:
         self._pass_on(result)
+
+    def _forget(self, trial: Any) -> None:
+        if trial in self.running:
+            self.running.remove(trial)
 
     def _pass_on(self, result: dict[str, Any]) -> None:
         """Report. An error of the results root ends the run at the end of the step."""
@@ -259,11 +234,11 @@ class _Reporter(tune.Callback):
             self._error = error
 
     def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-        self.running.discard(trial)
+        self._forget(trial)
 
     def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
         """End the run if the trial died because its node has other code than the driver."""
-        self.running.discard(trial)
+        self._forget(trial)
         last = get_last_line(Path(trial.error_file).read_text())
         name, _, message = last.partition(": ")
         # Starting it again would not help: such a node fails every trial.
@@ -281,19 +256,3 @@ class _Reporter(tune.Callback):
     def __getstate__(self) -> dict:
         # Tune pickles its callbacks; the function that takes reports stays in this process.
         return {}
-
-
-class _LimitStopper(tune.Stopper):
-    """Ends the Tune run when a limit is reached and every started trial has ended.
-
-    Without it Tune would wait for ever for the trials that the scheduler does not start.
-    """
-
-    def __init__(self, limits: Limits, reporter: _Reporter) -> None:
-        self._limits, self._reporter = limits, reporter
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        return self._limits.is_reached and not self._reporter.running

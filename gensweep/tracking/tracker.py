@@ -219,7 +219,8 @@ class Tracker:
                 values = dict(record.metrics) | collect_media(folder)
                 self._run.log(values, step=record.epochs, commit=True)
         outcome: dict[str, Any] = {
-            "status": record.status,
+            # W&B writes the name of an enumeration's member, not its value.
+            "status": record.status.value,
             "seconds": record.seconds,
             "epochs": record.epochs,
         }

@@ -109,9 +109,10 @@ def test_trials_start_in_the_order_of_rays_own_scheduler() -> None:
     """Whatever happens to them: new ones, some that start out of turn, end, or wait again after a worker's death."""
     from ray.tune.schedulers import FIFOScheduler
 
-    from gensweep.execute.ray_tune import _InOrder
+    from gensweep.execute.limits import Limits
+    from gensweep.execute.ray_schedule import InOrder
 
-    random, trials, ours, rays = Random(0), [], _InOrder(), FIFOScheduler()
+    random, trials, ours, rays = Random(0), [], InOrder(Limits()), FIFOScheduler()
     controller = SimpleNamespace(get_trials=lambda: trials)
 
     class Trial:

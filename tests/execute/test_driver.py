@@ -444,7 +444,9 @@ def test_a_folder_of_a_point_that_refuses_costs_that_point_alone(
         ended = run(write_sweep(tmp_path, seeds=3), root)
         assert ended.code == 1
         assert set(records(root)) == {t2t(0).id, t2t(2).id}
-        (line,) = [line for line in ended.out.splitlines() if f"{t2t(1).id} failed" in line]
+        (line,) = [
+            line for line in ended.out.splitlines() if t2t(1).id in line and " failed" in line
+        ]
         assert "Permission denied" in line
         assert line.endswith("; no record written")
         assert f"missing: {t2t(1).id}" in ended.out

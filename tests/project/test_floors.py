@@ -149,7 +149,7 @@ def test_two_files_import_ray() -> None:
         for name, tree in FILES.items()
         if "ray" in {m.split(".")[0] for m in modules(ast.walk(tree))}
     }
-    assert users == {"execute/ray_session.py", "execute/ray_tune.py"}
+    assert users == {"execute/ray_schedule.py", "execute/ray_session.py", "execute/ray_tune.py"}
 
 
 QUICK = """
@@ -196,6 +196,8 @@ from gensweep.core.registries import DERIVED, MODELS, list_metrics
 class Reader:
     accuracy = 1.0
     read = lambda self, pictures: torch.zeros(len(pictures), 3).long()
+    measure_palette_shares = lambda self, pictures: torch.ones(len(pictures))
+    measure_distances = lambda self, pictures: torch.ones(len(pictures))
 
 pictures = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 found = set()

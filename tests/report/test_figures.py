@@ -241,7 +241,7 @@ def test_dollars_in_names_are_no_formulas(tmp_path):
         write_record(tmp_path, one, 0, reconstruction_mse=0.5)
         write_history(tmp_path, one, 0, "epoch,validation/reconstruction_mse\n1,0.5\n")
     results = load(write_sweep(tmp_path, cells, places=names))
-    for page in FIGURES:
+    for page in set(FIGURES) - {"search_slices", "tuning_curve"}:
         assert list(render(FIGURES[page], results)), page
     seen = [one.svg for one in render(FIGURES["learning_curves"], results)]
     assert rb"\frac{}" in b"".join(seen)
@@ -676,7 +676,10 @@ def test_the_same_files_give_the_same_bytes_elsewhere(tmp_path, name):
     with_answers(tmp_path / "here", cells[1], [(1, "1"), (2, "x")])
     here = write_sweep(tmp_path / "here", cells)
     there = shutil.copytree(here.parent, tmp_path / "there") / here.name
-    first, second = (list(render(FIGURES[name], load(folder))) for folder in (here, there))
+    first, second = (
+        [(one.svg, one.png, one.pdf) for one in render(FIGURES[name], load(folder))]
+        for folder in (here, there)
+    )
     assert first == second
     assert first
 

@@ -677,6 +677,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
         "cells-problems",
         "depth-text_to_text",
         "leaderboard-text_to_text",
+        "reference",
         "statistics",
     ]
     assert sorted(path.stem for path in written if path.suffix == ".md") == tables

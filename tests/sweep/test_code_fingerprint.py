@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gensweep.core.registries import MODELS
+from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.sweep import code_fingerprint
 from gensweep.sweep.code_fingerprint import (
     compare,
@@ -338,7 +338,9 @@ def fingerprints(package: Path) -> dict[str, dict]:
     """Return the fingerprint of every model on its default dataset, read anew."""
     tree = SourceTree(package)
     return {
-        name: code_fingerprint._compute_fingerprint(name, model.default_dataset, tree)
+        name: code_fingerprint._compute_digests(
+            model, get_dataset_class(model.default_dataset), tree, ()
+        )
         for name, model in MODELS.items()
     }
 
