@@ -97,7 +97,10 @@ def compute_improvement(first: np.ndarray, second: np.ndarray, sign: int) -> Agg
     centre = (share + square / (2 * pairs)) / (1 + square / pairs)
     spread = math.sqrt(share * (1 - share) / pairs + square / (4 * pairs**2))
     half_width = math.sqrt(square) * spread / (1 + square / pairs)
-    return Aggregate(share, centre - half_width, centre + half_width, pairs)
+    # Rounding must not leave an end a little above 0, or below 1, where it is exactly that.
+    low = centre - half_width if wins else 0.0
+    high = centre + half_width if wins < pairs else 1.0
+    return Aggregate(share, low, high, pairs)
 
 
 def compute_profile(values: np.ndarray, thresholds: np.ndarray, sign: int) -> np.ndarray:

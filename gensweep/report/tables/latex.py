@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 PACKAGES = ("booktabs", "longtable")
 """The packages that a document needs for the tables."""
 USES = f"% \\usepackage{{{','.join(PACKAGES)}}}"
+_LARGEST_SIZE, _SMALL_GAP = "footnotesize", 2
+_FONT_SIZES = {_LARGEST_SIZE: 1.0, "scriptsize": 7 / 8, "tiny": 5 / 8}
+"""Font sizes, relative to the first."""
 MAX_LINE_CHARACTERS, MAX_PAGE_LINES = 80, 40
 """Size of a page of a 10 point article: characters in a line and lines, of \\footnotesize."""
 _GAP_CHARACTERS = 2
 """Space between two columns."""
 _MAX_UNBROKEN_CHARACTERS = 22
 """Text columns that are wider than this are broken into paragraphs."""
-_LINE_SHARE, _MIN_PARAGRAPH_SHARE = 0.97, 0.3
+_LINE_SHARE, _MIN_PARAGRAPH_SHARE = 0.97, 0.2
 """Share of a line that columns fill, and the least that is left for paragraphs."""
 
 
@@ -158,17 +161,20 @@ def _split_header(column: Column) -> list[str]:
 
 
 def render_environment(
-    part: Sequence[Column], caption: str, size: str = "footnotesize", gap: int = 4
+    part: Sequence[Column], caption: str, size: str | None = None, gap: int = 4
 ) -> Iterator[str]:
     """Yield the lines of a `table`, or of a `longtable` if a page is too short.
 
     Args:
         part: its columns.
         caption: the commands of its caption and label.
-        size: the name of the font size.
+        size: the name of the font size. None: the largest one at which a line fits.
         gap: half the space between columns [pt].
     """
     shares = _compute_shares(part)
+    if size is None:
+        size = _choose_size(shares)
+        gap = gap if size == _LARGEST_SIZE else _SMALL_GAP
     form = "".join(_format_column_type(column, share) for column, share in shares)
     head = list(_format_head(part))
     rows = list(_format_rows(shares))
@@ -185,6 +191,17 @@ def render_environment(
         yield rf"\begin{{tabular}}{{@{{}}{form}@{{}}}}"
         yield from (r"\toprule", *head, r"\midrule", *rows, r"\bottomrule")
         yield from (r"\end{tabular}", r"\end{table}")
+
+
+def _choose_size(shares: Sequence[tuple[Column, float]]) -> str:
+    """Return the name of the largest font size at which a line fits the page, or the smallest."""
+    width = 0.0
+    for column, share in shares:
+        width += share * MAX_LINE_CHARACTERS or measure_width([column])
+    for name, scale in _FONT_SIZES.items():
+        if width * scale <= MAX_LINE_CHARACTERS:
+            return name
+    return min(_FONT_SIZES, key=lambda name: _FONT_SIZES[name])
 
 
 def _format_column_type(column: Column, share: float) -> str:
