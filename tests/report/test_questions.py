@@ -531,7 +531,7 @@ def simulated(folder: Path, rng: np.random.Generator, effect: float) -> list[Fin
 
 @pytest.mark.slow
 def test_false_positives_are_rare_and_large_effects_are_found(tmp_path):
-    """Three corrected questions of a sweep: any wrong verdict in at most 5% of sweeps, up to 3 standard errors."""
+    """Corrected questions of a sweep: any wrong verdict in at most 5% of sweeps, up to 3 standard errors."""
     grid = {place: dict.fromkeys(range(3)) for place in itertools.product((1, 2, 3), (1, 2, 3))}
     folder = sweep(tmp_path, grid, ("encoder_layers", "decoder_layers"))
     rng, runs = np.random.default_rng(0), 150
@@ -540,8 +540,11 @@ def test_false_positives_are_rare_and_large_effects_are_found(tmp_path):
     )
     assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
     found = [simulated(folder, rng, 3.0) for _ in range(20)]
-    assert all(findings[0].verdict == YES for findings in found)
-    assert sum(findings[1].verdict in (YES, NO) for findings in found) <= 4
+    slopes = [[f for f in findings if f.question.startswith("Do more ")] for findings in found]
+    encoders, decoders = ([one[side].verdict for one in slopes] for side in (0, 1))
+    # The more questions a sweep has, the stricter is the correction: not every sweep decides.
+    assert encoders.count(YES) >= 16 and NO not in encoders
+    assert sum(verdict in (YES, NO) for verdict in decoders) <= 4
 
 
 NOISE = {
