@@ -1,4 +1,4 @@
-"""Which trial of a Tune run starts next, and when the run is at its end."""
+"""The order of the trials of a Tune run, and its end."""
 
 from __future__ import annotations
 
