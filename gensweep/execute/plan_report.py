@@ -183,13 +183,12 @@ def list_model_axes(points: list[Point]) -> list[ModelAxes]:
     rows = []
     for model, group in points_of_model.items():
         cells = {point.cell: point for point in group}
-        values: dict[str, list[Any]] = {}
+        # By text, since an axis may have 100,000 values: a search of a list would take minutes.
+        values: dict[str, dict[str, Any]] = {}
         for point in cells.values():
             for key, value in point.params.items():
-                seen = values.setdefault(key, [])
-                if value not in seen:
-                    seen.append(value)
-        axes = {key: seen for key, seen in values.items() if len(seen) > 1}
+                values.setdefault(key, {}).setdefault(repr(value), value)
+        axes = {key: list(seen.values()) for key, seen in values.items() if len(seen) > 1}
         seeds = sorted({point.seed for point in group})
         rows.append(ModelAxes(model, axes, len(cells), seeds, len(group)))
     return rows
