@@ -19,14 +19,36 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from benchmarks import buckets, compare, muon, overhead, packs, roofline, scaling
+from benchmarks import (
+    buckets,
+    compare,
+    muon,
+    overhead,
+    packs,
+    roofline,
+    scaling,
+)
 from benchmarks.cases import MODELS, QUICK_MODEL, Case, chosen
 from benchmarks.compare import BenchmarkError
-from benchmarks.pages import FILE, FULL, QUICK, PageError, check_parts, machine, write_parts
+from benchmarks.pages import (
+    FILE,
+    FULL,
+    QUICK,
+    PageError,
+    check_parts,
+    machine,
+    write_parts,
+)
 from gensweep.system.environment import count_usable_cores
 from gensweep.system.text import pluralize
 
-COMPARE, ROOFLINE, OVERHEAD, PACKS, SCALING = "compare", "roofline", "overhead", "packs", "scaling"
+COMPARE, ROOFLINE, OVERHEAD, PACKS, SCALING = (
+    "compare",
+    "roofline",
+    "overhead",
+    "packs",
+    "scaling",
+)
 MUON, MUON_STEPS = "muon", 60
 POINTS, ROUNDS = 100, 5
 """Of the overhead: trivial points, and repetitions of what takes seconds."""
@@ -55,26 +77,42 @@ def parser() -> argparse.ArgumentParser:
         help=f"small settings; processes of {QUICK_MODEL} alone, steps of all models",
     )
     made.add_argument(
-        "--models", type=_models, default=(), metavar="M1,M2", help=f"some of {', '.join(MODELS)}"
+        "--models",
+        type=_models,
+        default=(),
+        metavar="M1,M2",
+        help=f"some of {', '.join(MODELS)}",
     )
-    made.add_argument("--rounds", type=_positive, metavar="N", help="runs of each side; default 2")
+    made.add_argument(
+        "--rounds",
+        type=_positive,
+        metavar="N",
+        help="runs of each side; default 2",
+    )
     made.add_argument(
         "--points",
         type=_positive,
         metavar="N",
         help="points of a grid, an even number; default 8, quick 2",
     )
-    made.add_argument("--epochs", type=_positive, metavar="N", help="epochs of a point")
+    made.add_argument(
+        "--epochs", type=_positive, metavar="N", help="epochs of a point"
+    )
     made.add_argument(
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         help="what gensweep's sweeps compute in; default auto",
     )
     made.add_argument(
-        "--cores", type=_positive, metavar="N", help="trials at once; default: every core"
+        "--cores",
+        type=_positive,
+        metavar="N",
+        help="trials at once; default: every core",
     )
     made.add_argument(
-        "--write", action="store_true", help=f"keep the results in benchmarks/{FILE.name}"
+        "--write",
+        action="store_true",
+        help=f"keep the results in benchmarks/{FILE.name}",
     )
     return made
 
@@ -112,7 +150,9 @@ def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options.cores = options.cores or there
     if options.write:
         if options.what == ROOFLINE and options.models:
-            made.error("--write keeps a roofline of all models; leave out --models")
+            made.error(
+                "--write keeps a roofline of all models; leave out --models"
+            )
         try:
             check_parts(names(options), kind(options))
         except PageError as error:
@@ -123,12 +163,16 @@ def checked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def kind(options: argparse.Namespace) -> str:
     """Of the results: `quick` where anything is smaller than in the full settings."""
     if options.what == OVERHEAD:
-        smaller = (options.rounds or ROUNDS) < ROUNDS or (options.points or POINTS) < POINTS
+        smaller = (options.rounds or ROUNDS) < ROUNDS or (
+            options.points or POINTS
+        ) < POINTS
     elif options.what == SCALING:
         smaller = (options.points or MANY) < MANY
     else:
         usual = {case.model: case for case in chosen(quick=False)}
-        smaller = any(case.smaller_than(usual[case.model]) for case in cases(options))
+        smaller = any(
+            case.smaller_than(usual[case.model]) for case in cases(options)
+        )
     return QUICK if options.quick or smaller else FULL
 
 
@@ -136,7 +180,11 @@ def names(options: argparse.Namespace) -> list[str]:
     """The parts of the page that a run measures."""
     if options.what in (OVERHEAD, PACKS, MUON, SCALING):
         return [options.what]
-    models = [case.model for case in cases(options)] if options.what == COMPARE else []
+    models = (
+        [case.model for case in cases(options)]
+        if options.what == COMPARE
+        else []
+    )
     return models if options.models else [*models, ROOFLINE]
 
 
@@ -157,20 +205,30 @@ def cases(options: argparse.Namespace) -> list[Case]:
 
 def measured(options: argparse.Namespace) -> dict[str, str]:
     """Measure; the text of every part by name."""
-    here, size = machine(os.getloadavg()[0]), f"{kind(options).capitalize()} run"
+    here, size = (
+        machine(os.getloadavg()[0]),
+        f"{kind(options).capitalize()} run",
+    )
     if options.what == OVERHEAD:
         numbers = (options.points or POINTS, options.rounds or ROUNDS)
         costs = overhead.measure(*numbers, options.cores, options.quick, _say)
         return {
             OVERHEAD: part(
-                "Overhead", f"{size} on {options.cores} cores.", here, overhead.costs_table(costs)
+                "Overhead",
+                f"{size} on {options.cores} cores.",
+                here,
+                overhead.costs_table(costs),
             )
         }
     if options.what == PACKS:
-        gains = packs.measure(chosen(options.quick, MODELS), 1.0 if options.quick else 6.0, _say)
+        gains = packs.measure(
+            chosen(options.quick, MODELS), 1.0 if options.quick else 6.0, _say
+        )
         return {PACKS: part("Packs", f"{size}.", here, *packs.get_text(*gains))}
     if options.what == MUON:
-        steps = muon.measure(MUON_STEPS // 4 if options.quick else MUON_STEPS, _say)
+        steps = muon.measure(
+            MUON_STEPS // 4 if options.quick else MUON_STEPS, _say
+        )
         lead = f"{size} on one thread, in float32. The plain formula iterates on the matrix itself."
         return {MUON: part("Muon", lead, here, muon.get_costs_table(steps))}
     if options.what == SCALING:
@@ -178,21 +236,37 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     rates = roofline.matmul_rates()
     wanted = chosen(options.quick, options.models or MODELS)
     with roofline.workers() as sides:
-        steps = {case.model: _steps(case, sides, options.quick) for case in wanted}
+        steps = {
+            case.model: _steps(case, sides, options.quick) for case in wanted
+        }
     table = roofline.rates_table(rates)
     found = {}
     for case in cases(options) if options.what == COMPARE else ():
         result = compare.compare(case, options.cores, _say)
         lead = f"{size}, {pluralize(case.rounds, 'round')} on {options.cores} cores. {case.title()}"
-        lead += f" gensweep computes in {result.precision}, the script in float32."
-        tables = compare.times_table(result), compare.metrics_table(result), table
+        lead += (
+            f" gensweep computes in {result.precision}, the script in float32."
+        )
+        tables = (
+            compare.times_table(result),
+            compare.metrics_table(result),
+            table,
+        )
         found[case.model] = part(
-            case.model, lead, here, *tables, roofline.steps_table(rates, steps[case.model])
+            case.model,
+            lead,
+            here,
+            *tables,
+            roofline.steps_table(rates, steps[case.model]),
         )
     if options.what == ROOFLINE or not options.models:
         every = [step for each in steps.values() for step in each]
         found[ROOFLINE] = part(
-            "Roofline", f"{size}.", here, table, roofline.steps_table(rates, every)
+            "Roofline",
+            f"{size}.",
+            here,
+            table,
+            roofline.steps_table(rates, every),
         )
     return found
 
@@ -200,7 +274,9 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
 def _scaling(options: argparse.Namespace) -> tuple[str, ...]:
     nodes, slots = (2, 2) if options.quick else (scaling.NODES, scaling.SLOTS)
     asked = buckets.measure(buckets.SIZES, _say)
-    runs = scaling.measure(options.points or (SOME if options.quick else MANY), nodes, slots, _say)
+    runs = scaling.measure(
+        options.points or (SOME if options.quick else MANY), nodes, slots, _say
+    )
     at_once = pluralize(slots, "trial")
     lead = f"{pluralize(nodes, 'node')} of {at_once} at once, which only keep the books; processor milliseconds."
     return (
@@ -216,14 +292,20 @@ def _steps(
     case: Case, sides: Mapping[str, ProcessPoolExecutor], quick: bool
 ) -> list[roofline.Step]:
     steps = roofline.time_steps(case, sides, 1.0 if quick else 6.0)
-    ours = ", ".join(f"in {step.precision} {step.gensweep * 1e3:.1f} ms" for step in steps)
-    _say(f"{case.model}: a step takes gensweep {ours}, idiomatic {steps[0].idiomatic * 1e3:.1f} ms")
+    ours = ", ".join(
+        f"in {step.precision} {step.gensweep * 1e3:.1f} ms" for step in steps
+    )
+    _say(
+        f"{case.model}: a step takes gensweep {ours}, idiomatic {steps[0].idiomatic * 1e3:.1f} ms"
+    )
     return steps
 
 
 def part(title: str, *texts: str) -> str:
     """A headed section of paragraphs and tables."""
-    return "\n\n".join((f"## {title}", *(text.strip() for text in texts))) + "\n"
+    return (
+        "\n\n".join((f"## {title}", *(text.strip() for text in texts))) + "\n"
+    )
 
 
 def main() -> None:
@@ -232,7 +314,9 @@ def main() -> None:
     if hasattr(
         os, "sched_setaffinity"
     ):  # the same cores for both sides, whatever they think they may use
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+        os.sched_setaffinity(
+            0, sorted(os.sched_getaffinity(0))[: options.cores]
+        )
     try:
         found = measured(options)
     except BenchmarkError as error:
@@ -245,13 +329,17 @@ def main() -> None:
 def _models(text: str) -> tuple[str, ...]:
     wanted = tuple(text.split(","))
     if unknown := [name for name in wanted if name not in MODELS]:
-        raise argparse.ArgumentTypeError(f"no model {unknown[0]!r}; there are {', '.join(MODELS)}")
+        raise argparse.ArgumentTypeError(
+            f"no model {unknown[0]!r}; there are {', '.join(MODELS)}"
+        )
     return wanted
 
 
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number of 1 or more"
+        )
     return int(text)
 
 

@@ -55,7 +55,9 @@ class Asked:
     @property
     def dollars(self) -> float:
         """What the requests cost."""
-        return sum(DOLLARS[kind] * number for kind, number in self.requests.items())
+        return sum(
+            DOLLARS[kind] * number for kind, number in self.requests.items()
+        )
 
 
 def measure(sizes: tuple[int, int], say: Callable[[str], None]) -> list[Asked]:
@@ -76,7 +78,9 @@ def measure(sizes: tuple[int, int], say: Callable[[str], None]) -> list[Asked]:
 @contextlib.contextmanager
 def _server() -> Iterator[Any]:
     """The tests' server, and an environment in which its bucket is found."""
-    with patch.object(sys, "path", [str(ROOT / "tests" / "helpers"), *sys.path]):
+    with patch.object(
+        sys, "path", [str(ROOT / "tests" / "helpers"), *sys.path]
+    ):
         import s3_server
     with s3_server.running() as server:
         here = {
@@ -97,11 +101,21 @@ def _counted(server: Any) -> Iterator[Counter[str]]:
     yield found
     for request in server.asked:
         kind, path = request.split(" ", 1)
-        found["LIST" if kind == "GET" and path.strip("/").count("/") == 0 else kind] += 1
+        found[
+            "LIST"
+            if kind == "GET" and path.strip("/").count("/") == 0
+            else kind
+        ] += 1
 
 
-def _slope(more: Mapping[str, float], fewer: Mapping[str, float], steps: float) -> dict[str, float]:
-    return {kind: (more[kind] - fewer[kind]) / steps for kind in KINDS if more[kind] != fewer[kind]}
+def _slope(
+    more: Mapping[str, float], fewer: Mapping[str, float], steps: float
+) -> dict[str, float]:
+    return {
+        kind: (more[kind] - fewer[kind]) / steps
+        for kind in KINDS
+        if more[kind] != fewer[kind]
+    }
 
 
 def _point(server: Any) -> Iterator[Asked]:
@@ -125,7 +139,8 @@ def _point(server: Any) -> Iterator[Asked]:
     _, fewer, more = found
     an_epoch = _slope(more, fewer, EPOCHS[1] - EPOCHS[0])
     yield Asked(
-        "a point, beside its epochs", {kind: fewer[kind] - an_epoch.get(kind, 0) for kind in KINDS}
+        "a point, beside its epochs",
+        {kind: fewer[kind] - an_epoch.get(kind, 0) for kind in KINDS},
     )
     yield Asked(f"an epoch, mean of {EPOCHS[1] - EPOCHS[0]}", an_epoch)
 
@@ -137,7 +152,10 @@ def _beat(server: Any) -> Asked:
         once = patch.object(claim._stop, "wait", side_effect=[False, True])
         with once, _counted(server) as requests:
             claim._renew_until_stopped()
-    return Asked("a claim's heartbeat", {kind: requests[kind] for kind in KINDS if requests[kind]})
+    return Asked(
+        "a claim's heartbeat",
+        {kind: requests[kind] for kind in KINDS if requests[kind]},
+    )
 
 
 def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
@@ -162,12 +180,17 @@ def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
         ledger = Ledger(open_store(place, persistent=False))
         with _counted(server) as first:
             ledger.read(params)
-        with _counted(server) as again, patch.object(mirror, "SETTLED_NS", -(10**18)):
+        with (
+            _counted(server) as again,
+            patch.object(mirror, "SETTLED_NS", -(10**18)),
+        ):
             ledger.read(params)
         found[size] = first, again
     fewer, more = (found[size] for size in sizes)
     for number, words in enumerate(("read", "read again: copies are kept")):
-        slope = _slope(more[number], fewer[number], (sizes[1] - sizes[0]) / 1000)
+        slope = _slope(
+            more[number], fewer[number], (sizes[1] - sizes[0]) / 1000
+        )
         yield Asked(f"1,000 records, {words}", slope, remote_stores.THREADS)
 
 
@@ -176,20 +199,34 @@ def table(found: list[Asked]) -> str:
     rows = []
     for asked in found:
         numbers = [f"{asked.requests.get(kind, 0):.4g}" for kind in KINDS]
-        rows.append([asked.what, *numbers, f"{asked.dollars * 1e6:.1f}", f"{asked.seconds:.2f}"])
+        rows.append(
+            [
+                asked.what,
+                *numbers,
+                f"{asked.dollars * 1e6:.1f}",
+                f"{asked.seconds:.2f}",
+            ]
+        )
     return markdown_table(
-        ["requests", *KINDS, "$ a million", f"s, {DELAY * 1e3:.0f} ms each"], rows
+        ["requests", *KINDS, "$ a million", f"s, {DELAY * 1e3:.0f} ms each"],
+        rows,
     )
 
 
 def far(found: list[Asked]) -> str:
     """What the requests mean for the large run of `benchmarks.scaling.FAR`."""
     once, epoch, beat, records = found[:4]
-    points, epochs, slots = FAR["points"], FAR["epochs"], FAR["nodes"] * FAR["trials"]
+    points, epochs, slots = (
+        FAR["points"],
+        FAR["epochs"],
+        FAR["nodes"] * FAR["trials"],
+    )
     trained = points * (once.dollars + epochs * epoch.dollars)
     hour = slots * 3600 / claims.HEARTBEAT_SECONDS * beat.dollars
     read = sum(epoch.requests.get(kind, 0) for kind in ("GET", "HEAD", "LIST"))
-    least = slots * max(epoch.requests["PUT"] / LIMITS["PUT"], read / LIMITS["GET"])
+    least = slots * max(
+        epoch.requests["PUT"] / LIMITS["PUT"], read / LIMITS["GET"]
+    )
     return (
         f"{points:,} points of {epochs} epochs: ${trained:.2f}; heartbeats of {slots} trials: ${hour:.2f} an hour. "
         f"{slots} trials reach what S3 answers under one prefix where an epoch takes {least:.2g} s. "

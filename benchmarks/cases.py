@@ -54,12 +54,19 @@ class Case:
 
     def smaller_than(self, other: Case) -> bool:
         """Whether this is a smaller measurement: fewer rounds, points or epochs."""
-        sizes = [(case.rounds, case.seeds, case.params["epochs"]) for case in (self, other)]
+        sizes = [
+            (case.rounds, case.seeds, case.params["epochs"])
+            for case in (self, other)
+        ]
         return any(mine < theirs for mine, theirs in zip(*sizes, strict=True))
 
     def sweep(self) -> Sweep:
         """The grid as gensweep takes it."""
-        return Sweep("benchmark", [Grid(self.model, lr=list(self.rates), **self.fixed)], self.seeds)
+        return Sweep(
+            "benchmark",
+            [Grid(self.model, lr=list(self.rates), **self.fixed)],
+            self.seeds,
+        )
 
     def sweep_file(self) -> str:
         """The text of a sweep file with the same grid, a table and figures such as those in `sweeps/`."""
@@ -80,7 +87,11 @@ class Case:
 
     def settings(self) -> dict[str, Any]:
         """`params` and `grid` of the idiomatic script: all of a point's parameters, and its axes."""
-        params = {key: value for key, value in self.points()[0].params.items() if key != "lr"}
+        params = {
+            key: value
+            for key, value in self.points()[0].params.items()
+            if key != "lr"
+        }
         grid = {"lr": list(self.rates), "seed": list(range(self.seeds))}
         return {"params": {"model": self.model, **params}, "grid": grid}
 
@@ -93,7 +104,9 @@ class Case:
                 point, array_cache.load_arrays(point.data_config())
             ).items()
         }
-        named = ", ".join(f"{key}={value}" for key, value in self.params.items())
+        named = ", ".join(
+            f"{key}={value}" for key, value in self.params.items()
+        )
         rates = ", ".join(f"{rate:g}" for rate in self.rates)
         return (
             f"{len(self.points())} points (lr {rates}; {pluralize(self.seeds, 'seed')}), {named}, batches of "
@@ -121,7 +134,9 @@ def arrays(point: Point) -> dict[str, np.ndarray]:
         for field in point.model_config().inputs:
             row, bank = prepared.lookups.get(field, (field, ""))
             values = prepared.rows[row][rows]
-            found[f"{split}/{field}"] = prepared.banks[bank][values] if bank else values
+            found[f"{split}/{field}"] = (
+                prepared.banks[bank][values] if bank else values
+            )
     return found
 
 
@@ -130,7 +145,11 @@ def write_arrays(point: Point, path: Path) -> None:
     np.savez(path, **arrays(point))
 
 
-_SEQUENCE_RATES, _PICTURE_RATES, _GAN_RATES = (1e-3, 2e-3), (1e-3, 2e-3), (2e-4, 4e-4)
+_SEQUENCE_RATES, _PICTURE_RATES, _GAN_RATES = (
+    (1e-3, 2e-3),
+    (1e-3, 2e-3),
+    (2e-4, 4e-4),
+)
 _PICTURES = {"filters": 32, "count": 1000, "epochs": 6}
 FULL = (
     Case("text_to_text", {"hidden": 256, "epochs": 10}, _SEQUENCE_RATES),
@@ -143,13 +162,25 @@ FULL = (
 _FEW = {"filters": 16, "count": 200, "epochs": 2}
 QUICK = (
     Case(
-        "text_to_text", {"hidden": 256, "train_fraction": 0.1, "epochs": 2}, _SEQUENCE_RATES, 1, 2
+        "text_to_text",
+        {"hidden": 256, "train_fraction": 0.1, "epochs": 2},
+        _SEQUENCE_RATES,
+        1,
+        2,
     ),
     Case(
-        "image_to_text", {"hidden": 256, "train_fraction": 0.05, "epochs": 2}, _SEQUENCE_RATES, 1, 2
+        "image_to_text",
+        {"hidden": 256, "train_fraction": 0.05, "epochs": 2},
+        _SEQUENCE_RATES,
+        1,
+        2,
     ),
     Case(
-        "text_to_image", {"hidden": 256, "train_fraction": 0.05, "epochs": 2}, _SEQUENCE_RATES, 1, 2
+        "text_to_image",
+        {"hidden": 256, "train_fraction": 0.05, "epochs": 2},
+        _SEQUENCE_RATES,
+        1,
+        2,
     ),
     Case("cae", _FEW, _PICTURE_RATES, 1, 2),
     Case("vae", _FEW, _PICTURE_RATES, 1, 2),
@@ -187,5 +218,12 @@ def chosen(
                 | {"precision": precision}
             )
             seeds = case.seeds if points is None else points // len(case.rates)
-            cases.append(replace(case, params=params, seeds=seeds, rounds=rounds or case.rounds))
+            cases.append(
+                replace(
+                    case,
+                    params=params,
+                    seeds=seeds,
+                    rounds=rounds or case.rounds,
+                )
+            )
     return cases

@@ -42,22 +42,41 @@ def write_records(root: Path, count: int) -> Path:
     depths, settings = [1, 2, 3, 4, 5], max(1, count // SEEDS // 25)
     rates = np.geomspace(1e-4, 1e-2, settings).tolist()
     grid = Grid(
-        "text_to_text", encoder_layers=depths, decoder_layers=depths, lr=rates, epochs=EPOCHS
+        "text_to_text",
+        encoder_layers=depths,
+        decoder_layers=depths,
+        lr=rates,
+        epochs=EPOCHS,
     )
     sweep = Sweep(
-        "many", [grid], SEEDS, tables=["depth"], figures=["depth_heatmap", "learning_curves"]
+        "many",
+        [grid],
+        SEEDS,
+        tables=["depth"],
+        figures=["depth_heatmap", "learning_curves"],
     )
     rng = np.random.default_rng(0)
-    header = ",".join(["epoch", "train/loss", *(f"validation/{name}" for name in METRICS)])
+    header = ",".join(
+        ["epoch", "train/loss", *(f"validation/{name}" for name in METRICS)]
+    )
     for number, point in enumerate(sweep.points()):
         folder = root / POINTS / point.id
         folder.mkdir(parents=True)
         values = rng.random((EPOCHS, len(METRICS) + 1)).round(6)
-        lines = [",".join(map(str, [epoch, *row])) for epoch, row in enumerate(values.tolist(), 1)]
+        lines = [
+            ",".join(map(str, [epoch, *row]))
+            for epoch, row in enumerate(values.tolist(), 1)
+        ]
         (folder / "history.csv").write_text("\n".join([header, *lines]) + "\n")
-        status = {50: Status.FAILED, 99: Status.DIVERGED}.get(number % 100, Status.OK)
+        status = {50: Status.FAILED, 99: Status.DIVERGED}.get(
+            number % 100, Status.OK
+        )
         metrics = dict(
-            zip((f"test/{name}" for name in METRICS), rng.random(len(METRICS)), strict=True)
+            zip(
+                (f"test/{name}" for name in METRICS),
+                rng.random(len(METRICS)),
+                strict=True,
+            )
         )
         record = Record(
             point.id, point.model, point.params, point.seed, status,
@@ -79,7 +98,9 @@ def collect(folder: Path) -> dict[str, float]:
         "files": len(files),
         "wall_s": round(time.perf_counter() - wall, 2),
         "processor_s": round(time.process_time() - processor, 2),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": round(
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        ),
     }
 
 
@@ -95,10 +116,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gensweep-") as root:
         folder = write_records(Path(root), chosen.records)
         points = len(list((Path(root) / POINTS).iterdir()))
-        command = [sys.executable, "-m", "benchmarks.collect", "--folder", str(folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.collect",
+            "--folder",
+            str(folder),
+        ]
         print(
             f"{points:,} records:",
-            subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip(),
+            subprocess.run(
+                command, capture_output=True, text=True, check=True
+            ).stdout.strip(),
         )
 
 

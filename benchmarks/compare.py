@@ -87,7 +87,10 @@ def compare(case: Case, cores: int, say: Callable[[str], None]) -> Comparison:
         ours.append(run_gensweep(case, cores))
         theirs.append(run_idiomatic(case, cores))
         pair = Comparison(case, ours[-1:], theirs[-1:])
-        (wall,), (point,) = pair.ratios(lambda run: run.wall), pair.ratios(lambda run: run.seconds)
+        (wall,), (point,) = (
+            pair.ratios(lambda run: run.wall),
+            pair.ratios(lambda run: run.seconds),
+        )
         say(
             f"{case.model} {number}/{case.rounds}: gensweep {ours[-1].wall:.1f} s, idiomatic {theirs[-1].wall:.1f} s, "
             f"ratio {wall:.2f}; a point {ours[-1].seconds:.2f} s, {theirs[-1].seconds:.2f} s, ratio {point:.2f}"
@@ -117,13 +120,24 @@ def run_gensweep(case: Case, cores: int) -> Run:
             "--max-concurrent",
             cores,
         ]
-        wall = timed([sys.executable, "-m", "gensweep", file, *options], environment)
+        wall = timed(
+            [sys.executable, "-m", "gensweep", file, *options], environment
+        )
         points = []
         for point in case.points():
             record = Ledger(results).read_record(point.id)
             if record.status != Status.OK:
-                raise BenchmarkError(f"{point.id} is {record.status}: {record.error}")
-            points.append(Trained(point.params["lr"], point.seed, record.seconds, record.metrics))
+                raise BenchmarkError(
+                    f"{point.id} is {record.status}: {record.error}"
+                )
+            points.append(
+                Trained(
+                    point.params["lr"],
+                    point.seed,
+                    record.seconds,
+                    record.metrics,
+                )
+            )
         return Run(wall, points, record.hardware["precision"])
 
 
@@ -141,10 +155,18 @@ def run_idiomatic(case: Case, cores: int) -> Run:
         environment = clean_environment(folder)
         with patch.dict(os.environ, environment):
             write_arrays(case.points()[0], folder / "arrays.npz")
-        wall = timed([sys.executable, "-m", case.script, folder / "settings.json"], environment)
+        wall = timed(
+            [sys.executable, "-m", case.script, folder / "settings.json"],
+            environment,
+        )
         rows = json.loads((folder / "results.json").read_text())
         points = [
-            Trained(row["lr"], row["seed"], row["metrics"]["seconds"], row["metrics"])
+            Trained(
+                row["lr"],
+                row["seed"],
+                row["metrics"]["seconds"],
+                row["metrics"],
+            )
             for row in rows
         ]
         return Run(wall, points)
@@ -177,7 +199,11 @@ def timed(command: Sequence[Any], environment: Mapping[str, str]) -> float:
 
 def clean_environment(folder: Path) -> dict[str, str]:
     """This process's variables, but a cache of its own, and none that set threads (Ray does) or name a cluster."""
-    kept = {key: value for key, value in os.environ.items() if key not in (*THREADS, "RAY_ADDRESS")}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in (*THREADS, "RAY_ADDRESS")
+    }
     return kept | {
         "GENSWEEP_CACHE": str(folder / "cache"),
         "WANDB_MODE": "disabled",
@@ -192,9 +218,17 @@ def times_table(found: Comparison) -> str:
         ("whole process, s", lambda run: run.wall),
         ("a point, s", lambda run: run.seconds),
     ):
-        sides = [spread([of(run) for run in runs]) for runs in (found.gensweep, found.idiomatic)]
+        sides = [
+            spread([of(run) for run in runs])
+            for runs in (found.gensweep, found.idiomatic)
+        ]
         rows.append([what, *sides, spread(found.ratios(of))])
-    heads = ["min / median / max", "gensweep", "idiomatic", "idiomatic / gensweep"]
+    heads = [
+        "min / median / max",
+        "gensweep",
+        "idiomatic",
+        "idiomatic / gensweep",
+    ]
     return markdown_table(heads, rows)
 
 
@@ -203,7 +237,10 @@ def metrics_table(found: Comparison) -> str:
     rows = []
     for name in SHOWN:
         for lr in found.case.rates:
-            sides = [_values(runs, name, lr) for runs in (found.gensweep, found.idiomatic)]
+            sides = [
+                _values(runs, name, lr)
+                for runs in (found.gensweep, found.idiomatic)
+            ]
             if all(sides):
                 rows.append([name, f"{lr:g}", *map(_mean, sides)])
     return markdown_table(["metric", "lr", "gensweep", "idiomatic"], rows)

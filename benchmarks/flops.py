@@ -58,7 +58,12 @@ def _sequence(model: Any) -> int:
     if model.name == "image_to_text":
         flat = model.glyph_encoder == "flat"
         found += [] if flat else _glyph_stages(model, steps, reading=True)
-        found += [Product(2 * steps * model.get_step_width() * 4 * hidden, input_gradient=not flat)]
+        found += [
+            Product(
+                2 * steps * model.get_step_width() * 4 * hidden,
+                input_gradient=not flat,
+            )
+        ]
     found += [Product((steps - 1) * matrix)]
     found += [Product((2 * steps - 1) * matrix)] * (model.encoder_layers - 1)
     found += [Product(matrix), Product((answers - 1) * matrix)]
@@ -76,13 +81,19 @@ def _glyph_stages(model: Any, glyphs: int, reading: bool) -> list[Product]:
     outer = 2 * glyphs * 9 * filters * (2 * side) ** 2
     inner = 2 * glyphs * 9 * filters * 2 * filters * side**2
     dense = 2 * glyphs * 2 * filters * side**2 * model.hidden
-    return [Product(outer, input_gradient=not reading), Product(inner), Product(dense)]
+    return [
+        Product(outer, input_gradient=not reading),
+        Product(inner),
+        Product(dense),
+    ]
 
 
 def _encoder(model: Any) -> list[Product]:
     """Stride-2 convolutions from the picture on, which needs no gradient, then the dense layer."""
     kernel = 2 * 9 * model.filters
-    found = [Product(kernel * CHANNELS * (SIZE // 2) ** 2, input_gradient=False)]
+    found = [
+        Product(kernel * CHANNELS * (SIZE // 2) ** 2, input_gradient=False)
+    ]
     found += [
         Product(kernel * model.filters * (SIZE >> stage) ** 2)
         for stage in range(2, model.encoder_layers + 1)
@@ -90,7 +101,10 @@ def _encoder(model: Any) -> list[Product]:
     return [
         *found,
         Product(
-            2 * model.filters * (SIZE >> model.encoder_layers) ** 2 * model.get_encoder_width()
+            2
+            * model.filters
+            * (SIZE >> model.encoder_layers) ** 2
+            * model.get_encoder_width()
         ),
     ]
 
@@ -99,7 +113,9 @@ def _decoder(model: Any, input_gradient: bool = True) -> list[Product]:
     """The dense layer, transposed convolutions that each double the picture, the convolution to colours."""
     side = SIZE >> model.decoder_layers
     kernel = 2 * 9 * model.filters
-    found = [Product(2 * model.latent_dim * model.filters * side**2, input_gradient)]
+    found = [
+        Product(2 * model.latent_dim * model.filters * side**2, input_gradient)
+    ]
     found += [
         Product(kernel * model.filters * (side << stage) ** 2)
         for stage in range(model.decoder_layers)

@@ -72,17 +72,23 @@ def measure(steps: int, say: Callable[[str], None]) -> list[Costs]:
     configure_malloc()
     measured = []
     for model in MODELS:
-        adam, muon, plain = (_iter_steps(_make(model, name)) for name in ("adam", "muon", "muon"))
+        adam, muon, plain = (
+            _iter_steps(_make(model, name)) for name in ("adam", "muon", "muon")
+        )
         costs = Costs(model, [], [], [])
         for step in range(WARM_UP_STEPS + steps):
             times = [_time(adam), _time(muon)]
             with patch("gensweep.train.muon.factor_orthogonal", factor_plainly):
                 times.append(_time(plain))
             if step >= WARM_UP_STEPS:
-                for side, seconds in zip((costs.adam, costs.muon, costs.plain), times, strict=True):
+                for side, seconds in zip(
+                    (costs.adam, costs.muon, costs.plain), times, strict=True
+                ):
                     side.append(seconds)
         measured.append(costs)
-        say(f"{model}: a step by Muon takes {_compare(costs.muon, costs.adam)} of one by Adam")
+        say(
+            f"{model}: a step by Muon takes {_compare(costs.muon, costs.adam)} of one by Adam"
+        )
     return measured
 
 
@@ -93,12 +99,16 @@ def _make(model: str, optimizer: str) -> Training:
 
     point = Point.make(model, RECIPE | {"optimizer": optimizer}, 0)
     data = point.data_config()
-    return Training(point.model_config(), data, 0, load_arrays(data), torch.device("cpu"))
+    return Training(
+        point.model_config(), data, 0, load_arrays(data), torch.device("cpu")
+    )
 
 
 def _iter_steps(training: Training) -> Iterator[Any]:
     """Take steps without an end; an epoch has hundreds."""
-    return itertools.chain.from_iterable(training.run_steps() for _ in itertools.count())
+    return itertools.chain.from_iterable(
+        training.run_steps() for _ in itertools.count()
+    )
 
 
 def _time(steps: Iterator[Any]) -> float:
@@ -121,6 +131,9 @@ def get_costs_table(measured: list[Costs]) -> str:
     for costs in measured:
         sides = (costs.adam, costs.muon, costs.plain)
         medians = [f"{statistics.median(side) * 1e3:.1f}" for side in sides]
-        ratios = [_compare(side, costs.adam).split()[0] for side in (costs.muon, costs.plain)]
+        ratios = [
+            _compare(side, costs.adam).split()[0]
+            for side in (costs.muon, costs.plain)
+        ]
         rows.append([costs.model, *medians, *ratios])
     return markdown_table(heads, rows)

@@ -49,7 +49,11 @@ class Cost:
 
 
 def measure(
-    points: int, rounds: int, cores: int, quick: bool, say: Callable[[str], None]
+    points: int,
+    rounds: int,
+    cores: int,
+    quick: bool,
+    say: Callable[[str], None],
 ) -> list[Cost]:
     """Measure everything.
 
@@ -84,17 +88,39 @@ def trivial_points(
     loop = _bare(folder, environment, points)
     began = time.time()
     timed([*_sweep(folder, points), "--max-concurrent", cores], environment)
-    folders = [folder / "results" / POINTS / point.id for point in _trivial(points)]
+    folders = [
+        folder / "results" / POINTS / point.id for point in _trivial(points)
+    ]
     ended = sorted((each / RECORD).stat().st_mtime for each in folders)
-    first = min((each / "samples" / "epoch-0001.png").stat().st_mtime for each in folders) - began
+    first = (
+        min(
+            (each / "samples" / "epoch-0001.png").stat().st_mtime
+            for each in folders
+        )
+        - began
+    )
     for each in folders:
-        if Ledger(folder / "results").read_record(each.name).status != Status.OK:
+        if (
+            Ledger(folder / "results").read_record(each.name).status
+            != Status.OK
+        ):
             raise BenchmarkError(f"{each.name} did not end ok")
     on_ray = _slope(ended, cores)
-    yield Cost("from the start of a run to its first epoch", [first], TARGETS["first epoch"])
+    yield Cost(
+        "from the start of a run to its first epoch",
+        [first],
+        TARGETS["first epoch"],
+    )
     yield Cost(f"a trivial point in a loop, mean of {points}", [loop])
-    yield Cost(f"a trivial point of a sweep on Ray, core-seconds, mean of {points}", [on_ray])
-    yield Cost("a point more than in the loop, core-seconds", [on_ray - loop], TARGETS["point"])
+    yield Cost(
+        f"a trivial point of a sweep on Ray, core-seconds, mean of {points}",
+        [on_ray],
+    )
+    yield Cost(
+        "a point more than in the loop, core-seconds",
+        [on_ray - loop],
+        TARGETS["point"],
+    )
 
 
 def _slope(ended: list[float], cores: int) -> float:
@@ -140,15 +166,26 @@ open(file, "w").write(json.dumps((ends[-1] - ends[0]) / (points - 1)))
 def _bare(folder: Path, environment: Mapping[str, str], points: int) -> float:
     """Seconds a point of the training function in a loop, nothing written; the first point warms the process."""
     file = folder / "loop.json"
-    one_thread = {**environment, "OMP_NUM_THREADS": "1"}  # as Ray sets it for a trial
-    timed([sys.executable, "-c", _LOOP, json.dumps(TRIVIAL), points, file], one_thread)
+    one_thread = {
+        **environment,
+        "OMP_NUM_THREADS": "1",
+    }  # as Ray sets it for a trial
+    timed(
+        [sys.executable, "-c", _LOOP, json.dumps(TRIVIAL), points, file],
+        one_thread,
+    )
     return json.loads(file.read_text())
 
 
-def small_commands(folder: Path, environment: Mapping[str, str], rounds: int) -> Iterator[Cost]:
+def small_commands(
+    folder: Path, environment: Mapping[str, str], rounds: int
+) -> Iterator[Cost]:
     """Whole processes that a person waits for: help, a list, and the sweep of `trivial_points` again."""
     points = len(list((folder / "results" / POINTS).iterdir()))
-    commands = {"--help": [*GENSWEEP, "--help"], "list": [*GENSWEEP, "list", "models"]}
+    commands = {
+        "--help": [*GENSWEEP, "--help"],
+        "list": [*GENSWEEP, "list", "models"],
+    }
     commands["nothing to do"] = _sweep(folder, points)
     words = {
         "--help": "--help",
@@ -172,8 +209,12 @@ def planning(
         plan = make_plan(_many(points).points(), Ledger(folder / "nothing"))
         took.append(time.perf_counter() - start)
         if len(plan.todo) != points:
-            raise BenchmarkError(f"the plan has {len(plan.todo)} points, not {points}")
-    yield Cost(f"planning {points:,} points", took, TARGETS["plan"] * points / MANY)
+            raise BenchmarkError(
+                f"the plan has {len(plan.todo)} points, not {points}"
+            )
+    yield Cost(
+        f"planning {points:,} points", took, TARGETS["plan"] * points / MANY
+    )
     file = folder / "many.py"
     file.write_text(
         "from gensweep import Grid, Sweep\n"
@@ -181,7 +222,8 @@ def planning(
     )
     command = [*GENSWEEP, file, "--dry-run", "--results", folder / "nothing"]
     yield Cost(
-        f"the same, as the whole process of --dry-run of {points:,}", [timed(command, environment)]
+        f"the same, as the whole process of --dry-run of {points:,}",
+        [timed(command, environment)],
     )
 
 
@@ -190,7 +232,11 @@ def _rates(points: int) -> list[float]:
 
 
 def _many(points: int) -> Sweep:
-    return Sweep("many", [Grid("text_to_text", lr=_rates(points))], points // len(_rates(points)))
+    return Sweep(
+        "many",
+        [Grid("text_to_text", lr=_rates(points))],
+        points // len(_rates(points)),
+    )
 
 
 def ledger_reading(folder: Path, points: int, rounds: int) -> Cost:
@@ -199,7 +245,11 @@ def ledger_reading(folder: Path, points: int, rounds: int) -> Cost:
     for point in wanted:
         path = ledger.folder(point.id) / RECORD
         path.parent.mkdir(parents=True)
-        metrics = {"test/loss": 1.0, "test/char_accuracy": 0.5, "test/exact_match": 0.1}
+        metrics = {
+            "test/loss": 1.0,
+            "test/char_accuracy": 0.5,
+            "test/exact_match": 0.1,
+        }
         record = Record(
             point.id,
             point.model,
@@ -217,15 +267,21 @@ def ledger_reading(folder: Path, points: int, rounds: int) -> Cost:
         state = ledger.read({point.id: point.params for point in wanted})
         took.append(time.perf_counter() - start)
         if len(state.records) != points:
-            raise BenchmarkError(f"the ledger has {len(state.records)} records, not {points}")
-    return Cost(f"reading {points:,} records", took, TARGETS["ledger"] * points / MANY)
+            raise BenchmarkError(
+                f"the ledger has {len(state.records)} records, not {points}"
+            )
+    return Cost(
+        f"reading {points:,} records", took, TARGETS["ledger"] * points / MANY
+    )
 
 
 def costs_table(costs: list[Cost]) -> str:
     """Each cost with its target, and whether the median keeps it."""
     rows = []
     for cost in costs:
-        kept = cost.target is None or statistics.median(cost.values) <= cost.target
+        kept = (
+            cost.target is None or statistics.median(cost.values) <= cost.target
+        )
         target = "" if cost.target is None else f"{cost.target:g}"
         rows.append(
             [
@@ -235,4 +291,6 @@ def costs_table(costs: list[Cost]) -> str:
                 "" if cost.target is None else "yes" if kept else "NO",
             ]
         )
-    return markdown_table(["seconds", "min / median / max", "target", "kept"], rows)
+    return markdown_table(
+        ["seconds", "min / median / max", "target", "kept"], rows
+    )

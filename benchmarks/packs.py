@@ -59,7 +59,11 @@ def measure(
     for case in cases:
         variants = [
             ("", {}),
-            *((f", {_words(params)}", params) for params in [SMALL.get(case.model, {})] if params),
+            *(
+                (f", {_words(params)}", params)
+                for params in [SMALL.get(case.model, {})]
+                if params
+            ),
         ]
         for suffix, params in variants:
             cpu.append(
@@ -71,14 +75,25 @@ def measure(
                     seconds,
                 )
             )
-            say(f"{cpu[-1].what}: {CPU_LANES} lanes on a core {cpu[-1].ratio:.2f} times one alone")
+            say(
+                f"{cpu[-1].what}: {CPU_LANES} lanes on a core {cpu[-1].ratio:.2f} times one alone"
+            )
     if torch.cuda.is_available():
         device = torch.device("cuda")
         (case,) = (case for case in cases if case.model == GPU_MODEL)
-        gpu.append(_gain("gensweep alone", _point(case, {}), GPU_LANES, device, seconds))
+        gpu.append(
+            _gain(
+                "gensweep alone", _point(case, {}), GPU_LANES, device, seconds
+            )
+        )
         idiomatic = _median(_idiomatic_steps(case, device), device, seconds)
         gpu.append(
-            Gain("nn.LSTM (cuDNN), the idiomatic script", GPU_LANES, idiomatic, gpu[0].together)
+            Gain(
+                "nn.LSTM (cuDNN), the idiomatic script",
+                GPU_LANES,
+                idiomatic,
+                gpu[0].together,
+            )
         )
     return cpu, gpu
 
@@ -92,7 +107,9 @@ def _point(case: Case, params: dict[str, Any]) -> Point:
     return Point.make(point.model, point.params | params, 0)
 
 
-def _gain(what: str, point: Point, lanes: int, device: torch.device, seconds: float) -> Gain:
+def _gain(
+    what: str, point: Point, lanes: int, device: torch.device, seconds: float
+) -> Gain:
     """Time both in turn."""
     from gensweep.train.lanes import Lanes
     from gensweep.train.loop import Training
@@ -103,13 +120,22 @@ def _gain(what: str, point: Point, lanes: int, device: torch.device, seconds: fl
     for seed in range(lanes + 1):
         beside = trainings[0] if trainings else None
         trainings.append(
-            Training(point.model_config(), data, seed, prepared, device, share_with=beside)
+            Training(
+                point.model_config(),
+                data,
+                seed,
+                prepared,
+                device,
+                share_with=beside,
+            )
         )
     together = Lanes()
     together.stack(trainings[1:])
     full = max(1, trainings[0].steps_per_epoch - 1)
     sides = [_full_steps(side, full) for side in (trainings[0], together)]
-    took = [[_median(side, device, seconds / 2) for side in sides] for _ in range(2)]
+    took = [
+        [_median(side, device, seconds / 2) for side in sides] for _ in range(2)
+    ]
     alone, packed = (min(times) for times in zip(*took, strict=True))
     return Gain(what, lanes, alone, packed)
 
@@ -127,11 +153,15 @@ def _idiomatic_steps(case: Case, device: torch.device) -> Callable[[], object]:
     model = script.build(config).to(device)
     optimizer = script.make_optimizer(config, model)
     loader = DataLoader(
-        script.make_dataset(config, training), batch_size=config["batch_size"], shuffle=True
+        script.make_dataset(config, training),
+        batch_size=config["batch_size"],
+        shuffle=True,
     )
     return _endless(
         lambda: (
-            script.train_step(model, *(part.to(device) for part in batch), optimizer)
+            script.train_step(
+                model, *(part.to(device) for part in batch), optimizer
+            )
             for batch in loader
         )
     )
@@ -147,7 +177,9 @@ def _endless(epoch: Callable[[], Any]) -> Callable[[], object]:
     return lambda: next(steps)
 
 
-def _median(step: Callable[[], object], device: torch.device, seconds: float) -> float:
+def _median(
+    step: Callable[[], object], device: torch.device, seconds: float
+) -> float:
     """Of steps, each to its end on the device."""
     import torch
 
@@ -167,9 +199,21 @@ def _median(step: Callable[[], object], device: torch.device, seconds: float) ->
 
 def gains_table(gains: Sequence[Gain], first: str) -> str:
     """Steps alone and together, and their ratio."""
-    heads = [first, "lanes", "alone, ms", "together, ms", "points in the time of one alone"]
+    heads = [
+        first,
+        "lanes",
+        "alone, ms",
+        "together, ms",
+        "points in the time of one alone",
+    ]
     rows = [
-        [g.what, str(g.lanes), f"{g.alone * 1e3:.2f}", f"{g.together * 1e3:.1f}", f"{g.ratio:.2f}"]
+        [
+            g.what,
+            str(g.lanes),
+            f"{g.alone * 1e3:.2f}",
+            f"{g.together * 1e3:.1f}",
+            f"{g.ratio:.2f}",
+        ]
         for g in gains
     ]
     return markdown_table(heads, rows)
@@ -177,5 +221,9 @@ def gains_table(gains: Sequence[Gain], first: str) -> str:
 
 def get_text(cpu: Sequence[Gain], gpu: Sequence[Gain]) -> tuple[str, str]:
     """Both tables; of a machine without a GPU, a line that says so."""
-    gpu_table = gains_table(gpu, "one GPU, against") if gpu else f"Packs on a GPU: {NOT_MEASURED}."
+    gpu_table = (
+        gains_table(gpu, "one GPU, against")
+        if gpu
+        else f"Packs on a GPU: {NOT_MEASURED}."
+    )
     return gains_table(cpu, "one core"), gpu_table

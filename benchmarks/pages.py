@@ -66,7 +66,10 @@ def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [list(heads), *map(list, rows)]
     if any(len(line) != len(heads) for line in lines):
         raise ValueError(f"each row needs {len(heads)} cells: {rows}")
-    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(heads))]
+    widths = [
+        max(3, *(len(line[column]) for line in lines))
+        for column in range(len(heads))
+    ]
 
     def joined(cells: Sequence[str]) -> str:
         padded = [
@@ -76,19 +79,26 @@ def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return f"| {' | '.join(padded)} |"
 
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "\n".join([joined(lines[0]), joined(rule), *map(joined, lines[1:])]) + "\n"
+    return (
+        "\n".join([joined(lines[0]), joined(rule), *map(joined, lines[1:])])
+        + "\n"
+    )
 
 
 def spread(values: Sequence[float]) -> str:
     """`min / median / max`."""
     shown = (min(values), statistics.median(values), max(values))
-    return " / ".join(f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in shown)
+    return " / ".join(
+        f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in shown
+    )
 
 
 def machine(load: float) -> str:
     """What was measured on: processor, cores, memory, versions, commit, date, and how busy it was before."""
     here, software = get_hardware(), get_versions()
-    libraries = ", ".join(f"{name} {software[name]}" for name in ("python", "torch", "ray"))
+    libraries = ", ".join(
+        f"{name} {software[name]}" for name in ("python", "torch", "ray")
+    )
     dirty = "-dirty" if (software["commit"] or "").endswith("-dirty") else ""
     commit = f"{(software['commit'] or 'unknown')[:12]}{dirty}"
     return (
@@ -102,7 +112,9 @@ def parts(text: str) -> dict[str, tuple[str, str]]:
     pieces = _PART.split(text)[1:]
     return {
         name: (kind, body)
-        for name, kind, body in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)
+        for name, kind, body in zip(
+            pieces[::3], pieces[1::3], pieces[2::3], strict=True
+        )
     }
 
 
@@ -113,13 +125,17 @@ def check_parts(names: Sequence[str], kind: str, path: Path = FILE) -> None:
         PageError: a quick run would replace a full one's part.
     """
     there = parts(path.read_text(encoding="utf-8")) if path.exists() else {}
-    if kind == QUICK and (kept := [name for name in names if there.get(name, (QUICK,))[0] == FULL]):
+    if kind == QUICK and (
+        kept := [name for name in names if there.get(name, (QUICK,))[0] == FULL]
+    ):
         raise PageError(
             f"{path.name} has full results of {', '.join(kept)}; a quick run does not replace them"
         )
 
 
-def write_parts(found: dict[str, str], kind: str, order: Sequence[str], path: Path = FILE) -> None:
+def write_parts(
+    found: dict[str, str], kind: str, order: Sequence[str], path: Path = FILE
+) -> None:
     """Write some parts into the page and leave the others as they are.
 
     Args:
@@ -134,7 +150,9 @@ def write_parts(found: dict[str, str], kind: str, order: Sequence[str], path: Pa
     """
     check_parts(list(found), kind, path)
     there = parts(path.read_text(encoding="utf-8")) if path.exists() else {}
-    there |= {name: (kind, f"{text.rstrip()}\n\n") for name, text in found.items()}
+    there |= {
+        name: (kind, f"{text.rstrip()}\n\n") for name, text in found.items()
+    }
     if unplaced := there.keys() - set(order):
         raise ValueError(f"no place for {', '.join(sorted(unplaced))}")
     pieces = [

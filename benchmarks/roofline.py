@@ -51,15 +51,25 @@ def matmul_rates(seconds: float = 0.5) -> Rates:
     return Rates(*found)
 
 
-def _rate(rows: int, inner: int, columns: int, dtype: torch.dtype, seconds: float) -> float:
+def _rate(
+    rows: int, inner: int, columns: int, dtype: torch.dtype, seconds: float
+) -> float:
     """The best of many, by PyTorch's matmul or by a 1x1 convolution, which another library computes."""
     import torch
     from torch.nn import functional as F
 
-    a, b = torch.randn(rows, inner).to(dtype), torch.randn(columns, inner).to(dtype)
-    picture = a.t().reshape(1, inner, rows, 1).to(memory_format=torch.channels_last)
+    a, b = (
+        torch.randn(rows, inner).to(dtype),
+        torch.randn(columns, inner).to(dtype),
+    )
+    picture = (
+        a.t().reshape(1, inner, rows, 1).to(memory_format=torch.channels_last)
+    )
     kernel = b.reshape(columns, inner, 1, 1)
-    ways: list[Callable[[], object]] = [lambda: F.linear(a, b), lambda: F.conv2d(picture, kernel)]
+    ways: list[Callable[[], object]] = [
+        lambda: F.linear(a, b),
+        lambda: F.conv2d(picture, kernel),
+    ]
     best = float("inf")
     for way in ways:
         way()
@@ -114,10 +124,15 @@ def workers() -> Generator[dict[str, ProcessPoolExecutor]]:
 
 
 def time_steps(
-    case: Case, sides: Mapping[str, ProcessPoolExecutor], seconds: float = 3.0, turns: int = 3
+    case: Case,
+    sides: Mapping[str, ProcessPoolExecutor],
+    seconds: float = 3.0,
+    turns: int = 3,
 ) -> list[Step]:
     """Time all sides' steps in turn, each in its process as a trial is, for about so many seconds of each."""
-    for ready in [process.submit(_begin, side, case) for side, process in sides.items()]:
+    for ready in [
+        process.submit(_begin, side, case) for side, process in sides.items()
+    ]:
         ready.result()
     took: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(turns):
@@ -125,7 +140,8 @@ def time_steps(
             took[side] += process.submit(_some_steps, seconds / turns).result()
     *ours, theirs = (statistics.median(took[side]) for side in sides)
     return [
-        Step(case, precision, mine, theirs) for precision, mine in zip(sides, ours, strict=False)
+        Step(case, precision, mine, theirs)
+        for precision, mine in zip(sides, ours, strict=False)
     ]
 
 
@@ -165,7 +181,11 @@ def _gensweep_steps(case: Case) -> Callable[[], object]:
     point = case.points()[0]
     data = point.data_config()
     training = Training(
-        point.model_config(), data, point.seed, array_cache.load_arrays(data), torch.device("cpu")
+        point.model_config(),
+        data,
+        point.seed,
+        array_cache.load_arrays(data),
+        torch.device("cpu"),
     )
     full = _full_batches(training.steps_per_epoch)
     return _endless(lambda: itertools.islice(training.run_steps(), full))
@@ -187,8 +207,14 @@ def _idiomatic_steps(case: Case) -> Callable[[], object]:
     optimizer = script.make_optimizer(config, model)
     model.train()
     dataset = script.make_dataset(config, training)
-    loader = DataLoader(dataset, batch_size=config["batch_size"], shuffle=True, drop_last=True)
-    return _endless(lambda: (script.train_step(model, *batch, optimizer) for batch in loader))
+    loader = DataLoader(
+        dataset, batch_size=config["batch_size"], shuffle=True, drop_last=True
+    )
+    return _endless(
+        lambda: (
+            script.train_step(model, *batch, optimizer) for batch in loader
+        )
+    )
 
 
 def _full_batches(steps: int) -> int:
@@ -204,10 +230,16 @@ def _endless(epoch: Callable[[], Any]) -> Callable[[], object]:
 def rates_table(rates: Rates) -> str:
     """Rates by product."""
     rows = [
-        [f"{list(p[:2])} x {list(p[1:])}", f"{rates.float32[p]:.0f}", f"{rates.bfloat16[p]:.0f}"]
+        [
+            f"{list(p[:2])} x {list(p[1:])}",
+            f"{rates.float32[p]:.0f}",
+            f"{rates.bfloat16[p]:.0f}",
+        ]
         for p in PRODUCTS
     ]
-    return markdown_table(["product, GFLOP/s on one thread", "float32", "bfloat16"], rows)
+    return markdown_table(
+        ["product, GFLOP/s on one thread", "float32", "bfloat16"], rows
+    )
 
 
 def steps_table(rates: Rates, steps: Sequence[Step]) -> str:

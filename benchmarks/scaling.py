@@ -39,7 +39,9 @@ OBJECTS = 100_000_000
 """Bytes of a node's object store: each believes that it has the machine."""
 FAR = {"points": 10_000, "nodes": 100, "trials": 8, "epochs": 10}
 """What is told from the slopes: points, nodes, trials at once on each, epochs of a point."""
-_DRIVE = "import sys; from benchmarks.scaling import drive; drive(*sys.argv[1:])"
+_DRIVE = (
+    "import sys; from benchmarks.scaling import drive; drive(*sys.argv[1:])"
+)
 
 
 @dataclass(frozen=True)
@@ -83,20 +85,42 @@ def bookkeeping(
     if drivers is not None:
         check_code(drivers)
     model, trial = get_cached(configs[0])[config["pack"]]
-    point, root = Point.make(model, **trial["points"][0]), Path(trial["results"])
+    point, root = (
+        Point.make(model, **trial["points"][0]),
+        Path(trial["results"]),
+    )
     _wait_for_all(root)
     ledger, epochs = Ledger(open_store(root)), point.params["epochs"]
     with ledger.claim(point.id, Process(**trial["driver"])) as claim:
         ledger.write_file(claim, point.id, "nothing.txt", b"nothing")
         for epoch in range(1, epochs + 1):
-            tune.report({"point": point.id, "epoch": epoch, "epochs": epochs, "train/loss": 1.0})
+            tune.report(
+                {
+                    "point": point.id,
+                    "epoch": epoch,
+                    "epochs": epochs,
+                    "train/loss": 1.0,
+                }
+            )
         metrics = {"test/loss": 1.0}
         record = Record(
-            point.id, model, point.params, point.seed, Status.OK, metrics=metrics, epochs=epochs
+            point.id,
+            model,
+            point.params,
+            point.seed,
+            Status.OK,
+            metrics=metrics,
+            epochs=epochs,
         )
         ledger.finish(claim, record)
     tune.report(
-        {"point": point.id, "epoch": epochs, "status": Status.OK, "seconds": 0.0, "error": None}
+        {
+            "point": point.id,
+            "epoch": epochs,
+            "status": Status.OK,
+            "seconds": 0.0,
+            "error": None,
+        }
     )
 
 
@@ -107,7 +131,9 @@ def _wait_for_all(root: Path) -> None:
         time.sleep(0.1)
 
 
-def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str = "") -> None:
+def drive(
+    address: str, points: str, epochs: str, root: str, max_concurrent: str = ""
+) -> None:
     """Be the driver of one run; leaves in ``root/driven.json`` when each outcome was heard, and the seconds spent."""
     from rich.console import Console
 
@@ -125,15 +151,23 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
 
     most = int(max_concurrent) if max_concurrent else None
     resources = Resources(
-        device="cpu", gpus_per_trial=0, address=address, max_concurrent=most, pack=1
+        device="cpu",
+        gpus_per_trial=0,
+        address=address,
+        max_concurrent=most,
+        pack=1,
     )
-    sweep = Sweep("trivial", [Grid("text_to_text", epochs=int(epochs))], int(points))
+    sweep = Sweep(
+        "trivial", [Grid("text_to_text", epochs=int(epochs))], int(points)
+    )
     with (
         patch.object(ray_tune, "_run_trial", bookkeeping),
         patch.object(Screen, "report", stamped),
         patch.object(driver, "_collect"),
     ):
-        status = driver.run(sweep, RunOptions(root, resources=resources), Console())
+        status = driver.run(
+            sweep, RunOptions(root, resources=resources), Console()
+        )
     peak = next(
         line
         for line in Path("/proc/self/status").read_text().splitlines()
@@ -148,7 +182,9 @@ def drive(address: str, points: str, epochs: str, root: str, max_concurrent: str
     sys.exit(status)
 
 
-def measure(points: int, nodes: int, slots: int, say: Callable[[str], None]) -> list[Driven]:
+def measure(
+    points: int, nodes: int, slots: int, say: Callable[[str], None]
+) -> list[Driven]:
     """Run a driver over a quarter of the points, over all, and over a quarter with more epochs, on one cluster.
 
     Args:
@@ -160,13 +196,21 @@ def measure(points: int, nodes: int, slots: int, say: Callable[[str], None]) -> 
     found = []
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         environment = clean_environment(Path(name)) | {"PYTHONPATH": str(ROOT)}
-        with patch.dict(os.environ, environment), _cluster(nodes, slots) as cluster:
+        with (
+            patch.dict(os.environ, environment),
+            _cluster(nodes, slots) as cluster,
+        ):
             for number, (size, epochs) in enumerate(
                 ((points // 4, 1), (points, 1), (points // 4, EPOCHS))
             ):
                 found.append(
                     _driven(
-                        cluster, size, epochs, nodes * slots, Path(name) / str(number), environment
+                        cluster,
+                        size,
+                        epochs,
+                        nodes * slots,
+                        Path(name) / str(number),
+                        environment,
                     )
                 )
                 say(f"{found[-1]}")
@@ -178,7 +222,11 @@ def _cluster(nodes: int, slots: int) -> Iterator[Any]:
     import gensweep.execute.ray_tune  # noqa: F401, I001 - it sets what Ray reads when it is imported
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": OBJECTS}
+    head = {
+        "num_cpus": 0,
+        "include_dashboard": False,
+        "object_store_memory": OBJECTS,
+    }
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         for _ in range(nodes):
@@ -189,20 +237,40 @@ def _cluster(nodes: int, slots: int) -> Iterator[Any]:
 
 
 def _driven(
-    cluster: Any, points: int, epochs: int, slots: int, root: Path, environment: dict[str, str]
+    cluster: Any,
+    points: int,
+    epochs: int,
+    slots: int,
+    root: Path,
+    environment: dict[str, str],
 ) -> Driven:
     (root / "workers").mkdir(parents=True)
     (root / "slots").write_text(str(slots))
     before = _ray_seconds(cluster)
-    timed([sys.executable, "-c", _DRIVE, cluster.address, points, epochs, root], environment)
-    spent, found = _ray_seconds(cluster) - before, json.loads((root / "driven.json").read_text())
+    timed(
+        [sys.executable, "-c", _DRIVE, cluster.address, points, epochs, root],
+        environment,
+    )
+    spent, found = (
+        _ray_seconds(cluster) - before,
+        json.loads((root / "driven.json").read_text()),
+    )
     heard = found["heard"][round(WARM_SHARE * points) :]
     first, middle, last = heard[0], heard[len(heard) // 2], heard[-1]
     half, rest = len(heard) // 2, len(heard) - 1 - len(heard) // 2
     halves = (middle[1] - first[1]) / half, (last[1] - middle[1]) / rest
-    wall, driver = ((last[index] - first[index]) / (half + rest) for index in (0, 1))
+    wall, driver = (
+        (last[index] - first[index]) / (half + rest) for index in (0, 1)
+    )
     return Driven(
-        points, epochs, found["workers"], wall, driver, halves, spent / points, found["memory"]
+        points,
+        epochs,
+        found["workers"],
+        wall,
+        driver,
+        halves,
+        spent / points,
+        found["memory"],
     )
 
 
@@ -211,8 +279,13 @@ def _ray_seconds(cluster: Any) -> float:
     nodes = [cluster.head_node, *cluster.worker_nodes]
     processes = [info.process.pid for node in nodes for kind in ("gcs_server", "raylet")
                  for info in node.all_processes.get(kind, [])]  # fmt: skip
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in processes]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+    fields = [
+        Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        for pid in processes
+    ]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf(
+        "SC_CLK_TCK"
+    )
 
 
 def runs_table(runs: list[Driven]) -> str:
@@ -229,9 +302,24 @@ def runs_table(runs: list[Driven]) -> str:
     ]
     rows = []
     for run in runs:
-        times = [f"{run.driver * 1e3:.1f}", " / ".join(f"{half * 1e3:.1f}" for half in run.halves)]
-        rest = [f"{run.ray * 1e3:.1f}", f"{run.wall * 1e3:.0f}", f"{run.memory / 1e6:.0f}"]
-        rows.append([f"{run.points:,}", str(run.epochs), str(run.workers), *times, *rest])
+        times = [
+            f"{run.driver * 1e3:.1f}",
+            " / ".join(f"{half * 1e3:.1f}" for half in run.halves),
+        ]
+        rest = [
+            f"{run.ray * 1e3:.1f}",
+            f"{run.wall * 1e3:.0f}",
+            f"{run.memory / 1e6:.0f}",
+        ]
+        rows.append(
+            [
+                f"{run.points:,}",
+                str(run.epochs),
+                str(run.workers),
+                *times,
+                *rest,
+            ]
+        )
     return markdown_table(heads, rows)
 
 

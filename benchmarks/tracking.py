@@ -59,8 +59,14 @@ def in_turn(model: str, points: int, folder: Path) -> None:
     took: dict[str, list[float]] = {DISABLED: [], OFFLINE: []}
     for seed in range(points + 1):
         for mode, kept in took.items():
-            kept.append(seconds(Point.make(model, MODELS[model], seed), mode, folder / mode))
-    without, logged = (kept[1:] for kept in took.values())  # the first ones warm the worker
+            kept.append(
+                seconds(
+                    Point.make(model, MODELS[model], seed), mode, folder / mode
+                )
+            )
+    without, logged = (
+        kept[1:] for kept in took.values()
+    )  # the first ones warm the worker
     rows = {
         "without": without,
         "offline": logged,
@@ -92,11 +98,17 @@ def processes(mode: str, folder: Path) -> Counter[str]:
     ]
     most: Counter[str] = Counter()
     environment = {
-        key: value for key, value in os.environ.items() if key != "WANDB_SERVICE"
+        key: value
+        for key, value in os.environ.items()
+        if key != "WANDB_SERVICE"
     }  # not this process's
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as driver:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, env=environment
+    ) as driver:
         ended = threading.Event()
-        threading.Thread(target=lambda: (driver.wait(), ended.set()), daemon=True).start()
+        threading.Thread(
+            target=lambda: (driver.wait(), ended.set()), daemon=True
+        ).start()
         while not ended.wait(0.1):
             most |= _below(driver.pid)
     assert driver.returncode == 0, f"the sweep ended with {driver.returncode}"
@@ -105,7 +117,10 @@ def processes(mode: str, folder: Path) -> Counter[str]:
 
 def _below(pid: int) -> Counter[str]:
     table = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True
+        ["ps", "-eo", "pid=,ppid=,comm="],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     rows = [line.split(None, 2) for line in table.splitlines()]
     found, names = {str(pid)}, Counter()

@@ -12,7 +12,11 @@ import gensweep as gs
 
 @gs.task(
     "digits_mlp",
-    metrics={"accuracy": gs.Range(0, 1, "max", "fraction", "Share of digits classified right.")},
+    metrics={
+        "accuracy": gs.Range(
+            0, 1, "max", "fraction", "Share of digits classified right."
+        )
+    },
     shown=("width",),
 )
 def train(
@@ -26,8 +30,12 @@ def train(
     import torch
     from sklearn.datasets import load_digits
 
-    pixels, labels = (torch.as_tensor(array) for array in load_digits(return_X_y=True))
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    pixels, labels = (
+        torch.as_tensor(array) for array in load_digits(return_X_y=True)
+    )
+    order = torch.randperm(
+        len(labels), generator=torch.Generator().manual_seed(0)
+    )
     pixels, labels = pixels[order].float() / 16, labels[order]
     network = torch.nn.Sequential(
         torch.nn.Linear(64, width), torch.nn.ReLU(), torch.nn.Linear(width, 10)
@@ -36,7 +44,12 @@ def train(
 
     def measure(part: slice) -> float:
         with torch.no_grad():
-            return (network(pixels[part]).argmax(1) == labels[part]).double().mean().item()
+            return (
+                (network(pixels[part]).argmax(1) == labels[part])
+                .double()
+                .mean()
+                .item()
+            )
 
     state = run.restore()
     if state:
@@ -44,13 +57,21 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
     for _ in run.epochs(state):
         for rows in torch.randperm(1400).split(50):
-            loss = torch.nn.functional.cross_entropy(network(pixels[rows]), labels[rows])
+            loss = torch.nn.functional.cross_entropy(
+                network(pixels[rows]), labels[rows]
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         run.epoch(
-            {"train/loss": loss.item(), "validation/accuracy": measure(slice(1400, 1600))},
-            state={"network": network.state_dict(), "optimizer": optimizer.state_dict()},
+            {
+                "train/loss": loss.item(),
+                "validation/accuracy": measure(slice(1400, 1600)),
+            },
+            state={
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+            },
         )
     return {"accuracy": measure(slice(1600, None))}
 

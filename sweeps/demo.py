@@ -20,5 +20,10 @@ SWEEP = Sweep(
     ],
     seeds=2,
     tables=["leaderboard"],
-    figures=["learning_curves", "training_history", "predicted_and_true", "samples_by_epoch"],
+    figures=[
+        "learning_curves",
+        "training_history",
+        "predicted_and_true",
+        "samples_by_epoch",
+    ],
 )

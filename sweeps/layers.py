@@ -2,14 +2,21 @@
 
 from gensweep import Grid, Sweep
 
-DEPTHS = {"encoder_layers": [1, 2, 3, 4, 5], "decoder_layers": [1, 2, 3, 4, 5], "epochs": 10}
+DEPTHS = {
+    "encoder_layers": [1, 2, 3, 4, 5],
+    "decoder_layers": [1, 2, 3, 4, 5],
+    "epochs": 10,
+}
 
 SWEEP = Sweep(
     name="layers",
     grids=[
         Grid("text_to_text", **DEPTHS),
         Grid(
-            "image_to_text", glyph_encoder="flat", digit_split="shared", **DEPTHS
+            "image_to_text",
+            glyph_encoder="flat",
+            digit_split="shared",
+            **DEPTHS,
         ),  # the report's way
         Grid("text_to_image", digit_split="shared", **DEPTHS),
     ],

@@ -6,7 +6,9 @@ SWEEP = Sweep(
     name="splits",
     grids=[
         Grid(
-            "text_to_text", train_fraction=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], epochs=10
+            "text_to_text",
+            train_fraction=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+            epochs=10,
         )
     ],
     seeds=3,

@@ -28,8 +28,13 @@ def main(train: Callable[..., None]) -> None:
         for name in arrays.files:
             split, field = name.split("/")
             data.setdefault(split, {})[field] = arrays[name]
-    ray.init(address="local", num_cpus=settings["cores"])  # not a cluster that happens to run here
-    axes = {name: tune.grid_search(values) for name, values in settings["grid"].items()}
+    ray.init(
+        address="local", num_cpus=settings["cores"]
+    )  # not a cluster that happens to run here
+    axes = {
+        name: tune.grid_search(values)
+        for name, values in settings["grid"].items()
+    }
     tuner = tune.Tuner(
         tune.with_parameters(train, data=data),
         param_space=settings["params"] | axes,

@@ -26,8 +26,15 @@ def make_encoder(
     """Pictures [B, 3, 64, 64] to vectors [B, outputs]."""
     stages: list[nn.Module] = []
     for channels in [CHANNELS] + [filters] * (layers - 1):
-        stages += [nn.Conv2d(channels, filters, 3, stride=2, padding=1), activation()]
-    return nn.Sequential(*stages, nn.Flatten(), nn.Linear(filters * (SIZE >> layers) ** 2, outputs))
+        stages += [
+            nn.Conv2d(channels, filters, 3, stride=2, padding=1),
+            activation(),
+        ]
+    return nn.Sequential(
+        *stages,
+        nn.Flatten(),
+        nn.Linear(filters * (SIZE >> layers) ** 2, outputs),
+    )
 
 
 def make_decoder(inputs: int, layers: int, filters: int) -> nn.Sequential:
@@ -39,7 +46,9 @@ def make_decoder(inputs: int, layers: int, filters: int) -> nn.Sequential:
         nn.ReLU(inplace=True),
     ]
     for _ in range(layers):
-        up = nn.ConvTranspose2d(filters, filters, 3, stride=2, padding=1, output_padding=1)
+        up = nn.ConvTranspose2d(
+            filters, filters, 3, stride=2, padding=1, output_padding=1
+        )
         stages += [up, nn.ReLU(inplace=True)]
     return nn.Sequential(*stages, nn.Conv2d(filters, CHANNELS, 3, padding=1))
 
@@ -49,13 +58,21 @@ class CAE(nn.Module):
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
-        depth, filters, latent = config["encoder_layers"], config["filters"], config["latent_dim"]
-        self.encoder = make_encoder(depth, filters, latent, lambda: nn.ReLU(inplace=True))
+        depth, filters, latent = (
+            config["encoder_layers"],
+            config["filters"],
+            config["latent_dim"],
+        )
+        self.encoder = make_encoder(
+            depth, filters, latent, lambda: nn.ReLU(inplace=True)
+        )
         self.decoder = make_decoder(latent, config["decoder_layers"], filters)
 
     def forward(self, pictures: Tensor) -> Terms:
         """The loss, and what to report beside it; all are means over the batch."""
-        error = F.mse_loss(torch.sigmoid(self.decoder(self.encoder(pictures))), pictures)
+        error = F.mse_loss(
+            torch.sigmoid(self.decoder(self.encoder(pictures))), pictures
+        )
         return {"loss": error, "reconstruction_mse": error.detach()}
 
 
@@ -64,8 +81,14 @@ class VAE(nn.Module):
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
-        depth, filters, latent = config["encoder_layers"], config["filters"], config["latent_dim"]
-        self.encoder = make_encoder(depth, filters, 2 * latent, lambda: nn.ReLU(inplace=True))
+        depth, filters, latent = (
+            config["encoder_layers"],
+            config["filters"],
+            config["latent_dim"],
+        )
+        self.encoder = make_encoder(
+            depth, filters, 2 * latent, lambda: nn.ReLU(inplace=True)
+        )
         self.decoder = make_decoder(latent, config["decoder_layers"], filters)
 
     def forward(self, pictures: Tensor) -> Terms:
@@ -73,11 +96,19 @@ class VAE(nn.Module):
         mean, log_variance = self.encoder(pictures).chunk(2, dim=1)
         latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
         logits = self.decoder(latent)
-        nll = F.binary_cross_entropy_with_logits(logits, pictures, reduction="sum") / len(pictures)
-        kl = -0.5 * torch.sum(1 + log_variance - mean.pow(2) - log_variance.exp()) / len(pictures)
+        nll = F.binary_cross_entropy_with_logits(
+            logits, pictures, reduction="sum"
+        ) / len(pictures)
+        kl = (
+            -0.5
+            * torch.sum(1 + log_variance - mean.pow(2) - log_variance.exp())
+            / len(pictures)
+        )
         terms = {"loss": nll + kl, "nll": nll.detach(), "kl": kl.detach()}
         if not self.training:
-            terms["reconstruction_mse"] = F.mse_loss(torch.sigmoid(logits), pictures)
+            terms["reconstruction_mse"] = F.mse_loss(
+                torch.sigmoid(logits), pictures
+            )
         return terms
 
 
@@ -94,7 +125,9 @@ class GAN(nn.Module):
         self.discriminator = make_encoder(
             depth, filters, 1, lambda: nn.LeakyReLU(0.2, inplace=True)
         )
-        self.generator = make_decoder(self.latent, config["decoder_layers"], filters)
+        self.generator = make_decoder(
+            self.latent, config["decoder_layers"], filters
+        )
 
     def sample(self, count: int) -> Tensor:
         """New pictures [count, 3, 64, 64]."""
@@ -103,7 +136,9 @@ class GAN(nn.Module):
     def judge(self, pictures: Tensor, real: float) -> tuple[Tensor, Tensor]:
         """Cross-entropy against a label, and the share of pictures that got it."""
         logits = self.discriminator(pictures).view(-1)
-        loss = F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, real))
+        loss = F.binary_cross_entropy_with_logits(
+            logits, torch.full_like(logits, real)
+        )
         return loss, ((logits > 0) == bool(real)).float().mean()
 
     def forward(self, pictures: Tensor) -> Terms:
@@ -128,14 +163,25 @@ def build(config: dict[str, Any]) -> nn.Module:
     return MODELS[config["model"]](config)
 
 
-def make_optimizer(config: dict[str, Any], model: nn.Module) -> list[torch.optim.Adam]:
+def make_optimizer(
+    config: dict[str, Any], model: nn.Module
+) -> list[torch.optim.Adam]:
     """Adam for the model, or one for each of a GAN's two networks, discriminator first."""
-    owners = [model.discriminator, model.generator] if isinstance(model, GAN) else [model]
+    owners = (
+        [model.discriminator, model.generator]
+        if isinstance(model, GAN)
+        else [model]
+    )
     betas = (config["beta1"], config["beta2"])
-    return [torch.optim.Adam(owner.parameters(), lr=config["lr"], betas=betas) for owner in owners]
+    return [
+        torch.optim.Adam(owner.parameters(), lr=config["lr"], betas=betas)
+        for owner in owners
+    ]
 
 
-def make_dataset(config: dict[str, Any], arrays: dict[str, np.ndarray]) -> TensorDataset:
+def make_dataset(
+    config: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> TensorDataset:
     """Pictures in 0..1."""
     return TensorDataset(torch.tensor(arrays["picture"]) / 255)
 
@@ -155,7 +201,10 @@ def train_step(
 
 
 def train_gan_step(
-    model: GAN, pictures: Tensor, discriminate: torch.optim.Adam, generate: torch.optim.Adam
+    model: GAN,
+    pictures: Tensor,
+    discriminate: torch.optim.Adam,
+    generate: torch.optim.Adam,
 ) -> dict[str, float]:
     """The discriminator's step, then the generator's with the same generated pictures."""
     discriminate.zero_grad()
@@ -169,7 +218,10 @@ def train_gan_step(
     loss, _ = model.judge(generated, 1.0)
     loss.backward()
     generate.step()
-    return {"discriminator_loss": (real_loss + fake_loss).item(), "generator_loss": loss.item()}
+    return {
+        "discriminator_loss": (real_loss + fake_loss).item(),
+        "generator_loss": loss.item(),
+    }
 
 
 def train_epoch(
@@ -199,29 +251,40 @@ def evaluate(model: nn.Module, loader: DataLoader) -> dict[str, float]:
     return {name: total / count for name, total in sums.items()}
 
 
-def train(config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]) -> None:
+def train(
+    config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]
+) -> None:
     """One trial: a report and a checkpoint an epoch, then the test."""
     began = time.perf_counter()
     torch.manual_seed(config["seed"])
     model = build(config)
     optimizers = make_optimizer(config, model)
-    sets = {split: make_dataset(config, arrays) for split, arrays in data.items()}
-    train_loader = DataLoader(sets["train"], batch_size=config["batch_size"], shuffle=True)
+    sets = {
+        split: make_dataset(config, arrays) for split, arrays in data.items()
+    }
+    train_loader = DataLoader(
+        sets["train"], batch_size=config["batch_size"], shuffle=True
+    )
     validation_loader, test_loader = (
-        DataLoader(sets[split], batch_size=64) for split in ("validation", "test")
+        DataLoader(sets[split], batch_size=64)
+        for split in ("validation", "test")
     )
     first = 1
     if checkpoint := tune.get_checkpoint():
         with checkpoint.as_directory() as folder:
             state = torch.load(Path(folder) / "checkpoint.pt")
         model.load_state_dict(state["model"])
-        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
+        for optimizer, kept in zip(
+            optimizers, state["optimizers"], strict=True
+        ):
             optimizer.load_state_dict(kept)
         first = state["epoch"] + 1
     for epoch in range(first, config["epochs"] + 1):
         metrics = {
             f"train/{name}": value
-            for name, value in train_epoch(model, train_loader, optimizers).items()
+            for name, value in train_epoch(
+                model, train_loader, optimizers
+            ).items()
         }
         metrics |= {
             f"validation/{name}": value
@@ -230,11 +293,20 @@ def train(config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]) -> Non
         with tempfile.TemporaryDirectory() as folder:
             kept = [optimizer.state_dict() for optimizer in optimizers]
             torch.save(
-                {"epoch": epoch, "model": model.state_dict(), "optimizers": kept},
+                {
+                    "epoch": epoch,
+                    "model": model.state_dict(),
+                    "optimizers": kept,
+                },
                 Path(folder) / "checkpoint.pt",
             )
-            tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
-    metrics = {f"test/{name}": value for name, value in evaluate(model, test_loader).items()}
+            tune.report(
+                metrics, checkpoint=tune.Checkpoint.from_directory(folder)
+            )
+    metrics = {
+        f"test/{name}": value
+        for name, value in evaluate(model, test_loader).items()
+    }
     tune.report({**metrics, "seconds": time.perf_counter() - began})
 
 

@@ -21,14 +21,18 @@ CHARACTERS, ANSWER_LENGTH = 13, 3
 class EncoderDecoder(nn.Module):
     """Reads a query [B, 5, inputs], repeats the last state, and gives states [B, 3, hidden]."""
 
-    def __init__(self, inputs: int, hidden: int, encoder_layers: int, decoder_layers: int) -> None:
+    def __init__(
+        self, inputs: int, hidden: int, encoder_layers: int, decoder_layers: int
+    ) -> None:
         super().__init__()
         self.encoder = nn.LSTM(inputs, hidden, encoder_layers, batch_first=True)
         self.decoder = nn.LSTM(hidden, hidden, decoder_layers, batch_first=True)
 
     def forward(self, query: Tensor) -> Tensor:
         _, (state, _) = self.encoder(query)
-        states, _ = self.decoder(state[-1].unsqueeze(1).repeat(1, ANSWER_LENGTH, 1))
+        states, _ = self.decoder(
+            state[-1].unsqueeze(1).repeat(1, ANSWER_LENGTH, 1)
+        )
         return states
 
 
@@ -39,7 +43,10 @@ class TextToText(nn.Module):
         super().__init__()
         hidden = config["hidden"]
         self.sequence = EncoderDecoder(
-            CHARACTERS, hidden, config["encoder_layers"], config["decoder_layers"]
+            CHARACTERS,
+            hidden,
+            config["encoder_layers"],
+            config["decoder_layers"],
         )
         self.output = nn.Linear(hidden, CHARACTERS)
 
@@ -80,25 +87,38 @@ class TextToImage(nn.Module):
         super().__init__()
         hidden, filters = config["hidden"], config["glyph_filters"]
         self.sequence = EncoderDecoder(
-            CHARACTERS, hidden, config["encoder_layers"], config["decoder_layers"]
+            CHARACTERS,
+            hidden,
+            config["encoder_layers"],
+            config["decoder_layers"],
         )
         self.glyphs = nn.Sequential(
             nn.Linear(hidden, 2 * filters * 7 * 7),
             nn.ReLU(),
             nn.Unflatten(1, (2 * filters, 7, 7)),
-            nn.ConvTranspose2d(2 * filters, filters, 3, stride=2, padding=1, output_padding=1),
+            nn.ConvTranspose2d(
+                2 * filters, filters, 3, stride=2, padding=1, output_padding=1
+            ),
             nn.ReLU(),
-            nn.ConvTranspose2d(filters, 1, 3, stride=2, padding=1, output_padding=1),
+            nn.ConvTranspose2d(
+                filters, 1, 3, stride=2, padding=1, output_padding=1
+            ),
             nn.Sigmoid(),
         )
 
     def forward(self, query: Tensor) -> Tensor:
         states = self.sequence(query)
         batch, length, _ = states.shape
-        return self.glyphs(states.reshape(batch * length, -1)).view(batch, length, 28, 28)
+        return self.glyphs(states.reshape(batch * length, -1)).view(
+            batch, length, 28, 28
+        )
 
 
-MODELS = {"text_to_text": TextToText, "image_to_text": ImageToText, "text_to_image": TextToImage}
+MODELS = {
+    "text_to_text": TextToText,
+    "image_to_text": ImageToText,
+    "text_to_image": TextToImage,
+}
 
 
 def build(config: dict[str, Any]) -> nn.Module:
@@ -106,17 +126,23 @@ def build(config: dict[str, Any]) -> nn.Module:
     return MODELS[config["model"]](config)
 
 
-def make_optimizer(config: dict[str, Any], model: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(
+    config: dict[str, Any], model: nn.Module
+) -> torch.optim.Optimizer:
     """Adam with PyTorch's defaults."""
     return torch.optim.Adam(model.parameters(), lr=config["lr"])
 
 
-def make_dataset(config: dict[str, Any], arrays: dict[str, np.ndarray]) -> TensorDataset:
+def make_dataset(
+    config: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> TensorDataset:
     """Inputs and targets as tensors: text one-hot, pictures in 0..1, answers as classes."""
     if config["model"] == "image_to_text":
         inputs = torch.tensor(arrays["query_pictures"]) / 255
     else:
-        inputs = F.one_hot(torch.tensor(arrays["query"]).long(), CHARACTERS).float()
+        inputs = F.one_hot(
+            torch.tensor(arrays["query"]).long(), CHARACTERS
+        ).float()
     if config["model"] == "text_to_image":
         targets = torch.tensor(arrays["answer_pictures"]) / 255
     else:
@@ -132,7 +158,10 @@ def criterion(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def train_step(
-    model: nn.Module, inputs: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    optimizer: torch.optim.Optimizer,
 ) -> float:
     """One step; its loss."""
     optimizer.zero_grad()
@@ -142,7 +171,9 @@ def train_step(
     return loss.item()
 
 
-def train_epoch(model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> float:
+def train_epoch(
+    model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer
+) -> float:
     """One pass; the mean loss an example."""
     model.train()
     total = count = 0
@@ -175,16 +206,23 @@ def evaluate(model: nn.Module, loader: DataLoader) -> dict[str, float]:
     return {name: total / count for name, total in sums.items()}
 
 
-def train(config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]) -> None:
+def train(
+    config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]
+) -> None:
     """One trial: a report and a checkpoint an epoch, then the test."""
     began = time.perf_counter()
     torch.manual_seed(config["seed"])
     model = build(config)
     optimizer = make_optimizer(config, model)
-    sets = {split: make_dataset(config, arrays) for split, arrays in data.items()}
-    train_loader = DataLoader(sets["train"], batch_size=config["batch_size"], shuffle=True)
+    sets = {
+        split: make_dataset(config, arrays) for split, arrays in data.items()
+    }
+    train_loader = DataLoader(
+        sets["train"], batch_size=config["batch_size"], shuffle=True
+    )
     validation_loader, test_loader = (
-        DataLoader(sets[split], batch_size=512) for split in ("validation", "test")
+        DataLoader(sets[split], batch_size=512)
+        for split in ("validation", "test")
     )
     first = 1
     if checkpoint := tune.get_checkpoint():
@@ -210,7 +248,10 @@ def train(config: dict[str, Any], data: dict[str, dict[str, np.ndarray]]) -> Non
                 {"train/loss": train_loss, **metrics},
                 checkpoint=tune.Checkpoint.from_directory(folder),
             )
-    metrics = {f"test/{name}": value for name, value in evaluate(model, test_loader).items()}
+    metrics = {
+        f"test/{name}": value
+        for name, value in evaluate(model, test_loader).items()
+    }
     tune.report({**metrics, "seconds": time.perf_counter() - began})
 
 

@@ -39,7 +39,12 @@ class Diffusion(gs.Model):
         """Return the number of weights of the five convolutions and two dense layers."""
         width = self.filters
         ends = (9 * 3 + 1) * width + (9 * width + 1) * 3
-        return ends + 3 * (9 * width + 1) * width + (2 + 1) * width + (width + 1) * width
+        return (
+            ends
+            + 3 * (9 * width + 1) * width
+            + (2 + 1) * width
+            + (width + 1) * width
+        )
 
     def count_activations(self) -> int:
         """Return how many numbers one example keeps for the backward pass."""

@@ -86,7 +86,10 @@ def _main(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the version and exit.",
         ),
     ] = False,
 ) -> None:
@@ -154,7 +157,9 @@ def _configure_logging(verbose: bool) -> None:
     if verbose:
         logging.basicConfig(level=logging.DEBUG, handlers=[handler], force=True)
     else:
-        logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+        logging.basicConfig(
+            level=logging.WARNING, handlers=[handler], force=True
+        )
         # urllib3 warns of every retry; the error after the last one is reported anyway.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 
@@ -170,7 +175,9 @@ def _call(arguments: list[str], console: Console, verbose: bool) -> int:
         return 2
     try:
         with exit_on_hangup(), raise_on_signal():
-            return app(arguments, prog_name="gensweep", standalone_mode=False) or 0
+            return (
+                app(arguments, prog_name="gensweep", standalone_mode=False) or 0
+            )
     except Stopped as stopped:
         print_line(
             console,

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _COLON = re.compile(r"(?<!\\):")
 
 
-def read_changed_sweep(file: Path, set_: list[str] | None, seeds: int | None) -> Sweep:
+def read_changed_sweep(
+    file: Path, set_: list[str] | None, seeds: int | None
+) -> Sweep:
     """Read a sweep file and apply the changes of --set and --seeds.
 
     Raises:
@@ -46,7 +48,9 @@ def _parse_zip(key: str, texts: list[str]) -> Zip:
 
     names = [name.strip() for name in key.split(":")]
     if not all(names) or len(set(names)) < len(names):
-        raise SweepError(f"--set {key}: write different names, as in A:B=1:3,2:4")
+        raise SweepError(
+            f"--set {key}: write different names, as in A:B=1:3,2:4"
+        )
     rows = []
     for text in texts:
         row = [part.replace("\\:", ":") for part in _COLON.split(text)]
@@ -56,7 +60,9 @@ def _parse_zip(key: str, texts: list[str]) -> Zip:
                 f"{', '.join(names)}; write them as in A:B=1:3,2:4"
             )
         rows.append([parse_value(part) for part in row])
-    return Zip(**dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+    return Zip(
+        **dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    )
 
 
 def _check_named_once(changes: dict[str, Any], zips: list[Zip]) -> None:
@@ -65,5 +71,7 @@ def _check_named_once(changes: dict[str, Any], zips: list[Zip]) -> None:
     for one in zips:
         for name in one.columns:
             if name in seen:
-                raise SweepError(f"--set names {name} twice; write one --set for it")
+                raise SweepError(
+                    f"--set names {name} twice; write one --set for it"
+                )
             seen.add(name)

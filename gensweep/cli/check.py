@@ -17,7 +17,10 @@ _STYLES = {True: "green", False: "red", None: "yellow"}
 def check_command(
     file: Annotated[
         str,
-        typer.Argument(metavar="FILE", help="A file such as mymodel.py, or an importable module."),
+        typer.Argument(
+            metavar="FILE",
+            help="A file such as mymodel.py, or an importable module.",
+        ),
     ],
 ) -> None:
     """Train the tasks and models of a file at tiny settings and check that they keep the rules.

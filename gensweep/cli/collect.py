@@ -19,7 +19,10 @@ DEFAULT_INTERVAL_SECONDS = 10.0
 def collect_command(
     folders: Annotated[
         list[str],
-        typer.Argument(metavar="FOLDER...", help="Folders of sweeps, such as results/layers."),
+        typer.Argument(
+            metavar="FOLDER...",
+            help="Folders of sweeps, such as results/layers.",
+        ),
     ],
     results: Root = "results",
     page: Annotated[
@@ -46,7 +49,9 @@ def collect_command(
             show_default=False,
         ),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show tracebacks.")
+    ] = False,
 ) -> None:
     """Write tables, figures and report.html from the records, and print the tables."""
     from gensweep.ledger.open_store import canonical_uri

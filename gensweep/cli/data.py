@@ -11,7 +11,9 @@ from gensweep.cli.options import Verbose, parse_pairs
 from gensweep.core.errors import SweepError
 from gensweep.system.terminal import Console
 
-app = typer.Typer(no_args_is_help=True, help="List, download and preview datasets.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, download and preview datasets."
+)
 
 
 @app.command("list")
@@ -24,17 +26,32 @@ def data_list_command() -> None:
 
 @app.command("fetch")
 def data_fetch_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="cryptopunks, rijksmuseum or mnist.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="cryptopunks, rijksmuseum or mnist."
+        ),
+    ],
     source: Annotated[
-        str | None, typer.Option(metavar="URL", help="Download from a mirror, or copy from a path.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="Download from a mirror, or copy from a path."
+        ),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="rijksmuseum: maximum number of pictures in all."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="rijksmuseum: maximum number of pictures in all.",
+        ),
     ] = None,
     years: Annotated[
         str | None,
-        typer.Option(metavar="A-B", help="rijksmuseum: the years of painting; default: 1600-1700."),
+        typer.Option(
+            metavar="A-B",
+            help="rijksmuseum: the years of painting; default: 1600-1700.",
+        ),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
@@ -53,14 +70,22 @@ def data_show_command(
             help="A dataset or a source of digits: avatars, folder:DIR, mnist, idx:DIR.",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="PNG file to write.")] = Path(
-        "sheet.png"
-    ),
-    n: Annotated[int, typer.Option("--n", min=1, help="Number of examples.")] = 36,
-    seed: Annotated[int, typer.Option(min=0, help="Seed that chooses the examples.")] = 0,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="PNG file to write.")
+    ] = Path("sheet.png"),
+    n: Annotated[
+        int, typer.Option("--n", min=1, help="Number of examples.")
+    ] = 36,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed that chooses the examples.")
+    ] = 0,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter of the dataset."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a parameter of the dataset.",
+        ),
     ] = None,
     verbose: Verbose = False,
 ) -> None:

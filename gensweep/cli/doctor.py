@@ -35,7 +35,9 @@ def doctor_command(
         from gensweep.execute.ray_session import open_executor, run_on_each_node
         from gensweep.execute.resources import Resources
 
-        resources = Resources(address=address, cpus_per_trial=0, verbose=verbose)
+        resources = Resources(
+            address=address, cpus_per_trial=0, verbose=verbose
+        )
         with console.status("asking every node"), open_executor(resources):
             findings += examine_nodes(store, run_on_each_node)
         nodes = {finding.node for finding in findings} - {"here"}
@@ -44,5 +46,8 @@ def doctor_command(
         print_line(console, str(finding), _STYLES[finding.level])
     levels = Counter(finding.level for finding in findings)
     notes = pluralize(levels["note"], "note")
-    print_line(console, f"{checked}: {levels['ok']} ok, {notes}, {levels[FAILED]} failed.")
+    print_line(
+        console,
+        f"{checked}: {levels['ok']} ok, {notes}, {levels[FAILED]} failed.",
+    )
     raise typer.Exit(1 if levels[FAILED] else 0)

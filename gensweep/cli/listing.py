@@ -27,7 +27,10 @@ class Kind(StrEnum):
 def list_command(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show this entry alone, in full.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="Show this entry alone, in full."
+        ),
     ] = None,
 ) -> None:
     """List the models, datasets, metrics, tables, figures or sweeps that exist."""

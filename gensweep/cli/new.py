@@ -35,14 +35,21 @@ def new_command(
         ),
     ],
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Its name: small letters, digits and '_'.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="Its name: small letters, digits and '_'."
+        ),
     ],
 ) -> None:
     """Write a task or a model to start from, a sweep of it and a test."""
     if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} is not a name of small letters, digits and '_'")
+        raise UserError(
+            f"{name!r} is not a name of small letters, digits and '_'"
+        )
     if name in MODELS:
-        raise UserError(f"{kind.value} {name!r} exists already; choose another name")
+        raise UserError(
+            f"{kind.value} {name!r} exists already; choose another name"
+        )
     title = name.title().replace("_", "")
     templates = files("gensweep.cli") / "templates"
     contents = {}
@@ -52,8 +59,16 @@ def new_command(
         ("test.txt", Path(f"test_{name}.py")),
     ):
         text = (templates / template).read_text(encoding="utf-8")
-        swept = "width=[16, 64]" if kind is Kind.task else "filters=[4, 8], count=200"
-        text = text.replace("@NAME@", name).replace("@TITLE@", title).replace("@SWEPT@", swept)
+        swept = (
+            "width=[16, 64]"
+            if kind is Kind.task
+            else "filters=[4, 8], count=200"
+        )
+        text = (
+            text.replace("@NAME@", name)
+            .replace("@TITLE@", title)
+            .replace("@SWEPT@", swept)
+        )
         contents[path] = text
     existing = [str(path) for path in contents if path.exists()]
     if existing:
@@ -63,7 +78,9 @@ def new_command(
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror}") from error
+            raise UserError(
+                f"{path} cannot be written: {error.strerror}"
+            ) from error
         print_line(console, f"Wrote {path}.")
     print_line(console, f"Check it with: gensweep check {name}.py")
     print_line(console, f"Run it with: gensweep {name}_sweep.py")

@@ -21,7 +21,10 @@ app = typer.Typer()
 def open_command(
     sweep: Annotated[
         str,
-        typer.Argument(metavar="SWEEP", help="A sweep's name, its folder, or its sweep file."),
+        typer.Argument(
+            metavar="SWEEP",
+            help="A sweep's name, its folder, or its sweep file.",
+        ),
     ],
     results: Root = "results",
 ) -> None:
@@ -35,7 +38,9 @@ def open_command(
         )
     page = Path(folder) / PAGE
     if not page.is_file():
-        raise ResultsError(f"{page} does not exist; `gensweep collect {folder}` writes it")
+        raise ResultsError(
+            f"{page} does not exist; `gensweep collect {folder}` writes it"
+        )
     print_line(Console(), str(page))
     # A machine without a browser still has the path.
     webbrowser.open(page.absolute().as_uri())

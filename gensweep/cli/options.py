@@ -58,7 +58,9 @@ Set = Annotated[
     ),
 ]
 TrainingDevice = Annotated[Device, typer.Option(help="Device to train on.")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Train failed points again.")]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Train failed points again.")
+]
 RetrainChanged = Annotated[
     bool,
     typer.Option(
@@ -66,7 +68,9 @@ RetrainChanged = Annotated[
         help="Train points again if their records were made by other code than today's.",
     ),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show logs and tracebacks.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show logs and tracebacks.")
+]
 Lanes = Annotated[
     str | None,
     typer.Option(
@@ -77,7 +81,8 @@ Lanes = Annotated[
 Address = Annotated[
     str | None,
     typer.Option(
-        envvar="RAY_ADDRESS", help="A running Ray cluster: auto, or HOST:PORT of its head."
+        envvar="RAY_ADDRESS",
+        help="A running Ray cluster: auto, or HOST:PORT of its head.",
     ),
 ]
 WandbMode = Annotated[
@@ -115,10 +120,14 @@ def parse_pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
     for text in texts or []:
         key, equals, joined = text.partition("=")
         key = key.strip()
-        values = [value.strip().replace("\\,", ",") for value in _COMMA.split(joined)]
+        values = [
+            value.strip().replace("\\,", ",") for value in _COMMA.split(joined)
+        ]
         if not equals or not key or not all(values):
             raise SweepError(f"{option} {text!r} is not KEY=VALUE")
         if key in pairs:
-            raise SweepError(f"{option} names {key} twice; write {option} {key}=V1,V2")
+            raise SweepError(
+                f"{option} names {key} twice; write {option} {key}=V1,V2"
+            )
         pairs[key] = values
     return pairs

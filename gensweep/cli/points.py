@@ -17,17 +17,26 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 Point = Annotated[
-    str, typer.Argument(metavar="POINT", help="A point's id, the start of its id, or its folder.")
+    str,
+    typer.Argument(
+        metavar="POINT",
+        help="A point's id, the start of its id, or its folder.",
+    ),
 ]
 ComputeDevice = Annotated[Device, typer.Option(help="Device to compute on.")]
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="PNG file to write; default: named after the point."),
+    typer.Option(
+        metavar="FILE",
+        help="PNG file to write; default: named after the point.",
+    ),
 ]
 
 
 @app.command("show")
-def show_command(point: Point, results: Root = "results", verbose: Verbose = False) -> None:
+def show_command(
+    point: Point, results: Root = "results", verbose: Verbose = False
+) -> None:
     """Show the record of a point: status, metrics, parameters, versions, files."""
     from gensweep.cli.show_point import show_point
 
@@ -37,7 +46,9 @@ def show_command(point: Point, results: Root = "results", verbose: Verbose = Fal
 @app.command("sample")
 def sample_command(
     point: Point,
-    n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 64,
+    n: Annotated[
+        int, typer.Option("--n", min=1, help="Number of samples.")
+    ] = 64,
     seed: Seed = 0,
     out: Out = None,
     results: Root = "results",
@@ -48,14 +59,18 @@ def sample_command(
     stored = find_trained_point(point, results)
     from gensweep.inspect import trained
 
-    picture = trained.sample(trained.load_trained(stored, device.value), n, seed)
+    picture = trained.sample(
+        trained.load_trained(stored, device.value), n, seed
+    )
     _write_picture(out or Path(f"sample-{stored.record.id}.png"), picture)
 
 
 @app.command("interpolate")
 def interpolate_command(
     point: Point,
-    rows: Annotated[int, typer.Option(min=1, help="Number of interpolation paths.")] = 4,
+    rows: Annotated[
+        int, typer.Option(min=1, help="Number of interpolation paths.")
+    ] = 4,
     steps: Annotated[int, typer.Option(min=2, help="Images per path.")] = 10,
     seed: Seed = 0,
     out: Out = None,
@@ -75,7 +90,9 @@ def interpolate_command(
 @app.command("answer")
 def answer_command(
     point: Point,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="A query, such as 12+34.")],
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="A query, such as 12+34.")
+    ],
     seed: Seed = 0,
     out: Out = None,
     results: Root = "results",
@@ -94,7 +111,9 @@ def answer_command(
         line += ", as the reader reads it"
     print_line(Console(), line)
     if reply.picture is not None:
-        _write_picture(out or Path(f"answer-{stored.record.id}.png"), reply.picture)
+        _write_picture(
+            out or Path(f"answer-{stored.record.id}.png"), reply.picture
+        )
     elif reply.query_picture is not None and out is not None:
         _write_picture(out, reply.query_picture)
 
@@ -112,7 +131,10 @@ def evaluate_command(
     point: Point,
     digits: Annotated[
         str | None,
-        typer.Option(metavar="DIGITS", help="Test with other digits: mnist, idx:DIR or npz:FILE."),
+        typer.Option(
+            metavar="DIGITS",
+            help="Test with other digits: mnist, idx:DIR or npz:FILE.",
+        ),
     ] = None,
     results: Root = "results",
     device: ComputeDevice = Device.auto,

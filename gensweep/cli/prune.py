@@ -38,7 +38,10 @@ def prune_command(
         ),
     ] = WEIGHTS_ALONE,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Remove the files; otherwise only say their sizes.")
+        bool,
+        typer.Option(
+            "--yes", help="Remove the files; otherwise only say their sizes."
+        ),
     ] = False,
 ) -> None:
     """Say how large the checkpoints of a sweep's finished points are, and remove them with --yes.
@@ -64,15 +67,24 @@ def prune_command(
         if not plan.files:
             return
         for other, count in find_sweeps_of(ledger, ids, folder).items():
-            print_line(console, f"Sweep {other} has {pluralize(count, 'point')} of these, too.")
+            print_line(
+                console,
+                f"Sweep {other} has {pluralize(count, 'point')} of these, too.",
+            )
         if not yes:
-            print_line(console, "Nothing was removed; --yes removes these files.")
+            print_line(
+                console, "Nothing was removed; --yes removes these files."
+            )
             return
         removed = remove_files(ledger, plan.files)
     print_line(console, f"Removed {_describe(removed)}.")
     if len(removed) < len(plan.files):
         count = pluralize(len(plan.files) - len(removed), "file")
-        print_line(console, f"{count} stayed: their points are in training again.", "yellow")
+        print_line(
+            console,
+            f"{count} stayed: their points are in training again.",
+            "yellow",
+        )
 
 
 def _print_plan(sweep: str, plan: PrunePlan, console: Console) -> None:
@@ -80,10 +92,15 @@ def _print_plan(sweep: str, plan: PrunePlan, console: Console) -> None:
     if not plan.files:
         print_line(console, f"{sweep}: {done} done, which have no such files.")
     else:
-        print_line(console, f"{sweep}: {done} done, with {_describe(plan.files)}.")
+        print_line(
+            console, f"{sweep}: {done} done, with {_describe(plan.files)}."
+        )
     if plan.unfinished:
         rest = pluralize(plan.unfinished, "point")
-        print_line(console, f"{rest} not done: their checkpoints stay, since they go on from them.")
+        print_line(
+            console,
+            f"{rest} not done: their checkpoints stay, since they go on from them.",
+        )
 
 
 def _describe(files: list[LargeFile]) -> str:
@@ -91,5 +108,8 @@ def _describe(files: list[LargeFile]) -> str:
     sizes: dict[str, list[int]] = {}
     for file in files:
         sizes.setdefault(file.name, []).append(file.size)
-    parts = [f"{len(some)} {name} ({sum(some) / 1e6:,.1f} MB)" for name, some in sizes.items()]
+    parts = [
+        f"{len(some)} {name} ({sum(some) / 1e6:,.1f} MB)"
+        for name, some in sizes.items()
+    ]
     return ", ".join(parts) or "no file"

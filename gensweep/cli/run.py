@@ -34,19 +34,31 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The sweep file, such as sweeps/layers.py.")
+    Path,
+    typer.Argument(
+        metavar="FILE", help="The sweep file, such as sweeps/layers.py."
+    ),
 ]
-Seeds = Annotated[int | None, typer.Option(metavar="N", help="Use the seeds 0 to N-1.")]
-Cpus = Annotated[int, typer.Option(min=1, help="CPU cores and threads per trial.")]
+Seeds = Annotated[
+    int | None, typer.Option(metavar="N", help="Use the seeds 0 to N-1.")
+]
+Cpus = Annotated[
+    int, typer.Option(min=1, help="CPU cores and threads per trial.")
+]
 Gpus = Annotated[
     float | None,
     typer.Option(
-        min=0, help="GPUs per trial; default: 1 if there is a GPU, else 0.", show_default=False
+        min=0,
+        help="GPUs per trial; default: 1 if there is a GPU, else 0.",
+        show_default=False,
     ),
 ]
 MaxConcurrent = Annotated[
     int | None,
-    typer.Option(min=1, help="Maximum number of parallel trials; default: as many as fit."),
+    typer.Option(
+        min=1,
+        help="Maximum number of parallel trials; default: as many as fit.",
+    ),
 ]
 KeepFiles = Annotated[
     str | None,
@@ -58,10 +70,18 @@ KeepFiles = Annotated[
     ),
 ]
 Local = Annotated[
-    bool, typer.Option("--local", help="Train in this process without Ray, one trial at a time.")
+    bool,
+    typer.Option(
+        "--local",
+        help="Train in this process without Ray, one trial at a time.",
+    ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and exit.")]
-AsJson = Annotated[bool, typer.Option("--json", help="With --dry-run: show the plan as JSON.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the plan and exit.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="With --dry-run: show the plan as JSON.")
+]
 Calibrate = Annotated[
     bool,
     typer.Option(
@@ -87,7 +107,10 @@ TimeBudget = Annotated[
 MaxFailures = Annotated[
     int | None,
     typer.Option(
-        "--stop-after-failures", metavar="N", min=1, help="Start no further point after N failures."
+        "--stop-after-failures",
+        metavar="N",
+        min=1,
+        help="Start no further point after N failures.",
     ),
 ]
 Notify = Annotated[
@@ -98,7 +121,8 @@ Notify = Annotated[
     ),
 ]
 VerboseRun = Annotated[
-    bool, typer.Option("--verbose", help="Show Ray's output, logs and tracebacks.")
+    bool,
+    typer.Option("--verbose", help="Show Ray's output, logs and tracebacks."),
 ]
 
 
@@ -152,7 +176,9 @@ def run_command(
         retry_failed=retry_failed,
         retrain_changed=retrain_changed,
         verbose=verbose,
-        tracking=Tracking.from_cli(mode, wandb_project, wandb_entity, sweep.name),
+        tracking=Tracking.from_cli(
+            mode, wandb_project, wandb_entity, sweep.name
+        ),
     )
     _check_needs_dry_run(dry, {"--calibrate": calibrate, "--json": as_json})
     note = explain_disabled(mode)
@@ -198,7 +224,9 @@ def _parse_filters(texts: list[str] | None) -> list[tuple[str, list[str]]]:
     return filters
 
 
-def _choose_cluster(context: typer.Context, address: str | None, local: bool) -> str | None:
+def _choose_cluster(
+    context: typer.Context, address: str | None, local: bool
+) -> str | None:
     """Return the address of the cluster to train on; None with --local.
 
     RAY_ADDRESS, which Ray sets in its jobs, does not contradict --local; --address does.

@@ -15,7 +15,9 @@ from gensweep.system.text import print_line
 if TYPE_CHECKING:
     from gensweep.sweep.spec import Sweep
 
-app = typer.Typer(help="Show the trials of a sweep's searches, or derive them anew.")
+app = typer.Typer(
+    help="Show the trials of a sweep's searches, or derive them anew."
+)
 Folder = Annotated[
     str,
     typer.Argument(
@@ -24,12 +26,17 @@ Folder = Annotated[
     ),
 ]
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The sweep file, such as sweeps/search.py.")
+    Path,
+    typer.Argument(
+        metavar="FILE", help="The sweep file, such as sweeps/search.py."
+    ),
 ]
 
 
 @app.command("show")
-def show_command(sweep: Folder, results: Root = "results", verbose: Verbose = False) -> None:
+def show_command(
+    sweep: Folder, results: Root = "results", verbose: Verbose = False
+) -> None:
     """Print the trials of every search, the best first."""
     from gensweep.core.errors import ResultsError
     from gensweep.report.results import load
@@ -38,14 +45,18 @@ def show_command(sweep: Folder, results: Root = "results", verbose: Verbose = Fa
 
     loaded = load(find_sweep_folder(sweep, results))
     if not loaded.searches:
-        raise ResultsError(f"{loaded.store.uri(loaded.folder.name)} has no search")
+        raise ResultsError(
+            f"{loaded.store.uri(loaded.folder.name)} has no search"
+        )
     console = Console()
     for table in make_search(loaded):
         print_table(table, console)
 
 
 @app.command("verify")
-def verify_command(file: File, results: Root = "results", verbose: Verbose = False) -> None:
+def verify_command(
+    file: File, results: Root = "results", verbose: Verbose = False
+) -> None:
     """Derive the trials anew from the records, and name the first that differs from search.json.
 
     The exit status is 1 if one differs, else 0.

@@ -9,9 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from gensweep.core.errors import DataError, SweepError, UnknownNameError, UserError
+from gensweep.core.errors import (
+    DataError,
+    SweepError,
+    UnknownNameError,
+    UserError,
+)
 from gensweep.core.registries import DATASETS, DOWNLOADS, get_dataset_class
 from gensweep.data import _digits
 from gensweep.prepare.array_cache import load_arrays
@@ -39,12 +50,18 @@ def fetch(name: str, options: Mapping[str, Any], console: Console) -> None:
         FetchError: the download failed; no incomplete file remains.
     """
     if name not in DOWNLOADS and name in DATASETS:
-        raise UserError(f"{name} needs no download; downloads: {', '.join(DOWNLOADS)}")
+        raise UserError(
+            f"{name} needs no download; downloads: {', '.join(DOWNLOADS)}"
+        )
     download = DOWNLOADS[name]
-    arguments = {key: value for key, value in options.items() if value is not None}
+    arguments = {
+        key: value for key, value in options.items() if value is not None
+    }
     accepted = set(inspect.signature(download.fetch).parameters)
     for key in arguments.keys() - accepted:
-        valid = ", ".join(f"--{option}" for option in options if option in accepted)
+        valid = ", ".join(
+            f"--{option}" for option in options if option in accepted
+        )
         raise UserError(f"{name} does not accept --{key}; it accepts {valid}")
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -59,14 +76,21 @@ def fetch(name: str, options: Mapping[str, Any], console: Console) -> None:
         task = bar.add_task(name, total=None)
 
         def show_progress(text: str, done: int, total: int) -> None:
-            bar.update(task, description=text, completed=done, total=total or None)
+            bar.update(
+                task, description=text, completed=done, total=total or None
+            )
 
         message = download.fetch(show_progress, **arguments)
     console.print(message, soft_wrap=True)
 
 
 def show_examples(
-    name: str, values: dict[str, Any], n: int, seed: int, out: Path, console: Console
+    name: str,
+    values: dict[str, Any],
+    n: int,
+    seed: int,
+    out: Path,
+    console: Console,
 ) -> None:
     """Write a contact sheet of a dataset or a source of digits, and print what it shows.
 
@@ -83,7 +107,9 @@ def show_examples(
             written.
     """
     if out.suffix.lower() != ".png":
-        raise UserError(f"--out {out}: the sheet is a PNG file; name it {out.with_suffix('.png')}")
+        raise UserError(
+            f"--out {out}: the sheet is a PNG file; name it {out.with_suffix('.png')}"
+        )
     if not out.absolute().parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.parent}")
     if _is_digit_source(name):
@@ -101,7 +127,9 @@ def _is_digit_source(name: str) -> bool:
     return scheme in _digits.DIGITS.schemes or name in _digits.DIGITS.names
 
 
-def _choose_digits(name: str, values: dict[str, Any], n: int, seed: int) -> Examples:
+def _choose_digits(
+    name: str, values: dict[str, Any], n: int, seed: int
+) -> Examples:
     if values:
         raise SweepError(f"{name} has no parameters; --set is for datasets")
     try:
@@ -118,16 +146,24 @@ def _choose_digits(name: str, values: dict[str, Any], n: int, seed: int) -> Exam
     return digits.pictures[rows, None], captions, len(labels)
 
 
-def _choose_examples(name: str, values: dict[str, Any], n: int, seed: int) -> Examples:
+def _choose_examples(
+    name: str, values: dict[str, Any], n: int, seed: int
+) -> Examples:
     if name.partition(":")[0] not in DATASETS:
-        raise UnknownNameError("dataset", name, [*DATASETS, *_digits.DIGITS.names])
+        raise UnknownNameError(
+            "dataset", name, [*DATASETS, *_digits.DIGITS.names]
+        )
     config = get_dataset_class(name)
     if "dataset" in values:
-        raise SweepError(f"--set dataset: the dataset is {name}; change NAME instead")
+        raise SweepError(
+            f"--set dataset: the dataset is {name}; change NAME instead"
+        )
     if "dataset" in config.model_fields:
         values = values | {"dataset": name}
     data = configure(config, values)
     data.check()
     arrays = load_arrays(data)
-    pictures, captions = data.select_examples(arrays, choose_rows(len(arrays), n, seed))
+    pictures, captions = data.select_examples(
+        arrays, choose_rows(len(arrays), n, seed)
+    )
     return pictures, captions, len(arrays)

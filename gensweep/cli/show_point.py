@@ -34,13 +34,17 @@ def show_point(name: str, results: str, console: Console) -> None:
     console.print(_make_metric_table(record))
     if record.examples:
         say(f"examples    {_join(record.examples)}")
-    parameters = [f"{key}={value}" for key, value in sorted(record.params.items())]
+    parameters = [
+        f"{key}={value}" for key, value in sorted(record.params.items())
+    ]
     say(f"parameters  {', '.join(parameters)}")
     say(f"versions    {_join(record.versions)}")
     say(f"hardware    {_join(_format_hardware(record))}")
     size = record.pack["size"]
     if size > 1:
-        say(f"pack        lane {record.pack['lane']} of {size} trained together, counted from 0")
+        say(
+            f"pack        lane {record.pack['lane']} of {size} trained together, counted from 0"
+        )
     say(f"sweeps      {', '.join(stored.list_sweeps()) or 'none'}")
     folder = stored.store.uri(f"{POINTS}/{record.id}")
     say(f"files       {folder}: {', '.join(_list_files(stored))}")
@@ -75,4 +79,6 @@ def _make_metric_table(record: Record) -> Table:
 def _list_files(stored: StoredPoint) -> list[str]:
     folder = stored.folder
     paths = folder.rglob("[!.]*")
-    return sorted(path.relative_to(folder).as_posix() for path in paths if path.is_file())
+    return sorted(
+        path.relative_to(folder).as_posix() for path in paths if path.is_file()
+    )

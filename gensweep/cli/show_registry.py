@@ -14,7 +14,14 @@ from rich.text import Text
 
 from gensweep.core.config import Config
 from gensweep.core.errors import UserError
-from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES, Metric
+from gensweep.core.registries import (
+    DATASETS,
+    FIGURES,
+    METRICS,
+    MODELS,
+    TABLES,
+    Metric,
+)
 from gensweep.core.registry import Registry
 from gensweep.core.roles import format_range
 from gensweep.sweep.load import read_sweep
@@ -60,7 +67,9 @@ def show_entry(kind: str, name: str, console: Console) -> None:
         UserError: entries of this kind have no page of their own.
     """
     if kind == "sweeps":
-        raise UserError(f"list sweeps takes no name; try: gensweep {name} --dry-run")
+        raise UserError(
+            f"list sweeps takes no name; try: gensweep {name} --dry-run"
+        )
     item = REGISTRIES[kind][name]
     if kind == "metrics":
         console.print(_describe_metric(name, item))
@@ -80,10 +89,18 @@ def _get_documentation(config: type[Config]) -> str:
 
 
 def _make_metric_table() -> Table:
-    table = Table("metric", "unit", "range", "better", "meaning", box=None, pad_edge=False)
+    table = Table(
+        "metric", "unit", "range", "better", "meaning", box=None, pad_edge=False
+    )
     for name, metric in METRICS.items():
         better = BETTER[metric.direction]
-        table.add_row(name, metric.unit, format_range(metric.range), better, metric.meaning)
+        table.add_row(
+            name,
+            metric.unit,
+            format_range(metric.range),
+            better,
+            metric.meaning,
+        )
     return table
 
 
@@ -101,34 +118,51 @@ def _describe_metric(name: str, metric: Metric) -> Group:
 
 
 def _make_parameter_table(config: type[Config]) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+    table = Table(
+        box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2)
+    )
     for name, field in config.model_fields.items():
         conditions = ""
         for key, values in config.get_extras(name).get("when", {}).items():
             conditions += f"; only with {key}={' or '.join(map(str, values))}"
         default = "" if field.is_required() else str(field.default).lower()
-        table.add_row(name, default, config.describe_type(name), f"{field.description}{conditions}")
+        table.add_row(
+            name,
+            default,
+            config.describe_type(name),
+            f"{field.description}{conditions}",
+        )
     return table
 
 
 def _make_sweep_table() -> Table:
-    table = Table("file", "points", "cells", "seeds", "models", box=None, pad_edge=False)
+    table = Table(
+        "file", "points", "cells", "seeds", "models", box=None, pad_edge=False
+    )
     for path in sorted(Path("sweeps").glob("*.py")):
         try:
             sweep = read_sweep(path)
         except UserError as error:
             # One broken file must not hide the others.
-            table.add_row(str(path), "", "", "", Text(escape_controls(str(error)), "red"))
+            table.add_row(
+                str(path), "", "", "", Text(escape_controls(str(error)), "red")
+            )
             continue
         cells = list(sweep.cells())
         seeds = len(sweep.seeds)
-        names = [model for model, _ in cells] + [search.model for search in sweep.searches]
+        names = [model for model, _ in cells] + [
+            search.model for search in sweep.searches
+        ]
         models = ", ".join(dict.fromkeys(names))
         points = str(len(cells) * seeds)
         if sweep.searches:
-            limit = len(cells) * seeds + sum(search.count_points() for search in sweep.searches)
+            limit = len(cells) * seeds + sum(
+                search.count_points() for search in sweep.searches
+            )
             points = f"at most {limit}"
-        table.add_row(str(path), points, str(len(cells) or ""), str(seeds), models)
+        table.add_row(
+            str(path), points, str(len(cells) or ""), str(seeds), models
+        )
     if not table.row_count:
         raise UserError(
             "there is no sweeps/*.py in this folder; run from the project's folder, or name a file"

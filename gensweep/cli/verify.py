@@ -25,10 +25,18 @@ def verify_command(
         ),
     ],
     sample: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Number of points to train again.")
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Number of points to train again."
+        ),
     ] = 6,
     epochs: Annotated[
-        int, typer.Option(metavar="K", min=1, help="Number of epochs to train again per point.")
+        int,
+        typer.Option(
+            metavar="K",
+            min=1,
+            help="Number of epochs to train again per point.",
+        ),
     ] = 1,
     results: Root = "results",
     device: TrainingDevice = Device.auto,
@@ -50,7 +58,8 @@ def verify_command(
             f"{loaded.store.uri(loaded.folder.name)} has no finished point to verify"
         )
     print_line(
-        console, f"Training {pluralize(epochs, 'epoch')} of {pluralize(len(ids), 'point')} again."
+        console,
+        f"Training {pluralize(epochs, 'epoch')} of {pluralize(len(ids), 'point')} again.",
     )
     comparisons = []
     for comparison in verify(loaded, ids, epochs, device.value):

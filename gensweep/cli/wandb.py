@@ -17,16 +17,21 @@ app = typer.Typer()
 def sync_command(
     folders: Annotated[
         list[str],
-        typer.Argument(help="Folders of sweeps, such as results/layers.", metavar="FOLDER..."),
+        typer.Argument(
+            help="Folders of sweeps, such as results/layers.",
+            metavar="FOLDER...",
+        ),
     ],
     results: Root = "results",
     dry: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be uploaded and exit.")
+        bool,
+        typer.Option("--dry-run", help="Show what would be uploaded and exit."),
     ] = False,
     wandb_project: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="W&B project; default: the project that each run was logged to."
+            metavar="NAME",
+            help="W&B project; default: the project that each run was logged to.",
         ),
     ] = None,
     wandb_entity: Annotated[
@@ -39,7 +44,11 @@ def sync_command(
     ] = None,
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=1, help="Give up after this time without progress."),
+        typer.Option(
+            metavar="SECONDS",
+            min=1,
+            help="Give up after this time without progress.",
+        ),
     ] = 120.0,
     verbose: Verbose = False,
 ) -> None:
@@ -50,5 +59,7 @@ def sync_command(
     from gensweep.tracking.sync import sync
 
     paths = [find_sweep_folder(folder, results) for folder in folders]
-    is_complete = sync(paths, Console(), wandb_project, wandb_entity, dry, timeout)
+    is_complete = sync(
+        paths, Console(), wandb_project, wandb_entity, dry, timeout
+    )
     raise typer.Exit(0 if is_complete else 1)

@@ -21,11 +21,17 @@ app = typer.Typer()
 @app.command("wandb-report")
 def wandb_report_command(
     folder: Annotated[
-        str, typer.Argument(metavar="FOLDER", help="A sweep's folder, such as results/layers.")
+        str,
+        typer.Argument(
+            metavar="FOLDER", help="A sweep's folder, such as results/layers."
+        ),
     ],
     root: Root = "results",
     draft: Annotated[
-        bool, typer.Option("--draft", help="Save the report as a new draft each time.")
+        bool,
+        typer.Option(
+            "--draft", help="Save the report as a new draft each time."
+        ),
     ] = False,
     json_: Annotated[
         Path | None,
@@ -39,7 +45,9 @@ def wandb_report_command(
     wandb_entity: Entity = None,
     title: Annotated[
         str | None,
-        typer.Option(metavar="T", help="Title; default: Sweep and the name of the sweep."),
+        typer.Option(
+            metavar="T", help="Title; default: Sweep and the name of the sweep."
+        ),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
@@ -55,7 +63,9 @@ def wandb_report_command(
     # Without the library, the error comes before results are read.
     import_library()
     results = load(find_sweep_folder(folder, root))
-    target = Tracking.from_cli(OFFLINE, wandb_project, wandb_entity, results.sweep.name)
+    target = Tracking.from_cli(
+        OFFLINE, wandb_project, wandb_entity, results.sweep.name
+    )
     report = build(results, target.project, target.entity or "", title)
     if json_:
         message = _write_json(json_, report, draft, target.project)

@@ -20,7 +20,9 @@ def list_launchable_nodes() -> list[dict[str, float]]:
     The list is empty without an autoscaler.
     """
     try:
-        config = json.loads(Path(CONFIG_PATH).expanduser().read_text(encoding="utf-8"))
+        config = json.loads(
+            Path(CONFIG_PATH).expanduser().read_text(encoding="utf-8")
+        )
         max_workers = config["max_workers"]
         nodes: list[dict[str, float]] = []
         for node_type in config["available_node_types"].values():
@@ -30,6 +32,16 @@ def list_launchable_nodes() -> list[dict[str, float]]:
         return nodes[:max_workers]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        log.warning("cannot read from %s how far the cluster may grow: %r", CONFIG_PATH, error)
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        log.warning(
+            "cannot read from %s how far the cluster may grow: %r",
+            CONFIG_PATH,
+            error,
+        )
         return []

@@ -8,7 +8,14 @@ import os
 import time
 from collections.abc import Callable, Generator
 
-from gensweep.cluster.findings import FAILED, OK, Finding, judge_clock, judge_node, judge_storage
+from gensweep.cluster.findings import (
+    FAILED,
+    OK,
+    Finding,
+    judge_clock,
+    judge_node,
+    judge_storage,
+)
 from gensweep.cluster.node_info import (
     SYNC_CODE_HINT,
     NodeInfo,
@@ -61,7 +68,9 @@ def examine_here(root: str) -> tuple[list[Finding], Store | None]:
     return findings, store
 
 
-def examine_nodes(store: Store | None, ask: AskNodes, full: bool = True) -> list[Finding]:
+def examine_nodes(
+    store: Store | None, ask: AskNodes, full: bool = True
+) -> list[Finding]:
     """Check all nodes at the same time.
 
     Args:
@@ -87,7 +96,9 @@ def examine_nodes(store: Store | None, ask: AskNodes, full: bool = True) -> list
             findings.append(Finding(node, "answer", FAILED, str(info), remedy))
             continue
         # The node read its clock at some moment between the two times.
-        clock_error = max(asked_at - info["time"], info["time"] - answered_at, 0.0)
+        clock_error = max(
+            asked_at - info["time"], info["time"] - answered_at, 0.0
+        )
         findings += judge_node(node, info, my_code)
         findings.append(judge_clock(node, clock_error))
         findings += judge_storage(node, info["storage"])
@@ -115,13 +126,22 @@ def write_probe(store: Store) -> Generator[Probe]:
                     if file.startswith(name):
                         store.remove(file)
             except OSError as error:
-                log.warning("could not remove %s* from %s: %s", name, store.root_uri, error)
+                log.warning(
+                    "could not remove %s* from %s: %s",
+                    name,
+                    store.root_uri,
+                    error,
+                )
 
 
 @contextlib.contextmanager
 def _remove_new_folders(store: Store) -> Generator[None]:
     """Remove the root and its parents if the block has created them and they are empty."""
-    new = [folder for folder in (store.root, *store.root.parents) if not folder.exists()]
+    new = [
+        folder
+        for folder in (store.root, *store.root.parents)
+        if not folder.exists()
+    ]
     try:
         yield
     finally:

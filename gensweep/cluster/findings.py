@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gensweep.cluster.node_info import SYNC_CODE_HINT, NodeInfo, compare_code, shorten_commit
+from gensweep.cluster.node_info import (
+    SYNC_CODE_HINT,
+    NodeInfo,
+    compare_code,
+    shorten_commit,
+)
 from gensweep.core.errors import UserError
 from gensweep.system.text import pluralize
 
@@ -67,14 +72,18 @@ def require_ready(findings: list[Finding]) -> None:
         return
     messages = []
     for finding in failures[:MAX_FAILURES_SHOWN]:
-        messages.append(f"{finding.node}: {finding.check}: {finding.what}: {finding.remedy}")
+        messages.append(
+            f"{finding.node}: {finding.check}: {finding.what}: {finding.remedy}"
+        )
     hidden = len(failures) - len(messages)
     if hidden:
         messages.append(f"and {hidden} more: `gensweep doctor` shows all")
     raise UserError(f"nothing was started. {'; '.join(messages)}")
 
 
-def merge_findings(findings: list[Finding], max_nodes: int = MAX_NODES_UNMERGED) -> list[Finding]:
+def merge_findings(
+    findings: list[Finding], max_nodes: int = MAX_NODES_UNMERGED
+) -> list[Finding]:
     """Return the findings, with equal ones of many nodes merged.
 
     The findings of up to `max_nodes` nodes stay as they are, node by node. Those of more nodes
@@ -106,7 +115,9 @@ def _join_names(nodes: list[str]) -> str:
     return f"{len(nodes)} nodes"
 
 
-def judge_node(node: str, info: NodeInfo, my_code: dict[str, str | None]) -> list[Finding]:
+def judge_node(
+    node: str, info: NodeInfo, my_code: dict[str, str | None]
+) -> list[Finding]:
     """Judge all facts except the clock and the storage."""
     findings = [_judge_code(node, info["code"], my_code)]
     # Without `full`, only the code is known.
@@ -123,7 +134,9 @@ def _judge_login(node: str, has_login: bool | None) -> Finding:
     return Finding(node, "W&B", level, _LOGIN_MESSAGES[has_login])
 
 
-def _judge_code(node: str, theirs: dict[str, str | None], mine: dict[str, str | None]) -> Finding:
+def _judge_code(
+    node: str, theirs: dict[str, str | None], mine: dict[str, str | None]
+) -> Finding:
     failed, notes = compare_code(mine, theirs)
     if failed:
         return Finding(node, "code", FAILED, ", ".join(failed), SYNC_CODE_HINT)
@@ -143,19 +156,25 @@ def _judge_hardware(node: str, hardware: dict[str, Any]) -> Finding:
     gigabytes = hardware["memory"] / 1e9
     gpus = hardware["gpus"]
     if gpus:
-        message = f"{cores}, {pluralize(gpus, 'GPU')}, {gigabytes:.0f} GB memory"
+        message = (
+            f"{cores}, {pluralize(gpus, 'GPU')}, {gigabytes:.0f} GB memory"
+        )
         return Finding(node, "hardware", OK, message)
     message = f"{cores}, no GPU, {gigabytes:.0f} GB memory"
     # A node with earlier code does not report its compiler.
     if not hardware.get("compiler", True):
         hint = "apt-get install gcc libc6-dev"
-        message += f"; no C compiler ({hint}), which makes training on the CPU faster"
+        message += (
+            f"; no C compiler ({hint}), which makes training on the CPU faster"
+        )
     return Finding(node, "hardware", NOTE, message)
 
 
 def _judge_cache(node: str, files: int, size: int) -> Finding:
     if not files:
-        return Finding(node, "cache", NOTE, "empty: the driver prepares each dataset once")
+        return Finding(
+            node, "cache", NOTE, "empty: the driver prepares each dataset once"
+        )
     count = pluralize(files, "file")
     megabytes = size / 1e6
     return Finding(node, "cache", OK, f"{count}, {megabytes:.0f} MB")
@@ -167,16 +186,22 @@ def _judge_disk(node: str, free: dict[str, float]) -> Finding:
         if gigabytes < MIN_FREE_GIGABYTES:
             full.append(f"{folder} has {gigabytes:.1f} GB free")
     if full:
-        return Finding(node, "disk", FAILED, ", ".join(full), "free some space there")
+        return Finding(
+            node, "disk", FAILED, ", ".join(full), "free some space there"
+        )
     smallest = min(free.values())
     amount = max(step for step in _DISK_STEPS if step <= smallest)
-    return Finding(node, "disk", OK, f"more than {amount} GB free in {', '.join(free)}")
+    return Finding(
+        node, "disk", OK, f"more than {amount} GB free in {', '.join(free)}"
+    )
 
 
 def judge_clock(node: str, error_seconds: float) -> Finding:
     """Judge how much the clock of a node differs from this machine's."""
     if error_seconds <= MAX_CLOCK_SECONDS:
-        return Finding(node, "clock", OK, f"within {MAX_CLOCK_SECONDS:.0f} s of this one")
+        return Finding(
+            node, "clock", OK, f"within {MAX_CLOCK_SECONDS:.0f} s of this one"
+        )
     message = (
         f"its clock differs by {error_seconds:.0f} s from this one, and so will the times in "
         "records (chrony or systemd-timesyncd can set it)"
@@ -189,7 +214,9 @@ def judge_storage(node: str, storage: dict[str, Any] | None) -> list[Finding]:
     if storage is None:
         return []
     if "error" not in storage:
-        message = "reads files of this machine, and this machine reads its files"
+        message = (
+            "reads files of this machine, and this machine reads its files"
+        )
         return [Finding(node, "storage", OK, message)]
     remedy = "give the user that runs Ray there permission to read and write it"
     if storage["apart"]:

@@ -40,7 +40,9 @@ NodeInfo = dict[str, Any]
 _SOURCE_SUFFIXES = (".py", ".c", ".h", ".toml")
 
 
-def collect_node_info(node: str, root: str, probe: Probe | None, full: bool) -> NodeInfo:
+def collect_node_info(
+    node: str, root: str, probe: Probe | None, full: bool
+) -> NodeInfo:
     """Return facts about the machine of the calling process.
 
     Args:
@@ -67,7 +69,9 @@ def collect_node_info(node: str, root: str, probe: Probe | None, full: bool) -> 
             "memory": get_memory_bytes(),
             "compiler": find_compiler() is not None,
         }
-        info["disk"] = {str(folder): _get_free_gigabytes(folder) for folder in folders}
+        info["disk"] = {
+            str(folder): _get_free_gigabytes(folder) for folder in folders
+        }
         info["cache"] = _measure_folder(get_cache_root())
         info["login"] = _has_wandb_login()
     return info
@@ -93,7 +97,9 @@ def read_code_versions() -> dict[str, str | None]:
     return get_versions() | {"source": source}
 
 
-def _try_root(node: str, root: str, name: str, content: bytes) -> dict[str, Any]:
+def _try_root(
+    node: str, root: str, name: str, content: bytes
+) -> dict[str, Any]:
     """Read the probe, and write a file of this node; write nothing if there is no probe.
 
     Returns:
@@ -104,7 +110,9 @@ def _try_root(node: str, root: str, name: str, content: bytes) -> dict[str, Any]
     try:
         store = open_store(root, persistent=False)
         if store.read(name) != content:
-            message = f"{root} is not shared: the same file has other content there"
+            message = (
+                f"{root} is not shared: the same file has other content there"
+            )
             return {"error": message, "apart": True}
         store.write(file_name, content[::-1])
         # As trials do.
@@ -114,7 +122,9 @@ def _try_root(node: str, root: str, name: str, content: bytes) -> dict[str, Any]
             # The driver has stopped waiting, so nobody else will remove the file.
             store.remove(file_name)
     except (FileNotFoundError, NotADirectoryError):
-        message = f"{root} is not shared: a file of this machine does not exist there"
+        message = (
+            f"{root} is not shared: a file of this machine does not exist there"
+        )
         return {"error": message, "apart": True}
     except (OSError, ResultsError) as error:
         return {"error": " ".join(str(error).split()), "apart": False}
@@ -179,7 +189,9 @@ def compare_code(
     elif mine["source"] != theirs.get("source"):
         failed.append(f"other source files than here, of commit {their_short}")
     elif not is_known:
-        notes.append(f"commit {their_short}, here {my_short}; the files are the same")
+        notes.append(
+            f"commit {their_short}, here {my_short}; the files are the same"
+        )
     return sorted(failed), sorted(notes)
 
 
@@ -191,7 +203,11 @@ def check_code(driver_code: Mapping[str, str | None]) -> None:
     Raises:
         CodeMismatchError: it runs other code.
     """
-    mine = {name: value for name, value in read_code_versions().items() if name != "commit"}
+    mine = {
+        name: value
+        for name, value in read_code_versions().items()
+        if name != "commit"
+    }
     failed, _ = compare_code({name: driver_code[name] for name in mine}, mine)
     if failed:
         differences = ", ".join(failed)

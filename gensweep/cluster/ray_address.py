@@ -16,7 +16,9 @@ MAX_TEMP_PATH_BYTES = 39
 """Longest path of a temporary folder: Ray adds 68 bytes for its sockets, and 107 are the limit."""
 PROBE_SECONDS = 5.0
 """Time limit for a connection, and for the first bytes."""
-_CLIENT_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_CLIENT_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(
+    [0, 0, 0, 4, 0, 0, 0, 0, 0]
+)
 """The first bytes of every gRPC client (RFC 9113, section 3.4): the preface and empty settings."""
 _SETTINGS_FRAME = 4
 """The type of the first frame of every gRPC server, in the frame's fourth byte."""
@@ -37,7 +39,9 @@ def check_address(address: str) -> None:
             f"--address {address}: Tune does not run through Ray Client; name HOST:PORT, or auto"
         )
     if "://" in address:
-        raise UserError(f"--address {address}: this is an address for `ray job`; {_HEAD}")
+        raise UserError(
+            f"--address {address}: this is an address for `ray job`; {_HEAD}"
+        )
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
         if address in ("auto", "local"):
@@ -47,10 +51,14 @@ def check_address(address: str) -> None:
             "port was changed"
         )
     if int(port) > _MAX_PORT:
-        raise UserError(f"--address {address}: the largest port is {_MAX_PORT}; {_HEAD}")
+        raise UserError(
+            f"--address {address}: the largest port is {_MAX_PORT}; {_HEAD}"
+        )
     try:
         target = (host.strip("[]"), int(port))
-        with socket.create_connection(target, timeout=PROBE_SECONDS) as connection:
+        with socket.create_connection(
+            target, timeout=PROBE_SECONDS
+        ) as connection:
             is_grpc = _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
         raise UserError(
@@ -80,7 +88,10 @@ def check_temp_folder(environment: Mapping[str, str]) -> None:
     Raises:
         UserError: it cannot; the message says why, and what to set.
     """
-    name = next((name for name in ("RAY_TMPDIR", "TMPDIR") if environment.get(name)), None)
+    name = next(
+        (name for name in ("RAY_TMPDIR", "TMPDIR") if environment.get(name)),
+        None,
+    )
     if name is None:
         return
     folder = environment[name]

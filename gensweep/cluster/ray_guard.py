@@ -43,7 +43,9 @@ def watch_ray(processes: Callable[[], Processes]) -> Generator[None]:
             if ended_process(processes()) is not None:
                 has_died.set()
                 # Only a signal interrupts the main thread while it waits inside Ray.
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                signal.pthread_kill(
+                    threading.main_thread().ident or 0, signal.SIGINT
+                )
                 return
 
     thread = threading.Thread(target=watch, daemon=True, name="gensweep-ray")
@@ -55,7 +57,9 @@ def watch_ray(processes: Callable[[], Processes]) -> Generator[None]:
     except Stopped as error:
         # A signal of the user, unless the watch has sent it.
         if has_died.is_set():
-            raise RayDiedError(f"Ray died: {ended_process(processes())}") from error
+            raise RayDiedError(
+                f"Ray died: {ended_process(processes())}"
+            ) from error
         raise
     except Exception as error:
         reason = ended_process(processes())
@@ -95,7 +99,9 @@ def protect_token() -> None:
         )
         return
     # A token that the user names is the user's to protect.
-    has_own_token = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    has_own_token = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get(
+        "RAY_AUTH_TOKEN_PATH"
+    )
     if not has_own_token:
         _create_token(Path.home() / ".ray" / "auth_token")
 
@@ -104,7 +110,10 @@ def _create_token(path: Path) -> None:
     """Create Ray's token before Ray does: everybody could read the one that Ray creates."""
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileExistsError), open(path, "x", opener=_open_private) as file:
+        with (
+            contextlib.suppress(FileExistsError),
+            open(path, "x", opener=_open_private) as file,
+        ):
             file.write(secrets.token_hex(32))
         is_readable_by_others = path.stat().st_mode & 0o077
         if is_readable_by_others:

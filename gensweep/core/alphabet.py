@@ -19,7 +19,9 @@ ANSWER_LENGTH = 3
 def _build_code_table() -> np.ndarray:
     """Return the code of every byte [256]; len(ALPHABET) for bytes without a code."""
     table = np.full(256, len(ALPHABET), np.uint8)
-    table[np.frombuffer(ALPHABET.encode("ascii"), np.uint8)] = np.arange(len(ALPHABET))
+    table[np.frombuffer(ALPHABET.encode("ascii"), np.uint8)] = np.arange(
+        len(ALPHABET)
+    )
     return table
 
 
@@ -37,14 +39,18 @@ def encode(text: str, length: int) -> np.ndarray:
         ValueError: the text is longer than ``length``, or has a character without a code.
     """
     if len(text) > length:
-        raise ValueError(f"{text!r} has {len(text)} characters, more than {length}")
+        raise ValueError(
+            f"{text!r} has {len(text)} characters, more than {length}"
+        )
     # A character beyond ASCII becomes "?", which has no code either.
     encoded = text.ljust(length).encode("ascii", "replace")
     codes = _build_code_table()[np.frombuffer(encoded, np.uint8)]
     unknown = codes >= len(ALPHABET)
     if unknown.any():
         character = text[int(unknown.argmax())]
-        raise ValueError(f"{character!r} in {text[:80]!r} is none of the characters {ALPHABET!r}")
+        raise ValueError(
+            f"{character!r} in {text[:80]!r} is none of the characters {ALPHABET!r}"
+        )
     return codes
 
 
@@ -57,5 +63,7 @@ def decode(codes: Iterable[int]) -> str:
     numbers = [int(code) for code in codes]
     for number in numbers:
         if not 0 <= number < len(ALPHABET):
-            raise ValueError(f"{number} is not a code; codes are 0..{len(ALPHABET) - 1}")
+            raise ValueError(
+                f"{number} is not a code; codes are 0..{len(ALPHABET) - 1}"
+            )
     return "".join(ALPHABET[number] for number in numbers)

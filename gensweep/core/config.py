@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from inspect import isfunction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+)
 
 from pydantic import (
     AfterValidator,
@@ -30,7 +38,17 @@ MAX_INTEGER = (1 << 63) - 1
 """The largest seed, count or whole parameter: records hold integers of 64 bits."""
 _COUNTS = ("n_ok", "n_diverged", "n_failed", "n_missing")
 RESERVED_NAMES = frozenset(
-    ("id", "cell", "model", "seed", "status", "error", "seconds", "code", *_COUNTS)
+    (
+        "id",
+        "cell",
+        "model",
+        "seed",
+        "status",
+        "error",
+        "seconds",
+        "code",
+        *_COUNTS,
+    )
 )
 """Columns of every table of points or cells: no parameter and no metric has such a name."""
 
@@ -64,14 +82,23 @@ def param(
         extra["when"] = when
     if neutral is not _UNSET:
         extra["neutral"] = neutral
-    return Field(default, description=description, json_schema_extra=extra or None, **constraints)
+    return Field(
+        default,
+        description=description,
+        json_schema_extra=extra or None,
+        **constraints,
+    )
 
 
 class Config(BaseModel):
     """Base of every config: strict types, no unknown keys, no NaN, immutable."""
 
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
     )
     name: ClassVar[str]
     numerics: ClassVar[int] = 1
@@ -81,7 +108,9 @@ class Config(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         for field in cls.model_fields.keys() & RESERVED_NAMES:
-            raise ValueError(f"{cls.__name__}.{field}: tables have a column {field!r} already")
+            raise ValueError(
+                f"{cls.__name__}.{field}: tables have a column {field!r} already"
+            )
 
     @classmethod
     def get_numerics(cls, params: Mapping[str, Any]) -> int:
@@ -126,21 +155,37 @@ class TrainingConfig(Config):
     )
     lr: float = param(1e-3, "learning rate of Adam or AdamW", gt=0)
     beta1: float = param(0.9, "Adam's decay of the gradient's mean", ge=0, lt=1)
-    beta2: float = param(0.999, "Adam's decay of the squared gradient's mean", ge=0, lt=1)
+    beta2: float = param(
+        0.999, "Adam's decay of the squared gradient's mean", ge=0, lt=1
+    )
     weight_decay: float = param(
-        0.01, "decoupled weight decay", ge=0, when={"optimizer": ("adamw", "muon")}
+        0.01,
+        "decoupled weight decay",
+        ge=0,
+        when={"optimizer": ("adamw", "muon")},
     )
     muon_lr: float = param(
-        0.02, "learning rate of the matrices", gt=0, when={"optimizer": ("muon",)}
+        0.02,
+        "learning rate of the matrices",
+        gt=0,
+        when={"optimizer": ("muon",)},
     )
     muon_momentum: float = param(
-        0.95, "Nesterov momentum of the matrices", ge=0, lt=1, when={"optimizer": ("muon",)}
+        0.95,
+        "Nesterov momentum of the matrices",
+        ge=0,
+        lt=1,
+        when={"optimizer": ("muon",)},
     )
     schedule: Literal["constant", "one_cycle", "warmup_linear"] = param(
         "constant", "learning rate over the steps"
     )
     warmup: float = param(
-        0.05, "share of the steps that warm up", ge=0, le=1, when={"schedule": ("warmup_linear",)}
+        0.05,
+        "share of the steps that warm up",
+        ge=0,
+        le=1,
+        when={"schedule": ("warmup_linear",)},
     )
     hold: float = param(
         0.4,
@@ -169,14 +214,18 @@ class TrainingConfig(Config):
 
     @field_validator("until")
     @classmethod
-    def _check_until(cls, until: int | None, info: ValidationInfo) -> int | None:
+    def _check_until(
+        cls, until: int | None, info: ValidationInfo
+    ) -> int | None:
         """Refuse to stop after the last epoch; to stop at the last epoch is to train all."""
         epochs = info.data.get("epochs")
         # `epochs` is absent if its own value is refused.
         if until is None or epochs is None:
             return until
         if until > epochs:
-            raise ValueError(f"larger than epochs={epochs}; at most {epochs} can be trained")
+            raise ValueError(
+                f"larger than epochs={epochs}; at most {epochs} can be trained"
+            )
         return None if until == epochs else until
 
 
@@ -247,10 +296,15 @@ class Data(DataSource):
     """The parameters of splitting a dataset; every dataset's config inherits them."""
 
     train_fraction: float = param(
-        0.9, "share of the pool (all but the test set) that is trained on", gt=0, le=0.9
+        0.9,
+        "share of the pool (all but the test set) that is trained on",
+        gt=0,
+        le=0.9,
     )
     split_seed: int = param(
-        0, "seed of the permutation behind test, validation and training sets", ge=0
+        0,
+        "seed of the permutation behind test, validation and training sets",
+        ge=0,
     )
 
 
@@ -269,6 +323,8 @@ def format_type(annotation: Any) -> str:
     if get_origin(annotation) is Union or type(None) in arguments:
         names = []
         for argument in arguments:
-            names.append("none" if argument is type(None) else format_type(argument))
+            names.append(
+                "none" if argument is type(None) else format_type(argument)
+            )
         return " or ".join(names)
     return getattr(annotation, "__name__", str(annotation))

@@ -58,10 +58,16 @@ def split_rows(n: int, split_seed: int) -> dict[str, np.ndarray]:
     tests = round(n * TEST_SHARE)
     pool = order[tests:]
     validations = round(len(pool) * VALIDATION_SHARE)
-    return {"test": order[:tests], "validation": pool[len(pool) - validations :], "pool": pool}
+    return {
+        "test": order[:tests],
+        "validation": pool[len(pool) - validations :],
+        "pool": pool,
+    }
 
 
-def select_training_rows(split: dict[str, np.ndarray], train_fraction: float) -> np.ndarray:
+def select_training_rows(
+    split: dict[str, np.ndarray], train_fraction: float
+) -> np.ndarray:
     """Return the first ``train_fraction`` of the pool, without the validation set.
 
     Raises:
@@ -69,7 +75,9 @@ def select_training_rows(split: dict[str, np.ndarray], train_fraction: float) ->
     """
     pool = split["pool"]
     # The validation set is the end of the pool; a fraction near 1 must not reach into it.
-    count = min(round(len(pool) * train_fraction), len(pool) - len(split["validation"]))
+    count = min(
+        round(len(pool) * train_fraction), len(pool) - len(split["validation"])
+    )
     if count < 1:
         raise ValueError(
             f"train_fraction {train_fraction} of {len(pool)} examples leaves none to train on"

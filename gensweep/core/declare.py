@@ -31,15 +31,25 @@ def model(name: str) -> Callable[[C], C]:
 
     def add(config: C) -> C:
         if not (isinstance(config, type) and issubclass(config, Model)):
-            raise UserError(f"model {name!r}: {config!r} is not a subclass of gs.Model")
+            raise UserError(
+                f"model {name!r}: {config!r} is not a subclass of gs.Model"
+            )
         for attribute, meaning in _MODEL_MUST_SAY.items():
             if not hasattr(config, attribute):
-                raise UserError(f"model {name!r} does not say {attribute!r}: {meaning}")
+                raise UserError(
+                    f"model {name!r} does not say {attribute!r}: {meaning}"
+                )
         for attribute in ("inputs", "outputs", "players", "shown"):
-            _check_names(f"model {name!r}", attribute, getattr(config, attribute))
-        unknown = [key for key in config.shown if key not in config.model_fields]
+            _check_names(
+                f"model {name!r}", attribute, getattr(config, attribute)
+            )
+        unknown = [
+            key for key in config.shown if key not in config.model_fields
+        ]
         if unknown:
-            raise UserError(f"model {name!r}: shown names {unknown[0]!r}, which is no parameter")
+            raise UserError(
+                f"model {name!r}: shown names {unknown[0]!r}, which is no parameter"
+            )
         config.name = name
         if not hasattr(config, "abbreviation"):
             config.abbreviation = name
@@ -59,9 +69,13 @@ def dataset(name: str) -> Callable[[C], C]:
 
     def add(config: C) -> C:
         if not (isinstance(config, type) and issubclass(config, Data)):
-            raise UserError(f"dataset {name!r}: {config!r} is not a subclass of gs.Dataset")
+            raise UserError(
+                f"dataset {name!r}: {config!r} is not a subclass of gs.Dataset"
+            )
         if not isinstance(getattr(config, "kind", None), str):
-            raise UserError(f"dataset {name!r} does not say its kind, which models read")
+            raise UserError(
+                f"dataset {name!r} does not say its kind, which models read"
+            )
         config.name = name
         DATASETS.register(name, cast(Any, config))
         return config
@@ -71,9 +85,15 @@ def dataset(name: str) -> Callable[[C], C]:
 
 def _check_name(kind: str, name: Any) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UserError(f"{kind} {name!r}: a name has letters, digits and '_', at most 40")
+        raise UserError(
+            f"{kind} {name!r}: a name has letters, digits and '_', at most 40"
+        )
 
 
 def _check_names(prefix: str, attribute: str, names: Any) -> None:
-    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-        raise UserError(f"{prefix}: {attribute} is {names!r}, not a tuple of names")
+    if not isinstance(names, tuple) or not all(
+        isinstance(name, str) for name in names
+    ):
+        raise UserError(
+            f"{prefix}: {attribute} is {names!r}, not a tuple of names"
+        )

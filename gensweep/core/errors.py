@@ -59,7 +59,9 @@ class SweepError(UserError):
 class UnknownNameError(UserError):
     """A name is not in a registry."""
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str], owner: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, valid: Iterable[str], owner: str = ""
+    ) -> None:
         super().__init__(describe_unknown(kind, name, valid, owner))
 
 
@@ -85,7 +87,9 @@ class StoreError(OSError):
             error: the error of the file system.
             name: the file, in words; used if the error does not name one.
         """
-        unavailable = StoreError(f"{error.filename or name}: {error.strerror or error}")
+        unavailable = StoreError(
+            f"{error.filename or name}: {error.strerror or error}"
+        )
         unavailable.errno = error.errno
         return unavailable
 
@@ -131,7 +135,9 @@ def _rebuild(
     return error
 
 
-def describe_unknown(kind: str, name: str, valid: Iterable[str], owner: str = "") -> str:
+def describe_unknown(
+    kind: str, name: str, valid: Iterable[str], owner: str = ""
+) -> str:
     """Return a message that names what is unknown, the nearest valid name, and all valid names.
 
     Args:

@@ -51,7 +51,9 @@ class Model(Trainable, TrainingConfig):
         By default it is what `build` returns in the module `network` of the model's own folder. A
         model in one file defines this method; it imports torch within.
         """
-        return importlib.import_module(f"{type(self).__module__}.network").build(self)
+        return importlib.import_module(
+            f"{type(self).__module__}.network"
+        ).build(self)
 
     @classmethod
     def list_code_roots(cls) -> list[str]:
@@ -94,7 +96,9 @@ class Model(Trainable, TrainingConfig):
         # Twice: every activation has a gradient of the same size.
         examples = max(2 * self.batch_size * lanes, self.evaluation_batch)
         parameters = _COPIES_OF_PARAMETERS * self.count_parameters() * lanes
-        return _BYTES_PER_NUMBER * (parameters + examples * self.count_activations())
+        return _BYTES_PER_NUMBER * (
+            parameters + examples * self.count_activations()
+        )
 
 
 class LayeredModel(Model):
@@ -106,5 +110,8 @@ class LayeredModel(Model):
     @classmethod
     def format_prefix(cls, params: Mapping[str, Any]) -> str:
         """Return the first part of an id: `vae-e2-d3`."""
-        encoder_layers, decoder_layers = params["encoder_layers"], params["decoder_layers"]
+        encoder_layers, decoder_layers = (
+            params["encoder_layers"],
+            params["decoder_layers"],
+        )
         return f"{cls.abbreviation}-e{encoder_layers}-d{decoder_layers}"

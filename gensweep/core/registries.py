@@ -67,7 +67,9 @@ def register_download(name: str) -> Callable[[Any], Any]:
     """Return a decorator that registers a function as a download."""
 
     def add(function: Callable[..., str]) -> Callable[..., str]:
-        DOWNLOADS.register(name, Download(name, _get_first_doc_line(function), function))
+        DOWNLOADS.register(
+            name, Download(name, _get_first_doc_line(function), function)
+        )
         return function
 
     return add
@@ -144,7 +146,11 @@ class Metric:
 
     def is_applicable(self, outputs: tuple[str, ...]) -> bool:
         """Return whether a model with these outputs has this metric."""
-        derivable = {name for name, entry in DERIVED.items() if entry.find_source(outputs)}
+        derivable = {
+            name
+            for name, entry in DERIVED.items()
+            if entry.find_source(outputs)
+        }
         return set(self.needs) <= derivable | set(outputs)
 
 
@@ -173,17 +179,25 @@ def register_metric(
         ValueError: an argument is not one of its valid values.
     """
     if name in RESERVED_NAMES:
-        raise ValueError(f"metric {name!r}: tables have a column of this name already")
+        raise ValueError(
+            f"metric {name!r}: tables have a column of this name already"
+        )
     if direction not in ("max", "min", "none"):
-        raise ValueError(f"metric {name!r}: direction {direction!r} is not max, min or none")
+        raise ValueError(
+            f"metric {name!r}: direction {direction!r} is not max, min or none"
+        )
     if when not in ("always", "test"):
-        raise ValueError(f"metric {name!r}: when {when!r} is not always or test")
+        raise ValueError(
+            f"metric {name!r}: when {when!r} is not always or test"
+        )
     smallest, largest = range
     if smallest is not None and largest is not None and smallest >= largest:
         raise ValueError(f"metric {name!r}: range {range} does not rise")
     for role in roles:
         if role not in ROLES:
-            raise ValueError(f"metric {name!r}: role {role!r} is not one of {', '.join(ROLES)}")
+            raise ValueError(
+                f"metric {name!r}: role {role!r} is not one of {', '.join(ROLES)}"
+            )
 
     def add(function: Callable[[dict[str, torch.Tensor]], float | None]) -> Any:
         doc = inspect.getdoc(function) or ""
@@ -206,11 +220,20 @@ def register_metric(
     return add
 
 
-def register_derived(name: str, *needs: tuple[str, ...], tool: str = "") -> Callable[[Any], Any]:
+def register_derived(
+    name: str, *needs: tuple[str, ...], tool: str = ""
+) -> Callable[[Any], Any]:
     """Return a decorator that registers a function of a batch's outputs as a derived output."""
 
-    def add(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-        DERIVED.register(name, Derived(name, needs, tool, inspect.getdoc(function) or "", function))
+    def add(
+        function: Callable[..., torch.Tensor],
+    ) -> Callable[..., torch.Tensor]:
+        DERIVED.register(
+            name,
+            Derived(
+                name, needs, tool, inspect.getdoc(function) or "", function
+            ),
+        )
         return function
 
     return add
@@ -249,9 +272,13 @@ def register_figure(name: str) -> Callable[[Any], Any]:
     return _register_item(FIGURES, name)
 
 
-def _register_item(registry: Registry[ReportItem], name: str) -> Callable[[Any], Any]:
+def _register_item(
+    registry: Registry[ReportItem], name: str
+) -> Callable[[Any], Any]:
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        registry.register(name, ReportItem(name, _get_first_doc_line(function), function))
+        registry.register(
+            name, ReportItem(name, _get_first_doc_line(function), function)
+        )
         return function
 
     return add

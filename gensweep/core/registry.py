@@ -85,7 +85,9 @@ def activate_layers(layers: Iterable[str]) -> None:
             for name in registry.list_layer(layer):
                 if name in owners:
                     files = f"{_Layers.labels[owners[name]]} and {_Layers.labels[layer]}"
-                    raise UserError(f"{registry.kind} {name!r} is registered by both {files}")
+                    raise UserError(
+                        f"{registry.kind} {name!r} is registered by both {files}"
+                    )
                 owners[name] = layer
     _Layers.active = chosen
 
@@ -148,7 +150,9 @@ class Registry(Generic[T]):
         self._load()
         layer = self._layers.setdefault(_Layers.loading, {})
         if name in self._entries:
-            raise UserError(f"{self.kind} {name!r} is built in; choose another name")
+            raise UserError(
+                f"{self.kind} {name!r} is built in; choose another name"
+            )
         if name in layer:
             raise UserError(f"{self.kind} {name!r} is registered twice")
         layer[name] = entry
@@ -198,7 +202,12 @@ class Registry(Generic[T]):
         if name in self._entries:
             return None
         return next(
-            (layer for layer in _Layers.active if name in self._layers.get(layer, ())), None
+            (
+                layer
+                for layer in _Layers.active
+                if name in self._layers.get(layer, ())
+            ),
+            None,
         )
 
     def drop_layer(self, layer: str) -> None:
@@ -209,7 +218,11 @@ class Registry(Generic[T]):
         """Return all entries that are available now."""
         self._load()
         # A file may use what it has just registered.
-        layers = [layer for layer in (*_Layers.active, _Layers.loading) if layer in self._layers]
+        layers = [
+            layer
+            for layer in (*_Layers.active, _Layers.loading)
+            if layer in self._layers
+        ]
         if not layers:
             return self._entries
         available = dict(self._entries)
@@ -226,7 +239,9 @@ class Registry(Generic[T]):
         _Layers.loading = _Layers.refusal = ""
         try:
             package = importlib.import_module(self._package)
-            for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
+            for module in pkgutil.iter_modules(
+                getattr(package, "__path__", [])
+            ):
                 if not module.name.startswith("_"):
                     importlib.import_module(f"{self._package}.{module.name}")
         finally:

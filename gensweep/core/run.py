@@ -33,13 +33,25 @@ class Range:
 
     def __post_init__(self) -> None:
         if self.direction not in DIRECTIONS:
-            raise UserError(f"direction {self.direction!r} is not one of {', '.join(DIRECTIONS)}")
+            raise UserError(
+                f"direction {self.direction!r} is not one of {', '.join(DIRECTIONS)}"
+            )
         for bound in (self.low, self.high):
-            is_number = isinstance(bound, (int, float)) and not isinstance(bound, bool)
+            is_number = isinstance(bound, (int, float)) and not isinstance(
+                bound, bool
+            )
             if bound is not None and not (is_number and math.isfinite(bound)):
-                raise UserError(f"Range: {bound!r} is neither a number nor None")
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise UserError(f"Range({self.low}, {self.high}): the first number is not smaller")
+                raise UserError(
+                    f"Range: {bound!r} is neither a number nor None"
+                )
+        if (
+            self.low is not None
+            and self.high is not None
+            and self.low >= self.high
+        ):
+            raise UserError(
+                f"Range({self.low}, {self.high}): the first number is not smaller"
+            )
 
     def contains(self, value: float) -> bool:
         """Return whether a metric can have this value."""

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from gensweep.core.registries import METRICS
 from gensweep.core.roles import Role
 
-FORMER_NAMES = {name: f"{name}_random_vgg" for name in ("fid", "kid", "density", "coverage")}
+FORMER_NAMES = {
+    name: f"{name}_random_vgg" for name in ("fid", "kid", "density", "coverage")
+}
 """Names of metrics in former versions, without their feature network -> their names now."""
 FORMER_DOCS = {
     "reader_accuracy": (
@@ -29,7 +31,10 @@ FEATURE_COUNTS = {
 _COMPARISONS = ("kid_x1000", "kid", "mind", "density", "coverage")
 _MIN_COMPARED = 200
 MIN_PICTURES = {
-    **{f"fid_{network}": features + 1 for network, features in FEATURE_COUNTS.items()},
+    **{
+        f"fid_{network}": features + 1
+        for network, features in FEATURE_COUNTS.items()
+    },
     **{
         f"{kind}_{network}": _MIN_COMPARED
         for network in FEATURE_COUNTS

@@ -132,9 +132,17 @@ def task(
         UserError: a name, a metric or a parameter cannot be used.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UserError(f"task {name!r}: a name has letters, digits and '_', at most 40")
-    if isinstance(numerics, bool) or not isinstance(numerics, int) or numerics < 1:
-        raise UserError(f"task {name!r}: numerics={numerics!r} is not a whole number of 1 or more")
+        raise UserError(
+            f"task {name!r}: a name has letters, digits and '_', at most 40"
+        )
+    if (
+        isinstance(numerics, bool)
+        or not isinstance(numerics, int)
+        or numerics < 1
+    ):
+        raise UserError(
+            f"task {name!r}: numerics={numerics!r} is not a whole number of 1 or more"
+        )
     checked = _check_metrics(name, metrics)
 
     def add(function: F) -> F:
@@ -143,7 +151,10 @@ def task(
         if not passes_epochs:
             fields["epochs"] = (int, param(epochs, "epochs to train", ge=1))
         config = create_model(
-            name, __base__=Task, __doc__=inspect.getdoc(function), **cast(Any, fields)
+            name,
+            __base__=Task,
+            __doc__=inspect.getdoc(function),
+            **cast(Any, fields),
         )
         config.__module__, config.__qualname__ = function.__module__, name
         config.name = config.abbreviation = name
@@ -170,9 +181,13 @@ def _check_metrics(name: str, metrics: Any) -> dict[str, Range]:
                 "gensweep adds test/ and validation/"
             )
         if metric in RESERVED_NAMES:
-            raise UserError(f"task {name!r}: metric {metric!r}: every table has such a column")
+            raise UserError(
+                f"task {name!r}: metric {metric!r}: every table has such a column"
+            )
         if not isinstance(range_, Range):
-            raise UserError(f"task {name!r}: metric {metric!r}: {range_!r} is not a gs.Range")
+            raise UserError(
+                f"task {name!r}: metric {metric!r}: {range_!r} is not a gs.Range"
+            )
     return dict(metrics)
 
 
@@ -186,26 +201,39 @@ def _list_fields(name: str, function: Any) -> dict[str, tuple[Any, Any]]:
         raise UserError(f"task {name!r}: {function!r} is not a function")
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
-        raise UserError(f"task {name!r}: the first argument of {function.__name__} must be the run")
+        raise UserError(
+            f"task {name!r}: the first argument of {function.__name__} must be the run"
+        )
     try:
         hints = get_type_hints(function)
     except (NameError, TypeError, AttributeError) as error:
-        raise UserError(f"task {name!r}: an annotation cannot be read: {error}") from None
+        raise UserError(
+            f"task {name!r}: an annotation cannot be read: {error}"
+        ) from None
     fields = {}
     for parameter in parameters[1:]:
         key = parameter.name
         prefix = f"task {name!r}: parameter {key!r}"
-        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
-            raise UserError(f"{prefix}: write out every parameter; * and ** have no type")
+        if parameter.kind in (
+            inspect.Parameter.VAR_POSITIONAL,
+            inspect.Parameter.VAR_KEYWORD,
+        ):
+            raise UserError(
+                f"{prefix}: write out every parameter; * and ** have no type"
+            )
         if key not in hints:
-            raise UserError(f"{prefix} has no type; write {key}: int, float, str, bool or Literal")
+            raise UserError(
+                f"{prefix} has no type; write {key}: int, float, str, bool or Literal"
+            )
         if parameter.default is inspect.Parameter.empty:
             raise UserError(f"{prefix} has no default value")
         if key in _TAKEN:
             raise UserError(f"{prefix}: {_TAKEN[key]}")
         is_taken = key in RESERVED_NAMES or key in _list_attributes()
         if (is_taken and key != "epochs") or key.startswith("_"):
-            raise UserError(f"{prefix}: gensweep uses this name; choose another one")
+            raise UserError(
+                f"{prefix}: gensweep uses this name; choose another one"
+            )
         if not _is_scalar(hints[key]):
             raise UserError(
                 f"{prefix} is of type {format_type(hints[key])}; it can be int, float, str, bool, "

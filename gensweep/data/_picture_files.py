@@ -51,14 +51,18 @@ def find_pictures(path: Path) -> list[Path]:
         raise DataError(
             f"{error.filename} cannot be read: {error.strerror}",
         ) from error
-    counts = [f"{count} with {suffix}" for suffix, count in others.most_common()]
+    counts = [
+        f"{count} with {suffix}" for suffix, count in others.most_common()
+    ]
     skipped = join_first(counts, MAX_SUFFIXES_PRINTED)
     if not pictures:
         raise DataError(
             f"{path} has no pictures; other files: {skipped or 'none'}",
         )
     if skipped:
-        _warn_once(f"{path}: skipped, since their names are not those of pictures: {skipped}")
+        _warn_once(
+            f"{path}: skipped, since their names are not those of pictures: {skipped}"
+        )
     return sorted(pictures)
 
 

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM", "QOI")
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "TIFF",
+    "BMP",
+    "AVIF",
+    "JPEG2000",
+    "PPM",
+    "QOI",
+)
 """Pillow's names of the formats that are opened.
 
 They are raster formats with a signature. No other program is called to decode them.
@@ -98,7 +109,11 @@ def _decode(content: bytes, min_side: int | None) -> Image:
     if pixels > MAX_PIXELS:
         size = f"{image.width} x {image.height}"
         raise PictureError(f"{size} pixels, more than {MAX_PIXELS:,}")
-    lock = _large_picture_lock if pixels > LARGE_PIXELS else contextlib.nullcontext()
+    lock = (
+        _large_picture_lock
+        if pixels > LARGE_PIXELS
+        else contextlib.nullcontext()
+    )
     try:
         if min_side is not None:
             image.draft(None, (min_side, min_side))
@@ -110,7 +125,9 @@ def _decode(content: bytes, min_side: int | None) -> Image:
         raise
     except Exception as error:
         # Decoders raise errors of many types. All of them mean that this file is damaged.
-        raise PictureError(f"cut off or damaged ({_get_reason(error)})") from error
+        raise PictureError(
+            f"cut off or damaged ({_get_reason(error)})"
+        ) from error
 
 
 def _read_header(content: bytes) -> ImageFile:
@@ -134,7 +151,10 @@ def _read_header(content: bytes) -> ImageFile:
             continue
         try:
             return factory(BytesIO(content), "")
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        except (
+            Image.DecompressionBombError,
+            Image.DecompressionBombWarning,
+        ) as error:
             raise PictureError(f"more than {MAX_PIXELS:,} pixels") from error
         except Exception as error:
             # As in `_decode`: the signature matches, but the header is damaged.
@@ -143,7 +163,11 @@ def _read_header(content: bytes) -> ImageFile:
     if b"<html" in start or b"<!doctype html" in start:
         raise PictureError("a web page, not a picture")
     if not reason:
-        reason = "not a picture in a supported format" if content else "an empty file"
+        reason = (
+            "not a picture in a supported format"
+            if content
+            else "an empty file"
+        )
     raise PictureError(reason)
 
 
@@ -153,7 +177,12 @@ def _scale_transparent_grey(image: ImageFile) -> None:
     Pillow scales these greys to 0..255 when it decodes, but not the value that is transparent.
     """
     value = image.info.get("transparency")
-    if image.format != "PNG" or image.mode != "L" or not image.tile or value is None:
+    if (
+        image.format != "PNG"
+        or image.mode != "L"
+        or not image.tile
+        or value is None
+    ):
         return
     largest_values = {"L;2": 3, "L;4": 15}
     raw_mode = image.tile[0].args
@@ -220,7 +249,9 @@ def parse_colour(text: str) -> str:
     # A transparent colour has four levels.
     is_opaque = len(levels) == 3
     if not is_opaque or min(levels) < 0 or max(levels) > 255:
-        raise ValueError(f"{text!r} is not a colour; use a name such as white, or #rrggbb")
+        raise ValueError(
+            f"{text!r} is not a colour; use a name such as white, or #rrggbb"
+        )
     return "#{:02x}{:02x}{:02x}".format(*levels)
 
 

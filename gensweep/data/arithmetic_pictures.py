@@ -48,7 +48,9 @@ class ArithmeticPictures(Arithmetic):
 
     name: ClassVar[str] = "arithmetic_pictures"
     kind: ClassVar[str] = "arithmetic_pictures"
-    source: ClassVar[str] = "every query of two numbers below 100, in handwritten digits"
+    source: ClassVar[str] = (
+        "every query of two numbers below 100, in handwritten digits"
+    )
     fixed: ClassVar = (
         QUERY_COUNT,
         (QUERY_LENGTH, SIZE, SIZE),
@@ -90,7 +92,11 @@ class ArithmeticPictures(Arithmetic):
             shares: tuple[float, ...] = (1.0,)
         else:
             parts = _number_parts(text.split)
-            shares = (1 - VALIDATION_SHARE - TEST_SHARE, VALIDATION_SHARE, TEST_SHARE)
+            shares = (
+                1 - VALIDATION_SHARE - TEST_SHARE,
+                VALIDATION_SHARE,
+                TEST_SHARE,
+            )
         glyphs = _assign_glyphs(
             codes,
             parts,

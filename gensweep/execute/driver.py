@@ -28,7 +28,10 @@ from gensweep.execute.plan_messages import (
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.run_end import list_bad, print_failures, print_limit
 from gensweep.execute.searching import Searcher, check_filters
-from gensweep.execute.warmup import compile_kernels_in_background, train_readers_in_background
+from gensweep.execute.warmup import (
+    compile_kernels_in_background,
+    train_readers_in_background,
+)
 from gensweep.execute.waves import prepare_wave, train_wave, write_wave
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.manifest_writer import (
@@ -92,7 +95,9 @@ class _Ending:
     limit: str | None
 
 
-def _run(sweep: Sweep, options: RunOptions, notifier: Notifier, console: Console) -> _Ending:
+def _run(
+    sweep: Sweep, options: RunOptions, notifier: Notifier, console: Console
+) -> _Ending:
     """Do what `run` documents."""
     check_filters(sweep, options.filters)
     store = open_store(options.results)
@@ -104,7 +109,9 @@ def _run(sweep: Sweep, options: RunOptions, notifier: Notifier, console: Console
     tries_again = resources.retry_failed or resources.retrain_changed
     with as_results_error(store):
         current = searcher.peek(may_ask=not tries_again)
-        plan = plan_run(filter_points(current, options.filters), ledger, options)
+        plan = plan_run(
+            filter_points(current, options.filters), ledger, options
+        )
         if searcher.has_searches and tries_again and not plan.todo:
             current = searcher.peek()
             plan = make_plan(current.points(), ledger)
@@ -114,7 +121,15 @@ def _run(sweep: Sweep, options: RunOptions, notifier: Notifier, console: Console
     limit = None
     if plan.todo:
         current, plan, limit = _train_missing(
-            current, plan, note, ledger, options, searcher, resume_hint, notifier, console
+            current,
+            plan,
+            note,
+            ledger,
+            options,
+            searcher,
+            resume_hint,
+            notifier,
+            console,
         )
         _print_upload_hint(sweep, plan.points, store, console)
     else:
@@ -171,7 +186,9 @@ def _train_missing(
         check_address(address)
     if searcher.needs_checkpoints:
         # A trial that goes on starts from the state at its last rung.
-        options = replace(options, resources=replace(options.resources, keep=CHECKPOINT_TOO))
+        options = replace(
+            options, resources=replace(options.resources, keep=CHECKPOINT_TOO)
+        )
     wave = prepare_wave(sweep, plan, ledger, options, console)
     with contextlib.ExitStack() as stack:
         _start_warmup(plan, wave.arrays, options, stack)
@@ -182,24 +199,36 @@ def _train_missing(
         if address is not None:
             executor.check_nodes(store)
         if not store.is_remote:
-            check_store(store, POINTS, *(f"{sweep.name}{folder}" for folder in SWEEP_FOLDERS))
+            check_store(
+                store,
+                POINTS,
+                *(f"{sweep.name}{folder}" for folder in SWEEP_FOLDERS),
+            )
         _print_notes(plan, note, options, console)
         store_plugins(store, sweep.plugins)
         limits = Limits(options.time_budget, options.max_failures)
         # Until the first wave trains, there is nothing that a run could resume.
-        hint_while_writing: contextlib.AbstractContextManager = contextlib.nullcontext()
+        hint_while_writing: contextlib.AbstractContextManager = (
+            contextlib.nullcontext()
+        )
         while True:
             with hint_while_writing:
                 write_wave(wave, ledger, console)
             hint_while_writing = resume_hint
             with resume_hint:
-                limit = train_wave(wave, executor, ledger, limits, notifier, console)
+                limit = train_wave(
+                    wave, executor, ledger, limits, notifier, console
+                )
                 if searcher.has_searches and limit is None:
                     searcher.give_up(wave.plan)
                     sweep = searcher.advance()
                 plan = make_plan(filter_points(sweep, options.filters), ledger)
                 wanted = searcher.keep_only_needed(plan)
-            if not searcher.has_searches or limit is not None or not wanted.todo:
+            if (
+                not searcher.has_searches
+                or limit is not None
+                or not wanted.todo
+            ):
                 return sweep, plan, limit
             searcher.print_progress()
             wave = prepare_wave(sweep, wanted, ledger, options, console)
@@ -227,25 +256,37 @@ class _ResumeHint:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._command is None or not isinstance(error, (OSError, ResultsError)):
+        if self._command is None or not isinstance(
+            error, (OSError, ResultsError)
+        ):
             return
         command = self._command or "the same command"
-        raise StoreError(f"{error}; finished work is saved. To continue: {command}") from error
+        raise StoreError(
+            f"{error}; finished work is saved. To continue: {command}"
+        ) from error
 
 
 def _start_warmup(
-    plan: Plan, arrays: dict[str, DatasetArrays], options: RunOptions, stack: contextlib.ExitStack
+    plan: Plan,
+    arrays: dict[str, DatasetArrays],
+    options: RunOptions,
+    stack: contextlib.ExitStack,
 ) -> None:
     """Prepare in the background what trials would wait for while Ray starts on this machine."""
     # Without Ray there is no start to wait for; a cluster's nodes have caches of their own.
     if options.local or options.is_on_cluster:
         return
-    if options.resources.device_kind == "cpu" and options.resources.cpus_per_trial == 1:
+    if (
+        options.resources.device_kind == "cpu"
+        and options.resources.cpus_per_trial == 1
+    ):
         compile_kernels_in_background(plan.todo)
     stack.enter_context(train_readers_in_background(plan.todo, arrays))
 
 
-def _print_notes(plan: Plan, note: str, options: RunOptions, console: Console) -> None:
+def _print_notes(
+    plan: Plan, note: str, options: RunOptions, console: Console
+) -> None:
     """Print what leaves the sweep's tables with this run, and which points are of other code."""
     for text in options.notes:
         print_line(console, text)
@@ -254,11 +295,15 @@ def _print_notes(plan: Plan, note: str, options: RunOptions, console: Console) -
     print_code_changes(plan, options, console)
 
 
-def _print_upload_hint(sweep: Sweep, points: list[Point], store: Store, console: Console) -> None:
+def _print_upload_hint(
+    sweep: Sweep, points: list[Point], store: Store, console: Console
+) -> None:
     if has_pending_uploads(store, points):
         folder = shlex.quote(store.uri(sweep.name))
         command = f"python -m gensweep sync {folder}"
-        print_line(console, f"To upload what was logged for W&B: {command}", "dim")
+        print_line(
+            console, f"To upload what was logged for W&B: {command}", "dim"
+        )
 
 
 def _load_executor(local: bool) -> ModuleType:

@@ -9,8 +9,17 @@ from typing import Any
 from gensweep.core.errors import ResultsError
 from gensweep.execute.origins import add_origins
 from gensweep.execute.plan import plan_run
-from gensweep.execute.plan_messages import print_code_changes, print_shared_epochs, print_unreadable
-from gensweep.execute.plan_report import LocalWork, ModelAxes, PlanReport, make_plan_report
+from gensweep.execute.plan_messages import (
+    print_code_changes,
+    print_shared_epochs,
+    print_unreadable,
+)
+from gensweep.execute.plan_report import (
+    LocalWork,
+    ModelAxes,
+    PlanReport,
+    make_plan_report,
+)
 from gensweep.execute.rates import read_all_records
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.search_messages import describe_budget
@@ -50,13 +59,17 @@ def dry_run(
     check_filters(sweep, options.filters)
     declared = sweep
     # What is not the plan must not get into the JSON.
-    searcher = Searcher(sweep, ledger, Console(stderr=True) if as_json else console)
+    searcher = Searcher(
+        sweep, ledger, Console(stderr=True) if as_json else console
+    )
     with as_results_error(ledger.store):
         sweep = searcher.peek()
         plan = plan_run(filter_points(sweep, options.filters), ledger, options)
     records = read_all_records(ledger, plan.state)
     add_origins(plan, ledger, records, sweep.points())
-    report, work = make_plan_report(sweep.name, plan, ledger, records, options, calibrate)
+    report, work = make_plan_report(
+        sweep.name, plan, ledger, records, options, calibrate
+    )
     refusal, note = _describe_replaced_points(sweep, ledger, options)
     if refusal:
         report.refusals.insert(0, refusal)
@@ -85,7 +98,9 @@ def _describe_replaced_points(
 ) -> tuple[str | None, str | None]:
     """Return why a run would be refused, and which points would leave the sweep's tables."""
     try:
-        return None, describe_replaced_points(ledger.store, sweep, options.command)
+        return None, describe_replaced_points(
+            ledger.store, sweep, options.command
+        )
     except ResultsError as error:
         return str(error), None
 
@@ -100,7 +115,10 @@ def _print_status(report: PlanReport, console: Console) -> None:
     for line in describe_power(report.models):
         print_line(console, line)
     if report.running:
-        print_line(console, f"Another run is training {report.running} of the missing points now.")
+        print_line(
+            console,
+            f"Another run is training {report.running} of the missing points now.",
+        )
 
 
 def describe_power(models: Iterable[ModelAxes]) -> Iterator[str]:
@@ -137,10 +155,15 @@ def _shorten(values: list[Any]) -> str:
     return ", ".join(texts)
 
 
-def _print_work(report: PlanReport, options: RunOptions, console: Console) -> None:
+def _print_work(
+    report: PlanReport, options: RunOptions, console: Console
+) -> None:
     todo = pluralize(report.points_to_train, "point")
     trials = pluralize(report.trials, "trial")
-    print_line(console, f"To train: {todo} in {trials}, {report.parallel_trials} at once here.")
+    print_line(
+        console,
+        f"To train: {todo} in {trials}, {report.parallel_trials} at once here.",
+    )
     if options.is_on_cluster:
         print_line(
             console,

@@ -31,7 +31,10 @@ def label_points(points: Sequence[Point]) -> dict[str, str]:
                 if name in point.params
             ]
             labels[cell] = " ".join(parts)
-    return {point.id: f"{labels[point.cell]} seed={point.seed}".lstrip() for point in points}
+    return {
+        point.id: f"{labels[point.cell]} seed={point.seed}".lstrip()
+        for point in points
+    }
 
 
 def _list_swept(cells: Sequence[dict[str, Any]]) -> list[str]:
@@ -41,4 +44,8 @@ def _list_swept(cells: Sequence[dict[str, Any]]) -> list[str]:
         for name, value in params.items():
             seen.setdefault(name, set()).add(repr(value))
     counts = {name: sum(name in params for params in cells) for name in seen}
-    return [name for name in seen if len(seen[name]) > 1 or counts[name] < len(cells)]
+    return [
+        name
+        for name in seen
+        if len(seen[name]) > 1 or counts[name] < len(cells)
+    ]

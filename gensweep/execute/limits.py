@@ -11,7 +11,9 @@ from gensweep.system.text import format_duration, pluralize
 
 _UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _NUMBER = r"\d+(?:\.\d+)?"
-_DURATION = re.compile("".join(rf"(?:({_NUMBER}){unit})?" for unit in _UNIT_SECONDS))
+_DURATION = re.compile(
+    "".join(rf"(?:({_NUMBER}){unit})?" for unit in _UNIT_SECONDS)
+)
 
 
 def parse_duration(option: str, text: str | None) -> float | None:
@@ -25,10 +27,14 @@ def parse_duration(option: str, text: str | None) -> float | None:
     match = _DURATION.fullmatch(text.strip().lower())
     seconds = 0.0
     if match:
-        for amount, unit in zip(match.groups(), _UNIT_SECONDS.values(), strict=True):
+        for amount, unit in zip(
+            match.groups(), _UNIT_SECONDS.values(), strict=True
+        ):
             seconds += float(amount or 0) * unit
     if not seconds:
-        raise UserError(f"{option} {text!r} is not a duration such as 2h, 1h30m, 90m or 45s")
+        raise UserError(
+            f"{option} {text!r} is not a duration such as 2h, 1h30m, 90m or 45s"
+        )
     return seconds
 
 
@@ -47,7 +53,11 @@ class Limits:
         max_failures: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._time_budget, self._max_failures, self._clock = time_budget, max_failures, clock
+        self._time_budget, self._max_failures, self._clock = (
+            time_budget,
+            max_failures,
+            clock,
+        )
         self._start = clock()
         self._failures = 0
 
@@ -57,7 +67,10 @@ class Limits:
 
     def explain(self) -> str | None:
         """Return why no further point is started; None while points may start."""
-        if self._max_failures is not None and self._failures >= self._max_failures:
+        if (
+            self._max_failures is not None
+            and self._failures >= self._max_failures
+        ):
             return f"{pluralize(self._failures, 'point')} failed"
         elapsed = self._clock() - self._start
         if self._time_budget is not None and elapsed >= self._time_budget:

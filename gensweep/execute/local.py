@@ -61,7 +61,9 @@ def execute(
             if first.data_key not in datasets:
                 datasets = prepare_arrays(first)
             report(make_start_report(pack))
-            get_trainable(pack.model)(make_trial_config(pack, root, resources), datasets, report)
+            get_trainable(pack.model)(
+                make_trial_config(pack, root, resources), datasets, report
+            )
             freeze_imports()
     finally:
         # A process that ends with frozen objects makes some libraries complain of leaks.

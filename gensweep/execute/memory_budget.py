@@ -25,10 +25,18 @@ GRAIN_BYTES = 1 << 28
 
 Ray gives a trial to a running worker only if it requests the same memory as the trial before.
 With this rounding most shapes request the same."""
-_SIZE_PARAMETERS = ("batch_size", "filters", "hidden", "glyph_filters", "latent_dim")
+_SIZE_PARAMETERS = (
+    "batch_size",
+    "filters",
+    "hidden",
+    "glyph_filters",
+    "latent_dim",
+)
 
 
-def estimate_memory_bytes(point: Point, device: str = "cpu", lanes: int = 1) -> int:
+def estimate_memory_bytes(
+    point: Point, device: str = "cpu", lanes: int = 1
+) -> int:
     """Estimate the peak memory of a trial in bytes; memory on a GPU is not counted.
 
     On a CPU: the process; weights, gradients and Adam's two moments; activations of a training
@@ -78,7 +86,9 @@ class MemoryBudget:
         """Return the need of the pack's largest lane, plus an estimate for each further lane."""
         first, lanes = pack.points[0], len(pack.courses)
         # A measured need is of a point that was trained alone.
-        need = max(self.needs.get(point.cell, PROCESS_BYTES) for point in pack.points)
+        need = max(
+            self.needs.get(point.cell, PROCESS_BYTES) for point in pack.points
+        )
         one_lane = estimate_memory_bytes(first, self.device)
         all_lanes = estimate_memory_bytes(first, self.device, lanes)
         return need + all_lanes - one_lane
@@ -86,7 +96,10 @@ class MemoryBudget:
     def find_largest(self, packs: Iterable[Pack]) -> Pack:
         """Return the pack that takes the most memory."""
         # The cell decides between equal packs, so that messages do not depend on the order.
-        return max(packs, key=lambda pack: (self._estimate_bytes(pack), pack.points[0].cell))
+        return max(
+            packs,
+            key=lambda pack: (self._estimate_bytes(pack), pack.points[0].cell),
+        )
 
     def describe(self, pack: Pack) -> str:
         """Return the memory that a pack takes, in words."""
@@ -115,7 +128,9 @@ class MemoryBudget:
             return len(sums)
         return sum(size <= self.free for size in sums)
 
-    def check(self, packs: Sequence[Pack], limit: int, requested: int | None) -> int:
+    def check(
+        self, packs: Sequence[Pack], limit: int, requested: int | None
+    ) -> int:
         """Return how many trials may run at once, whichever they are.
 
         Args:
@@ -142,13 +157,17 @@ class MemoryBudget:
                 f"the {len(sums)} largest trials need {_format_gb(sums[-1])}, "
                 f"up to {self.describe(largest)}"
             )
-            raise UserError(f"--max-concurrent {requested}: {need}, and {available}: {fitting} fit")
+            raise UserError(
+                f"--max-concurrent {requested}: {need}, and {available}: {fitting} fit"
+            )
         return fitting
 
 
 def _suggest_smaller(pack: Pack) -> str:
     """Return a hint on how to make a pack that does not fit take less memory."""
-    settings = [name for name in _SIZE_PARAMETERS if name in pack.points[0].params]
+    settings = [
+        name for name in _SIZE_PARAMETERS if name in pack.points[0].params
+    ]
     if len(pack.courses) > 1:
         settings.append("--pack")
     return f"lower {' or '.join(settings)}, or use a larger machine"
@@ -158,7 +177,9 @@ def _format_gb(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
 
 
-def make_memory_budget(plan: Plan, rates: Rates, options: RunOptions) -> MemoryBudget:
+def make_memory_budget(
+    plan: Plan, rates: Rates, options: RunOptions
+) -> MemoryBudget:
     """Return the memory budget of the points to train, on this machine.
 
     Args:
@@ -170,4 +191,6 @@ def make_memory_budget(plan: Plan, rates: Rates, options: RunOptions) -> MemoryB
     if options.local:
         reserve = 0
     device = options.resources.device_kind
-    return rates.make_memory_budget(plan.todo, machine_memory(), device, reserve)
+    return rates.make_memory_budget(
+        plan.todo, machine_memory(), device, reserve
+    )

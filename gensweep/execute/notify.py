@@ -35,7 +35,9 @@ class Notifier:
             return
         self._has_told_failure = True
         event = {"event": "failure"} | summary
-        self._thread = threading.Thread(target=self._run, args=(event,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(event,), daemon=True
+        )
         self._thread.start()
 
     def tell_end(self, summary: dict[str, Any]) -> None:
@@ -68,4 +70,6 @@ class Notifier:
             self._warn(f"exit status {done.returncode}{detail}")
 
     def _warn(self, reason: str) -> None:
-        print_line(self._console, f"--notify {self._command}: {reason}", "yellow")
+        print_line(
+            self._console, f"--notify {self._command}: {reason}", "yellow"
+        )

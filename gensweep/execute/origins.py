@@ -17,7 +17,10 @@ from gensweep.sweep.point import Point
 
 
 def add_origins(
-    plan: Plan, ledger: Ledger, records: Iterable[Record], relatives: Iterable[Point]
+    plan: Plan,
+    ledger: Ledger,
+    records: Iterable[Record],
+    relatives: Iterable[Point],
 ) -> None:
     """Add to a plan the checkpoints of other points that its points may start from.
 
@@ -45,7 +48,9 @@ def add_origins(
             if point.course_key not in courses or point.id in known:
                 continue
             if store.exists(f"{POINTS}/{point.id}/{CHECKPOINT}"):
-                candidates.setdefault(point.course_key, []).append(Origin(point.id, None))
+                candidates.setdefault(point.course_key, []).append(
+                    Origin(point.id, None)
+                )
     for key, origins in candidates.items():
         useful = _choose_useful(courses[key], origins)
         for point in courses[key]:
@@ -54,13 +59,22 @@ def add_origins(
 
 
 def _find_by_record(
-    store: Store, records: Iterable[Record], courses: dict[str, Course], todo: set[str]
+    store: Store,
+    records: Iterable[Record],
+    courses: dict[str, Course],
+    todo: set[str],
 ) -> Iterable[tuple[str, Origin]]:
     """Yield the checkpoints of points that have a record, each with the key of its course."""
     wanted = {(course[0].model, course[0].seed) for course in courses.values()}
     for record in records:
-        is_candidate = record.status in (Status.OK, Status.FAILED) and record.epochs > 0
-        if not is_candidate or record.id in todo or (record.model, record.seed) not in wanted:
+        is_candidate = (
+            record.status in (Status.OK, Status.FAILED) and record.epochs > 0
+        )
+        if (
+            not is_candidate
+            or record.id in todo
+            or (record.model, record.seed) not in wanted
+        ):
             continue
         if not store.exists(f"{POINTS}/{record.id}/{CHECKPOINT}"):
             continue
@@ -70,7 +84,11 @@ def _find_by_record(
             # This version does not know one of its parameters, or its data is not here.
             continue
         code = compute_fingerprint(point.model, point.params["dataset"])
-        if point.course_key in courses and point.id == record.id and record.code == code:
+        if (
+            point.course_key in courses
+            and point.id == record.id
+            and record.code == code
+        ):
             yield point.course_key, Origin(record.id, record.epochs)
 
 
@@ -78,7 +96,18 @@ def _choose_useful(course: Course, origins: list[Origin]) -> tuple[Origin, ...]:
     """Return the furthest checkpoint for each point of a course, and those of unknown epochs."""
     useful = {origin for origin in origins if origin.epoch is None}
     for point in course:
-        usable = [one for one in origins if one.epoch and one.epoch <= point.last_epoch]
+        usable = [
+            one
+            for one in origins
+            if one.epoch and one.epoch <= point.last_epoch
+        ]
         if usable:
-            useful.add(max(usable, key=lambda origin: (origin.epoch or 0, origin.point_id)))
-    return tuple(sorted(useful, key=lambda origin: (origin.epoch or 0, origin.point_id)))
+            useful.add(
+                max(
+                    usable,
+                    key=lambda origin: (origin.epoch or 0, origin.point_id),
+                )
+            )
+    return tuple(
+        sorted(useful, key=lambda origin: (origin.epoch or 0, origin.point_id))
+    )

@@ -11,7 +11,9 @@ from gensweep.sweep.courses import Course, group_courses
 from gensweep.sweep.point import MAX_LANES, Pack, Point
 
 
-def choose_pack_limit(requested: int | str, device: str, points: int, slots: int) -> int:
+def choose_pack_limit(
+    requested: int | str, device: str, points: int, slots: int
+) -> int:
     """Return how many lanes a pack may have.
 
     Args:

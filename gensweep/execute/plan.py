@@ -52,12 +52,16 @@ class Plan:
     def make_packs(self, limit: int = 1) -> list[Pack]:
         """Return the packs to train, each of at most ``limit`` lanes, in the plan's order."""
         point_of_cell = {point.cell: point for point in self.todo}
-        costs = {cell: estimate_cost(point) for cell, point in point_of_cell.items()}
+        costs = {
+            cell: estimate_cost(point) for cell, point in point_of_cell.items()
+        }
 
         def estimate_pack(pack: Pack) -> float:
             total = 0.0
             for course in pack.courses:
-                epochs = count_epochs(course, self.origins.get(course[0].id, ()))
+                epochs = count_epochs(
+                    course, self.origins.get(course[0].id, ())
+                )
                 total += costs[course[-1].cell] * epochs / course[-1].last_epoch
             return total
 
@@ -65,14 +69,18 @@ class Plan:
         # Longest first: otherwise a long trial may run alone at the end.
         packs.sort(key=estimate_pack, reverse=True)
         if self.order == Order.seeds:
-            packs.sort(key=lambda pack: min(point.seed for point in pack.points))
+            packs.sort(
+                key=lambda pack: min(point.seed for point in pack.points)
+            )
         elif self.order == Order.random:
             packs.sort(key=lambda pack: _shuffle_key(pack.points[0]))
         return [self._add_origins(pack) for pack in packs]
 
     def _add_origins(self, pack: Pack) -> Pack:
         ids = [point.id for point in pack.points if point.id in self.origins]
-        return Pack(pack.points, {point_id: self.origins[point_id] for point_id in ids})
+        return Pack(
+            pack.points, {point_id: self.origins[point_id] for point_id in ids}
+        )
 
     @property
     def courses(self) -> list[Course]:
@@ -98,7 +106,9 @@ class Plan:
     def summarize(self) -> str:
         """Return in words how many of the wanted points are done."""
         counts = self.count_statuses()
-        parts = [f"{counts[Status.OK]} of {pluralize(len(self.points), 'point')} done"]
+        parts = [
+            f"{counts[Status.OK]} of {pluralize(len(self.points), 'point')} done"
+        ]
         for status in (Status.FAILED, Status.DIVERGED, Status.MISSING):
             if counts[status]:
                 parts.append(f"{counts[status]} {status}")
@@ -134,7 +144,10 @@ def _compare_code(record: Record) -> str:
 
 
 def make_plan(
-    points: list[Point], ledger: Ledger, retry_failed: bool = False, retrain_changed: bool = False
+    points: list[Point],
+    ledger: Ledger,
+    retry_failed: bool = False,
+    retrain_changed: bool = False,
 ) -> Plan:
     """Compare the wanted points with the ledger.
 
@@ -164,7 +177,9 @@ def make_plan(
 def plan_run(points: list[Point], ledger: Ledger, options: RunOptions) -> Plan:
     """Return the plan of a run; raises as `make_plan`."""
     resources = options.resources
-    plan = make_plan(points, ledger, resources.retry_failed, resources.retrain_changed)
+    plan = make_plan(
+        points, ledger, resources.retry_failed, resources.retrain_changed
+    )
     plan.order = options.order
     return plan
 
@@ -177,7 +192,11 @@ def _shuffle_key(point: Point) -> str:
 def estimate_cost(point: Point) -> float:
     """Return a relative cost, from sizes alone; it is good enough to order trials by."""
     model = point.model_config()
-    return model.estimate_step_cost() * point.last_epoch * get_data_share(point.params)
+    return (
+        model.estimate_step_cost()
+        * point.last_epoch
+        * get_data_share(point.params)
+    )
 
 
 def count_machine_slots(resources: Resources) -> int:
@@ -201,19 +220,29 @@ def count_parallel_trials(plan: Plan, options: RunOptions) -> int:
     """Return how many trials of the plan there are cores and GPUs for; memory is not counted."""
     if options.local:
         return 1
-    return min(count_machine_slots(options.resources), max(1, len(plan.courses)))
+    return min(
+        count_machine_slots(options.resources), max(1, len(plan.courses))
+    )
 
 
-def make_local_packs(plan: Plan, options: RunOptions, budget: MemoryBudget) -> list[Pack]:
+def make_local_packs(
+    plan: Plan, options: RunOptions, budget: MemoryBudget
+) -> list[Pack]:
     """Return the packs that this machine trains.
 
     If the user did not choose the number of lanes, no pack has more than fit into memory.
     """
     resources = options.resources
     slots = count_parallel_trials(plan, options)
-    limit = choose_pack_limit(resources.pack, resources.device_kind, len(plan.courses), slots)
+    limit = choose_pack_limit(
+        resources.pack, resources.device_kind, len(plan.courses), slots
+    )
     packs = plan.make_packs(limit)
-    while limit > 1 and resources.pack == AUTO and not budget.count_fitting(packs, 1):
+    while (
+        limit > 1
+        and resources.pack == AUTO
+        and not budget.count_fitting(packs, 1)
+    ):
         limit = (limit + 1) // 2
         packs = plan.make_packs(limit)
     return packs

@@ -13,21 +13,31 @@ from gensweep.system.text import pluralize, print_line
 MAX_ORIGINS_PRINTED = 10
 
 
-def print_code_changes(plan: Plan, options: RunOptions, console: Console) -> None:
+def print_code_changes(
+    plan: Plan, options: RunOptions, console: Console
+) -> None:
     """Print how many points were trained by other code than today's, or by unknown code."""
     codes = plan.group_by_code()
     # With --retrain-changed these points are trained again, so there is nothing to warn of.
-    if options.resources.retrain_changed or not (codes[OTHER] or codes[UNKNOWN]):
+    if options.resources.retrain_changed or not (
+        codes[OTHER] or codes[UNKNOWN]
+    ):
         return
     total = pluralize(sum(len(points) for points in codes.values()), "point")
     if codes[OTHER]:
         changed = ", ".join(plan.list_changed_code(codes[OTHER]))
         others = f"{len(codes[OTHER])} of {total}"
-        print_line(console, f"Trained by other code: {others} ({changed}).", "yellow")
+        print_line(
+            console, f"Trained by other code: {others} ({changed}).", "yellow"
+        )
     if codes[UNKNOWN]:
-        print_line(console, f"Trained by unknown code: {len(codes[UNKNOWN])} of {total}.")
+        print_line(
+            console,
+            f"Trained by unknown code: {len(codes[UNKNOWN])} of {total}.",
+        )
     print_line(
-        console, "`verify` compares them with today's code; --retrain-changed trains them again."
+        console,
+        "`verify` compares them with today's code; --retrain-changed trains them again.",
     )
 
 
@@ -50,22 +60,36 @@ def print_shared_epochs(plan: Plan, console: Console) -> None:
         origins = plan.origins.get(course[0].id, ())
         saved += count_epochs(course) - count_epochs(course, origins)
         for origin in origins:
-            epoch = "where its checkpoint is" if origin.epoch is None else f"epoch {origin.epoch}"
-            lines.append(f"  {course[-1].id} goes on from {origin.point_id}, {epoch}")
+            epoch = (
+                "where its checkpoint is"
+                if origin.epoch is None
+                else f"epoch {origin.epoch}"
+            )
+            lines.append(
+                f"  {course[-1].id} goes on from {origin.point_id}, {epoch}"
+            )
     if lines:
-        courses_text = pluralize(len({line.split()[0] for line in lines}), "training")
+        courses_text = pluralize(
+            len({line.split()[0] for line in lines}), "training"
+        )
         text = f"From checkpoints of other points: {courses_text}, {saved:,} epochs less."
         print_line(console, text)
         for line in lines[:MAX_ORIGINS_PRINTED]:
             print_line(console, line)
         if len(lines) > MAX_ORIGINS_PRINTED:
-            print_line(console, f"  and {len(lines) - MAX_ORIGINS_PRINTED} more")
+            print_line(
+                console, f"  and {len(lines) - MAX_ORIGINS_PRINTED} more"
+            )
 
 
 def print_unreadable(plan: Plan, console: Console) -> None:
     """Print which records cannot be trusted; their points count as missing."""
     for reason in plan.state.unreadable.values():
-        print_line(console, f"unreadable record, counted as missing: {reason}", "yellow")
+        print_line(
+            console,
+            f"unreadable record, counted as missing: {reason}",
+            "yellow",
+        )
 
 
 def print_changed_plugins(sweep: Sweep, console: Console) -> None:

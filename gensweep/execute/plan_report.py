@@ -133,7 +133,9 @@ def make_plan_report(
         calibrate: time a few training steps of every unknown shape.
     """
     rates = collect_rates(records, options.resources.device_kind)
-    work = _plan_local_work(plan, make_memory_budget(plan, rates, options), options)
+    work = _plan_local_work(
+        plan, make_memory_budget(plan, rates, options), options
+    )
     counts = plan.count_statuses()
     codes = plan.group_by_code()
     report = PlanReport(
@@ -161,13 +163,19 @@ def make_plan_report(
     report.refusals += _list_refusals(ledger, options)
     shapes = 0
     if calibrate:
-        from gensweep.execute.calibrate import calibrate as time_steps  # imports torch
+        from gensweep.execute.calibrate import (
+            calibrate as time_steps,
+        )  # imports torch
 
         resources = options.resources
-        shapes = time_steps(plan.todo, rates, resources.device, resources.cpus_per_trial)
+        shapes = time_steps(
+            plan.todo, rates, resources.device, resources.cpus_per_trial
+        )
     estimate = rates.estimate(work.packs)
     known = len(plan.todo) - estimate.unknown
-    wall_seconds = estimate.compute_wall_seconds(work.parallel) if known else None
+    wall_seconds = (
+        estimate.compute_wall_seconds(work.parallel) if known else None
+    )
     report.time = TimeEstimate(wall_seconds, known, estimate.unknown, shapes)
     largest = work.budget.find_largest(work.packs)
     report.memory_bytes = work.budget.compute_required_bytes(largest)
@@ -188,13 +196,19 @@ def list_model_axes(points: list[Point]) -> list[ModelAxes]:
         for point in cells.values():
             for key, value in point.params.items():
                 values.setdefault(key, {}).setdefault(repr(value), value)
-        axes = {key: list(seen.values()) for key, seen in values.items() if len(seen) > 1}
+        axes = {
+            key: list(seen.values())
+            for key, seen in values.items()
+            if len(seen) > 1
+        }
         seeds = sorted({point.seed for point in group})
         rows.append(ModelAxes(model, axes, len(cells), seeds, len(group)))
     return rows
 
 
-def _plan_local_work(plan: Plan, budget: MemoryBudget, options: RunOptions) -> LocalWork:
+def _plan_local_work(
+    plan: Plan, budget: MemoryBudget, options: RunOptions
+) -> LocalWork:
     packs = make_local_packs(plan, options, budget)
     limit = min(count_parallel_trials(plan, options), max(1, len(packs)))
     parallel = limit

@@ -12,7 +12,13 @@ from typing import Any
 
 from rich.console import Group
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from gensweep.ledger.status import STATUSES, Status
@@ -41,7 +47,11 @@ class Screen:
     """
 
     def __init__(
-        self, console: Console, total: int, done: int, labels: Mapping[str, str] | None = None
+        self,
+        console: Console,
+        total: int,
+        done: int,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self._console, self._total, self._done_before = console, total, done
         self._labels = labels or {}
@@ -64,7 +74,10 @@ class Screen:
         # A bar of 0 would be complete before the first point.
         self._task = self._bar.add_task("", total=max(total, 1))
         self._live = Live(
-            get_renderable=self._render, console=console, refresh_per_second=2, transient=True
+            get_renderable=self._render,
+            console=console,
+            refresh_per_second=2,
+            transient=True,
         )
 
     def __enter__(self) -> Screen:
@@ -86,7 +99,10 @@ class Screen:
             if "point" in lane:
                 self._take_lane(lane["point"], lane)
         # Epochs of running points count as parts of a point, so that the bar moves steadily.
-        started = sum(running["epoch"] / running["epochs"] for running in self._running.values())
+        started = sum(
+            running["epoch"] / running["epochs"]
+            for running in self._running.values()
+        )
         self._bar.update(self._task, completed=len(self.outcomes) + started)
 
     def _take_lane(self, point: str, result: dict[str, Any]) -> None:
@@ -132,7 +148,9 @@ class Screen:
         if self._point_warnings <= MAX_WARNINGS_PRINTED:
             self._print_warning(f"warning: {self._name(point)}: {text}")
         elif self._point_warnings == MAX_WARNINGS_PRINTED + 1:
-            self._print_warning("There are more such warnings; the page lists all of them.")
+            self._print_warning(
+                "There are more such warnings; the page lists all of them."
+            )
 
     def _print_outcome(self, point: str, result: dict[str, Any]) -> None:
         has_failed = result["status"] != Status.OK
@@ -146,8 +164,12 @@ class Screen:
         seconds = ""
         if "seconds" in result:
             seconds = f" {result['seconds']:.1f}s"
-        line = f"{count} {self._name(point)} {result['status']}{seconds}  {detail}"
-        self._console.print(line, soft_wrap=True, style="red" if has_failed else None)
+        line = (
+            f"{count} {self._name(point)} {result['status']}{seconds}  {detail}"
+        )
+        self._console.print(
+            line, soft_wrap=True, style="red" if has_failed else None
+        )
 
     def _render(self) -> Group:
         """Return the live screen; another thread calls this than the one that reports."""
@@ -164,7 +186,9 @@ class Screen:
         table = Table(box=None, pad_edge=False, show_header=False)
         for point, result in running[:MAX_POINTS_SHOWN]:
             epoch = f"epoch {result['epoch']}/{result['epochs']}"
-            table.add_row(self._name(point), epoch, _format_metrics(result, "validation/"))
+            table.add_row(
+                self._name(point), epoch, _format_metrics(result, "validation/")
+            )
         if not running and not self.outcomes:
             table.add_row("starting")
         if len(running) > MAX_POINTS_SHOWN:
@@ -183,7 +207,9 @@ def _format_metrics(result: dict[str, Any], prefix: str) -> str:
         if name.startswith(prefix)
     }
     in_every_epoch = {
-        name: value for name, value in numbers.items() if f"validation/{name}" in result
+        name: value
+        for name, value in numbers.items()
+        if f"validation/{name}" in result
     }
     numbers = in_every_epoch or numbers
     return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())

@@ -11,7 +11,11 @@ from typing import Any
 from gensweep.core.errors import UserError
 from gensweep.core.own_data import OWN_DATA
 from gensweep.core.registries import MODELS, get_dataset_class
-from gensweep.execute.memory_budget import RESERVE_BYTES, MemoryBudget, estimate_memory_bytes
+from gensweep.execute.memory_budget import (
+    RESERVE_BYTES,
+    MemoryBudget,
+    estimate_memory_bytes,
+)
 from gensweep.ledger.ledger import Ledger, State
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
@@ -50,7 +54,9 @@ def make_shape_key(model: str, params: Mapping[str, Any]) -> str:
         if key in _COSTLESS:
             continue
         # A neutral value is left out: records from before the parameter existed lack it.
-        if key != "dataset" and get_owner(key, config, data).is_neutral(key, value):
+        if key != "dataset" and get_owner(key, config, data).is_neutral(
+            key, value
+        ):
             continue
         sizes[key] = value
     return json.dumps([model, sizes], sort_keys=True)
@@ -93,7 +99,9 @@ class Rates:
         if record.status != Status.OK or not record.epochs:
             return
         try:
-            seconds = record.seconds / record.epochs / get_data_share(record.params)
+            seconds = (
+                record.seconds / record.epochs / get_data_share(record.params)
+            )
             key = make_shape_key(record.model, record.params)
         except (UserError, LookupError, TypeError, ArithmeticError):
             # This version does not know the record's model or one of its parameters.
@@ -106,7 +114,9 @@ class Rates:
         if peak:
             self.peaks[key] = max(peak, self.peaks.get(key, 0))
 
-    def estimate_seconds(self, point: Point, is_packed: bool = False) -> float | None:
+    def estimate_seconds(
+        self, point: Point, is_packed: bool = False
+    ) -> float | None:
         """Return the seconds that a point may take; None for a shape that was never timed.
 
         For a lane of a pack that is its share of the pack. If no pack of the shape was timed,
@@ -118,14 +128,22 @@ class Rates:
             rates = self.seen.get(key + PACKED_SUFFIX) or rates
         if not rates:
             return None
-        return statistics.median(rates) * point.last_epoch * get_data_share(point.params)
+        return (
+            statistics.median(rates)
+            * point.last_epoch
+            * get_data_share(point.params)
+        )
 
     def find_peak(self, point: Point) -> int | None:
         """Return the measured memory peak of the point's shape in bytes; None if not measured."""
         return self.peaks.get(make_shape_key(point.model, point.params))
 
     def make_memory_budget(
-        self, points: Iterable[Point], total: int, device: str, reserve: int = RESERVE_BYTES
+        self,
+        points: Iterable[Point],
+        total: int,
+        device: str,
+        reserve: int = RESERVE_BYTES,
     ) -> MemoryBudget:
         """Return the memory that the points need: measured where possible, else estimated.
 

@@ -23,7 +23,12 @@ from gensweep.cluster import doctor
 from gensweep.cluster.autoscaler import list_launchable_nodes
 from gensweep.cluster.findings import require_ready
 from gensweep.cluster.ray_address import check_temp_folder
-from gensweep.cluster.ray_guard import Processes, ended_process, protect_token, watch_ray
+from gensweep.cluster.ray_guard import (
+    Processes,
+    ended_process,
+    protect_token,
+    watch_ray,
+)
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.execute.packing import choose_pack_limit
 from gensweep.execute.resources import Resources
@@ -122,7 +127,9 @@ def print_without_state_dump(data: dict[str, Any], ignore_prefix: bool) -> None:
 def _explain_failed_start(error: Exception) -> GensweepError:
     reason = str(error).rstrip(".")
     hint = "is it busy? Try again, or train without Ray: --local"
-    return GensweepError(f"Ray could not start on this machine: {reason}; {hint}")
+    return GensweepError(
+        f"Ray could not start on this machine: {reason}; {hint}"
+    )
 
 
 def _explain_failed_connection(error: Exception, address: str) -> UserError:
@@ -137,7 +144,9 @@ def _explain_failed_connection(error: Exception, address: str) -> UserError:
             "install the same versions on this machine and on the cluster: "
             "pip install -c constraints.txt"
         )
-    return UserError(f"--address {address}: could not connect to a Ray cluster ({reason}); {hint}")
+    return UserError(
+        f"--address {address}: could not connect to a Ray cluster ({reason}); {hint}"
+    )
 
 
 @contextlib.contextmanager
@@ -176,7 +185,9 @@ def check_nodes(store: Store) -> None:
     require_ready(doctor.examine_nodes(store, run_on_each_node, full=False))
 
 
-def run_on_each_node(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+def run_on_each_node(
+    function: Callable[..., Any], *arguments: Any
+) -> dict[str, Any]:
     """Call a function on every live node at the same time, within `open_executor`.
 
     Args:
@@ -193,12 +204,19 @@ def run_on_each_node(function: Callable[..., Any], *arguments: Any) -> dict[str,
     name_of_call = {}
     for node, name in _name_nodes(nodes).items():
         strategy = NodeAffinitySchedulingStrategy(node, soft=False)
-        call = task.options(scheduling_strategy=strategy).remote(node, *arguments)
+        call = task.options(scheduling_strategy=strategy).remote(
+            node, *arguments
+        )
         name_of_call[call] = name
     calls = list(name_of_call)
-    done, _ = ray.wait(calls, num_returns=len(calls), timeout=ANSWER_TIMEOUT_SECONDS)
+    done, _ = ray.wait(
+        calls, num_returns=len(calls), timeout=ANSWER_TIMEOUT_SECONDS
+    )
     answered = set(done)
-    return {name: _get_answer(call, call in answered) for call, name in name_of_call.items()}
+    return {
+        name: _get_answer(call, call in answered)
+        for call, name in name_of_call.items()
+    }
 
 
 def _get_answer(call: Any, is_answered: bool) -> Any:
@@ -219,7 +237,9 @@ def _name_nodes(nodes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """
     hosts = Counter(node["NodeManagerHostname"] for node in nodes)
     names = {}
-    for node in sorted(nodes, key=lambda node: (node["NodeManagerHostname"], node["NodeID"])):
+    for node in sorted(
+        nodes, key=lambda node: (node["NodeManagerHostname"], node["NodeID"])
+    ):
         name = node["NodeManagerHostname"]
         if hosts[name] > 1:
             name += f" ({node['NodeManagerAddress']}, {node['NodeID'][:6]})"
@@ -236,8 +256,12 @@ def compute_max_lanes(resources: Resources, points: int) -> int:
     """
     available = compute_max_resources(resources)
     gpus = choose_gpus_per_trial(resources, available)
-    slots = resources.count_slots(available.get("CPU", 0), available.get("GPU", 0), gpus)
-    return choose_pack_limit(resources.pack, "cuda" if gpus else "cpu", points, slots)
+    slots = resources.count_slots(
+        available.get("CPU", 0), available.get("GPU", 0), gpus
+    )
+    return choose_pack_limit(
+        resources.pack, "cuda" if gpus else "cpu", points, slots
+    )
 
 
 def compute_max_resources(resources: Resources) -> dict[str, float]:
@@ -259,7 +283,9 @@ def list_nodes_to_launch(resources: Resources) -> list[dict[str, float]]:
     return [] if resources.address is None else list_launchable_nodes()
 
 
-def choose_gpus_per_trial(resources: Resources, available: Mapping[str, float]) -> float:
+def choose_gpus_per_trial(
+    resources: Resources, available: Mapping[str, float]
+) -> float:
     """Return the GPUs of a trial: as requested, or 1 if the device and the cluster allow it."""
     if resources.gpus_per_trial is not None:
         return resources.gpus_per_trial
@@ -267,18 +293,29 @@ def choose_gpus_per_trial(resources: Resources, available: Mapping[str, float]) 
     return 1 if is_allowed and available.get("GPU", 0) >= 1 else 0
 
 
-def check_resources(resources: Resources, available: Mapping[str, float]) -> None:
+def check_resources(
+    resources: Resources, available: Mapping[str, float]
+) -> None:
     """Raise UserError if a trial requests more than the cluster has."""
     if resources.device == "cuda" and not available.get("GPU"):
         raise UserError("--device cuda: the cluster has no GPU")
-    if resources.device == "mps" and resources.address is None and sys.platform != "darwin":
+    if (
+        resources.device == "mps"
+        and resources.address is None
+        and sys.platform != "darwin"
+    ):
         raise UserError("--device mps: this machine is not a Mac")
-    requested = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial or 0}
+    requested = {
+        "CPU": resources.cpus_per_trial,
+        "GPU": resources.gpus_per_trial or 0,
+    }
     for name, count in requested.items():
         total = available.get(name, 0)
         if count > total:
             option = f"--{name.lower()}s-per-trial {count:g}"
-            raise UserError(f"{option}: the cluster has {total:g} {name}s in all")
+            raise UserError(
+                f"{option}: the cluster has {total:g} {name}s in all"
+            )
 
 
 def get_last_line(error: BaseException | str) -> str:

@@ -54,7 +54,9 @@ __all__ = ["check_nodes", "compute_max_lanes", "execute", "open_executor"]
 # an agent writes into a log that everybody may read. Workers get the keys from the environment
 # that Ray was started in, or from a role.
 class_cache.ENV_VARS_TO_PROPAGATE = {
-    name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")
+    name
+    for name in class_cache.ENV_VARS_TO_PROPAGATE
+    if not name.startswith("AWS_")
 }
 
 
@@ -99,7 +101,10 @@ def execute(
     for result in results:
         if result.error and result.config:
             reason = get_last_line(result.error)
-            died |= {point.id: reason for point in packs[result.config["pack"]].points}
+            died |= {
+                point.id: reason
+                for point in packs[result.config["pack"]].points
+            }
     return died
 
 
@@ -121,7 +126,9 @@ def _make_tuner(
         limits: when one is reached, no further trial starts.
         shared: references to the datasets in Ray's object store, by `Point.data_key`.
     """
-    configs = [(pack.model, make_trial_config(pack, root, resources)) for pack in packs]
+    configs = [
+        (pack.model, make_trial_config(pack, root, resources)) for pack in packs
+    ]
     function = tune.with_parameters(
         _run_trial,
         # In a list, so that Ray passes the reference on instead of what it refers to.
@@ -145,7 +152,9 @@ def _make_tuner(
             storage_path=scratch,
             callbacks=[reporter],
             stop=LimitStopper(limits, reporter.running),
-            failure_config=tune.FailureConfig(max_failures=resources.max_failures),
+            failure_config=tune.FailureConfig(
+                max_failures=resources.max_failures
+            ),
             verbose=2 if resources.verbose else 0,
         ),
     )
@@ -200,9 +209,12 @@ def _make_requests(
     needs = [0 for _ in packs]
     if resources.memory_budget:
         needs = [
-            min(resources.memory_budget.compute_required_bytes(pack), largest) for pack in packs
+            min(resources.memory_budget.compute_required_bytes(pack), largest)
+            for pack in packs
         ]
-    return lambda config: tune.PlacementGroupFactory([bundle | {"memory": needs[config["pack"]]}])
+    return lambda config: tune.PlacementGroupFactory(
+        [bundle | {"memory": needs[config["pack"]]}]
+    )
 
 
 class _Reporter(tune.Callback):
@@ -213,12 +225,19 @@ class _Reporter(tune.Callback):
         self._error: Exception | None = None
         self.running: list[Any] = []
 
-    def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+    def on_trial_start(
+        self, iteration: int, trials: list, trial: Any, **info: Any
+    ) -> None:
         self.running.append(trial)
         self._pass_on(make_start_report(self._packs[trial.config["pack"]]))
 
     def on_trial_result(
-        self, iteration: int, trials: list, trial: Any, result: dict, **info: Any
+        self,
+        iteration: int,
+        trials: list,
+        trial: Any,
+        result: dict,
+        **info: Any,
     ) -> None:
         self._pass_on(result)
 
@@ -233,10 +252,14 @@ class _Reporter(tune.Callback):
         except OSError as error:
             self._error = error
 
-    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+    def on_trial_complete(
+        self, iteration: int, trials: list, trial: Any, **info: Any
+    ) -> None:
         self._forget(trial)
 
-    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+    def on_trial_error(
+        self, iteration: int, trials: list, trial: Any, **info: Any
+    ) -> None:
         """End the run if the trial died because its node has other code than the driver."""
         self._forget(trial)
         last = get_last_line(Path(trial.error_file).read_text())

@@ -80,9 +80,13 @@ class Resources:
                 f"--device {self.device}: not on this machine; there is {', '.join(available)}"
             )
         if (self.gpus_per_trial or 0) > gpus:
-            raise UserError(f"--gpus-per-trial {self.gpus_per_trial:g}: this machine has {gpus}")
+            raise UserError(
+                f"--gpus-per-trial {self.gpus_per_trial:g}: this machine has {gpus}"
+            )
 
-    def count_slots(self, cores: float, gpus: float, gpus_per_trial: float) -> int:
+    def count_slots(
+        self, cores: float, gpus: float, gpus_per_trial: float
+    ) -> int:
         """Return how many trials can run at once, at least 1.
 
         Args:

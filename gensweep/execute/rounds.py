@@ -65,8 +65,12 @@ def train_in_rounds(
     done = len(plan.points) - len(plan.todo)
     attempted: set[str] = set()
     trials = pluralize(len(packs), "trial")
-    print_line(console, f"{plan.summarize()}; training {len(plan.todo)} in {trials}.")
-    with Screen(console, len(plan.todo), done, label_points(plan.points)) as screen:
+    print_line(
+        console, f"{plan.summarize()}; training {len(plan.todo)} in {trials}."
+    )
+    with Screen(
+        console, len(plan.todo), done, label_points(plan.points)
+    ) as screen:
         watch = _watch_failures(screen, limits, notifier)
         report = _report_or_abort(watch, ledger.store, sweep_json)
         idle_rounds = 0
@@ -83,11 +87,16 @@ def train_in_rounds(
             for point in todo:
                 # A point that made progress continues in the next round: on a cluster,
                 # machines may come and go.
-                has_progressed = screen.epochs[point.id] > epochs_before.get(point.id, 0)
+                has_progressed = screen.epochs[point.id] > epochs_before.get(
+                    point.id, 0
+                )
                 if point.id in died and not has_progressed:
                     earlier = plan.state.records.get(point.id)
                     _record_death(ledger, point, died[point.id], earlier, watch)
-            if screen.outcomes.keys() - attempted or screen.epochs != epochs_before:
+            if (
+                screen.outcomes.keys() - attempted
+                or screen.epochs != epochs_before
+            ):
                 idle_rounds = 0
             else:
                 idle_rounds += 1
@@ -95,7 +104,9 @@ def train_in_rounds(
     return None
 
 
-def _watch_failures(screen: Screen, limits: Limits, notifier: Notifier) -> Report:
+def _watch_failures(
+    screen: Screen, limits: Limits, notifier: Notifier
+) -> Report:
     """Return a function that passes reports to the screen, and counts points that failed."""
 
     def report(result: dict[str, Any]) -> None:
@@ -103,7 +114,9 @@ def _watch_failures(screen: Screen, limits: Limits, notifier: Notifier) -> Repor
         for lane in result.get("lanes", [result]):
             if lane.get("status") == Status.FAILED:
                 limits.count_failure()
-                notifier.tell_failure({"point": lane["point"], "error": lane.get("error")})
+                notifier.tell_failure(
+                    {"point": lane["point"], "error": lane.get("error")}
+                )
 
     return report
 
@@ -163,14 +176,21 @@ def _wait_for_free_points(
     while True:
         raise_if_stopped()
         remaining = [point for point in plan.todo if point.id not in attempted]
-        state = ledger.read({point.id: point.expected_record for point in remaining})
-        remaining = [point for point in remaining if not _has_new_record(plan, point, state)]
+        state = ledger.read(
+            {point.id: point.expected_record for point in remaining}
+        )
+        remaining = [
+            point
+            for point in remaining
+            if not _has_new_record(plan, point, state)
+        ]
         # This process's own claims are left over: all of its trials have ended by now.
         me = Process.get_current()
         free = [
             point
             for point in remaining
-            if point.id not in state.running or state.running[point.id].driver == me
+            if point.id not in state.running
+            or state.running[point.id].driver == me
         ]
         if free or not remaining:
             for point_id, holder in state.expired.items():
@@ -188,7 +208,9 @@ def _has_new_record(plan: Plan, point: Point, state: State) -> bool:
     return record is not None and record.status != plan.get_status(point)
 
 
-def _print_waiting(count: int, running: Mapping[str, Holder], console: Console) -> None:
+def _print_waiting(
+    count: int, running: Mapping[str, Holder], console: Console
+) -> None:
     """Print for which other runs this one waits."""
     holders = ", ".join(sorted({str(holder) for holder in running.values()}))
     print_line(
@@ -199,7 +221,11 @@ def _print_waiting(count: int, running: Mapping[str, Holder], console: Console) 
 
 
 def _record_death(
-    ledger: Ledger, point: Point, reason: str, earlier: Record | None, report: Report
+    ledger: Ledger,
+    point: Point,
+    reason: str,
+    earlier: Record | None,
+    report: Report,
 ) -> None:
     """Write the record that a killed worker could not write.
 
@@ -223,12 +249,18 @@ def _record_death(
     try:
         with ledger.claim(point.id, Process.get_current()) as claim:
             # The worker may have written its record just before it died: then that one counts.
-            current = ledger.read({point.id: point.expected_record}).records.get(point.id)
+            current = ledger.read(
+                {point.id: point.expected_record}
+            ).records.get(point.id)
             if current is not None and current != earlier:
                 record = current
             else:
                 ledger.finish(claim, record)
     except (ClaimedError, LostClaimError, OSError) as error:
         log.warning("no record of the failed %s: %s", point.id, error)
-    outcome = {"point": point.id, "status": record.status, "error": record.error}
+    outcome = {
+        "point": point.id,
+        "status": record.status,
+        "error": record.error,
+    }
     report(outcome | record.metrics)

@@ -15,7 +15,9 @@ from gensweep.system.text import pluralize, print_line
 MAX_FAILURES_PRINTED = 20
 
 
-def print_limit(plan: Plan, limit: str, options: RunOptions, console: Console) -> None:
+def print_limit(
+    plan: Plan, limit: str, options: RunOptions, console: Console
+) -> None:
     """Print why points were left out, how many, and how to train them."""
     missing = pluralize(plan.count_statuses()[Status.MISSING], "point")
     command = options.command or "the same command"
@@ -23,7 +25,9 @@ def print_limit(plan: Plan, limit: str, options: RunOptions, console: Console) -
     print_line(console, f"To continue: {command}")
 
 
-def list_bad(plan: Plan, selection_ids: AbstractSet[str], console: Console) -> list[Point]:
+def list_bad(
+    plan: Plan, selection_ids: AbstractSet[str], console: Console
+) -> list[Point]:
     """Return the points that are not ok; print how many trials of searches diverged.
 
     Args:
@@ -31,16 +35,22 @@ def list_bad(plan: Plan, selection_ids: AbstractSet[str], console: Console) -> l
         selection_ids: ids of points of trials: a trial that diverges says that its values are bad.
         console: where to print.
     """
-    bad = [point for point in plan.points if plan.get_status(point) != Status.OK]
+    bad = [
+        point for point in plan.points if plan.get_status(point) != Status.OK
+    ]
     diverged = [
         point
         for point in bad
-        if point.id in selection_ids and plan.get_status(point) == Status.DIVERGED
+        if point.id in selection_ids
+        and plan.get_status(point) == Status.DIVERGED
     ]
     if diverged:
         bad = [point for point in bad if point not in diverged]
         points = pluralize(len(diverged), "point")
-        print_line(console, f"Trials that diverged: {points}; the search went on without them.")
+        print_line(
+            console,
+            f"Trials that diverged: {points}; the search went on without them.",
+        )
     return bad
 
 
@@ -53,8 +63,14 @@ def print_failures(plan: Plan, bad: list[Point], console: Console) -> None:
         if record:
             reason = record.error
         status = plan.get_status(point)
-        print_line(console, f"{status}: {point.id} ({labels[point.id]}): {reason}", "red")
+        print_line(
+            console,
+            f"{status}: {point.id} ({labels[point.id]}): {reason}",
+            "red",
+        )
     if len(bad) > MAX_FAILURES_PRINTED:
-        print_line(console, f"and {len(bad) - MAX_FAILURES_PRINTED} more", "red")
+        print_line(
+            console, f"and {len(bad) - MAX_FAILURES_PRINTED} more", "red"
+        )
     if any(plan.get_status(point) == Status.FAILED for point in bad):
         print_line(console, "--retry-failed trains failed points again.")

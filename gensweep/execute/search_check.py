@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
-from gensweep.ledger.search_log import LevelInfo, SearchInfo, TrialInfo, read_search_log
+from gensweep.ledger.search_log import (
+    LevelInfo,
+    SearchInfo,
+    TrialInfo,
+    read_search_log,
+)
 from gensweep.ledger.stores import as_results_error
 from gensweep.search.outcomes import Outcomes
 from gensweep.search.replay import Replay
@@ -43,16 +48,23 @@ def find_differences(sweep: Sweep, ledger: Ledger) -> list[SearchReport]:
         return reports
 
 
-def _check_search(search: Search, info: SearchInfo, ledger: Ledger) -> SearchReport:
+def _check_search(
+    search: Search, info: SearchInfo, ledger: Ledger
+) -> SearchReport:
     name = f"Search {search.name}"
     if info.identity != search.describe_identity():
         return SearchReport(
-            False, f"{name}: the sweep file has changed since; its log is of another search."
+            False,
+            f"{name}: the sweep file has changed since; its log is of another search.",
         )
     records: dict[str, Record] = {}
 
     def read(points: list[Point]) -> Outcomes:
-        wanted = {point.id: point.expected_record for point in points if point.id not in records}
+        wanted = {
+            point.id: point.expected_record
+            for point in points
+            if point.id not in records
+        }
         records.update(ledger.read(wanted, newer="report").records)
         return Outcomes(ledger.store, records)
 
@@ -67,7 +79,9 @@ def _check_search(search: Search, info: SearchInfo, ledger: Ledger) -> SearchRep
     if difference is not None:
         return SearchReport(False, f"{name}: {difference}.{code}")
     trials = pluralize(len(info.trials), "trial")
-    return SearchReport(True, f"{name}: {trials} derived anew, all the same.{code}")
+    return SearchReport(
+        True, f"{name}: {trials} derived anew, all the same.{code}"
+    )
 
 
 def _find_first_difference(derived: SearchInfo, log: SearchInfo) -> str | None:
@@ -111,7 +125,10 @@ def _find_changed_outcome(derived: SearchInfo, log: SearchInfo) -> str | None:
         if logged.params != same.params:
             return None
         for old, new in zip(logged.levels, same.levels, strict=False):
-            if old.status != "pending" and (old.status, old.value) != (new.status, new.value):
+            if old.status != "pending" and (old.status, old.value) != (
+                new.status,
+                new.value,
+            ):
                 return (
                     f"trial {logged.number} at epoch {old.epochs} was told {_describe(old)}, its "
                     f"record says {_describe(new)}"
@@ -141,4 +158,6 @@ def _describe_code(records: Mapping[str, Record]) -> str:
     if not others:
         return ""
     count = pluralize(len(others), "point")
-    return f" {count} of {len(records)} were trained by other code than today's."
+    return (
+        f" {count} of {len(records)} were trained by other code than today's."
+    )

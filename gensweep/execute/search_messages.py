@@ -17,7 +17,9 @@ def describe_progress(replay: Replay) -> list[str]:
     )
     if progress.best is not None and progress.value is not None:
         best = progress.best
-        values = ", ".join(f"{key}={value}" for key, value in best.drawn.items())
+        values = ", ".join(
+            f"{key}={value}" for key, value in best.drawn.items()
+        )
         epochs = [one.epochs for one in best.levels if not one.is_pending][-1]
         line += (
             f"; best {search.metric} {progress.value:.4g} after {pluralize(epochs, 'epoch')} "
@@ -27,7 +29,9 @@ def describe_progress(replay: Replay) -> list[str]:
     if replay.confirmed:
         numbers = ", ".join(str(one.trial.number) for one in replay.confirmed)
         seeds = ", ".join(map(str, search.confirm_seeds))
-        lines.append(f"Search {search.name}: trials {numbers} are confirmed with seeds {seeds}.")
+        lines.append(
+            f"Search {search.name}: trials {numbers} are confirmed with seeds {seeds}."
+        )
     return lines
 
 
@@ -63,7 +67,9 @@ def describe_change(search: Search, info: SearchInfo) -> str:
         for key in today.keys() | info.identity.keys()
         if today.get(key) != info.identity.get(key)
     )
-    changes = [f"{key} {info.identity.get(key)} -> {today.get(key)}" for key in keys]
+    changes = [
+        f"{key} {info.identity.get(key)} -> {today.get(key)}" for key in keys
+    ]
     return (
         f"Search {search.name}: the sweep file has changed since its {len(info.trials)} trials "
         f"were asked for ({'; '.join(changes)}): it starts anew, and their log becomes "

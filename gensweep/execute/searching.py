@@ -65,7 +65,10 @@ class Searcher:
             UserError: Optuna is needed and not installed, or the log is damaged.
         """
         if self.has_searches:
-            self._replay(read_search_log(self._ledger.store, self._sweep.name), may_ask=may_ask)
+            self._replay(
+                read_search_log(self._ledger.store, self._sweep.name),
+                may_ask=may_ask,
+            )
         return self._add_points()
 
     def advance(self) -> Sweep:
@@ -82,10 +85,18 @@ class Searcher:
                 with Claim(store, name, Process.get_current()) as claim:
                     log = read_search_log(store, name)
                     self._replay(log, may_ask=True)
-                    entries = {replay.search.name: replay.describe() for replay in self.replays}
+                    entries = {
+                        replay.search.name: replay.describe()
+                        for replay in self.replays
+                    }
                     with claim.lock_for_writing():
-                        if any(self._is_replaced(key, info) for key, info in log.items()):
-                            store.write_json(f"{name}/{REPLACED_LOG}", _dump(log))
+                        if any(
+                            self._is_replaced(key, info)
+                            for key, info in log.items()
+                        ):
+                            store.write_json(
+                                f"{name}/{REPLACED_LOG}", _dump(log)
+                            )
                         write_search_log(store, name, entries)
                 break
             except (ClaimedError, LostClaimError):
@@ -100,7 +111,9 @@ class Searcher:
         """
         expected = {point.id: point.expected_record for point in plan.todo}
         state = self._ledger.read(expected)
-        self._given_up |= expected.keys() - state.records.keys() - state.running.keys()
+        self._given_up |= (
+            expected.keys() - state.records.keys() - state.running.keys()
+        )
 
     def keep_only_needed(self, plan: Plan) -> Plan:
         """Return a plan without the points that this run has given up."""
@@ -125,7 +138,9 @@ class Searcher:
             return
         store = self._ledger.store.snapshot(POINTS)
         names = [CHECKPOINT, WEIGHTS] if keep == NOTHING else [CHECKPOINT]
-        points = [point for replay in self.replays for point in replay.list_points()]
+        points = [
+            point for replay in self.replays for point in replay.list_points()
+        ]
         for point_id, record in self._read(points).items():
             for name in names:
                 path = f"{POINTS}/{point_id}/{name}"
@@ -162,7 +177,9 @@ class Searcher:
 
     def _is_replaced(self, name: str, info: SearchInfo) -> bool:
         """Return whether an entry of the log is of a search that the sweep no longer has."""
-        search = next((one for one in self._sweep.searches if one.name == name), None)
+        search = next(
+            (one for one in self._sweep.searches if one.name == name), None
+        )
         return search is None or search.describe_identity() != info.identity
 
     def _add_points(self) -> Sweep:
@@ -172,7 +189,10 @@ class Searcher:
             points += replay.list_points()
             selection |= replay.list_selection_points()
         confirmed = {
-            point.id for replay in self.replays for one in replay.confirmed for point in one.points
+            point.id
+            for replay in self.replays
+            for one in replay.confirmed
+            for point in one.points
         }
         unique = list({point.id: point for point in points}.values())
         return self._sweep.add_search_points(unique, selection - confirmed)
@@ -183,7 +203,9 @@ class Searcher:
     def _read(self, points: Iterable[Point]) -> dict[str, Record]:
         """Return the records of points; those that are ok are read once."""
         wanted = {
-            point.id: point.expected_record for point in points if point.id not in self._known
+            point.id: point.expected_record
+            for point in points
+            if point.id not in self._known
         }
         records = self._ledger.read(wanted).records if wanted else {}
         for point_id, record in records.items():

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
 
 log = logging.getLogger(__name__)
-Execute = Callable[[Sequence[Pack], str | Path, Resources, Report, Limits], dict[str, str]]
+Execute = Callable[
+    [Sequence[Pack], str | Path, Resources, Report, Limits], dict[str, str]
+]
 """The type of an executor's function `execute`.
 
 It takes packs, the results root, resources, a function for reports, and limits: when one of them
@@ -29,21 +31,31 @@ is reached, no further pack is started. It returns the ids of points whose worke
 the reason."""
 
 
-def make_trial_config(pack: Pack, root: str | Path, resources: Resources) -> dict[str, Any]:
+def make_trial_config(
+    pack: Pack, root: str | Path, resources: Resources
+) -> dict[str, Any]:
     """Return the config that a trainable takes for a pack, of plain values only."""
     return {
-        "points": [{"params": point.params, "seed": point.seed} for point in pack.points],
+        "points": [
+            {"params": point.params, "seed": point.seed}
+            for point in pack.points
+        ],
         "results": str(root),
         "device": resources.trial_device,
         "threads": resources.cpus_per_trial,
-        "gpus": 1.0 if resources.gpus_per_trial is None else resources.gpus_per_trial,
+        "gpus": 1.0
+        if resources.gpus_per_trial is None
+        else resources.gpus_per_trial,
         "fits": resources.pack == AUTO,
         "retry_failed": resources.retry_failed,
         "retrain_changed": resources.retrain_changed,
         "driver": asdict(Process.get_current()),
         "tracking": asdict(resources.tracking),
         "keep": resources.keep,
-        "origins": {one: [list(origin) for origin in many] for one, many in pack.origins.items()},
+        "origins": {
+            one: [list(origin) for origin in many]
+            for one, many in pack.origins.items()
+        },
     }
 
 
@@ -63,13 +75,18 @@ def prepare_arrays(point: Point) -> dict[str, DatasetArrays]:
     except UserError:
         raise
     except Exception:
-        log.debug("the data of %s cannot be prepared here", point.id, exc_info=True)
+        log.debug(
+            "the data of %s cannot be prepared here", point.id, exc_info=True
+        )
         return {}
 
 
 def make_start_report(pack: Pack) -> dict[str, Any]:
     """Return what an executor reports of a pack before its trial reports anything."""
-    lanes = [{"point": point.id, "epoch": 0, "epochs": point.last_epoch} for point in pack.points]
+    lanes = [
+        {"point": point.id, "epoch": 0, "epochs": point.last_epoch}
+        for point in pack.points
+    ]
     return {"lanes": lanes}
 
 

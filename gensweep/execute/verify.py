@@ -24,7 +24,12 @@ from gensweep.ledger.status import Status
 from gensweep.prepare import array_cache
 from gensweep.report.collect import write
 from gensweep.report.results import Results, load
-from gensweep.report.verified import DIFFERENT, UNCOMPARED, VERIFIED, read_verified
+from gensweep.report.verified import (
+    DIFFERENT,
+    UNCOMPARED,
+    VERIFIED,
+    read_verified,
+)
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware
 from gensweep.system.terminal import Console
@@ -47,10 +52,14 @@ def choose_points(results: Results, sample: int) -> list[str]:
     finished = results.points[results.points["status"] == Status.OK]
     ids_of_model: dict[str, list[str]] = {}
     for model in results.models:
-        ids_of_model[model] = finished[finished["model"] == model]["id"].tolist()
+        ids_of_model[model] = finished[finished["model"] == model][
+            "id"
+        ].tolist()
     turns = []
     for turn in range(sample):
-        turns += [model for model in results.models if turn < len(ids_of_model[model])]
+        turns += [
+            model for model in results.models if turn < len(ids_of_model[model])
+        ]
     quotas = Counter(turns[:sample])
     chosen = []
     for model, quota in quotas.items():
@@ -96,7 +105,9 @@ def _compare_point(
         return Comparison(record, UNCOMPARED, reason="it has no history.csv")
     point = Point.make(record.model, record.params, record.seed)
     if point.id != record.id:
-        raise ResultsError(f"this gensweep knows these parameters as {point.id}")
+        raise ResultsError(
+            f"this gensweep knows these parameters as {point.id}"
+        )
     if not point.model_config().is_trained_by_loop:
         reason = "a task is trained as a whole: run its sweep with other --results to compare"
         return Comparison(record, UNCOMPARED, reason=reason)
@@ -111,21 +122,45 @@ def _compare_point(
             training.run_epoch()
         except DivergedError as error:
             largest = (math.inf, str(error))
-            return Comparison(record, DIFFERENT, epoch, largest, "", is_same_machine, compute_info)
+            return Comparison(
+                record,
+                DIFFERENT,
+                epoch,
+                largest,
+                "",
+                is_same_machine,
+                compute_info,
+            )
     differences = compute_differences(training.history, history)
     if not differences:
-        return Comparison(record, UNCOMPARED, reason="its history.csv has none of today's columns")
+        return Comparison(
+            record,
+            UNCOMPARED,
+            reason="its history.csv has none of today's columns",
+        )
     name, difference = max(differences.items(), key=lambda item: item[1])
     share = difference.relative
     if math.isinf(share):
         name = f"{name} is defined in one training only"
     flipped = MAX_FLIPPED_EXAMPLES / len(arrays.split["validation"])
-    outcome = judge_differences(differences, TOLERANCES[training.precision], flipped)
+    outcome = judge_differences(
+        differences, TOLERANCES[training.precision], flipped
+    )
     largest_or_none = (share, name) if share else None
-    return Comparison(record, outcome, epochs, largest_or_none, "", is_same_machine, compute_info)
+    return Comparison(
+        record,
+        outcome,
+        epochs,
+        largest_or_none,
+        "",
+        is_same_machine,
+        compute_info,
+    )
 
 
-def _is_same_machine(recorded: Mapping[str, Any], compute_info: Mapping[str, Any]) -> bool:
+def _is_same_machine(
+    recorded: Mapping[str, Any], compute_info: Mapping[str, Any]
+) -> bool:
     """Return whether a record's hardware is this processor and this way of computing."""
     here = {"processor": get_hardware()["processor"], **compute_info}
     return all(recorded.get(name) == value for name, value in here.items())
@@ -140,7 +175,9 @@ def store_comparisons(
     a line.
     """
     sweep = results.folder.name
-    entries = {entry["point"]: entry for entry in read_verified(results.store, sweep)}
+    entries = {
+        entry["point"]: entry for entry in read_verified(results.store, sweep)
+    }
     for comparison in comparisons:
         entries[comparison.record.id] = comparison.make_entry()
     # The store of the results is a snapshot, which cannot be written.
@@ -149,4 +186,8 @@ def store_comparisons(
         store.write_json(f"{sweep}/{VERIFIED}", list(entries.values()))
         write(load(store.uri(sweep)))
     except (OSError, ResultsError) as error:
-        print_line(console, f"This is not stored in {store.uri(sweep)}: {error}", "yellow")
+        print_line(
+            console,
+            f"This is not stored in {store.uri(sweep)}: {error}",
+            "yellow",
+        )

@@ -13,7 +13,10 @@ from gensweep.core.dataset import DatasetArrays
 from gensweep.core.registries import DERIVED
 from gensweep.prepare import array_cache
 from gensweep.sweep.point import Point
-from gensweep.system.precision import has_bfloat16_instructions, resolve_precision
+from gensweep.system.precision import (
+    has_bfloat16_instructions,
+    resolve_precision,
+)
 from gensweep.train.glyphs import is_reader_cached
 
 
@@ -31,7 +34,10 @@ def compile_kernels_in_background(points: Sequence[Point]) -> threading.Thread:
         if config.is_trained_by_loop
     }
     thread = threading.Thread(
-        target=kernels.compile_ahead, args=(precisions,), name="kernels", daemon=True
+        target=kernels.compile_ahead,
+        args=(precisions,),
+        name="kernels",
+        daemon=True,
     )
     if precisions and kernels.is_enabled():
         thread.start()
@@ -65,7 +71,9 @@ def train_readers_in_background(
         return
     # Spawned, since the threads of this process and of Ray do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_train_readers, args=(missing,), daemon=True)
+    process = context.Process(
+        target=_train_readers, args=(missing,), daemon=True
+    )
     process.start()
     try:
         yield

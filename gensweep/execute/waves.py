@@ -42,18 +42,31 @@ class Wave:
 
 
 def prepare_wave(
-    sweep: Sweep, plan: Plan, ledger: Ledger, options: RunOptions, console: Console
+    sweep: Sweep,
+    plan: Plan,
+    ledger: Ledger,
+    options: RunOptions,
+    console: Console,
 ) -> Wave:
     """Return a wave, with its memory budget and its data."""
-    options, packs = _apply_memory_budget(plan, ledger, sweep.points(), options, console)
+    options, packs = _apply_memory_budget(
+        plan, ledger, sweep.points(), options, console
+    )
     arrays = prepare_datasets(plan.todo, console)
     return Wave(sweep, plan, options, packs, arrays)
 
 
 def write_wave(wave: Wave, ledger: Ledger, console: Console) -> None:
     """Write down what the sweep contains, and show its datasets."""
-    store, sweep, plan, options = ledger.store, wave.sweep, wave.plan, wave.options
-    write_sweep_json(store, sweep, options.command, describe_data(plan.todo, wave.arrays))
+    store, sweep, plan, options = (
+        ledger.store,
+        wave.sweep,
+        wave.plan,
+        wave.options,
+    )
+    write_sweep_json(
+        store, sweep, options.command, describe_data(plan.todo, wave.arrays)
+    )
     ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
     publish_datasets(sweep, plan.points, wave.arrays, store, console)
 
@@ -81,7 +94,15 @@ def train_wave(
     sweep_json = f"{sweep.name}/{SWEEP}"
     execute = executor.execute
     return train_in_rounds(
-        plan, packs, ledger, sweep_json, options, execute, limits, notifier, console
+        plan,
+        packs,
+        ledger,
+        sweep_json,
+        options,
+        execute,
+        limits,
+        notifier,
+        console,
     )
 
 
@@ -117,4 +138,6 @@ def _apply_memory_budget(
                 console,
                 f"{need}: {fitting} of the largest fit at once, there are cores for {limit}.",
             )
-    return replace(options, resources=replace(resources, memory_budget=budget)), packs
+    return replace(
+        options, resources=replace(resources, memory_budget=budget)
+    ), packs

@@ -61,9 +61,13 @@ def answer(trained: TrainedPoint, query: str, seed: int = 0) -> Answer:
     except ValueError as error:
         raise UserError(f"{query!r} is not a query: {error}") from None
     right = _solve(text)
-    batch = _build_batch(trained, codes, encode(right or "", ANSWER_LENGTH), seed)
+    batch = _build_batch(
+        trained, codes, encode(right or "", ANSWER_LENGTH), seed
+    )
     outputs = training.predict(batch, ANSWERS, seed)
-    predicted = next((outputs[name] for name in ANSWERS if name in outputs), None)
+    predicted = next(
+        (outputs[name] for name in ANSWERS if name in outputs), None
+    )
     if predicted is None:
         raise _no_queries_error(trained)
     picture = query_picture = None
@@ -71,7 +75,9 @@ def answer(trained: TrainedPoint, query: str, seed: int = 0) -> Answer:
         picture = _render_glyphs(outputs["generated"])
     if "query_pictures" in training.model.inputs:
         query_picture = _render_glyphs(batch["query_pictures"])
-    return Answer(decode(predicted[0].tolist()).rstrip(), right, picture, query_picture)
+    return Answer(
+        decode(predicted[0].tolist()).rstrip(), right, picture, query_picture
+    )
 
 
 def _no_queries_error(trained: TrainedPoint) -> UserError:
@@ -99,13 +105,19 @@ def _build_batch(
     for name, values in codes.items():
         batch[name] = torch.as_tensor(values.astype(np.int64))[None]
     for name, (row, bank) in data.lookups.items():
-        glyphs = _draw_glyphs(data, codes[name.removesuffix("_pictures")], row, seed)
+        glyphs = _draw_glyphs(
+            data, codes[name.removesuffix("_pictures")], row, seed
+        )
         pictures = torch.as_tensor(data.banks[bank][glyphs])
         batch[name] = pictures.float().div(255)[None]
-    return {name: value.to(trained.training.device) for name, value in batch.items()}
+    return {
+        name: value.to(trained.training.device) for name, value in batch.items()
+    }
 
 
-def _draw_glyphs(data: DatasetArrays, codes: np.ndarray, row: str, seed: int) -> list[int]:
+def _draw_glyphs(
+    data: DatasetArrays, codes: np.ndarray, row: str, seed: int
+) -> list[int]:
     """Return the index of a picture for each character, among those that test queries show.
 
     Raises:

@@ -21,7 +21,9 @@ def open_plugin(name: str | os.PathLike[str]) -> tuple[Plugin, list[str]]:
     load_plugins([plugin])
     names = MODELS.list_layer(plugin.key)
     if not names:
-        raise UserError(f"{plugin.label} has no task and no model, so there is nothing to train")
+        raise UserError(
+            f"{plugin.label} has no task and no model, so there is nothing to train"
+        )
     return plugin, names
 
 

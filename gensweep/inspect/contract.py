@@ -12,7 +12,11 @@ from typing import Any
 
 from gensweep.core.errors import UserError
 from gensweep.core.registries import MODELS
-from gensweep.inspect.tiny_values import list_own_parameters, make_tiny_params, make_variant
+from gensweep.inspect.tiny_values import (
+    list_own_parameters,
+    make_tiny_params,
+    make_variant,
+)
 from gensweep.ledger.claims import Process
 from gensweep.ledger.status import Status
 from gensweep.plugins.source import Plugin
@@ -66,7 +70,11 @@ class _Outcome:
     @property
     def numbers(self) -> tuple[Any, ...]:
         """Every number that must not depend on chance."""
-        test = {name: value for name, value in self.end.items() if name.startswith("test/")}
+        test = {
+            name: value
+            for name, value in self.end.items()
+            if name.startswith("test/")
+        }
         return self.lines, test, self.end.get("error")
 
 
@@ -105,17 +113,29 @@ def _check_entry(name: str) -> Iterator[Finding]:
     with open_scratch() as scratch:
         base = _train(point, scratch / "a")
         if base.end.get("status") != Status.OK:
-            yield Finding(name, f"a training at tiny settings: {base.end.get('error')}", False)
+            yield Finding(
+                name,
+                f"a training at tiny settings: {base.end.get('error')}",
+                False,
+            )
             return
-        yield Finding(name, f"trains ({', '.join(f'{k}={v}' for k, v in params.items())})", True)
+        yield Finding(
+            name,
+            f"trains ({', '.join(f'{k}={v}' for k, v in params.items())})",
+            True,
+        )
         again = _train(point, scratch / "b")
-        yield _compare(name, "two trainings with one seed are equal", base, again)
+        yield _compare(
+            name, "two trainings with one seed are equal", base, again
+        )
         yield _check_resumed(point, base, scratch / "c")
         yield from _check_ranges(name, base)
         yield from _check_parameters(name, params, base, scratch)
         other_seed = _train(point.with_seed(1), scratch / "seed")
         if other_seed.numbers == base.numbers:
-            yield Finding(name, "the seed changes nothing, so seeds show no spread", None)
+            yield Finding(
+                name, "the seed changes nothing, so seeds show no spread", None
+            )
         if config.packs:
             yield from _check_lanes(point, base, other_seed, scratch / "lanes")
 
@@ -143,11 +163,15 @@ def _train_pack(
                 outcome.end = dict(lane)
                 continue
             texts = ("point", "epochs")
-            outcome.lines.append({key: lane[key] for key in lane if key not in texts})
+            outcome.lines.append(
+                {key: lane[key] for key in lane if key not in texts}
+            )
             if lane["epoch"] == stop_after:
                 raise _Interruption
 
-    context = Context(root=str(root), device="cpu", driver=Process.get_current())
+    context = Context(
+        root=str(root), device="cpu", driver=Process.get_current()
+    )
     run_pack(Pack(tuple(points)), None, context, report)
     return outcomes
 
@@ -156,13 +180,19 @@ def _check_resumed(point: Point, base: _Outcome, root: Path) -> Finding:
     """Check that a training that was killed after its first epoch ends as one that was not."""
     text = "a resumed training equals one that was never stopped"
     if not base.lines:
-        return Finding(point.model, "it reports no epoch, so a killed one starts again", None)
+        return Finding(
+            point.model,
+            "it reports no epoch, so a killed one starts again",
+            None,
+        )
     try:
         _train(point, root, stop_after=1)
     except _Interruption:
         resumed = _train(point, root)
     else:
-        return Finding(point.model, "it caught the end of its process; it must not", False)
+        return Finding(
+            point.model, "it caught the end of its process; it must not", False
+        )
     if resumed.lines and resumed.lines[0]["epoch"] == 1:
         reason = "it keeps no state, or does not restore it: a killed one starts again"
         return Finding(point.model, reason, None)
@@ -173,18 +203,26 @@ def _check_resumed(point: Point, base: _Outcome, root: Path) -> Finding:
 def _compare(name: str, text: str, one: _Outcome, other: _Outcome) -> Finding:
     if one.numbers == other.numbers:
         return Finding(name, text, True)
-    return Finding(name, f"not so: {text} ({_describe_difference(one, other)})", False)
+    return Finding(
+        name, f"not so: {text} ({_describe_difference(one, other)})", False
+    )
 
 
 def _describe_difference(one: _Outcome, other: _Outcome) -> str:
     """Return the first number in which two trainings differ."""
-    for first, second in zip([*one.lines, one.end], [*other.lines, other.end], strict=False):
+    for first, second in zip(
+        [*one.lines, one.end], [*other.lines, other.end], strict=False
+    ):
         for key, value in first.items():
             is_number = "/" in key
             if is_number and second.get(key) != value:
                 return f"epoch {first['epoch']:.0f}: {key} {value} and {second.get(key)}"
     error = other.end.get("error")
-    return str(error) if error else f"{len(one.lines)} and {len(other.lines)} epochs"
+    return (
+        str(error)
+        if error
+        else f"{len(one.lines)} and {len(other.lines)} epochs"
+    )
 
 
 def _check_ranges(name: str, base: _Outcome) -> Iterator[Finding]:
@@ -215,7 +253,9 @@ def _check_parameters(
             continue
         variant = make_variant(name, params, key)
         if variant is None:
-            yield Finding(name, f"{key} was not tried: no other value is known", None)
+            yield Finding(
+                name, f"{key} was not tried: no other value is known", None
+            )
             continue
         text = f"{key}={variant.params[key]}"
         outcome = _train(variant, scratch / f"parameter-{key}")
@@ -227,17 +267,27 @@ def _check_parameters(
             yield Finding(name, f"{text} changes numbers", True)
 
 
-def _check_lanes(point: Point, base: _Outcome, other: _Outcome, root: Path) -> Iterator[Finding]:
+def _check_lanes(
+    point: Point, base: _Outcome, other: _Outcome, root: Path
+) -> Iterator[Finding]:
     """Check that two lanes of a pack equal the points that were trained alone."""
     lanes = _train_pack([point, point.with_seed(1)], root)
     for alone, lane in zip((base, other), lanes.values(), strict=True):
         if lane.end.get("status") != Status.OK:
-            yield Finding(point.model, f"in a pack: {lane.end.get('error')}", False)
+            yield Finding(
+                point.model, f"in a pack: {lane.end.get('error')}", False
+            )
             return
         last, packed = alone.lines[-1], lane.lines[-1]
         for key, value in last.items():
-            if not math.isclose(value, packed[key], rel_tol=LANE_TOLERANCE, abs_tol=1e-5):
+            if not math.isclose(
+                value, packed[key], rel_tol=LANE_TOLERANCE, abs_tol=1e-5
+            ):
                 text = f"in a pack, {key} is {packed[key]}, and alone {value}"
                 yield Finding(point.model, text, False)
                 return
-    yield Finding(point.model, "lanes of a pack equal points that were trained alone", True)
+    yield Finding(
+        point.model,
+        "lanes of a pack equal points that were trained alone",
+        True,
+    )

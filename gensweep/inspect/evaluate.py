@@ -50,7 +50,9 @@ def evaluate(trained: TrainedPoint, digits: str | None) -> dict[str, Any]:
     metrics = trained.training.test()
     result = {
         "point": record.id,
-        "digits": label_pinned(params["digits"]) if "digits" in params else None,
+        "digits": label_pinned(params["digits"])
+        if "digits" in params
+        else None,
         "metrics": metrics,
         "evaluated": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -60,7 +62,9 @@ def evaluate(trained: TrainedPoint, digits: str | None) -> dict[str, Any]:
     try:
         added = _complete_record(trained, metrics)
     except OSError as error:
-        log.warning("nothing is added to the record of %s: %s", record.id, error)
+        log.warning(
+            "nothing is added to the record of %s: %s", record.id, error
+        )
         added = set()
     return result | {"added": sorted(added)}
 
@@ -90,7 +94,9 @@ def _count_seen(trained: TrainedPoint) -> dict[str, dict[str, int]]:
     return seen
 
 
-def _write_evaluation(trained: TrainedPoint, result: dict[str, Any]) -> str | None:
+def _write_evaluation(
+    trained: TrainedPoint, result: dict[str, Any]
+) -> str | None:
     """Write a result beside the record; return its URI, or None if it cannot be written."""
     store = trained.stored.store
     digits = re.sub(r"[^A-Za-z0-9._-]", "_", trained.point.params["digits"])
@@ -107,7 +113,9 @@ def _write_evaluation(trained: TrainedPoint, result: dict[str, Any]) -> str | No
 # --- the record
 
 
-def _complete_record(trained: TrainedPoint, metrics: dict[str, float]) -> set[str]:
+def _complete_record(
+    trained: TrainedPoint, metrics: dict[str, float]
+) -> set[str]:
     """Add metrics and files that the point lacks; return the names of the metrics.
 
     Raises:
@@ -127,7 +135,9 @@ def _complete_record(trained: TrainedPoint, metrics: dict[str, float]) -> set[st
         if added:
             new_metrics = {name: metrics[name] for name in added}
             updated = _add_metrics(record, new_metrics)
-            ledger.finish(claim, replace(updated, examples=trained.training.counts))
+            ledger.finish(
+                claim, replace(updated, examples=trained.training.counts)
+            )
     return set(added)
 
 
@@ -149,7 +159,10 @@ def _add_metrics(record: Record, metrics: dict[str, float]) -> Record:
     today = compute_fingerprint(record.model, record.params["dataset"])
     if code is not None and today is not None:
         names = {name.removeprefix("test/") for name in metrics}
-        digests = {name: today["metrics"][name] for name in names & today["metrics"].keys()}
+        digests = {
+            name: today["metrics"][name]
+            for name in names & today["metrics"].keys()
+        }
         code = code | {"metrics": code.get("metrics", {}) | digests}
     return replace(record, metrics=record.metrics | metrics, code=code)
 

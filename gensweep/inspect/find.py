@@ -43,7 +43,9 @@ class StoredPoint:
         Raises:
             ResultsError: this gensweep would train something else under its id.
         """
-        point = Point.make(self.record.model, self.record.params, self.record.seed)
+        point = Point.make(
+            self.record.model, self.record.params, self.record.seed
+        )
         if point.id != self.record.id:
             raise ResultsError(
                 f"{self.record.id}: this gensweep knows these parameters as {point.id}; "
@@ -56,10 +58,20 @@ class StoredPoint:
         sweeps = []
         for sweep in sorted(self.store.list_folders("")):
             try:
-                cells = parse_json(self.store.read(f"{sweep}/sweep.json"))["cells"]
-                if any(self.record.id in cell["points"].values() for cell in cells):
+                cells = parse_json(self.store.read(f"{sweep}/sweep.json"))[
+                    "cells"
+                ]
+                if any(
+                    self.record.id in cell["points"].values() for cell in cells
+                ):
                     sweeps.append(sweep)
-            except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            except (
+                OSError,
+                ValueError,
+                LookupError,
+                TypeError,
+                AttributeError,
+            ):
                 # No sweep, or a damaged file, of which `collect` says what is wrong with it.
                 continue
         return sweeps
@@ -89,7 +101,9 @@ def find_point(name: str, results: str | Path = "results") -> StoredPoint:
             point_id = _find_id(name.strip("/"), store)
     try:
         record = Ledger(store).read_record(point_id)
-        return StoredPoint(record, store, store.download(f"{POINTS}/{point_id}"))
+        return StoredPoint(
+            record, store, store.download(f"{POINTS}/{point_id}")
+        )
     except FileNotFoundError:
         raise ResultsError(
             f"{point_id} has no {RECORD} yet: its training was begun and not finished"
@@ -98,7 +112,9 @@ def find_point(name: str, results: str | Path = "results") -> StoredPoint:
         raise ResultsError(str(error)) from error
 
 
-def find_trained_point(name: str, results: str | Path = "results") -> StoredPoint:
+def find_trained_point(
+    name: str, results: str | Path = "results"
+) -> StoredPoint:
     """Return a point that ended ok and has weights; its name is as in `find_point`.
 
     Raises:
@@ -132,8 +148,12 @@ def _find_id(name: str, store: Store) -> str:
     """
     points = store.uri(POINTS)
     if POINTS not in store.list_folders(""):
-        raise ResultsError(f"there is no folder {points}; --results names another root")
-    ids = sorted(one for one in store.list_folders(POINTS) if not one.startswith("."))
+        raise ResultsError(
+            f"there is no folder {points}; --results names another root"
+        )
+    ids = sorted(
+        one for one in store.list_folders(POINTS) if not one.startswith(".")
+    )
     if name in ids:
         return name
     matches = [one for one in ids if name and one.startswith(name)]
@@ -143,7 +163,9 @@ def _find_id(name: str, store: Store) -> str:
         listed = "; ".join(_describe_differences(store, matches))
         if len(matches) > MAX_IDS_LISTED:
             listed += f"; and {len(matches) - MAX_IDS_LISTED} more"
-        raise ResultsError(f"{name!r} begins the ids of {len(matches)} points: {listed}")
+        raise ResultsError(
+            f"{name!r} begins the ids of {len(matches)} points: {listed}"
+        )
     message = f"no point {name!r} among the {len(ids)} in {points}"
     similar = difflib.get_close_matches(name, ids, n=1, cutoff=0.5)
     if similar:

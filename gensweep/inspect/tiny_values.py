@@ -28,7 +28,12 @@ def make_tiny_params(name: str) -> dict[str, Any]:
     params: dict[str, Any] = {"epochs": EPOCHS}
     for key in list_own_parameters(config):
         default = config.model_fields[key].get_default()
-        if key != "epochs" and type(default) is int and default > _LARGEST and "batch" not in key:
+        if (
+            key != "epochs"
+            and type(default) is int
+            and default > _LARGEST
+            and "batch" not in key
+        ):
             params[key] = _LARGEST
     dataset = get_dataset_class(config.default_dataset)
     if "count" in dataset.model_fields:
@@ -47,7 +52,9 @@ def make_tiny_params(name: str) -> dict[str, Any]:
 
 def list_own_parameters(config: type[Trainable]) -> list[str]:
     """Return the parameters that the user's class or function declares."""
-    inherited = TrainingConfig.model_fields.keys() if config.is_trained_by_loop else ()
+    inherited = (
+        TrainingConfig.model_fields.keys() if config.is_trained_by_loop else ()
+    )
     return [key for key in config.model_fields if key not in inherited]
 
 
@@ -69,7 +76,9 @@ def make_variant(name: str, params: dict[str, Any], key: str) -> Point | None:
     return None
 
 
-def _iter_other_values(config: type[Config], key: str, value: Any) -> Iterator[Any]:
+def _iter_other_values(
+    config: type[Config], key: str, value: Any
+) -> Iterator[Any]:
     """Yield values beside one of a parameter; some of them may be out of its range."""
     annotation = config.model_fields[key].annotation
     parts = [annotation, *get_args(annotation)]

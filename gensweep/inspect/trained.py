@@ -17,7 +17,11 @@ from gensweep.prepare.array_cache import load_arrays
 from gensweep.prepare.contact_sheet import draw_picture_sheet, encode_png
 from gensweep.sweep.point import Point
 from gensweep.system.storage import write_atomic
-from gensweep.train.artifacts import render_interpolations, render_samples, to_bytes
+from gensweep.train.artifacts import (
+    render_interpolations,
+    render_samples,
+    to_bytes,
+)
 from gensweep.train.loop import Training
 from gensweep.train.random_streams import make_generator
 from gensweep.trial.device import resolve_device
@@ -62,8 +66,12 @@ def load_trained(
     point = stored.point
     if digits is not None:
         if "digits" not in point.params:
-            raise UserError(f"--digits: {point.model} on {point.params['dataset']} sees no digits")
-        point = Point.make(point.model, point.params | {"digits": digits}, point.seed)
+            raise UserError(
+                f"--digits: {point.model} on {point.params['dataset']} sees no digits"
+            )
+        point = Point.make(
+            point.model, point.params | {"digits": digits}, point.seed
+        )
     data = load_arrays(point.data_config())
     trained_data = data
     if digits is not None:
@@ -88,9 +96,13 @@ def _load_weights(training: Training, path: Path) -> None:
         ResultsError: the file is damaged or of another model.
     """
     try:
-        weights = torch.load(path, map_location=training.device, weights_only=True)
+        weights = torch.load(
+            path, map_location=training.device, weights_only=True
+        )
         training.network.load_state_dict(weights)
-    except Exception as error:  # PyTorch raises a dozen types for a damaged file
+    except (
+        Exception
+    ) as error:  # PyTorch raises a dozen types for a damaged file
         raise ResultsError(
             f"{path} cannot be read ({type(error).__name__}: {error}); train the point again"
         ) from error
@@ -115,7 +127,9 @@ def sample(trained: TrainedPoint, n: int, seed: int) -> bytes:
     return encode_png(draw_picture_sheet(to_bytes(pictures)))
 
 
-def interpolate(trained: TrainedPoint, rows: int, steps: int, seed: int) -> bytes:
+def interpolate(
+    trained: TrainedPoint, rows: int, steps: int, seed: int
+) -> bytes:
     """Return a PNG with linear interpolations above spherical ones.
 
     Raises:
@@ -124,7 +138,9 @@ def interpolate(trained: TrainedPoint, rows: int, steps: int, seed: int) -> byte
     from PIL import Image
 
     with trained.training.autocast():
-        rendered = render_interpolations(trained.training.network, seed, rows, steps)
+        rendered = render_interpolations(
+            trained.training.network, seed, rows, steps
+        )
     if not rendered:
         raise UserError(
             f"{trained.point.model} has no latent vectors to draw: interpolate shows VAEs and GANs"

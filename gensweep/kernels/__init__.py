@@ -125,7 +125,9 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
     return reference.conv(x, weight, bias, slope)
 
 
-def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
+def conv_transpose(
+    x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0
+) -> Tensor:
     """Return a transposed 3x3 convolution of stride 2, padding 1, followed by a leaky ReLU.
 
     Args:
@@ -192,7 +194,10 @@ def lstm(projected: Tensor, weight: Tensor) -> Tensor:
 
 
 def lstm_over_trie(
-    projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None
+    projected: Tensor,
+    weight: Tensor,
+    trie: Trie,
+    table_rows: Tensor | None = None,
 ) -> Tensor:
     """Return the hidden states of an LSTM at the nodes of a trie.
 
@@ -217,7 +222,9 @@ def lstm_over_trie(
     if HAS_KERNELS:
         from gensweep.kernels import lstm_functions
 
-        return lstm_functions.lstm_over_trie(projected, weight, trie, table_rows)
+        return lstm_functions.lstm_over_trie(
+            projected, weight, trie, table_rows
+        )
     from gensweep.kernels import reference
 
     return reference.lstm_over_trie(projected, weight, trie, table_rows)

@@ -30,7 +30,16 @@ PANEL_VECTORS = 2
 # --- structs: in the order of C
 
 
-_CONV_SIZES = ("count", "height", "width", "large", "small", "stride", "group", "band")
+_CONV_SIZES = (
+    "count",
+    "height",
+    "width",
+    "large",
+    "small",
+    "stride",
+    "group",
+    "band",
+)
 _CONV_ARRAYS = (
     "large",
     "small",
@@ -63,12 +72,19 @@ _LSTM_ARRAYS = (
 class ConvShape(ctypes.Structure):
     """`conv_shape` of packing.h: sizes of a convolution from large pictures to small ones."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in _CONV_SIZES] + [("slope", ctypes.c_float)]
+    _fields_ = [(name, ctypes.c_int64) for name in _CONV_SIZES] + [
+        ("slope", ctypes.c_float)
+    ]
 
     def get_sizes(self, side: Side) -> tuple[int, int, int, int]:
         """Return the number of pictures of a side, their height, width and channels."""
         scale = self.stride if side == "large" else 1
-        return self.count, scale * self.height, scale * self.width, getattr(self, side)
+        return (
+            self.count,
+            scale * self.height,
+            scale * self.width,
+            getattr(self, side),
+        )
 
 
 class ConvArrays(ctypes.Structure):
@@ -80,7 +96,9 @@ class ConvArrays(ctypes.Structure):
 class LstmShape(ctypes.Structure):
     """`lstm_shape` of lstm.c: sizes, and the address of a trie's `firsts`."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in _LSTM_SIZES] + [("firsts", ctypes.c_void_p)]
+    _fields_ = [(name, ctypes.c_int64) for name in _LSTM_SIZES] + [
+        ("firsts", ctypes.c_void_p)
+    ]
 
 
 class LstmArrays(ctypes.Structure):
@@ -105,7 +123,10 @@ def is_available(tensor: Tensor) -> bool:
 
 def supports_gates(gates: Tensor) -> bool:
     """Return whether kernels compute such gates [..., 4H]; the units must fill complete words."""
-    return is_available(gates) and gates.shape[-1] // 4 % count_in_word(gates.dtype) == 0
+    return (
+        is_available(gates)
+        and gates.shape[-1] // 4 % count_in_word(gates.dtype) == 0
+    )
 
 
 def count_in_word(dtype: torch.dtype) -> int:
@@ -143,7 +164,11 @@ def _matches_structs(library: ctypes.CDLL, in_word: int) -> bool:
             PANEL_VECTORS,
             FEW_CHANNELS,
         ],
-        "gensweep_lstm_abi": [ctypes.sizeof(LstmShape), ctypes.sizeof(LstmArrays), in_word],
+        "gensweep_lstm_abi": [
+            ctypes.sizeof(LstmShape),
+            ctypes.sizeof(LstmArrays),
+            in_word,
+        ],
     }
     for name, values in expected.items():
         get_number = getattr(library, name)

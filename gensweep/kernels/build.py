@@ -20,14 +20,22 @@ from gensweep.core.errors import DataError
 from gensweep.system.cache_dir import make_cache_folder
 from gensweep.system.environment import describe_processor, find_compiler
 from gensweep.system.precision import BFLOAT16, FLOAT32
-from gensweep.system.storage import explain_distrust, lock_file, make_private_folder, write_atomic
+from gensweep.system.storage import (
+    explain_distrust,
+    lock_file,
+    make_private_folder,
+    write_atomic,
+)
 
 log = logging.getLogger(__name__)
 SWITCH = "GENSWEEP_COMPILED"
 """An environment variable: `0` leaves everything to PyTorch."""
 _FOLDER = Path(__file__).with_name("csrc")
 _SOURCES = [_FOLDER / name for name in ("lstm.c", "conv.c")]
-_HEADERS = [_FOLDER / name for name in ("scalar.h", "gemm_tile.h", "lstm_cell.h", "packing.h")]
+_HEADERS = [
+    _FOLDER / name
+    for name in ("scalar.h", "gemm_tile.h", "lstm_cell.h", "packing.h")
+]
 _MACROS = {FLOAT32: [], BFLOAT16: ["-DBFLOAT16"]}
 """Per precision, the macros that its library is compiled with."""
 # No flag may make the compiler ignore NaN. The kernels write a scratchpad element by element and
@@ -94,7 +102,13 @@ def load_library(precision: str) -> ctypes.CDLL | None:
                     write_atomic(path, _compile(command, _MACROS[precision]))
                     path.chmod(0o600)
         return _load_trusted(path)
-    except (OSError, ValueError, AttributeError, DataError, subprocess.SubprocessError) as error:
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        DataError,
+        subprocess.SubprocessError,
+    ) as error:
         log.warning(
             "PyTorch computes everything, since the kernels cannot be compiled, cached or "
             "loaded: %s",
@@ -105,7 +119,9 @@ def load_library(precision: str) -> ctypes.CDLL | None:
 
 def _compute_digest(command: list[str], precision: str) -> str:
     """Return a digest of all that a library depends on: processor, command, options, sources."""
-    options = f"{describe_processor()} {command} {_FLAGS} {_MACHINES} {precision}"
+    options = (
+        f"{describe_processor()} {command} {_FLAGS} {_MACHINES} {precision}"
+    )
     digest = hashlib.sha256(options.encode())
     for source in _SOURCES + _HEADERS:
         digest.update(source.read_bytes())
@@ -145,7 +161,15 @@ def _compile(command: list[str], macros: list[str]) -> bytes:
         output = Path(folder) / "kernels.so"
         sources = [str(source) for source in _SOURCES]
         for machine in _MACHINES:
-            call = [*command, *_FLAGS, *macros, *machine, *sources, "-o", str(output)]
+            call = [
+                *command,
+                *_FLAGS,
+                *macros,
+                *machine,
+                *sources,
+                "-o",
+                str(output),
+            ]
             # In a session of its own the compiler does not get the terminal's Ctrl-C. That would
             # look like a failure, after which other options with fewer instructions are tried.
             result = subprocess.run(

@@ -46,7 +46,13 @@ _OUTPUTS = {
 
 
 def make_shape(
-    count: int, height: int, width: int, large: int, small: int, stride: int = 2, slope: float = 1.0
+    count: int,
+    height: int,
+    width: int,
+    large: int,
+    small: int,
+    stride: int = 2,
+    slope: float = 1.0,
 ) -> ConvShape:
     """Return the sizes of a convolution.
 
@@ -57,10 +63,14 @@ def make_shape(
         stride: 2, or 1 if small pictures are as large as the large ones.
         slope: of the leaky ReLU that follows.
     """
-    return ConvShape(count, height, width, large, small, stride, 1, height, slope)
+    return ConvShape(
+        count, height, width, large, small, stride, 1, height, slope
+    )
 
 
-def call_conv(function: str, shape: ConvShape, dtype: torch.dtype, **arrays: Tensor | None) -> None:
+def call_conv(
+    function: str, shape: ConvShape, dtype: torch.dtype, **arrays: Tensor | None
+) -> None:
     """Call a function of conv.c.
 
     Args:
@@ -89,8 +99,12 @@ def call_conv(function: str, shape: ConvShape, dtype: torch.dtype, **arrays: Ten
     words = library.gensweep_conv_scratchpad(ctypes.byref(shape))
     # Kernels rely on the zeros of a border, which they never write.
     ready["scratchpad"] = torch.zeros(words, dtype=torch.float32, device="cpu")
-    addresses = ConvArrays(**{name: array.data_ptr() for name, array in ready.items()})
-    getattr(library, f"gensweep_{function}")(ctypes.byref(shape), ctypes.byref(addresses))
+    addresses = ConvArrays(
+        **{name: array.data_ptr() for name, array in ready.items()}
+    )
+    getattr(library, f"gensweep_{function}")(
+        ctypes.byref(shape), ctypes.byref(addresses)
+    )
 
 
 def _prepare_array(name: str, array: Tensor, dtype: torch.dtype) -> Tensor:
@@ -104,7 +118,9 @@ def _prepare_array(name: str, array: Tensor, dtype: torch.dtype) -> Tensor:
         raise ValueError(
             f"{name} is {array.dtype} on {array.device}: the kernels take {expected} on the CPU"
         )
-    layout = torch.channels_last if name in _PICTURES else torch.contiguous_format
+    layout = (
+        torch.channels_last if name in _PICTURES else torch.contiguous_format
+    )
     return array.resolve_neg().contiguous(memory_format=layout)
 
 
@@ -152,7 +168,9 @@ def pack_up(weight: Tensor, dtype: torch.dtype) -> Tensor:
     order = [1, 2, 0]
     # The pixels of a small picture are padded to complete vectors.
     depth = small + -small % get_vector_floats(dtype)
-    return _pack_panels(weight.permute(2, 3, 0, 1)[order][:, order], depth, dtype)
+    return _pack_panels(
+        weight.permute(2, 3, 0, 1)[order][:, order], depth, dtype
+    )
 
 
 def _pack_panels(matrices: Tensor, depth: int, dtype: torch.dtype) -> Tensor:

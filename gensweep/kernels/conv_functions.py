@@ -24,10 +24,14 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
     pictures = _to_kernels(x, weight)
     if pictures is None:
         return reference.conv(x, weight, bias, slope)
-    return _Conv.apply(*_add_lane(pictures, weight, bias), "conv", slope).squeeze(0)
+    return _Conv.apply(
+        *_add_lane(pictures, weight, bias), "conv", slope
+    ).squeeze(0)
 
 
-def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
+def conv_transpose(
+    x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0
+) -> Tensor:
     """Return a transposed 3x3 convolution of stride 2 and a leaky ReLU.
 
     [B, C, H, W] to [B, D, 2 H, 2 W].
@@ -35,7 +39,9 @@ def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) 
     pictures = _to_kernels(x, weight)
     if pictures is None:
         return reference.conv_transpose(x, weight, bias, slope)
-    return _Conv.apply(*_add_lane(pictures, weight, bias), "conv_transpose", slope).squeeze(0)
+    return _Conv.apply(
+        *_add_lane(pictures, weight, bias), "conv_transpose", slope
+    ).squeeze(0)
 
 
 def conv_same(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -49,7 +55,9 @@ def conv_same(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def _to_kernels(pictures: Tensor, weight: Tensor) -> Tensor | None:
     """Return the pictures in the precision of the products; None if PyTorch has to compute."""
     dtype = reference.get_product_dtype(pictures)
-    if pictures.device.type != "cpu" or dtype != reference.get_product_dtype(weight):
+    if pictures.device.type != "cpu" or dtype != reference.get_product_dtype(
+        weight
+    ):
         return None
     pictures = pictures.to(dtype)
     if not bindings.is_available(pictures):
@@ -64,13 +72,17 @@ class _LaneFunction(torch.autograd.Function):
     """A function of tensors [lanes, ...], with at least one lane, and then of other arguments."""
 
     @classmethod
-    def vmap(cls, info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
+    def vmap(
+        cls, info: Any, in_dims: tuple[int | None, ...], *args: Any
+    ) -> tuple[Any, Any]:
         """Compute the lanes of `vmap` and the function's own as one axis of lanes."""
         size = info.batch_size
         tensors = [arg for arg in args if isinstance(arg, Tensor)]
         count = len(tensors)
         stacked = move_lanes(size, tensors, in_dims[:count], [0] * count)
-        outputs = cls.apply(*(tensor.flatten(0, 1) for tensor in stacked), *args[count:])
+        outputs = cls.apply(
+            *(tensor.flatten(0, 1) for tensor in stacked), *args[count:]
+        )
         if isinstance(outputs, Tensor):
             return outputs.unflatten(0, (size, -1)), 0
         unstacked = tuple(output.unflatten(0, (size, -1)) for output in outputs)
@@ -81,12 +93,16 @@ class _OnceDifferentiable(_LaneFunction):
     """A gradient that has no gradient."""
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    def setup_context(
+        ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
+    ) -> None:
         pass
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        raise NotImplementedError("second derivatives of a convolution are not implemented")
+        raise NotImplementedError(
+            "second derivatives of a convolution are not implemented"
+        )
 
 
 # --- stride 2
@@ -97,7 +113,11 @@ class _Conv(_LaneFunction):
 
     @staticmethod
     def forward(
-        pictures: Tensor, weight: Tensor, bias: Tensor, direction: Direction, slope: float
+        pictures: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        direction: Direction,
+        slope: float,
     ) -> Tensor:
         shape = _make_shape(direction, pictures, weight, slope)
         dtype = pictures.dtype
@@ -110,11 +130,15 @@ class _Conv(_LaneFunction):
                 target: outputs[lane],
                 "weights": _pack(weight[lane], target, dtype),
             }
-            conv_calls.call_conv(direction, shape, dtype, bias=bias[lane].float(), **arrays)
+            conv_calls.call_conv(
+                direction, shape, dtype, bias=bias[lane].float(), **arrays
+            )
         return outputs
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def setup_context(
+        ctx: Any, inputs: tuple[Any, ...], output: Tensor
+    ) -> None:
         pictures, weight, _, direction, slope = inputs
         ctx.options = direction, slope
         # Without activation the gradient needs no outputs; any tensor takes their place.
@@ -126,7 +150,11 @@ class _Conv(_LaneFunction):
         needed = ctx.needs_input_grad[:3]
         needs_pictures, needs_weight = needed[0], any(needed[1:])
         computed = _ConvGradient.apply(
-            *gradients, *ctx.saved_tensors, *ctx.options, needs_pictures, needs_weight
+            *gradients,
+            *ctx.saved_tensors,
+            *ctx.options,
+            needs_pictures,
+            needs_weight,
         )
         return *_select(needed, computed), None, None
 
@@ -160,14 +188,25 @@ class _ConvGradient(_OnceDifferentiable):
         to_bias = torch.zeros(lanes, channels)
         for lane in range(lanes):
             activations = None if slope == 1 else outputs[lane]
-            arrays = {source: pictures[lane], target: activations, "gradient": gradient[lane]}
+            arrays = {
+                source: pictures[lane],
+                target: activations,
+                "gradient": gradient[lane],
+            }
             if needs_pictures:
                 weights = _pack(weight[lane], source, dtype)
                 arrays |= {"to_pictures": to_pictures[lane], "weights": weights}
             if needs_weight:
-                arrays |= {"to_weights": to_weights[lane], "to_bias": to_bias[lane]}
-            conv_calls.call_conv(f"{direction}_backward", shape, dtype, **arrays)
-        to_weight = _put_channels_second(to_weights.permute(0, 4, 1, 2, 3).contiguous())
+                arrays |= {
+                    "to_weights": to_weights[lane],
+                    "to_bias": to_bias[lane],
+                }
+            conv_calls.call_conv(
+                f"{direction}_backward", shape, dtype, **arrays
+            )
+        to_weight = _put_channels_second(
+            to_weights.permute(0, 4, 1, 2, 3).contiguous()
+        )
         return to_pictures, to_weight.to(weight.dtype), to_bias.to(weight.dtype)
 
 
@@ -196,7 +235,9 @@ class _ConvSame(_LaneFunction):
         return outputs
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def setup_context(
+        ctx: Any, inputs: tuple[Any, ...], output: Tensor
+    ) -> None:
         pictures, weight, _ = inputs
         ctx.save_for_backward(pictures, weight)
 
@@ -253,12 +294,16 @@ def _add_lane(*tensors: Tensor) -> list[Tensor]:
     return [tensor.unsqueeze(0) for tensor in tensors]
 
 
-def _make_shape(direction: Direction, pictures: Tensor, weight: Tensor, slope: float) -> ConvShape:
+def _make_shape(
+    direction: Direction, pictures: Tensor, weight: Tensor, slope: float
+) -> ConvShape:
     """Return the shape of one lane's convolution of stride 2."""
     small, large = weight.shape[1:3]
     count, _, height, width = pictures.shape[1:]
     scale = 2 if direction == "conv" else 1
-    return conv_calls.make_shape(count, height // scale, width // scale, large, small, slope=slope)
+    return conv_calls.make_shape(
+        count, height // scale, width // scale, large, small, slope=slope
+    )
 
 
 def _make_shape_same(pictures: Tensor, weight: Tensor) -> ConvShape:
@@ -280,7 +325,9 @@ def _put_channels_second(tensors: Tensor) -> Tensor:
     return tensors.movedim(-1, 2)
 
 
-def _select(needed: tuple[bool, ...], gradients: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
+def _select(
+    needed: tuple[bool, ...], gradients: tuple[Tensor, ...]
+) -> tuple[Tensor | None, ...]:
     """Return the gradients that are needed, and None for the others."""
     return tuple(
         gradient if is_needed else None

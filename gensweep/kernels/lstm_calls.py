@@ -13,7 +13,15 @@ from torch import Tensor
 from gensweep.kernels.bindings import LstmArrays, LstmShape, get_library
 from gensweep.kernels.trie import Trie
 
-_OUTPUTS = ("gates", "cells", "cells_tanh", "states", "to_projected", "to_sums", "to_table")
+_OUTPUTS = (
+    "gates",
+    "cells",
+    "cells_tanh",
+    "states",
+    "to_projected",
+    "to_sums",
+    "to_table",
+)
 """Arrays that the kernels write."""
 
 
@@ -43,7 +51,9 @@ def compute_forward(
             copied.
     """
     # The kernels take a stride between steps, which is 0 for an expanded step.
-    if trie is None and (projected.stride(0) or not projected[:1].is_contiguous()):
+    if trie is None and (
+        projected.stride(0) or not projected[:1].is_contiguous()
+    ):
         projected = projected.contiguous()
     inputs = {"projected": projected}
     if table_rows is not None:
@@ -100,7 +110,9 @@ def compute_backward(
     )
 
 
-def _call(function: str, gates: Tensor, trie: Trie | None, **arrays: Tensor | None) -> None:
+def _call(
+    function: str, gates: Tensor, trie: Trie | None, **arrays: Tensor | None
+) -> None:
     """Call a function of lstm.c.
 
     Args:
@@ -127,21 +139,31 @@ def _call(function: str, gates: Tensor, trie: Trie | None, **arrays: Tensor | No
         shape = LstmShape(len(gates), lanes, gates.shape[-2], hidden, stride)
     else:
         leaf_count = len(gates) - trie.inner_count
-        shape = LstmShape(trie.steps, 1, leaf_count, hidden, 0, trie.firsts.data_ptr())
+        shape = LstmShape(
+            trie.steps, 1, leaf_count, hidden, 0, trie.firsts.data_ptr()
+        )
     words = library.gensweep_lstm_scratchpad(ctypes.byref(shape))
     ready["scratchpad"] = torch.empty(words, dtype=torch.float32, device="cpu")
-    addresses = LstmArrays(**{name: array.data_ptr() for name, array in ready.items()})
+    addresses = LstmArrays(
+        **{name: array.data_ptr() for name, array in ready.items()}
+    )
     getattr(library, function)(ctypes.byref(shape), ctypes.byref(addresses))
 
 
-def _prepare_array(name: str, array: Tensor, gates: Tensor, trie: Trie | None) -> Tensor:
+def _prepare_array(
+    name: str, array: Tensor, gates: Tensor, trie: Trie | None
+) -> Tensor:
     """Return an array in the layout that the kernels read; itself, if it has it.
 
     Raises:
         ValueError: it does not fit the gates, or is an output that would have to be copied.
     """
     shape, dtype = _expect(name, array, gates, trie)
-    if array.shape != shape or array.dtype != dtype or array.device.type != "cpu":
+    if (
+        array.shape != shape
+        or array.dtype != dtype
+        or array.device.type != "cpu"
+    ):
         raise ValueError(
             f"{name} is {array.dtype} {list(array.shape)}, which does not fit gates "
             f"{gates.dtype} {list(gates.shape)}"

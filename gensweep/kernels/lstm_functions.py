@@ -24,13 +24,19 @@ def lstm(projected: Tensor, weight: Tensor) -> Tensor:
     if not bindings.supports_gates(projected):
         return reference.lstm(projected, weight)
     outputs = Steps.apply(
-        projected, weight, lstm_calls.compute_forward, lstm_calls.compute_backward
+        projected,
+        weight,
+        lstm_calls.compute_forward,
+        lstm_calls.compute_backward,
     )
     return outputs[0]
 
 
 def lstm_over_trie(
-    projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None
+    projected: Tensor,
+    weight: Tensor,
+    trie: Trie,
+    table_rows: Tensor | None = None,
 ) -> Tensor:
     """Return the hidden states [N, H] at the nodes of a trie: each node is computed once."""
     reference.check_trie(projected, weight, trie, table_rows)
@@ -47,13 +53,24 @@ class _TrieSteps(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None
+        ctx: Any,
+        projected: Tensor,
+        weight: Tensor,
+        trie: Trie,
+        table_rows: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         gates = weight.new_empty(len(trie.codes), len(weight))
         size = (len(gates), weight.shape[-1])
         states, cells, cells_tanh = (weight.new_empty(size) for _ in range(3))
         lstm_calls.compute_forward(
-            projected.to(weight.dtype), weight, gates, cells, cells_tanh, states, trie, table_rows
+            projected.to(weight.dtype),
+            weight,
+            gates,
+            cells,
+            cells_tanh,
+            states,
+            trie,
+            table_rows,
         )
         ctx.trie = trie
         ctx.table_rows = table_rows
@@ -66,7 +83,9 @@ class _TrieSteps(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, *gradients: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         gradient, trie, table_rows = gradients[0], ctx.trie, ctx.table_rows
         if gradient is None:
             return None, None, None, None
@@ -75,7 +94,9 @@ class _TrieSteps(torch.autograd.Function):
         to_sums = gates.new_empty(trie.inner_count, len(weight))
         to_table = None
         if table_rows is not None:
-            to_table = gates.new_zeros(ctx.projected_rows, len(weight), dtype=torch.float32)
+            to_table = gates.new_zeros(
+                ctx.projected_rows, len(weight), dtype=torch.float32
+            )
         # The forward pass was computed outside of autocast, whatever surrounds the backward pass.
         with torch.autocast(gates.device.type, enabled=False):
             lstm_calls.compute_backward(

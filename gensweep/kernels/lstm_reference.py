@@ -32,14 +32,18 @@ class Steps(torch.autograd.Function):
         projected: Tensor, weight: Tensor, fill: Callable, _: Callable
     ) -> tuple[Tensor, ...]:
         """Return states, gates, cells, and the tanh of the cells."""
-        gates = torch.empty_like(projected, memory_format=torch.contiguous_format)
+        gates = torch.empty_like(
+            projected, memory_format=torch.contiguous_format
+        )
         size = (*gates.shape[:-1], weight.shape[-1])
         states, cells, cells_tanh = (gates.new_empty(size) for _ in range(3))
         fill(projected, weight, gates, cells, cells_tanh, states)
         return states, gates, cells, cells_tanh
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    def setup_context(
+        ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
+    ) -> None:
         """Save the weight and all outputs; only the states are differentiable."""
         _, weight, _, fill_gradient = inputs
         ctx.fill_gradient = fill_gradient
@@ -49,11 +53,15 @@ class Steps(torch.autograd.Function):
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, *gradients: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         """Return the gradients of `projected` and `weight`."""
         if gradients[0] is None:
             return None, None, None, None
-        computed = _StepsGradient.apply(gradients[0], *ctx.saved_tensors, ctx.fill_gradient)
+        computed = _StepsGradient.apply(
+            gradients[0], *ctx.saved_tensors, ctx.fill_gradient
+        )
         return *computed, None, None
 
     @staticmethod
@@ -83,30 +91,43 @@ class _StepsGradient(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         # The forward pass was computed outside of autocast, whatever surrounds the backward pass.
         with torch.autocast(gates.device.type, enabled=False):
-            gates, cells, cells_tanh = (saved.contiguous() for saved in (gates, cells, cells_tanh))
+            gates, cells, cells_tanh = (
+                saved.contiguous() for saved in (gates, cells, cells_tanh)
+            )
             to_projected = torch.empty_like(gates)
             fill(gradient, weight, gates, cells, cells_tanh, to_projected)
             # Each step multiplies the weight with the states of the step before.
-            return to_projected, _join_steps(to_projected[1:]).mT @ _join_steps(states[:-1])
+            return to_projected, _join_steps(to_projected[1:]).mT @ _join_steps(
+                states[:-1]
+            )
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    def setup_context(
+        ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
+    ) -> None:
         pass
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        raise NotImplementedError("second derivatives of an LSTM are not implemented")
+        raise NotImplementedError(
+            "second derivatives of an LSTM are not implemented"
+        )
 
     @staticmethod
     def vmap(
         info: Any, in_dims: tuple[int | None, ...], *args: Any
     ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
-        tensors = move_lanes(info.batch_size, args[:6], in_dims[:6], (1, 0, 1, 1, 1, 1))
+        tensors = move_lanes(
+            info.batch_size, args[:6], in_dims[:6], (1, 0, 1, 1, 1, 1)
+        )
         return _StepsGradient.apply(*tensors, args[6]), (1, 0)
 
 
 def move_lanes(
-    size: int, tensors: Sequence[Tensor], dims: Sequence[int | None], targets: Sequence[int]
+    size: int,
+    tensors: Sequence[Tensor],
+    dims: Sequence[int | None],
+    targets: Sequence[int],
 ) -> list[Tensor]:
     """Return the tensors with their axis of lanes moved.
 
@@ -139,7 +160,9 @@ def unroll(
 ) -> None:
     """Compute all steps: fill gates [T, ..., 4H], cells, their tanh and states [T, ..., H]."""
     hidden = cells_before = None
-    for projection, *outputs in zip(projected, gates, cells, cells_tanh, states, strict=True):
+    for projection, *outputs in zip(
+        projected, gates, cells, cells_tanh, states, strict=True
+    ):
         _step(projection, hidden, cells_before, weight, *outputs)
         _, cells_before, _, hidden = outputs
 
@@ -220,7 +243,11 @@ def _step_backward(
     """
     i, f, g, o = gates.chunk(4, -1)
     to_i, to_f, to_g, to_o = to_projected.chunk(4, -1)
-    to_states = gradient if after is None else _add_product(weight)(gradient, after, weight)
+    to_states = (
+        gradient
+        if after is None
+        else _add_product(weight)(gradient, after, weight)
+    )
     _sigmoid_gradient(to_states * cells_tanh, o, grad_input=to_o)
     through_tanh = torch.ops.aten.tanh_backward(to_states * o, cells_tanh)
     if after is None:

@@ -22,7 +22,11 @@ def get_product_dtype(tensor: Tensor) -> torch.dtype:
     device = tensor.device.type
     # Autocast leaves float64 as it is.
     is_lowered = tensor.is_floating_point() and tensor.dtype != torch.float64
-    if is_lowered and torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+    if (
+        is_lowered
+        and torch.amp.is_autocast_available(device)
+        and torch.is_autocast_enabled(device)
+    ):
         return torch.get_autocast_dtype(device)
     return tensor.dtype
 
@@ -36,12 +40,16 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
     return _apply_leaky_relu(sums, slope)
 
 
-def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
+def conv_transpose(
+    x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0
+) -> Tensor:
     """Return a transposed 3x3 convolution of stride 2 and a leaky ReLU.
 
     [B, C, H, W] to [B, D, 2 H, 2 W].
     """
-    sums = F.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1)
+    sums = F.conv_transpose2d(
+        x, weight, bias, stride=2, padding=1, output_padding=1
+    )
     return _apply_leaky_relu(sums, slope)
 
 
@@ -68,7 +76,10 @@ def lstm(projected: Tensor, weight: Tensor) -> Tensor:
 
 
 def lstm_over_trie(
-    projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None = None
+    projected: Tensor,
+    weight: Tensor,
+    trie: Trie,
+    table_rows: Tensor | None = None,
 ) -> Tensor:
     """Return the hidden states [N, H] at the nodes of a trie.
 
@@ -95,7 +106,9 @@ def check_lstm(projected: Tensor, weight: Tensor) -> None:
         )
 
 
-def check_trie(projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None) -> None:
+def check_trie(
+    projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor | None
+) -> None:
     """Raise ValueError if shapes do not fit a trie, or the table lacks a row that is named."""
     width = len(weight)
     rows = len(trie.codes)
@@ -109,4 +122,6 @@ def check_trie(projected: Tensor, weight: Tensor, trie: Trie, table_rows: Tensor
     if table_rows is not None and len(table_rows):
         lowest, highest = (int(bound) for bound in table_rows.aminmax())
         if lowest < 0 or highest >= rows:
-            raise ValueError(f"rows {lowest} to {highest} are requested of a table of {rows} rows")
+            raise ValueError(
+                f"rows {lowest} to {highest} are requested of a table of {rows} rows"
+            )

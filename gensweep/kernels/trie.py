@@ -65,7 +65,9 @@ class Trie:
         return {f"{field}/{name}": getattr(self, name) for name in _ENTRIES}
 
     @classmethod
-    def from_entries(cls, batch: Mapping[str, Tensor], field: str) -> Self | None:
+    def from_entries(
+        cls, batch: Mapping[str, Tensor], field: str
+    ) -> Self | None:
         """Return the trie of a batch that has such entries; else None."""
         if f"{field}/{_ENTRIES[0]}" not in batch:
             return None
@@ -74,7 +76,9 @@ class Trie:
 
     def list_paths(self) -> Tensor:
         """Return the nodes on the way to each node of the last level, itself included: [T, B]."""
-        parents = torch.repeat_interleave(torch.arange(self.inner_count), self.firsts.diff())
+        parents = torch.repeat_interleave(
+            torch.arange(self.inner_count), self.firsts.diff()
+        )
         # The nodes of the first level have no parents, so `parents` begins with the second level.
         second_level = len(self.codes) - len(parents)
         paths = [torch.arange(self.inner_count, len(self.codes))]

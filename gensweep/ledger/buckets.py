@@ -27,7 +27,13 @@ ATTEMPTS = 6
 
 Together they take a quarter of a minute, much less than a claim is valid."""
 _OPTIONS = {
-    "s3": ("anonymous", "endpoint_override", "region", "scheme", "tls_ca_file_path"),
+    "s3": (
+        "anonymous",
+        "endpoint_override",
+        "region",
+        "scheme",
+        "tls_ca_file_path",
+    ),
     "gs": ("anonymous", "endpoint_override", "scheme"),
 }
 _CODE = re.compile(
@@ -120,7 +126,9 @@ class Bucket:
             return function()
         except (OSError, ValueError, TypeError) as error:
             reason = explain_error(error)
-            raise ResultsError(f"--results {self.uri} cannot be used: {reason}") from error
+            raise ResultsError(
+                f"--results {self.uri} cannot be used: {reason}"
+            ) from error
 
 
 def parse_bucket_uri(uri: str) -> Bucket:
@@ -138,7 +146,9 @@ def parse_bucket_uri(uri: str) -> Bucket:
             f"{prefix}: results cannot be stored at {scheme}://; use {valid}, or a folder"
         )
     options = dict(parse_qsl(parts.query))
-    if "@" in parts.netloc + parts.path or "@" in options.get("endpoint_override", ""):
+    if "@" in parts.netloc + parts.path or "@" in options.get(
+        "endpoint_override", ""
+    ):
         raise ResultsError(
             f"--results {scheme}://...@...: a URI must not contain secrets, because results "
             "repeat it; credentials come from the environment, a login's files or the "
@@ -151,13 +161,19 @@ def parse_bucket_uri(uri: str) -> Bucket:
     base = "/".join(filter(None, [parts.netloc, *parts.path.split("/")]))
     prefix = f"--results {scheme}://{base}"
     if parts.fragment or "#" in uri:
-        raise ResultsError(f"{prefix}#...: a URI must not contain #; write another prefix")
+        raise ResultsError(
+            f"{prefix}#...: a URI must not contain #; write another prefix"
+        )
     if {".", ".."} & set(base.split("/")):
-        raise ResultsError(f"{prefix}: a prefix must not contain . or .. as a part")
+        raise ResultsError(
+            f"{prefix}: a prefix must not contain . or .. as a part"
+        )
     unknown_options = options.keys() - set(_OPTIONS[scheme])
     if unknown_options:
         raise ResultsError(
-            describe_unknown("option", min(unknown_options), _OPTIONS[scheme], prefix)
+            describe_unknown(
+                "option", min(unknown_options), _OPTIONS[scheme], prefix
+            )
         )
     return Bucket(scheme, parts.netloc, base, tuple(sorted(options.items())))
 
@@ -169,7 +185,9 @@ def _connect_s3(
     from pyarrow import fs
 
     pyarrow.set_io_thread_count(THREADS)
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get(
+        "AWS_ENDPOINT_URL"
+    )
     if endpoint:
         options = {"endpoint_override": endpoint} | options
     if "endpoint_override" not in options and "region" not in options:
@@ -192,7 +210,9 @@ def _connect_gs(
     from pyarrow import fs
 
     # pyarrow limits the total time of all attempts here, not their number.
-    return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=seconds * attempts), **options)
+    return fs.GcsFileSystem(
+        retry_time_limit=timedelta(seconds=seconds * attempts), **options
+    )
 
 
 _CONNECT = {"s3": _connect_s3, "gs": _connect_gs}

@@ -53,7 +53,9 @@ def parse_claim(text: bytes) -> Holder | None:
         values = parse_json(text)
         claimed_at = values["time"]
         attempt = values["attempt"]
-        if type(claimed_at) not in (int, float) or not math.isfinite(claimed_at):
+        if type(claimed_at) not in (int, float) or not math.isfinite(
+            claimed_at
+        ):
             return None
         if not isinstance(attempt, str):
             return None
@@ -68,7 +70,12 @@ def read_holder(store: Store, folder: str) -> Holder | None:
     """Return who holds the point in a folder of the root; None if nobody does."""
     try:
         return parse_claim(store.read(f"{folder}/{CLAIM}", MAX_RECORD_BYTES))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotRegularFileError):
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        IsADirectoryError,
+        NotRegularFileError,
+    ):
         return None
 
 
@@ -78,11 +85,18 @@ def is_live(store: Store, folder: str, holder: Holder) -> bool:
     A process that does not renew its claim counts as dead, even if it exists: it may be stopped or
     hang, and it writes nothing once it finds that its claim is lost.
     """
-    local = [process for process in (holder.worker, holder.driver) if process.is_local()]
+    local = [
+        process
+        for process in (holder.worker, holder.driver)
+        if process.is_local()
+    ]
     if not all(process.is_alive() for process in local):
         return False
     watch = _watches.setdefault((store.root_uri, folder), Watch())
-    return watch.measure_unchanged((holder.attempt, holder.time)) < processes.DEAD_AFTER_SECONDS
+    return (
+        watch.measure_unchanged((holder.attempt, holder.time))
+        < processes.DEAD_AFTER_SECONDS
+    )
 
 
 def is_certainly_live(store: Store, folder: str, holder: Holder) -> bool:
@@ -121,7 +135,9 @@ def find_live(folders: Iterable[tuple[Store, str]]) -> set[str]:
         if not remaining:
             return live
         if not has_warned:
-            _warn_of_wait(f"{len(remaining)} claims of other hosts", remaining[0][1])
+            _warn_of_wait(
+                f"{len(remaining)} claims of other hosts", remaining[0][1]
+            )
             has_warned = True
         undecided = remaining
         _pause(undecided[0][0])
@@ -188,7 +204,9 @@ class Claim:
             holder = read_holder(self._store, self._folder)
             if holder is not None and self._must_respect(holder):
                 if is_certainly_live(self._store, self._folder, holder):
-                    raise ClaimedError(f"{self._point} is being trained by {holder}")
+                    raise ClaimedError(
+                        f"{self._point} is being trained by {holder}"
+                    )
                 return holder
             self._write()
             return None

@@ -77,7 +77,9 @@ class Ledger:
         return self.store.root / POINTS / point_id
 
     def read(
-        self, wanted: Mapping[str, Mapping[str, Any]], newer: Literal["raise", "report"] = "raise"
+        self,
+        wanted: Mapping[str, Mapping[str, Any]],
+        newer: Literal["raise", "report"] = "raise",
     ) -> State:
         """Read the records and claims of these points.
 
@@ -99,7 +101,9 @@ class Ledger:
             # One listing is cheaper than a request for each point that was never started.
             store = store.snapshot(POINTS)
             existing = store.list_folders(POINTS)
-            point_ids = [point_id for point_id in wanted if point_id in existing]
+            point_ids = [
+                point_id for point_id in wanted if point_id in existing
+            ]
         for point_id, name, content in _read_records(store, point_ids):
             path = store.uri(name)
             try:
@@ -116,11 +120,15 @@ class Ledger:
                 state.unreadable[point_id] = str(error)
             except (RecordError, OSError) as error:
                 state.unreadable[point_id] = str(error)
-        without_record = [point_id for point_id in point_ids if point_id not in state.records]
+        without_record = [
+            point_id for point_id in point_ids if point_id not in state.records
+        ]
         self._read_claims(store, without_record, state)
         return state
 
-    def _read_claims(self, store: Store, point_ids: list[str], state: State) -> None:
+    def _read_claims(
+        self, store: Store, point_ids: list[str], state: State
+    ) -> None:
         names = [f"{POINTS}/{point_id}/{CLAIM}" for point_id in point_ids]
         contents = store.read_all(names, MAX_RECORD_BYTES)
         for point_id, content in zip(point_ids, contents, strict=True):
@@ -183,13 +191,20 @@ class Ledger:
             if not snapshot.exists(f"{folder}/{CLAIM}"):
                 continue
             # Leftovers do no harm, so a root that refuses to remove them stops nothing.
-            with contextlib.suppress(OSError), self.store.lock(f"{folder}/.lock"):
+            with (
+                contextlib.suppress(OSError),
+                self.store.lock(f"{folder}/.lock"),
+            ):
                 holder = claims.read_holder(self.store, folder)
-                if holder is None or not claims.is_live(self.store, folder, holder):
+                if holder is None or not claims.is_live(
+                    self.store, folder, holder
+                ):
                     self.store.remove(f"{folder}/{CLAIM}")
                     self.store.remove_leftovers(folder)
 
-    def write_file(self, claim: Claim, point_id: str, name: str, content: Content) -> None:
+    def write_file(
+        self, claim: Claim, point_id: str, name: str, content: Content
+    ) -> None:
         """Write one of the point's files, `name` or `folder/name`, unless the claim was lost.
 
         Raises:
@@ -214,7 +229,9 @@ class Ledger:
             self.store.remove(name)
             self._withdrawn.add(point_id)
 
-    def finish(self, claim: Claim, record: Record, keep: str = WEIGHTS_ALONE) -> None:
+    def finish(
+        self, claim: Claim, record: Record, keep: str = WEIGHTS_ALONE
+    ) -> None:
         """Write the record after all other files.
 
         An earlier record that is unreadable is copied first. A checkpoint is removed, unless it is
@@ -234,7 +251,9 @@ class Ledger:
             earlier = self._set_aside(record.id)
             if earlier and _must_stay(earlier, record):
                 # Possible only where the root has no locks.
-                raise LostClaimError(f"{record.id} was finished by another process")
+                raise LostClaimError(
+                    f"{record.id} was finished by another process"
+                )
             self.store.remove_leftovers(folder)
             self.store.write(f"{folder}/{RECORD}", record.to_json())
             with self._ignore_cleanup_errors(record.id):
@@ -255,7 +274,9 @@ class Ledger:
             yield
         except OSError as error:
             log.warning(
-                "%s is finished, but useless files could not be removed: %s", point_id, error
+                "%s is finished, but useless files could not be removed: %s",
+                point_id,
+                error,
             )
 
     def _set_aside(self, point_id: str) -> Record | None:
@@ -277,17 +298,25 @@ def _must_stay(earlier: Record, record: Record) -> bool:
     """Return True if a record must not replace an earlier one, since that is better."""
     # A result of other code may be replaced by whatever today's code gives.
     is_of_same_code = earlier.code == record.code
-    return is_of_same_code and earlier.status == Status.OK and record.status != Status.OK
+    return (
+        is_of_same_code
+        and earlier.status == Status.OK
+        and record.status != Status.OK
+    )
 
 
-def _read_records(store: Store, point_ids: list[str]) -> Iterator[tuple[str, str, bytes | OSError]]:
+def _read_records(
+    store: Store, point_ids: list[str]
+) -> Iterator[tuple[str, str, bytes | OSError]]:
     """Yield the id, the record's name, and its content or the error of reading it."""
     names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in point_ids]
     contents = store.read_all(names, MAX_RECORD_BYTES)
     return zip(point_ids, names, contents, strict=True)
 
 
-def _decode_or_raise(content: bytes | OSError, path: str, point_id: str) -> Record:
+def _decode_or_raise(
+    content: bytes | OSError, path: str, point_id: str
+) -> Record:
     if isinstance(content, OSError):
         raise content
     return decode_record(content, path, point_id)

@@ -124,8 +124,12 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
     """
     path = store.uri(f"{folder}/{SWEEP}")
     values = _read_values(store, folder, path)
-    if not isinstance(values, dict) or not isinstance(values.get("schema"), int):
-        raise ResultsError(f"{path} is not a gensweep {SWEEP}: it names no schema")
+    if not isinstance(values, dict) or not isinstance(
+        values.get("schema"), int
+    ):
+        raise ResultsError(
+            f"{path} is not a gensweep {SWEEP}: it names no schema"
+        )
     schema = values["schema"]
     if schema > SCHEMA:
         raise ResultsError(
@@ -137,13 +141,19 @@ def read_sweep_file(store: Store, folder: str) -> SweepFile:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         reason = first["msg"].lower()
-        raise ResultsError(f"{path} is not a gensweep {SWEEP}: {field}: {reason}") from None
+        raise ResultsError(
+            f"{path} is not a gensweep {SWEEP}: {field}: {reason}"
+        ) from None
     cell_ids = [cell.id for cell in sweep.cells]
     if len(set(cell_ids)) < len(cell_ids):
-        raise ResultsError(f"{path} is not a gensweep {SWEEP}: it lists a cell twice")
+        raise ResultsError(
+            f"{path} is not a gensweep {SWEEP}: it lists a cell twice"
+        )
     for cell in sweep.cells:
         if "dataset" not in cell.params:
-            raise ResultsError(f"{path} is not a gensweep {SWEEP}: cell {cell.id} has no dataset")
+            raise ResultsError(
+                f"{path} is not a gensweep {SWEEP}: cell {cell.id} has no dataset"
+            )
         _check_id(path, "cell", cell.id)
         for point_id in cell.points.values():
             _check_id(path, "point", point_id)
@@ -159,7 +169,9 @@ def _read_values(store: Store, folder: str, path: str) -> Any:
         hint = _suggest_sweeps(store, folder)
         raise ResultsError(f"{store.uri(folder)} {problem}: {hint}") from None
     except OSError as error:
-        raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise ResultsError(
+            f"{path} cannot be read: {error.strerror or error}"
+        ) from None
     except ValueError as error:
         # Messages such as "not UTF-8" complete the sentence.
         verb = "is" if str(error).startswith("not") else "cannot be read:"
@@ -179,8 +191,12 @@ def _check_id(path: str, kind: str, name: str) -> None:
 def _suggest_sweeps(store: Store, folder: str) -> str:
     """Return which sweeps are in the folder or next to it, as a part of an error."""
     for prefix in (f"{folder}/", ""):
-        names = sorted(f"{prefix}{name}" for name in store.list_folders(prefix.rstrip("/")))
-        sweeps = [store.uri(name) for name in names if store.exists(f"{name}/{SWEEP}")]
+        names = sorted(
+            f"{prefix}{name}" for name in store.list_folders(prefix.rstrip("/"))
+        )
+        sweeps = [
+            store.uri(name) for name in names if store.exists(f"{name}/{SWEEP}")
+        ]
         if sweeps:
             return f"sweeps found: {', '.join(sweeps)}"
     return (

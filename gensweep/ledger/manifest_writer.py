@@ -24,7 +24,14 @@ from gensweep.system.storage import parse_json
 from gensweep.system.terminal import split_command_line
 from gensweep.system.text import pluralize
 
-_FIELDS_OF_THE_RUN = ("command", "places", "commit", "versions", "hardware", "created")
+_FIELDS_OF_THE_RUN = (
+    "command",
+    "places",
+    "commit",
+    "versions",
+    "hardware",
+    "created",
+)
 """Fields that may differ between two runs of the same sweep."""
 
 
@@ -33,10 +40,15 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
     cells = _collect_cells(sweep)
     models = {cell["model"] for cell in cells}
     datasets = [cell["params"]["dataset"] for cell in cells]
-    parameter_values = (value for cell in cells for value in cell["params"].values())
+    parameter_values = (
+        value for cell in cells for value in cell["params"].values()
+    )
     grids = [{"model": grid.model, "axes": grid.axes} for grid in sweep.grids]
     for search in sweep.searches:
-        axes = {key: list(one.list_extremes()) for key, one in search.space.dimensions.items()}
+        axes = {
+            key: list(one.list_extremes())
+            for key, one in search.space.dimensions.items()
+        }
         grids.append({"model": search.model, "axes": axes})
     versions = get_versions()
     values = {
@@ -59,7 +71,10 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
     }
     values |= _describe_statistics(sweep)
     if sweep.plugins:
-        values["plugins"] = [{"file": plugin.label, "sha": plugin.key} for plugin in sweep.plugins]
+        values["plugins"] = [
+            {"file": plugin.label, "sha": plugin.key}
+            for plugin in sweep.plugins
+        ]
     return SweepFile.model_validate(values).model_dump(exclude_unset=True)
 
 
@@ -67,7 +82,9 @@ def _describe_statistics(sweep: Sweep) -> dict[str, Any]:
     """Return what the sweep says of its statistics; only what it does say."""
     values: dict[str, Any] = {}
     if sweep.questions is not None:
-        values["questions"] = [write_question(question) for question in sweep.questions]
+        values["questions"] = [
+            write_question(question) for question in sweep.questions
+        ]
     if sweep.margin:
         values["margin"] = sweep.margin
     if sweep.reference:
@@ -88,7 +105,9 @@ def _collect_cells(sweep: Sweep) -> list[dict[str, Any]]:
             }
         cells[point.cell]["points"][str(point.seed)] = point.id
         if point.id in sweep.selection_ids:
-            cells[point.cell].setdefault("selection_seeds", []).append(point.seed)
+            cells[point.cell].setdefault("selection_seeds", []).append(
+                point.seed
+            )
     return list(cells.values())
 
 
@@ -118,7 +137,9 @@ def _describe_metrics(models: set[str]) -> dict[str, MetricInfo]:
             described.setdefault(metric.name, info).models.append(model)
     # Built-in metrics are in the order of their names, those of a task as it declares them.
     built_in = sorted(described.keys() & METRICS)
-    return {name: described[name] for name in dict.fromkeys([*built_in, *described])}
+    return {
+        name: described[name] for name in dict.fromkeys([*built_in, *described])
+    }
 
 
 def describe_data(
@@ -141,22 +162,32 @@ def describe_data(
         training = select_training_rows(arrays.split, data.train_fraction)
         sizes.setdefault(key, set()).add(len(training))
         if key not in described:
-            described[key] = _describe_dataset(point.params["dataset"], data, arrays)
+            described[key] = _describe_dataset(
+                point.params["dataset"], data, arrays
+            )
     for key, about in described.items():
         about["training"] = sorted(sizes[key])
     return described
 
 
-def _describe_dataset(name: str, data: DataSource, arrays: DatasetArrays) -> dict[str, Any]:
+def _describe_dataset(
+    name: str, data: DataSource, arrays: DatasetArrays
+) -> dict[str, Any]:
     """Return one entry of `data`, without the sizes of training."""
-    counts = {count: arrays.counts.get(count, 0) for count in ("copies", "left_out")}
+    counts = {
+        count: arrays.counts.get(count, 0) for count in ("copies", "left_out")
+    }
     survey_of_files = get_survey(name)
     if survey_of_files is not None:
         counts["copies"] += survey_of_files.readable - survey_of_files.different
         counts["left_out"] += len(survey_of_files.unread)
     defaults = type(data).model_fields
     values = data.model_dump(exclude={"train_fraction", "dataset"})
-    changed = {key: value for key, value in values.items() if value != defaults[key].default}
+    changed = {
+        key: value
+        for key, value in values.items()
+        if value != defaults[key].default
+    }
     about = {
         "dataset": name,
         "params": changed,
@@ -169,7 +200,10 @@ def _describe_dataset(name: str, data: DataSource, arrays: DatasetArrays) -> dic
 
 
 def write_sweep_json(
-    store: Store, sweep: Sweep, command: str, data: Mapping[str, dict[str, Any]] | None = None
+    store: Store,
+    sweep: Sweep,
+    command: str,
+    data: Mapping[str, dict[str, Any]] | None = None,
 ) -> None:
     """Write ``ROOT/<sweep>/sweep.json``.
 
@@ -193,7 +227,9 @@ def write_sweep_json(
     described = _data_of(earlier) | new_data
     if described:
         keys = {point.data_key for point in sweep.points()}
-        wanted["data"] = {key: about for key, about in described.items() if key in keys}
+        wanted["data"] = {
+            key: about for key, about in described.items() if key in keys
+        }
     # A file that differs only in fields of the run stays: a rewrite would change its date.
     fields_of_the_run = {key: wanted[key] for key in _FIELDS_OF_THE_RUN}
     if earlier | fields_of_the_run == wanted:
@@ -202,10 +238,14 @@ def write_sweep_json(
         store.write_json(f"{sweep.name}/{SWEEP}", wanted)
     except OSError as error:
         reason = error.strerror or error
-        raise ResultsError(f"{store.uri(sweep.name)} cannot be written: {reason}") from error
+        raise ResultsError(
+            f"{store.uri(sweep.name)} cannot be written: {reason}"
+        ) from error
 
 
-def _check_replaceable(store: Store, sweep: Sweep, earlier: dict[str, Any]) -> None:
+def _check_replaceable(
+    store: Store, sweep: Sweep, earlier: dict[str, Any]
+) -> None:
     schema = earlier.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         path = store.uri(f"{sweep.name}/{SWEEP}")
@@ -215,7 +255,11 @@ def _check_replaceable(store: Store, sweep: Sweep, earlier: dict[str, Any]) -> N
         )
     other = earlier.get("name")
     name = sweep.name
-    if isinstance(other, str) and other != name and other.lower() == name.lower():
+    if (
+        isinstance(other, str)
+        and other != name
+        and other.lower() == name.lower()
+    ):
         raise ResultsError(
             f"{store.uri(sweep.name)} is the folder of the sweep {other!r}: this file system "
             "does not distinguish the two names; rename the sweep"
@@ -246,7 +290,9 @@ def describe_replaced_points(store: Store, sweep: Sweep, command: str) -> str:
     try:
         earlier_ids: set[str] = set()
         for cell in earlier["cells"]:
-            earlier_ids.update(str(point_id) for point_id in cell["points"].values())
+            earlier_ids.update(
+                str(point_id) for point_id in cell["points"].values()
+            )
     except (LookupError, TypeError, AttributeError):
         return ""
     ids = {point.id for point in sweep.points()}
@@ -256,7 +302,12 @@ def describe_replaced_points(store: Store, sweep: Sweep, command: str) -> str:
     count = pluralize(len(earlier_ids), "point")
     other_file = _find_sweep_file(str(earlier.get("command")))
     file = _find_sweep_file(command)
-    if dropped == earlier_ids and other_file and file and other_file.name != file.name:
+    if (
+        dropped == earlier_ids
+        and other_file
+        and file
+        and other_file.name != file.name
+    ):
         raise ResultsError(
             f"{store.uri(sweep.name)} holds another sweep of the name {sweep.name!r}, of "
             f"{other_file}: none of its {count} is a point of {file}. Its tables and figures "

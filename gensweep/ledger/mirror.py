@@ -36,7 +36,11 @@ def is_current_copy(path: Path, entry: Entry | None) -> bool:
 def list_copies(folder: Path) -> list[Path]:
     """Return all files below a local folder, sorted, without temporary ones."""
     paths = sorted(folder.rglob("*"))
-    return [path for path in paths if path.is_file() and not path.name.endswith(".tmp")]
+    return [
+        path
+        for path in paths
+        if path.is_file() and not path.name.endswith(".tmp")
+    ]
 
 
 def find_mirror(uri: str) -> Path:
@@ -45,7 +49,11 @@ def find_mirror(uri: str) -> Path:
 
     digest = hashlib.sha256(uri.encode()).hexdigest()
     # The readable part alone would be too long for some file systems, and not unique.
-    return get_cache_root() / MIRRORS_FOLDER / f"{quote(uri, safe='')[:80]}-{digest[:12]}"
+    return (
+        get_cache_root()
+        / MIRRORS_FOLDER
+        / f"{quote(uri, safe='')[:80]}-{digest[:12]}"
+    )
 
 
 def make_temporary_mirror() -> Path:

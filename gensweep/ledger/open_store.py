@@ -29,7 +29,9 @@ def open_store(location: str | Path, persistent: bool = True) -> Store:
     """
     text = str(location)
     if not text:
-        raise ResultsError("--results is empty; name a folder, or s3://bucket/prefix")
+        raise ResultsError(
+            "--results is empty; name a folder, or s3://bucket/prefix"
+        )
     scheme, separator, rest = _split_scheme(text)
     if separator and scheme != "file":
         # A local root must not pay for the import of pyarrow.
@@ -43,7 +45,9 @@ def open_store(location: str | Path, persistent: bool = True) -> Store:
         raise ResultsError(f"--results {text}: {error}") from None
     existing = find_existing_folder(root)
     if not existing.is_dir():
-        raise ResultsError(f"--results {text}: {existing} is a file, not a folder")
+        raise ResultsError(
+            f"--results {text}: {existing} is a file, not a folder"
+        )
     return Store(root)
 
 
@@ -62,7 +66,9 @@ def open_folder(location: str | Path) -> tuple[Store, str]:
         path, mark, query = rest.partition("?")
         parent, _, name = path.rstrip("/").rpartition("/")
         if not parent:
-            raise ResultsError(f"{scheme}://{path} is a bucket, not a folder of a results root")
+            raise ResultsError(
+                f"{scheme}://{path} is a bucket, not a folder of a results root"
+            )
         return open_store(f"{scheme}://{parent}{mark}{query}"), name
     path = unquote(rest) if separator else text
     # realpath, since Path.resolve raises for links that lead in a circle.
@@ -90,7 +96,9 @@ def _split_scheme(location: str) -> tuple[str, str, str]:
     """
     mistyped = _MISTYPED_SCHEME.match(location)
     if mistyped:
-        intended = redact_secrets(f"{mistyped[1].lower()}://{location[mistyped.end() :]}")
+        intended = redact_secrets(
+            f"{mistyped[1].lower()}://{location[mistyped.end() :]}"
+        )
         typed = redact_secrets(location)
         raise ResultsError(
             f"--results {typed}: did you mean {intended}? ./{typed} is the folder of that name"

@@ -40,7 +40,9 @@ class PrunePlan:
     unfinished: int = 0
 
 
-def plan_pruning(ledger: Ledger, point_ids: Collection[str], keep: str) -> PrunePlan:
+def plan_pruning(
+    ledger: Ledger, point_ids: Collection[str], keep: str
+) -> PrunePlan:
     """Return which large files of these points can be removed.
 
     Args:
@@ -54,7 +56,9 @@ def plan_pruning(ledger: Ledger, point_ids: Collection[str], keep: str) -> Prune
     names = [CHECKPOINT]
     if not keeps_weights(keep):
         names.append(WEIGHTS)
-    state = ledger.read({point_id: {} for point_id in point_ids}, newer="report")
+    state = ledger.read(
+        {point_id: {} for point_id in point_ids}, newer="report"
+    )
     store = ledger.store.snapshot(POINTS)
     plan = PrunePlan()
     for point_id in sorted(point_ids):
@@ -83,7 +87,9 @@ def remove_files(ledger: Ledger, files: Sequence[LargeFile]) -> list[LargeFile]:
         folder = f"{POINTS}/{file.point_id}"
         with ledger.store.lock(f"{folder}/.lock"):
             holder = claims.read_holder(ledger.store, folder)
-            is_claimed = holder is not None and claims.is_live(ledger.store, folder, holder)
+            is_claimed = holder is not None and claims.is_live(
+                ledger.store, folder, holder
+            )
             if is_claimed or not ledger.store.exists(f"{folder}/{RECORD}"):
                 continue
             ledger.store.remove(f"{folder}/{file.name}")
@@ -91,7 +97,9 @@ def remove_files(ledger: Ledger, files: Sequence[LargeFile]) -> list[LargeFile]:
     return removed
 
 
-def find_sweeps_of(ledger: Ledger, point_ids: Collection[str], but: str) -> dict[str, int]:
+def find_sweeps_of(
+    ledger: Ledger, point_ids: Collection[str], but: str
+) -> dict[str, int]:
     """Return other sweeps of the results root that have some of these points, and how many.
 
     Args:
@@ -105,7 +113,11 @@ def find_sweeps_of(ledger: Ledger, point_ids: Collection[str], but: str) -> dict
         # Other folders are no sweeps.
         with contextlib.suppress(ResultsError):
             sweep = read_sweep_file(ledger.store, folder)
-            ids = {point_id for cell in sweep.cells for point_id in cell.points.values()}
+            ids = {
+                point_id
+                for cell in sweep.cells
+                for point_id in cell.points.values()
+            }
             if wanted & ids:
                 shared[folder] = len(wanted & ids)
     return shared

@@ -131,7 +131,9 @@ def is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (str, bool)) or is_number(value)
 
 
-def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Record:
+def decode_record(
+    text: bytes, path: str, expected_id: str | None = None
+) -> Record:
     """Check the content of one record.json and return the record.
 
     Args:
@@ -147,7 +149,9 @@ def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Rec
     body_start = len(_CHECKSUM_PREFIX) + _CHECKSUM_CHARACTERS + len('",')
     body = text[body_start:].rstrip(b"\n")
     if values.pop("checksum", None) != compute_checksum(body):
-        raise RecordError(f"{path}: changed since it was written (its checksum does not match)")
+        raise RecordError(
+            f"{path}: changed since it was written (its checksum does not match)"
+        )
     _check_fields(values, path)
     # The first problem is enough.
     for name, problem in _find_problems(values):
@@ -155,7 +159,9 @@ def decode_record(text: bytes, path: str, expected_id: str | None = None) -> Rec
     values["error"] = replace_surrogates(values["error"])
     values["warnings"] = replace_surrogates(values.get("warnings", []))
     if expected_id is not None and values["id"] != expected_id:
-        raise RecordError(f"{path}: is the record of {values['id']}, not of {expected_id}")
+        raise RecordError(
+            f"{path}: is the record of {values['id']}, not of {expected_id}"
+        )
     values["status"] = Status(values["status"])
     return Record(**values)
 
@@ -186,7 +192,9 @@ def _check_fields(values: dict[str, Any], path: str) -> None:
         if name in values and not isinstance(values[name], types):
             wrong.append(name)
     if wrong:
-        raise RecordError(f"{path}: not a gensweep record ({', '.join(wrong)} of a wrong type)")
+        raise RecordError(
+            f"{path}: not a gensweep record ({', '.join(wrong)} of a wrong type)"
+        )
 
 
 def _find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -239,7 +247,11 @@ def _find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _is_origin(origin: dict[str, Any]) -> bool:
     is_text = isinstance(origin.get("point"), str)
-    return is_text and is_count(origin.get("epoch"), 1) and is_number(origin.get("seconds"))
+    return (
+        is_text
+        and is_count(origin.get("epoch"), 1)
+        and is_number(origin.get("seconds"))
+    )
 
 
 def _is_time(text: str) -> bool:
@@ -260,9 +272,14 @@ def _find_contradictions(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "metrics", "has no test metric although the status is ok"
     epochs = get_last_epoch(values["params"])
     # A task may stop earlier by itself.
-    is_early = values["params"].get("dataset") == OWN_DATA and is_count(epochs, values["epochs"])
+    is_early = values["params"].get("dataset") == OWN_DATA and is_count(
+        epochs, values["epochs"]
+    )
     if is_count(epochs, 1) and values["epochs"] != epochs and not is_early:
-        yield "epochs", f"is not {epochs}, as the parameters say, although the status is ok"
+        yield (
+            "epochs",
+            f"is not {epochs}, as the parameters say, although the status is ok",
+        )
 
 
 def compute_checksum(body: bytes) -> str:

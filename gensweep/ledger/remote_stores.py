@@ -57,7 +57,9 @@ class RemoteStore(Store):
     poll_seconds = 10.0
     is_remote = True
 
-    def __init__(self, uri: str, files: fs.FileSystem, base: str, copies: Path) -> None:
+    def __init__(
+        self, uri: str, files: fs.FileSystem, base: str, copies: Path
+    ) -> None:
         super().__init__(copies)
         self.root_uri = uri
         self._fs = files
@@ -70,7 +72,9 @@ class RemoteStore(Store):
         if persistent:
             bucket.check()
         files = bucket.connect()
-        copies = find_mirror(bucket.uri) if persistent else make_temporary_mirror()
+        copies = (
+            find_mirror(bucket.uri) if persistent else make_temporary_mirror()
+        )
         return cls(bucket.uri, files, bucket.base, copies)
 
     def uri(self, name: str) -> str:
@@ -94,7 +98,9 @@ class RemoteStore(Store):
         with self._fs.open_input_file(self._key(name)) as file:
             size = file.size()
             if size > limit:
-                message = f"too large: {size:,} bytes, at most {limit:,} are allowed"
+                message = (
+                    f"too large: {size:,} bytes, at most {limit:,} are allowed"
+                )
                 raise NotRegularFileError(errno.EFBIG, message, self.uri(name))
             return file.read()
 
@@ -112,7 +118,10 @@ class RemoteStore(Store):
 
     def write(self, name: str, content: Content) -> None:
         data = convert_to_bytes(content)
-        with self._explaining(name), self._fs.open_output_stream(self._key(name)) as file:
+        with (
+            self._explaining(name),
+            self._fs.open_output_stream(self._key(name)) as file,
+        ):
             file.write(data)
         copy = self.root / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +140,9 @@ class RemoteStore(Store):
         from pyarrow.fs import FileType
 
         infos = self._infos(folder, False)
-        folders = {info.base_name for info in infos if info.type == FileType.Directory}
+        folders = {
+            info.base_name for info in infos if info.type == FileType.Directory
+        }
         if folders:
             return folders
         # Google's store lists no folders: take them from the names of the files below.
@@ -193,7 +204,9 @@ class RemoteStore(Store):
     def _infos(self, folder: str, deep: bool) -> list[fs.FileInfo]:
         from pyarrow.fs import FileSelector
 
-        selector = FileSelector(self._key(folder), allow_not_found=True, recursive=deep)
+        selector = FileSelector(
+            self._key(folder), allow_not_found=True, recursive=deep
+        )
         with self._explaining(folder):
             return self._fs.get_file_info(selector)
 
@@ -219,11 +232,15 @@ class RemoteStore(Store):
         try:
             yield
         except FileNotFoundError:
-            raise FileNotFoundError(f"{self.uri(name)}: there is no such file") from None
+            raise FileNotFoundError(
+                f"{self.uri(name)}: there is no such file"
+            ) from None
         except NotRegularFileError:
             raise
         except OSError as error:
-            raise StoreError(f"{self.uri(name)}: {explain_error(error)}") from error
+            raise StoreError(
+                f"{self.uri(name)}: {explain_error(error)}"
+            ) from error
 
 
 class Snapshot(RemoteStore):
@@ -233,7 +250,9 @@ class Snapshot(RemoteStore):
     last change are those of the listing.
     """
 
-    def __init__(self, store: RemoteStore, listing: dict[str, dict[str, Entry]]) -> None:
+    def __init__(
+        self, store: RemoteStore, listing: dict[str, dict[str, Entry]]
+    ) -> None:
         super().__init__(store.root_uri, store._fs, store._base, store.root)
         self._files: dict[str, dict[str, Entry]] = {}
         self._folders: dict[str, set[str]] = {}

@@ -33,7 +33,9 @@ class LevelInfo(BaseModel):
 
     epochs: int
     points: list[str]
-    status: Literal["ok", "diverged", "failed", "missing", "pending"] = "pending"
+    status: Literal["ok", "diverged", "failed", "missing", "pending"] = (
+        "pending"
+    )
     value: float | None = None
 
 
@@ -100,15 +102,21 @@ def read_search_log(store: Store, folder: str) -> dict[str, SearchInfo]:
     """
     name = f"{folder}/{SEARCH_LOG}"
     path = store.uri(name)
-    hint = "it is a cache: remove it, and the next run derives it from the records"
+    hint = (
+        "it is a cache: remove it, and the next run derives it from the records"
+    )
     try:
         values = parse_json(store.read(name))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
         raise ResultsError(f"{path} cannot be read: {error}; {hint}") from None
-    if not isinstance(values, dict) or not isinstance(values.get("schema"), int):
-        raise ResultsError(f"{path} is not a gensweep {SEARCH_LOG}: it names no schema; {hint}")
+    if not isinstance(values, dict) or not isinstance(
+        values.get("schema"), int
+    ):
+        raise ResultsError(
+            f"{path} is not a gensweep {SEARCH_LOG}: it names no schema; {hint}"
+        )
     if values["schema"] > SCHEMA:
         raise ResultsError(
             f"{path} has schema {values['schema']}, this gensweep reads up to {SCHEMA}: upgrade "
@@ -125,7 +133,9 @@ def read_search_log(store: Store, folder: str) -> dict[str, SearchInfo]:
         ) from None
 
 
-def write_search_log(store: Store, folder: str, searches: dict[str, SearchInfo]) -> None:
+def write_search_log(
+    store: Store, folder: str, searches: dict[str, SearchInfo]
+) -> None:
     """Write the searches of a sweep, unless the file says the same already.
 
     Raises:
@@ -133,7 +143,10 @@ def write_search_log(store: Store, folder: str, searches: dict[str, SearchInfo])
     """
     values = {
         "schema": SCHEMA,
-        "searches": {name: search.model_dump(mode="json") for name, search in searches.items()},
+        "searches": {
+            name: search.model_dump(mode="json")
+            for name, search in searches.items()
+        },
     }
     name = f"{folder}/{SEARCH_LOG}"
     try:

@@ -60,7 +60,10 @@ def _try_files(store: Store, folder: str) -> str:
         if not store.is_remote:
             content = content[::-1]
             # Some file systems refuse to replace a file while somebody reads it.
-            with _naming_step("replace a file that is open"), open(store.root / name, "rb"):
+            with (
+                _naming_step("replace a file that is open"),
+                open(store.root / name, "rb"),
+            ):
                 store.write(name, content)
         with _naming_step("read what was written"):
             stored = store.read(name)
@@ -89,7 +92,9 @@ def _naming_step(step: str) -> Generator[None]:
         raise
     except OSError as error:
         reason = error.strerror or error
-        raise OSError(error.errno, f"cannot {step}: {reason}", error.filename) from error
+        raise OSError(
+            error.errno, f"cannot {step}: {reason}", error.filename
+        ) from error
 
 
 def require_writable(store: Store) -> None:

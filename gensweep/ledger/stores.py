@@ -110,12 +110,20 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
-            obstacle = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+            obstacle = next(
+                path
+                for path in (folder, *folder.parents)
+                if os.path.lexists(path)
+            )
             kind = "a file"
             if obstacle.is_symlink():
-                kind = f"a link to {os.readlink(obstacle)}, which does not exist"
+                kind = (
+                    f"a link to {os.readlink(obstacle)}, which does not exist"
+                )
             message = f"should be a folder, but is {kind}"
-            raise NotADirectoryError(errno.ENOTDIR, message, str(obstacle)) from None
+            raise NotADirectoryError(
+                errno.ENOTDIR, message, str(obstacle)
+            ) from None
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a file of indented JSON; NaN is refused."""
@@ -129,12 +137,17 @@ class Store:
     def list_files(self, folder: str) -> dict[str, Entry]:
         """Return the files directly in a folder by name; none if there is no folder."""
         files = {}
-        with contextlib.suppress(*_ABSENT), os.scandir(self.root / folder) as entries:
+        with (
+            contextlib.suppress(*_ABSENT),
+            os.scandir(self.root / folder) as entries,
+        ):
             for entry in entries:
                 try:
                     if entry.is_file():
                         stat = entry.stat()
-                        files[entry.name] = Entry(stat.st_size, stat.st_mtime_ns)
+                        files[entry.name] = Entry(
+                            stat.st_size, stat.st_mtime_ns
+                        )
                 except FileNotFoundError:
                     # Another process removed the file after it was listed.
                     pass
@@ -175,7 +188,9 @@ class Store:
         leftovers = [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]
         if not leftovers:
             return
-        newest = max((_modified_at(file) for file in path.iterdir()), default=0.0)
+        newest = max(
+            (_modified_at(file) for file in path.iterdir()), default=0.0
+        )
         for file in leftovers:
             if not age or newest - _modified_at(file) > age:
                 file.unlink(missing_ok=True)
@@ -217,4 +232,6 @@ def as_results_error(store: Store) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise ResultsError(f"--results {store.root_uri} cannot be used: {error}") from error
+        raise ResultsError(
+            f"--results {store.root_uri} cannot be used: {error}"
+        ) from error

@@ -64,7 +64,9 @@ def count_carries(first: int, operator: str, second: int) -> int:
         # Borrows are the carries of adding the difference back to the smaller number.
         first, second = abs(first - second), min(first, second)
     # Each carry lowers the sum of the digits by 9 (Kummer 1852).
-    lost = _sum_digits(first) + _sum_digits(second) - _sum_digits(first + second)
+    lost = (
+        _sum_digits(first) + _sum_digits(second) - _sum_digits(first + second)
+    )
     return lost // 9
 
 

@@ -20,7 +20,11 @@ from gensweep.metrics._efficientnet import (
     find_efficientnet,
 )
 from gensweep.metrics._inception import build_inception, check_inception
-from gensweep.metrics._random_vgg import DRAWS, build_random_vgg, build_random_vggs
+from gensweep.metrics._random_vgg import (
+    DRAWS,
+    build_random_vgg,
+    build_random_vggs,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -69,11 +73,16 @@ def select_networks() -> list[FeatureNetwork]:
         UnknownNameError: there is no network of that name.
         UserError: this machine lacks something that one of them needs.
     """
-    names = [name.strip() for name in os.environ.get(FEATURES_VARIABLE, "").split(",")]
+    names = [
+        name.strip()
+        for name in os.environ.get(FEATURES_VARIABLE, "").split(",")
+    ]
     names = [name for name in names if name] or [get_default_name()]
     for name in names:
         if name not in NETWORKS:
-            raise UnknownNameError(f"{FEATURES_VARIABLE} network", name, NETWORKS)
+            raise UnknownNameError(
+                f"{FEATURES_VARIABLE} network", name, NETWORKS
+            )
     networks = [NETWORKS[name] for name in dict.fromkeys(names)]
     for network in networks:
         network.check()
@@ -82,7 +91,9 @@ def select_networks() -> list[FeatureNetwork]:
 
 def get_default_name() -> str:
     """Return the trained network where its weights are installed, else the random ones."""
-    return "random_vggs" if find_efficientnet() is None else "efficientnet_lite0"
+    return (
+        "random_vggs" if find_efficientnet() is None else "efficientnet_lite0"
+    )
 
 
 def extract_cached_features(name: str, pictures: Tensor) -> Tensor:
@@ -111,7 +122,9 @@ def extract_features(name: str, pictures: Tensor) -> Tensor:
     features = []
     for batch in pictures.split(BATCH_SIZE):
         normalised = (_scale(batch, network) - means) / deviations
-        features.append(module(normalised.contiguous(memory_format=torch.channels_last)))
+        features.append(
+            module(normalised.contiguous(memory_format=torch.channels_last))
+        )
     return torch.cat(features)
 
 

@@ -26,8 +26,12 @@ def build_inception() -> nn.Module:
     from torchvision.models import inception_v3
 
     with torch.device("meta"):
-        network = inception_v3(weights=None, init_weights=False, aux_logits=True)
-    weights = torch.load(_inception_path(), map_location="cpu", weights_only=True)
+        network = inception_v3(
+            weights=None, init_weights=False, aux_logits=True
+        )
+    weights = torch.load(
+        _inception_path(), map_location="cpu", weights_only=True
+    )
     network.load_state_dict(weights, assign=True)
     network.fc = nn.Identity()
     network.AuxLogits = None
@@ -53,5 +57,7 @@ def _inception_path() -> Path:
     """Return the path of the weights in torch.hub's cache."""
     # `torch.hub.get_dir()` says the same, but would import torch.
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    torch_home = Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser()
+    torch_home = Path(
+        os.environ.get("TORCH_HOME", f"{cache}/torch")
+    ).expanduser()
     return torch_home / "hub/checkpoints" / INCEPTION_WEIGHTS

@@ -31,7 +31,9 @@ def build_random_vggs() -> nn.Module:
     class Draws(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.draws = nn.ModuleList(_build(seed, NARROW) for seed in range(DRAWS))
+            self.draws = nn.ModuleList(
+                _build(seed, NARROW) for seed in range(DRAWS)
+            )
 
         def forward(self, pictures: Tensor) -> Tensor:
             return torch.cat([draw(pictures) for draw in self.draws], 1)
@@ -52,7 +54,9 @@ def _build(seed: int, divisor: int) -> nn.Module:
             weights = torch.empty(filters, channels, 3, 3)
             nn.init.kaiming_normal_(weights, nonlinearity="relu", generator=rng)
             # On `meta` the layer draws no weights, so no global random state changes.
-            convolution = nn.Conv2d(channels, filters, 3, padding=1, device="meta")
+            convolution = nn.Conv2d(
+                channels, filters, 3, padding=1, device="meta"
+            )
             convolution.weight = nn.Parameter(weights)
             convolution.bias = nn.Parameter(torch.zeros(filters))
             layers += [convolution, nn.ReLU(inplace=True)]

@@ -37,7 +37,10 @@ def compute_fid(sample: Tensor, picture: Tensor) -> float:
     if not (sample.isfinite().all() and picture.isfinite().all()):
         return float("nan")
     # Of S = A'A and T = B'B, the eigenvalues of S T are the squares of the singular values of A B'.
-    sample_root, picture_root = _root_covariance(sample), _root_covariance(picture)
+    sample_root, picture_root = (
+        _root_covariance(sample),
+        _root_covariance(picture),
+    )
     common = torch.linalg.svdvals(sample_root @ picture_root.T).sum()
     means = (sample.mean(0) - picture.mean(0)).square().sum()
     traces = sample_root.square().sum(), picture_root.square().sum()
@@ -95,7 +98,9 @@ def compute_mind(sample: Tensor, picture: Tensor) -> float:
     import torch
 
     rng = torch.Generator().manual_seed(0)
-    directions = torch.randn(sample.shape[1], DIRECTIONS, generator=rng).to(sample)
+    directions = torch.randn(sample.shape[1], DIRECTIONS, generator=rng).to(
+        sample
+    )
     directions = directions / directions.norm(dim=0)
     samples = (sample @ directions).sort(dim=0).values
     pictures = (picture @ directions).sort(dim=0).values
@@ -110,7 +115,9 @@ def compute_density(sample: Tensor, picture: Tensor) -> float:
     says how likely samples are, not how varied: copies of one common picture score above 1. Read
     it together with `coverage`.
     """
-    inside = sum(part.sum().item() for part in _find_neighbours(sample, picture))
+    inside = sum(
+        part.sum().item() for part in _find_neighbours(sample, picture)
+    )
     return inside / (NEIGHBOURS * len(sample))
 
 

@@ -46,7 +46,9 @@ COMPARISONS: dict[str, tuple[Compare, str, str, Range]] = {
 """First part of a metric's name -> function of two sets of features, unit, direction, range."""
 
 
-def compare_draws(compare: Compare, sample: Tensor, picture: Tensor, draws: int) -> list[float]:
+def compare_draws(
+    compare: Compare, sample: Tensor, picture: Tensor, draws: int
+) -> list[float]:
     """Return a comparison in the features of each draw of a network's weights.
 
     Args:
@@ -55,7 +57,9 @@ def compare_draws(compare: Compare, sample: Tensor, picture: Tensor, draws: int)
         draws: how many.
     """
     pairs = zip(
-        sample.double().chunk(draws, dim=1), picture.double().chunk(draws, dim=1), strict=True
+        sample.double().chunk(draws, dim=1),
+        picture.double().chunk(draws, dim=1),
+        strict=True,
     )
     return [compare(samples, pictures) for samples, pictures in pairs]
 
@@ -74,7 +78,9 @@ def register(network: FeatureNetwork) -> None:
         # It is defined here, and not in a helper, so that the fingerprint of its code covers all
         # that this function refers to.
         def compute(outputs: dict[str, Tensor], compare=compare) -> float:
-            values = compare_draws(compare, outputs[samples], outputs[pictures], network.draws)
+            values = compare_draws(
+                compare, outputs[samples], outputs[pictures], network.draws
+            )
             return median(values)
 
         compute.__doc__ = _document(compare.__doc__ or "", name, network)
@@ -88,10 +94,14 @@ def register(network: FeatureNetwork) -> None:
 
         Differences of models below it may be an accident of the weights.
         """
-        values = compare_draws(compute_kid, outputs[samples], outputs[pictures], network.draws)
+        values = compare_draws(
+            compute_kid, outputs[samples], outputs[pictures], network.draws
+        )
         return max(values) - min(values)
 
-    compute_spread.__doc__ = _document(compute_spread.__doc__ or "", name, network)
+    compute_spread.__doc__ = _document(
+        compute_spread.__doc__ or "", name, network
+    )
     _add_metric(name, needs, "1e-3", "none", (0, None))(compute_spread)
 
 
@@ -119,10 +129,15 @@ def _add_metric(
 
 
 def _register_features(
-    name: str, source: str, extract: Callable[..., Tensor], network: FeatureNetwork
+    name: str,
+    source: str,
+    extract: Callable[..., Tensor],
+    network: FeatureNetwork,
 ) -> None:
     compute = partial(extract, network.name)
-    compute.__doc__ = f"Features [B, features] of each {source}, by {network.name}."
+    compute.__doc__ = (
+        f"Features [B, features] of each {source}, by {network.name}."
+    )
     register_derived(name, (source,))(compute)
 
 

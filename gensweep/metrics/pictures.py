@@ -29,18 +29,24 @@ def compute_generated_error(generated: Tensor, target: Tensor) -> Tensor:
 
 
 @register_derived("reconstruction_error", ("reconstruction", "picture"))
-def compute_reconstruction_error(reconstruction: Tensor, picture: Tensor) -> Tensor:
+def compute_reconstruction_error(
+    reconstruction: Tensor, picture: Tensor
+) -> Tensor:
     """Mean squared error a pixel and channel of each example [B]."""
     return (reconstruction - picture).square().double().flatten(1).mean(1)
 
 
-@register_derived("similarity", ("generated", "target"), ("reconstruction", "picture"))
+@register_derived(
+    "similarity", ("generated", "target"), ("reconstruction", "picture")
+)
 def compute_similarity(output: Tensor, target: Tensor) -> Tensor:
     """Structural similarity of each pair of pictures [B], mean over pixels and channels.
 
     Sides have at least 6 pixels.
     """
-    rows, columns = (_build_window(side).to(output) for side in output.shape[2:])
+    rows, columns = (
+        _build_window(side).to(output) for side in output.shape[2:]
+    )
 
     def smooth(values: Tensor) -> Tensor:
         return rows @ (values @ columns.T)
@@ -183,5 +189,7 @@ def _draw_directions(numbers: int) -> Tensor:
     """
     import torch
 
-    directions = torch.randn(numbers, PROJECTIONS, generator=torch.Generator().manual_seed(0))
+    directions = torch.randn(
+        numbers, PROJECTIONS, generator=torch.Generator().manual_seed(0)
+    )
     return directions / directions.norm(dim=0)

@@ -106,7 +106,9 @@ def compute_read_unparsable(outputs: dict[str, Tensor]) -> float:
     range=(0, None),
     roles=(Role.DRAWN_ANSWERS, Role.READ),
 )
-def compute_read_mean_absolute_error(outputs: dict[str, Tensor]) -> float | None:
+def compute_read_mean_absolute_error(
+    outputs: dict[str, Tensor],
+) -> float | None:
     """Mean distance of answers that are integers, as the reader reads them, from the right ones.
 
     Not defined if no answer is an integer. Read it together with

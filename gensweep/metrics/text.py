@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_metric
 from gensweep.core.roles import Role
-from gensweep.metrics._answers import count_carries, parse_answers, parse_queries
+from gensweep.metrics._answers import (
+    count_carries,
+    parse_answers,
+    parse_queries,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,7 +102,9 @@ def compute_exact_match_carries_0(outputs: dict[str, Tensor]) -> float | None:
     taking the smaller number from the larger one, even if the result is
     negative.
     """
-    return _share_right_where(outputs, lambda *query: count_carries(*query) == 0)
+    return _share_right_where(
+        outputs, lambda *query: count_carries(*query) == 0
+    )
 
 
 @register_metric(
@@ -116,7 +122,9 @@ def compute_exact_match_carries_1(outputs: dict[str, Tensor]) -> float | None:
     Not defined if there is no such query. Carries are counted as in
     `exact_match_carries_0`.
     """
-    return _share_right_where(outputs, lambda *query: count_carries(*query) == 1)
+    return _share_right_where(
+        outputs, lambda *query: count_carries(*query) == 1
+    )
 
 
 @register_metric(
@@ -134,7 +142,9 @@ def compute_exact_match_carries_2(outputs: dict[str, Tensor]) -> float | None:
     Not defined if there is no such query. Carries are counted as in
     `exact_match_carries_0`.
     """
-    return _share_right_where(outputs, lambda *query: count_carries(*query) == 2)
+    return _share_right_where(
+        outputs, lambda *query: count_carries(*query) == 2
+    )
 
 
 @register_metric(
@@ -195,7 +205,9 @@ def mean_distance(predicted: Tensor, answer: Tensor) -> float | None:
     Only pairs of integers count; None if there are none.
     """
     distances = []
-    for guess, right in zip(parse_answers(predicted), parse_answers(answer), strict=True):
+    for guess, right in zip(
+        parse_answers(predicted), parse_answers(answer), strict=True
+    ):
         if guess is not None and right is not None:
             distances.append(abs(guess - right))
     if not distances:
@@ -213,4 +225,6 @@ def _share_right_where(
             rows.append(row)
     if not rows:
         return None
-    return share_right_answers(outputs["predicted"][rows], outputs["answer"][rows])
+    return share_right_answers(
+        outputs["predicted"][rows], outputs["answer"][rows]
+    )

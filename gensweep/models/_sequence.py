@@ -14,7 +14,9 @@ TEXT_OUTPUT = len(ALPHABET)
 GLYPH_SIZE = 28
 """Height and width of a glyph in pixels."""
 KERNEL_AREA = 3 * 3
-REDRAW_HELP = "in each epoch, show other pictures of the training examples' characters"
+REDRAW_HELP = (
+    "in each epoch, show other pictures of the training examples' characters"
+)
 NUMBERS_PER_UNIT = 13
 """Numbers that a unit of an LSTM keeps at each step.
 

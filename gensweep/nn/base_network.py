@@ -118,7 +118,11 @@ class Network(nn.Module, abc.ABC, Generic[C]):
         if len(self.config.players) == 1:
             return parameters
         prefix = f"{player}."
-        return {name: value for name, value in parameters.items() if name.startswith(prefix)}
+        return {
+            name: value
+            for name, value in parameters.items()
+            if name.startswith(prefix)
+        }
 
 
 class LatentNetwork(Network[C]):

@@ -178,9 +178,13 @@ def _check_shape(
 ) -> None:
     shape = pictures.shape
     if len(shape) != 4 or shape[1] != channels or 0 in shape[2:]:
-        raise ValueError(f"pictures {list(shape)} do not fit: [B, {channels}, H, W] is expected")
+        raise ValueError(
+            f"pictures {list(shape)} do not fit: [B, {channels}, H, W] is expected"
+        )
     if must_be_even and (shape[2] % 2 or shape[3] % 2):
-        raise ValueError(f"pictures {list(shape)} do not fit: an odd side cannot be halved")
+        raise ValueError(
+            f"pictures {list(shape)} do not fit: an odd side cannot be halved"
+        )
 
 
 def _require_bias(bias: Tensor | None) -> Tensor:

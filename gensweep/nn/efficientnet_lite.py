@@ -32,9 +32,16 @@ class SameConvolution(nn.Conv2d):
     """A convolution without bias, padded as TensorFlow's `SAME`: the odd pixel comes last."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
     ) -> None:
-        super().__init__(inputs, outputs, kernel, stride, groups=groups, bias=False)
+        super().__init__(
+            inputs, outputs, kernel, stride, groups=groups, bias=False
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the convolution [B, outputs, h / stride, w / stride], rounded up."""
@@ -44,7 +51,9 @@ class SameConvolution(nn.Conv2d):
             stride = self.stride[axis]
             size = input.shape[2 + axis]
             outputs = -(-size // stride)
-            total = max((outputs - 1) * stride + self.kernel_size[axis] - size, 0)
+            total = max(
+                (outputs - 1) * stride + self.kernel_size[axis] - size, 0
+            )
             paddings += [total // 2, total - total // 2]
         return super().forward(F.pad(input, paddings))
 
@@ -52,14 +61,23 @@ class SameConvolution(nn.Conv2d):
 class InvertedResidual(nn.Module):
     """Expand, convolve each channel by itself, project; added to the input if shapes agree."""
 
-    def __init__(self, inputs: int, outputs: int, expansion: int, stride: int, kernel: int) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        expansion: int,
+        stride: int,
+        kernel: int,
+    ) -> None:
         super().__init__()
         inner = inputs * expansion
         self.expands = expansion > 1
         if self.expands:
             self._expand_conv = SameConvolution(inputs, inner, 1)
             self._bn0 = nn.BatchNorm2d(inner, EPSILON)
-        self._depthwise_conv = SameConvolution(inner, inner, kernel, stride, groups=inner)
+        self._depthwise_conv = SameConvolution(
+            inner, inner, kernel, stride, groups=inner
+        )
         self._bn1 = nn.BatchNorm2d(inner, EPSILON)
         self._project_conv = SameConvolution(inner, outputs, 1)
         self._bn2 = nn.BatchNorm2d(outputs, EPSILON)
@@ -87,7 +105,9 @@ class EfficientNetLite0(nn.Module):
         for expansion, outputs, count, stride, kernel in STAGES:
             for index in range(count):
                 step = stride if index == 0 else 1
-                self._blocks.append(InvertedResidual(channels, outputs, expansion, step, kernel))
+                self._blocks.append(
+                    InvertedResidual(channels, outputs, expansion, step, kernel)
+                )
                 channels = outputs
         self._conv_head = SameConvolution(channels, FEATURES, 1)
         self._bn1 = nn.BatchNorm2d(FEATURES, EPSILON)

@@ -117,7 +117,9 @@ class EncoderDecoder(nn.Module):
         self.steps = steps
         sizes = [inputs] + [hidden] * (encoder_layers - 1)
         self.encoder = nn.ModuleList(LSTM(size, hidden) for size in sizes)
-        self.decoder = nn.ModuleList(LSTM(hidden, hidden) for _ in range(decoder_layers))
+        self.decoder = nn.ModuleList(
+            LSTM(hidden, hidden) for _ in range(decoder_layers)
+        )
 
     def forward(self, query: Tensor, trie: Trie | None = None) -> Tensor:
         """Return the states of the answer, [B, steps, H].

@@ -51,11 +51,14 @@ def iter_imports(tree: ast.AST, name: str) -> Iterator[Import]:
     yield from _iter_imports(tree, package, is_required=True)
 
 
-def _iter_imports(node: ast.AST, package: list[str], *, is_required: bool) -> Iterator[Import]:
+def _iter_imports(
+    node: ast.AST, package: list[str], *, is_required: bool
+) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         inner = is_required
         if isinstance(child, (ast.Try, ast.TryStar)) or (
-            isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            isinstance(child, ast.If)
+            and "TYPE_CHECKING" in ast.unparse(child.test)
         ):
             inner = False
         if isinstance(child, ast.Import):
@@ -108,12 +111,20 @@ class Rewriter(ast.NodeTransformer):
                 continue
             full_name = f"{self._prefix}.{alias.name}"
             if alias.asname or "." not in alias.name:
-                statements.append(ast.Import([ast.alias(full_name, alias.asname or alias.name)]))
+                statements.append(
+                    ast.Import(
+                        [ast.alias(full_name, alias.asname or alias.name)]
+                    )
+                )
                 continue
             # `import b.c` binds `b`, and makes `b.c` available.
             top = alias.name.partition(".")[0]
-            statements.append(ast.Import([ast.alias(full_name, f"_{top}_submodule")]))
-            statements.append(ast.Import([ast.alias(f"{self._prefix}.{top}", top)]))
+            statements.append(
+                ast.Import([ast.alias(full_name, f"_{top}_submodule")])
+            )
+            statements.append(
+                ast.Import([ast.alias(f"{self._prefix}.{top}", top)])
+            )
         return [ast.copy_location(statement, node) for statement in statements]
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:

@@ -28,7 +28,12 @@ def _find_layers(named: str) -> tuple[str, ...]:
     """
     names = [(name, VARIABLE) for name in named.split(os.pathsep) if name]
     for entry in entry_points(group=GROUP):
-        names.append((entry.value.partition(":")[0].strip(), f"entry point {entry.name!r}"))
+        names.append(
+            (
+                entry.value.partition(":")[0].strip(),
+                f"entry point {entry.name!r}",
+            )
+        )
     layers = []
     for name, origin in names:
         try:

@@ -59,7 +59,11 @@ def load_plugin(plugin: Plugin) -> ModuleType:
     Raises:
         UserError: it cannot be imported, or registers nothing.
     """
-    name = plugin.main if plugin.is_installed else f"{ROOT}.h{plugin.key}.{plugin.main}"
+    name = (
+        plugin.main
+        if plugin.is_installed
+        else f"{ROOT}.h{plugin.key}.{plugin.main}"
+    )
     if plugin.key in _loaded:
         return sys.modules[name]
     if not plugin.is_installed:
@@ -71,10 +75,14 @@ def load_plugin(plugin: Plugin) -> ModuleType:
         raise UserError(f"{locate_error(error, plugin)}: {error}") from error
     except SyntaxError as error:
         line = f":{error.lineno}" if error.lineno else ""
-        raise UserError(f"{plugin.label}{line}: syntax error: {error.msg}") from error
+        raise UserError(
+            f"{plugin.label}{line}: syntax error: {error.msg}"
+        ) from error
     except (KeyboardInterrupt, Stopped):
         raise
-    except BaseException as error:  # a user's file may raise anything, SystemExit included
+    except (
+        BaseException
+    ) as error:  # a user's file may raise anything, SystemExit included
         message = f"{type(error).__name__}: {error}"
         raise UserError(f"{locate_error(error, plugin)}: {message}") from error
     if not count_entries(plugin.key):
@@ -88,7 +96,9 @@ def load_plugin(plugin: Plugin) -> ModuleType:
 
 def list_active_plugins() -> list[Plugin]:
     """Return the plugins whose entries are available, in the order of the sweep."""
-    return [_loaded[layer] for layer in list_active_layers() if layer in _loaded]
+    return [
+        _loaded[layer] for layer in list_active_layers() if layer in _loaded
+    ]
 
 
 def find_plugin(layer: str | None) -> Plugin | None:
@@ -185,7 +195,12 @@ class _Loader(importlib.abc.SourceLoader):
 
     def source_to_code(self, data: Any, path: Any, **options: Any) -> Any:
         rewritten = _rewrite(self._plugin, bytes(data), self._name)
-        return compile(ast.fix_missing_locations(rewritten), path, "exec", dont_inherit=True)
+        return compile(
+            ast.fix_missing_locations(rewritten),
+            path,
+            "exec",
+            dont_inherit=True,
+        )
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -194,7 +209,10 @@ class _Finder(importlib.abc.MetaPathFinder):
     plugins: dict[str, Plugin] = {}
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
         root, _, rest = fullname.partition(".")
         if root != ROOT or not rest:
@@ -205,7 +223,10 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         names = dict(plugin.files)
         stem = inner.replace(".", "/")
-        for name, is_package in ((f"{stem}/__init__.py", True), (f"{stem}.py", False)):
+        for name, is_package in (
+            (f"{stem}/__init__.py", True),
+            (f"{stem}.py", False),
+        ):
             if name in names:
                 return importlib.util.spec_from_file_location(
                     fullname,
@@ -229,7 +250,9 @@ def _prepare_package(plugin: Plugin) -> None:
         if name not in sys.modules:
             package = ModuleType(name)
             package.__path__ = []
-            package.__spec__ = importlib.machinery.ModuleSpec(name, None, is_package=True)
+            package.__spec__ = importlib.machinery.ModuleSpec(
+                name, None, is_package=True
+            )
             sys.modules[name] = package
     try:
         folder = make_cache_folder(FOLDER, plugin.key)

@@ -55,7 +55,9 @@ class Plugin:
     @property
     def helpers(self) -> frozenset[str]:
         """The names of the modules and packages that lie beside each other in the plugin."""
-        return frozenset(name.split("/")[0].removesuffix(".py") for name, _ in self.files)
+        return frozenset(
+            name.split("/")[0].removesuffix(".py") for name, _ in self.files
+        )
 
     @property
     def folder(self) -> str:
@@ -68,7 +70,10 @@ class Plugin:
     def has_changed(self) -> bool:
         """Return whether the files on this machine are no longer those of the plugin."""
         try:
-            return any((Path(self.folder) / name).read_bytes() != text for name, text in self.files)
+            return any(
+                (Path(self.folder) / name).read_bytes() != text
+                for name, text in self.files
+            )
         except OSError:
             return True
 
@@ -85,7 +90,9 @@ def read_plugin(name: str, folder: Path) -> Plugin:
             installed, or it is too large; the message names file and line.
     """
     if not isinstance(name, str) or not name.strip():
-        raise UserError(f"uses: {name!r} is neither the path of a file nor the name of a module")
+        raise UserError(
+            f"uses: {name!r} is neither the path of a file nor the name of a module"
+        )
     path = folder / Path(name).expanduser()
     is_path = name.endswith(".py") or "/" in name or path.exists()
     if not is_path:
@@ -93,10 +100,14 @@ def read_plugin(name: str, folder: Path) -> Plugin:
     if path.is_dir():
         raise UserError(f"uses: {name!r} is a folder; name a file of it")
     if not path.is_file():
-        raise UserError(f"uses: there is no file {name!r} in {folder}{_suggest(path)}")
+        raise UserError(
+            f"uses: there is no file {name!r} in {folder}{_suggest(path)}"
+        )
     stem = path.name.removesuffix(".py")
     if not path.name.endswith(".py") or not stem.isidentifier():
-        raise UserError(f"uses: {name!r} cannot be imported; its name must be like mymodel.py")
+        raise UserError(
+            f"uses: {name!r} cannot be imported; its name must be like mymodel.py"
+        )
     path = path.absolute()
     files: dict[str, bytes] = {}
     _follow(path.name, path.parent, files)
@@ -158,10 +169,14 @@ def _is_importable(top: str) -> bool:
 def _read_file(path: Path, name: str) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{name} is larger than {MAX_BYTES:,} bytes, so it cannot be a plugin")
+            raise UserError(
+                f"{name} is larger than {MAX_BYTES:,} bytes, so it cannot be a plugin"
+            )
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise UserError(
+            f"{path} cannot be read: {error.strerror or error}"
+        ) from None
 
 
 def _read_installed(name: str) -> Plugin:
@@ -185,5 +200,10 @@ def _read_installed(name: str) -> Plugin:
     path = Path(spec.origin)
     levels = name.count(".") + (2 if path.name == "__init__.py" else 1)
     folder = path.parents[levels - 1]
-    files = {file: _read_file(folder / file, file) for file in list_files(folder, top)}
-    return Plugin(name, name, tuple(sorted(files.items())), str(path), is_installed=True)
+    files = {
+        file: _read_file(folder / file, file)
+        for file in list_files(folder, top)
+    }
+    return Plugin(
+        name, name, tuple(sorted(files.items())), str(path), is_installed=True
+    )

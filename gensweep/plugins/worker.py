@@ -24,7 +24,10 @@ def load_shipped_plugins(plugins: Sequence[Plugin]) -> None:
     host = socket.gethostname()
     try:
         for plugin in plugins:
-            if plugin.is_installed and read_plugin(plugin.label, Path("/")).sha != plugin.sha:
+            if (
+                plugin.is_installed
+                and read_plugin(plugin.label, Path("/")).sha != plugin.sha
+            ):
                 raise CodeMismatchError(
                     f"{host} has another version of {plugin.label} than the driver: install the "
                     "same one on every node"

@@ -26,7 +26,12 @@ log = logging.getLogger(__name__)
 SCHEMA = 1
 GROUPS = ("rows", "split", "banks")
 """The attributes of `DatasetArrays` that hold arrays, and their keys in an entry."""
-BUILDERS = ("data/**/*.py", "data/**/*.toml", "core/dataset.py", "core/alphabet.py")
+BUILDERS = (
+    "data/**/*.py",
+    "data/**/*.toml",
+    "core/dataset.py",
+    "core/alphabet.py",
+)
 """The code and the art that build arrays: a change of any makes all cached arrays outdated."""
 _LIBRARIES = ("numpy", "pillow", "mlxtend")
 
@@ -43,7 +48,9 @@ def load_arrays(data: DataSource) -> DatasetArrays:
     """
     arrays = _read_or_build(data, get_entry_path(data))
     for note in (*arrays.notes, *data.list_remarks()):
-        log.warning("%s: %s", make_visible(data.get_title()), make_visible(note))
+        log.warning(
+            "%s: %s", make_visible(data.get_title()), make_visible(note)
+        )
     return arrays
 
 
@@ -53,7 +60,9 @@ def _read_or_build(data: DataSource, path: Path) -> DatasetArrays:
         return cached
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(lock_file(make_cache_folder("prepared") / f"{path.stem}.lock"))
+            stack.enter_context(
+                lock_file(make_cache_folder("prepared") / f"{path.stem}.lock")
+            )
         except (DataError, OSError) as error:
             log.warning("the arrays of %s are not cached: %s", data.name, error)
             return data.prepare()
@@ -166,7 +175,9 @@ def _write_arrays(built: DatasetArrays) -> dict[str, dict[str, Any]]:
             }
             if _map_array(description) is None:
                 path = _get_array_path(description["sha256"])
-                write_atomic(path, lambda file, array=array: np.save(file, array))
+                write_atomic(
+                    path, lambda file, array=array: np.save(file, array)
+                )
             descriptions[group][name] = description
     return descriptions
 
@@ -184,18 +195,40 @@ def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
         for group in GROUPS:
             for name, description in entry["arrays"][group].items():
                 arrays[group, name] = _map_array(description)
-        lookups = {name: (pair[0], pair[1]) for name, pair in entry["lookups"].items()}
+        lookups = {
+            name: (pair[0], pair[1]) for name, pair in entry["lookups"].items()
+        }
         notes = tuple(map(str, entry["notes"]))
-        counts = {str(name): int(count) for name, count in entry.get("counts", {}).items()}
+        counts = {
+            str(name): int(count)
+            for name, count in entry.get("counts", {}).items()
+        }
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        log.log(level, "%s cannot be read (%s: %s); built again", path, type(error).__name__, error)
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        log.log(
+            level,
+            "%s cannot be read (%s: %s); built again",
+            path,
+            type(error).__name__,
+            error,
+        )
         return None
     groups: dict[str, dict[str, np.ndarray]] = {group: {} for group in GROUPS}
     for (group, name), array in arrays.items():
         if array is None:
-            log.log(level, "%s of %s is cut short, changed or missing; built again", name, path)
+            log.log(
+                level,
+                "%s of %s is cut short, changed or missing; built again",
+                name,
+                path,
+            )
             return None
         groups[group][name] = array
     return DatasetArrays(lookups=lookups, notes=notes, counts=counts, **groups)
@@ -210,7 +243,10 @@ def _map_array(description: dict[str, Any]) -> np.ndarray | None:
         return None
     # A plain view is pickled without a copy; a memmap is not.
     array = mapped.view(np.ndarray)
-    if [list(array.shape), array.dtype.str] != [description["shape"], description["dtype"]]:
+    if [list(array.shape), array.dtype.str] != [
+        description["shape"],
+        description["dtype"],
+    ]:
         return None
     # The checksum is quick; SHA-256 of all arrays would take longer than to load them.
     if zlib.crc32(array.data) != description["crc32"]:

@@ -28,7 +28,9 @@ _OF_EVERY_DATASET = ("dataset", "split_seed")
 """Parameters that every dataset has, and on which its examples may depend."""
 
 
-def select_dataset_params(params: Mapping[str, Any], of_dataset: Iterable[str]) -> dict[str, Any]:
+def select_dataset_params(
+    params: Mapping[str, Any], of_dataset: Iterable[str]
+) -> dict[str, Any]:
     """Return the parameters of a cell on which the examples of its dataset depend.
 
     Args:
@@ -81,14 +83,18 @@ def draw_picture_sheet(
     from PIL import Image, ImageDraw
 
     count, channels, height, width = pictures.shape
-    columns = min(columns or math.ceil(math.sqrt(count * height / width)), count)
+    columns = min(
+        columns or math.ceil(math.sqrt(count * height / width)), count
+    )
     rows = math.ceil(count / columns)
     # The distance between two pictures, across and down.
     across = width * scale + MARGIN
     down = height * scale + MARGIN
     if captions:
         down += LINE_HEIGHT
-    canvas = np.full((rows * down + MARGIN, columns * across + MARGIN, 3), 255, np.uint8)
+    canvas = np.full(
+        (rows * down + MARGIN, columns * across + MARGIN, 3), 255, np.uint8
+    )
     large = pictures.repeat(scale, 2).repeat(scale, 3).transpose(0, 2, 3, 1)
     if channels == 1:
         large = np.broadcast_to(large, (*large.shape[:3], 3))
@@ -96,7 +102,9 @@ def draw_picture_sheet(
         row, column = divmod(index, columns)
         top = MARGIN + row * down
         left = MARGIN + column * across
-        canvas[top : top + height * scale, left : left + width * scale] = picture
+        canvas[top : top + height * scale, left : left + width * scale] = (
+            picture
+        )
     image = Image.fromarray(canvas)
     pen = ImageDraw.Draw(image)
     for index, caption in enumerate(captions):
@@ -119,8 +127,12 @@ def draw_strips(pictures: np.ndarray, columns: int) -> Image:
 
     count, _, height, width = pictures.shape
     rows = count // columns
-    grid = pictures.reshape(rows, columns, 3, height, width).transpose(0, 3, 1, 4, 2)
-    return Image.fromarray(np.ascontiguousarray(grid.reshape(rows * height, columns * width, 3)))
+    grid = pictures.reshape(rows, columns, 3, height, width).transpose(
+        0, 3, 1, 4, 2
+    )
+    return Image.fromarray(
+        np.ascontiguousarray(grid.reshape(rows * height, columns * width, 3))
+    )
 
 
 def draw_text_sheet(lines: Sequence[str]) -> Image:
@@ -129,7 +141,11 @@ def draw_text_sheet(lines: Sequence[str]) -> Image:
 
     font = _load_font()
     width = max(int(font.getlength(line)) for line in lines)
-    sheet = Image.new("RGB", (width + 4 * MARGIN, LINE_HEIGHT * len(lines) + 4 * MARGIN), "white")
+    sheet = Image.new(
+        "RGB",
+        (width + 4 * MARGIN, LINE_HEIGHT * len(lines) + 4 * MARGIN),
+        "white",
+    )
     pen = ImageDraw.Draw(sheet)
     for index, line in enumerate(lines):
         position = 2 * MARGIN, 2 * MARGIN + index * LINE_HEIGHT

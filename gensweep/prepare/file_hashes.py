@@ -23,7 +23,9 @@ _NAME_DIGITS = 16
 
 
 def hash_files(
-    folder: Path, files: Sequence[Path], unreadable: dict[Path, str] | None = None
+    folder: Path,
+    files: Sequence[Path],
+    unreadable: dict[Path, str] | None = None,
 ) -> dict[Path, str]:
     """Return the SHA-256 of every file, from the cache for files that did not change.
 
@@ -52,7 +54,9 @@ def hash_files(
                 hashes[path] = _hash_file(path)
         except OSError as error:
             if unreadable is None:
-                raise DataError(f"{path} cannot be read: {error.strerror}") from error
+                raise DataError(
+                    f"{path} cannot be read: {error.strerror}"
+                ) from error
             unreadable[path] = str(error.strerror)
             continue
         if max(status.st_mtime_ns, status.st_ctime_ns) < newest_settled_ns:
@@ -71,7 +75,12 @@ def _get_stamp(status: os.stat_result) -> list[int]:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a file")
     # Copies and archives set the time of the content. Nothing can set the time of the inode.
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    return [
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+    ]
 
 
 def _hash_file(path: Path) -> str:

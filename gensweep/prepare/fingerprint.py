@@ -63,14 +63,18 @@ class Scheme:
     def pin_digests(self, digests: Mapping[Path, str]) -> str:
         """Return the pinned text of some files with these digests."""
         return self.combine_digests(
-            f"{digest} {self.reading(path)}".rstrip() for path, digest in digests.items()
+            f"{digest} {self.reading(path)}".rstrip()
+            for path, digest in digests.items()
         )
 
     def combine_digests(self, digests: Iterable[str]) -> str:
         """Return the scheme with one digest of many; order and copies make no difference."""
         # One iterator, repeated: zip takes `together` digests at a time from it.
         iterator = iter(digests)
-        groups = {" ".join(group) for group in zip(*[iterator] * self.together, strict=True)}
+        groups = {
+            " ".join(group)
+            for group in zip(*[iterator] * self.together, strict=True)
+        }
         text = "\n".join(sorted(groups))
         digest = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
         return f"{self.name}:sha256-{digest}"
@@ -111,7 +115,9 @@ class Source:
         scheme = self.schemes.get(name)
         if text in self.names or (scheme and PINNED.fullmatch(text)):
             return text
-        is_default = scheme is not None and scheme.default is not None and not colon
+        is_default = (
+            scheme is not None and scheme.default is not None and not colon
+        )
         if scheme is None or not (path or is_default):
             raise ValueError(f"{text!r} is none of {self}")
         # A process reads the data once, so that it means the same content during a complete run.
@@ -121,7 +127,9 @@ class Source:
                 _pinned_texts[text] = pin_to_content(scheme, folder)
             except DataError as error:
                 raise ValueError(str(error)) from error
-            except RuntimeError as error:  # expanduser: no home folder for `~nobody`
+            except (
+                RuntimeError
+            ) as error:  # expanduser: no home folder for `~nobody`
                 raise ValueError(f"{text}: {error}") from error
         return _pinned_texts[text]
 
@@ -194,7 +202,9 @@ def locate(pinned: str) -> Path:
     path = _paths.get(pinned)
     if path is None:
         try:
-            stored = json.loads(_get_path_file(pinned).read_text(encoding="utf-8"))
+            stored = json.loads(
+                _get_path_file(pinned).read_text(encoding="utf-8")
+            )
             path = Path(stored["place"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise DataError(
@@ -216,14 +226,19 @@ def read_digests(scheme: Scheme, path: Path) -> tuple[dict[Path, str], Survey]:
         DataError: there is no such data, or a file cannot be read and the scheme needs all files.
     """
     unreadable: dict[Path, str] = {}
-    hashes = hash_files(path, scheme.files(path), unreadable if scheme.partial else None)
+    hashes = hash_files(
+        path, scheme.files(path), unreadable if scheme.partial else None
+    )
     if unreadable and not hashes:
         example, reason = next(iter(unreadable.items()))
         raise DataError(
             f"{path}: none of its {len(unreadable)} files can be read, "
             f"for example {example} ({reason})"
         )
-    reasons = {os.path.relpath(file, path): reason for file, reason in unreadable.items()}
+    reasons = {
+        os.path.relpath(file, path): reason
+        for file, reason in unreadable.items()
+    }
     return hashes, Survey(len(hashes), len(set(hashes.values())), reasons)
 
 

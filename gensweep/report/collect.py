@@ -43,7 +43,9 @@ def is_current(results: Results) -> bool:
     store, folder = results.store, results.folder.name
     try:
         last = parse_json(store.read(f"{folder}/{COLLECTED}"))
-        all_exist = all(store.exists(f"{folder}/{name}") for name in last["files"])
+        all_exist = all(
+            store.exists(f"{folder}/{name}") for name in last["files"]
+        )
         return all_exist and last["digest"] == compute_digest(results)
     except (OSError, ValueError, LookupError, TypeError):
         return False
@@ -79,11 +81,15 @@ def make(results: Results) -> Collected:
     digest = compute_digest(results)
     tables: list[Table] = []
     for item in _find_items(TABLES, [*ALWAYS, *results.sweep.tables], results):
-        tables.extend(_add_notes(table, results) for table in item.make(results))
+        tables.extend(
+            _add_notes(table, results) for table in item.make(results)
+        )
     figures: list[RenderedFigure] = []
     for item in _find_items(FIGURES, results.sweep.figures, results):
         figures.extend(rendering.render(item, results))
-    return Collected(results, _make_names_unique(tables), _make_names_unique(figures), digest)
+    return Collected(
+        results, _make_names_unique(tables), _make_names_unique(figures), digest
+    )
 
 
 def _find_items(
@@ -97,14 +103,22 @@ def _find_items(
         except UnknownNameError as error:
             path = results.store.uri(f"{results.folder.name}/{SWEEP}")
             files = ", ".join(plugin.file for plugin in results.sweep.plugins)
-            hint = f" GENSWEEP_PLUGINS can name the file that has it ({files})." if files else ""
+            hint = (
+                f" GENSWEEP_PLUGINS can name the file that has it ({files})."
+                if files
+                else ""
+            )
             log.warning("%s: left out: %s%s", path, error, hint)
     return items
 
 
 def _add_notes(table: Table, results: Results) -> Table:
     """Return the table with what a reader must know about all of the sweep's numbers."""
-    notes = [f"{note}." for note in (results.selection_note, results.code_note) if note]
+    notes = [
+        f"{note}."
+        for note in (results.selection_note, results.code_note)
+        if note
+    ]
     if not notes:
         return table
     return replace(table, notes=(*table.notes, *notes))
@@ -157,7 +171,9 @@ def _protect_cell(value: Any) -> Any:
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
-def _render_files(collected: Collected, reload: int) -> Iterator[tuple[str, bytes | str]]:
+def _render_files(
+    collected: Collected, reload: int
+) -> Iterator[tuple[str, bytes | str]]:
     """Yield the name and the content of each file of a sweep."""
     from gensweep.report.tables.latex_compact import render_latex_files
     from gensweep.report.tables.markdown import render_markdown
@@ -165,13 +181,19 @@ def _render_files(collected: Collected, reload: int) -> Iterator[tuple[str, byte
     results = collected.results
     for table in collected.tables:
         frame = table.frame.map(_protect_cell)
-        yield f"tables/{table.name}.csv", frame.to_csv(index=False, lineterminator="\n")
+        yield (
+            f"tables/{table.name}.csv",
+            frame.to_csv(index=False, lineterminator="\n"),
+        )
         yield f"tables/{table.name}.md", render_markdown(table, results)
         for stem, text in render_latex_files(table, results):
             yield f"tables/{stem}.tex", text
     for figure in collected.figures:
         frame = figure.data.to_frame().map(_protect_cell)
-        yield f"figures/{figure.name}.csv", frame.to_csv(index=False, lineterminator="\n")
+        yield (
+            f"figures/{figure.name}.csv",
+            frame.to_csv(index=False, lineterminator="\n"),
+        )
         yield f"figures/{figure.name}.svg", figure.svg
         yield f"figures/{figure.name}.png", figure.png
         yield f"figures/{figure.name}.pdf", figure.pdf
@@ -183,10 +205,16 @@ def _remove_stale_files(collected: Collected, written: list[str]) -> None:
     store, folder = collected.results.store, collected.results.folder.name
     existing: set[str] = set()
     for part in _FOLDERS:
-        existing.update(f"{part}/{name}" for name in store.list_files(f"{folder}/{part}"))
+        existing.update(
+            f"{part}/{name}" for name in store.list_files(f"{folder}/{part}")
+        )
     for name in _read_last_files(store, folder):
         # Whatever the file says: nothing is removed that a collection could not have written.
-        if name in existing and name not in written and name.endswith(_SUFFIXES):
+        if (
+            name in existing
+            and name not in written
+            and name.endswith(_SUFFIXES)
+        ):
             store.remove(f"{folder}/{name}")
 
 

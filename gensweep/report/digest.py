@@ -18,7 +18,8 @@ from gensweep.report.results import Results
 OUTPUT_VERSION = 8
 """Raised whenever the same records give other files than before."""
 _SHOWN_FILES = re.compile(
-    rf"[^.].*\.png|{re.escape(ANSWERS_FILE)}|{re.escape('history.csv')}", re.DOTALL
+    rf"[^.].*\.png|{re.escape(ANSWERS_FILE)}|{re.escape('history.csv')}",
+    re.DOTALL,
 )
 """Names of files beside the records that figures and the page show."""
 
@@ -34,12 +35,17 @@ def compute_digest(results: Results) -> str:
         results.unreadable,
         results.code_note,
         results.selection_note,
-        {name: search.model_dump() for name, search in results.searches.items()},
+        {
+            name: search.model_dump()
+            for name, search in results.searches.items()
+        },
         results.examples,
         results.warnings,
         results.unmeasured,
     )
-    digest = hashlib.sha256(encode(f"{OUTPUT_VERSION}{sweep}{points}{others!r}"))
+    digest = hashlib.sha256(
+        encode(f"{OUTPUT_VERSION}{sweep}{points}{others!r}")
+    )
     for line in _list_shown_files(results):
         digest.update(encode(line))
     return digest.hexdigest()
@@ -47,10 +53,17 @@ def compute_digest(results: Results) -> str:
 
 def _list_shown_files(results: Results) -> Iterator[str]:
     """Yield every file that a figure or the page may show, by point and name."""
-    yield from _list_folder(results.store, f"{results.folder.name}/{DATASETS_FOLDER}")
-    for point in results.points.loc[results.points["status"] == Status.OK, "id"]:
+    yield from _list_folder(
+        results.store, f"{results.folder.name}/{DATASETS_FOLDER}"
+    )
+    for point in results.points.loc[
+        results.points["status"] == Status.OK, "id"
+    ]:
         yield point
-        for folder in (f"{POINTS}/{point}", f"{POINTS}/{point}/{SAMPLES_FOLDER}"):
+        for folder in (
+            f"{POINTS}/{point}",
+            f"{POINTS}/{point}/{SAMPLES_FOLDER}",
+        ):
             yield from _list_folder(results.store, folder)
 
 
@@ -71,4 +84,8 @@ def encode(content: bytes | str) -> bytes:
 
     The name of a file in an error message may have such characters.
     """
-    return content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    return (
+        content.encode(errors="backslashreplace")
+        if isinstance(content, str)
+        else content
+    )

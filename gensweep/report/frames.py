@@ -31,7 +31,15 @@ def build_long_points(results: Results) -> pd.DataFrame:
     long = frame.melt(keys, names, "metric", "value").dropna(subset="value")
     parameters = _build_parameters(results)
     long = long.merge(parameters, on="cell", how="left")
-    ordered = ["id", "cell", "model", *results.varying, "seed", "metric", "value"]
+    ordered = [
+        "id",
+        "cell",
+        "model",
+        *results.varying,
+        "seed",
+        "metric",
+        "value",
+    ]
     return pd.DataFrame(long[ordered]).reset_index(drop=True)
 
 
@@ -69,7 +77,16 @@ def build_histories(results: Results) -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns = ["id", "cell", "model", *results.varying, "seed", "epoch", "metric", "value"]
+    columns = [
+        "id",
+        "cell",
+        "model",
+        *results.varying,
+        "seed",
+        "epoch",
+        "metric",
+        "value",
+    ]
     parts: list[pd.DataFrame] = []
     for point in results.points.to_dict("records"):
         try:
@@ -79,14 +96,18 @@ def build_histories(results: Results) -> pd.DataFrame:
         if not history or len(history) < 2:
             continue
         wide = pd.DataFrame(history).astype({"epoch": int})
-        part = wide.melt("epoch", var_name="metric", value_name="value").dropna(subset="value")
+        part = wide.melt("epoch", var_name="metric", value_name="value").dropna(
+            subset="value"
+        )
         for name in ("id", "cell", "model", "seed"):
             part[name] = point[name]
         parts.append(part)
     if not parts:
         return pd.DataFrame(columns=columns)
     long = pd.concat(parts, ignore_index=True)
-    return long.merge(_build_parameters(results), on="cell", how="left")[columns]
+    return long.merge(_build_parameters(results), on="cell", how="left")[
+        columns
+    ]
 
 
 def _build_parameters(results: Results) -> pd.DataFrame:
@@ -98,19 +119,29 @@ def format_html(results: Results) -> str:
     """Return a short summary for a notebook: counts, and the best cell of each model."""
     from html import escape
 
-    parts = [f"<p><b>{escape(results.sweep.name)}</b>: {escape(_describe_counts(results))}</p>"]
+    parts = [
+        f"<p><b>{escape(results.sweep.name)}</b>: {escape(_describe_counts(results))}</p>"
+    ]
     rows = [_summarize_model(results, model) for model in results.models]
     names = ("model", "cells", "varies", "best cell", "value")
     head = "".join(f"<th>{name}</th>" for name in names)
     body = ""
     for row in rows:
-        body += "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row) + "</tr>"
-    parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        body += (
+            "<tr>"
+            + "".join(f"<td>{escape(str(value))}</td>" for value in row)
+            + "</tr>"
+        )
+    parts.append(
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
     return "".join(parts)
 
 
 def _describe_counts(results: Results) -> str:
-    states = [f"{count} {status}" for status, count in results.counts.items() if count]
+    states = [
+        f"{count} {status}" for status, count in results.counts.items() if count
+    ]
     return f"{len(results.params)} cells, {len(results.points)} points: {', '.join(states)}"
 
 
@@ -125,8 +156,14 @@ def _summarize_model(results: Results, model: str) -> list[Any]:
     means = cells[f"{objective}_mean"]
     is_max = results.validation[objective].direction == "max"
     best = cells.loc[means.idxmax() if is_max else means.idxmin()]
-    values = [f"{name}={results.names.get_text(name, best[name])}" for name in varying]
-    return [*start, ", ".join(values) or best["cell"], f"{objective} {means[best.name]:.4g}"]
+    values = [
+        f"{name}={results.names.get_text(name, best[name])}" for name in varying
+    ]
+    return [
+        *start,
+        ", ".join(values) or best["cell"],
+        f"{objective} {means[best.name]:.4g}",
+    ]
 
 
 class Notebook:
@@ -155,7 +192,11 @@ class Notebook:
         return answer_questions(self)
 
     def compare(
-        self: Results, axis: str, first: Any, second: Any, metric: str | None = None
+        self: Results,
+        axis: str,
+        first: Any,
+        second: Any,
+        metric: str | None = None,
     ) -> list[Finding]:
         """Return whether one value of a parameter is better than another, per model and dataset.
 

@@ -32,7 +32,9 @@ def read_history(
     try:
         text = store.read(name).decode()
         header, *rows = csv.reader(io.StringIO(text, newline=""))
-        table = np.array([[float(value or "nan") for value in row] for row in rows], float)
+        table = np.array(
+            [[float(value or "nan") for value in row] for row in rows], float
+        )
         # The shape of a file without rows is (0,); the next step needs one axis a column.
         columns = table.reshape(-1, len(header)).T
         history = dict(zip(header, columns, strict=True))
@@ -45,10 +47,16 @@ def read_history(
         raise RecordError(f"{path}: not a complete history ({error})") from None
 
 
-def _check_history(history: dict[str, np.ndarray], recorded_epochs: int | None) -> None:
+def _check_history(
+    history: dict[str, np.ndarray], recorded_epochs: int | None
+) -> None:
     """Raise ValueError for a history that its own epochs or the point's record contradict."""
     epochs = history.get("epoch")
-    if epochs is None or not np.array_equal(epochs, np.arange(1, len(epochs) + 1)):
+    if epochs is None or not np.array_equal(
+        epochs, np.arange(1, len(epochs) + 1)
+    ):
         raise ValueError("its epochs are not 1, 2, ...")
     if recorded_epochs is not None and recorded_epochs < len(epochs):
-        raise ValueError(f"{len(epochs)} epochs, but the record has {recorded_epochs}")
+        raise ValueError(
+            f"{len(epochs)} epochs, but the record has {recorded_epochs}"
+        )

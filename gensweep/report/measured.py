@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 from gensweep.core.dataset import TEST_SHARE
 from gensweep.core.errors import ResultsError, describe_unknown
 from gensweep.core.own_data import OWN_DATA
-from gensweep.core.soundness import TEST_SPLIT, explain_unsound, get_current_name
+from gensweep.core.soundness import (
+    TEST_SPLIT,
+    explain_unsound,
+    get_current_name,
+)
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
@@ -45,7 +49,9 @@ def upgrade_record(record: Record) -> Record:
     is_drawn = record.params.get("dataset") != OWN_DATA
     if not examples and type(count) is int and is_drawn:
         examples = {TEST_SPLIT: round(count * TEST_SHARE)}
-    return replace(record, metrics=rename_to_current(record.metrics), examples=examples)
+    return replace(
+        record, metrics=rename_to_current(record.metrics), examples=examples
+    )
 
 
 def load_validation_values(
@@ -68,17 +74,25 @@ def load_validation_values(
         if record.status != Status.OK:
             continue
         values[point] = {
-            name: value for name, value in record.metrics.items() if name.startswith(VALIDATION)
+            name: value
+            for name, value in record.metrics.items()
+            if name.startswith(VALIDATION)
         }
         if not values[point]:
             points_without.append(point)
     # All histories at once: on a remote store, one after another would take long.
-    contents = store.read_all([f"{POINTS}/{point}/history.csv" for point in points_without])
+    contents = store.read_all(
+        [f"{POINTS}/{point}/history.csv" for point in points_without]
+    )
     for point, content in zip(points_without, contents, strict=True):
         if isinstance(content, bytes):
-            values[point] = _parse_last_validation(content, records[point].epochs)
+            values[point] = _parse_last_validation(
+                content, records[point].epochs
+            )
     return {
-        point: {name: known[name] for name in filter_sound(records[point], known)}
+        point: {
+            name: known[name] for name in filter_sound(records[point], known)
+        }
         for point, known in values.items()
     }
 
@@ -103,7 +117,9 @@ def _parse_last_validation(history: bytes, epochs: int) -> dict[str, float]:
     }
 
 
-def list_main_metrics(metrics: Mapping[str, MetricInfo], objective: str | None = None) -> list[str]:
+def list_main_metrics(
+    metrics: Mapping[str, MetricInfo], objective: str | None = None
+) -> list[str]:
     """Return the metrics that can stand for a model, the preferred ones first.
 
     Args:
@@ -111,7 +127,9 @@ def list_main_metrics(metrics: Mapping[str, MetricInfo], objective: str | None =
         objective: the sweep's, which comes before the others.
     """
     ranked = [
-        (info.main_rank, name) for name, info in metrics.items() if info.main_rank is not None
+        (info.main_rank, name)
+        for name, info in metrics.items()
+        if info.main_rank is not None
     ]
     names = [name for _, name in sorted(ranked)]
     if objective:
@@ -147,10 +165,18 @@ def choose_objectives(
             if model in info.models and info.direction != "none"
         ]
     if sweep.objective is not None:
-        valid = sorted({VALIDATION + name for names in names_of_model.values() for name in names})
+        valid = sorted(
+            {
+                VALIDATION + name
+                for names in names_of_model.values()
+                for name in names
+            }
+        )
         if sweep.objective not in valid:
             file = f"{sweep.name}/sweep.json"
-            raise ResultsError(describe_unknown("objective", sweep.objective, valid, file))
+            raise ResultsError(
+                describe_unknown("objective", sweep.objective, valid, file)
+            )
     preferred = list_main_metrics(metrics, sweep.objective)
     objectives: dict[str, str | None] = {}
     for model in models:
@@ -158,12 +184,16 @@ def choose_objectives(
         candidates = [VALIDATION + name for name in preferred if name in names]
         measured = _list_validated_metrics(sweep.cells, model, validated)
         default = next(iter(candidates), None)
-        objectives[model] = next((name for name in candidates if name in measured), default)
+        objectives[model] = next(
+            (name for name in candidates if name in measured), default
+        )
     return objectives
 
 
 def _list_validated_metrics(
-    cells: Iterable[CellInfo], model: str, validated: Mapping[str, Mapping[str, float]]
+    cells: Iterable[CellInfo],
+    model: str,
+    validated: Mapping[str, Mapping[str, float]],
 ) -> set[str]:
     """Return the validation metrics that any point of a model has a value of."""
     names: set[str] = set()
@@ -187,7 +217,9 @@ def describe_objectives(
         if objective in described:
             models = [*described[objective].models, model]
         doc = f"On the validation set after the last epoch. {info.doc}"
-        described[objective] = info.model_copy(update={"models": models, "doc": doc})
+        described[objective] = info.model_copy(
+            update={"models": models, "doc": doc}
+        )
     return described
 
 
@@ -220,14 +252,18 @@ def explain_missing_values(
     """
     reasons: dict[str, dict[str, list[str]]] = {}
     for cell in sweep.cells:
-        names = [name for name, info in metrics.items() if cell.model in info.models]
+        names = [
+            name for name, info in metrics.items() if cell.model in info.models
+        ]
         for point in cell.points.values():
             record = records.get(point)
             if record is None or record.status != Status.OK:
                 continue
             values = validated.get(point, {})
             for name in names:
-                reason = _explain_missing_value(name, metrics[name], record, values)
+                reason = _explain_missing_value(
+                    name, metrics[name], record, values
+                )
                 if reason is None:
                     continue
                 listed = reasons.setdefault(cell.id, {}).setdefault(name, [])
@@ -245,7 +281,11 @@ def _explain_missing_value(
     if reason is not None:
         return reason
     if name == bare:
-        return None if TEST_PREFIX + name in record.metrics else _explain_absence(info)
+        return (
+            None
+            if TEST_PREFIX + name in record.metrics
+            else _explain_absence(info)
+        )
     if name not in validated:
         return "neither the record nor the last line of history.csv has it"
     return None

@@ -143,7 +143,10 @@ def list_measurements(
     """
     has_metric = cells["model"].isin(info.models)
     counts = cells[f"{metric}_n"].fillna(0).astype(int)
-    columns = [cells[f"{metric}_{part}"] for part in ("mean", "ci95", "std", "ci95_low")]
+    columns = [
+        cells[f"{metric}_{part}"]
+        for part in ("mean", "ci95", "std", "ci95_low")
+    ]
     columns += [cells[f"{metric}_ci95_high"], counts, cells["n_ok"], has_metric]
     values: list[Measurement | NotMeasured | None] = []
     rows = zip(*(column.tolist() for column in columns), reasons, strict=True)

@@ -35,11 +35,15 @@ class Outcomes:
     right: np.ndarray
 
 
-def load_outcomes(results: Results, points: Iterable[str]) -> Iterator[tuple[str, Outcomes | None]]:
+def load_outcomes(
+    results: Results, points: Iterable[str]
+) -> Iterator[tuple[str, Outcomes | None]]:
     """Yield each point with its outcomes; None if its answers.csv is missing or damaged."""
     ids = list(points)
     names = [f"{POINTS}/{point}/{ANSWERS_FILE}" for point in ids]
-    for point, name, content in zip(ids, names, results.store.read_all(names), strict=True):
+    for point, name, content in zip(
+        ids, names, results.store.read_all(names), strict=True
+    ):
         outcomes = None
         if isinstance(content, bytes):
             outcomes = parse_outcomes(content, name)
@@ -53,7 +57,11 @@ def parse_outcomes(content: bytes, name: str) -> Outcomes | None:
         content: of the file.
         name: of the file.
     """
-    if content.startswith(_HEADER) and b'"' not in content and content.endswith(b"\n"):
+    if (
+        content.startswith(_HEADER)
+        and b'"' not in content
+        and content.endswith(b"\n")
+    ):
         outcomes = _parse_plain(content[len(_HEADER) :])
         if outcomes is not None:
             return outcomes
@@ -62,7 +70,9 @@ def parse_outcomes(content: bytes, name: str) -> Outcomes | None:
     except RecordError:
         return None
     pairs = zip(columns["answer"], columns["predicted"], strict=True)
-    right = np.array([answer.rstrip() == guess.rstrip() for answer, guess in pairs], bool)
+    right = np.array(
+        [answer.rstrip() == guess.rstrip() for answer, guess in pairs], bool
+    )
     return Outcomes(tuple(columns["query"]), right) if len(right) else None
 
 
@@ -88,7 +98,9 @@ def _parse_plain(body: bytes) -> Outcomes | None:
     return Outcomes(_decode(queries.tobytes(), queries.shape[1]), right)
 
 
-def _extract(codes: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def _extract(
+    codes: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> np.ndarray:
     """Return the characters between two places of each line, padded with spaces [lines, width]."""
     lengths = ends - starts
     columns = np.arange(max(1, int(lengths.max(initial=0))))
@@ -110,7 +122,9 @@ def _widen(texts: np.ndarray, width: int) -> np.ndarray:
 @lru_cache(maxsize=32)
 def _decode(texts: bytes, width: int) -> tuple[str, ...]:
     """Return texts of one width; cached, since points share their test set."""
-    pieces = (texts[start : start + width] for start in range(0, len(texts), width))
+    pieces = (
+        texts[start : start + width] for start in range(0, len(texts), width)
+    )
     return tuple(piece.decode(errors="replace").rstrip() for piece in pieces)
 
 
@@ -140,7 +154,9 @@ def find_twins(
     from gensweep.core.alphabet import decode
     from gensweep.data.arithmetic import Arithmetic
 
-    data = Arithmetic(split_seed=split_seed, train_fraction=train_fraction).prepare()
+    data = Arithmetic(
+        split_seed=split_seed, train_fraction=train_fraction
+    ).prepare()
     rows = select_training_rows(data.split, train_fraction)
     trained = {decode(codes).rstrip() for codes in data.rows["query"][rows]}
     with_twin = np.zeros(len(queries), bool)

@@ -53,7 +53,9 @@ class PaperTable:
     note: str = ""
     free: frozenset[str] = FREE
 
-    def find_deviations(self, params: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    def find_deviations(
+        self, params: dict[str, Any]
+    ) -> dict[str, tuple[Any, Any]]:
         """Return where a cell is not at the table's setting.
 
         A parameter that the setting does not have is a deviation too, with None in place of a
@@ -73,10 +75,15 @@ class PaperTable:
             if key not in model.model_fields or not model.is_neutral(key, value)
         }
         deviations = {}
-        keys = (compared.keys() | self.setting.keys()) - set(self.axes) - self.free
+        keys = (
+            (compared.keys() | self.setting.keys()) - set(self.axes) - self.free
+        )
         for key in sorted(keys):
             is_in_both = key in compared and key in self.setting
-            if not is_in_both or _round_float(compared[key]) != self.setting[key]:
+            if (
+                not is_in_both
+                or _round_float(compared[key]) != self.setting[key]
+            ):
                 deviations[key] = (compared.get(key), self.setting.get(key))
         return deviations
 
@@ -86,7 +93,9 @@ class PaperTable:
         None: the cell is not in the table, or not at its setting.
         """
         number = self.numbers.get(metric, {}).get(self.get_row_key(params))
-        return None if number is None or self.find_deviations(params) else number
+        return (
+            None if number is None or self.find_deviations(params) else number
+        )
 
     def get_row_key(self, params: dict[str, Any]) -> tuple[Any, ...]:
         """Return the cell's values of the axes."""
@@ -94,7 +103,10 @@ class PaperTable:
 
     def has_values(self, params: dict[str, Any]) -> bool:
         """Return whether the table has any number for the cell."""
-        return any(self.get_value(params, metric) is not None for metric in self.numbers)
+        return any(
+            self.get_value(params, metric) is not None
+            for metric in self.numbers
+        )
 
 
 def _round_float(value: Any) -> Any:
@@ -102,7 +114,9 @@ def _round_float(value: Any) -> Any:
     return round(value, 9) if isinstance(value, float) else value
 
 
-def _convert_percent(numbers: dict[tuple[Any, ...], float]) -> dict[tuple[Any, ...], float]:
+def _convert_percent(
+    numbers: dict[tuple[Any, ...], float],
+) -> dict[tuple[Any, ...], float]:
     return {key: round(value / 100, 6) for key, value in numbers.items()}
 
 
@@ -137,7 +151,8 @@ _FLAT_ENCODER = {
     "train_fraction": 0.9,
 }
 _TWO_NUMBERS = (
-    "The paper has two numbers for 1 + 1 layers: 58.73% in Table 1 and 56.61% in Table 2."
+    "The paper has two numbers for 1 + 1 layers: "
+    "58.73% in Table 1 and 56.61% in Table 2."
 )
 
 PAPER_TABLES = (
@@ -151,7 +166,17 @@ PAPER_TABLES = (
                 dict(
                     zip(
                         _FRACTIONS,
-                        [58.73, 55.78, 56.12, 54.7, 52.42, 48.8, 46.63, 42.47, 40.05],
+                        [
+                            58.73,
+                            55.78,
+                            56.12,
+                            54.7,
+                            52.42,
+                            48.8,
+                            46.63,
+                            42.47,
+                            40.05,
+                        ],
                         strict=True,
                     )
                 )
@@ -159,7 +184,17 @@ PAPER_TABLES = (
             "loss": dict(
                 zip(
                     _FRACTIONS,
-                    [1.1486, 1.2187, 1.2283, 1.2778, 1.3224, 1.4134, 1.492, 1.6475, 1.8311],
+                    [
+                        1.1486,
+                        1.2187,
+                        1.2283,
+                        1.2778,
+                        1.3224,
+                        1.4134,
+                        1.492,
+                        1.6475,
+                        1.8311,
+                    ],
                     strict=True,
                 )
             ),
@@ -173,7 +208,10 @@ PAPER_TABLES = (
         _TEXT_SETTING | {"train_fraction": 0.9},
         {
             "char_accuracy": _convert_percent(
-                _index_by_depth([56.61, 59.16, 60.59, 62.01, 59.12], [58.72, 63.68, 62.31, 62.59])
+                _index_by_depth(
+                    [56.61, 59.16, 60.59, 62.01, 59.12],
+                    [58.72, 63.68, 62.31, 62.59],
+                )
             )
         },
         _TWO_NUMBERS,
@@ -185,7 +223,10 @@ PAPER_TABLES = (
         _PICTURE_SETTING | _FLAT_ENCODER,
         {
             "char_accuracy": _convert_percent(
-                _index_by_depth([48.63, 53.66, 55.91, 56.06, 52.01], [49.81, 48.77, 49.53, 47.77])
+                _index_by_depth(
+                    [48.63, 53.66, 55.91, 56.06, 52.01],
+                    [49.81, 48.77, 49.53, 47.77],
+                )
             )
         },
     ),
@@ -196,7 +237,8 @@ PAPER_TABLES = (
         _PICTURE_SETTING | {"glyph_filters": 32, "train_fraction": 0.9},
         {
             "mse_other_scale": _index_by_depth(
-                [0.5809, 0.5871, 0.5872, 0.5876, 0.5875], [0.5878, 0.5877, 0.5872, 0.588]
+                [0.5809, 0.5871, 0.5872, 0.5876, 0.5875],
+                [0.5878, 0.5877, 0.5872, 0.588],
             )
         },
         "The paper's MSE is on another scale than pixels in 0..1: it cannot be compared with ours.",
@@ -207,7 +249,9 @@ DEFAULT_ORDER = (2, 3, 4, 1)
 """Numbers of the paper's tables, those that are looked in first coming first."""
 
 
-def list_paper_tables(model: str, numbers: Iterable[int] = DEFAULT_ORDER) -> list[PaperTable]:
+def list_paper_tables(
+    model: str, numbers: Iterable[int] = DEFAULT_ORDER
+) -> list[PaperTable]:
     """Return the paper's tables of one model, in the order of the numbers."""
     return [
         table
@@ -218,7 +262,10 @@ def list_paper_tables(model: str, numbers: Iterable[int] = DEFAULT_ORDER) -> lis
 
 
 def find_paper_value(
-    model: str, params: dict[str, Any], metric: str, numbers: Iterable[int] = DEFAULT_ORDER
+    model: str,
+    params: dict[str, Any],
+    metric: str,
+    numbers: Iterable[int] = DEFAULT_ORDER,
 ) -> float | None:
     """Return the paper's number for a cell.
 

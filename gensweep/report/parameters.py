@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 from gensweep.ledger.manifest import SweepFile
-from gensweep.prepare.contact_sheet import compute_sheet_id, select_dataset_params
+from gensweep.prepare.contact_sheet import (
+    compute_sheet_id,
+    select_dataset_params,
+)
 from gensweep.system.naming import Names
 
 
@@ -17,12 +20,18 @@ def rename_values(sweep: SweepFile, names: Names) -> SweepFile:
     """
     cells = []
     for cell in sweep.cells:
-        cells.append(cell.model_copy(update={"params": _rename_params(cell.params, names)}))
+        cells.append(
+            cell.model_copy(
+                update={"params": _rename_params(cell.params, names)}
+            )
+        )
     data = {}
     for key, about in sweep.data.items():
         dataset = names.get_text("dataset", about.dataset)
         params = _rename_params(about.params, names)
-        data[key] = about.model_copy(update={"dataset": dataset, "params": params})
+        data[key] = about.model_copy(
+            update={"dataset": dataset, "params": params}
+        )
     return sweep.model_copy(update={"cells": cells, "data": data})
 
 
@@ -47,7 +56,9 @@ def order_parameters(sweep: SweepFile) -> list[str]:
     """Return every parameter: those of the grids in their order, then the others by name."""
     axes = dict.fromkeys(name for grid in sweep.grids for name in grid.axes)
     known = {name for cell in sweep.cells for name in cell.params}
-    return [name for name in axes if name in known] + sorted(known - axes.keys())
+    return [name for name in axes if name in known] + sorted(
+        known - axes.keys()
+    )
 
 
 def split_parameters(
@@ -81,7 +92,9 @@ def split_parameters(
     varying: dict[str, list[str]] = {}
     fixed: dict[str, dict[str, Any]] = {}
     for model, params in values.items():
-        varying[model] = [name for name in order if (model, name) in varying_pairs]
+        varying[model] = [
+            name for name in order if (model, name) in varying_pairs
+        ]
         fixed[model] = {
             name: _join_values(name, list(by_text.values()), names)
             for name, by_text in params.items()

@@ -11,14 +11,20 @@ from gensweep.core.soundness import FORMER_DOCS, MIN_PICTURES
 from gensweep.ledger.manifest import MetricInfo, SweepFile
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
-from gensweep.report.measured import TEST_PREFIX, filter_sound, rename_to_current
+from gensweep.report.measured import (
+    TEST_PREFIX,
+    filter_sound,
+    rename_to_current,
+)
 from gensweep.sweep.code_fingerprint import compare
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def collect_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str, MetricInfo]:
+def collect_metrics(
+    sweep: SweepFile, records: Mapping[str, Record]
+) -> dict[str, MetricInfo]:
     """Return the declared metrics, then those that only records have, under their current names."""
     declared = rename_to_current(sweep.metrics)
     metrics = dict(declared)
@@ -26,12 +32,16 @@ def collect_metrics(sweep: SweepFile, records: Mapping[str, Record]) -> dict[str
         for key in record.metrics:
             name = key.removeprefix(TEST_PREFIX)
             if name not in declared and key.startswith(TEST_PREFIX):
-                undeclared = MetricInfo(models=[], doc="not declared in sweep.json")
+                undeclared = MetricInfo(
+                    models=[], doc="not declared in sweep.json"
+                )
                 info = metrics.setdefault(name, undeclared)
                 if record.model not in info.models:
                     info.models.append(record.model)
     for name in FORMER_DOCS.keys() & metrics.keys():
-        metrics[name] = metrics[name].model_copy(update={"doc": FORMER_DOCS[name]})
+        metrics[name] = metrics[name].model_copy(
+            update={"doc": FORMER_DOCS[name]}
+        )
     order = [*declared, *sorted(metrics.keys() - declared.keys())]
     return {name: _add_registered(name, metrics[name]) for name in order}
 
@@ -80,19 +90,42 @@ def build_point_frame(
     rows = []
     for cell in sweep.cells:
         for seed, point in cell.points.items():
-            row: dict[str, Any] = {"id": point, "cell": cell.id, "model": cell.model, "seed": seed}
+            row: dict[str, Any] = {
+                "id": point,
+                "cell": cell.id,
+                "model": cell.model,
+                "seed": seed,
+            }
             record = records.get(point)
             if record is None:
-                row |= {"status": Status.MISSING, "error": unreadable.get(point)}
+                row |= {
+                    "status": Status.MISSING,
+                    "error": unreadable.get(point),
+                }
             else:
-                row |= {"status": record.status, "error": record.error, "seconds": record.seconds}
-                row["code"] = compare(record.code, record.model, record.params["dataset"])
+                row |= {
+                    "status": record.status,
+                    "error": record.error,
+                    "seconds": record.seconds,
+                }
+                row["code"] = compare(
+                    record.code, record.model, record.params["dataset"]
+                )
                 for name in filter_sound(record, metrics):
                     row[name] = record.metrics.get(TEST_PREFIX + name)
                 for name in validation:
                     row[name] = validated.get(point, {}).get(name)
             rows.append(row)
     numbers = ["seconds", *metrics, *validation]
-    columns = ["id", "cell", "model", "seed", "status", "error", "code", *numbers]
+    columns = [
+        "id",
+        "cell",
+        "model",
+        "seed",
+        "status",
+        "error",
+        "code",
+        *numbers,
+    ]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype(dict.fromkeys(numbers, float))

@@ -43,13 +43,19 @@ def list_published(results: Results) -> list[Published]:
     for cell in results.sweep.cells:
         numbers += _iter_paper_numbers(results, cell.id, cell.model)
         for row in results.sweep.reference:
-            if row.metric in results.metrics and _matches(row, cell.model, cell.params):
-                number = Published(cell.id, row.metric, row.value, row.source, row.sd, row.n)
+            if row.metric in results.metrics and _matches(
+                row, cell.model, cell.params
+            ):
+                number = Published(
+                    cell.id, row.metric, row.value, row.source, row.sd, row.n
+                )
                 numbers.append(number)
     return numbers
 
 
-def _iter_paper_numbers(results: Results, cell: str, model: str) -> Iterator[Published]:
+def _iter_paper_numbers(
+    results: Results, cell: str, model: str
+) -> Iterator[Published]:
     params = results.params[cell]
     for table in list_paper_tables(model):
         for metric in table.numbers:
@@ -57,7 +63,9 @@ def _iter_paper_numbers(results: Results, cell: str, model: str) -> Iterator[Pub
                 continue
             value = table.get_value(params, metric)
             if value is not None:
-                yield Published(cell, metric, value, f"{PAPER_SOURCE} {table.number}")
+                yield Published(
+                    cell, metric, value, f"{PAPER_SOURCE} {table.number}"
+                )
 
 
 def list_unmatched(results: Results) -> list[ReferenceInfo]:
@@ -75,7 +83,8 @@ def _matches(row: ReferenceInfo, model: str, params: dict[str, Any]) -> bool:
     if row.model not in (None, model):
         return False
     return all(
-        name in params and _is_same(params[name], value) for name, value in row.params.items()
+        name in params and _is_same(params[name], value)
+        for name, value in row.params.items()
     )
 
 

@@ -24,7 +24,9 @@ MAX_REASONS = 3
 _BETTER = {"max": "larger is better", "min": "smaller is better"}
 
 
-def describe_selection(results: Results, models: Iterable[str] | None = None) -> str:
+def describe_selection(
+    results: Results, models: Iterable[str] | None = None
+) -> str:
     """Return one sentence on the validation metrics by which cells are ranked.
 
     Args:
@@ -64,7 +66,10 @@ def explain_missing(
         if counts:
             # In the order of the cells, not by frequency.
             named = list(counts.items())[:MAX_REASONS]
-            texts = [f"{reason} ({pluralize(count, 'cell')})" for reason, count in named]
+            texts = [
+                f"{reason} ({pluralize(count, 'cell')})"
+                for reason, count in named
+            ]
             if len(counts) > len(named):
                 texts.append(f"{len(counts) - len(named)} more reasons")
             yield f"{metric} is not measured: {'; '.join(texts)}."

@@ -25,7 +25,11 @@ from gensweep.report.measured import (
     load_validation_values,
     upgrade_record,
 )
-from gensweep.report.measurement import Measurement, NotMeasured, list_measurements
+from gensweep.report.measurement import (
+    Measurement,
+    NotMeasured,
+    list_measurements,
+)
 from gensweep.report.parameters import (
     list_datasets,
     order_parameters,
@@ -114,7 +118,11 @@ class Results(Notebook):
     selection_note: str = ""
 
     def __repr__(self) -> str:
-        states = ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
+        states = ", ".join(
+            f"{count} {status}"
+            for status, count in self.counts.items()
+            if count
+        )
         cells = pluralize(len(self.params), "cell")
         return f"<Results of {self.sweep.name}: {cells}, {len(self.points)} points: {states}>"
 
@@ -136,7 +144,10 @@ class Results(Notebook):
         """
         values = {}
         for name, info in self.described.items():
-            reasons = [tuple(self.unmeasured.get(cell, {}).get(name, ())) for cell in self.params]
+            reasons = [
+                tuple(self.unmeasured.get(cell, {}).get(name, ()))
+                for cell in self.params
+            ]
             values[name] = list_measurements(self.cells, name, info, reasons)
         return values
 
@@ -145,7 +156,9 @@ class Results(Notebook):
         """Cell id -> the cell's number in the sweep, from 0."""
         return {cell: index for index, cell in enumerate(self.params)}
 
-    def measure(self, cell: str, metric: str) -> Measurement | NotMeasured | None:
+    def measure(
+        self, cell: str, metric: str
+    ) -> Measurement | NotMeasured | None:
         """Return a cell's value of a metric; None as in `measurements`.
 
         Raises:
@@ -153,7 +166,9 @@ class Results(Notebook):
         """
         return self.measurements[metric][self.index_of[cell]]
 
-    def list_metrics_with(self, *roles: Role, model: str | None = None) -> list[str]:
+    def list_metrics_with(
+        self, *roles: Role, model: str | None = None
+    ) -> list[str]:
         """Return the metrics that have any of these roles.
 
         Args:
@@ -161,9 +176,13 @@ class Results(Notebook):
             model: whose metrics; None: those of all models.
         """
         names = self.metrics if model is None else self.list_metrics(model)
-        return [name for name in names if set(roles) & set(self.metrics[name].roles)]
+        return [
+            name for name in names if set(roles) & set(self.metrics[name].roles)
+        ]
 
-    def find_measured_metric(self, model: str, cells: Iterable[str] | None = None) -> str | None:
+    def find_measured_metric(
+        self, model: str, cells: Iterable[str] | None = None
+    ) -> str | None:
         """Return the first main metric of a model that any of its cells has a value of.
 
         A metric that was added after the records were written has none.
@@ -190,7 +209,9 @@ class Results(Notebook):
 
     def list_metrics(self, model: str) -> list[str]:
         """Return the model's metrics, its main metric first."""
-        names = [name for name, info in self.metrics.items() if model in info.models]
+        names = [
+            name for name, info in self.metrics.items() if model in info.models
+        ]
         preferred = list_main_metrics(self.metrics, self.sweep.objective)
         main = next((name for name in preferred if name in names), None)
         return sorted(names, key=lambda name: name != main)
@@ -227,10 +248,14 @@ def load(folder: str | Path) -> Results:
         # A snapshot, so that everything is as of one moment although points are being trained.
         store = store.snapshot(POINTS, name)
         state = _read_ledger(store, sweep)
-    names = Names.from_cells((cell.params for cell in sweep.cells), sweep.places)
+    names = Names.from_cells(
+        (cell.params for cell in sweep.cells), sweep.places
+    )
     datasets = list_datasets(sweep)
     sweep = rename_values(sweep, names)
-    records = {point: upgrade_record(record) for point, record in state.records.items()}
+    records = {
+        point: upgrade_record(record) for point, record in state.records.items()
+    }
     metrics = collect_metrics(sweep, records)
     with as_results_error(store):
         validated = load_validation_values(store, records)
@@ -238,10 +263,16 @@ def load(folder: str | Path) -> Results:
     validation = describe_objectives(objectives, metrics)
     described = metrics | validation
     unreadable = _shorten_reasons(store, state.unreadable)
-    points = build_point_frame(sweep, records, unreadable, metrics, validation, validated)
+    points = build_point_frame(
+        sweep, records, unreadable, metrics, validation, validated
+    )
     varying_of, fixed = split_parameters(sweep, names)
-    varying_anywhere = {name for parameters in varying_of.values() for name in parameters}
-    varying = [name for name in order_parameters(sweep) if name in varying_anywhere]
+    varying_anywhere = {
+        name for parameters in varying_of.values() for name in parameters
+    }
+    varying = [
+        name for name in order_parameters(sweep) if name in varying_anywhere
+    ]
     statuses = points["status"].tolist()
     verified = match_records(records, read_verified(store, name))
     return Results(
@@ -259,16 +290,25 @@ def load(folder: str | Path) -> Results:
         points=points,
         unmeasured=explain_missing_values(sweep, records, described, validated),
         examples=collect_example_counts(sweep, records),
-        warnings={point: record.warnings for point, record in records.items() if record.warnings},
+        warnings={
+            point: record.warnings
+            for point, record in records.items()
+            if record.warnings
+        },
         unreadable=unreadable,
-        counts={status: statuses.count(status) for status in (*STATUSES, Status.MISSING)},
+        counts={
+            status: statuses.count(status)
+            for status in (*STATUSES, Status.MISSING)
+        },
         code_note=describe_code(points, verified),
         searches=searches,
         selection_note=selection_note,
         names=names,
         datasets=datasets,
         epochs={
-            point: record.epochs for point, record in records.items() if record.status == Status.OK
+            point: record.epochs
+            for point, record in records.items()
+            if record.status == Status.OK
         },
     )
 
@@ -282,7 +322,9 @@ def _read_ledger(store: Store, sweep: SweepFile) -> State:
     return Ledger(store).read(expected, newer="report")
 
 
-def _shorten_reasons(store: Store, unreadable: dict[str, str]) -> dict[str, str]:
+def _shorten_reasons(
+    store: Store, unreadable: dict[str, str]
+) -> dict[str, str]:
     """Return why records cannot be trusted, without the folder of the point, by point id."""
     return {
         point: reason.replace(f"{store.uri(f'{POINTS}/{point}')}/", "")

@@ -23,9 +23,17 @@ def keep_results(sweep: SweepFile) -> tuple[SweepFile, str]:
     cells = []
     for cell in sweep.cells:
         selection = set(cell.selection_seeds)
-        points = {seed: point for seed, point in cell.points.items() if seed not in selection}
+        points = {
+            seed: point
+            for seed, point in cell.points.items()
+            if seed not in selection
+        }
         if points:
-            cells.append(cell.model_copy(update={"points": points, "selection_seeds": []}))
+            cells.append(
+                cell.model_copy(
+                    update={"points": points, "selection_seeds": []}
+                )
+            )
     if not cells:
         return sweep, SELECTION_NOTE
     return sweep.model_copy(update={"cells": cells}), ""

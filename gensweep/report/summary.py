@@ -57,7 +57,10 @@ class Summary:
 
 
 def summarize(
-    values: np.ndarray, groups: np.ndarray, count: int, bounds: Range = UNBOUNDED
+    values: np.ndarray,
+    groups: np.ndarray,
+    count: int,
+    bounds: Range = UNBOUNDED,
 ) -> Summary:
     """Summarize the values of each group.
 
@@ -115,7 +118,9 @@ def build_cell_frame(
     """
     import pandas as pd
 
-    cell_index = np.repeat(np.arange(len(cells)), [len(cell.points) for cell in cells])
+    cell_index = np.repeat(
+        np.arange(len(cells)), [len(cell.points) for cell in cells]
+    )
     status = points["status"].to_numpy()
     is_ok = status == Status.OK
 
@@ -128,9 +133,13 @@ def build_cell_frame(
         "model": [cell.model for cell in cells],
     }
     for name in varying:
-        columns[name] = make_parameter_column([cell.params.get(name, np.nan) for cell in cells])
+        columns[name] = make_parameter_column(
+            [cell.params.get(name, np.nan) for cell in cells]
+        )
     for kind in (*STATUSES, Status.MISSING):
-        columns[f"n_{kind}"] = np.bincount(cell_index[status == kind], minlength=len(cells))
+        columns[f"n_{kind}"] = np.bincount(
+            cell_index[status == kind], minlength=len(cells)
+        )
     columns["seconds"] = summarize_column("seconds").mean
     for name, info in metrics.items():
         summary = summarize_column(name, info.range)
@@ -141,7 +150,9 @@ def build_cell_frame(
         columns[f"{name}_ci95_high"] = summary.high
         # An integer type that knows <NA>: a model without the metric has no count, not 0.
         counts = pd.Series(summary.n, dtype="Int64")
-        columns[f"{name}_n"] = counts.where(np.isin(columns["model"], info.models))
+        columns[f"{name}_n"] = counts.where(
+            np.isin(columns["model"], info.models)
+        )
     return pd.DataFrame(columns)
 
 
@@ -152,5 +163,7 @@ def make_parameter_column(values: Sequence[Any]) -> pd.Series:
     """
     import pandas as pd
 
-    column = pd.Series(["none" if value is None else value for value in values], dtype=object)
+    column = pd.Series(
+        ["none" if value is None else value for value in values], dtype=object
+    )
     return column if column.isna().any() else column.infer_objects()

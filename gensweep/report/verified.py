@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from gensweep.ledger.records import Record
 
 VERIFIED = "verified.json"
-EQUAL, ROUNDING, DIFFERENT, UNCOMPARED = "equal", "within rounding", "different", "not compared"
+EQUAL, ROUNDING, DIFFERENT, UNCOMPARED = (
+    "equal",
+    "within rounding",
+    "different",
+    "not compared",
+)
 
 
 def read_verified(store: Store, sweep: str) -> list[dict[str, Any]]:
@@ -38,8 +43,12 @@ def _is_valid(entry: Any) -> bool:
         return False
     texts = [entry.get(name) for name in ("point", "outcome")]
     code = entry.get("code")
-    is_code = isinstance(code, dict) and isinstance(code.get("metrics", {}), dict)
-    return all(isinstance(text, str) for text in texts) and (code is None or is_code)
+    is_code = isinstance(code, dict) and isinstance(
+        code.get("metrics", {}), dict
+    )
+    return all(isinstance(text, str) for text in texts) and (
+        code is None or is_code
+    )
 
 
 def match_records(
@@ -57,7 +66,9 @@ def match_records(
     return matching
 
 
-def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) -> str:
+def describe_code(
+    points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]
+) -> str:
     """Return what a reader must know of the code behind some points.
 
     Empty if all points are known to be of today's code and none was verified.
@@ -75,7 +86,11 @@ def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) ->
     if unknown:
         parts.append(f"trained by unknown code: {unknown} of {total}")
     ids = set(points["id"])
-    current = [entry for entry in entries if entry["point"] in ids and is_of_today(entry)]
+    current = [
+        entry
+        for entry in entries
+        if entry["point"] in ids and is_of_today(entry)
+    ]
     verified = describe_verified(current)
     if parts or verified:
         parts.append(verified or "none was verified with today's code")
@@ -85,8 +100,14 @@ def describe_code(points: pd.DataFrame, entries: Iterable[Mapping[str, Any]]) ->
 
 def is_of_today(entry: Mapping[str, Any]) -> bool:
     """Return whether an entry is about the code that would train and measure its point now."""
-    code, model, dataset = (entry.get(name) for name in ("code", "model", "dataset"))
-    if not (isinstance(code, dict) and isinstance(model, str) and isinstance(dataset, str)):
+    code, model, dataset = (
+        entry.get(name) for name in ("code", "model", "dataset")
+    )
+    if not (
+        isinstance(code, dict)
+        and isinstance(model, str)
+        and isinstance(dataset, str)
+    ):
         return False
     return compare(code, model, dataset) == SAME
 

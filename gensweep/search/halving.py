@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from gensweep.sweep.search import Search
 
 
-def list_block(search: Search, trials: Sequence[Trial], block: int) -> list[Trial] | None:
+def list_block(
+    search: Search, trials: Sequence[Trial], block: int
+) -> list[Trial] | None:
     """Return the trials of a block; None if some of them were not asked for yet."""
     start = block * search.block
     end = min(start + search.block, search.trials)
@@ -26,7 +28,9 @@ def list_block(search: Search, trials: Sequence[Trial], block: int) -> list[Tria
     return list(trials[start:end])
 
 
-def choose_promoted(search: Search, block: Sequence[Trial], level: int) -> list[Trial] | None:
+def choose_promoted(
+    search: Search, block: Sequence[Trial], level: int
+) -> list[Trial] | None:
     """Return the trials of a block that go on from a level; None if one of them is not finished.
 
     The last block may be smaller than the others; then fewer trials go on. Trials that failed or
@@ -44,7 +48,9 @@ def choose_promoted(search: Search, block: Sequence[Trial], level: int) -> list[
     return choose_best(search, candidates, level, count)
 
 
-def choose_best(search: Search, trials: Sequence[Trial], level: int, count: int) -> list[Trial]:
+def choose_best(
+    search: Search, trials: Sequence[Trial], level: int, count: int
+) -> list[Trial]:
     """Return the best trials at a level, the best first; of equal ones the earliest."""
     sign = -1.0 if search.direction == "max" else 1.0
     finished = [
@@ -52,7 +58,12 @@ def choose_best(search: Search, trials: Sequence[Trial], level: int, count: int)
         for trial in trials
         if len(trial.levels) > level and trial.levels[level].status == Status.OK
     ]
-    finished.sort(key=lambda trial: (sign * (trial.levels[level].value or 0.0), trial.number))
+    finished.sort(
+        key=lambda trial: (
+            sign * (trial.levels[level].value or 0.0),
+            trial.number,
+        )
+    )
     best = {}
     for trial in finished:
         best.setdefault(trial.cell, trial)

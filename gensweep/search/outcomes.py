@@ -42,7 +42,10 @@ class Outcomes:
     """
 
     def __init__(
-        self, store: Store, records: Mapping[str, Record], given_up: Set[str] = frozenset()
+        self,
+        store: Store,
+        records: Mapping[str, Record],
+        given_up: Set[str] = frozenset(),
     ) -> None:
         self._store = store
         self._records = records
@@ -55,26 +58,36 @@ class Outcomes:
             point_ids: its points, one for each seed.
             metric: the validation metric; the value is its mean over the seeds.
         """
-        outcomes = [self._judge_point(point_id, metric) for point_id in point_ids]
+        outcomes = [
+            self._judge_point(point_id, metric) for point_id in point_ids
+        ]
         statuses = {outcome.status for outcome in outcomes}
         # Worst first: one seed that diverged makes a recipe that diverges.
         for status in (PENDING, Status.DIVERGED, Status.FAILED, Status.MISSING):
             if status in statuses:
                 return Outcome(status)
-        values = [outcome.value for outcome in outcomes if outcome.value is not None]
+        values = [
+            outcome.value for outcome in outcomes if outcome.value is not None
+        ]
         return Outcome(Status.OK, math.fsum(values) / len(values))
 
     def _judge_point(self, point_id: str, metric: str) -> Outcome:
         record = self._records.get(point_id)
         if record is None:
-            return Outcome(Status.MISSING if point_id in self._given_up else PENDING)
+            return Outcome(
+                Status.MISSING if point_id in self._given_up else PENDING
+            )
         if record.status != Status.OK:
             return Outcome(record.status)
         value = record.metrics.get(metric)
         if value is None:
             value = self._read_last_value(record, metric)
         bare = metric.removeprefix(VALIDATION)
-        if value is None or explain_unsound(bare, record.examples, record.metrics) is not None:
+        if (
+            value is None
+            or explain_unsound(bare, record.examples, record.metrics)
+            is not None
+        ):
             # A training whose metric means nothing is of no use to the search.
             return Outcome(Status.FAILED)
         return Outcome(Status.OK, value)
@@ -82,7 +95,9 @@ class Outcomes:
     def _read_last_value(self, record: Record, metric: str) -> float | None:
         """Return a metric of the last line of history.csv: old records do not repeat it."""
         try:
-            content = self._store.read(f"{POINTS}/{record.id}/{HISTORY}").decode()
+            content = self._store.read(
+                f"{POINTS}/{record.id}/{HISTORY}"
+            ).decode()
             last = list(csv.DictReader(io.StringIO(content)))[-1]
             value = float(last[metric])
             is_last = int(last["epoch"]) == record.epochs

@@ -6,10 +6,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gensweep.ledger.search_log import SearchInfo
-from gensweep.search.halving import choose_best, choose_promoted, get_told_level, list_block
+from gensweep.search.halving import (
+    choose_best,
+    choose_promoted,
+    get_told_level,
+    list_block,
+)
 from gensweep.search.outcomes import Outcomes
 from gensweep.search.sampling import choose_values, get_sampler
-from gensweep.search.trials import Confirmed, Trial, describe_search, restore_trials
+from gensweep.search.trials import (
+    Confirmed,
+    Trial,
+    describe_search,
+    restore_trials,
+)
 from gensweep.sweep.point import Point
 from gensweep.sweep.search import Search
 
@@ -49,14 +59,24 @@ class Replay:
 
     def list_points(self) -> list[Point]:
         """Return the points of all trials, then those of the confirmation."""
-        points = [point for trial in self.trials for one in trial.levels for point in one.points]
+        points = [
+            point
+            for trial in self.trials
+            for one in trial.levels
+            for point in one.points
+        ]
         for confirmed in self.confirmed:
             points += confirmed.points
         return list({point.id: point for point in points}.values())
 
     def list_selection_points(self) -> set[str]:
         """Return the ids of the points by which trials are chosen."""
-        return {point.id for trial in self.trials for one in trial.levels for point in one.points}
+        return {
+            point.id
+            for trial in self.trials
+            for one in trial.levels
+            for point in one.points
+        }
 
     def refresh(self, read: ReadOutcomes) -> None:
         """Take the outcomes of all trials from the records."""
@@ -76,7 +96,13 @@ class Replay:
             # In this order: what a trial may be told includes which trials went on.
             new = [*self._promote(), *self._ask()]
             if new:
-                outcomes = read([point for trial in new for point in trial.levels[-1].points])
+                outcomes = read(
+                    [
+                        point
+                        for trial in new
+                        for point in trial.levels[-1].points
+                    ]
+                )
                 for trial in new:
                     last = trial.levels[-1]
                     ids = [point.id for point in last.points]
@@ -102,7 +128,9 @@ class Replay:
     def _ask(self) -> Iterable[Trial]:
         """Add the trials whose values are decided by what is known."""
         new = []
-        while len(self.trials) < self.search.trials and self._may_ask(len(self.trials)):
+        while len(self.trials) < self.search.trials and self._may_ask(
+            len(self.trials)
+        ):
             number = len(self.trials)
             drawn, sampler = choose_values(self.search, self.trials, number)
             trial = Trial(self.search, number, drawn, sampler)
@@ -121,17 +149,24 @@ class Replay:
                 break
             if any(one.is_pending for one in trial.levels[: level + 1]):
                 return False
-            is_decided = len(trial.levels) > level or self._is_decided(trial.number, level)
+            is_decided = len(trial.levels) > level or self._is_decided(
+                trial.number, level
+            )
             if not is_decided:
                 return False
         return True
 
     def _is_decided(self, number: int, level: int) -> bool:
         """Return whether it is known that a trial does not reach a level."""
-        block = list_block(self.search, self.trials, number // self.search.block)
+        block = list_block(
+            self.search, self.trials, number // self.search.block
+        )
         if block is None:
             return False
-        return all(choose_promoted(self.search, block, lower) is not None for lower in range(level))
+        return all(
+            choose_promoted(self.search, block, lower) is not None
+            for lower in range(level)
+        )
 
     def _promote(self) -> Iterable[Trial]:
         """Add the next level to the trials that go on."""
@@ -143,7 +178,9 @@ class Replay:
                 continue
             for level in range(len(self.search.levels) - 1):
                 for trial in choose_promoted(self.search, block, level) or ():
-                    if len(trial.levels) == level + 1 and self._has_place(block, level):
+                    if len(trial.levels) == level + 1 and self._has_place(
+                        block, level
+                    ):
                         trial.reach(level + 1)
                         new.append(trial)
         return new
@@ -161,11 +198,17 @@ class Replay:
         """Choose the trials to train again, as soon as every trial has ended."""
         self.confirmed = []
         is_complete = len(self.trials) == self.search.trials
-        if not is_complete or any(one.levels[-1].is_pending for one in self.trials):
+        if not is_complete or any(
+            one.levels[-1].is_pending for one in self.trials
+        ):
             return
         last = len(self.search.levels) - 1
-        for trial in choose_best(self.search, self.trials, last, self.search.confirm_best):
-            points = self.search.make_points(trial.drawn, -1, self.search.confirm_seeds)
+        for trial in choose_best(
+            self.search, self.trials, last, self.search.confirm_best
+        ):
+            points = self.search.make_points(
+                trial.drawn, -1, self.search.confirm_seeds
+            )
             self.confirmed.append(Confirmed(trial, points))
 
 

@@ -32,12 +32,18 @@ def choose_values(
     """
     if search.method == RANDOM:
         return search.space.draw(
-            lambda key, dimension: dimension.take(_draw_share(search.seed, number, key))
+            lambda key, dimension: dimension.take(
+                _draw_share(search.seed, number, key)
+            )
         ), get_sampler(search)
     if search.method == SOBOL:
-        row = _draw_sobol(len(search.space.dimensions), search.seed, number)[number]
+        row = _draw_sobol(len(search.space.dimensions), search.seed, number)[
+            number
+        ]
         shares = dict(zip(search.space.dimensions, row.tolist(), strict=True))
-        drawn = search.space.draw(lambda key, dimension: dimension.take(shares[key]))
+        drawn = search.space.draw(
+            lambda key, dimension: dimension.take(shares[key])
+        )
         return drawn, get_sampler(search)
     from gensweep.search.tpe import choose_by_tpe
 
@@ -90,11 +96,15 @@ def _draw_share(seed: int, number: int, key: str) -> float:
 
     A dimension that is added to the search leaves those of the others alone.
     """
-    return (int.from_bytes(_hash(seed, number, key)[:8], "big") >> 11) / (1 << 53)
+    return (int.from_bytes(_hash(seed, number, key)[:8], "big") >> 11) / (
+        1 << 53
+    )
 
 
 def _hash(seed: int, number: int, key: str) -> bytes:
-    return hashlib.sha256(f"gensweep search {seed} {number} {key}".encode()).digest()
+    return hashlib.sha256(
+        f"gensweep search {seed} {number} {key}".encode()
+    ).digest()
 
 
 def _draw_sobol(dimensions: int, seed: int, number: int) -> np.ndarray:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     import optuna
 
 
-def choose_by_tpe(search: Search, trials: Sequence[Trial], number: int) -> dict[str, Any]:
+def choose_by_tpe(
+    search: Search, trials: Sequence[Trial], number: int
+) -> dict[str, Any]:
     """Return the values of a trial's dimensions.
 
     Args:
@@ -52,9 +54,13 @@ def choose_by_tpe(search: Search, trials: Sequence[Trial], number: int) -> dict[
             for key, dimension in search.space.dimensions.items()
         }
         for trial in trials[:number]:
-            study.add_trial(_make_trial(optuna, search, trial, number, distributions))
+            study.add_trial(
+                _make_trial(optuna, search, trial, number, distributions)
+            )
         suggester = study.ask()
-        return search.space.draw(lambda key, dimension: _suggest(suggester, key, dimension))
+        return search.space.draw(
+            lambda key, dimension: _suggest(suggester, key, dimension)
+        )
 
 
 def _make_distribution(optuna: Any, dimension: Dimension) -> Any:
@@ -65,20 +71,30 @@ def _make_distribution(optuna: Any, dimension: Dimension) -> Any:
             dimension.low, dimension.high, log=dimension.log
         )
     is_log = isinstance(dimension, Log)
-    return optuna.distributions.FloatDistribution(dimension.low, dimension.high, log=is_log)
+    return optuna.distributions.FloatDistribution(
+        dimension.low, dimension.high, log=is_log
+    )
 
 
 def _suggest(suggester: optuna.Trial, key: str, dimension: Dimension) -> Any:
     if isinstance(dimension, Choice):
         return suggester.suggest_categorical(key, dimension.values)
     if isinstance(dimension, Integer):
-        return suggester.suggest_int(key, dimension.low, dimension.high, log=dimension.log)
+        return suggester.suggest_int(
+            key, dimension.low, dimension.high, log=dimension.log
+        )
     is_log = isinstance(dimension, Log)
-    return dimension.round(suggester.suggest_float(key, dimension.low, dimension.high, log=is_log))
+    return dimension.round(
+        suggester.suggest_float(key, dimension.low, dimension.high, log=is_log)
+    )
 
 
 def _make_trial(
-    optuna: Any, search: Search, trial: Trial, number: int, distributions: dict[str, Any]
+    optuna: Any,
+    search: Search,
+    trial: Trial,
+    number: int,
+    distributions: dict[str, Any],
 ) -> Any:
     """Return what a study knows of an earlier trial.
 
@@ -103,7 +119,9 @@ def _make_trial(
         else:
             steps = {finished[-1].epochs: finished[-1].value}
             arguments = {"state": state.PRUNED, "intermediate_values": steps}
-    frozen = optuna.trial.create_trial(params=trial.drawn, distributions=known, **arguments)
+    frozen = optuna.trial.create_trial(
+        params=trial.drawn, distributions=known, **arguments
+    )
     # A study copies each trial in depth, which takes most of the time of an ask.
     frozen.__class__ = _make_shared_class(type(frozen))
     return frozen
@@ -116,7 +134,9 @@ def _make_shared_class(frozen: type) -> type:
         def copy_shallowly(self: Any, memo: dict[int, Any]) -> Any:
             return copy.copy(self)
 
-        _shared_classes[frozen] = type("SharedTrial", (frozen,), {"__deepcopy__": copy_shallowly})
+        _shared_classes[frozen] = type(
+            "SharedTrial", (frozen,), {"__deepcopy__": copy_shallowly}
+        )
     return _shared_classes[frozen]
 
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from gensweep.ledger.search_log import PENDING, ConfirmedInfo, LevelInfo, SearchInfo, TrialInfo
+from gensweep.ledger.search_log import (
+    PENDING,
+    ConfirmedInfo,
+    LevelInfo,
+    SearchInfo,
+    TrialInfo,
+)
 from gensweep.search.outcomes import Outcome, Outcomes
 from gensweep.sweep.point import Point
 from gensweep.sweep.search import Search
@@ -59,7 +65,9 @@ class Trial:
     @cached_property
     def cell(self) -> str:
         """The id of the cell that is trained for all epochs."""
-        return self.search.make_points(self.drawn, -1, self.search.seeds)[0].cell
+        return self.search.make_points(self.drawn, -1, self.search.seeds)[
+            0
+        ].cell
 
     def reach(self, level: int) -> None:
         """Add the next level."""
@@ -110,7 +118,9 @@ def describe_search(
         metric=search.metric,
         direction="max" if search.direction == "max" else "min",
         wanted=search.trials,
-        dimensions={key: repr(one) for key, one in search.space.dimensions.items()},
+        dimensions={
+            key: repr(one) for key, one in search.space.dimensions.items()
+        },
         identity=search.describe_identity(),
         trials=[_describe_trial(trial) for trial in trials],
         confirmed=[
@@ -136,4 +146,9 @@ def _describe_trial(trial: Trial) -> TrialInfo:
         )
         for level in trial.levels
     ]
-    return TrialInfo(number=trial.number, params=trial.drawn, sampler=trial.sampler, levels=levels)
+    return TrialInfo(
+        number=trial.number,
+        params=trial.drawn,
+        sampler=trial.sampler,
+        levels=levels,
+    )

@@ -50,9 +50,13 @@ def check_seeds_of(owner: str, seeds: Any) -> list[int]:
     seeds = unwrap_scalar(seeds)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if seeds < 1:
-            raise SweepError(f"{owner}: seeds={seeds}: at least one seed is needed")
+            raise SweepError(
+                f"{owner}: seeds={seeds}: at least one seed is needed"
+            )
         return list(range(seeds))
-    if isinstance(seeds, (str, bytes, bool, float)) or not isinstance(seeds, Iterable):
+    if isinstance(seeds, (str, bytes, bool, float)) or not isinstance(
+        seeds, Iterable
+    ):
         raise SweepError(
             f"{owner}: seeds={seeds!r} is neither a number of seeds nor a list of them"
         )
@@ -73,7 +77,9 @@ def check_pack(prefix: str, pack: Any) -> int | str:
         return pack
     if isinstance(pack, int) and not isinstance(pack, bool) and pack >= 1:
         return pack
-    raise SweepError(f"{prefix} {pack!r} is neither {AUTO!r} nor a number of lanes, 1 or more")
+    raise SweepError(
+        f"{prefix} {pack!r} is neither {AUTO!r} nor a number of lanes, 1 or more"
+    )
 
 
 def check_objective(sweep: str, objective: Any, models: set[str]) -> str | None:
@@ -85,10 +91,14 @@ def check_objective(sweep: str, objective: Any, models: set[str]) -> str | None:
     """
     if objective is None:
         return None
-    return check_validation_metric(f"sweep {sweep!r}", "objective", objective, models)
+    return check_validation_metric(
+        f"sweep {sweep!r}", "objective", objective, models
+    )
 
 
-def check_validation_metric(owner: str, kind: str, metric: Any, models: set[str]) -> str:
+def check_validation_metric(
+    owner: str, kind: str, metric: Any, models: set[str]
+) -> str:
     """Return a metric of the validation set that says what is better.
 
     Args:
@@ -120,7 +130,9 @@ def check_name_list(sweep: str, argument: str, names: Any) -> list[str]:
         SweepError: the argument is not a list.
     """
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise SweepError(f"sweep {sweep!r}: {argument}={names!r} is not a list of names")
+        raise SweepError(
+            f"sweep {sweep!r}: {argument}={names!r} is not a list of names"
+        )
     return list(dict.fromkeys(names))
 
 

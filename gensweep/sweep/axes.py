@@ -14,7 +14,9 @@ MAX_AXIS_VALUES = 100_000
 """More values than this are an error, so that an endless iterable does not hang."""
 
 
-def list_axis_values(prefix: str, key: str, value: Any, may_repeat: bool = False) -> list[Any]:
+def list_axis_values(
+    prefix: str, key: str, value: Any, may_repeat: bool = False
+) -> list[Any]:
     """Return the values of an axis: one for a scalar, all items of any other iterable.
 
     Args:
@@ -34,7 +36,9 @@ def list_axis_values(prefix: str, key: str, value: Any, may_repeat: bool = False
         value = sorted(map(unwrap_scalar, value), key=_get_sort_key)
     values = list(itertools.islice(value, MAX_AXIS_VALUES + 1))
     if len(values) > MAX_AXIS_VALUES:
-        raise SweepError(f"{prefix}: {key} has more than {MAX_AXIS_VALUES} values; is it endless?")
+        raise SweepError(
+            f"{prefix}: {key} has more than {MAX_AXIS_VALUES} values; is it endless?"
+        )
     if not values:
         raise SweepError(f"{prefix}: {key} has no values")
     values = [unwrap_scalar(item) for item in values]

@@ -16,7 +16,14 @@ from typing import Any
 from gensweep.core.config import DataSource
 from gensweep.core.errors import GensweepError
 from gensweep.core.own_data import OWN_DATA
-from gensweep.core.registries import DERIVED, METRICS, MODELS, Derived, Metric, get_dataset_class
+from gensweep.core.registries import (
+    DERIVED,
+    METRICS,
+    MODELS,
+    Derived,
+    Metric,
+    get_dataset_class,
+)
 from gensweep.core.trainable import Trainable, get_full_name
 from gensweep.plugins.loader import list_active_plugins
 from gensweep.sweep.source_code import SourceTree
@@ -80,7 +87,10 @@ def compute_fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
         hash of each of the user's files, if there are any. None if the source is missing.
     """
     try:
-        config, data = MODELS[model], get_dataset_class(dataset.partition(":")[0])
+        config, data = (
+            MODELS[model],
+            get_dataset_class(dataset.partition(":")[0]),
+        )
         plugins = list_active_plugins()
         keys = tuple(plugin.key for plugin in plugins)
         digests = _compute_digests(config, data, load_source_tree(), keys)
@@ -95,7 +105,10 @@ def compute_fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=256)
 def _compute_digests(
-    config: type[Trainable], data: type[DataSource], tree: SourceTree, plugins: tuple[str, ...]
+    config: type[Trainable],
+    data: type[DataSource],
+    tree: SourceTree,
+    plugins: tuple[str, ...],
 ) -> dict[str, Any]:
     """Return the digests of a fingerprint.
 
@@ -109,10 +122,14 @@ def _compute_digests(
     for name, metric in METRICS.items():
         if metric.is_applicable(config.outputs):
             # The training loop has a digest of its own; metrics only read its outputs.
-            metrics[name] = tree.compute_digest(_list_metric_roots(metric), (*WITHOUT, *LOOP))
+            metrics[name] = tree.compute_digest(
+                _list_metric_roots(metric), (*WITHOUT, *LOOP)
+            )
     data_digest = OWN_DATA
     if data.has_arrays:
-        data_digest = tree.compute_digest([get_full_name(data)], (*WITHOUT, *MEASURING))
+        data_digest = tree.compute_digest(
+            [get_full_name(data)], (*WITHOUT, *MEASURING)
+        )
     roots = config.list_code_roots()
     if config.is_trained_by_loop:
         roots = [*roots, *LOOP]
@@ -123,19 +140,29 @@ def _compute_digests(
     }
 
 
-def list_changed_parts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
+def list_changed_parts(
+    recorded: Mapping[str, Any], today: Mapping[str, Any]
+) -> list[str]:
     """Return the parts in which two fingerprints differ.
 
     They are `training`, `data`, and names of metrics that both have.
     """
-    parts = [part for part in ("training", "data") if recorded.get(part) != today.get(part)]
+    parts = [
+        part
+        for part in ("training", "data")
+        if recorded.get(part) != today.get(part)
+    ]
     before = recorded.get("metrics", {})
     now = today.get("metrics", {})
-    changed_metrics = [name for name in before.keys() & now.keys() if before[name] != now[name]]
+    changed_metrics = [
+        name for name in before.keys() & now.keys() if before[name] != now[name]
+    ]
     return parts + sorted(changed_metrics)
 
 
-def compare(recorded: Mapping[str, Any] | None, model: str, dataset: str) -> str:
+def compare(
+    recorded: Mapping[str, Any] | None, model: str, dataset: str
+) -> str:
     """Return `same`, `other` or `unknown` for a record's code and the code of today."""
     today = compute_fingerprint(model, dataset)
     if not recorded or today is None:

@@ -36,7 +36,9 @@ def group_courses(points: Iterable[Point]) -> list[Course]:
     return courses
 
 
-def assign_starts(ends: Sequence[int], starts: Sequence[int]) -> list[tuple[list[int], int | None]]:
+def assign_starts(
+    ends: Sequence[int], starts: Sequence[int]
+) -> list[tuple[list[int], int | None]]:
     """Return which points one training can serve, and the checkpoint that it starts from.
 
     There is more than one training only if a checkpoint is beyond the end of some points: it cannot

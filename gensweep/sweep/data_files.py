@@ -16,8 +16,14 @@ def list_data_files(folder: Path) -> list[Path]:
     files = []
     for path in sorted(folder.iterdir()):
         if path.is_file():
-            if path.suffix not in _SOURCE_SUFFIXES and not path.name.startswith("."):
+            if path.suffix not in _SOURCE_SUFFIXES and not path.name.startswith(
+                "."
+            ):
                 files.append(path)
-        elif path.is_dir() and path.name != "__pycache__" and not any(path.glob("*.py")):
+        elif (
+            path.is_dir()
+            and path.name != "__pycache__"
+            and not any(path.glob("*.py"))
+        ):
             files.extend(list_data_files(path))
     return files

@@ -40,14 +40,22 @@ class Zip:
     def __init__(self, **columns: Any) -> None:
         self.columns: dict[str, list[Any]] = {}
         for key, value in columns.items():
-            self.columns[key] = list_axis_values("Zip", key, value, may_repeat=True)
+            self.columns[key] = list_axis_values(
+                "Zip", key, value, may_repeat=True
+            )
         lengths = {key: len(values) for key, values in self.columns.items()}
         if len(set(lengths.values())) > 1:
-            counts = ", ".join(f"{key} has {count}" for key, count in lengths.items())
-            raise SweepError(f"Zip: parameters need equally many values; {counts}")
+            counts = ", ".join(
+                f"{key} has {count}" for key, count in lengths.items()
+            )
+            raise SweepError(
+                f"Zip: parameters need equally many values; {counts}"
+            )
         for text, count in Counter(map(repr, self.list_rows())).items():
             if count > 1:
-                raise SweepError(f"Zip: {', '.join(self.columns)} have {text} twice")
+                raise SweepError(
+                    f"Zip: {', '.join(self.columns)} have {text} twice"
+                )
 
     @property
     def axes(self) -> dict[str, list[Any]]:
@@ -63,10 +71,16 @@ class Zip:
 
     def select(self, keys: Collection[str]) -> Zip:
         """Return the combinations of some of the parameters, each once."""
-        columns = {key: values for key, values in self.columns.items() if key in keys}
+        columns = {
+            key: values for key, values in self.columns.items() if key in keys
+        }
         rows = list(zip(*columns.values(), strict=True))
         unique = list({repr(row): row for row in rows}.values())
-        return Zip(**dict(zip(columns, map(list, zip(*unique, strict=True)), strict=True)))
+        return Zip(
+            **dict(
+                zip(columns, map(list, zip(*unique, strict=True)), strict=True)
+            )
+        )
 
     def __repr__(self) -> str:
         columns = [f"{key}={values!r}" for key, values in self.columns.items()]
@@ -106,10 +120,13 @@ class Grid:
         self._prefix = f"Grid({model!r})"
         self._where = where
         if where is not None and not callable(where):
-            raise SweepError(f"{self._prefix}: where={where!r} is not a function")
+            raise SweepError(
+                f"{self._prefix}: where={where!r} is not a function"
+            )
         self._zips = self._check_zips(zips)
         self._own_axes = {
-            key: list_axis_values(self._prefix, key, value) for key, value in axes.items()
+            key: list_axis_values(self._prefix, key, value)
+            for key, value in axes.items()
         }
         self.axes = self._join_axes()
         if "seed" in self.axes:
@@ -118,7 +135,9 @@ class Grid:
             )
         self._cells = _expand_cells(model, self._zips, self._own_axes, where)
         if not self._cells:
-            raise SweepError(f"{self._prefix}: where accepts none of the combinations")
+            raise SweepError(
+                f"{self._prefix}: where accepts none of the combinations"
+            )
         for key, axis in self.axes.items():
             self._check_distinct_data(key, axis)
             self._check_active(key)
@@ -137,7 +156,9 @@ class Grid:
         axes: dict[str, list[Any]] = {}
         for one in [*(one.axes for one in self._zips), self._own_axes]:
             for key in one.keys() & axes.keys():
-                raise SweepError(f"{self._prefix}: {key} is in a Zip and comes once more")
+                raise SweepError(
+                    f"{self._prefix}: {key} is in a Zip and comes once more"
+                )
             axes |= one
         return axes
 
@@ -145,9 +166,13 @@ class Grid:
         """Raise SweepError if two values of an axis name data with the same content."""
         texts = [item for item in axis if isinstance(item, str)]
         contents = [get_pinned_text(text) for text in texts]
-        repeated = [text for text in texts if contents.count(get_pinned_text(text)) > 1]
+        repeated = [
+            text for text in texts if contents.count(get_pinned_text(text)) > 1
+        ]
         if repeated:
-            raise SweepError(f"{self._prefix}: {key}: {' and '.join(repeated)} hold the same")
+            raise SweepError(
+                f"{self._prefix}: {key}: {' and '.join(repeated)} hold the same"
+            )
 
     def _check_active(self, key: str) -> None:
         """Raise SweepError if an axis changes no cell of the grid."""
@@ -156,13 +181,17 @@ class Grid:
         for params in self._cells:
             if key in list_parameters(self.model, params["dataset"]):
                 condition = describe_condition(self.model, key, params)
-                raise SweepError(f"{self._prefix}: {key} does nothing here; {condition}")
+                raise SweepError(
+                    f"{self._prefix}: {key} does nothing here; {condition}"
+                )
 
     def cells(self) -> list[dict[str, Any]]:
         """Return the parameters of every cell, each once, in the order of the axes."""
         return self._cells
 
-    def replace_values(self, values: dict[str, Any], zips: Sequence[Zip] = ()) -> Grid:
+    def replace_values(
+        self, values: dict[str, Any], zips: Sequence[Zip] = ()
+    ) -> Grid:
         """Return this grid with some axes replaced, without old axes that then do nothing.
 
         Args:
@@ -174,19 +203,30 @@ class Grid:
             replaced |= one.axes
         known = list_axis_parameters(self.model, self.axes | replaced)
         remaining = known - replaced.keys()
-        axes = {key: axis for key, axis in self._own_axes.items() if key in known} | values
+        axes = {
+            key: axis for key, axis in self._own_axes.items() if key in known
+        } | values
         for key in replaced.keys() - values.keys():
             axes.pop(key, None)
-        axes = {key: list_axis_values(self._prefix, key, value) for key, value in axes.items()}
+        axes = {
+            key: list_axis_values(self._prefix, key, value)
+            for key, value in axes.items()
+        }
         all_zips = [*(one.select(remaining) for one in self._zips), *zips]
         cells = _expand_cells(self.model, all_zips, axes, self._where)
         # An axis that the caller set stays, so that `Grid` reports it if it does nothing.
-        active = {key for key in known if key in replaced or _is_active(key, cells)}
+        active = {
+            key for key in known if key in replaced or _is_active(key, cells)
+        }
         return Grid(
             self.model,
             *(one.select(active) for one in all_zips),
             where=self._where,
-            **{key: axis for key, axis in axes.items() if key in active or key in replaced},
+            **{
+                key: axis
+                for key, axis in axes.items()
+                if key in active or key in replaced
+            },
         )
 
     def __repr__(self) -> str:
@@ -212,7 +252,11 @@ class _Combination:
         known = list_parameters(self._model, self._params["dataset"])
         if name in known:
             return None
-        raise SweepError(describe_unknown("parameter", name, known, f"where of {self._model}"))
+        raise SweepError(
+            describe_unknown(
+                "parameter", name, known, f"where of {self._model}"
+            )
+        )
 
 
 def _expand_cells(
@@ -226,7 +270,9 @@ def _expand_cells(
     Two combinations that differ only in parameters that do nothing are one cell.
     """
     keys = [key for one in zips for key in one.columns] + list(axes)
-    dimensions: list[list[tuple[Any, ...]]] = [one.list_rows() for one in zips if one.columns]
+    dimensions: list[list[tuple[Any, ...]]] = [
+        one.list_rows() for one in zips if one.columns
+    ]
     dimensions += [[(value,) for value in values] for values in axes.values()]
     count = math.prod(len(rows) for rows in dimensions)
     if count > MAX_CELLS:

@@ -47,7 +47,9 @@ def read_sweep(path: Path) -> Sweep:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise SweepError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise SweepError(
+            f"{path} cannot be read: {error.strerror or error}"
+        ) from error
     is_own_plugin = use_plugins(path, content)
     try:
         if is_own_plugin:
@@ -64,15 +66,21 @@ def read_sweep(path: Path) -> Sweep:
                 code = compile(content, str(path), "exec", dont_inherit=True)
                 exec(code, module.__dict__)
     except UserError as error:
-        raise SweepError(f"{path}{_format_line(error, path)}: {error}") from error
+        raise SweepError(
+            f"{path}{_format_line(error, path)}: {error}"
+        ) from error
     except SyntaxError as error:
         position = f"{path}:{error.lineno}" if error.lineno else path
         raise SweepError(f"{position}: syntax error: {error.msg}") from error
     except (KeyboardInterrupt, Stopped):
         raise
-    except BaseException as error:  # a user's file may raise anything, SystemExit included
+    except (
+        BaseException
+    ) as error:  # a user's file may raise anything, SystemExit included
         message = _describe_error(error)
-        raise SweepError(f"{path}{_format_line(error, path)}: {message}") from error
+        raise SweepError(
+            f"{path}{_format_line(error, path)}: {message}"
+        ) from error
     sweep = getattr(module, "SWEEP", None)
     if isinstance(sweep, Sweep):
         sweep.plugins = list_active_plugins()
@@ -80,7 +88,9 @@ def read_sweep(path: Path) -> Sweep:
     problem = "does not define SWEEP"
     if sweep is not None:
         problem = f"has a SWEEP that is a {type(sweep).__name__}"
-    raise SweepError(f"{path} {problem}; it should say SWEEP = Sweep(name=..., grids=[...])")
+    raise SweepError(
+        f"{path} {problem}; it should say SWEEP = Sweep(name=..., grids=[...])"
+    )
 
 
 def _describe_error(error: BaseException) -> str:
@@ -88,7 +98,9 @@ def _describe_error(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"
     except Exception:
-        return f"{type(error).__name__} (its message raises an error of its own)"
+        return (
+            f"{type(error).__name__} (its message raises an error of its own)"
+        )
 
 
 def _check_is_sweep_file(path: Path) -> None:
@@ -104,13 +116,17 @@ def _check_is_sweep_file(path: Path) -> None:
             message += f" Available: {', '.join(available)}."
         raise SweepError(message)
     if path.suffix != ".py":
-        raise SweepError(f"{str(path)!r} is not a Python file; a sweep file is named *.py")
+        raise SweepError(
+            f"{str(path)!r} is not a Python file; a sweep file is named *.py"
+        )
 
 
 def _make_module_name(path: Path) -> str:
     """Return the name of a sweep file's module: the same in every process, unique to the file."""
     stem = re.sub(r"\W", "_", path.stem)
-    return f"gensweep_sweep_{stem}_{zlib.crc32(os.fsencode(path.absolute())):08x}"
+    return (
+        f"gensweep_sweep_{stem}_{zlib.crc32(os.fsencode(path.absolute())):08x}"
+    )
 
 
 @contextlib.contextmanager
@@ -120,7 +136,11 @@ def _allow_imports(path: Path, module: types.ModuleType) -> Generator[None]:
     If the file is a link, the folder of its target counts too. Dataclasses and pickle look for the
     module in `sys.modules`, where it stays unless the file is wrong.
     """
-    folders = list(dict.fromkeys(str(file.parent) for file in (path.resolve(), path.absolute())))
+    folders = list(
+        dict.fromkeys(
+            str(file.parent) for file in (path.resolve(), path.absolute())
+        )
+    )
     for name in _helpers.keys() & sys.modules.keys():
         # A helper of an earlier sweep file would hide one of this file with the same name.
         if _helpers[name] not in folders:
@@ -153,7 +173,9 @@ def _format_line(error: BaseException, path: Path) -> str:
     return position
 
 
-def filter_points(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> list[Point]:
+def filter_points(
+    sweep: Sweep, filters: Iterable[tuple[str, list[str]]]
+) -> list[Point]:
     """Return the points of a sweep that pass every filter.
 
     Args:
@@ -180,19 +202,25 @@ def filter_points(sweep: Sweep, filters: Iterable[tuple[str, list[str]]]) -> lis
     return points
 
 
-def _apply_filter(points: list[Point], key: str, texts: list[str], names: Names) -> list[Point]:
+def _apply_filter(
+    points: list[Point], key: str, texts: list[str], names: Names
+) -> list[Point]:
     """Return the points whose value of a parameter has one of these texts.
 
     Raises:
         SweepError: a text matches none of the points.
     """
-    available = dict.fromkeys(names.get_text(key, _get_value(point, key)) for point in points)
+    available = dict.fromkeys(
+        names.get_text(key, _get_value(point, key)) for point in points
+    )
     selected = []
     unmatched = []
     for text in texts:
         matches = names.find(key, text, parse_value(get_pinned_text(text)))
         selected += matches
-        if available.keys().isdisjoint(names.get_text(key, value) for value in matches):
+        if available.keys().isdisjoint(
+            names.get_text(key, value) for value in matches
+        ):
             unmatched.append(text)
     if unmatched:
         raise SweepError(

@@ -16,12 +16,16 @@ from gensweep.core.trainable import Trainable
 C = TypeVar("C", bound=Config)
 
 
-def get_owner(key: str, model: type[Trainable], dataset: type[DataSource]) -> type[Config]:
+def get_owner(
+    key: str, model: type[Trainable], dataset: type[DataSource]
+) -> type[Config]:
     """Return the config that declares a parameter."""
     return model if key in model.model_fields else dataset
 
 
-def map_owners(model: type[Trainable], dataset: type[DataSource]) -> dict[str, type[Config]]:
+def map_owners(
+    model: type[Trainable], dataset: type[DataSource]
+) -> dict[str, type[Config]]:
     """Return every parameter of a point (but the dataset's name) -> the config that declares it."""
     owners: dict[str, type[Config]] = dict.fromkeys(model.model_fields, model)
     owners.update(dict.fromkeys(dataset.model_fields, dataset))
@@ -34,7 +38,9 @@ def list_parameters(model: str, dataset: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=256)
-def _join_parameters(model: type[Trainable], dataset: type[DataSource]) -> frozenset[str]:
+def _join_parameters(
+    model: type[Trainable], dataset: type[DataSource]
+) -> frozenset[str]:
     # By the classes: a name may mean another class after a user's file has changed.
     return frozenset(map_owners(model, dataset)) | {"dataset"}
 
@@ -63,9 +69,15 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     dataset_name = values.get("dataset", model.default_dataset)
     dataset = get_dataset_class(dataset_name)
     if model.reads == OWN_DATA and dataset_name != OWN_DATA:
-        raise SweepError(f"{model_name} is a task: it reads its own data and takes no dataset")
+        raise SweepError(
+            f"{model_name} is a task: it reads its own data and takes no dataset"
+        )
     if dataset.kind != model.reads:
-        suitable = [name for name, other in DATASETS.items() if other.kind == model.reads]
+        suitable = [
+            name
+            for name, other in DATASETS.items()
+            if other.kind == model.reads
+        ]
         raise SweepError(
             f"{model_name} cannot train on {dataset_name!r}; it takes {', '.join(suitable)}"
         )
@@ -73,10 +85,16 @@ def resolve_params(model_name: str, values: dict[str, Any]) -> dict[str, Any]:
     for key in values:
         if key != "dataset" and key not in owners:
             known = [*owners, "dataset"]
-            raise SweepError(describe_unknown("parameter", key, known, model_name))
+            raise SweepError(
+                describe_unknown("parameter", key, known, model_name)
+            )
     complete: dict[str, Any] = {"dataset": dataset_name}
     for owner in (model, dataset):
-        owner_values = {key: value for key, value in values.items() if key in owner.model_fields}
+        owner_values = {
+            key: value
+            for key, value in values.items()
+            if key in owner.model_fields
+        }
         config = configure(owner, owner_values, model_name)
         for key, value in config.model_dump().items():
             if isinstance(value, int) and abs(value) > MAX_INTEGER:
@@ -99,9 +117,13 @@ def check_seed(prefix: str, seed: Any) -> None:
         SweepError: it is not a whole number of 0 or more, or too large.
     """
     if type(seed) is not int or seed < 0:
-        raise SweepError(f"{prefix}seed {seed!r} is not a whole number of 0 or more")
+        raise SweepError(
+            f"{prefix}seed {seed!r} is not a whole number of 0 or more"
+        )
     if seed > MAX_INTEGER:
-        raise SweepError(f"{prefix}a seed is too large; the largest one is {MAX_INTEGER}")
+        raise SweepError(
+            f"{prefix}a seed is too large; the largest one is {MAX_INTEGER}"
+        )
 
 
 def configure(owner: type[C], values: dict[str, Any], prefix: str = "") -> C:
@@ -117,7 +139,12 @@ def configure(owner: type[C], values: dict[str, Any], prefix: str = "") -> C:
         DataError: a value names data that is not on this machine.
     """
     try:
-        return owner(**{key: _convert_whole(owner, key, value) for key, value in values.items()})
+        return owner(
+            **{
+                key: _convert_whole(owner, key, value)
+                for key, value in values.items()
+            }
+        )
     except ValidationError as error:
         for item in error.errors():
             # A validator can only raise ValueError; the error of the data is its cause.
@@ -166,7 +193,9 @@ def _explain(error: ValidationError, owner: type[Config], prefix: str) -> str:
             continue
         key = str(item["loc"][0])
         if item["type"] == "extra_forbidden":
-            lines.append(describe_unknown("parameter", key, owner.model_fields, prefix))
+            lines.append(
+                describe_unknown("parameter", key, owner.model_fields, prefix)
+            )
             continue
         reason = item["msg"].lower()
         if isinstance(raised, ValueError):

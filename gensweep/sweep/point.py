@@ -66,7 +66,11 @@ class _Cell:
 
     @cached_property
     def pack_key(self) -> str:
-        shared = {key: value for key, value in self._params.items() if key not in LANE_PARAMS}
+        shared = {
+            key: value
+            for key, value in self._params.items()
+            if key not in LANE_PARAMS
+        }
         return json.dumps([self._model, shared], sort_keys=True)
 
     @cached_property
@@ -75,18 +79,29 @@ class _Cell:
         if not MODELS[self._model].is_trained_by_loop:
             # A task may have a parameter of any name, and two of its trainings share nothing.
             free = set()
-        elif MODELS[self._model].has_exact_prefixes and self._params.get("schedule") == "constant":
+        elif (
+            MODELS[self._model].has_exact_prefixes
+            and self._params.get("schedule") == "constant"
+        ):
             free.add("epochs")
-        shared = {key: value for key, value in self._params.items() if key not in free}
+        shared = {
+            key: value for key, value in self._params.items() if key not in free
+        }
         return json.dumps([self._model, shared], sort_keys=True)
 
     @cached_property
     def data_key(self) -> str:
         data = self.data_config.model_dump(exclude={"train_fraction"})
-        return json.dumps({"dataset": self._params["dataset"], **data}, sort_keys=True)
+        return json.dumps(
+            {"dataset": self._params["dataset"], **data}, sort_keys=True
+        )
 
     def _select_params(self, owner: type[Config]) -> dict[str, Any]:
-        return {key: value for key, value in self._params.items() if key in owner.model_fields}
+        return {
+            key: value
+            for key, value in self._params.items()
+            if key in owner.model_fields
+        }
 
     def _format_identity(self, seed: str | None) -> str:
         """Return every field that changes numbers as JSON, the same on every machine."""
@@ -95,17 +110,24 @@ class _Cell:
         params = {}
         for key, value in self._params.items():
             # A new parameter must not change the ids of results from before it existed.
-            if key == "dataset" or not get_owner(key, model, dataset).is_neutral(key, value):
+            if key == "dataset" or not get_owner(
+                key, model, dataset
+            ).is_neutral(key, value):
                 params[key] = value
         identity = {
             "version": HASH_VERSION,
             "model": self._model,
-            "numerics": [model.get_numerics(self._params), dataset.get_numerics(self._params)],
+            "numerics": [
+                model.get_numerics(self._params),
+                dataset.get_numerics(self._params),
+            ],
             "params": params,
         }
         if seed is not None:
             identity["seed"] = seed
-        return json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return json.dumps(
+            identity, sort_keys=True, separators=(",", ":"), allow_nan=False
+        )
 
 
 @dataclass(frozen=True)

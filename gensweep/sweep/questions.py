@@ -70,22 +70,30 @@ def check_questions(
     """
     if questions is None:
         return None
-    if isinstance(questions, (str, Compare)) or not isinstance(questions, Iterable):
-        raise SweepError(f"sweep {sweep!r}: questions={questions!r} is not a list of questions")
+    if isinstance(questions, (str, Compare)) or not isinstance(
+        questions, Iterable
+    ):
+        raise SweepError(
+            f"sweep {sweep!r}: questions={questions!r} is not a list of questions"
+        )
     checked: list[Question] = []
     values = _collect_values(cells)
     for question in questions:
         if isinstance(question, Compare):
             _check_compare(sweep, question, values)
         elif question not in KINDS:
-            swept = [name for name, options in values.items() if len(options) > 1]
+            swept = [
+                name for name, options in values.items() if len(options) > 1
+            ]
             _check_name(sweep, question, swept, values)
         if question not in checked:
             checked.append(question)
     return checked
 
 
-def _collect_values(cells: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, list[Any]]:
+def _collect_values(
+    cells: Iterable[tuple[str, Mapping[str, Any]]],
+) -> dict[str, list[Any]]:
     """Return the values of each parameter in any cell; the models are those of `model`."""
     values: dict[str, dict[str, Any]] = {"model": {}}
     for model, params in cells:
@@ -96,22 +104,31 @@ def _collect_values(cells: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str,
 
 
 def _check_name(
-    sweep: str, question: Any, swept: Sequence[str], values: Mapping[str, Sequence[Any]]
+    sweep: str,
+    question: Any,
+    swept: Sequence[str],
+    values: Mapping[str, Sequence[Any]],
 ) -> None:
     if question in swept and question != "model":
         return
     owner = f"questions of sweep {sweep!r}"
     if isinstance(question, str) and len(values.get(question, ())) == 1:
         (value,) = values[question]
-        raise SweepError(f"{owner}: {question} is {value!r} in every cell: sweep it to ask of it")
+        raise SweepError(
+            f"{owner}: {question} is {value!r} in every cell: sweep it to ask of it"
+        )
     valid = [*KINDS, *(name for name in swept if name != "model")]
     raise SweepError(describe_unknown("question", question, valid, owner))
 
 
-def _check_compare(sweep: str, question: Compare, values: Mapping[str, Sequence[Any]]) -> None:
+def _check_compare(
+    sweep: str, question: Compare, values: Mapping[str, Sequence[Any]]
+) -> None:
     owner = f"{question!r} of sweep {sweep!r}"
     if question.axis not in values:
-        raise SweepError(describe_unknown("parameter", question.axis, values, owner))
+        raise SweepError(
+            describe_unknown("parameter", question.axis, values, owner)
+        )
     for value in (question.first, question.second):
         if value not in values[question.axis]:
             available = ", ".join(map(repr, values[question.axis]))
@@ -119,7 +136,9 @@ def _check_compare(sweep: str, question: Compare, values: Mapping[str, Sequence[
                 f"{owner}: no cell has {question.axis}={value!r}; there is {available}"
             )
     if question.model is not None and question.model not in values["model"]:
-        raise SweepError(describe_unknown("model", question.model, values["model"], owner))
+        raise SweepError(
+            describe_unknown("model", question.model, values["model"], owner)
+        )
 
 
 def write_question(question: Question) -> str | dict[str, Any]:
@@ -136,7 +155,9 @@ def read_question(value: str | Mapping[str, Any]) -> Question:
     return value if isinstance(value, str) else Compare(**value)
 
 
-def check_margins(sweep: str, margin: Any, metrics: Iterable[str]) -> dict[str, float]:
+def check_margins(
+    sweep: str, margin: Any, metrics: Iterable[str]
+) -> dict[str, float]:
     """Return metric -> the largest difference that does not matter.
 
     Args:
@@ -151,15 +172,21 @@ def check_margins(sweep: str, margin: Any, metrics: Iterable[str]) -> dict[str, 
         return {}
     owner = f"margin of sweep {sweep!r}"
     if not isinstance(margin, Mapping):
-        raise SweepError(f"{owner}: {margin!r} is not a dict, such as {{'exact_match': 0.01}}")
+        raise SweepError(
+            f"{owner}: {margin!r} is not a dict, such as {{'exact_match': 0.01}}"
+        )
     valid = set(metrics)
     checked = {}
     for metric, value in margin.items():
         if metric not in valid:
             raise SweepError(describe_unknown("metric", metric, valid, owner))
         number = unwrap_scalar(value)
-        is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+        is_number = isinstance(number, (int, float)) and not isinstance(
+            number, bool
+        )
         if not is_number or not 0 < number < float("inf"):
-            raise SweepError(f"{owner}: {metric}={value!r} is not a number above zero")
+            raise SweepError(
+                f"{owner}: {metric}={value!r} is not a number above zero"
+            )
         checked[metric] = float(number)
     return checked

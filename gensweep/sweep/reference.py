@@ -19,7 +19,9 @@ _COLUMNS = ("model", "metric", "value", "sd", "n", "source")
 """Columns with a meaning of their own; every other column is a parameter."""
 _NEEDED = ("metric", "value", "source")
 _NONE = ("none", "null")
-_folder: ContextVar[Path | None] = ContextVar("folder of the sweep file", default=None)
+_folder: ContextVar[Path | None] = ContextVar(
+    "folder of the sweep file", default=None
+)
 
 
 @dataclass(frozen=True)
@@ -83,17 +85,23 @@ def read_reference(
     if path is None:
         return []
     if not isinstance(path, (str, Path)):
-        raise SweepError(f"sweep {sweep!r}: reference={path!r} is not the path of a CSV file")
+        raise SweepError(
+            f"sweep {sweep!r}: reference={path!r} is not the path of a CSV file"
+        )
     file = _find_file(Path(path))
     try:
         text = file.read_text(encoding="utf-8-sig")
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except (OSError, ValueError, csv.Error) as error:
-        raise SweepError(f"reference of sweep {sweep!r}: {file} cannot be read: {error}") from None
+        raise SweepError(
+            f"reference of sweep {sweep!r}: {file} cannot be read: {error}"
+        ) from None
     header = [name.strip() for name in lines[0]] if lines else []
     missing = [name for name in _NEEDED if name not in header]
     if missing:
-        raise SweepError(f"{file}: no column {', '.join(missing)}; it has {', '.join(header)}")
+        raise SweepError(
+            f"{file}: no column {', '.join(missing)}; it has {', '.join(header)}"
+        )
     for name in header:
         if name not in _COLUMNS and name not in parameters:
             valid = [*_COLUMNS, *parameters]
@@ -104,7 +112,9 @@ def read_reference(
             continue
         line_name = f"{file}:{number}"
         if len(line) != len(header):
-            raise SweepError(f"{line_name}: {len(line)} values for {len(header)} columns")
+            raise SweepError(
+                f"{line_name}: {len(line)} values for {len(header)} columns"
+            )
         texts = dict(zip(header, (text.strip() for text in line), strict=True))
         rows.append(_parse_row(line_name, texts, models, metrics))
     if not rows:
@@ -120,7 +130,10 @@ def _find_file(path: Path) -> Path:
 
 
 def _parse_row(
-    line_name: str, texts: Mapping[str, str], models: Collection[str], metrics: Collection[str]
+    line_name: str,
+    texts: Mapping[str, str],
+    models: Collection[str],
+    metrics: Collection[str],
 ) -> ReferenceRow:
     """Return one line of the file.
 
@@ -131,18 +144,24 @@ def _parse_row(
         metrics: the metrics of its models.
     """
     if texts["metric"] not in metrics:
-        raise SweepError(describe_unknown("metric", texts["metric"], metrics, line_name))
+        raise SweepError(
+            describe_unknown("metric", texts["metric"], metrics, line_name)
+        )
     model = texts.get("model") or None
     if model is not None and model not in models:
         raise SweepError(describe_unknown("model", model, models, line_name))
     if not texts["source"]:
-        raise SweepError(f"{line_name}: source is empty: every number needs its source")
+        raise SweepError(
+            f"{line_name}: source is empty: every number needs its source"
+        )
     value = _parse_number(line_name, "value", texts["value"])
     runs, sd = 1, None
     if texts.get("n"):
         runs = int(_parse_number(line_name, "n", texts["n"]))
     if runs < 1:
-        raise SweepError(f"{line_name}: n={texts['n']}: at least one run made the number")
+        raise SweepError(
+            f"{line_name}: n={texts['n']}: at least one run made the number"
+        )
     if texts.get("sd"):
         sd = _parse_number(line_name, "sd", texts["sd"])
         if sd < 0 or runs < 2:
@@ -150,9 +169,13 @@ def _parse_row(
                 f"{line_name}: sd={texts['sd']} needs n of 2 or more, and no minus sign"
             )
     params = {
-        name: _parse_value(text) for name, text in texts.items() if name not in _COLUMNS and text
+        name: _parse_value(text)
+        for name, text in texts.items()
+        if name not in _COLUMNS and text
     }
-    return ReferenceRow(texts["metric"], value, texts["source"], params, model, sd, runs)
+    return ReferenceRow(
+        texts["metric"], value, texts["source"], params, model, sd, runs
+    )
 
 
 def _parse_number(line_name: str, name: str, text: str) -> float:
@@ -170,7 +193,9 @@ def _parse_value(text: str) -> Any:
     if text.lower() in _NONE:
         return None
     with contextlib.suppress(ValueError):
-        value = json.loads(text.lower() if text.lower() in ("true", "false") else text)
+        value = json.loads(
+            text.lower() if text.lower() in ("true", "false") else text
+        )
         if isinstance(value, (int, float, bool)):
             return value
     return text

@@ -8,7 +8,11 @@ from typing import Any
 
 from gensweep.core.errors import SweepError
 from gensweep.core.registries import MODELS
-from gensweep.sweep.arguments import check_name, check_seeds_of, check_validation_metric
+from gensweep.sweep.arguments import (
+    check_name,
+    check_seeds_of,
+    check_validation_metric,
+)
 from gensweep.sweep.parameters import check_seed, unwrap_scalar
 from gensweep.sweep.point import Point
 from gensweep.sweep.search_space import SearchSpace
@@ -96,7 +100,10 @@ class Search:
         self._parameters = parameters
         self.model = model
         self.metric = self._check_metric(metric)
-        directions = {one.name: one.direction for one in MODELS[model].list_metrics("validation")}
+        directions = {
+            one.name: one.direction
+            for one in MODELS[model].list_metrics("validation")
+        }
         self.direction = directions[self.metric.removeprefix(VALIDATION)]
         if method not in METHODS:
             raise SweepError(
@@ -105,7 +112,9 @@ class Search:
         self.method = method
         self.name = check_name(method if name is None else name)
         self.trials = self._check_count("trials", trials)
-        self.reduction_factor = self._check_count("reduction_factor", reduction_factor, 2)
+        self.reduction_factor = self._check_count(
+            "reduction_factor", reduction_factor, 2
+        )
         self.levels = [*self._check_rungs(rungs), self._get_epochs()]
         self.window = self._check_window(window)
         check_seed(f"{self._prefix}: ", seed)
@@ -128,8 +137,12 @@ class Search:
 
     def count_points(self) -> int:
         """Return how many points the search trains at most, with those of its confirmation."""
-        of_trials = sum(self.count_trials(level) for level in range(len(self.levels)))
-        return of_trials * len(self.seeds) + self.confirm_best * len(self.confirm_seeds)
+        of_trials = sum(
+            self.count_trials(level) for level in range(len(self.levels))
+        )
+        return of_trials * len(self.seeds) + self.confirm_best * len(
+            self.confirm_seeds
+        )
 
     def count_epochs(self) -> int:
         """Return how many epochs the search trains at most, with those of its confirmation.
@@ -138,11 +151,18 @@ class Search:
         """
         total, before = 0, 0
         for level, epochs in enumerate(self.levels):
-            total += self.count_trials(level) * (epochs - before) * len(self.seeds)
+            total += (
+                self.count_trials(level) * (epochs - before) * len(self.seeds)
+            )
             before = epochs
-        return total + self.confirm_best * len(self.confirm_seeds) * self.levels[-1]
+        return (
+            total
+            + self.confirm_best * len(self.confirm_seeds) * self.levels[-1]
+        )
 
-    def make_points(self, drawn: dict[str, Any], level: int, seeds: list[int]) -> list[Point]:
+    def make_points(
+        self, drawn: dict[str, Any], level: int, seeds: list[int]
+    ) -> list[Point]:
         """Return a trial's points at a level, one for each seed.
 
         Args:
@@ -152,7 +172,9 @@ class Search:
         """
         is_last = level % len(self.levels) == len(self.levels) - 1
         until = None if is_last else self.levels[level]
-        first = Point(self.model, self.space.make_params(drawn, until), seeds[0])
+        first = Point(
+            self.model, self.space.make_params(drawn, until), seeds[0]
+        )
         return [first.with_seed(seed) for seed in seeds]
 
     def describe_identity(self) -> dict[str, Any]:
@@ -160,7 +182,9 @@ class Search:
 
         The number of trials and the confirmation are not among it: they may grow.
         """
-        dimensions = {key: repr(value) for key, value in self.space.dimensions.items()}
+        dimensions = {
+            key: repr(value) for key, value in self.space.dimensions.items()
+        }
         return {
             "model": self.model,
             "metric": self.metric,
@@ -171,16 +195,28 @@ class Search:
             "seed": self.seed,
             "seeds": self.seeds,
             "dimensions": dimensions,
-            "fixed": {key: repr(value) for key, value in sorted(self.space.fixed.items())},
+            "fixed": {
+                key: repr(value)
+                for key, value in sorted(self.space.fixed.items())
+            },
         }
 
     def replace_values(self, values: dict[str, Any]) -> Search:
         """Return this search with some parameters replaced by values, choices or ranges."""
-        return Search(self.model, **self._arguments, **(self._parameters | values))
+        return Search(
+            self.model, **self._arguments, **(self._parameters | values)
+        )
 
     def __repr__(self) -> str:
-        values = {key: value for key, value in self._arguments.items() if value is not None}
-        texts = [f"{key}={value!r}" for key, value in (self._parameters | values).items()]
+        values = {
+            key: value
+            for key, value in self._arguments.items()
+            if value is not None
+        }
+        texts = [
+            f"{key}={value!r}"
+            for key, value in (self._parameters | values).items()
+        ]
         return f"Search({', '.join([repr(self.model), *texts])})"
 
     # --- checks of the arguments
@@ -190,11 +226,17 @@ class Search:
         full = metric
         if isinstance(metric, str) and "/" not in metric:
             full = f"{VALIDATION}{metric}"
-        return check_validation_metric(self._prefix, "metric", full, {self.model})
+        return check_validation_metric(
+            self._prefix, "metric", full, {self.model}
+        )
 
     def _check_count(self, name: str, value: Any, minimum: int = 1) -> int:
         value = unwrap_scalar(value)
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+        if (
+            not isinstance(value, int)
+            or isinstance(value, bool)
+            or value < minimum
+        ):
             raise SweepError(
                 f"{self._prefix}: {name}={value!r} is not a whole number of {minimum} or more"
             )
@@ -207,7 +249,9 @@ class Search:
                 f"{self._prefix}: epochs cannot be searched: trials are compared after the same "
                 "number of epochs; write one number, such as epochs=27, and rungs=[3, 9]"
             )
-        return self.space.make_params(self.space.draw(lambda _, one: one.take(0.5)))["epochs"]
+        return self.space.make_params(
+            self.space.draw(lambda _, one: one.take(0.5))
+        )["epochs"]
 
     def _check_rungs(self, rungs: Any) -> list[int]:
         epochs = self._get_epochs()
@@ -234,7 +278,9 @@ class Search:
                     f"which does not look at results; it acts only with method={TPE!r}"
                 )
             return None
-        return self._check_count("window", DEFAULT_WINDOW if window is None else window)
+        return self._check_count(
+            "window", DEFAULT_WINDOW if window is None else window
+        )
 
     def _check_trials(self) -> None:
         """Raise SweepError if there is nothing to search, or not enough trials for the rungs."""
@@ -249,7 +295,9 @@ class Search:
                 f"reduction_factor={self.reduction_factor} compare {self.block} trials at a time; "
                 f"trials={self.trials} are too few: use trials={self.block} or more, or fewer rungs"
             )
-        combinations = math.prod(count_values(one) for one in self.space.dimensions.values())
+        combinations = math.prod(
+            count_values(one) for one in self.space.dimensions.values()
+        )
         if combinations < self.trials:
             raise SweepError(
                 f"{self._prefix}: trials={self.trials}, but there are only {combinations:,.0f} "
@@ -273,7 +321,11 @@ class Search:
                 "less, or more trials"
             )
         seeds = unwrap_scalar(confirm.seeds)
-        if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+        if (
+            isinstance(seeds, int)
+            and not isinstance(seeds, bool)
+            and seeds >= 1
+        ):
             first = max(self.seeds) + 1
             seeds = list(range(first, first + seeds))
         checked = check_seeds_of(f"{self._prefix}: confirm", seeds)

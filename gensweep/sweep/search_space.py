@@ -9,7 +9,13 @@ from gensweep.core.config import Config
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.sweep.parameters import map_owners, resolve_params, unwrap_scalar
-from gensweep.sweep.space import Choice, Dimension, Integer, Uniform, parse_dimension
+from gensweep.sweep.space import (
+    Choice,
+    Dimension,
+    Integer,
+    Uniform,
+    parse_dimension,
+)
 
 Draw = Callable[[str, Dimension], Any]
 """Takes the name of a parameter and its dimension; returns a value for it."""
@@ -44,9 +50,20 @@ class SearchSpace:
     def __init__(self, model: str, values: dict[str, Any], prefix: str) -> None:
         MODELS[model]
         self.model, self._prefix = model, prefix
-        parsed = {key: parse_dimension(prefix, key, value) for key, value in values.items()}
-        searched = {key: dimension for key, dimension in parsed.items() if dimension is not None}
-        self.fixed = {key: unwrap_scalar(values[key]) for key in values if key not in searched}
+        parsed = {
+            key: parse_dimension(prefix, key, value)
+            for key, value in values.items()
+        }
+        searched = {
+            key: dimension
+            for key, dimension in parsed.items()
+            if dimension is not None
+        }
+        self.fixed = {
+            key: unwrap_scalar(values[key])
+            for key in values
+            if key not in searched
+        }
         self._owners = self._map_owners(searched)
         self._check_names(values)
         self.dimensions = self._sort_by_conditions(searched)
@@ -54,7 +71,9 @@ class SearchSpace:
         for key in values:
             self._check_can_act(key)
         # Parameters that decide which others act; for each combination there is one template.
-        conditions = {name for key in self._owners for name in self._get_conditions(key)}
+        conditions = {
+            name for key in self._owners for name in self._get_conditions(key)
+        }
         self._deciding = [
             key
             for key, dimension in self.dimensions.items()
@@ -75,7 +94,9 @@ class SearchSpace:
                 drawn[key] = draw(key, dimension)
         return drawn
 
-    def make_params(self, drawn: dict[str, Any], until: int | None = None) -> dict[str, Any]:
+    def make_params(
+        self, drawn: dict[str, Any], until: int | None = None
+    ) -> dict[str, Any]:
         """Return every parameter of a point.
 
         Args:
@@ -90,7 +111,9 @@ class SearchSpace:
             self._templates[template_key] = resolve_params(self.model, values)
         # Checking 100,000 points one by one would take a minute; the extremes were checked.
         template = self._templates[template_key]
-        return template | {key: type(template[key])(drawn[key]) for key in self._free(drawn)}
+        return template | {
+            key: type(template[key])(drawn[key]) for key in self._free(drawn)
+        }
 
     def _free(self, drawn: dict[str, Any]) -> Iterable[str]:
         return drawn.keys() - set(self._deciding)
@@ -98,7 +121,11 @@ class SearchSpace:
     def _get_branch(self, drawn: dict[str, Any]) -> tuple[Any, ...]:
         """Return the values that decide which parameters act, as a hashable key."""
         # In Python True == 1, so the type is part of the key.
-        return tuple((key, type(drawn[key]), drawn[key]) for key in self._deciding if key in drawn)
+        return tuple(
+            (key, type(drawn[key]), drawn[key])
+            for key in self._deciding
+            if key in drawn
+        )
 
     def _is_active(self, key: str, drawn: dict[str, Any]) -> bool:
         """Return whether a parameter acts, given the values of those before it."""
@@ -109,18 +136,28 @@ class SearchSpace:
             dataset = get_dataset_class(params["dataset"])
             owners = map_owners(MODELS[self.model], dataset)
             # With its default value a parameter is in `params` exactly if it acts.
-            self._active[active_key] = key == "dataset" or (key in owners and key in params)
+            self._active[active_key] = key == "dataset" or (
+                key in owners and key in params
+            )
         return self._active[active_key]
 
     def _select_known(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the values of parameters that the dataset of these values has."""
         dataset = values.get("dataset", MODELS[self.model].default_dataset)
         owners = map_owners(MODELS[self.model], get_dataset_class(dataset))
-        return {key: value for key, value in values.items() if key == "dataset" or key in owners}
+        return {
+            key: value
+            for key, value in values.items()
+            if key == "dataset" or key in owners
+        }
 
-    def _map_owners(self, searched: dict[str, Dimension]) -> dict[str, type[Config]]:
+    def _map_owners(
+        self, searched: dict[str, Dimension]
+    ) -> dict[str, type[Config]]:
         """Return every parameter that the model has with any of the datasets, with its config."""
-        datasets = [self.fixed.get("dataset", MODELS[self.model].default_dataset)]
+        datasets = [
+            self.fixed.get("dataset", MODELS[self.model].default_dataset)
+        ]
         if "dataset" in searched:
             datasets = searched["dataset"].list_extremes()
         owners: dict[str, type[Config]] = {}
@@ -131,10 +168,14 @@ class SearchSpace:
     def _check_names(self, values: dict[str, Any]) -> None:
         for key in values:
             if key in SET_BY_SEARCH:
-                raise SweepError(f"{self._prefix}: {key} cannot be set here; {SET_BY_SEARCH[key]}")
+                raise SweepError(
+                    f"{self._prefix}: {key} cannot be set here; {SET_BY_SEARCH[key]}"
+                )
             if key != "dataset" and key not in self._owners:
                 known = [*self._owners, "dataset"]
-                raise SweepError(describe_unknown("parameter", key, known, self._prefix))
+                raise SweepError(
+                    describe_unknown("parameter", key, known, self._prefix)
+                )
 
     def _get_conditions(self, key: str) -> dict[str, tuple[Any, ...]]:
         """Return on which values of other parameters it depends whether one acts."""
@@ -142,12 +183,18 @@ class SearchSpace:
             return {}
         return self._owners[key].get_extras(key).get("when") or {}
 
-    def _sort_by_conditions(self, searched: dict[str, Dimension]) -> dict[str, Dimension]:
+    def _sort_by_conditions(
+        self, searched: dict[str, Dimension]
+    ) -> dict[str, Dimension]:
         """Return the dimensions so that each comes after those that it depends on."""
         ordered: dict[str, Dimension] = {}
 
         def add(key: str) -> None:
-            before = ["dataset", *self._get_conditions(key)] if key != "dataset" else []
+            before = (
+                ["dataset", *self._get_conditions(key)]
+                if key != "dataset"
+                else []
+            )
             for name in before:
                 if name in searched and name not in ordered:
                     add(name)
@@ -178,7 +225,9 @@ class SearchSpace:
         if key != "dataset":
             # A parameter of one of several datasets is checked together with that dataset.
             for dataset in self._list_possible("dataset"):
-                owners = map_owners(MODELS[self.model], get_dataset_class(dataset))
+                owners = map_owners(
+                    MODELS[self.model], get_dataset_class(dataset)
+                )
                 if key in owners:
                     values["dataset"] = dataset
                     break
@@ -190,7 +239,10 @@ class SearchSpace:
         for name, allowed in conditions.items():
             possible = self._list_possible(name)
             if not any(value in allowed for value in possible):
-                texts = [f"{one}={' or '.join(map(str, of))}" for one, of in conditions.items()]
+                texts = [
+                    f"{one}={' or '.join(map(str, of))}"
+                    for one, of in conditions.items()
+                ]
                 raise SweepError(
                     f"{self._prefix}: {key} does nothing here; it acts only with "
                     f"{' and '.join(texts)}"

@@ -15,10 +15,14 @@ def check_searches(sweep: str, searches: Any) -> list[Search]:
     Raises:
         SweepError: one of them is not a Search, or two have one name.
     """
-    checked: list[Any] = [searches] if isinstance(searches, Search) else list(searches or ())
+    checked: list[Any] = (
+        [searches] if isinstance(searches, Search) else list(searches or ())
+    )
     for search in checked:
         if not isinstance(search, Search):
-            raise SweepError(f"sweep {sweep!r}: search contains {search!r}, which is not a Search")
+            raise SweepError(
+                f"sweep {sweep!r}: search contains {search!r}, which is not a Search"
+            )
     names = [search.name for search in checked]
     for name in names:
         if names.count(name) > 1:
@@ -29,7 +33,9 @@ def check_searches(sweep: str, searches: Any) -> list[Search]:
     return checked
 
 
-def replace_in_searches(searches: Iterable[Search], values: dict[str, Any]) -> list[Search]:
+def replace_in_searches(
+    searches: Iterable[Search], values: dict[str, Any]
+) -> list[Search]:
     """Return the searches with parameters replaced in those that have them."""
     changed = []
     for search in searches:

@@ -54,7 +54,9 @@ class SourceTree:
         self._digests: dict[int, str] = {}
         self._targets: dict[int, set[tuple[str, str]]] = {}
 
-    def compute_digest(self, roots: Iterable[str], without: Sequence[str] = ()) -> str:
+    def compute_digest(
+        self, roots: Iterable[str], without: Sequence[str] = ()
+    ) -> str:
         """Return the digest of some definitions and of everything they refer to.
 
         Args:
@@ -73,15 +75,23 @@ class SourceTree:
         for module_name, name in self._find_reachable(roots, tuple(without)):
             module = self._get_module(module_name)
             modules[module_name] = module
-            digests.update(self._digest(module, item) for item in module.definitions[name])
+            digests.update(
+                self._digest(module, item) for item in module.definitions[name]
+            )
         for module in modules.values():
-            digests.update(self._digest(module, item) for item in module.effects)
+            digests.update(
+                self._digest(module, item) for item in module.effects
+            )
             for path in module.data_files:
                 digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
         # Sorted, so that neither the order of definitions nor their files matter.
-        return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()[:12]
+        return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()[
+            :12
+        ]
 
-    def list_reached(self, roots: Iterable[str], without: Sequence[str] = ()) -> set[str]:
+    def list_reached(
+        self, roots: Iterable[str], without: Sequence[str] = ()
+    ) -> set[str]:
         """Return the full names of the definitions that `compute_digest` covers."""
         reachable = self._find_reachable(roots, tuple(without))
         return {f"{module}.{name}" for module, name in reachable}
@@ -106,13 +116,17 @@ class SourceTree:
             pending.extend(self._iter_references(*target))
         return visited
 
-    def _iter_references(self, module_name: str, name: str) -> Iterator[tuple[str, str]]:
+    def _iter_references(
+        self, module_name: str, name: str
+    ) -> Iterator[tuple[str, str]]:
         """Yield what one definition, and the top-level calls of its module, refer to."""
         module = self._get_module(module_name)
         for statement in [*module.definitions[name], *module.effects]:
             key = id(statement)
             if key not in self._targets:
-                self._targets[key] = set(self._iter_targets(module_name, module, statement))
+                self._targets[key] = set(
+                    self._iter_targets(module_name, module, statement)
+                )
             yield from self._targets[key]
 
     def _iter_targets(
@@ -124,9 +138,13 @@ class SourceTree:
         for node in iter_acting_nodes(statement, context):
             target = None
             if isinstance(node, ast.Name):
-                target = self._resolve(*names.get(node.id, (module_name, node.id)))
+                target = self._resolve(
+                    *names.get(node.id, (module_name, node.id))
+                )
             elif isinstance(node, ast.Attribute):
-                target = self._resolve(get_dotted_name(node.value, names), node.attr)
+                target = self._resolve(
+                    get_dotted_name(node.value, names), node.attr
+                )
             if target is not None:
                 yield target
 
@@ -151,14 +169,23 @@ class SourceTree:
                 meaning = self._describe_import(name, names[name])
                 if meaning:
                     lines.append(meaning)
-            self._digests[key] = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+            self._digests[key] = hashlib.sha256(
+                "\n".join(lines).encode()
+            ).hexdigest()
         return self._digests[key]
 
     def _get_context(
-        self, module: Module, statement: ast.stmt, names: Mapping[str, tuple[str, str]]
+        self,
+        module: Module,
+        statement: ast.stmt,
+        names: Mapping[str, tuple[str, str]],
     ) -> Context:
         """Return which names of a statement are loggers, and whether `param` is ours."""
-        modules = {name for name, target in names.items() if target[0] in _MESSAGE_MODULES}
+        modules = {
+            name
+            for name, target in names.items()
+            if target[0] in _MESSAGE_MODULES
+        }
         # A function may call a tensor `log`: a name that the statement binds is no logger.
         bound = set(iter_names_bound_within(statement))
         # In the package itself, and as users import it.
@@ -166,12 +193,17 @@ class SourceTree:
         is_imported = names.get(PARAMETER_FUNCTION) in [
             (source, PARAMETER_FUNCTION) for source in sources
         ]
-        packages = {name for name, target in names.items() if target == (self._package, "")}
+        packages = {
+            name
+            for name, target in names.items()
+            if target == (self._package, "")
+        }
         return Context(
             frozenset(modules | module.loggers) - bound,
             is_imported and PARAMETER_FUNCTION not in bound,
             frozenset(packages) - bound,
-            names.get(METRIC_FUNCTION) == (f"{self._package}.{_METRIC_MODULE}", METRIC_FUNCTION)
+            names.get(METRIC_FUNCTION)
+            == (f"{self._package}.{_METRIC_MODULE}", METRIC_FUNCTION)
             and METRIC_FUNCTION not in bound,
         )
 
@@ -181,7 +213,9 @@ class SourceTree:
         Modules of this package are not named: a definition that moves stays the same code.
         """
         full_name = ".".join(target).rstrip(".")
-        if not full_name.startswith(f"{self._package}.") and not is_of_plugin(target[0]):
+        if not full_name.startswith(f"{self._package}.") and not is_of_plugin(
+            target[0]
+        ):
             return f"{name} is {full_name}"
         definition = self._resolve(*target)
         original_name = full_name.rpartition(".")[2]
@@ -207,7 +241,9 @@ class SourceTree:
 
     def _get_module(self, name: str) -> Module:
         module = self._find_module(name)
-        assert module is not None, "only names in modules that were read are reachable"
+        assert module is not None, (
+            "only names in modules that were read are reachable"
+        )
         return module
 
     def _find_module(self, name: str) -> Module | None:
@@ -222,7 +258,11 @@ class SourceTree:
         package, *parts = name.split(".")
         if package != self._package:
             source = find_source(name)
-            return self._sort_statements(source[0], Module(package=source[1])) if source else None
+            return (
+                self._sort_statements(source[0], Module(package=source[1]))
+                if source
+                else None
+            )
         path = self.folder.joinpath(*parts)
         if path.is_dir():
             path = path / "__init__.py"
@@ -245,14 +285,18 @@ class SourceTree:
         if is_docstring(statement) or is_type_checking(statement):
             return
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            module.imports.update(self._iter_imports([statement], module.package))
+            module.imports.update(
+                self._iter_imports([statement], module.package)
+            )
             return
         names = get_bound_names(statement)
         if is_logger_definition(statement):
             module.loggers.update(names)
         is_compound = isinstance(statement, COMPOUND)
         if is_compound:
-            module.imports.update(self._iter_imports(ast.walk(statement), module.package))
+            module.imports.update(
+                self._iter_imports(ast.walk(statement), module.package)
+            )
         for name in names:
             module.definitions.setdefault(name, []).append(statement)
         if not names or is_compound:
@@ -284,7 +328,9 @@ class SourceTree:
                         top = alias.name.partition(".")[0]
                         yield top, (top, "")
 
-    def _iter_public_names(self, source: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    def _iter_public_names(
+        self, source: str
+    ) -> Iterator[tuple[str, tuple[str, str]]]:
         """Yield what `from source import *` imports."""
         module = self._find_module(source)
         if module is not None:

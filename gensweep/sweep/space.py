@@ -86,7 +86,9 @@ class Integer:
         # Half a step more on either side, so that the limits are as likely as the others.
         low, high = self.low - 0.5, self.high + 0.5
         if self.log:
-            value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+            value = math.exp(
+                math.log(low) + share * (math.log(high) - math.log(low))
+            )
         else:
             value = low + share * (high - low)
         return min(max(round(value), self.low), self.high)
@@ -108,7 +110,9 @@ class Choice:
 
     def take(self, share: float) -> Any:
         """Return the value at a share of the list, 0 to 1."""
-        return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
+        return self.values[
+            min(int(share * len(self.values)), len(self.values) - 1)
+        ]
 
     def list_extremes(self) -> list[Any]:
         """Return the values that stand for all others when they are checked."""
@@ -136,7 +140,9 @@ def parse_dimension(prefix: str, key: str, value: Any) -> Dimension | None:
     if isinstance(value, (Uniform, Integer, Choice)):
         return value
     if isinstance(value, type) and issubclass(value, (Uniform, Integer)):
-        raise SweepError(f"{prefix}: {key}={value.__name__} has no limits; write them in brackets")
+        raise SweepError(
+            f"{prefix}: {key}={value.__name__} has no limits; write them in brackets"
+        )
     value = unwrap_scalar(value)
     values = list_axis_values(prefix, key, value)
     is_fixed = len(values) == 1 and values[0] is value
@@ -148,7 +154,9 @@ def parse_dimension(prefix: str, key: str, value: Any) -> Dimension | None:
             f"write {key}={values[0]!r} to fix it"
         )
     for choice in values:
-        if choice is not None and not isinstance(choice, (bool, int, float, str)):
+        if choice is not None and not isinstance(
+            choice, (bool, int, float, str)
+        ):
             raise SweepError(
                 f"{prefix}: {key}: {choice!r} is no choice; a choice is a number, a text, "
                 "true, false or none"
@@ -170,11 +178,15 @@ def _set_limits(dimension: Any, kind: type) -> None:
     shown = f"{type(dimension).__name__}({dimension.low!r}, {dimension.high!r})"
     for name in ("low", "high"):
         limit = unwrap_scalar(getattr(dimension, name))
-        is_number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+        is_number = isinstance(limit, (int, float)) and not isinstance(
+            limit, bool
+        )
         if not is_number or not math.isfinite(limit):
             raise SweepError(f"{shown}: {limit!r} is not a finite number")
         if kind is int and limit != int(limit):
-            raise SweepError(f"{shown}: {limit!r} is not a whole number; use Uniform or Log")
+            raise SweepError(
+                f"{shown}: {limit!r} is not a whole number; use Uniform or Log"
+            )
         # The class is frozen; this is the place that makes its values clean.
         object.__setattr__(dimension, name, kind(limit))
     if dimension.low == dimension.high:

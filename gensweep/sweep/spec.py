@@ -97,7 +97,9 @@ class Sweep:
         **others: Any,
     ) -> None:
         for key in others:
-            raise SweepError(describe_unknown("argument", key, _ARGUMENTS, f"sweep {name!r}"))
+            raise SweepError(
+                describe_unknown("argument", key, _ARGUMENTS, f"sweep {name!r}")
+            )
         self.name = check_name(name)
         self.uses = check_uses(name, uses)
         self.plugins = list_active_plugins()
@@ -119,9 +121,14 @@ class Sweep:
         self.objective = self._own_objective
         if self.searches:
             self.tables = list(dict.fromkeys([*self.tables, *_SEARCH_TABLES]))
-            self.figures = list(dict.fromkeys([*self.figures, *_SEARCH_FIGURES]))
+            self.figures = list(
+                dict.fromkeys([*self.figures, *_SEARCH_FIGURES])
+            )
             self.objective = self.objective or self.searches[0].metric
-        for registry, entries in ((TABLES, self.tables), (FIGURES, self.figures)):
+        for registry, entries in (
+            (TABLES, self.tables),
+            (FIGURES, self.figures),
+        ):
             for entry in entries:
                 registry[entry]  # raises UnknownNameError
 
@@ -145,18 +152,33 @@ class Sweep:
         values = dict(single)
         for zipped in zips:
             values |= zipped.axes
-        parameters = [list_axis_parameters(grid.model, grid.axes | values) for grid in self.grids]
-        of_searches = [search.space.list_parameters() for search in self.searches]
+        parameters = [
+            list_axis_parameters(grid.model, grid.axes | values)
+            for grid in self.grids
+        ]
+        of_searches = [
+            search.space.list_parameters() for search in self.searches
+        ]
         known = frozenset().union(*parameters, *of_searches)
         for key in values.keys() & _OPTION_HINTS.keys():
             hint = _OPTION_HINTS[key]
-            raise SweepError(f"{key!r} is not a parameter of sweep {self.name!r}: {hint}")
+            raise SweepError(
+                f"{key!r} is not a parameter of sweep {self.name!r}: {hint}"
+            )
         for key in values.keys() - known:
-            raise SweepError(describe_unknown("parameter", key, known, f"sweep {self.name!r}"))
+            raise SweepError(
+                describe_unknown(
+                    "parameter", key, known, f"sweep {self.name!r}"
+                )
+            )
         grids = {}
         for grid, keys in zip(self.grids, parameters, strict=True):
-            relevant = {key: value for key, value in single.items() if key in keys}
-            changed = grid.replace_values(relevant, [one.select(keys) for one in zips])
+            relevant = {
+                key: value for key, value in single.items() if key in keys
+            }
+            changed = grid.replace_values(
+                relevant, [one.select(keys) for one in zips]
+            )
             # Grids that differed only in the replaced parameters are now one.
             grids[repr(changed)] = changed
         if zips and self.searches:
@@ -192,12 +214,18 @@ class Sweep:
         if path is None:
             return []
         models = {part.model for part in (*self.grids, *self.searches)}
-        names = [list_axis_parameters(grid.model, grid.axes) for grid in self.grids]
+        names = [
+            list_axis_parameters(grid.model, grid.axes) for grid in self.grids
+        ]
         names += [search.space.list_parameters() for search in self.searches]
         parameters = frozenset().union(*names)
-        return read_reference(self.name, path, models, parameters, list_metric_names(models))
+        return read_reference(
+            self.name, path, models, parameters, list_metric_names(models)
+        )
 
-    def add_search_points(self, points: Iterable[Point], selection_ids: AbstractSet[str]) -> Sweep:
+    def add_search_points(
+        self, points: Iterable[Point], selection_ids: AbstractSet[str]
+    ) -> Sweep:
         """Return this sweep with the points that its searches have asked for.
 
         Args:
@@ -213,13 +241,17 @@ class Sweep:
 
     def cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the model and the parameters of every cell, each once."""
-        of_searches = {point.cell: (point.model, point.params) for point in self._asked}
+        of_searches = {
+            point.cell: (point.model, point.params) for point in self._asked
+        }
         if not of_searches:
             yield from self._iter_grid_cells()
             return
         of_grids = list(self._iter_grid_cells())
         yield from of_grids
-        yield from (cell for cell in of_searches.values() if cell not in of_grids)
+        yield from (
+            cell for cell in of_searches.values() if cell not in of_grids
+        )
 
     def _iter_grid_cells(self) -> Iterator[tuple[str, dict[str, Any]]]:
         seen = set()
@@ -236,7 +268,9 @@ class Sweep:
         if not self._asked:
             return points
         known = {point.id for point in points}
-        return points + [point for point in self._asked if point.id not in known]
+        return points + [
+            point for point in self._asked if point.id not in known
+        ]
 
     def _list_grid_points(self) -> list[Point]:
         points = []
@@ -260,7 +294,9 @@ def _check_grids(sweep: str, grids: Any, *, has_searches: bool) -> list[Grid]:
         raise SweepError(f"sweep {sweep!r} has no grids and no search")
     for grid in checked:
         if not isinstance(grid, Grid):
-            raise SweepError(f"sweep {sweep!r}: grids contains {grid!r}, which is not a Grid")
+            raise SweepError(
+                f"sweep {sweep!r}: grids contains {grid!r}, which is not a Grid"
+            )
     if len({repr(grid) for grid in checked}) < len(checked):
         raise SweepError(f"sweep {sweep!r} has the same grid twice")
     return checked

@@ -10,7 +10,14 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-_SKIPPED_FIELDS = {"type_comment", "type_params", "kind", "ctx", "lineno", "returns"}
+_SKIPPED_FIELDS = {
+    "type_comment",
+    "type_params",
+    "kind",
+    "ctx",
+    "lineno",
+    "returns",
+}
 COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.For, ast.While, ast.With)
 """Statements that hold other statements without opening a scope."""
 PARAMETER_FUNCTION = "param"
@@ -38,7 +45,9 @@ class Context:
     declares_metrics: bool = False
 
 
-def normalize(node: object, context: Context, *, in_function: bool = False) -> str:
+def normalize(
+    node: object, context: Context, *, in_function: bool = False
+) -> str:
     """Return the parts of a syntax tree that can change numbers, as text.
 
     Args:
@@ -48,7 +57,9 @@ def normalize(node: object, context: Context, *, in_function: bool = False) -> s
     """
     if isinstance(node, list):
         items = [item for item in node if not _is_idle(item, context)]
-        parts = [normalize(item, context, in_function=in_function) for item in items]
+        parts = [
+            normalize(item, context, in_function=in_function) for item in items
+        ]
         return f"[{','.join(parts)}]"
     if not isinstance(node, ast.AST):
         return repr(node)
@@ -57,7 +68,9 @@ def normalize(node: object, context: Context, *, in_function: bool = False) -> s
         return "Raise()"
     inner = in_function or _is_function(node)
     parts = []
-    for name, value in _iter_acting_fields(node, context, in_function=in_function):
+    for name, value in _iter_acting_fields(
+        node, context, in_function=in_function
+    ):
         parts.append(f"{name}={normalize(value, context, in_function=inner)}")
     return f"{type(node).__name__}({','.join(parts)})"
 
@@ -67,9 +80,13 @@ def _iter_acting_fields(
 ) -> Iterator[tuple[str, object]]:
     """Yield the fields of a node that can change numbers, with their values."""
     if isinstance(node, ast.Call) and _is_parameter_declaration(node, context):
-        node = ast.Call(node.func, node.args[:1], node.keywords)  # without its description
+        node = ast.Call(
+            node.func, node.args[:1], node.keywords
+        )  # without its description
     elif isinstance(node, ast.Call) and _is_metric_declaration(node, context):
-        acting = [one for one in node.keywords if one.arg not in REPORT_KEYWORDS]
+        acting = [
+            one for one in node.keywords if one.arg not in REPORT_KEYWORDS
+        ]
         node = ast.Call(node.func, node.args, acting)
     elif isinstance(node, ast.Assert):
         node = ast.Assert(node.test)  # without its message
@@ -101,7 +118,9 @@ def get_bound_names(statement: ast.stmt) -> list[str]:
 
     For an `if`, a `try` or a loop these are the names that any of its parts binds.
     """
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+    if isinstance(
+        statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    ):
         return [statement.name]
     if isinstance(statement, COMPOUND):
         names = []
@@ -154,7 +173,9 @@ def get_import_source(node: ast.ImportFrom, package: str) -> str:
     return ".".join(base)
 
 
-def get_dotted_name(node: ast.expr, names: Mapping[str, tuple[str, str]]) -> str:
+def get_dotted_name(
+    node: ast.expr, names: Mapping[str, tuple[str, str]]
+) -> str:
     """Return the full name of an expression such as `numpy.random`; empty if it is not known.
 
     Args:
@@ -182,37 +203,55 @@ def is_type_checking(statement: ast.AST) -> bool:
     """Return whether a statement is an `if TYPE_CHECKING`, which never runs."""
     if not isinstance(statement, ast.If) or statement.orelse:
         return False
-    return ast.unparse(statement.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    return ast.unparse(statement.test) in (
+        "TYPE_CHECKING",
+        "typing.TYPE_CHECKING",
+    )
 
 
 def is_logger_definition(statement: ast.stmt) -> bool:
     """Return whether a statement is `log = logging.getLogger(...)`."""
     value = getattr(statement, "value", None)
-    if not (isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(value, ast.Call)):
+    if not (
+        isinstance(statement, (ast.Assign, ast.AnnAssign))
+        and isinstance(value, ast.Call)
+    ):
         return False
     return ast.unparse(value.func) in ("logging.getLogger", "getLogger")
 
 
 def _is_parameter_declaration(node: ast.Call, context: Context) -> bool:
     function = node.func
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+    if isinstance(function, ast.Attribute) and isinstance(
+        function.value, ast.Name
+    ):
         is_ours = function.value.id in context.package_names
         return is_ours and function.attr == PARAMETER_FUNCTION
-    is_named = isinstance(function, ast.Name) and function.id == PARAMETER_FUNCTION
+    is_named = (
+        isinstance(function, ast.Name) and function.id == PARAMETER_FUNCTION
+    )
     return context.declares_parameters and is_named
 
 
 def _is_metric_declaration(node: ast.Call, context: Context) -> bool:
-    is_named = isinstance(node.func, ast.Name) and node.func.id == METRIC_FUNCTION
+    is_named = (
+        isinstance(node.func, ast.Name) and node.func.id == METRIC_FUNCTION
+    )
     return context.declares_metrics and is_named
 
 
 def _is_message(statement: ast.AST, context: Context) -> bool:
     """Return whether a statement only calls a logger, or a module of messages."""
-    if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
+    if not (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Call)
+    ):
         return False
     function = statement.value.func
-    if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
+    if not (
+        isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+    ):
         return False
     return function.value.id in context.message_names
 
@@ -230,4 +269,8 @@ def _is_idle(item: object, context: Context) -> bool:
         return False
     if isinstance(item, (ast.Import, ast.ImportFrom, ast.Pass)):
         return True
-    return is_docstring(item) or _is_message(item, context) or is_type_checking(item)
+    return (
+        is_docstring(item)
+        or _is_message(item, context)
+        or is_type_checking(item)
+    )

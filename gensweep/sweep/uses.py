@@ -35,7 +35,11 @@ def use_plugins(path: Path, content: bytes) -> bool:
     for name, line in _iter_uses(content, path):
         is_own_plugin |= name == _THIS_FILE
         try:
-            plugins.append(read_plugin(path.name if name == _THIS_FILE else name, path.parent))
+            plugins.append(
+                read_plugin(
+                    path.name if name == _THIS_FILE else name, path.parent
+                )
+            )
         except UserError as error:
             raise SweepError(f"{path}:{line}: {error}") from None
     load_plugins(plugins)
@@ -50,11 +54,15 @@ def _iter_uses(content: bytes, path: Path) -> Iterator[tuple[str, int]]:
         return  # the file is compiled next, and that error is clearer
     constants: dict[str, ast.expr] = {}
     for statement in tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        if isinstance(statement, ast.Assign) and isinstance(
+            statement.targets[0], ast.Name
+        ):
             constants[statement.targets[0].id] = statement.value
     seen = set()
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and _get_called_name(node) == "Sweep"):
+        if not (
+            isinstance(node, ast.Call) and _get_called_name(node) == "Sweep"
+        ):
             continue
         for keyword in node.keywords:
             if keyword.arg != "uses":
@@ -71,7 +79,9 @@ def _get_called_name(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
-def _read_names(value: ast.expr, constants: dict[str, ast.expr], path: Path) -> list[str]:
+def _read_names(
+    value: ast.expr, constants: dict[str, ast.expr], path: Path
+) -> list[str]:
     """Return the texts of a list in the source; `__file__` stands for the file itself."""
     if isinstance(value, ast.Name) and value.id in constants:
         value = constants[value.id]
@@ -100,8 +110,12 @@ def check_uses(sweep: str, uses: Any) -> list[str]:
     """
     names = [uses] if isinstance(uses, (str, os.PathLike)) else uses
     if not isinstance(names, (list, tuple)):
-        raise SweepError(f"sweep {sweep!r}: uses={uses!r} is not a list of files or modules")
+        raise SweepError(
+            f"sweep {sweep!r}: uses={uses!r} is not a list of files or modules"
+        )
     for name in names:
         if not isinstance(name, (str, os.PathLike)):
-            raise SweepError(f"sweep {sweep!r}: uses has {name!r}, which names no file or module")
+            raise SweepError(
+                f"sweep {sweep!r}: uses has {name!r}, which names no file or module"
+            )
     return [os.fspath(name) for name in names]

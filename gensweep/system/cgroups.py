@@ -67,7 +67,9 @@ def _iter_groups(root: Path, controller: str) -> Iterator[Path]:
     for mount in _iter_mounts(root):
         if not mount.is_unified and controller not in mount.controllers:
             continue
-        path = _find_process_group(root, None if mount.is_unified else controller)
+        path = _find_process_group(
+            root, None if mount.is_unified else controller
+        )
         if path is None:
             continue
         # In a namespace, the group may be outside what the mount shows: only its top is visible.
@@ -95,7 +97,9 @@ def _iter_mounts(root: Path) -> Iterator[_Mount]:
         )
 
 
-def _find_process_group(root: Path, controller: str | None) -> PurePosixPath | None:
+def _find_process_group(
+    root: Path, controller: str | None
+) -> PurePosixPath | None:
     """Return the group of this process; None if there is none.
 
     Args:

@@ -81,7 +81,9 @@ class _CutOffError(FetchError):
 def _read_local_file(path: Path, limit: int) -> bytes:
     try:
         if path.stat().st_size > limit:
-            raise FetchError(f"{path} is longer than {limit:,} bytes: not the expected file")
+            raise FetchError(
+                f"{path} is longer than {limit:,} bytes: not the expected file"
+            )
         return path.read_bytes()
     except OSError as error:
         raise FetchError(f"{path} cannot be read: {error.strerror}") from error
@@ -99,7 +101,11 @@ def _fetch_once(
 
     try:
         with session.get(
-            url, params=params, headers=headers, timeout=TIMEOUT_SECONDS, stream=True
+            url,
+            params=params,
+            headers=headers,
+            timeout=TIMEOUT_SECONDS,
+            stream=True,
         ) as response:
             shown_url = redact_url(response.url or url)
             if response.status_code != 200:
@@ -142,7 +148,11 @@ def _read_body(response: Response, limit: int) -> bytes:
         ) from error
     # The length in the header is that of a compressed body, so it says nothing then.
     length = response.headers.get("Content-Length", "")
-    if length.isdigit() and "Content-Encoding" not in response.headers and size != int(length):
+    if (
+        length.isdigit()
+        and "Content-Encoding" not in response.headers
+        and size != int(length)
+    ):
         raise _CutOffError(
             f"{shown_url} was cut off after {size:,} of {int(length):,} bytes; try again"
         )
@@ -210,7 +220,9 @@ def _explain(error: BaseException) -> str:
     while True:
         wrapped = getattr(inner, "reason", None)
         if not wrapped:
-            causes = (item for item in inner.args if isinstance(item, BaseException))
+            causes = (
+                item for item in inner.args if isinstance(item, BaseException)
+            )
             wrapped = next(causes, None)
         if not isinstance(wrapped, BaseException):
             break

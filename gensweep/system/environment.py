@@ -18,7 +18,15 @@ from typing import Any
 from gensweep.system.cgroups import get_core_limit, get_memory_limit
 
 GIT_TIMEOUT_SECONDS = 10
-_PACKAGES = ("gensweep", "torch", "torchvision", "ray", "numpy", "pillow", "mlxtend")
+_PACKAGES = (
+    "gensweep",
+    "torch",
+    "torchvision",
+    "ray",
+    "numpy",
+    "pillow",
+    "mlxtend",
+)
 
 
 @lru_cache(maxsize=1)
@@ -32,10 +40,14 @@ def get_commit() -> str | None:
     if not (source.parent / ".git").exists():
         return None
     # Without `--exclude=*`, the text would name a tag in place of the commit.
-    commit = _run_git(source, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    commit = _run_git(
+        source, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"
+    )
     if not commit:
         return None
-    untracked = _run_git(source, "ls-files", "--others", "--exclude-standard", "--", ".")
+    untracked = _run_git(
+        source, "ls-files", "--others", "--exclude-standard", "--", "."
+    )
     if untracked and not commit.endswith("-dirty"):
         return f"{commit}-dirty"
     return commit
@@ -45,7 +57,9 @@ def _run_git(folder: Path, *arguments: str) -> str | None:
     """Return the output of git for a folder; None if it fails or is not installed."""
     command = ["git", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     if done.returncode != 0:
@@ -59,7 +73,10 @@ def get_versions() -> dict[str, str | None]:
 
     It imports none of them.
     """
-    versions: dict[str, str | None] = {"python": platform.python_version(), "commit": get_commit()}
+    versions: dict[str, str | None] = {
+        "python": platform.python_version(),
+        "commit": get_commit(),
+    }
     for package in _PACKAGES:
         try:
             versions[package] = metadata.version(package)

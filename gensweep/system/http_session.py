@@ -73,7 +73,9 @@ def open_session(workers: int = 1, gate: RateLimiter | None = None) -> Session:
             if response is not None:
                 with contextlib.suppress(InvalidHeader):
                     retry_after = self.get_retry_after(response)
-            seconds = retry_after or max(self.get_backoff_time(), BACKOFF_SECONDS)
+            seconds = retry_after or max(
+                self.get_backoff_time(), BACKOFF_SECONDS
+            )
             if response is not None and response.status in (429, 503):
                 limiter.pause(seconds)
             limiter.wait(seconds)

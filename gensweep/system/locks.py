@@ -42,7 +42,9 @@ def lock_by_file(path: Path) -> Generator[None]:
     mark = f"{uuid.uuid4().hex} {json.dumps(asdict(Process.get_current()))}"
     handle = _acquire(lock, mark)
     stop = threading.Event()
-    thread = threading.Thread(target=_renew, args=(handle, stop), daemon=True, name="gensweep-lock")
+    thread = threading.Thread(
+        target=_renew, args=(handle, stop), daemon=True, name="gensweep-lock"
+    )
     try:
         thread.start()
         yield
@@ -102,7 +104,9 @@ def _pause() -> None:
 def _create(path: Path, mark: str) -> int | None:
     """Create a file that names its creator; return None if the file exists."""
     try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        handle = os.open(
+            path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666
+        )
     except FileExistsError:
         return None
     try:

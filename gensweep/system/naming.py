@@ -42,7 +42,9 @@ class Names:
         places: pinned data -> the path of its folder or file, as far as that is known.
     """
 
-    def __init__(self, values: Mapping[str, Iterable[Any]], places: Mapping[str, str]) -> None:
+    def __init__(
+        self, values: Mapping[str, Iterable[Any]], places: Mapping[str, str]
+    ) -> None:
         self._places = places
         # Parameter -> key of a value -> the value, or its name.
         self._values: dict[str, dict[str, Any]] = {}
@@ -53,15 +55,23 @@ class Names:
             self._texts[name] = _name_values(by_key, places)
 
     @classmethod
-    def from_cells(cls, cells: Iterable[Mapping[str, Any]], places: Mapping[str, str]) -> Names:
+    def from_cells(
+        cls, cells: Iterable[Mapping[str, Any]], places: Mapping[str, str]
+    ) -> Names:
         """Return the names of the values in some cells' parameters."""
         values: dict[str, dict[Hashable, Any]] = {}
         for params in cells:
             for name, value in params.items():
                 # Much cheaper than the JSON key, for a sweep of many cells with few values.
-                key = (type(value), value) if isinstance(value, Hashable) else repr(value)
+                key = (
+                    (type(value), value)
+                    if isinstance(value, Hashable)
+                    else repr(value)
+                )
                 values.setdefault(name, {})[key] = value
-        return cls({name: items.values() for name, items in values.items()}, places)
+        return cls(
+            {name: items.values() for name, items in values.items()}, places
+        )
 
     def get_text(self, parameter: str, value: Any) -> str:
         """Return the name of a value; no other value of the parameter has it."""
@@ -92,7 +102,10 @@ class Names:
             lambda key: is_same(values[key], parsed),
             lambda key: self._has_digest(values[key], typed),
             lambda key: texts[key].casefold() == folded,
-            lambda key: isinstance(values[key], str) and values[key].casefold() == folded,
+            lambda key: (
+                isinstance(values[key], str)
+                and values[key].casefold() == folded
+            ),
         )
         for is_meant in tests:
             matches = [values[key] for key in values if is_meant(key)]
@@ -106,7 +119,9 @@ class Names:
         pinned = _match_pinned(value)
         if parts is None or pinned is None:
             return False
-        return parts[1] == _get_base_name(value, self._places) and pinned[2].startswith(parts[2])
+        return parts[1] == _get_base_name(value, self._places) and pinned[
+            2
+        ].startswith(parts[2])
 
 
 def format_value(value: Any) -> str:
@@ -120,11 +135,16 @@ def format_value(value: Any) -> str:
 
 def make_visible(text: str) -> str:
     r"""Return text in one line that is visible: control characters become ``\u000a``."""
-    return "".join(_make_visible_character(char) for char in replace_surrogates(text))
+    return "".join(
+        _make_visible_character(char) for char in replace_surrogates(text)
+    )
 
 
 def _make_visible_character(char: str) -> str:
-    if unicodedata.category(char) not in INVISIBLE_CATEGORIES or char in _JOINERS:
+    if (
+        unicodedata.category(char) not in INVISIBLE_CATEGORIES
+        or char in _JOINERS
+    ):
         return char
     code = ord(char)
     if code < 0x10000:
@@ -151,16 +171,22 @@ def _match_pinned(value: Any) -> re.Match[str] | None:
     return PINNED.fullmatch(value) if isinstance(value, str) else None
 
 
-def _name_values(values: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, str]:
+def _name_values(
+    values: Mapping[str, Any], places: Mapping[str, str]
+) -> dict[str, str]:
     """Return the name of each value, by its key."""
-    numbers = _format_numbers([value for value in values.values() if isinstance(value, float)])
+    numbers = _format_numbers(
+        [value for value in values.values() if isinstance(value, float)]
+    )
     bases = {}
     for key, value in values.items():
         if isinstance(value, float):
             bases[key] = numbers[value]
         else:
             bases[key] = _get_base_name(value, places)
-    digests = {key: _compute_digest(key, value) for key, value in values.items()}
+    digests = {
+        key: _compute_digest(key, value) for key, value in values.items()
+    }
     return make_distinct(bases, digests, _get_appearance, "@")
 
 
@@ -220,7 +246,11 @@ def make_distinct(
             if digest:
                 names[key] += f"{separator}{digest}"
         counts = Counter(map(get_comparable, names.values()))
-        ambiguous = [key for key, name in names.items() if counts[get_comparable(name)] > 1]
+        ambiguous = [
+            key
+            for key, name in names.items()
+            if counts[get_comparable(name)] > 1
+        ]
         if not ambiguous:
             return names
         for key in ambiguous:
@@ -233,7 +263,9 @@ def make_distinct(
 def _get_appearance(text: str) -> str:
     """Return the same text for all texts that a reader cannot distinguish."""
     normal = unicodedata.normalize("NFKC", text)
-    visible = "".join(char for char in normal if unicodedata.category(char) != "Cf")
+    visible = "".join(
+        char for char in normal if unicodedata.category(char) != "Cf"
+    )
     return " ".join(visible.split())
 
 

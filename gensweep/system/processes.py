@@ -40,7 +40,10 @@ class Process:
             ValueError: the values do not describe a process.
         """
         text_fields = ("host", "boot", "started")
-        if not isinstance(values, dict) or values.keys() != {*text_fields, "pid"}:
+        if not isinstance(values, dict) or values.keys() != {
+            *text_fields,
+            "pid",
+        }:
             raise ValueError("not a process")
         has_texts = all(isinstance(values[name], str) for name in text_fields)
         if not has_texts or not values["host"].strip():
@@ -87,7 +90,10 @@ class Watch:
 
 
 def _read(path: str) -> str:
-    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+    with (
+        contextlib.suppress(OSError),
+        open(path, encoding="utf-8", errors="replace") as file,
+    ):
         return file.read().strip()
     return ""
 

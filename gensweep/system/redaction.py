@@ -35,7 +35,11 @@ def _redact(match: re.Match[str]) -> str:
     scheme = match[1] or match[3]
     slashes = match[2] or match[4] or ""
     rest = match[5]
-    if slashes == "/" and scheme.lower() not in _BUCKET_SCHEMES and not _is_login(rest):
+    if (
+        slashes == "/"
+        and scheme.lower() not in _BUCKET_SCHEMES
+        and not _is_login(rest)
+    ):
         # A path, as in `folder:/pictures`. There may be a URI inside.
         return f"{scheme}/{redact_secrets(rest)}"
     user = _get_user(scheme, rest)
@@ -45,7 +49,9 @@ def _redact(match: re.Match[str]) -> str:
         query, sharp, fragment = query.partition("#")
     else:
         address, sharp, fragment = address.partition("#")
-    values = "".join(_redact_value(value) for value in re.split("([&;])", query))
+    values = "".join(
+        _redact_value(value) for value in re.split("([&;])", query)
+    )
     if "=" in fragment:
         fragment = HIDDEN
     login = f"{HIDDEN}@" if user else ""

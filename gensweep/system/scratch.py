@@ -23,7 +23,11 @@ def make_scratch() -> Path:
     owner = Process.get_current()
     host = _digest(owner.host)
     boot = _digest(owner.boot)
-    return Path(tempfile.mkdtemp(prefix=f"gensweep-{host}-{boot}-{owner.pid}-{owner.started}-"))
+    return Path(
+        tempfile.mkdtemp(
+            prefix=f"gensweep-{host}-{boot}-{owner.pid}-{owner.started}-"
+        )
+    )
 
 
 @contextlib.contextmanager
@@ -42,7 +46,11 @@ def remove_abandoned() -> None:
     for folder in Path(tempfile.gettempdir()).glob("gensweep-*"):
         match = _NAME.fullmatch(folder.name)
         # The temporary folder may be shared with other hosts, whose processes cannot be checked.
-        if match is None or match[1] != _digest(current.host) or not _is_ours(folder):
+        if (
+            match is None
+            or match[1] != _digest(current.host)
+            or not _is_ours(folder)
+        ):
             continue
         owner = Process(current.host, current.boot, int(match[3]), match[4])
         is_earlier_boot = match[2] != _digest(current.boot)

@@ -50,7 +50,9 @@ def defer_signals() -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> Generator[None]:
+def _handle_signals(
+    handler: Callable[[int, FrameType | None], None],
+) -> Generator[None]:
     """Set a handler for both signals in this block; does nothing outside the main thread."""
     previous = {}
     if threading.current_thread() is threading.main_thread():
@@ -124,7 +126,9 @@ def _hide_lost_exceptions(received: list[int]) -> Generator[None]:
     previous = sys.unraisablehook
 
     def hook(lost: sys.UnraisableHookArgs) -> None:
-        if not received or not issubclass(lost.exc_type, (Stopped, KeyboardInterrupt)):
+        if not received or not issubclass(
+            lost.exc_type, (Stopped, KeyboardInterrupt)
+        ):
             previous(lost)
 
     sys.unraisablehook = hook

@@ -25,7 +25,13 @@ except ImportError:  # pragma: no cover - Windows
 Content = bytes | str | Callable[[BinaryIO], object]
 MAX_FILE_BYTES = 1 << 29
 """The largest file that is read into memory; a sweep.json of 100,000 points is a fifth of it."""
-_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
+_UNSUPPORTED = {
+    errno.EINVAL,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOTTY,
+}
 """Error numbers of a file system that does not have a call."""
 _NO_LOCKS = _UNSUPPORTED | {errno.ENOLCK}
 _TEMPORARY_NAME_CHARACTERS = 40
@@ -57,10 +63,16 @@ def write_atomic(path: Path, content: Content) -> None:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except BaseException as error:
-        with contextlib.suppress(OSError):  # the first error is the one that counts
+        with contextlib.suppress(
+            OSError
+        ):  # the first error is the one that counts
             os.unlink(temporary)
         # The error of a full disk does not name the file.
-        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+        if (
+            isinstance(error, OSError)
+            and error.errno is not None
+            and error.filename is None
+        ):
             error.filename = str(path)
         raise
 
@@ -178,16 +190,22 @@ def _open_regular(path: str | Path, flags: int) -> int:
         ) from None
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise NotRegularFileError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+            raise NotRegularFileError(
+                errno.ELOOP, os.strerror(errno.ELOOP), str(path)
+            ) from None
         if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
-            raise NotRegularFileError(errno.EINVAL, "not a regular file", str(path)) from None
+            raise NotRegularFileError(
+                errno.EINVAL, "not a regular file", str(path)
+            ) from None
         raise
     mode = os.fstat(handle).st_mode
     if stat.S_ISREG(mode):
         return handle
     os.close(handle)
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise IsADirectoryError(
+            errno.EISDIR, os.strerror(errno.EISDIR), str(path)
+        )
     raise NotRegularFileError(errno.EINVAL, "not a regular file", str(path))
 
 
@@ -205,7 +223,11 @@ def parse_json(content: bytes) -> Any:
     except UnicodeDecodeError:
         raise ValueError("not valid JSON (not UTF-8)") from None
     except json.JSONDecodeError:
-        mark = "starts with a byte order mark" if text.startswith("\ufeff") else "cut short?"
+        mark = (
+            "starts with a byte order mark"
+            if text.startswith("\ufeff")
+            else "cut short?"
+        )
         raise ValueError(f"not valid JSON ({mark})") from None
 
 

@@ -42,7 +42,9 @@ def format_command_line(arguments: Iterable[str]) -> str:
 
 def _quote(argument: str) -> str:
     """Return an argument for a shell; control characters are written as in ``$'\\x1b'``."""
-    if escape_controls(argument) == argument and not re.search(r"[\t\n]", argument):
+    if escape_controls(argument) == argument and not re.search(
+        r"[\t\n]", argument
+    ):
         return shlex.quote(argument)
     letters = []
     for byte in os.fsencode(argument):
@@ -69,7 +71,8 @@ def split_command_line(command: str) -> list[str]:
 
     def unescape(word: re.Match[str]) -> str:
         letters = _ESCAPED_LETTER.sub(
-            lambda letter: chr(int(letter[1], 16)) if letter[1] else letter[2], word[1]
+            lambda letter: chr(int(letter[1], 16)) if letter[1] else letter[2],
+            word[1],
         )
         # Every letter is one byte of the argument.
         return shlex.quote(os.fsdecode(letters.encode("latin-1", "replace")))
@@ -170,7 +173,9 @@ def guard_output() -> None:
 
     Streams that another library has replaced are left unchanged.
     """
-    _drop_unusable_size(os.environ)  # typer prints the help on a screen of its own
+    _drop_unusable_size(
+        os.environ
+    )  # typer prints the help on a screen of its own
     if os.name != "nt":
         _fill_descriptors()
     if sys.stdout is sys.__stdout__:
@@ -207,7 +212,9 @@ def _guard_stream(stream: TextIO | None) -> TextIO:
         stream.flush()
     sink = io.BufferedWriter(_Sink(stream.fileno(), "wb", closefd=False))
     by_line = stream.line_buffering or stream.write_through
-    return io.TextIOWrapper(sink, stream.encoding, errors, line_buffering=by_line)
+    return io.TextIOWrapper(
+        sink, stream.encoding, errors, line_buffering=by_line
+    )
 
 
 def find_write_error() -> OSError | None:
@@ -231,7 +238,11 @@ def exit_on_hangup() -> Generator[None]:
     number = getattr(signal, "SIGHUP", None)
     is_main = threading.current_thread() is threading.main_thread()
     # `nohup` makes the program ignore the signal, and only the main thread may set handlers.
-    if number is None or not is_main or signal.getsignal(number) != signal.SIG_DFL:
+    if (
+        number is None
+        or not is_main
+        or signal.getsignal(number) != signal.SIG_DFL
+    ):
         yield
         return
     signal.signal(number, lambda *_: os.kill(os.getpid(), signal.SIGTERM))

@@ -23,7 +23,10 @@ def replace_surrogates(value: Any) -> Any:
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, dict):
         pairs = value.items()
-        return {replace_surrogates(key): replace_surrogates(item) for key, item in pairs}
+        return {
+            replace_surrogates(key): replace_surrogates(item)
+            for key, item in pairs
+        }
     if isinstance(value, list):
         return [replace_surrogates(item) for item in value]
     return value

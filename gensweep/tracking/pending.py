@@ -51,7 +51,9 @@ class PendingRun:
         for file in self.files:
             mark = file.with_name(file.name + SYNCED)
             if mark.exists():
-                self.store.write(mark.relative_to(self.store.root).as_posix(), b"")
+                self.store.write(
+                    mark.relative_to(self.store.root).as_posix(), b""
+                )
 
 
 @dataclass
@@ -93,7 +95,9 @@ class PendingUploads:
     def _describe_runs(self, host: str | None) -> str:
         targets = []
         for run in self.runs:
-            target = f"{run.entity}/{run.project}" if run.entity else run.project
+            target = (
+                f"{run.entity}/{run.project}" if run.entity else run.project
+            )
             if run.project and target not in targets:
                 targets.append(target)
         destination = f" to {' and '.join(targets)}" if targets else ""
@@ -104,7 +108,9 @@ class PendingUploads:
         return f"{pluralize(len(self.runs), 'run')} to upload{destination}"
 
 
-def find_pending(folders: Sequence[str], project: str | None, entity: str | None) -> PendingUploads:
+def find_pending(
+    folders: Sequence[str], project: str | None, entity: str | None
+) -> PendingUploads:
     """Find the runs to upload by their files alone; arguments and errors as in `sync.sync`."""
     pending = PendingUploads()
     points: dict[str, tuple[Store, Store]] = {}
@@ -122,7 +128,9 @@ def find_pending(folders: Sequence[str], project: str | None, entity: str | None
     live = find_live(claimed)
     for name, (store, snapshot) in points.items():
         point_folder = snapshot.download(f"{name}/{WANDB_FOLDER}").parent
-        files = sorted(point_folder.glob("wandb/*run-*/run-*.wandb"), key=_sort_key)
+        files = sorted(
+            point_folder.glob("wandb/*run-*/run-*.wandb"), key=_sort_key
+        )
         if name in live:
             pending.training += 1
         elif not files:
@@ -198,10 +206,15 @@ def _read_names(file: Path) -> dict[int, str]:
         names: dict[int, str] = {}
         position = match.end()
         # The tags of the fields 2 and 3 with a text.
-        while start[position : position + 1] in (b"\x12", b"\x1a") and position + 1 < len(start):
+        while start[position : position + 1] in (
+            b"\x12",
+            b"\x1a",
+        ) and position + 1 < len(start):
             end = position + 2 + start[position + 1]
             field_number = start[position] >> 3
-            names[field_number] = start[position + 2 : end].decode(errors="replace")
+            names[field_number] = start[position + 2 : end].decode(
+                errors="replace"
+            )
             position = end
         if _PROJECT_FIELD in names:
             return names

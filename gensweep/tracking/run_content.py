@@ -22,7 +22,9 @@ _MAX_TAG_CHARACTERS = 64
 """W&B refuses longer tags."""
 
 
-def describe_run(point: Point, tracking: Tracking, folder: Path, mode: str) -> dict[str, Any]:
+def describe_run(
+    point: Point, tracking: Tracking, folder: Path, mode: str
+) -> dict[str, Any]:
     """Return the arguments of `wandb.init` for a point's run.
 
     Args:
@@ -86,5 +88,7 @@ def collect_media(folder: Path) -> dict[str, Any]:
     ):
         header, *rows = csv.reader(file)
         wrong = [row for row in rows if row[1] != row[2]]
-        media["answers/wrong"] = wandb_run.make_table(wrong[:MAX_TABLE_ROWS], header)
+        media["answers/wrong"] = wandb_run.make_table(
+            wrong[:MAX_TABLE_ROWS], header
+        )
     return media

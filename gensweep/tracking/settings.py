@@ -16,7 +16,9 @@ WANDB_FOLDER = "wandb"
 """A point's folder of W&B files."""
 _FORBIDDEN_IN_PROJECTS = r"/ \ # ? % :"
 _PROJECT = re.compile(r"[^/\\#?%:]{1,128}")
-_MODE_SPELLINGS = {"run": ONLINE, "dryrun": OFFLINE} | {mode: mode for mode in MODES}
+_MODE_SPELLINGS = {"run": ONLINE, "dryrun": OFFLINE} | {
+    mode: mode for mode in MODES
+}
 """Values of WANDB_MODE, including W&B's older ones."""
 
 
@@ -42,7 +44,9 @@ class Tracking:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise UserError(f"W&B has no mode {self.mode!r}; it has {', '.join(MODES)}")
+            raise UserError(
+                f"W&B has no mode {self.mode!r}; it has {', '.join(MODES)}"
+            )
         if not self.project.strip() or not _PROJECT.fullmatch(self.project):
             raise UserError(
                 f"W&B does not allow the project name {self.project!r}: use at most 128 "
@@ -60,12 +64,16 @@ class Tracking:
         for name in values:
             if name not in names:
                 raise UserError(
-                    describe_unknown("tracking setting", name, names, "the trial's config")
+                    describe_unknown(
+                        "tracking setting", name, names, "the trial's config"
+                    )
                 )
         return Tracking(**values)
 
     @staticmethod
-    def from_cli(mode: str | None, project: str | None, entity: str | None, sweep: str) -> Tracking:
+    def from_cli(
+        mode: str | None, project: str | None, entity: str | None, sweep: str
+    ) -> Tracking:
         """Return the settings of the command line; W&B's environment variables fill the gaps.
 
         Without a mode from either, runs are logged offline if there is a login, and not at all
@@ -79,7 +87,9 @@ class Tracking:
             raise UserError(f"WANDB_MODE={mode}: not one of {', '.join(MODES)}")
         return Tracking(
             mode=_MODE_SPELLINGS[mode],
-            project=project or os.environ.get("WANDB_PROJECT") or DEFAULT_PROJECT,
+            project=project
+            or os.environ.get("WANDB_PROJECT")
+            or DEFAULT_PROJECT,
             entity=entity or os.environ.get("WANDB_ENTITY") or None,
             sweep=sweep,
         )

@@ -86,7 +86,10 @@ def find_login() -> str:
     try:
         host = wandb_setup.singleton().settings.base_url
         login = wbauth.authenticate_session(
-            host=host, source="gensweep sync", prompt=False, update_session=False
+            host=host,
+            source="gensweep sync",
+            prompt=False,
+            update_session=False,
         )
     except AuthenticationError as error:
         raise UserError(
@@ -144,7 +147,9 @@ class _Uploads:
             # Reversed, since each goes to the front of the queue. W&B tries no other file of a
             # batch in which it cannot read one, so the others are tried again.
             for run in reversed(batch):
-                remaining = tuple(file for file in run.files if file not in settled)
+                remaining = tuple(
+                    file for file in run.files if file not in settled
+                )
                 has_failed = bool(upload.failed.keys() & set(remaining))
                 if remaining and not has_failed:
                     todo.appendleft(replace(run, files=remaining))
@@ -167,7 +172,9 @@ class _Uploads:
         self._trouble = upload.trouble
         return upload
 
-    def _show_progress(self, uploaded: Collection[Path], retry_reason: str | None) -> None:
+    def _show_progress(
+        self, uploaded: Collection[Path], retry_reason: str | None
+    ) -> None:
         files = self._uploaded.keys() | set(uploaded)
         complete = 0
         for run in self._runs:
@@ -192,9 +199,14 @@ class _Uploads:
         incomplete = Counter(filter(None, self._uploaded.values()))
         for reason, number in incomplete.items():
             files = pluralize(number, "file")
-            print_line(console, f"{files} uploaded as far as possible: {reason}")
+            print_line(
+                console, f"{files} uploaded as far as possible: {reason}"
+            )
         for file, reason in self._unreadable.items():
-            print_line(console, f"left out: {file} has no run: {reason.partition('. ')[0]}")
+            print_line(
+                console,
+                f"left out: {file} has no run: {reason.partition('. ')[0]}",
+            )
         if remaining:
             self._report_failures(console, remaining)
         return not remaining
@@ -210,7 +222,10 @@ class _Uploads:
             print_line(console, f"error: {hint}{reason}", style="red")
         verb = "is" if count == 1 else "are"
         runs = pluralize(count, "run")
-        print_line(console, f"{runs} {verb} not uploaded; repeat the command to continue.")
+        print_line(
+            console,
+            f"{runs} {verb} not uploaded; repeat the command to continue.",
+        )
 
 
 def _take_batch(todo: deque[PendingRun]) -> list[PendingRun]:

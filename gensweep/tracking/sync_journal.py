@@ -72,7 +72,9 @@ class Journal:
                 self._offset += len(complete) + 1
 
     def _add(self, entry: dict[str, Any]) -> None:
-        digits = Path(entry.get("sync_path", "")).parent.name.removeprefix("link-")
+        digits = Path(entry.get("sync_path", "")).parent.name.removeprefix(
+            "link-"
+        )
         message = entry["msg"]
         if not digits.isdigit():
             return
@@ -86,7 +88,9 @@ class Journal:
             self.started.add(number)
         elif message == "sender: closed":
             self.closed.add(number)
-        elif entry["level"].startswith("ERROR") and not message.startswith(_HARMLESS_ERRORS):
+        elif entry["level"].startswith("ERROR") and not message.startswith(
+            _HARMLESS_ERRORS
+        ):
             self.errors.setdefault(number, self._explain(entry, number))
 
     def _explain(self, entry: dict[str, Any], number: int) -> str:
@@ -95,7 +99,11 @@ class Journal:
         if "status" in entry:
             text = f"HTTP {entry['status']}: {entry.get('body', '')}"
         last_line = str(entry.get("error") or text).strip().splitlines()[-1]
-        reason = _REQUEST.sub("", last_line).replace(self._run_ids[number], "RUN").strip()
+        reason = (
+            _REQUEST.sub("", last_line)
+            .replace(self._run_ids[number], "RUN")
+            .strip()
+        )
         if len(reason) <= _MAX_REASON_CHARACTERS:
             return reason
         half = _MAX_REASON_CHARACTERS // 2

@@ -30,10 +30,16 @@ _START_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 _TERMINATE_SECONDS = 5
 _LINK_ERROR = re.compile(r"ERROR .*?/link-(\d{6})\S*(.*)")
-_PROJECT_URL = re.compile(r"View run .* at (https?://\S+)/runs/[^/\s]+$", re.MULTILINE)
+_PROJECT_URL = re.compile(
+    r"View run .* at (https?://\S+)/runs/[^/\s]+$", re.MULTILINE
+)
 _MISSING_FILE = re.compile(r"no such file|cannot find the (file|path)")
 """An error that a repeated upload cannot fix."""
-_ENVIRONMENT = {"WANDB_SILENT": "false", "WANDB_QUIET": "false", "WANDB_ERROR_REPORTING": "false"}
+_ENVIRONMENT = {
+    "WANDB_SILENT": "false",
+    "WANDB_QUIET": "false",
+    "WANDB_ERROR_REPORTING": "false",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -80,14 +86,30 @@ class Upload:
                 links.append(_link_run(folder / f"link-{number:06d}", file))
             run_ids = [file.stem.removeprefix("run-") for file in self._files]
             self._journal = Journal(folder, run_ids)
-            command = [sys.executable, "-P", "-m", "wandb", "sync", "--include-online"]
-            command += ["-n", str(MAX_PARALLEL_UPLOADS), *self._arguments, *map(str, links)]
+            command = [
+                sys.executable,
+                "-P",
+                "-m",
+                "wandb",
+                "sync",
+                "--include-online",
+            ]
+            command += [
+                "-n",
+                str(MAX_PARALLEL_UPLOADS),
+                *self._arguments,
+                *map(str, links),
+            ]
             environment = os.environ | _ENVIRONMENT | {"WANDB_DIR": str(folder)}
             # The helper of another process has that process's settings.
             environment.pop("WANDB_SERVICE", None)
-            with (folder / "output").open("w+", encoding="utf-8", errors="replace") as output:
+            with (folder / "output").open(
+                "w+", encoding="utf-8", errors="replace"
+            ) as output:
                 try:
-                    with _start_process(command, environment, output) as process:
+                    with _start_process(
+                        command, environment, output
+                    ) as process:
                         self._watch(process, links, output)
                 finally:
                     self._mark_uploaded(links)
@@ -95,7 +117,10 @@ class Upload:
                 self._judge(process.poll(), output.read())
 
     def _watch(
-        self, process: subprocess.Popen[bytes], links: Sequence[Path], output: IO[str]
+        self,
+        process: subprocess.Popen[bytes],
+        links: Sequence[Path],
+        output: IO[str],
     ) -> None:
         """Show the progress until the process ends; return early if there is none."""
         state = (0, 0)
@@ -147,12 +172,16 @@ class Upload:
         for digits, reason in _LINK_ERROR.findall(output):
             number = int(digits)
             if number not in journal.started:
-                self.unreadable[self._files[number]] = reason.strip() or "it does not exist"
+                self.unreadable[self._files[number]] = (
+                    reason.strip() or "it does not exist"
+                )
         for number, file in enumerate(self._files):
             if file in self.uploaded or file in self.unreadable:
                 continue
             error = journal.errors.get(number)
-            is_cut_short = number in journal.cut_short and number in journal.closed
+            is_cut_short = (
+                number in journal.cut_short and number in journal.closed
+            )
             if error and not _MISSING_FILE.search(error):
                 self.failed[file] = error
             elif is_cut_short and not self.trouble:

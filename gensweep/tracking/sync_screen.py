@@ -63,7 +63,9 @@ class SyncScreen:
             done: the number of uploaded runs.
             retry_reason: why W&B tries a request again; None if it does not.
         """
-        description = f"W&B had to try again: {retry_reason}" if retry_reason else ""
+        description = (
+            f"W&B had to try again: {retry_reason}" if retry_reason else ""
+        )
         self._bar.update(self._task, completed=done, description=description)
         if self._console.is_live:
             return

@@ -24,7 +24,14 @@ from gensweep.sweep.point import Point
 from gensweep.system.environment import get_commit
 from gensweep.tracking import wandb_run
 from gensweep.tracking.run_content import collect_media, describe_run
-from gensweep.tracking.settings import DISABLED, MODES, OFFLINE, ONLINE, WANDB_FOLDER, Tracking
+from gensweep.tracking.settings import (
+    DISABLED,
+    MODES,
+    OFFLINE,
+    ONLINE,
+    WANDB_FOLDER,
+    Tracking,
+)
 
 log = logging.getLogger(__name__)
 CLOSE_SECONDS = wandb_run.INIT_SECONDS + wandb_run.FINISH_SECONDS + 15.0
@@ -121,7 +128,9 @@ class Tracker:
         if self._modes:
             self._updates.put((list(history), None))
 
-    def close(self, record: Record, history: Sequence[dict[str, float]]) -> None:
+    def close(
+        self, record: Record, history: Sequence[dict[str, float]]
+    ) -> None:
         """Write the outcome and finish the run; wait for W&B, but not forever."""
         if not self._thread.is_alive():
             return
@@ -133,10 +142,13 @@ class Tracker:
         if self._thread.is_alive():
             _ProcessState.best_mode = DISABLED
             self.trouble = (
-                f"no answer for {CLOSE_SECONDS:.0f} s; this worker does not log any further runs"
+                f"no answer for {CLOSE_SECONDS:.0f} s; "
+                "this worker does not log any further runs"
             )
             # Otherwise W&B would delay the end of this process.
-            threading.Thread(target=wandb_run.close_service, daemon=True).start()
+            threading.Thread(
+                target=wandb_run.close_service, daemon=True
+            ).start()
 
     def _process_updates(self) -> None:
         """Run in the thread: take updates until the last one, and log each of them."""
@@ -154,7 +166,9 @@ class Tracker:
             try:
                 self._run.finish(exit_code=1)
             except (Exception, SystemExit):
-                log.debug("the run of %s was left open", self._point.id, exc_info=True)
+                log.debug(
+                    "the run of %s was left open", self._point.id, exc_info=True
+                )
 
     def _fall_back(self, error: BaseException) -> None:
         """Start the run again in the next mode, or in the same one if another lane failed."""
@@ -205,7 +219,9 @@ class Tracker:
     def _open_run(self, folder: Path) -> None:
         self._service = _ProcessState.closed_services
         self._earlier_runs = list((folder / WANDB_FOLDER).glob("*run-*"))
-        about = describe_run(self._point, self._tracking, folder, self._modes[0])
+        about = describe_run(
+            self._point, self._tracking, folder, self._modes[0]
+        )
         # Store the run's id before W&B's server learns it.
         self._upload(())
         self._run = wandb_run.open_run(folder, about, get_commit())
@@ -214,7 +230,9 @@ class Tracker:
         is_ok = record.status == Status.OK
         if is_ok:
             # Tables of earlier attempts.
-            shutil.rmtree(folder / WANDB_FOLDER / "artifacts", ignore_errors=True)
+            shutil.rmtree(
+                folder / WANDB_FOLDER / "artifacts", ignore_errors=True
+            )
             with wandb_run.stage_tables(folder / WANDB_FOLDER):
                 values = dict(record.metrics) | collect_media(folder)
                 self._run.log(values, step=record.epochs, commit=True)

@@ -36,14 +36,21 @@ _ENVIRONMENT = {
     # No lines between ours, and no prompt.
     "WANDB_SILENT": "true",
 }
-_FOREIGN_VARIABLES = ("WANDB_RESUME", "WANDB_RUN_ID", "WANDB_SERVICE", "WANDB_SWEEP_ID")
+_FOREIGN_VARIABLES = (
+    "WANDB_RESUME",
+    "WANDB_RUN_ID",
+    "WANDB_SERVICE",
+    "WANDB_SWEEP_ID",
+)
 """Variables that would give the run another id or meaning, or another process's helper."""
 _DATA_DIR = "WANDB_DATA_DIR"
 _HARMLESS_ERROR_PREFIX = "featurechecker:"
 _lock = threading.Lock()
 
 
-def open_run(folder: Path, about: dict[str, Any], commit: str | None) -> wandb.Run:
+def open_run(
+    folder: Path, about: dict[str, Any], commit: str | None
+) -> wandb.Run:
     """Open a run that is independent of all other runs of this process.
 
     Args:
@@ -81,7 +88,9 @@ def open_run(folder: Path, about: dict[str, Any], commit: str | None) -> wandb.R
         x_save_requirements=False,
         x_transaction_log_flush_interval=1,
     )
-    run = wandb.init(dir=folder, settings=settings, reinit="create_new", **about)
+    run = wandb.init(
+        dir=folder, settings=settings, reinit="create_new", **about
+    )
     # A full disk is reported once by the tracker; W&B's log must not print it as well.
     for handler in logging.getLogger("wandb").handlers:
         handler.handleError = lambda record: None  # type: ignore[method-assign]
@@ -98,7 +107,9 @@ def close_service() -> None:
         log.debug("W&B's helper process was dead", exc_info=True)
 
 
-def make_table(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> wandb.Table:
+def make_table(
+    rows: Sequence[Sequence[str]], columns: Sequence[str]
+) -> wandb.Table:
     """Return a table to log within `stage_tables`."""
     import wandb
 
@@ -144,7 +155,9 @@ def find_upload_error(file: Path) -> str | None:
     for entry in entries:
         is_error = entry["level"].startswith("ERROR")
         if is_error and not entry["msg"].startswith(_HARMLESS_ERROR_PREFIX):
-            return f"HTTP {entry['status']}" if "status" in entry else entry["msg"]
+            return (
+                f"HTTP {entry['status']}" if "status" in entry else entry["msg"]
+            )
     return None
 
 

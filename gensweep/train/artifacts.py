@@ -43,7 +43,9 @@ def render_samples(samples: Samples) -> bytes:
     if samples.pictures is None:
         return encode_png(draw_text_sheet(samples.captions))
     pictures = to_bytes(samples.pictures)
-    return encode_png(draw_picture_sheet(pictures, samples.captions, samples.columns))
+    return encode_png(
+        draw_picture_sheet(pictures, samples.captions, samples.columns)
+    )
 
 
 def to_bytes(pictures: Tensor):
@@ -60,7 +62,10 @@ def list_answers(training: Training) -> list[tuple[str, str, str]]:
     predicted = next((codes[name] for name in ANSWERS if name in codes), None)
     if predicted is None or "query" not in codes:
         return []
-    columns = [_decode_rows(column) for column in (codes["query"], codes["answer"], predicted)]
+    columns = [
+        _decode_rows(column)
+        for column in (codes["query"], codes["answer"], predicted)
+    ]
     return list(zip(*columns, strict=True))
 
 
@@ -93,7 +98,10 @@ def format_answers_csv(rows: list[tuple[str, str, str]]) -> str:
 
 @torch.no_grad()
 def render_interpolations(
-    network: Network, seed: int, rows: int = INTERPOLATION_ROWS, steps: int = INTERPOLATION_STEPS
+    network: Network,
+    seed: int,
+    rows: int = INTERPOLATION_ROWS,
+    steps: int = INTERPOLATION_STEPS,
 ) -> dict[str, bytes]:
     """Return pictures between latent vectors that are drawn from the prior.
 
@@ -110,7 +118,9 @@ def render_interpolations(
         return {}
     device = next(network.parameters()).device
     shape = (2, rows, network.config.latent_dim)
-    starts, ends = torch.randn(shape, generator=make_generator(seed, "interpolation")).to(device)
+    starts, ends = torch.randn(
+        shape, generator=make_generator(seed, "interpolation")
+    ).to(device)
     kinds = {"linear": interpolate_linear, "spherical": interpolate_spherical}
     rendered = {}
     for kind, interpolate in kinds.items():
@@ -120,7 +130,9 @@ def render_interpolations(
     return rendered
 
 
-def write_artifacts(training: Training, write: Callable[[str, Content], None]) -> None:
+def write_artifacts(
+    training: Training, write: Callable[[str, Content], None]
+) -> None:
     """Write the files that people look at.
 
     `samples.png`; `answers.csv` if the model answers queries; `interpolation-*.png` if it has a

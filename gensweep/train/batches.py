@@ -36,7 +36,9 @@ class Batches:
         self._rows: dict[str, Tensor] = {}
         self._banks: dict[str, Tensor] = {}
         # Of each field: the array with an entry for each example, and the bank that it indexes.
-        self._fields = {field: data.lookups.get(field, (field, "")) for field in fields}
+        self._fields = {
+            field: data.lookups.get(field, (field, "")) for field in fields
+        }
         self._pictures: set[str] = set()
         for field, (row, bank) in self._fields.items():
             self._rows[row] = _share_memory(data.rows[row], device)
@@ -45,11 +47,17 @@ class Batches:
             if bank or data.rows[row].ndim > 2:
                 self._pictures.add(field)
         self._dedup_fields = set(dedup_fields)
-        codes = {field for field in self._dedup_fields if not self._fields[field][1]}
-        if codes and not kernels.is_available(torch.empty(0, dtype=dtype, device=device)):
+        codes = {
+            field for field in self._dedup_fields if not self._fields[field][1]
+        }
+        if codes and not kernels.is_available(
+            torch.empty(0, dtype=dtype, device=device)
+        ):
             self._dedup_fields -= codes
 
-    def take(self, rows: Tensor, glyphs: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    def take(
+        self, rows: Tensor, glyphs: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """Return the fields of some examples.
 
         Args:
@@ -80,14 +88,19 @@ class Batches:
             batch[field] = self._to_numbers(field, values)
         return batch
 
-    def _deduplicate(self, field: str, bank: str, values: Tensor) -> dict[str, Tensor]:
+    def _deduplicate(
+        self, field: str, bank: str, values: Tensor
+    ) -> dict[str, Tensor]:
         """Return the entries of a batch for a deduplicated field."""
         if not bank:
             codes = self._to_numbers(field, values)
             return {field: codes} | kernels.build_trie(codes, field)
         indices, which = torch.unique(values, return_inverse=True)
         distinct = _index_rows(self._banks[bank], indices)
-        return {f"{field}/distinct": self._to_numbers(field, distinct), f"{field}/which": which}
+        return {
+            f"{field}/distinct": self._to_numbers(field, distinct),
+            f"{field}/which": which,
+        }
 
     def _to_numbers(self, field: str, values: Tensor) -> Tensor:
         if field in self._pictures:
@@ -107,5 +120,7 @@ def _share_memory(array: np.ndarray, device: torch.device) -> Tensor:
     On the CPU it uses the array's memory, which all processes of the machine share.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        warnings.filterwarnings(
+            "ignore", "The given NumPy array is not writable"
+        )
         return torch.from_numpy(array).to(device)

@@ -48,7 +48,9 @@ def save(file: BinaryIO, point_id: str, state: dict[str, Any]) -> None:
 
     The last four bytes of the file are a CRC-32 of the others.
     """
-    crc = save_tensors({"format": FORMAT, "point": point_id, "state": state}, file)
+    crc = save_tensors(
+        {"format": FORMAT, "point": point_id, "state": state}, file
+    )
     file.write(crc.to_bytes(_CRC_BYTES, "big"))
 
 
@@ -79,13 +81,25 @@ def load(path: Path, point_id: str, device: torch.device) -> dict[str, Any]:
         CheckpointError: the file is damaged, or is of another point or format.
     """
     if not _is_intact(path):
-        raise CheckpointError(f"{path} cannot be read: it was cut short or changed")
+        raise CheckpointError(
+            f"{path} cannot be read: it was cut short or changed"
+        )
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except (
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        pickle.UnpicklingError,
+    ) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     is_dict = isinstance(saved, dict)
-    if not is_dict or saved.get("format") != FORMAT or saved.get("point") != point_id:
+    if (
+        not is_dict
+        or saved.get("format") != FORMAT
+        or saved.get("point") != point_id
+    ):
         raise CheckpointError(f"{path} is of another point or format")
     return saved["state"]
 

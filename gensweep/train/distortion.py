@@ -32,7 +32,9 @@ def distort(pictures: Tensor, rng: torch.Generator) -> Tensor:
     matrix, shift = affine[..., :2], affine[..., 2:]
     points = torch.baddbmm(shift, matrix, _CENTRES + bends.flatten(2))
     grid = points.mT.contiguous().unflatten(1, (GLYPH_SIZE, GLYPH_SIZE))
-    moved = F.grid_sample(pictures.unsqueeze(1), grid, align_corners=False).squeeze(1)
+    moved = F.grid_sample(
+        pictures.unsqueeze(1), grid, align_corners=False
+    ).squeeze(1)
     # Half of the amounts are below 0, so half of the glyphs stay sharp.
     blur_amount = (2 * torch.rand(n, 1, 1, generator=rng) - 1).clamp(min=0)
     noise = torch.randn(moved.shape, generator=rng)
@@ -59,5 +61,7 @@ _UPSAMPLE = _build_upsampling()
 """The matrix that interpolates 28 numbers between five on a line [28, 5]."""
 _BLUR = _build_blur()
 _COORDINATES = (2 * torch.arange(GLYPH_SIZE) + 1 - GLYPH_SIZE) / GLYPH_SIZE
-_CENTRES = torch.cartesian_prod(_COORDINATES, _COORDINATES).flip(-1).T.contiguous()
+_CENTRES = (
+    torch.cartesian_prod(_COORDINATES, _COORDINATES).flip(-1).T.contiguous()
+)
 """Of each pixel, the column and the row, from -1 to 1 [2, 28 * 28]."""

@@ -79,7 +79,9 @@ class Evaluator:
         self.model = model
         self.seed = seed
         self.device = device
-        self.precision = resolve_precision(model.precision, precision.has_native_bfloat16(device))
+        self.precision = resolve_precision(
+            model.precision, precision.has_native_bfloat16(device)
+        )
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.warnings: list[str] = []
@@ -95,7 +97,11 @@ class Evaluator:
             self.batches = share_with.batches
         else:
             self.batches = Batches(
-                prepared, model.inputs, device, model.dedup_fields, self.product_dtype
+                prepared,
+                model.inputs,
+                device,
+                model.dedup_fields,
+                self.product_dtype,
             )
 
     # --- precision
@@ -141,7 +147,9 @@ class Evaluator:
         outputs = self.compute_outputs(split, names)
         if split == "test":
             # An answer has a few characters, so those of the whole test set may stay in memory.
-            answers = {name: outputs[name] for name in _ANSWER_TABLE if name in outputs}
+            answers = {
+                name: outputs[name] for name in _ANSWER_TABLE if name in outputs
+            }
             self._last_answers = (self.epoch, answers)
             self.warnings = find_warnings(self.model, self.history, outputs)
         values: dict[str, float] = {}
@@ -163,7 +171,10 @@ class Evaluator:
     @property
     def counts(self) -> dict[str, int]:
         """Return how many examples each split has, and how many digits judge the reader."""
-        counts = {split: len(self._split[split]) for split in ("train", "validation", "test")}
+        counts = {
+            split: len(self._split[split])
+            for split in ("train", "validation", "test")
+        }
         if self.is_read:
             counts[READER_DIGITS] = self.get_tool("reader").digits
         return counts
@@ -171,7 +182,9 @@ class Evaluator:
     # --- outputs
 
     @torch.no_grad()
-    def compute_outputs(self, split: str, names: Collection[str]) -> dict[str, Tensor]:
+    def compute_outputs(
+        self, split: str, names: Collection[str]
+    ) -> dict[str, Tensor]:
         """Return outputs of the model for every example of a split.
 
         Args:
@@ -211,7 +224,9 @@ class Evaluator:
         """
         self.network.eval()
         size = len(next(iter(batch.values())))
-        noise = self._draw_noise(size, random_streams.make_generator(seed, "samples"))
+        noise = self._draw_noise(
+            size, random_streams.make_generator(seed, "samples")
+        )
         with self.autocast():
             outputs = self.network.evaluate(batch, noise)
         entries = [entry for name, entry in DERIVED.items() if name in names]
@@ -227,7 +242,9 @@ class Evaluator:
         return self.compute_outputs("test", _ANSWER_TABLE)
 
     @torch.no_grad()
-    def make_samples(self, n: int = SAMPLES, seed: int | None = None) -> Samples:
+    def make_samples(
+        self, n: int = SAMPLES, seed: int | None = None
+    ) -> Samples:
         """Return the network's samples on examples of the test set.
 
         Args:
@@ -242,9 +259,13 @@ class Evaluator:
             rows = rows[torch.randperm(len(rows), generator=order_rng)]
             noise_seed = seed
         rows = rows[:n]
-        noise = self._draw_noise(len(rows), random_streams.make_generator(noise_seed, "samples"))
+        noise = self._draw_noise(
+            len(rows), random_streams.make_generator(noise_seed, "samples")
+        )
         with self.autocast():
-            return self.network.samples(self.batches.take(rows.to(self.device)), noise)
+            return self.network.samples(
+                self.batches.take(rows.to(self.device)), noise
+            )
 
     @property
     def is_read(self) -> bool:
@@ -262,7 +283,9 @@ class Evaluator:
             self._tools[key] = TOOLS[name](data).to(self.device)
         return self._tools[key]
 
-    def _derive(self, entries: list[Derived], outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _derive(
+        self, entries: list[Derived], outputs: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Return those derived outputs that can be computed from these outputs."""
         derived = {}
         for entry in entries:
@@ -277,7 +300,10 @@ class Evaluator:
 
     def move_noise(self, noise: Noise) -> Noise:
         """Return the noise on the device."""
-        return {name: value.to(self.device, non_blocking=True) for name, value in noise.items()}
+        return {
+            name: value.to(self.device, non_blocking=True)
+            for name, value in noise.items()
+        }
 
     def _draw_noise(self, size: int, rng: torch.Generator) -> Noise:
         return self.move_noise(self.network.draw(size, rng))

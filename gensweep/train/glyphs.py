@@ -48,7 +48,9 @@ def split_glyphs(prepared: DatasetArrays) -> tuple[Glyphs, Glyphs]:
     the latter. If they share glyphs, it learns nine in ten of each character's glyphs and is
     measured on the rest. A character with only one picture, such as the space, is in both.
     """
-    training = _list_glyphs(prepared, select_training_rows(prepared.split, MAX_TRAIN_FRACTION))
+    training = _list_glyphs(
+        prepared, select_training_rows(prepared.split, MAX_TRAIN_FRACTION)
+    )
     test = _list_glyphs(prepared, prepared.split["test"])
     all_rows = np.concatenate([prepared.split["pool"], prepared.split["test"]])
     glyphs = _list_glyphs(prepared, all_rows)
@@ -94,7 +96,10 @@ def _indices_of(glyphs: CodeByGlyph, code: int) -> list[int]:
 
 
 def count_seen(
-    tested: DatasetArrays, trained: DatasetArrays, rows: np.ndarray, fields: Collection[str]
+    tested: DatasetArrays,
+    trained: DatasetArrays,
+    rows: np.ndarray,
+    fields: Collection[str],
 ) -> dict[str, dict[str, int]]:
     """Count the different pictures of characters in a test, and those that were trained on.
 
@@ -110,24 +115,35 @@ def count_seen(
     """
     used = tuple(pair for pair in FIELDS if pair[1] in fields)
     learnt = _list_pixels(trained, _list_glyphs(trained, rows, used))
-    pixels = _list_pixels(tested, _list_glyphs(tested, tested.split["test"], used))
-    kinds = {"digits": range(10), "operators": [ALPHABET.index(sign) for sign in "+-"]}
+    pixels = _list_pixels(
+        tested, _list_glyphs(tested, tested.split["test"], used)
+    )
+    kinds = {
+        "digits": range(10),
+        "operators": [ALPHABET.index(sign) for sign in "+-"],
+    }
     counts = {}
     for kind, codes in kinds.items():
-        pictures = [picture for picture, code in pixels.items() if code in codes]
+        pictures = [
+            picture for picture, code in pixels.items() if code in codes
+        ]
         seen = [picture for picture in pictures if picture in learnt]
         counts[kind] = {"shown": len(pictures), "trained_on": len(seen)}
     return counts
 
 
-def _list_pixels(prepared: DatasetArrays, glyphs: CodeByGlyph) -> dict[bytes, int]:
+def _list_pixels(
+    prepared: DatasetArrays, glyphs: CodeByGlyph
+) -> dict[bytes, int]:
     """Return the code of every glyph, by its pixels."""
     bank = _get_bank(prepared)
     return {bank[index].tobytes(): code for index, code in glyphs.items()}
 
 
 def _list_glyphs(
-    prepared: DatasetArrays, rows: np.ndarray, fields: Iterable[tuple[str, str]] = FIELDS
+    prepared: DatasetArrays,
+    rows: np.ndarray,
+    fields: Iterable[tuple[str, str]] = FIELDS,
 ) -> CodeByGlyph:
     """Return the glyphs that some rows show."""
     glyphs: CodeByGlyph = {}
@@ -143,7 +159,12 @@ def _list_glyphs(
 def compute_digest(learnt: Glyphs, held_out: Glyphs) -> str:
     """Return a SHA-256 of all that a reader depends on: both sets of glyphs, and the code."""
     digest = hashlib.sha256()
-    for array in (learnt.pictures, learnt.codes, held_out.pictures, held_out.codes):
+    for array in (
+        learnt.pictures,
+        learnt.codes,
+        held_out.pictures,
+        held_out.codes,
+    ):
         digest.update(f"{array.shape} {array.dtype.str}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
     package = Path(__file__).parents[1]

@@ -23,7 +23,9 @@ MIN_EXAMPLES = 16
 
 
 def find_warnings(
-    model: Model, history: Sequence[Mapping[str, float]], outputs: Mapping[str, Tensor]
+    model: Model,
+    history: Sequence[Mapping[str, float]],
+    outputs: Mapping[str, Tensor],
 ) -> list[str]:
     """Return a sentence for everything odd.
 
@@ -39,7 +41,9 @@ def find_warnings(
     ]
 
 
-def _find_exploded_losses(model: Model, history: Sequence[Mapping[str, float]]) -> list[str]:
+def _find_exploded_losses(
+    model: Model, history: Sequence[Mapping[str, float]]
+) -> list[str]:
     untrained = model.estimate_untrained_loss()
     if not history or untrained is None:
         return []
@@ -63,7 +67,9 @@ def _find_collapsed_samples(outputs: Mapping[str, Tensor]) -> list[str]:
     if spread >= COLLAPSED_SHARE * real_spread:
         return []
     share = spread / real_spread
-    return [f"samples are all alike: their spread is {share:.2%} of the test pictures' spread"]
+    return [
+        f"samples are all alike: their spread is {share:.2%} of the test pictures' spread"
+    ]
 
 
 def _measure_spread(projections: Tensor) -> float:

@@ -65,7 +65,12 @@ class Lanes:
     def stack(self, trainings: Sequence[Training]) -> None:
         """Use these trainings as lanes, instead of the ones before."""
         self._lanes = sorted(
-            trainings, key=lambda lane: (-lane.examples, lane.model.lr, lane.model.muon_lr)
+            trainings,
+            key=lambda lane: (
+                -lane.examples,
+                lane.model.lr,
+                lane.model.muon_lr,
+            ),
         )
         for player in self._lanes[0].optimizers:
             optimizers = [lane.optimizers[player] for lane in self._lanes]
@@ -79,7 +84,9 @@ class Lanes:
         """Run all steps of an epoch, and return sums over each lane's examples, [lanes] each."""
         device = self._lanes[0].device
         lane_count = len(self._lanes)
-        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(lane_count, device=device))
+        sums: dict[str, Tensor] = defaultdict(
+            lambda: torch.zeros(lane_count, device=device)
+        )
         for lanes, logged, size in self.run_steps():
             for name, values in logged.items():
                 sums[name][lanes] += values.detach() * size
@@ -95,12 +102,17 @@ class Lanes:
             lane.network.train()
         lane_inputs = (lane.iter_epoch_inputs() for lane in self._lanes)
         for index, inputs in enumerate(itertools.zip_longest(*lane_inputs)):
-            sizes = [len(step_inputs.rows) if step_inputs else 0 for step_inputs in inputs]
+            sizes = [
+                len(step_inputs.rows) if step_inputs else 0
+                for step_inputs in inputs
+            ]
             for lanes in _group_lanes(sizes):
                 logged = self._step(lanes, inputs[lanes], index)
                 yield lanes, logged, sizes[lanes.start]
 
-    def _step(self, lanes: slice, inputs: Sequence[StepInputs], index: int) -> dict[str, Tensor]:
+    def _step(
+        self, lanes: slice, inputs: Sequence[StepInputs], index: int
+    ) -> dict[str, Tensor]:
         """Run one step of some lanes, by every player in turn.
 
         Args:
@@ -113,9 +125,13 @@ class Lanes:
         """
         first = self._lanes[lanes.start]
         rows = torch.stack([lane_inputs.rows for lane_inputs in inputs])
-        cpu_glyphs = _stack_tensors([lane_inputs.glyphs for lane_inputs in inputs])
+        cpu_glyphs = _stack_tensors(
+            [lane_inputs.glyphs for lane_inputs in inputs]
+        )
         batch = first.batches.take(rows, first.move_noise(cpu_glyphs))
-        cpu_noise = _stack_tensors([lane_inputs.noise for lane_inputs in inputs])
+        cpu_noise = _stack_tensors(
+            [lane_inputs.noise for lane_inputs in inputs]
+        )
         noise = first.move_noise(cpu_noise)
         steps = []
         for lane in self._lanes[lanes]:
@@ -132,7 +148,11 @@ class Lanes:
                         frozen[name] = tensor[lanes]
 
             def compute_loss(
-                params: Tensors, frozen: Tensors, batch: Batch, noise: Noise, player: str = player
+                params: Tensors,
+                frozen: Tensors,
+                batch: Batch,
+                noise: Noise,
+                player: str = player,
             ):
                 return first.network.loss(player, params | frozen, batch, noise)
 
@@ -154,10 +174,14 @@ def _group_lanes(sizes: Sequence[int]) -> Iterator[slice]:
 
 
 def _stack_tensors(lanes: Sequence[Noise]) -> Noise:
-    return {name: torch.stack([lane[name] for lane in lanes]) for name in lanes[0]}
+    return {
+        name: torch.stack([lane[name] for lane in lanes]) for name in lanes[0]
+    }
 
 
-def _catch_error(function: Callable[..., dict[str, float]], *args: object) -> Result:
+def _catch_error(
+    function: Callable[..., dict[str, float]], *args: object
+) -> Result:
     """Return what the function returns, or the error that it raises."""
     try:
         return function(*args)

@@ -73,7 +73,8 @@ class Training(Evaluator):
         self.steps_per_epoch = math.ceil(self.examples / model.batch_size)
         total_steps = model.epochs * self.steps_per_epoch
         self.parameters = {
-            player: self.network.player_parameters(player) for player in model.players
+            player: self.network.player_parameters(player)
+            for player in model.players
         }
         self.optimizers = {
             player: PlayerOptimizer.create_single(
@@ -88,7 +89,9 @@ class Training(Evaluator):
         Raises:
             DivergedError: a loss was not finite; no epoch is counted.
         """
-        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self.device))
+        sums: dict[str, Tensor] = defaultdict(
+            lambda: torch.zeros((), device=self.device)
+        )
         for logged, size in self.run_steps():
             for name, value in logged.items():
                 sums[name] += value.detach() * size
@@ -102,7 +105,9 @@ class Training(Evaluator):
         """
         self.network.train()
         for index, inputs in enumerate(self.iter_epoch_inputs()):
-            batch = self.batches.take(inputs.rows, self.move_noise(inputs.glyphs))
+            batch = self.batches.take(
+                inputs.rows, self.move_noise(inputs.glyphs)
+            )
             noise = self.move_noise(inputs.noise)
             step = self.epoch * self.steps_per_epoch + index
             logged: dict[str, Tensor] = {}
@@ -117,9 +122,13 @@ class Training(Evaluator):
     def iter_epoch_inputs(self) -> Iterator[StepInputs]:
         """Draw the inputs of each step of the next epoch, by this point's own generators."""
         rows = self._split["train"]
-        order_rng = random_streams.make_generator(self.seed, "order", self.epoch)
+        order_rng = random_streams.make_generator(
+            self.seed, "order", self.epoch
+        )
         order = torch.randperm(len(rows), generator=order_rng)
-        noise_rng = random_streams.make_generator(self.seed, "noise", self.epoch)
+        noise_rng = random_streams.make_generator(
+            self.seed, "noise", self.epoch
+        )
         # A stream per field, so that a field's pictures do not depend on the other fields.
         glyph_rngs = {
             field: random_streams.make_generator(self.seed, field, self.epoch)
@@ -158,7 +167,8 @@ class Training(Evaluator):
         optimizers = {}
         for player, optimizer in self.optimizers.items():
             optimizers[player] = {
-                name: _clone_views(state) for name, state in optimizer.state.items()
+                name: _clone_views(state)
+                for name, state in optimizer.state.items()
             }
         return {
             "epoch": self.epoch,

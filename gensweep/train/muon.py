@@ -50,10 +50,19 @@ def apply_muon(
         ValueError: the parameter has other than two or three axes.
     """
     if parameter.ndim not in (2, 3):
-        raise ValueError(f"Muon moves matrices, not a parameter of shape {tuple(parameter.shape)}")
+        raise ValueError(
+            f"Muon moves matrices, not a parameter of shape {tuple(parameter.shape)}"
+        )
     if parameter.ndim == 3 and _is_one_by_one(parameter):
         for lane in range(len(parameter)):
-            apply_muon(parameter[lane], gradient[lane], mean[lane], lr, momentum, weight_decay)
+            apply_muon(
+                parameter[lane],
+                gradient[lane],
+                mean[lane],
+                lr,
+                momentum,
+                weight_decay,
+            )
         return
     mean.lerp_(gradient, 1 - momentum)
     left, right = factor_orthogonal(gradient.lerp(mean, momentum))
@@ -64,7 +73,9 @@ def apply_muon(
         # The update itself is never stored.
         parameter.addmm_(left, right, beta=decay, alpha=scale)
     else:
-        parameter.mul_(decay).add_((left @ right).to(parameter.dtype), alpha=scale)
+        parameter.mul_(decay).add_(
+            (left @ right).to(parameter.dtype), alpha=scale
+        )
 
 
 def _is_one_by_one(matrices: Tensor) -> bool:

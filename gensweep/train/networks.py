@@ -20,5 +20,7 @@ def build_network(model: Model, seed: int, device: torch.device) -> Network:
     # PyTorch's layers draw weights when they are created, although they are replaced below.
     with torch.random.fork_rng(devices=[]):
         network = create_network(model)
-    init_weights(network, model.init, random_streams.make_generator(seed, "init"))
+    init_weights(
+        network, model.init, random_streams.make_generator(seed, "init")
+    )
     return network.to(device).to(memory_format=torch.channels_last)

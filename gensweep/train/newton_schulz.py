@@ -46,7 +46,9 @@ def factor_orthogonal(matrices: Tensor) -> tuple[Tensor, Tensor]:
     is_tall = m > n
     if is_tall:
         x = x.mT
-    polynomial, x = _factor_wide(x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=EPSILON))
+    polynomial, x = _factor_wide(
+        x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=EPSILON)
+    )
     if is_tall:
         return x.mT, polynomial.mT
     return polynomial, x
@@ -114,7 +116,9 @@ def _iterate_on_gram(gram: Tensor, iterations: int) -> Tensor:
 # --- products that are symmetric
 
 
-def multiply_symmetric(left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
+def multiply_symmetric(
+    left: Tensor, right: Tensor, out: Tensor | None = None
+) -> Tensor:
     """Return a product [m, m] that is known to be symmetric; a quarter of it is not computed.
 
     Args:
@@ -131,7 +135,12 @@ def multiply_symmetric(left: Tensor, right: Tensor, out: Tensor | None = None) -
 
 
 def add_symmetric_product(
-    start: Tensor, left: Tensor, right: Tensor, beta: float, alpha: float, out: Tensor
+    start: Tensor,
+    left: Tensor,
+    right: Tensor,
+    beta: float,
+    alpha: float,
+    out: Tensor,
 ) -> None:
     """Compute beta * start + alpha * left @ right, [m, m], all of them symmetric."""
     for rows, columns in _list_blocks(len(left)):
@@ -151,7 +160,10 @@ def _list_blocks(size: int) -> list[tuple[slice, slice]]:
     half = _find_half(size)
     if not half:
         return [(slice(0, size), slice(0, size))]
-    return [(slice(0, half), slice(0, size)), (slice(half, size), slice(half, size))]
+    return [
+        (slice(0, half), slice(0, size)),
+        (slice(half, size), slice(half, size)),
+    ]
 
 
 def _mirror(matrix: Tensor) -> None:

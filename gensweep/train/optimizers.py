@@ -51,7 +51,9 @@ class PlayerOptimizer:
         self.state: dict[str, Tensors] = {}
         for name, parameter in parameters.items():
             keys = self._state_keys(name)
-            self.state[name] = {key: torch.zeros_like(parameter) for key in keys}
+            self.state[name] = {
+                key: torch.zeros_like(parameter) for key in keys
+            }
 
     @staticmethod
     def create_single(
@@ -61,7 +63,10 @@ class PlayerOptimizer:
         adamw_only: Iterable[str] = (),
     ) -> PlayerOptimizer:
         """Return the optimizer of one lane, for a network's own parameters."""
-        one_lane = {name: parameter.detach().unsqueeze(0) for name, parameter in parameters.items()}
+        one_lane = {
+            name: parameter.detach().unsqueeze(0)
+            for name, parameter in parameters.items()
+        }
         return PlayerOptimizer(one_lane, [config], [total_steps], adamw_only)
 
     @staticmethod
@@ -71,16 +76,28 @@ class PlayerOptimizer:
         The parameters and the state of each become views of those of the stacked one.
         """
         first = optimizers[0]
-        configs = [config for optimizer in optimizers for config in optimizer.configs]
-        total_steps = [total for optimizer in optimizers for total in optimizer._total_steps]
+        configs = [
+            config for optimizer in optimizers for config in optimizer.configs
+        ]
+        total_steps = [
+            total
+            for optimizer in optimizers
+            for total in optimizer._total_steps
+        ]
         parameters = {
-            name: _concat_lanes(optimizer.parameters[name] for optimizer in optimizers)
+            name: _concat_lanes(
+                optimizer.parameters[name] for optimizer in optimizers
+            )
             for name in first.parameters
         }
-        stacked = PlayerOptimizer(parameters, configs, total_steps, first._adamw_only)
+        stacked = PlayerOptimizer(
+            parameters, configs, total_steps, first._adamw_only
+        )
         for name, state in first.state.items():
             stacked.state[name] = {
-                key: _concat_lanes(optimizer.state[name][key] for optimizer in optimizers)
+                key: _concat_lanes(
+                    optimizer.state[name][key] for optimizer in optimizers
+                )
                 for key in state
             }
         start = 0
@@ -92,10 +109,14 @@ class PlayerOptimizer:
 
     def _use_views(self, stacked: PlayerOptimizer, lanes: slice) -> None:
         """Replace parameters and state by views of some lanes of a stacked optimizer."""
-        self.parameters = {name: tensor[lanes] for name, tensor in stacked.parameters.items()}
+        self.parameters = {
+            name: tensor[lanes] for name, tensor in stacked.parameters.items()
+        }
         self.state = {}
         for name, state in stacked.state.items():
-            self.state[name] = {key: tensor[lanes] for key, tensor in state.items()}
+            self.state[name] = {
+                key: tensor[lanes] for key, tensor in state.items()
+            }
 
     @property
     def lanes(self) -> int:
@@ -103,7 +124,11 @@ class PlayerOptimizer:
         return len(self._total_steps)
 
     def step(
-        self, loss: Tensor, leaves: Mapping[str, Tensor], steps: Sequence[int], first: int = 0
+        self,
+        loss: Tensor,
+        leaves: Mapping[str, Tensor],
+        steps: Sequence[int],
+        first: int = 0,
     ) -> None:
         """Move the parameters of some lanes down the gradient of a loss.
 
@@ -128,9 +153,17 @@ class PlayerOptimizer:
             for lane, step in zip(range(first, last), steps, strict=True)
         ]
         # Neighbouring lanes with equal rates and step counts take one step together.
-        for (rates, step), run in itertools.groupby(range(len(steps)), settings.__getitem__):
+        for (rates, step), run in itertools.groupby(
+            range(len(steps)), settings.__getitem__
+        ):
             indices = list(run)
-            self._move(gradients, slice(indices[0], indices[-1] + 1), first, rates, step)
+            self._move(
+                gradients,
+                slice(indices[0], indices[-1] + 1),
+                first,
+                rates,
+                step,
+            )
 
     def _compute_rates(self, lane: int, step: int) -> tuple[float, float]:
         """Return the learning rates of AdamW and of Muon."""
@@ -140,7 +173,12 @@ class PlayerOptimizer:
 
     @torch.no_grad()
     def _move(
-        self, gradients: Tensors, group: slice, first: int, rates: tuple[float, float], step: int
+        self,
+        gradients: Tensors,
+        group: slice,
+        first: int,
+        rates: tuple[float, float],
+        step: int,
     ) -> None:
         """Move lanes that have the same rates and the same number of steps behind them.
 
@@ -171,13 +209,24 @@ class PlayerOptimizer:
             return
         device = gradients[adam_names[0]].device
         # Adam's kernel wants the step as a tensor for each parameter.
-        step_tensors = torch.full((len(adam_names),), float(step), device=device).unbind()
+        step_tensors = torch.full(
+            (len(adam_names),), float(step), device=device
+        ).unbind()
         is_adam = config.optimizer == "adam"
         adam(
-            [_select_lanes(self.parameters[name], lanes) for name in adam_names],
+            [
+                _select_lanes(self.parameters[name], lanes)
+                for name in adam_names
+            ],
             [_select_lanes(gradients[name], group) for name in adam_names],
-            [_select_lanes(self.state[name]["mean"], lanes) for name in adam_names],
-            [_select_lanes(self.state[name]["square"], lanes) for name in adam_names],
+            [
+                _select_lanes(self.state[name]["mean"], lanes)
+                for name in adam_names
+            ],
+            [
+                _select_lanes(self.state[name]["square"], lanes)
+                for name in adam_names
+            ],
             [],
             list(step_tensors),
             fused=True,

@@ -14,7 +14,9 @@ import torch
 from gensweep.system.precision import BFLOAT16, INSTRUCTIONS
 
 
-def has_native_bfloat16(device: torch.device, processor: Mapping[str, Any] | None = None) -> bool:
+def has_native_bfloat16(
+    device: torch.device, processor: Mapping[str, Any] | None = None
+) -> bool:
     """Return whether the device itself multiplies bfloat16, without conversions to float32.
 
     Args:
@@ -24,7 +26,9 @@ def has_native_bfloat16(device: torch.device, processor: Mapping[str, Any] | Non
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        capabilities = torch.cpu.get_capabilities() if processor is None else processor
+        capabilities = (
+            torch.cpu.get_capabilities() if processor is None else processor
+        )
         return any(capabilities.get(name, False) for name in INSTRUCTIONS)
     return False
 
@@ -41,4 +45,6 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
     Enter a new context for every step: it caches converted weights until its end.
     """
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == BFLOAT16)
+    return torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == BFLOAT16
+    )

@@ -35,7 +35,12 @@ EPOCHS = 20
 MAX_STEPS = 500
 BATCH_SIZE = 128
 RECIPE = TrainingConfig(
-    optimizer="adamw", lr=5e-3, weight_decay=0.05, schedule="warmup_linear", warmup=0.2, hold=0.2
+    optimizer="adamw",
+    lr=5e-3,
+    weight_decay=0.05,
+    schedule="warmup_linear",
+    warmup=0.2,
+    hold=0.2,
 )
 FILTERS = 16
 FEATURES = 128
@@ -111,7 +116,8 @@ def load_reader(prepared: DatasetArrays) -> Reader:
             _save(reader, path, digest)
         except OSError as error:
             log.warning(
-                "the reader is not cached: %s; free some space, or set GENSWEEP_CACHE", error
+                "the reader is not cached: %s; free some space, or set GENSWEEP_CACHE",
+                error,
             )
         return reader
 
@@ -135,7 +141,13 @@ def _load(path: Path, digest: str) -> Reader | None:
         reader.digits = int(state["digits"])
     except FileNotFoundError:
         return None
-    except (checkpoint.CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
+    except (
+        checkpoint.CheckpointError,
+        RuntimeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         log.warning("%s; the reader is trained again", error)
         return None
     return _freeze(reader)
@@ -161,7 +173,9 @@ def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
         weights = dict(reader.named_parameters())
         optimizer = PlayerOptimizer.create_single(weights, RECIPE, steps)
         # `range` comes first, so that no batch is drawn after the last step.
-        for step, rows in zip(range(steps), _iter_batches(len(codes), rng), strict=False):
+        for step, rows in zip(
+            range(steps), _iter_batches(len(codes), rng), strict=False
+        ):
             raise_if_stopped()
             logits = reader(distort(pictures[rows], rng))
             loss = F.cross_entropy(logits, codes[rows])

@@ -27,7 +27,9 @@ class Redraw:
         rows: the training examples.
     """
 
-    def __init__(self, data: DatasetArrays, field: str, rows: np.ndarray) -> None:
+    def __init__(
+        self, data: DatasetArrays, field: str, rows: np.ndarray
+    ) -> None:
         codes = data.rows[_CODES[field]]
         indices, _ = data.lookups[field]
         shown, first = np.unique(data.rows[indices][rows], return_index=True)
@@ -53,6 +55,11 @@ class Redraw:
         return self._glyphs[self._starts[codes] + offsets]
 
 
-def build_redraws(model: Model, data: DatasetArrays, rows: np.ndarray) -> dict[str, Redraw]:
+def build_redraws(
+    model: Model, data: DatasetArrays, rows: np.ndarray
+) -> dict[str, Redraw]:
     """Return what draws fresh pictures, for each field of the model that wants them."""
-    return {field: Redraw(data, field, rows) for field in model.list_redrawn_fields()}
+    return {
+        field: Redraw(data, field, rows)
+        for field in model.list_redrawn_fields()
+    }

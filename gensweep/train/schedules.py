@@ -12,7 +12,9 @@ ONE_CYCLE_RISE = 0.3
 """The share of the steps in which `one_cycle` rises."""
 
 
-def compute_rate_factor(config: TrainingConfig, step: int, total_steps: int) -> float:
+def compute_rate_factor(
+    config: TrainingConfig, step: int, total_steps: int
+) -> float:
     """Return the learning rate's factor at a step of ``total_steps``.
 
     - `constant`: 1.
@@ -28,10 +30,14 @@ def compute_rate_factor(config: TrainingConfig, step: int, total_steps: int) -> 
     peak = ONE_CYCLE_RISE * total_steps - 1
     if step <= peak:
         return _interpolate_cosine(ONE_CYCLE_START, 1.0, step / peak)
-    return _interpolate_cosine(1.0, ONE_CYCLE_END, (step - peak) / (total_steps - 1 - peak))
+    return _interpolate_cosine(
+        1.0, ONE_CYCLE_END, (step - peak) / (total_steps - 1 - peak)
+    )
 
 
-def _warmup_linear(config: TrainingConfig, step: int, total_steps: int) -> float:
+def _warmup_linear(
+    config: TrainingConfig, step: int, total_steps: int
+) -> float:
     rising = (step + 1) / max(1.0, config.warmup * total_steps)
     progress = step / total_steps
     falling = 1.0

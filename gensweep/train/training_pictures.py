@@ -39,7 +39,9 @@ class TrainingPictures(nn.Module):
         super().__init__()
         some = pictures[:PICTURES_LOOKED_AT]
         has_equal_neighbour = (some[..., 1:] == some[..., :-1]).all(axis=1)
-        self.is_pixel_art = bool(has_equal_neighbour.mean() > MIN_EQUAL_NEIGHBOURS)
+        self.is_pixel_art = bool(
+            has_equal_neighbour.mean() > MIN_EQUAL_NEIGHBOURS
+        )
         parts = []
         colours = np.zeros((1 << COLOUR_BITS,) * 3, bool)
         for start in range(0, len(pictures), CHUNK_SIZE):
@@ -49,7 +51,9 @@ class TrainingPictures(nn.Module):
                 red, green, blue = np.moveaxis(chunk >> (8 - COLOUR_BITS), 1, 0)
                 colours[red, green, blue] = True
         self.register_buffer("thumbnails", torch.cat(parts), persistent=False)
-        near = F.max_pool3d(torch.from_numpy(colours).float()[None], 3, stride=1, padding=1)
+        near = F.max_pool3d(
+            torch.from_numpy(colours).float()[None], 3, stride=1, padding=1
+        )
         self.register_buffer("palette", near[0] > 0, persistent=False)
 
     def measure_distances(self, pictures: Tensor) -> Tensor:
@@ -67,7 +71,9 @@ class TrainingPictures(nn.Module):
         """
         if not self.is_pixel_art:
             return pictures.new_full((len(pictures),), float("nan"))
-        levels = (pictures * 255).round().clamp(0, 255).long() >> (8 - COLOUR_BITS)
+        levels = (pictures * 255).round().clamp(0, 255).long() >> (
+            8 - COLOUR_BITS
+        )
         red, green, blue = levels.unbind(dim=1)
         return self.palette[red, green, blue].float().mean(dim=(1, 2))
 

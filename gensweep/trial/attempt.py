@@ -71,7 +71,9 @@ class Attempt:
 
         It is read once in a process, so edits during the training do not change it.
         """
-        return compute_fingerprint(self.point.model, self.point.params["dataset"])
+        return compute_fingerprint(
+            self.point.model, self.point.params["dataset"]
+        )
 
     def _require_training(self) -> Training:
         assert self.training is not None, "the course builds it first"
@@ -167,7 +169,11 @@ class Attempt:
         if self.keep == CHECKPOINT_TOO:
             self.save_checkpoint()
         self.write_history()
-        return {"metrics": metrics, "examples": training.counts, "warnings": training.warnings}
+        return {
+            "metrics": metrics,
+            "examples": training.counts,
+            "warnings": training.warnings,
+        }
 
     def write_history(self) -> None:
         """Write history.csv: one line an epoch."""

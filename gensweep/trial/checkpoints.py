@@ -63,7 +63,9 @@ class Start:
                 continue
             sheet = folder.read_other(self.point_id, name_sheet(epoch))
             if sheet is None:
-                raise checkpoint.CheckpointError(f"its samples of epoch {epoch} are not there")
+                raise checkpoint.CheckpointError(
+                    f"its samples of epoch {epoch} are not there"
+                )
             attempt.write_sheet(epoch, sheet)
 
 
@@ -106,9 +108,13 @@ def find_starts(
     return starts
 
 
-def _try_to_load(attempts: Sequence[Attempt], point_id: str, training: Training) -> Start | None:
+def _try_to_load(
+    attempts: Sequence[Attempt], point_id: str, training: Training
+) -> Start | None:
     """Return a point's checkpoint if there is one that fits."""
-    owner = next((attempt for attempt in attempts if attempt.point.id == point_id), None)
+    owner = next(
+        (attempt for attempt in attempts if attempt.point.id == point_id), None
+    )
     reader = owner or attempts[0]
     if reader.folder is None:
         return None
@@ -146,7 +152,9 @@ def _check_fits(start: Start, attempt: Attempt, training: Training) -> None:
         raise checkpoint.CheckpointError("other code measured its epochs")
     # Another device, precision or set of kernels would have rounded otherwise.
     if start.state.get("hardware") != describe_arithmetic(training):
-        raise checkpoint.CheckpointError("its epochs were computed with other rounding")
+        raise checkpoint.CheckpointError(
+            "its epochs were computed with other rounding"
+        )
 
 
 def warn_of_misfit(attempt: Attempt, point_id: str, error: Exception) -> None:
@@ -154,4 +162,9 @@ def warn_of_misfit(attempt: Attempt, point_id: str, error: Exception) -> None:
     owner = "its checkpoint"
     if point_id != attempt.point.id:
         owner = f"the checkpoint of {point_id}"
-    log.warning("%s does not start from %s, which does not fit: %s", attempt.point.id, owner, error)
+    log.warning(
+        "%s does not start from %s, which does not fit: %s",
+        attempt.point.id,
+        owner,
+        error,
+    )

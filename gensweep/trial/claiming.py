@@ -27,7 +27,10 @@ from gensweep.trial.point_folder import PointFolder
 
 
 def begin_attempt(
-    point: Point, context: Context, report: Report, pack_stack: contextlib.ExitStack
+    point: Point,
+    context: Context,
+    report: Report,
+    pack_stack: contextlib.ExitStack,
 ) -> Attempt | None:
     """Claim a point and open its tracker.
 
@@ -49,7 +52,9 @@ def begin_attempt(
             exit_stack.callback(ledger.store.discard, f"{POINTS}/{point.id}")
             claim = _claim(ledger, point, context, exit_stack)
             # Somebody may have finished the point before it was claimed.
-            record = ledger.read({point.id: point.expected_record}).records.get(point.id)
+            record = ledger.read({point.id: point.expected_record}).records.get(
+                point.id
+            )
             if record is not None and not context.replaces(record):
                 history = []
                 if context.repeats_history:
@@ -58,7 +63,9 @@ def begin_attempt(
                 _report_finished(point, record, history, report)
                 return None
             is_resumable = record is None or record.status == Status.FAILED
-            folder = PointFolder(ledger, claim, point.id, record is not None, is_resumable)
+            folder = PointFolder(
+                ledger, claim, point.id, record is not None, is_resumable
+            )
             ledger.store.download(f"{POINTS}/{point.id}")
     except (ClaimedError, OSError) as error:
         exit_stack.close()
@@ -74,7 +81,10 @@ def begin_attempt(
 
 
 def _report_finished(
-    point: Point, record: Record, history: list[dict[str, float]], report: Report
+    point: Point,
+    record: Record,
+    history: list[dict[str, float]],
+    report: Report,
 ) -> None:
     """Report the epochs and the outcome of a point that was trained before."""
     for line in history:
@@ -83,7 +93,10 @@ def _report_finished(
 
 
 def _claim(
-    ledger: Ledger, point: Point, context: Context, exit_stack: contextlib.ExitStack
+    ledger: Ledger,
+    point: Point,
+    context: Context,
+    exit_stack: contextlib.ExitStack,
 ) -> Claim:
     """Claim a point until the stack is closed.
 
@@ -93,14 +106,24 @@ def _claim(
     # A trial of a user's own Tuner has no driver that knows its earlier attempts. One that Tune
     # paused on another host may have ended without releasing its claim, so such a trial waits
     # until that claim would have expired.
-    end = time.monotonic() + processes.DEAD_AFTER_SECONDS + claims.HEARTBEAT_SECONDS
+    end = (
+        time.monotonic()
+        + processes.DEAD_AFTER_SECONDS
+        + claims.HEARTBEAT_SECONDS
+    )
     while True:
         try:
-            return exit_stack.enter_context(ledger.claim(point.id, context.driver))
+            return exit_stack.enter_context(
+                ledger.claim(point.id, context.driver)
+            )
         except ClaimedError:
             holder = claims.read_holder(ledger.store, f"{POINTS}/{point.id}")
             is_remote = holder is None or not holder.worker.is_local()
-            if not context.repeats_history or not is_remote or time.monotonic() > end:
+            if (
+                not context.repeats_history
+                or not is_remote
+                or time.monotonic() > end
+            ):
                 raise
         time.sleep(ledger.store.poll_seconds)
 

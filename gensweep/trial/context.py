@@ -51,4 +51,6 @@ class Context:
             return True
         if not self.retrain_changed:
             return False
-        return compare(record.code, record.model, record.params["dataset"]) != SAME
+        return (
+            compare(record.code, record.model, record.params["dataset"]) != SAME
+        )

@@ -14,7 +14,12 @@ from gensweep.train.artifacts import is_sample_epoch, render_samples
 from gensweep.train.checkpoint import CheckpointError
 from gensweep.train.loop import Training
 from gensweep.trial.attempt import Attempt
-from gensweep.trial.checkpoints import Start, choose_starts, find_starts, warn_of_misfit
+from gensweep.trial.checkpoints import (
+    Start,
+    choose_starts,
+    find_starts,
+    warn_of_misfit,
+)
 from gensweep.trial.outcomes import record_failure_of
 
 
@@ -44,7 +49,9 @@ class CourseAttempt:
     @property
     def is_unfinished(self) -> bool:
         """Return whether some point needs another epoch."""
-        return any(self.epoch < attempt.point.last_epoch for attempt in self.attempts)
+        return any(
+            self.epoch < attempt.point.last_epoch for attempt in self.attempts
+        )
 
     def start(
         self,
@@ -73,10 +80,14 @@ class CourseAttempt:
             course.attempts = attempts
             training = first
             if courses:
-                training = _build_training(attempts[-1], prepared, device, first)
+                training = _build_training(
+                    attempts[-1], prepared, device, first
+                )
             if start is not None and not _load(training, start, attempts):
                 # A part of the checkpoint may have been loaded.
-                training = _build_training(attempts[-1], prepared, device, share_with)
+                training = _build_training(
+                    attempts[-1], prepared, device, share_with
+                )
             course._use(training)
             courses.append(course)
         for course in courses:
@@ -91,8 +102,14 @@ class CourseAttempt:
     def _write_last_sheets(self) -> None:
         """Write the last samples of points that end where another training was left."""
         for attempt in self.attempts:
-            if self.training and attempt.folder and attempt.point.last_epoch == self.epoch:
-                attempt.write_sheet(self.epoch, render_samples(self.training.make_samples()))
+            if (
+                self.training
+                and attempt.folder
+                and attempt.point.last_epoch == self.epoch
+            ):
+                attempt.write_sheet(
+                    self.epoch, render_samples(self.training.make_samples())
+                )
 
     def end_epoch(self) -> list[dict[str, Any]]:
         """Write the files of the last epoch, and return its reports, one for each point.
@@ -103,7 +120,9 @@ class CourseAttempt:
         sheet: bytes | None = None
         for attempt in self.attempts:
             with record_failure_of(attempt):
-                if attempt.folder and is_sample_epoch(self.epoch, attempt.point.last_epoch):
+                if attempt.folder and is_sample_epoch(
+                    self.epoch, attempt.point.last_epoch
+                ):
                     if sheet is None:
                         sheet = render_samples(self.training.make_samples())
                     attempt.write_sheet(self.epoch, sheet)
@@ -124,18 +143,26 @@ class CourseAttempt:
     @property
     def has_reached_a_point(self) -> bool:
         """Return whether some point ends with the last epoch."""
-        return any(attempt.point.last_epoch <= self.epoch for attempt in self.attempts)
+        return any(
+            attempt.point.last_epoch <= self.epoch for attempt in self.attempts
+        )
 
     def finish_next(self) -> None:
         """Give the first point that ends with the last epoch its outcome."""
-        done = next(one for one in self.attempts if one.point.last_epoch <= self.epoch)
+        done = next(
+            one for one in self.attempts if one.point.last_epoch <= self.epoch
+        )
         seconds = round(done.seconds, 3)
         with record_failure_of(done):
             done.outcome = done.finish() | {"status": Status.OK}
         if done.outcome is None or done.outcome["status"] != Status.OK:
             return
         for attempt in self._list_active():
-            attempt.origin = {"point": done.point.id, "epoch": self.epoch, "seconds": seconds}
+            attempt.origin = {
+                "point": done.point.id,
+                "epoch": self.epoch,
+                "seconds": seconds,
+            }
 
     def exclude(self, seconds: float) -> None:
         """Do not count time that served other points: trained alone, these would not wait."""
@@ -144,7 +171,9 @@ class CourseAttempt:
 
     def drop_ended(self) -> list[Attempt]:
         """Return the attempts that have an outcome, and go on with the others."""
-        ended = [attempt for attempt in self.attempts if attempt.outcome is not None]
+        ended = [
+            attempt for attempt in self.attempts if attempt.outcome is not None
+        ]
         self.attempts = self._list_active()
         if not self.attempts:
             # Its tensors are views of the pack's: one reference would keep those of all lanes.
@@ -169,7 +198,9 @@ def _build_training(
     )
 
 
-def _load(training: Training, start: Start, attempts: Sequence[Attempt]) -> bool:
+def _load(
+    training: Training, start: Start, attempts: Sequence[Attempt]
+) -> bool:
     """Load a checkpoint into a training; return False if it does not fit."""
     try:
         seconds = float(start.state["seconds"])
@@ -177,7 +208,13 @@ def _load(training: Training, start: Start, attempts: Sequence[Attempt]) -> bool
         training.load_state_dict(start.state["training"])
         for attempt in attempts:
             start.copy_sheets(attempt)
-    except (CheckpointError, RuntimeError, LookupError, TypeError, ValueError) as error:
+    except (
+        CheckpointError,
+        RuntimeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         # PyTorch turns the exception of a signal into one of these.
         raise_if_stopped()
         warn_of_misfit(attempts[0], start.point_id, error)

@@ -26,7 +26,9 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(available[0])
     if name not in available:
-        raise UserError(f"--device {name}: not on this machine; there is {', '.join(available)}")
+        raise UserError(
+            f"--device {name}: not on this machine; there is {', '.join(available)}"
+        )
     return torch.device(name)
 
 
@@ -54,6 +56,8 @@ def count_fitting_lanes(point: Point, device: torch.device, gpus: float) -> int:
     budget = MAX_MEMORY_SHARE * min(free, total * min(1.0, gpus))
     model = point.model_config()
     lanes = 1
-    while lanes < MAX_LANES and model.estimate_training_bytes(lanes + 1) <= budget:
+    while (
+        lanes < MAX_LANES and model.estimate_training_bytes(lanes + 1) <= budget
+    ):
         lanes += 1
     return lanes

@@ -29,7 +29,12 @@ def format_history(history: list[dict[str, float]]) -> str:
 def build_epoch_report(point: Point, line: dict[str, float]) -> dict[str, Any]:
     """Return the report of an epoch: its line of the history, its point, and the total epochs."""
     epoch = int(line["epoch"])
-    return {"point": point.id, "epochs": point.last_epoch, **line, "epoch": epoch}
+    return {
+        "point": point.id,
+        "epochs": point.last_epoch,
+        **line,
+        "epoch": epoch,
+    }
 
 
 def read_history(ledger: Ledger, point_id: str) -> list[dict[str, float]]:
@@ -38,8 +43,12 @@ def read_history(ledger: Ledger, point_id: str) -> list[dict[str, float]]:
         text = ledger.store.read(f"{POINTS}/{point_id}/{HISTORY}").decode()
         history = []
         for line in csv.DictReader(io.StringIO(text)):
-            history.append({name: float(value) for name, value in line.items() if value})
+            history.append(
+                {name: float(value) for name, value in line.items() if value}
+            )
         return history
     except (OSError, ValueError, TypeError) as error:
-        log.warning("the epochs of %s cannot be reported again: %s", point_id, error)
+        log.warning(
+            "the epochs of %s cannot be reported again: %s", point_id, error
+        )
         return []

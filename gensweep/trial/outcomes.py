@@ -68,7 +68,10 @@ def _classify_error(error: Exception, attempt: Attempt) -> dict[str, Any]:
 
 
 def end_attempt(
-    attempt: Attempt, outcome: dict[str, Any], device: torch.device, report: Report
+    attempt: Attempt,
+    outcome: dict[str, Any],
+    device: torch.device,
+    report: Report,
 ) -> None:
     """Record how a lane ended, release its point, and report."""
     try:
@@ -85,7 +88,9 @@ def end_attempt(
     report_end(record, report, last_line)
 
 
-def _write_record(attempt: Attempt, outcome: dict[str, Any], device: torch.device) -> Record:
+def _write_record(
+    attempt: Attempt, outcome: dict[str, Any], device: torch.device
+) -> Record:
     """Write the record of a lane, and end its tracking.
 
     Raises:
@@ -107,7 +112,9 @@ def _write_record(attempt: Attempt, outcome: dict[str, Any], device: torch.devic
         seconds=round(attempt.seconds, 3),
         epochs=attempt.epoch,
         versions=get_versions(),
-        hardware=get_hardware() | describe_device(device) | attempt.hardware_use,
+        hardware=get_hardware()
+        | describe_device(device)
+        | attempt.hardware_use,
         pack=attempt.pack,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         code=attempt.code,
@@ -127,7 +134,11 @@ def describe_unrecorded(point: Point, error: Exception) -> dict[str, Any]:
     Somebody else writes it, or it could not be written.
     """
     if not isinstance(error, OSError):
-        return {"point": point.id, "status": Status.CLAIMED, "error": str(error)}
+        return {
+            "point": point.id,
+            "status": Status.CLAIMED,
+            "error": str(error),
+        }
     if not isinstance(error, StoreError):
         error = StoreError.from_os_error(error, point.id)
     return {
@@ -139,7 +150,9 @@ def describe_unrecorded(point: Point, error: Exception) -> dict[str, Any]:
     }
 
 
-def report_end(record: Record, report: Report, last_line: dict[str, Any]) -> None:
+def report_end(
+    record: Record, report: Report, last_line: dict[str, Any]
+) -> None:
     """Report a record together with its last epoch.
 
     A user's scheduler expects its metric in every report, so this one has the epoch's metrics too.
@@ -151,14 +164,22 @@ def report_end(record: Record, report: Report, last_line: dict[str, Any]) -> Non
         "seconds": record.seconds,
     }
     warnings = {"warnings": record.warnings} if record.warnings else {}
-    report(last_line | {"epoch": record.epochs} | outcome | record.metrics | warnings)
+    report(
+        last_line
+        | {"epoch": record.epochs}
+        | outcome
+        | record.metrics
+        | warnings
+    )
 
 
 def _write_traceback(folder: PointFolder, error: Exception) -> None:
     try:
         folder.write(ERROR, "".join(traceback.format_exception(error)))
     except (OSError, LostClaimError) as write_error:
-        log.warning("cannot write the traceback of %s: %s", folder.point_id, write_error)
+        log.warning(
+            "cannot write the traceback of %s: %s", folder.point_id, write_error
+        )
 
 
 def _summarize_error(error: BaseException) -> str:

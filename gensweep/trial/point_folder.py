@@ -53,7 +53,9 @@ class PointFolder:
             OSError: as `write`, and as `Store.upload`.
         """
         with self._as_unavailable(folder), self.claim.lock_for_writing():
-            self.ledger.store.upload(f"{POINTS}/{self.point_id}/{folder}", removed)
+            self.ledger.store.upload(
+                f"{POINTS}/{self.point_id}/{folder}", removed
+            )
 
     def write(self, name: str, content: Content) -> None:
         """Write a file of the point.
@@ -69,7 +71,9 @@ class PointFolder:
                 self.has_old_record = False
             self.ledger.write_file(self.claim, self.point_id, name, content)
 
-    def load_checkpoint(self, device: torch.device, point_id: str) -> dict[str, Any]:
+    def load_checkpoint(
+        self, device: torch.device, point_id: str
+    ) -> dict[str, Any]:
         """Return the last checkpoint of this point, or of another one.
 
         Raises:
@@ -82,7 +86,10 @@ class PointFolder:
         with self._as_unavailable(CHECKPOINT, but=FileNotFoundError):
             path = self.path / CHECKPOINT
             if point_id != self.point_id:
-                path = self.ledger.store.download(f"{POINTS}/{point_id}") / CHECKPOINT
+                path = (
+                    self.ledger.store.download(f"{POINTS}/{point_id}")
+                    / CHECKPOINT
+                )
             return checkpoint.load(path, point_id, device)
 
     def read_other(self, point_id: str, name: str) -> bytes | None:
@@ -102,7 +109,9 @@ class PointFolder:
         self.ledger.store.discard(f"{POINTS}/{point_id}")
 
     @contextlib.contextmanager
-    def _as_unavailable(self, name: str, but: type[OSError] = StoreError) -> Generator[None]:
+    def _as_unavailable(
+        self, name: str, but: type[OSError] = StoreError
+    ) -> Generator[None]:
         """Turn an OSError about a file into StoreError: the point is not to blame for it.
 
         Args:

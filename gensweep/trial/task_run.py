@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from gensweep.core.errors import LostClaimError, StoreError, UserError, describe_unknown
+from gensweep.core.errors import (
+    LostClaimError,
+    StoreError,
+    UserError,
+    describe_unknown,
+)
 from gensweep.core.run import Run
 from gensweep.core.task import Task
 from gensweep.ledger.point_files import CHECKPOINT
@@ -59,7 +64,11 @@ class TaskRun(Run):
     """
 
     def __init__(
-        self, attempt: Attempt, device: torch.device, threads: int, report: Report
+        self,
+        attempt: Attempt,
+        device: torch.device,
+        threads: int,
+        report: Report,
     ) -> None:
         self._attempt = attempt
         self._report = report
@@ -88,12 +97,16 @@ class TaskRun(Run):
         """
         with seed_generators(self.seed):
             try:
-                result = self._config.function(self, **self._config.get_arguments())
+                result = self._config.function(
+                    self, **self._config.get_arguments()
+                )
             except UserError as error:
                 # The user's function is the point's own code; a failure of it stops no other point.
                 raise TaskError(str(error)) from error
             except SystemExit as error:
-                raise TaskError(f"the task ended its process: exit({error.code})") from error
+                raise TaskError(
+                    f"the task ended its process: exit({error.code})"
+                ) from error
         if self._error is not None:
             # The function caught what was meant for gensweep.
             raise self._error
@@ -102,7 +115,11 @@ class TaskRun(Run):
             # The function trains by itself, and is over.
             self.progress.epoch = self._config.epochs
         for line in self.progress.history[-1:]:
-            metrics |= {name: line[name] for name in line if name.startswith(_VALIDATION)}
+            metrics |= {
+                name: line[name]
+                for name in line
+                if name.startswith(_VALIDATION)
+            }
         self._attempt.write_history()
         return {"metrics": metrics, "warnings": warnings}
 
@@ -147,7 +164,9 @@ class TaskRun(Run):
         if not isinstance(name, str) or not is_file_name(name):
             raise TaskError(f"run.write: {name!r} is not a plain file name")
         if not isinstance(content, (str, bytes)):
-            raise TaskError(f"run.write: {name} is a {type(content).__name__}, not text or bytes")
+            raise TaskError(
+                f"run.write: {name} is a {type(content).__name__}, not text or bytes"
+            )
         if self._attempt.folder:
             self._attempt.folder.write(f"{FILES}/{name}", content)
 
@@ -157,7 +176,9 @@ class TaskRun(Run):
         raise_if_stopped()
         number = self.progress.epoch + 1
         if number > self._config.epochs:
-            raise TaskError(f"run.epoch: epoch {number}, but epochs={self._config.epochs}")
+            raise TaskError(
+                f"run.epoch: epoch {number}, but epochs={self._config.epochs}"
+            )
         line = {"epoch": float(number)}
         line |= self._check_epoch_metrics(metrics, f"in epoch {number}")
         encoded = None if state is None else encode_state(state)
@@ -189,10 +210,16 @@ class TaskRun(Run):
         declared = [_VALIDATION + name for name in self._config.metrics]
         values = {}
         for name, value in metrics.items():
-            is_train = isinstance(name, str) and name.startswith(_TRAIN) and name.isprintable()
+            is_train = (
+                isinstance(name, str)
+                and name.startswith(_TRAIN)
+                and name.isprintable()
+            )
             if not is_train and name not in declared:
                 hint = "; metrics of the training are named train/NAME"
-                raise TaskError(f"run.epoch: {describe_unknown('metric', name, declared)}{hint}")
+                raise TaskError(
+                    f"run.epoch: {describe_unknown('metric', name, declared)}{hint}"
+                )
             values[name] = _convert_number(name, value, when)
         return values
 
@@ -207,14 +234,22 @@ class TaskRun(Run):
         example = f"{{{next(iter(declared))!r}: ...}}"
         if not isinstance(result, Mapping):
             name = self._attempt.point.model
-            returned = "nothing" if result is None else f"a {type(result).__name__}"
-            raise TaskError(f"{name} returned {returned}; it must return a dict such as {example}")
+            returned = (
+                "nothing" if result is None else f"a {type(result).__name__}"
+            )
+            raise TaskError(
+                f"{name} returned {returned}; it must return a dict such as {example}"
+            )
         for name in result:
             if name not in declared:
-                raise TaskError(f"returned an {describe_unknown('metric', name, declared)}")
+                raise TaskError(
+                    f"returned an {describe_unknown('metric', name, declared)}"
+                )
         absent = [name for name in declared if name not in result]
         if absent:
-            raise TaskError(f"did not return {absent[0]!r}, which it declares; None: not defined")
+            raise TaskError(
+                f"did not return {absent[0]!r}, which it declares; None: not defined"
+            )
         metrics, warnings = {}, []
         for name, value in result.items():
             if value is None:
@@ -222,7 +257,9 @@ class TaskRun(Run):
             number = _convert_number(name, value, "at the test")
             metrics[f"test/{name}"] = number
             if not declared[name].contains(number):
-                warnings.append(f"{name} {number:g} is outside its range, {declared[name]}")
+                warnings.append(
+                    f"{name} {number:g} is outside its range, {declared[name]}"
+                )
         if not metrics:
             raise TaskError("returned no metric that has a value")
         return metrics, warnings
@@ -232,14 +269,24 @@ class TaskRun(Run):
         if self._attempt.folder is None:
             return None
         try:
-            saved = self._attempt.folder.load_checkpoint(torch.device("cpu"), self.point)
-            if not has_same_training_code(saved.get("code"), self._attempt.code):
-                raise checkpoint.CheckpointError("other code began this training")
+            saved = self._attempt.folder.load_checkpoint(
+                torch.device("cpu"), self.point
+            )
+            if not has_same_training_code(
+                saved.get("code"), self._attempt.code
+            ):
+                raise checkpoint.CheckpointError(
+                    "other code began this training"
+                )
             seconds, _ = saved["seconds"], saved["task"]
         except FileNotFoundError:
             return None
         except (checkpoint.CheckpointError, LookupError) as error:
-            log.warning("%s starts from the beginning: %s", self._attempt.point.id, error)
+            log.warning(
+                "%s starts from the beginning: %s",
+                self._attempt.point.id,
+                error,
+            )
             return None
         self._attempt.add_seconds(seconds)
         return saved
@@ -257,9 +304,13 @@ def _convert_number(name: str, value: Any, when: str) -> float:
     if isinstance(value, (np.generic, np.ndarray)) and value.size == 1:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TaskError(f"{name} is {value!r:.80} (a {type(value).__name__}) {when}, not a number")
+        raise TaskError(
+            f"{name} is {value!r:.80} (a {type(value).__name__}) {when}, not a number"
+        )
     if not math.isfinite(value):
         raise DivergedError(f"{name} not finite {when}")
     if abs(value) > MAX_METRIC:
-        raise TaskError(f"{name} is {value:g} {when}; the largest metric is {MAX_METRIC:g}")
+        raise TaskError(
+            f"{name} is {value:g} {when}; the largest metric is {MAX_METRIC:g}"
+        )
     return float(value)

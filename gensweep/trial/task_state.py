@@ -33,13 +33,21 @@ def encode_state(value: Any, path: str = "state") -> Any:
     if isinstance(value, _PLAIN) and type(value) in _PLAIN:
         return value
     if isinstance(value, (np.ndarray, np.generic)):
-        return _encode_array(np.asarray(value), path, is_scalar=isinstance(value, np.generic))
+        return _encode_array(
+            np.asarray(value), path, is_scalar=isinstance(value, np.generic)
+        )
     if isinstance(value, (bytes, bytearray)):
         return {_KIND: "bytes", "data": _make_byte_tensor(bytes(value))}
     if isinstance(value, Mapping):
-        return {key: encode_state(item, f"{path}[{key!r}]") for key, item in value.items()}
+        return {
+            key: encode_state(item, f"{path}[{key!r}]")
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        items = [encode_state(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        items = [
+            encode_state(item, f"{path}[{index}]")
+            for index, item in enumerate(value)
+        ]
         return items if isinstance(value, list) else tuple(items)
     if isinstance(value, (int, float, str)):
         # A subclass, such as an enumeration.
@@ -50,9 +58,13 @@ def encode_state(value: Any, path: str = "state") -> Any:
     )
 
 
-def _encode_array(array: np.ndarray, path: str, *, is_scalar: bool) -> dict[str, Any]:
+def _encode_array(
+    array: np.ndarray, path: str, *, is_scalar: bool
+) -> dict[str, Any]:
     if array.dtype.hasobject or array.dtype.names:
-        raise TaskError(f"{path} is an array of {array.dtype}; a state holds arrays of numbers")
+        raise TaskError(
+            f"{path} is an array of {array.dtype}; a state holds arrays of numbers"
+        )
     return {
         _KIND: "scalar" if is_scalar else "array",
         "data": _make_byte_tensor(np.ascontiguousarray(array).tobytes()),
@@ -62,7 +74,11 @@ def _encode_array(array: np.ndarray, path: str, *, is_scalar: bool) -> dict[str,
 
 
 def _make_byte_tensor(data: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0)
+    return (
+        torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        if data
+        else torch.empty(0)
+    )
 
 
 def decode_state(value: Any) -> Any:
@@ -73,7 +89,11 @@ def decode_state(value: Any) -> Any:
         data = value["data"].to(torch.uint8).cpu().numpy().tobytes()
         if value[_KIND] == "bytes":
             return data
-        array = np.frombuffer(data, np.dtype(value["dtype"])).reshape(value["shape"]).copy()
+        array = (
+            np.frombuffer(data, np.dtype(value["dtype"]))
+            .reshape(value["shape"])
+            .copy()
+        )
         return array[()] if value[_KIND] == "scalar" else array
     if isinstance(value, list):
         return [decode_state(item) for item in value]

@@ -32,7 +32,10 @@ from gensweep.trial.task_run import TaskRun
 
 
 def run_pack(
-    pack: Pack, datasets: Mapping[str, DatasetArrays] | None, context: Context, report: Report
+    pack: Pack,
+    datasets: Mapping[str, DatasetArrays] | None,
+    context: Context,
+    report: Report,
 ) -> None:
     """Train every point of a pack, and report each epoch and each outcome.
 
@@ -69,7 +72,14 @@ def run_pack(
         size = len(remaining)
         if context.limit_lanes_to_memory:
             size = count_fitting_lanes(remaining[0][0], device, context.gpus)
-        _run_lanes(remaining[:size], pack.origins, datasets or {}, device, context, report)
+        _run_lanes(
+            remaining[:size],
+            pack.origins,
+            datasets or {},
+            device,
+            context,
+            report,
+        )
         remaining = remaining[size:]
         # A reused worker would start its next trial with the memory of this one.
         gc.collect()
@@ -105,7 +115,9 @@ def _run_lanes(
         _train(lanes, device, report)
 
 
-def _run_task(point: Point, device: torch.device, context: Context, report: Report) -> None:
+def _run_task(
+    point: Point, device: torch.device, context: Context, report: Report
+) -> None:
     """Call the function of a task, unless somebody else trains the point."""
     with contextlib.ExitStack() as exit_stack:
         attempt = begin_attempt(point, context, report, exit_stack)
@@ -148,7 +160,9 @@ def _start(
     return started
 
 
-def _train(lanes: list[CourseAttempt], device: torch.device, report: Report) -> None:
+def _train(
+    lanes: list[CourseAttempt], device: torch.device, report: Report
+) -> None:
     """Train lanes to their records; an error of one lane is its outcome, and stops no other."""
     together = Lanes()
     lanes = _end_finished(lanes, device, report)
@@ -194,11 +208,15 @@ def _find_behind(lanes: Iterable[CourseAttempt]) -> list[CourseAttempt]:
     return [lane for lane in unfinished if lane.epoch == fewest]
 
 
-def _run_epoch(together: Lanes, lanes: list[CourseAttempt], report: Report) -> None:
+def _run_epoch(
+    together: Lanes, lanes: list[CourseAttempt], report: Report
+) -> None:
     """Train one epoch of some lanes, and report it once for all of them."""
     # An error of a step concerns all lanes; each result may also be an error of one lane.
     with record_failure_of(*_list_attempts(lanes)):
-        results = together.run_epoch([lane.training for lane in lanes if lane.training])
+        results = together.run_epoch(
+            [lane.training for lane in lanes if lane.training]
+        )
         reports = []
         for lane, result in zip(lanes, results, strict=True):
             with record_failure_of(*lane.attempts):

@@ -224,9 +224,11 @@ def killed_at(pack: Pack | Point, root: Path, number: int, after: bool) -> None:
 
     def counted(source: Any, target: Any) -> None:
         nonlocal count
-        # A heartbeat of a slow machine writes the claim again: that is no file of the training.
+        # The first training of a machine also fills caches, which lie elsewhere. A heartbeat of a
+        # slow machine writes the claim again. Neither is a file of the training.
+        is_of_point = Path(target).is_relative_to(root)
         is_renewal = count > 0 and os.path.basename(target) == "claim.json"
-        if is_renewal:
+        if is_renewal or not is_of_point:
             replace(source, target)
             return
         count += 1

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 
 from gensweep.core.errors import FetchError
 from gensweep.core.registries import Progress
-from gensweep.data._rijksmuseum.portrait_folder import IDENTIFIER_PREFIX, PortraitFolder
+from gensweep.data._rijksmuseum.portrait_folder import (
+    IDENTIFIER_PREFIX,
+    PortraitFolder,
+)
 from gensweep.data._rijksmuseum.responses import Page, Work
 from gensweep.data._rijksmuseum.services import Services, build_queries
 from gensweep.data._rijksmuseum.workers import Workers
@@ -162,7 +165,9 @@ class PortraitDownload:
             page: Page = future.result()
             yield page
             if page.token in tokens or len(tokens) >= MAX_PAGES:
-                raise FetchError("it names no next page, or one that was already read")
+                raise FetchError(
+                    "it names no next page, or one that was already read"
+                )
             if page.token is None:
                 return
             tokens.add(page.token)

@@ -112,7 +112,10 @@ class PortraitFolder:
         # If one of the writes below fails, the next call must write the list again.
         self._is_list_complete = False
         path = self.folder / METADATA_FILE
-        with explain_write_errors(path), path.open("a", encoding="utf-8") as file:
+        with (
+            explain_write_errors(path),
+            path.open("a", encoding="utf-8") as file,
+        ):
             file.write(_format_line(entry))
             file.flush()
             os.fsync(file.fileno())

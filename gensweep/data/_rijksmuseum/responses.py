@@ -24,7 +24,9 @@ from gensweep.data._rijksmuseum.fields import (
     to_list,
 )
 
-PUBLIC_DOMAIN = re.compile(r"https?://creativecommons\.org/publicdomain/(mark|zero)/")
+PUBLIC_DOMAIN = re.compile(
+    r"https?://creativecommons\.org/publicdomain/(mark|zero)/"
+)
 MAX_OBJECT_NUMBER_CHARACTERS = 100
 MAX_RESULT_CHARACTERS = 100
 """A longer search result is cut here when an error names it."""
@@ -74,7 +76,9 @@ class Work:
     def is_public_domain(self) -> bool:
         """Return True if the record names a licence, and all its licences are public domain."""
         rights = self.licence.split()
-        return bool(rights) and all(PUBLIC_DOMAIN.match(right) for right in rights)
+        return bool(rights) and all(
+            PUBLIC_DOMAIN.match(right) for right in rights
+        )
 
 
 def parse(body: bytes, url: str) -> Any:
@@ -150,7 +154,11 @@ def read_work(
         FetchError: the response is not a record of an object.
     """
     aggregation = _find_aggregation(response)
-    paintings = [node for node in get_list(aggregation, "aggregatedCHO") if isinstance(node, dict)]
+    paintings = [
+        node
+        for node in get_list(aggregation, "aggregatedCHO")
+        if isinstance(node, dict)
+    ]
     if not paintings:
         raise FetchError(f"{url}: no record of an object (aggregatedCHO)")
     painting = paintings[0]
@@ -215,7 +223,9 @@ def _get_image(aggregation: Node | None) -> str | None:
         picture = get_address(view)
         if not picture:
             continue
-        services = [get_address(service) for service in get_list(view, "has_service")]
+        services = [
+            get_address(service) for service in get_list(view, "has_service")
+        ]
         candidates = [address for address in services if address]
         candidates.append(_IIIF_OPTIONS.sub("", picture))
         # Only the first view that has an address counts.

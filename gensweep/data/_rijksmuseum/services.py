@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import DataError, FetchError
 from gensweep.data._pictures import PictureError, open_picture
-from gensweep.data._rijksmuseum.responses import Page, Work, parse, read_page, read_work
+from gensweep.data._rijksmuseum.responses import (
+    Page,
+    Work,
+    parse,
+    read_page,
+    read_work,
+)
 from gensweep.system.download import fetch_bytes
 
 if TYPE_CHECKING:
@@ -94,7 +100,9 @@ class Services:
             self._images = IMAGES_URL
             return
         if not re.match(r"https?://[^/]", source):
-            raise DataError(f"--source {source}: expected a URL, such as https://host/path")
+            raise DataError(
+                f"--source {source}: expected a URL, such as https://host/path"
+            )
         self.base = source.rstrip("/")
         self._images = f"{self.base}/iiif"
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from torch import Tensor
 
 from gensweep.models.cae import CAE
-from gensweep.nn.base_network import Batch, LossAndLogs, Network, Noise, Outputs, Samples
+from gensweep.nn.base_network import (
+    Batch,
+    LossAndLogs,
+    Network,
+    Noise,
+    Outputs,
+    Samples,
+)
 from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
 
 

@@ -7,7 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gensweep.models.gan import GAN
-from gensweep.nn.base_network import Batch, LatentNetwork, LossAndLogs, Noise, Outputs, Samples
+from gensweep.nn.base_network import (
+    Batch,
+    LatentNetwork,
+    LossAndLogs,
+    Noise,
+    Outputs,
+    Samples,
+)
 from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder
 
 LEAKY_RELU_SLOPE = 0.2
@@ -39,7 +46,10 @@ class GANNetwork(LatentNetwork[GAN]):
     def draw(self, batch_size: int, rng: torch.Generator) -> Noise:
         """Draw standard normal latent vectors [B, latent_dim], for each player separately."""
         shape = (batch_size, self.config.latent_dim)
-        return {player: torch.randn(shape, generator=rng) for player in self.config.players}
+        return {
+            player: torch.randn(shape, generator=rng)
+            for player in self.config.players
+        }
 
     def sample(self, latent: Tensor) -> Tensor:
         """Return pictures [B, 3, 64, 64] in 0..1 of latent vectors [B, latent_dim]."""

@@ -51,10 +51,16 @@ class ImageToText(SequenceModel):
     default_dataset: ClassVar[str] = "arithmetic_pictures"
     inputs: ClassVar[tuple[str, ...]] = ("query", "query_pictures", "answer")
     dedup_fields: ClassVar[tuple[str, ...]] = ("query_pictures",)
-    outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "predicted", "answer")
+    outputs: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "query",
+        "predicted",
+        "answer",
+    )
 
     glyph_encoder: Literal["cnn", "flat"] = param(
-        "cnn", "how a glyph is read: convolutions, or its 784 pixels as they are"
+        "cnn",
+        "how a glyph is read: convolutions, or its 784 pixels as they are",
     )
     glyph_filters: int = param(
         32,

@@ -7,10 +7,26 @@ from torch import Tensor, nn
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH
 from gensweep.models.image_to_text import ImageToText
-from gensweep.nn.base_network import Batch, LossAndLogs, Network, Noise, Outputs, Samples
-from gensweep.nn.glyph_codec import GlyphEncoder, apply_affine, get_glyphs, join_glyphs
+from gensweep.nn.base_network import (
+    Batch,
+    LossAndLogs,
+    Network,
+    Noise,
+    Outputs,
+    Samples,
+)
+from gensweep.nn.glyph_codec import (
+    GlyphEncoder,
+    apply_affine,
+    get_glyphs,
+    join_glyphs,
+)
 from gensweep.nn.lstm import EncoderDecoder
-from gensweep.nn.text_head import collect_answer_outputs, compute_answer_loss, format_answer
+from gensweep.nn.text_head import (
+    collect_answer_outputs,
+    compute_answer_loss,
+    format_answer,
+)
 
 AFFINE_CHANGES = 5
 

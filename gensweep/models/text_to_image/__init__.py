@@ -55,10 +55,18 @@ class TextToImage(SequenceModel):
     default_dataset: ClassVar[str] = "arithmetic_pictures"
     inputs: ClassVar[tuple[str, ...]] = ("query", "answer", "answer_pictures")
     dedup_fields: ClassVar[tuple[str, ...]] = ("query",)
-    outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "answer", "generated", "target")
+    outputs: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "query",
+        "answer",
+        "generated",
+        "target",
+    )
 
     glyph_filters: int = param(
-        32, "channels of the last transposed convolution's input; the first has twice as many", ge=1
+        32,
+        "channels of the last transposed convolution's input; the first has twice as many",
+        ge=1,
     )
 
     redraw: bool = param(False, REDRAW_HELP, neutral=False)
@@ -84,4 +92,6 @@ class TextToImage(SequenceModel):
         first = 2 * self.glyph_filters * (GLYPH_SIZE // 4) ** 2
         second = self.glyph_filters * (GLYPH_SIZE // 2) ** 2
         picture = 2 * GLYPH_SIZE**2
-        return self.count_lstm_activations() + ANSWER_LENGTH * (2 * (first + second) + picture)
+        return self.count_lstm_activations() + ANSWER_LENGTH * (
+            2 * (first + second) + picture
+        )

@@ -8,7 +8,14 @@ from torch import Tensor
 from gensweep import kernels
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.models.text_to_image import TextToImage
-from gensweep.nn.base_network import Batch, LossAndLogs, Network, Noise, Outputs, Samples
+from gensweep.nn.base_network import (
+    Batch,
+    LossAndLogs,
+    Network,
+    Noise,
+    Outputs,
+    Samples,
+)
 from gensweep.nn.glyph_codec import GlyphDecoder, join_glyphs
 from gensweep.nn.lstm import EncoderDecoder
 

@@ -42,7 +42,12 @@ class TextToText(SequenceModel):
     default_dataset: ClassVar[str] = "arithmetic"
     inputs: ClassVar[tuple[str, ...]] = ("query", "answer")
     dedup_fields: ClassVar[tuple[str, ...]] = ("query",)
-    outputs: ClassVar[tuple[str, ...]] = ("loss", "query", "predicted", "answer")
+    outputs: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "query",
+        "predicted",
+        "answer",
+    )
 
     def count_parameters(self) -> int:
         """Return the number of weights: LSTMs and the dense output layer."""

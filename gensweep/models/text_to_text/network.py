@@ -7,9 +7,20 @@ from torch import Tensor, nn
 from gensweep import kernels
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, decode
 from gensweep.models.text_to_text import TextToText
-from gensweep.nn.base_network import Batch, LossAndLogs, Network, Noise, Outputs, Samples
+from gensweep.nn.base_network import (
+    Batch,
+    LossAndLogs,
+    Network,
+    Noise,
+    Outputs,
+    Samples,
+)
 from gensweep.nn.lstm import EncoderDecoder
-from gensweep.nn.text_head import collect_answer_outputs, compute_answer_loss, format_answer
+from gensweep.nn.text_head import (
+    collect_answer_outputs,
+    compute_answer_loss,
+    format_answer,
+)
 
 
 class TextToTextNetwork(Network[TextToText]):

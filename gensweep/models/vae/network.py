@@ -9,7 +9,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gensweep.models.vae import VAE
-from gensweep.nn.base_network import Batch, LatentNetwork, LossAndLogs, Noise, Outputs, Samples
+from gensweep.nn.base_network import (
+    Batch,
+    LatentNetwork,
+    LossAndLogs,
+    Noise,
+    Outputs,
+    Samples,
+)
 from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
 
 
@@ -38,7 +45,10 @@ class VAENetwork(LatentNetwork[VAE]):
         `posterior` is added to the encoder's mean, `prior` is decoded to samples.
         """
         shape = (batch_size, self.config.latent_dim)
-        return {name: torch.randn(shape, generator=rng) for name in ("posterior", "prior")}
+        return {
+            name: torch.randn(shape, generator=rng)
+            for name in ("posterior", "prior")
+        }
 
     def sample(self, latent: Tensor) -> Tensor:
         """Return pictures [B, 3, 64, 64] in 0..1 of latent vectors [B, latent_dim]."""
@@ -59,7 +69,9 @@ class VAENetwork(LatentNetwork[VAE]):
             picture,
             self.config.likelihood,
         )
-        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(
+            1
+        )
         return logits, nll, kl
 
     def forward(

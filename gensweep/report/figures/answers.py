@@ -45,8 +45,12 @@ NO_MODEL = "No model of this sweep answers queries."
 NO_ANSWERS = "No answers to show; the caption says why."
 REMEDY = "; run gensweep evaluate to create it"
 _VALUE_LABEL = "answer [integer]"
-_SHARE_LABEL = f"share of the answers\n[fraction a bar of {INTEGERS_PER_BAR} integers]"
-_DISTANCE_LABEL = "distance of the predicted answer from the right one [integer]"
+_SHARE_LABEL = (
+    f"share of the answers\n[fraction a bar of {INTEGERS_PER_BAR} integers]"
+)
+_DISTANCE_LABEL = (
+    "distance of the predicted answer from the right one [integer]"
+)
 _WITHIN_LABEL = "share of the answers\nwithin this distance [fraction]"
 _DISTRIBUTION_LABELS = (_VALUE_LABEL, _SHARE_LABEL)
 _DISTANCE_LABELS = (_DISTANCE_LABEL, _WITHIN_LABEL)
@@ -58,17 +62,24 @@ BAR_MARGIN = 0.05
 @register_figure("predicted_and_true")
 def make_predicted_and_true(results: Results) -> list[FigureData]:
     """Show histograms of predicted and right answers: best, worst cell (the paper's Figure 11)."""
-    return _make_each(results, "predicted_and_true", _show_distributions, _DISTRIBUTION_LABELS)
+    return _make_each(
+        results, "predicted_and_true", _show_distributions, _DISTRIBUTION_LABELS
+    )
 
 
 @register_figure("answer_distances")
 def make_answer_distances(results: Results) -> list[FigureData]:
     """Show how far off answers are: best, median and worst cell (the paper's Figure 12)."""
-    return _make_each(results, "answer_distances", _show_distances, _DISTANCE_LABELS)
+    return _make_each(
+        results, "answer_distances", _show_distances, _DISTANCE_LABELS
+    )
 
 
 def _make_each(
-    results: Results, name: str, make: MakeFunction, axis_labels: tuple[str, str]
+    results: Results,
+    name: str,
+    make: MakeFunction,
+    axis_labels: tuple[str, str],
 ) -> list[FigureData]:
     """Make a figure for each model that answers queries, or one that says that none does."""
     models = name_models(name, list_answering(results))
@@ -106,7 +117,9 @@ def _show_distributions(results: Results, stem: str, model: str) -> FigureData:
     title = f"{model}: right and predicted answers"
     drawn = [one for one in cells if answers_of[one.cell]]
     if not drawn:
-        caption = f"{describe_nothing(results, [model])}{missing.format_caption()}"
+        caption = (
+            f"{describe_nothing(results, [model])}{missing.format_caption()}"
+        )
         content = make_message(NO_ANSWERS, _DISTRIBUTION_LABELS)
         return FigureData(stem, title, caption, content, model)
     caption = describe_choice(results, model)
@@ -127,12 +140,22 @@ def _show_distributions(results: Results, stem: str, model: str) -> FigureData:
 
 def _make_histogram(answers: Sequence[Answers]) -> list[Series]:
     # Edges lie between integers, so that no answer lies on an edge.
-    edges = np.arange(MIN_ANSWER, MAX_ANSWER + INTEGERS_PER_BAR, INTEGERS_PER_BAR) - 0.5
+    edges = (
+        np.arange(MIN_ANSWER, MAX_ANSWER + INTEGERS_PER_BAR, INTEGERS_PER_BAR)
+        - 0.5
+    )
     true = np.concatenate([one.true for one in answers])
     predicted = np.concatenate([one.predicted for one in answers])
     return [
-        Series("right answers", edges, _compute_shares(true, edges), mark=Mark.BARS),
-        Series("predicted answers", edges, _compute_shares(predicted, edges), mark=Mark.STEPS),
+        Series(
+            "right answers", edges, _compute_shares(true, edges), mark=Mark.BARS
+        ),
+        Series(
+            "predicted answers",
+            edges,
+            _compute_shares(predicted, edges),
+            mark=Mark.STEPS,
+        ),
     ]
 
 
@@ -163,12 +186,20 @@ def _describe_counts(answers: Sequence[Answers]) -> str:
     )
 
 
-def _describe_unread(cells: Sequence[ShownCell], answers_of: AnswersByCell) -> str:
+def _describe_unread(
+    cells: Sequence[ShownCell], answers_of: AnswersByCell
+) -> str:
     """Return the sentences on cells without answers, and on seeds that were not read."""
-    sentences = [f" {one.name}: nothing to show." for one in cells if not answers_of[one.cell]]
+    sentences = [
+        f" {one.name}: nothing to show."
+        for one in cells
+        if not answers_of[one.cell]
+    ]
     for one in cells:
         if one.n > len(one.points):
-            sentences.append(f" {one.name}: only the first {len(one.points)} seeds.")
+            sentences.append(
+                f" {one.name}: only the first {len(one.points)} seeds."
+            )
     return "".join(sentences)
 
 
@@ -179,11 +210,16 @@ def _show_distances(results: Results, stem: str, model: str) -> FigureData:
     title = f"{model}: distance of predicted from right answers"
     drawn = [one for one in cells if answers_of[one.cell]]
     if not drawn:
-        caption = f"{describe_nothing(results, [model])}{missing.format_caption()}"
+        caption = (
+            f"{describe_nothing(results, [model])}{missing.format_caption()}"
+        )
         content = make_message(NO_ANSWERS, _DISTANCE_LABELS)
         return FigureData(stem, title, caption, content, model)
     seeds = describe_seeds(len(answers_of[one.cell]) for one in drawn)
-    exact = "; ".join(f"{one.role} cell {_format_exact(answers_of[one.cell])}" for one in drawn)
+    exact = "; ".join(
+        f"{one.role} cell {_format_exact(answers_of[one.cell])}"
+        for one in drawn
+    )
     caption = (
         f"{seeds} {describe_choice(results, model)} "
         f"Exactly right answers, and answers that are not integers: {exact}. "
@@ -196,12 +232,18 @@ def _show_distances(results: Results, stem: str, model: str) -> FigureData:
         for style, one in enumerate(drawn)
     ]
     # Linear up to 1 and logarithmic from there, since most distances are small and 0 is common.
-    x = Axis(_DISTANCE_LABEL, "symlog", ticks=_DISTANCE_TICKS, limits=(-0.08, 300))
-    plot = Plot([Panel(series, x, Axis(_WITHIN_LABEL, limits=(0, 1.02)))], (6.8, 3.2))
+    x = Axis(
+        _DISTANCE_LABEL, "symlog", ticks=_DISTANCE_TICKS, limits=(-0.08, 300)
+    )
+    plot = Plot(
+        [Panel(series, x, Axis(_WITHIN_LABEL, limits=(0, 1.02)))], (6.8, 3.2)
+    )
     return FigureData(stem, title, caption, plot, model)
 
 
-def _make_share_within(answers: Sequence[Answers], label: str, style: int) -> Series:
+def _make_share_within(
+    answers: Sequence[Answers], label: str, style: int
+) -> Series:
     """Return the share of answers at each distance or nearer: the mean over seeds, and a band."""
     limits = np.unique([*range(21), *np.round(np.geomspace(20, 300, 30))])
     shares = []
@@ -212,7 +254,9 @@ def _make_share_within(answers: Sequence[Answers], label: str, style: int) -> Se
         shares.append(within / len(one.true))
     groups = np.tile(np.arange(len(limits)), len(shares))
     one = summarize(np.concatenate(shares), groups, len(limits), bounds=(0, 1))
-    return Series(label, limits, one.mean, one.low, one.high, one.n, Mark.BAND, style)
+    return Series(
+        label, limits, one.mean, one.low, one.high, one.n, Mark.BAND, style
+    )
 
 
 def _format_exact(answers: Sequence[Answers]) -> str:

@@ -33,7 +33,9 @@ def format_unit(results: Results, metric: str) -> str:
     return f"{line_break} [{unit}]"
 
 
-def describe_method(results: Results, cells: Sequence[str], metric: str | None) -> str:
+def describe_method(
+    results: Results, cells: Sequence[str], metric: str | None
+) -> str:
     """Return the first sentences of a caption.
 
     They name what is drawn, from how many seeds, and why some numbers are missing.
@@ -53,7 +55,9 @@ def describe_seeds(counts: Iterable[int]) -> str:
         return "Nothing is measured yet."
     if numbers == [1]:
         return "One seed (n = 1): no interval is defined."
-    undefined = "; no interval is defined where n = 1" if numbers[0] == 1 else ""
+    undefined = (
+        "; no interval is defined where n = 1" if numbers[0] == 1 else ""
+    )
     return f"{_METHOD}; {format_seed_count(numbers)}{undefined}."
 
 

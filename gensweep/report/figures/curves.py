@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_figure
 from gensweep.report.figures.captions import describe_method, format_axis_label
-from gensweep.report.figures.data import Axis, FigureData, Mark, Panel, Plot, Series
+from gensweep.report.figures.data import (
+    Axis,
+    FigureData,
+    Mark,
+    Panel,
+    Plot,
+    Series,
+)
 from gensweep.report.figures.plots import PAPER_LABEL
 from gensweep.report.figures.settings import select_settings
 from gensweep.report.figures.style import MAX_SERIES
@@ -43,7 +50,9 @@ def make_train_fraction_curve(results: Results) -> list[FigureData]:
     ]
 
 
-def _show_by_fraction(results: Results, name: str, settings: list[Group]) -> FigureData:
+def _show_by_fraction(
+    results: Results, name: str, settings: list[Group]
+) -> FigureData:
     model = settings[0].model
     metric = results.get_main_metric(model)
     cells = [cell for group in settings for cell in group.cells]
@@ -54,11 +63,15 @@ def _show_by_fraction(results: Results, name: str, settings: list[Group]) -> Fig
     series = []
     for style, group in enumerate(settings):
         label = group.label or "gensweep"
-        series += _make_series(results, group.cells, "train_fraction", metric, label, style)
+        series += _make_series(
+            results, group.cells, "train_fraction", metric, label, style
+        )
     for table in tables:
         by_fraction = table.numbers.get(metric or "", {})
         if by_fraction:
-            numbers = sorted((key[0], value) for key, value in by_fraction.items())
+            numbers = sorted(
+                (key[0], value) for key, value in by_fraction.items()
+            )
             x, y = zip(*numbers, strict=True)
             series.append(Series(PAPER_LABEL, x, y, mark=Mark.PAPER))
     panel = Panel(
@@ -69,16 +82,25 @@ def _show_by_fraction(results: Results, name: str, settings: list[Group]) -> Fig
     return FigureData(name, model, caption, Plot([panel]), model)
 
 
-def _list_matching_tables(results: Results, model: str, cells: list[str]) -> list[PaperTable]:
+def _list_matching_tables(
+    results: Results, model: str, cells: list[str]
+) -> list[PaperTable]:
     """Return the paper's tables by training set size that apply to any of the cells."""
     tables = list_paper_tables(model, (1,))
     return [
-        table for table in tables if any(table.has_values(results.params[cell]) for cell in cells)
+        table
+        for table in tables
+        if any(table.has_values(results.params[cell]) for cell in cells)
     ]
 
 
 def _make_series(
-    results: Results, cells: Sequence[str], x: str, metric: str | None, label: str, style: int
+    results: Results,
+    cells: Sequence[str],
+    x: str,
+    metric: str | None,
+    label: str,
+    style: int,
 ) -> list[Series]:
     """Return the means of cells along a parameter with their intervals; none without a metric.
 
@@ -107,18 +129,24 @@ def _make_series(
 @register_figure("budget_curve")
 def make_budget_curve(results: Results) -> list[FigureData]:
     """Show the main metric by epochs, a line per batch size, a figure per model and setting."""
-    settings = select_settings(results, "budget_curve", ("epochs", "batch_size"))
+    settings = select_settings(
+        results, "budget_curve", ("epochs", "batch_size")
+    )
     return [_show_by_epochs(results, name, group) for name, group in settings]
 
 
 def _show_by_epochs(results: Results, name: str, group: Group) -> FigureData:
     metric = results.get_main_metric(group.model)
     caption = describe_method(results, group.cells, metric)
-    batch_size_of = {cell: results.params[cell]["batch_size"] for cell in group.cells}
+    batch_size_of = {
+        cell: results.params[cell]["batch_size"] for cell in group.cells
+    }
     series = []
     for style, size in enumerate(sorted(set(batch_size_of.values()))):
         cells = [cell for cell in group.cells if batch_size_of[cell] == size]
-        series += _make_series(results, cells, "epochs", metric, str(size), style)
+        series += _make_series(
+            results, cells, "epochs", metric, str(size), style
+        )
     epochs = sorted({results.params[cell]["epochs"] for cell in group.cells})
     scale = "log" if epochs[-1] >= _LOG_SCALE_RATIO * epochs[0] else "linear"
     panel = Panel(

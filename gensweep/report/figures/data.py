@@ -74,7 +74,10 @@ class Series:
         import pandas as pd
 
         count = len(self.y)
-        columns: dict[str, Any] = {"series": self.label, "mark": self.mark.value}
+        columns: dict[str, Any] = {
+            "series": self.label,
+            "mark": self.mark.value,
+        }
         columns["x"] = np.asarray(self.x)[:count]
         if len(self.x) > count:
             columns["x_end"] = np.asarray(self.x)[1:]
@@ -183,7 +186,10 @@ class Heatmap:
                 value = self.values[i][j]
                 if value is None:
                     continue
-                line = {self.row_label: row, self.column_label: column} | _flatten(value)
+                line = {
+                    self.row_label: row,
+                    self.column_label: column,
+                } | _flatten(value)
                 if self.published:
                     line["published"] = self.published[i][j]
                 lines.append(line)
@@ -270,7 +276,9 @@ class FigureData:
     def __post_init__(self) -> None:
         # Sentences are put together from parts, some of which are empty.
         for name in ("title", "caption"):
-            object.__setattr__(self, name, " ".join(getattr(self, name).split()))
+            object.__setattr__(
+                self, name, " ".join(getattr(self, name).split())
+            )
 
     def to_frame(self) -> pd.DataFrame:
         """Return what the figure shows as numbers and texts, as the CSV file beside it."""
@@ -285,7 +293,16 @@ def make_message(text: str, axis_labels: tuple[str, str]) -> ImageGrid:
 def _flatten(value: Measurement | NotMeasured | Seeds) -> dict[str, Any]:
     if isinstance(value, Measurement):
         numbers = {"mean": value.mean, "std": value.std, "ci95": value.ci95}
-        return numbers | {"ci95_low": value.low, "ci95_high": value.high, "n": value.n}
+        return numbers | {
+            "ci95_low": value.low,
+            "ci95_high": value.high,
+            "n": value.n,
+        }
     if isinstance(value, NotMeasured):
         return {"n": 0, "text": "; ".join(value.reasons) or "not measured"}
-    return {"n": 0, "text": ", ".join(f"{count} {status}" for status, count in value.others)}
+    return {
+        "n": 0,
+        "text": ", ".join(
+            f"{count} {status}" for status, count in value.others
+        ),
+    }

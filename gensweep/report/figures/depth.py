@@ -36,18 +36,25 @@ def _make_heatmap(results: Results, name: str, group: Group) -> FigureData:
     if metric:
         direction = results.metrics[metric].direction
     encoders, decoders = (
-        sorted({results.params[cell][axis] for cell in group.cells}) for axis in DEPTH_AXES
+        sorted({results.params[cell][axis] for cell in group.cells})
+        for axis in DEPTH_AXES
     )
     values: list[list[GridValue]] = [[None] * len(decoders) for _ in encoders]
     for cell in group.cells:
         encoder, decoder = (results.params[cell][axis] for axis in DEPTH_AXES)
         value = _get_value(results, cell, metric)
         values[encoders.index(encoder)][decoders.index(decoder)] = value
-    published: list[list[float | None]] = [[None] * len(decoders) for _ in encoders]
+    published: list[list[float | None]] = [
+        [None] * len(decoders) for _ in encoders
+    ]
     for number in list_published(results):
         if number.cell in group.cells and number.metric == metric:
-            encoder, decoder = (results.params[number.cell][axis] for axis in DEPTH_AXES)
-            published[encoders.index(encoder)][decoders.index(decoder)] = number.value
+            encoder, decoder = (
+                results.params[number.cell][axis] for axis in DEPTH_AXES
+            )
+            published[encoders.index(encoder)][decoders.index(decoder)] = (
+                number.value
+            )
     caption = describe_method(results, group.cells, metric)
     if direction != "none":
         caption += " Brighter is better."
@@ -57,7 +64,9 @@ def _make_heatmap(results: Results, name: str, group: Group) -> FigureData:
             " The colour scale spans at least the typical width of an interval (the median, "
             f"{min_span:.2g}), so that smaller differences look small."
         )
-    has_published = any(number is not None for row in published for number in row)
+    has_published = any(
+        number is not None for row in published for number in row
+    )
     if has_published:
         caption += " pub.: the published number of the same setting."
     heatmap = Heatmap(
@@ -71,7 +80,9 @@ def _make_heatmap(results: Results, name: str, group: Group) -> FigureData:
         published=published if has_published else (),
         min_span=min_span,
     )
-    return FigureData(name, f"{group.title}: depth", caption, heatmap, group.model)
+    return FigureData(
+        name, f"{group.title}: depth", caption, heatmap, group.model
+    )
 
 
 def _compute_typical_width(values: Sequence[Sequence[GridValue]]) -> float:
@@ -93,4 +104,6 @@ def _get_value(results: Results, cell: str, metric: str | None) -> GridValue:
         for status in (Status.DIVERGED, Status.FAILED, Status.MISSING)
     }
     others = tuple((status, count) for status, count in counts.items() if count)
-    return Seeds(int(row["n_ok"]), int(row["n_ok"]) + sum(counts.values()), others)
+    return Seeds(
+        int(row["n_ok"]), int(row["n_ok"]) + sum(counts.values()), others
+    )

@@ -36,7 +36,9 @@ class MissingFiles:
     """
 
     remedy: str = ""
-    _names: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _names: dict[str, list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def add_missing(self, name: str) -> None:
         """Note a file that does not exist."""
@@ -63,10 +65,14 @@ class MissingFiles:
         if kind == DAMAGED:
             return DAMAGED
         owner = "this point" if count == 1 else "these points"
-        return f"not saved by {owner} (trained by an earlier version){self.remedy}"
+        return (
+            f"not saved by {owner} (trained by an earlier version){self.remedy}"
+        )
 
 
-def load_picture(store: Store, name: str, missing: MissingFiles) -> np.ndarray | str:
+def load_picture(
+    store: Store, name: str, missing: MissingFiles
+) -> np.ndarray | str:
     """Return a picture of the results root, as `read_picture`, or a text on why there is none.
 
     Args:
@@ -120,7 +126,13 @@ def read_picture_file(store: Store, name: str) -> tuple[bytes, np.ndarray]:
     except UnidentifiedImageError:
         # Pillow's own text holds an address in memory, which differs in each run.
         raise RecordError(f"{uri}: not a PNG file") from None
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        Image.DecompressionBombError,
+    ) as error:
         raise RecordError(f"{uri}: not a complete picture ({error})") from None
     # Pillow accepts a PNG that ends after its pixels, without the last block.
     if not content.endswith(_PNG_END):
@@ -160,7 +172,9 @@ def read_answers(store: Store, name: str) -> Answers:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, csv.Error) as error:
-        raise RecordError(f"{uri}: not a complete table of answers ({error})") from None
+        raise RecordError(
+            f"{uri}: not a complete table of answers ({error})"
+        ) from None
     true, predicted = (_parse_integers(columns[name]) for name in COLUMNS[1:])
     if not len(true):
         raise RecordError(f"{uri}: no answers")
@@ -178,7 +192,9 @@ def parse_answer_columns(content: bytes, uri: str) -> dict[str, list[str]]:
     try:
         return _parse_columns(content.decode(), uri)
     except (ValueError, csv.Error) as error:
-        raise RecordError(f"{uri}: not a complete table of answers ({error})") from None
+        raise RecordError(
+            f"{uri}: not a complete table of answers ({error})"
+        ) from None
 
 
 def _parse_columns(text: str, uri: str) -> dict[str, list[str]]:
@@ -191,7 +207,9 @@ def _parse_columns(text: str, uri: str) -> dict[str, list[str]]:
             raise RecordError(f"{uri}: no column {name!r}")
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
-            raise RecordError(f"{uri}: line {number} does not have {len(header)} values")
+            raise RecordError(
+                f"{uri}: line {number} does not have {len(header)} values"
+            )
     columns = {}
     for name in COLUMNS:
         index = header.index(name)

@@ -16,7 +16,9 @@ def choose_families(texts: Iterable[str]) -> list[str]:
     missing = set()
     for text in texts:
         for char in text:
-            if not char.isascii() and ord(char) not in _get_code_points(MAIN_FONT):
+            if not char.isascii() and ord(char) not in _get_code_points(
+                MAIN_FONT
+            ):
                 missing.add(char)
     if not missing:
         return [MAIN_FONT]
@@ -29,7 +31,9 @@ def make_legible(text: str) -> str:
         return text
     from matplotlib import rcParams
 
-    names = [name for name in rcParams["font.family"] if name != "sans-serif"] or [MAIN_FONT]
+    names = [
+        name for name in rcParams["font.family"] if name != "sans-serif"
+    ] or [MAIN_FONT]
     available: set[int] = set()
     for name in names:
         available |= _get_code_points(name)
@@ -71,7 +75,9 @@ def _find_coverage(missing: frozenset[str]) -> dict[str, set[int]]:
 
     coverage: dict[str, set[int]] = {}
     # Sorted, so that the same machine always chooses the same fonts.
-    for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)):
+    for entry in sorted(
+        fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)
+    ):
         if entry.style != "normal" or entry.name.startswith(_BOX_FONT_PREFIX):
             continue
         if entry.name in coverage:
@@ -80,7 +86,9 @@ def _find_coverage(missing: frozenset[str]) -> dict[str, set[int]]:
             font = get_font(entry.fname)
             if not font.scalable:
                 continue
-            code_points = {ord(char) for char in missing if font.get_char_index(ord(char))}
+            code_points = {
+                ord(char) for char in missing if font.get_char_index(ord(char))
+            }
         except (OSError, RuntimeError):
             # Removed since matplotlib listed it, or not a font that can be read.
             continue

@@ -43,7 +43,10 @@ def draw_heatmap(heatmap: Heatmap) -> Figure:
         # Without any number there is no colour scale to ask.
         is_dark = has_number and _is_dark(image.to_rgba(means)[index])
         text = format_grid_value(value)
-        if heatmap.published and heatmap.published[index[0]][index[1]] is not None:
+        if (
+            heatmap.published
+            and heatmap.published[index[0]][index[1]] is not None
+        ):
             text += f"\npub. {heatmap.published[index[0]][index[1]]:.4g}"
         _draw_cell(axes, (index[0], index[1]), text, has_number, is_dark)
     axes.set_xticks(range(columns), [str(value) for value in heatmap.columns])
@@ -51,11 +54,15 @@ def draw_heatmap(heatmap: Heatmap) -> Figure:
     axes.set(xlabel=heatmap.column_label, ylabel=heatmap.row_label)
     _draw_gaps(axes, rows, columns)
     if not np.isnan(means).all():
-        figure.colorbar(image, ax=axes, label=wrap_title(heatmap.value_label, size[1]))
+        figure.colorbar(
+            image, ax=axes, label=wrap_title(heatmap.value_label, size[1])
+        )
     return figure
 
 
-def _compute_scale(means: np.ndarray, min_span: float) -> tuple[float | None, float | None]:
+def _compute_scale(
+    means: np.ndarray, min_span: float
+) -> tuple[float | None, float | None]:
     """Return the ends of the colour scale: those of the means, or wider around their middle."""
     if np.isnan(means).all():
         return None, None
@@ -67,18 +74,28 @@ def _compute_scale(means: np.ndarray, min_span: float) -> tuple[float | None, fl
 
 
 def _draw_cell(
-    axes: Axes, index: tuple[int, int], text: str, has_number: bool, is_dark: bool
+    axes: Axes,
+    index: tuple[int, int],
+    text: str,
+    has_number: bool,
+    is_dark: bool,
 ) -> None:
     """Write a cell's text, and hatch the cell if it has no number."""
     from matplotlib.patches import Rectangle
 
     row, column = index
     text_colour = "white" if is_dark else "black"
-    axes.text(column, row, text, ha="center", va="center", size=7.5, color=text_colour)
+    axes.text(
+        column, row, text, ha="center", va="center", size=7.5, color=text_colour
+    )
     if not has_number:
         # A hatch cannot be mistaken for a shade of the scale, not even in grey.
         corner = (column - 0.5, row - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="///", color="#DADADA", lw=0))
+        axes.add_patch(
+            Rectangle(
+                corner, 1, 1, fill=False, hatch="///", color="#DADADA", lw=0
+            )
+        )
 
 
 def format_grid_value(value: GridValue) -> str:

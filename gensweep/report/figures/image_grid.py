@@ -43,15 +43,22 @@ def draw_image_grid(grid: ImageGrid) -> Figure:
     grid_width, grid_height = lefts[-1] + widths[-1], tops[-1] + heights[-1]
     across = _round_to_pixels(grid_width * grid.scale / PNG_DPI)
     down = _round_to_pixels(grid_height * grid.scale / PNG_DPI)
-    texts = [textwrap.wrap(make_legible(text), LABEL_CHARACTERS) for text in grid.row_labels]
+    texts = [
+        textwrap.wrap(make_legible(text), LABEL_CHARACTERS)
+        for text in grid.row_labels
+    ]
     labels = ["\n".join(lines) for lines in texts]
-    left = _round_to_pixels(0.45 + _LABEL_CHARACTER * _measure_longest_line(labels))
+    left = _round_to_pixels(
+        0.45 + _LABEL_CHARACTER * _measure_longest_line(labels)
+    )
     width = _round_to_pixels(max(left + across + 0.15, _MIN_WIDTH))
     above = _round_to_pixels(0.1)
     below = _round_to_pixels(0.5 if any(grid.column_labels) else 0.3)
     height = above + down + below
     figure = Figure(figsize=(width, height))
-    axes = figure.add_axes((left / width, below / height, across / width, down / height))
+    axes = figure.add_axes(
+        (left / width, below / height, across / width, down / height)
+    )
     for row, top, tall in zip(rows, tops, heights, strict=True):
         for content, start, wide in zip(row, lefts, widths, strict=True):
             _draw_content(axes, content, start, top, wide, tall)
@@ -59,7 +66,12 @@ def draw_image_grid(grid: ImageGrid) -> Figure:
     axes.set_xticks(_compute_centres(lefts, widths), column_texts)
     axes.set_xlabel(grid.axis_labels[0])
     _hide_frame(axes)
-    axes.set_yticks(_compute_centres(tops, heights), labels, multialignment="right", size=8.0)
+    axes.set_yticks(
+        _compute_centres(tops, heights),
+        labels,
+        multialignment="right",
+        size=8.0,
+    )
     axes.set_ylabel(grid.axis_labels[1])
     _hide_frame(axes)
     axes.set(xlim=(0, grid_width), ylim=(grid_height, 0))
@@ -69,7 +81,9 @@ def draw_image_grid(grid: ImageGrid) -> Figure:
 def _measure_columns(rows: Sequence[Sequence[Image]]) -> list[int]:
     """Return the width of each column [pixels]."""
     _, default = _get_smallest_size(rows)
-    return [_get_largest(column, 1, default) for column in zip(*rows, strict=True)]
+    return [
+        _get_largest(column, 1, default) for column in zip(*rows, strict=True)
+    ]
 
 
 def _measure_rows(rows: Sequence[Sequence[Image]]) -> list[int]:
@@ -80,14 +94,23 @@ def _measure_rows(rows: Sequence[Sequence[Image]]) -> list[int]:
 
 def _get_smallest_size(rows: Sequence[Sequence[Image]]) -> tuple[int, int]:
     """Return the smallest height and width of a picture, for lines that have only texts."""
-    sizes = [cell.shape[:2] for row in rows for cell in row if isinstance(cell, np.ndarray)]
+    sizes = [
+        cell.shape[:2]
+        for row in rows
+        for cell in row
+        if isinstance(cell, np.ndarray)
+    ]
     if not sizes:
         return MESSAGE_SIZE
     return min(height for height, _ in sizes), min(width for _, width in sizes)
 
 
 def _get_largest(line: Sequence[Image], axis: int, default: int) -> int:
-    sizes = [content.shape[axis] for content in line if isinstance(content, np.ndarray)]
+    sizes = [
+        content.shape[axis]
+        for content in line
+        if isinstance(content, np.ndarray)
+    ]
     return max(sizes, default=default)
 
 
@@ -106,14 +129,24 @@ def _round_to_pixels(inches: float) -> float:
 
 def _compute_starts(lengths: Sequence[int]) -> list[int]:
     """Return where each row or column begins [pixels]."""
-    return [sum(lengths[:index]) + GAP_PIXELS * index for index in range(len(lengths))]
+    return [
+        sum(lengths[:index]) + GAP_PIXELS * index
+        for index in range(len(lengths))
+    ]
 
 
-def _compute_centres(starts: Sequence[int], lengths: Sequence[int]) -> list[float]:
-    return [start + length / 2 for start, length in zip(starts, lengths, strict=True)]
+def _compute_centres(
+    starts: Sequence[int], lengths: Sequence[int]
+) -> list[float]:
+    return [
+        start + length / 2
+        for start, length in zip(starts, lengths, strict=True)
+    ]
 
 
-def _draw_content(axes: Axes, content: Image, left: int, top: int, width: int, height: int) -> None:
+def _draw_content(
+    axes: Axes, content: Image, left: int, top: int, width: int, height: int
+) -> None:
     """Draw a picture at the top left of its cell, or a text in the middle of it."""
     if isinstance(content, str):
         # A character takes about 18 pixels.

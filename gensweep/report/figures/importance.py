@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gensweep.core.registries import register_figure
-from gensweep.report.figures.captions import format_axis_label, format_seed_count
+from gensweep.report.figures.captions import (
+    format_axis_label,
+    format_seed_count,
+)
 from gensweep.report.figures.data import (
     Axis,
     CustomPlot,
@@ -54,8 +57,12 @@ def _make_each(
 ) -> list[FigureData]:
     """Return a figure for each model and dataset that was swept."""
     subjects = list_subjects(results)
-    stems = make_file_stems([(name, *one.name.split(" on ")) for one in subjects])
-    figures = [make(stem, one) for stem, one in zip(stems, subjects, strict=True)]
+    stems = make_file_stems(
+        [(name, *one.name.split(" on ")) for one in subjects]
+    )
+    figures = [
+        make(stem, one) for stem, one in zip(stems, subjects, strict=True)
+    ]
     title = name.replace("_", " ")
     message = make_message("No parameter varies.", _SHARE_LABELS)
     return figures or [FigureData(name, title, "No parameter varies.", message)]
@@ -66,7 +73,9 @@ def _make_shares(name: str, subject: Subject) -> FigureData:
     title = f"{subject.name}: share of the variance"
     if decomposition is None:
         text = "No full grid of two values is measured, or its cells do not differ."
-        return FigureData(name, title, text, make_message(text, _SHARE_LABELS), subject.model)
+        return FigureData(
+            name, title, text, make_message(text, _SHARE_LABELS), subject.model
+        )
     count = format_seed_count([len(decomposition.grid.seeds)])
     caption = (
         f"Share of the variance of {subject.metric} between the cells of a seed, over the full "
@@ -75,8 +84,12 @@ def _make_shares(name: str, subject: Subject) -> FigureData:
     )
     import pandas as pd
 
-    shares = sorted(decomposition.shares, key=lambda share: -share.mean)[:MAX_SHARES]
-    rows = [(describe_share(one), one.mean, one.low, one.high) for one in shares]
+    shares = sorted(decomposition.shares, key=lambda share: -share.mean)[
+        :MAX_SHARES
+    ]
+    rows = [
+        (describe_share(one), one.mean, one.low, one.high) for one in shares
+    ]
     frame = pd.DataFrame(rows, columns=["parameter", "share", "low", "high"])
     size = (5.5, 1.0 + 0.3 * len(shares))
     plot = CustomPlot(frame, lambda figure: _draw_shares(figure, frame), size)
@@ -91,7 +104,15 @@ def _draw_shares(figure: Figure, frame: pd.DataFrame) -> None:
     axes.barh(places, means, color=COLOURS[0], height=0.6)
     if shares["low"].notna().any():
         errors = np.abs(shares[["low", "high"]].to_numpy().T - means)
-        axes.errorbar(means, places, xerr=errors, fmt="none", ecolor="black", capsize=2.5, lw=1)
+        axes.errorbar(
+            means,
+            places,
+            xerr=errors,
+            fmt="none",
+            ecolor="black",
+            capsize=2.5,
+            lw=1,
+        )
     axes.set_yticks(places, shares["parameter"].tolist())
     axes.set(xlabel=_SHARE_LABELS[0], ylabel=_SHARE_LABELS[1], xlim=(0, 1))
 
@@ -101,12 +122,16 @@ def _make_profile(name: str, subject: Subject) -> FigureData:
     axis = _choose_axis(subject)
     by_value: dict[str, list[float]] = {}
     per_cell: Counter[tuple[object, str]] = Counter()
-    runs = subject.runs.list_runs_along(subject.model, subject.dataset, subject.metric, (axis,))
+    runs = subject.runs.list_runs_along(
+        subject.model, subject.dataset, subject.metric, (axis,)
+    )
     for _, setting, (level,), number in runs:
         text = subject.get_text(axis, level)
         by_value.setdefault(text, []).append(number)
         per_cell[setting, text] += 1
-    texts = [subject.get_text(axis, value) for value in subject.list_values(axis)]
+    texts = [
+        subject.get_text(axis, value) for value in subject.list_values(axis)
+    ]
     drawn = [text for text in texts if text in by_value][:MAX_SERIES]
     word = "at most" if subject.sign < 0 else "at least"
     caption = (
@@ -115,19 +140,29 @@ def _make_profile(name: str, subject: Subject) -> FigureData:
         f"{format_seed_count(per_cell.values())} per cell."
     )
     if len(by_value) > len(drawn):
-        caption += f" The first {len(drawn)} of {len(by_value)} values are drawn."
+        caption += (
+            f" The first {len(drawn)} of {len(by_value)} values are drawn."
+        )
     label = format_axis_label(subject.runs.results, subject.metric)
-    series = _list_steps({text: by_value[text] for text in drawn}, subject.sign or 1)
-    panel = Panel(series, Axis(label), Axis("share of runs", limits=(-0.02, 1.02)))
+    series = _list_steps(
+        {text: by_value[text] for text in drawn}, subject.sign or 1
+    )
+    panel = Panel(
+        series, Axis(label), Axis("share of runs", limits=(-0.02, 1.02))
+    )
     title = f"{subject.name}: performance profile"
-    return FigureData(name, title, caption, Plot([panel], legend_title=axis), subject.model)
+    return FigureData(
+        name, title, caption, Plot([panel], legend_title=axis), subject.model
+    )
 
 
 def _list_steps(by_value: dict[str, list[float]], sign: int) -> list[Series]:
     """Return a line of steps for each value: it changes at the runs alone, so it is exact."""
     if not by_value:
         return []
-    edges = np.unique(np.concatenate([np.array(one) for one in by_value.values()]))
+    edges = np.unique(
+        np.concatenate([np.array(one) for one in by_value.values()])
+    )
     margin = 0.02 * float(np.ptp(edges)) or 0.01 * abs(float(edges[0])) or 1.0
     edges = np.array([edges[0] - margin, *edges, edges[-1] + margin])
     # Between two runs, the share is that of the next one, seen from the better end.
@@ -137,7 +172,9 @@ def _list_steps(by_value: dict[str, list[float]], sign: int) -> list[Series]:
         shares = compute_profile(np.array(numbers), thresholds, sign)
         x = np.repeat(edges, 2)[1:-1]
         label = f"{text} ({len(numbers)} runs)"
-        series.append(Series(label, x, np.repeat(shares, 2), mark=Mark.BAND, style=index))
+        series.append(
+            Series(label, x, np.repeat(shares, 2), mark=Mark.BAND, style=index)
+        )
     return series
 
 
@@ -145,6 +182,10 @@ def _choose_axis(subject: Subject) -> str:
     """Return the parameter with the largest share of the variance, or the first one."""
     if subject.decomposition is None:
         return subject.list_axes()[0]
-    single = [one for one in subject.decomposition.shares if one.axes[0] in subject.list_axes()]
+    single = [
+        one
+        for one in subject.decomposition.shares
+        if one.axes[0] in subject.list_axes()
+    ]
     single = [one for one in single if len(one.axes) == 1]
     return max(single, key=lambda one: one.mean).axes[0]

@@ -14,7 +14,14 @@ from gensweep.core.errors import RecordError
 from gensweep.core.registries import register_figure
 from gensweep.ledger.status import Status
 from gensweep.report.figures.captions import describe_seeds, format_unit
-from gensweep.report.figures.data import Axis, FigureData, Mark, Panel, Plot, Series
+from gensweep.report.figures.data import (
+    Axis,
+    FigureData,
+    Mark,
+    Panel,
+    Plot,
+    Series,
+)
 from gensweep.report.figures.selection import (
     describe_choice,
     rank_cells,
@@ -65,7 +72,9 @@ class Curve:
     def to_series(self, label: str, mark: Mark, style: int = 0) -> Series:
         """Return the means with their intervals, as a figure shows them."""
         one = self.summary
-        return Series(label, self.epochs, one.mean, one.low, one.high, one.n, mark, style)
+        return Series(
+            label, self.epochs, one.mean, one.low, one.high, one.n, mark, style
+        )
 
 
 @register_figure("learning_curves")
@@ -81,8 +90,12 @@ def _show_learning(results: Results, stem: str, model: str) -> FigureData:
     is_cut = len(ids) > MAX_SERIES
     chosen, rest = _choose_ranks(len(ids), is_cut)
     cells = [ids[rank] for rank in (*chosen, *rest)]
-    curves, column, lost = _load_curves(results, cells, results.get_main_metric(model))
-    caption = describe_seeds(n for curve in curves.values() for n in curve.summary.n)
+    curves, column, lost = _load_curves(
+        results, cells, results.get_main_metric(model)
+    )
+    caption = describe_seeds(
+        n for curve in curves.values() for n in curve.summary.n
+    )
     if is_cut:
         caption += f" #1 is the first of {len(ids)} cells; {len(rest)} others are grey."
         caption += f" {describe_choice(results, model)}"
@@ -96,7 +109,11 @@ def _show_learning(results: Results, stem: str, model: str) -> FigureData:
     series = []
     for rank in rest:
         label = _format_values(results, ids[rank], names)
-        series.append(curves[ids[rank]].to_series(f"#{rank + 1}: {label}", Mark.BACKGROUND))
+        series.append(
+            curves[ids[rank]].to_series(
+                f"#{rank + 1}: {label}", Mark.BACKGROUND
+            )
+        )
     for style, rank in enumerate(chosen):
         label = _format_values(results, ids[rank], names)
         if is_cut:
@@ -148,7 +165,9 @@ def _load_curves(
 ) -> tuple[dict[str, Curve], str, int]:
     """Return cell -> its curve, the column that they show, and how many histories are lost."""
     histories_of, lost = _load_histories(results, cells)
-    present = _list_columns(one for histories in histories_of.values() for one in histories)
+    present = _list_columns(
+        one for histories in histories_of.values() for one in histories
+    )
     preferred = [f"validation/{metric}", "validation/loss", "train/loss"]
     candidates = [name for name in (*preferred, *present) if name in present]
     column = candidates[0] if candidates else preferred[0]
@@ -160,10 +179,14 @@ def _load_curves(
     return curves, column, lost
 
 
-def _load_histories(results: Results, cells: Sequence[str]) -> tuple[dict[str, list[History]], int]:
+def _load_histories(
+    results: Results, cells: Sequence[str]
+) -> tuple[dict[str, list[History]], int]:
     """Return cell -> the histories of its ok points, and how many are missing or damaged."""
     histories_of: dict[str, list[History]] = {cell: [] for cell in cells}
-    is_shown = (results.points["status"] == Status.OK) & results.points["cell"].isin(list(cells))
+    is_shown = (results.points["status"] == Status.OK) & results.points[
+        "cell"
+    ].isin(list(cells))
     points = results.points[is_shown]
     lost = 0
     for point, cell in zip(points["id"], points["cell"], strict=True):
@@ -191,12 +214,22 @@ def _get_range(results: Results, column: str) -> Range:
     return UNBOUNDED if info is None else info.range
 
 
-def _summarize_column(histories: Iterable[History], column: str, bounds: Range) -> Curve:
+def _summarize_column(
+    histories: Iterable[History], column: str, bounds: Range
+) -> Curve:
     """Return the curve of a column over the histories that have it."""
-    usable = [history for history in histories if column in history and "epoch" in history]
+    usable = [
+        history
+        for history in histories
+        if column in history and "epoch" in history
+    ]
     # An empty array comes first: `concatenate` refuses an empty list.
-    epochs = np.concatenate([np.zeros(0), *(history["epoch"] for history in usable)])
-    values = np.concatenate([np.zeros(0), *(history[column] for history in usable)])
+    epochs = np.concatenate(
+        [np.zeros(0), *(history["epoch"] for history in usable)]
+    )
+    values = np.concatenate(
+        [np.zeros(0), *(history[column] for history in usable)]
+    )
     steps, step_index = np.unique(epochs, return_inverse=True)
     finite = np.where(np.isfinite(values), values, np.nan)
     return Curve(steps, summarize(finite, step_index, len(steps), bounds))
@@ -205,25 +238,34 @@ def _summarize_column(histories: Iterable[History], column: str, bounds: Range) 
 @register_figure("training_history")
 def make_training_history(results: Results) -> list[FigureData]:
     """Show training and validation by epoch: each dataset's best cell (the paper's Figure 13)."""
-    settings = name_settings("training_history", split_by_dataset(results, results.models))
+    settings = name_settings(
+        "training_history", split_by_dataset(results, results.models)
+    )
     return [_show_training(results, name, one) for name, one in settings]
 
 
 def _show_training(results: Results, stem: str, setting: Setting) -> FigureData:
-    cells = select_best_and_others(results, setting.model, setting.cells, count=1)
+    cells = select_best_and_others(
+        results, setting.model, setting.cells, count=1
+    )
     histories_of, lost = _load_histories(results, [one.cell for one in cells])
     histories = [one for of_cell in histories_of.values() for one in of_cell]
     metric = results.get_main_metric(setting.model)
     names = _choose_columns(_list_columns(histories), metric)
     curves = {
         split: [
-            _summarize_column(histories, f"{split}/{name}", _get_range(results, name))
+            _summarize_column(
+                histories, f"{split}/{name}", _get_range(results, name)
+            )
             for name in names
         ]
         for split in SPLITS
     }
     caption = describe_seeds(
-        n for of_split in curves.values() for curve in of_split for n in curve.summary.n
+        n
+        for of_split in curves.values()
+        for curve in of_split
+        for n in curve.summary.n
     )
     if cells:
         choice = describe_choice(results, setting.model, setting.cells)
@@ -239,18 +281,32 @@ def _show_training(results: Results, stem: str, setting: Setting) -> FigureData:
             curve = curves[split][index]
             if not curve.is_empty:
                 series.append(curve.to_series(split, Mark.BAND, style))
-        panels.append(Panel(series, EPOCH_AXIS, Axis(name + format_unit(results, name)), name))
+        panels.append(
+            Panel(
+                series,
+                EPOCH_AXIS,
+                Axis(name + format_unit(results, name)),
+                name,
+            )
+        )
     plot = Plot(panels, (3.2 * len(names) + 1.4, 2.9))
-    return FigureData(stem, f"{setting.title}: training", caption, plot, setting.model)
+    return FigureData(
+        stem, f"{setting.title}: training", caption, plot, setting.model
+    )
 
 
-def _list_unpaired(curves: dict[str, list[Curve]], names: Sequence[str]) -> list[str]:
+def _list_unpaired(
+    curves: dict[str, list[Curve]], names: Sequence[str]
+) -> list[str]:
     """Return the columns that one split lacks and the other has, as in ``train/mse``."""
     train, validation = SPLITS
     unpaired = []
     for split, other in ((train, validation), (validation, train)):
         for index, name in enumerate(names):
-            if curves[split][index].is_empty and not curves[other][index].is_empty:
+            if (
+                curves[split][index].is_empty
+                and not curves[other][index].is_empty
+            ):
                 unpaired.append(f"{split}/{name}")
     return unpaired
 
@@ -258,7 +314,11 @@ def _list_unpaired(curves: dict[str, list[Curve]], names: Sequence[str]) -> list
 def _choose_columns(columns: Sequence[str], metric: str | None) -> list[str]:
     """Return what to draw: the loss, or losses, that both splits have, and the main metric."""
     train, validation = (
-        [name.partition("/")[2] for name in columns if name.startswith(f"{split}/")]
+        [
+            name.partition("/")[2]
+            for name in columns
+            if name.startswith(f"{split}/")
+        ]
         for split in SPLITS
     )
     in_both = [name for name in train if name in validation]

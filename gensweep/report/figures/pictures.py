@@ -9,7 +9,12 @@ import numpy as np
 
 from gensweep.core.registries import register_figure
 from gensweep.ledger.ledger import POINTS
-from gensweep.prepare.contact_sheet import DATASETS_FOLDER, MARGIN, SCALE, find_sheet
+from gensweep.prepare.contact_sheet import (
+    DATASETS_FOLDER,
+    MARGIN,
+    SCALE,
+    find_sheet,
+)
 from gensweep.report.figures.data import FigureData, ImageGrid, make_message
 from gensweep.report.figures.files import MissingFiles, load_picture
 from gensweep.report.figures.selection import (
@@ -49,25 +54,35 @@ def make_interpolation(results: Results) -> list[FigureData]:
         return [_show_strips(results, name, one) for name, one in named]
     text = "No model of this sweep makes pictures of random latent vectors."
     content = make_message(text, ("step", "path"))
-    return [FigureData("interpolation", "interpolation", describe_nothing(results), content)]
+    return [
+        FigureData(
+            "interpolation", "interpolation", describe_nothing(results), content
+        )
+    ]
 
 
 def _show_strips(results: Results, stem: str, setting: Setting) -> FigureData:
     axis_labels = ("step from one latent vector to another, 0 to 1", "path")
     title = f"{setting.title}: between latent vectors"
-    cells = select_best_and_others(results, setting.model, setting.cells, count=1)
+    cells = select_best_and_others(
+        results, setting.model, setting.cells, count=1
+    )
     if not cells:
         caption = describe_nothing(results, [setting.model])
         content = make_message("No cell has a result yet.", axis_labels)
         return FigureData(stem, title, caption, content, setting.model)
     missing = MissingFiles("; run gensweep evaluate to create it")
     _, point = cells[0].sample
-    names = [f"{POINTS}/{point}/interpolation-{path}.png" for path in INTERPOLATIONS]
+    names = [
+        f"{POINTS}/{point}/interpolation-{path}.png" for path in INTERPOLATIONS
+    ]
     rows = [[load_picture(results.store, name, missing)] for name in names]
     choice = describe_choice(results, setting.model, setting.cells)
     caption = f"{cells[0].name}. {choice} {describe_points(cells)}{missing.format_caption()}"
     if all(isinstance(row[0], str) for row in rows):
-        content = make_message("No strip to show; the caption says why.", axis_labels)
+        content = make_message(
+            "No strip to show; the caption says why.", axis_labels
+        )
     else:
         files = [[name] for name in names]
         content = ImageGrid(rows, INTERPOLATIONS, [""], axis_labels, 2, files)
@@ -81,7 +96,8 @@ def make_dataset_samples(results: Results) -> list[FigureData]:
     missing = MissingFiles()
     folder = f"{results.folder.name}/{DATASETS_FOLDER}"
     files = {
-        sheet: find_sheet(results.store.list_files(folder), sheet) for sheet in results.datasets
+        sheet: find_sheet(results.store.list_files(folder), sheet)
+        for sheet in results.datasets
     }
     absent = [sheet for sheet, name in files.items() if not name]
     paths = {sheet: f"{folder}/{name}" for sheet, name in files.items() if name}
@@ -98,15 +114,25 @@ def make_dataset_samples(results: Results) -> list[FigureData]:
     if absent:
         names = ", ".join(labels[sheet] for sheet in absent)
         caption += f" No sheet of {names}: run the sweep on a machine with the data to create it."
-    sizes = [sheet.shape[:2] for sheet in shown.values() if isinstance(sheet, np.ndarray)]
+    sizes = [
+        sheet.shape[:2]
+        for sheet in shown.values()
+        if isinstance(sheet, np.ndarray)
+    ]
     if not sizes:
         text = "No sheet to show; the caption says why."
         caption += missing.format_caption()
         content = make_message(text, axis_labels)
         return [FigureData("dataset_samples", title, caption, content)]
-    if any(height > MAX_SHEET_SIZE[0] or width > MAX_SHEET_SIZE[1] for height, width in sizes):
+    if any(
+        height > MAX_SHEET_SIZE[0] or width > MAX_SHEET_SIZE[1]
+        for height, width in sizes
+    ):
         caption += " Large sheets are scaled down."
-    rows = [[sheet if isinstance(sheet, str) else _shrink(sheet)] for sheet in shown.values()]
+    rows = [
+        [sheet if isinstance(sheet, str) else _shrink(sheet)]
+        for sheet in shown.values()
+    ]
     row_labels = [labels[sheet] for sheet in shown]
     caption += missing.format_caption()
     shown_files = [[paths[sheet]] for sheet in shown]
@@ -139,7 +165,9 @@ def _label_sheets(results: Results, sheets: Sequence[str]) -> dict[str, str]:
     labels = {}
     for sheet in sheets:
         dataset = get_text(sheet, "dataset")
-        same_dataset = [one for one in sheets if get_text(one, "dataset") == dataset]
+        same_dataset = [
+            one for one in sheets if get_text(one, "dataset") == dataset
+        ]
         parts = [dataset]
         for name in results.datasets[sheet]:
             values = {get_text(one, name) for one in same_dataset}
@@ -158,4 +186,6 @@ def _shrink(sheet: np.ndarray) -> np.ndarray:
     if scale == 1:
         return sheet
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(sheet).resize(size, Image.Resampling.LANCZOS))
+    return np.asarray(
+        Image.fromarray(sheet).resize(size, Image.Resampling.LANCZOS)
+    )

@@ -10,7 +10,13 @@ import numpy as np
 
 from gensweep.report.figures.data import Mark, Series
 from gensweep.report.figures.fonts import make_legible
-from gensweep.report.figures.style import COLOURS, LINE_STYLES, MARKERS, MAX_SERIES, TEXT_GREY
+from gensweep.report.figures.style import (
+    COLOURS,
+    LINE_STYLES,
+    MARKERS,
+    MAX_SERIES,
+    TEXT_GREY,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,33 +48,52 @@ def draw_series(axes: Axes, series: Series) -> None:
         step = max(1, len(x) // _MARKERS_PER_BAND)
         axes.plot(x, y, markevery=step, label=series.label, **look)
         if len(series.low):
-            band: dict[str, Any] = {"color": look["color"], "alpha": 0.18, "linewidth": 0}
-            axes.fill_between(x, np.asarray(series.low), np.asarray(series.high), **band)
+            band: dict[str, Any] = {
+                "color": look["color"],
+                "alpha": 0.18,
+                "linewidth": 0,
+            }
+            axes.fill_between(
+                x, np.asarray(series.low), np.asarray(series.high), **band
+            )
     elif series.mark == Mark.DOTS:
-        dots: dict[str, Any] = {"linestyle": "", "alpha": 0.5, "color": look["color"]}
+        dots: dict[str, Any] = {
+            "linestyle": "",
+            "alpha": 0.5,
+            "color": look["color"],
+        }
         axes.plot(x, y, marker=look["marker"], label=series.label, **dots)
     elif series.mark == Mark.BACKGROUND:
         axes.plot(x, y, color="#CFCFCF", linewidth=0.8, zorder=1)
     elif series.mark == Mark.PAPER:
-        axes.plot(x, y, color="black", linestyle=":", marker="x", label=series.label)
+        axes.plot(
+            x, y, color="black", linestyle=":", marker="x", label=series.label
+        )
     elif series.mark == Mark.BARS:
         axes.stairs(y, x, fill=True, color="#C9C9C9", label=series.label)
     else:
-        axes.stairs(y, x, color=look["color"], linewidth=1.5, label=series.label)
+        axes.stairs(
+            y, x, color=look["color"], linewidth=1.5, label=series.label
+        )
 
 
 def _draw_error_bars(axes: Axes, series: Series, look: dict[str, Any]) -> None:
     y = np.asarray(series.y, float)
     lengths = None
     if len(series.low):
-        low, high = np.asarray(series.low, float), np.asarray(series.high, float)
+        low, high = (
+            np.asarray(series.low, float),
+            np.asarray(series.high, float),
+        )
         lengths = np.stack([y - low, high - y])
     x = np.asarray(series.x, float)
     bars: dict[str, Any] = {"capsize": 2.5, "elinewidth": 0.9}
     axes.errorbar(x, y, lengths, label=series.label, **bars, **look)
 
 
-def add_legend(figure: Figure, axes: Axes | Sequence[Axes], title: str = "") -> None:
+def add_legend(
+    figure: Figure, axes: Axes | Sequence[Axes], title: str = ""
+) -> None:
     """Add a legend to the right of the axes; axes with nothing drawn get a text instead.
 
     The entries have the order of drawing, but the numbers of the paper come last.
@@ -84,7 +109,13 @@ def add_legend(figure: Figure, axes: Axes | Sequence[Axes], title: str = "") -> 
     texts = sorted(entries, key=lambda text: text == PAPER_LABEL)
     handles = [entries[text] for text in texts]
     title, *labels = (_wrap_legend(text) for text in (title, *texts))
-    figure.legend(handles, labels, loc="outside right upper", title=title, alignment="left")
+    figure.legend(
+        handles,
+        labels,
+        loc="outside right upper",
+        title=title,
+        alignment="left",
+    )
 
 
 def _wrap_legend(text: str) -> str:
@@ -93,7 +124,10 @@ def _wrap_legend(text: str) -> str:
 
 def _label_if_empty(axes: Axes) -> None:
     """Write a text into axes that show no number."""
-    is_drawn = any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axes.lines)
+    is_drawn = any(
+        np.isfinite(np.asarray(line.get_ydata(), float)).any()
+        for line in axes.lines
+    )
     if is_drawn or axes.patches or axes.texts:
         return
     axes.text(

@@ -79,7 +79,9 @@ def render_files(data: FigureData) -> tuple[bytes, bytes, bytes]:
     svg, png, pdf = io.BytesIO(), io.BytesIO(), io.BytesIO()
     figure.dpi = PNG_DPI
     # `savefig` would draw every file twice.
-    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+    FigureCanvasSVG(figure).print_svg(
+        svg, metadata={"Date": None, "Creator": None}
+    )
     # Printing the SVG changes the resolution of the figure.
     figure.dpi = PNG_DPI
     FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})

@@ -46,9 +46,14 @@ NO_SHEET = "No sheet of samples to show; the caption says why."
 _EPOCH_FILE = re.compile(r"epoch-([0-9]+)\.png")
 
 
-def _compute_tile(height: int, width: int, has_caption: bool) -> tuple[int, int]:
+def _compute_tile(
+    height: int, width: int, has_caption: bool
+) -> tuple[int, int]:
     """Return the height and width of a picture on a sheet, with its margin [pixels]."""
-    return height * SCALE + MARGIN + LINE_HEIGHT * has_caption, width * SCALE + MARGIN
+    return (
+        height * SCALE + MARGIN + LINE_HEIGHT * has_caption,
+        width * SCALE + MARGIN,
+    )
 
 
 COLUMNS_SHOWN = {
@@ -70,7 +75,9 @@ CORNER_SIZE = (304, 288)
 @register_figure("samples_by_epoch")
 def make_samples_by_epoch(results: Results) -> list[FigureData]:
     """Show samples by epoch: best, median and worst cell (the paper's Figures 2 to 4)."""
-    settings = name_settings("samples_by_epoch", split_by_dataset(results, results.models))
+    settings = name_settings(
+        "samples_by_epoch", split_by_dataset(results, results.models)
+    )
     return [_show_by_epoch(results, name, one) for name, one in settings]
 
 
@@ -81,8 +88,15 @@ def _show_by_epoch(results: Results, stem: str, setting: Setting) -> FigureData:
     files = [_find_sheets(results, one) for one in cells]
     all_epochs = sorted({epoch for by_epoch in files for epoch in by_epoch})
     epochs = _pick_evenly(all_epochs, MAX_EPOCHS_SHOWN)
-    loaded = [_load_sheets(results, by_epoch, epochs, missing) for by_epoch in files]
-    sheets = [s for by_epoch in loaded for s in by_epoch.values() if isinstance(s, np.ndarray)]
+    loaded = [
+        _load_sheets(results, by_epoch, epochs, missing) for by_epoch in files
+    ]
+    sheets = [
+        s
+        for by_epoch in loaded
+        for s in by_epoch.values()
+        if isinstance(s, np.ndarray)
+    ]
     if cells:
         choice = describe_choice(results, setting.model, setting.cells)
         caption = f"{choice} {describe_points(cells)}"
@@ -97,18 +111,24 @@ def _show_by_epoch(results: Results, stem: str, setting: Setting) -> FigureData:
     rows, shown_files = [], []
     for by_epoch, available in zip(loaded, files, strict=True):
         last_epoch = max(available)
-        rows.append([_get_panel(by_epoch, epoch, last_epoch) for epoch in epochs])
+        rows.append(
+            [_get_panel(by_epoch, epoch, last_epoch) for epoch in epochs]
+        )
         shown_files.append([available.get(epoch, "") for epoch in epochs])
     caption += f" {describe_sheet_rows(results, setting.model)}"
     if any(_cut(sheet).size < sheet.size for sheet in sheets):
         caption += " Only a part of each sheet is shown: the left of its first and last rows."
     if len(epochs) < len(all_epochs):
-        caption += f" {len(epochs)} of {len(all_epochs)} saved epochs are shown."
+        caption += (
+            f" {len(epochs)} of {len(all_epochs)} saved epochs are shown."
+        )
     caption += _describe_last_only(cells, files)
     row_labels = [one.title for one in cells]
     column_labels = [str(epoch) for epoch in epochs]
     caption += missing.format_caption()
-    content = ImageGrid(rows, row_labels, column_labels, axis_labels, files=shown_files)
+    content = ImageGrid(
+        rows, row_labels, column_labels, axis_labels, files=shown_files
+    )
     return FigureData(stem, title, caption, content, setting.model)
 
 
@@ -131,14 +151,22 @@ def _find_sheets(results: Results, cell: ShownCell) -> dict[int, str]:
 
 
 def _load_sheets(
-    results: Results, files: Mapping[int, str], epochs: Sequence[int], missing: MissingFiles
+    results: Results,
+    files: Mapping[int, str],
+    epochs: Sequence[int],
+    missing: MissingFiles,
 ) -> dict[int, np.ndarray | str]:
     """Return epoch -> its sheet, or a text on why there is none."""
     available = [epoch for epoch in epochs if epoch in files]
-    return {epoch: load_picture(results.store, files[epoch], missing) for epoch in available}
+    return {
+        epoch: load_picture(results.store, files[epoch], missing)
+        for epoch in available
+    }
 
 
-def _describe_last_only(cells: Sequence[ShownCell], files: Sequence[Mapping[int, str]]) -> str:
+def _describe_last_only(
+    cells: Sequence[ShownCell], files: Sequence[Mapping[int, str]]
+) -> str:
     """Return the sentence on points that kept only the last sheet; empty without such points."""
     points = []
     for one, by_epoch in zip(cells, files, strict=True):
@@ -173,7 +201,9 @@ def _pick_evenly(values: Sequence[int], count: int) -> list[int]:
     """Return the first value, the last, and evenly spaced ones between them."""
     if len(values) <= count:
         return list(values)
-    return [values[round(index)] for index in np.linspace(0, len(values) - 1, count)]
+    return [
+        values[round(index)] for index in np.linspace(0, len(values) - 1, count)
+    ]
 
 
 def _cut(sheet: np.ndarray) -> np.ndarray:
@@ -199,15 +229,22 @@ def make_generated_answers(results: Results) -> list[FigureData]:
     text = "No model of this sweep draws its answers."
     caption = describe_nothing(results)
     content = make_message(text, ("query", "cell"))
-    return [FigureData("generated_answers", "generated answers", caption, content)]
+    return [
+        FigureData("generated_answers", "generated answers", caption, content)
+    ]
 
 
 def _show_answers(results: Results, stem: str, model: str) -> FigureData:
     cells = select_best_and_others(results, model, count=2)
-    title, axis_labels = f"{model}: generated answers", ("query of the test set", "cell")
+    title, axis_labels = (
+        f"{model}: generated answers",
+        ("query of the test set", "cell"),
+    )
     if not cells:
         content = make_message(NO_SHEET, axis_labels)
-        return FigureData(stem, title, describe_nothing(results, [model]), content, model)
+        return FigureData(
+            stem, title, describe_nothing(results, [model]), content, model
+        )
     missing = MissingFiles()
     rows = [[_load_last_sheet(results, one, missing)] for one in cells]
     caption = (
@@ -216,9 +253,10 @@ def _show_answers(results: Results, stem: str, model: str) -> FigureData:
         "below them are the query and what else the trial wrote."
     )
     for one in cells:
-        caption += (
-            f" {one.name}: {format_scores(results, one.cell, ('read_exact_match', READER_METRIC))}."
+        scores = format_scores(
+            results, one.cell, ("read_exact_match", READER_METRIC)
         )
+        caption += f" {one.name}: {scores}."
     caption += missing.format_caption()
     if all(isinstance(row[0], str) for row in rows):
         content = make_message(NO_SHEET, axis_labels)
@@ -229,8 +267,16 @@ def _show_answers(results: Results, stem: str, model: str) -> FigureData:
     return FigureData(stem, title, caption, content, model)
 
 
-def _load_last_sheet(results: Results, cell: ShownCell, missing: MissingFiles) -> np.ndarray | str:
+def _load_last_sheet(
+    results: Results, cell: ShownCell, missing: MissingFiles
+) -> np.ndarray | str:
     """Return the upper part of the sheet of a cell's last epoch, or why there is none."""
     _, point = cell.sample
-    sheet = load_picture(results.store, f"{POINTS}/{point}/{LAST_SHEET}", missing)
-    return sheet if isinstance(sheet, str) else sheet[: 2 * CORNER_SIZE[0], :MAX_ROW_PIXELS]
+    sheet = load_picture(
+        results.store, f"{POINTS}/{point}/{LAST_SHEET}", missing
+    )
+    return (
+        sheet
+        if isinstance(sheet, str)
+        else sheet[: 2 * CORNER_SIZE[0], :MAX_ROW_PIXELS]
+    )

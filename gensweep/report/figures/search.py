@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gensweep.core.registries import register_figure
-from gensweep.report.figures.data import Axis, FigureData, Mark, Panel, Plot, Series
-from gensweep.report.stats.tuning_curve import CONFIDENCE, MAX_TRIALS, compute_tuning_curve
+from gensweep.report.figures.data import (
+    Axis,
+    FigureData,
+    Mark,
+    Panel,
+    Plot,
+    Series,
+)
+from gensweep.report.stats.tuning_curve import (
+    CONFIDENCE,
+    MAX_TRIALS,
+    compute_tuning_curve,
+)
 from gensweep.report.tables.search import list_levels
 from gensweep.system.file_stems import make_file_stems
 
@@ -29,14 +40,18 @@ def make_tuning_curve(results: Results) -> list[FigureData]:
     groups: dict[tuple[str, str], dict[str, SearchInfo]] = {}
     for name, search in results.searches.items():
         groups.setdefault((search.model, search.metric), {})[name] = search
-    names = make_file_stems(("tuning_curve", model, metric) for model, metric in groups)
+    names = make_file_stems(
+        ("tuning_curve", model, metric) for model, metric in groups
+    )
     return [
         _show_curves(results, name, searches)
         for name, searches in zip(names, groups.values(), strict=True)
     ]
 
 
-def _show_curves(results: Results, name: str, searches: dict[str, SearchInfo]) -> FigureData:
+def _show_curves(
+    results: Results, name: str, searches: dict[str, SearchInfo]
+) -> FigureData:
     first = next(iter(searches.values()))
     series: list[Series] = []
     for number, (label, search) in enumerate(searches.items()):
@@ -45,21 +60,33 @@ def _show_curves(results: Results, name: str, searches: dict[str, SearchInfo]) -
         f"The best {first.metric} at the first level among the first trials. These values chose "
         "the trials, so they are no results."
     )
-    if any(search.identity.get("method") == _RANDOM for search in searches.values()):
+    if any(
+        search.identity.get("method") == _RANDOM for search in searches.values()
+    ):
         caption += (
             " Band: of random trials, the median of the best of n trials, with exact "
             f"{CONFIDENCE:.0%} confidence for the complete curve; other methods do not draw "
             "independent trials, so they have none."
         )
-    panel = Panel(series, Axis("trials", is_whole=True), Axis(f"{first.metric} (selection)"))
+    panel = Panel(
+        series,
+        Axis("trials", is_whole=True),
+        Axis(f"{first.metric} (selection)"),
+    )
     title = f"{first.model}: best of the trials so far"
-    return FigureData(name, title, caption, Plot([panel], legend_title="search"), first.model)
+    return FigureData(
+        name, title, caption, Plot([panel], legend_title="search"), first.model
+    )
 
 
-def _make_curves(results: Results, label: str, search: SearchInfo, style: int) -> list[Series]:
+def _make_curves(
+    results: Results, label: str, search: SearchInfo, style: int
+) -> list[Series]:
     """Return the best value so far, and the tuning curve of a search by random values."""
     values = [trial.levels[0].value for trial in search.trials]
-    known = np.array([np.nan if value is None else value for value in values], float)
+    known = np.array(
+        [np.nan if value is None else value for value in values], float
+    )
     finite = known[np.isfinite(known)]
     if not len(finite):
         return []
@@ -77,7 +104,10 @@ def _make_curves(results: Results, label: str, search: SearchInfo, style: int) -
     high = np.where(np.isfinite(curve.high), curve.high, finite.max())
     counts = np.arange(1, len(finite) + 1)
     name = f"{label}: median of n"
-    return [*series, Series(name, counts, curve.median, low, high, (), Mark.BAND, style + 1)]
+    return [
+        *series,
+        Series(name, counts, curve.median, low, high, (), Mark.BAND, style + 1),
+    ]
 
 
 @register_figure("search_slices")
@@ -85,7 +115,8 @@ def make_search_slices(results: Results) -> list[FigureData]:
     """Show the validation value of each trial by the values of its parameters."""
     searches = results.searches
     names = make_file_stems(
-        ("search_slices", search.model, name) for name, search in searches.items()
+        ("search_slices", search.model, name)
+        for name, search in searches.items()
     )
     return [
         _show_slices(stem, name, search)
@@ -101,10 +132,14 @@ def _show_slices(stem: str, name: str, search: SearchInfo) -> FigureData:
     )
     hidden = len(search.dimensions) - len(keys)
     if hidden:
-        caption += f" {hidden} further parameters are not drawn; the table has them."
+        caption += (
+            f" {hidden} further parameters are not drawn; the table has them."
+        )
     panels = [_make_slice(search, key) for key in keys]
     plot = Plot(panels, (2.0 + 2.0 * len(keys), 3.2), "trained to")
-    return FigureData(stem, f"{search.model}, search {name}", caption, plot, search.model)
+    return FigureData(
+        stem, f"{search.model}, search {name}", caption, plot, search.model
+    )
 
 
 def _make_slice(search: SearchInfo, key: str) -> Panel:
@@ -113,10 +148,14 @@ def _make_slice(search: SearchInfo, key: str) -> Panel:
     label, scale = key, "linear"
     choices: list[Any] = []
     if dimension.startswith("["):
-        used = [trial.params[key] for trial in search.trials if key in trial.params]
+        used = [
+            trial.params[key] for trial in search.trials if key in trial.params
+        ]
         # Numbers by their size, other choices by their text.
         numbers = sorted(one for one in used if isinstance(one, (int, float)))
-        texts = sorted(str(one) for one in used if not isinstance(one, (int, float)))
+        texts = sorted(
+            str(one) for one in used if not isinstance(one, (int, float))
+        )
         choices = list(dict.fromkeys([*map(str, numbers), *texts]))
         label += f" ({', '.join(f'{index}: {text}' for index, text in enumerate(choices))})"
     elif dimension.startswith("Log") or dimension.endswith("log=True)"):
@@ -130,9 +169,13 @@ def _make_slice(search: SearchInfo, key: str) -> Panel:
             if not is_here or value is None:
                 continue
             shown = trial.params[key]
-            x.append(float(choices.index(str(shown))) if choices else float(shown))
+            x.append(
+                float(choices.index(str(shown))) if choices else float(shown)
+            )
             y.append(value)
-        series.append(Series(f"epoch {epochs}", x, y, mark=Mark.DOTS, style=level))
+        series.append(
+            Series(f"epoch {epochs}", x, y, mark=Mark.DOTS, style=level)
+        )
     ticks = tuple(float(index) for index in range(len(choices)))
     if scale == "log":
         positions = [x for one in series for x in one.x]

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 MAX_SEEDS_READ = 32
 """Most points of one cell whose files are read."""
-_RANKED_ROLES, _UNRANKED_ROLES = ("best", "median", "worst"), ("first", "middle", "last")
+_RANKED_ROLES, _UNRANKED_ROLES = (
+    ("best", "median", "worst"),
+    ("first", "middle", "last"),
+)
 _ONLY = "only"
 
 
@@ -77,11 +80,16 @@ def rank_cells(results: Results, model: str) -> list[str]:
         return ids
     is_smaller_better = results.validation[objective].direction == "min"
     means = _get_means(results, ids, objective)
-    return means.sort_values(ascending=is_smaller_better, kind="stable").index.tolist()
+    return means.sort_values(
+        ascending=is_smaller_better, kind="stable"
+    ).index.tolist()
 
 
 def select_best_and_others(
-    results: Results, model: str, cells: Sequence[str] | None = None, count: int = 3
+    results: Results,
+    model: str,
+    cells: Sequence[str] | None = None,
+    count: int = 3,
 ) -> list[ShownCell]:
     """Return the best cell, the median one and the worst, each once.
 
@@ -103,7 +111,10 @@ def select_best_and_others(
     elif count == 2:
         ranks = [ranks[0], ranks[-1]]
     # Of one cell, the first rank is the last one, too.
-    return [_describe_cell(results, ids[rank], roles[rank]) for rank in dict.fromkeys(ranks)]
+    return [
+        _describe_cell(results, ids[rank], roles[rank])
+        for rank in dict.fromkeys(ranks)
+    ]
 
 
 def _assign_roles(count: int, is_ranked: bool) -> dict[int, str]:
@@ -117,24 +128,34 @@ def _assign_roles(count: int, is_ranked: bool) -> dict[int, str]:
 
 
 def _describe_cell(results: Results, cell: str, role: str) -> ShownCell:
-    is_shown = (results.points["cell"] == cell) & (results.points["status"] == Status.OK)
+    is_shown = (results.points["cell"] == cell) & (
+        results.points["status"] == Status.OK
+    )
     points = results.points[is_shown].sort_values("seed")
     model = points["model"].iloc[0]
     params = results.params[cell]
     names = [name for name in results.varying_of[model] if name in params]
-    label = ", ".join(f"{name}={results.names.get_text(name, params[name])}" for name in names)
+    label = ", ".join(
+        f"{name}={results.names.get_text(name, params[name])}" for name in names
+    )
     first = points.head(MAX_SEEDS_READ)
     ids = dict(zip(first["seed"], first["id"], strict=True))
     return ShownCell(cell, role, label, ids, len(points))
 
 
-def _list_candidates(results: Results, model: str, cells: Sequence[str] | None) -> list[str]:
+def _list_candidates(
+    results: Results, model: str, cells: Sequence[str] | None
+) -> list[str]:
     """Return the cells to choose among, the best first.
 
     These are the cells with a value of the objective. If no cell has one, they are all cells with
     a result.
     """
-    ids = [cell for cell in rank_cells(results, model) if cells is None or cell in cells]
+    ids = [
+        cell
+        for cell in rank_cells(results, model)
+        if cells is None or cell in cells
+    ]
     objective = results.objectives[model]
     if objective is None:
         return ids
@@ -142,11 +163,15 @@ def _list_candidates(results: Results, model: str, cells: Sequence[str] | None) 
     return with_value or ids
 
 
-def _get_means(results: Results, cells: Sequence[str], metric: str) -> pd.Series:
+def _get_means(
+    results: Results, cells: Sequence[str], metric: str
+) -> pd.Series:
     return results.cells.set_index("cell").loc[list(cells), f"{metric}_mean"]
 
 
-def describe_choice(results: Results, model: str, cells: Sequence[str] | None = None) -> str:
+def describe_choice(
+    results: Results, model: str, cells: Sequence[str] | None = None
+) -> str:
     """Return the sentences of a caption that explain the roles; empty if there is one cell.
 
     They say among how many cells the shown ones were chosen, by which metric, and how many cells
@@ -170,10 +195,14 @@ def describe_choice(results: Results, model: str, cells: Sequence[str] | None = 
     elif objective is not None:
         reason = f" They are in the sweep's order: {objective} would rank them, but {NO_VALUE}."
     ties = _describe_ties(results, model, candidates)
-    return f"Chosen among {len(candidates)} cells{criterion}.{reason}{ties}{rest}"
+    return (
+        f"Chosen among {len(candidates)} cells{criterion}.{reason}{ties}{rest}"
+    )
 
 
-def _describe_ties(results: Results, model: str, candidates: Sequence[str]) -> str:
+def _describe_ties(
+    results: Results, model: str, candidates: Sequence[str]
+) -> str:
     """Return the sentence on cells that are as good as the best one; empty without such cells."""
     objective = results.objectives[model]
     if objective is None or not has_values(results, model):
@@ -193,11 +222,15 @@ def describe_points(cells: Sequence[ShownCell]) -> str:
     return f"Samples are of one seed per cell, out of {seeds}: {points}."
 
 
-def describe_nothing(results: Results, models: Sequence[str] | None = None) -> str:
+def describe_nothing(
+    results: Results, models: Sequence[str] | None = None
+) -> str:
     """Return the caption of a figure with nothing to draw: the number of seeds that there are."""
     if models is None:
         models = results.models
-    counts = results.cells.loc[results.cells["model"].isin(list(models)), "n_ok"]
+    counts = results.cells.loc[
+        results.cells["model"].isin(list(models)), "n_ok"
+    ]
     if not counts.any():
         return "Nothing is measured yet: n = 0 seeds."
     return f"Cells of this sweep have {format_seed_count(counts)} that are ok."

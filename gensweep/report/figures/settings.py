@@ -35,7 +35,9 @@ class Setting:
     cells: list[str]
 
 
-def name_settings(item: str, settings: Sequence[Setting]) -> list[tuple[str, Setting]]:
+def name_settings(
+    item: str, settings: Sequence[Setting]
+) -> list[tuple[str, Setting]]:
     """Return the stem of each setting's files, and the setting.
 
     A stem holds the registered name of the figure and the model. It holds the dataset only if the
@@ -67,10 +69,14 @@ def split_by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
     if len(cells_of) > MAX_FIGURES_PER_ITEM:
         count = len(cells_of)
         _log.warning(
-            "the first %d of %d models and datasets are drawn", MAX_FIGURES_PER_ITEM, count
+            "the first %d of %d models and datasets are drawn",
+            MAX_FIGURES_PER_ITEM,
+            count,
         )
     settings = []
-    for (model, dataset), cells in list(cells_of.items())[:MAX_FIGURES_PER_ITEM]:
+    for (model, dataset), cells in list(cells_of.items())[
+        :MAX_FIGURES_PER_ITEM
+    ]:
         dataset_count = sum(other == model for other, _ in cells_of)
         title = model
         if dataset_count > 1:
@@ -96,7 +102,11 @@ def list_generating(results: Results) -> list[str]:
 
 def _list_with_any(results: Results, *roles: Role) -> list[str]:
     """Return the models that have a metric of any of these roles."""
-    return [model for model in results.models if results.list_metrics_with(*roles, model=model)]
+    return [
+        model
+        for model in results.models
+        if results.list_metrics_with(*roles, model=model)
+    ]
 
 
 def describe_sheet_rows(results: Results, model: str) -> str:
@@ -104,7 +114,9 @@ def describe_sheet_rows(results: Results, model: str) -> str:
 
     The models' networks lay the sheets out, in their `samples`.
     """
-    has_reconstructions = bool(results.list_metrics_with(Role.RECONSTRUCTIONS, model=model))
+    has_reconstructions = bool(
+        results.list_metrics_with(Role.RECONSTRUCTIONS, model=model)
+    )
     is_generating = model in list_generating(results)
     if has_reconstructions and is_generating:
         return (
@@ -118,7 +130,9 @@ def describe_sheet_rows(results: Results, model: str) -> str:
     return ""
 
 
-def select_settings(results: Results, name: str, axes: tuple[str, ...]) -> list[tuple[str, Group]]:
+def select_settings(
+    results: Results, name: str, axes: tuple[str, ...]
+) -> list[tuple[str, Group]]:
     """Return the settings that get a figure each; the log names how many get none.
 
     Args:

@@ -20,7 +20,15 @@ MAX_FIGURES_PER_ITEM = 24
 """Most settings of one registered figure that are drawn; the log names how many are not."""
 PNG_DPI = 150
 """Resolution of the PNG files [pixels per inch]."""
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#4D4D4D",
+)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINE_STYLES: tuple[Any, ...] = (
     "-",

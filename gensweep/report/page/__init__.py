@@ -27,7 +27,9 @@ PAGE = "report.html"
 MAX_NAMES_IN_TITLE = 3
 _GENERATOR_TAG = b'<meta name="generator" content="gensweep">'
 _TEMPLATE_FOLDER = Path(__file__).parent
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 """Characters that HTML does not allow, or that change the direction of a line.
 
 The text of an error or a path may hold them.
@@ -51,7 +53,9 @@ class Collected:
     digest: str
 
 
-def render(collected: Sequence[Collected], folder: Path, reload: int = 0) -> str:
+def render(
+    collected: Sequence[Collected], folder: Path, reload: int = 0
+) -> str:
     """Return the page as HTML.
 
     Args:
@@ -84,7 +88,9 @@ def render(collected: Sequence[Collected], folder: Path, reload: int = 0) -> str
         "style": style,
         "script": script,
     }
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", _load_template().render(values))
+    return _FORBIDDEN.sub(
+        "\N{REPLACEMENT CHARACTER}", _load_template().render(values)
+    )
 
 
 def is_page(content: bytes) -> bool:

@@ -13,7 +13,12 @@ from gensweep.core.errors import ResultsError
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
-from gensweep.report.collect import make, print_tables, write_collected, write_page
+from gensweep.report.collect import (
+    make,
+    print_tables,
+    write_collected,
+    write_page,
+)
 from gensweep.report.digest import compute_digest
 from gensweep.report.page import PAGE, Collected
 from gensweep.report.results import Results, load
@@ -26,7 +31,9 @@ PAUSE_PER_WORK = 4
 """A pause is at least this many times as long as the work before it."""
 
 
-def collect_all(folders: Sequence[str], page: str | None, console: Console) -> None:
+def collect_all(
+    folders: Sequence[str], page: str | None, console: Console
+) -> None:
     """Collect each sweep and print its tables; then write one page of all of them.
 
     A single sweep gets no second page, unless ``page`` names one.
@@ -50,13 +57,19 @@ def collect_all(folders: Sequence[str], page: str | None, console: Console) -> N
             if page is None:
                 raise
             print_tables(results, console)
-            print_line(console, f"{error}; its tables and figures are only on the page.")
+            print_line(
+                console,
+                f"{error}; its tables and figures are only on the page.",
+            )
             continue
         print_tables(results, console)
         own_page = f"{folder}/{PAGE}"
         if "://" in folder:
             own_page = results.store.uri(f"{results.folder.name}/{PAGE}")
-        print_line(console, f"Wrote {len(paths)} files to {folder}; the page is {own_page}.")
+        print_line(
+            console,
+            f"Wrote {len(paths)} files to {folder}; the page is {own_page}.",
+        )
     if page_of_all:
         write_page(collected, page_of_all)
         sweeps = "all sweeps" if len(collected) > 1 else "the sweep"
@@ -87,8 +100,12 @@ def resolve_page(folders: Sequence[str], page: str | None) -> str | None:
                 f"--page {page}: the page of sweeps in a bucket must be beside them, "
                 f"such as {root.uri(PAGE)}"
             )
-    if page in [sweep_store.uri(f"{folder}/{PAGE}") for sweep_store, folder in opened]:
-        raise ResultsError(f"{page} is the page of one sweep alone; name another file with --page")
+    if page in [
+        sweep_store.uri(f"{folder}/{PAGE}") for sweep_store, folder in opened
+    ]:
+        raise ResultsError(
+            f"{page} is the page of one sweep alone; name another file with --page"
+        )
     return page
 
 
@@ -104,7 +121,9 @@ def _choose_common_page(roots: Mapping[str, Store]) -> str:
     return f"{os.path.commonpath(roots)}/{PAGE}"
 
 
-def watch(folders: Sequence[str], page: str | None, pause: float, console: Console) -> None:
+def watch(
+    folders: Sequence[str], page: str | None, pause: float, console: Console
+) -> None:
     """Collect whenever records changed, until every point has one; print a line each time.
 
     The pages reload themselves while they are watched and incomplete, and never after that.
@@ -120,7 +139,9 @@ def watch(folders: Sequence[str], page: str | None, pause: float, console: Conso
     try:
         while True:
             started = time.monotonic()
-            is_complete = _collect_changed(folders, page, pause, collected, console)
+            is_complete = _collect_changed(
+                folders, page, pause, collected, console
+            )
             if is_complete:
                 return
             # Collecting much takes long, and must not take most of the machine's time.
@@ -162,8 +183,12 @@ def _collect_changed(
     for results in changed:
         one = make(results)
         collected[results.folder] = one
-        write_collected(one, _get_reload(pause, results.counts[Status.MISSING] == 0))
-        print_line(console, f"{datetime.now():%H:%M:%S} {format_progress(results)}")
+        write_collected(
+            one, _get_reload(pause, results.counts[Status.MISSING] == 0)
+        )
+        print_line(
+            console, f"{datetime.now():%H:%M:%S} {format_progress(results)}"
+        )
     if changed and page:
         in_order = [collected[results.folder] for results in loaded]
         write_page(in_order, page, _get_reload(pause, is_complete))

@@ -32,7 +32,9 @@ class Commands:
         self._base = ["python", "-m", "gensweep", files[0]]
         for option in _REPEATED_OPTIONS:
             self._base += _find_option(words, option)
-        self._results_option = _choose_results_option(words, results.store.root_uri)
+        self._results_option = _choose_results_option(
+            words, results.store.root_uri
+        )
 
     @property
     def full(self) -> str:

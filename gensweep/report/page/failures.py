@@ -69,7 +69,9 @@ def group_failures(results: Results) -> list[Kind]:
         Status.DIVERGED: {},
         _UNREADABLE: {},
     }
-    columns = [results.points[name].tolist() for name in ("id", "status", "error")]
+    columns = [
+        results.points[name].tolist() for name in ("id", "status", "error")
+    ]
     for point, status, error in zip(*columns, strict=True):
         kind, reason = status, ""
         if isinstance(error, str):
@@ -78,8 +80,12 @@ def group_failures(results: Results) -> list[Kind]:
             kind, reason = _UNREADABLE, results.unreadable[point] or reason
         if kind not in ids_of:
             continue
-        ids_of[kind].setdefault(reason or "no reason was recorded", []).append(point)
-    return [_make_kind(name, reasons) for name, reasons in ids_of.items() if reasons]
+        ids_of[kind].setdefault(reason or "no reason was recorded", []).append(
+            point
+        )
+    return [
+        _make_kind(name, reasons) for name, reasons in ids_of.items() if reasons
+    ]
 
 
 def _make_kind(name: str, ids_of: Mapping[str, list[str]]) -> Kind:
@@ -117,7 +123,11 @@ def group_warnings(results: Results) -> Kind | None:
     kind = _make_kind(_WARNING, ids_of)
     # A point with two warnings is one point.
     count = len(results.warnings)
-    return replace(kind, count=count, heading=f"{pluralize(count, 'point')} {_HEADINGS[_WARNING]}")
+    return replace(
+        kind,
+        count=count,
+        heading=f"{pluralize(count, 'point')} {_HEADINGS[_WARNING]}",
+    )
 
 
 def describe_gaps(results: Results) -> Iterator[str]:
@@ -132,10 +142,14 @@ def describe_gaps(results: Results) -> Iterator[str]:
             f"the cells were requested with {smallest} to {largest} seeds."
         )
     ok = results.cells["n_ok"].tolist()
-    complete = sum(have == want for have, want in zip(ok, requested, strict=True))
+    complete = sum(
+        have == want for have, want in zip(ok, requested, strict=True)
+    )
     if complete == len(requested):
         return
-    without = sum(not have and want > 0 for have, want in zip(ok, requested, strict=True))
+    without = sum(
+        not have and want > 0 for have, want in zip(ok, requested, strict=True)
+    )
     counts = {
         "every seed": complete,
         "only some": len(requested) - complete - without,
@@ -153,10 +167,16 @@ def describe_gaps(results: Results) -> Iterator[str]:
 def _describe_missing(results: Results) -> str:
     """Return the sentence on the missing points, by model."""
     missing = results.counts[Status.MISSING]
-    models, statuses = (results.points[name].tolist() for name in ("model", "status"))
+    models, statuses = (
+        results.points[name].tolist() for name in ("model", "status")
+    )
     pairs = zip(models, statuses, strict=True)
-    by_model = Counter(model for model, status in pairs if status == Status.MISSING)
-    models_text = ", ".join(f"{model} {count}" for model, count in by_model.items())
+    by_model = Counter(
+        model for model, status in pairs if status == Status.MISSING
+    )
+    models_text = ", ".join(
+        f"{model} {count}" for model, count in by_model.items()
+    )
     verb = "is" if missing == 1 else "are"
     total = pluralize(len(results.points), "point")
     text = f"{missing} of {total} {verb} missing ({models_text})"

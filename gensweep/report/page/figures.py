@@ -80,9 +80,14 @@ def embed_figures(collected: Collected) -> list[Picture]:
             content, kind = figure.png, "png"
         if len(content) <= bytes_left:
             bytes_left -= len(content)
-            width, height = (round(s * _CSS_PIXELS_PER_PNG_PIXEL) for s in _read_size(figure.png))
+            width, height = (
+                round(s * _CSS_PIXELS_PER_PNG_PIXEL)
+                for s in _read_size(figure.png)
+            )
             source = _make_data_uri(content, kind)
-            picture = replace(picture, source=source, width=width, height=height)
+            picture = replace(
+                picture, source=source, width=width, height=height
+            )
         pictures.append(picture)
     return pictures
 
@@ -94,10 +99,14 @@ def embed_samples(results: Results) -> list[Picture]:
     """
     pictures, bytes_left = [], MAX_PICTURE_BYTES
     is_ok = results.points["status"] == Status.OK
-    first_points = results.points[is_ok].drop_duplicates("cell").set_index("cell")
+    first_points = (
+        results.points[is_ok].drop_duplicates("cell").set_index("cell")
+    )
     for model in results.models:
         for role, cell in _choose_cells(results, model):
-            picture = _describe_sample(results, model, role, cell, first_points.loc[cell])
+            picture = _describe_sample(
+                results, model, role, cell, first_points.loc[cell]
+            )
             picture = _embed_sample(results, picture, bytes_left)
             bytes_left -= len(picture.source)
             pictures.append(picture)
@@ -110,12 +119,17 @@ def _describe_sample(
     """Return the texts of a cell's samples, without the picture itself."""
     params = results.params[cell]
     names = [name for name in results.varying_of[model] if name in params]
-    setting = ", ".join(f"{name}={results.names.get_text(name, params[name])}" for name in names)
+    setting = ", ".join(
+        f"{name}={results.names.get_text(name, params[name])}" for name in names
+    )
     title = f"{model}, {role} cell"
     if setting:
         title += f": {setting}"
     words = f"seed {point['seed']}"
-    for metric in (results.objectives[model], results.find_measured_metric(model)):
+    for metric in (
+        results.objectives[model],
+        results.find_measured_metric(model),
+    ):
         if metric is None or math.isnan(point[metric]):
             continue
         label = metric if metric.startswith(VALIDATION) else f"test {metric}"
@@ -137,7 +151,9 @@ def _choose_cells(results: Results, model: str) -> list[tuple[str, str]]:
     return [(one.role, one.cell) for one in cells]
 
 
-def _embed_sample(results: Results, picture: Picture, bytes_left: int) -> Picture:
+def _embed_sample(
+    results: Results, picture: Picture, bytes_left: int
+) -> Picture:
     """Return the picture with its source, or with the trouble that prevents it."""
     name = f"{POINTS}/{picture.name}/{LAST_SHEET}"
     try:
@@ -147,11 +163,18 @@ def _embed_sample(results: Results, picture: Picture, bytes_left: int) -> Pictur
     except RecordError as error:
         # The page must not depend on where the results lie.
         reason = str(error).removeprefix(f"{results.store.uri(name)}: ")
-        return replace(picture, trouble=f"Its {LAST_SHEET} cannot be shown: {reason}.")
+        return replace(
+            picture, trouble=f"Its {LAST_SHEET} cannot be shown: {reason}."
+        )
     if len(content) > bytes_left:
         return picture
     height, width = pixels.shape[:2]
-    return replace(picture, source=_make_data_uri(content, "png"), width=width, height=height)
+    return replace(
+        picture,
+        source=_make_data_uri(content, "png"),
+        width=width,
+        height=height,
+    )
 
 
 def _read_size(png: bytes) -> tuple[int, int]:

@@ -11,7 +11,10 @@ from gensweep.report.measured import VALIDATION
 from gensweep.report.measurement import Measurement
 from gensweep.report.references import list_published
 from gensweep.report.remarks import has_values
-from gensweep.report.stats.marks import MAX_CELLS_COMPARED, find_contending_cells
+from gensweep.report.stats.marks import (
+    MAX_CELLS_COMPARED,
+    find_contending_cells,
+)
 from gensweep.report.stats.prediction import compare_with_published
 from gensweep.report.tables.text_cells import format_measurement
 from gensweep.system.text import pluralize
@@ -23,7 +26,12 @@ if TYPE_CHECKING:
 
 MAX_MAIN_FIGURES = 3
 """Most figures beside the headlines: one per model."""
-PICTURE_FIGURES = ("dataset_samples", "generated_answers", "interpolation", "samples_by_epoch")
+PICTURE_FIGURES = (
+    "dataset_samples",
+    "generated_answers",
+    "interpolation",
+    "samples_by_epoch",
+)
 """Figures without numbers, which do not stand for a sweep."""
 
 
@@ -51,21 +59,33 @@ class Headline:
 def list_headlines(results: Results) -> list[Headline]:
     """Return a headline for each model with a value, in the order of the sweep."""
     published = list_published(results)
-    headlines = [_make_headline(results, model, published) for model in results.models]
+    headlines = [
+        _make_headline(results, model, published) for model in results.models
+    ]
     return [headline for headline in headlines if headline is not None]
 
 
-def select_main_figures(results: Results, figures: Sequence[Picture]) -> list[Picture]:
+def select_main_figures(
+    results: Results, figures: Sequence[Picture]
+) -> list[Picture]:
     """Return the figures of the first kind with numbers that the sweep names; one per model."""
-    kinds = [name for name in results.sweep.figures if name not in PICTURE_FIGURES]
+    kinds = [
+        name for name in results.sweep.figures if name not in PICTURE_FIGURES
+    ]
     for kind in [*kinds, *results.sweep.figures]:
-        chosen = [one for one in figures if one.name == kind or one.name.startswith(f"{kind}-")]
+        chosen = [
+            one
+            for one in figures
+            if one.name == kind or one.name.startswith(f"{kind}-")
+        ]
         if chosen:
             return chosen[:MAX_MAIN_FIGURES]
     return list(figures[:1])
 
 
-def _make_headline(results: Results, model: str, published: Sequence[Published]) -> Headline | None:
+def _make_headline(
+    results: Results, model: str, published: Sequence[Published]
+) -> Headline | None:
     cells = select_best_and_others(results, model, count=1)
     if not cells:
         return None
@@ -95,16 +115,22 @@ def _choose_metric(results: Results, model: str, cell: str) -> str | None:
     """Return the objective's twin on the test set, or else a main metric with a value."""
     objective = results.objectives[model] or ""
     twin = objective.removeprefix(VALIDATION)
-    if twin in results.metrics and isinstance(results.measure(cell, twin), Measurement):
+    if twin in results.metrics and isinstance(
+        results.measure(cell, twin), Measurement
+    ):
         return twin
     return results.find_measured_metric(model, [cell])
 
 
-def _describe_basis(results: Results, model: str, best: ShownCell, value: Measurement) -> str:
+def _describe_basis(
+    results: Results, model: str, best: ShownCell, value: Measurement
+) -> str:
     interval = "one seed, so no interval"
     if value.has_interval:
         interval = f"mean and 95% interval of {value.n} seeds"
-    count = int((results.cells.loc[results.cells["model"] == model, "n_ok"] > 0).sum())
+    count = int(
+        (results.cells.loc[results.cells["model"] == model, "n_ok"] > 0).sum()
+    )
     if count == 1:
         return f"The only cell with a result; {interval}."
     if not has_values(results, model):
@@ -160,10 +186,14 @@ def _describe_setting(results: Results, cell: str) -> str:
     params = results.params[cell]
     model = results.sweep.cells[results.index_of[cell]].model
     names = [name for name in results.varying_of[model] if name in params]
-    return ", ".join(f"{name}={results.names.get_text(name, params[name])}" for name in names)
+    return ", ".join(
+        f"{name}={results.names.get_text(name, params[name])}" for name in names
+    )
 
 
-def _compare_with_others(results: Results, model: str, cell: str, metric: str) -> list[str]:
+def _compare_with_others(
+    results: Results, model: str, cell: str, metric: str
+) -> list[str]:
     """Return sentences on the range of all cells, and on those as good as this one."""
     values = {}
     for other in results.list_cells(model):
@@ -173,16 +203,25 @@ def _compare_with_others(results: Results, model: str, cell: str, metric: str) -
     if len(values) < 2:
         return []
     means = [value.mean for value in values.values()]
-    sentences = [f"{len(values)} cells have means from {min(means):.4g} to {max(means):.4g}."]
+    sentences = [
+        f"{len(values)} cells have means from {min(means):.4g} to {max(means):.4g}."
+    ]
     contenders = find_contending_cells(results, metric, tuple(values))
     others = len(contenders - {cell})
     if contenders and cell in contenders:
-        sentences.append(f"{pluralize(others, 'other cell')} cannot be told from the best one.")
+        sentences.append(
+            f"{pluralize(others, 'other cell')} cannot be told from the best one."
+        )
     elif not contenders and _is_compared(results, metric, len(values)):
-        sentences.append("These seeds cannot tell any of them from the best one.")
+        sentences.append(
+            "These seeds cannot tell any of them from the best one."
+        )
     return sentences
 
 
 def _is_compared(results: Results, metric: str, count: int) -> bool:
     """Return whether so many cells are compared with the best one at all."""
-    return results.metrics[metric].direction != "none" and count <= MAX_CELLS_COMPARED
+    return (
+        results.metrics[metric].direction != "none"
+        and count <= MAX_CELLS_COMPARED
+    )

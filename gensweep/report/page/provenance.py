@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 MAX_ORIGINS = 20
 COMMIT_DIGITS = 12
-_VERSIONS, _ERROR, _FINISHED = '\n "versions": {', '\n "error": ', '\n "finished": "'
+_VERSIONS, _ERROR, _FINISHED = (
+    '\n "versions": {',
+    '\n "error": ',
+    '\n "finished": "',
+)
 """Where the parts of a record begin, as `gensweep.ledger.records` writes it."""
 _PEAKS = re.compile(r',\n  "peak_\w+": \d+')
 """The part of a record that differs in every point; the rest is parsed once for many points."""
@@ -140,14 +144,21 @@ def shorten_commit(commit: Any) -> str:
 
 def format_versions(versions: dict[str, Any]) -> str:
     """Return the known versions as text: ``python 3.11.7, torch 2.15.0``."""
-    packages = {name: value for name, value in versions.items() if value and name != "commit"}
+    packages = {
+        name: value
+        for name, value in versions.items()
+        if value and name != "commit"
+    }
     return ", ".join(f"{name} {value}" for name, value in packages.items())
 
 
 def format_machine(hardware: dict[str, Any]) -> str:
     """Return a machine in words: device, processor, cores, memory, system, name."""
     device = [str(hardware.get(name) or "") for name in ("device", "precision")]
-    parts = [" in ".join(filter(None, device)), str(hardware.get("processor") or "")]
+    parts = [
+        " in ".join(filter(None, device)),
+        str(hardware.get("processor") or ""),
+    ]
     if hardware.get("cores"):
         parts.append(f"{hardware['cores']} cores")
     memory = hardware.get("memory")

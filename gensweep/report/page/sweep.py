@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 from gensweep.ledger.status import Status
 from gensweep.report.page import Collected, failures, provenance
 from gensweep.report.page.commands import NEW_RESULTS, Commands
-from gensweep.report.page.figures import embed_figures, embed_samples, list_unmeasured_models
+from gensweep.report.page.figures import (
+    embed_figures,
+    embed_samples,
+    list_unmeasured_models,
+)
 from gensweep.report.page.headline import list_headlines, select_main_figures
 from gensweep.report.page.tables import build_views
 from gensweep.report.page.terms import list_terms
@@ -85,7 +89,9 @@ def build_context(
 
 
 def _list_counts(results: Results) -> list[tuple[str, int]]:
-    return [(status, count) for status, count in results.counts.items() if count]
+    return [
+        (status, count) for status, count in results.counts.items() if count
+    ]
 
 
 def _compute_bars(results: Results) -> list[tuple[str, float, float]]:
@@ -116,10 +122,26 @@ def _list_facts(results: Results) -> list[Fact]:
         ("chosen by", describe_selection(results), ""),
         ("examples", examples, ""),
         ("command line", str(extra.get("command") or ""), "code"),
-        ("requested at", provenance.format_time(str(extra.get("created") or "")), ""),
-        ("commit of the call", provenance.shorten_commit(extra.get("commit")), "code"),
-        ("versions of the call", provenance.format_versions(_get_dict(sweep, "versions")), ""),
-        ("machine of the call", provenance.format_machine(_get_dict(sweep, "hardware")), ""),
+        (
+            "requested at",
+            provenance.format_time(str(extra.get("created") or "")),
+            "",
+        ),
+        (
+            "commit of the call",
+            provenance.shorten_commit(extra.get("commit")),
+            "code",
+        ),
+        (
+            "versions of the call",
+            provenance.format_versions(_get_dict(sweep, "versions")),
+            "",
+        ),
+        (
+            "machine of the call",
+            provenance.format_machine(_get_dict(sweep, "hardware")),
+            "",
+        ),
         ("the user's own data", _describe_user_data(sweep), ""),
     ]
     return [fact for fact in facts if fact[1]]
@@ -154,7 +176,9 @@ def _describe_seeds(sweep: SweepFile) -> str:
 
 def _describe_user_data(sweep: SweepFile) -> str:
     """Return the user's own folders and files, each after the digest that points know it by."""
-    return ", ".join(f"{text}: {make_visible(path)}" for text, path in sweep.places.items())
+    return ", ".join(
+        f"{text}: {make_visible(path)}" for text, path in sweep.places.items()
+    )
 
 
 def _describe_examples(results: Results) -> str:
@@ -165,7 +189,9 @@ def _describe_examples(results: Results) -> str:
         if sentence:
             _, _, sizes = sentence.partition(": ")
             models_with.setdefault(sizes.removesuffix("."), []).append(model)
-    return "; ".join(f"{', '.join(models)}: {sizes}" for sizes, models in models_with.items())
+    return "; ".join(
+        f"{', '.join(models)}: {sizes}" for sizes, models in models_with.items()
+    )
 
 
 def _list_datasets(results: Results) -> list[dict[str, Any]]:
@@ -176,7 +202,13 @@ def _list_datasets(results: Results) -> list[dict[str, Any]]:
         row = {
             "name": ", ".join([info.dataset, *params]),
             "training": _format_range(info.training),
-            "numbers": [info.validation, info.test, info.examples, info.copies, info.left_out],
+            "numbers": [
+                info.validation,
+                info.test,
+                info.examples,
+                info.copies,
+                info.left_out,
+            ],
             "notes": info.notes,
         }
         rows.append(row)
@@ -200,7 +232,10 @@ def _list_findings(results: Results) -> list[tuple[Finding, str, str]]:
     from gensweep.report.stats.questions import answer_questions
 
     findings = answer_questions(results)
-    rows = [(one, _shorten_answer(one.answer), _format_numbers(one)) for one in findings]
+    rows = [
+        (one, _shorten_answer(one.answer), _format_numbers(one))
+        for one in findings
+    ]
     return sorted(rows, key=lambda row: row[0].verdict == NOT_ENOUGH)
 
 
@@ -220,13 +255,25 @@ def _format_numbers(finding: Finding) -> str:
         interval = ""
         if not math.isnan(finding.low):
             interval = f", 95% CI {finding.low:.3g} to {finding.high:.3g}"
-        parts.append(f"estimate {finding.estimate:+.3g}{interval} ({finding.estimate_name})")
-    if not math.isnan(finding.effect) and finding.effect_name != finding.estimate_name:
-        parts.append(f"effect size {finding.effect:+.3g} ({finding.effect_name})")
+        parts.append(
+            f"estimate {finding.estimate:+.3g}{interval} ({finding.estimate_name})"
+        )
+    if (
+        not math.isnan(finding.effect)
+        and finding.effect_name != finding.estimate_name
+    ):
+        parts.append(
+            f"effect size {finding.effect:+.3g} ({finding.effect_name})"
+        )
     return "; ".join(parts)
 
 
-def _list_cell_commands(results: Results, commands: Commands) -> list[tuple[str, str]]:
+def _list_cell_commands(
+    results: Results, commands: Commands
+) -> list[tuple[str, str]]:
     """Return the first cells, each with the command that reproduces its numbers."""
     cells = results.sweep.cells[:MAX_CELL_COMMANDS]
-    return [(cell.id, commands.build_cell_command(cell.id, cell.model)) for cell in cells]
+    return [
+        (cell.id, commands.build_cell_command(cell.id, cell.model))
+        for cell in cells
+    ]

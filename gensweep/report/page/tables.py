@@ -91,19 +91,27 @@ class TableView:
     empty_rows: int = 0
 
 
-def build_views(tables: Sequence[Table], results: Results, commands: Commands) -> list[TableView]:
+def build_views(
+    tables: Sequence[Table], results: Results, commands: Commands
+) -> list[TableView]:
     """Return the tables of the page, those that the sweep names before those of every sweep."""
     views: list[TableView] = []
     shown = [table for table in tables if table.name not in SHOWN_AS_TEXT]
     # The sort is stable: the sweep's own tables come first, then leaderboards, then all cells.
-    ordered = sorted(shown, key=lambda t: (t.name == CELLS, t.name.startswith("leaderboard")))
+    ordered = sorted(
+        shown, key=lambda t: (t.name == CELLS, t.name.startswith("leaderboard"))
+    )
     for table in ordered:
         for caption, data, notes in _iter_parts(table):
-            rows_left = MAX_ROWS_PER_SWEEP - sum(len(view.rows) for view in views)
+            rows_left = MAX_ROWS_PER_SWEEP - sum(
+                len(view.rows) for view in views
+            )
             # The table of all cells repeats the numbers of the others.
             is_open = len(views) < MAX_OPEN_TABLES and table.name != CELLS
             all_notes = [*notes, *list_remarks(data, results)]
-            view = TableView(table.name, caption, [], [], all_notes, open=is_open)
+            view = TableView(
+                table.name, caption, [], [], all_notes, open=is_open
+            )
             view = _fill(view, data, results, commands, max(0, rows_left))
             if view.empty_rows == len(view.rows) > 0:
                 view = replace(view, open=False)
@@ -129,7 +137,11 @@ def _iter_parts(table: Table) -> Iterator[tuple[str, TableData, Sequence[str]]]:
 
 
 def _fill(
-    view: TableView, data: TableData, results: Results, commands: Commands, rows_left: int
+    view: TableView,
+    data: TableData,
+    results: Results,
+    commands: Commands,
+    rows_left: int,
 ) -> TableView:
     """Return the view with headers and rows, no more than the page can hold."""
     head = data.head(min(MAX_ROWS_PER_TABLE, rows_left))
@@ -163,14 +175,22 @@ def _make_header(column: Column) -> Header:
 
 
 def _iter_rows(
-    data: TableData, columns: Sequence[Column], results: Results, commands: Commands
+    data: TableData,
+    columns: Sequence[Column],
+    results: Results,
+    commands: Commands,
 ) -> Iterator[Row]:
-    keys = [[_make_sort_key(value) for value in column.values] for column in columns]
+    keys = [
+        [_make_sort_key(value) for value in column.values] for column in columns
+    ]
     metrics = data.metrics
     points_of = _list_points(results)
     cells, models = [""] * len(data), [""] * len(data)
     if "cell" in data and "model" in data:
-        cells, models = list(data.get("cell").values), list(data.get("model").values)
+        cells, models = (
+            list(data.get("cell").values),
+            list(data.get("model").values),
+        )
     for index, (cell, model) in enumerate(zip(cells, models, strict=True)):
         texts = [column.texts[index] for column in columns]
         numbers = [column_keys[index] for column_keys in keys]
@@ -179,15 +199,25 @@ def _iter_rows(
             command = commands.build_cell_command(cell, model)
         bold = [is_contender(column.values[index]) for column in columns]
         values = [column.values[index] for column in metrics]
-        is_empty = bool(values) and not any(isinstance(one, Measurement) for one in values)
+        is_empty = bool(values) and not any(
+            isinstance(one, Measurement) for one in values
+        )
         points = points_of.get(cell, [])
-        yield Row(list(zip(texts, numbers, bold, strict=True)), command, points, is_empty)
+        yield Row(
+            list(zip(texts, numbers, bold, strict=True)),
+            command,
+            points,
+            is_empty,
+        )
 
 
 def _list_points(results: Results) -> dict[str, list[tuple[int, str]]]:
     """Return cell -> seed and id of its points with a record."""
     points_of: dict[str, list[tuple[int, str]]] = {}
-    columns = (results.points[name].tolist() for name in ("cell", "seed", "id", "status"))
+    columns = (
+        results.points[name].tolist()
+        for name in ("cell", "seed", "id", "status")
+    )
     for cell, seed, point, status in zip(*columns, strict=True):
         if status != Status.MISSING:
             points_of.setdefault(cell, []).append((int(seed), point))

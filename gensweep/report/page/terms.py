@@ -46,7 +46,14 @@ def list_terms(results: Results) -> list[Term]:
                 text = f"As `{owner}`: see there."
             paragraphs.append(_split_code(text))
         unit = info.unit or "no unit declared"
-        terms.append(Term(name, unit, DIRECTIONS[info.direction], _drop_repeated(paragraphs)))
+        terms.append(
+            Term(
+                name,
+                unit,
+                DIRECTIONS[info.direction],
+                _drop_repeated(paragraphs),
+            )
+        )
     return terms
 
 

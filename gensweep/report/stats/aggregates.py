@@ -71,13 +71,20 @@ def aggregate(cells: Sequence[np.ndarray]) -> Aggregate:
     if runs < MIN_RUNS or all(len(values) < 2 for values in strata):
         return Aggregate(value, math.nan, math.nan, runs)
     rng = np.random.default_rng(_SEED)
-    drawn = [values[rng.integers(0, len(values), (RESAMPLES, len(values)))] for values in strata]
+    drawn = [
+        values[rng.integers(0, len(values), (RESAMPLES, len(values)))]
+        for values in strata
+    ]
     resampled = compute_interquartile_mean(np.concatenate(drawn, axis=1))
-    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = np.quantile(
+        resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    )
     return Aggregate(value, float(low), float(high), runs)
 
 
-def compute_improvement(first: np.ndarray, second: np.ndarray, sign: int) -> Aggregate:
+def compute_improvement(
+    first: np.ndarray, second: np.ndarray, sign: int
+) -> Aggregate:
     """Return how often the first of two settings is better than the second, P(first > second).
 
     Runs are paired: they share the seed and all else. A tie counts as half. The interval is
@@ -103,7 +110,9 @@ def compute_improvement(first: np.ndarray, second: np.ndarray, sign: int) -> Agg
     return Aggregate(share, low, high, pairs)
 
 
-def compute_profile(values: np.ndarray, thresholds: np.ndarray, sign: int) -> np.ndarray:
+def compute_profile(
+    values: np.ndarray, thresholds: np.ndarray, sign: int
+) -> np.ndarray:
     """Return the share of runs that are at least as good as each threshold [thresholds]."""
     signed = sign * values[:, None] >= sign * thresholds
     return signed.mean(0)

@@ -40,11 +40,24 @@ SIDES = {
 }
 """(is the encoder, is the decoder deeper than the sweep's smallest) -> the cell in words."""
 DEPTH = (
-    Axis("encoder_layers", "Do more encoder layers help {}", "for each encoder layer"),
-    Axis("decoder_layers", "Do more decoder layers help {}", "for each decoder layer"),
+    Axis(
+        "encoder_layers",
+        "Do more encoder layers help {}",
+        "for each encoder layer",
+    ),
+    Axis(
+        "decoder_layers",
+        "Do more decoder layers help {}",
+        "for each decoder layer",
+    ),
 )
 TRAINING = (
-    Axis("train_fraction", "Does more training data help {}", "for each tenth of the pool", 0.1),
+    Axis(
+        "train_fraction",
+        "Does more training data help {}",
+        "for each tenth of the pool",
+        0.1,
+    ),
     Axis(
         "epochs",
         "Do more epochs help {}",
@@ -65,7 +78,10 @@ _KNOWN = {axis.name: axis for axis in (*DEPTH, *TRAINING)}
 
 def is_numeric(values: Sequence[Any]) -> bool:
     """Return whether all values are numbers, so that they have an order and distances."""
-    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+    return all(
+        isinstance(value, (int, float)) and not isinstance(value, bool)
+        for value in values
+    )
 
 
 def make_axis(name: str, values: Sequence[float]) -> Axis:
@@ -82,7 +98,9 @@ def make_axis(name: str, values: Sequence[float]) -> Axis:
     question = f"Does a larger {name} help {{}}"
     ordered = sorted(values)
     if _is_geometric(ordered):
-        return Axis(name, question, f"for each doubling of {name}", is_doubling=True)
+        return Axis(
+            name, question, f"for each doubling of {name}", is_doubling=True
+        )
     gap = min(after - before for before, after in itertools.pairwise(ordered))
     return Axis(name, question, f"for each {gap:.3g} of {name}", gap)
 

@@ -11,8 +11,14 @@ import numpy as np
 from gensweep.report.stats.axes import is_numeric, make_axis
 from gensweep.report.stats.best_questions import ask_best
 from gensweep.report.stats.blocks import Block
-from gensweep.report.stats.contrasts import compute_slope_weights, estimate_contrast
-from gensweep.report.stats.equivalence import compute_joint_equality_p, iter_pairs
+from gensweep.report.stats.contrasts import (
+    compute_slope_weights,
+    estimate_contrast,
+)
+from gensweep.report.stats.equivalence import (
+    compute_joint_equality_p,
+    iter_pairs,
+)
 from gensweep.report.stats.findings import (
     YES,
     Finding,
@@ -51,7 +57,9 @@ class AxisQuestions:
         values = self.subject.list_values(self.axis)
         numeric, is_pair = is_numeric(values), len(values) == 2
         if is_pair and kinds & {"matters", "best", "slope"}:
-            yield self.ask_slope() if numeric else self.compare(*reversed(values))
+            yield (
+                self.ask_slope() if numeric else self.compare(*reversed(values))
+            )
         if not is_pair and "matters" in kinds:
             yield self.ask_main_effect()
         if not is_pair and "best" in kinds:
@@ -70,7 +78,9 @@ class AxisQuestions:
         x = np.array([value for (value,) in block.levels], float)
         if axis.is_doubling:
             x = np.log2(x)
-        contrast = estimate_contrast(block.values, axis.unit * compute_slope_weights(x))
+        contrast = estimate_contrast(
+            block.values, axis.unit * compute_slope_weights(x)
+        )
         answer = (
             f"{subject.metric} changes by {contrast.estimate:+.3g} {axis.step}"
             f"{format_test(contrast)}. {self._describe_means(block)} "
@@ -88,7 +98,9 @@ class AxisQuestions:
             return subject.explain_no_direction(finding)
         # The margin is of the metric: the line may not change by more from end to end.
         margin = subject.margin * abs(axis.unit) / float(np.ptp(x))
-        return add_test(finding, contrast, subject.sign, "linear contrast", margin)
+        return add_test(
+            finding, contrast, subject.sign, "linear contrast", margin
+        )
 
     def ask_main_effect(self) -> Finding:
         """Test whether the values of the axis differ at all, averaged over what else varies."""
@@ -98,10 +110,14 @@ class AxisQuestions:
         finding = start_finding(question, block)
         if len(block.levels) < 2:
             return subject.explain_not_enough(finding, self._describe_lack())
-        test = compute_effect_test(block.values, make_main_contrasts(len(block.levels)))
+        test = compute_effect_test(
+            block.values, make_main_contrasts(len(block.levels))
+        )
         words = f"{self._describe_means(block)} {subject.describe_basis(finding, axes)}"
         finding = add_share(finding, subject, axes, block)
-        finding = replace(finding, answer=f"{describe_share(finding, self.axis)} {words}")
+        finding = replace(
+            finding, answer=f"{describe_share(finding, self.axis)} {words}"
+        )
         p_equal = compute_joint_equality_p(
             block.values, iter_pairs(len(block.levels)), subject.margin
         )
@@ -110,18 +126,28 @@ class AxisQuestions:
     def compare(self, first: Any, second: Any) -> Finding:
         """Test whether one value of the axis is better than another."""
         subject, axes = self.subject, (self.axis,)
-        texts = [f"{self.axis}={subject.get_text(self.axis, value)}" for value in (first, second)]
-        question = subject.format_question(f"Is {texts[0]} better than {texts[1]} for {{}}")
+        texts = [
+            f"{self.axis}={subject.get_text(self.axis, value)}"
+            for value in (first, second)
+        ]
+        question = subject.format_question(
+            f"Is {texts[0]} better than {texts[1]} for {{}}"
+        )
         block = subject.select(axes, only=[(first,), (second,)])
         finding = start_finding(question, block)
         if len(block.levels) < 2:
+            values = " and of ".join(texts)
             reason = (
-                f"No seed has {subject.metric} of {' and of '.join(texts)} with all else equal."
+                f"No seed has {subject.metric} of {values} with all else equal."
             )
             return subject.explain_not_enough(finding, reason)
-        weights = np.array([1.0 if level == (first,) else -1.0 for level in block.levels])
+        weights = np.array(
+            [1.0 if level == (first,) else -1.0 for level in block.levels]
+        )
         contrast = estimate_contrast(block.values, weights)
-        name = f"mean difference of {subject.metric}, {texts[0]} minus {texts[1]}"
+        name = (
+            f"mean difference of {subject.metric}, {texts[0]} minus {texts[1]}"
+        )
         answer = (
             f"{subject.metric} of {texts[0]} minus that of {texts[1]} is "
             f"{contrast.estimate:+.3g} on average{format_test(contrast)}. "
@@ -137,7 +163,9 @@ class AxisQuestions:
         )
         if not subject.sign:
             return subject.explain_no_direction(finding)
-        return add_test(finding, contrast, subject.sign, "paired difference", subject.margin)
+        return add_test(
+            finding, contrast, subject.sign, "paired difference", subject.margin
+        )
 
     def _describe_pair(self, block: Block) -> str:
         """Return the share of variance of an axis of two values; empty for other axes."""
@@ -153,9 +181,12 @@ class AxisQuestions:
     def _describe_means(self, block: Block) -> str:
         """Return the sentence on the mean of each level."""
         means = block.values.mean(0)
-        texts = [self.subject.get_text(self.axis, value) for (value,) in block.levels]
+        texts = [
+            self.subject.get_text(self.axis, value) for (value,) in block.levels
+        ]
         parts = [
-            f"{format_number(mean)} at {text}" for mean, text in zip(means, texts, strict=True)
+            f"{format_number(mean)} at {text}"
+            for mean, text in zip(means, texts, strict=True)
         ]
         if len(parts) > MAX_LEVELS_LISTED:
             order = np.argsort(means)
@@ -164,7 +195,9 @@ class AxisQuestions:
         return f"Means on the test set, by {self.axis}: {', '.join(parts)}."
 
 
-def add_share(finding: Finding, subject: Subject, axes: tuple[str, ...], block: Block) -> Finding:
+def add_share(
+    finding: Finding, subject: Subject, axes: tuple[str, ...], block: Block
+) -> Finding:
     """Return the finding with the share of variance of an axis or a pair as its effect.
 
     Args:
@@ -191,7 +224,9 @@ def add_share(finding: Finding, subject: Subject, axes: tuple[str, ...], block: 
     total = float(block.values.var())
     if not total:
         return finding
-    name = f"eta squared of {subject.metric}, between levels against between seeds"
+    name = (
+        f"eta squared of {subject.metric}, between levels against between seeds"
+    )
     return replace(finding, effect=levels / total, effect_name=name)
 
 
@@ -217,7 +252,9 @@ def describe_share(finding: Finding, name: str, has_test: bool = True) -> str:
     return f"{name} has {finding.effect:.0%} of the variance {source}{remark}."
 
 
-def add_effect_test(finding: Finding, test: RepeatedTest, margin: float, p_equal: float) -> Finding:
+def add_effect_test(
+    finding: Finding, test: RepeatedTest, margin: float, p_equal: float
+) -> Finding:
     """Return the finding with a test that has no direction.
 
     Args:
@@ -230,7 +267,9 @@ def add_effect_test(finding: Finding, test: RepeatedTest, margin: float, p_equal
         reason = "The seeds agree exactly: there is no spread to test against."
         if finding.n < 2:
             reason = "One seed: no test."
-        return replace(finding, answer=f"{reason} {remove_p_values(finding.answer)}")
+        return replace(
+            finding, answer=f"{reason} {remove_p_values(finding.answer)}"
+        )
     return replace(
         finding,
         test=describe_test(test),

@@ -10,7 +10,10 @@ import numpy as np
 from gensweep.report.stats.blocks import Block
 from gensweep.report.stats.contenders import compute_exclusion_p
 from gensweep.report.stats.contrasts import Contrast, estimate_contrast
-from gensweep.report.stats.equivalence import compute_joint_equality_p, iter_pairs
+from gensweep.report.stats.equivalence import (
+    compute_joint_equality_p,
+    iter_pairs,
+)
 from gensweep.report.stats.findings import (
     NO,
     SIGNIFICANCE_LEVEL,
@@ -33,7 +36,9 @@ def ask_best(subject: Subject, axis: str) -> Finding:
     The test is the comparison with the best of `gensweep.report.stats.contenders`, on the test
     set: the largest p of "this other value is the best one" counts.
     """
-    question = subject.format_question(f"Is one value of {axis} the best for {{}}")
+    question = subject.format_question(
+        f"Is one value of {axis} the best for {{}}"
+    )
     block = subject.select((axis,))
     finding = start_finding(question, block)
     if len(block.levels) < 2:
@@ -43,7 +48,9 @@ def ask_best(subject: Subject, axis: str) -> Finding:
         return subject.explain_no_direction(finding)
     chosen, source = _choose(subject, axis, block)
     p_values = compute_exclusion_p(block.values, subject.sign)
-    others = np.array([index for index in range(len(block.levels)) if index != chosen])
+    others = np.array(
+        [index for index in range(len(block.levels)) if index != chosen]
+    )
     means = block.values.mean(0) * subject.sign
     rival = int(others[np.argmax(means[others])])
     weights = np.zeros(len(block.levels))
@@ -82,24 +89,34 @@ def _choose(subject: Subject, axis: str, block: Block) -> tuple[int, str]:
         # Without any validation value there are levels of no seed at all.
         means = {level: float(row.mean()) for level, row in rows if row.size}
         if all(level in means for level in block.levels):
-            return _choose_by_validation([means[level] for level in block.levels], objective)
+            return _choose_by_validation(
+                [means[level] for level in block.levels], objective
+            )
     means_of_test = block.values.mean(0) * subject.sign
     text = "The best on the test set itself, as the validation set has no value of some level,"
     return int(np.argmax(means_of_test)), text
 
 
-def _choose_by_validation(means: list[float], objective: str) -> tuple[int, str]:
+def _choose_by_validation(
+    means: list[float], objective: str
+) -> tuple[int, str]:
     """Return the index of the largest mean, and a text that says whether others equal it."""
     best = max(means)
     equal = [math.isclose(mean, best, rel_tol=1e-12) for mean in means]
     if sum(equal) == 1:
         return equal.index(True), f"The best by {objective}"
-    return equal.index(True), f"The first of {sum(equal)} values that are equal by {objective}"
+    return equal.index(
+        True
+    ), f"The first of {sum(equal)} values that are equal by {objective}"
 
 
 def _negate(contrast: Contrast) -> Contrast:
     return replace(
-        contrast, estimate=-contrast.estimate, low=-contrast.high, high=-contrast.low, t=-contrast.t
+        contrast,
+        estimate=-contrast.estimate,
+        low=-contrast.high,
+        high=-contrast.low,
+        t=-contrast.t,
     )
 
 
@@ -108,7 +125,9 @@ def _describe_contenders(texts: list[str], p_values: np.ndarray) -> str:
     if np.isnan(p_values).all():
         return "No test tells the values apart."
     contenders = [
-        text for text, p in zip(texts, p_values, strict=True) if not p < SIGNIFICANCE_LEVEL
+        text
+        for text, p in zip(texts, p_values, strict=True)
+        if not p < SIGNIFICANCE_LEVEL
     ]
     if len(contenders) == 1:
         return f"With 95% confidence, the best of these {len(texts)} values is {contenders[0]}."
@@ -137,7 +156,9 @@ def _add_verdict(
     levels = len(block.levels)
     is_worse = p_worse < p_best
     spread = contrast.error * math.sqrt(finding.n)
-    p_equal = compute_joint_equality_p(block.values, iter_pairs(levels), subject.margin)
+    p_equal = compute_joint_equality_p(
+        block.values, iter_pairs(levels), subject.margin
+    )
     return replace(
         finding,
         test=f"comparison with the best, by seed, t({contrast.df}), Bonferroni over {levels - 1}",
@@ -145,5 +166,7 @@ def _add_verdict(
         verdict=NO if is_worse else YES,
         margin=subject.margin,
         p_equal=p_equal,
-        size=DifferenceSize(contrast.estimate / spread, sides=1, comparisons=levels - 1),
+        size=DifferenceSize(
+            contrast.estimate / spread, sides=1, comparisons=levels - 1
+        ),
     )

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -78,7 +85,9 @@ def select_block(
     return _average(values, sorted(levels), rows, total)
 
 
-def _list_members(rows_with: Mapping[frozenset, Sequence[Row]], levels: frozenset) -> list[Row]:
+def _list_members(
+    rows_with: Mapping[frozenset, Sequence[Row]], levels: frozenset
+) -> list[Row]:
     """Return the rows that have all of these levels, and perhaps more."""
     members = []
     for pattern, rows in rows_with.items():
@@ -87,7 +96,9 @@ def _list_members(rows_with: Mapping[frozenset, Sequence[Row]], levels: frozense
     return members
 
 
-def _average(values: _Values, levels: list, rows: list[Row], total: int) -> Block:
+def _average(
+    values: _Values, levels: list, rows: list[Row], total: int
+) -> Block:
     """Return the block of these rows and levels, each seed averaged over its rows."""
     seeds = sorted({seed for seed, _ in rows})
     rows_of: dict[int, list[list[float]]] = {seed: [] for seed in seeds}
@@ -95,7 +106,9 @@ def _average(values: _Values, levels: list, rows: list[Row], total: int) -> Bloc
     for row in rows:
         seed, _ = row
         by_level = values[row]
-        rows_of[seed].append([_compute_mean(by_level[level]) for level in levels])
+        rows_of[seed].append(
+            [_compute_mean(by_level[level]) for level in levels]
+        )
         points += sum(len(by_level[level]) for level in levels)
     means = [np.mean(rows_of[seed], axis=0) for seed in seeds]
     # Without rows, the array would have one dimension.
@@ -108,11 +121,17 @@ def _compute_mean(values: list[float]) -> float:
     return values[0] if len(values) == 1 else float(np.mean(values))
 
 
-def _iter_candidates(rows_with: Mapping[frozenset, Sequence[Row]]) -> Iterator[frozenset]:
+def _iter_candidates(
+    rows_with: Mapping[frozenset, Sequence[Row]],
+) -> Iterator[frozenset]:
     """Yield the most common sets of levels, then what the fullest sets have in common.
 
     The number of each is bounded, so that many gaps do not cost much time.
     """
-    yield from sorted(rows_with, key=lambda levels: -len(rows_with[levels]))[:MAX_CANDIDATES]
-    fullest = sorted(rows_with, key=lambda levels: -len(levels))[:MAX_CANDIDATES]
+    yield from sorted(rows_with, key=lambda levels: -len(rows_with[levels]))[
+        :MAX_CANDIDATES
+    ]
+    fullest = sorted(rows_with, key=lambda levels: -len(levels))[
+        :MAX_CANDIDATES
+    ]
     yield from accumulate(fullest, frozenset.intersection)

@@ -12,7 +12,10 @@ import numpy as np
 from gensweep.core.roles import Role
 from gensweep.report.stats.axes import DEPTH
 from gensweep.report.stats.blocks import select_block
-from gensweep.report.stats.contrasts import compute_rank_biserial, estimate_contrast
+from gensweep.report.stats.contrasts import (
+    compute_rank_biserial,
+    estimate_contrast,
+)
 from gensweep.report.stats.findings import (
     YES,
     Finding,
@@ -45,16 +48,23 @@ def compare_text_metrics(runs: Runs) -> Iterator[Finding]:
             continue
         if len(results.list_cells(model)) < 2:
             continue
-        for metric in sorted(results.list_metrics_with(Role.COMPARED, model=model)):
+        for metric in sorted(
+            results.list_metrics_with(Role.COMPARED, model=model)
+        ):
             question = f"Does {metric} tell the cells of {model} apart?"
             yield _compare_cells_by(runs, model, metric, question)
 
 
-def _compare_cells_by(runs: Runs, model: str, metric: str, question: str) -> Finding:
+def _compare_cells_by(
+    runs: Runs, model: str, metric: str, question: str
+) -> Finding:
     """Test whether the cells of a model differ in a metric by more than their seeds do."""
     if not runs.has_metric(model, metric):
         return Finding(question, runs.explain_absence([model], metric))
-    all_cells = [list(runs.iter_values(cell, metric)) for cell in runs.results.list_cells(model)]
+    all_cells = [
+        list(runs.iter_values(cell, metric))
+        for cell in runs.results.list_cells(model)
+    ]
     measured = [pairs for pairs in all_cells if pairs]
     repeated = [pairs for pairs in measured if len(pairs) > 1]
     # A cell with one seed says nothing about the spread, so it is left out if others can be tested.
@@ -88,7 +98,9 @@ def _compare_cells_by(runs: Runs, model: str, metric: str, question: str) -> Fin
     )
 
 
-def _explain_no_test(measured: Sequence[Pairs], repeated: Sequence[Pairs]) -> str:
+def _explain_no_test(
+    measured: Sequence[Pairs], repeated: Sequence[Pairs]
+) -> str:
     """Return why cells cannot be compared.
 
     Args:
@@ -141,10 +153,14 @@ def _list_shared_metrics(runs: Runs, first: str, second: str) -> list[str]:
     """Return the metrics of generated pictures that both models have."""
     metrics = runs.results.metrics
     names = runs.results.list_metrics_with(Role.GENERATED)
-    return [name for name in names if {first, second} <= set(metrics[name].models)]
+    return [
+        name for name in names if {first, second} <= set(metrics[name].models)
+    ]
 
 
-def _compare_on(runs: Runs, models: tuple[str, str], dataset: Any, metric: str) -> Finding:
+def _compare_on(
+    runs: Runs, models: tuple[str, str], dataset: Any, metric: str
+) -> Finding:
     """Test whether the first model is better than the second on a dataset, by a metric."""
     first, second = models
     question = f"Is {first} better than {second} on {dataset}, by {metric}?"
@@ -161,7 +177,9 @@ def _compare_on(runs: Runs, models: tuple[str, str], dataset: Any, metric: str) 
     if not sign:
         answer = f"{metric} declares no direction: neither larger nor smaller is better."
         return replace(finding, answer=answer)
-    weights = np.array([1.0 if level == first else -1.0 for level in block.levels])
+    weights = np.array(
+        [1.0 if level == first else -1.0 for level in block.levels]
+    )
     contrast = estimate_contrast(block.values, weights)
     advantages = _list_advantages(rows, models, sign)
     wins = sum(value > 0 for value in advantages)
@@ -181,20 +199,28 @@ def _compare_on(runs: Runs, models: tuple[str, str], dataset: Any, metric: str) 
     return add_test(finding, contrast, sign, "paired difference", margin)
 
 
-def _list_advantages(rows: Sequence[Run], models: tuple[str, str], sign: int) -> list[float]:
+def _list_advantages(
+    rows: Sequence[Run], models: tuple[str, str], sign: int
+) -> list[float]:
     """Return how much better the first model is, at each setting and seed that both have."""
     first, second = models
-    pairs: dict[Any, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    pairs: dict[Any, dict[str, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for seed, setting, model, value in rows:
         pairs[seed, setting][model].append(value)
     advantages = []
     for pair in pairs.values():
         if len(pair) == len(models):
-            advantages.append(sign * float(np.mean(pair[first]) - np.mean(pair[second])))
+            advantages.append(
+                sign * float(np.mean(pair[first]) - np.mean(pair[second]))
+            )
     return advantages
 
 
-def _iter_rows(runs: Runs, models: tuple[str, str], dataset: Any, metric: str) -> Iterator[Run]:
+def _iter_rows(
+    runs: Runs, models: tuple[str, str], dataset: Any, metric: str
+) -> Iterator[Run]:
     """Yield the runs of both models, with the model as level.
 
     Runs of one setting agree in the depth and in what varies, as far as both models have it.
@@ -203,8 +229,12 @@ def _iter_rows(runs: Runs, models: tuple[str, str], dataset: Any, metric: str) -
     varying = [name for model in models for name in results.varying_of[model]]
     names = [axis.name for axis in DEPTH]
     names += [name for name in varying if name != "dataset"]
-    in_both = set.intersection(*(runs.list_parameters(model, dataset) for model in models))
+    in_both = set.intersection(
+        *(runs.list_parameters(model, dataset) for model in models)
+    )
     shared = [name for name in dict.fromkeys(names) if name in in_both]
     for model in models:
         # The default binds the model of this round.
-        yield from runs.iter_runs(model, dataset, metric, shared, lambda _, model=model: model)
+        yield from runs.iter_runs(
+            model, dataset, metric, shared, lambda _, model=model: model
+        )

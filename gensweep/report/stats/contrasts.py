@@ -52,7 +52,9 @@ class Contrast:
     error: float = np.nan
 
 
-def estimate_contrast(values: np.ndarray, weights: np.ndarray, chosen_from: int = 1) -> Contrast:
+def estimate_contrast(
+    values: np.ndarray, weights: np.ndarray, chosen_from: int = 1
+) -> Contrast:
     """Test whether a contrast of levels is zero, by Student's one-sample t over the seeds.
 
     Args:
@@ -70,10 +72,14 @@ def estimate_contrast(values: np.ndarray, weights: np.ndarray, chosen_from: int 
     if df < 1 or np.abs(by_seed - by_seed.mean()).max() <= NO_SPREAD * scale:
         return Contrast(estimate, np.nan, np.nan, np.nan, max(df, 0), np.nan)
     error = float(by_seed.std(ddof=1) / np.sqrt(seeds))
-    half_width = float(stdtrit(df, 1 - (1 - CONFIDENCE) / 2 / chosen_from)) * error
+    half_width = (
+        float(stdtrit(df, 1 - (1 - CONFIDENCE) / 2 / chosen_from)) * error
+    )
     t = estimate / error
     p = min(1.0, 2 * float(stdtr(df, -abs(t))) * chosen_from)
-    return Contrast(estimate, estimate - half_width, estimate + half_width, t, df, p, error)
+    return Contrast(
+        estimate, estimate - half_width, estimate + half_width, t, df, p, error
+    )
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,9 @@ class BestVsBest:
     candidates: int
 
 
-def compare_best(values: np.ndarray, first: np.ndarray, sign: int) -> BestVsBest:
+def compare_best(
+    values: np.ndarray, first: np.ndarray, sign: int
+) -> BestVsBest:
     """Test whether the better side's best level beats every level of the other side.
 
     The best of many is best by luck, too: each p is Bonferroni's (Dunn 1961) over the levels that
@@ -136,7 +144,9 @@ def _combine_tests(contrast: Contrast, others: Sequence[Contrast]) -> Contrast:
         low = min(min(other.low for other in tested), low)
     else:
         high = max(max(other.high for other in tested), high)
-    return replace(contrast, low=low, high=high, p=max(other.p for other in tested))
+    return replace(
+        contrast, low=low, high=high, p=max(other.p for other in tested)
+    )
 
 
 def _make_pair_weights(levels: int, plus: int, minus: int) -> np.ndarray:

@@ -43,17 +43,23 @@ def ask_both_depths(subject: Subject) -> Finding:
     minimum = [min(subject.list_values(name)) for name in _AXES]
 
     def get_side(level: tuple[Any, ...]) -> tuple[bool, ...]:
-        return tuple(value > low for value, low in zip(level, minimum, strict=True))
+        return tuple(
+            value > low for value, low in zip(level, minimum, strict=True)
+        )
 
     def has_all_sides(levels: Any) -> bool:
         return set(SIDES) <= {get_side(level) for level in levels}
 
-    runs = subject.runs.list_runs_along(subject.model, subject.dataset, subject.metric, _AXES)
+    runs = subject.runs.list_runs_along(
+        subject.model, subject.dataset, subject.metric, _AXES
+    )
     block = select_block(runs, has_all_sides)
     finding = start_finding(question, block)
     if not has_all_sides(block.levels):
         measured = {get_side(level) for _, _, level, _ in runs}
-        return subject.explain_not_enough(finding, _describe_missing_sides(subject, measured))
+        return subject.explain_not_enough(
+            finding, _describe_missing_sides(subject, measured)
+        )
     is_combined = np.array([all(get_side(level)) for level in block.levels])
     sign = subject.sign
     best = compare_best(block.values, is_combined, sign or 1)
@@ -74,7 +80,9 @@ def ask_both_depths(subject: Subject) -> Finding:
     return _add_equality(finding, subject, best, len(block.levels))
 
 
-def _add_equality(finding: Finding, subject: Subject, best: BestVsBest, others: int) -> Finding:
+def _add_equality(
+    finding: Finding, subject: Subject, best: BestVsBest, others: int
+) -> Finding:
     """Return the finding with the test of equality, corrected for the choice of both cells.
 
     Args:
@@ -86,7 +94,9 @@ def _add_equality(finding: Finding, subject: Subject, best: BestVsBest, others: 
     if not isinstance(finding.size, DifferenceSize):
         return finding
     pairs = best.candidates * others
-    p_equal = min(1.0, pairs * compute_equality_p(best.contrast, subject.margin))
+    p_equal = min(
+        1.0, pairs * compute_equality_p(best.contrast, subject.margin)
+    )
     # The minimum of NaN and 1 is 1: without a margin there is no test.
     if math.isnan(subject.margin):
         p_equal = math.nan
@@ -94,7 +104,9 @@ def _add_equality(finding: Finding, subject: Subject, best: BestVsBest, others: 
     return replace(finding, margin=subject.margin, p_equal=p_equal, size=size)
 
 
-def _describe_combined(subject: Subject, finding: Finding, block: Block, best: BestVsBest) -> str:
+def _describe_combined(
+    subject: Subject, finding: Finding, block: Block, best: BestVsBest
+) -> str:
     """Return the answer on the best combined depth and the best other one."""
     cells = []
     for index in (best.first, best.second):
@@ -112,7 +124,9 @@ def _describe_combined(subject: Subject, finding: Finding, block: Block, best: B
     )
 
 
-def _describe_missing_sides(subject: Subject, measured: set[tuple[bool, ...]]) -> str:
+def _describe_missing_sides(
+    subject: Subject, measured: set[tuple[bool, ...]]
+) -> str:
     """Return the sentence on the kinds of cells that the question needs and does not have."""
     missing = [text for side, text in SIDES.items() if side not in measured]
     if missing:

@@ -29,8 +29,12 @@ def compute_equality_p(contrast: Contrast, margin: float) -> float:
 
     if np.isnan(contrast.error):
         return np.nan
-    above_low = float(stdtr(contrast.df, -(contrast.estimate + margin) / contrast.error))
-    below_high = float(stdtr(contrast.df, -(margin - contrast.estimate) / contrast.error))
+    above_low = float(
+        stdtr(contrast.df, -(contrast.estimate + margin) / contrast.error)
+    )
+    below_high = float(
+        stdtr(contrast.df, -(margin - contrast.estimate) / contrast.error)
+    )
     return max(above_low, below_high)
 
 

@@ -10,7 +10,12 @@ from gensweep.report.stats.blocks import Block
 from gensweep.report.stats.contrasts import Contrast
 from gensweep.report.stats.equivalence import compute_equality_p
 from gensweep.report.stats.holm import apply_holm
-from gensweep.report.stats.power import MAX_SEEDS, POWER, DifferenceSize, EffectSize
+from gensweep.report.stats.power import (
+    MAX_SEEDS,
+    POWER,
+    DifferenceSize,
+    EffectSize,
+)
 from gensweep.system.text import pluralize
 
 SIGNIFICANCE_LEVEL = 0.05
@@ -80,11 +85,21 @@ class Finding:
 
 def start_finding(question: str, block: Block) -> Finding:
     """Return a finding without an answer, with the numbers of seeds and points of its block."""
-    return Finding(question, "", n=len(block.seeds), points=block.points, left_out=block.left_out)
+    return Finding(
+        question,
+        "",
+        n=len(block.seeds),
+        points=block.points,
+        left_out=block.left_out,
+    )
 
 
 def add_test(
-    finding: Finding, contrast: Contrast, sign: int, test: str, margin: float = math.nan
+    finding: Finding,
+    contrast: Contrast,
+    sign: int,
+    test: str,
+    margin: float = math.nan,
 ) -> Finding:
     """Return the finding with its contrast and, if there is one, its test.
 
@@ -95,7 +110,12 @@ def add_test(
         test: its name.
         margin: the size of the contrast that does not matter; NaN if none is declared.
     """
-    finding = replace(finding, estimate=contrast.estimate, low=contrast.low, high=contrast.high)
+    finding = replace(
+        finding,
+        estimate=contrast.estimate,
+        low=contrast.low,
+        high=contrast.high,
+    )
     if math.isnan(contrast.p):
         reason = "The seeds agree exactly: there is no spread to test against."
         if finding.n < 2:
@@ -142,7 +162,9 @@ def _decide(finding: Finding, tests: int) -> Finding:
     p = finding.p_corrected
     if math.isnan(p):
         return finding
-    p_values = f"{format_p_value(finding.p)}; {format_p_value(p, 'corrected p')}"
+    p_values = (
+        f"{format_p_value(finding.p)}; {format_p_value(p, 'corrected p')}"
+    )
     answer = finding.answer.replace(_P_PLACEHOLDER, p_values)
     if finding.p_equal_corrected < SIGNIFICANCE_LEVEL:
         answer = f"{_describe_equality(finding)} {answer}"
@@ -153,7 +175,9 @@ def _decide(finding: Finding, tests: int) -> Finding:
     seeds = _count_seeds(finding, tests)
     if not math.isnan(seeds):
         answer += f" {_describe_seeds(finding, seeds)}"
-    return replace(finding, verdict=UNDECIDED, answer=answer, seeds_needed=seeds)
+    return replace(
+        finding, verdict=UNDECIDED, answer=answer, seeds_needed=seeds
+    )
 
 
 def _describe_equality(finding: Finding) -> str:
@@ -176,7 +200,9 @@ def _count_seeds(finding: Finding, tests: int) -> float:
 
 def _describe_seeds(finding: Finding, seeds: float) -> str:
     """Return the sentence on how many seeds would decide a question."""
-    count = f"More than {MAX_SEEDS}" if math.isinf(seeds) else f"About {seeds:.0f}"
+    count = (
+        f"More than {MAX_SEEDS}" if math.isinf(seeds) else f"About {seeds:.0f}"
+    )
     return (
         f"{count} seeds would decide it in {POWER:.0%} of cases if effect and spread are as in "
         f"these {finding.n}, a rough estimate."

@@ -90,7 +90,10 @@ def select_grid(axes: tuple[str, ...], block: Block) -> FullGrid | None:
     """
     present = set(block.levels)
     while present:
-        values = [sorted({level[axis] for level in present}) for axis in range(len(axes))]
+        values = [
+            sorted({level[axis] for level in present})
+            for axis in range(len(axes))
+        ]
         worst = _find_emptiest(present, values)
         if worst is None:
             return _make_grid(axes, values, block)
@@ -117,7 +120,9 @@ def _find_emptiest(
     return emptiest
 
 
-def _make_grid(axes: tuple[str, ...], values: list[list], block: Block) -> FullGrid | None:
+def _make_grid(
+    axes: tuple[str, ...], values: list[list], block: Block
+) -> FullGrid | None:
     used = [axis for axis, options in enumerate(values) if len(options) > 1]
     if not used:
         return None
@@ -155,7 +160,9 @@ def decompose(grid: FullGrid) -> Decomposition | None:
     for axes, squares in by_axes.items():
         by_seed = squares / total
         rest = rest - by_seed
-        shares.append(_summarize(tuple(grid.axes[axis] for axis in axes), by_seed))
+        shares.append(
+            _summarize(tuple(grid.axes[axis] for axis in axes), by_seed)
+        )
     if count > 2:
         shares.append(_summarize(REST, np.maximum(rest, 0.0)))
     return Decomposition(grid, shares)
@@ -163,7 +170,9 @@ def decompose(grid: FullGrid) -> Decomposition | None:
 
 def _average_others(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """Return the mean over all axes but these, with their places left as 1."""
-    others = tuple(axis + 1 for axis in range(values.ndim - 1) if axis not in axes)
+    others = tuple(
+        axis + 1 for axis in range(values.ndim - 1) if axis not in axes
+    )
     return values.mean(others, keepdims=True)
 
 
@@ -180,4 +189,10 @@ def _summarize(axes: tuple[str, ...], by_seed: np.ndarray) -> Share:
         return Share(axes, mean, np.nan, np.nan, by_seed)
     error = float(by_seed.std(ddof=1)) / np.sqrt(seeds)
     half_width = float(stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)) * error
-    return Share(axes, mean, max(0.0, mean - half_width), min(1.0, mean + half_width), by_seed)
+    return Share(
+        axes,
+        mean,
+        max(0.0, mean - half_width),
+        min(1.0, mean + half_width),
+        by_seed,
+    )

@@ -7,12 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from gensweep.report.stats.axis_questions import add_effect_test, add_share, describe_share
+from gensweep.report.stats.axis_questions import (
+    add_effect_test,
+    add_share,
+    describe_share,
+)
 from gensweep.report.stats.blocks import Block
-from gensweep.report.stats.equivalence import compute_joint_equality_p, iter_tetrads
+from gensweep.report.stats.equivalence import (
+    compute_joint_equality_p,
+    iter_tetrads,
+)
 from gensweep.report.stats.findings import Finding, start_finding
 from gensweep.report.stats.importance import select_grid
-from gensweep.report.stats.repeated import compute_effect_test, make_interaction_contrasts
+from gensweep.report.stats.repeated import (
+    compute_effect_test,
+    make_interaction_contrasts,
+)
 from gensweep.report.stats.subject import Subject
 
 
@@ -20,11 +30,16 @@ def list_crossed_pairs(subject: Subject) -> list[tuple[str, str]]:
     """Return the pairs of parameters of which two values each are combined in the sweep."""
     pairs = []
     for first, second in itertools.combinations(subject.list_axes(), 2):
-        levels = subject.runs.list_levels(subject.model, subject.dataset, (first, second))
+        levels = subject.runs.list_levels(
+            subject.model, subject.dataset, (first, second)
+        )
         partners: dict[str, set[str]] = {}
         for one, other in levels:
             partners.setdefault(repr(one), set()).add(repr(other))
-        if any(len(one & other) > 1 for one, other in itertools.combinations(partners.values(), 2)):
+        if any(
+            len(one & other) > 1
+            for one, other in itertools.combinations(partners.values(), 2)
+        ):
             pairs.append((first, second))
     return pairs
 
@@ -32,7 +47,9 @@ def list_crossed_pairs(subject: Subject) -> list[tuple[str, str]]:
 def ask_interaction(subject: Subject, first: str, second: str) -> Finding:
     """Test whether differences between the values of one axis depend on the value of another."""
     axes = (first, second)
-    question = subject.format_question(f"Does the effect of {first} depend on {second} in {{}}")
+    question = subject.format_question(
+        f"Does the effect of {first} depend on {second} in {{}}"
+    )
     block = subject.select_raw(axes)
     finding = start_finding(question, block)
     grid = select_grid(axes, block) if block.levels else None
@@ -42,9 +59,13 @@ def ask_interaction(subject: Subject, first: str, second: str) -> Finding:
     one, other = (len(levels) for levels in grid.levels)
     values = grid.values.reshape(len(grid.seeds), one * other)
     total = finding.points + finding.left_out
-    finding = replace(finding, points=total - grid.left_out, left_out=grid.left_out)
+    finding = replace(
+        finding, points=total - grid.left_out, left_out=grid.left_out
+    )
     test = compute_effect_test(values, make_interaction_contrasts(one, other))
-    finding = add_share(finding, subject, axes, _remove_main_effects(block, grid.values))
+    finding = add_share(
+        finding, subject, axes, _remove_main_effects(block, grid.values)
+    )
     words = (
         f"Compared: {one} values of {first} with {other} of {second}. "
         f"{subject.describe_basis(finding, axes)}"
@@ -52,7 +73,9 @@ def ask_interaction(subject: Subject, first: str, second: str) -> Finding:
     name = f"The interaction of {first} and {second}"
     answer = f"{describe_share(finding, name)} {words}"
     finding = replace(finding, answer=answer)
-    p_equal = compute_joint_equality_p(values, iter_tetrads(one, other), subject.margin)
+    p_equal = compute_joint_equality_p(
+        values, iter_tetrads(one, other), subject.margin
+    )
     return add_effect_test(finding, test, subject.margin, p_equal)
 
 
@@ -63,6 +86,8 @@ def _remove_main_effects(block: Block, values: np.ndarray) -> Block:
         block: of the same seeds.
         values: [seeds, levels, levels].
     """
-    both = values - values.mean(1, keepdims=True) - values.mean(2, keepdims=True)
+    both = (
+        values - values.mean(1, keepdims=True) - values.mean(2, keepdims=True)
+    )
     both = both + values.mean((1, 2), keepdims=True)
     return replace(block, values=both.reshape(len(values), -1))

@@ -28,7 +28,10 @@ MAX_CELLS_COMPARED = 2000
 
 
 def mark_contenders(
-    results: Results, metric: str, cells: Sequence[str], values: Sequence[object]
+    results: Results,
+    metric: str,
+    cells: Sequence[str],
+    values: Sequence[object],
 ) -> list[object]:
     """Return the values of a column, with marks on those that cannot be told from the best.
 
@@ -49,7 +52,9 @@ def mark_contenders(
 
 
 @lru_cache(maxsize=64)
-def find_contending_cells(results: Results, metric: str, cells: tuple[str, ...]) -> frozenset[str]:
+def find_contending_cells(
+    results: Results, metric: str, cells: tuple[str, ...]
+) -> frozenset[str]:
     """Return the cells that cannot be told from the best of their model and dataset.
 
     Empty for a group of which no cell can be excluded: there is nothing to tell apart.
@@ -65,7 +70,9 @@ def find_contending_cells(results: Results, metric: str, cells: tuple[str, ...])
     contending: set[str] = set()
     for members in groups.values():
         if 1 < len(members) <= MAX_CELLS_COMPARED:
-            contending.update(_select_contenders(_get_runs(results), metric, members, sign))
+            contending.update(
+                _select_contenders(_get_runs(results), metric, members, sign)
+            )
     return frozenset(contending)
 
 
@@ -74,7 +81,9 @@ def _get_runs(results: Results) -> Runs:
     return Runs(results)
 
 
-def _select_contenders(runs: Runs, metric: str, cells: Sequence[str], sign: int) -> list[str]:
+def _select_contenders(
+    runs: Runs, metric: str, cells: Sequence[str], sign: int
+) -> list[str]:
     """Return the cells of one group that cannot be told from its best."""
     by_cell = [dict(runs.iter_values(cell, metric)) for cell in cells]
     seeds = sorted({seed for values in by_cell for seed in values})
@@ -88,4 +97,8 @@ def _select_contenders(runs: Runs, metric: str, cells: Sequence[str], sign: int)
     if not (p_values < SIGNIFICANCE_LEVEL).any():
         return []
     # A comparison with NaN is false: a cell that cannot be tested gets no mark.
-    return [cell for cell, p in zip(cells, p_values, strict=True) if p >= SIGNIFICANCE_LEVEL]
+    return [
+        cell
+        for cell, p in zip(cells, p_values, strict=True)
+        if p >= SIGNIFICANCE_LEVEL
+    ]

@@ -60,7 +60,9 @@ def compare_cells(cells: Iterable[Sequence[float]]) -> OneWayTest | None:
         return None
     sizes = np.array([len(values) for values in groups])
     means, total = np.array([values.mean() for values in groups]), sizes.sum()
-    squares = np.array([((values - values.mean()) ** 2).sum() for values in groups])
+    squares = np.array(
+        [((values - values.mean()) ** 2).sum() for values in groups]
+    )
     outside = float((sizes * (means - sizes @ means / total) ** 2).sum())
     inside = float(squares.sum())
     scale = max(float(np.abs(values).max()) for values in groups)
@@ -68,7 +70,9 @@ def compare_cells(cells: Iterable[Sequence[float]]) -> OneWayTest | None:
         return None
     fisher = outside / (len(groups) - 1) / (inside / (total - len(groups)))
     mean_size = (total - (sizes**2).sum() / total) / (len(groups) - 1)
-    f, between, within = _compute_brown_forsythe(outside, squares / (sizes - 1), sizes)
+    f, between, within = _compute_brown_forsythe(
+        outside, squares / (sizes - 1), sizes
+    )
     name = f"Brown-Forsythe F({between:.3g}, {within:.3g})"
     if len(groups) == 2:
         within = float(sizes.min() - 1)
@@ -81,7 +85,9 @@ def compare_cells(cells: Iterable[Sequence[float]]) -> OneWayTest | None:
         name = f"{name} and Kruskal-Wallis, the larger p"
         p = max(p, float(kruskal(*groups).pvalue))
     icc = float((fisher - 1) / (fisher + mean_size - 1))
-    return OneWayTest(name, f, between, within, outside / (outside + inside), icc, p)
+    return OneWayTest(
+        name, f, between, within, outside / (outside + inside), icc, p
+    )
 
 
 def _compute_brown_forsythe(
@@ -96,6 +102,12 @@ def _compute_brown_forsythe(
     """
     part = sizes / sizes.sum()
     spread = float(((1 - part) * variances).sum())
-    between = (variances**2).sum() + (part @ variances) ** 2 - 2 * part @ variances**2
+    between = (
+        (variances**2).sum() + (part @ variances) ** 2 - 2 * part @ variances**2
+    )
     within = (((1 - part) * variances) ** 2 / (sizes - 1)).sum()
-    return outside / spread, float(spread**2 / between), float(spread**2 / within)
+    return (
+        outside / spread,
+        float(spread**2 / between),
+        float(spread**2 / within),
+    )

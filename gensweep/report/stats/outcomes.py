@@ -53,25 +53,37 @@ def estimate_share(right: np.ndarray) -> ShareRight:
     seeds, queries = values.shape
     mean = float(values.mean())
     by_query = values.mean(0)
-    variance = float(by_query.var(ddof=1)) / queries if queries > 1 else math.nan
+    variance = (
+        float(by_query.var(ddof=1)) / queries if queries > 1 else math.nan
+    )
     test_low, test_high = _compute_test_interval(mean, variance, queries)
     if seeds < 2:
         return ShareRight(mean, test_low, test_high, math.nan, math.nan)
     by_seed = values.mean(1)
     of_seeds = float(by_seed.var(ddof=1)) / seeds
     rest = values - by_seed[:, None] - by_query + mean
-    both = float((rest**2).sum()) / ((seeds - 1) * (queries - 1)) / (seeds * queries)
+    both = (
+        float((rest**2).sum())
+        / ((seeds - 1) * (queries - 1))
+        / (seeds * queries)
+    )
     # What seeds and queries do together is in both variances: it counts once.
     of_queries = max(0.0, variance - both)
     # Half-widths of independent parts add as squares, each with its own quantile (Howe 1974): one
     # quantile for the sum has too few degrees of freedom in it with two or three seeds.
     quantile = float(stdtrit(seeds - 1, (1 + CONFIDENCE) / 2))
-    half_width = math.sqrt(quantile**2 * of_seeds + NORMAL_QUANTILE**2 * of_queries)
+    half_width = math.sqrt(
+        quantile**2 * of_seeds + NORMAL_QUANTILE**2 * of_queries
+    )
     low, high = max(0.0, mean - half_width), min(1.0, mean + half_width)
-    return ShareRight(mean, test_low, test_high, min(low, test_low), max(high, test_high))
+    return ShareRight(
+        mean, test_low, test_high, min(low, test_low), max(high, test_high)
+    )
 
 
-def _compute_test_interval(mean: float, variance: float, queries: int) -> tuple[float, float]:
+def _compute_test_interval(
+    mean: float, variance: float, queries: int
+) -> tuple[float, float]:
     """Return the interval of a share over test sets.
 
     Args:
@@ -126,12 +138,17 @@ def compare_outcomes(first: np.ndarray, second: np.ndarray) -> PairedOutcomes:
         second: of the same seeds and queries.
     """
     seeds, queries = first.shape
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    only_first, only_second = (
+        int((first & ~second).sum()),
+        int((second & ~first).sum()),
+    )
     difference = (only_first - only_second) / (seeds * queries)
     p = math.nan
     if only_first + only_second:
         p = _compute_mcnemar_p(first, second, only_first, only_second)
-    return PairedOutcomes(difference, only_first / seeds, only_second / seeds, p, seeds)
+    return PairedOutcomes(
+        difference, only_first / seeds, only_second / seeds, p, seeds
+    )
 
 
 def _compute_mcnemar_p(

@@ -44,10 +44,18 @@ class DifferenceSize:
     def count_seeds(self, level: float) -> int | None:
         """Return the seeds that decide it at this significance level; None if too many."""
         effect, each = abs(self.effect), level / self.comparisons
-        counts = [_find_smallest(lambda n: compute_t_power(effect, n, each, self.sides))]
+        counts = [
+            _find_smallest(
+                lambda n: compute_t_power(effect, n, each, self.sides)
+            )
+        ]
         if self.margin > effect:
             counts.append(
-                _find_smallest(lambda n: _compute_equality_power(effect, self.margin, n, level))
+                _find_smallest(
+                    lambda n: _compute_equality_power(
+                        effect, self.margin, n, level
+                    )
+                )
             )
         known = [count for count in counts if count is not None]
         return min(known, default=None)
@@ -73,18 +81,24 @@ class EffectSize:
     def count_seeds(self, level: float) -> int | None:
         """Return the seeds that decide it at this significance level; None if too many."""
         return _find_smallest(
-            lambda n: _compute_f_power(self.noncentrality, self.between, n, level)
+            lambda n: _compute_f_power(
+                self.noncentrality, self.between, n, level
+            )
         )
 
 
-def estimate_effect_size(f: float, between: float, within: float, seeds: int) -> EffectSize:
+def estimate_effect_size(
+    f: float, between: float, within: float, seeds: int
+) -> EffectSize:
     """Return the size of an effect with this F, without what noise alone adds to F."""
     expected = within / (within - 2) if within > 2 else 1.0
     excess = max(0.0, f / expected - 1)
     return EffectSize(excess * between / seeds, between)
 
 
-def compute_t_power(effect: float, seeds: int, level: float, sides: int = 2) -> float:
+def compute_t_power(
+    effect: float, seeds: int, level: float, sides: int = 2
+) -> float:
     """Return how often a t-test over seeds finds an effect.
 
     Args:
@@ -104,7 +118,9 @@ def compute_t_power(effect: float, seeds: int, level: float, sides: int = 2) -> 
     return 1 - float(nctdtr(df, shift, bound))
 
 
-def _compute_f_power(noncentrality: float, between: float, seeds: int, level: float) -> float:
+def _compute_f_power(
+    noncentrality: float, between: float, seeds: int, level: float
+) -> float:
     """Return how often F finds an effect.
 
     Args:
@@ -124,14 +140,18 @@ def _compute_f_power(noncentrality: float, between: float, seeds: int, level: fl
     return 1 - float(ncfdtr(between, within, shift, bound))
 
 
-def _compute_equality_power(effect: float, margin: float, seeds: int, level: float) -> float:
+def _compute_equality_power(
+    effect: float, margin: float, seeds: int, level: float
+) -> float:
     """Return a lower bound of how often two one-sided tests find equality (Bonferroni)."""
     above_low = compute_t_power(margin + effect, seeds, level, 1)
     below_high = compute_t_power(margin - effect, seeds, level, 1)
     return above_low + below_high - 1
 
 
-def compute_detectable_effect(seeds: int, level: float = 0.05, power: float = POWER) -> float:
+def compute_detectable_effect(
+    seeds: int, level: float = 0.05, power: float = POWER
+) -> float:
     """Return the smallest effect that a two-sided t-test over seeds finds with this power.
 
     Args:

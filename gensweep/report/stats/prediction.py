@@ -71,7 +71,9 @@ def compare_with_published(
     if sd is not None and runs > 1:
         theirs = sd**2 / runs
         df = (ours + theirs) ** 2 / (ours**2 / (n - 1) + theirs**2 / (runs - 1))
-    half_width = float(stdtrit(df, (1 + CONFIDENCE) / 2)) * math.sqrt(ours + theirs)
+    half_width = float(stdtrit(df, (1 + CONFIDENCE) / 2)) * math.sqrt(
+        ours + theirs
+    )
     low, high = cut_interval(mean - half_width, mean + half_width, bounds)
     verdict = COMPATIBLE if low <= value <= high else NOT_COMPATIBLE
     return Prediction(low, high, verdict)

@@ -28,7 +28,10 @@ from gensweep.report.stats.comparisons import (
 )
 from gensweep.report.stats.depth_questions import ask_both_depths, has_depths
 from gensweep.report.stats.findings import Finding, correct_p_values
-from gensweep.report.stats.interactions import ask_interaction, list_crossed_pairs
+from gensweep.report.stats.interactions import (
+    ask_interaction,
+    list_crossed_pairs,
+)
 from gensweep.report.stats.runs import Runs
 from gensweep.report.stats.subject import Subject
 from gensweep.sweep.questions import Compare, Question, read_question
@@ -55,7 +58,9 @@ class Wanted:
         """Return whether a kind of question about these parameters is asked."""
         if self.questions is None:
             return True
-        return kind in self.questions or any(axis in self.questions for axis in axes)
+        return kind in self.questions or any(
+            axis in self.questions for axis in axes
+        )
 
     @cached_property
     def comparisons(self) -> list[Compare]:
@@ -79,7 +84,9 @@ def answer_questions(
     """
     if questions is None:
         return _answer_declared(results)
-    return correct_p_values(list(_iter_findings(Runs(results), Wanted(questions))))
+    return correct_p_values(
+        list(_iter_findings(Runs(results), Wanted(questions)))
+    )
 
 
 @lru_cache(maxsize=1)
@@ -88,7 +95,9 @@ def _answer_declared(results: Results) -> list[Finding]:
     questions = None
     if results.sweep.questions is not None:
         questions = [read_question(one) for one in results.sweep.questions]
-    return correct_p_values(list(_iter_findings(Runs(results), Wanted(questions))))
+    return correct_p_values(
+        list(_iter_findings(Runs(results), Wanted(questions)))
+    )
 
 
 def _iter_findings(runs: Runs, wanted: Wanted) -> Iterator[Finding]:
@@ -99,14 +108,20 @@ def _iter_findings(runs: Runs, wanted: Wanted) -> Iterator[Finding]:
         for dataset in runs.datasets[model]:
             for metric in metrics:
                 is_main = metric == metrics[0]
-                yield from _ask_subject(Subject(runs, model, dataset, metric), wanted, is_main)
+                yield from _ask_subject(
+                    Subject(runs, model, dataset, metric), wanted, is_main
+                )
     if wanted.wants("mse_against_reader"):
         yield from compare_text_metrics(runs)
-    if wanted.wants("gan_against_vae") and has_both_models(runs, *COMPARED_MODELS):
+    if wanted.wants("gan_against_vae") and has_both_models(
+        runs, *COMPARED_MODELS
+    ):
         yield from compare_models(runs)
 
 
-def _ask_subject(subject: Subject, wanted: Wanted, is_main: bool) -> Iterator[Finding]:
+def _ask_subject(
+    subject: Subject, wanted: Wanted, is_main: bool
+) -> Iterator[Finding]:
     """Yield the findings about one metric of a model on a dataset.
 
     Args:
@@ -116,12 +131,16 @@ def _ask_subject(subject: Subject, wanted: Wanted, is_main: bool) -> Iterator[Fi
             are asked: the more questions there are, the harder is each to decide.
     """
     for axis in subject.list_axes():
-        kinds = frozenset(kind for kind in _AXIS_KINDS if wanted.wants(kind, axis))
+        kinds = frozenset(
+            kind for kind in _AXIS_KINDS if wanted.wants(kind, axis)
+        )
         if not is_main:
             kinds &= {"slope"}
         if is_main or axis in _PAPER_AXES:
             yield from AxisQuestions(subject, axis).iter_findings(kinds)
-    if wanted.wants("depths_together", *(axis.name for axis in DEPTH)) and has_depths(subject):
+    if wanted.wants(
+        "depths_together", *(axis.name for axis in DEPTH)
+    ) and has_depths(subject):
         yield ask_both_depths(subject)
     if is_main:
         for first, second in list_crossed_pairs(subject):
@@ -137,27 +156,40 @@ def _answer_comparison(runs: Runs, comparison: Compare) -> Iterator[Finding]:
         if has_both_models(runs, first, second):
             yield from compare_models(runs, first, second, metric)
         else:
-            yield Finding(f"Is {first} better than {second}?", "No dataset has both models.")
+            yield Finding(
+                f"Is {first} better than {second}?",
+                "No dataset has both models.",
+            )
         return
     is_answered = False
     for model in runs.results.models:
         metric = comparison.metric or runs.results.get_main_metric(model)
-        if comparison.model not in (None, model) or metric not in runs.results.metrics:
+        if (
+            comparison.model not in (None, model)
+            or metric not in runs.results.metrics
+        ):
             continue
         for dataset in runs.datasets[model]:
             subject = Subject(runs, model, dataset, metric)
             values = subject.list_values(comparison.axis)
             if first in values and second in values:
                 is_answered = True
-                yield AxisQuestions(subject, comparison.axis).compare(first, second)
+                yield AxisQuestions(subject, comparison.axis).compare(
+                    first, second
+                )
     if not is_answered:
         yield _explain_no_cells(comparison)
 
 
 def _explain_no_cells(comparison: Compare) -> Finding:
-    texts = [f"{comparison.axis}={value}" for value in (comparison.first, comparison.second)]
+    texts = [
+        f"{comparison.axis}={value}"
+        for value in (comparison.first, comparison.second)
+    ]
     question = f"Is {texts[0]} better than {texts[1]}?"
-    return Finding(question, f"No model has cells with {texts[0]} and with {texts[1]}.")
+    return Finding(
+        question, f"No model has cells with {texts[0]} and with {texts[1]}."
+    )
 
 
 def _choose_metrics(runs: Runs, model: str) -> list[str]:

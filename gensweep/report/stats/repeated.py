@@ -36,7 +36,9 @@ class RepeatedTest:
 NO_TEST = RepeatedTest(np.nan, np.nan, np.nan, np.nan, np.nan)
 
 
-def compute_effect_test(values: np.ndarray, contrasts: np.ndarray) -> RepeatedTest:
+def compute_effect_test(
+    values: np.ndarray, contrasts: np.ndarray
+) -> RepeatedTest:
     """Test whether all of these contrasts are zero.
 
     Args:

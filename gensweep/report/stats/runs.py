@@ -27,8 +27,12 @@ class Runs:
 
     def __init__(self, results: Results) -> None:
         self.results = results
-        self.datasets: dict[str, list[Any]] = {model: [] for model in results.models}
-        self._cells: dict[tuple[str, Any], list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+        self.datasets: dict[str, list[Any]] = {
+            model: [] for model in results.models
+        }
+        self._cells: dict[tuple[str, Any], list[tuple[str, dict[str, Any]]]] = (
+            defaultdict(list)
+        )
         for cell in results.sweep.cells:
             dataset = cell.params.get("dataset")
             if (cell.model, dataset) not in self._cells:
@@ -42,13 +46,19 @@ class Runs:
             if statuses[row] == Status.OK:
                 self._rows[cell_id].append(row)
         self._seeds = points["seed"].tolist()
-        self._values = {name: points[name].tolist() for name in results.described}
+        self._values = {
+            name: points[name].tolist() for name in results.described
+        }
 
     def get_sign(self, metric: str) -> int:
         """Return +1 if larger is better, -1 if smaller is, 0 if neither."""
-        return {"max": 1, "min": -1, "none": 0}[self.results.described[metric].direction]
+        return {"max": 1, "min": -1, "none": 0}[
+            self.results.described[metric].direction
+        ]
 
-    def iter_values(self, cell: str, metric: str) -> Iterator[tuple[int, float]]:
+    def iter_values(
+        self, cell: str, metric: str
+    ) -> Iterator[tuple[int, float]]:
         """Yield (seed, value) of each ok point of a cell that has the metric."""
         for row in self._rows.get(cell, ()):
             value = self._values[metric][row]
@@ -67,7 +77,9 @@ class Runs:
 
     def explain_absence(self, models: Sequence[str], metric: str) -> str:
         """Return the sentence on a metric that no ok point of these models has, with reasons."""
-        cells = [cell for model in models for cell in self.results.list_cells(model)]
+        cells = [
+            cell for model in models for cell in self.results.list_cells(model)
+        ]
         text = f"No ok point has {metric}"
         for sentence in explain_missing(self.results, cells, [metric]):
             _, _, reasons = sentence.partition(" is not measured: ")
@@ -77,19 +89,29 @@ class Runs:
     def list_values(self, model: str, dataset: Any, name: str) -> list[Any]:
         """Return a parameter's values in the model's cells, ok or not, each once."""
         cells = self._cells[model, dataset]
-        return list(dict.fromkeys(params[name] for _, params in cells if name in params))
+        return list(
+            dict.fromkeys(params[name] for _, params in cells if name in params)
+        )
 
     def list_other_varying(self, model: str, axes: Sequence[str]) -> list[str]:
         """Return the parameters that vary in the model, without the axes and the dataset."""
         varying = self.results.varying_of[model]
         return [name for name in varying if name not in (*axes, "dataset")]
 
-    def list_shared(self, model: str, dataset: Any, axes: Sequence[str]) -> list[str]:
+    def list_shared(
+        self, model: str, dataset: Any, axes: Sequence[str]
+    ) -> list[str]:
         """Return the other varying parameters, without those that only some levels have."""
         others = self.list_other_varying(model, axes)
-        return [name for name in others if not self._is_nested(model, dataset, axes, name)]
+        return [
+            name
+            for name in others
+            if not self._is_nested(model, dataset, axes, name)
+        ]
 
-    def _is_nested(self, model: str, dataset: Any, axes: Sequence[str], name: str) -> bool:
+    def _is_nested(
+        self, model: str, dataset: Any, axes: Sequence[str], name: str
+    ) -> bool:
         """Return whether the levels decide if a cell has a parameter, and not all have it."""
         presence: dict[tuple[str, ...], set[bool]] = defaultdict(set)
         for _, params in self._cells[model, dataset]:
@@ -104,7 +126,9 @@ class Runs:
         for _, params in self._cells[model, dataset]:
             yield params
 
-    def list_levels(self, model: str, dataset: Any, axes: Sequence[str]) -> set[tuple[Any, ...]]:
+    def list_levels(
+        self, model: str, dataset: Any, axes: Sequence[str]
+    ) -> set[tuple[Any, ...]]:
         """Return the values of the axes in the model's cells that have them all, ok or not."""
         levels = set()
         for _, params in self._cells[model, dataset]:
@@ -114,7 +138,9 @@ class Runs:
 
     def list_parameters(self, model: str, dataset: Any) -> set[str]:
         """Return the names of the parameters of the model's cells."""
-        return {name for _, params in self._cells[model, dataset] for name in params}
+        return {
+            name for _, params in self._cells[model, dataset] for name in params
+        }
 
     def iter_runs(
         self,

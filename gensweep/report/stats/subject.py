@@ -10,7 +10,11 @@ from typing import Any
 
 from gensweep.report.stats.blocks import Block, select_block
 from gensweep.report.stats.findings import Finding, describe_basis
-from gensweep.report.stats.importance import Decomposition, decompose, select_grid
+from gensweep.report.stats.importance import (
+    Decomposition,
+    decompose,
+    select_grid,
+)
 from gensweep.report.stats.runs import Runs
 
 
@@ -95,7 +99,9 @@ class Subject:
             return self._blocks[key]
         runs = self.runs.list_runs_along(self.model, self.dataset, wanted, axes)
         if only is not None:
-            return select_block(_make_sortable([run for run in runs if run[2] in only]))
+            return select_block(
+                _make_sortable([run for run in runs if run[2] in only])
+            )
         # Several questions about an axis are answered by the same block.
         self._blocks[key] = select_block(_make_sortable(runs))
         return self._blocks[key]
@@ -107,7 +113,9 @@ class Subject:
     @cached_property
     def decomposition(self) -> Decomposition | None:
         """The shares of variance of the axes; None without a full grid of several values."""
-        axes = tuple(name for name in self.list_axes() if self._has_everywhere(name))
+        axes = tuple(
+            name for name in self.list_axes() if self._has_everywhere(name)
+        )
         if not axes:
             return None
         grid = select_grid(axes, self.select_raw(axes))
@@ -115,7 +123,10 @@ class Subject:
 
     def _has_everywhere(self, axis: str) -> bool:
         """Return whether every cell has a parameter."""
-        return all(axis in params for params in self.runs.iter_params(self.model, self.dataset))
+        return all(
+            axis in params
+            for params in self.runs.iter_params(self.model, self.dataset)
+        )
 
     def explain_not_enough(self, finding: Finding, reason: str) -> Finding:
         """Return the finding with the reason why its data is not enough.
@@ -135,7 +146,9 @@ class Subject:
 
     def describe_basis(self, finding: Finding, axes: Sequence[str]) -> str:
         """Return the sentence on the points and seeds, and on what they are averaged over."""
-        return describe_basis(finding, self.runs.list_other_varying(self.model, axes))
+        return describe_basis(
+            finding, self.runs.list_other_varying(self.model, axes)
+        )
 
 
 def _make_sort_key(value: Any) -> tuple[int, Any]:

@@ -71,7 +71,9 @@ def compute_tuning_curve(
 
 
 @lru_cache(maxsize=16)
-def compute_band(count: int, confidence: float = CONFIDENCE) -> tuple[np.ndarray, np.ndarray]:
+def compute_band(
+    count: int, confidence: float = CONFIDENCE
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the limits of a distribution function at its sorted sample.
 
     Returns:

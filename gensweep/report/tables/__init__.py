@@ -43,7 +43,10 @@ class Table:
         # Users' functions may give data frames.
         object.__setattr__(self, "data", _as_data(self.data))
         if self.sections is not None:
-            sections = {heading: _as_data(part) for heading, part in self.sections.items()}
+            sections = {
+                heading: _as_data(part)
+                for heading, part in self.sections.items()
+            }
             object.__setattr__(self, "sections", sections)
 
     def rename(self, name: str) -> Self:

@@ -35,7 +35,9 @@ NOTES = (
 @register_table("aggregate")
 def make_aggregate(results: Results) -> list[Table]:
     """Aggregate runs by each value of each swept parameter: IQM, and probability of improvement."""
-    rows = [row for subject in list_subjects(results) for row in _iter_rows(subject)]
+    rows = [
+        row for subject in list_subjects(results) for row in _iter_rows(subject)
+    ]
     names = (
         "model", "metric", "parameter", "value", "runs", "IQM", "low", "high",
         "better than the best", "its low", "its high", "pairs",
@@ -57,10 +59,13 @@ def _iter_rows(subject: Subject) -> Iterator[list[Any]]:
     """Yield the rows of a model on a dataset: one per value of each parameter."""
     for axis in subject.list_axes():
         values = subject.list_values(axis)
-        runs = subject.runs.list_runs_along(subject.model, subject.dataset, subject.metric, (axis,))
+        runs = subject.runs.list_runs_along(
+            subject.model, subject.dataset, subject.metric, (axis,)
+        )
         by_value = [_group_runs(runs, value) for value in values]
         totals = [
-            aggregate([np.array(list(c.values())) for c in cells.values()]) for cells in by_value
+            aggregate([np.array(list(c.values())) for c in cells.values()])
+            for cells in by_value
         ]
         best = _find_best(totals, subject.sign)
         for value, cells, total in zip(values, by_value, totals, strict=True):
@@ -71,11 +76,21 @@ def _iter_rows(subject: Subject) -> Iterator[list[Any]]:
                 better = [share.value, share.low, share.high, share.runs]
             text = subject.get_text(axis, value)
             interval = [total.value, total.low, total.high]
-            yield [subject.name, subject.metric, axis, text, total.runs, *interval, *better]
+            yield [
+                subject.name,
+                subject.metric,
+                axis,
+                text,
+                total.runs,
+                *interval,
+                *better,
+            ]
 
 
 def _aggregate_cells(cells: dict[Any, dict[int, float]]) -> Aggregate:
-    return aggregate([np.array(list(by_seed.values())) for by_seed in cells.values()])
+    return aggregate(
+        [np.array(list(by_seed.values())) for by_seed in cells.values()]
+    )
 
 
 def _group_runs(runs: list[Any], value: Any) -> dict[Any, dict[int, float]]:

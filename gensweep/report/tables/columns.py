@@ -102,7 +102,10 @@ class Column:
             return False
         if self.kind != Kind.PARAMETER:
             return True
-        return all(is_absent(value) or isinstance(value, (int, float)) for value in self.values)
+        return all(
+            is_absent(value) or isinstance(value, (int, float))
+            for value in self.values
+        )
 
     @cached_property
     def texts(self) -> list[str]:
@@ -130,7 +133,9 @@ class TableData:
     def __post_init__(self) -> None:
         lengths = {len(column.values) for column in self.columns}
         if len(lengths) > 1:
-            names = ", ".join(f"{one.name} {len(one.values)}" for one in self.columns)
+            names = ", ".join(
+                f"{one.name} {len(one.values)}" for one in self.columns
+            )
             raise ValueError(f"columns have different numbers of rows: {names}")
 
     def __len__(self) -> int:
@@ -166,7 +171,9 @@ class TableData:
     def drop(self, names: Iterable[str]) -> TableData:
         """Return the table without the columns of these names."""
         dropped = set(names)
-        return TableData(tuple(one for one in self.columns if one.name not in dropped))
+        return TableData(
+            tuple(one for one in self.columns if one.name not in dropped)
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers in full; a metric has a column for each of `PARTS`."""
@@ -187,7 +194,11 @@ class TableData:
 
         columns = []
         for name, values in frame.items():
-            kind = Kind.NUMBER if pd.api.types.is_numeric_dtype(values) else Kind.TEXT
+            kind = (
+                Kind.NUMBER
+                if pd.api.types.is_numeric_dtype(values)
+                else Kind.TEXT
+            )
             if name == "cell":
                 kind = Kind.ID
             columns.append(Column(str(name), values.tolist(), kind))
@@ -215,7 +226,10 @@ def _flatten_metric(column: Column) -> dict[str, Any]:
         field = part.removeprefix("ci95_")
         values = [_get_number(value, field) for value in column.values]
         columns[f"{column.name}_{part}"] = values
-    counts = [None if value is None else getattr(value, "n", 0) for value in column.values]
+    counts = [
+        None if value is None else getattr(value, "n", 0)
+        for value in column.values
+    ]
     # An integer type that knows <NA>: a model without the metric has no count.
     columns[f"{column.name}_n"] = pd.Series(counts, dtype="Int64")
     return columns

@@ -58,7 +58,9 @@ def name_groups(item: str, groups: Sequence[Group]) -> list[tuple[str, Group]]:
         item: the name that the table or figure is registered by; the stems begin with it.
         groups: its groups.
     """
-    stems = make_file_stems([(item, group.model, *group.settings) for group in groups])
+    stems = make_file_stems(
+        [(item, group.model, *group.settings) for group in groups]
+    )
     return list(zip(stems, groups, strict=True))
 
 
@@ -76,14 +78,23 @@ def group_cells(
     cells_by_key: dict[str, list[CellInfo]] = {}
     for cell in results.sweep.cells:
         if cell.model in included:
-            rest = {key: value for key, value in cell.params.items() if key not in axes}
+            rest = {
+                key: value
+                for key, value in cell.params.items()
+                if key not in axes
+            }
             # As text, since values need not be hashable and 1 must differ from True.
             group_key = json.dumps([cell.model, rest], sort_keys=True)
             cells_by_key.setdefault(group_key, []).append(cell)
-    return [_make_group(results, tuple(axes), cells) for cells in cells_by_key.values()]
+    return [
+        _make_group(results, tuple(axes), cells)
+        for cells in cells_by_key.values()
+    ]
 
 
-def select_grids(results: Results, axes: Sequence[str]) -> tuple[list[Group], dict[str, int]]:
+def select_grids(
+    results: Results, axes: Sequence[str]
+) -> tuple[list[Group], dict[str, int]]:
     """Return the groups worth a table or figure, and how many cells of each model are left out.
 
     A cell alone in its group says nothing about the axes, so it is left out. A model that has
@@ -101,13 +112,21 @@ def select_grids(results: Results, axes: Sequence[str]) -> tuple[list[Group], di
     return selected, excluded
 
 
-def _make_group(results: Results, axes: tuple[str, ...], cells: list[CellInfo]) -> Group:
+def _make_group(
+    results: Results, axes: tuple[str, ...], cells: list[CellInfo]
+) -> Group:
     def make_sort_key(cell: CellInfo) -> list[tuple[str, Any]]:
         return [_make_sortable(cell.params.get(axis)) for axis in axes]
 
     model, params = cells[0].model, cells[0].params
-    varying = [name for name in results.varying_of[model] if name in params and name not in axes]
-    others = {name: results.names.get_text(name, params[name]) for name in varying}
+    varying = [
+        name
+        for name in results.varying_of[model]
+        if name in params and name not in axes
+    ]
+    others = {
+        name: results.names.get_text(name, params[name]) for name in varying
+    }
     ids = [cell.id for cell in sorted(cells, key=make_sort_key)]
     return Group(model, axes, others, ids, params)
 

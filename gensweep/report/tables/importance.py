@@ -60,9 +60,20 @@ def make_importance(results: Results) -> list[Table]:
         for share in sorted(decomposition.shares, key=lambda one: -one.mean):
             ends = (share.low, share.high)
             name = describe_share(share)
-            rows.append([subject.name, subject.metric, name, share.mean, *ends, len(grid.seeds)])
+            rows.append(
+                [
+                    subject.name,
+                    subject.metric,
+                    name,
+                    share.mean,
+                    *ends,
+                    len(grid.seeds),
+                ]
+            )
         if grid.left_out:
-            notes.append(f"{subject.name}: {grid.left_out} points are not part of the full grid.")
+            notes.append(
+                f"{subject.name}: {grid.left_out} points are not part of the full grid."
+            )
     names = ("model", "metric", "parameter", "share", "low", "high", "seeds")
     columns = []
     for index, name in enumerate(names):
@@ -71,6 +82,10 @@ def make_importance(results: Results) -> list[Table]:
             numbers = [None if math.isnan(value) else value for value in values]
             columns.append(Column(name, numbers, Kind.NUMBER, form=".3f"))
         else:
-            columns.append(Column(name, values, Kind.COUNT if name == "seeds" else Kind.TEXT))
+            columns.append(
+                Column(
+                    name, values, Kind.COUNT if name == "seeds" else Kind.TEXT
+                )
+            )
     title = f"{results.sweep.name}: which parameters matter"
     return [Table("importance", title, TableData(tuple(columns)), tuple(notes))]

@@ -64,7 +64,10 @@ def render_latex(table: Table, results: Results, suffix: str = "") -> str:
             if len(parts) > 1:
                 part_title += f" (part {index} of {len(parts)})"
             caption = f"{escape(part_title)}.{_describe_numbers(data, part)}"
-            lines += ["", *render_environment(part, make_caption(caption, label, number))]
+            lines += [
+                "",
+                *render_environment(part, make_caption(caption, label, number)),
+            ]
     notes = [*table.notes, *list_legend(table.data, results)]
     return join_lines([*lines, *format_notes(notes)])
 
@@ -105,7 +108,10 @@ def describe_method() -> str:
 
 def _describe_numbers(data: TableData, part: Sequence[Column]) -> str:
     """Return what the numbers are and of how many seeds; empty for a part without metrics."""
-    if not any(column.is_about_metric for column in part) or COUNTS[0] not in data:
+    if (
+        not any(column.is_about_metric for column in part)
+        or COUNTS[0] not in data
+    ):
         return ""
     ok = data.get(COUNTS[0]).values
     seeds = str(max(ok))
@@ -119,7 +125,9 @@ def split_columns(columns: Sequence[Column]) -> list[list[Column]]:
 
     Each part has the parameters and counts, and as many metrics as fit beside them.
     """
-    keys = [one for one in columns if not one.is_about_metric and not _is_extra(one)]
+    keys = [
+        one for one in columns if not one.is_about_metric and not _is_extra(one)
+    ]
     others = [column for column in columns if column not in keys]
     # Metrics first; the columns of one metric stay together.
     others.sort(key=lambda column: not column.is_about_metric)
@@ -175,15 +183,30 @@ def render_environment(
     if size is None:
         size = _choose_size(shares)
         gap = gap if size == _LARGEST_SIZE else _SMALL_GAP
-    form = "".join(_format_column_type(column, share) for column, share in shares)
+    form = "".join(
+        _format_column_type(column, share) for column, share in shares
+    )
     head = list(_format_head(part))
     rows = list(_format_rows(shares))
     space = rf"\setlength{{\tabcolsep}}{{{gap}pt}}"
     if _count_lines(shares) > MAX_PAGE_LINES:
         yield rf"\begingroup\{size}{space}"
         yield rf"\begin{{longtable}}{{@{{}}{form}@{{}}}}"
-        yield from (rf"{caption}\\", r"\toprule", *head, r"\midrule", r"\endfirsthead")
-        yield from (r"\toprule", *head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot")
+        yield from (
+            rf"{caption}\\",
+            r"\toprule",
+            *head,
+            r"\midrule",
+            r"\endfirsthead",
+        )
+        yield from (
+            r"\toprule",
+            *head,
+            r"\midrule",
+            r"\endhead",
+            r"\bottomrule",
+            r"\endfoot",
+        )
         yield from (*rows, r"\end{longtable}", r"\endgroup")
     else:
         yield from (r"\begin{table}[htbp]", rf"\centering\{size}", space)
@@ -222,7 +245,9 @@ def _compute_shares(part: Sequence[Column]) -> list[tuple[Column, float]]:
             paragraphs.append(column)
     others = [column for column in part if column not in paragraphs]
     characters = measure_width(others) + _GAP_CHARACTERS * len(paragraphs)
-    available = max(_MIN_PARAGRAPH_SHARE, _LINE_SHARE - characters / MAX_LINE_CHARACTERS)
+    available = max(
+        _MIN_PARAGRAPH_SHARE, _LINE_SHARE - characters / MAX_LINE_CHARACTERS
+    )
     # By the square root of its length: a text of four times the length gets twice the width.
     weights = [max(map(len, column.texts)) ** 0.5 for column in paragraphs]
     shares = {}
@@ -233,10 +258,17 @@ def _compute_shares(part: Sequence[Column]) -> list[tuple[Column, float]]:
 
 def _count_lines(shares: Sequence[tuple[Column, float]]) -> float:
     """Return the lines of the printed table, with paragraphs broken."""
-    paragraphs = [(column, share * MAX_LINE_CHARACTERS) for column, share in shares if share]
+    paragraphs = [
+        (column, share * MAX_LINE_CHARACTERS)
+        for column, share in shares
+        if share
+    ]
     if not paragraphs:
         return len(shares[0][0].values)
-    lines_by_column = [[len(text) / width for text in column.texts] for column, width in paragraphs]
+    lines_by_column = [
+        [len(text) / width for text in column.texts]
+        for column, width in paragraphs
+    ]
     return sum(1 + max(row) for row in zip(*lines_by_column, strict=True))
 
 
@@ -257,5 +289,8 @@ def _format_rows(shares: Sequence[tuple[Column, float]]) -> Iterator[str]:
 
 def _format_column(column: Column, share: float) -> list[str]:
     if share:
-        return [r"\raggedright " + escape(text, breaks=True) for text in column.texts]
+        return [
+            r"\raggedright " + escape(text, breaks=True)
+            for text in column.texts
+        ]
     return [format_cell(column, value) for value in column.values]

@@ -31,18 +31,27 @@ if TYPE_CHECKING:
 
 FULL_SUFFIX = "-full"
 """Ends the name of the file with all metrics of a table that has a compact one."""
-_SIZES = (("footnotesize", 4, 1.0), ("scriptsize", 3, 7 / 8), ("tiny", 3, 5 / 8))
+_SIZES = (
+    ("footnotesize", 4, 1.0),
+    ("scriptsize", 3, 7 / 8),
+    ("tiny", 3, 5 / 8),
+)
 """Name, half the space between columns [pt], and size relative to \\footnotesize."""
 
 
-def render_latex_files(table: Table, results: Results) -> Iterator[tuple[str, str]]:
+def render_latex_files(
+    table: Table, results: Results
+) -> Iterator[tuple[str, str]]:
     """Yield the stem and the text of each of the table's LaTeX files.
 
     A compact file has the table's name; then all metrics are in a second file.
     """
     if table.is_compact and len(table.data):
         yield table.name, render_compact(table, results)
-        yield f"{table.name}{FULL_SUFFIX}", render_latex(table, results, suffix=FULL_SUFFIX)
+        yield (
+            f"{table.name}{FULL_SUFFIX}",
+            render_latex(table, results, suffix=FULL_SUFFIX),
+        )
     else:
         yield table.name, render_latex(table, results)
 
@@ -69,7 +78,9 @@ def render_compact(table: Table, results: Results) -> str:
         part_title = title
         if len(parts) > 1:
             part_title += f" (part {number} of {len(parts)})"
-        caption = make_caption(f"{part_title}. {_describe_numbers(data)}", label, number)
+        caption = make_caption(
+            f"{part_title}. {_describe_numbers(data)}", label, number
+        )
         lines += ["", *render_environment(part, caption, size, gap)]
     notes = [*table.notes, *list_legend(data, results)]
     return join_lines([*lines, *format_notes(notes)])
@@ -88,36 +99,60 @@ def _choose_size(columns: list[Column]) -> tuple[str, int]:
 
 def _drop_minor_metrics(data: TableData, results: Results) -> TableData:
     """Return the table without seconds and without metrics that only the full table shows."""
-    shown = {column.group for column in data.columns if column.kind == Kind.PAPER}
+    shown = {
+        column.group for column in data.columns if column.kind == Kind.PAPER
+    }
     cells_of: dict[str, list[str]] = {}
-    for cell, model in zip(data.get("cell").values, data.get("model").values, strict=True):
+    for cell, model in zip(
+        data.get("cell").values, data.get("model").values, strict=True
+    ):
         cells_of.setdefault(model, []).append(cell)
     for model, cells in cells_of.items():
-        main = results.find_measured_metric(model, cells) or results.get_main_metric(model)
+        main = results.find_measured_metric(
+            model, cells
+        ) or results.get_main_metric(model)
         if main:
             shown.add(main)
         shown.update(results.list_metrics_with(Role.COMPACT, model=model))
-    minor = [one.name for one in data.columns if one.is_about_metric and one.group not in shown]
+    minor = [
+        one.name
+        for one in data.columns
+        if one.is_about_metric and one.group not in shown
+    ]
     return data.drop(["seconds", *minor])
 
 
 def _select_columns(data: TableData) -> tuple[list[Column], list[str]]:
     """Return the columns, and the settings that are the same in every row, in words."""
     columns = arrange_columns(data, split_counts=True)
-    values = [one for one in columns if one.is_about_metric or one.kind == Kind.PAPER]
+    values = [
+        one for one in columns if one.is_about_metric or one.kind == Kind.PAPER
+    ]
     counts = []
     if not _has_even_seeds(data):
-        counts = [replace(one, header="n") for one in columns if one.name == SEEDS_COLUMN]
-    settings = [one for one in columns if one not in values and one.kind != Kind.COUNT]
+        counts = [
+            replace(one, header="n")
+            for one in columns
+            if one.name == SEEDS_COLUMN
+        ]
+    settings = [
+        one for one in columns if one not in values and one.kind != Kind.COUNT
+    ]
     # A table in which no setting varies still needs a column that names its rows.
-    varying = [column for column in settings if len(set(column.texts)) > 1] or settings
-    fixed = [f"{one.label} {one.texts[0]}" for one in settings if one not in varying]
+    varying = [
+        column for column in settings if len(set(column.texts)) > 1
+    ] or settings
+    fixed = [
+        f"{one.label} {one.texts[0]}" for one in settings if one not in varying
+    ]
     return [*varying, *counts, *values], fixed
 
 
 def _has_even_seeds(data: TableData) -> bool:
     """Return whether every cell has the same number of seeds, and all of them are ok."""
-    return not has_lost_points(data) and len(set(data.get(COUNTS[0]).values)) == 1
+    return (
+        not has_lost_points(data) and len(set(data.get(COUNTS[0]).values)) == 1
+    )
 
 
 def _describe_numbers(data: TableData) -> str:

@@ -69,7 +69,12 @@ def _escape_character(char: str) -> str:
     if " " <= char <= "~":
         return char
     plain, *marks = unicodedata.normalize("NFD", char)
-    if plain.isascii() and plain.isalpha() and len(marks) == 1 and marks[0] in _ACCENTS:
+    if (
+        plain.isascii()
+        and plain.isalpha()
+        and len(marks) == 1
+        and marks[0] in _ACCENTS
+    ):
         return f"\\{_ACCENTS[marks[0]]}{{{plain}}}"
     if unicodedata.category(char)[0] in _PRINTABLE_CATEGORIES:
         return f"{_LETTER}{{{ord(char):04X}}}{{{char}}}"

@@ -14,7 +14,9 @@ SEEDS_COLUMN = "seeds ok"
 STD_FORM = "#.2g"
 
 
-def arrange_columns(data: TableData, std: bool = False, split_counts: bool = False) -> list[Column]:
+def arrange_columns(
+    data: TableData, std: bool = False, split_counts: bool = False
+) -> list[Column]:
     """Return the columns that a reader sees.
 
     Ids of cells are left out, and so is the model if there is one: the title names it.
@@ -40,9 +42,19 @@ def arrange_columns(data: TableData, std: bool = False, split_counts: bool = Fal
 
 
 def _get_deviations(column: Column) -> Column:
-    values = [one.std if isinstance(one, Measurement) else None for one in column.values]
+    values = [
+        one.std if isinstance(one, Measurement) else None
+        for one in column.values
+    ]
     name = f"{column.name}_std"
-    return Column(name, values, Kind.DEVIATION, header="std", group=column.group, form=STD_FORM)
+    return Column(
+        name,
+        values,
+        Kind.DEVIATION,
+        header="std",
+        group=column.group,
+        form=STD_FORM,
+    )
 
 
 def _arrange_counts(data: TableData, split_counts: bool) -> list[Column]:
@@ -55,7 +67,9 @@ def _arrange_counts(data: TableData, split_counts: bool) -> list[Column]:
     if split_counts:
         for name, values in zip(COUNTS[1:], counts[1:], strict=True):
             if any(values):
-                columns.append(Column(name.removeprefix("n_"), values, Kind.COUNT))
+                columns.append(
+                    Column(name.removeprefix("n_"), values, Kind.COUNT)
+                )
     return columns
 
 

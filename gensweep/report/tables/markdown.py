@@ -50,26 +50,37 @@ def _format_rows(columns: list[Column]) -> Iterator[str]:
     """Yield the header, the line below it, and one line for each row."""
     texts_by_column = []
     for column in columns:
-        texts = [escape_markdown(text) for text in (column.full_label, *column.texts)]
+        texts = [
+            escape_markdown(text) for text in (column.full_label, *column.texts)
+        ]
         for number, value in enumerate(column.values, 1):
             if is_contender(value):
                 texts[number] = f"**{texts[number]}**"
         texts_by_column.append(texts)
-    widths = [max(MIN_COLUMN_CHARACTERS, *map(len, texts)) for texts in texts_by_column]
+    widths = [
+        max(MIN_COLUMN_CHARACTERS, *map(len, texts))
+        for texts in texts_by_column
+    ]
     # A colon at its end aligns a column to the right.
     rules = []
     for width, column in zip(widths, columns, strict=True):
-        rules.append("-" * (width - 1) + ":" if column.is_numeric else "-" * width)
+        rules.append(
+            "-" * (width - 1) + ":" if column.is_numeric else "-" * width
+        )
     for number, row in enumerate(zip(*texts_by_column, strict=True)):
         yield _format_row(row, widths, columns)
         if number == 0:
             yield _join_cells(rules)
 
 
-def _format_row(row: Iterable[str], widths: list[int], columns: list[Column]) -> str:
+def _format_row(
+    row: Iterable[str], widths: list[int], columns: list[Column]
+) -> str:
     cells = []
     for text, width, column in zip(row, widths, columns, strict=True):
-        cells.append(text.rjust(width) if column.is_numeric else text.ljust(width))
+        cells.append(
+            text.rjust(width) if column.is_numeric else text.ljust(width)
+        )
     return _join_cells(cells)
 
 
@@ -79,7 +90,9 @@ def _join_cells(cells: Iterable[str]) -> str:
 
 def escape_markdown(text: str) -> str:
     """Return text so that a cell of Markdown shows it as it is."""
-    return _MARKUP.sub(_escape_character, " ".join(escape_controls(text).split()))
+    return _MARKUP.sub(
+        _escape_character, " ".join(escape_controls(text).split())
+    )
 
 
 def _escape_character(match: re.Match[str]) -> str:

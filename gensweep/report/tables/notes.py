@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.roles import format_range
 from gensweep.report.measurement import UNBOUNDED, Measurement
-from gensweep.report.remarks import describe_sample_counts, describe_sizes, explain_missing
+from gensweep.report.remarks import (
+    describe_sample_counts,
+    describe_sizes,
+    explain_missing,
+)
 from gensweep.report.stats.marks import MARK_NOTE
 from gensweep.report.summary import CUT_NOTE, METHOD, SEEDS_NOTE
 from gensweep.report.tables import COUNTS
@@ -75,4 +79,6 @@ def list_remarks(data: TableData, results: Results) -> Iterator[str]:
 
 def has_lost_points(data: TableData) -> bool:
     """Return whether any cell has points that are not ok."""
-    return any(any(data.get(name).values) for name in COUNTS[1:] if name in data)
+    return any(
+        any(data.get(name).values) for name in COUNTS[1:] if name in data
+    )

@@ -9,7 +9,12 @@ from gensweep.core.registries import register_table
 from gensweep.core.roles import Role
 from gensweep.report.paper import list_paper_tables
 from gensweep.report.tables import Table
-from gensweep.report.tables.groups import Group, group_cells, name_groups, select_grids
+from gensweep.report.tables.groups import (
+    Group,
+    group_cells,
+    name_groups,
+    select_grids,
+)
 from gensweep.report.tables.rows import build_rows
 from gensweep.report.tables.sources import describe_sources, list_unmatched_rows
 from gensweep.system.file_stems import make_file_stems
@@ -25,24 +30,34 @@ PICTURE_ROLES = (Role.RECONSTRUCTIONS, Role.GENERATED)
 @register_table("depth")
 def make_depth(results: Results) -> list[Table]:
     """Compare encoder and decoder layers, for each model and setting (the paper's Tables 2-4)."""
-    return _make_grids(results, "depth", DEPTH_AXES, "encoder and decoder layers", (2, 3, 4))
+    return _make_grids(
+        results, "depth", DEPTH_AXES, "encoder and decoder layers", (2, 3, 4)
+    )
 
 
 @register_table("splits")
 def make_splits(results: Results) -> list[Table]:
     """Compare training set sizes, for each model and setting (the paper's Table 1)."""
-    return _make_grids(results, "splits", ("train_fraction",), "training set size", (1,))
+    return _make_grids(
+        results, "splits", ("train_fraction",), "training set size", (1,)
+    )
 
 
 @register_table("budget")
 def make_budget(results: Results) -> list[Table]:
     """Compare epochs and batch sizes, for each model and setting; the paper has one such cell."""
     axes = ("epochs", "batch_size")
-    return _make_grids(results, "budget", axes, "epochs and batch size", (2, 3, 4, 1))
+    return _make_grids(
+        results, "budget", axes, "epochs and batch size", (2, 3, 4, 1)
+    )
 
 
 def _make_grids(
-    results: Results, item: str, axes: tuple[str, ...], subject: str, numbers: Sequence[int]
+    results: Results,
+    item: str,
+    axes: tuple[str, ...],
+    subject: str,
+    numbers: Sequence[int],
 ) -> list[Table]:
     """Return one table for each group of cells that differ in the axes alone.
 
@@ -80,7 +95,9 @@ def make_generative(results: Results) -> list[Table]:
     if not models:
         title = "Generative models by dataset and depth"
         note = "No model of this sweep reconstructs or generates pictures."
-        return [Table("generative", title, build_rows(results, [], ()), (note,))]
+        return [
+            Table("generative", title, build_rows(results, [], ()), (note,))
+        ]
     settings: dict[tuple[str, ...], list[Group]] = {}
     for group in group_cells(results, ("dataset", *DEPTH_AXES), models):
         settings.setdefault(tuple(group.settings), []).append(group)
@@ -101,7 +118,9 @@ def _compare_models(results: Results, name: str, members: list[Group]) -> Table:
     shared = set.intersection(*(set(group.params) for group in members))
     differing = []
     for key in sorted(shared - {"dataset", *DEPTH_AXES}):
-        values = {results.names.get_text(key, group.params[key]) for group in members}
+        values = {
+            results.names.get_text(key, group.params[key]) for group in members
+        }
         if len(values) > 1:
             differing.append(key)
     data = build_rows(results, ids, ["dataset", *DEPTH_AXES, *differing])

@@ -34,23 +34,39 @@ def make_reference(results: Results) -> list[Table]:
     numbers = list_published(results)
     notes = [*NOTES]
     for row in list_unmatched(results):
-        setting = ", ".join(f"{name}={value}" for name, value in row.params.items())
-        notes.append(f"No cell has the setting of {row.source}: {setting or 'any'}.")
+        setting = ", ".join(
+            f"{name}={value}" for name, value in row.params.items()
+        )
+        notes.append(
+            f"No cell has the setting of {row.source}: {setting or 'any'}."
+        )
     if not numbers and len(notes) == len(NOTES):
         return []
     title = f"{results.sweep.name}: beside published numbers"
-    return [Table("reference", title, _build_rows(results, numbers), tuple(notes))]
+    return [
+        Table("reference", title, _build_rows(results, numbers), tuple(notes))
+    ]
 
 
 def _build_rows(results: Results, numbers: Sequence[Published]) -> TableData:
     cells = [number.cell for number in numbers]
-    models = [results.sweep.cells[results.index_of[cell]].model for cell in cells]
-    parameters = [name for name in results.varying if any(name in results.params[c] for c in cells)]
+    models = [
+        results.sweep.cells[results.index_of[cell]].model for cell in cells
+    ]
+    parameters = [
+        name
+        for name in results.varying
+        if any(name in results.params[c] for c in cells)
+    ]
     ours = [_get_measurement(results, number) for number in numbers]
     predictions = [
-        _predict(results, number, measured) for number, measured in zip(numbers, ours, strict=True)
+        _predict(results, number, measured)
+        for number, measured in zip(numbers, ours, strict=True)
     ]
-    verdicts = [_judge(one, measured) for one, measured in zip(predictions, ours, strict=True)]
+    verdicts = [
+        _judge(one, measured)
+        for one, measured in zip(predictions, ours, strict=True)
+    ]
     columns = [
         Column("cell", cells, Kind.ID),
         Column("model", models),
@@ -61,8 +77,12 @@ def _build_rows(results: Results, numbers: Sequence[Published]) -> TableData:
         Column("runs", [number.n for number in numbers], Kind.COUNT),
         _build_number("ours", [one.mean if one else None for one in ours]),
         Column("seeds", [one.n if one else 0 for one in ours], Kind.COUNT),
-        _build_number("95% low", [one.low if one else None for one in predictions]),
-        _build_number("95% high", [one.high if one else None for one in predictions]),
+        _build_number(
+            "95% low", [one.low if one else None for one in predictions]
+        ),
+        _build_number(
+            "95% high", [one.high if one else None for one in predictions]
+        ),
         Column("verdict", verdicts),
         Column("source", [number.source for number in numbers]),
     ]

@@ -56,14 +56,19 @@ def build_rows(
         Column("model", models),
         *(build_parameter(results, cells, name) for name in parameters),
         *(Column(name, ours[name].tolist(), Kind.COUNT) for name in COUNTS),
-        Column("seconds", ours["seconds"].tolist(), Kind.NUMBER, form=SECONDS_FORM),
+        Column(
+            "seconds", ours["seconds"].tolist(), Kind.NUMBER, form=SECONDS_FORM
+        ),
     ]
     # The paper's columns stand directly beside those of the same metric.
     paper_columns = build_paper_columns(results, cells, paper_tables)
     metrics = _list_metrics(results, models)
     if objective:
         metrics.insert(0, objective)
-    marked = {objective, *(results.get_main_metric(model) for model in set(models))}
+    marked = {
+        objective,
+        *(results.get_main_metric(model) for model in set(models)),
+    }
     for metric in metrics:
         measured = build_metric(results, cells, metric)
         if metric in marked:
@@ -74,7 +79,9 @@ def build_rows(
             columns += _compare_with_paper(measured, paper_columns[metric])
     for name, values in paper_columns.items():
         if name not in results.metrics:
-            columns.append(_build_paper(f"report_{name}", values, header=f"paper's {name}"))
+            columns.append(
+                _build_paper(f"report_{name}", values, header=f"paper's {name}")
+            )
     return TableData(tuple(columns))
 
 
@@ -87,7 +94,9 @@ def build_metric(results: Results, cells: Sequence[str], metric: str) -> Column:
     info = results.described[metric]
     header = metric
     if Role.GENERATED in info.roles and info.min_examples > 1:
-        counts = {results.examples.get(cell, {}).get(TEST_SPLIT) for cell in cells}
+        counts = {
+            results.examples.get(cell, {}).get(TEST_SPLIT) for cell in cells
+        }
         if len(counts) == 1 and None not in counts:
             header += f" of {counts.pop()}"
     values = results.measurements[metric]
@@ -102,14 +111,23 @@ def build_metric(results: Results, cells: Sequence[str], metric: str) -> Column:
     )
 
 
-def build_parameter(results: Results, cells: Sequence[str], name: str) -> Column:
+def build_parameter(
+    results: Results, cells: Sequence[str], name: str
+) -> Column:
     """Return a parameter's value in each of these cells; none where a cell lacks it."""
     values = [results.params[cell].get(name, math.nan) for cell in cells]
     write = partial(results.names.get_text, name)
-    return Column(name, make_parameter_column(values).tolist(), Kind.PARAMETER, write=write)
+    return Column(
+        name,
+        make_parameter_column(values).tolist(),
+        Kind.PARAMETER,
+        write=write,
+    )
 
 
-def _compare_with_paper(measured: Column, published: np.ndarray) -> list[Column]:
+def _compare_with_paper(
+    measured: Column, published: np.ndarray
+) -> list[Column]:
     """Return the paper's numbers of a metric, and ours minus these."""
     metric = measured.name
     differences = []
@@ -124,30 +142,50 @@ def _compare_with_paper(measured: Column, published: np.ndarray) -> list[Column]
         group=metric,
         form=_choose_difference_form(differences),
     )
-    return [_build_paper(f"{metric}_report", published, "paper", metric), difference]
+    return [
+        _build_paper(f"{metric}_report", published, "paper", metric),
+        difference,
+    ]
 
 
-def _build_paper(name: str, values: np.ndarray, header: str, group: str = "") -> Column:
+def _build_paper(
+    name: str, values: np.ndarray, header: str, group: str = ""
+) -> Column:
     """Return published numbers, with all their decimals and as many for each."""
     numbers = values.tolist()
     known = [value for value in numbers if not math.isnan(value)]
-    decimals = max((len(repr(value).partition(".")[2]) for value in known), default=0)
-    return Column(name, numbers, Kind.PAPER, header=header, group=group, form=f".{decimals}f")
+    decimals = max(
+        (len(repr(value).partition(".")[2]) for value in known), default=0
+    )
+    return Column(
+        name,
+        numbers,
+        Kind.PAPER,
+        header=header,
+        group=group,
+        form=f".{decimals}f",
+    )
 
 
 def _choose_difference_form(values: Sequence[float]) -> str:
     """Return a form with a sign, and three significant digits of the largest difference."""
-    largest = max((abs(value) for value in values if not math.isnan(value)), default=0.0)
+    largest = max(
+        (abs(value) for value in values if not math.isnan(value)), default=0.0
+    )
     decimals = 4
     # A logarithm of 0 is not defined; without it, all differences are 0.
     if largest:
-        decimals = min(MAX_DIFFERENCE_DECIMALS, max(0, 2 - math.floor(math.log10(largest))))
+        decimals = min(
+            MAX_DIFFERENCE_DECIMALS, max(0, 2 - math.floor(math.log10(largest)))
+        )
     return f"+.{decimals}f"
 
 
 def _list_metrics(results: Results, models: Iterable[str]) -> list[str]:
     """Return the metrics of these models, first the main metric of each model."""
-    metrics_by_model = [results.list_metrics(model) for model in dict.fromkeys(models)]
+    metrics_by_model = [
+        results.list_metrics(model) for model in dict.fromkeys(models)
+    ]
     main_metrics = [names[0] for names in metrics_by_model if names]
     all_names = {name for names in metrics_by_model for name in names}
     others = [name for name in results.metrics if name in all_names]

@@ -24,7 +24,9 @@ def make_search(results: Results) -> list[Table]:
     names = make_file_stems(("search", name) for name in results.searches)
     return [
         _make_table(name, title, search)
-        for name, (title, search) in zip(names, results.searches.items(), strict=True)
+        for name, (title, search) in zip(
+            names, results.searches.items(), strict=True
+        )
     ]
 
 
@@ -33,8 +35,14 @@ def rank_trials(search: SearchInfo) -> list[TrialInfo]:
     sign = -1.0 if search.direction == "max" else 1.0
 
     def make_key(trial: TrialInfo) -> tuple[Any, ...]:
-        values = [level.value for level in trial.levels if level.value is not None]
-        return (-len(values), sign * values[-1] if values else 0.0, trial.number)
+        values = [
+            level.value for level in trial.levels if level.value is not None
+        ]
+        return (
+            -len(values),
+            sign * values[-1] if values else 0.0,
+            trial.number,
+        )
 
     return sorted(search.trials, key=make_key)
 
@@ -46,7 +54,9 @@ def list_levels(search: SearchInfo) -> list[int]:
 
 def describe_search(search: SearchInfo) -> list[str]:
     """Return sentences on how a search chose, and on what is missing."""
-    better = "larger is better" if search.direction == "max" else "smaller is better"
+    better = (
+        "larger is better" if search.direction == "max" else "smaller is better"
+    )
     samplers = list(dict.fromkeys(trial.sampler for trial in search.trials))
     method = search.identity.get("method", "unknown")
     sentences = [
@@ -55,10 +65,14 @@ def describe_search(search: SearchInfo) -> list[str]:
         f"Values by {method} ({', then '.join(samplers)}), seed {search.identity.get('seed')}.",
     ]
     if len(samplers) > 1:
-        sentences.append("Trials were chosen by different versions, so the search is a mixture.")
+        sentences.append(
+            "Trials were chosen by different versions, so the search is a mixture."
+        )
     count = len(search.trials)
     if count < search.wanted:
-        sentences.append(f"{count} of {pluralize(search.wanted, 'trial')} were asked for so far.")
+        sentences.append(
+            f"{count} of {pluralize(search.wanted, 'trial')} were asked for so far."
+        )
     counts: dict[str, int] = {}
     for trial in search.trials:
         status = trial.levels[-1].status
@@ -66,29 +80,46 @@ def describe_search(search: SearchInfo) -> list[str]:
             counts[status] = counts.get(status, 0) + 1
     if counts:
         texts = [f"{count} {status}" for status, count in counts.items()]
-        sentences.append(f"Trials that are not ok at their last level: {', '.join(texts)}.")
+        sentences.append(
+            f"Trials that are not ok at their last level: {', '.join(texts)}."
+        )
     return sentences
 
 
 def _make_table(name: str, title: str, search: SearchInfo) -> Table:
     trials = rank_trials(search)
-    confirmed = {one.number: rank for rank, one in enumerate(search.confirmed, 1)}
+    confirmed = {
+        one.number: rank for rank, one in enumerate(search.confirmed, 1)
+    }
     columns = [
         Column("trial", [trial.number for trial in trials], Kind.COUNT),
         *(
-            Column(key, [trial.params.get(key) for trial in trials], Kind.PARAMETER)
+            Column(
+                key, [trial.params.get(key) for trial in trials], Kind.PARAMETER
+            )
             for key in search.dimensions
         ),
     ]
     for level, epochs in enumerate(list_levels(search)):
         values = [
-            trial.levels[level].value if len(trial.levels) > level else None for trial in trials
+            trial.levels[level].value if len(trial.levels) > level else None
+            for trial in trials
         ]
         header = f"epoch {epochs}"
-        columns.append(Column(f"epoch_{epochs}", values, Kind.NUMBER, header, form=_ROUNDED))
-    columns.append(Column("status", [trial.levels[-1].status for trial in trials], Kind.TEXT))
+        columns.append(
+            Column(
+                f"epoch_{epochs}", values, Kind.NUMBER, header, form=_ROUNDED
+            )
+        )
+    columns.append(
+        Column(
+            "status", [trial.levels[-1].status for trial in trials], Kind.TEXT
+        )
+    )
     ranks = [confirmed.get(trial.number) for trial in trials]
     if confirmed:
         columns.append(Column("confirmed", ranks, Kind.COUNT, "confirmed as"))
     text = f"{title}: {search.metric} of the trials, selected on validation"
-    return Table(name, text, TableData(tuple(columns)), tuple(describe_search(search)))
+    return Table(
+        name, text, TableData(tuple(columns)), tuple(describe_search(search))
+    )

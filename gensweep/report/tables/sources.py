@@ -67,7 +67,9 @@ def list_unmatched_rows(
         all_keys = next(iter(table.numbers.values()))
         absent = [key for key in all_keys if key not in present]
         if absent:
-            rows = "; ".join(" and ".join(map(format_value, key)) for key in absent)
+            rows = "; ".join(
+                " and ".join(map(format_value, key)) for key in absent
+            )
             names = " and ".join(table.axes)
             notes.append(
                 f"The paper's Table {table.number} also has {names} {rows}, "
@@ -76,7 +78,9 @@ def list_unmatched_rows(
     return notes
 
 
-def _explain_exclusion(params: Sequence[dict[str, Any]], table: PaperTable) -> str:
+def _explain_exclusion(
+    params: Sequence[dict[str, Any]], table: PaperTable
+) -> str:
     """Return why a table of the paper has no number for any of these cells.
 
     Args:
@@ -84,16 +88,26 @@ def _explain_exclusion(params: Sequence[dict[str, Any]], table: PaperTable) -> s
         table: the paper's table.
     """
     deviations = [table.find_deviations(values) for values in params]
-    shared = [key for key in deviations[0] if all(key in cell for cell in deviations)]
+    shared = [
+        key for key in deviations[0] if all(key in cell for cell in deviations)
+    ]
     if not shared:
         return f"The paper's Table {table.number} has no cell of this model and setting."
     # A parameter that the paper's setting does not name is mentioned only if no other deviates.
     keys = [key for key in shared if key in table.setting] or shared
-    names = Names({key: [value for cell in deviations for value in cell[key]] for key in keys}, {})
+    names = Names(
+        {
+            key: [value for cell in deviations for value in cell[key]]
+            for key in keys
+        },
+        {},
+    )
     reasons = []
     for key in keys:
         # Each value of ours once, in the order of the cells.
-        values = dict.fromkeys(names.get_text(key, cell[key][0]) for cell in deviations)
+        values = dict.fromkeys(
+            names.get_text(key, cell[key][0]) for cell in deviations
+        )
         papers_value = names.get_text(key, deviations[0][key][1])
         reasons.append(f"{key} {' or '.join(values)}, not {papers_value}")
     return (
@@ -112,7 +126,9 @@ def build_paper_columns(
         left out.
     """
     sources = _find_sources(results, cells, paper_tables)
-    metrics = dict.fromkeys(name for table in paper_tables for name in table.numbers)
+    metrics = dict.fromkeys(
+        name for table in paper_tables for name in table.numbers
+    )
     columns = {}
     for metric in metrics:
         values: list[float | None] = []
@@ -138,7 +154,9 @@ def _find_sources(
     for cell in cells:
         model, params = all_cells[index[cell]].model, results.params[cell]
         tables = (
-            table for table in paper_tables if table.model == model and table.has_values(params)
+            table
+            for table in paper_tables
+            if table.model == model and table.has_values(params)
         )
         sources.append(next(tables, None))
     return sources

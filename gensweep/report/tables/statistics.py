@@ -60,7 +60,10 @@ def make_statistics(results: Results) -> list[Table]:
     from gensweep.report.stats.questions import answer_questions
 
     findings = answer_questions(results)
-    fields = [{name: getattr(finding, name) for name in _FIELDS} for finding in findings]
+    fields = [
+        {name: getattr(finding, name) for name in _FIELDS}
+        for finding in findings
+    ]
     data = TableData.from_frame(pd.DataFrame(fields, columns=list(_FIELDS)))
     words = TableData(
         (
@@ -84,17 +87,32 @@ def _build_estimates(numbered: Sequence[tuple[int, Finding]]) -> TableData:
     """Return what was estimated of each question, its interval and the size of the effect."""
     findings = [finding for _, finding in numbered]
     # An effect that is the estimate itself is not repeated.
-    separate = [one if one.effect_name != one.estimate_name else None for one in findings]
+    separate = [
+        one if one.effect_name != one.estimate_name else None
+        for one in findings
+    ]
     number = Column("no.", [number for number, _ in numbered], Kind.COUNT)
     return TableData(
         (
             number,
-            _build_number("estimate", [one.estimate for one in findings], "+.3g"),
+            _build_number(
+                "estimate", [one.estimate for one in findings], "+.3g"
+            ),
             Column("of", [one.estimate_name for one in findings]),
             _build_number("95% CI low", [one.low for one in findings], ".3g"),
             _build_number("95% CI high", [one.high for one in findings], ".3g"),
-            _build_number("effect size", [one.effect if one else None for one in separate], "+.3g"),
-            Column("its kind", [one.effect_name if one else "the estimate" for one in separate]),
+            _build_number(
+                "effect size",
+                [one.effect if one else None for one in separate],
+                "+.3g",
+            ),
+            Column(
+                "its kind",
+                [
+                    one.effect_name if one else "the estimate"
+                    for one in separate
+                ],
+            ),
         )
     )
 
@@ -106,10 +124,18 @@ def _build_tests(numbered: Sequence[tuple[int, Finding]]) -> TableData:
         Column("no.", [number for number, _ in numbered], Kind.COUNT),
         Column("test", [one.test or "none" for one in findings]),
         _build_number("p", [one.p for one in findings], ".2g"),
-        _build_number("corrected", [one.p_corrected for one in findings], ".2g"),
-        _build_number("equal", [one.p_equal_corrected for one in findings], ".2g"),
+        _build_number(
+            "corrected", [one.p_corrected for one in findings], ".2g"
+        ),
+        _build_number(
+            "equal", [one.p_equal_corrected for one in findings], ".2g"
+        ),
         Column("n", [one.n for one in findings], Kind.COUNT),
-        Column("seeds needed", [_format_seeds(one.seeds_needed) for one in findings], Kind.NUMBER),
+        Column(
+            "seeds needed",
+            [_format_seeds(one.seeds_needed) for one in findings],
+            Kind.NUMBER,
+        ),
         Column("points", [one.points for one in findings], Kind.COUNT),
         Column("left out", [one.left_out for one in findings], Kind.COUNT),
     ]
@@ -126,5 +152,7 @@ def _format_seeds(value: float) -> str | None:
     return f"over {MAX_SEEDS}" if math.isinf(value) else f"{value:.0f}"
 
 
-def _build_number(name: str, values: Sequence[float | None], form: str) -> Column:
+def _build_number(
+    name: str, values: Sequence[float | None], form: str
+) -> Column:
     return Column(name, values, Kind.NUMBER, form=form)

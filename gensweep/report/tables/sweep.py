@@ -30,24 +30,38 @@ def make_cells(results: Results) -> list[Table]:
     notes: list[str] = []
     sections: dict[str, TableData] = {}
     for model in results.models:
-        ids, paper_tables = results.list_cells(model), choose_paper_tables(results, model)
-        sections[model] = build_rows(results, ids, results.varying_of[model], paper_tables)
-        notes.append(f"{model}, the same wherever it applies: {describe_fixed(results, model)}.")
+        ids, paper_tables = (
+            results.list_cells(model),
+            choose_paper_tables(results, model),
+        )
+        sections[model] = build_rows(
+            results, ids, results.varying_of[model], paper_tables
+        )
+        notes.append(
+            f"{model}, the same wherever it applies: {describe_fixed(results, model)}."
+        )
         sources = describe_sources(results, ids, paper_tables)
         notes.extend(f"{model}, {source}" for source in sources)
     name = results.sweep.name
-    tables = [Table("cells", f"{name}: every cell", data, tuple(notes), sections)]
+    tables = [
+        Table("cells", f"{name}: every cell", data, tuple(notes), sections)
+    ]
     problems = list_problems(results)
     if len(problems):
         data = TableData.from_frame(problems)
-        tables.append(Table("cells-problems", f"{name}: points that are not ok", data))
+        tables.append(
+            Table("cells-problems", f"{name}: points that are not ok", data)
+        )
     return tables
 
 
 def describe_fixed(results: Results, model: str) -> str:
     """Return a model's parameters with one value, as in ``batch_size=128, epochs=10``."""
     parameters = sorted(results.fixed[model].items())
-    return ", ".join(f"{name}={results.names.get_text(name, value)}" for name, value in parameters)
+    return ", ".join(
+        f"{name}={results.names.get_text(name, value)}"
+        for name, value in parameters
+    )
 
 
 def list_problems(results: Results) -> pd.DataFrame:
@@ -67,14 +81,20 @@ def make_leaderboard(results: Results) -> list[Table]:
     """Rank each model's cells by their validation values, with test values; unranked cells last."""
     names = make_file_stems(("leaderboard", model) for model in results.models)
     return [
-        _rank_cells(results, model, name) for model, name in zip(results.models, names, strict=True)
+        _rank_cells(results, model, name)
+        for model, name in zip(results.models, names, strict=True)
     ]
 
 
 def _rank_cells(results: Results, model: str, name: str) -> Table:
-    ids, paper_tables = results.list_cells(model), choose_paper_tables(results, model)
+    ids, paper_tables = (
+        results.list_cells(model),
+        choose_paper_tables(results, model),
+    )
     objective = results.objectives[model]
-    data = build_rows(results, ids, results.varying_of[model], paper_tables, objective)
+    data = build_rows(
+        results, ids, results.varying_of[model], paper_tables, objective
+    )
     if objective is None:
         title = f"{model}: no metric of the validation set has a better end: in the sweep's order"
         return Table(name, title, data)
@@ -84,7 +104,9 @@ def _rank_cells(results: Results, model: str, name: str) -> Table:
     data = TableData((Column("rank", ranks, Kind.COUNT), *data.columns))
     # A stable sort leaves cells of equal rank in the order of the sweep.
     last = len(ranks) + 1
-    data = data.select(sorted(range(len(ranks)), key=lambda row: ranks[row] or last))
+    data = data.select(
+        sorted(range(len(ranks)), key=lambda row: ranks[row] or last)
+    )
     notes = []
     if has_lost_points(data):
         notes.append(
@@ -117,6 +139,11 @@ def rank_values(values: Sequence[Any], direction: str) -> list[int | None]:
         direction: ``max`` if the largest mean is the first, else ``min``.
     """
     sign = -1 if direction == "max" else 1
-    keys = [sign * one.mean if isinstance(one, Measurement) else None for one in values]
+    keys = [
+        sign * one.mean if isinstance(one, Measurement) else None
+        for one in values
+    ]
     ordered = sorted(key for key in keys if key is not None)
-    return [None if key is None else bisect_left(ordered, key) + 1 for key in keys]
+    return [
+        None if key is None else bisect_left(ordered, key) + 1 for key in keys
+    ]

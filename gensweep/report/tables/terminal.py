@@ -35,7 +35,9 @@ def show(results: Results, console: Console) -> None:
         results: the sweep's results.
         console: its width decides how many metrics are shown beside the main one.
     """
-    counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
+    counts = ", ".join(
+        f"{count} {status}" for status, count in results.counts.items() if count
+    )
     points = pluralize(sum(results.counts.values()), "point")
     console.print(f"{results.sweep.name}: {points}: {counts}", style="bold")
     console.print(describe_selection(results), style=_NOTE_STYLE)
@@ -51,14 +53,19 @@ def print_table(table: Table, console: Console) -> None:
     """Print all of a table, with its notes."""
     for heading, part in table.parts.items():
         title = f"{table.title}: {heading}" if heading else table.title
-        console.print(_make_rich_table(title, arrange_columns(part), console.width))
+        console.print(
+            _make_rich_table(title, arrange_columns(part), console.width)
+        )
     for note in table.notes:
         console.print(note, style=_NOTE_STYLE)
 
 
 def _show_model(results: Results, model: str, console: Console) -> None:
     """Print the table of one model, with its notes."""
-    ids, paper_tables = results.list_cells(model), choose_paper_tables(results, model)
+    ids, paper_tables = (
+        results.list_cells(model),
+        choose_paper_tables(results, model),
+    )
     data = build_rows(results, ids, results.varying_of[model], paper_tables)
     data = data.drop(["seconds"])
     columns = arrange_columns(data.head(MAX_ROWS_PRINTED))
@@ -67,10 +74,16 @@ def _show_model(results: Results, model: str, console: Console) -> None:
     hidden = [column.label for column in columns if column not in fitting]
     notes = []
     if hidden:
-        notes.append(f"too wide for this screen, see tables/cells.md: {', '.join(hidden)}")
+        notes.append(
+            f"too wide for this screen, see tables/cells.md: {', '.join(hidden)}"
+        )
     if len(ids) > MAX_ROWS_PRINTED:
-        notes.append(f"{len(ids) - MAX_ROWS_PRINTED} more cells: see tables/cells.md")
-    notes.append(f"the same wherever it applies: {describe_fixed(results, model)}")
+        notes.append(
+            f"{len(ids) - MAX_ROWS_PRINTED} more cells: see tables/cells.md"
+        )
+    notes.append(
+        f"the same wherever it applies: {describe_fixed(results, model)}"
+    )
     notes += describe_sources(results, ids, paper_tables)
     notes += list_remarks(data, results)
     for note in notes:
@@ -81,10 +94,15 @@ def _show_problems(results: Results, console: Console) -> None:
     """Print the points that diverged, failed or cannot be read."""
     problems = list_problems(results)
     for point in problems.head(MAX_PROBLEMS_PRINTED).to_dict("records"):
-        console.print(f"{point['status']}: {point['id']}: {point['reason']}", style="")
+        console.print(
+            f"{point['status']}: {point['id']}: {point['reason']}", style=""
+        )
     if len(problems) > MAX_PROBLEMS_PRINTED:
         hidden = len(problems) - MAX_PROBLEMS_PRINTED
-        console.print(f"{hidden} more such points: see tables/cells-problems.md", style=_NOTE_STYLE)
+        console.print(
+            f"{hidden} more such points: see tables/cells-problems.md",
+            style=_NOTE_STYLE,
+        )
 
 
 def _make_rich_table(title: str, columns: list[Column], width: int) -> Any:
@@ -92,7 +110,11 @@ def _make_rich_table(title: str, columns: list[Column], width: int) -> Any:
     from rich.table import Table as RichTable
 
     printed = RichTable(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
     )
     # On a screen that is too narrow, headers are broken after each underscore.
     underscore = "_"
@@ -113,10 +135,16 @@ def _select_fitting(columns: list[Column], width: int) -> list[Column]:
 
     Parameters, counts and the main metric are always among them; further metrics in their order.
     """
-    groups = list(dict.fromkeys(one.group for one in columns if one.is_about_metric))
+    groups = list(
+        dict.fromkeys(one.group for one in columns if one.is_about_metric)
+    )
 
     def select(shown: set[str]) -> list[Column]:
-        return [one for one in columns if not one.is_about_metric or one.group in shown]
+        return [
+            one
+            for one in columns
+            if not one.is_about_metric or one.group in shown
+        ]
 
     selected = set(groups[:1])
     for group in groups[1:]:

@@ -13,9 +13,18 @@ import numpy as np
 from gensweep.core.registries import register_table
 from gensweep.ledger.status import Status
 from gensweep.report.figures.settings import list_answering
-from gensweep.report.outcomes import Outcomes, find_twins, is_arithmetic, load_outcomes
+from gensweep.report.outcomes import (
+    Outcomes,
+    find_twins,
+    is_arithmetic,
+    load_outcomes,
+)
 from gensweep.report.stats.holm import apply_holm
-from gensweep.report.stats.outcomes import ShareRight, compare_outcomes, estimate_share
+from gensweep.report.stats.outcomes import (
+    ShareRight,
+    compare_outcomes,
+    estimate_share,
+)
 from gensweep.report.tables import Table
 from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.rows import build_parameter
@@ -66,15 +75,24 @@ def make_test_set(results: Results) -> list[Table]:
     notes = list(NOTES)
     if unread:
         points = pluralize(unread, "point")
-        notes.append(f"Left out: {points} without a readable answers.csv of the cell's test set.")
+        notes.append(
+            f"Left out: {points} without a readable answers.csv of the cell's test set."
+        )
     sections = {}
     for model in results.models:
-        of_model = [cells[cell] for cell in results.list_cells(model) if cell in cells]
+        of_model = [
+            cells[cell] for cell in results.list_cells(model) if cell in cells
+        ]
         if of_model:
-            sections[model] = _build_rows(results, model, of_model, results.varying_of[model])
+            sections[model] = _build_rows(
+                results, model, of_model, results.varying_of[model]
+            )
     everything = _build_rows(results, "", list(cells.values()), results.varying)
     if not cells:
-        notes = ["No point that is ok has a readable answers.csv.", *notes[len(NOTES) :]]
+        notes = [
+            "No point that is ok has a readable answers.csv.",
+            *notes[len(NOTES) :],
+        ]
     title = f"{results.sweep.name}: right answers, over seeds and test sets"
     return [Table("test_set", title, everything, tuple(notes), sections)]
 
@@ -82,18 +100,24 @@ def make_test_set(results: Results) -> list[Table]:
 def _load_cells(results: Results) -> tuple[dict[str, CellOutcomes], int]:
     """Return the outcomes of each cell, and how many points that are ok have none."""
     points = results.points
-    is_ok = (points["status"] == Status.OK) & points["model"].isin(list_answering(results))
+    is_ok = (points["status"] == Status.OK) & points["model"].isin(
+        list_answering(results)
+    )
     rows = points.loc[is_ok, ["id", "cell", "seed"]].to_dict("list")
     cells: dict[str, CellOutcomes] = {}
     unread = 0
     loaded = load_outcomes(results, rows["id"])
-    for (_, outcomes), cell, seed in zip(loaded, rows["cell"], rows["seed"], strict=True):
+    for (_, outcomes), cell, seed in zip(
+        loaded, rows["cell"], rows["seed"], strict=True
+    ):
         if outcomes is None or not _add(cells, cell, seed, outcomes):
             unread += 1
     return cells, unread
 
 
-def _add(cells: dict[str, CellOutcomes], cell: str, seed: int, outcomes: Outcomes) -> bool:
+def _add(
+    cells: dict[str, CellOutcomes], cell: str, seed: int, outcomes: Outcomes
+) -> bool:
     """Add a point to its cell; return whether its test queries are those of the cell."""
     known = cells.setdefault(cell, CellOutcomes(cell, outcomes.queries, {}))
     if known.queries != outcomes.queries:
@@ -103,7 +127,10 @@ def _add(cells: dict[str, CellOutcomes], cell: str, seed: int, outcomes: Outcome
 
 
 def _build_rows(
-    results: Results, model: str, cells: Sequence[CellOutcomes], parameters: Iterable[str]
+    results: Results,
+    model: str,
+    cells: Sequence[CellOutcomes],
+    parameters: Iterable[str],
 ) -> TableData:
     ids = [one.cell for one in cells]
     shares = [estimate_share(one.right) for one in cells]
@@ -132,14 +159,19 @@ def _build_intervals(shares: Sequence[ShareRight]) -> list[Column]:
     ]
 
 
-def _build_twins(results: Results, cells: Sequence[CellOutcomes]) -> list[Column]:
+def _build_twins(
+    results: Results, cells: Sequence[CellOutcomes]
+) -> list[Column]:
     """Return the shares of additions with and without a twin, and how many are without."""
     with_twin, without, counts = [], [], []
     for one in cells:
         params = results.params[one.cell]
         if not is_arithmetic(params["dataset"]):
             return []
-        split_seed, fraction = params.get("split_seed", 0), params.get("train_fraction", 0.9)
+        split_seed, fraction = (
+            params.get("split_seed", 0),
+            params.get("train_fraction", 0.9),
+        )
         twins, others = find_twins(one.queries, split_seed, fraction)
         with_twin.append(_get_share(one.right, twins))
         without.append(_get_share(one.right, others))
@@ -155,18 +187,28 @@ def _get_share(right: np.ndarray, mask: np.ndarray) -> float:
     return float(right[:, mask].mean()) if mask.any() else math.nan
 
 
-def _build_mcnemar(results: Results, model: str, cells: Sequence[CellOutcomes]) -> list[Column]:
+def _build_mcnemar(
+    results: Results, model: str, cells: Sequence[CellOutcomes]
+) -> list[Column]:
     """Return the comparison of each cell with the best one on the validation set."""
     best = _find_best(results, model, cells)
     differences: list[float] = []
     p_values: list[float] = []
     for one in cells:
         shared = [seed for seed in one.by_seed if best and seed in best.by_seed]
-        if best is None or one is best or not shared or one.queries != best.queries:
+        if (
+            best is None
+            or one is best
+            or not shared
+            or one.queries != best.queries
+        ):
             differences.append(math.nan)
             p_values.append(math.nan)
             continue
-        first, second = (np.array([side.by_seed[seed] for seed in shared]) for side in (one, best))
+        first, second = (
+            np.array([side.by_seed[seed] for seed in shared])
+            for side in (one, best)
+        )
         pair = compare_outcomes(first, second)
         differences.append(pair.difference)
         p_values.append(pair.p)
@@ -176,15 +218,23 @@ def _build_mcnemar(results: Results, model: str, cells: Sequence[CellOutcomes]) 
     ]
 
 
-def _find_best(results: Results, model: str, cells: Sequence[CellOutcomes]) -> CellOutcomes | None:
+def _find_best(
+    results: Results, model: str, cells: Sequence[CellOutcomes]
+) -> CellOutcomes | None:
     """Return the cell with the best validation mean of the model's objective."""
     objective = results.objectives[model]
     if objective is None:
         return None
     sign = 1 if results.validation[objective].direction == "max" else -1
     means = sign * results.cells[f"{objective}_mean"].to_numpy(float)
-    ranked = [one for one in cells if not math.isnan(means[results.index_of[one.cell]])]
-    return max(ranked, key=lambda one: means[results.index_of[one.cell]], default=None)
+    ranked = [
+        one
+        for one in cells
+        if not math.isnan(means[results.index_of[one.cell]])
+    ]
+    return max(
+        ranked, key=lambda one: means[results.index_of[one.cell]], default=None
+    )
 
 
 def _build_number(name: str, values: Sequence[float]) -> Column:

@@ -51,7 +51,9 @@ def format_description_start(name: str) -> str:
     return f"Made by gensweep of the sweep {name}:"
 
 
-def build(results: Results, project: str, entity: str = "", title: str | None = None) -> Report:
+def build(
+    results: Results, project: str, entity: str = "", title: str | None = None
+) -> Report:
     """Build the report of a sweep, without any call to a server.
 
     Args:
@@ -72,7 +74,11 @@ def build(results: Results, project: str, entity: str = "", title: str | None = 
         raise ReportError(
             f"--title has {len(title)} characters; W&B takes 1 to {MAX_TITLE_CHARACTERS}"
         )
-    counts = ", ".join(f"{number} {status}" for status, number in results.counts.items() if number)
+    counts = ", ".join(
+        f"{number} {status}"
+        for status, number in results.counts.items()
+        if number
+    )
     start = format_description_start(results.sweep.name)
     description = f"{start} {len(results.points)} points, {counts}."
     blocks = build_blocks(wr, results)

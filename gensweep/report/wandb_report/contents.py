@@ -40,11 +40,15 @@ def build_blocks(wr: Any, results: Results) -> list[Any]:
     """
     tables = _make_tables(results)
     # Sorting is stable: answers come first, then the questions without enough data.
-    findings = sorted(answer_questions(results), key=lambda one: one.verdict == NOT_ENOUGH)
+    findings = sorted(
+        answer_questions(results), key=lambda one: one.verdict == NOT_ENOUGH
+    )
     blocks = list(_iter_beginning(wr, results))
     for model in results.models:
         blocks += _iter_model(wr, results, model, findings, tables)
-    shared_findings = [one for one in findings if _find_model(one, results) is None]
+    shared_findings = [
+        one for one in findings if _find_model(one, results) is None
+    ]
     shared_tables = []
     for table in tables:
         if table.name not in SHOWN_AS_TEXT and _is_shared(table, results):
@@ -63,12 +67,17 @@ def _make_tables(results: Results) -> list[Table]:
     """Return the sweep's tables: its own first, then leaderboards, then the collapsed ones."""
     names = dict.fromkeys([*ALWAYS, *results.sweep.tables])
     tables = [table for name in names for table in TABLES[name].make(results)]
-    return sorted(tables, key=lambda t: (t.name in _COLLAPSED, t.name.startswith("leaderboard")))
+    return sorted(
+        tables,
+        key=lambda t: (t.name in _COLLAPSED, t.name.startswith("leaderboard")),
+    )
 
 
 def _iter_beginning(wr: Any, results: Results) -> Iterator[Any]:
     """Yield the blocks on the sweep, on every point that is not ok, and on how to repeat it."""
-    counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
+    counts = ", ".join(
+        f"{count} {status}" for status, count in results.counts.items() if count
+    )
     points = pluralize(len(results.points), "point")
     yield wr.P(f"{results.sweep.name}: {points}: {counts}.")
     yield wr.P(_clean(describe_selection(results)))
@@ -104,7 +113,11 @@ def _format_ids(reason: failures.Reason) -> str:
 
 
 def _iter_model(
-    wr: Any, results: Results, model: str, findings: Sequence[Finding], tables: Sequence[Table]
+    wr: Any,
+    results: Results,
+    model: str,
+    findings: Sequence[Finding],
+    tables: Sequence[Table],
 ) -> Iterator[Any]:
     """Yield the blocks of one model: its answers in words, its panels, its tables."""
     run_set, run_set_words = build_run_set(wr, results, model)
@@ -115,12 +128,18 @@ def _iter_model(
     fixed = describe_fixed(results, model)
     yield wr.H2(model)
     yield wr.P(_clean(f"{swept}the same wherever it applies: {fixed}."))
-    yield from _iter_answers(wr, [one for one in findings if _find_model(one, results) == model])
+    yield from _iter_answers(
+        wr, [one for one in findings if _find_model(one, results) == model]
+    )
     yield wr.H3("Runs")
     yield wr.P(run_set_words)
-    yield wr.PanelGrid(runsets=[run_set], panels=build_panels(wr, results, model))
+    yield wr.PanelGrid(
+        runsets=[run_set], panels=build_panels(wr, results, model)
+    )
     parts = [_select_part(table, model, results) for table in tables]
-    yield from _iter_tables(wr, [part for part in parts if part is not None], results)
+    yield from _iter_tables(
+        wr, [part for part in parts if part is not None], results
+    )
 
 
 def _find_model(finding: Finding, results: Results) -> str | None:
@@ -139,29 +158,41 @@ def _iter_answers(wr: Any, findings: Sequence[Finding]) -> Iterator[Any]:
     items = []
     for one in findings:
         verdict = wr.InlineCode(one.verdict)
-        items.append([f"{_clean(one.question)} ", verdict, f" {_clean(one.answer)}"])
+        items.append(
+            [f"{_clean(one.question)} ", verdict, f" {_clean(one.answer)}"]
+        )
     yield wr.UnorderedList(items)
 
 
 def _is_shared(table: Table, results: Results) -> bool:
     """Return whether no part of the table belongs to one model alone."""
-    return not any(_select_part(table, model, results) for model in results.models)
+    return not any(
+        _select_part(table, model, results) for model in results.models
+    )
 
 
 def _select_part(table: Table, model: str, results: Results) -> Table | None:
     """Return the table, or the section of it, that is about this model alone; None without one."""
     section = (table.sections or {}).get(model)
     if section is not None:
-        other_models = tuple(f"{name}, " for name in results.models if name != model)
-        notes = tuple(note for note in table.notes if not note.startswith(other_models))
+        other_models = tuple(
+            f"{name}, " for name in results.models if name != model
+        )
+        notes = tuple(
+            note for note in table.notes if not note.startswith(other_models)
+        )
         title = f"{table.title}: {model}"
-        return replace(table, title=title, data=section, notes=notes, sections=None)
+        return replace(
+            table, title=title, data=section, notes=notes, sections=None
+        )
     if table.name in SHOWN_AS_TEXT or "model" not in table.data:
         return None
     return table if set(table.data.get("model").values) == {model} else None
 
 
-def _iter_tables(wr: Any, tables: Iterable[Table], results: Results) -> Iterator[Any]:
+def _iter_tables(
+    wr: Any, tables: Iterable[Table], results: Results
+) -> Iterator[Any]:
     """Yield each table under its own heading, which hides it if it is one of `_COLLAPSED`."""
     for table in tables:
         text = wr.MarkdownBlock(_format_markdown(table, results))
@@ -176,14 +207,21 @@ def _iter_tables(wr: Any, tables: Iterable[Table], results: Results) -> Iterator
 def _format_markdown(table: Table, results: Results) -> str:
     """Return the table's Markdown without its title and padding, cut to what a report can hold."""
     parts = table.parts
-    hidden = sum(max(0, len(part) - MAX_ROWS_PER_TABLE) for part in parts.values())
-    heads = {heading: part.head(MAX_ROWS_PER_TABLE) for heading, part in parts.items()}
+    hidden = sum(
+        max(0, len(part) - MAX_ROWS_PER_TABLE) for part in parts.values()
+    )
+    heads = {
+        heading: part.head(MAX_ROWS_PER_TABLE)
+        for heading, part in parts.items()
+    }
     markdown = render_markdown(replace(table, sections=heads), results)
     _, _, text = markdown.partition("\n\n")
     text = _RULE.sub("---", _PADDING.sub(" ", _clean(text)))
     if hidden:
         rows = pluralize(hidden, "more row")
-        text += f"\n{rows} in `tables/{table.name}.csv` of the sweep's folder.\n"
+        text += (
+            f"\n{rows} in `tables/{table.name}.csv` of the sweep's folder.\n"
+        )
     return text
 
 

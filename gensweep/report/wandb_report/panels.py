@@ -45,14 +45,21 @@ def build_run_set(wr: Any, results: Results, model: str) -> tuple[Any, str]:
         f"The panels show the runs of this project whose {words} "
         f"{tracked} have a W&B run beside their record."
     )
-    return wr.Runset(name=f"{results.sweep.name}: {model}", filters=filters), words
+    return wr.Runset(
+        name=f"{results.sweep.name}: {model}", filters=filters
+    ), words
 
 
-def _build_filter(results: Results, model: str, points: list[str]) -> tuple[Any, str]:
+def _build_filter(
+    results: Results, model: str, points: list[str]
+) -> tuple[Any, str]:
     """Return a filter on the points, or else on the cells, or else on the group; and its words."""
     from wandb_workspaces.expr import And, Config, Metric
 
-    for name, values in (("point", points), ("cell", results.list_cells(model))):
+    for name, values in (
+        ("point", points),
+        ("cell", results.list_cells(model)),
+    ):
         if len(values) > MAX_FILTER_VALUES:
             continue
         # W&B wraps each value of a config, and a filter does not add the wrapper's name as
@@ -63,7 +70,9 @@ def _build_filter(results: Results, model: str, points: list[str]) -> tuple[Any,
             "whichever sweep trained it."
         )
         return filters, words
-    filters = And(Metric("Group") == results.sweep.name, Metric("JobType") == model)
+    filters = And(
+        Metric("Group") == results.sweep.name, Metric("JobType") == model
+    )
     words = (
         f"group is {results.sweep.name} and whose job type is {model}. "
         "Points that another sweep trained are in that sweep's group, and are not shown."
@@ -73,7 +82,10 @@ def _build_filter(results: Results, model: str, points: list[str]) -> tuple[Any,
 
 def count_tracked(results: Results, points: Iterable[str]) -> int:
     """Return how many of these points have a W&B run, uploaded or not."""
-    return sum(results.store.exists(f"{POINTS}/{point}/{RUN_ID_FILE}") for point in points)
+    return sum(
+        results.store.exists(f"{POINTS}/{point}/{RUN_ID_FILE}")
+        for point in points
+    )
 
 
 def build_panels(wr: Any, results: Results, model: str) -> list[Any]:
@@ -81,7 +93,9 @@ def build_panels(wr: Any, results: Results, model: str) -> list[Any]:
 
     They show learning curves by cell, what is swept against the main metric, and samples.
     """
-    metric = results.find_measured_metric(model) or results.get_main_metric(model)
+    metric = results.find_measured_metric(model) or results.get_main_metric(
+        model
+    )
     rows = [
         _build_curves(wr, results, model, metric),
         _build_swept(wr, results, model, metric),
@@ -91,12 +105,16 @@ def build_panels(wr: Any, results: Results, model: str) -> list[Any]:
     for y, row in enumerate(filter(None, rows)):
         width = _ROW_WIDTH // len(row)
         for x, panel in enumerate(row):
-            panel.layout = wr.Layout(x=x * width, y=y * _ROW_HEIGHT, w=width, h=_ROW_HEIGHT)
+            panel.layout = wr.Layout(
+                x=x * width, y=y * _ROW_HEIGHT, w=width, h=_ROW_HEIGHT
+            )
             panels.append(panel)
     return panels
 
 
-def _build_curves(wr: Any, results: Results, model: str, metric: str | None) -> list[Any]:
+def _build_curves(
+    wr: Any, results: Results, model: str, metric: str | None
+) -> list[Any]:
     """Return panels by epoch: the main metric and the losses, if the histories have them."""
     preferred = ["validation/loss", "train/loss"]
     if metric:
@@ -122,7 +140,9 @@ def _build_curves(wr: Any, results: Results, model: str, metric: str | None) -> 
 
 def _list_history_columns(results: Results, model: str) -> list[str]:
     """Return the columns of the first history that can be read; empty if there is none."""
-    is_shown = (results.points["model"] == model) & (results.points["status"] == Status.OK)
+    is_shown = (results.points["model"] == model) & (
+        results.points["status"] == Status.OK
+    )
     for point in results.points.loc[is_shown, "id"]:
         try:
             history = results.load_history(point)
@@ -134,7 +154,9 @@ def _list_history_columns(results: Results, model: str) -> list[str]:
     return []
 
 
-def _build_swept(wr: Any, results: Results, model: str, metric: str | None) -> list[Any]:
+def _build_swept(
+    wr: Any, results: Results, model: str, metric: str | None
+) -> list[Any]:
     """Return panels of what the sweep varies against the main metric: together, and each depth."""
     varying = results.varying_of[model]
     if metric is None or not varying:
@@ -147,18 +169,24 @@ def _build_swept(wr: Any, results: Results, model: str, metric: str | None) -> l
     for axis in DEPTH:
         if axis.name in varying:
             title = f"{axis.name} and test {metric}"
-            panels.append(wr.ScatterPlot(title=title, x=wr.Config(axis.name), y=main))
+            panels.append(
+                wr.ScatterPlot(title=title, x=wr.Config(axis.name), y=main)
+            )
     return panels
 
 
 def _build_media(wr: Any, results: Results, model: str) -> list[Any]:
     """Return panels of samples by epoch and, for a model with a latent space, interpolations."""
-    panels = [wr.MediaBrowser(title="Samples", media_keys=["samples"], num_columns=3)]
+    panels = [
+        wr.MediaBrowser(title="Samples", media_keys=["samples"], num_columns=3)
+    ]
     names = _list_interpolations(results, model)
     if names:
         keys = [f"interpolation/{name}" for name in names]
         title = "Paths through the latent space"
-        panels.append(wr.MediaBrowser(title=title, media_keys=keys, num_columns=2))
+        panels.append(
+            wr.MediaBrowser(title=title, media_keys=keys, num_columns=2)
+        )
     return panels
 
 
@@ -167,7 +195,9 @@ def _list_interpolations(results: Results, model: str) -> list[str]:
     for point in results.points.loc[results.points["model"] == model, "id"]:
         files = sorted(results.store.list_files(f"{POINTS}/{point}"))
         stems = [
-            name.removesuffix(".png") for name in files if fnmatch(name, "interpolation-*.png")
+            name.removesuffix(".png")
+            for name in files
+            if fnmatch(name, "interpolation-*.png")
         ]
         if stems:
             return [stem.partition("-")[2] for stem in stems]

@@ -51,7 +51,9 @@ def save(report: Report, beginning: str, draft: bool = False) -> SavedReport:
     import_library()
     try:
         api = _log_in()
-        report.entity = report.entity or api.settings["entity"] or api.default_entity or ""
+        report.entity = (
+            report.entity or api.settings["entity"] or api.default_entity or ""
+        )
         if report.entity:
             previous = None
             if not draft:
@@ -62,7 +64,9 @@ def save(report: Report, beginning: str, draft: bool = False) -> SavedReport:
     except Exception as error:
         # W&B's libraries raise bare exceptions, too.
         raise _explain(error, report) from error
-    raise ReportError("this W&B login has no default entity: name one with --wandb-entity")
+    raise ReportError(
+        "this W&B login has no default entity: name one with --wandb-entity"
+    )
 
 
 def _log_in() -> wandb.Api:
@@ -83,12 +87,17 @@ def _log_in() -> wandb.Api:
     return wandb.Api()
 
 
-def _find_previous(api: wandb.Api, report: Report, beginning: str) -> str | None:
+def _find_previous(
+    api: wandb.Api, report: Report, beginning: str
+) -> str | None:
     """Return the id of the report that this one replaces; None if there is none."""
     try:
         for candidate in api.reports(f"{report.entity}/{report.project}"):
             description = candidate.description or ""
-            if candidate.display_name == report.title and description.startswith(beginning):
+            if (
+                candidate.display_name == report.title
+                and description.startswith(beginning)
+            ):
                 return candidate.id
     except ValueError:
         # The project does not exist yet.
@@ -107,17 +116,23 @@ def _explain(error: Exception, report: Report) -> ReportError:
         return ReportError(
             f"W&B: {message} (`--json FILE` writes the report to a file, without a login.)"
         )
-    status = getattr(getattr(error.__cause__, "response", None), "http_status", 0)
+    status = getattr(
+        getattr(error.__cause__, "response", None), "http_status", 0
+    )
     # Without a cause, the client itself refused the key, since it is malformed.
     is_malformed = error.__cause__ is None
-    if isinstance(error, AuthenticationError) and (is_malformed or status in _LOGIN_REFUSED):
+    if isinstance(error, AuthenticationError) and (
+        is_malformed or status in _LOGIN_REFUSED
+    ):
         return ReportError(
             f"W&B refuses this login: {message}; log in again with `wandb login --relogin`"
         )
     project = report.project
     if report.entity:
         project = f"{report.entity}/{project}"
-    return ReportError(f"W&B did not accept the report for {project}: {message}")
+    return ReportError(
+        f"W&B did not accept the report for {project}: {message}"
+    )
 
 
 def _make_url(report: Report) -> str:
@@ -125,5 +140,7 @@ def _make_url(report: Report) -> str:
     host = urlsplit(report.url)
     # The library's own address breaks if the title has characters other than letters.
     title = re.sub(r"\W+", "-", report.title).strip("-")
-    path = quote(f"/{report.entity}/{report.project}/reports/{title}--{report.id.rstrip('=')}")
+    path = quote(
+        f"/{report.entity}/{report.project}/reports/{title}--{report.id.rstrip('=')}"
+    )
     return f"{host.scheme}://{host.netloc}{path}"
