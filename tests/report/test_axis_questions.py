@@ -369,6 +369,29 @@ def test_without_validation_the_best_is_chosen_on_the_test_set(tmp_path):
     assert "is lr=0.003" in found.answer
 
 
+def test_the_p_of_the_best_value_is_that_of_the_one_that_is_hardest_to_tell(tmp_path):
+    """The runner-up differs by exactly 0.02 +- 0.001; the third value's spread is too large for 3 seeds."""
+    accuracies = ((0.9, 0.9, 0.9), (0.881, 0.88, 0.879), (0.7, 0.9, 0.8))
+    cells = [cell(0, 1, 2, lr=rate) for rate in (0.001, 0.002, 0.003)]
+    for one, row in zip(cells, accuracies, strict=True):
+        for seed, value in enumerate(row):
+            write_record(
+                tmp_path,
+                one,
+                seed,
+                **{"test/char_accuracy": value, "validation/char_accuracy": value},
+            )
+    found = find(answer_questions(load(write_sweep(tmp_path, cells))), "Is one value of lr")
+    third = stats.ttest_rel(accuracies[0], accuracies[2], alternative="greater")
+    assert found.p == pytest.approx(2 * third.pvalue), "Bonferroni over two comparisons"
+    assert found.verdict == UNDECIDED
+    assert found.estimate == pytest.approx(0.02), "the runner-up is the effect"
+    assert "the best other value, 0.002, differs from it by -0.02 (95% CI -0.0225 to -0.0175)." in (
+        found.answer
+    )
+    assert "hardest to tell from it is 0.003, which differs by -0.1 (95% CI" in found.answer
+
+
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_one_seed_or_equal_seeds_are_not_enough(tmp_path, seeds):
     folder = write_grid(

@@ -19,6 +19,7 @@ from gensweep.report.stats.findings import (
     SIGNIFICANCE_LEVEL,
     YES,
     Finding,
+    format_interval,
     format_number,
     format_test,
     start_finding,
@@ -53,9 +54,7 @@ def ask_best(subject: Subject, axis: str) -> Finding:
     )
     means = block.values.mean(0) * subject.sign
     rival = int(others[np.argmax(means[others])])
-    weights = np.zeros(len(block.levels))
-    weights[chosen], weights[rival] = 1.0, -1.0
-    contrast = estimate_contrast(block.values, weights)
+    contrast = _compare_pair(block.values, chosen, rival)
     name = f"difference of {subject.metric}, the chosen value minus the best other one"
     finding = replace(
         finding,
@@ -66,15 +65,19 @@ def ask_best(subject: Subject, axis: str) -> Finding:
         low=contrast.low,
         high=contrast.high,
     )
+    hardest = _find_hardest(p_values, others)
     texts = [subject.get_text(axis, value) for (value,) in block.levels]
     mean = format_number(float(block.values[:, chosen].mean()))
     answer = (
         f"{source} is {axis}={texts[chosen]}, with a mean of {mean} on the test set; the best "
         f"other value, {texts[rival]}, differs from it by {0.0 - contrast.estimate:+.3g}"
-        f"{format_test(_negate(contrast))}. "
+        f"{_format_rival_test(contrast, is_hardest=hardest in (rival, None))}. "
+        f"{_describe_hardest(block.values, texts, chosen, rival, hardest)}"
         f"{_describe_contenders(texts, p_values)} {subject.describe_basis(finding, (axis,))}"
     )
     finding = replace(finding, answer=answer)
+    if hardest is not None:
+        contrast = _compare_pair(block.values, chosen, hardest)
     return _add_verdict(finding, subject, block, p_values, chosen, contrast)
 
 
@@ -108,6 +111,47 @@ def _choose_by_validation(
     return equal.index(
         True
     ), f"The first of {sum(equal)} values that are equal by {objective}"
+
+
+def _compare_pair(values: np.ndarray, first: int, second: int) -> Contrast:
+    """Return the difference of two levels, the first minus the second."""
+    weights = np.zeros(values.shape[1])
+    weights[first], weights[second] = 1.0, -1.0
+    return estimate_contrast(values, weights)
+
+
+def _find_hardest(p_values: np.ndarray, others: np.ndarray) -> int | None:
+    """Return the level that is hardest to tell from the best; None if one has no test."""
+    if np.isnan(p_values[others]).any():
+        return None
+    return int(others[np.argmax(p_values[others])])
+
+
+def _format_rival_test(contrast: Contrast, is_hardest: bool) -> str:
+    """Return the interval of the best other value, with the p if it decides the question."""
+    if math.isnan(contrast.p):
+        return ""
+    reversed_contrast = _negate(contrast)
+    if is_hardest:
+        return format_test(reversed_contrast)
+    return f" ({format_interval(reversed_contrast)})"
+
+
+def _describe_hardest(
+    values: np.ndarray,
+    texts: list[str],
+    chosen: int,
+    rival: int,
+    hardest: int | None,
+) -> str:
+    """Return the sentence on the value whose p counts, unless it is the best other one."""
+    if hardest is None or hardest == rival:
+        return ""
+    contrast = _compare_pair(values, chosen, hardest)
+    return (
+        f"The value that is hardest to tell from it is {texts[hardest]}, which differs by "
+        f"{0.0 - contrast.estimate:+.3g}{format_test(_negate(contrast))}. "
+    )
 
 
 def _negate(contrast: Contrast) -> Contrast:
@@ -145,7 +189,16 @@ def _add_verdict(
     chosen: int,
     contrast: Contrast,
 ) -> Finding:
-    """Return the finding with its test: is the chosen value the best one?"""
+    """Return the finding with its test: is the chosen value the best one?
+
+    Args:
+        finding: without a test.
+        subject: what is asked about.
+        block: the values.
+        p_values: of "this level is the best one" [levels].
+        chosen: index of the chosen level.
+        contrast: the chosen level minus the one that is hardest to tell from it.
+    """
     others = np.delete(p_values, chosen)
     if math.isnan(contrast.p) or np.isnan(others).any():
         reason = "The seeds agree exactly: there is no spread to test against."

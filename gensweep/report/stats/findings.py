@@ -230,6 +230,12 @@ def format_number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def format_interval(contrast: Contrast) -> str:
+    """Return a contrast's interval as text."""
+    low = format_number(contrast.low)
+    return f"95% CI {low} to {format_number(contrast.high)}"
+
+
 def format_test(contrast: Contrast, remark: str = "") -> str:
     """Return a contrast's interval and p-values, in brackets after a space; empty without a test.
 
@@ -239,7 +245,7 @@ def format_test(contrast: Contrast, remark: str = "") -> str:
     """
     if math.isnan(contrast.p):
         return ""
-    interval = f"95% CI {format_number(contrast.low)} to {format_number(contrast.high)}"
+    interval = format_interval(contrast)
     if remark:
         interval += f", {remark}"
     return f" ({interval}; {_P_PLACEHOLDER})"
