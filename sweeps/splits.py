@@ -1,4 +1,4 @@
-"""The report's Table 1: accuracy against the share of the queries that is trained on."""
+"""The paper's Table 1: accuracy against the share of the queries that is trained on."""
 
 from gensweep import Grid, Sweep
 
@@ -11,7 +11,7 @@ SWEEP = Sweep(
             epochs=10,
         )
     ],
-    seeds=3,
+    seeds=5,
     tables=["splits", "test_set"],
     figures=[
         "train_fraction_curve",
