@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
+
 from gensweep.core.errors import ResultsError, StoreError, UnknownNameError
 from gensweep.core.registries import FIGURES, TABLES, ReportItem
 from gensweep.core.registry import Registry
@@ -79,17 +81,21 @@ def make(results: Results) -> Collected:
     """Return a sweep's tables and figures, in memory; unknown ones are left out with a warning."""
     # Before anything is read: a change in between then makes the files outdated, not current.
     digest = compute_digest(results)
+    tables = make_tables(results)
+    figures: list[RenderedFigure] = []
+    for item in _find_items(FIGURES, results.sweep.figures, results):
+        figures.extend(rendering.render(item, results))
+    return Collected(results, tables, _make_names_unique(figures), digest)
+
+
+def make_tables(results: Results) -> list[Table]:
+    """Return the tables of every sweep and those that this one names."""
     tables: list[Table] = []
     for item in _find_items(TABLES, [*ALWAYS, *results.sweep.tables], results):
         tables.extend(
             _add_notes(table, results) for table in item.make(results)
         )
-    figures: list[RenderedFigure] = []
-    for item in _find_items(FIGURES, results.sweep.figures, results):
-        figures.extend(rendering.render(item, results))
-    return Collected(
-        results, _make_names_unique(tables), _make_names_unique(figures), digest
-    )
+    return _make_names_unique(tables)
 
 
 def _find_items(
@@ -163,6 +169,11 @@ def write_collected(collected: Collected, reload: int = 0) -> list[Path]:
     return [folder / name for name in written]
 
 
+def render_csv(frame: pd.DataFrame) -> str:
+    """Return a table as text of comma-separated values."""
+    return frame.map(_protect_cell).to_csv(index=False, lineterminator="\n")
+
+
 def _protect_cell(value: Any) -> Any:
     """Return a cell as a spreadsheet can show it: foreign text is no formula and no escape code."""
     if not isinstance(value, str):
@@ -189,11 +200,8 @@ def _render_files(
         for stem, text in render_latex_files(table, results):
             yield f"tables/{stem}.tex", text
     for figure in collected.figures:
-        frame = figure.data.to_frame().map(_protect_cell)
-        yield (
-            f"figures/{figure.name}.csv",
-            frame.to_csv(index=False, lineterminator="\n"),
-        )
+        frame = figure.data.to_frame()
+        yield f"figures/{figure.name}.csv", render_csv(frame)
         yield f"figures/{figure.name}.svg", figure.svg
         yield f"figures/{figure.name}.png", figure.png
         yield f"figures/{figure.name}.pdf", figure.pdf

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from runs import call
+
+from gensweep import load
+from gensweep.report.collect import make_tables, render_csv
 
 PUBLISHED = Path(__file__).parents[2] / "results"
 SAMPLES = {"layers": 3}
@@ -27,3 +31,40 @@ def test_published_points_reproduce(tmp_path: Path, sweep: str) -> None:
 
 def test_something_is_published() -> None:
     assert "layers" in SWEEPS
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_published_tables_are_those_of_the_published_records(sweep: str) -> None:
+    folder = PUBLISHED / sweep / "tables"
+    published = {path.stem: path.read_text() for path in folder.glob("*.csv")}
+    tables = {table.name: render_csv(table.frame) for table in make_tables(load(folder.parent))}
+    assert tables == published, f"run `gensweep collect results/{sweep}`"
+
+
+# --- what the documents say
+
+
+NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+\.\d+(?![\w.]*\d)")
+"""A number with decimals, as a table shows it."""
+REPOSITORY = PUBLISHED.parent
+
+
+def list_numbers(text: str) -> set[str]:
+    """Return the decimals of a text, without their signs."""
+    return {number.lstrip("+-") for number in NUMBER.findall(text)}
+
+
+def list_published_numbers() -> set[str]:
+    """Return every decimal of a published table."""
+    numbers = set()
+    for path in PUBLISHED.glob("*/tables/*.md"):
+        numbers |= list_numbers(path.read_text())
+    return numbers
+
+
+def test_every_number_of_the_findings_is_one_of_a_published_table() -> None:
+    readme = (REPOSITORY / "README.md").read_text().partition("## What it found")[2]
+    findings = (REPOSITORY / "docs" / "findings.md").read_text()
+    written = list_numbers(readme) | list_numbers(findings)
+    assert len(written) > 20
+    assert not written - list_published_numbers()
