@@ -28,7 +28,8 @@ if TYPE_CHECKING:
         Plot,
         Series,
     )
-    from gensweep.report.results import Results, load
+    from gensweep.report.load import load
+    from gensweep.report.results import Results
     from gensweep.report.tables import Table
     from gensweep.sweep.grid import Grid, Zip
     from gensweep.sweep.point import Point
@@ -109,7 +110,7 @@ _MODULES = {
     "check": "gensweep.inspect.check",
     "dataset": "gensweep.core.declare",
     "figure": "gensweep.core.registries:register_figure",
-    "load": "gensweep.report.results",
+    "load": "gensweep.report.load",
     "metric": "gensweep.core.registries:register_metric",
     "model": "gensweep.core.declare",
     "param": "gensweep.core.config",

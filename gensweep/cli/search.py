@@ -39,7 +39,7 @@ def show_command(
 ) -> None:
     """Print the trials of every search, the best first."""
     from gensweep.core.errors import ResultsError
-    from gensweep.report.results import load
+    from gensweep.report.load import load
     from gensweep.report.tables.search import make_search
     from gensweep.report.tables.terminal import print_table
 

@@ -55,7 +55,7 @@ def wandb_report_command(
 
     It replaces the sweep's earlier report of the same title, including changes made by hand.
     """
-    from gensweep.report.results import load
+    from gensweep.report.load import load
     from gensweep.report.wandb_report import build, import_library
     from gensweep.report.wandb_report.panels import count_tracked
     from gensweep.tracking.settings import OFFLINE, Tracking

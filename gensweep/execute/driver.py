@@ -316,8 +316,8 @@ def _load_executor(local: bool) -> ModuleType:
 def _collect(folder: str, console: Console) -> str:
     """Write the sweep's files if they are not current, print its tables, and return its page."""
     from gensweep.report.collect import is_current, print_tables, write
+    from gensweep.report.load import load
     from gensweep.report.page import PAGE
-    from gensweep.report.results import load
 
     results = load(folder)
     if not is_current(results):

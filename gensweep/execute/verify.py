@@ -23,7 +23,8 @@ from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.prepare import array_cache
 from gensweep.report.collect import write
-from gensweep.report.results import Results, load
+from gensweep.report.load import load
+from gensweep.report.results import Results
 from gensweep.report.verified import (
     DIFFERENT,
     UNCOMPARED,

@@ -22,8 +22,9 @@ from gensweep.ledger.stores import ABANDONED_SECONDS, Store
 from gensweep.report.digest import compute_digest, encode
 from gensweep.report.figures import rendering
 from gensweep.report.figures.rendering import RenderedFigure
+from gensweep.report.load import load
 from gensweep.report.page import PAGE, Collected, is_page, render
-from gensweep.report.results import Results, load
+from gensweep.report.results import Results
 from gensweep.report.tables import Table
 from gensweep.system.storage import parse_json
 from gensweep.system.terminal import escape_controls

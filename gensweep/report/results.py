@@ -8,38 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gensweep.ledger.ledger import POINTS, Ledger, State
-from gensweep.ledger.manifest import MetricInfo, SweepFile, read_sweep_file
-from gensweep.ledger.open_store import open_folder
-from gensweep.ledger.search_log import SearchInfo, read_search_log
-from gensweep.ledger.status import STATUSES, Status
-from gensweep.ledger.stores import Store, as_results_error
+from gensweep.ledger.manifest import MetricInfo, SweepFile
+from gensweep.ledger.search_log import SearchInfo
+from gensweep.ledger.stores import Store
 from gensweep.report.frames import Notebook
 from gensweep.report.history import read_history
-from gensweep.report.measured import (
-    choose_objectives,
-    collect_example_counts,
-    describe_objectives,
-    explain_missing_values,
-    list_main_metrics,
-    load_validation_values,
-    upgrade_record,
-)
 from gensweep.report.measurement import (
     Measurement,
     NotMeasured,
     list_measurements,
 )
-from gensweep.report.parameters import (
-    list_datasets,
-    order_parameters,
-    rename_values,
-    split_parameters,
-)
-from gensweep.report.points import build_point_frame, collect_metrics
-from gensweep.report.searches import keep_results
-from gensweep.report.summary import build_cell_frame
-from gensweep.report.verified import describe_code, match_records, read_verified
+from gensweep.report.objectives import list_main_metrics
 from gensweep.system.naming import Names
 from gensweep.system.text import pluralize
 
@@ -230,103 +209,3 @@ class Results(Notebook):
             RecordError: the file is incomplete or holds something else.
         """
         return read_history(self.store, point_id, self.epochs.get(point_id))
-
-
-def load(folder: str | Path) -> Results:
-    """Read a sweep's results, finished or not.
-
-    Args:
-        folder: ``ROOT/<sweep>``, where the root may be a URI; the points are in ``ROOT/points``.
-
-    Raises:
-        ResultsError: no such folder, or no sweep.json in it that this gensweep can read.
-    """
-    store, name = open_folder(folder)
-    with as_results_error(store):
-        sweep, selection_note = keep_results(read_sweep_file(store, name))
-        searches = read_search_log(store, name)
-        # A snapshot, so that everything is as of one moment although points are being trained.
-        store = store.snapshot(POINTS, name)
-        state = _read_ledger(store, sweep)
-    names = Names.from_cells(
-        (cell.params for cell in sweep.cells), sweep.places
-    )
-    datasets = list_datasets(sweep)
-    sweep = rename_values(sweep, names)
-    records = {
-        point: upgrade_record(record) for point, record in state.records.items()
-    }
-    metrics = collect_metrics(sweep, records)
-    with as_results_error(store):
-        validated = load_validation_values(store, records)
-    objectives = choose_objectives(sweep, metrics, validated)
-    validation = describe_objectives(objectives, metrics)
-    described = metrics | validation
-    unreadable = _shorten_reasons(store, state.unreadable)
-    points = build_point_frame(
-        sweep, records, unreadable, metrics, validation, validated
-    )
-    varying_of, fixed = split_parameters(sweep, names)
-    varying_anywhere = {
-        name for parameters in varying_of.values() for name in parameters
-    }
-    varying = [
-        name for name in order_parameters(sweep) if name in varying_anywhere
-    ]
-    statuses = points["status"].tolist()
-    verified = match_records(records, read_verified(store, name))
-    return Results(
-        store=store,
-        folder=store.root / name,
-        sweep=sweep,
-        params={cell.id: cell.params for cell in sweep.cells},
-        varying=varying,
-        varying_of=varying_of,
-        fixed=fixed,
-        metrics=metrics,
-        objectives=objectives,
-        validation=validation,
-        cells=build_cell_frame(sweep.cells, points, varying, described),
-        points=points,
-        unmeasured=explain_missing_values(sweep, records, described, validated),
-        examples=collect_example_counts(sweep, records),
-        warnings={
-            point: record.warnings
-            for point, record in records.items()
-            if record.warnings
-        },
-        unreadable=unreadable,
-        counts={
-            status: statuses.count(status)
-            for status in (*STATUSES, Status.MISSING)
-        },
-        code_note=describe_code(points, verified),
-        searches=searches,
-        selection_note=selection_note,
-        names=names,
-        datasets=datasets,
-        epochs={
-            point: record.epochs
-            for point, record in records.items()
-            if record.status == Status.OK
-        },
-    )
-
-
-def _read_ledger(store: Store, sweep: SweepFile) -> State:
-    """Return what the ledger knows about the sweep's points."""
-    expected = {}
-    for cell in sweep.cells:
-        for seed, point in cell.points.items():
-            expected[point] = cell.params | {"model": cell.model, "seed": seed}
-    return Ledger(store).read(expected, newer="report")
-
-
-def _shorten_reasons(
-    store: Store, unreadable: dict[str, str]
-) -> dict[str, str]:
-    """Return why records cannot be trusted, without the folder of the point, by point id."""
-    return {
-        point: reason.replace(f"{store.uri(f'{POINTS}/{point}')}/", "")
-        for point, reason in unreadable.items()
-    }

@@ -28,7 +28,7 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
-from gensweep.report.results import load
+from gensweep.report.load import load
 from gensweep.report.verified import is_of_today, read_verified
 from gensweep.sweep.code_fingerprint import compute_fingerprint
 from gensweep.train.evaluation import DivergedError

@@ -9,7 +9,7 @@ from runs import call
 
 import gensweep as gs
 from gensweep.core.registry import activate_layers
-from gensweep.report.results import load
+from gensweep.report.load import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

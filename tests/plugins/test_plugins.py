@@ -21,7 +21,7 @@ from gensweep.plugins import installed, source
 from gensweep.plugins.loader import list_active_plugins, load_plugin, load_plugins
 from gensweep.plugins.source import read_plugin
 from gensweep.plugins.worker import load_shipped_plugins
-from gensweep.report.results import load
+from gensweep.report.load import load
 from gensweep.sweep.code_fingerprint import compute_fingerprint, list_changed_parts
 from gensweep.sweep.load import read_sweep
 

@@ -18,9 +18,9 @@ from gensweep.report.figures.data import (
     Panel,
     Plot,
     Series,
-    make_message,
 )
 from gensweep.report.figures.files import Answers, MissingFiles, read_answers
+from gensweep.report.figures.grids import make_message
 from gensweep.report.figures.selection import (
     ShownCell,
     describe_choice,

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from gensweep.core.registries import register_figure
 from gensweep.ledger.status import Status
 from gensweep.report.figures.captions import describe_method, format_axis_label
-from gensweep.report.figures.data import FigureData, Heatmap
+from gensweep.report.figures.data import FigureData
+from gensweep.report.figures.grids import Heatmap
 from gensweep.report.figures.settings import select_settings
 from gensweep.report.measurement import Measurement, Seeds
 from gensweep.report.references import list_published
 from gensweep.report.tables.groups import Group
 
 if TYPE_CHECKING:
-    from gensweep.report.figures.data import GridValue
+    from gensweep.report.figures.grids import GridValue
     from gensweep.report.results import Results
 
 DEPTH_AXES = ("encoder_layers", "decoder_layers")

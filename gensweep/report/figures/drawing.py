@@ -8,11 +8,10 @@ from gensweep.report.figures.data import (
     Axis,
     CustomPlot,
     FigureData,
-    Heatmap,
-    ImageGrid,
     Panel,
     Plot,
 )
+from gensweep.report.figures.grids import Heatmap, ImageGrid
 from gensweep.report.figures.heatmap import draw_heatmap
 from gensweep.report.figures.image_grid import draw_image_grid
 from gensweep.report.figures.plots import add_legend, draw_series

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gensweep.report.figures.data import Heatmap
+from gensweep.report.figures.grids import Heatmap
 from gensweep.report.figures.style import create_figure, wrap_title
 from gensweep.report.measurement import Measurement, Seeds, round_measurement
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gensweep.report.figures.data import GridValue
+    from gensweep.report.figures.grids import GridValue
 
 MAX_DARK_LUMINANCE = 0.5
 """Text is white on a shade that is darker than this, in 0..1."""

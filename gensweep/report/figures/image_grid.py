@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gensweep.report.figures.data import ImageGrid
 from gensweep.report.figures.fonts import make_legible
+from gensweep.report.figures.grids import ImageGrid
 from gensweep.report.figures.style import PNG_DPI, TEXT_GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gensweep.report.figures.data import Image
+    from gensweep.report.figures.grids import Image
 
 GAP_PIXELS = 10
 """Distance between pictures."""

@@ -21,8 +21,8 @@ from gensweep.report.figures.data import (
     Panel,
     Plot,
     Series,
-    make_message,
 )
+from gensweep.report.figures.grids import make_message
 from gensweep.report.figures.style import COLOURS, MAX_SERIES
 from gensweep.report.stats.aggregates import compute_profile
 from gensweep.report.stats.subject import Subject

@@ -15,8 +15,9 @@ from gensweep.prepare.contact_sheet import (
     SCALE,
     find_sheet,
 )
-from gensweep.report.figures.data import FigureData, ImageGrid, make_message
+from gensweep.report.figures.data import FigureData
 from gensweep.report.figures.files import MissingFiles, load_picture
+from gensweep.report.figures.grids import ImageGrid, make_message
 from gensweep.report.figures.selection import (
     describe_choice,
     describe_nothing,

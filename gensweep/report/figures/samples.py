@@ -13,8 +13,9 @@ from gensweep.core.registries import register_figure
 from gensweep.core.soundness import READER_METRIC
 from gensweep.ledger.ledger import POINTS
 from gensweep.prepare.contact_sheet import LINE_HEIGHT, MARGIN, SCALE
-from gensweep.report.figures.data import FigureData, ImageGrid, make_message
+from gensweep.report.figures.data import FigureData
 from gensweep.report.figures.files import NOT_KEPT, MissingFiles, load_picture
+from gensweep.report.figures.grids import ImageGrid, make_message
 from gensweep.report.figures.selection import (
     ShownCell,
     describe_choice,

@@ -20,8 +20,9 @@ from gensweep.report.collect import (
     write_page,
 )
 from gensweep.report.digest import compute_digest
+from gensweep.report.load import load
 from gensweep.report.page import PAGE, Collected
-from gensweep.report.results import Results, load
+from gensweep.report.results import Results
 from gensweep.system.text import pluralize, print_line
 
 if TYPE_CHECKING:
