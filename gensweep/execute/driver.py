@@ -34,12 +34,10 @@ from gensweep.execute.warmup import (
 )
 from gensweep.execute.waves import prepare_wave, train_wave, write_wave
 from gensweep.ledger.ledger import POINTS, Ledger
-from gensweep.ledger.manifest_writer import (
-    describe_replaced_points,
-    write_sweep_json,
-)
+from gensweep.ledger.manifest_writer import write_sweep_json
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.plugin_sources import store_plugins
+from gensweep.ledger.replaced_points import describe_replaced_points
 from gensweep.ledger.store_check import check_store, require_writable
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.plugins.loader import load_plugins

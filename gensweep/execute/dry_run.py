@@ -25,8 +25,8 @@ from gensweep.execute.resources import RunOptions
 from gensweep.execute.search_messages import describe_budget
 from gensweep.execute.searching import Searcher, check_filters
 from gensweep.ledger.ledger import Ledger
-from gensweep.ledger.manifest_writer import describe_replaced_points
 from gensweep.ledger.open_store import open_store
+from gensweep.ledger.replaced_points import describe_replaced_points
 from gensweep.ledger.stores import as_results_error
 from gensweep.plugins.loader import load_plugins
 from gensweep.report.stats.power import POWER, compute_detectable_effect

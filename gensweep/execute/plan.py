@@ -13,8 +13,9 @@ from gensweep.execute.order import Order
 from gensweep.execute.packing import choose_pack_limit, make_packs
 from gensweep.execute.rates import get_data_share
 from gensweep.execute.resources import Resources, RunOptions
-from gensweep.ledger.ledger import Ledger, State
+from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
+from gensweep.ledger.state import State
 from gensweep.ledger.status import Status
 from gensweep.sweep.code_fingerprint import (
     OTHER,

@@ -16,8 +16,9 @@ from gensweep.execute.memory_budget import (
     MemoryBudget,
     estimate_memory_bytes,
 )
-from gensweep.ledger.ledger import Ledger, State
+from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
+from gensweep.ledger.state import State
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import as_results_error
 from gensweep.sweep.courses import count_epochs

@@ -16,8 +16,9 @@ from gensweep.execute.progress import Screen
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.trial_setup import Execute
 from gensweep.ledger.claims import Holder, Process
-from gensweep.ledger.ledger import Ledger, State
+from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
+from gensweep.ledger.state import State
 from gensweep.ledger.status import Status
 from gensweep.ledger.store_check import try_store
 from gensweep.ledger.stores import Store

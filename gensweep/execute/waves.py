@@ -18,7 +18,8 @@ from gensweep.execute.resources import RunOptions
 from gensweep.execute.rounds import train_in_rounds
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest import SWEEP
-from gensweep.ledger.manifest_writer import describe_data, write_sweep_json
+from gensweep.ledger.manifest_data import describe_data
+from gensweep.ledger.manifest_writer import write_sweep_json
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console

@@ -6,22 +6,25 @@ import contextlib
 import logging
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from gensweep.core.errors import (
     LostClaimError,
-    NewerSchemaError,
     RecordError,
     ResultsError,
-    StoreError,
 )
 from gensweep.core.keep import WEIGHTS_ALONE
 from gensweep.ledger import claims
 from gensweep.ledger.claims import CLAIM, Claim, Holder, Process
 from gensweep.ledger.point_files import POINTS, RECORD, list_useless_files
-from gensweep.ledger.records import Record, check_matches, decode_record
+from gensweep.ledger.records import Record, decode_record
+from gensweep.ledger.state import (
+    State,
+    decode_or_raise,
+    read_records,
+    read_state,
+)
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import MAX_RECORD_BYTES, Store
 from gensweep.system.storage import Content, NotRegularFileError
@@ -31,23 +34,6 @@ REPLACED = ".replaced"
 """The ending of an old record's name while its point is trained again."""
 SYNCED = ".synced"
 """The suffix that W&B adds to a `.wandb` file's name for the mark of an upload."""
-MAX_POINTS_UNLISTED = 50
-"""Up to this many points are read one by one; for more, the root is listed first."""
-
-
-@dataclass
-class State:
-    """The ledger's state of some points.
-
-    Each id is in `records`, in `running`, or in neither: then the point is missing.
-    """
-
-    records: dict[str, Record] = field(default_factory=dict)
-    running: dict[str, Holder] = field(default_factory=dict)
-    expired: dict[str, Holder] = field(default_factory=dict)
-    """Points with a claim of a dead process; the next attempt replaces it."""
-    unreadable: dict[str, str] = field(default_factory=dict)
-    """Points with an invalid record, and the reason; they count as missing."""
 
 
 class Ledger:
@@ -94,54 +80,7 @@ class Ledger:
             NewerSchemaError: there is such a record, and ``newer`` is `raise`.
             StoreError: a remote root does not answer, or refuses.
         """
-        state = State()
-        store = self.store
-        point_ids = list(wanted)
-        if len(wanted) > MAX_POINTS_UNLISTED:
-            # One listing is cheaper than a request for each point that was never started.
-            store = store.snapshot(POINTS)
-            existing = store.list_folders(POINTS)
-            point_ids = [
-                point_id for point_id in wanted if point_id in existing
-            ]
-        for point_id, name, content in _read_records(store, point_ids):
-            path = store.uri(name)
-            try:
-                record = _decode_or_raise(content, path, point_id)
-                check_matches(record, wanted[point_id], path)
-                state.records[point_id] = record
-            except (FileNotFoundError, NotADirectoryError):
-                pass
-            except StoreError:
-                raise
-            except NewerSchemaError as error:
-                if newer == "raise":
-                    raise
-                state.unreadable[point_id] = str(error)
-            except (RecordError, OSError) as error:
-                state.unreadable[point_id] = str(error)
-        without_record = [
-            point_id for point_id in point_ids if point_id not in state.records
-        ]
-        self._read_claims(store, without_record, state)
-        return state
-
-    def _read_claims(
-        self, store: Store, point_ids: list[str], state: State
-    ) -> None:
-        names = [f"{POINTS}/{point_id}/{CLAIM}" for point_id in point_ids]
-        contents = store.read_all(names, MAX_RECORD_BYTES)
-        for point_id, content in zip(point_ids, contents, strict=True):
-            if isinstance(content, OSError):
-                continue
-            holder = claims.parse_claim(content)
-            if holder is None:
-                continue
-            folder = f"{POINTS}/{point_id}"
-            if claims.is_live(store, folder, holder):
-                state.running[point_id] = holder
-            else:
-                state.expired[point_id] = holder
+        return read_state(self.store, wanted, newer)
 
     def read_record(self, point_id: str) -> Record:
         """Read one point's record.
@@ -158,9 +97,9 @@ class Ledger:
         """Yield every readable record, in no order, except those of the known points."""
         store = self.store.snapshot(POINTS)
         point_ids = list(store.list_folders(POINTS) - known)
-        for point_id, name, content in _read_records(store, point_ids):
+        for point_id, name, content in read_records(store, point_ids):
             with contextlib.suppress(OSError, RecordError):
-                yield _decode_or_raise(content, name, point_id)
+                yield decode_or_raise(content, name, point_id)
 
     def claim(self, point_id: str, driver: Process) -> Claim:
         """Return a claim on the point, a context manager; entering it creates the folder."""
@@ -303,20 +242,3 @@ def _must_stay(earlier: Record, record: Record) -> bool:
         and earlier.status == Status.OK
         and record.status != Status.OK
     )
-
-
-def _read_records(
-    store: Store, point_ids: list[str]
-) -> Iterator[tuple[str, str, bytes | OSError]]:
-    """Yield the id, the record's name, and its content or the error of reading it."""
-    names = [f"{POINTS}/{point_id}/{RECORD}" for point_id in point_ids]
-    contents = store.read_all(names, MAX_RECORD_BYTES)
-    return zip(point_ids, names, contents, strict=True)
-
-
-def _decode_or_raise(
-    content: bytes | OSError, path: str, point_id: str
-) -> Record:
-    if isinstance(content, OSError):
-        raise content
-    return decode_record(content, path, point_id)

@@ -5,24 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
-from gensweep.core.config import Data, DataSource
-from gensweep.core.dataset import DatasetArrays, select_training_rows
+from gensweep.core.config import Data
 from gensweep.core.errors import ResultsError, StoreError
 from gensweep.core.registries import METRICS, MODELS, get_dataset_class
 from gensweep.ledger.manifest import SWEEP, MetricInfo, SweepFile
 from gensweep.ledger.records import SCHEMA
 from gensweep.ledger.stores import Store
-from gensweep.prepare.fingerprint import find_paths, get_survey
-from gensweep.sweep.point import Point
+from gensweep.prepare.fingerprint import find_paths
 from gensweep.sweep.questions import write_question
 from gensweep.sweep.spec import Sweep
 from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.storage import parse_json
-from gensweep.system.terminal import split_command_line
-from gensweep.system.text import pluralize
 
 _FIELDS_OF_THE_RUN = (
     "command",
@@ -142,63 +137,6 @@ def _describe_metrics(models: set[str]) -> dict[str, MetricInfo]:
     }
 
 
-def describe_data(
-    points: Iterable[Point], prepared: Mapping[str, DatasetArrays]
-) -> dict[str, dict[str, Any]]:
-    """Return the `data` of sweep.json: how many examples there are, and how many are left out.
-
-    Args:
-        points: points of any model.
-        prepared: their arrays by `Point.data_key`; data without arrays is not described.
-    """
-    described: dict[str, dict[str, Any]] = {}
-    sizes: dict[str, set[int]] = {}
-    for point in points:
-        key = point.data_key
-        arrays = prepared.get(key)
-        if arrays is None:
-            continue
-        data = point.data_config()
-        training = select_training_rows(arrays.split, data.train_fraction)
-        sizes.setdefault(key, set()).add(len(training))
-        if key not in described:
-            described[key] = _describe_dataset(
-                point.params["dataset"], data, arrays
-            )
-    for key, about in described.items():
-        about["training"] = sorted(sizes[key])
-    return described
-
-
-def _describe_dataset(
-    name: str, data: DataSource, arrays: DatasetArrays
-) -> dict[str, Any]:
-    """Return one entry of `data`, without the sizes of training."""
-    counts = {
-        count: arrays.counts.get(count, 0) for count in ("copies", "left_out")
-    }
-    survey_of_files = get_survey(name)
-    if survey_of_files is not None:
-        counts["copies"] += survey_of_files.readable - survey_of_files.different
-        counts["left_out"] += len(survey_of_files.unread)
-    defaults = type(data).model_fields
-    values = data.model_dump(exclude={"train_fraction", "dataset"})
-    changed = {
-        key: value
-        for key, value in values.items()
-        if value != defaults[key].default
-    }
-    about = {
-        "dataset": name,
-        "params": changed,
-        "examples": len(arrays),
-        "validation": len(arrays.split["validation"]),
-        "test": len(arrays.split["test"]),
-        "notes": [*arrays.notes, *data.list_remarks()],
-    }
-    return about | counts
-
-
 def write_sweep_json(
     store: Store,
     sweep: Sweep,
@@ -219,7 +157,7 @@ def write_sweep_json(
     Raises:
         ResultsError: a newer gensweep wrote the folder, or it cannot be written.
     """
-    earlier = _read_earlier(store, sweep)
+    earlier = read_earlier_sweep(store, sweep)
     _check_replaceable(store, sweep, earlier)
     # In the form in which it is read again, so that it can be compared with the earlier one.
     wanted = json.loads(json.dumps(build_sweep_json(sweep, command)))
@@ -266,7 +204,7 @@ def _check_replaceable(
         )
 
 
-def _read_earlier(store: Store, sweep: Sweep) -> dict[str, Any]:
+def read_earlier_sweep(store: Store, sweep: Sweep) -> dict[str, Any]:
     """Return the current sweep.json; an empty dict if there is none, or it is damaged."""
     try:
         values = parse_json(store.read(f"{sweep.name}/{SWEEP}"))
@@ -275,60 +213,6 @@ def _read_earlier(store: Store, sweep: Sweep) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
-
-
-def describe_replaced_points(store: Store, sweep: Sweep, command: str) -> str:
-    """Return a note about points that leave the sweep's tables with this run; empty if none does.
-
-    A sweep may grow, shrink and change: points that it no longer contains keep their records.
-
-    Raises:
-        ResultsError: the folder belongs to another file's sweep of this name, which has no point
-            in common with this one.
-    """
-    earlier = _read_earlier(store, sweep)
-    try:
-        earlier_ids: set[str] = set()
-        for cell in earlier["cells"]:
-            earlier_ids.update(
-                str(point_id) for point_id in cell["points"].values()
-            )
-    except (LookupError, TypeError, AttributeError):
-        return ""
-    ids = {point.id for point in sweep.points()}
-    dropped = earlier_ids - ids
-    if not dropped:
-        return ""
-    count = pluralize(len(earlier_ids), "point")
-    other_file = _find_sweep_file(str(earlier.get("command")))
-    file = _find_sweep_file(command)
-    if (
-        dropped == earlier_ids
-        and other_file
-        and file
-        and other_file.name != file.name
-    ):
-        raise ResultsError(
-            f"{store.uri(sweep.name)} holds another sweep of the name {sweep.name!r}, of "
-            f"{other_file}: none of its {count} is a point of {file}. Its tables and figures "
-            f"would be replaced. Change the name in {file}, or use another --results; or remove "
-            f"{store.uri(f'{sweep.name}/{SWEEP}')} to replace them"
-        )
-    them = "it" if len(dropped) == 1 else "them"
-    return (
-        f"Of {count} of the earlier {sweep.name}, {len(dropped)} will not be in its tables and "
-        f"figures any more, because this sweep does not contain {them}. All records stay in "
-        f"{store.uri('points')}; a sweep that contains such a point again does not retrain it."
-    )
-
-
-def _find_sweep_file(command: str) -> Path | None:
-    """Return the sweep file that a command line names, if it names one."""
-    try:
-        words = split_command_line(command)
-    except ValueError:
-        return None
-    return next((Path(word) for word in words if word.endswith(".py")), None)
 
 
 def _data_of(values: dict[str, Any]) -> dict[str, Any]:

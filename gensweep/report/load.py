@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gensweep.ledger.ledger import POINTS, Ledger, State
+from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.manifest import SweepFile, read_sweep_file
 from gensweep.ledger.open_store import open_folder
 from gensweep.ledger.search_log import SearchInfo, read_search_log
+from gensweep.ledger.state import State
 from gensweep.ledger.status import STATUSES, Status
 from gensweep.ledger.stores import Store, as_results_error
 from gensweep.report.measured import (

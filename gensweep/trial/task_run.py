@@ -20,7 +20,7 @@ from gensweep.core.errors import (
 from gensweep.core.run import Run
 from gensweep.core.task import Task
 from gensweep.ledger.point_files import CHECKPOINT
-from gensweep.ledger.records import MAX_METRIC
+from gensweep.ledger.record_values import MAX_METRIC
 from gensweep.sweep.code_fingerprint import has_same_training_code
 from gensweep.system.file_stems import is_file_name
 from gensweep.system.signals import raise_if_stopped

@@ -22,8 +22,9 @@ from gensweep.execute.packing import make_packs
 from gensweep.execute.plan import Plan, make_local_packs
 from gensweep.execute.rates import Rates, collect_rates, make_shape_key, read_all_records
 from gensweep.execute.resources import Resources, RunOptions
-from gensweep.ledger.ledger import Ledger, State
+from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
+from gensweep.ledger.state import State
 from gensweep.ledger.status import Status
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_hardware

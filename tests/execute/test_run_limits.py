@@ -16,7 +16,7 @@ from gensweep.core.errors import UserError
 from gensweep.execute.limits import Limits, parse_duration
 from gensweep.execute.order import Order
 from gensweep.execute.plan import Plan
-from gensweep.ledger.ledger import State
+from gensweep.ledger.state import State
 from gensweep.sweep.point import Point
 
 

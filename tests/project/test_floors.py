@@ -312,8 +312,7 @@ def test_everything_public_is_documented(name: str) -> None:
 
 TO_SPLIT = {
     *("cli/run.py", "core/config.py", "data/rijksmuseum.py", "execute/driver.py"),
-    *("execute/ray_session.py", "kernels/conv_functions.py", "ledger/ledger.py"),
-    *("ledger/manifest_writer.py", "ledger/records.py", "ledger/remote_stores.py"),
+    *("execute/ray_session.py", "kernels/conv_functions.py"),
     *("sweep/grid.py", "sweep/search.py", "sweep/source_code.py"),
     *("sweep/spec.py", "train/evaluation.py", "train/optimizers.py", "trial/task_run.py"),
 }

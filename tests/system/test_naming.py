@@ -24,11 +24,8 @@ from runs import write_sweep as write_file
 from sweep_files import cell, write_record, write_sweep
 
 from gensweep import Grid, Sweep, load
-from gensweep.ledger.manifest_writer import (
-    build_sweep_json,
-    describe_replaced_points,
-    write_sweep_json,
-)
+from gensweep.ledger.manifest_writer import build_sweep_json, write_sweep_json
+from gensweep.ledger.replaced_points import describe_replaced_points
 from gensweep.prepare.fingerprint import clear_cache
 from gensweep.report.collect import collect
 from gensweep.report.figures import fonts
