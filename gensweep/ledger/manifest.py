@@ -111,6 +111,7 @@ class SweepFile(BaseModel):
     margin: dict[str, float] = {}
     reference: list[ReferenceInfo] = []
     of_dataset: list[str] = []
+    vary: list[str] = []
     places: dict[str, str] = {}
     metrics: dict[str, MetricInfo]
     data: dict[str, DataInfo] = {}

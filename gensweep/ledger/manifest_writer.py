@@ -82,6 +82,8 @@ def _describe_statistics(sweep: Sweep) -> dict[str, Any]:
         ]
     if sweep.margin:
         values["margin"] = sweep.margin
+    if sweep.vary:
+        values["vary"] = sweep.vary
     if sweep.reference:
         values["reference"] = [row.to_dict() for row in sweep.reference]
     return values
@@ -95,7 +97,7 @@ def _collect_cells(sweep: Sweep) -> list[dict[str, Any]]:
             cells[point.cell] = {
                 "id": point.cell,
                 "model": point.model,
-                "params": point.params,
+                "params": point.cell_params,
                 "points": {},
             }
         cells[point.cell]["points"][str(point.seed)] = point.id

@@ -173,7 +173,10 @@ def _read_ledger(store: Store, sweep: SweepFile) -> State:
     expected = {}
     for cell in sweep.cells:
         for seed, point in cell.points.items():
-            expected[point] = cell.params | {"model": cell.model, "seed": seed}
+            varied = dict.fromkeys(sweep.vary, seed)
+            expected[point] = (
+                cell.params | varied | {"model": cell.model, "seed": seed}
+            )
     return Ledger(store).read(expected, newer="report")
 
 

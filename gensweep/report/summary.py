@@ -23,16 +23,30 @@ INTERVAL_METHOD = (
     "freedom)"
 )
 METHOD = f"{INTERVAL_METHOD}; std: standard deviation over seeds (n - 1)"
-SEEDS_NOTE = (
-    "A seed changes initial weights, batch order and noise; the split and the test set are fixed, "
-    "so intervals say nothing about other test sets. They assume that values are normally "
-    "distributed over seeds."
-)
-"""What varies over seeds, what is fixed, and what the intervals assume."""
+_ASSUMPTION = "They assume that values are normally distributed over seeds."
 CUT_NOTE = (
     "An interval in square brackets, as in [0.928, 1.000], is cut to the range of the metric: "
     "its two ends are not equally far from the mean."
 )
+
+
+def describe_seeds(vary: Sequence[str]) -> str:
+    """Return what varies over seeds, what is fixed, and what the intervals assume.
+
+    Args:
+        vary: parameters that have the seed as their value.
+    """
+    if not vary:
+        return (
+            "A seed changes initial weights, batch order and noise; the split and the test set "
+            f"are fixed, so intervals say nothing about other test sets. {_ASSUMPTION}"
+        )
+    names = ", ".join(vary)
+    return (
+        f"A seed changes initial weights, batch order, noise and the value of {names}; "
+        "intervals are about all of these together, and about nothing that is fixed. "
+        f"{_ASSUMPTION}"
+    )
 
 
 @dataclass(frozen=True)

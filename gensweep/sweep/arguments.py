@@ -9,6 +9,7 @@ from typing import Any
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import MODELS
 from gensweep.sweep.axes import list_axis_values
+from gensweep.sweep.grid import Grid
 from gensweep.sweep.parameters import check_seed, unwrap_scalar
 from gensweep.sweep.point import AUTO
 
@@ -64,6 +65,44 @@ def check_seeds_of(owner: str, seeds: Any) -> list[int]:
     for seed in values:
         check_seed(f"{owner}: ", seed)
     return values
+
+
+def check_vary(
+    sweep: str, vary: Any, grids: Iterable[Grid], *, has_searches: bool
+) -> list[str]:
+    """Return the parameters that have each point's seed as their value.
+
+    Raises:
+        SweepError: a name is not that of a parameter that is a seed, a grid has a value for it,
+            or the sweep has a search.
+    """
+    names = check_name_list(sweep, "vary", vary)
+    if names and has_searches:
+        raise SweepError(
+            f"sweep {sweep!r}: vary={names!r} is for grids; a search has seeds of its own"
+        )
+    grids = list(grids)
+    valid = {
+        key
+        for grid in grids
+        for params in grid.cells()
+        for key in params
+        if key.endswith("_seed")
+    }
+    for name in names:
+        if name not in valid:
+            raise SweepError(
+                describe_unknown(
+                    "seed", name, valid, f"vary of sweep {sweep!r}"
+                )
+            )
+        for grid in grids:
+            if name in grid.axes:
+                raise SweepError(
+                    f"sweep {sweep!r}: vary takes the values of {name} from the seeds, but a grid "
+                    f"has {name}={grid.axes[name]!r}; remove one of the two"
+                )
+    return names
 
 
 def check_pack(prefix: str, pack: Any) -> int | str:

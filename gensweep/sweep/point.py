@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -136,11 +136,13 @@ class Point:
 
     Attributes:
         params: every active parameter, and the name of the dataset.
+        varied: parameters that have the seed as their value, and so vary within the cell.
     """
 
     model: str
     params: dict[str, Any]
     seed: int
+    varied: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
     def _cell(self) -> _Cell:
@@ -154,8 +156,19 @@ class Point:
 
     @property
     def cell(self) -> str:
-        """The id of the point without its seed."""
-        return self._cell.id
+        """The id of the point without its seed, and without what varies with it."""
+        if not self.varied:
+            return self._cell.id
+        return _Cell(self.model, self.cell_params).id
+
+    @property
+    def cell_params(self) -> dict[str, Any]:
+        """The parameters that are the same for every seed of the cell."""
+        return {
+            key: value
+            for key, value in self.params.items()
+            if key not in self.varied
+        }
 
     @property
     def expected_record(self) -> dict[str, Any]:
@@ -192,8 +205,16 @@ class Point:
         """Return the config of the dataset."""
         return self._cell.data_config
 
-    def with_seed(self, seed: int) -> Point:
-        """Return the point of the same cell with another seed."""
+    def with_seed(self, seed: int, vary: Sequence[str] = ()) -> Point:
+        """Return the point of the same cell with another seed.
+
+        Args:
+            seed: the seed.
+            vary: parameters that get the seed as their value.
+        """
+        if vary:
+            params = self.params | dict.fromkeys(vary, seed)
+            return Point(self.model, params, seed, tuple(vary))
         point = Point(self.model, self.params, seed)
         # Attributes are frozen; this is the place where cached_property would store the value.
         point.__dict__["_cell"] = self._cell

@@ -19,6 +19,7 @@ from gensweep.sweep.arguments import (
     check_objective,
     check_pack,
     check_seeds,
+    check_vary,
     list_metric_names,
 )
 from gensweep.sweep.axes import list_axis_parameters
@@ -39,7 +40,7 @@ _OPTION_HINTS = {
 """What people try to set as a parameter -> the option that sets it."""
 _ARGUMENTS = [
     "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
-    "reference", "keep", "uses", "search",
+    "reference", "keep", "uses", "search", "vary",
 ]  # fmt: skip
 _SEARCH_TABLES, _SEARCH_FIGURES = ("search",), ("tuning_curve", "search_slices")
 """What every sweep with a search shows."""
@@ -57,6 +58,8 @@ class Sweep:
         pack: points to train as one batched model, if they differ only in seed, training fraction
             or learning rates: the largest number of lanes, or `auto`: as many as the device has
             memory for, and one on a CPU.
+        vary: parameters that take the seed as their value, such as `split_seed`: intervals then
+            hold for other splits too.
         keep: which large files stay in a point's folder when it is done: `weights`; `checkpoint`:
             also the complete state of the training, from which a longer training of the same point
             goes on; or `nothing`.
@@ -94,6 +97,7 @@ class Sweep:
         keep: str = WEIGHTS_ALONE,
         uses: str | Sequence[str] = (),
         search: Search | Iterable[Search] = (),
+        vary: Sequence[str] = (),
         **others: Any,
     ) -> None:
         for key in others:
@@ -108,6 +112,9 @@ class Sweep:
         self.searches = check_searches(name, search)
         self.grids = _check_grids(name, grids, has_searches=bool(self.searches))
         self.seeds = check_seeds(name, seeds)
+        self.vary = check_vary(
+            name, vary, self.grids, has_searches=bool(self.searches)
+        )
         self.pack = check_pack(f"sweep {name!r}: pack", pack)
         self.keep = check_keep(f"sweep {name!r}: keep", keep)
         self.tables = check_name_list(name, "tables", tables)
@@ -201,6 +208,7 @@ class Sweep:
             self._own_objective,
             margin=self.margin,
             keep=self.keep,
+            vary=self.vary,
             uses=self.uses,
             search=replace_in_searches(self.searches, single),
         )
@@ -276,8 +284,9 @@ class Sweep:
         points = []
         for model, params in self._iter_grid_cells():
             first = Point(model, params, self.seeds[0])
+            vary = [name for name in self.vary if name in params]
             # All seeds of a cell share what is computed from its parameters.
-            points += [first.with_seed(seed) for seed in self.seeds]
+            points += [first.with_seed(seed, vary) for seed in self.seeds]
         return points
 
 

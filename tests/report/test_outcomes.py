@@ -15,6 +15,7 @@ from gensweep.core.registries import TABLES
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.report.outcomes import find_twins, parse_outcomes
 from gensweep.report.stats.outcomes import compare_outcomes, estimate_share
+from gensweep.report.tables.markdown import render_markdown
 
 HEADER = "query,answer,predicted\n"
 
@@ -170,3 +171,20 @@ def test_the_table_has_intervals_twins_and_mcnemar_and_says_what_is_left_out(tmp
     assert first["exact_match_no_twin"] > second["exact_match_no_twin"]
     assert 150 < first["no twin"] < 250
     assert "Left out: 1 point without a readable answers.csv of the cell's test set." in table.notes
+
+
+def test_where_the_test_set_varies_with_the_seed_the_tables_say_so(tmp_path):
+    one = cell(0, 1, hidden=8)
+    for seed in (0, 1):
+        write_record(tmp_path, one, seed, **{"test/char_accuracy": 0.5 + seed / 10})
+    results = load(write_sweep(tmp_path, [one]))
+    results.sweep.vary.append("split_seed")
+    (table,) = TABLES["test_set"].make(results)
+    assert len(table.frame) == 0
+    assert table.notes == (
+        "Not made: split_seed varies with the seed, so no two seeds share a test set.",
+    )
+    (cells,) = TABLES["cells"].make(results)
+    text = render_markdown(cells, results)
+    assert "batch order, noise and the value of split_seed; intervals are about all of" in text
+    assert "the split and the test set are fixed" not in text

@@ -364,6 +364,40 @@ def test_changed_keeps_what_it_does_not_name() -> None:
     )
 
 
+def test_varied_parameters_have_the_seed_as_their_value() -> None:
+    grid = Grid(T2T, hidden=[8, 16])
+    varied = Sweep("s", [grid], seeds=[0, 3], vary=["split_seed"]).points()
+    assert [point.params["split_seed"] for point in varied] == [0, 3, 0, 3]
+    swept = Sweep("s", [Grid(T2T, hidden=[8, 16], split_seed=[0, 3])], seeds=[0, 3]).points()
+    assert {point.id for point in varied} < {point.id for point in swept}, "ids of a plain grid"
+    assert len({point.cell for point in varied}) == 2, "the seeds of a cell stay together"
+    fixed = Sweep("s", [grid], seeds=[0, 3]).points()
+    assert not {point.cell for point in varied} & {point.cell for point in fixed}
+    again = Sweep("s", [grid], seeds=[0, 3], vary=["split_seed"]).replace_values(seeds=1)
+    assert [point.params["split_seed"] for point in again.points()] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("vary", "grid", "message"),
+    [
+        (
+            ["split_sed"],
+            {},
+            "unknown seed 'split_sed' in vary of sweep 's'; did you mean 'split_seed'?",
+        ),
+        (["hidden"], {}, "unknown seed 'hidden'"),
+        (["data_seed"], {}, "unknown seed 'data_seed'"),
+        (["split_seed"], {"split_seed": 1}, "but a grid has split_seed=[1]"),
+        ("split_seed", {}, "vary='split_seed' is not a list of names"),
+        ([3], {}, "unknown seed 3"),
+        (None, {}, "vary=None is not a list of names"),
+    ],
+)
+def test_what_cannot_vary_is_refused(vary: Any, grid: dict[str, Any], message: str) -> None:
+    with pytest.raises(SweepError, match=re.escape(message)):
+        Sweep("s", [Grid(T2T, **grid)], vary=vary)
+
+
 def test_changed_into_equal_grids_leaves_one() -> None:
     after = sweep(Grid(T2T, hidden=8), Grid(T2T, hidden=16)).replace_values({"hidden": 4})
     assert len(after.grids) == 1

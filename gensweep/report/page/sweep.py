@@ -18,7 +18,7 @@ from gensweep.report.page.headline import list_headlines, select_main_figures
 from gensweep.report.page.tables import build_views
 from gensweep.report.page.terms import list_terms
 from gensweep.report.remarks import describe_selection, describe_sizes
-from gensweep.report.summary import METHOD, SEEDS_NOTE
+from gensweep.report.summary import METHOD, describe_seeds
 from gensweep.system.naming import make_visible
 from gensweep.system.text import pluralize
 
@@ -84,7 +84,7 @@ def build_context(
         "more_cells": max(0, len(results.params) - MAX_CELL_COMMANDS),
         "new_results": NEW_RESULTS,
         "terms": list_terms(results),
-        "method": f"{METHOD}. {SEEDS_NOTE}",
+        "method": f"{METHOD}. {describe_seeds(results.sweep.vary)}",
     }
 
 

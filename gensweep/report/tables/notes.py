@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.core.roles import format_range
@@ -13,7 +13,7 @@ from gensweep.report.remarks import (
     explain_missing,
 )
 from gensweep.report.stats.marks import MARK_NOTE
-from gensweep.report.summary import CUT_NOTE, METHOD, SEEDS_NOTE
+from gensweep.report.summary import CUT_NOTE, METHOD, describe_seeds
 from gensweep.report.tables import COUNTS
 from gensweep.report.tables.columns import TableData
 
@@ -35,7 +35,7 @@ def list_legend(data: TableData, results: Results) -> Iterator[str]:
     if not metrics:
         return
     yield from list_remarks(data, results)
-    yield from list_method_notes(data)
+    yield from list_method_notes(data, results.sweep.vary)
     for column in metrics:
         info = results.described[column.name]
         first_line = info.doc.strip().partition("\n")[0]
@@ -45,15 +45,20 @@ def list_legend(data: TableData, results: Results) -> Iterator[str]:
         yield f"{column.name}: {', '.join(facts)}. {first_line}".rstrip()
 
 
-def list_method_notes(data: TableData) -> Iterator[str]:
-    """Yield how means and intervals are made, and what varies over seeds."""
+def list_method_notes(data: TableData, vary: Sequence[str]) -> Iterator[str]:
+    """Yield how means and intervals are made, and what varies over seeds.
+
+    Args:
+        data: of the table.
+        vary: parameters that have the seed as their value.
+    """
     values = [value for column in data.metrics for value in column.values]
     measured = [value for value in values if isinstance(value, Measurement)]
     method = METHOD
     if has_lost_points(data):
         method += "; of the points that are ok"
     yield f"{method}."
-    yield SEEDS_NOTE
+    yield describe_seeds(vary)
     if any(value.is_cut for value in measured):
         yield CUT_NOTE
     if any(value.is_contender for value in measured):

@@ -48,6 +48,10 @@ NOTES = (
 )
 
 
+_OF_THE_TEST_SET = {"split_seed", "data_seed"}
+"""Parameters that decide which queries are in the test set."""
+
+
 @dataclass(frozen=True)
 class CellOutcomes:
     """The outcomes of a cell's points on one test set.
@@ -71,6 +75,11 @@ class CellOutcomes:
 @register_table("test_set")
 def make_test_set(results: Results) -> list[Table]:
     """Say how sure the share of right answers is, over seeds and over other test queries."""
+    varied = set(results.sweep.vary) & _OF_THE_TEST_SET
+    if varied:
+        names = ", ".join(sorted(varied))
+        note = f"Not made: {names} varies with the seed, so no two seeds share a test set."
+        return [Table("test_set", _make_title(results), TableData(()), (note,))]
     cells, unread = _load_cells(results)
     notes = list(NOTES)
     if unread:
@@ -93,8 +102,12 @@ def make_test_set(results: Results) -> list[Table]:
             "No point that is ok has a readable answers.csv.",
             *notes[len(NOTES) :],
         ]
-    title = f"{results.sweep.name}: right answers, over seeds and test sets"
+    title = _make_title(results)
     return [Table("test_set", title, everything, tuple(notes), sections)]
+
+
+def _make_title(results: Results) -> str:
+    return f"{results.sweep.name}: right answers, over seeds and test sets"
 
 
 def _load_cells(results: Results) -> tuple[dict[str, CellOutcomes], int]:
