@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 from gensweep.core.errors import (
     LostClaimError,
     StoreError,
     UserError,
-    describe_unknown,
 )
 from gensweep.core.run import Run
 from gensweep.core.task import Task
 from gensweep.ledger.point_files import CHECKPOINT
-from gensweep.ledger.record_values import MAX_METRIC
 from gensweep.sweep.code_fingerprint import has_same_training_code
 from gensweep.system.file_stems import is_file_name
 from gensweep.system.signals import raise_if_stopped
@@ -28,6 +24,11 @@ from gensweep.train import checkpoint
 from gensweep.train.evaluation import DivergedError
 from gensweep.trial.attempt import Attempt, Report
 from gensweep.trial.history import build_epoch_report
+from gensweep.trial.task_metrics import (
+    VALIDATION,
+    check_epoch_metrics,
+    check_result,
+)
 from gensweep.trial.task_state import (
     TaskError,
     decode_state,
@@ -40,7 +41,6 @@ from gensweep.trial.task_state import (
 log = logging.getLogger(__name__)
 FILES = "files"
 """The folder of a point that holds the task's own files."""
-_TRAIN, _VALIDATION = "train/", "validation/"
 _FROM_RESTORED: Any = object()
 
 
@@ -110,16 +110,16 @@ class TaskRun(Run):
         if self._error is not None:
             # The function caught what was meant for gensweep.
             raise self._error
-        metrics, warnings = self._check_result(result)
+        metrics, warnings = check_result(
+            self._attempt.point.model, result, self._config.metrics
+        )
         if not self.progress.epoch:
             # The function trains by itself, and is over.
             self.progress.epoch = self._config.epochs
         for line in self.progress.history[-1:]:
-            metrics |= {
-                name: line[name]
-                for name in line
-                if name.startswith(_VALIDATION)
-            }
+            for name, value in line.items():
+                if name.startswith(VALIDATION):
+                    metrics[name] = value
         self._attempt.write_history()
         return {"metrics": metrics, "warnings": warnings}
 
@@ -170,8 +170,6 @@ class TaskRun(Run):
         if self._attempt.folder:
             self._attempt.folder.write(f"{FILES}/{name}", content)
 
-    # --- checks
-
     def _end_epoch(self, metrics: Mapping[str, float], state: Any) -> None:
         raise_if_stopped()
         number = self.progress.epoch + 1
@@ -180,89 +178,32 @@ class TaskRun(Run):
                 f"run.epoch: epoch {number}, but epochs={self._config.epochs}"
             )
         line = {"epoch": float(number)}
-        line |= self._check_epoch_metrics(metrics, f"in epoch {number}")
+        when = f"in epoch {number}"
+        line |= check_epoch_metrics(metrics, self._config.metrics, when)
         encoded = None if state is None else encode_state(state)
         self.progress.epoch = number
         self.progress.history = [*self.progress.history, line]
-        if encoded is not None and self._attempt.folder:
-            saved = {
-                "task": encoded,
-                "epoch": number,
-                "history": self.progress.history,
-                "generators": encode_state(get_generator_states()),
-                "seconds": self._attempt.seconds,
-                "code": self._attempt.code,
-            }
-            save = partial(checkpoint.save, point_id=self.point, state=saved)
-            self._attempt.folder.write(CHECKPOINT, save)
+        if encoded is not None:
+            self._save_checkpoint(encoded)
         self._attempt.tracker.log(self.progress.history)
         self._report(build_epoch_report(self._attempt.point, line))
 
-    def _check_epoch_metrics(self, metrics: Any, when: str) -> dict[str, float]:
-        """Return the metrics of an epoch as floats.
+    # --- checkpoints
 
-        Raises:
-            TaskError: a name or a value is wrong.
-            DivergedError: a value is not finite.
-        """
-        if not isinstance(metrics, Mapping):
-            raise TaskError(f"run.epoch: {metrics!r} is not a dict of metrics")
-        declared = [_VALIDATION + name for name in self._config.metrics]
-        values = {}
-        for name, value in metrics.items():
-            is_train = (
-                isinstance(name, str)
-                and name.startswith(_TRAIN)
-                and name.isprintable()
-            )
-            if not is_train and name not in declared:
-                hint = "; metrics of the training are named train/NAME"
-                raise TaskError(
-                    f"run.epoch: {describe_unknown('metric', name, declared)}{hint}"
-                )
-            values[name] = _convert_number(name, value, when)
-        return values
-
-    def _check_result(self, result: Any) -> tuple[dict[str, float], list[str]]:
-        """Return the metrics that the function returned, and warnings about them.
-
-        Raises:
-            TaskError: it returned something else, or not what it declares.
-            DivergedError: a value is not finite.
-        """
-        declared = self._config.metrics
-        example = f"{{{next(iter(declared))!r}: ...}}"
-        if not isinstance(result, Mapping):
-            name = self._attempt.point.model
-            returned = (
-                "nothing" if result is None else f"a {type(result).__name__}"
-            )
-            raise TaskError(
-                f"{name} returned {returned}; it must return a dict such as {example}"
-            )
-        for name in result:
-            if name not in declared:
-                raise TaskError(
-                    f"returned an {describe_unknown('metric', name, declared)}"
-                )
-        absent = [name for name in declared if name not in result]
-        if absent:
-            raise TaskError(
-                f"did not return {absent[0]!r}, which it declares; None: not defined"
-            )
-        metrics, warnings = {}, []
-        for name, value in result.items():
-            if value is None:
-                continue
-            number = _convert_number(name, value, "at the test")
-            metrics[f"test/{name}"] = number
-            if not declared[name].contains(number):
-                warnings.append(
-                    f"{name} {number:g} is outside its range, {declared[name]}"
-                )
-        if not metrics:
-            raise TaskError("returned no metric that has a value")
-        return metrics, warnings
+    def _save_checkpoint(self, encoded: Any) -> None:
+        """Write an encoded state, and all else from which a later attempt goes on."""
+        if self._attempt.folder is None:
+            return
+        saved = {
+            "task": encoded,
+            "epoch": self.progress.epoch,
+            "history": self.progress.history,
+            "generators": encode_state(get_generator_states()),
+            "seconds": self._attempt.seconds,
+            "code": self._attempt.code,
+        }
+        save = partial(checkpoint.save, point_id=self.point, state=saved)
+        self._attempt.folder.write(CHECKPOINT, save)
 
     def _load_checkpoint(self) -> dict[str, Any] | None:
         """Return the last checkpoint; None if there is none that today's code can go on from."""
@@ -290,27 +231,3 @@ class TaskRun(Run):
             return None
         self._attempt.add_seconds(seconds)
         return saved
-
-
-def _convert_number(name: str, value: Any, when: str) -> float:
-    """Return a metric as a float.
-
-    Raises:
-        TaskError: it is no number.
-        DivergedError: it is not finite.
-    """
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, (np.generic, np.ndarray)) and value.size == 1:
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TaskError(
-            f"{name} is {value!r:.80} (a {type(value).__name__}) {when}, not a number"
-        )
-    if not math.isfinite(value):
-        raise DivergedError(f"{name} not finite {when}")
-    if abs(value) > MAX_METRIC:
-        raise TaskError(
-            f"{name} is {value:g} {when}; the largest metric is {MAX_METRIC:g}"
-        )
-    return float(value)

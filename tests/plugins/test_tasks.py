@@ -163,7 +163,22 @@ def test_other_global_generators_go_on_as_before(walk: Any, tmp_path: Path) -> N
             "height is 'far' (a str) at the test, not a number",
         ),
         ("return {'height': float('nan')}", Status.DIVERGED, "height not finite at the test"),
-        ("return {'height': None}", Status.FAILED, "returned no metric that has a value"),
+        (
+            "return {'height': None}",
+            Status.FAILED,
+            "walk returned no metric that has a value: height is None",
+        ),
+        (
+            "return {'height': 10**400}",
+            Status.FAILED,
+            "height is an integer of about 401 digits at the test; the largest metric is",
+        ),
+        (
+            "run.epoch({'train/loss': -(10**400)})",
+            Status.FAILED,
+            "train/loss is an integer of about 401 digits in epoch 1; the largest",
+        ),
+        ("return {'height': 1e300}", Status.FAILED, "height is 1e+300 at the test; the largest"),
         ("1 / 0", Status.FAILED, "ZeroDivisionError: division by zero (walk.py:6)"),
         ("exit(3)", Status.FAILED, "the task ended its process: exit(3)"),
         ("run.epoch({'height': 1})", Status.FAILED, "did you mean 'validation/height'?"),

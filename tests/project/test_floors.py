@@ -314,7 +314,7 @@ TO_SPLIT = {
     *("cli/run.py", "core/config.py", "data/rijksmuseum.py", "execute/driver.py"),
     *("execute/ray_session.py", "kernels/conv_functions.py"),
     *("sweep/grid.py", "sweep/search.py", "sweep/source_code.py"),
-    *("sweep/spec.py", "train/evaluation.py", "train/optimizers.py", "trial/task_run.py"),
+    *("sweep/spec.py", "train/evaluation.py", "train/optimizers.py"),
 }
 
 
