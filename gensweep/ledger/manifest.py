@@ -95,6 +95,13 @@ class PluginInfo(BaseModel):
     sha: str
 
 
+class TableInfo(BaseModel):
+    """Metrics and labels that a sweep chose for a table; see `gensweep.sweep.table_choice`."""
+
+    metrics: list[str] = []
+    labels: dict[str, str] = {}
+
+
 class SweepFile(BaseModel):
     """The content of a sweep's sweep.json; unknown fields are kept."""
 
@@ -103,6 +110,7 @@ class SweepFile(BaseModel):
     name: str
     seeds: list[int]
     tables: list[str]
+    table_choices: dict[str, TableInfo] = {}
     figures: list[str]
     grids: list[GridInfo]
     cells: list[CellInfo] = Field(min_length=1)

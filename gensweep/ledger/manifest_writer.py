@@ -74,12 +74,17 @@ def build_sweep_json(sweep: Sweep, command: str) -> dict[str, Any]:
 
 
 def _describe_statistics(sweep: Sweep) -> dict[str, Any]:
-    """Return what the sweep says of its statistics; only what it does say."""
+    """Return what the sweep says of its statistics and tables; only what it does say."""
     values: dict[str, Any] = {}
     if sweep.questions is not None:
         values["questions"] = [
             write_question(question) for question in sweep.questions
         ]
+    if sweep.table_choices:
+        values["table_choices"] = {
+            name: {"metrics": list(choice.metrics), "labels": choice.labels}
+            for name, choice in sweep.table_choices.items()
+        }
     if sweep.margin:
         values["margin"] = sweep.margin
     if sweep.vary:

@@ -26,6 +26,7 @@ from gensweep.report.load import load
 from gensweep.report.page import PAGE, Collected, is_page, render
 from gensweep.report.results import Results
 from gensweep.report.tables import Table
+from gensweep.report.tables.choice import apply_choice
 from gensweep.system.storage import parse_json
 from gensweep.system.terminal import escape_controls
 
@@ -93,9 +94,10 @@ def make_tables(results: Results) -> list[Table]:
     """Return the tables of every sweep and those that this one names."""
     tables: list[Table] = []
     for item in _find_items(TABLES, [*ALWAYS, *results.sweep.tables], results):
-        tables.extend(
-            _add_notes(table, results) for table in item.make(results)
-        )
+        choice = results.sweep.table_choices.get(item.name)
+        for table in item.make(results):
+            table = apply_choice(table, choice)
+            tables.append(_add_notes(table, results))
     return _make_names_unique(tables)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
-from gensweep.core.registries import FIGURES, TABLES
+from gensweep.core.registries import FIGURES
 from gensweep.plugins.loader import list_active_plugins
 from gensweep.sweep.arguments import (
     check_name,
@@ -29,6 +29,7 @@ from gensweep.sweep.questions import Question, check_margins, check_questions
 from gensweep.sweep.reference import ReferenceRow, read_reference
 from gensweep.sweep.search import Search
 from gensweep.sweep.searches import check_searches, replace_in_searches
+from gensweep.sweep.table_choice import TableChoice, check_tables
 from gensweep.sweep.uses import check_uses
 
 _OPTION_HINTS = {
@@ -54,7 +55,8 @@ class Sweep:
         grids: at least one `Grid`, unless there is a search; a cell that is in two grids is trained
             once.
         seeds: a number of seeds (0, 1, ...), or a list of seeds.
-        tables, figures: names of what `collect` makes, in addition to the table of all cells.
+        tables, figures: names of what `collect` makes, in addition to the table of all cells. A
+            `Table("leaderboard", metrics=[...], labels={...})` chooses metrics and their texts.
         pack: points to train as one batched model, if they differ only in seed, training fraction
             or learning rates: the largest number of lanes, or `auto`: as many as the device has
             memory for, and one on a CPU.
@@ -87,7 +89,7 @@ class Sweep:
         name: str,
         grids: Grid | Iterable[Grid] = (),
         seeds: int | Iterable[int] = 1,
-        tables: Sequence[str] = (),
+        tables: Sequence[str | TableChoice] = (),
         figures: Sequence[str] = (),
         pack: int | str = AUTO,
         objective: str | None = None,
@@ -117,13 +119,21 @@ class Sweep:
         )
         self.pack = check_pack(f"sweep {name!r}: pack", pack)
         self.keep = check_keep(f"sweep {name!r}: keep", keep)
-        self.tables = check_name_list(name, "tables", tables)
         self.figures = check_name_list(name, "figures", figures)
         models = {part.model for part in (*self.grids, *self.searches)}
+        self._own_tables = check_tables(
+            name, tables, list_metric_names(models), self._list_parameters()
+        )
+        self.tables = [choice.name for choice in self._own_tables]
+        self.table_choices = {
+            choice.name: choice
+            for choice in self._own_tables
+            if choice.metrics or choice.labels
+        }
         self.questions = check_questions(name, questions, self.cells())
         self.margin = check_margins(name, margin, list_metric_names(models))
         self.reference = self._read_reference(reference)
-        self._own_tables, self._own_figures = self.tables, self.figures
+        self._own_figures = self.figures
         self._own_objective = check_objective(name, objective, models)
         self.objective = self._own_objective
         if self.searches:
@@ -132,12 +142,8 @@ class Sweep:
                 dict.fromkeys([*self.figures, *_SEARCH_FIGURES])
             )
             self.objective = self.objective or self.searches[0].metric
-        for registry, entries in (
-            (TABLES, self.tables),
-            (FIGURES, self.figures),
-        ):
-            for entry in entries:
-                registry[entry]  # raises UnknownNameError
+        for entry in self.figures:
+            FIGURES[entry]  # raises UnknownNameError
 
     def replace_values(
         self,
@@ -222,14 +228,22 @@ class Sweep:
         if path is None:
             return []
         models = {part.model for part in (*self.grids, *self.searches)}
+        return read_reference(
+            self.name,
+            path,
+            models,
+            self._list_parameters() - models,
+            list_metric_names(models),
+        )
+
+    def _list_parameters(self) -> frozenset[str]:
+        """Return the parameters of all models, and the names of the models."""
         names = [
             list_axis_parameters(grid.model, grid.axes) for grid in self.grids
         ]
         names += [search.space.list_parameters() for search in self.searches]
-        parameters = frozenset().union(*names)
-        return read_reference(
-            self.name, path, models, parameters, list_metric_names(models)
-        )
+        models = {part.model for part in (*self.grids, *self.searches)}
+        return frozenset(models).union(*names)
 
     def add_search_points(
         self, points: Iterable[Point], selection_ids: AbstractSet[str]

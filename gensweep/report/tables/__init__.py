@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from gensweep.ledger.status import STATUSES, Status
 from gensweep.report.tables.columns import TableData
+from gensweep.sweep.table_choice import TableChoice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +18,11 @@ COUNTS = tuple(f"n_{status}" for status in (*STATUSES, Status.MISSING))
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(TableChoice):
     """A table: numbers in full, with what a reader must know about them.
+
+    Without title and data it stands for a registered table in `Sweep(tables=[...])`:
+    ``Table("leaderboard", metrics=["exact_match"], labels={"lr": "rate"})``.
 
     Attributes:
         name: stem of its files; begins with the name that the table function is registered by.
@@ -30,14 +34,17 @@ class Table:
             not suit all rows; the CSV file has ``data``.
         is_compact: write a LaTeX file with few columns, for a paper, and a second one with all
             metrics.
+        metrics: the metrics to show, in this order; empty: all. The CSV file has all.
+        labels: name of a metric, parameter, model or column -> the text to show instead.
+        full_data: what the CSV file has, if `data` is a choice of its columns.
     """
 
-    name: str
-    title: str
-    data: TableData
+    title: str = ""
+    data: TableData = field(default_factory=TableData)
     notes: tuple[str, ...] = ()
     sections: dict[str, TableData] | None = None
     is_compact: bool = False
+    full_data: TableData | None = None
 
     def __post_init__(self) -> None:
         # Users' functions may give data frames.
@@ -61,7 +68,8 @@ class Table:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The numbers in full, as in the CSV file."""
-        return self.data.to_frame()
+        data = self.data if self.full_data is None else self.full_data
+        return data.to_frame()
 
 
 def _as_data(data: TableData | pd.DataFrame) -> TableData:

@@ -64,7 +64,10 @@ def render_compact(table: Table, results: Results) -> str:
     the same. The type shrinks until the table fits the line; a table that is too wide even then
     is split into parts.
     """
-    data = _drop_minor_metrics(table.data, results)
+    data = table.data
+    if not table.metrics:
+        data = _drop_minor_metrics(data, results)
+    data = data.drop(["seconds"])
     columns, fixed = _select_columns(data)
     size, gap = _choose_size(columns)
     parts = [columns]
@@ -98,7 +101,7 @@ def _choose_size(columns: list[Column]) -> tuple[str, int]:
 
 
 def _drop_minor_metrics(data: TableData, results: Results) -> TableData:
-    """Return the table without seconds and without metrics that only the full table shows."""
+    """Return the table without metrics that only the full table shows."""
     shown = {
         column.group for column in data.columns if column.kind == Kind.PAPER
     }
@@ -119,7 +122,7 @@ def _drop_minor_metrics(data: TableData, results: Results) -> TableData:
         for one in data.columns
         if one.is_about_metric and one.group not in shown
     ]
-    return data.drop(["seconds", *minor])
+    return data.drop(minor)
 
 
 def _select_columns(data: TableData) -> tuple[list[Column], list[str]]:

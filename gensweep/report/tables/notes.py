@@ -42,7 +42,10 @@ def list_legend(data: TableData, results: Results) -> Iterator[str]:
         facts = [info.unit or "no unit declared", _BETTER[info.direction]]
         if info.range != UNBOUNDED:
             facts.insert(1, f"range {format_range(info.range)}")
-        yield f"{column.name}: {', '.join(facts)}. {first_line}".rstrip()
+        name = column.name
+        if column.label and not column.label.startswith(name):
+            name = f"{column.label} ({name})"
+        yield f"{name}: {', '.join(facts)}. {first_line}".rstrip()
 
 
 def list_method_notes(data: TableData, vary: Sequence[str]) -> Iterator[str]:

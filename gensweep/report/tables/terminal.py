@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from gensweep.report.remarks import describe_selection
+from gensweep.report.tables.choice import choose_columns, get_choice_of_cells
 from gensweep.report.tables.columns import Column
 from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_remarks
@@ -67,6 +68,8 @@ def _show_model(results: Results, model: str, console: Console) -> None:
         choose_paper_tables(results, model),
     )
     data = build_rows(results, ids, results.varying_of[model], paper_tables)
+    choice = get_choice_of_cells(results)
+    data = choose_columns(data, choice.metrics, choice.labels)
     data = data.drop(["seconds"])
     columns = arrange_columns(data.head(MAX_ROWS_PRINTED))
     fitting = _select_fitting(columns, console.width)

@@ -16,6 +16,7 @@ from gensweep.report.remarks import describe_selection
 from gensweep.report.stats.findings import NOT_ENOUGH, Finding
 from gensweep.report.stats.questions import answer_questions
 from gensweep.report.tables import Table
+from gensweep.report.tables.choice import apply_choice
 from gensweep.report.tables.markdown import render_markdown
 from gensweep.report.tables.sweep import describe_fixed
 from gensweep.report.wandb_report.panels import build_panels, build_run_set
@@ -66,7 +67,12 @@ def build_blocks(wr: Any, results: Results) -> list[Any]:
 def _make_tables(results: Results) -> list[Table]:
     """Return the sweep's tables: its own first, then leaderboards, then the collapsed ones."""
     names = dict.fromkeys([*ALWAYS, *results.sweep.tables])
-    tables = [table for name in names for table in TABLES[name].make(results)]
+    tables = []
+    for name in names:
+        choice = results.sweep.table_choices.get(name)
+        tables += [
+            apply_choice(table, choice) for table in TABLES[name].make(results)
+        ]
     return sorted(
         tables,
         key=lambda t: (t.name in _COLLAPSED, t.name.startswith("leaderboard")),
