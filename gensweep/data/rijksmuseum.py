@@ -154,17 +154,14 @@ def fetch_rijksmuseum(
         tally = portrait_download.run(years)
         if folder.entries:
             folder.rewrite_list()
-    skipped = f"{tally.not_free:,} left out, not in the public domain"
     if not folder.entries:
-        reason = tally.describe_failures() if tally.failed else skipped
+        lacks = tally.list_lacks() or ["the search lists none"]
+        # Failures come last, and say more.
+        reason = lacks[-1]
         raise FetchError(
             f"rijksmuseum: no portrait of {years} from {redact_url(services.base)} ({reason})"
         )
-    parts = [
-        f"rijksmuseum: {len(folder.entries):,} pictures, {tally.new:,} of them new"
-    ]
-    if tally.not_free:
-        parts.append(skipped)
-    if tally.failed:
-        parts.append(tally.describe_failures())
-    return "; ".join(parts) + f"; in {folder.pictures}"
+    count = len(folder.entries)
+    summary = f"rijksmuseum: {count:,} pictures, {tally.new:,} of them new"
+    parts = [summary, *tally.list_lacks(), f"in {folder.pictures}"]
+    return "; ".join(parts)

@@ -35,7 +35,7 @@ from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
-from gensweep.train.evaluation import DivergedError
+from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 from gensweep.train.memory import configure_malloc
 from gensweep.trial.device import describe_device, resolve_device

@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 SAME, OTHER, UNKNOWN = "same", "other", "unknown"
 """Results of `compare`; `unknown`: the record has no fingerprint, or the source is missing."""
 LOOP = ("gensweep.train.loop.Training", "gensweep.train.lanes.Lanes")
-TOOLS = "gensweep.train.evaluation.TOOLS"
-"""The function that makes tools for measuring, such as the reader of digits."""
+TOOLS = "gensweep.train.tools.TOOLS"
+"""The functions that make tools for measuring, such as the reader of digits."""
 BOOKKEEPING = (
     "gensweep.core.errors",
     "gensweep.core.registries",
@@ -67,6 +67,7 @@ MEASURING = (
     "gensweep.train.distortion",
     "gensweep.train.glyphs",
     "gensweep.train.reader",
+    "gensweep.train.tools",
     "gensweep.train.training_pictures",
 )
 WITHOUT = (*BOOKKEEPING, *KERNELS)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -13,19 +11,18 @@ from torch import Tensor
 
 from gensweep import kernels
 from gensweep.core.dataset import DatasetArrays
-from gensweep.core.errors import GensweepError
 from gensweep.core.model import Model
-from gensweep.core.registries import DERIVED, Derived, list_metrics
+from gensweep.core.registries import DERIVED, list_metrics
 from gensweep.core.soundness import READER_DIGITS
 from gensweep.nn.base_network import Noise, Samples
 from gensweep.system.precision import resolve_precision
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train import precision, random_streams
 from gensweep.train.batches import Batches
+from gensweep.train.divergence import check_finite
 from gensweep.train.health import find_warnings
 from gensweep.train.networks import build_network
-from gensweep.train.reader import load_reader
-from gensweep.train.training_pictures import load_training_pictures
+from gensweep.train.tools import Tools, derive_outputs
 
 SAMPLES = 16
 """Samples that are drawn, if nobody says how many."""
@@ -33,18 +30,6 @@ ANSWERS = ("predicted", "read")
 """Outputs that hold a model's answers in characters: as the model says them, or as a reader reads
 them in the pictures that it draws."""
 _ANSWER_TABLE = ("query", "answer", *ANSWERS)
-TOOLS: dict[str, Callable[[DatasetArrays], torch.nn.Module]] = {
-    "reader": load_reader,
-    "training_pictures": load_training_pictures,
-}
-"""Tools that derived outputs need, by name.
-
-Each is made from the dataset; its split has the point's training rows too, as `train`.
-"""
-
-
-class DivergedError(GensweepError):
-    """A loss was not finite."""
 
 
 class Evaluator:
@@ -86,8 +71,6 @@ class Evaluator:
         self.history: list[dict[str, float]] = []
         self.warnings: list[str] = []
         self.network = build_network(model, seed, device)
-        self._reader_data = prepared if reader_data is None else reader_data
-        self._tools: dict[tuple[str, int], Any] = {}
         self._last_answers: tuple[int, dict[str, Tensor]] | None = None
         self._split: dict[str, Tensor] = {}
         for name, rows in prepared.split.items():
@@ -96,6 +79,8 @@ class Evaluator:
             self._tools = share_with._tools
             self.batches = share_with.batches
         else:
+            data = prepared if reader_data is None else reader_data
+            self._tools = Tools(data, device)
             self.batches = Batches(
                 prepared,
                 model.inputs,
@@ -197,7 +182,6 @@ class Evaluator:
         self.network.eval()
         noise_rng = random_streams.make_generator(self.seed, split)
         rows = self._split[split]
-        entries = [entry for name, entry in DERIVED.items() if name in names]
         parts: dict[str, list[Tensor]] = defaultdict(list)
         for batch_rows in rows.split(self.model.evaluation_batch):
             raise_if_stopped()
@@ -205,7 +189,7 @@ class Evaluator:
             noise = self._draw_noise(len(batch_rows), noise_rng)
             with self.autocast():
                 outputs = self.network.evaluate(batch, noise)
-            outputs |= self._derive(entries, outputs)
+            outputs |= derive_outputs(outputs, names, self.get_tool)
             for name in outputs.keys() & names:
                 # Not every device can hold them all, or compute in float64.
                 parts[name].append(outputs[name].cpu())
@@ -229,8 +213,7 @@ class Evaluator:
         )
         with self.autocast():
             outputs = self.network.evaluate(batch, noise)
-        entries = [entry for name, entry in DERIVED.items() if name in names]
-        return outputs | self._derive(entries, outputs)
+        return outputs | derive_outputs(outputs, names, self.get_tool)
 
     def get_answers(self) -> dict[str, Tensor]:
         """Return codes of each `query`, `answer` and the model's answer on the test set.
@@ -274,27 +257,7 @@ class Evaluator:
 
     def get_tool(self, name: str) -> Any:
         """Return a tool of derived outputs, such as `reader`; it is made on first use."""
-        rows = self._split["train"].numpy()
-        # Lanes share their tools, and smaller training sets are the beginning of larger ones.
-        key = (name, len(rows))
-        if key not in self._tools:
-            split = self._reader_data.split | {"train": rows}
-            data = replace(self._reader_data, split=split)
-            self._tools[key] = TOOLS[name](data).to(self.device)
-        return self._tools[key]
-
-    def _derive(
-        self, entries: list[Derived], outputs: dict[str, Tensor]
-    ) -> dict[str, Tensor]:
-        """Return those derived outputs that can be computed from these outputs."""
-        derived = {}
-        for entry in entries:
-            sources = entry.find_source(outputs)
-            if sources:
-                tools = [self.get_tool(entry.tool)] if entry.tool else []
-                inputs = [outputs[name] for name in sources]
-                derived[entry.name] = entry.compute(*inputs, *tools)
-        return derived
+        return self._tools.get(name, self._split["train"].numpy())
 
     # --- noise
 
@@ -307,15 +270,3 @@ class Evaluator:
 
     def _draw_noise(self, size: int, rng: torch.Generator) -> Noise:
         return self.move_noise(self.network.draw(size, rng))
-
-
-def check_finite(values: dict[str, float], when: str) -> dict[str, float]:
-    """Return the values.
-
-    Raises:
-        DivergedError: one of them is not finite.
-    """
-    wrong = [name for name, value in values.items() if not math.isfinite(value)]
-    if wrong:
-        raise DivergedError(f"{', '.join(wrong)} not finite {when}")
-    return values

@@ -16,7 +16,8 @@ from gensweep.core.model import Model
 from gensweep.nn.base_network import Noise
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train import random_streams
-from gensweep.train.evaluation import Evaluator, check_finite
+from gensweep.train.divergence import check_finite
+from gensweep.train.evaluation import Evaluator
 from gensweep.train.optimizers import PlayerOptimizer
 from gensweep.train.redraw import build_redraws
 

@@ -20,7 +20,7 @@ from gensweep.plugins.loader import find_user_line
 from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware, get_versions
 from gensweep.system.signals import raise_if_stopped
-from gensweep.train.evaluation import DivergedError
+from gensweep.train.divergence import DivergedError
 from gensweep.trial.attempt import Attempt, Report
 from gensweep.trial.device import describe_device
 from gensweep.trial.point_folder import PointFolder

@@ -21,7 +21,7 @@ from gensweep.sweep.code_fingerprint import has_same_training_code
 from gensweep.system.file_stems import is_file_name
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train import checkpoint
-from gensweep.train.evaluation import DivergedError
+from gensweep.train.divergence import DivergedError
 from gensweep.trial.attempt import Attempt, Report
 from gensweep.trial.history import build_epoch_report
 from gensweep.trial.task_metrics import (

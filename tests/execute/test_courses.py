@@ -31,7 +31,7 @@ from gensweep.ledger.status import Status
 from gensweep.sweep.courses import Origin, assign_starts, count_epochs, group_courses
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.signals import Stopped
-from gensweep.train.evaluation import DivergedError
+from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 from gensweep.trial.context import Context
 from gensweep.trial.point_folder import PointFolder

@@ -31,7 +31,7 @@ from gensweep.ledger.stores import Store
 from gensweep.report.load import load
 from gensweep.report.verified import is_of_today, read_verified
 from gensweep.sweep.code_fingerprint import compute_fingerprint
-from gensweep.train.evaluation import DivergedError
+from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 
 QUIET = ("--local", "--wandb", "disabled")

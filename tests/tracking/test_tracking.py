@@ -29,7 +29,7 @@ from gensweep.tracking import tracker, wandb_run
 from gensweep.tracking.run_content import MAX_TABLE_ROWS
 from gensweep.tracking.settings import DISABLED, OFFLINE, ONLINE, Tracking
 from gensweep.tracking.tracker import Tracker
-from gensweep.train.evaluation import DivergedError
+from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
 from gensweep.trial.context import Context

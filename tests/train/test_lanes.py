@@ -12,7 +12,7 @@ from tiny import CPU, few, point, training
 
 from gensweep.core.registries import MODELS
 from gensweep.train import checkpoint
-from gensweep.train.evaluation import DivergedError
+from gensweep.train.divergence import DivergedError
 from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Training
 

@@ -299,10 +299,10 @@ class TestTraining:
         self, monkeypatch: pytest.MonkeyPatch, glyphs: tuple[Glyphs, Glyphs], reader: Reader
     ) -> None:
         asked: list[DatasetArrays] = []
-        from gensweep.train import evaluation
+        from gensweep.train import tools
 
         monkeypatch.setitem(
-            evaluation.TOOLS, "reader", lambda prepared: (asked.append(prepared), reader)[1]
+            tools.TOOLS, "reader", lambda prepared: (asked.append(prepared), reader)[1]
         )
         run = training("text_to_image")
         run.evaluate("validation")

@@ -32,7 +32,7 @@ from gensweep.system.storage import write_atomic
 from gensweep.train import checkpoint, evaluation, optimizers, random_streams
 from gensweep.train.artifacts import render_samples as png
 from gensweep.train.batches import Batches
-from gensweep.train.evaluation import DivergedError
+from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 from gensweep.train.random_streams import make_generator
 from gensweep.trial.context import Context

@@ -62,6 +62,17 @@ class Tally:
         failures = " | ".join(parts)
         return f"{len(self.failed)} failed: {failures}"
 
+    def list_lacks(self) -> list[str]:
+        """Return how many objects were left out, and how many failed, if any; failures last."""
+        texts = []
+        if self.not_free:
+            texts.append(
+                f"{self.not_free:,} left out, not in the public domain"
+            )
+        if self.failed:
+            texts.append(self.describe_failures())
+        return texts
+
 
 class PortraitDownload:
     """One call of the download.
