@@ -12,7 +12,7 @@ import torch
 from gensweep.core.errors import describe_unknown
 from gensweep.core.run import Range
 from gensweep.ledger.record_values import MAX_METRIC
-from gensweep.train.evaluation import DivergedError
+from gensweep.train.divergence import DivergedError
 from gensweep.trial.task_state import TaskError
 
 TRAIN, VALIDATION = "train/", "validation/"

@@ -29,7 +29,7 @@ from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.prepare.contact_sheet import LINE_HEIGHT, MARGIN, SCALE
 from gensweep.sweep.point import Pack
 from gensweep.system.storage import write_atomic
-from gensweep.train import checkpoint, evaluation, optimizers, random_streams
+from gensweep.train import checkpoint, evaluation, optimizers, random_streams, tools
 from gensweep.train.artifacts import render_samples as png
 from gensweep.train.batches import Batches
 from gensweep.train.divergence import DivergedError
@@ -225,7 +225,7 @@ class TestEvaluation:
 
         names = ("sample_features_random_vgg", "picture_features_random_vgg")
         entries = {name: replace(DERIVED[name], compute=derive) for name in names}
-        monkeypatch.setattr(evaluation, "DERIVED", entries)
+        monkeypatch.setattr(tools, "DERIVED", entries)
         for least, expected in ((3, {}), (2, {"test/one": 2.0})):
             one = Metric(
                 "one",
