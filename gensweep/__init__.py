@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from gensweep.sweep.grid import Grid, Zip
     from gensweep.sweep.point import Point
     from gensweep.sweep.questions import Compare
-    from gensweep.sweep.search import Confirm, Search
+    from gensweep.sweep.search import Search
+    from gensweep.sweep.search_arguments import Confirm
     from gensweep.sweep.space import Integer, Log, Uniform
     from gensweep.sweep.spec import Sweep
 
@@ -84,7 +85,7 @@ _MODULES = {
     "Axis": "gensweep.report.figures.data",
     "Compare": "gensweep.sweep.questions",
     "CustomPlot": "gensweep.report.figures.data",
-    "Confirm": "gensweep.sweep.search",
+    "Confirm": "gensweep.sweep.search_arguments",
     "Dataset": "gensweep.core.config:Data",
     "DatasetArrays": "gensweep.core.dataset",
     "FigureData": "gensweep.report.figures.data",

@@ -14,7 +14,7 @@ from gensweep.ledger.records import Record
 from gensweep.ledger.search_log import PENDING
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store
-from gensweep.sweep.search import VALIDATION
+from gensweep.sweep.search_arguments import VALIDATION
 
 HISTORY = "history.csv"
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import UserError
 from gensweep.search.trials import Trial
-from gensweep.sweep.search import RANDOM, SOBOL, Search
+from gensweep.sweep.search import Search
+from gensweep.sweep.search_arguments import RANDOM, SOBOL
 
 if TYPE_CHECKING:
     import numpy as np

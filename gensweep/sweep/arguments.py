@@ -18,8 +18,8 @@ _RESERVED_NAMES = ("points", "plugins", "report.html", ".", "..")
 """Names in a results root that are not sweeps, in lower case: some file systems ignore case."""
 
 
-def check_name(name: Any) -> str:
-    """Return the name of a sweep.
+def check_name(name: Any, kind: str = "sweep") -> str:
+    """Return the name of a sweep or of a search.
 
     Raises:
         SweepError: the name cannot be the name of a folder in a results root.
@@ -27,7 +27,7 @@ def check_name(name: Any) -> str:
     is_text = isinstance(name, str) and _NAME.fullmatch(name)
     if not is_text or name.lower() in _RESERVED_NAMES:
         raise SweepError(
-            f"sweep name {name!r} is not a plain folder name "
+            f"{kind} name {name!r} is not a plain folder name "
             "(letters, digits, '.', '_', '-'; not 'points', 'plugins' or 'report.html')"
         )
     return name

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Any
 
 from gensweep.core.errors import SweepError
 from gensweep.core.registries import MODELS
-from gensweep.sweep.arguments import (
-    check_name,
-    check_seeds_of,
-    check_validation_metric,
-)
-from gensweep.sweep.parameters import check_seed, unwrap_scalar
+from gensweep.sweep.arguments import check_name, check_seeds_of
+from gensweep.sweep.parameters import check_seed
 from gensweep.sweep.point import Point
+from gensweep.sweep.search_arguments import (
+    DEFAULT_CONFIRM,
+    RANDOM,
+    VALIDATION,
+    Confirm,
+    check_confirm,
+    check_count,
+    check_enough_trials,
+    check_is_searched,
+    check_method,
+    check_metric,
+    check_rungs,
+    check_window,
+)
 from gensweep.sweep.search_space import SearchSpace
-from gensweep.sweep.space import count_values
-
-RANDOM, SOBOL, TPE = "random", "sobol", "tpe"
-METHODS = {
-    RANDOM: "independent random values",
-    SOBOL: "a scrambled Sobol sequence, which fills the space evenly",
-    TPE: "tree-structured Parzen estimators, which learn from earlier trials (needs Optuna)",
-}
-DEFAULT_WINDOW = 8
-VALIDATION = "validation/"
-
-
-@dataclass(frozen=True)
-class Confirm:
-    """The last part of a search: train its best trials again, with seeds that it has not used.
-
-    The best of many trials is the best by luck, too. So only these trainings are results.
-
-    Attributes:
-        best: how many trials, the best ones on the validation set.
-        seeds: a number of seeds, which follow the search's own; or a list of seeds.
-    """
-
-    best: int = 3
-    seeds: Any = 5
 
 
 class Search:
@@ -79,7 +62,7 @@ class Search:
         window: int | None = None,
         seed: int = 0,
         seeds: Any = 1,
-        confirm: Confirm | None = Confirm(),
+        confirm: Confirm | None = DEFAULT_CONFIRM,
         name: str | None = None,
         **parameters: Any,
     ) -> None:
@@ -97,31 +80,28 @@ class Search:
             "confirm": confirm,
             "name": name,
         }
-        self._parameters = parameters
         self.model = model
-        self.metric = self._check_metric(metric)
-        directions = {
-            one.name: one.direction
-            for one in MODELS[model].list_metrics("validation")
-        }
-        self.direction = directions[self.metric.removeprefix(VALIDATION)]
-        if method not in METHODS:
-            raise SweepError(
-                f"{self._prefix}: method={method!r} is none of {', '.join(map(repr, METHODS))}"
-            )
-        self.method = method
-        self.name = check_name(method if name is None else name)
-        self.trials = self._check_count("trials", trials)
-        self.reduction_factor = self._check_count(
-            "reduction_factor", reduction_factor, 2
+        self.metric = check_metric(self._prefix, model, metric)
+        self.direction = self._get_direction()
+        self.method = check_method(self._prefix, method)
+        self.name = check_name(method if name is None else name, "search")
+        self.trials = check_count(self._prefix, "trials", trials)
+        self.reduction_factor = check_count(
+            self._prefix, "reduction_factor", reduction_factor, 2
         )
-        self.levels = [*self._check_rungs(rungs), self._get_epochs()]
-        self.window = self._check_window(window)
+        check_is_searched(self._prefix, self.space)
+        epochs = self._get_epochs()
+        self.levels = [*check_rungs(self._prefix, rungs, epochs), epochs]
+        self.window = check_window(self._prefix, window, method)
         check_seed(f"{self._prefix}: ", seed)
         self.seed = seed
         self.seeds = check_seeds_of(self._prefix, seeds)
-        self._check_trials()
-        self.confirm_best, self.confirm_seeds = self._check_confirm(confirm)
+        check_enough_trials(self._prefix, self)
+        confirmation = check_confirm(self._prefix, confirm, self)
+        self.confirm_best, self.confirm_seeds = confirmation
+        # An iterator is read once, so later copies of the search take the lists.
+        self._arguments |= {"rungs": self.levels[:-1], "seeds": self.seeds}
+        self._parameters = parameters | self.space.dimensions
 
     @property
     def block(self) -> int:
@@ -219,120 +199,22 @@ class Search:
         ]
         return f"Search({', '.join([repr(self.model), *texts])})"
 
-    # --- checks of the arguments
-
-    def _check_metric(self, metric: Any) -> str:
-        """Return the metric with its split."""
-        full = metric
-        if isinstance(metric, str) and "/" not in metric:
-            full = f"{VALIDATION}{metric}"
-        return check_validation_metric(
-            self._prefix, "metric", full, {self.model}
-        )
-
-    def _check_count(self, name: str, value: Any, minimum: int = 1) -> int:
-        value = unwrap_scalar(value)
-        if (
-            not isinstance(value, int)
-            or isinstance(value, bool)
-            or value < minimum
-        ):
-            raise SweepError(
-                f"{self._prefix}: {name}={value!r} is not a whole number of {minimum} or more"
-            )
-        return value
+    def _get_direction(self) -> str:
+        """Return which end of the metric is better."""
+        metrics = MODELS[self.model].list_metrics("validation")
+        directions = {one.name: one.direction for one in metrics}
+        return directions[self.metric.removeprefix(VALIDATION)]
 
     def _get_epochs(self) -> int:
-        """Return the epochs of a trial that reaches the end."""
+        """Return the epochs of a trial that reaches the end.
+
+        Raises:
+            SweepError: they are searched, or the task of the trials has none.
+        """
         if "epochs" in self.space.dimensions:
             raise SweepError(
                 f"{self._prefix}: epochs cannot be searched: trials are compared after the same "
                 "number of epochs; write one number, such as epochs=27, and rungs=[3, 9]"
             )
-        return self.space.make_params(
-            self.space.draw(lambda _, one: one.take(0.5))
-        )["epochs"]
-
-    def _check_rungs(self, rungs: Any) -> list[int]:
-        epochs = self._get_epochs()
-        checked = []
-        for rung in list(rungs):
-            checked.append(self._check_count("rungs", rung))
-        if sorted(set(checked)) != checked:
-            raise SweepError(
-                f"{self._prefix}: rungs={checked} do not increase; "
-                f"write rungs={sorted(set(checked))}"
-            )
-        if checked and checked[-1] >= epochs:
-            raise SweepError(
-                f"{self._prefix}: rung {checked[-1]} is not below epochs={epochs}; the last level "
-                f"is always all epochs, so rungs are numbers from 1 to {epochs - 1}"
-            )
-        return checked
-
-    def _check_window(self, window: Any) -> int | None:
-        if self.method != TPE:
-            if window is not None:
-                raise SweepError(
-                    f"{self._prefix}: window={window!r} does nothing with method={self.method!r}, "
-                    f"which does not look at results; it acts only with method={TPE!r}"
-                )
-            return None
-        return self._check_count(
-            "window", DEFAULT_WINDOW if window is None else window
-        )
-
-    def _check_trials(self) -> None:
-        """Raise SweepError if there is nothing to search, or not enough trials for the rungs."""
-        if not self.space.dimensions:
-            raise SweepError(
-                f"{self._prefix} searches nothing: every parameter has one value; give one a "
-                "range, such as lr=Log(1e-4, 1e-2), or use a Grid"
-            )
-        if self.trials < self.block:
-            raise SweepError(
-                f"{self._prefix}: {len(self.levels) - 1} rungs with "
-                f"reduction_factor={self.reduction_factor} compare {self.block} trials at a time; "
-                f"trials={self.trials} are too few: use trials={self.block} or more, or fewer rungs"
-            )
-        combinations = math.prod(
-            count_values(one) for one in self.space.dimensions.values()
-        )
-        if combinations < self.trials:
-            raise SweepError(
-                f"{self._prefix}: trials={self.trials}, but there are only {combinations:,.0f} "
-                "combinations of the choices: use a Grid, which trains each of them once"
-            )
-
-    def _check_confirm(self, confirm: Any) -> tuple[int, list[int]]:
-        """Return how many trials are confirmed, and the seeds."""
-        if confirm is None:
-            return 0, []
-        if not isinstance(confirm, Confirm):
-            raise SweepError(
-                f"{self._prefix}: confirm={confirm!r} is not Confirm(best=..., seeds=...) or None"
-            )
-        best = self._check_count("confirm: best", confirm.best)
-        finalists = self.count_trials(-1)
-        if best > finalists:
-            reach = f"only {finalists} of {self.trials} trials are trained for all epochs"
-            raise SweepError(
-                f"{self._prefix}: confirm: best={best}, but {reach}; use best={finalists} or "
-                "less, or more trials"
-            )
-        seeds = unwrap_scalar(confirm.seeds)
-        if (
-            isinstance(seeds, int)
-            and not isinstance(seeds, bool)
-            and seeds >= 1
-        ):
-            first = max(self.seeds) + 1
-            seeds = list(range(first, first + seeds))
-        checked = check_seeds_of(f"{self._prefix}: confirm", seeds)
-        both = sorted(set(checked) & set(self.seeds))
-        if both:
-            raise SweepError(
-                f"{self._prefix}: confirm: seeds {', '.join(map(str, both))} are the search's "
-                f"own; a number of seeds, such as Confirm(seeds={len(checked)}), takes fresh ones"
-            )
-        return best, checked
+        middle = self.space.draw(lambda _, one: one.take(0.5))
+        return self.space.make_params(middle)["epochs"]

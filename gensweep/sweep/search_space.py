@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,11 +15,14 @@ from gensweep.sweep.space import (
     Dimension,
     Integer,
     Uniform,
+    count_values,
     parse_dimension,
 )
 
 Draw = Callable[[str, Dimension], Any]
 """Takes the name of a parameter and its dimension; returns a value for it."""
+_MAX_BRANCHES = 10_000
+"""More combinations of deciding values than this are not counted one by one."""
 SET_BY_SEARCH = {
     "seed": "seeds= are the seeds of every trial",
     "until": "rungs= say after how many epochs trials are compared",
@@ -70,10 +74,12 @@ class SearchSpace:
         self._check_values()
         for key in values:
             self._check_can_act(key)
-        # Parameters that decide which others act; for each combination there is one template.
-        conditions = {
-            name for key in self._owners for name in self._get_conditions(key)
-        }
+        conditions = {"dataset"}
+        for key in self._owners:
+            conditions.update(self._get_conditions(key))
+        # Parameters that decide which others act.
+        self._conditions = [key for key in self.dimensions if key in conditions]
+        # For each combination of the values of these there is one template.
         self._deciding = [
             key
             for key, dimension in self.dimensions.items()
@@ -85,6 +91,30 @@ class SearchSpace:
     def list_parameters(self) -> frozenset[str]:
         """Return the names of all parameters that a trial may have."""
         return frozenset(self._owners) | {"dataset"}
+
+    def count_combinations(self) -> float:
+        """Return how many different trials there are at most; infinity for real numbers."""
+        branches = math.prod(
+            count_values(self.dimensions[key]) for key in self._conditions
+        )
+        if branches > _MAX_BRANCHES:
+            return math.prod(map(count_values, self.dimensions.values()))
+        return self._count_from(list(self.dimensions), {})
+
+    def _count_from(self, keys: list[str], drawn: dict[str, Any]) -> float:
+        """Return how many combinations the last dimensions have, given the values before them."""
+        if not keys:
+            return 1
+        key, rest = keys[0], keys[1:]
+        if not self._is_active(key, drawn):
+            return self._count_from(rest, drawn)
+        dimension = self.dimensions[key]
+        if key not in self._conditions:
+            return count_values(dimension) * self._count_from(rest, drawn)
+        total = 0.0
+        for value in self._list_possible(key):
+            total += self._count_from(rest, drawn | {key: value})
+        return total
 
     def draw(self, draw: Draw) -> dict[str, Any]:
         """Return a value for each dimension that acts, as the function chooses them."""

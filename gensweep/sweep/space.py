@@ -9,9 +9,8 @@ from typing import Any
 from gensweep.core.errors import SweepError
 from gensweep.sweep.axes import list_axis_values
 from gensweep.sweep.parameters import unwrap_scalar
-
-SIGNIFICANT_DIGITS = 3
-"""Digits of a suggested number: ids stay readable, and equal on machines that round otherwise."""
+from gensweep.sweep.range_limits import check_positive, check_width, set_limits
+from gensweep.sweep.rounding import count_rounded, round_digits
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,8 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
-        _set_limits(self, float)
+        set_limits(self, float)
+        check_width(self)
 
     def take(self, share: float) -> float:
         """Return the value at a share of the range, 0 to 1."""
@@ -35,7 +35,7 @@ class Uniform:
     def round(self, value: float) -> float:
         """Return a value with `SIGNIFICANT_DIGITS`, within the limits."""
         # Plus zero: -0.0 and 0.0 are equal, but their texts in an id are not.
-        rounded = float(f"{value:.{SIGNIFICANT_DIGITS}g}") + 0.0
+        rounded = round_digits(value) + 0.0
         return min(max(rounded, self.low), self.high)
 
     def list_extremes(self) -> list[Any]:
@@ -50,8 +50,9 @@ class Log(Uniform):
     """Positive numbers between two limits, whose logarithms are equally likely: for rates."""
 
     def __post_init__(self) -> None:
-        _set_limits(self, float)
-        _check_positive(self, "Uniform")
+        set_limits(self, float)
+        check_positive(self, "Uniform")
+        check_width(self)
 
     def take(self, share: float) -> float:
         """Return the value at a share of the range, 0 to 1."""
@@ -77,9 +78,9 @@ class Integer:
     log: bool = False
 
     def __post_init__(self) -> None:
-        _set_limits(self, int)
+        set_limits(self, int)
         if self.log:
-            _check_positive(self, "Integer without log=True")
+            check_positive(self, "Integer without log=True")
 
     def take(self, share: float) -> int:
         """Return the value at a share of the range, 0 to 1."""
@@ -165,46 +166,12 @@ def parse_dimension(prefix: str, key: str, value: Any) -> Dimension | None:
 
 
 def count_values(dimension: Dimension) -> float:
-    """Return how many values a dimension has; infinity for a range of real numbers."""
+    """Return how many values a dimension has; infinity for numbers that come near zero."""
     if isinstance(dimension, Choice):
         return len(dimension.values)
     if isinstance(dimension, Integer):
         return dimension.high - dimension.low + 1
-    return math.inf
-
-
-def _set_limits(dimension: Any, kind: type) -> None:
-    """Check the limits of a range, and store them as numbers of one type."""
-    shown = f"{type(dimension).__name__}({dimension.low!r}, {dimension.high!r})"
-    for name in ("low", "high"):
-        limit = unwrap_scalar(getattr(dimension, name))
-        is_number = isinstance(limit, (int, float)) and not isinstance(
-            limit, bool
-        )
-        if not is_number or not math.isfinite(limit):
-            raise SweepError(f"{shown}: {limit!r} is not a finite number")
-        if kind is int and limit != int(limit):
-            raise SweepError(
-                f"{shown}: {limit!r} is not a whole number; use Uniform or Log"
-            )
-        # The class is frozen; this is the place that makes its values clean.
-        object.__setattr__(dimension, name, kind(limit))
-    if dimension.low == dimension.high:
-        raise SweepError(
-            f"{shown}: both limits are the same, so there is nothing to search; "
-            f"write the number {dimension.low:g} to fix the parameter"
-        )
-    if dimension.low > dimension.high:
-        raise SweepError(
-            f"{shown}: the limits are reversed; the smaller one comes first: "
-            f"{type(dimension).__name__}({dimension.high!r}, {dimension.low!r})"
-        )
-
-
-def _check_positive(dimension: Any, alternative: str) -> None:
-    """Raise SweepError if a logarithmic range reaches zero."""
-    if dimension.low <= 0:
-        raise SweepError(
-            f"{dimension!r}: the logarithm of {dimension.low:g} does not exist; "
-            f"start above 0, or use {alternative}"
-        )
+    # The limits are values, too, if they have more digits than others.
+    limits = [dimension.low, dimension.high]
+    exact = sum(round_digits(limit) != limit for limit in limits)
+    return count_rounded(dimension.low, dimension.high) + exact

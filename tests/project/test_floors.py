@@ -313,7 +313,7 @@ def test_everything_public_is_documented(name: str) -> None:
 TO_SPLIT = {
     *("cli/run.py", "core/config.py", "execute/driver.py"),
     *("execute/ray_session.py", "kernels/conv_functions.py"),
-    *("sweep/grid.py", "sweep/search.py", "sweep/source_code.py"),
+    *("sweep/grid.py", "sweep/source_code.py"),
     *("sweep/spec.py", "train/optimizers.py"),
 }
 
