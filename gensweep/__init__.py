@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gensweep.core.config import Data as Dataset
     from gensweep.core.config import param
+    from gensweep.core.data_source import Data as Dataset
     from gensweep.core.dataset import DatasetArrays, split_rows
     from gensweep.core.declare import dataset, model
     from gensweep.core.model import Model
@@ -86,7 +86,7 @@ _MODULES = {
     "Compare": "gensweep.sweep.questions",
     "CustomPlot": "gensweep.report.figures.data",
     "Confirm": "gensweep.sweep.search_arguments",
-    "Dataset": "gensweep.core.config:Data",
+    "Dataset": "gensweep.core.data_source:Data",
     "DatasetArrays": "gensweep.core.dataset",
     "FigureData": "gensweep.report.figures.data",
     "Grid": "gensweep.sweep.grid",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gensweep.core.config import Data
+from gensweep.core.data_source import Data
 from gensweep.core.errors import DataError, UserError
 from gensweep.core.registries import DATASETS
 from gensweep.data import _digits, mnist

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import isfunction
-from pathlib import Path
 from typing import (
-    TYPE_CHECKING,
     Any,
     ClassVar,
     Literal,
@@ -24,14 +22,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationInfo,
-    field_validator,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from gensweep.core.dataset import DatasetArrays
 
 _UNSET = object()
 MAX_INTEGER = (1 << 63) - 1
@@ -143,169 +134,6 @@ class Config(BaseModel):
         """Return whether the field acts in a point with these values."""
         when = cls.get_extras(field).get("when", {})
         return all(values.get(key) in allowed for key, allowed in when.items())
-
-
-class TrainingConfig(Config):
-    """The parameters of training; every model's config inherits them and may change a default."""
-
-    epochs: int = param(10, "passes over the training examples", ge=1)
-    batch_size: int = param(128, "examples a step", ge=1)
-    optimizer: Literal["adam", "adamw", "muon"] = param(
-        "adam", "muon: matrices by Muon, the rest by AdamW"
-    )
-    lr: float = param(1e-3, "learning rate of Adam or AdamW", gt=0)
-    beta1: float = param(0.9, "Adam's decay of the gradient's mean", ge=0, lt=1)
-    beta2: float = param(
-        0.999, "Adam's decay of the squared gradient's mean", ge=0, lt=1
-    )
-    weight_decay: float = param(
-        0.01,
-        "decoupled weight decay",
-        ge=0,
-        when={"optimizer": ("adamw", "muon")},
-    )
-    muon_lr: float = param(
-        0.02,
-        "learning rate of the matrices",
-        gt=0,
-        when={"optimizer": ("muon",)},
-    )
-    muon_momentum: float = param(
-        0.95,
-        "Nesterov momentum of the matrices",
-        ge=0,
-        lt=1,
-        when={"optimizer": ("muon",)},
-    )
-    schedule: Literal["constant", "one_cycle", "warmup_linear"] = param(
-        "constant", "learning rate over the steps"
-    )
-    warmup: float = param(
-        0.05,
-        "share of the steps that warm up",
-        ge=0,
-        le=1,
-        when={"schedule": ("warmup_linear",)},
-    )
-    hold: float = param(
-        0.4,
-        "share of the steps after which the rate falls to zero",
-        ge=0,
-        le=1,
-        when={"schedule": ("warmup_linear",)},
-    )
-    clip_norm: float | None = param(
-        None, "largest gradient norm a player and step; none: no clipping", gt=0
-    )
-    init: Literal["torch", "keras"] = param(
-        "torch", "initial weights: PyTorch's or Keras' defaults"
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = param(
-        "float32",
-        "what products are computed in; auto: bfloat16 where the device has it",
-        neutral="float32",
-    )
-    until: int | None = param(
-        None,
-        "epochs after which to stop; schedules still reckon with all epochs; none: all of them",
-        ge=1,
-        neutral=None,
-    )
-
-    @field_validator("until")
-    @classmethod
-    def _check_until(
-        cls, until: int | None, info: ValidationInfo
-    ) -> int | None:
-        """Refuse to stop after the last epoch; to stop at the last epoch is to train all."""
-        epochs = info.data.get("epochs")
-        # `epochs` is absent if its own value is refused.
-        if until is None or epochs is None:
-            return until
-        if until > epochs:
-            raise ValueError(
-                f"larger than epochs={epochs}; at most {epochs} can be trained"
-            )
-        return None if until == epochs else until
-
-
-class DataSource(Config):
-    """Base of what a point can be trained on.
-
-    Attributes:
-        has_arrays: whether gensweep prepares its arrays.
-    """
-
-    has_arrays: ClassVar[bool] = True
-    kind: ClassVar[str]
-    """The kind of data that a model requires: `arithmetic`, `arithmetic_pictures`, `pictures`."""
-    source: ClassVar[str] = "drawn by gensweep"
-    """The origin of the data, in a few words."""
-    fixed: ClassVar[tuple[int, tuple[int, ...], str] | None] = None
-    """Count, shape and SHA-256 of the original pictures (uint8, C order), by default parameters.
-
-    The hash is "" where it depends on something, or there are no pictures.
-    """
-
-    def get_title(self) -> str:
-        """Return the name of the dataset for people."""
-        return self.name
-
-    def get_source_path(self) -> Path | None:
-        """Return the path of the files from which the arrays are built; None if there are none."""
-        return None
-
-    def check(self) -> None:
-        """Check quickly that the files for the arrays are on this machine.
-
-        Raises:
-            DataError: they are not; the message says how to get them.
-        """
-
-    def prepare(self) -> DatasetArrays:
-        """Build the arrays, which are the same for every `train_fraction`.
-
-        This does not use the network. Call it through `gensweep.prepare.array_cache.load_arrays`,
-        which caches the arrays.
-
-        Raises:
-            DataError: the files for them are missing or damaged.
-        """
-        raise NotImplementedError
-
-    def list_remarks(self) -> tuple[str, ...]:
-        """Return remarks about the files as they are now, such as copies and unreadable files.
-
-        The notes of `DatasetArrays` are cached with the arrays. These remarks are not, because
-        they are not part of the data's identity.
-        """
-        return ()
-
-    def select_examples(
-        self, data: DatasetArrays, rows: np.ndarray
-    ) -> tuple[np.ndarray | None, list[str]]:
-        """Return some examples for people.
-
-        Returns:
-            Pictures, uint8 [n, channels, h, w], or None; and a caption for each, or no captions.
-        """
-        return data.rows["picture"][rows], []
-
-
-class Data(DataSource):
-    """The parameters of splitting a dataset; every dataset's config inherits them."""
-
-    train_fraction: float = param(
-        0.9,
-        "share of the pool (all but the test set) that is trained on",
-        gt=0,
-        le=0.9,
-    )
-    split_seed: int = param(
-        0,
-        "seed of the permutation behind test, validation and training sets",
-        ge=0,
-    )
 
 
 def get_last_epoch(params: Mapping[str, Any]) -> int:

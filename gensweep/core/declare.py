@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from gensweep.core.config import Data
+from gensweep.core.data_source import Data
 from gensweep.core.errors import UserError
 from gensweep.core.model import Model
 from gensweep.core.registries import DATASETS, MODELS

@@ -6,9 +6,9 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gensweep.core.config import TrainingConfig
 from gensweep.core.registries import Metric, list_metrics
 from gensweep.core.trainable import Trainable, get_full_name
+from gensweep.core.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     from gensweep.nn.base_network import Network

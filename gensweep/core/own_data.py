@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gensweep.core.config import DataSource
+from gensweep.core.data_source import DataSource
 
 OWN_DATA = "own_data"
 """Its name, in the parameters of every point of a task."""

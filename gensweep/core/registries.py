@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.config import RESERVED_NAMES, Data, DataSource
+from gensweep.core.config import RESERVED_NAMES
+from gensweep.core.data_source import Data, DataSource
 from gensweep.core.errors import UnknownNameError
 from gensweep.core.own_data import OWN_DATA, OwnData
 from gensweep.core.registry import Registry

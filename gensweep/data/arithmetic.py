@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import model_validator
 
 from gensweep.core.alphabet import ANSWER_LENGTH, QUERY_LENGTH, decode, encode
-from gensweep.core.config import Data
+from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.registries import DATASETS
 from gensweep.data._split import check_split

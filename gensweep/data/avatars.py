@@ -7,7 +7,8 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import model_validator
 
-from gensweep.core.config import Data, param
+from gensweep.core.config import param
+from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.registries import DATASETS
 from gensweep.data._avatars.art import GRID, draw_patterns, read_layer

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from gensweep.core.config import Data, param
+from gensweep.core.config import param
+from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DATASETS, Progress, register_download

@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import AfterValidator, model_validator
 
-from gensweep.core.config import Data, param
+from gensweep.core.config import param
+from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS

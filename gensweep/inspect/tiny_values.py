@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
-from gensweep.core.config import Config, Data, TrainingConfig
+from gensweep.core.config import Config
+from gensweep.core.data_source import Data
 from gensweep.core.errors import UserError
 from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.core.trainable import Trainable
+from gensweep.core.training_config import TrainingConfig
 from gensweep.sweep.point import Point
 
 EPOCHS = 3

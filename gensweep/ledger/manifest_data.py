@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gensweep.core.config import DataSource
+from gensweep.core.data_source import DataSource
 from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.prepare.fingerprint import get_survey
 from gensweep.sweep.point import Point

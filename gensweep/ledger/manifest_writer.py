@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from gensweep.core.config import Data
+from gensweep.core.data_source import Data
 from gensweep.core.errors import ResultsError, StoreError
 from gensweep.core.registries import METRICS, MODELS, get_dataset_class
 from gensweep.ledger.manifest import SWEEP, MetricInfo, SweepFile

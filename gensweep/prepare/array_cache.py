@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gensweep.core.config import DataSource
+from gensweep.core.data_source import DataSource
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import DataError
 from gensweep.system.cache_dir import get_cache_root, make_cache_folder

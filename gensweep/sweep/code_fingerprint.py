@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gensweep.core.config import DataSource
+from gensweep.core.data_source import DataSource
 from gensweep.core.errors import GensweepError
 from gensweep.core.own_data import OWN_DATA
 from gensweep.core.registries import (

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from gensweep.core.config import MAX_INTEGER, Config, DataSource
+from gensweep.core.config import MAX_INTEGER, Config
+from gensweep.core.data_source import DataSource
 from gensweep.core.errors import DataError, SweepError, describe_unknown
 from gensweep.core.own_data import OWN_DATA
 from gensweep.core.registries import DATASETS, MODELS, get_dataset_class

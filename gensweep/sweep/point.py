@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from gensweep.core.config import Config, DataSource, get_last_epoch
+from gensweep.core.config import Config, get_last_epoch
+from gensweep.core.data_source import DataSource
 from gensweep.core.errors import SweepError
 from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.core.trainable import Trainable

@@ -13,20 +13,14 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gensweep.plugins.loader import find_source, is_of_plugin
-from gensweep.sweep.data_files import list_data_files
+from gensweep.plugins.loader import is_of_plugin
 from gensweep.sweep.module_source import Module
+from gensweep.sweep.module_tree import ModuleTree
 from gensweep.sweep.syntax import (
-    COMPOUND,
     METRIC_FUNCTION,
     PARAMETER_FUNCTION,
     Context,
-    get_bound_names,
     get_dotted_name,
-    get_import_source,
-    is_docstring,
-    is_logger_definition,
-    is_type_checking,
     iter_acting_nodes,
     iter_names_bound_within,
     normalize,
@@ -47,9 +41,8 @@ class SourceTree:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self._tree = ModuleTree(folder)
         self._package = folder.name
-        self._modules: dict[str, Module | None] = {}
         # Both caches use the id of a statement as key: the modules keep the statements alive.
         self._digests: dict[int, str] = {}
         self._targets: dict[int, set[tuple[str, str]]] = {}
@@ -73,7 +66,7 @@ class SourceTree:
         digests = set()
         modules = {}
         for module_name, name in self._find_reachable(roots, tuple(without)):
-            module = self._get_module(module_name)
+            module = self._tree.get_module(module_name)
             modules[module_name] = module
             digests.update(
                 self._digest(module, item) for item in module.definitions[name]
@@ -103,9 +96,9 @@ class SourceTree:
         pending = []
         for root in roots:
             module_name, _, name = root.rpartition(".")
-            target = self._resolve(module_name, name)
+            target = self._tree.resolve(module_name, name)
             if target is None:
-                raise LookupError(f"{root} is not in {self.folder}")
+                raise LookupError(f"{root} is not in {self._tree.folder}")
             pending.append(target)
         visited: set[tuple[str, str]] = set()
         while pending:
@@ -120,7 +113,7 @@ class SourceTree:
         self, module_name: str, name: str
     ) -> Iterator[tuple[str, str]]:
         """Yield what one definition, and the top-level calls of its module, refer to."""
-        module = self._get_module(module_name)
+        module = self._tree.get_module(module_name)
         for statement in [*module.definitions[name], *module.effects]:
             key = id(statement)
             if key not in self._targets:
@@ -138,11 +131,11 @@ class SourceTree:
         for node in iter_acting_nodes(statement, context):
             target = None
             if isinstance(node, ast.Name):
-                target = self._resolve(
+                target = self._tree.resolve(
                     *names.get(node.id, (module_name, node.id))
                 )
             elif isinstance(node, ast.Attribute):
-                target = self._resolve(
+                target = self._tree.resolve(
                     get_dotted_name(node.value, names), node.attr
                 )
             if target is not None:
@@ -152,7 +145,9 @@ class SourceTree:
         self, module: Module, nodes: Iterable[ast.AST]
     ) -> dict[str, tuple[str, str]]:
         """Return what imported names mean in a statement: imports of its module, and its own."""
-        return module.imports | dict(self._iter_imports(nodes, module.package))
+        return module.imports | dict(
+            self._tree.iter_imports(nodes, module.package)
+        )
 
     def _digest(self, module: Module, statement: ast.stmt) -> str:
         """Return the digest of one statement, and of the other packages' names that it uses."""
@@ -217,123 +212,10 @@ class SourceTree:
             target[0]
         ):
             return f"{name} is {full_name}"
-        definition = self._resolve(*target)
+        definition = self._tree.resolve(*target)
         original_name = full_name.rpartition(".")[2]
         if definition:
             original_name = definition[1]
         if original_name == name:
             return ""
         return f"{name} is {original_name}"
-
-    def _resolve(self, module_name: str, name: str) -> tuple[str, str] | None:
-        """Return module and name of a definition, following imports.
-
-        None for a module, and for a name that this package does not define.
-        """
-        module = self._find_module(module_name)
-        if module is None or not name:
-            return None
-        if name in module.definitions:
-            return module_name, name
-        if name in module.imports:
-            return self._resolve(*module.imports[name])
-        return None
-
-    def _get_module(self, name: str) -> Module:
-        module = self._find_module(name)
-        assert module is not None, (
-            "only names in modules that were read are reachable"
-        )
-        return module
-
-    def _find_module(self, name: str) -> Module | None:
-        if name not in self._modules:
-            # Set first, because two modules may import everything of each other.
-            self._modules[name] = None
-            self._modules[name] = self._read_module(name)
-        return self._modules[name]
-
-    def _read_module(self, name: str) -> Module | None:
-        """Return a parsed module of this package or of a plugin; None if there is none."""
-        package, *parts = name.split(".")
-        if package != self._package:
-            source = find_source(name)
-            return (
-                self._sort_statements(source[0], Module(package=source[1]))
-                if source
-                else None
-            )
-        path = self.folder.joinpath(*parts)
-        if path.is_dir():
-            path = path / "__init__.py"
-            parent = name
-        else:
-            path = path.with_name(f"{path.name}.py")
-            parent = name.rpartition(".")[0]
-        if not path.is_file():
-            return None
-        module = Module(data_files=list_data_files(path.parent), package=parent)
-        return self._sort_statements(ast.parse(path.read_bytes()), module)
-
-    def _sort_statements(self, tree: ast.Module, module: Module) -> Module:
-        for statement in tree.body:
-            self._add_statement(module, statement)
-        return module
-
-    def _add_statement(self, module: Module, statement: ast.stmt) -> None:
-        """Sort one top-level statement into the imports, definitions or effects of a module."""
-        if is_docstring(statement) or is_type_checking(statement):
-            return
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            module.imports.update(
-                self._iter_imports([statement], module.package)
-            )
-            return
-        names = get_bound_names(statement)
-        if is_logger_definition(statement):
-            module.loggers.update(names)
-        is_compound = isinstance(statement, COMPOUND)
-        if is_compound:
-            module.imports.update(
-                self._iter_imports(ast.walk(statement), module.package)
-            )
-        for name in names:
-            module.definitions.setdefault(name, []).append(statement)
-        if not names or is_compound:
-            module.effects.append(statement)
-
-    def _iter_imports(
-        self, nodes: Iterable[ast.AST], package: str
-    ) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Yield each imported name, with the module and the name in it that it stands for.
-
-        Args:
-            nodes: nodes of a syntax tree; other nodes than imports are ignored.
-            package: the full name of the package where relative imports begin.
-        """
-        for node in nodes:
-            if isinstance(node, ast.ImportFrom):
-                source = get_import_source(node, package)
-                for alias in node.names:
-                    if alias.name == "*":
-                        yield from self._iter_public_names(source)
-                    else:
-                        yield alias.asname or alias.name, (source, alias.name)
-            elif isinstance(node, ast.Import):
-                for alias in node.names:
-                    # `import a.b` binds `a`; `import a.b as c` binds `c`, which is `a.b`.
-                    if alias.asname:
-                        yield alias.asname, (alias.name, "")
-                    else:
-                        top = alias.name.partition(".")[0]
-                        yield top, (top, "")
-
-    def _iter_public_names(
-        self, source: str
-    ) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Yield what `from source import *` imports."""
-        module = self._find_module(source)
-        if module is not None:
-            for name in (*module.definitions, *module.imports):
-                if not name.startswith("_"):
-                    yield name, (source, name)

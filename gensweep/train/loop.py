@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gensweep.core.config import Data
+from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.model import Model
 from gensweep.nn.base_network import Noise

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from gensweep.core.config import TrainingConfig
+from gensweep.core.training_config import TrainingConfig
+from gensweep.train.lane_tensors import (
+    clip_gradients,
+    concat_lanes,
+    match_layout,
+    select_lanes,
+)
 from gensweep.train.muon import apply_muon
 from gensweep.train.schedules import compute_rate_factor
 
@@ -85,7 +90,7 @@ class PlayerOptimizer:
             for total in optimizer._total_steps
         ]
         parameters = {
-            name: _concat_lanes(
+            name: concat_lanes(
                 optimizer.parameters[name] for optimizer in optimizers
             )
             for name in first.parameters
@@ -95,7 +100,7 @@ class PlayerOptimizer:
         )
         for name, state in first.state.items():
             stacked.state[name] = {
-                key: _concat_lanes(
+                key: concat_lanes(
                     optimizer.state[name][key] for optimizer in optimizers
                 )
                 for key in state
@@ -142,12 +147,12 @@ class PlayerOptimizer:
         computed = torch.autograd.grad(loss, list(leaves.values()))
         last = first + len(steps)
         gradients = {
-            name: _match_layout(self.parameters[name][first:last], gradient)
+            name: match_layout(self.parameters[name][first:last], gradient)
             for name, gradient in zip(leaves, computed, strict=True)
         }
         limit = self.configs[first].clip_norm
         if limit is not None:
-            _clip(gradients.values(), limit)
+            clip_gradients(gradients.values(), limit)
         settings = [
             (self._compute_rates(lane, step), step)
             for lane, step in zip(range(first, last), steps, strict=True)
@@ -214,17 +219,14 @@ class PlayerOptimizer:
         ).unbind()
         is_adam = config.optimizer == "adam"
         adam(
+            [select_lanes(self.parameters[name], lanes) for name in adam_names],
+            [select_lanes(gradients[name], group) for name in adam_names],
             [
-                _select_lanes(self.parameters[name], lanes)
-                for name in adam_names
-            ],
-            [_select_lanes(gradients[name], group) for name in adam_names],
-            [
-                _select_lanes(self.state[name]["mean"], lanes)
+                select_lanes(self.state[name]["mean"], lanes)
                 for name in adam_names
             ],
             [
-                _select_lanes(self.state[name]["square"], lanes)
+                select_lanes(self.state[name]["square"], lanes)
                 for name in adam_names
             ],
             [],
@@ -261,57 +263,3 @@ class PlayerOptimizer:
         for name, tensors in self.state.items():
             for key, tensor in tensors.items():
                 tensor.copy_(state[name][key])
-
-
-def _concat_lanes(tensors: Iterable[Tensor]) -> Tensor:
-    """Return lanes one after another, each in its own memory order.
-
-    With that order, a lane computes the same numbers by itself and among others.
-    """
-    parts = list(tensors)
-    example = parts[0]
-    counts = [len(part) for part in parts]
-    shape, strides = example.shape[1:], example.stride()[1:]
-    joined = torch.empty_strided(
-        (sum(counts), *shape),
-        (math.prod(shape), *strides),
-        dtype=example.dtype,
-        device=example.device,
-    )
-    for lanes, part in zip(joined.split(counts), parts, strict=True):
-        lanes.copy_(part)
-    return joined
-
-
-def _match_layout(parameter: Tensor, gradient: Tensor) -> Tensor:
-    """Return the gradient with the lanes' axis, in the parameter's order in memory.
-
-    A fused step reads both in the order of their memory, without looking at strides.
-    """
-    if gradient.ndim < parameter.ndim:
-        gradient = gradient.unsqueeze(0)
-    if gradient.stride() == parameter.stride():
-        return gradient
-    return torch.empty_like(parameter).copy_(gradient)
-
-
-def _select_lanes(tensor: Tensor, lanes: slice) -> Tensor:
-    """Return some lanes of a tensor."""
-    # To make a view takes as long as a small product, so all lanes are the tensor itself.
-    if lanes.stop - lanes.start == len(tensor):
-        return tensor
-    return tensor[lanes]
-
-
-def _clip(gradients: Iterable[Tensor], limit: float) -> None:
-    """Scale each lane's gradients down to a norm of ``limit`` over all parameters, in place.
-
-    Pascanu et al. 2013.
-    """
-    gradients = list(gradients)
-    norms = [gradient.flatten(1).norm(dim=1) for gradient in gradients]
-    total_norm = torch.stack(norms).norm(dim=0)
-    scale = (limit / (total_norm + 1e-6)).clamp(max=1.0)
-    for gradient in gradients:
-        trailing = [1] * (gradient.ndim - 1)
-        gradient.mul_(scale.view(-1, *trailing))

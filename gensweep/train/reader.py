@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gensweep.core.alphabet import ALPHABET
-from gensweep.core.config import TrainingConfig
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.errors import DataError
+from gensweep.core.training_config import TrainingConfig
 from gensweep.nn.glyph_codec import GLYPH_SIZE
 from gensweep.nn.init import init_weights
 from gensweep.system.cache_dir import make_cache_folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gensweep.core.config import TrainingConfig
+from gensweep.core.training_config import TrainingConfig
 
 ONE_CYCLE_START = 1 / 25
 ONE_CYCLE_END = 1 / 25 / 1e4

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import torch
 
-from gensweep.core.config import Data
+from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.registries import MODELS
 from gensweep.ledger.status import Status

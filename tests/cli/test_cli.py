@@ -16,8 +16,8 @@ from runs import TINY, TINY_PICTURES, call, files, grid, options_of, write_sweep
 
 from gensweep import __version__
 from gensweep.cli import app
-from gensweep.core.config import TrainingConfig
 from gensweep.core.registries import DATASETS, FIGURES, METRICS, MODELS, TABLES
+from gensweep.core.training_config import TrainingConfig
 from gensweep.execute import driver, plan, rates
 from gensweep.execute.memory_budget import estimate_memory_bytes
 from gensweep.ledger.ledger import Ledger

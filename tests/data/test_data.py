@@ -17,7 +17,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from gensweep.core.alphabet import ALPHABET, ANSWER_LENGTH, QUERY_LENGTH, decode, encode
-from gensweep.core.config import Data
+from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays, select_training_rows
 from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS

@@ -18,9 +18,9 @@ from PIL import Image
 from tiny import CPU, TINY, batch, point, trained, training
 from torch.func import grad_and_value, stack_module_state, vmap
 
-from gensweep.core.config import TrainingConfig
 from gensweep.core.model import Model
 from gensweep.core.registries import MODELS, list_metrics
+from gensweep.core.training_config import TrainingConfig
 from gensweep.nn.base_network import Network
 from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.sweep.point import Point

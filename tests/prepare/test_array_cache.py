@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from gensweep.core.config import Data, param
+from gensweep.core.config import param
+from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.errors import DataError
 from gensweep.data.avatars import Avatars

@@ -19,9 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import __main__ as command
 from benchmarks import cases, compare, flops, muon, overhead, packs, pages, roofline
-from gensweep.core.config import TrainingConfig
 from gensweep.core.dataset import split_rows
 from gensweep.core.registries import MODELS
+from gensweep.core.training_config import TrainingConfig
 from gensweep.kernels import build
 from gensweep.nn.glyph_codec import get_glyphs
 from gensweep.sweep.load import read_sweep

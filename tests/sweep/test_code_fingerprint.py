@@ -316,7 +316,7 @@ EDITS = {
         "training",
     ),
     "the gradient of colours": (
-        "kernels/conv_functions.py",
+        "kernels/conv_stride1.py",
         "weight.flip(3, 4)",
         "weight.flip(4)",
         PICTURES,

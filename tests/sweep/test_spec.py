@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from gensweep import Grid, Point, Sweep
-from gensweep.core.config import TrainingConfig, param
+from gensweep.core.config import param
 from gensweep.core.errors import SweepError, UnknownNameError, UserError
 from gensweep.core.registries import DATASETS, MODELS, register_metric
+from gensweep.core.training_config import TrainingConfig
 from gensweep.data.arithmetic import Arithmetic
 from gensweep.models.text_to_text import TextToText
 from gensweep.sweep.load import read_sweep

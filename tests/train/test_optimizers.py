@@ -12,7 +12,7 @@ import torch
 from tiny import CPU, batch, point
 from torch import Tensor, nn
 
-from gensweep.core.config import TrainingConfig
+from gensweep.core.training_config import TrainingConfig
 from gensweep.nn.base_network import Network
 from gensweep.train.muon import apply_muon, orthogonalise
 from gensweep.train.networks import build_network
