@@ -118,6 +118,7 @@ def task(
     numerics: int = 1,
     epochs: int = DEFAULT_EPOCHS,
     shown: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Return a decorator that makes a function something that a sweep can train.
 
@@ -127,6 +128,9 @@ def task(
         numerics: part of every id; raise it when you change the numbers on purpose.
         epochs: the default of the parameter `epochs`, unless the signature has its own.
         shown: parameters that the readable part of an id shows.
+        files: files beside this one that the function opens or calls, such as a script. They
+            travel with it, and `Path(__file__).with_name("fit.py")` is where one is. They are read
+            from the source of the file, so this must be a tuple of plain texts.
 
     Raises:
         UserError: a name, a metric or a parameter cannot be used.

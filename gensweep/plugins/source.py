@@ -5,18 +5,21 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib.util
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from gensweep.core.errors import UserError
-from gensweep.plugins.imports import iter_imports, parse
+from gensweep.plugins.following import (
+    PACKAGE,
+    add_scripts,
+    follow_imports,
+    list_files,
+    read_file,
+    refuse_undeclared_files,
+)
 
-MAX_BYTES = 1_000_000
-"""The largest size of a plugin with the modules that it imports."""
 _DIGITS = 16
-_PACKAGE = "gensweep"
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Plugin:
         path: the main file on the machine that read it.
         is_installed: whether each machine imports it from its own Python packages. Such code is
             compared, and not shipped.
+        scripts: the names of those files that are not imported, such as a script that a task
+            calls.
     """
 
     label: str
@@ -37,6 +42,7 @@ class Plugin:
     files: tuple[tuple[str, bytes], ...]
     path: str
     is_installed: bool = False
+    scripts: tuple[str, ...] = ()
 
     @cached_property
     def sha(self) -> str:
@@ -55,8 +61,9 @@ class Plugin:
     @property
     def helpers(self) -> frozenset[str]:
         """The names of the modules and packages that lie beside each other in the plugin."""
+        modules = [name for name, _ in self.files if name not in self.scripts]
         return frozenset(
-            name.split("/")[0].removesuffix(".py") for name, _ in self.files
+            name.split("/")[0].removesuffix(".py") for name in modules
         )
 
     @property
@@ -110,8 +117,12 @@ def read_plugin(name: str, folder: Path) -> Plugin:
         )
     path = path.absolute()
     files: dict[str, bytes] = {}
-    _follow(path.name, path.parent, files)
-    return Plugin(name, stem, tuple(sorted(files.items())), str(path))
+    follow_imports(path.name, path.parent, files)
+    scripts = add_scripts(path.parent, files)
+    refuse_undeclared_files(path.parent, files)
+    return Plugin(
+        name, stem, tuple(sorted(files.items())), str(path), scripts=scripts
+    )
 
 
 def _suggest(path: Path) -> str:
@@ -119,64 +130,6 @@ def _suggest(path: Path) -> str:
     names = [file.name for file in path.parent.glob("*.py")]
     near = difflib.get_close_matches(path.name, names, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _follow(name: str, folder: Path, files: dict[str, bytes]) -> None:
-    """Add a file, and every file in the folder that it imports, directly or not."""
-    if name in files:
-        return
-    content = _read_file(folder / name, name)
-    files[name] = content
-    if sum(map(len, files.values())) > MAX_BYTES:
-        raise UserError(
-            f"{name}: this file and what it imports are larger than {MAX_BYTES:,} bytes; "
-            "keep data in other files, and read them where it trains"
-        )
-    for imported in iter_imports(parse(content, name), name):
-        top = imported.module.partition(".")[0]
-        inner = list_files(folder, top)
-        for file in inner:
-            _follow(file, folder, files)
-        if not inner and imported.is_required and not _is_importable(top):
-            raise UserError(
-                f"{name}:{imported.line}: imports {top!r}, which is neither installed nor a "
-                f"file in {folder}"
-            )
-
-
-def list_files(folder: Path, top: str) -> list[str]:
-    """Return the files of a module or package in a folder, relative to it; none if it has none."""
-    if top == _PACKAGE or top in sys.stdlib_module_names:
-        return []
-    if (folder / f"{top}.py").is_file():
-        return [f"{top}.py"]
-    if not (folder / top / "__init__.py").is_file():
-        return []
-    paths = sorted((folder / top).rglob("*.py"))
-    return [path.relative_to(folder).as_posix() for path in paths]
-
-
-def _is_importable(top: str) -> bool:
-    """Return whether a module is installed; it is not imported."""
-    if top in sys.stdlib_module_names or top in sys.modules:
-        return True
-    try:
-        return importlib.util.find_spec(top) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _read_file(path: Path, name: str) -> bytes:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(
-                f"{name} is larger than {MAX_BYTES:,} bytes, so it cannot be a plugin"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read: {error.strerror or error}"
-        ) from None
 
 
 def _read_installed(name: str) -> Plugin:
@@ -187,7 +140,7 @@ def _read_installed(name: str) -> Plugin:
     """
     top = name.partition(".")[0]
     spec = None
-    if all(part.isidentifier() for part in name.split(".")) and top != _PACKAGE:
+    if all(part.isidentifier() for part in name.split(".")) and top != PACKAGE:
         try:
             spec = importlib.util.find_spec(name)
         except (ImportError, ValueError):
@@ -201,8 +154,7 @@ def _read_installed(name: str) -> Plugin:
     levels = name.count(".") + (2 if path.name == "__init__.py" else 1)
     folder = path.parents[levels - 1]
     files = {
-        file: _read_file(folder / file, file)
-        for file in list_files(folder, top)
+        file: read_file(folder / file, file) for file in list_files(folder, top)
     }
     return Plugin(
         name, name, tuple(sorted(files.items())), str(path), is_installed=True

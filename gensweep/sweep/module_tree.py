@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gensweep.plugins.loader import find_source
+from gensweep.plugins.loader import find_source, list_scripts
 from gensweep.sweep.data_files import list_data_files
 from gensweep.sweep.module_source import Module
 from gensweep.sweep.syntax import (
@@ -65,11 +65,10 @@ class ModuleTree:
         package, *parts = name.split(".")
         if package != self.package:
             source = find_source(name)
-            return (
-                self._sort_statements(source[0], Module(package=source[1]))
-                if source
-                else None
-            )
+            if source is None:
+                return None
+            module = Module(package=source[1], scripts=list_scripts(name))
+            return self._sort_statements(source[0], module)
         path = self.folder.joinpath(*parts)
         if path.is_dir():
             path = path / "__init__.py"

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gensweep.plugins.loader import is_of_plugin
+from gensweep.sweep.data_files import digest_script
 from gensweep.sweep.module_source import Module
 from gensweep.sweep.module_tree import ModuleTree
 from gensweep.sweep.syntax import (
@@ -77,6 +78,7 @@ class SourceTree:
             )
             for path in module.data_files:
                 digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
+            digests.update(map(digest_script, module.scripts))
         # Sorted, so that neither the order of definitions nor their files matter.
         return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()[
             :12

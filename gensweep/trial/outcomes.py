@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import subprocess
 import traceback
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ from gensweep.trial.device import describe_device
 from gensweep.trial.point_folder import PointFolder
 
 log = logging.getLogger(__name__)
+MAX_OUTPUT = 20_000
+"""Characters of a failed program's output that `error.txt` has, from its end."""
 
 
 @contextlib.contextmanager
@@ -175,16 +178,53 @@ def report_end(
 
 def _write_traceback(folder: PointFolder, error: Exception) -> None:
     try:
-        folder.write(ERROR, "".join(traceback.format_exception(error)))
+        text = "".join(traceback.format_exception(error))
+        folder.write(ERROR, text + _format_output(error))
     except (OSError, LostClaimError) as write_error:
         log.warning(
             "cannot write the traceback of %s: %s", folder.point_id, write_error
         )
 
 
+def _describe_failed_program(error: subprocess.CalledProcessError) -> str:
+    """Return how a program of the user's ended, and the last line that it printed."""
+    words = error.cmd
+    if not isinstance(words, (str, bytes)):
+        words = " ".join(str(word) for word in words)
+    end = f"exit status {error.returncode}"
+    if error.returncode < 0:
+        end = f"signal {-error.returncode}"
+    message = f"{_decode(words)!s:.200} ended with {end}"
+    output = _decode(error.stderr) or _decode(error.output)
+    lines = output.strip().splitlines()
+    if lines:
+        message += f": {lines[-1]:.200}"
+    return message
+
+
+def _format_output(error: BaseException) -> str:
+    """Return what a program printed that a task called; nothing for any other error."""
+    if not isinstance(error, subprocess.CalledProcessError):
+        return ""
+    text = ""
+    for name, output in (("stdout", error.output), ("stderr", error.stderr)):
+        decoded = _decode(output)
+        if decoded:
+            text += f"\n--- {name} of the program\n{decoded[-MAX_OUTPUT:]}"
+    return text
+
+
+def _decode(text: Any) -> str:
+    if isinstance(text, bytes):
+        return text.decode(errors="replace")
+    return text or ""
+
+
 def _summarize_error(error: BaseException) -> str:
     """Return an exception as one line: its type, its message, and its line in this project."""
     message = " ".join(str(error).split()) or "no message"
+    if isinstance(error, subprocess.CalledProcessError):
+        message = _describe_failed_program(error)
     line = find_user_line(error)
     if line:
         return f"{type(error).__name__}: {message} ({line})"
