@@ -17,9 +17,12 @@ os.environ["GENSWEEP_FEATURES"] = "random_vgg"
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One cache folder for a run of the tests: large arrays are built once, and nothing of the user's is touched."""
+    """One cache folder for a run of the tests: arrays and kernels are built once, and nothing of the user's is touched."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # which the worker processes share
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENSWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GENSWEEP_CACHE", str(base / "cache"))
         patch.setenv(
             "WANDB_MODE", "disabled"
         )  # but where W&B is what is tested, and then never with a user's login
