@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from gensweep.report.load import load
     from gensweep.report.results import Results
     from gensweep.report.tables import Table
-    from gensweep.sweep.grid import Grid, Zip
+    from gensweep.sweep.grid import Grid
     from gensweep.sweep.point import Point
     from gensweep.sweep.questions import Compare
     from gensweep.sweep.search import Search
     from gensweep.sweep.search_arguments import Confirm
     from gensweep.sweep.space import Integer, Log, Uniform
     from gensweep.sweep.spec import Sweep
+    from gensweep.sweep.zips import Zip
 
 __version__ = "0.2.0"
 __all__ = [
@@ -106,7 +107,7 @@ _MODULES = {
     "Search": "gensweep.sweep.search",
     "Sweep": "gensweep.sweep.spec",
     "Table": "gensweep.report.tables",
-    "Zip": "gensweep.sweep.grid",
+    "Zip": "gensweep.sweep.zips",
     "Uniform": "gensweep.sweep.space",
     "check": "gensweep.inspect.check",
     "dataset": "gensweep.core.declare",

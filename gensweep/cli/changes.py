@@ -10,8 +10,8 @@ from gensweep.cli.options import parse_pairs
 from gensweep.core.errors import SweepError
 
 if TYPE_CHECKING:
-    from gensweep.sweep.grid import Zip
     from gensweep.sweep.spec import Sweep
+    from gensweep.sweep.zips import Zip
 
 _COLON = re.compile(r"(?<!\\):")
 
@@ -43,8 +43,8 @@ def read_changed_sweep(
 
 def _parse_zip(key: str, texts: list[str]) -> Zip:
     r"""Parse `A:B=1:3,2:4`: A is 1 with B 3, then A is 2 with B 4; `\:` is a colon in a value."""
-    from gensweep.sweep.grid import Zip
     from gensweep.sweep.load import parse_value
+    from gensweep.sweep.zips import Zip
 
     names = [name.strip() for name in key.split(":")]
     if not all(names) or len(set(names)) < len(names):

@@ -32,7 +32,8 @@ def doctor_command(
     checked = "this machine"
     if address is not None:
         # The check of this machine must not pay for the import of Ray.
-        from gensweep.execute.ray_session import open_executor, run_on_each_node
+        from gensweep.execute.ray_nodes import run_on_each_node
+        from gensweep.execute.ray_session import open_executor
         from gensweep.execute.resources import Resources
 
         resources = Resources(

@@ -23,17 +23,15 @@ from gensweep.cluster.node_info import check_code, read_code_versions
 from gensweep.cluster.ray_guard import ended_process
 from gensweep.core.errors import CodeMismatchError, RayDiedError
 from gensweep.execute.limits import Limits
-from gensweep.execute.ray_schedule import InOrder, LimitStopper
-from gensweep.execute.ray_session import (
-    check_nodes,
+from gensweep.execute.ray_nodes import check_nodes, get_last_line
+from gensweep.execute.ray_resources import (
     choose_gpus_per_trial,
     compute_max_lanes,
     compute_max_resources,
-    get_last_line,
-    get_ray_processes,
     list_nodes_to_launch,
-    open_executor,
 )
+from gensweep.execute.ray_schedule import InOrder, LimitStopper
+from gensweep.execute.ray_session import get_ray_processes, open_executor
 from gensweep.execute.resources import Resources
 from gensweep.execute.trial_setup import (
     freeze_imports,

@@ -2,89 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-import math
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from gensweep.core.errors import SweepError, describe_unknown
+from gensweep.core.errors import SweepError
 from gensweep.core.registries import MODELS
 from gensweep.prepare.fingerprint import get_pinned_text
 from gensweep.sweep.axes import list_axis_parameters, list_axis_values
-from gensweep.sweep.parameters import (
-    describe_condition,
-    list_parameters,
-    resolve_params,
-)
-
-MAX_CELLS = 1_000_000
-"""The most combinations of a grid: planning 100,000 points takes seconds."""
-
-
-class Zip:
-    """Parameters that change together, as in Python's `zip`.
-
-    ``Zip(encoder_layers=[1, 2], decoder_layers=[3, 4])`` has two combinations:
-    1 with 3, and 2 with 4.
-
-    Attributes:
-        columns: parameter -> its value in each combination.
-
-    Raises:
-        SweepError: the parameters have different numbers of values, or a
-            combination comes twice.
-    """
-
-    def __init__(self, **columns: Any) -> None:
-        self.columns: dict[str, list[Any]] = {}
-        for key, value in columns.items():
-            self.columns[key] = list_axis_values(
-                "Zip", key, value, may_repeat=True
-            )
-        lengths = {key: len(values) for key, values in self.columns.items()}
-        if len(set(lengths.values())) > 1:
-            counts = ", ".join(
-                f"{key} has {count}" for key, count in lengths.items()
-            )
-            raise SweepError(
-                f"Zip: parameters need equally many values; {counts}"
-            )
-        for text, count in Counter(map(repr, self.list_rows())).items():
-            if count > 1:
-                raise SweepError(
-                    f"Zip: {', '.join(self.columns)} have {text} twice"
-                )
-
-    @property
-    def axes(self) -> dict[str, list[Any]]:
-        """Parameter -> its values, each once."""
-        return {
-            key: list({repr(value): value for value in values}.values())
-            for key, values in self.columns.items()
-        }
-
-    def list_rows(self) -> list[tuple[Any, ...]]:
-        """Return the combinations, each with the values in the order of the parameters."""
-        return list(zip(*self.columns.values(), strict=True))
-
-    def select(self, keys: Collection[str]) -> Zip:
-        """Return the combinations of some of the parameters, each once."""
-        columns = {
-            key: values for key, values in self.columns.items() if key in keys
-        }
-        rows = list(zip(*columns.values(), strict=True))
-        unique = list({repr(row): row for row in rows}.values())
-        return Zip(
-            **dict(
-                zip(columns, map(list, zip(*unique, strict=True)), strict=True)
-            )
-        )
-
-    def __repr__(self) -> str:
-        columns = [f"{key}={values!r}" for key, values in self.columns.items()]
-        return f"Zip({', '.join(columns)})"
+from gensweep.sweep.cells import expand_cells, is_active
+from gensweep.sweep.parameters import describe_condition, list_parameters
+from gensweep.sweep.zips import Zip
 
 
 class Grid:
@@ -133,7 +60,7 @@ class Grid:
             raise SweepError(
                 f"{self._prefix}: seeds belong to the sweep: Sweep(seeds=3) or Sweep(seeds=[0, 7])"
             )
-        self._cells = _expand_cells(model, self._zips, self._own_axes, where)
+        self._cells = expand_cells(model, self._zips, self._own_axes, where)
         if not self._cells:
             raise SweepError(
                 f"{self._prefix}: where accepts none of the combinations"
@@ -176,7 +103,7 @@ class Grid:
 
     def _check_active(self, key: str) -> None:
         """Raise SweepError if an axis changes no cell of the grid."""
-        if _is_active(key, self._cells):
+        if is_active(key, self._cells):
             return
         for params in self._cells:
             if key in list_parameters(self.model, params["dataset"]):
@@ -213,10 +140,10 @@ class Grid:
             for key, value in axes.items()
         }
         all_zips = [*(one.select(remaining) for one in self._zips), *zips]
-        cells = _expand_cells(self.model, all_zips, axes, self._where)
+        cells = expand_cells(self.model, all_zips, axes, self._where)
         # An axis that the caller set stays, so that `Grid` reports it if it does nothing.
         active = {
-            key for key in known if key in replaced or _is_active(key, cells)
+            key for key in known if key in replaced or is_active(key, cells)
         }
         return Grid(
             self.model,
@@ -235,72 +162,3 @@ class Grid:
             arguments.append(f"where={self._where!r}")
         arguments += [f"{key}={axis!r}" for key, axis in self._own_axes.items()]
         return f"Grid({', '.join(arguments)})"
-
-
-class _Combination:
-    """The parameters of a cell as attributes, for `where`."""
-
-    def __init__(self, model: str, params: dict[str, Any]) -> None:
-        self._model = model
-        self._params = params
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self._params:
-            return self._params[name]
-        if name.startswith("__"):
-            raise AttributeError(name)
-        known = list_parameters(self._model, self._params["dataset"])
-        if name in known:
-            return None
-        raise SweepError(
-            describe_unknown(
-                "parameter", name, known, f"where of {self._model}"
-            )
-        )
-
-
-def _expand_cells(
-    model: str,
-    zips: Sequence[Zip],
-    axes: dict[str, list[Any]],
-    where: Callable[[Any], Any] | None,
-) -> list[dict[str, Any]]:
-    """Return every wanted combination as the parameters of a point, each once.
-
-    Two combinations that differ only in parameters that do nothing are one cell.
-    """
-    keys = [key for one in zips for key in one.columns] + list(axes)
-    dimensions: list[list[tuple[Any, ...]]] = [
-        one.list_rows() for one in zips if one.columns
-    ]
-    dimensions += [[(value,) for value in values] for values in axes.values()]
-    count = math.prod(len(rows) for rows in dimensions)
-    if count > MAX_CELLS:
-        raise SweepError(
-            f"grid of {model}: {count:,} combinations; at most {MAX_CELLS:,} are planned. "
-            "Sweep fewer values, or split the grid into several sweeps"
-        )
-    joined: dict[str, Any] = dict(axes)
-    for one in zips:
-        joined |= one.axes
-    known = list_axis_parameters(model, joined)
-    cells: dict[str, dict[str, Any]] = {}
-    for rows in itertools.product(*dimensions):
-        combination = dict(zip(keys, itertools.chain(*rows), strict=True))
-        dataset = str(combination.get("dataset", MODELS[model].default_dataset))
-        parameters = list_parameters(model, dataset)
-        # A parameter of another swept dataset does nothing with this one. A parameter of none of
-        # them goes on to `resolve_params`, which reports it.
-        relevant = {
-            key: value
-            for key, value in combination.items()
-            if key in parameters or key not in known
-        }
-        params = resolve_params(model, relevant)
-        if where is None or where(_Combination(model, params)):
-            cells.setdefault(json.dumps(params), params)
-    return list(cells.values())
-
-
-def _is_active(key: str, cells: list[dict[str, Any]]) -> bool:
-    return any(key in params for params in cells)

@@ -1,8 +1,7 @@
-"""The searches of a sweep: their names, and a change of parameters in all of them."""
+"""The searches of a sweep, and their names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from gensweep.core.errors import SweepError
@@ -31,15 +30,3 @@ def check_searches(sweep: str, searches: Any) -> list[Search]:
                 "give each a name of its own: Search(..., name=...)"
             )
     return checked
-
-
-def replace_in_searches(
-    searches: Iterable[Search], values: dict[str, Any]
-) -> list[Search]:
-    """Return the searches with parameters replaced in those that have them."""
-    changed = []
-    for search in searches:
-        known = search.space.list_parameters()
-        relevant = {key: value for key, value in values.items() if key in known}
-        changed.append(search.replace_values(relevant) if relevant else search)
-    return changed

@@ -22,23 +22,23 @@ from gensweep.sweep.arguments import (
     check_vary,
     list_metric_names,
 )
-from gensweep.sweep.axes import list_axis_parameters
-from gensweep.sweep.grid import Grid, Zip
+from gensweep.sweep.grid import Grid
 from gensweep.sweep.point import AUTO, Point
 from gensweep.sweep.questions import Question, check_margins, check_questions
 from gensweep.sweep.reference import ReferenceRow, read_reference
+from gensweep.sweep.replacement import (
+    check_parameters,
+    join_values,
+    list_sweep_parameters,
+    replace_in_grids,
+    replace_in_searches,
+)
 from gensweep.sweep.search import Search
-from gensweep.sweep.searches import check_searches, replace_in_searches
+from gensweep.sweep.searches import check_searches
 from gensweep.sweep.table_choice import TableChoice, check_tables
 from gensweep.sweep.uses import check_uses
+from gensweep.sweep.zips import Zip
 
-_OPTION_HINTS = {
-    "seed": "--seeds N chooses seeds 0 to N-1",
-    "seeds": "--seeds N chooses seeds 0 to N-1",
-    "pack": "--pack N trains up to N points as one batched model",
-    "model": "--filter model=NAME runs some models only; a grid names its model in the sweep file",
-}
-"""What people try to set as a parameter -> the option that sets it."""
 _ARGUMENTS = [
     "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
     "reference", "keep", "uses", "search", "vary",
@@ -122,7 +122,7 @@ class Sweep:
         self.figures = check_name_list(name, "figures", figures)
         models = {part.model for part in (*self.grids, *self.searches)}
         self._own_tables = check_tables(
-            name, tables, list_metric_names(models), self._list_parameters()
+            name, tables, list_metric_names(models), self._list_names()
         )
         self.tables = [choice.name for choice in self._own_tables]
         self.table_choices = {
@@ -159,41 +159,37 @@ class Sweep:
             zips: parameters to sweep together.
 
         Raises:
-            SweepError: no grid has the parameter.
+            SweepError: no grid has the parameter, or a search cannot take the change.
         """
-        single = values or {}
-        values = dict(single)
-        for zipped in zips:
-            values |= zipped.axes
-        parameters = [
-            list_axis_parameters(grid.model, grid.axes | values)
-            for grid in self.grids
-        ]
-        of_searches = [
-            search.space.list_parameters() for search in self.searches
-        ]
-        known = frozenset().union(*parameters, *of_searches)
-        for key in values.keys() & _OPTION_HINTS.keys():
-            hint = _OPTION_HINTS[key]
-            raise SweepError(
-                f"{key!r} is not a parameter of sweep {self.name!r}: {hint}"
-            )
-        for key in values.keys() - known:
-            raise SweepError(
-                describe_unknown(
-                    "parameter", key, known, f"sweep {self.name!r}"
-                )
-            )
-        grids = {}
-        for grid, keys in zip(self.grids, parameters, strict=True):
-            relevant = {
-                key: value for key, value in single.items() if key in keys
-            }
-            changed = grid.replace_values(
-                relevant, [one.select(keys) for one in zips]
-            )
-            # Grids that differed only in the replaced parameters are now one.
-            grids[repr(changed)] = changed
+        values = values or {}
+        joined = join_values(values, zips)
+        known = list_sweep_parameters(self.grids, self.searches, joined)
+        check_parameters(self.name, joined, known)
+        grids = replace_in_grids(self.grids, values, zips)
+        self._check_suits_searches(seeds, zips)
+        replaced = Sweep(
+            self.name,
+            grids,
+            self.seeds if seeds is None else seeds,
+            self._own_tables,
+            self._own_figures,
+            self.pack,
+            self._own_objective,
+            margin=self.margin,
+            keep=self.keep,
+            vary=self.vary,
+            uses=self.uses,
+            search=replace_in_searches(self.searches, values),
+        )
+        # Not checked again: a question about what does not vary any more has no answer.
+        replaced.questions = self.questions
+        replaced.reference = self.reference
+        return replaced
+
+    def _check_suits_searches(
+        self, seeds: int | None, zips: Sequence[Zip]
+    ) -> None:
+        """Raise SweepError for a change that the sweep's searches cannot take."""
         if zips and self.searches:
             raise SweepError(
                 f"sweep {self.name!r} has a search, which does not try parameters together; "
@@ -204,46 +200,21 @@ class Sweep:
                 f"--seeds: sweep {self.name!r} has no grid; the seeds of a search are in the sweep "
                 "file: Search(seeds=...) and Confirm(seeds=...)"
             )
-        replaced = Sweep(
-            self.name,
-            list(grids.values()),
-            self.seeds if seeds is None else seeds,
-            self._own_tables,
-            self._own_figures,
-            self.pack,
-            self._own_objective,
-            margin=self.margin,
-            keep=self.keep,
-            vary=self.vary,
-            uses=self.uses,
-            search=replace_in_searches(self.searches, single),
-        )
-        # Not checked again: a question about what does not vary any more has no answer.
-        replaced.questions = self.questions
-        replaced.reference = self.reference
-        return replaced
 
     def _read_reference(self, path: str | Path | None) -> list[ReferenceRow]:
         """Return the rows of the reference file; none without a file."""
         if path is None:
             return []
         models = {part.model for part in (*self.grids, *self.searches)}
+        parameters = list_sweep_parameters(self.grids, self.searches)
         return read_reference(
-            self.name,
-            path,
-            models,
-            self._list_parameters() - models,
-            list_metric_names(models),
+            self.name, path, models, parameters, list_metric_names(models)
         )
 
-    def _list_parameters(self) -> frozenset[str]:
+    def _list_names(self) -> frozenset[str]:
         """Return the parameters of all models, and the names of the models."""
-        names = [
-            list_axis_parameters(grid.model, grid.axes) for grid in self.grids
-        ]
-        names += [search.space.list_parameters() for search in self.searches]
         models = {part.model for part in (*self.grids, *self.searches)}
-        return frozenset(models).union(*names)
+        return list_sweep_parameters(self.grids, self.searches) | models
 
     def add_search_points(
         self, points: Iterable[Point], selection_ids: AbstractSet[str]

@@ -552,7 +552,7 @@ def test_a_cluster_may_grow_to_what_trials_ask_for(
     ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two cores and no GPU are up; the autoscaler may start three workers, of two kinds, at most."""
-    from gensweep.execute.ray_session import (
+    from gensweep.execute.ray_resources import (
         check_resources,
         choose_gpus_per_trial,
         compute_max_lanes,

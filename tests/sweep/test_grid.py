@@ -9,8 +9,9 @@ import pytest
 from runs import call
 
 from gensweep.core.errors import SweepError
-from gensweep.sweep.grid import Grid, Zip
+from gensweep.sweep.grid import Grid
 from gensweep.sweep.spec import Sweep
+from gensweep.sweep.zips import Zip
 
 DEPTHS = ("encoder_layers", "decoder_layers")
 

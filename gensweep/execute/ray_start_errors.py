@@ -1,0 +1,30 @@
+"""Why Ray did not start here, or a cluster was not reached, in words that say what to do."""
+
+from __future__ import annotations
+
+from gensweep.core.errors import GensweepError, UserError
+
+
+def explain_failed_start(error: Exception) -> GensweepError:
+    reason = str(error).rstrip(".")
+    hint = "is it busy? Try again, or train without Ray: --local"
+    return GensweepError(
+        f"Ray could not start on this machine: {reason}; {hint}"
+    )
+
+
+def explain_failed_connection(error: Exception, address: str) -> UserError:
+    reason = " ".join(str(error).split())
+    hint = (
+        "is the cluster up, and is this the port of its head node (6379 by default)? If the "
+        "cluster requires a token, set RAY_AUTH_MODE=token and make sure that "
+        "~/.ray/auth_token is the same on both sides"
+    )
+    if "Version mismatch" in reason:
+        hint = (
+            "install the same versions on this machine and on the cluster: "
+            "pip install -c constraints.txt"
+        )
+    return UserError(
+        f"--address {address}: could not connect to a Ray cluster ({reason}); {hint}"
+    )

@@ -1,0 +1,74 @@
+"""Zips: parameters of a grid that change together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
+
+from gensweep.core.errors import SweepError
+from gensweep.sweep.axes import list_axis_values
+
+
+class Zip:
+    """Parameters that change together, as in Python's `zip`.
+
+    ``Zip(encoder_layers=[1, 2], decoder_layers=[3, 4])`` has two combinations:
+    1 with 3, and 2 with 4.
+
+    Attributes:
+        columns: parameter -> its value in each combination.
+
+    Raises:
+        SweepError: the parameters have different numbers of values, or a
+            combination comes twice.
+    """
+
+    def __init__(self, **columns: Any) -> None:
+        self.columns: dict[str, list[Any]] = {}
+        for key, value in columns.items():
+            self.columns[key] = list_axis_values(
+                "Zip", key, value, may_repeat=True
+            )
+        lengths = {key: len(values) for key, values in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            counts = ", ".join(
+                f"{key} has {count}" for key, count in lengths.items()
+            )
+            raise SweepError(
+                f"Zip: parameters need equally many values; {counts}"
+            )
+        for text, count in Counter(map(repr, self.list_rows())).items():
+            if count > 1:
+                raise SweepError(
+                    f"Zip: {', '.join(self.columns)} have {text} twice"
+                )
+
+    @property
+    def axes(self) -> dict[str, list[Any]]:
+        """Parameter -> its values, each once."""
+        return {
+            key: list({repr(value): value for value in values}.values())
+            for key, values in self.columns.items()
+        }
+
+    def list_rows(self) -> list[tuple[Any, ...]]:
+        """Return the combinations, each with the values in the order of the parameters."""
+        return list(zip(*self.columns.values(), strict=True))
+
+    def select(self, keys: Collection[str]) -> Zip:
+        """Return the combinations of some of the parameters, each once."""
+        columns = {
+            key: values for key, values in self.columns.items() if key in keys
+        }
+        rows = list(zip(*columns.values(), strict=True))
+        unique = list({repr(row): row for row in rows}.values())
+        return Zip(
+            **dict(
+                zip(columns, map(list, zip(*unique, strict=True)), strict=True)
+            )
+        )
+
+    def __repr__(self) -> str:
+        columns = [f"{key}={values!r}" for key, values in self.columns.items()]
+        return f"Zip({', '.join(columns)})"
