@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -21,8 +20,26 @@ from gensweep.cli.options import (
     Root,
     Set,
     TrainingDevice,
+    Wandb,
     WandbMode,
     parse_pairs,
+)
+from gensweep.cli.run_options import (
+    AsJson,
+    Calibrate,
+    Cpus,
+    DryRun,
+    File,
+    Gpus,
+    KeepFiles,
+    Local,
+    MaxConcurrent,
+    MaxFailures,
+    Notify,
+    Seeds,
+    StartOrder,
+    TimeBudget,
+    VerboseRun,
 )
 from gensweep.core.errors import UserError
 from gensweep.core.keep import check_keep
@@ -30,100 +47,11 @@ from gensweep.execute.order import Order
 from gensweep.system.terminal import Console, format_command_line
 
 if TYPE_CHECKING:
+    from gensweep.execute.resources import RunOptions
     from gensweep.sweep.spec import Sweep
+    from gensweep.tracking.settings import Tracking
 
 app = typer.Typer()
-File = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE", help="The sweep file, such as sweeps/layers.py."
-    ),
-]
-Seeds = Annotated[
-    int | None, typer.Option(metavar="N", help="Use the seeds 0 to N-1.")
-]
-Cpus = Annotated[
-    int, typer.Option(min=1, help="CPU cores and threads per trial.")
-]
-Gpus = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        help="GPUs per trial; default: 1 if there is a GPU, else 0.",
-        show_default=False,
-    ),
-]
-MaxConcurrent = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Maximum number of parallel trials; default: as many as fit.",
-    ),
-]
-KeepFiles = Annotated[
-    str | None,
-    typer.Option(
-        "--keep",
-        metavar="WHAT",
-        help="Large files that stay when a point is done: weights, checkpoint (also the state "
-        "to train on from), or nothing; default: as the sweep says.",
-    ),
-]
-Local = Annotated[
-    bool,
-    typer.Option(
-        "--local",
-        help="Train in this process without Ray, one trial at a time.",
-    ),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show the plan and exit.")
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="With --dry-run: show the plan as JSON.")
-]
-Calibrate = Annotated[
-    bool,
-    typer.Option(
-        "--calibrate",
-        help="With --dry-run: measure a few steps of each model shape that was never timed.",
-    ),
-]
-StartOrder = Annotated[
-    Order,
-    typer.Option(
-        "--order",
-        help="Start the longest points first, one seed of every cell first, or in a fixed shuffle.",
-    ),
-]
-TimeBudget = Annotated[
-    str | None,
-    typer.Option(
-        "--time-budget",
-        metavar="TIME",
-        help="Start no further point after this time, such as 2h or 1h30m.",
-    ),
-]
-MaxFailures = Annotated[
-    int | None,
-    typer.Option(
-        "--stop-after-failures",
-        metavar="N",
-        min=1,
-        help="Start no further point after N failures.",
-    ),
-]
-Notify = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COMMAND",
-        help="Give a command a JSON summary on its input, at the end and at the first failure.",
-    ),
-]
-VerboseRun = Annotated[
-    bool,
-    typer.Option("--verbose", help="Show Ray's output, logs and tracebacks."),
-]
 
 
 @app.command("run")
@@ -157,14 +85,10 @@ def run_command(
     verbose: VerboseRun = False,
 ) -> None:
     """Train the missing points of a sweep and print its tables; the word run is optional."""
-    from gensweep.execute.driver import run
-    from gensweep.execute.dry_run import dry_run
     from gensweep.execute.limits import parse_duration
     from gensweep.execute.resources import Resources, RunOptions
-    from gensweep.tracking.settings import Tracking, explain_disabled
 
     sweep = read_changed_sweep(file, set_, seeds)
-    mode = wandb.value if wandb else None
     resources = Resources(
         device=device.value,
         cpus_per_trial=cpus_per_trial,
@@ -176,12 +100,11 @@ def run_command(
         retry_failed=retry_failed,
         retrain_changed=retrain_changed,
         verbose=verbose,
-        tracking=Tracking.from_cli(
-            mode, wandb_project, wandb_entity, sweep.name
+        tracking=_choose_tracking(
+            wandb, wandb_project, wandb_entity, sweep.name
         ),
     )
     _check_needs_dry_run(dry, {"--calibrate": calibrate, "--json": as_json})
-    note = explain_disabled(mode)
     options = RunOptions(
         results,
         _parse_filters(filter_),
@@ -192,12 +115,43 @@ def run_command(
         time_budget=parse_duration("--time-budget", time_budget),
         max_failures=max_failures,
         notify=notify,
-        notes=(note,) if note else (),
+        notes=_list_notes(wandb),
     )
     if dry:
-        dry_run(sweep, options, Console(), calibrate, as_json)
+        _show_plan(sweep, options, calibrate, as_json)
     else:
-        raise typer.Exit(run(sweep, options, Console()))
+        raise typer.Exit(_train(sweep, options))
+
+
+def _show_plan(
+    sweep: Sweep, options: RunOptions, calibrate: bool, as_json: bool
+) -> None:
+    from gensweep.execute.dry_run import dry_run
+
+    dry_run(sweep, options, Console(), calibrate, as_json)
+
+
+def _train(sweep: Sweep, options: RunOptions) -> int:
+    from gensweep.execute.driver import run
+
+    return run(sweep, options, Console())
+
+
+def _choose_tracking(
+    mode: Wandb | None, project: str | None, entity: str | None, sweep: str
+) -> Tracking:
+    from gensweep.tracking.settings import Tracking
+
+    name = mode.value if mode else None
+    return Tracking.from_cli(name, project, entity, sweep)
+
+
+def _list_notes(mode: Wandb | None) -> tuple[str, ...]:
+    """Return the lines that a run prints when its training starts."""
+    from gensweep.tracking.settings import explain_disabled
+
+    note = explain_disabled(mode.value if mode else None)
+    return (note,) if note else ()
 
 
 def _check_needs_dry_run(is_dry: bool, options: dict[str, bool]) -> None:

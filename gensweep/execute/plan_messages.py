@@ -13,6 +13,17 @@ from gensweep.system.text import pluralize, print_line
 MAX_ORIGINS_PRINTED = 10
 
 
+def print_notes(
+    plan: Plan, note: str, options: RunOptions, console: Console
+) -> None:
+    """Print what leaves the sweep's tables with this run, and which points are of other code."""
+    for text in options.notes:
+        print_line(console, text)
+    if note:
+        print_line(console, note, "yellow")
+    print_code_changes(plan, options, console)
+
+
 def print_code_changes(
     plan: Plan, options: RunOptions, console: Console
 ) -> None:

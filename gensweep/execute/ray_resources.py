@@ -1,4 +1,4 @@
-"""What the Ray that trains has, and what its trials may take of it."""
+"""The resources of the Ray that trains, and the share of each trial."""
 
 from __future__ import annotations
 

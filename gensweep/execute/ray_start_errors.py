@@ -1,4 +1,4 @@
-"""Why Ray did not start here, or a cluster was not reached, in words that say what to do."""
+"""Errors of a start of Ray, and of a connection to a cluster, that say what to do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from gensweep.core.errors import GensweepError, UserError
 
 
 def explain_failed_start(error: Exception) -> GensweepError:
+    """Return the error that explains why no Ray started on this machine."""
     reason = str(error).rstrip(".")
     hint = "is it busy? Try again, or train without Ray: --local"
     return GensweepError(
@@ -14,6 +15,7 @@ def explain_failed_start(error: Exception) -> GensweepError:
 
 
 def explain_failed_connection(error: Exception, address: str) -> UserError:
+    """Return the error that explains why a cluster was not reached."""
     reason = " ".join(str(error).split())
     hint = (
         "is the cluster up, and is this the port of its head node (6379 by default)? If the "

@@ -1,0 +1,196 @@
+"""The training of a run: check what can be checked, start the executor, train wave after wave."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+from gensweep.cluster.ray_address import check_address
+from gensweep.core.dataset import DatasetArrays
+from gensweep.core.keep import CHECKPOINT_TOO
+from gensweep.execute.limits import Limits
+from gensweep.execute.notify import Notifier
+from gensweep.execute.plan import Plan, make_plan
+from gensweep.execute.plan_messages import print_notes
+from gensweep.execute.resources import RunOptions
+from gensweep.execute.resume_hint import ResumeHint
+from gensweep.execute.searching import Searcher
+from gensweep.execute.warmup import (
+    compile_kernels_in_background,
+    train_readers_in_background,
+)
+from gensweep.execute.waves import Wave, prepare_wave, train_wave, write_wave
+from gensweep.ledger.ledger import POINTS, Ledger
+from gensweep.ledger.plugin_sources import store_plugins
+from gensweep.ledger.store_check import check_store, require_writable
+from gensweep.ledger.stores import Store
+from gensweep.prepare.contact_sheet import DATASETS_FOLDER
+from gensweep.sweep.load import filter_points
+from gensweep.sweep.spec import Sweep
+from gensweep.system.terminal import Console
+
+SWEEP_FOLDERS = ("", "/tables", "/figures", f"/{DATASETS_FOLDER}")
+"""Folders of a sweep that a run writes to; another user may own some of them."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """The parts of a run that every step of it needs.
+
+    Attributes:
+        ledger: the records and claims of the results root.
+        options: the options of the run.
+        searcher: the searches of the sweep.
+        resume_hint: adds to errors of the results root how to resume the run.
+        notifier: tells the user's command about the first failure.
+        console: where to print.
+    """
+
+    ledger: Ledger
+    options: RunOptions
+    searcher: Searcher
+    resume_hint: ResumeHint
+    notifier: Notifier
+    console: Console
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The result of a training.
+
+    Attributes:
+        sweep: the sweep with all points that its searches asked for.
+        plan: the plan of those points, with today's records.
+        limit: why not every point was started; None if every point was.
+    """
+
+    sweep: Sweep
+    plan: Plan
+    limit: str | None
+
+
+def train_missing(
+    run: RunContext, sweep: Sweep, plan: Plan, note: str
+) -> Trained:
+    """Check everything that can be checked, then train every point of the plan.
+
+    A search asks for further points when these are trained; then they are trained, too.
+
+    Args:
+        run: the run.
+        sweep: the sweep with the points that its searches ask for now.
+        plan: the points to train.
+        note: what leaves the sweep's tables with this run.
+
+    Raises:
+        UserError: bad options or an unusable results folder; nothing was started.
+        StoreError: the results root stopped working during the run.
+    """
+    _check_reachable(run.ledger.store, run.options.resources.address)
+    run = _keep_checkpoints_if_needed(run)
+    wave = prepare_wave(sweep, plan, run.ledger, run.options, run.console)
+    with contextlib.ExitStack() as stack:
+        _start_warmup(plan, wave.arrays, run.options, stack)
+        executor = _start_executor(run, stack)
+        _check_local_root(run.ledger.store, sweep)
+        print_notes(plan, note, run.options, run.console)
+        store_plugins(run.ledger.store, sweep.plugins)
+        return _train_waves(run, wave, executor)
+
+
+def _check_reachable(store: Store, address: str | None) -> None:
+    """Raise UserError if the results root or the cluster cannot be used."""
+    require_writable(store)
+    # A local root is checked later: checking creates it, and other checks may still fail.
+    if store.is_remote:
+        check_store(store)
+    if address is not None:
+        check_address(address)
+
+
+def _keep_checkpoints_if_needed(run: RunContext) -> RunContext:
+    """Return the run with `keep` raised if trials of its searches go on from checkpoints."""
+    if not run.searcher.needs_checkpoints:
+        return run
+    # A trial that goes on starts from the state at its last rung.
+    resources = replace(run.options.resources, keep=CHECKPOINT_TOO)
+    return replace(run, options=replace(run.options, resources=resources))
+
+
+def _start_executor(run: RunContext, stack: contextlib.ExitStack) -> ModuleType:
+    """Start what runs the trials, until the stack is closed; return its module.
+
+    The executor checks the resources, so it starts before anything is written.
+    """
+    resources = run.options.resources
+    with run.console.status("starting"):
+        executor = _load_executor(run.options.local)
+        stack.enter_context(executor.open_executor(resources))
+    if resources.address is not None:
+        executor.check_nodes(run.ledger.store)
+    return executor
+
+
+def _load_executor(local: bool) -> ModuleType:
+    """Return the module with `open_executor` and `execute`."""
+    # Imported by name and late: one of them imports Ray, which takes seconds.
+    name = "gensweep.execute.local" if local else "gensweep.execute.ray_tune"
+    return importlib.import_module(name)
+
+
+def _check_local_root(store: Store, sweep: Sweep) -> None:
+    """Raise ResultsError if a folder of this machine cannot be written to."""
+    if not store.is_remote:
+        folders = [f"{sweep.name}{folder}" for folder in SWEEP_FOLDERS]
+        check_store(store, POINTS, *folders)
+
+
+def _train_waves(run: RunContext, wave: Wave, executor: ModuleType) -> Trained:
+    """Train a wave, and all further waves that searches ask for."""
+    searcher = run.searcher
+    options = run.options
+    limits = Limits(options.time_budget, options.max_failures)
+    # Until the first wave trains, there is nothing that a run could resume.
+    hint_while_writing: contextlib.AbstractContextManager = (
+        contextlib.nullcontext()
+    )
+    sweep = wave.sweep
+    while True:
+        with hint_while_writing:
+            write_wave(wave, run.ledger, run.console)
+        hint_while_writing = run.resume_hint
+        with run.resume_hint:
+            limit = train_wave(
+                wave, executor, run.ledger, limits, run.notifier, run.console
+            )
+            if searcher.has_searches and limit is None:
+                searcher.give_up(wave.plan)
+                sweep = searcher.advance()
+            points = filter_points(sweep, options.filters)
+            plan = make_plan(points, run.ledger)
+            wanted = searcher.keep_only_needed(plan)
+        is_last = not searcher.has_searches or not wanted.todo
+        if is_last or limit is not None:
+            return Trained(sweep, plan, limit)
+        searcher.print_progress()
+        wave = prepare_wave(sweep, wanted, run.ledger, options, run.console)
+
+
+def _start_warmup(
+    plan: Plan,
+    arrays: dict[str, DatasetArrays],
+    options: RunOptions,
+    stack: contextlib.ExitStack,
+) -> None:
+    """Prepare in the background what trials would wait for while Ray starts on this machine."""
+    # Without Ray there is no start to wait for; a cluster's nodes have caches of their own.
+    if options.local or options.is_on_cluster:
+        return
+    if (
+        options.resources.device_kind == "cpu"
+        and options.resources.cpus_per_trial == 1
+    ):
+        compile_kernels_in_background(plan.todo)
+    stack.enter_context(train_readers_in_background(plan.todo, arrays))
