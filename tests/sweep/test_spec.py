@@ -196,7 +196,7 @@ def test_a_wrong_axis_is_named(axes: dict[str, Any], said: str) -> None:
             "unknown argument 'seed' in sweep 's'",
             "seeds",
             "figures, grids, keep, margin, name, objective, pack, questions, reference, search, seeds, "
-            "tables, uses.",
+            "tables, uses, vary.",
         ),
     ],
 )
