@@ -36,6 +36,8 @@ import errno
 from collections.abc import Iterable
 from typing import Any
 
+from gensweep.core.values import show_value
+
 
 class GensweepError(Exception):
     """Base of every error that gensweep raises on purpose.
@@ -147,8 +149,10 @@ def describe_unknown(
         owner: the thing that the name would belong to, such as `sweep 'layers'`.
     """
     names = sorted(valid)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    message = f"unknown {kind} {name!r}"
+    shown = show_value(name)
+    text = name if isinstance(name, str) else shown
+    near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
+    message = f"unknown {kind} {shown}"
     if owner:
         message += f" in {owner}"
     message += f"; did you mean {near[0]!r}?" if near else "."

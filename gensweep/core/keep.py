@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gensweep.core.errors import SweepError
+from gensweep.core.values import show_value
 
 CHECKPOINT_TOO, WEIGHTS_ALONE, NOTHING = "checkpoint", "weights", "nothing"
 KEEP_CHOICES = {
@@ -28,4 +29,6 @@ def check_keep(prefix: str, keep: Any) -> str:
     """
     if isinstance(keep, str) and keep in KEEP_CHOICES:
         return keep
-    raise SweepError(f"{prefix} {keep!r} is none of {', '.join(KEEP_CHOICES)}")
+    raise SweepError(
+        f"{prefix} {show_value(keep)} is none of {', '.join(KEEP_CHOICES)}"
+    )

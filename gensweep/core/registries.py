@@ -7,12 +7,11 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gensweep.core.config import RESERVED_NAMES
 from gensweep.core.data_source import Data, DataSource
 from gensweep.core.errors import UnknownNameError
+from gensweep.core.metric_checks import check_metric
 from gensweep.core.own_data import OWN_DATA, OwnData
 from gensweep.core.registry import Registry
-from gensweep.core.roles import ROLES
 
 if TYPE_CHECKING:
     import torch
@@ -177,28 +176,19 @@ def register_metric(
     line, then its caveats. The arguments are those of `Metric`.
 
     Raises:
-        ValueError: an argument is not one of its valid values.
+        UserError: an argument is not one of its valid values.
     """
-    if name in RESERVED_NAMES:
-        raise ValueError(
-            f"metric {name!r}: tables have a column of this name already"
-        )
-    if direction not in ("max", "min", "none"):
-        raise ValueError(
-            f"metric {name!r}: direction {direction!r} is not max, min or none"
-        )
-    if when not in ("always", "test"):
-        raise ValueError(
-            f"metric {name!r}: when {when!r} is not always or test"
-        )
-    smallest, largest = range
-    if smallest is not None and largest is not None and smallest >= largest:
-        raise ValueError(f"metric {name!r}: range {range} does not rise")
-    for role in roles:
-        if role not in ROLES:
-            raise ValueError(
-                f"metric {name!r}: role {role!r} is not one of {', '.join(ROLES)}"
-            )
+    check_metric(
+        name,
+        needs=needs,
+        unit=unit,
+        direction=direction,
+        when=when,
+        min_examples=min_examples,
+        range=range,
+        roles=roles,
+        main_rank=main_rank,
+    )
 
     def add(function: Callable[[dict[str, torch.Tensor]], float | None]) -> Any:
         doc = inspect.getdoc(function) or ""

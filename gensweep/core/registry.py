@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar, cast
 
 from gensweep.core.errors import UnknownNameError, UserError
+from gensweep.core.values import show_value
 
 T = TypeVar("T")
 Entry = TypeVar("Entry")
@@ -135,9 +136,14 @@ class Registry(Generic[T]):
         """Add an entry.
 
         Raises:
-            ValueError: there is an entry with this name.
-            UserError: a user's file registers a name that is taken, or may register nothing.
+            ValueError: a built-in module registers a name that is taken.
+            UserError: the name is not a text, a user's file registers a name that is taken, or
+                may register nothing.
         """
+        if not isinstance(name, str) or not name:
+            raise UserError(
+                f"the name of a {self.kind} is {show_value(name)}, but it should be a text"
+            )
         if _Layers.refusal:
             raise UserError(f"{self.kind} {name!r} {_Layers.refusal}")
         if not _Layers.loading:

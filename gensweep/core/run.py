@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import abc
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from gensweep.core.errors import UserError
+from gensweep.core.values import is_number, show_value
 
 DIRECTIONS = ("max", "min", "none")
 
@@ -32,17 +32,23 @@ class Range:
     description: str = ""
 
     def __post_init__(self) -> None:
-        if self.direction not in DIRECTIONS:
+        is_text = isinstance(self.direction, str)
+        if not is_text or self.direction not in DIRECTIONS:
             raise UserError(
-                f"direction {self.direction!r} is not one of {', '.join(DIRECTIONS)}"
+                f"Range: direction {show_value(self.direction)} is not one of "
+                f"{', '.join(DIRECTIONS)}"
             )
-        for bound in (self.low, self.high):
-            is_number = isinstance(bound, (int, float)) and not isinstance(
-                bound, bool
-            )
-            if bound is not None and not (is_number and math.isfinite(bound)):
+        for name in ("low", "high"):
+            bound = getattr(self, name)
+            if bound is not None and not is_number(bound):
                 raise UserError(
-                    f"Range: {bound!r} is neither a number nor None"
+                    f"Range: {name}={show_value(bound)} is neither a number nor None"
+                )
+        for name in ("unit", "description"):
+            text = getattr(self, name)
+            if not isinstance(text, str):
+                raise UserError(
+                    f"Range: {name}={show_value(text)} is not a text"
                 )
         if (
             self.low is not None

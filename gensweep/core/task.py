@@ -266,8 +266,8 @@ def _is_scalar(annotation: Any) -> bool:
 
 
 def _check_shown(name: str, shown: Any, config: type[Task]) -> tuple[str, ...]:
-    unknown = [key for key in shown if key not in config.model_fields]
-    if isinstance(shown, str) or unknown:
+    is_tuple = isinstance(shown, (tuple, list))
+    if not is_tuple or any(key not in config.model_fields for key in shown):
         raise UserError(
             f"task {name!r}: shown={shown!r} is not a tuple of its parameters "
             f"({', '.join(config.model_fields)})"

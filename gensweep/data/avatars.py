@@ -19,6 +19,8 @@ from gensweep.data._split import check_split
 SIZE = 64
 """Height and width of a face in pixels."""
 DEFAULT_COUNT = 10_000
+MAX_COUNT = 1_000_000
+"""Faces of 12 GB, and more than anybody has trained on."""
 HAT_PROBABILITY = 0.3
 BEARD_PROBABILITY = 0.3
 MIRROR_PROBABILITY = 0.5
@@ -96,7 +98,7 @@ class Avatars(Data):
         "a238a4724373fc262deed9902bacd9c7c641d96772331172091f78943ca73919",
     )
 
-    count: int = param(DEFAULT_COUNT, "how many faces", ge=20)
+    count: int = param(DEFAULT_COUNT, "how many faces", ge=20, le=MAX_COUNT)
     data_seed: int = param(0, "which faces", ge=0)
 
     @model_validator(mode="after")

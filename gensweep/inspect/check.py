@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gensweep.core.errors import UserError
 from gensweep.core.registries import MODELS
+from gensweep.core.values import show_value
 from gensweep.plugins.loader import load_plugins
 from gensweep.plugins.source import Plugin, read_plugin
 
@@ -17,6 +18,10 @@ def open_plugin(name: str | os.PathLike[str]) -> tuple[Plugin, list[str]]:
     Raises:
         UserError: it cannot be loaded, or registers neither.
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise UserError(
+            f"{show_value(name)} is neither the path of a file nor the name of a module"
+        )
     plugin = read_plugin(os.fspath(name), Path.cwd())
     load_plugins([plugin])
     names = MODELS.list_layer(plugin.key)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from gensweep.core.errors import ResultsError
-from gensweep.ledger.record_values import is_plain
+from gensweep.core.values import is_plain
 from gensweep.ledger.records import SCHEMA
 from gensweep.ledger.stores import Store
 from gensweep.system.file_stems import is_file_name

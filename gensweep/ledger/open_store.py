@@ -39,6 +39,7 @@ def open_store(location: str | Path, persistent: bool = True) -> Store:
 
         return RemoteStore.open(text, persistent)
     path = unquote(rest) if separator else text
+    _check_path(path)
     try:
         root = Path(path).expanduser().absolute()
     except RuntimeError as error:
@@ -71,9 +72,20 @@ def open_folder(location: str | Path) -> tuple[Store, str]:
             )
         return open_store(f"{scheme}://{parent}{mark}{query}"), name
     path = unquote(rest) if separator else text
+    _check_path(path)
     # realpath, since Path.resolve raises for links that lead in a circle.
     folder = Path(os.path.realpath(os.path.expanduser(path)))
     return Store(folder.parent), folder.name
+
+
+def _check_path(path: str) -> None:
+    """Raise ResultsError for a text that no file system can have as a path."""
+    try:
+        is_path = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_path = False
+    if not is_path:
+        raise ResultsError(f"{path!r} is not a path")
 
 
 def canonical_uri(location: str | Path) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from gensweep.core.config import RESERVED_NAMES, get_last_epoch, is_count
 from gensweep.core.own_data import OWN_DATA
+from gensweep.core.values import is_number, is_plain
 from gensweep.ledger.status import Status
 
 MAX_METRIC = 1e100
@@ -17,27 +17,6 @@ MAX_METRIC = 1e100
 float32, in which models compute, ends at 3e38."""
 MAX_SECONDS = 1e9
 """The longest training that a record may name: 30 years."""
-
-
-def is_number(value: Any) -> bool:
-    """Return True for a finite number that a float can hold; True and False are no numbers."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        # An integer larger than any float.
-        return False
-
-
-def is_plain(value: Any) -> bool:
-    """Return True for a value that a parameter can have.
-
-    These are text, true, false, null, numbers, and lists of them.
-    """
-    if isinstance(value, list):
-        return all(is_plain(item) for item in value)
-    return value is None or isinstance(value, (str, bool)) or is_number(value)
 
 
 def find_problems(values: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gensweep.core.errors import UserError
+from gensweep.core.values import show_value
 from gensweep.plugins.following import (
     PACKAGE,
     add_scripts,
@@ -98,10 +99,13 @@ def read_plugin(name: str, folder: Path) -> Plugin:
     """
     if not isinstance(name, str) or not name.strip():
         raise UserError(
-            f"uses: {name!r} is neither the path of a file nor the name of a module"
+            f"uses: {show_value(name)} is neither the path of a file nor the name of a module"
         )
     path = folder / Path(name).expanduser()
-    is_path = name.endswith(".py") or "/" in name or path.exists()
+    try:
+        is_path = name.endswith(".py") or "/" in name or path.exists()
+    except OSError as error:
+        raise UserError(f"uses: {name!r}: {error.strerror}") from None
     if not is_path:
         return _read_installed(name)
     if path.is_dir():
@@ -147,7 +151,7 @@ def _read_installed(name: str) -> Plugin:
             spec = None
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         raise UserError(
-            f"uses: {name!r} is neither a file nor a module that can be imported; "
+            f"uses: {show_value(name)} is neither a file nor a module that can be imported; "
             "a file is named with its ending: 'mymodel.py'"
         )
     path = Path(spec.origin)

@@ -8,7 +8,8 @@ from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import MODELS
-from gensweep.sweep.axes import list_axis_values
+from gensweep.core.values import show_value
+from gensweep.sweep.axes import MAX_AXIS_VALUES, list_axis_values, list_items
 from gensweep.sweep.grid import Grid
 from gensweep.sweep.parameters import check_seed, unwrap_scalar
 from gensweep.sweep.point import AUTO
@@ -27,7 +28,7 @@ def check_name(name: Any, kind: str = "sweep") -> str:
     is_text = isinstance(name, str) and _NAME.fullmatch(name)
     if not is_text or name.lower() in _RESERVED_NAMES:
         raise SweepError(
-            f"{kind} name {name!r} is not a plain folder name "
+            f"{kind} name {show_value(name)} is not a plain folder name "
             "(letters, digits, '.', '_', '-'; not 'points', 'plugins' or 'report.html')"
         )
     return name
@@ -54,12 +55,17 @@ def check_seeds_of(owner: str, seeds: Any) -> list[int]:
             raise SweepError(
                 f"{owner}: seeds={seeds}: at least one seed is needed"
             )
+        if seeds > MAX_AXIS_VALUES:
+            raise SweepError(
+                f"{owner}: seeds={show_value(seeds)}: at most {MAX_AXIS_VALUES:,} seeds are "
+                "possible; write one seed of your choice as a list: seeds=[SEED]"
+            )
         return list(range(seeds))
     if isinstance(seeds, (str, bytes, bool, float)) or not isinstance(
         seeds, Iterable
     ):
         raise SweepError(
-            f"{owner}: seeds={seeds!r} is neither a number of seeds nor a list of them"
+            f"{owner}: seeds={show_value(seeds)} is neither a number of seeds nor a list of them"
         )
     values = list_axis_values(owner, "seeds", seeds)
     for seed in values:
@@ -112,12 +118,12 @@ def check_pack(prefix: str, pack: Any) -> int | str:
         SweepError: the argument is neither.
     """
     pack = unwrap_scalar(pack)
-    if pack == AUTO:
+    if isinstance(pack, str) and pack == AUTO:
         return pack
     if isinstance(pack, int) and not isinstance(pack, bool) and pack >= 1:
         return pack
     raise SweepError(
-        f"{prefix} {pack!r} is neither {AUTO!r} nor a number of lanes, 1 or more"
+        f"{prefix} {show_value(pack)} is neither {AUTO!r} nor a number of lanes, 1 or more"
     )
 
 
@@ -157,7 +163,7 @@ def check_validation_metric(
     if isinstance(metric, str) and metric in valid:
         return metric
     message = describe_unknown(kind, metric, valid, owner)
-    if str(metric).startswith("test/"):
+    if isinstance(metric, str) and metric.startswith("test/"):
         message = f"the test set must not decide anything; {message}"
     raise SweepError(message)
 
@@ -166,13 +172,15 @@ def check_name_list(sweep: str, argument: str, names: Any) -> list[str]:
     """Return the names of tables or figures, each once.
 
     Raises:
-        SweepError: the argument is not a list.
+        SweepError: the argument is not a list of texts.
     """
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise SweepError(
-            f"sweep {sweep!r}: {argument}={names!r} is not a list of names"
-        )
-    return list(dict.fromkeys(names))
+    items = list_items(f"sweep {sweep!r}: {argument}", names, "a list of names")
+    for item in items:
+        if not isinstance(item, str):
+            raise SweepError(
+                f"sweep {sweep!r}: {argument} has {show_value(item)}, which is not a name"
+            )
+    return list(dict.fromkeys(items))
 
 
 def list_metric_names(models: Iterable[str]) -> set[str]:

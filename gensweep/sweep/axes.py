@@ -8,6 +8,7 @@ from typing import Any
 
 from gensweep.core.errors import SweepError
 from gensweep.core.registries import MODELS
+from gensweep.core.values import show_value
 from gensweep.sweep.parameters import list_parameters, unwrap_scalar
 
 MAX_AXIS_VALUES = 100_000
@@ -47,15 +48,38 @@ def list_axis_values(
     return values
 
 
+def list_items(owner: str, value: Any, wanted: str) -> list[Any]:
+    """Return the items of an argument that should be a list.
+
+    Args:
+        owner: the argument, as the start of the error: `sweep 's': grids`.
+        value: the argument.
+        wanted: what it should be: `a list of grids`.
+
+    Raises:
+        SweepError: it is a text, endless, or cannot be iterated over.
+    """
+    value = unwrap_scalar(value)
+    is_text = isinstance(value, (str, bytes, bytearray))
+    if is_text or isinstance(value, type) or not isinstance(value, Iterable):
+        raise SweepError(f"{owner}={show_value(value)} is not {wanted}")
+    items = list(itertools.islice(value, MAX_AXIS_VALUES + 1))
+    if len(items) > MAX_AXIS_VALUES:
+        raise SweepError(
+            f"{owner} has more than {MAX_AXIS_VALUES:,} entries; is it endless?"
+        )
+    return items
+
+
 def _check_distinct(prefix: str, key: str, values: list[Any]) -> None:
     """Raise SweepError if a value comes twice: 1 is 1.0, but 1 is not true."""
     seen = set()
     for item in values:
-        comparable = item if isinstance(item, Hashable) else repr(item)
+        comparable = item if isinstance(item, Hashable) else show_value(item)
         # In Python True == 1, so the type has to be part of the key.
         identity = (isinstance(item, bool), comparable)
         if identity in seen:
-            raise SweepError(f"{prefix}: {key} has {item!r} twice")
+            raise SweepError(f"{prefix}: {key} has {show_value(item)} twice")
         seen.add(identity)
 
 
@@ -73,5 +97,6 @@ def list_axis_parameters(model: str, axes: dict[str, Any]) -> frozenset[str]:
     datasets = axes.get("dataset", MODELS[model].default_dataset)
     parameters: frozenset[str] = frozenset()
     for name in list_axis_values("sweep", "dataset", datasets):
-        parameters |= list_parameters(model, str(name))
+        text = name if isinstance(name, str) else show_value(name)
+        parameters |= list_parameters(model, text)
     return parameters

@@ -7,6 +7,7 @@ from typing import Any
 
 from gensweep.core.errors import SweepError
 from gensweep.core.registries import MODELS
+from gensweep.core.values import show_value
 from gensweep.prepare.fingerprint import get_pinned_text
 from gensweep.sweep.axes import list_axis_parameters, list_axis_values
 from gensweep.sweep.cells import expand_cells, is_active
@@ -48,7 +49,7 @@ class Grid:
         self._where = where
         if where is not None and not callable(where):
             raise SweepError(
-                f"{self._prefix}: where={where!r} is not a function"
+                f"{self._prefix}: where={show_value(where)} is not a function"
             )
         self._zips = self._check_zips(zips)
         self._own_axes = {
@@ -74,7 +75,8 @@ class Grid:
         for one in zips:
             if not isinstance(one, Zip):
                 raise SweepError(
-                    f"{self._prefix}: {one!r} is not a Zip; parameters are written NAME=VALUES"
+                    f"{self._prefix}: {show_value(one)} is not a Zip; "
+                    "parameters are written NAME=VALUES"
                 )
         return [one for one in zips if one.columns]
 

@@ -13,6 +13,7 @@ from gensweep.core.errors import DataError, SweepError, describe_unknown
 from gensweep.core.own_data import OWN_DATA
 from gensweep.core.registries import DATASETS, MODELS, get_dataset_class
 from gensweep.core.trainable import Trainable
+from gensweep.core.values import show_value
 
 C = TypeVar("C", bound=Config)
 
@@ -119,7 +120,7 @@ def check_seed(prefix: str, seed: Any) -> None:
     """
     if type(seed) is not int or seed < 0:
         raise SweepError(
-            f"{prefix}seed {seed!r} is not a whole number of 0 or more"
+            f"{prefix}seed {show_value(seed)} is not a whole number of 0 or more"
         )
     if seed > MAX_INTEGER:
         raise SweepError(
@@ -201,7 +202,7 @@ def _explain(error: ValidationError, owner: type[Config], prefix: str) -> str:
         reason = item["msg"].lower()
         if isinstance(raised, ValueError):
             reason = str(raised)
-        line = f"{prefix}: {key}={item['input']!r}: {reason}"
+        line = f"{prefix}: {key}={show_value(item['input'])}: {reason}"
         field = owner.model_fields.get(key)
         if field:
             line += f" ({owner.describe_type(key)}: {field.description})"

@@ -14,6 +14,7 @@ from gensweep.core.data_source import DataSource
 from gensweep.core.errors import SweepError
 from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.core.trainable import Trainable
+from gensweep.core.values import show_value
 from gensweep.sweep.courses import Course, Origin, group_courses
 from gensweep.sweep.parameters import (
     check_seed,
@@ -230,6 +231,10 @@ class Point:
             UnknownNameError: an unknown model or dataset.
         """
         seed = unwrap_scalar(seed)
+        if not isinstance(params, Mapping):
+            raise SweepError(
+                f"{model}: params={show_value(params)} is not a dict of parameters"
+            )
         params = {key: unwrap_scalar(value) for key, value in params.items()}
         check_seed("", seed)
         resolved = resolve_params(model, params)

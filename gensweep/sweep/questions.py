@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
+from gensweep.core.values import is_number, is_plain, show_value
+from gensweep.sweep.axes import list_items
 from gensweep.sweep.parameters import unwrap_scalar
 
 KINDS = {
@@ -45,6 +47,19 @@ class Compare:
         # The class is frozen; NumPy's scalars become Python's, as in a grid.
         object.__setattr__(self, "first", unwrap_scalar(self.first))
         object.__setattr__(self, "second", unwrap_scalar(self.second))
+        for name in ("axis", "metric", "model"):
+            value = getattr(self, name)
+            is_missing = value is None and name != "axis"
+            if not is_missing and not isinstance(value, str):
+                raise SweepError(
+                    f"Compare: {name}={show_value(value)} is not a name"
+                )
+        for name in ("first", "second"):
+            value = getattr(self, name)
+            if not is_plain(value):
+                raise SweepError(
+                    f"Compare: {name}={show_value(value)} is not a value of a parameter"
+                )
         if self.first == self.second:
             raise SweepError(f"{self!r}: both values are the same")
 
@@ -70,17 +85,17 @@ def check_questions(
     """
     if questions is None:
         return None
-    if isinstance(questions, (str, Compare)) or not isinstance(
-        questions, Iterable
-    ):
-        raise SweepError(
-            f"sweep {sweep!r}: questions={questions!r} is not a list of questions"
-        )
+    owner = f"sweep {sweep!r}: questions"
+    items = list_items(owner, questions, "a list of questions")
     checked: list[Question] = []
     values = _collect_values(cells)
-    for question in questions:
+    for question in items:
         if isinstance(question, Compare):
             _check_compare(sweep, question, values)
+        elif not isinstance(question, str):
+            raise SweepError(
+                f"{owner} has {show_value(question)}, which is neither a text nor a Compare"
+            )
         elif question not in KINDS:
             swept = [
                 name for name, options in values.items() if len(options) > 1
@@ -173,7 +188,7 @@ def check_margins(
     owner = f"margin of sweep {sweep!r}"
     if not isinstance(margin, Mapping):
         raise SweepError(
-            f"{owner}: {margin!r} is not a dict, such as {{'exact_match': 0.01}}"
+            f"{owner}: {show_value(margin)} is not a dict, such as {{'exact_match': 0.01}}"
         )
     valid = set(metrics)
     checked = {}
@@ -181,12 +196,9 @@ def check_margins(
         if metric not in valid:
             raise SweepError(describe_unknown("metric", metric, valid, owner))
         number = unwrap_scalar(value)
-        is_number = isinstance(number, (int, float)) and not isinstance(
-            number, bool
-        )
-        if not is_number or not 0 < number < float("inf"):
+        if not is_number(number) or number <= 0:
             raise SweepError(
-                f"{owner}: {metric}={value!r} is not a number above zero"
+                f"{owner}: {metric}={show_value(value)} is not a number above zero"
             )
         checked[metric] = float(number)
     return checked

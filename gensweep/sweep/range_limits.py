@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from gensweep.core.errors import SweepError
+from gensweep.core.values import is_number, show_value
 from gensweep.sweep.parameters import unwrap_scalar
 from gensweep.sweep.rounding import SIGNIFICANT_DIGITS, count_rounded
 
@@ -16,14 +17,12 @@ def set_limits(dimension: Any, kind: type) -> None:
     Raises:
         SweepError: the limits are no finite numbers, or the first is not the smaller one.
     """
-    shown = f"{type(dimension).__name__}({dimension.low!r}, {dimension.high!r})"
+    limits = f"{show_value(dimension.low)}, {show_value(dimension.high)}"
+    shown = f"{type(dimension).__name__}({limits})"
     for name in ("low", "high"):
         limit = unwrap_scalar(getattr(dimension, name))
-        is_number = isinstance(limit, (int, float)) and not isinstance(
-            limit, bool
-        )
-        if not is_number or not math.isfinite(limit):
-            raise SweepError(f"{shown}: {limit!r} is not a finite number")
+        if not is_number(limit):
+            raise SweepError(f"{shown}: {name} is not a finite number")
         if kind is int and limit != int(limit):
             raise SweepError(
                 f"{shown}: {limit!r} is not a whole number; use Uniform or Log"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
+from gensweep.core.values import show_value
 
 _COLUMNS = ("model", "metric", "value", "sd", "n", "source")
 """Columns with a meaning of their own; every other column is a parameter."""
@@ -86,7 +87,7 @@ def read_reference(
         return []
     if not isinstance(path, (str, Path)):
         raise SweepError(
-            f"sweep {sweep!r}: reference={path!r} is not the path of a CSV file"
+            f"sweep {sweep!r}: reference={show_value(path)} is not the path of a CSV file"
         )
     file = _find_file(Path(path))
     try:

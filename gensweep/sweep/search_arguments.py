@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import MODELS
+from gensweep.core.values import show_value
 from gensweep.sweep.arguments import check_seeds_of, check_validation_metric
+from gensweep.sweep.axes import MAX_AXIS_VALUES
 from gensweep.sweep.parameters import unwrap_scalar
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def check_count(
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if not is_whole or value < minimum:
         raise SweepError(
-            f"{prefix}: {name}={value!r} is not a whole number of {minimum} or more"
+            f"{prefix}: {name}={show_value(value)} is not a whole number of {minimum} or more"
         )
     if value > maximum:
         raise SweepError(
@@ -116,12 +118,14 @@ def check_rungs(prefix: str, rungs: Any, epochs: int) -> list[int]:
     Raises:
         SweepError: it is no list of increasing numbers below `epochs`.
     """
+    rungs = unwrap_scalar(rungs)
     is_list = isinstance(rungs, Iterable) and not isinstance(
-        rungs, (str, bytes, dict, set)
+        rungs, (str, bytes, dict, set, type)
     )
     if not is_list:
         raise SweepError(
-            f"{prefix}: rungs={rungs!r} is not a list of epochs; write rungs=[3, 9], or rungs=[] "
+            f"{prefix}: rungs={show_value(rungs)} is not a list of epochs; "
+            "write rungs=[3, 9], or rungs=[] "
             "to train every trial for all epochs"
         )
     checked = [check_count(prefix, "rungs", rung) for rung in rungs]
@@ -150,7 +154,8 @@ def check_window(prefix: str, window: Any, method: str) -> int | None:
         return check_count(prefix, "window", wanted)
     if window is not None:
         raise SweepError(
-            f"{prefix}: window={window!r} does nothing with method={method!r}, which does not look "
+            f"{prefix}: window={show_value(window)} does nothing with "
+            f"method={method!r}, which does not look "
             f"at results; it acts only with method={TPE!r}"
         )
     return None
@@ -196,7 +201,8 @@ def check_confirm(
         return 0, []
     if not isinstance(confirm, Confirm):
         raise SweepError(
-            f"{prefix}: confirm={confirm!r} is not Confirm(best=..., seeds=...) or None"
+            f"{prefix}: confirm={show_value(confirm)} is neither "
+            "Confirm(best=..., seeds=...) nor None"
         )
     best = check_count(prefix, "confirm: best", confirm.best)
     finalists = search.count_trials(-1)
@@ -207,7 +213,7 @@ def check_confirm(
         )
     seeds = unwrap_scalar(confirm.seeds)
     is_number = isinstance(seeds, int) and not isinstance(seeds, bool)
-    if is_number and seeds >= 1:
+    if is_number and 1 <= seeds <= MAX_AXIS_VALUES:
         first = max(search.seeds) + 1
         seeds = list(range(first, first + seeds))
     checked = check_seeds_of(f"{prefix}: confirm", seeds)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gensweep.core.errors import SweepError
+from gensweep.core.values import show_value
+from gensweep.sweep.axes import list_items
 from gensweep.sweep.search import Search
 
 
@@ -14,13 +16,16 @@ def check_searches(sweep: str, searches: Any) -> list[Search]:
     Raises:
         SweepError: one of them is not a Search, or two have one name.
     """
-    checked: list[Any] = (
-        [searches] if isinstance(searches, Search) else list(searches or ())
-    )
+    if searches is None:
+        return []
+    if isinstance(searches, Search):
+        return [searches]
+    owner = f"sweep {sweep!r}: search"
+    checked = list_items(owner, searches, "a Search or a list of them")
     for search in checked:
         if not isinstance(search, Search):
             raise SweepError(
-                f"sweep {sweep!r}: search contains {search!r}, which is not a Search"
+                f"sweep {sweep!r}: search contains {show_value(search)}, which is not a Search"
             )
     names = [search.name for search in checked]
     for name in names:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gensweep.core.errors import SweepError
+from gensweep.core.values import show_value
 from gensweep.sweep.axes import list_axis_values
 from gensweep.sweep.parameters import unwrap_scalar
 from gensweep.sweep.range_limits import check_positive, check_width, set_limits
@@ -79,6 +80,10 @@ class Integer:
 
     def __post_init__(self) -> None:
         set_limits(self, int)
+        if not isinstance(self.log, bool):
+            raise SweepError(
+                f"Integer: log={show_value(self.log)} is neither True nor False"
+            )
         if self.log:
             check_positive(self, "Integer without log=True")
 

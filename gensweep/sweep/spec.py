@@ -12,6 +12,7 @@ from typing import Any
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import FIGURES
+from gensweep.core.values import show_value
 from gensweep.plugins.loader import list_active_plugins
 from gensweep.sweep.arguments import (
     check_name,
@@ -22,6 +23,7 @@ from gensweep.sweep.arguments import (
     check_vary,
     list_metric_names,
 )
+from gensweep.sweep.axes import list_items
 from gensweep.sweep.grid import Grid
 from gensweep.sweep.point import AUTO, Point
 from gensweep.sweep.questions import Question, check_margins, check_questions
@@ -283,13 +285,13 @@ def _check_grids(sweep: str, grids: Any, *, has_searches: bool) -> list[Grid]:
     """
     if isinstance(grids, Grid):
         return [grids]
-    checked = list(grids)
+    checked = list_items(f"sweep {sweep!r}: grids", grids, "a list of grids")
     if not checked and not has_searches:
         raise SweepError(f"sweep {sweep!r} has no grids and no search")
     for grid in checked:
         if not isinstance(grid, Grid):
             raise SweepError(
-                f"sweep {sweep!r}: grids contains {grid!r}, which is not a Grid"
+                f"sweep {sweep!r}: grids contains {show_value(grid)}, which is not a Grid"
             )
     if len({repr(grid) for grid in checked}) < len(checked):
         raise SweepError(f"sweep {sweep!r} has the same grid twice")

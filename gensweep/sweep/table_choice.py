@@ -8,6 +8,8 @@ from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import TABLES
+from gensweep.core.values import show_value
+from gensweep.sweep.axes import list_items
 
 OWN_PACKAGE = "gensweep."
 """Start of the modules of built-in tables, whose columns are known."""
@@ -46,15 +48,11 @@ def check_tables(
         SweepError: it is not a list of tables, or a metric or label is unknown.
         UnknownNameError: there is no such table.
     """
-    if isinstance(tables, (str, TableChoice)) or not isinstance(
-        tables, Iterable
-    ):
-        raise SweepError(
-            f"sweep {sweep!r}: tables={tables!r} is not a list of names"
-        )
+    owner = f"sweep {sweep!r}: tables"
+    items = list_items(owner, tables, "a list of names")
     checked: dict[str, TableChoice] = {}
     valid_metrics = set(metrics)
-    for entry in tables:
+    for entry in items:
         choice = entry
         if not isinstance(entry, TableChoice):
             choice = TableChoice(entry)
@@ -109,7 +107,8 @@ def _check_metrics(owner: str, metrics: Any) -> tuple[str, ...]:
     names = list(metrics) if is_list else []
     if not is_list or not all(isinstance(name, str) for name in names):
         raise SweepError(
-            f"{owner}: metrics={metrics!r} is not a list of names, such as ['exact_match']"
+            f"{owner}: metrics={show_value(metrics)} is not a list of names, "
+            "such as ['exact_match']"
         )
     return tuple(dict.fromkeys(names))
 
@@ -122,7 +121,7 @@ def _check_labels(owner: str, labels: Any) -> dict[str, str]:
     )
     if not is_valid:
         raise SweepError(
-            f"{owner}: labels={labels!r} is not a dict of texts, "
+            f"{owner}: labels={show_value(labels)} is not a dict of texts, "
             "such as {'exact_match': 'exact match'}"
         )
     return dict(labels)

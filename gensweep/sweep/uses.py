@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import SweepError, UserError
+from gensweep.core.values import show_value
 from gensweep.plugins.imports import parse
 from gensweep.plugins.loader import load_plugins
 from gensweep.plugins.source import read_plugin
@@ -111,11 +112,11 @@ def check_uses(sweep: str, uses: Any) -> list[str]:
     names = [uses] if isinstance(uses, (str, os.PathLike)) else uses
     if not isinstance(names, (list, tuple)):
         raise SweepError(
-            f"sweep {sweep!r}: uses={uses!r} is not a list of files or modules"
+            f"sweep {sweep!r}: uses={show_value(uses)} is not a list of files or modules"
         )
     for name in names:
         if not isinstance(name, (str, os.PathLike)):
             raise SweepError(
-                f"sweep {sweep!r}: uses has {name!r}, which names no file or module"
+                f"sweep {sweep!r}: uses has {show_value(name)}, which names no file or module"
             )
     return [os.fspath(name) for name in names]

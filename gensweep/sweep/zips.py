@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from gensweep.core.errors import SweepError
+from gensweep.core.values import show_value
 from gensweep.sweep.axes import list_axis_values
 
 
@@ -38,7 +39,8 @@ class Zip:
             raise SweepError(
                 f"Zip: parameters need equally many values; {counts}"
             )
-        for text, count in Counter(map(repr, self.list_rows())).items():
+        rows = [show_value(row, limit=None) for row in self.list_rows()]
+        for text, count in Counter(rows).items():
             if count > 1:
                 raise SweepError(
                     f"Zip: {', '.join(self.columns)} have {text} twice"
@@ -48,7 +50,11 @@ class Zip:
     def axes(self) -> dict[str, list[Any]]:
         """Parameter -> its values, each once."""
         return {
-            key: list({repr(value): value for value in values}.values())
+            key: list(
+                {
+                    show_value(value, limit=None): value for value in values
+                }.values()
+            )
             for key, values in self.columns.items()
         }
 

@@ -112,18 +112,20 @@ def test_a_range_in_words(bounds: tuple[float | None, float | None], text: str) 
 
 def test_wrong_ranges_and_roles_are_refused() -> None:
     about: dict[str, Any] = {"needs": ("sample",), "unit": "pixel", "direction": "max"}
-    with pytest.raises(ValueError, match=r"metric 'sharpness': range \(1, 0\) does not rise"):
+    with pytest.raises(UserError, match=r"metric 'sharpness': range \(1, 0\) does not rise"):
         register_metric("sharpness", range=(1, 0), **about)
-    with pytest.raises(ValueError, match="role 'picture' is not one of answers, drawn_answers"):
+    with pytest.raises(UserError, match="role 'picture' is not one of answers, drawn_answers"):
         register_metric("sharpness", roles=("picture",), **about)
 
 
 def test_a_direction_is_not_guessed() -> None:
     with pytest.raises(
-        ValueError, match="metric 'sharpness': direction 'up' is not max, min or none"
+        UserError, match="metric 'sharpness': direction 'up' is not one of max, min, none"
     ):
         register_metric("sharpness", needs=("sample",), unit="pixel", direction="up")
-    with pytest.raises(ValueError, match="metric 'sharpness': when 'never' is not always or test"):
+    with pytest.raises(
+        UserError, match="metric 'sharpness': when 'never' is not one of always, test"
+    ):
         register_metric("sharpness", needs=("sample",), unit="pixel", direction="max", when="never")
 
 

@@ -390,7 +390,7 @@ def test_varied_parameters_have_the_seed_as_their_value() -> None:
         (["data_seed"], {}, "unknown seed 'data_seed'"),
         (["split_seed"], {"split_seed": 1}, "but a grid has split_seed=[1]"),
         ("split_seed", {}, "vary='split_seed' is not a list of names"),
-        ([3], {}, "unknown seed 3"),
+        ([3], {}, "vary has 3, which is not a name"),
         (None, {}, "vary=None is not a list of names"),
     ],
 )
@@ -645,7 +645,7 @@ def test_no_parameter_and_no_metric_has_the_name_of_a_table_s_column() -> None:
         class Slow(TrainingConfig):
             seconds: int = param(3, "how long")
 
-    with pytest.raises(ValueError, match="tables have a column of this name already"):
+    with pytest.raises(UserError, match="tables have a column of this name already"):
         register_metric("status", needs=("loss",), unit="1", direction="min")
 
 

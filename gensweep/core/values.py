@@ -1,0 +1,44 @@
+"""Checks of single values: numbers that a record can hold, and values that a parameter can have."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MAX_SHOWN = 200
+"""The most characters of a wrong value that an error shows."""
+
+
+def is_number(value: Any) -> bool:
+    """Return True for a finite number that a float can hold; True and False are no numbers."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # An integer larger than any float.
+        return False
+
+
+def is_plain(value: Any) -> bool:
+    """Return True for a value that a parameter can have.
+
+    These are text, true, false, null, numbers, and lists of them.
+    """
+    if isinstance(value, list):
+        return all(is_plain(item) for item in value)
+    return value is None or isinstance(value, (str, bool)) or is_number(value)
+
+
+def show_value(value: Any, limit: int | None = MAX_SHOWN) -> str:
+    """Return the `repr` of a value of any kind for an error, with at most so many characters."""
+    try:
+        text = repr(value)
+    except Exception as error:
+        # The value is wrong already, so its own error must not hide that.
+        return (
+            f"a {type(value).__name__} (its repr raises {type(error).__name__})"
+        )
+    if limit is None or len(text) <= limit:
+        return text
+    return f"{text[:limit]}..."

@@ -1,0 +1,195 @@
+"""Odd values for every argument of the public constructors: an error that has one of the names."""
+
+from __future__ import annotations
+
+import decimal
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gensweep as gs
+from gensweep.core.errors import UserError
+from gensweep.core.values import is_number, is_plain, show_value
+from gensweep.sweep.point import Point
+
+
+class Unequal:
+    """A value that cannot be compared, hashed or printed."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("compared")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("printed")
+
+
+def list_odd_values() -> list[Any]:
+    """Values that somebody may write, or compute, in place of a right one."""
+    texts = ["", " ", "a", "\0", "\ud800", "x" * 300, b"", b"x"]
+    numbers: list[Any] = [float("nan"), float("inf"), -1, 0, 1, 0.5, True, False]
+    numbers += [10**400, 10**5000, -(10**400), 1 << 63, 1e300, 1j, decimal.Decimal("0.1")]
+    numpy = [np.float64("nan"), np.int64(3), np.array([1, 2]), np.array([]), np.array(3)]
+    numpy.append(np.zeros((2, 2)))
+    lists: list[Any] = [[], [None], ["a"], [1, "a"], [[1]], [float("nan")], [10**400], [{}]]
+    lists += [[object()], [b"x"], [Unequal()], {}, {"a": 1}, {None: 1}, set(), {1}, (), range(3)]
+    return [
+        None,
+        ...,
+        object(),
+        Unequal(),
+        Unequal,
+        len,
+        iter([1]),
+        *texts,
+        *numbers,
+        *numpy,
+        *lists,
+    ]
+
+
+ODD = range(len(list_odd_values()))
+SHARED: dict[str, Any] = {"name": "s", "grids": [gs.Grid("text_to_text", hidden=[16, 32])]}
+SEARCH: dict[str, Any] = {
+    "metric": "validation/exact_match",
+    "trials": 2,
+    "confirm": None,
+    "lr": gs.Log(1e-4, 1e-2),
+}
+
+
+def check(names: str, call: Callable[[Any], Any]) -> None:
+    """Call with every odd value: it is taken, or refused by an error that names the argument."""
+    for number in ODD:
+        value = list_odd_values()[number]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                call(value)
+        except UserError as error:
+            assert any(name in str(error) for name in names.split()), (number, str(error)[:300])
+            assert len(str(error)) < 2000
+
+
+SWEEP_ARGUMENTS = [
+    name for name in inspect.signature(gs.Sweep).parameters if name not in ("self", "others")
+]
+
+
+@pytest.mark.parametrize("argument", SWEEP_ARGUMENTS)
+def test_odd_arguments_of_a_sweep(argument: str) -> None:
+    check(argument.rstrip("s"), lambda value: gs.Sweep(**(SHARED | {argument: value})))
+
+
+PARAMETERS = sorted(gs.Grid("text_to_text").cells()[0])
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS)
+def test_odd_parameters_of_a_grid(parameter: str) -> None:
+    check(parameter, lambda value: gs.Grid("text_to_text", **{parameter: value}))
+    check(parameter, lambda value: gs.Grid("text_to_text", gs.Zip(**{parameter: value})))
+    check(parameter, lambda value: Point.make("text_to_text", {parameter: value}, 0))
+
+
+def test_odd_counts_of_pictures() -> None:
+    check("count", lambda value: gs.Grid("vae", count=value))
+
+
+def test_odd_models_and_points() -> None:
+    check("model", gs.Grid)
+    check("Zip", lambda value: gs.Grid("text_to_text", value))
+    check("param", lambda value: Point.make("text_to_text", value, 0))
+    check("seed", lambda value: Point.make("text_to_text", {}, value))
+
+
+@pytest.mark.parametrize("argument", ["axis", "first", "second", "metric", "model"])
+def test_odd_comparisons(argument: str) -> None:
+    def ask(value: Any) -> gs.Sweep:
+        arguments = {"axis": "hidden", "first": 16, "second": 32, argument: value}
+        return gs.Sweep(**SHARED, questions=[gs.Compare(**arguments)])
+
+    check("axis parameter" if argument == "axis" else argument, ask)
+    check("question", lambda value: gs.Sweep(**SHARED, questions=[value]))
+    check("exact_match", lambda value: gs.Sweep(**SHARED, margin={"exact_match": value}))
+
+
+@pytest.mark.parametrize("kind", [gs.Uniform, gs.Log, gs.Integer, gs.Range])
+def test_odd_limits(kind: type) -> None:
+    check("low limits logarithm whole first", lambda value: kind(value, 5))
+    check("high limits logarithm whole first", lambda value: kind(1, value))
+    check("log", lambda value: gs.Integer(1, 5, value))
+    check("direction", lambda value: gs.Range(0, 1, value))
+    check("unit", lambda value: gs.Range(0, 1, unit=value))
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["method", "trials", "rungs", "reduction_factor", "seed", "seeds", "confirm", "name"],
+)
+def test_odd_arguments_of_a_search(argument: str) -> None:
+    check(argument[:4], lambda value: gs.Search("text_to_text", **(SEARCH | {argument: value})))
+    if argument == "seeds":
+        confirmed = SEARCH | {"seeds": 1}
+        check(
+            "seed",
+            lambda value: gs.Search(
+                "text_to_text", **(confirmed | {"confirm": gs.Confirm(best=1, seeds=value)})
+            ),
+        )
+
+
+METRIC = {"needs": ("answer",), "unit": "fraction", "direction": "max"}
+METRIC_ARGUMENTS = [
+    name for name in inspect.signature(gs.metric).parameters if name not in ("name",)
+]
+
+
+@pytest.mark.parametrize("argument", METRIC_ARGUMENTS)
+def test_odd_arguments_of_a_metric(argument: str) -> None:
+    check(argument.rstrip("s"), lambda value: gs.metric("odd", **(METRIC | {argument: value})))
+
+
+def test_odd_names_are_refused_when_they_are_registered() -> None:
+    # Texts would be registered in this process, for the tests that follow.
+    for number in ODD:
+        value = list_odd_values()[number]
+        if isinstance(value, str) and value:
+            continue
+        for register in (gs.table, gs.figure):
+            with pytest.raises(UserError, match=r"name of a (table|figure)"):
+                register(value)(lambda results: None)
+        with pytest.raises(UserError, match="metric"):
+            gs.metric(value, **METRIC)
+
+
+def test_odd_paths() -> None:
+    for value in ("\0", "\ud800", "x" * 300, "", None, 3.5, b"x"):
+        with pytest.raises(UserError):
+            gs.load(value)  # type: ignore[arg-type]
+        with pytest.raises(UserError):
+            gs.use(value)  # type: ignore[arg-type]
+        with pytest.raises(UserError):
+            gs.check(value)  # type: ignore[arg-type]
+
+
+def test_too_many_seeds_are_refused_at_once() -> None:
+    with pytest.raises(UserError, match=r"seeds=10000000000: at most 100,000 seeds"):
+        gs.Sweep(**SHARED, seeds=10**10)
+
+
+def test_values_that_a_record_can_hold() -> None:
+    assert is_number(3) and is_number(-0.5)
+    assert not any(map(is_number, (True, None, "3", float("inf"), float("nan"), 10**400, 1j)))
+    assert is_plain(["a", [1, None]]) and not is_plain({"a": 1}) and not is_plain(10**400)
+
+
+def test_a_wrong_value_is_shown_whatever_it_is() -> None:
+    assert show_value([1]) == "[1]"
+    assert show_value(Unequal()) == "a Unequal (its repr raises RuntimeError)"
+    assert len(show_value("x" * 10**6)) < 300
+    assert "ValueError" in show_value(10**5000)
