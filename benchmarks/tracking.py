@@ -22,7 +22,7 @@ import torch
 
 from gensweep.sweep.point import Pack, Point
 from gensweep.tracking.settings import DISABLED, OFFLINE, Tracking
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.trial import run_pack
 
 MODELS = {
@@ -48,7 +48,7 @@ def seconds(point: Point, mode: str, root: Path) -> float:
     run_pack(
         Pack((point,)),
         None,
-        Context(root=root, tracking=Tracking(mode, sweep="cost")),
+        TrialConfig(results=root, tracking=Tracking(mode, sweep="cost")),
         lambda report: None,
     )
     return time.perf_counter() - start

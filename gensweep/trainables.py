@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import MODELS
-from gensweep.ledger.claims import Process
 from gensweep.ledger.status import Status
-from gensweep.sweep.courses import Origin
 from gensweep.sweep.parameters import unwrap_scalar
 from gensweep.sweep.point import Pack, Point
+from gensweep.tracking.settings import DISABLED, Tracking
+from gensweep.trial.config import TrialConfig
 
 if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
@@ -42,52 +42,45 @@ Trainable = Callable[..., None]
 
 def _train(
     model: str,
-    config: dict[str, Any],
+    values: dict[str, Any],
     datasets: Mapping[str, DatasetArrays] | None = None,
     report: Report | None = None,
 ) -> None:
-    """Train the point, or the pack of points, that a config describes."""
-    # These import torch, which only the process that trains needs.
-    from gensweep.tracking.settings import DISABLED, Tracking
-    from gensweep.trial.context import Context
+    """Train the point that a user's own config describes."""
+    # This imports torch, which only the process that trains needs.
     from gensweep.trial.trial import run_pack
 
-    config = {key: unwrap_scalar(value) for key, value in config.items()}
-    # gensweep's own runs name points and a driver; a user's own Tuner names parameters.
-    points: list[dict[str, Any]] | None = config.pop("points", None)
-    is_users_own = points is None
-    driver = config.pop("driver", None)
-    origins = {
-        point_id: tuple(Origin(*origin) for origin in others)
-        for point_id, others in config.pop("origins", {}).items()
-    }
-    context = Context(
-        root=_resolve_root(config.pop("results", None)),
-        device=config.pop("device", "auto"),
-        threads=config.pop("threads", 1),
-        gpus=config.pop("gpus", 1.0),
-        limit_lanes_to_memory=config.pop("fits", False),
-        retry_failed=config.pop("retry_failed", is_users_own),
-        retrain_changed=config.pop("retrain_changed", False),
-        driver=Process(**driver) if driver else Process.get_current(),
-        tracking=Tracking.from_config(config.pop("tracking", {})),
-        keep=check_keep("keep", config.pop("keep", WEIGHTS_ALONE)),
-        repeats_history=is_users_own,
+    values = {key: unwrap_scalar(value) for key, value in values.items()}
+    config = _pop_trial_config(values)
+    seed = values.pop("seed", 0)
+    # All other keys are the model's parameters.
+    point = Point.make(model, values, seed)
+    report = _merge_last_reports(report or _get_tune_report())
+    run_pack(Pack((point,)), datasets, config, report)
+
+
+def _pop_trial_config(values: dict[str, Any]) -> TrialConfig:
+    """Return the settings of a user's own trial, and remove them from its config.
+
+    Raises:
+        UserError: a value is wrong, or W&B's files would have no folder.
+    """
+    config = TrialConfig(
+        results=_resolve_root(values.pop("results", None)),
+        device=values.pop("device", "auto"),
+        # Tune itself hands out the cores: a user names threads alone.
+        cpus_per_trial=values.pop("threads", 1),
+        retry_failed=True,
+        tracking=Tracking.from_config(values.pop("tracking", {})),
+        keep=check_keep("keep", values.pop("keep", WEIGHTS_ALONE)),
+        repeats_history=True,
     )
-    if context.root is None and context.tracking.mode != DISABLED:
+    if config.results is None and config.tracking.mode != DISABLED:
         raise UserError(
             "tracking: W&B's files are stored in the point's folder; add results to the trial's "
             "config"
         )
-    if points is None:
-        seed = config.pop("seed", 0)
-        # All other keys of the config are the model's parameters.
-        points = [{"params": config, "seed": seed}]
-    pack = Pack(tuple(Point.make(model, **point) for point in points), origins)
-    report = report or _get_tune_report()
-    if is_users_own:
-        report = _merge_last_reports(report)
-    run_pack(pack, datasets, context, report)
+    return config
 
 
 def _resolve_root(results: Any) -> Any:

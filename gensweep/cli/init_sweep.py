@@ -35,7 +35,12 @@ SWEEP = Sweep(
     ],
     seeds=2,
     tables=["leaderboard"],
-    figures=["learning_curves", "training_history", "predicted_and_true", "samples_by_epoch"],
+    figures=[
+        "learning_curves",
+        "training_history",
+        "predicted_and_true",
+        "samples_by_epoch",
+    ],
 )
 '''
 """The text of `sweeps/demo.py`, which a wheel does not contain."""

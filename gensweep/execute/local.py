@@ -18,7 +18,7 @@ from gensweep.execute.trial_setup import (
 )
 from gensweep.sweep.point import Pack
 from gensweep.system.signals import raise_if_stopped
-from gensweep.trainables import Report, get_trainable
+from gensweep.trainables import Report
 
 if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
@@ -50,6 +50,9 @@ def execute(
     Returns:
         Nothing: there are no workers that could die.
     """
+    from gensweep.trial.trial import run_pack  # imports torch
+
+    config = make_trial_config(root, resources)
     datasets: dict[str, DatasetArrays] = {}
     try:
         for pack in packs:
@@ -61,9 +64,7 @@ def execute(
             if first.data_key not in datasets:
                 datasets = prepare_arrays(first)
             report(make_start_report(pack))
-            get_trainable(pack.model)(
-                make_trial_config(pack, root, resources), datasets, report
-            )
+            run_pack(pack, datasets, config, report)
             freeze_imports()
     finally:
         # A process that ends with frozen objects makes some libraries complain of leaks.

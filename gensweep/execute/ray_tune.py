@@ -41,10 +41,11 @@ from gensweep.execute.trial_setup import (
 )
 from gensweep.plugins.loader import list_active_plugins
 from gensweep.plugins.worker import load_shipped_plugins
-from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.point import Pack
 from gensweep.system.scratch import make_scratch
 from gensweep.system.signals import raise_if_stopped
-from gensweep.trainables import Report, get_trainable
+from gensweep.trainables import Report
+from gensweep.trial.config import TrialConfig
 
 __all__ = ["check_nodes", "compute_max_lanes", "execute", "open_executor"]
 
@@ -124,13 +125,11 @@ def _make_tuner(
         limits: when one is reached, no further trial starts.
         shared: references to the datasets in Ray's object store, by `Point.data_key`.
     """
-    configs = [
-        (pack.model, make_trial_config(pack, root, resources)) for pack in packs
-    ]
     function = tune.with_parameters(
         _run_trial,
         # In a list, so that Ray passes the reference on instead of what it refers to.
-        configs=[ray.put(configs)],
+        packs=[ray.put(packs)],
+        trial_config=make_trial_config(root, resources),
         datasets=shared,
         plugins=[ray.put(list_active_plugins())],
         drivers=read_code_versions() if resources.address else None,
@@ -161,22 +160,24 @@ def _make_tuner(
 
 @lru_cache(maxsize=2)
 def get_cached(reference: Any) -> Any:
-    """Return an object of Ray's store, and keep it: decoding 10,000 configs takes 0.1 s."""
+    """Return an object of Ray's store, and keep it: decoding 10,000 packs takes 0.1 s."""
     return ray.get(reference)
 
 
 def _run_trial(
     config: dict[str, Any],
-    configs: list[Any],
+    packs: list[Any],
+    trial_config: TrialConfig,
     datasets: dict[str, Any],
     plugins: list[Any],
     drivers: dict[str, str | None] | None,
 ) -> None:
-    """Run the trainable of the pack; this is the one function that Tune calls.
+    """Train the pack; this is the one function that Tune calls.
 
     Args:
         config: the number of the pack, as `pack`.
-        configs: one reference to the model and the config of every pack.
+        packs: one reference to all packs.
+        trial_config: the settings of every trial.
         datasets: references to the datasets, by `Point.data_key`.
         plugins: one reference to the plugins of the sweep.
         drivers: versions of the driver's code; None if a worker's cannot differ.
@@ -184,13 +185,18 @@ def _run_trial(
     Raises:
         CodeMismatchError: as `check_code`.
     """
+    from gensweep.trial.trial import run_pack  # imports torch
+
     if drivers is not None:
         check_code(drivers)
     load_shipped_plugins(get_cached(plugins[0]))
-    model, trial = get_cached(configs[0])[config["pack"]]
-    key = Point.make(model, **trial["points"][0]).data_key
-    arrays = {key: ray.get(datasets[key])} if key in datasets else None
-    get_trainable(model)(trial, arrays)
+    # The plugins come first: a point names a model, which may be one of theirs.
+    pack = get_cached(packs[0])[config["pack"]]
+    key = pack.points[0].data_key
+    arrays = {}
+    if key in datasets:
+        arrays[key] = ray.get(datasets[key])
+    run_pack(pack, arrays, trial_config, tune.report)
     freeze_imports()
 
 

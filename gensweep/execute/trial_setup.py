@@ -1,21 +1,20 @@
-"""Helpers of both executors: a trial's config, its arrays, its first report."""
+"""Steps of both executors: the config of trials, their arrays, their first reports."""
 
 from __future__ import annotations
 
 import gc
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gensweep.core.errors import UserError
 from gensweep.execute.limits import Limits
 from gensweep.execute.resources import Resources
-from gensweep.ledger.claims import Process
 from gensweep.prepare import array_cache
-from gensweep.sweep.point import AUTO, Pack, Point
+from gensweep.sweep.point import Pack, Point
 from gensweep.trainables import Report
+from gensweep.trial.config import TrialConfig
 
 if TYPE_CHECKING:
     from gensweep.core.dataset import DatasetArrays
@@ -31,32 +30,23 @@ is reached, no further pack is started. It returns the ids of points whose worke
 the reason."""
 
 
-def make_trial_config(
-    pack: Pack, root: str | Path, resources: Resources
-) -> dict[str, Any]:
-    """Return the config that a trainable takes for a pack, of plain values only."""
-    return {
-        "points": [
-            {"params": point.params, "seed": point.seed}
-            for point in pack.points
-        ],
-        "results": str(root),
-        "device": resources.trial_device,
-        "threads": resources.cpus_per_trial,
-        "gpus": 1.0
-        if resources.gpus_per_trial is None
-        else resources.gpus_per_trial,
-        "fits": resources.pack == AUTO,
-        "retry_failed": resources.retry_failed,
-        "retrain_changed": resources.retrain_changed,
-        "driver": asdict(Process.get_current()),
-        "tracking": asdict(resources.tracking),
-        "keep": resources.keep,
-        "origins": {
-            one: [list(origin) for origin in many]
-            for one, many in pack.origins.items()
-        },
-    }
+def make_trial_config(results: str | Path, resources: Resources) -> TrialConfig:
+    """Return the settings of every trial of a run."""
+    gpus = resources.gpus_per_trial
+    if gpus is None:
+        # A trial that is given a GPU without asking for a share has all of it.
+        gpus = 1.0
+    return TrialConfig(
+        results=str(results),
+        device=resources.trial_device,
+        cpus_per_trial=resources.cpus_per_trial,
+        gpus_per_trial=gpus,
+        pack=resources.pack,
+        retry_failed=resources.retry_failed,
+        retrain_changed=resources.retrain_changed,
+        tracking=resources.tracking,
+        keep=resources.keep,
+    )
 
 
 def prepare_arrays(point: Point) -> dict[str, DatasetArrays]:

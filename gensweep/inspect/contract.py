@@ -17,12 +17,11 @@ from gensweep.inspect.tiny_values import (
     make_tiny_params,
     make_variant,
 )
-from gensweep.ledger.claims import Process
 from gensweep.ledger.status import Status
 from gensweep.plugins.source import Plugin
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.scratch import open_scratch
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.trial import run_pack
 
 LANE_TOLERANCE = 1e-3
@@ -169,10 +168,8 @@ def _train_pack(
             if lane["epoch"] == stop_after:
                 raise _Interruption
 
-    context = Context(
-        root=str(root), device="cpu", driver=Process.get_current()
-    )
-    run_pack(Pack(tuple(points)), None, context, report)
+    config = TrialConfig(results=str(root), device="cpu")
+    run_pack(Pack(tuple(points)), None, config, report)
     return outcomes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -145,6 +145,10 @@ class Point:
     params: dict[str, Any]
     seed: int
     varied: tuple[str, ...] = field(default=(), compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker may lack a plugin's class when it reads the point, and can compute the rest.
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
     def _cell(self) -> _Cell:

@@ -20,7 +20,7 @@ from gensweep.system import processes
 from gensweep.tracking.settings import WANDB_FOLDER
 from gensweep.tracking.tracker import Tracker
 from gensweep.trial.attempt import Attempt, Report
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.history import build_epoch_report, read_history
 from gensweep.trial.outcomes import describe_unrecorded, report_end
 from gensweep.trial.point_folder import PointFolder
@@ -28,7 +28,7 @@ from gensweep.trial.point_folder import PointFolder
 
 def begin_attempt(
     point: Point,
-    context: Context,
+    config: TrialConfig,
     report: Report,
     pack_stack: contextlib.ExitStack,
 ) -> Attempt | None:
@@ -36,7 +36,7 @@ def begin_attempt(
 
     Args:
         point: the point.
-        context: the trial's settings.
+        config: the trial's settings.
         report: receives the outcome if there is nothing to do.
         pack_stack: closes the attempt if an error stops the complete pack.
 
@@ -47,17 +47,17 @@ def begin_attempt(
     # The attempt closes this stack when it ends, or the pack's stack does.
     exit_stack = pack_stack.enter_context(contextlib.ExitStack())
     try:
-        if context.root is not None:
-            ledger = Ledger(open_root(context.root))
+        if config.results is not None:
+            ledger = Ledger(open_root(config.results))
             exit_stack.callback(ledger.store.discard, f"{POINTS}/{point.id}")
-            claim = _claim(ledger, point, context, exit_stack)
+            claim = _claim(ledger, point, config, exit_stack)
             # Somebody may have finished the point before it was claimed.
             record = ledger.read({point.id: point.expected_record}).records.get(
                 point.id
             )
-            if record is not None and not context.replaces(record):
+            if record is not None and not config.replaces(record):
                 history = []
-                if context.repeats_history:
+                if config.repeats_history:
                     history = read_history(ledger, point.id)
                 exit_stack.close()
                 _report_finished(point, record, history, report)
@@ -72,12 +72,12 @@ def begin_attempt(
         report(describe_unrecorded(point, error))
         return None
     if folder is None:
-        tracker = Tracker(point, context.tracking)
+        tracker = Tracker(point, config.tracking)
     else:
         upload = partial(folder.upload, WANDB_FOLDER)
-        tracker = Tracker(point, context.tracking, folder.path, upload)
+        tracker = Tracker(point, config.tracking, folder.path, upload)
     exit_stack.enter_context(tracker)
-    return Attempt(point, folder, tracker, exit_stack, context.keep)
+    return Attempt(point, folder, tracker, exit_stack, config.keep)
 
 
 def _report_finished(
@@ -95,7 +95,7 @@ def _report_finished(
 def _claim(
     ledger: Ledger,
     point: Point,
-    context: Context,
+    config: TrialConfig,
     exit_stack: contextlib.ExitStack,
 ) -> Claim:
     """Claim a point until the stack is closed.
@@ -114,13 +114,13 @@ def _claim(
     while True:
         try:
             return exit_stack.enter_context(
-                ledger.claim(point.id, context.driver)
+                ledger.claim(point.id, config.driver)
             )
         except ClaimedError:
             holder = claims.read_holder(ledger.store, f"{POINTS}/{point.id}")
             is_remote = holder is None or not holder.worker.is_local()
             if (
-                not context.repeats_history
+                not config.repeats_history
                 or not is_remote
                 or time.monotonic() > end
             ):

@@ -23,7 +23,7 @@ from gensweep.train.lanes import Lanes
 from gensweep.train.memory import configure_malloc, reset_peaks
 from gensweep.trial.attempt import Attempt, Report
 from gensweep.trial.claiming import begin_attempt
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.course import CourseAttempt
 from gensweep.trial.device import count_fitting_lanes, resolve_device
 from gensweep.trial.history import build_epoch_report
@@ -34,7 +34,7 @@ from gensweep.trial.task_run import TaskRun
 def run_pack(
     pack: Pack,
     datasets: Mapping[str, DatasetArrays] | None,
-    context: Context,
+    config: TrialConfig,
     report: Report,
 ) -> None:
     """Train every point of a pack, and report each epoch and each outcome.
@@ -47,37 +47,39 @@ def run_pack(
     Args:
         pack: what to train.
         datasets: prepared arrays by `Point.data_key`; missing ones are prepared here.
-        context: the trial's settings.
+        config: the trial's settings.
         report: called with each report.
 
     Raises:
         UserError: this machine has no such device, or there is no such data.
     """
-    torch.set_num_threads(context.threads)
+    torch.set_num_threads(config.cpus_per_trial)
     configure_malloc()
     # Both are cached by the first call. So records name the code that was imported, even if
     # somebody edits it during the training.
     get_versions()
     for point in pack.points:
         compute_fingerprint(point.model, point.params["dataset"])
-    device = resolve_device(context.device)
+    device = resolve_device(config.device)
     if not MODELS[pack.model].is_trained_by_loop:
         for point in pack.points:
             reset_peaks()
-            _run_task(point, device, context, report)
+            _run_task(point, device, config, report)
         return
     remaining = list(pack.courses)
     while remaining:
         reset_peaks()
         size = len(remaining)
-        if context.limit_lanes_to_memory:
-            size = count_fitting_lanes(remaining[0][0], device, context.gpus)
+        if config.limits_lanes_to_memory:
+            size = count_fitting_lanes(
+                remaining[0][0], device, config.gpus_per_trial
+            )
         _run_lanes(
             remaining[:size],
             pack.origins,
             datasets or {},
             device,
-            context,
+            config,
             report,
         )
         remaining = remaining[size:]
@@ -90,7 +92,7 @@ def _run_lanes(
     origins: Mapping[str, Sequence[Origin]],
     datasets: Mapping[str, DatasetArrays],
     device: torch.device,
-    context: Context,
+    config: TrialConfig,
     report: Report,
 ) -> None:
     """Train those points of these courses together that nobody else trains."""
@@ -102,13 +104,13 @@ def _run_lanes(
         for course in courses:
             attempts = []
             for point in course:
-                attempt = begin_attempt(point, context, report, exit_stack)
+                attempt = begin_attempt(point, config, report, exit_stack)
                 if attempt is not None:
                     attempts.append(attempt)
             if attempts:
                 lanes.append(CourseAttempt(attempts))
         lanes = _start(lanes, origins, datasets, device)
-        if context.repeats_history:
+        if config.repeats_history:
             for attempt in _list_attempts(lanes):
                 for line in attempt.history:
                     report(build_epoch_report(attempt.point, line))
@@ -116,15 +118,15 @@ def _run_lanes(
 
 
 def _run_task(
-    point: Point, device: torch.device, context: Context, report: Report
+    point: Point, device: torch.device, config: TrialConfig, report: Report
 ) -> None:
     """Call the function of a task, unless somebody else trains the point."""
     with contextlib.ExitStack() as exit_stack:
-        attempt = begin_attempt(point, context, report, exit_stack)
+        attempt = begin_attempt(point, config, report, exit_stack)
         if attempt is None:
             return
         with record_failure_of(attempt):
-            run = TaskRun(attempt, device, context.threads, report)
+            run = TaskRun(attempt, device, config.cpus_per_trial, report)
             attempt.training = run.progress
             attempt.outcome = run.train() | {"status": Status.OK}
         assert attempt.outcome is not None, "an error is an outcome, too"

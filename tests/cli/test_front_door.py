@@ -7,13 +7,11 @@ import webbrowser
 from pathlib import Path
 
 import pytest
-from runs import TINY, call, grid, t2t, write_sweep
+from runs import TINY, call, grid, write_sweep
 
 from gensweep.cli.init_sweep import EXAMPLE
 from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.execute import resources
-from gensweep.execute.trial_setup import make_trial_config
-from gensweep.sweep.point import Pack
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,14 +104,6 @@ def test_a_plan_says_what_a_run_would_refuse(
     assert ended.code == 0
     assert "A run would be refused: " in ended.out
     assert problem in " ".join(ended.out.split())
-
-
-def test_a_trial_without_a_gpu_trains_on_the_cpu() -> None:
-    """The plan, the trial's device and its share of a GPU agree."""
-    asked = resources.Resources(gpus_per_trial=0)
-    config = make_trial_config(Pack((t2t(),)), "results", asked)
-    assert (asked.device_kind, config["device"], config["gpus"]) == ("cpu", "cpu", 0)
-    assert make_trial_config(Pack((t2t(),)), "results", resources.Resources())["gpus"] == 1.0
 
 
 def test_a_mistyped_command_is_named_with_the_nearest_one() -> None:

@@ -33,7 +33,7 @@ from gensweep.sweep.point import Pack, Point
 from gensweep.system.signals import Stopped
 from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.point_folder import PointFolder
 from gensweep.trial.trial import run_pack
 
@@ -48,7 +48,7 @@ def point(model: str = "text_to_text", seed: int = 0, **params: Any) -> Point:
 
 def train(pack: Pack, root: Path, **context: Any) -> list[dict[str, Any]]:
     reports: list[dict[str, Any]] = []
-    run_pack(pack, None, Context(root=root, device="cpu", **context), reports.append)
+    run_pack(pack, None, TrialConfig(results=root, device="cpu", **context), reports.append)
     return reports
 
 

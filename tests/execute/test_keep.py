@@ -19,7 +19,7 @@ from gensweep.sweep.courses import Origin
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.spec import Grid, Sweep
 from gensweep.train import checkpoint
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.trial import run_pack
 
 MUON = {"optimizer": "muon", "schedule": "warmup_linear"}
@@ -36,7 +36,7 @@ def train(root: Path, *points: Point, origin: Origin | None = None, **context: A
     run_pack(
         Pack(points, origins),
         None,
-        Context(root=root, device="cpu", **context),
+        TrialConfig(results=root, device="cpu", **context),
         lambda report: None,
     )
 

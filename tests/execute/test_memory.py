@@ -29,7 +29,7 @@ from gensweep.ledger.status import Status
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_hardware
 from gensweep.train.memory import get_peaks, reset_peaks
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.trial import run_pack
 
 GB = 10**9
@@ -218,7 +218,7 @@ class TestMemoryBudget:
         run_pack(
             Pack(tuple(t2t(seed) for seed in range(2))),
             None,
-            Context(root=root),
+            TrialConfig(results=root),
             lambda report: None,
         )
         assert {record.pack["size"] for record in records(root).values()} == {2}

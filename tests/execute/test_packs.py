@@ -25,7 +25,7 @@ from gensweep.train.lanes import Lanes
 from gensweep.train.loop import Training
 from gensweep.trial import device, trial
 from gensweep.trial.attempt import Attempt
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.course import CourseAttempt
 from gensweep.trial.point_folder import PointFolder
 from gensweep.trial.trial import run_pack
@@ -41,10 +41,12 @@ LANES = Pack((point(0, train_fraction=0.03), point(1), point(2, lr=0.01)))
 
 
 def trained(
-    root: Path, pack: Pack = LANES, report: Any = None, **context: Any
+    root: Path, points: Pack = LANES, report: Any = None, **settings: Any
 ) -> list[dict[str, Any]]:
     reports: list[dict[str, Any]] = []
-    run_pack(pack, None, Context(root=root, device="cpu", **context), report or reports.append)
+    run_pack(
+        points, None, TrialConfig(results=root, device="cpu", **settings), report or reports.append
+    )
     return reports
 
 
@@ -158,7 +160,7 @@ class TestLanesThatFit:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(trial, "count_fitting_lanes", lambda *_: 2)
-        trained(tmp_path, limit_lanes_to_memory=True)
+        trained(tmp_path, pack="auto")
         packs = [records(tmp_path)[each.id].pack for each in LANES.points]
         assert packs == [{"size": 2, "lane": 0}, {"size": 2, "lane": 1}, {"size": 1, "lane": 0}]
 
@@ -213,7 +215,7 @@ class TestATrialOfLanes:
         done, held, left = LANES.points
         trained(tmp_path, Pack((done,)))
         before = records(tmp_path)[done.id]
-        ledger, driver = Ledger(tmp_path), Context().driver
+        ledger, driver = Ledger(tmp_path), TrialConfig().driver
         with ledger.claim(held.id, driver):
             reports = trained(tmp_path)
         assert {r["point"]: r["status"] for r in reports if "status" in r} == {

@@ -21,7 +21,7 @@ from gensweep.plugins.loader import load_plugins
 from gensweep.plugins.source import read_plugin
 from gensweep.sweep.load import read_sweep
 from gensweep.sweep.point import Pack, Point
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.task_state import TaskError, decode_state, encode_state
 from gensweep.trial.trial import run_pack
 
@@ -73,7 +73,7 @@ def train(point: Point, root: Path, stop_after: int | None = None) -> tuple[Reco
         if "status" not in result and result["epoch"] == stop_after:
             raise _Killed
 
-    run_pack(Pack((point,)), None, Context(root=str(root), device="cpu"), report)
+    run_pack(Pack((point,)), None, TrialConfig(results=str(root), device="cpu"), report)
     text = json.loads((root / "points" / point.id / "record.json").read_text())
     del text["checksum"]
     return Record(**text), reports

@@ -32,7 +32,7 @@ from gensweep.tracking.tracker import Tracker
 from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 from gensweep.trainables import train_text_to_text
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.trial import run_pack
 
 pytestmark = pytest.mark.wandb
@@ -240,7 +240,7 @@ def test_what_goes_wrong_is_in_the_summary(
 
 def test_every_lane_of_a_pack_has_a_run_of_its_own(root: Path) -> None:
     lanes = Pack((POINT, POINT.with_seed(1), POINT.with_seed(2)))
-    run_pack(lanes, None, Context(root=root, tracking=OFF), lambda report: None)
+    run_pack(lanes, None, TrialConfig(results=root, tracking=OFF), lambda report: None)
     for point in lanes.points:
         lines = inspected(run_folder(root, point))
         assert [line["run"]["display_name"] for line in lines if line["type"] == "run"] == [
@@ -266,7 +266,7 @@ def test_one_lanes_trouble_costs_no_other_lane_its_run(
 
     monkeypatch.setattr(wandb_run, "open_run", failing)
     reports: list[dict[str, Any]] = []
-    run_pack(lanes, None, Context(root=root, tracking=OFF), reports.append)
+    run_pack(lanes, None, TrialConfig(results=root, tracking=OFF), reports.append)
     assert failed and not any("warning" in report for report in reports)
     for point in lanes.points:
         lines = inspected(run_folder(root, point))
@@ -285,7 +285,7 @@ def stop_after_one_epoch(report: dict[str, Any]) -> None:
 
 def attempt(root: Path, logged: Tracking, report: Any) -> None:
     """One attempt at the point."""
-    run_pack(Pack((POINT,)), None, Context(root=root, tracking=logged), report)
+    run_pack(Pack((POINT,)), None, TrialConfig(results=root, tracking=logged), report)
 
 
 def killed_after_one_epoch(root: Path) -> None:
@@ -697,7 +697,7 @@ def test_without_a_results_folder_nothing_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run_pack(Pack((POINT,)), None, Context(tracking=OFF), lambda report: None)
+    run_pack(Pack((POINT,)), None, TrialConfig(tracking=OFF), lambda report: None)
     assert not [*tmp_path.iterdir()]
     assert HISTORY.endswith(".jsonl")
 

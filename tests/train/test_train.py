@@ -22,7 +22,6 @@ from gensweep import kernels
 from gensweep.core.dataset import DatasetArrays, select_training_rows, split_rows
 from gensweep.core.registries import DERIVED, Metric
 from gensweep.kernels import build
-from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.nn.base_network import Samples
 from gensweep.nn.glyph_codec import get_glyphs
@@ -35,7 +34,7 @@ from gensweep.train.batches import Batches
 from gensweep.train.divergence import DivergedError
 from gensweep.train.loop import Training
 from gensweep.train.random_streams import make_generator
-from gensweep.trial.context import Context
+from gensweep.trial.config import TrialConfig
 from gensweep.trial.trial import run_pack
 
 MODEL = "text_to_text"
@@ -306,7 +305,7 @@ class TestHistory:
         run_pack(
             Pack((wanted,)),
             data,
-            Context(tmp_path, "cpu", 1, Process.get_current()),
+            TrialConfig(results=tmp_path, device="cpu"),
             reports.append,
         )
         record = Ledger(tmp_path).read_record(wanted.id)

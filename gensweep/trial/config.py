@@ -1,4 +1,4 @@
-"""Settings of a trial."""
+"""The settings of a trial, the same from the command line to the process that trains."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from gensweep.ledger.claims import Process
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.sweep.code_fingerprint import SAME, compare
+from gensweep.sweep.point import AUTO, MAX_LANES
 from gensweep.tracking.settings import Tracking
 
 
 @dataclass(frozen=True)
-class Context:
-    """Settings of a trial.
+class TrialConfig:
+    """The settings of a trial, beside the points that it trains.
+
+    Names are those of the options of `gensweep run`. An executor sends this object to its workers.
 
     Attributes:
-        root: the results root; None: nothing is written.
+        results: the results root; None: nothing is written.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        threads: PyTorch's threads.
-        gpus: GPUs, or the share of one, that the trial has.
-        limit_lanes_to_memory: train as many lanes of a pack together as fit on the device, instead
-            of all.
+        cpus_per_trial: cores, and PyTorch's threads.
+        gpus_per_trial: GPUs, or the share of one, that the trial has.
+        pack: `auto`: as many lanes of a pack are trained together as fit on the device. A number:
+            all of them.
         retry_failed: train a point whose record says that it failed.
         retrain_changed: train a point unless its record is known to be of today's code.
         driver: the process that requested the trial; when it dies, the trial stops.
@@ -33,17 +36,22 @@ class Context:
             schedulers of Tune count reports, and by this they count epochs.
     """
 
-    root: str | Path | None = None
+    results: str | Path | None = None
     device: str = "auto"
-    threads: int = 1
-    gpus: float = 1.0
-    limit_lanes_to_memory: bool = False
+    cpus_per_trial: int = 1
+    gpus_per_trial: float = 1.0
+    pack: int | str = MAX_LANES
     retry_failed: bool = False
     retrain_changed: bool = False
     driver: Process = field(default_factory=Process.get_current)
     tracking: Tracking = field(default_factory=Tracking)
     keep: str = WEIGHTS_ALONE
     repeats_history: bool = False
+
+    @property
+    def limits_lanes_to_memory(self) -> bool:
+        """Return whether the lanes that do not fit on the device wait for the others."""
+        return self.pack == AUTO
 
     def replaces(self, record: Record) -> bool:
         """Return whether a point with this record is trained again."""
