@@ -27,7 +27,12 @@ from typing import TYPE_CHECKING, Any
 from gensweep.core.errors import GensweepError, UserError
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import MODELS
+from gensweep.core.registry import list_active_layers
+from gensweep.core.trainable import is_defined_in_main
 from gensweep.ledger.status import Status
+from gensweep.plugins.loader import list_active_plugins
+from gensweep.plugins.source import Plugin
+from gensweep.plugins.worker import load_shipped_plugins
 from gensweep.sweep.parameters import unwrap_scalar
 from gensweep.sweep.point import Pack, Point
 from gensweep.tracking.settings import DISABLED, Tracking
@@ -131,17 +136,46 @@ def _get_tune_report() -> Report:
     return tune.report
 
 
-def _build_trainable(model: str) -> Trainable:
-    """Return the trainable of a model."""
+def _load_own_code(
+    model: str, plugins: tuple[Plugin, ...], is_interactive: bool
+) -> None:
+    """Make the user's own code available in this process, which may be a worker.
+
+    Raises:
+        UserError: it cannot be.
+    """
+    if is_interactive and model not in MODELS:
+        raise UserError(
+            f"{model!r} is defined in a notebook or a script, which workers do not read; "
+            f"move it to a file of its own, {model}.py, and call gensweep.use('{model}.py')"
+        )
+    keys = {plugin.key for plugin in plugins}
+    if not keys <= set(list_active_layers()):
+        load_shipped_plugins(plugins)
+
+
+def _build_trainable(model: str, plugins: tuple[Plugin, ...]) -> Trainable:
+    """Return the trainable of a model.
+
+    Args:
+        model: its name.
+        plugins: the user's files that it may need, which the function takes along to a worker.
+    """
+    is_interactive = is_defined_in_main(MODELS[model])
 
     def train(
         config: dict[str, Any],
         datasets: Mapping[str, DatasetArrays] | None = None,
         report: Report | None = None,
     ) -> None:
+        # Only module-level names: the function may be pickled together with all that it refers to.
+        _load_own_code(model, plugins, is_interactive)
         _train(model, config, datasets, report)
 
-    train.__name__ = train.__qualname__ = f"train_{model}"
+    train.__name__ = f"train_{model}"
+    if not plugins and not is_interactive:
+        # A worker finds it in this module. Without this name, it is pickled with its plugins.
+        train.__qualname__ = train.__name__
     train.__doc__ = f"""Train `{model}`, as `gensweep.models.{model}` documents it.
 
     Reports each epoch's metrics; the last epoch's report also has the test metrics and `status`.
@@ -160,15 +194,21 @@ def _build_trainable(model: str) -> Trainable:
     return train
 
 
-@lru_cache(maxsize=256)
+_build_cached = lru_cache(maxsize=256)(_build_trainable)
+
+
 def get_trainable(model: str) -> Trainable:
     """Return the trainable of a model or task, by its name.
+
+    That of a user's own model takes along the files that `gensweep.use` has loaded.
 
     Raises:
         UnknownNameError: there is none.
     """
     MODELS[model]
-    return _build_trainable(model)
+    is_own = MODELS.find_layer(model) is not None
+    plugins = tuple(list_active_plugins()) if is_own else ()
+    return _build_cached(model, plugins)
 
 
 train_cae = get_trainable("cae")

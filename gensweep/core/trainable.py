@@ -78,3 +78,9 @@ def get_full_name(thing: Any) -> str:
     while isinstance(thing, partial):
         thing = thing.func
     return f"{thing.__module__}.{thing.__qualname__.partition('.')[0]}"
+
+
+def is_defined_in_main(config: type[Trainable]) -> bool:
+    """Return whether a model or task is defined in a notebook, or in the script that runs."""
+    roots = config.list_code_roots()
+    return any(root.startswith("__main__.") for root in roots)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from lab.cluster_file import HEAD, SHIPPED, WORKERS, lab_config
-from lab.hosts import CANNOT, answers, enter, lab, progress, running, wait_until
+from lab.hosts import answers, enter, hosts, lab, progress, running, wait_until
 from runs import call, grid, same, write_sweep
 
 from gensweep.sweep.load import read_sweep
@@ -136,14 +135,8 @@ def test_on_aws_only_ssh_is_open_and_both_kinds_of_node_can_be_launched(
 @pytest.fixture
 def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder that every host of a lab sees as /shared; the hosts see the environment that runs this test."""
-    monkeypatch.setenv("LAB", str(tmp_path / "lab"))
-    monkeypatch.setenv("VENV", str(Path(sys.prefix).resolve()))
-    up = lab("up")
-    if up.returncode == CANNOT:
-        pytest.skip(up.stdout.strip().splitlines()[-1])
-    assert up.returncode == 0, up.stdout
-    yield tmp_path / "lab" / "shared"
-    assert lab("down").returncode == 0
+    with hosts(tmp_path / "lab", monkeypatch) as folder:
+        yield folder
 
 
 def bring_up() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 import torch
 
 from gensweep.ledger.claims import read_holder
@@ -27,6 +29,24 @@ def lab(*arguments: str, seconds: float = 240) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [LAB, *arguments], **streams, text=True, errors="replace", timeout=seconds
     )
+
+
+@contextlib.contextmanager
+def hosts(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Hosts, while the block runs, that see the environment that runs this test; yields what they see as /shared.
+
+    Args:
+        folder: a new one, for their state.
+        patch: sets what lab.sh reads.
+    """
+    patch.setenv("LAB", str(folder))
+    patch.setenv("VENV", str(Path(sys.prefix).resolve()))
+    up = lab("up")
+    if up.returncode == CANNOT:
+        pytest.skip(up.stdout.strip().splitlines()[-1])
+    assert up.returncode == 0, up.stdout
+    yield folder / "shared"
+    assert lab("down").returncode == 0
 
 
 def enter(host: str, command: str) -> str:
@@ -82,4 +102,6 @@ def progress(root: Path, point: Point) -> tuple[str, int] | None:
         )
     except FileNotFoundError:
         return None
-    return (holder.worker.host.split()[0], state["training"]["epoch"]) if holder else None
+    # A task keeps its epoch beside its state.
+    epoch = state.get("training", state)["epoch"]
+    return (holder.worker.host.split()[0], epoch) if holder else None

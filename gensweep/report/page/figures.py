@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gensweep.core.errors import RecordError
+from gensweep.core.own_data import OWN_DATA
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.status import Status
 from gensweep.report.figures.data import Plot
@@ -61,6 +62,15 @@ def list_unmeasured_models(results: Results) -> list[str]:
     return [model for model in results.models if model not in measured]
 
 
+def list_models_with_samples(results: Results) -> list[str]:
+    """Return the models that write samples: all but tasks, which read their own data."""
+    tasks = set()
+    for model, cell in results.cells[["model", "cell"]].itertuples(index=False):
+        if results.params[cell].get("dataset") == OWN_DATA:
+            tasks.add(model)
+    return [model for model in results.models if model not in tasks]
+
+
 def embed_figures(collected: Collected) -> list[Picture]:
     """Return each figure as SVG or PNG, whichever is smaller.
 
@@ -95,14 +105,14 @@ def embed_figures(collected: Collected) -> list[Picture]:
 def embed_samples(results: Results) -> list[Picture]:
     """Return the samples of each model's best and worst cell on the validation set.
 
-    They are those of the cell's first seed that is ok.
+    They are those of the cell's first seed that is ok. Tasks have none.
     """
     pictures, bytes_left = [], MAX_PICTURE_BYTES
     is_ok = results.points["status"] == Status.OK
     first_points = (
         results.points[is_ok].drop_duplicates("cell").set_index("cell")
     )
-    for model in results.models:
+    for model in list_models_with_samples(results):
         for role, cell in _choose_cells(results, model):
             picture = _describe_sample(
                 results, model, role, cell, first_points.loc[cell]

@@ -12,6 +12,7 @@ from gensweep.report.page.commands import NEW_RESULTS, Commands
 from gensweep.report.page.figures import (
     embed_figures,
     embed_samples,
+    list_models_with_samples,
     list_unmeasured_models,
 )
 from gensweep.report.page.headline import list_headlines, select_main_figures
@@ -78,6 +79,7 @@ def build_context(
         "main_figures": main_figures,
         "figures": [one for one in figures if one not in main_figures],
         "unmeasured": unmeasured,
+        "has_samples": bool(list_models_with_samples(results)),
         "samples": embed_samples(results),
         "commands": commands,
         "cells": _list_cell_commands(results, commands),
