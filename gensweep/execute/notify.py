@@ -27,13 +27,13 @@ class Notifier:
     def __init__(self, command: str | None, console: Console) -> None:
         self._command, self._console = command, console
         self._thread: threading.Thread | None = None
-        self._has_told_failure = False
+        self._has_reported_failure = False
 
     def tell_failure(self, summary: dict[str, Any]) -> None:
         """Run the command for the first failure, in the background; later ones are ignored."""
-        if self._command is None or self._has_told_failure:
+        if self._command is None or self._has_reported_failure:
             return
-        self._has_told_failure = True
+        self._has_reported_failure = True
         event = {"event": "failure"} | summary
         self._thread = threading.Thread(
             target=self._run, args=(event,), daemon=True

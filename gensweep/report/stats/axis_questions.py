@@ -12,6 +12,7 @@ from gensweep.report.stats.axes import is_numeric, make_axis
 from gensweep.report.stats.best_questions import ask_best
 from gensweep.report.stats.blocks import Block
 from gensweep.report.stats.contrasts import (
+    Contrast,
     compute_slope_weights,
     estimate_contrast,
 )
@@ -81,19 +82,11 @@ class AxisQuestions:
         contrast = estimate_contrast(
             block.values, axis.unit * compute_slope_weights(x)
         )
-        answer = (
+        effect = (
             f"{subject.metric} changes by {contrast.estimate:+.3g} {axis.step}"
-            f"{format_test(contrast)}. {self._describe_means(block)} "
-            f"{self._describe_pair(block)}{subject.describe_basis(finding, axes)}"
         )
         name = f"slope of {subject.metric} {axis.step}"
-        finding = replace(
-            finding,
-            answer=answer,
-            effect=contrast.estimate,
-            effect_name=name,
-            estimate_name=name,
-        )
+        finding = self._answer(finding, block, contrast, effect, name)
         if not subject.sign:
             return subject.explain_no_direction(finding)
         # The margin is of the metric: the line may not change by more from end to end.
@@ -148,23 +141,45 @@ class AxisQuestions:
         name = (
             f"mean difference of {subject.metric}, {texts[0]} minus {texts[1]}"
         )
-        answer = (
+        effect = (
             f"{subject.metric} of {texts[0]} minus that of {texts[1]} is "
-            f"{contrast.estimate:+.3g} on average{format_test(contrast)}. "
-            f"{self._describe_means(block)} {self._describe_pair(block)}"
-            f"{subject.describe_basis(finding, axes)}"
+            f"{contrast.estimate:+.3g} on average"
         )
-        finding = replace(
+        finding = self._answer(finding, block, contrast, effect, name)
+        if not subject.sign:
+            return subject.explain_no_direction(finding)
+        return add_test(
+            finding, contrast, subject.sign, "paired difference", subject.margin
+        )
+
+    def _answer(
+        self,
+        finding: Finding,
+        block: Block,
+        contrast: Contrast,
+        effect: str,
+        name: str,
+    ) -> Finding:
+        """Return the finding with the sentences that follow from a contrast.
+
+        Args:
+            finding: the question.
+            block: the values that were compared.
+            contrast: what they were compared by.
+            effect: the first sentence, without its end.
+            name: of the effect, for tables.
+        """
+        basis = self.subject.describe_basis(finding, (self.axis,))
+        answer = (
+            f"{effect}{format_test(contrast)}. {self._describe_means(block)} "
+            f"{self._describe_pair(block)}{basis}"
+        )
+        return replace(
             finding,
             answer=answer,
             effect=contrast.estimate,
             effect_name=name,
             estimate_name=name,
-        )
-        if not subject.sign:
-            return subject.explain_no_direction(finding)
-        return add_test(
-            finding, contrast, subject.sign, "paired difference", subject.margin
         )
 
     def _describe_pair(self, block: Block) -> str:
