@@ -21,6 +21,7 @@ from gensweep.cli import (
     listing,
     new,
     open_page,
+    paper,
     points,
     prune,
     run,
@@ -43,9 +44,9 @@ from gensweep.system.terminal import (
 from gensweep.system.text import print_line
 
 COMMANDS = (
-    "run", "collect", "data", "list", "show", "sample", "interpolate", "answer", "evaluate", "sync",
-    "wandb-report", "doctor", "verify", "prune", "search", "open", "init", "new",
-    "check",
+    "run", "collect", "paper", "data", "list", "show", "sample", "interpolate", "answer",
+    "evaluate", "sync", "wandb-report", "doctor", "verify", "prune", "search", "open", "init",
+    "new", "check",
 )  # fmt: skip
 app = typer.Typer(
     add_completion=False,
@@ -60,6 +61,7 @@ app = typer.Typer(
 # The order of the commands in the help.
 app.add_typer(run.app)
 app.add_typer(collect.app)
+app.add_typer(paper.app)
 app.add_typer(listing.app)
 app.add_typer(data.app, name="data")
 app.add_typer(points.app)

@@ -44,16 +44,16 @@ def format_cell(column: Column, value: Any) -> str:
         return escape(text)
     if text.replace(".", "").isdigit():
         return text
-    return f"${_format_power(text)}$"
+    return f"${format_power(text)}$"
 
 
 def _format_digits(digits: Digits) -> str:
     """Return a rounded measurement; one that was cut has the ends of its interval."""
-    numbers = _format_power(digits.mean)
+    numbers = format_power(digits.mean)
     if digits.half_width:
-        numbers += rf" \pm {_format_power(digits.half_width)}"
+        numbers += rf" \pm {format_power(digits.half_width)}"
     elif digits.low:
-        ends = ", ".join(map(_format_power, (digits.low, digits.high)))
+        ends = ", ".join(map(format_power, (digits.low, digits.high)))
         numbers += rf"\ [{ends}]"
     cell = f"${numbers}$"
     if digits.n:
@@ -61,7 +61,7 @@ def _format_digits(digits: Digits) -> str:
     return cell
 
 
-def _format_power(number: str) -> str:
+def format_power(number: str) -> str:
     """Return the digits of a number, with its exponent as LaTeX writes it."""
     digits, exponent, power = number.partition("e")
     if not exponent:
