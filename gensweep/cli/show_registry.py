@@ -22,7 +22,7 @@ from gensweep.core.registries import (
     TABLES,
     Metric,
 )
-from gensweep.core.registry import Registry
+from gensweep.core.registry import Registry, load_installed
 from gensweep.core.roles import format_range
 from gensweep.sweep.load import read_sweep
 from gensweep.system.terminal import Console, escape_controls
@@ -42,7 +42,8 @@ REGISTRIES: dict[str, Registry[Any]] = {
 
 
 def show_kind(kind: str, console: Console) -> None:
-    """Print all entries of one kind, such as `models` or `sweeps`."""
+    """Print all entries of one kind, such as `models` or `sweeps`, those of plugins included."""
+    load_installed()
     if kind == "sweeps":
         console.print(_make_sweep_table())
     elif kind == "metrics":

@@ -19,6 +19,7 @@ from gensweep.execute.comparison import (
 )
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_store
+from gensweep.ledger.recorded_points import rebuild_point
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.prepare import array_cache
@@ -31,7 +32,6 @@ from gensweep.report.verified import (
     VERIFIED,
     read_verified,
 )
-from gensweep.sweep.point import Point
 from gensweep.system.environment import get_hardware
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
@@ -104,11 +104,7 @@ def _compare_point(
     history = results.load_history(record.id)
     if history is None:
         return Comparison(record, UNCOMPARED, reason="it has no history.csv")
-    point = Point.make(record.model, record.params, record.seed)
-    if point.id != record.id:
-        raise ResultsError(
-            f"this gensweep knows these parameters as {point.id}"
-        )
+    point = rebuild_point(record)
     if not point.model_config().is_trained_by_loop:
         reason = "a task is trained as a whole: run its sweep with other --results to compare"
         return Comparison(record, UNCOMPARED, reason=reason)

@@ -12,6 +12,7 @@ from gensweep.core.own_data import OWN_DATA
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_folder, open_store
 from gensweep.ledger.point_files import POINTS, RECORD, WEIGHTS
+from gensweep.ledger.recorded_points import rebuild_point
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import Store, as_results_error
@@ -41,17 +42,10 @@ class StoredPoint:
         """Return the point itself, with its configs.
 
         Raises:
-            ResultsError: this gensweep would train something else under its id.
+            ResultsError: this gensweep would train something else under its id, or its model is
+                in a user's file that is not loaded.
         """
-        point = Point.make(
-            self.record.model, self.record.params, self.record.seed
-        )
-        if point.id != self.record.id:
-            raise ResultsError(
-                f"{self.record.id}: this gensweep knows these parameters as {point.id}; "
-                "it has changed since the point was trained"
-            )
-        return point
+        return rebuild_point(self.record)
 
     def list_sweeps(self) -> list[str]:
         """Return the sweeps under the root that contain the point."""
