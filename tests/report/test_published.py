@@ -64,6 +64,7 @@ def list_published_numbers() -> set[str]:
 
 def test_every_number_of_the_findings_is_one_of_a_published_table() -> None:
     readme = (REPOSITORY / "README.md").read_text().partition("## What it found")[2]
+    readme = readme.partition("\n## ")[0]
     findings = (REPOSITORY / "docs" / "findings.md").read_text()
     written = list_numbers(readme) | list_numbers(findings)
     assert len(written) > 20
