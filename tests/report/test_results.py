@@ -38,6 +38,7 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
 from gensweep.report.collect import _protect_cell, collect, is_current, print_tables
+from gensweep.report.figures.data import Mark
 from gensweep.report.figures.drawing import draw
 from gensweep.report.figures.learning import MAX_BACKGROUND_CURVES
 from gensweep.report.measurement import NotMeasured, measure
@@ -757,13 +758,17 @@ def test_learning_curves_are_the_means_of_the_validation_metric(tmp_path):
         results.load_history(one["points"]["2"])
     (data,) = FIGURES["learning_curves"].make(results)
     (panel,) = data.content.panels
-    (series,) = panel.series
+    first, second, series = panel.series
+    assert first.mark == second.mark == Mark.SEED_LINE
+    assert list(first.y) == [0.2, 0.4] and list(second.y) == [0.4, 0.8]
     assert data.name == "learning_curves-text_to_text"
     assert list(series.x) == [1, 2]
     assert list(series.y) == pytest.approx([0.3, 0.6])
     assert list(series.low) == [0, 0], "12.706 * 0.141 / sqrt(2) is more than 0.3"
     assert panel.y.label == "validation char_accuracy [fraction]"
     assert "1 histories are missing" in data.caption
+    assert "Thin lines are single seeds." in data.caption
+    assert panel.y.bounds == (0, 1)
 
 
 def test_of_many_cells_the_best_the_median_and_the_worst_have_a_name(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ from gensweep.report.figures.selection import (
     select_best_and_others,
 )
 from gensweep.report.figures.settings import list_answering, name_models
+from gensweep.report.figures.style import MAX_SEEDS_SHOWN
 from gensweep.report.summary import summarize
 
 if TYPE_CHECKING:
@@ -44,9 +46,11 @@ INTEGERS_PER_BAR = 10
 NO_MODEL = "No model of this sweep answers queries."
 NO_ANSWERS = "No answers to show; the caption says why."
 REMEDY = "; run gensweep evaluate to create it"
+MAX_BANDS = 2
+"""Most cells with a band: more of them lie on one another."""
 _VALUE_LABEL = "answer [integer]"
 _SHARE_LABEL = (
-    f"share of the answers\n[fraction a bar of {INTEGERS_PER_BAR} integers]"
+    f"share of the answers\n[fraction per bar of {INTEGERS_PER_BAR} integers]"
 )
 _DISTANCE_LABEL = (
     "distance of the predicted answer from the right one [integer]"
@@ -227,24 +231,31 @@ def _show_distances(results: Results, stem: str, model: str) -> FigureData:
         "so a line with such answers ends below 1."
     )
     caption += _describe_unread(cells, answers_of) + missing.format_caption()
-    series = [
-        _make_share_within(answers_of[one.cell], one.title, style)
-        for style, one in enumerate(drawn)
-    ]
+    has_bands = len(drawn) <= MAX_BANDS
+    series = []
+    for style, one in enumerate(drawn):
+        series += _make_shares_within(
+            answers_of[one.cell], one.title, style, has_bands
+        )
+    if any(one.mark == Mark.SEED_LINE for one in series):
+        caption += " Thin lines are single seeds."
+    if not has_bands:
+        caption += f" Intervals are drawn for {MAX_BANDS} cells at most."
     # Linear up to 1 and logarithmic from there, since most distances are small and 0 is common.
     x = Axis(
         _DISTANCE_LABEL, "symlog", ticks=_DISTANCE_TICKS, limits=(-0.08, 300)
     )
     plot = Plot(
-        [Panel(series, x, Axis(_WITHIN_LABEL, limits=(0, 1.02)))], (6.8, 3.2)
+        [Panel(series, x, Axis(_WITHIN_LABEL, limits=(-0.02, 1.02)))],
+        (6.8, 3.2),
     )
     return FigureData(stem, title, caption, plot, model)
 
 
-def _make_share_within(
-    answers: Sequence[Answers], label: str, style: int
-) -> Series:
-    """Return the share of answers at each distance or nearer: the mean over seeds, and a band."""
+def _make_shares_within(
+    answers: Sequence[Answers], label: str, style: int, has_band: bool
+) -> list[Series]:
+    """Return the share of answers at each distance or nearer: the mean over seeds, and seeds."""
     limits = np.unique([*range(21), *np.round(np.geomspace(20, 300, 30))])
     shares = []
     for one in answers:
@@ -254,9 +265,16 @@ def _make_share_within(
         shares.append(within / len(one.true))
     groups = np.tile(np.arange(len(limits)), len(shares))
     one = summarize(np.concatenate(shares), groups, len(limits), bounds=(0, 1))
-    return Series(
-        label, limits, one.mean, one.low, one.high, one.n, Mark.BAND, style
-    )
+    mean = Series(label, limits, one.mean, n=one.n, mark=Mark.BAND, style=style)
+    if has_band:
+        mean = replace(mean, low=one.low, high=one.high)
+    if not 1 < len(shares) <= MAX_SEEDS_SHOWN:
+        return [mean]
+    lines = [
+        Series(label, limits, share, mark=Mark.SEED_LINE, style=style)
+        for share in shares
+    ]
+    return [*lines, mean]
 
 
 def _format_exact(answers: Sequence[Answers]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_figure
+from gensweep.ledger.status import Status
 from gensweep.report.figures.captions import describe_method, format_axis_label
 from gensweep.report.figures.data import (
     Axis,
@@ -18,13 +19,14 @@ from gensweep.report.figures.data import (
 )
 from gensweep.report.figures.plots import PAPER_LABEL
 from gensweep.report.figures.settings import select_settings
-from gensweep.report.figures.style import MAX_SERIES
-from gensweep.report.measurement import Measurement
+from gensweep.report.figures.style import MAX_SEEDS_SHOWN, MAX_SERIES
+from gensweep.report.measurement import UNBOUNDED, Measurement
 from gensweep.report.paper import PaperTable, list_paper_tables
 from gensweep.report.tables.groups import Group, select_grids
 from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
+    from gensweep.report.measurement import Range
     from gensweep.report.results import Results
 
 _LOG_SCALE_RATIO = 8
@@ -77,8 +79,12 @@ def _show_by_fraction(
     panel = Panel(
         series,
         Axis("training set [share of all but the test set]"),
-        Axis(format_axis_label(results, metric)),
+        Axis(
+            format_axis_label(results, metric),
+            bounds=_get_bounds(results, metric),
+        ),
     )
+    caption += _describe_dots(series)
     return FigureData(name, model, caption, Plot([panel]), model)
 
 
@@ -102,7 +108,7 @@ def _make_series(
     label: str,
     style: int,
 ) -> list[Series]:
-    """Return the means of cells along a parameter with their intervals; none without a metric.
+    """Return the means of cells along a parameter, and their seeds; nothing without a metric.
 
     Args:
         results: the sweep's.
@@ -114,16 +120,47 @@ def _make_series(
     """
     if metric is None:
         return []
-    values = [results.measure(cell, metric) for cell in cells]
     rows = []
-    for value in values:
+    for cell in cells:
+        value = results.measure(cell, metric)
         if isinstance(value, Measurement):
             rows.append((value.mean, value.low, value.high, value.n))
         else:
             rows.append((math.nan, math.nan, math.nan, 0))
     y, low, high, n = zip(*rows, strict=True)
     positions = [results.params[cell][x] for cell in cells]
-    return [Series(label, positions, y, low, high, n, Mark.ERROR_BARS, style)]
+    line = Series(label, positions, y, low, high, n, Mark.ERROR_BARS, style)
+    return [line, *_list_dots(results, cells, positions, metric, line)]
+
+
+def _list_dots(
+    results: Results,
+    cells: Sequence[str],
+    positions: Sequence[float],
+    metric: str,
+    line: Series,
+) -> list[Series]:
+    """Return the values of single seeds beside a line of means; none if seeds are one, or many."""
+    if not 1 < max(line.n, default=0) <= MAX_SEEDS_SHOWN:
+        return []
+    position_of = dict(zip(cells, positions, strict=True))
+    is_shown = (results.points["status"] == Status.OK) & results.points[
+        "cell"
+    ].isin(list(cells))
+    points = results.points[is_shown].dropna(subset=[metric])
+    x = [position_of[cell] for cell in points["cell"]]
+    y = points[metric].to_numpy(float)
+    return [Series(line.label, x, y, mark=Mark.SEED_DOTS, style=line.style)]
+
+
+def _describe_dots(series: Sequence[Series]) -> str:
+    """Return the sentence of a caption on dots, after a space; empty without any."""
+    has_dots = any(one.mark == Mark.SEED_DOTS for one in series)
+    return " Small dots are single seeds." if has_dots else ""
+
+
+def _get_bounds(results: Results, metric: str | None) -> Range:
+    return results.metrics[metric].range if metric else UNBOUNDED
 
 
 @register_figure("budget_curve")
@@ -152,7 +189,11 @@ def _show_by_epochs(results: Results, name: str, group: Group) -> FigureData:
     panel = Panel(
         series,
         Axis("epochs", scale, ticks=tuple(epochs)),
-        Axis(format_axis_label(results, metric)),
+        Axis(
+            format_axis_label(results, metric),
+            bounds=_get_bounds(results, metric),
+        ),
     )
+    caption += _describe_dots(series)
     plot = Plot([panel], legend_title="batch_size")
     return FigureData(name, group.title, caption, plot, group.model)

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gensweep.report.figures.grids import Heatmap, ImageGrid
+from gensweep.report.measurement import UNBOUNDED
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from gensweep.report.measurement import Range
 
 
 class Mark(StrEnum):
@@ -28,6 +31,10 @@ class Mark(StrEnum):
     BAND = "band"
     """A line with its interval as a band."""
     DOTS = "dots"
+    SEED_DOTS = "seeds"
+    """Small dots of single seeds, without an entry in the legend."""
+    SEED_LINE = "seed line"
+    """The thin line of one seed, without an entry in the legend."""
     BACKGROUND = "background"
     """A thin grey line without an entry in the legend."""
     PAPER = "paper"
@@ -95,6 +102,9 @@ class Axis:
         ticks: positions of the ticks; empty: chosen by the drawing.
         limits: the ends of the axis; None: from the numbers.
         is_whole: whether ticks are integers only.
+        tick_labels: texts of the ticks; empty: their positions.
+        bounds: the smallest and the largest possible value, beyond which the
+            axis does not go; None: no limit.
     """
 
     label: str
@@ -102,6 +112,8 @@ class Axis:
     ticks: tuple[float, ...] = ()
     limits: tuple[float, float] | None = None
     is_whole: bool = False
+    tick_labels: tuple[str, ...] = ()
+    bounds: Range = UNBOUNDED
 
 
 @dataclass(frozen=True)

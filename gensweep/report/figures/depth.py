@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain
-from statistics import median
 from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_figure
 from gensweep.ledger.status import Status
 from gensweep.report.figures.captions import describe_method, format_axis_label
 from gensweep.report.figures.data import FigureData
-from gensweep.report.figures.grids import Heatmap
+from gensweep.report.figures.grids import Heatmap, compute_typical_width
 from gensweep.report.figures.settings import select_settings
-from gensweep.report.measurement import Measurement, Seeds
+from gensweep.report.measurement import Seeds
 from gensweep.report.references import list_published
 from gensweep.report.tables.groups import Group
 
@@ -59,12 +57,7 @@ def _make_heatmap(results: Results, name: str, group: Group) -> FigureData:
     caption = describe_method(results, group.cells, metric)
     if direction != "none":
         caption += " Brighter is better."
-    min_span = _compute_typical_width(values)
-    if min_span:
-        caption += (
-            " The colour scale spans at least the typical width of an interval (the median, "
-            f"{min_span:.2g}), so that smaller differences look small."
-        )
+    min_span = compute_typical_width(chain.from_iterable(values))
     has_published = any(
         number is not None for row in published for number in row
     )
@@ -81,18 +74,29 @@ def _make_heatmap(results: Results, name: str, group: Group) -> FigureData:
         published=published if has_published else (),
         min_span=min_span,
     )
+    caption += _describe_scale(heatmap)
     return FigureData(
         name, f"{group.title}: depth", caption, heatmap, group.model
     )
 
 
-def _compute_typical_width(values: Sequence[Sequence[GridValue]]) -> float:
-    """Return the median width of the intervals; 0 without any."""
-    widths = []
-    for value in chain.from_iterable(values):
-        if isinstance(value, Measurement) and value.has_interval:
-            widths.append(value.high - value.low)
-    return median(widths) if widths else 0.0
+def _describe_scale(heatmap: Heatmap) -> str:
+    """Return the sentence on what the colours say, after a space; empty if they need none."""
+    if heatmap.is_flat and len(heatmap.means) > 1:
+        return " All cells have the same mean, so they have one colour."
+    if not heatmap.min_span:
+        return ""
+    spread = max(heatmap.means) - min(heatmap.means)
+    width = (
+        "The bar beside the colour scale is a typical interval's width "
+        f"(the median, {heatmap.min_span:.2g})"
+    )
+    if spread > heatmap.min_span:
+        return f" {width}; the cells spread over {spread:.2g}."
+    return (
+        f" {width}. The cells spread over {spread:.2g}, no more than that, so the scale is as "
+        "wide as an interval and the colours are alike."
+    )
 
 
 def _get_value(results: Results, cell: str, metric: str | None) -> GridValue:

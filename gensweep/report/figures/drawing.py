@@ -16,13 +16,18 @@ from gensweep.report.figures.heatmap import draw_heatmap
 from gensweep.report.figures.image_grid import draw_image_grid
 from gensweep.report.figures.plots import add_legend, draw_series
 from gensweep.report.figures.style import create_figure, wrap_title
+from gensweep.report.measurement import UNBOUNDED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from gensweep.report.measurement import Range
+
 SYMLOG_LINEAR_SCALE = 0.4
 """Length of a symlog axis from 0 to 1, in decades."""
+BOUND_MARGIN = 0.03
+"""Space beyond the largest or smallest possible value, as a share of the axis."""
 
 
 def draw(data: FigureData) -> Figure:
@@ -73,10 +78,24 @@ def _set_scale(axes: Axes, name: Literal["x", "y"], axis: Axis) -> None:
     elif axis.scale != "linear":
         axes.set(**{f"{name}scale": axis.scale})
     if axis.ticks:
-        drawn.set_ticks(axis.ticks, labels=[f"{tick:g}" for tick in axis.ticks])
+        labels = list(axis.tick_labels) or [f"{tick:g}" for tick in axis.ticks]
+        drawn.set_ticks(axis.ticks, labels=labels)
         axes.minorticks_off()
     if axis.is_whole:
         # There are no parts of an epoch to mark, not even on an axis of one epoch.
         axes.locator_params(axis=name, integer=True, min_n_ticks=1)
     if axis.limits is not None:
         axes.set(**{f"{name}lim": axis.limits})
+    elif axis.bounds != UNBOUNDED:
+        _stay_within(axes, name, axis.bounds)
+
+
+def _stay_within(axes: Axes, name: Literal["x", "y"], bounds: Range) -> None:
+    """Cut what an axis shows beyond the possible values, but for a margin for markers."""
+    low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
+    smallest, largest = bounds
+    if smallest is not None:
+        low = max(low, smallest - BOUND_MARGIN * (high - smallest))
+    if largest is not None:
+        high = min(high, largest + BOUND_MARGIN * (largest - low))
+    axes.set(**{f"{name}lim": (low, high)})

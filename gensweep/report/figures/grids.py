@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +33,8 @@ class Heatmap:
         direction: ``max`` if larger is better, ``min`` if smaller is.
         published: a published number or None per row and column; empty
             without any.
-        min_span: the colour scale spans at least so much, as differences
-            that are smaller than an interval are no news.
+        min_span: the typical width of an interval, 0 without any. The colour
+            scale spans at least so much, as smaller differences are no news.
     """
 
     rows: Sequence[Any]
@@ -45,6 +46,21 @@ class Heatmap:
     direction: str = "none"
     published: Sequence[Sequence[float | None]] = ()
     min_span: float = 0.0
+
+    @property
+    def means(self) -> list[float]:
+        """The means of all cells that have one."""
+        return [
+            value.mean
+            for row in self.values
+            for value in row
+            if isinstance(value, Measurement)
+        ]
+
+    @property
+    def is_flat(self) -> bool:
+        """True if all means are equal."""
+        return len(set(self.means)) == 1
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per cell of the sweep, with mean, deviation, interval and n."""
@@ -107,6 +123,16 @@ class ImageGrid:
 def make_message(text: str, axis_labels: tuple[str, str]) -> ImageGrid:
     """Return a grid without pictures, with a text that says why."""
     return ImageGrid([[text]], [""], [""], axis_labels)
+
+
+def compute_typical_width(values: Iterable[GridValue]) -> float:
+    """Return the median width of the intervals; 0 without any."""
+    widths = [
+        value.high - value.low
+        for value in values
+        if isinstance(value, Measurement) and value.has_interval
+    ]
+    return median(widths) if widths else 0.0
 
 
 def _flatten(value: Measurement | NotMeasured | Seeds) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gensweep.report.measurement import Measurement, Seeds, round_measurement
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
     from gensweep.report.figures.grids import GridValue
 
@@ -31,8 +32,8 @@ def draw_heatmap(heatmap: Heatmap) -> Figure:
         value = heatmap.values[index[0]][index[1]]
         if isinstance(value, Measurement):
             means[index] = value.mean
-    colour_map = "cividis_r" if heatmap.direction == "min" else "cividis"
-    low, high = _compute_scale(means, heatmap.min_span)
+    colour_map = choose_colour_map(heatmap.direction)
+    low, high = compute_scale(means, heatmap.min_span)
     options: dict[str, Any] = {"vmin": low, "vmax": high, "cmap": colour_map}
     image = axes.imshow(means, origin="lower", aspect="auto", **options)
     for index in np.ndindex(means.shape):
@@ -54,23 +55,49 @@ def draw_heatmap(heatmap: Heatmap) -> Figure:
     axes.set(xlabel=heatmap.column_label, ylabel=heatmap.row_label)
     _draw_gaps(axes, rows, columns)
     if not np.isnan(means).all():
-        figure.colorbar(
-            image, ax=axes, label=wrap_title(heatmap.value_label, size[1])
-        )
+        _draw_scale(figure, axes, image, heatmap)
     return figure
 
 
-def _compute_scale(
+def _draw_scale(
+    figure: Figure, axes: Axes, image: AxesImage, heatmap: Heatmap
+) -> None:
+    """Draw the colour scale, and beside it a bar as long as a typical interval is wide."""
+    height = float(figure.get_size_inches()[1])
+    label = wrap_title(heatmap.value_label, height)
+    scale = figure.colorbar(image, ax=axes, label=label)
+    low, high = image.get_clim()
+    if heatmap.is_flat:
+        value = (low + high) / 2
+        scale.set_ticks([value], labels=[f"{value:.4g}"])
+    if not heatmap.min_span:
+        return
+    share = min(1.0, heatmap.min_span / (high - low))
+    line: dict[str, Any] = {"color": "black", "linewidth": 1.2}
+    inside = {"transform": scale.ax.transAxes, "clip_on": False}
+    scale.ax.plot([-0.35, -0.35], [0, share], **line, **inside)
+    for end in (0, share):
+        scale.ax.plot([-0.6, -0.1], [end, end], **line, **inside)
+
+
+def choose_colour_map(direction: str) -> str:
+    """Return the colour map that is brighter where a metric of this direction is better."""
+    return "cividis_r" if direction == "min" else "cividis"
+
+
+def compute_scale(
     means: np.ndarray, min_span: float
 ) -> tuple[float | None, float | None]:
     """Return the ends of the colour scale: those of the means, or wider around their middle."""
     if np.isnan(means).all():
         return None, None
     low, high = float(np.nanmin(means)), float(np.nanmax(means))
-    if high - low >= min_span:
+    # Of equal means, every span shows one flat colour; it only has to be a span.
+    span = max(min_span, high - low) or abs(high) or 1.0
+    if high - low >= span:
         return low, high
     middle = (low + high) / 2
-    return middle - min_span / 2, middle + min_span / 2
+    return middle - span / 2, middle + span / 2
 
 
 def _draw_cell(

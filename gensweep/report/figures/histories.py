@@ -12,6 +12,7 @@ import numpy as np
 from gensweep.core.errors import RecordError
 from gensweep.ledger.status import Status
 from gensweep.report.figures.data import Axis, Mark, Series
+from gensweep.report.figures.style import MAX_SEEDS_SHOWN
 from gensweep.report.measurement import UNBOUNDED
 from gensweep.report.summary import Summary, summarize
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from gensweep.report.results import Results
 
     History = dict[str, np.ndarray]
+    SeedHistories = dict[int, History]
+    """Seed -> the history of its point."""
 
 EPOCH_AXIS = Axis("epoch", is_whole=True)
 _log = logging.getLogger(__name__)
@@ -32,10 +35,12 @@ class Curve:
     Attributes:
         epochs: sorted [epochs].
         summary: mean and interval over the histories, at each epoch.
+        by_seed: seed -> its epochs and its values at them.
     """
 
     epochs: np.ndarray
     summary: Summary
+    by_seed: dict[int, tuple[np.ndarray, np.ndarray]]
 
     @property
     def is_empty(self) -> bool:
@@ -49,18 +54,34 @@ class Curve:
             label, self.epochs, one.mean, one.low, one.high, one.n, mark, style
         )
 
+    def list_seed_lines(self, label: str, style: int = 0) -> list[Series]:
+        """Return a thin line per seed; none if the mean is of one seed, or of many."""
+        if not 1 < len(self.by_seed) <= MAX_SEEDS_SHOWN:
+            return []
+        return [
+            Series(
+                f"{label}, seed {seed}",
+                epochs,
+                values,
+                mark=Mark.SEED_LINE,
+                style=style,
+            )
+            for seed, (epochs, values) in self.by_seed.items()
+        ]
+
 
 def load_histories(
     results: Results, cells: Sequence[str]
-) -> tuple[dict[str, list[History]], int]:
+) -> tuple[dict[str, SeedHistories], int]:
     """Return cell -> the histories of its ok points, and how many are missing or damaged."""
-    histories_of: dict[str, list[History]] = {cell: [] for cell in cells}
+    histories_of: dict[str, SeedHistories] = {cell: {} for cell in cells}
     is_shown = (results.points["status"] == Status.OK) & results.points[
         "cell"
     ].isin(list(cells))
     points = results.points[is_shown]
     lost = 0
-    for point, cell in zip(points["id"], points["cell"], strict=True):
+    columns = (points[name].tolist() for name in ("id", "cell", "seed"))
+    for point, cell, seed in zip(*columns, strict=True):
         try:
             history = results.load_history(point)
         except RecordError as error:
@@ -69,7 +90,7 @@ def load_histories(
         if history is None:
             lost += 1
         else:
-            histories_of[cell].append(history)
+            histories_of[cell][int(seed)] = history
     return histories_of, lost
 
 
@@ -86,24 +107,25 @@ def get_range(results: Results, column: str) -> Range:
 
 
 def summarize_column(
-    histories: Iterable[History], column: str, bounds: Range
+    histories: SeedHistories, column: str, bounds: Range
 ) -> Curve:
     """Return the curve of a column over the histories that have it."""
-    usable = [
-        history
-        for history in histories
-        if column in history and "epoch" in history
-    ]
+    by_seed = {}
+    for seed, history in histories.items():
+        if column in history and "epoch" in history:
+            values = history[column]
+            finite = np.where(np.isfinite(values), values, np.nan)
+            by_seed[seed] = history["epoch"], finite
     # An empty array comes first: `concatenate` refuses an empty list.
     epochs = np.concatenate(
-        [np.zeros(0), *(history["epoch"] for history in usable)]
+        [np.zeros(0), *(one[0] for one in by_seed.values())]
     )
     values = np.concatenate(
-        [np.zeros(0), *(history[column] for history in usable)]
+        [np.zeros(0), *(one[1] for one in by_seed.values())]
     )
     steps, step_index = np.unique(epochs, return_inverse=True)
-    finite = np.where(np.isfinite(values), values, np.nan)
-    return Curve(steps, summarize(finite, step_index, len(steps), bounds))
+    summary = summarize(values, step_index, len(steps), bounds)
+    return Curve(steps, summary, by_seed)
 
 
 def describe_lost(count: int) -> str:

@@ -22,7 +22,7 @@ GAP_PIXELS = 10
 """Distance between pictures."""
 LABEL_CHARACTERS = 22
 """Longest line of a row's label."""
-MESSAGE_SIZE = (440, 900)
+MESSAGE_SIZE = (150, 900)
 """Height and width of a text that stands beside no picture [pixels]."""
 _MIN_WIDTH = 5.2
 _LABEL_CHARACTER = 0.062

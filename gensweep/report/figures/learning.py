@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,8 @@ MAX_BACKGROUND_CURVES = 40
 """Most other cells that are drawn in grey behind the learning curves."""
 MAX_BANDS = 2
 """Most learning curves with a band: more of them lie on one another."""
-_log = logging.getLogger(__name__)
+MAX_SEED_LINES = 15
+"""Most thin lines of single seeds in one figure."""
 
 
 @register_figure("learning_curves")
@@ -75,29 +75,40 @@ def _show_learning(results: Results, stem: str, model: str) -> FigureData:
     if unfinished:
         caption += f" {unfinished} cells have nothing to show yet."
     caption += describe_lost(lost)
-    has_bands = len(chosen) <= MAX_BANDS
+    drawn = [curves[ids[rank]] for rank in chosen]
+    has_bands = len(drawn) <= MAX_BANDS
+    has_seeds = 0 < _count_seed_lines(drawn) <= MAX_SEED_LINES
     if not has_bands:
         caption += f" Lines are means; intervals are drawn for {MAX_BANDS} cells at most."
+    if has_seeds:
+        caption += " Thin lines are single seeds."
     series = []
     for rank in rest:
-        label = _format_values(results, ids[rank], names)
-        series.append(
-            curves[ids[rank]].to_series(
-                f"#{rank + 1}: {label}", Mark.BACKGROUND
-            )
-        )
+        label = f"#{rank + 1}: {_format_values(results, ids[rank], names)}"
+        series.append(curves[ids[rank]].to_series(label, Mark.BACKGROUND))
     for style, rank in enumerate(chosen):
         label = _format_values(results, ids[rank], names)
         if is_cut:
             label = f"#{rank + 1}: {label}"
-        one = curves[ids[rank]].to_series(label, Mark.BAND, style)
+        curve = curves[ids[rank]]
+        one = curve.to_series(label, Mark.BAND, style)
         if not has_bands:
             one = replace(one, low=(), high=())
+        if has_seeds:
+            series += curve.list_seed_lines(label, style)
         series.append(one)
     metric = column.rpartition("/")[2]
-    y = Axis(column.replace("/", " ") + format_unit(results, metric))
+    y = Axis(
+        column.replace("/", " ") + format_unit(results, metric),
+        bounds=get_range(results, column),
+    )
     plot = Plot([Panel(series, EPOCH_AXIS, y)], legend_title=", ".join(names))
     return FigureData(stem, f"{model}: learning curves", caption, plot, model)
+
+
+def _count_seed_lines(curves: Iterable[Curve]) -> int:
+    """Return the number of thin lines that all seeds of some cells would be."""
+    return sum(len(curve.list_seed_lines("")) for curve in curves)
 
 
 def _choose_ranks(count: int, is_cut: bool) -> tuple[list[int], list[int]]:
@@ -132,7 +143,7 @@ def _load_curves(
     """Return cell -> its curve, the column that they show, and how many histories are lost."""
     histories_of, lost = load_histories(results, cells)
     present = list_columns(
-        one for histories in histories_of.values() for one in histories
+        one for of_cell in histories_of.values() for one in of_cell.values()
     )
     preferred = [f"validation/{metric}", "validation/loss", "train/loss"]
     candidates = [name for name in (*preferred, *present) if name in present]

@@ -63,6 +63,12 @@ def draw_series(axes: Axes, series: Series) -> None:
             "color": look["color"],
         }
         axes.plot(x, y, marker=look["marker"], label=series.label, **dots)
+    elif series.mark == Mark.SEED_DOTS:
+        seeds: dict[str, Any] = {"alpha": 0.6, "markersize": 2.6, "zorder": 3}
+        hollow = {"markerfacecolor": "white", "markeredgewidth": 0.8}
+        axes.plot(x, y, "o", color=look["color"], **seeds, **hollow)
+    elif series.mark == Mark.SEED_LINE:
+        axes.plot(x, y, color=look["color"], linewidth=0.6, alpha=0.45)
     elif series.mark == Mark.BACKGROUND:
         axes.plot(x, y, color="#CFCFCF", linewidth=0.8, zorder=1)
     elif series.mark == Mark.PAPER:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_SERIES = 7
 """Most series in one figure: more of them cannot be told apart."""
+MAX_SEEDS_SHOWN = 10
+"""Most seeds that are drawn one by one beside their mean."""
 MAX_FIGURES_PER_ITEM = 24
 """Most settings of one registered figure that are drawn; the log names how many are not."""
 PNG_DPI = 150

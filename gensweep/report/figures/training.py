@@ -26,8 +26,10 @@ from gensweep.report.figures.settings import (
     name_settings,
     split_by_dataset,
 )
+from gensweep.report.figures.style import MAX_SEEDS_SHOWN
 
 if TYPE_CHECKING:
+    from gensweep.report.figures.histories import SeedHistories
     from gensweep.report.results import Results
 
 SPLITS = ("train", "validation")
@@ -47,9 +49,11 @@ def _show_training(results: Results, stem: str, setting: Setting) -> FigureData:
         results, setting.model, setting.cells, count=1
     )
     histories_of, lost = load_histories(results, [one.cell for one in cells])
-    histories = [one for of_cell in histories_of.values() for one in of_cell]
+    histories: SeedHistories = {}
+    for of_cell in histories_of.values():
+        histories |= of_cell
     metric = results.get_main_metric(setting.model)
-    names = _choose_columns(list_columns(histories), metric)
+    names = _choose_columns(list_columns(histories.values()), metric)
     curves = {
         split: [
             summarize_column(
@@ -68,6 +72,8 @@ def _show_training(results: Results, stem: str, setting: Setting) -> FigureData:
     if cells:
         choice = describe_choice(results, setting.model, setting.cells)
         caption += f" {cells[0].name}. {choice}"
+    if 1 < len(histories) <= MAX_SEEDS_SHOWN:
+        caption += " Thin lines are single seeds."
     unpaired = _list_unpaired(curves, names)
     if unpaired:
         caption += f" Not measured by epoch: {', '.join(unpaired)}."
@@ -79,11 +85,15 @@ def _show_training(results: Results, stem: str, setting: Setting) -> FigureData:
             curve = curves[split][index]
             if not curve.is_empty:
                 series.append(curve.to_series(split, Mark.BAND, style))
+                series += curve.list_seed_lines(split, style)
         panels.append(
             Panel(
                 series,
                 EPOCH_AXIS,
-                Axis(name + format_unit(results, name)),
+                Axis(
+                    name + format_unit(results, name),
+                    bounds=get_range(results, name),
+                ),
                 name,
             )
         )
