@@ -45,7 +45,8 @@ _ARGUMENTS = [
     "name", "grids", "seeds", "tables", "figures", "pack", "objective", "questions", "margin",
     "reference", "keep", "uses", "search", "vary",
 ]  # fmt: skip
-_SEARCH_TABLES, _SEARCH_FIGURES = ("search",), ("tuning_curve", "search_slices")
+_SEARCH_TABLES = ("search",)
+_SEARCH_FIGURES = ("tuning_curve", "search_slices", "search_importance")
 """What every sweep with a search shows."""
 
 

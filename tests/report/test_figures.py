@@ -452,7 +452,8 @@ def test_distances_are_shares_of_all_answers_with_their_interval(tmp_path):
         [(5, "5"), (7, "9"), (9, "12"), (198, "-9")],
     )
     (figure,) = drawn(write_sweep(tmp_path, cells), "answer_distances").values()
-    (line,) = figure.axes[0].lines
+    *of_seeds, line = figure.axes[0].lines
+    assert [one.get_ydata()[0] for one in of_seeds] == [2 / 4, 1 / 4], "a thin line per seed"
     shares = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
     assert [shares[k] for k in (0, 1, 2, 3, 300)] == pytest.approx(
         [3 / 8, 3 / 8, 4 / 8, 6 / 8, 7 / 8]
@@ -513,9 +514,12 @@ def test_training_history_is_of_the_best_cell_training_beside_validation(tmp_pat
             write_history(tmp_path, one, seed, "\n".join([head, *lines, ""]))
     (figure,) = drawn(write_sweep(tmp_path, cells), "training_history").values()
     losses, accuracies = figure.axes
-    assert [line.get_label() for line in losses.lines] == ["train", "validation"]
-    assert [line.get_ydata().tolist() for line in losses.lines] == [[1.5, 1.5], [3.5, 3.5]]
-    assert [line.get_label() for line in accuracies.lines] == ["validation"]
+    named = [line for line in losses.lines if not line.get_label().startswith("_")]
+    assert [line.get_label() for line in named] == ["train", "validation"]
+    assert [line.get_ydata().tolist() for line in named] == [[1.5, 1.5], [3.5, 3.5]]
+    of_seeds = [line.get_ydata().tolist() for line in losses.lines if line not in named]
+    assert of_seeds == [[1, 1], [2, 2], [3, 3], [4, 4]]
+    assert [line.get_label() for line in accuracies.lines][:1] == ["validation"]
     assert accuracies.get_ylabel() == "char_accuracy [fraction]"
     assert "Best cell (hidden=2)" in caption(figure)
     assert "Not measured by epoch: train/char_accuracy." in caption(figure)
@@ -609,7 +613,7 @@ def test_a_heatmap_s_colours_span_at_least_the_width_of_an_interval(tmp_path):
     low, high = figure.axes[0].images[0].get_clim()
     assert high - low == pytest.approx(2 * T_2 * 0.01, rel=1e-3)
     assert (low + high) / 2 == pytest.approx(0.505)
-    assert "The colour scale spans at least the typical width" in caption(figure)
+    assert "so the scale is as wide as an interval and the colours are alike" in caption(figure)
 
 
 def test_many_learning_curves_have_no_bands(tmp_path):

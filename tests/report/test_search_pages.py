@@ -42,7 +42,7 @@ def test_the_table_has_a_row_per_trial(results: Results) -> None:
     assert text.startswith(f"# {table.title}\n")
 
 
-@pytest.mark.parametrize("name", ["tuning_curve", "search_slices"])
+@pytest.mark.parametrize("name", ["tuning_curve", "search_slices", "search_importance"])
 def test_the_figures_stand_beside_their_numbers(results: Results, name: str) -> None:
     figures = FIGURES[name].make(results)
     assert figures
@@ -58,6 +58,22 @@ def test_the_other_tables_hold_the_confirmation_alone(results: Results) -> None:
     (table,) = TABLES["cells"].make(results)
     assert len(table.frame) == 1
     assert table.frame["n_ok"].tolist() == [2]
+
+
+def test_the_page_calls_only_the_confirmation_a_result(results: Results) -> None:
+    page = (Path(results.folder) / "report.html").read_text()
+    section = page.partition('id="s1-search"')[2].partition("</section>")[0]
+    assert "Selected by validation/exact_match (larger is better)" in section
+    assert "so they are no results" in section
+    assert "trained again with fresh seeds" in section and "(n = 2)" in section
+    (search,) = results.searches.values()
+    (confirmed,) = search.confirmed
+    assert f'<td class="number">{confirmed.number}</td>' in section
+    # Two trials for one epoch more in each of two blocks: 4 + 2 epochs.
+    assert "Its trials took 6 epochs" in section
+    assert page.count("tuning_curve-") and page.index("s1-search-name") < page.index(
+        "tuning_curve-"
+    )
 
 
 def test_the_log_is_derived_anew_and_is_the_same(results: Results) -> None:

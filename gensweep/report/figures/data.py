@@ -30,6 +30,8 @@ class Mark(StrEnum):
     """Markers with intervals, joined by a line."""
     BAND = "band"
     """A line with its interval as a band."""
+    PROGRESS = "progress"
+    """A line that keeps its value until the next one."""
     DOTS = "dots"
     SEED_DOTS = "seeds"
     """Small dots of single seeds, without an entry in the legend."""

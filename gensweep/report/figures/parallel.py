@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +16,7 @@ from gensweep.report.figures.captions import (
 )
 from gensweep.report.figures.data import CustomPlot, FigureData
 from gensweep.report.figures.grids import compute_typical_width, make_message
-from gensweep.report.figures.heatmap import choose_colour_map, compute_scale
-from gensweep.report.figures.style import TEXT_GREY
+from gensweep.report.figures.parallel_lines import Column, Scale, draw_lines
 from gensweep.report.measurement import Measurement
 from gensweep.report.stats.axes import is_numeric, make_axis
 from gensweep.report.stats.subject import Subject
@@ -28,7 +26,6 @@ from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from gensweep.report.results import Results
@@ -39,41 +36,7 @@ SPREAD = 0.5
 """Height that the lines through one value take, as a share of the distance between two values."""
 MAX_AXES = 8
 """Most swept parameters that are drawn."""
-MAX_THICK_LINES = 40
-TICK_CHARACTERS = 14
 NO_AXES = "Fewer than two parameters vary."
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A parameter as a vertical axis.
-
-    Attributes:
-        name: the parameter.
-        heights: of each cell's line, in 0..1 [cells].
-        ticks: heights of the ticks, and their labels.
-    """
-
-    name: str
-    heights: np.ndarray
-    ticks: list[tuple[float, str]]
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """The last axis, which is the colour scale, too.
-
-    Attributes:
-        metric: its name.
-        label: the name with the unit.
-        direction: ``max`` if larger is better, ``min`` if smaller is.
-        min_span: the scale spans at least so much.
-    """
-
-    metric: str
-    label: str
-    direction: str
-    min_span: float
 
 
 @register_figure("parallel_coordinates")
@@ -140,7 +103,7 @@ def _show_cells(stem: str, subject: Subject) -> FigureData:
             " The scale spans at least the typical width of an interval "
             f"(the median, {span:.2g})."
         )
-    scale = _Scale(
+    scale = Scale(
         metric,
         format_axis_label(results, metric),
         results.metrics[metric].direction,
@@ -148,7 +111,7 @@ def _show_cells(stem: str, subject: Subject) -> FigureData:
     )
 
     def draw(figure: Figure) -> None:
-        _draw_lines(figure, columns, means, scale)
+        draw_lines(figure, columns, means, scale)
 
     plot = CustomPlot(frame, draw, (2.4 + 1.5 * len(axes), 3.6))
     return FigureData(stem, title, caption, plot, subject.model)
@@ -193,7 +156,7 @@ def _place_values(
     name: str,
     params: Sequence[dict[str, Any]],
     means: np.ndarray,
-) -> _Column:
+) -> Column:
     """Return a parameter's axis, with the height of each cell on it."""
     values = subject.list_values(name)
     has_all = all(name in one for one in params)
@@ -216,10 +179,10 @@ def _place_values(
         ordered = members[np.argsort(means[members], kind="stable")]
         offsets = np.linspace(-0.5, 0.5, len(ordered) + 2)[1:-1]
         heights[ordered] += SPREAD * step * offsets
-    return _Column(name, heights, list(zip(centres, labels, strict=True)))
+    return Column(name, heights, list(zip(centres, labels, strict=True)))
 
 
-def _place_numbers(name: str, numbers: Sequence[float]) -> _Column:
+def _place_numbers(name: str, numbers: Sequence[float]) -> Column:
     """Return the axis of many numbers, logarithmic if they grow by a factor."""
     is_log = (
         min(numbers) > 0 and make_axis(name, sorted(set(numbers))).is_doubling
@@ -232,72 +195,4 @@ def _place_numbers(name: str, numbers: Sequence[float]) -> _Column:
         value = low + share * (high - low)
         text = f"{math.exp(value) if is_log else value:.3g}"
         ticks.append((share, text))
-    return _Column(name, heights, ticks)
-
-
-def _draw_lines(
-    figure: Figure,
-    columns: Sequence[_Column],
-    means: np.ndarray,
-    scale: _Scale,
-) -> None:
-    """Draw the cells from the worst to the best, so that the best are on top."""
-    import matplotlib as mpl
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
-    axes = figure.add_subplot()
-    low, high = compute_scale(means, scale.min_span)
-    colours = ScalarMappable(
-        Normalize(low, high), mpl.colormaps[choose_colour_map(scale.direction)]
-    )
-    last = np.asarray(colours.norm(means), float)
-    heights = np.column_stack([*(one.heights for one in columns), last])
-    signed = -means if scale.direction == "min" else means
-    width = 1.6 if len(means) <= MAX_THICK_LINES else 0.8
-    for index in np.argsort(signed, kind="stable"):
-        colour = colours.to_rgba(means[index])
-        line: dict[str, Any] = {"color": colour, "linewidth": width}
-        axes.plot(range(heights.shape[1]), heights[index], **line)
-    _draw_axes(axes, columns, scale.metric)
-    bar = figure.colorbar(colours, ax=axes, label=scale.label, pad=0.01)
-    bar.outline.set_visible(False)
-    if len(set(means)) == 1:
-        bar.set_ticks([means[0]], labels=[f"{means[0]:.4g}"])
-
-
-def _draw_axes(axes: Axes, columns: Sequence[_Column], metric: str) -> None:
-    """Draw the vertical axes with the labels of their values."""
-    names = [*(one.name for one in columns), metric]
-    labels = [name.replace("_", "_\n") for name in names]
-    axes.set_xticks(range(len(names)), labels)
-    axes.set(xlim=(-0.45, len(names) - 0.9), ylim=(0, 1))
-    axes.set(xlabel="parameters, and the main metric", ylabel="value")
-    axes.set_yticks([])
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    box = {
-        "boxstyle": "round,pad=0.1",
-        "fc": "white",
-        "ec": "none",
-        "alpha": 0.75,
-    }
-    style: dict[str, Any] = {"textcoords": "offset points", "size": 7.5}
-    for place, column in enumerate(columns):
-        for height, text in column.ticks:
-            shown = text
-            if len(text) > TICK_CHARACTERS:
-                shown = f"{text[: TICK_CHARACTERS - 1]}…"
-            axes.annotate(
-                shown,
-                (place, height),
-                (-4, 0),
-                ha="right",
-                va="center",
-                zorder=4,
-                bbox=box,
-                **style,
-            )
-    for place in range(len(names)):
-        axes.axvline(place, color=TEXT_GREY, linewidth=0.8, zorder=3)
+    return Column(name, heights, ticks)

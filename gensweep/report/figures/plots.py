@@ -56,6 +56,9 @@ def draw_series(axes: Axes, series: Series) -> None:
             axes.fill_between(
                 x, np.asarray(series.low), np.asarray(series.high), **band
             )
+    elif series.mark == Mark.PROGRESS:
+        steps: dict[str, Any] = {"drawstyle": "steps-post", "markersize": 3}
+        axes.plot(x, y, label=series.label, **look, **steps)
     elif series.mark == Mark.DOTS:
         dots: dict[str, Any] = {
             "linestyle": "",

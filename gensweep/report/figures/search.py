@@ -1,8 +1,9 @@
-"""Figures of searches: how good the best of n trials is, and where good values lie."""
+"""The progress of searches: the best value so far by the epochs that a search has trained."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,12 @@ from gensweep.report.figures.data import (
     Plot,
     Series,
 )
+from gensweep.report.measurement import UNBOUNDED
+from gensweep.report.stats.search_cost import (
+    count_block,
+    list_steps,
+    list_unit_values,
+)
 from gensweep.report.stats.tuning_curve import (
     CONFIDENCE,
     MAX_TRIALS,
@@ -25,18 +32,18 @@ from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
     from gensweep.ledger.search_log import SearchInfo
+    from gensweep.report.measurement import Range
     from gensweep.report.results import Results
 
-MAX_SLICES = 6
-"""Parameters in a figure of slices."""
-_LIMITS = {"fraction": (0.0, 1.0)}
-"""Unit -> the range of the metric's values."""
+FRAME_MARGIN = 0.25
+"""Space above and below the curves, as a share of their range."""
 _RANDOM = "random"
+SELECTED = "These values chose the trials, so they are no results."
 
 
 @register_figure("tuning_curve")
 def make_tuning_curve(results: Results) -> list[FigureData]:
-    """Show the best validation value of each search by its number of trials."""
+    """Show the best validation value of each search by the epochs that it has trained."""
     groups: dict[tuple[str, str], dict[str, SearchInfo]] = {}
     for name, search in results.searches.items():
         groups.setdefault((search.model, search.metric), {})[name] = search
@@ -53,131 +60,111 @@ def _show_curves(
     results: Results, name: str, searches: dict[str, SearchInfo]
 ) -> FigureData:
     first = next(iter(searches.values()))
+    info = results.metrics.get(first.metric.removeprefix("validation/"))
+    bounds = UNBOUNDED if info is None else info.range
     series: list[Series] = []
     for number, (label, search) in enumerate(searches.items()):
-        series += _make_curves(results, label, search, 2 * number)
-    caption = (
-        f"The best {first.metric} at the first level among the first trials. These values chose "
-        "the trials, so they are no results."
+        series += _make_curves(label, search, 2 * number, bounds)
+    levels = sorted(
+        {epochs for one in searches.values() for epochs in list_levels(one)}
     )
-    if any(
-        search.identity.get("method") == _RANDOM for search in searches.values()
-    ):
-        caption += (
-            " Band: of random trials, the median of the best of n trials, with exact "
-            f"{CONFIDENCE:.0%} confidence for the complete curve; other methods do not draw "
-            "independent trials, so they have none."
-        )
+    reached = f" at epoch {levels[-1]}" if levels else ""
+    caption = (
+        f"The best {first.metric}{reached} among the trials so far, by the epochs that the search "
+        "has trained in the order of its trials; epochs that levels share count once. "
+        f"{SELECTED} {_describe_bands(searches)}"
+    )
     panel = Panel(
         series,
-        Axis("trials", is_whole=True),
-        Axis(f"{first.metric} (selection)"),
+        Axis(
+            "cost [epochs trained, over all trials and seeds]", bounds=(0, None)
+        ),
+        Axis(f"{first.metric}\n(selection)", limits=_frame(series, bounds)),
     )
     title = f"{first.model}: best of the trials so far"
-    return FigureData(
-        name, title, caption, Plot([panel], legend_title="search"), first.model
+    plot = Plot([panel], (7.0, 3.4), legend_title="search")
+    return FigureData(name, title, caption, plot, first.model)
+
+
+def _describe_bands(searches: dict[str, SearchInfo]) -> str:
+    """Return the sentences on the band of random searches; empty without such searches."""
+    random = [
+        one
+        for one in searches.values()
+        if one.identity.get("method") == _RANDOM
+    ]
+    if not random:
+        return ""
+    size = max(count_block(one) for one in random)
+    unit = "trials" if size == 1 else f"blocks of {size} trials"
+    sentence = (
+        f"Band: of random values, the median of the best of n {unit} over all orders of drawing, "
+        f"with exact {CONFIDENCE:.0%} confidence for the complete curve"
     )
+    sentence += "; where it leaves the frame, so few set no limit"
+    if len(random) < len(searches):
+        sentence += (
+            "; other methods draw no independent trials, so they have no band"
+        )
+    return f"{sentence}."
 
 
 def _make_curves(
-    results: Results, label: str, search: SearchInfo, style: int
+    label: str, search: SearchInfo, style: int, bounds: Range
 ) -> list[Series]:
     """Return the best value so far, and the tuning curve of a search by random values."""
-    values = [trial.levels[0].value for trial in search.trials]
-    known = np.array(
-        [np.nan if value is None else value for value in values], float
-    )
-    finite = known[np.isfinite(known)]
-    if not len(finite):
+    steps = list_steps(search)
+    reached = [step.level for step in steps if np.isfinite(step.value)]
+    if not reached:
         return []
+    top = [step for step in steps if step.level == max(reached)]
+    values = np.array([step.value for step in top])
     is_max = search.direction == "max"
-    best = np.fmax.accumulate(known) if is_max else np.fmin.accumulate(known)
-    trials = np.arange(1, len(known) + 1)
-    series = [Series(label, trials, best, mark=Mark.BAND, style=style)]
-    if search.identity.get("method") != _RANDOM or len(finite) > MAX_TRIALS:
+    best = np.fmax.accumulate(values) if is_max else np.fmin.accumulate(values)
+    costs = [step.cost for step in top]
+    series = [Series(label, costs, best, mark=Mark.PROGRESS, style=style)]
+    units, cost = list_unit_values(search)
+    is_random = search.identity.get("method") == _RANDOM
+    if not is_random or not 1 < len(units) <= MAX_TRIALS:
         return series
-    info = results.metrics.get(search.metric.removeprefix("validation/"))
-    limits = _LIMITS.get(info.unit if info else "", (-np.inf, np.inf))
-    curve = compute_tuning_curve(finite, is_max, limits)
-    # Where the trials set no limit, the band ends at what was seen.
-    low = np.where(np.isfinite(curve.low), curve.low, finite.min())
-    high = np.where(np.isfinite(curve.high), curve.high, finite.max())
-    counts = np.arange(1, len(finite) + 1)
+    smallest, largest = bounds
+    limits = (
+        -np.inf if smallest is None else smallest,
+        np.inf if largest is None else largest,
+    )
+    curve = compute_tuning_curve(np.array(units), is_max, limits)
+    n = np.arange(1, len(units) + 1)
     name = f"{label}: median of n"
     return [
         *series,
-        Series(name, counts, curve.median, low, high, (), Mark.BAND, style + 1),
+        Series(
+            name,
+            cost * n,
+            curve.median,
+            curve.low,
+            curve.high,
+            n,
+            Mark.BAND,
+            style + 1,
+        ),
     ]
 
 
-@register_figure("search_slices")
-def make_search_slices(results: Results) -> list[FigureData]:
-    """Show the validation value of each trial by the values of its parameters."""
-    searches = results.searches
-    names = make_file_stems(
-        ("search_slices", search.model, name)
-        for name, search in searches.items()
-    )
-    return [
-        _show_slices(stem, name, search)
-        for stem, (name, search) in zip(names, searches.items(), strict=True)
-    ]
+def _frame(
+    series: Sequence[Series], bounds: Range
+) -> tuple[float, float] | None:
+    """Return the ends of the vertical axis: the values with a margin, within their range.
 
-
-def _show_slices(stem: str, name: str, search: SearchInfo) -> FigureData:
-    keys = list(search.dimensions)[:MAX_SLICES]
-    caption = (
-        f"Each point is a trial, at the last level that it reached. The vertical axis is "
-        f"{search.metric}, by which trials were selected."
-    )
-    hidden = len(search.dimensions) - len(keys)
-    if hidden:
-        caption += (
-            f" {hidden} further parameters are not drawn; the table has them."
-        )
-    panels = [_make_slice(search, key) for key in keys]
-    plot = Plot(panels, (2.0 + 2.0 * len(keys), 3.2), "trained to")
-    return FigureData(
-        stem, f"{search.model}, search {name}", caption, plot, search.model
-    )
-
-
-def _make_slice(search: SearchInfo, key: str) -> Panel:
-    """Return the values of one parameter, a series for each level."""
-    dimension = search.dimensions[key]
-    label, scale = key, "linear"
-    choices: list[Any] = []
-    if dimension.startswith("["):
-        used = [
-            trial.params[key] for trial in search.trials if key in trial.params
-        ]
-        # Numbers by their size, other choices by their text.
-        numbers = sorted(one for one in used if isinstance(one, (int, float)))
-        texts = sorted(
-            str(one) for one in used if not isinstance(one, (int, float))
-        )
-        choices = list(dict.fromkeys([*map(str, numbers), *texts]))
-        label += f" ({', '.join(f'{index}: {text}' for index, text in enumerate(choices))})"
-    elif dimension.startswith("Log") or dimension.endswith("log=True)"):
-        scale = "log"
-    series = []
-    for level, epochs in enumerate(list_levels(search)):
-        x, y = [], []
-        for trial in search.trials:
-            is_here = len(trial.levels) == level + 1 and key in trial.params
-            value = trial.levels[-1].value
-            if not is_here or value is None:
-                continue
-            shown = trial.params[key]
-            x.append(
-                float(choices.index(str(shown))) if choices else float(shown)
-            )
-            y.append(value)
-        series.append(
-            Series(f"epoch {epochs}", x, y, mark=Mark.DOTS, style=level)
-        )
-    ticks = tuple(float(index) for index in range(len(choices)))
-    if scale == "log":
-        positions = [x for one in series for x in one.x]
-        ticks = (min(positions), max(positions)) if positions else ()
-    return Panel(series, Axis(label, scale, ticks), Axis(search.metric), key)
+    A band may be far wider: where the trials set no limit, it leaves the axis.
+    """
+    values = [float(y) for one in series for y in one.y if np.isfinite(y)]
+    if not values:
+        return None
+    low, high = min(values), max(values)
+    margin = FRAME_MARGIN * (high - low) or 0.05 * abs(high) or 1.0
+    smallest, largest = bounds
+    if smallest is not None:
+        low = max(low, smallest + margin)
+    if largest is not None:
+        high = min(high, largest - margin)
+    return low - margin, high + margin

@@ -16,6 +16,7 @@ from gensweep.report.page.figures import (
     list_unmeasured_models,
 )
 from gensweep.report.page.headline import list_headlines, select_main_figures
+from gensweep.report.page.searches import list_searches, split_figures
 from gensweep.report.page.tables import build_views
 from gensweep.report.page.terms import list_terms
 from gensweep.report.remarks import describe_selection, describe_sizes
@@ -50,7 +51,7 @@ def build_context(
     """
     results = collected.results
     commands = Commands(results)
-    figures = embed_figures(collected)
+    of_searches, figures = split_figures(embed_figures(collected))
     main_figures = select_main_figures(results, figures)
     unmeasured = ""
     if results.counts[Status.OK]:
@@ -77,6 +78,9 @@ def build_context(
         "tables": build_views(collected.tables, results, commands),
         "headlines": list_headlines(results),
         "main_figures": main_figures,
+        "selection_note": results.selection_note,
+        "searches": list_searches(results),
+        "search_figures": of_searches,
         "figures": [one for one in figures if one not in main_figures],
         "unmeasured": unmeasured,
         "has_samples": bool(list_models_with_samples(results)),
