@@ -241,7 +241,7 @@ def test_dollars_in_names_are_no_formulas(tmp_path):
         write_record(tmp_path, one, 0, reconstruction_mse=0.5)
         write_history(tmp_path, one, 0, "epoch,validation/reconstruction_mse\n1,0.5\n")
     results = load(write_sweep(tmp_path, cells, places=names))
-    for page in set(FIGURES) - {"search_slices", "tuning_curve"}:
+    for page in set(FIGURES) - {"search_slices", "search_importance", "tuning_curve"}:
         assert list(render(FIGURES[page], results)), page
     seen = [one.svg for one in render(FIGURES["learning_curves"], results)]
     assert rb"\frac{}" in b"".join(seen)

@@ -607,7 +607,7 @@ def collected(tmp_path_factory) -> tuple[Path, list[Path]]:
     return folder, collect(folder)
 
 
-OF_SEARCHES = {"search", "search_slices", "tuning_curve"}
+OF_SEARCHES = {"search", "search_slices", "search_importance", "tuning_curve"}
 """Tables and figures that only a search has: `test_search_pages.py` makes them."""
 
 

@@ -186,8 +186,8 @@ def _shift(
     gap = float(np.diff(scaled).min()) if len(scaled) > 1 else 0.0
     offset = gap * SHIFT * (style - (lines - 1) / 2) / max(1, lines - 1)
     if is_log:
-        return [place * math.exp(offset) for place in places]
-    return [place + offset for place in places]
+        return [position * math.exp(offset) for position in places]
+    return [position + offset for position in places]
 
 
 def _make_line(

@@ -173,9 +173,9 @@ def _place_values(
         )
         for one in params
     ]
-    heights = np.array([centres[place] for place in places])
-    for place in set(places):
-        members = np.flatnonzero(np.array(places) == place)
+    heights = np.array([centres[index] for index in places])
+    for index in set(places):
+        members = np.flatnonzero(np.array(places) == index)
         ordered = members[np.argsort(means[members], kind="stable")]
         offsets = np.linspace(-0.5, 0.5, len(ordered) + 2)[1:-1]
         heights[ordered] += SPREAD * step * offsets

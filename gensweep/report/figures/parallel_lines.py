@@ -101,14 +101,14 @@ def _draw_axes(axes: Axes, columns: Sequence[Column], metric: str) -> None:
         "alpha": 0.75,
     }
     style: dict[str, Any] = {"textcoords": "offset points", "size": 7.5}
-    for place, column in enumerate(columns):
+    for position, column in enumerate(columns):
         for height, text in column.ticks:
             shown = text
             if len(text) > TICK_CHARACTERS:
                 shown = f"{text[: TICK_CHARACTERS - 1]}…"
             axes.annotate(
                 shown,
-                (place, height),
+                (position, height),
                 (-4, 0),
                 ha="right",
                 va="center",
@@ -116,5 +116,5 @@ def _draw_axes(axes: Axes, columns: Sequence[Column], metric: str) -> None:
                 bbox=box,
                 **style,
             )
-    for place in range(len(names)):
-        axes.axvline(place, color=TEXT_GREY, linewidth=0.8, zorder=3)
+    for position in range(len(names)):
+        axes.axvline(position, color=TEXT_GREY, linewidth=0.8, zorder=3)
