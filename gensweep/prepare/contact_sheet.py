@@ -22,6 +22,8 @@ LINE_HEIGHT = 18
 MARGIN = 4
 FONT_SIZE = 13
 _SHEET_ID_DIGITS = 12
+LINES_KEY = "lines"
+"""The keyword of the text in a PNG file of text."""
 DATASETS_FOLDER = "datasets"
 """The folder of a sweep that contains a sheet of each dataset."""
 _OF_EVERY_DATASET = ("dataset", "split_seed")
@@ -153,10 +155,20 @@ def draw_text_sheet(lines: Sequence[str]) -> Image:
     return sheet
 
 
-def encode_png(image: Image) -> bytes:
-    """Return a picture as the bytes of a PNG file."""
+def encode_png(image: Image, lines: Sequence[str] = ()) -> bytes:
+    """Return a picture as the bytes of a PNG file.
+
+    Args:
+        image: the picture.
+        lines: of text that it shows, kept in the file so that they can be read again.
+    """
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    if lines:
+        info.add_itxt(LINES_KEY, "\n".join(lines), zip=True)
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
+    image.save(buffer, format="PNG", pnginfo=info)
     return buffer.getvalue()
 
 

@@ -41,7 +41,8 @@ def render_samples(samples: Samples) -> bytes:
     It shows a grid of pictures with a caption under each; without pictures, lines of text.
     """
     if samples.pictures is None:
-        return encode_png(draw_text_sheet(samples.captions))
+        sheet = draw_text_sheet(samples.captions)
+        return encode_png(sheet, samples.captions)
     pictures = to_bytes(samples.pictures)
     return encode_png(
         draw_picture_sheet(pictures, samples.captions, samples.columns)

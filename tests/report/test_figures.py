@@ -206,11 +206,13 @@ def test_pictures_are_drawn_pixel_by_pixel(tmp_path):
     page = np.ascontiguousarray(np.asarray(Image.open(io.BytesIO(drawing)).convert("RGB")))
     for seed in (0, 1):
         original = noise(256, 640, 3, seed=seed)
-        assert any(np.array_equal(picture, original) for picture in found)
-        large = original.repeat(2, 0).repeat(2, 1)
+        # The ends stand apart, so the strip is in three parts.
+        for part in (original[:, :64], original[:, 64:-64], original[:, -64:]):
+            assert any(np.array_equal(picture, part) for picture in found)
+        large = original[:, 64:-64].repeat(2, 0).repeat(2, 1)
         top = next(k for k, line in enumerate(page) if large[0].tobytes() in line.tobytes())
         left = page[top].tobytes().index(large[0].tobytes()) // 3
-        assert np.array_equal(page[top : top + 512, left : left + 1280], large)
+        assert np.array_equal(page[top : top + 512, left : left + 1024], large)
 
 
 # Captions and titles
@@ -314,11 +316,14 @@ def test_strips_are_of_each_dataset_s_best_cell(tmp_path):
             )
     found = drawn(write_sweep(tmp_path, cells), "interpolation")
     assert [[picture[0, 0, 0] for picture in pictures(figure)] for figure in found.values()] == [
-        [10, 11],
-        [30, 31],
+        [10] * 3 + [11] * 3,
+        [30] * 3 + [31] * 3,
     ]
     figure = found["interpolation-gan-a"]
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["linear", "spherical"]
+    ends = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert ends == ["end 0", "between", "end 1"]
+    assert "Between them are 8 steps." in caption(figure)
     assert f"n = 2 seeds: {cells[1]['points']['0']} (seed 0)" in caption(figure)
 
 

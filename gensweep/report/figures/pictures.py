@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     Sheets = dict[str, np.ndarray | str]
 
 INTERPOLATIONS = ("linear", "spherical")
+TILE = 64
+"""Height and width of a picture in a strip [pixels]."""
+END = "end"
 MAX_DATASETS_SHOWN = 12
 MAX_SHEETS_READ = 48
 """More than are shown, since some may show the same pictures, split in another way."""
@@ -77,17 +80,42 @@ def _show_strips(results: Results, stem: str, setting: Setting) -> FigureData:
     names = [
         f"{POINTS}/{point}/interpolation-{path}.png" for path in INTERPOLATIONS
     ]
-    rows = [[load_picture(results.store, name, missing)] for name in names]
+    strips = [load_picture(results.store, name, missing) for name in names]
     choice = describe_choice(results, setting.model, setting.cells)
     caption = f"{cells[0].name}. {choice} {describe_points(cells)}{missing.format_caption()}"
-    if all(isinstance(row[0], str) for row in rows):
+    steps = [_count_steps(one) for one in strips if not isinstance(one, str)]
+    if not steps:
         content = make_message(
             "No strip to show; the caption says why.", axis_labels
         )
-    else:
-        files = [[name] for name in names]
+    elif min(steps) < 3:
+        rows, files = [[one] for one in strips], [[name] for name in names]
         content = ImageGrid(rows, INTERPOLATIONS, [""], axis_labels, 2, files)
+    else:
+        caption += (
+            " The first and last column are the ends: pictures of two vectors that are drawn from "
+            f"the prior, none of them from the data. Between them are {steps[0] - 2} steps."
+        )
+        rows = [_split_ends(one) for one in strips]
+        files = [[name] * 3 for name in names]
+        labels = [f"{END} 0", "between", f"{END} 1"]
+        content = ImageGrid(rows, INTERPOLATIONS, labels, axis_labels, 2, files)
     return FigureData(stem, title, caption, content, setting.model)
+
+
+def _count_steps(strip: np.ndarray) -> int:
+    """Return the pictures in a row of strips, both ends included; 0 if that is not known."""
+    height, width = strip.shape[:2]
+    if height % TILE or width % TILE:
+        return 0
+    return width // TILE
+
+
+def _split_ends(strip: np.ndarray | str) -> list[np.ndarray | str]:
+    """Return the first column of pictures, those between, and the last; a text has the middle."""
+    if isinstance(strip, str):
+        return ["", strip, ""]
+    return [strip[:, :TILE], strip[:, TILE:-TILE], strip[:, -TILE:]]
 
 
 @register_figure("dataset_samples")

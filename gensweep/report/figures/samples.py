@@ -10,9 +10,13 @@ import numpy as np
 
 from gensweep.core.config import get_last_epoch
 from gensweep.core.registries import register_figure
-from gensweep.core.soundness import READER_METRIC
 from gensweep.ledger.ledger import POINTS
 from gensweep.prepare.contact_sheet import LINE_HEIGHT, MARGIN, SCALE
+from gensweep.report.figures.answer_table import (
+    Answer,
+    make_answer_table,
+    read_sheet_answers,
+)
 from gensweep.report.figures.data import FigureData
 from gensweep.report.figures.files import NOT_KEPT, MissingFiles, load_picture
 from gensweep.report.figures.grids import ImageGrid, make_message
@@ -21,14 +25,11 @@ from gensweep.report.figures.selection import (
     describe_choice,
     describe_nothing,
     describe_points,
-    format_scores,
     select_best_and_others,
 )
 from gensweep.report.figures.settings import (
     Setting,
     describe_sheet_rows,
-    list_drawing_answers,
-    name_models,
     name_settings,
     split_by_dataset,
 )
@@ -43,6 +44,10 @@ SAMPLES_FOLDER = "samples"
 MAX_EPOCHS_SHOWN = 7
 MAX_ROW_PIXELS = 1500
 """Width of all epochs of a cell together, in the PNG."""
+ABOUT_ANSWERS = (
+    "The first queries of the test set, and how many of all on the sheet are right. A cross marks "
+    "a wrong answer."
+)
 NO_SHEET = "No sheet of samples to show; the caption says why."
 _EPOCH_FILE = re.compile(r"epoch-([0-9]+)\.png")
 
@@ -89,6 +94,15 @@ def _show_by_epoch(results: Results, stem: str, setting: Setting) -> FigureData:
     files = [_find_sheets(results, one) for one in cells]
     all_epochs = sorted({epoch for by_epoch in files for epoch in by_epoch})
     epochs = _pick_evenly(all_epochs, MAX_EPOCHS_SHOWN)
+    table = make_answer_table(
+        _read_answers(results, cells, files, epochs), epochs
+    )
+    if table is not None:
+        choice = describe_choice(results, setting.model, setting.cells)
+        caption = f"{choice} {describe_points(cells)} {ABOUT_ANSWERS}"
+        caption += _describe_epochs(epochs, all_epochs)
+        title = f"{setting.title}: answers by epoch"
+        return FigureData(stem, title, caption, table, setting.model)
     loaded = [
         _load_sheets(results, by_epoch, epochs, missing) for by_epoch in files
     ]
@@ -119,10 +133,7 @@ def _show_by_epoch(results: Results, stem: str, setting: Setting) -> FigureData:
     caption += f" {describe_sheet_rows(results, setting.model)}"
     if any(_cut(sheet).size < sheet.size for sheet in sheets):
         caption += " Only a part of each sheet is shown: the left of its first and last rows."
-    if len(epochs) < len(all_epochs):
-        caption += (
-            f" {len(epochs)} of {len(all_epochs)} saved epochs are shown."
-        )
+    caption += _describe_epochs(epochs, all_epochs)
     caption += _describe_last_only(cells, files)
     row_labels = [one.title for one in cells]
     column_labels = [str(epoch) for epoch in epochs]
@@ -149,6 +160,30 @@ def _find_sheets(results: Results, cell: ShownCell) -> dict[int, str]:
         return sheets
     last_epoch = get_last_epoch(results.params[cell.cell])
     return {last_epoch: f"{point}/{LAST_SHEET}"}
+
+
+def _describe_epochs(shown: Sequence[int], saved: Sequence[int]) -> str:
+    """Return the sentence on epochs that are not shown, after a space; empty without any."""
+    if len(shown) == len(saved):
+        return ""
+    return f" {len(shown)} of {len(saved)} saved epochs are shown."
+
+
+def _read_answers(
+    results: Results,
+    cells: Sequence[ShownCell],
+    files: Sequence[Mapping[int, str]],
+    epochs: Sequence[int],
+) -> dict[str, dict[int, list[Answer]]]:
+    """Return title of a cell -> epoch -> the answers that its sheet of text keeps."""
+    answers_of = {}
+    for one, by_epoch in zip(cells, files, strict=True):
+        available = [epoch for epoch in epochs if epoch in by_epoch]
+        answers_of[one.title] = {
+            epoch: read_sheet_answers(results.store, by_epoch[epoch])
+            for epoch in available
+        }
+    return answers_of
 
 
 def _load_sheets(
@@ -219,65 +254,3 @@ def _cut(sheet: np.ndarray) -> np.ndarray:
             sheet = np.concatenate([top, bottom])
         return sheet[:, : columns * tile_width + MARGIN]
     return sheet[: CORNER_SIZE[0], : CORNER_SIZE[1]]
-
-
-@register_figure("generated_answers")
-def make_generated_answers(results: Results) -> list[FigureData]:
-    """Show answers as pictures, and what a reader reads in them (the paper's Figure 14)."""
-    models = name_models("generated_answers", list_drawing_answers(results))
-    if models:
-        return [_show_answers(results, name, model) for name, model in models]
-    text = "No model of this sweep draws its answers."
-    caption = describe_nothing(results)
-    content = make_message(text, ("query", "cell"))
-    return [
-        FigureData("generated_answers", "generated answers", caption, content)
-    ]
-
-
-def _show_answers(results: Results, stem: str, model: str) -> FigureData:
-    cells = select_best_and_others(results, model, count=2)
-    title, axis_labels = (
-        f"{model}: generated answers",
-        ("query of the test set", "cell"),
-    )
-    if not cells:
-        content = make_message(NO_SHEET, axis_labels)
-        return FigureData(
-            stem, title, describe_nothing(results, [model]), content, model
-        )
-    missing = MissingFiles()
-    rows = [[_load_last_sheet(results, one, missing)] for one in cells]
-    caption = (
-        f"{describe_choice(results, model)} {describe_points(cells)} "
-        "Each answer is above a picture of the right one; "
-        "below them are the query and what else the trial wrote."
-    )
-    for one in cells:
-        scores = format_scores(
-            results, one.cell, ("read_exact_match", READER_METRIC)
-        )
-        caption += f" {one.name}: {scores}."
-    caption += missing.format_caption()
-    if all(isinstance(row[0], str) for row in rows):
-        content = make_message(NO_SHEET, axis_labels)
-    else:
-        labels = [one.title for one in cells]
-        files = [[f"{POINTS}/{one.sample[1]}/{LAST_SHEET}"] for one in cells]
-        content = ImageGrid(rows, labels, [""], axis_labels, files=files)
-    return FigureData(stem, title, caption, content, model)
-
-
-def _load_last_sheet(
-    results: Results, cell: ShownCell, missing: MissingFiles
-) -> np.ndarray | str:
-    """Return the upper part of the sheet of a cell's last epoch, or why there is none."""
-    _, point = cell.sample
-    sheet = load_picture(
-        results.store, f"{POINTS}/{point}/{LAST_SHEET}", missing
-    )
-    return (
-        sheet
-        if isinstance(sheet, str)
-        else sheet[: 2 * CORNER_SIZE[0], :MAX_ROW_PIXELS]
-    )

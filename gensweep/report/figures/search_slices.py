@@ -1,4 +1,4 @@
-"""Where good values lie in the space of a search: slices, and the share of each parameter."""
+"""Slices of the space of a search, and the share of each parameter."""
 
 from __future__ import annotations
 
