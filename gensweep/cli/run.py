@@ -39,10 +39,12 @@ from gensweep.cli.run_options import (
     Seeds,
     StartOrder,
     TimeBudget,
+    UseRay,
     VerboseRun,
 )
 from gensweep.core.errors import UserError
 from gensweep.core.keep import check_keep
+from gensweep.execute.executor import Executor
 from gensweep.execute.order import Order
 from gensweep.system.terminal import Console, format_command_line
 
@@ -70,6 +72,7 @@ def run_command(
     keep: KeepFiles = None,
     address: Address = None,
     local: Local = False,
+    ray: UseRay = False,
     order: StartOrder = Order.longest,
     time_budget: TimeBudget = None,
     max_failures: MaxFailures = None,
@@ -108,7 +111,7 @@ def run_command(
     options = RunOptions(
         results,
         _parse_filters(filter_),
-        local,
+        _choose_executor(local, ray),
         format_command_line(sys.argv[1:]),
         resources,
         order=order,
@@ -176,6 +179,16 @@ def _parse_filters(texts: list[str] | None) -> list[tuple[str, list[str]]]:
     for text in texts or []:
         filters += parse_pairs("--filter", [text]).items()
     return filters
+
+
+def _choose_executor(local: bool, ray: bool) -> Executor:
+    if local and ray:
+        raise UserError(
+            "--local trains without Ray, and --ray with it: use only one of them"
+        )
+    if local:
+        return Executor.LOCAL
+    return Executor.RAY if ray else Executor.AUTO
 
 
 def _choose_cluster(

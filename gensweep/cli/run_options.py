@@ -52,6 +52,13 @@ Local = Annotated[
         help="Train in this process without Ray, one trial at a time.",
     ),
 ]
+UseRay = Annotated[
+    bool,
+    typer.Option(
+        "--ray",
+        help="Train with Ray even if a run without it would be as fast.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan and exit.")
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gensweep.core.errors import ResultsError
+from gensweep.execute.executor import Executor
 from gensweep.execute.origins import add_origins
 from gensweep.execute.plan import plan_run
 from gensweep.execute.plan_messages import (
@@ -68,7 +69,13 @@ def dry_run(
     records = read_all_records(ledger, plan.state)
     add_origins(plan, ledger, records, sweep.points())
     report, work = make_plan_report(
-        sweep.name, plan, ledger, records, options, calibrate
+        sweep.name,
+        plan,
+        ledger,
+        records,
+        options,
+        calibrate,
+        may_grow=bool(sweep.searches),
     )
     refusal, note = _describe_replaced_points(sweep, ledger, options)
     if refusal:
@@ -164,12 +171,26 @@ def _print_work(
         console,
         f"To train: {todo} in {trials}, {report.parallel_trials} at once here.",
     )
+    if report.points_to_train:
+        print_line(console, _describe_executor(report))
     if options.is_on_cluster:
         print_line(
             console,
             f"The cluster at {options.resources.address} was not asked: "
             "trials, times and memory are this machine's.",
         )
+
+
+def _describe_executor(report: PlanReport) -> str:
+    """Return the line that says what would train."""
+    if report.without_ray:
+        return (
+            f"A run would train in its own process, without Ray: {report.without_ray}. "
+            "--ray uses Ray."
+        )
+    if report.executor == Executor.LOCAL:
+        return "A run would train in its own process, without Ray."
+    return "A run would train with Ray."
 
 
 def _print_time(report: PlanReport, calibrate: bool, console: Console) -> None:

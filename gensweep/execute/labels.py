@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gensweep.prepare.fingerprint import find_paths
 from gensweep.sweep.point import Point
+from gensweep.sweep.swept import list_swept_values
 from gensweep.system.naming import Names
 
 
@@ -21,7 +21,7 @@ def label_points(points: Sequence[Point]) -> dict[str, str]:
     labels: dict[str, str] = {}
     for cells in groups.values():
         params = [point.params for point in cells.values()]
-        swept = _list_swept(params)
+        swept = list(list_swept_values(params))
         values = [one.get(name) for one in params for name in swept]
         names = Names.from_cells(params, find_paths(values))
         for cell, point in cells.items():
@@ -35,17 +35,3 @@ def label_points(points: Sequence[Point]) -> dict[str, str]:
         point.id: f"{labels[point.cell]} seed={point.seed}".lstrip()
         for point in points
     }
-
-
-def _list_swept(cells: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the parameters that not all cells have with one value."""
-    seen: dict[str, set[str]] = {}
-    for params in cells:
-        for name, value in params.items():
-            seen.setdefault(name, set()).add(repr(value))
-    counts = {name: sum(name in params for params in cells) for name in seen}
-    return [
-        name
-        for name in seen
-        if len(seen[name]) > 1 or counts[name] < len(cells)
-    ]

@@ -91,6 +91,9 @@ def train_missing(
     _check_reachable(run.ledger.store, run.options.resources.address)
     run = _keep_checkpoints_if_needed(run)
     wave = prepare_wave(sweep, plan, run.ledger, run.options, run.console)
+    # Further waves of a search train with what this one starts.
+    options = replace(run.options, executor=wave.options.executor)
+    run = replace(run, options=options)
     with contextlib.ExitStack() as stack:
         _start_warmup(plan, wave.arrays, run.options, stack)
         executor = _start_executor(run, stack)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gensweep.core.errors import DataError, ResultsError, UserError
+from gensweep.execute.executor import Executor
+from gensweep.execute.executor_choice import (
+    ExecutorChoice,
+    choose_executor,
+)
 from gensweep.execute.memory_budget import MemoryBudget, make_memory_budget
 from gensweep.execute.plan import Plan, count_parallel_trials, make_local_packs
-from gensweep.execute.rates import collect_rates
+from gensweep.execute.rates import Rates, collect_rates
 from gensweep.execute.resources import RunOptions
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
@@ -16,6 +21,7 @@ from gensweep.ledger.status import Status
 from gensweep.ledger.store_check import require_writable
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
 from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.swept import list_swept_values
 
 PLAN_SCHEMA = 1
 """Version of the output of `--dry-run --json`."""
@@ -72,6 +78,8 @@ class PlanReport:
         epochs_to_train: epochs that a run trains, since points share epochs and checkpoints.
         time: an estimate of its duration; None if nothing is to be trained.
         memory_bytes: what the largest trial takes; None if nothing is to be trained.
+        executor: `ray`, or `local`: this process trains, one trial at a time.
+        without_ray: why a run does without Ray by itself; None if it does not.
         refusals: why a run would not start, one sentence each.
         schema: version of this output.
     """
@@ -89,6 +97,8 @@ class PlanReport:
     epochs_to_train: int
     time: TimeEstimate | None = None
     memory_bytes: int | None = None
+    executor: str = Executor.RAY
+    without_ray: str | None = None
     refusals: list[str] = field(default_factory=list)
     schema: int = PLAN_SCHEMA
 
@@ -106,12 +116,16 @@ class LocalWork:
         limit: number of trials at once that there are cores or GPUs for.
         parallel: number of trials at once that also fit into memory.
         budget: the memory of the trials and of this machine.
+        options: the options of the run, with its executor.
+        choice: the executor.
     """
 
     packs: list[Pack]
     limit: int
     parallel: int
     budget: MemoryBudget
+    options: RunOptions
+    choice: ExecutorChoice
 
 
 def make_plan_report(
@@ -121,6 +135,8 @@ def make_plan_report(
     records: list[Record],
     options: RunOptions,
     calibrate: bool,
+    *,
+    may_grow: bool = False,
 ) -> tuple[PlanReport, LocalWork]:
     """Return what a run would do, and the trials behind it. Nothing is written or started.
 
@@ -131,11 +147,14 @@ def make_plan_report(
         records: of all points of the results root.
         options: the options of the run.
         calibrate: time a few training steps of every unknown shape.
+        may_grow: a search will ask for further points.
     """
     rates = collect_rates(records, options.resources.device_kind)
-    work = _plan_local_work(
-        plan, make_memory_budget(plan, rates, options), options
-    )
+    shapes = 0
+    if calibrate and plan.todo:
+        shapes = _calibrate(plan, rates, options)
+    work = _plan_local_work(plan, rates, options, may_grow)
+    options = work.options
     counts = plan.count_statuses()
     codes = plan.group_by_code()
     report = PlanReport(
@@ -156,21 +175,13 @@ def make_plan_report(
         parallel_trials=work.parallel,
         epochs_alone=sum(point.last_epoch for point in plan.todo),
         epochs_to_train=plan.count_epochs(),
+        executor=work.choice.executor,
+        without_ray=work.choice.reason,
         refusals=_list_unusable_data(plan.todo),
     )
     if not plan.todo:
         return report, work
     report.refusals += _list_refusals(ledger, options)
-    shapes = 0
-    if calibrate:
-        from gensweep.execute.calibrate import (
-            calibrate as time_steps,
-        )  # imports torch
-
-        resources = options.resources
-        shapes = time_steps(
-            plan.todo, rates, resources.device, resources.cpus_per_trial
-        )
     estimate = rates.estimate(work.packs)
     known = len(plan.todo) - estimate.unknown
     wall_seconds = (
@@ -191,30 +202,36 @@ def list_model_axes(points: list[Point]) -> list[ModelAxes]:
     rows = []
     for model, group in points_of_model.items():
         cells = {point.cell: point for point in group}
-        # By text, since an axis may have 100,000 values: a search of a list would take minutes.
-        values: dict[str, dict[str, Any]] = {}
-        for point in cells.values():
-            for key, value in point.params.items():
-                values.setdefault(key, {}).setdefault(repr(value), value)
-        axes = {
-            key: list(seen.values())
-            for key, seen in values.items()
-            if len(seen) > 1
-        }
+        axes = list_swept_values([point.params for point in cells.values()])
         seeds = sorted({point.seed for point in group})
         rows.append(ModelAxes(model, axes, len(cells), seeds, len(group)))
     return rows
 
 
+def _calibrate(plan: Plan, rates: Rates, options: RunOptions) -> int:
+    """Time a few steps of every unknown shape; return how many shapes there were."""
+    from gensweep.execute.calibrate import calibrate  # imports torch
+
+    resources = options.resources
+    return calibrate(
+        plan.todo, rates, resources.device, resources.cpus_per_trial
+    )
+
+
 def _plan_local_work(
-    plan: Plan, budget: MemoryBudget, options: RunOptions
+    plan: Plan, rates: Rates, options: RunOptions, may_grow: bool
 ) -> LocalWork:
+    budget = make_memory_budget(plan, rates, options)
+    choice = choose_executor(plan, rates, budget, options, may_grow=may_grow)
+    options = replace(options, executor=choice.executor)
+    if options.local:
+        budget = make_memory_budget(plan, rates, options)
     packs = make_local_packs(plan, options, budget)
     limit = min(count_parallel_trials(plan, options), max(1, len(packs)))
     parallel = limit
     if not options.is_on_cluster:
         parallel = max(1, budget.count_fitting(packs, limit))
-    return LocalWork(packs, limit, parallel, budget)
+    return LocalWork(packs, limit, parallel, budget, options, choice)
 
 
 def _list_unusable_data(points: list[Point]) -> list[str]:

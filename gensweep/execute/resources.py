@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.errors import UserError
 from gensweep.core.keep import WEIGHTS_ALONE
+from gensweep.execute.executor import Executor
 from gensweep.execute.order import Order
 from gensweep.sweep.point import AUTO
 from gensweep.system.environment import count_gpus, predict_device
@@ -110,7 +111,7 @@ class RunOptions:
         results: the results root.
         filters: pairs of a parameter and its values. They limit which points run now; a point
             must match all of them.
-        local: run without Ray.
+        executor: what runs the trials.
         command: the command line, to be printed and recorded.
         resources: what trials may use.
         order: in which order points are started.
@@ -122,7 +123,7 @@ class RunOptions:
 
     results: str = "results"
     filters: list[tuple[str, list[str]]] = field(default_factory=list)
-    local: bool = False
+    executor: Executor = Executor.AUTO
     command: str = ""
     resources: Resources = field(default_factory=Resources)
     order: Order = Order.longest
@@ -130,6 +131,11 @@ class RunOptions:
     max_failures: int | None = None
     notify: str | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> bool:
+        """True if trials run in this process, without Ray."""
+        return self.executor == Executor.LOCAL
 
     @property
     def is_on_cluster(self) -> bool:

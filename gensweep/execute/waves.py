@@ -7,8 +7,9 @@ from types import ModuleType
 
 from gensweep.core.dataset import DatasetArrays
 from gensweep.execute.datasets import prepare_datasets, publish_datasets
+from gensweep.execute.executor_choice import choose_executor
 from gensweep.execute.limits import Limits
-from gensweep.execute.memory_budget import make_memory_budget
+from gensweep.execute.memory_budget import MemoryBudget, make_memory_budget
 from gensweep.execute.notify import Notifier
 from gensweep.execute.origins import add_origins
 from gensweep.execute.plan import Plan, count_parallel_trials, make_local_packs
@@ -20,7 +21,7 @@ from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest import SWEEP
 from gensweep.ledger.manifest_data import describe_data
 from gensweep.ledger.manifest_writer import write_sweep_json
-from gensweep.sweep.point import Pack, Point
+from gensweep.sweep.point import Pack
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
@@ -31,6 +32,7 @@ class Wave:
     """Points that are trained together: all of a grid, or what a search asks for at once.
 
     Attributes:
+        options: the options of the run, with the memory budget and the executor.
         packs: those that this machine trains; a cluster makes others.
         arrays: the prepared datasets by `Point.data_key`.
     """
@@ -49,10 +51,12 @@ def prepare_wave(
     options: RunOptions,
     console: Console,
 ) -> Wave:
-    """Return a wave, with its memory budget and its data."""
-    options, packs = _apply_memory_budget(
-        plan, ledger, sweep.points(), options, console
-    )
+    """Return a wave, with its memory budget and its data.
+
+    Raises:
+        UserError: this machine has too little memory, or too few cores.
+    """
+    options, packs = _apply_records(sweep, plan, ledger, options, console)
     arrays = prepare_datasets(plan.todo, console)
     return Wave(sweep, plan, options, packs, arrays)
 
@@ -107,38 +111,60 @@ def train_wave(
     )
 
 
-def _apply_memory_budget(
+def _apply_records(
+    sweep: Sweep,
     plan: Plan,
     ledger: Ledger,
-    relatives: list[Point],
     options: RunOptions,
     console: Console,
 ) -> tuple[RunOptions, list[Pack]]:
-    """Return the options with the memory budget, and the packs that this machine trains.
+    """Return the options with what records tell, and the packs that this machine trains.
 
-    If a cluster trains, there are no packs. Print a line if memory allows fewer trials at once
-    than cores do.
+    Records tell how long trials take, and so whether Ray is worth its start; what memory they
+    need; and which trainings go on from other points' checkpoints. If a cluster trains, there are
+    no packs.
+    """
+    resources = options.resources
+    records = read_all_records(ledger, plan.state)
+    add_origins(plan, ledger, records, sweep.points())
+    rates = collect_rates(records, resources.device_kind)
+    budget = make_memory_budget(plan, rates, options)
+    choice = choose_executor(
+        plan, rates, budget, options, may_grow=bool(sweep.searches)
+    )
+    options = replace(options, executor=choice.executor)
+    if options.local:
+        # Without Ray's processes there is more memory.
+        budget = make_memory_budget(plan, rates, options)
+    if choice.reason:
+        line = f"Training in this process, without Ray: {choice.reason}. --ray uses Ray."
+        print_line(console, line)
+    packs: list[Pack] = []
+    if not options.is_on_cluster:
+        packs = make_local_packs(plan, options, budget)
+        _check_memory(plan, packs, budget, options, console)
+    resources = replace(resources, memory_budget=budget)
+    return replace(options, resources=resources), packs
+
+
+def _check_memory(
+    plan: Plan,
+    packs: list[Pack],
+    budget: MemoryBudget,
+    options: RunOptions,
+    console: Console,
+) -> None:
+    """Print a line if memory allows fewer trials at once than cores do.
 
     Raises:
         UserError: this machine has too little memory, or too few cores.
     """
-    resources = options.resources
-    records = read_all_records(ledger, plan.state)
-    add_origins(plan, ledger, records, relatives)
-    rates = collect_rates(records, resources.device_kind)
-    budget = make_memory_budget(plan, rates, options)
-    packs: list[Pack] = []
-    if not options.is_on_cluster:
-        packs = make_local_packs(plan, options, budget)
-        limit = min(count_parallel_trials(plan, options), len(packs))
-        requested = None if options.local else resources.max_concurrent
-        fitting = budget.check(packs, limit, requested)
-        if fitting < limit:
-            need = budget.describe_largest(packs)
-            print_line(
-                console,
-                f"{need}: {fitting} of the largest fit at once, there are cores for {limit}.",
-            )
-    return replace(
-        options, resources=replace(resources, memory_budget=budget)
-    ), packs
+    limit = min(count_parallel_trials(plan, options), len(packs))
+    requested = options.resources.max_concurrent
+    if options.local:
+        requested = None
+    fitting = budget.check(packs, limit, requested)
+    if fitting < limit:
+        need = budget.describe_largest(packs)
+        line = f"{need}: {fitting} of the largest fit at once, there are cores for {limit}."
+        print_line(console, line)

@@ -11,6 +11,7 @@ from runs import call, files, grid, records, t2t, train, write_sweep
 
 from gensweep.core.errors import UserError
 from gensweep.core.registries import MODELS
+from gensweep.execute.executor import Executor
 from gensweep.execute.memory_budget import (
     GRAIN_BYTES,
     PROCESS_BYTES,
@@ -197,7 +198,7 @@ class TestMemoryBudget:
         lane = 12 * points[0].model_config().count_parameters()
         plan = Plan(points, State(), points)
         for lanes, limit in ((40, 32), (9, 8), (7, 4), (1, 1)):
-            options = RunOptions(local=True, resources=Resources(device="cuda"))
+            options = RunOptions(executor=Executor.LOCAL, resources=Resources(device="cuda"))
             room = Rates().make_memory_budget(
                 points, PROCESS_BYTES + lanes * lane + GRAIN_BYTES, "cuda", 0
             )

@@ -386,6 +386,7 @@ def test_a_run_whose_ray_dies_says_so_at_once_and_fails_no_point(
         "-m",
         "gensweep",
         write_sweep(tmp_path, grid(epochs=100_000), seeds=2),
+        "--ray",
         "--results",
         str(root),
     ]

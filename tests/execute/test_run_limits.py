@@ -153,7 +153,7 @@ def test_wrong_limits_are_errors_before_anything_starts(tmp_path: Path, options:
 @pytest.mark.ray
 def test_on_ray_trials_in_progress_finish_and_no_other_starts(tmp_path: Path) -> None:
     file, root = write_sweep(tmp_path, grid(lr=[0.1, 0.2, 0.3, 0.4])), tmp_path / "results"
-    options = ["--results", root, "--max-concurrent", 1, "--time-budget", "1s"]
+    options = ["--ray", "--results", root, "--max-concurrent", 1, "--time-budget", "1s"]
     ended = call(file, *options)
     assert ended.code == 1
     # Ray takes longer than a second to start the first trial.

@@ -414,7 +414,7 @@ def test_no_secret_is_in_what_ray_keeps(
         for name, value in {**planted, "HOME": str(home), "RAY_TMPDIR": folder}.items():
             monkeypatch.setenv(name, value)
         command = [sys.executable, "-m", "gensweep", write_sweep(tmp_path), "--results", bucket]
-        command += ["--wandb", "offline"]
+        command += ["--ray", "--wandb", "offline"]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert (ended.returncode, ended.stderr) == (0, "")
         logs = files(Path(folder))

@@ -1,0 +1,15 @@
+"""The two ways to run trials: Ray, and this process."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Executor(StrEnum):
+    """What runs the trials of a run."""
+
+    AUTO = "auto"
+    """Ray, or this process if that is at least as fast."""
+    RAY = "ray"
+    LOCAL = "local"
+    """This process, one trial at a time."""
