@@ -26,6 +26,7 @@ from gensweep.cli import (
     prune,
     run,
     search,
+    slurm,
     verify,
     wandb,
     wandb_report,
@@ -45,8 +46,8 @@ from gensweep.system.text import print_line
 
 COMMANDS = (
     "run", "collect", "paper", "data", "list", "show", "sample", "interpolate", "answer",
-    "evaluate", "sync", "wandb-report", "doctor", "verify", "prune", "search", "open", "init",
-    "new", "check",
+    "evaluate", "sync", "wandb-report", "doctor", "verify", "prune", "search", "slurm", "open",
+    "init", "new", "check",
 )  # fmt: skip
 app = typer.Typer(
     add_completion=False,
@@ -71,6 +72,7 @@ app.add_typer(doctor.app)
 app.add_typer(verify.app)
 app.add_typer(prune.app)
 app.add_typer(search.app, name="search")
+app.add_typer(slurm.app)
 app.add_typer(open_page.app)
 app.add_typer(init_sweep.app)
 app.add_typer(new.app)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gensweep.cli.options import Device, Root, Seed, Verbose
+from gensweep.cli.sweep_folder import find_sweep
 from gensweep.system.terminal import Console
 from gensweep.system.text import print_line
 
@@ -128,7 +129,13 @@ def _judge(reply: Answer) -> str:
 
 @app.command("evaluate")
 def evaluate_command(
-    point: Point,
+    point: Annotated[
+        str,
+        typer.Argument(
+            metavar="POINT|SWEEP",
+            help="A point's id, its start, or its folder; or a sweep's name, folder or file.",
+        ),
+    ],
     digits: Annotated[
         str | None,
         typer.Option(
@@ -140,7 +147,15 @@ def evaluate_command(
     device: ComputeDevice = Device.auto,
     verbose: Verbose = False,
 ) -> None:
-    """Test a trained point again, add missing metrics to its record, and print JSON."""
+    """Test a trained point, or all of a sweep, again, and add missing metrics to the records.
+
+    Of a point, the result is printed as JSON; of a sweep, a line per point.
+    """
+    sweep = find_sweep(point, results)
+    if sweep is not None:
+        from gensweep.inspect.evaluate_sweep import evaluate_sweep
+
+        raise typer.Exit(evaluate_sweep(sweep, device.value, digits, Console()))
     stored = find_trained_point(point, results)
     from gensweep.inspect import trained
     from gensweep.inspect.evaluate import evaluate, to_json

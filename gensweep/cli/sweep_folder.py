@@ -36,3 +36,27 @@ def join_root(results: str, name: str) -> str:
     if "://" in results:
         return f"{results.rstrip('/')}/{name}"
     return str(Path(results) / name)
+
+
+def find_sweep(text: str, results: str) -> str | None:
+    """Return the folder or URI of a sweep that has run; None if the text is no such sweep.
+
+    Args:
+        text: as in `find_sweep_folder`.
+        results: the results root.
+
+    Raises:
+        SweepError: the sweep file is wrong.
+    """
+    from gensweep.ledger.manifest import SWEEP
+    from gensweep.ledger.open_store import open_folder
+    from gensweep.ledger.stores import as_results_error
+
+    location = find_sweep_folder(text, results)
+    if text.endswith(".py"):
+        return location
+    if "://" not in location:
+        return location if (Path(location) / SWEEP).is_file() else None
+    store, folder = open_folder(location)
+    with as_results_error(store):
+        return location if store.exists(f"{folder}/{SWEEP}") else None

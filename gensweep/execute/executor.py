@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Executor(StrEnum):
-    """What runs the trials of a run."""
+    """The ways to run trials."""
 
     AUTO = "auto"
     """Ray, or this process if that is at least as fast."""

@@ -93,6 +93,15 @@ def find_point(name: str, results: str | Path = "results") -> StoredPoint:
         store = open_store(results)
         with as_results_error(store):
             point_id = _find_id(name.strip("/"), store)
+    return load_stored_point(store, point_id)
+
+
+def load_stored_point(store: Store, point_id: str) -> StoredPoint:
+    """Return the point with this id, and its files.
+
+    Raises:
+        ResultsError: it has no record, or its record cannot be read.
+    """
     try:
         record = Ledger(store).read_record(point_id)
         return StoredPoint(
@@ -114,7 +123,11 @@ def find_trained_point(
     Raises:
         ResultsError: it is not found, it diverged or failed, or its weights are gone.
     """
-    stored = find_point(name, results)
+    return require_weights(find_point(name, results))
+
+
+def require_weights(stored: StoredPoint) -> StoredPoint:
+    """Return the point; raise ResultsError if it did not end ok or has no weights."""
     record = stored.record
     if record.status != Status.OK:
         raise ResultsError(

@@ -267,7 +267,7 @@ def test_help_and_version() -> None:
 def test_the_promised_options_are_there() -> None:
     assert options_of("run") == {
         "--results", "--filter", "--set", "--seeds", "--device", "--cpus-per-trial", "--gpus-per-trial",
-        "--max-concurrent", "--pack", "--keep", "--address", "--local", "--order", "--time-budget", "--notify",
+        "--max-concurrent", "--pack", "--keep", "--address", "--local", "--ray", "--order", "--time-budget", "--notify",
             "--stop-after-failures", "--dry-run", "--json", "--calibrate", "--retry-failed",
         "--retrain-changed", "--verbose",
         "--wandb", "--wandb-project", "--wandb-entity",

@@ -286,5 +286,5 @@ class TestRun:
             "gensweep.execute.memory_budget.machine_memory", lambda: RESERVE_BYTES + GRAIN_BYTES
         )
         file = write_sweep(tmp_path, grid(epochs=1))
-        assert call(file, "--results", root).code == 2
+        assert call(file, "--results", root, "--ray").code == 2
         assert call(file, "--results", root, "--local").code == 0

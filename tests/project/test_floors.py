@@ -151,7 +151,7 @@ def test_a_few_files_import_ray() -> None:
         for name, nodes in NODES.items()
         if "ray" in {m.split(".")[0] for m in modules(iter(nodes))}
     }
-    parts = ("nodes", "resources", "schedule", "session", "tune")
+    parts = ("nodes", "resources", "schedule", "session", "tune", "wait")
     assert users == {f"execute/ray_{part}.py" for part in parts}
 
 

@@ -1,0 +1,81 @@
+"""`evaluate` for all points of a sweep."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from runs import call, grid, write_sweep
+
+from gensweep.ledger.ledger import Ledger
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sweep `tiny` of two seeds, and its results."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    file = write_sweep(folder, grid(epochs=1), seeds=2)
+    options = ("--results", folder / "results", "--local", "--wandb", "disabled")
+    assert call(file, *options).code == 0
+    return folder
+
+
+@pytest.fixture
+def copied(trained: Path, tmp_path: Path) -> Path:
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def remove_metric(root: Path, point_id: str, metric: str) -> float:
+    """Make a point one of before a metric existed; returns its value."""
+    from dataclasses import replace
+
+    from gensweep.ledger.claims import Process
+
+    ledger = Ledger(root)
+    record = ledger.read_record(point_id)
+    metrics = dict(record.metrics)
+    value = metrics.pop(metric)
+    with ledger.claim(point_id, Process.get_current()) as claim:
+        ledger.finish(claim, replace(record, metrics=metrics))
+    return value
+
+
+def list_ids(root: Path) -> list[str]:
+    return sorted(path.parent.name for path in (root / "points").glob("*/record.json"))
+
+
+@pytest.mark.parametrize("name", ["tiny", "{folder}/results/tiny", "{folder}/tiny.py"])
+def test_a_sweep_is_named_as_for_collect(copied: Path, name: str) -> None:
+    root = copied / "results"
+    one, other = list_ids(root)
+    value = remove_metric(root, one, "test/char_accuracy")
+    (root / "points" / other / "weights.pt").unlink()
+    ended = call("evaluate", name.format(folder=copied), "--results", root)
+    assert ended.code == 0, ended.error
+    lines = ended.out.splitlines()
+    assert f"{one}: added test/char_accuracy" in lines
+    assert any(line.startswith(f"without weights: {other}") for line in lines)
+    assert "Tested 1 of 2 points; 1 without weights, 0 failed." in lines
+    assert Ledger(root).read_record(one).metrics["test/char_accuracy"] == pytest.approx(value)
+
+
+def test_a_point_with_other_numbers_does_not_stop_the_others(copied: Path) -> None:
+    root = copied / "results"
+    one, other = list_ids(root)
+    shutil.copy(root / "points" / other / "weights.pt", root / "points" / one / "weights.pt")
+    ended = call("evaluate", "tiny", "--results", root)
+    assert ended.code == 1
+    assert f"{one}: not tested: " in ended.out
+    assert f"{other}: as recorded, nothing to add" in ended.out.splitlines()
+    assert "Tested 1 of 2 points; 0 without weights, 1 failed." in ended.out
+
+
+def test_a_point_is_still_one_point(copied: Path) -> None:
+    root = copied / "results"
+    result = json.loads(call("evaluate", list_ids(root)[0], "--results", root).out)
+    assert result["added"] == []
+    unknown = call("evaluate", "tinny", "--results", root)
+    assert unknown.code == 2 and "'tinny'" in unknown.error
