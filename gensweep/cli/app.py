@@ -31,6 +31,7 @@ from gensweep.cli import (
     wandb,
     wandb_report,
 )
+from gensweep.cli.completion import ACTIVE, insert_run
 from gensweep.core.errors import GensweepError, RayDiedError
 from gensweep.system.redaction import redact_secrets
 from gensweep.system.signals import Stopped, raise_on_signal
@@ -49,8 +50,11 @@ COMMANDS = (
     "evaluate", "sync", "wandb-report", "doctor", "verify", "prune", "search", "slurm", "open",
     "init", "new", "check",
 )  # fmt: skip
+_OPTIONS = (
+    *("--help", "--version", "--install-completion", "--show-completion"),
+)
+"""Options without a command; all others are of `run`."""
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -129,7 +133,9 @@ def main(arguments: list[str] | None = None) -> None:
     verbose = "--verbose" in arguments
     _configure_logging(verbose)
     console = Console(stderr=True)
-    if arguments and arguments[0] not in (*COMMANDS, "--help", "--version"):
+    if ACTIVE in os.environ:
+        insert_run(os.environ, COMMANDS)
+    if arguments and arguments[0] not in (*COMMANDS, *_OPTIONS):
         suggestion = _suggest_command(arguments[0])
         if suggestion:
             message = f"error: unknown command {arguments[0]!r}; did you mean {suggestion!r}?"

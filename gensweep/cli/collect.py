@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gensweep.cli.completion import complete_sweep
 from gensweep.cli.options import Root
 from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import UserError
@@ -22,6 +23,7 @@ def collect_command(
         typer.Argument(
             metavar="FOLDER...",
             help="Folders of sweeps, such as results/layers.",
+            autocompletion=complete_sweep,
         ),
     ],
     results: Root = "results",

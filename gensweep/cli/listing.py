@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gensweep.cli.completion import complete_entry
 from gensweep.system.terminal import Console
 
 app = typer.Typer()
@@ -29,7 +30,9 @@ def list_command(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]", help="Show this entry alone, in full."
+            metavar="[NAME]",
+            help="Show this entry alone, in full.",
+            autocompletion=complete_entry,
         ),
     ] = None,
 ) -> None:

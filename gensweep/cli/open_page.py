@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gensweep.cli.completion import complete_sweep
 from gensweep.cli.options import Root
 from gensweep.cli.sweep_folder import find_sweep_folder
 from gensweep.core.errors import ResultsError
@@ -24,6 +25,7 @@ def open_command(
         typer.Argument(
             metavar="SWEEP",
             help="A sweep's name, its folder, or its sweep file.",
+            autocompletion=complete_sweep,
         ),
     ],
     results: Root = "results",
@@ -31,10 +33,11 @@ def open_command(
     """Open the page of a sweep in a browser and print its path."""
     from gensweep.report.page import PAGE
 
-    folder = find_sweep_folder(sweep, results)
+    folder = find_sweep_folder(sweep, results).removeprefix("file://")
     if "://" in folder:
         raise ResultsError(
-            f"{folder} is in a bucket; `gensweep collect {folder} --page FILE` first"
+            f"{folder} is in a bucket, which a browser cannot read; "
+            f"`gensweep collect {folder} --page report.html` writes its page on this machine"
         )
     page = Path(folder) / PAGE
     if not page.is_file():

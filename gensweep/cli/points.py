@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gensweep.cli.completion import complete_point, complete_point_or_sweep
 from gensweep.cli.options import Device, Root, Seed, Verbose
 from gensweep.cli.sweep_folder import find_sweep
 from gensweep.system.terminal import Console
@@ -22,6 +23,7 @@ Point = Annotated[
     typer.Argument(
         metavar="POINT",
         help="A point's id, the start of its id, or its folder.",
+        autocompletion=complete_point,
     ),
 ]
 ComputeDevice = Annotated[Device, typer.Option(help="Device to compute on.")]
@@ -134,6 +136,7 @@ def evaluate_command(
         typer.Argument(
             metavar="POINT|SWEEP",
             help="A point's id, its start, or its folder; or a sweep's name, folder or file.",
+            autocompletion=complete_point_or_sweep,
         ),
     ],
     digits: Annotated[

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from gensweep.cli.completion import complete_sweep_file
 from gensweep.execute.order import Order
 
 File = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE", help="The sweep file, such as sweeps/layers.py."
+        metavar="FILE",
+        help="The sweep file, such as sweeps/layers.py.",
+        autocompletion=complete_sweep_file,
     ),
 ]
 Seeds = Annotated[

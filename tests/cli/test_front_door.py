@@ -118,3 +118,17 @@ def test_a_run_ends_with_the_path_of_its_page(tmp_path: Path, root: Path) -> Non
         ended = call(file, "--results", root, "--local")
         last_line = f"The page is {root}/tiny/report.html."
         assert ended.out.replace("\n", "").endswith(last_line)
+
+
+def test_a_page_in_a_bucket_is_not_opened_and_a_file_address_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    folder = tmp_path / "results" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("a page")
+    assert call("open", f"file://{folder}").code == 0
+    assert opened == [f"file://{folder}/report.html"]
+    ended = call("open", "s3://bucket/tiny")
+    assert ended.code == 2 and "s3://bucket/tiny is in a bucket" in ended.error

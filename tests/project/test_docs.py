@@ -69,6 +69,12 @@ def test_links_resolve(page: Path) -> None:
 def test_commands_parse(page: Path) -> None:
     for words in calls_of(page):
         command = words[0] if words and words[0] in app.COMMANDS else "run"
+        if "--" in words:
+            # What follows are options of run.
+            start = words.index("--")
+            passed_on = {word.partition("=")[0] for word in words[start:] if word[2:]}
+            assert {word for word in passed_on if word.startswith("--")} <= options_of("run")
+            words = words[:start]
         options = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert options <= options_of(command) | {"--help", "--version"}, words
         for file in words:
