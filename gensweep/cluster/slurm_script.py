@@ -149,11 +149,13 @@ export RAY_AUTH_MODE=token
 RAY_AUTH_TOKEN=${RAY_AUTH_TOKEN:-$("$PYTHON" -c 'import secrets; print(secrets.token_hex(32))')}
 export RAY_AUTH_TOKEN
 
-# srun does not take --cpus-per-task from sbatch since Slurm 22.05.
+# Becomes srun, so that a signal reaches it: call it in a subshell. srun does not take
+# --cpus-per-task from sbatch since Slurm 22.05.
 on_node() {
     local node=$1
     shift
-    srun --nodes=1 --ntasks=1 --nodelist="$node" --cpus-per-task="$cpus"@STEP_GPUS@ "$@"
+    exec srun --nodes=1 --ntasks=1 --nodelist="$node" \
+        --cpus-per-task="$cpus"@STEP_GPUS@ "$@"
 }
 
 steps=()

@@ -149,7 +149,8 @@ def test_the_job_starts_ray_everywhere_runs_the_sweep_and_has_its_status(
     tmp_path: Path, slurm: dict[str, str]
 ) -> None:
     script = make_script(tmp_path, "--", "--set", "epochs=1")
-    ended = subprocess.run(["bash", script], env=slurm, timeout=60)
+    # The output ends when no step of Ray is left that could write to it.
+    ended = subprocess.run(["bash", script], env=slurm, timeout=60, capture_output=True)
     assert ended.returncode == 3, "the status of the sweep"
     calls = Path(slurm["CALLS"]).read_text().splitlines()
     step = "srun --nodes=1 --ntasks=1 --nodelist={} --cpus-per-task=3 "
@@ -168,7 +169,10 @@ def test_the_job_starts_ray_everywhere_runs_the_sweep_and_has_its_status(
 def test_the_job_fails_if_a_node_does_not_join(tmp_path: Path, slurm: dict[str, str]) -> None:
     started = time.monotonic()
     ended = subprocess.run(
-        ["bash", make_script(tmp_path)], env=slurm | {"WAIT_STATUS": "1"}, timeout=60
+        ["bash", make_script(tmp_path)],
+        env=slurm | {"WAIT_STATUS": "1"},
+        timeout=60,
+        capture_output=True,
     )
     assert ended.returncode == 1
     assert "gensweep run" not in Path(slurm["CALLS"]).read_text()
