@@ -23,6 +23,8 @@ def _shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         base = base.parent  # which the worker processes share
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENSWEEP_CACHE", str(base / "cache"))
+        # No test takes the power away: what waits for the disk would take as long as what computes.
+        patch.setattr(os, "fsync", lambda descriptor: None)
         patch.setenv(
             "WANDB_MODE", "disabled"
         )  # but where W&B is what is tested, and then never with a user's login

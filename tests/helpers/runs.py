@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ TINY_PICTURES = {
 atexit.register(gc.unfreeze)
 reader.MAX_STEPS = 60
 """A reader that has learnt a little reads as fast as one that has learnt all."""
+typer.main.get_command = lru_cache(typer.main.get_command)
+"""The commands are the same in each call, and building them takes as long as a quick one."""
 FORKS = multiprocessing.get_context("forkserver")
 """Processes that start with everything imported, and that have trained nothing yet."""
 FORKS.set_forkserver_preload(
