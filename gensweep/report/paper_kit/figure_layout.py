@@ -169,3 +169,22 @@ def choose_picture_scale(
     across = axes.get_position().width * natural
     room = width - (natural - across)
     return min(grid.scale, grid.scale * max(room, 1.0) / across)
+
+
+def measure_pictures(figure: Figure) -> float:
+    """Return the width of a drawn grid of pictures [inches], without the margin to its right."""
+    return figure.axes[0].get_position().x1 * figure.get_size_inches()[0]
+
+
+def crop_pictures(figure: Figure, width: float) -> None:
+    """Give a drawn grid of pictures this width [inches], if there is room to its right."""
+    natural, height = figure.get_size_inches()
+    needed = measure_pictures(figure)
+    if needed > width:
+        return
+    axes = figure.axes[0]
+    box = axes.get_position()
+    scale = natural / width
+    left = (box.x0 + (width - needed) / natural / 2) * scale
+    axes.set_position((left, box.y0, box.width * scale, box.height))
+    figure.set_size_inches(width, height)

@@ -21,9 +21,11 @@ from gensweep.report.paper_kit.figure_layout import (
     SMALL_SIZE,
     TEXT_SIZE,
     choose_picture_scale,
+    crop_pictures,
     fit_heatmap,
     label_pictures,
     limit_text,
+    measure_pictures,
     move_legend_below,
     use_fallback_font,
     wrap_axis_labels,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 logging.getLogger("fontTools").setLevel(logging.ERROR)
 WIDTHS = {1: 3.25, 2: 6.75}
 """Width of one column and of two [inches]; LaTeX scales a figure to its column by a few percent."""
+MAX_STRETCH = 1.4
+"""A grid of pictures that is this much wider than a column is still drawn for one."""
 PANEL_HEIGHT = 2.2
 """Height of a plot [inches], without its legend."""
 _RC: dict[str, Any] = {
@@ -149,8 +153,11 @@ def draw_for_paper(
     data = replace(data, content=content)
     figure = draw(data)
     if isinstance(content, ImageGrid):
-        scale = choose_picture_scale(content, figure, width)
+        needed = measure_pictures(figure)
+        count = columns if needed <= MAX_STRETCH * WIDTHS[1] else 2
+        scale = choose_picture_scale(content, figure, WIDTHS[count])
         figure = draw(replace(data, content=replace(content, scale=scale)))
+        crop_pictures(figure, WIDTHS[count])
     write_labels(figure, labels)
     use_fallback_font(figure)
     if isinstance(content, Heatmap):
