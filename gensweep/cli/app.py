@@ -213,6 +213,15 @@ def _call(arguments: list[str], console: Console, verbose: bool) -> int:
             log.exception("the file system refused")
         print_line(console, f"error: {redact_secrets(str(error))}", "red")
         return 1
+    except MemoryError:
+        if verbose:
+            log.exception("out of memory")
+        message = (
+            "error: the memory is full, or a limit (ulimit -v) is too low; finished work is saved. "
+            f"To continue: {format_command_line(sys.argv[1:])}"
+        )
+        print_line(console, message, "red")
+        return 1
     except _CLICK_ERROR as error:
         _explain(error, console)
         return 2

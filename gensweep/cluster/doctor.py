@@ -95,13 +95,20 @@ def examine_nodes(
             remedy = f"`ray status`, or {SYNC_CODE_HINT}"
             findings.append(Finding(node, "answer", FAILED, str(info), remedy))
             continue
-        # The node read its clock at some moment between the two times.
-        clock_error = max(
-            asked_at - info["time"], info["time"] - answered_at, 0.0
-        )
-        findings += judge_node(node, info, my_code)
-        findings.append(judge_clock(node, clock_error))
-        findings += judge_storage(node, info["storage"])
+        try:
+            # The node read its clock at some moment between the two times.
+            clock_error = max(
+                asked_at - info["time"], info["time"] - answered_at, 0.0
+            )
+            of_node = judge_node(node, info, my_code)
+            of_node.append(judge_clock(node, clock_error))
+            of_node += judge_storage(node, info["storage"])
+        except (KeyError, TypeError, ValueError) as error:
+            message = (
+                f"it answers as another version of gensweep does ({error!r})"
+            )
+            of_node = [Finding(node, "code", FAILED, message, SYNC_CODE_HINT)]
+        findings += of_node
     return findings
 
 
@@ -159,7 +166,7 @@ def _check_written_files(store: Store, probe: Probe, answers: Answers) -> None:
     for info in answers.values():
         if isinstance(info, GensweepError):
             continue
-        storage = info["storage"]
+        storage = info.get("storage") or {}
         if "wrote" in storage:
             infos[storage["wrote"]] = info
     # Each node writes the content backwards.

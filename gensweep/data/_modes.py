@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 log = logging.getLogger(__name__)
+_OVERSHOOT = 0.1
+"""Share of white by which floats may leave the range: filters that enlarge a picture do that."""
 _WHITES = {
     "L": (0x7F,),
     "I": (0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF),
@@ -50,8 +52,9 @@ def to_upright_rgb(image: ImageFile) -> Image:
     `gensweep.data._profiles`. Grey values of 16 and 32 bits are scaled to 8 bits.
 
     Values of 32 bits may come without a definition of white. Then white is the first of 1 (floats
-    only), 255, 65535, ... that no value exceeds. If there are negative values, as signed bytes can
-    have, the darkest is black and the lightest is white.
+    only), 255, 65535, ... that no value exceeds; floats may exceed it by a tenth, as after
+    resampling. If there are negative values, as signed bytes can have, the darkest is black and
+    the lightest is white.
 
     Raises:
         PictureError: a grey value is not a number, or Pillow cannot read the arrangement of pixels.
@@ -170,7 +173,7 @@ def _scale_greys(image: ImageFile) -> Image:
     shades = offsets * 255 / span
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         shades = 255 - shades
-    levels = np.rint(shades).astype(np.uint8)
+    levels = np.rint(shades).clip(0, 255).astype(np.uint8)
     grey = Image.fromarray(levels)
     if mask is None:
         return grey
@@ -190,8 +193,22 @@ def _find_black_and_white(
         return black, 2 ** bits[0] - 1
     if image.format == "PPM" and image.mode == "I":
         return black, 0xFFFF
-    if minimum >= 0:
-        for white in _WHITES[image.mode]:
-            if maximum <= white:
-                return black, white
+    slack = 0.0
+    if image.mode == "F":
+        slack = _OVERSHOOT
+    for white in _WHITES[image.mode]:
+        if maximum <= white * (1 + slack):
+            if minimum < -white * slack:
+                break
+            _check_exposure(image.mode, white, maximum)
+            return 0.0, white
     return black, maximum
+
+
+def _check_exposure(mode: str, white: int, maximum: float) -> None:
+    """Raise PictureError for floats that are too large for 0 to 1, and too small for 0 to 255."""
+    if mode == "F" and white == 0xFF and maximum <= 2:
+        raise PictureError(
+            f"its largest grey value is {maximum:.4g}: it is neither of a picture from 0 to 1 nor "
+            "of one from 0 to 255"
+        )

@@ -22,17 +22,18 @@ from gensweep.execute.warmup import (
     train_readers_in_background,
 )
 from gensweep.execute.waves import Wave, prepare_wave, train_wave, write_wave
-from gensweep.ledger.ledger import POINTS, Ledger
+from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.plugin_sources import store_plugins
-from gensweep.ledger.store_check import check_store, require_writable
+from gensweep.ledger.store_check import (
+    check_folders,
+    check_store,
+    list_folders,
+    require_writable,
+)
 from gensweep.ledger.stores import Store
-from gensweep.prepare.contact_sheet import DATASETS_FOLDER
 from gensweep.sweep.load import filter_points
 from gensweep.sweep.spec import Sweep
 from gensweep.system.terminal import Console
-
-SWEEP_FOLDERS = ("", "/tables", "/figures", f"/{DATASETS_FOLDER}")
-"""Folders of a sweep that a run writes to; another user may own some of them."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def train_missing(
         StoreError: the results root stopped working during the run.
     """
     _check_reachable(run.ledger.store, run.options.resources.address)
+    check_folders(run.ledger.store, *list_folders(sweep.name))
     run = _keep_checkpoints_if_needed(run)
     wave = prepare_wave(sweep, plan, run.ledger, run.options, run.console)
     # Further waves of a search train with what this one starts.
@@ -146,8 +148,7 @@ def _load_executor(local: bool) -> ModuleType:
 def _check_local_root(store: Store, sweep: Sweep) -> None:
     """Raise ResultsError if a folder of this machine cannot be written to."""
     if not store.is_remote:
-        folders = [f"{sweep.name}{folder}" for folder in SWEEP_FOLDERS]
-        check_store(store, POINTS, *folders)
+        check_store(store, *list_folders(sweep.name))
 
 
 def _train_waves(run: RunContext, wave: Wave, executor: ModuleType) -> Trained:

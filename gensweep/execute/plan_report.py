@@ -18,7 +18,11 @@ from gensweep.execute.resources import RunOptions
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
-from gensweep.ledger.store_check import require_writable
+from gensweep.ledger.store_check import (
+    check_folders,
+    list_folders,
+    require_writable,
+)
 from gensweep.sweep.code_fingerprint import OTHER, UNKNOWN
 from gensweep.sweep.point import Pack, Point
 from gensweep.sweep.swept import list_swept_values
@@ -181,7 +185,7 @@ def make_plan_report(
     )
     if not plan.todo:
         return report, work
-    report.refusals += _list_refusals(ledger, options)
+    report.refusals += _list_refusals(name, ledger, options)
     estimate = rates.estimate(work.packs)
     known = len(plan.todo) - estimate.unknown
     wall_seconds = (
@@ -246,10 +250,13 @@ def _list_unusable_data(points: list[Point]) -> list[str]:
     return reasons
 
 
-def _list_refusals(ledger: Ledger, options: RunOptions) -> list[str]:
+def _list_refusals(
+    sweep: str, ledger: Ledger, options: RunOptions
+) -> list[str]:
     """Return why a run would refuse its results root or its options."""
     try:
         require_writable(ledger.store)
+        check_folders(ledger.store, *list_folders(sweep))
         if not options.is_on_cluster:
             options.resources.check_device()
     except (ResultsError, UserError) as error:

@@ -8,8 +8,12 @@ from collections.abc import Generator
 
 from gensweep.core.errors import ResultsError, StoreError
 from gensweep.ledger.open_store import find_existing_folder
+from gensweep.ledger.point_files import POINTS
 from gensweep.ledger.stores import Store, as_results_error
+from gensweep.prepare.contact_sheet import DATASETS_FOLDER
 
+SWEEP_FOLDERS = ("", "/tables", "/figures", f"/{DATASETS_FOLDER}")
+"""Folders of a sweep that a run writes to; another user may own some of them."""
 _LONG_NAME_CHARACTERS = 100
 """About the length of the longest file names of a run."""
 
@@ -24,11 +28,33 @@ def check_store(store: Store, *folders: str) -> None:
     Raises:
         ResultsError: an operation fails; the message says which.
     """
+    check_folders(store, *folders)
     with as_results_error(store):
         try_store(store)
         for folder in folders:
             if not store.is_remote and (store.root / folder).is_dir():
                 _try_files(store, f"{folder}/")
+
+
+def list_folders(sweep: str) -> list[str]:
+    """Return the folders of a root that a run of a sweep writes to."""
+    return [POINTS, *(f"{sweep}{folder}" for folder in SWEEP_FOLDERS)]
+
+
+def check_folders(store: Store, *folders: str) -> None:
+    """Check, without changing anything, that nothing stands where a run needs a folder.
+
+    Raises:
+        ResultsError: a folder of the root is a file, or a link to nothing.
+    """
+    if store.is_remote:
+        return
+    for folder in folders:
+        path = store.root / folder
+        if os.path.lexists(path) and not path.is_dir():
+            raise ResultsError(
+                f"{path} should be a folder, but is not one; move it to another place"
+            )
 
 
 def try_store(store: Store) -> None:

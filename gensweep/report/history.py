@@ -56,7 +56,7 @@ def _check_history(
         epochs, np.arange(1, len(epochs) + 1)
     ):
         raise ValueError("its epochs are not 1, 2, ...")
-    if recorded_epochs is not None and recorded_epochs < len(epochs):
+    if recorded_epochs is not None and recorded_epochs != len(epochs):
         raise ValueError(
             f"{len(epochs)} epochs, but the record has {recorded_epochs}"
         )

@@ -13,6 +13,10 @@ from gensweep.core.dataset import select_training_rows
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import DATASETS
 from gensweep.ledger.ledger import POINTS
+from gensweep.report.answer_checks import (
+    explain_contradiction,
+    list_right_shares,
+)
 from gensweep.report.figures.answers import ANSWERS_FILE
 from gensweep.report.figures.files import parse_answer_columns
 
@@ -38,8 +42,9 @@ class Outcomes:
 def load_outcomes(
     results: Results, points: Iterable[str]
 ) -> Iterator[tuple[str, Outcomes | None]]:
-    """Yield each point with its outcomes; None if its answers.csv is missing or damaged."""
+    """Yield each point with its outcomes; None if its answers.csv is missing or no file of it."""
     ids = list(points)
+    shares = list_right_shares(results)
     names = [f"{POINTS}/{point}/{ANSWERS_FILE}" for point in ids]
     for point, name, content in zip(
         ids, names, results.store.read_all(names), strict=True
@@ -47,6 +52,10 @@ def load_outcomes(
         outcomes = None
         if isinstance(content, bytes):
             outcomes = parse_outcomes(content, name)
+        if outcomes is not None and explain_contradiction(
+            outcomes.right, shares.get(point)
+        ):
+            outcomes = None
         yield point, outcomes
 
 

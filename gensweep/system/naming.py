@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import PurePath
 from typing import Any, TypeVar
 
+from gensweep.system.lookalikes import fold_lookalikes
 from gensweep.system.text import replace_surrogates
 
 PINNED = re.compile(r"([a-z]+):sha256-([0-9a-f]{16})")
@@ -266,7 +267,7 @@ def _get_appearance(text: str) -> str:
     visible = "".join(
         char for char in normal if unicodedata.category(char) != "Cf"
     )
-    return " ".join(visible.split())
+    return fold_lookalikes(" ".join(visible.split()))
 
 
 def _get_key(value: Any) -> str:

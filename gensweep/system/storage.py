@@ -67,13 +67,10 @@ def write_atomic(path: Path, content: Content) -> None:
             OSError
         ):  # the first error is the one that counts
             os.unlink(temporary)
-        # The error of a full disk does not name the file.
-        if (
-            isinstance(error, OSError)
-            and error.errno is not None
-            and error.filename is None
-        ):
+        # The error of a full disk names no file, and that of a rename names the temporary one.
+        if isinstance(error, OSError) and error.errno is not None:
             error.filename = str(path)
+            error.filename2 = None
         raise
 
 

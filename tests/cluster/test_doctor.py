@@ -322,6 +322,22 @@ def test_a_trial_refuses_other_code_than_its_drivers() -> None:
 # --- what is said of many
 
 
+@pytest.mark.parametrize("missing", ["code", "storage", "hardware", "time"])
+def test_a_node_that_answers_as_an_older_version_does_is_told(missing: str, tmp_path: Path) -> None:
+    def old(function: Node, *arguments: Any) -> Any:
+        info = function(*arguments)
+        if missing == "hardware":
+            return info | {"hardware": {}}
+        return {key: value for key, value in info.items() if key != missing}
+
+    findings = doctor.examine_nodes(Store(tmp_path), asking(new=ready, old=old))
+    what, remedy = said(findings, "code", FAILED)["old"]
+    assert what.startswith("it answers as another version of gensweep does")
+    assert remedy == node_info.SYNC_CODE_HINT
+    assert not [one for one in findings if one.node == "new" and one.level == FAILED]
+    assert not list(tmp_path.iterdir())
+
+
 def test_many_nodes_stay_readable(tmp_path: Path) -> None:
     apart = {name: elsewhere(tmp_path / "apart") for name in ("n7", "n8")}
     nodes = {f"n{number}": ready for number in range(100)} | apart

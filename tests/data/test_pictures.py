@@ -129,6 +129,12 @@ class TestModes:
             ("F", "TIFF", [0.0, 0.2, 0.4], [0, 51, 102]),
             ("F", "TIFF", [0.0, 51.0, 255.0], [0, 51, 255]),
             ("F", "TIFF", [0.0, 257.0, 65535.0], [0, 1, 255]),
+            # Filters that enlarge a picture overshoot, at both ends.
+            ("F", "TIFF", [0.0, 0.2, 1.0001], [0, 51, 255]),
+            ("F", "TIFF", [-0.01, 0.2, 1.09], [0, 51, 255]),
+            ("F", "TIFF", [-0.01, 0.2, 0.4], [0, 51, 102]),
+            ("F", "TIFF", [-2.0, 51.0, 255.4], [0, 51, 255]),
+            ("F", "TIFF", [0.0, 257.0, 65536.0], [0, 1, 255]),
             ("F", "TIFF", [0.0, 2e30, 1e31], [0, 51, 255]),
             ("F", "TIFF", [-1.0, 0.0, 1.0], [0, 128, 255]),  # 127.5, to even
             ("F", "PPM", [0.0, 0.2, 1.0], [0, 51, 255]),
@@ -167,6 +173,11 @@ class TestModes:
     def test_grey_that_is_no_number_is_refused(self, value: float) -> None:
         with pytest.raises(PictureError, match="some grey values are not numbers"):
             open_picture(encoded(one_row("F", 0.0, value), "TIFF"))
+
+    @pytest.mark.parametrize("maximum", [1.2, 1.99])
+    def test_floats_of_no_known_range_are_refused(self, maximum: float) -> None:
+        with pytest.raises(PictureError, match="neither of a picture from 0 to 1 nor"):
+            open_picture(encoded(one_row("F", 0.0, 0.5, maximum), "TIFF"))
 
     def test_sixteen_bits_a_channel(self) -> None:
         rows = b"\0" + struct.pack(">8H", 0, 257, 25700, 65535, 65535, 257, 0, 0)

@@ -564,3 +564,19 @@ def test_a_font_of_the_machine_is_taken_for_what_the_main_one_lacks() -> None:
     with rc_context({"font.family": [main, other]}):
         assert fonts.make_legible(f"a{letter}é\U00010600") == f"a{letter}é[U+10600]"
     assert fonts.make_legible(f"a{letter}") == "a[U+1D81]"
+
+
+@pytest.mark.parametrize(
+    "lookalike",
+    ["f\u0430ces", "fac\u0435s", "face\u0455", "f\u03b1ces"],
+)
+def test_letters_of_another_script_that_look_the_same_get_a_digest(lookalike: str) -> None:
+    pinned = [f"folder:sha256-{digit * 16}" for digit in "ab"]
+    places = {pinned[0]: "/data/faces", pinned[1]: f"/data/{lookalike}"}
+    names = Names({"dataset": pinned}, places)
+    assert names.get_text("dataset", pinned[0]) == "folder:faces@aaaaaa"
+    assert names.get_text("dataset", pinned[1]) == f"folder:{lookalike}@bbbbbb"
+    # Names of one script that differ stay as plain as they are.
+    cyrillic = {pinned[0]: "/data/\u043b\u0438\u0446\u0430", pinned[1]: "/data/\u043c\u0438\u0440"}
+    names = Names({"dataset": pinned}, cyrillic)
+    assert names.get_text("dataset", pinned[1]) == "folder:\u043c\u0438\u0440"

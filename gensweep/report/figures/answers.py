@@ -11,6 +11,10 @@ import numpy as np
 from gensweep.core.errors import RecordError
 from gensweep.core.registries import register_figure
 from gensweep.ledger.ledger import POINTS
+from gensweep.report.answer_checks import (
+    explain_contradiction,
+    list_right_shares,
+)
 from gensweep.report.figures.captions import describe_seeds, format_seed_count
 from gensweep.report.figures.data import (
     Axis,
@@ -99,12 +103,18 @@ def _read_by_cell(
 ) -> AnswersByCell:
     """Return cell -> the answers of its points."""
     answers_of: AnswersByCell = {}
+    shares = list_right_shares(results)
     for one in cells:
         answers_of[one.cell] = []
         for point in one.points.values():
             file = f"{point}/{ANSWERS_FILE}"
             try:
                 answers = read_answers(results.store, f"{POINTS}/{file}")
+                problem = explain_contradiction(
+                    answers.right, shares.get(point)
+                )
+                if problem:
+                    raise RecordError(f"{POINTS}/{file}: {problem}")
             except FileNotFoundError:
                 missing.add_missing(file)
             except RecordError as error:

@@ -147,10 +147,12 @@ class Answers:
     Attributes:
         true: the right answers [n].
         predicted: the point's answers [n]; NaN if its text is not an integer.
+        right: whether the two texts are equal, bool [n].
     """
 
     true: np.ndarray
     predicted: np.ndarray
+    right: np.ndarray
 
     @property
     def unparsable(self) -> np.ndarray:
@@ -180,7 +182,9 @@ def read_answers(store: Store, name: str) -> Answers:
         raise RecordError(f"{uri}: no answers")
     if np.isnan(true).any():
         raise RecordError(f"{uri}: a right answer is not an integer")
-    return Answers(true, predicted)
+    texts = [[text.rstrip() for text in columns[name]] for name in COLUMNS[1:]]
+    right = np.array([one == other for one, other in zip(*texts, strict=True)])
+    return Answers(true, predicted, right)
 
 
 def parse_answer_columns(content: bytes, uri: str) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from gensweep.report.stats.axes import is_numeric, make_axis
 from gensweep.report.stats.best_questions import ask_best
 from gensweep.report.stats.blocks import Block
 from gensweep.report.stats.contrasts import (
+    NO_SPREAD,
     Contrast,
     compute_slope_weights,
     estimate_contrast,
@@ -237,7 +238,9 @@ def add_share(
         )
     levels = float(block.values.mean(0).var())
     total = float(block.values.var())
-    if not total:
+    scale = float(np.abs(block.values).max(initial=0.0))
+    # The variance of equal numbers is not exactly zero.
+    if total <= (NO_SPREAD * scale) ** 2:
         return finding
     name = (
         f"eta squared of {subject.metric}, between levels against between seeds"

@@ -13,6 +13,7 @@ from gensweep.report.stats.axis_questions import (
     describe_share,
 )
 from gensweep.report.stats.blocks import Block
+from gensweep.report.stats.contrasts import NO_SPREAD
 from gensweep.report.stats.equivalence import (
     compute_joint_equality_p,
     iter_tetrads,
@@ -90,4 +91,7 @@ def _remove_main_effects(block: Block, values: np.ndarray) -> Block:
         values - values.mean(1, keepdims=True) - values.mean(2, keepdims=True)
     )
     both = both + values.mean((1, 2), keepdims=True)
+    # What rounding leaves of equal numbers is no interaction.
+    scale = np.abs(values).max(initial=0.0)
+    both = np.where(np.abs(both) <= NO_SPREAD * scale, 0.0, both)
     return replace(block, values=both.reshape(len(values), -1))

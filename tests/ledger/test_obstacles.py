@@ -1,0 +1,51 @@
+"""Files where a run needs a folder, and folders where it needs a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gensweep.core.errors import ResultsError
+from gensweep.ledger.store_check import check_folders, check_store, list_folders
+from gensweep.ledger.stores import Store
+from gensweep.system.storage import write_atomic
+
+
+@pytest.mark.parametrize("folder", list_folders("mine"))
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_file_in_place_of_a_folder_is_refused_before_the_start(
+    folder: str, is_link: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / folder
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if is_link:
+        path.symlink_to(tmp_path / "nothing")
+    else:
+        path.write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    for check in (check_folders, check_store):
+        with pytest.raises(ResultsError, match=f"{path.name} should be a folder, but is not one"):
+            check(Store(tmp_path), *list_folders("mine"))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_folders_and_links_to_folders_are_accepted(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "disk"
+    elsewhere.mkdir()
+    root = tmp_path / "root"
+    (root / "mine").mkdir(parents=True)
+    (root / "mine" / "tables").symlink_to(elsewhere)
+    check_store(Store(root), *list_folders("mine"))
+    assert not list(elsewhere.iterdir())
+
+
+def test_an_error_of_a_write_names_the_file_that_was_meant(tmp_path: Path) -> None:
+    for content in ("text", lambda file: file.write(b"text")):
+        path = tmp_path / "record.json"
+        path.mkdir(exist_ok=True)
+        with pytest.raises(OSError) as caught:
+            write_atomic(path, content)
+        assert (caught.value.filename, caught.value.filename2) == (str(path), None)
+        assert ".tmp" not in str(caught.value)
+        assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
