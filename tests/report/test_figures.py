@@ -237,7 +237,9 @@ def test_dollars_in_names_are_no_formulas(tmp_path):
         for digit, name in (("a", r"$\frac{}$"), ("b", "$x$"))
     }
     cells = [
-        cell(0, model="cae", dataset=pinned, decoder_layers=k) for pinned in names for k in (1, 2)
+        cell(0, model="cae", dataset=pinned, decoder_layers=k, epochs=1)
+        for pinned in names
+        for k in (1, 2)
     ]
     for one in cells:
         write_record(tmp_path, one, 0, reconstruction_mse=0.5)
@@ -514,16 +516,16 @@ def test_training_history_is_of_the_best_cell_training_beside_validation(tmp_pat
     cells = answering(tmp_path, 0.2, 0.8)
     for one, start in zip(cells, (5.0, 1.0), strict=True):
         for seed in (0, 1):
-            lines = [f"{k},{start + seed},{start + 2 + seed},{0.1 * k}" for k in (1, 2)]
+            lines = [f"{k},{start + seed},{start + 2 + seed},{0.1 * k}" for k in range(1, 11)]
             head = "epoch,train/loss,validation/loss,validation/char_accuracy"
             write_history(tmp_path, one, seed, "\n".join([head, *lines, ""]))
     (figure,) = drawn(write_sweep(tmp_path, cells), "training_history").values()
     losses, accuracies = figure.axes
     named = [line for line in losses.lines if not line.get_label().startswith("_")]
     assert [line.get_label() for line in named] == ["train", "validation"]
-    assert [line.get_ydata().tolist() for line in named] == [[1.5, 1.5], [3.5, 3.5]]
+    assert [line.get_ydata().tolist() for line in named] == [[1.5] * 10, [3.5] * 10]
     of_seeds = [line.get_ydata().tolist() for line in losses.lines if line not in named]
-    assert of_seeds == [[1, 1], [2, 2], [3, 3], [4, 4]]
+    assert of_seeds == [[seed] * 10 for seed in (1, 2, 3, 4)]
     assert [line.get_label() for line in accuracies.lines][:1] == ["validation"]
     assert accuracies.get_ylabel() == "char_accuracy [fraction]"
     assert "Best cell (hidden=2)" in caption(figure)
@@ -585,8 +587,8 @@ def test_a_figure_with_nothing_to_draw_says_so(tmp_path, name):
 
 def test_curves_of_nothing_say_so_and_others_do_not(tmp_path):
     names = ("learning_curves", "train_fraction_curve", "budget_curve")
-    nothing = write_sweep(tmp_path / "nothing", [cell(0, hidden=3)])
-    cells = [cell(0, hidden=3)]
+    nothing = write_sweep(tmp_path / "nothing", [cell(0, hidden=3, epochs=1)])
+    cells = [cell(0, hidden=3, epochs=1)]
     write_record(tmp_path / "some", cells[0], 0, char_accuracy=0.5)
     write_history(tmp_path / "some", cells[0], 0, "epoch,validation/char_accuracy\n1,0.2\n")
     some = write_sweep(tmp_path / "some", cells)
@@ -624,7 +626,7 @@ def test_a_heatmap_s_colours_span_at_least_the_width_of_an_interval(tmp_path):
 def test_many_learning_curves_have_no_bands(tmp_path):
     for count in (2, 3):
         root = tmp_path / str(count)
-        cells = [cell(0, 1, hidden=k) for k in range(1, count + 1)]
+        cells = [cell(0, 1, hidden=k, epochs=2) for k in range(1, count + 1)]
         for one in cells:
             for seed in (0, 1):
                 write_record(root, one, seed, char_accuracy=0.5)

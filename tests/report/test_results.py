@@ -666,7 +666,9 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
     for one in cells:
         write_record(tmp_path / "here", one, 0, char_accuracy=0.5)
         write_record(tmp_path / "here", one, 1).write_text("{")
-        write_history(tmp_path / "here", one, 0, "epoch,validation/char_accuracy\n1,0.2\n")
+        lines = [f"{epoch},0.2\n" for epoch in range(1, 11)]
+        text = "".join(["epoch,validation/char_accuracy\n", *lines])
+        write_history(tmp_path / "here", one, 0, text)
     figures = ["depth_heatmap", "learning_curves"]
     here = write_sweep(tmp_path / "here", cells, tables=["depth"], figures=figures)
     there = shutil.copytree(here.parent, tmp_path / "there") / here.name
@@ -747,7 +749,7 @@ def test_a_folder_without_a_sweep_names_those_that_have_one(tmp_path):
 
 def test_learning_curves_are_the_means_of_the_validation_metric(tmp_path):
     """Two seeds 0.2, 0.4 and 0.4, 0.8 by epoch: means 0.3, 0.6; a third, cut short, is counted and named."""
-    one = cell(0, 1, 2)
+    one = cell(0, 1, 2, epochs=2)
     for seed in (0, 1, 2):
         write_record(tmp_path, one, seed, char_accuracy=0.5)
     write_history(tmp_path, one, 0, "epoch,validation/char_accuracy\n1,0.2\n2,0.4\n")
@@ -771,8 +773,21 @@ def test_learning_curves_are_the_means_of_the_validation_metric(tmp_path):
     assert panel.y.bounds == (0, 1)
 
 
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_history_that_is_not_as_long_as_its_record_is_refused(epochs, tmp_path):
+    """The record has two epochs: a file of one was cut at the end of a line, one of three is of another point."""
+    one = cell(0, epochs=2)
+    write_record(tmp_path, one, 0, char_accuracy=0.5)
+    rows = "".join(f"{epoch},0.2\n" for epoch in range(1, epochs + 1))
+    write_history(tmp_path, one, 0, f"epoch,validation/char_accuracy\n{rows}")
+    results = load(write_sweep(tmp_path, [one]))
+    message = f"not a complete history .{epochs} epochs?, but the record has 2"
+    with pytest.raises(RecordError, match=message):
+        results.load_history(one["points"]["0"])
+
+
 def test_of_many_cells_the_best_the_median_and_the_worst_have_a_name(tmp_path):
-    cells = [cell(0, hidden=hidden) for hidden in range(1, 61)]
+    cells = [cell(0, hidden=hidden, epochs=1) for hidden in range(1, 61)]
     for one in cells:
         write_record(tmp_path, one, 0, char_accuracy=one["params"]["hidden"] / 100)
         write_history(tmp_path, one, 0, "epoch,validation/char_accuracy\n1,0.2\n")
