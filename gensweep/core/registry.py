@@ -178,9 +178,10 @@ class Registry(Generic[T]):
         Raises:
             UnknownNameError: no such entry; the error lists the valid names.
         """
-        if name not in self and isinstance(name, str):
-            load_installed()
         available = self._collect()
+        if isinstance(name, str) and name not in available:
+            load_installed()
+            available = self._collect()
         try:
             return available[name]
         except (KeyError, TypeError):
@@ -223,6 +224,8 @@ class Registry(Generic[T]):
     def _collect(self) -> dict[str, T]:
         """Return all entries that are available now."""
         self._load()
+        if not self._layers:
+            return self._entries
         # A file may use what it has just registered.
         layers = [
             layer

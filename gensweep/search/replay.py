@@ -22,6 +22,7 @@ from gensweep.search.trials import (
 )
 from gensweep.sweep.point import Point
 from gensweep.sweep.search import Search
+from gensweep.system.garbage import pause_collection
 
 ReadOutcomes = Callable[[list[Point]], Outcomes]
 """Takes points, and returns what their records say."""
@@ -90,6 +91,10 @@ class Replay:
         Raises:
             UserError: Optuna is needed and not installed.
         """
+        with pause_collection():
+            self._advance(read)
+
+    def _advance(self, read: ReadOutcomes) -> None:
         self.refresh(read)
         has_changed = True
         while has_changed:

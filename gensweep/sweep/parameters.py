@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -32,6 +33,19 @@ def map_owners(
     owners: dict[str, type[Config]] = dict.fromkeys(model.model_fields, model)
     owners.update(dict.fromkeys(dataset.model_fields, dataset))
     return owners
+
+
+@lru_cache(maxsize=256)
+def map_neutrals(
+    model: type[Trainable], dataset: type[DataSource]
+) -> Mapping[str, Any]:
+    """Return the parameters that an id leaves out at one value, and that value."""
+    neutrals = {}
+    for key in map_owners(model, dataset):
+        extras = get_owner(key, model, dataset).get_extras(key)
+        if "neutral" in extras:
+            neutrals[key] = extras["neutral"]
+    return neutrals
 
 
 def list_parameters(model: str, dataset: str) -> frozenset[str]:

@@ -19,7 +19,7 @@ from gensweep.sweep.courses import Course, Origin, group_courses
 from gensweep.sweep.parameters import (
     check_seed,
     describe_condition,
-    get_owner,
+    map_neutrals,
     resolve_params,
     unwrap_scalar,
 )
@@ -34,6 +34,10 @@ LANE_PARAMS = ("train_fraction", "lr", "muon_lr")
 _SEED_MARK = "\0seed"
 """A text that no parameter can contain, in place of the seed."""
 _ID_DIGITS = 12
+# One encoder for all points: to make one takes as long as to use it.
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), allow_nan=False
+)
 
 
 class _Cell:
@@ -109,13 +113,13 @@ class _Cell:
         """Return every field that changes numbers as JSON, the same on every machine."""
         model = MODELS[self._model]
         dataset = get_dataset_class(self._params["dataset"])
-        params = {}
-        for key, value in self._params.items():
-            # A new parameter must not change the ids of results from before it existed.
-            if key == "dataset" or not get_owner(
-                key, model, dataset
-            ).is_neutral(key, value):
-                params[key] = value
+        neutrals = map_neutrals(model, dataset)
+        # A new parameter must not change the ids of results from before it existed.
+        params = {
+            key: value
+            for key, value in self._params.items()
+            if key not in neutrals or value != neutrals[key]
+        }
         identity = {
             "version": HASH_VERSION,
             "model": self._model,
@@ -127,9 +131,7 @@ class _Cell:
         }
         if seed is not None:
             identity["seed"] = seed
-        return json.dumps(
-            identity, sort_keys=True, separators=(",", ":"), allow_nan=False
-        )
+        return _ENCODER.encode(identity)
 
 
 @dataclass(frozen=True)

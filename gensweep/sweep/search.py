@@ -155,7 +155,7 @@ class Search:
         first = Point(
             self.model, self.space.make_params(drawn, until), seeds[0]
         )
-        return [first.with_seed(seed) for seed in seeds]
+        return [first, *(first.with_seed(seed) for seed in seeds[1:])]
 
     def describe_identity(self) -> dict[str, Any]:
         """Return everything that decides which values a trial has, as JSON has it.
