@@ -89,6 +89,8 @@ class MemoryBudget:
         need = max(
             self.needs.get(point.cell, PROCESS_BYTES) for point in pack.points
         )
+        if lanes == 1:
+            return need
         one_lane = estimate_memory_bytes(first, self.device)
         all_lanes = estimate_memory_bytes(first, self.device, lanes)
         return need + all_lanes - one_lane

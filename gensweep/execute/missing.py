@@ -16,6 +16,7 @@ from gensweep.execute.plan import Plan, make_plan
 from gensweep.execute.plan_messages import print_notes
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.resume_hint import ResumeHint
+from gensweep.execute.search_progress import SearchWatch
 from gensweep.execute.searching import Searcher
 from gensweep.execute.warmup import (
     compile_kernels_in_background,
@@ -92,7 +93,8 @@ def train_missing(
     _check_reachable(run.ledger.store, run.options.resources.address)
     check_folders(run.ledger.store, *list_folders(sweep.name))
     run = _keep_checkpoints_if_needed(run)
-    wave = prepare_wave(sweep, plan, run.ledger, run.options, run.console)
+    with_groups = run.searcher.add_groups(run.options)
+    wave = prepare_wave(sweep, plan, run.ledger, with_groups, run.console)
     # Further waves of a search train with what this one starts.
     options = replace(run.options, executor=wave.options.executor)
     run = replace(run, options=options)
@@ -167,7 +169,13 @@ def _train_waves(run: RunContext, wave: Wave, executor: ModuleType) -> Trained:
         hint_while_writing = run.resume_hint
         with run.resume_hint:
             limit = train_wave(
-                wave, executor, run.ledger, limits, run.notifier, run.console
+                wave,
+                executor,
+                run.ledger,
+                limits,
+                run.notifier,
+                run.console,
+                SearchWatch(searcher.replays),
             )
             if searcher.has_searches and limit is None:
                 searcher.give_up(wave.plan)
@@ -179,7 +187,8 @@ def _train_waves(run: RunContext, wave: Wave, executor: ModuleType) -> Trained:
         if is_last or limit is not None:
             return Trained(sweep, plan, limit)
         searcher.print_progress()
-        wave = prepare_wave(sweep, wanted, run.ledger, options, run.console)
+        with_groups = searcher.add_groups(options)
+        wave = prepare_wave(sweep, wanted, run.ledger, with_groups, run.console)
 
 
 def _start_warmup(

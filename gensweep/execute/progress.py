@@ -20,7 +20,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
+from gensweep.execute.search_progress import SearchWatch
 from gensweep.ledger.status import STATUSES, Status
 from gensweep.system.terminal import Console
 
@@ -40,6 +42,7 @@ class Screen:
         total: points that this run trains.
         done: points that were done before.
         labels: what is swept, by the point's id.
+        watch: the searches whose trials are trained.
 
     Attributes:
         outcomes: how each point ended, by its id.
@@ -52,9 +55,11 @@ class Screen:
         total: int,
         done: int,
         labels: Mapping[str, str] | None = None,
+        watch: SearchWatch | None = None,
     ) -> None:
         self._console, self._total, self._done_before = console, total, done
         self._labels = labels or {}
+        self._watch = watch or SearchWatch()
         self._continued: set[str] = set()
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.epochs: Counter[str] = Counter()
@@ -117,6 +122,7 @@ class Screen:
         self._running.pop(point, None)
         if result["status"] in STATUSES and point not in self.outcomes:
             self.outcomes[point] = result
+            self._watch.take(result)
             self._print_outcome(point, result)
             for text in result.get("warnings", ()):
                 self._print_point_warning(point, text)
@@ -159,7 +165,10 @@ class Screen:
             return
         detail = result.get("error")
         if not has_failed:
-            detail = _format_metrics(result, "test/")
+            # A search reads validation alone, and so does whoever watches it.
+            is_trial = self._watch.chooses_by(point)
+            split = "validation/" if is_trial else "test/"
+            detail = _format_metrics(result, split)
         count = f"[{len(self.outcomes)}/{self._total}]"
         seconds = ""
         if "seconds" in result:
@@ -193,7 +202,8 @@ class Screen:
             table.add_row("starting")
         if len(running) > MAX_POINTS_SHOWN:
             table.add_row(f"and {len(running) - MAX_POINTS_SHOWN} more")
-        return Group(self._bar, table)
+        lines = [Text(line) for line in self._watch.describe()]
+        return Group(self._bar, *lines, table)
 
 
 def _format_metrics(result: dict[str, Any], prefix: str) -> str:

@@ -22,7 +22,7 @@ from gensweep.ledger.state import State
 from gensweep.ledger.status import Status
 from gensweep.ledger.stores import as_results_error
 from gensweep.sweep.courses import count_epochs
-from gensweep.sweep.parameters import get_owner
+from gensweep.sweep.parameters import map_neutrals
 from gensweep.sweep.point import Pack, Point
 from gensweep.system.environment import get_hardware, predict_device
 
@@ -49,17 +49,15 @@ def make_shape_key(model: str, params: Mapping[str, Any]) -> str:
 
     Such points take the same time an epoch and example, and the same memory.
     """
-    config, data = MODELS[model], get_dataset_class(params["dataset"])
-    sizes: dict[str, Any] = {}
-    for key, value in params.items():
-        if key in _COSTLESS:
-            continue
-        # A neutral value is left out: records from before the parameter existed lack it.
-        if key != "dataset" and get_owner(key, config, data).is_neutral(
-            key, value
-        ):
-            continue
-        sizes[key] = value
+    dataset = get_dataset_class(params["dataset"])
+    neutrals = map_neutrals(MODELS[model], dataset)
+    # A neutral value is left out: records from before the parameter existed lack it.
+    sizes = {
+        key: value
+        for key, value in params.items()
+        if key not in _COSTLESS
+        and (key not in neutrals or value != neutrals[key])
+    }
     return json.dumps([model, sizes], sort_keys=True)
 
 

@@ -14,6 +14,7 @@ from gensweep.execute.notify import Notifier
 from gensweep.execute.plan import Plan
 from gensweep.execute.progress import Screen
 from gensweep.execute.resources import RunOptions
+from gensweep.execute.search_progress import SearchWatch
 from gensweep.execute.trial_setup import Execute
 from gensweep.ledger.claims import Holder, Process
 from gensweep.ledger.ledger import Ledger
@@ -46,6 +47,7 @@ def train_in_rounds(
     limits: Limits,
     notifier: Notifier,
     console: Console,
+    searches: SearchWatch | None = None,
 ) -> str | None:
     """Train until every point of the plan has an outcome, from this run or from another one.
 
@@ -59,6 +61,7 @@ def train_in_rounds(
         limits: of the run; a search trains several plans within them.
         notifier: tells the user's command about the first failure.
         console: where to print.
+        searches: those whose trials are trained.
 
     Returns:
         Why not every point was started; None if every point was.
@@ -70,7 +73,7 @@ def train_in_rounds(
         console, f"{plan.summarize()}; training {len(plan.todo)} in {trials}."
     )
     with Screen(
-        console, len(plan.todo), done, label_points(plan.points)
+        console, len(plan.todo), done, label_points(plan.points), searches
     ) as screen:
         watch = _watch_failures(screen, limits, notifier)
         report = _report_or_abort(watch, ledger.store, sweep_json)

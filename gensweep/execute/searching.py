@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from gensweep.core.errors import ClaimedError, LostClaimError, SweepError
 from gensweep.core.keep import CHECKPOINT_TOO, NOTHING
 from gensweep.execute.plan import Plan
+from gensweep.execute.resources import RunOptions
 from gensweep.execute.search_messages import describe_change, describe_progress
 from gensweep.ledger.claims import Claim, Process
 from gensweep.ledger.ledger import POINTS, Ledger
@@ -127,6 +129,20 @@ class Searcher:
                 if line not in self._printed:
                     self._printed.add(line)
                     print_line(self._console, line)
+
+    def add_groups(self, options: RunOptions) -> RunOptions:
+        """Return options with which W&B shows the trials of each search as a group."""
+        if not self.has_searches:
+            return options
+        groups: dict[str, str] = {}
+        for replay in self.replays:
+            group = f"{self._sweep.name}/{replay.search.name}"
+            # A point of two searches is trained once, so it is in the group of the first.
+            for point_id in replay.list_selection_points():
+                groups.setdefault(point_id, group)
+        resources = options.resources
+        tracking = replace(resources.tracking, groups=groups)
+        return replace(options, resources=replace(resources, tracking=tracking))
 
     def drop_checkpoints(self, keep: str) -> None:
         """Remove the states of trainings that only longer trials of a search needed.

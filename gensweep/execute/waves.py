@@ -17,6 +17,7 @@ from gensweep.execute.plan_messages import print_shared_epochs
 from gensweep.execute.rates import collect_rates, read_all_records
 from gensweep.execute.resources import RunOptions
 from gensweep.execute.rounds import train_in_rounds
+from gensweep.execute.search_progress import SearchWatch
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.manifest import SWEEP
 from gensweep.ledger.manifest_data import describe_data
@@ -83,6 +84,7 @@ def train_wave(
     limits: Limits,
     notifier: Notifier,
     console: Console,
+    searches: SearchWatch,
 ) -> str | None:
     """Train every point of a wave.
 
@@ -108,6 +110,7 @@ def train_wave(
         limits,
         notifier,
         console,
+        searches,
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from gensweep.core.config import Config, get_last_epoch
@@ -97,16 +97,15 @@ class _Cell:
 
     @cached_property
     def data_key(self) -> str:
-        data = self.data_config.model_dump(exclude={"train_fraction"})
-        return json.dumps(
-            {"dataset": self._params["dataset"], **data}, sort_keys=True
-        )
+        dataset = self._params["dataset"]
+        params = self._select_params(get_dataset_class(dataset))
+        params.pop("train_fraction", None)
+        return _format_data_key(dataset, tuple(params.items()))
 
     def _select_params(self, owner: type[Config]) -> dict[str, Any]:
+        fields = owner.model_fields
         return {
-            key: value
-            for key, value in self._params.items()
-            if key in owner.model_fields
+            key: value for key, value in self._params.items() if key in fields
         }
 
     def _format_identity(self, seed: str | None) -> str:
@@ -273,6 +272,14 @@ class Pack:
     def model(self) -> str:
         """The model of all lanes."""
         return self.points[0].model
+
+
+@lru_cache(maxsize=1024)
+def _format_data_key(name: str, items: tuple[tuple[str, Any], ...]) -> str:
+    """Return the key of a dataset with some parameters: few of the points differ in them."""
+    data = get_dataset_class(name)(**dict(items))
+    values = data.model_dump(exclude={"train_fraction"})
+    return json.dumps({"dataset": name, **values}, sort_keys=True)
 
 
 def _digest(text: str) -> str:

@@ -52,7 +52,7 @@ def describe_run(
         "name": point.id,
         "project": tracking.project,
         "entity": tracking.entity,
-        "group": tracking.sweep,
+        "group": tracking.groups.get(point.id, tracking.sweep),
         "job_type": point.model,
         "tags": [tag[:_MAX_TAG_CHARACTERS] for tag in dict.fromkeys(tags)],
         "config": config,

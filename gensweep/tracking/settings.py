@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gensweep.core.errors import UserError, describe_unknown
@@ -32,6 +33,7 @@ class Tracking:
         project: the W&B project.
         entity: the W&B user or team; None: the default of the login.
         sweep: the sweep that trains the point.
+        groups: id of a point -> the W&B group of its run; default: the sweep.
 
     Raises:
         UserError: the mode is not one of the three, or W&B does not allow the project's name.
@@ -41,6 +43,7 @@ class Tracking:
     project: str = DEFAULT_PROJECT
     entity: str | None = None
     sweep: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
