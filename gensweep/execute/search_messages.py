@@ -29,8 +29,10 @@ def describe_progress(replay: Replay) -> list[str]:
     if replay.confirmed:
         numbers = ", ".join(str(one.trial.number) for one in replay.confirmed)
         seeds = ", ".join(map(str, search.confirm_seeds))
+        word = "trial" if len(replay.confirmed) == 1 else "trials"
         lines.append(
-            f"Search {search.name}: trials {numbers} are confirmed with seeds {seeds}."
+            f"Search {search.name}: trained again with seeds {seeds}: the best on validation, "
+            f"{word} {numbers}."
         )
     return lines
 

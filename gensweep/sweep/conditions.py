@@ -18,7 +18,7 @@ _NO_VALUE = object()
 
 
 class Conditions:
-    """Which parameters of a model act, and in which order they are drawn.
+    """The rules of a model by which parameters act, and the order in which they are drawn.
 
     Args:
         model: the name of the model.

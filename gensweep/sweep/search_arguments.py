@@ -107,16 +107,17 @@ def check_count(
     return value
 
 
-def check_rungs(prefix: str, rungs: Any, epochs: int) -> list[int]:
+def check_rungs(prefix: str, model: str, rungs: Any, epochs: int) -> list[int]:
     """Return the epochs after which trials are compared, without the last level.
 
     Args:
         prefix: the start of error messages.
+        model: the model, whose training must be able to stop at a rung.
         rungs: the argument.
         epochs: the epochs of a trial that reaches the end.
 
     Raises:
-        SweepError: it is no list of increasing numbers below `epochs`.
+        SweepError: it is no list of increasing numbers below `epochs`, or the model is a task.
     """
     rungs = unwrap_scalar(rungs)
     is_list = isinstance(rungs, Iterable) and not isinstance(
@@ -133,6 +134,12 @@ def check_rungs(prefix: str, rungs: Any, epochs: int) -> list[int]:
     if increasing != checked:
         raise SweepError(
             f"{prefix}: rungs={checked} do not increase; write rungs={increasing}"
+        )
+    if checked and not MODELS[model].is_trained_by_loop:
+        raise SweepError(
+            f"{prefix}: rungs={checked} stop a training and let it go on later, but {model} is a "
+            "task: its function trains all epochs, and has no parameter 'until' to stop before; "
+            "write rungs=[] to train every trial for all epochs"
         )
     if checked and checked[-1] >= epochs:
         below = [rung for rung in checked if rung < epochs]
