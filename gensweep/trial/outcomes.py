@@ -220,12 +220,21 @@ def _decode(text: Any) -> str:
     return text or ""
 
 
+def _get_message(error: BaseException) -> str:
+    """Return the message of an error in one line; a user's class may fail to make one."""
+    try:
+        text = str(error)
+    except Exception as inner:
+        return f"its message raises {type(inner).__name__}"
+    return " ".join(text.split()) or "no message"
+
+
 def _summarize_error(error: BaseException) -> str:
     """Return an exception as one line: its type, its message, and its line in this project."""
-    message = " ".join(str(error).split()) or "no message"
+    message = _get_message(error)
     if isinstance(error, subprocess.CalledProcessError):
         message = _describe_failed_program(error)
-    line = find_user_line(error)
+    line = getattr(error, "position", "") or find_user_line(error)
     if line:
         return f"{type(error).__name__}: {message} ({line})"
     frames = traceback.extract_tb(error.__traceback__)

@@ -40,8 +40,8 @@ def check_epoch_metrics(
     for name, value in metrics.items():
         if name not in names and not _is_train_metric(name):
             unknown = describe_unknown("metric", name, names)
-            hint = "metrics of the training are named train/NAME"
-            raise TaskError(f"run.epoch: {unknown}; {hint}")
+            hint = "Metrics of the training are named train/NAME."
+            raise TaskError(f"run.epoch: {unknown} {hint}")
         values[name] = convert_number(name, value, when)
     return values
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +21,7 @@ from gensweep.core.task import Task
 from gensweep.ledger.point_files import CHECKPOINT
 from gensweep.sweep.code_fingerprint import has_same_training_code
 from gensweep.system.file_stems import is_file_name
-from gensweep.system.signals import raise_if_stopped
+from gensweep.system.signals import Stopped, raise_if_stopped
 from gensweep.train import checkpoint
 from gensweep.train.divergence import DivergedError
 from gensweep.trial.attempt import Attempt, Report
@@ -76,6 +78,7 @@ class TaskRun(Run):
         self._config: Task = attempt.point.model_config()
         self._generators: dict[str, Any] | None = None
         self._error: Exception | None = None
+        self._interruption: BaseException | None = None
         self.progress = TaskProgress()
         self.seed = attempt.point.seed
         self.params = self._config.model_dump()
@@ -95,24 +98,17 @@ class TaskRun(Run):
             TaskError: the function breaks a rule; any other error is the function's own.
             DivergedError: a metric is not finite.
         """
-        with seed_generators(self.seed):
-            try:
-                result = self._config.function(
-                    self, **self._config.get_arguments()
-                )
-            except UserError as error:
-                # The user's function is the point's own code; a failure of it stops no other point.
-                raise TaskError(str(error)) from error
-            except SystemExit as error:
-                raise TaskError(
-                    f"the task ended its process: exit({error.code})"
-                ) from error
+        result = self._call_function()
         if self._error is not None:
             # The function caught what was meant for gensweep.
             raise self._error
-        metrics, warnings = check_result(
-            self._attempt.point.model, result, self._config.metrics
-        )
+        try:
+            metrics, warnings = check_result(
+                self._attempt.point.model, result, self._config.metrics
+            )
+        except TaskError as error:
+            error.position = self._locate_function()
+            raise
         if not self.progress.epoch:
             # The function trains by itself, and is over.
             self.progress.epoch = self._config.epochs
@@ -122,6 +118,37 @@ class TaskRun(Run):
                     metrics[name] = value
         self._attempt.write_history()
         return {"metrics": metrics, "warnings": warnings}
+
+    def _call_function(self) -> Any:
+        """Return what the function returns.
+
+        Raises:
+            TaskError: it ends in a way that would end the run of all points.
+        """
+        with seed_generators(self.seed):
+            try:
+                return self._config.function(
+                    self, **self._config.get_arguments()
+                )
+            except UserError as error:
+                # The user's function is the point's own code; a failure of it stops no other point.
+                raise TaskError(str(error)) from error
+            except SystemExit as error:
+                raise TaskError(
+                    f"the task ended its process: exit({error.code})"
+                ) from error
+            except (Exception, KeyboardInterrupt, Stopped):
+                raise
+            except BaseException as error:
+                if error is self._interruption:
+                    raise
+                # Such as asyncio's CancelledError, which no caller expects.
+                raise TaskError(f"{type(error).__name__}: {error}") from error
+
+    def _locate_function(self) -> str:
+        """Return the file and the line where the function begins."""
+        code = inspect.unwrap(self._config.function).__code__
+        return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
     # --- what the function calls
 
@@ -157,6 +184,9 @@ class TaskRun(Run):
             self._end_epoch(metrics, state)
         except (LostClaimError, StoreError, TaskError, DivergedError) as error:
             self._error = error
+            raise
+        except BaseException as error:
+            self._interruption = error
             raise
 
     def write(self, name: str, content: str | bytes) -> None:

@@ -19,7 +19,14 @@ _PLAIN = (type(None), bool, int, float, str, torch.dtype)
 
 
 class TaskError(GensweepError):
-    """A task does what no task may do; the message says what, and what it may."""
+    """A task does what no task may do; the message says what, and what it may.
+
+    Attributes:
+        position: file and line of the task's function, if it had returned already; else empty, and
+            the traceback names the line.
+    """
+
+    position = ""
 
 
 def encode_state(value: Any, path: str = "state") -> Any:

@@ -178,6 +178,22 @@ def test_other_global_generators_go_on_as_before(walk: Any, tmp_path: Path) -> N
             Status.FAILED,
             "train/loss is an integer of about 401 digits in epoch 1; the largest",
         ),
+        (
+            "class Odd(BaseException): pass\nraise Odd('cancelled')",
+            Status.FAILED,
+            "TaskError: Odd: cancelled (walk.py:7)",
+        ),
+        (
+            "class Mute(Exception):\n    def __str__(self): return 1 / 0\nraise Mute",
+            Status.FAILED,
+            "Mute: its message raises ZeroDivisionError (walk.py:8)",
+        ),
+        (
+            "run.epoch({'validation/height': 1})\n{}['layer']",
+            Status.FAILED,
+            "KeyError: 'layer' (walk.py:7)",
+        ),
+        ("return 3", Status.FAILED, "must return a dict such as {'height': ...} (walk.py:4)"),
         ("return {'height': 1e300}", Status.FAILED, "height is 1e+300 at the test; the largest"),
         ("1 / 0", Status.FAILED, "ZeroDivisionError: division by zero (walk.py:6)"),
         ("exit(3)", Status.FAILED, "the task ended its process: exit(3)"),
@@ -206,7 +222,7 @@ def test_a_broken_rule_is_a_failed_record_with_its_line(
     assert message in str(record.error)
     if status == Status.FAILED:
         trace = (tmp_path / "points" / record.id / "error.txt").read_text()
-        is_of_the_body = "(walk.py:6)" in str(record.error) or "walk.py:" in trace
+        is_of_the_body = "(walk.py:" in str(record.error) or "walk.py:" in trace
         assert is_of_the_body or body.startswith("return")
 
 
