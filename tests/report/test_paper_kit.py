@@ -272,6 +272,16 @@ def test_two_sweeps_of_one_name_are_refused(tmp_path):
         make_kit([load(folder) for folder in folders], KitOptions())
 
 
+def test_tables_and_figures_of_absent_files_are_named(tmp_path):
+    folder = depths(tmp_path, tables=["mine"], figures=["sketch"])
+    kit = make_kit([load(folder)], KitOptions())
+    assert kit.remarks == [
+        "sweep: the table mine is not known",
+        "sweep: the figure sketch is not known",
+    ]
+    assert "tables/sweep-leaderboard-text-to-text.tex" in kit.files
+
+
 # --- files
 
 

@@ -83,6 +83,10 @@ def make_kit_figures(
     """Yield the figures that the sweep names, or a sentence on one that has nothing to show."""
     drawn: list[FigureData] = []
     for name in dict.fromkeys(results.sweep.figures):
+        if name not in FIGURES:
+            # Of a user's file that is not here.
+            yield f"{results.sweep.name}: the figure {name} is not known"
+            continue
         drawn += FIGURES[name].make(results)
     stems = make_kit_stems([(results.sweep.name, one.name) for one in drawn])
     with use_style(results), _use_paper_style(options.font):

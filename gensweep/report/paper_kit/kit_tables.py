@@ -88,6 +88,10 @@ def make_kit_tables(
     names = options.tables or (RANKING, *results.sweep.tables)
     entries: list[tuple[Table, str, TableData]] = []
     for name in dict.fromkeys(names):
+        if name not in TABLES:
+            # Of a user's file that is not here.
+            yield f"{results.sweep.name}: the table {name} is not known"
+            continue
         choice = results.sweep.table_choices.get(name)
         for table in TABLES[name].make(results):
             chosen = apply_choice(table, choice)
