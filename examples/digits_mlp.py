@@ -3,6 +3,7 @@
     gensweep examples/digits_mlp.py
 
 trains it for each width and learning rate with five seeds, and makes tables and a page.
+scikit-learn is there wherever gensweep is: mlxtend, which gensweep requires, needs it.
 """
 
 from __future__ import annotations
