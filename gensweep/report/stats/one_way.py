@@ -58,36 +58,42 @@ def compare_cells(cells: Iterable[Sequence[float]]) -> OneWayTest | None:
     groups = [np.asarray(values, float) for values in cells if len(values) > 1]
     if len(groups) < 2:
         return None
+    count = len(groups)
     sizes = np.array([len(values) for values in groups])
-    means, total = np.array([values.mean() for values in groups]), sizes.sum()
-    squares = np.array(
-        [((values - values.mean()) ** 2).sum() for values in groups]
-    )
-    outside = float((sizes * (means - sizes @ means / total) ** 2).sum())
+    total = sizes.sum()
+    means = np.array([values.mean() for values in groups])
+    squares_by_group = []
+    for values, mean in zip(groups, means, strict=True):
+        deviations = values - mean
+        squares_by_group.append((deviations**2).sum())
+    squares = np.array(squares_by_group)
     inside = float(squares.sum())
+    grand_mean = sizes @ means / total
+    outside = float((sizes * (means - grand_mean) ** 2).sum())
     scale = max(float(np.abs(values).max()) for values in groups)
+    # Rounding alone leaves a spread of this size.
     if inside <= (NO_SPREAD * scale) ** 2 * total:
         return None
-    fisher = outside / (len(groups) - 1) / (inside / (total - len(groups)))
-    mean_size = (total - (sizes**2).sum() / total) / (len(groups) - 1)
-    f, between, within = _compute_brown_forsythe(
-        outside, squares / (sizes - 1), sizes
-    )
+    variance_within = inside / (total - count)
+    fisher = outside / (count - 1) / variance_within
+    # Shrout and Fleiss' n0: the size of cells for cells of unequal size.
+    mean_size = (total - (sizes**2).sum() / total) / (count - 1)
+    variances = squares / (sizes - 1)
+    f, between, within = _compute_brown_forsythe(outside, variances, sizes)
     name = f"Brown-Forsythe F({between:.3g}, {within:.3g})"
-    if len(groups) == 2:
+    if count == 2:
         within = float(sizes.min() - 1)
         name = f"Welch's t({within:.0f})"
     p = float(fdtrc(between, within, f))
-    if len(groups) > 2:
+    if count > 2:
         # Half a second to import, and rarely needed.
         from scipy.stats import kruskal
 
         name = f"{name} and Kruskal-Wallis, the larger p"
         p = max(p, float(kruskal(*groups).pvalue))
+    eta_squared = outside / (outside + inside)
     icc = float((fisher - 1) / (fisher + mean_size - 1))
-    return OneWayTest(
-        name, f, between, within, outside / (outside + inside), icc, p
-    )
+    return OneWayTest(name, f, between, within, eta_squared, icc, p)
 
 
 def _compute_brown_forsythe(

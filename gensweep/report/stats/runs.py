@@ -118,8 +118,10 @@ class Runs:
             if all(axis in params for axis in axes):
                 level = tuple(repr(params[axis]) for axis in axes)
                 presence[level].add(name in params)
-        is_constant = all(len(has) == 1 for has in presence.values())
-        return is_constant and len(set().union(*presence.values())) == 2
+        # At each level, either every cell has the parameter or none has it.
+        is_decided = all(len(answers) == 1 for answers in presence.values())
+        all_answers: set[bool] = set().union(*presence.values())
+        return is_decided and len(all_answers) == 2
 
     def iter_params(self, model: str, dataset: Any) -> Iterator[dict[str, Any]]:
         """Yield the parameters of each of the model's cells on a dataset."""
