@@ -35,6 +35,9 @@ BUILDERS = (
 """The code and the art that build arrays: a change of any makes all cached arrays outdated."""
 _LIBRARIES = ("numpy", "pillow", "mlxtend")
 
+_logged_notes: set[tuple[Path, str]] = set()
+"""Notes on entries of the cache that this process has logged."""
+
 
 def load_arrays(data: DataSource) -> DatasetArrays:
     """Return the arrays of a dataset, from the cache or newly built.
@@ -46,11 +49,15 @@ def load_arrays(data: DataSource) -> DatasetArrays:
     Raises:
         DataError: the files for the arrays are missing or damaged.
     """
-    arrays = _read_or_build(data, get_entry_path(data))
+    path = get_entry_path(data)
+    arrays = _read_or_build(data, path)
+    title = make_visible(data.get_title())
     for note in (*arrays.notes, *data.list_remarks()):
-        log.warning(
-            "%s: %s", make_visible(data.get_title()), make_visible(note)
-        )
+        message = f"{title}: {make_visible(note)}"
+        # The plan and each trial in this process load the same arrays.
+        if (path, message) not in _logged_notes:
+            _logged_notes.add((path, message))
+            log.warning("%s", message)
     return arrays
 
 

@@ -277,3 +277,21 @@ def test_sha256_is_that_of_the_values_in_order() -> None:
         hash_array(np.empty((0, 3), np.uint8))
         == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     )
+
+
+def test_a_note_is_logged_once_by_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from PIL import Image
+
+    from gensweep.data.folder import Folder
+
+    monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
+    place = tmp_path / "pics"
+    place.mkdir()
+    for shade in range(24):
+        Image.new("RGB", (4, 4), (shade, shade, 0)).save(place / f"{shade}.png")
+    (place / "bad.png").write_bytes(b"no picture")
+    for _ in range(2):
+        load_arrays(Folder(dataset=f"folder:{place}"))
+    assert caplog.text.count("bad.png") == 1
