@@ -21,12 +21,14 @@ class DatasetArrays:
     Attributes:
         rows: arrays with one entry an example, [n, ...]. uint8 arrays of three or more axes are
             pictures [n, (channels,) height, width] in 0..255; others are integer codes.
+            `attributes`, if it is there, are what people would list of a picture, [n, attributes].
         banks: arrays that examples share, such as all pictures of digits.
         lookups: fields that are read from a bank: name -> (row array of indices, bank).
         split: row indices of `test`, `validation` and `pool` (training examples, in order: every
             smaller training set is the beginning of it).
         notes: remarks for people, such as pictures that were left out.
         counts: numbers of examples that are not here, by reason: `copies`, `left_out`.
+        attributes: name of each column of `attributes` -> names of its codes.
     """
 
     rows: dict[str, np.ndarray]
@@ -35,6 +37,7 @@ class DatasetArrays:
     lookups: dict[str, tuple[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
+    attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of examples."""

@@ -18,6 +18,8 @@ class Role(StrEnum):
     """Answers to queries, as pictures: figures show the pictures too."""
     READ = "read"
     """What a reader of digits reads in drawn answers; it does not count with a poor reader."""
+    ATTRIBUTES = "attributes"
+    """What a reader of attributes reads in pictures; it does not count with a poor reader."""
     RECONSTRUCTIONS = "reconstructions"
     """Pictures that went through a latent vector."""
     GENERATED = "generated"

@@ -41,6 +41,8 @@ MIN_PICTURES = {
         for kind in (*_COMPARISONS, "kid_interval", "kid_spread")
     },
     "memorization_ratio": _MIN_COMPARED,
+    "valid_faces": _MIN_COMPARED,
+    "attribute_distance": _MIN_COMPARED,
 }
 """Metric -> the minimum number of test pictures, and of as many samples, for a measurement.
 
@@ -55,14 +57,17 @@ MIN_PICTURES = {
 - Density and coverage use the five nearest neighbours of each picture. Five of 200 pictures are
   2.5%, which is near; five of 16 are a third. The standard error of coverage, at most
   0.5 / sqrt(n), is 3.5 points at 200. The memorization ratio uses the nearest neighbour.
+- The standard error of a share of faces, at most 0.5 / sqrt(n), is 3.5 points at 200 too.
 """
 READER_METRIC = "reader_digit_accuracy"
+ATTRIBUTE_READER_METRIC = "attribute_reader_accuracy"
 MIN_READER_ACCURACY = 0.9
 """Share of digits that a reader must read correctly, or the metrics that it measures do not count.
 
 An answer has about two digits. So a reader of accuracy r reads a correct and perfectly drawn
 answer as correct with a probability of about r^2: 0.81 at this limit. With a worse reader the
-metric would say more about the reader than about the model.
+metric would say more about the reader than about the model. The same limit holds for the reader of
+attributes, in the mean and for each attribute.
 """
 TEST_SPLIT = "test"
 READER_DIGITS = "reader_digits"
@@ -85,20 +90,44 @@ def explain_unsound(
         examples: the record's counts of examples; empty in old records.
         metrics: the record's metrics, under today's names.
     """
-    is_read, minimum = False, MIN_PICTURES.get(metric, 0)
+    roles: frozenset[str] = frozenset()
+    minimum = MIN_PICTURES.get(metric, 0)
     if metric in METRICS:
-        is_read = Role.READ in METRICS[metric].roles
+        roles = METRICS[metric].roles
         minimum = METRICS[metric].min_examples
     count = examples.get(TEST_SPLIT)
     if count is not None and count < minimum:
         return f"needs at least {minimum} pictures; the test set has {count}"
-    accuracy = metrics.get(f"{TEST_SPLIT}/{READER_METRIC}")
-    if not is_read or accuracy is None or accuracy >= MIN_READER_ACCURACY:
+    if Role.READ in roles:
+        digits = _count("held-out digits", examples.get(READER_DIGITS))
+        return _explain_poor_reader(READER_METRIC, digits, metrics)
+    if Role.ATTRIBUTES in roles:
+        attributes = "the attributes of held-out pictures"
+        return _explain_poor_reader(
+            ATTRIBUTE_READER_METRIC, attributes, metrics
+        )
+    return None
+
+
+def _explain_poor_reader(
+    accuracy_metric: str, subject: str, metrics: Mapping[str, float]
+) -> str | None:
+    """Return why a reader's metrics mean nothing; None if it is good, or that is not known.
+
+    Args:
+        accuracy_metric: the metric that says how good the reader is.
+        subject: what it reads, in words.
+        metrics: the record's metrics.
+    """
+    accuracy = metrics.get(f"{TEST_SPLIT}/{accuracy_metric}")
+    if accuracy is None or accuracy >= MIN_READER_ACCURACY:
         return None
-    digits = "held-out digits"
-    if READER_DIGITS in examples:
-        digits = f"{examples[READER_DIGITS]:,} {digits}"
     return (
-        f"needs a reader that reads {MIN_READER_ACCURACY:.0%} of {digits}; "
+        f"needs a reader that reads {MIN_READER_ACCURACY:.0%} of {subject}; "
         f"this one reads {accuracy:.0%}"
     )
+
+
+def _count(subject: str, count: int | None) -> str:
+    """Return a subject with its number, if that is known."""
+    return subject if count is None else f"{count:,} {subject}"

@@ -4,79 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-import numpy as np
 from pydantic import model_validator
 
 from gensweep.core.config import param
 from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.registries import DATASETS
-from gensweep.data._avatars.art import GRID, draw_patterns, read_layer
-from gensweep.data._avatars.colours import Chance, mix_palettes, pick
-from gensweep.data._copies import drop_copies
+from gensweep.data._avatars.attributes import label_faces, list_attributes
+from gensweep.data._avatars.faces import SIZE, draw_faces
+from gensweep.data._copies import drop_copies, find_first_of_each
 from gensweep.data._split import check_split
 
-SIZE = 64
-"""Height and width of a face in pixels."""
 DEFAULT_COUNT = 10_000
 MAX_COUNT = 1_000_000
 """Faces of 12 GB, and more than anybody has trained on."""
-HAT_PROBABILITY = 0.3
-BEARD_PROBABILITY = 0.3
-MIRROR_PROBABILITY = 0.5
-FACES_PER_CHUNK = 512
-"""Faces that are composed at a time, so that their canvases stay in the processor's cache."""
-_SEED_TAG = 2
-"""Makes the random numbers differ from those of the permutation with the same seed."""
-
-LAYERS = (
-    "clothes",
-    "skull",
-    "jaw",
-    "mark",
-    "eyes",
-    "brows",
-    "nose",
-    "beard",
-    "mouth",
-    "earrings",
-    "hair",
-    "under_hat",
-    "glasses",
-    "extra",
-    "ornament",
-    "hat",
-)
-"""The layers of a face, from back to front: one file each in `_avatars/parts`.
-
-If a layer can be ruled out, its first part is empty.
-"""
-
-TRAITS = (
-    *LAYERS,
-    "pattern",
-    "pattern_light",
-    "mirror",
-    "hatted",
-    "bearded",
-    "ground",
-    "skin",
-    "hair_colour",
-    "lips",
-    "lip_colour",
-    "iris",
-    "clothes_colour",
-    "clothes_second",
-    "hat_colour",
-    "hat_second",
-    "frame",
-    "lens",
-    "jewel",
-)
-"""The traits that chance decides, by one number each.
-
-To reorder or to add one changes every face: raise `Avatars.numerics`.
-"""
 
 
 @DATASETS("avatars")
@@ -88,6 +29,7 @@ class Avatars(Data):
     begins with the smaller one.
 
     - `picture`: uint8 [count, 3, 64, 64].
+    - `attributes`: uint8 [count, 19], the part of each layer and the colours that are seen.
     """
 
     name: ClassVar[str] = "avatars"
@@ -110,97 +52,14 @@ class Avatars(Data):
         """Draw the faces."""
         faces = draw_faces(self.count, self.data_seed)
         pictures, counts, notes = drop_copies(faces)
+        labels = label_faces(self.count, self.data_seed)
         return DatasetArrays(
-            rows={"picture": pictures},
+            rows={
+                "picture": pictures,
+                "attributes": labels[find_first_of_each(faces)],
+            },
             split=split_rows(len(pictures), self.split_seed),
             notes=notes,
             counts=counts,
+            attributes=list_attributes(),
         )
-
-
-def draw_faces(count: int, seed: int) -> np.ndarray:
-    """Draw the faces 0 to ``count - 1`` of a seed, uint8 [count, 3, 64, 64]."""
-    bits = np.random.PCG64([seed, _SEED_TAG])
-    rng = np.random.Generator(bits)
-    # Row after row, so that face i takes the same numbers however many follow.
-    numbers = rng.random((count, len(TRAITS)))
-    cell = SIZE // GRID
-    shape = (count, 3, GRID, cell, GRID, cell)
-    pictures = np.empty(shape, np.uint8)
-    for start in range(0, count, FACES_PER_CHUNK):
-        chunk = slice(start, start + FACES_PER_CHUNK)
-        chance = dict(zip(TRAITS, numbers[chunk].T, strict=True))
-        slots = compose(chance).reshape(-1, GRID * GRID)
-        palettes = mix_palettes(chance)
-        for channel in range(3):
-            colours = np.take_along_axis(
-                palettes[:, :, channel],
-                slots,
-                axis=1,
-            )
-            # The two axes of length 1 are repeated: that makes each cell two pixels wide.
-            pictures[chunk, channel] = colours.reshape(
-                -1,
-                GRID,
-                1,
-                GRID,
-                1,
-            )
-    return pictures.reshape(count, 3, SIZE, SIZE)
-
-
-def choose_parts(chance: Chance) -> dict[str, np.ndarray]:
-    """Choose the part of each layer for every face.
-
-    Args:
-        chance: numbers in [0, 1) [n], for each of `TRAITS`.
-
-    Returns:
-        Indices of parts [n], for each layer; 0, an empty part, if another trait rules the layer
-        out.
-    """
-    chosen = {}
-    for name in LAYERS:
-        weights = read_layer(name).weights
-        chosen[name] = pick(chance[name], weights)
-    has_hat = chance["hatted"] < HAT_PROBABILITY
-    has_beard = chance["bearded"] < BEARD_PROBABILITY
-    conditions = {
-        "hat": has_hat,
-        "under_hat": has_hat,
-        "hair": ~has_hat,
-        "ornament": ~has_hat,
-        "beard": has_beard,
-    }
-    for name, condition in conditions.items():
-        chosen[name] = np.where(condition, chosen[name], 0)
-    return chosen
-
-
-def compose(chance: Chance) -> np.ndarray:
-    """Draw the chosen parts over each other.
-
-    Args:
-        chance: numbers in [0, 1) [n], for each of `TRAITS`.
-
-    Returns:
-        Palette slots of every face, uint8 [n, 32, 32].
-    """
-    patterns = draw_patterns()
-    equal_weights = (1,) * len(patterns)
-    slots = patterns[pick(chance["pattern"], equal_weights)]
-    chosen = choose_parts(chance)
-    layers = {name: read_layer(name) for name in LAYERS}
-    # All backs come first: they hang down behind head and body.
-    drawings = []
-    for name, layer in layers.items():
-        if layer.backs.any():
-            drawings.append((name, layer.backs))
-    for name, layer in layers.items():
-        drawings.append((name, layer.fronts))
-    for name, parts in drawings:
-        drawing = parts[chosen[name]]
-        np.copyto(slots, drawing, where=drawing > 0)
-    is_mirrored = chance["mirror"] < MIRROR_PROBABILITY
-    slots[is_mirrored] = slots[is_mirrored, :, ::-1]
-    return slots

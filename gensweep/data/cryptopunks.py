@@ -14,8 +14,9 @@ from gensweep.core.data_source import Data
 from gensweep.core.dataset import DatasetArrays, split_rows
 from gensweep.core.errors import DataError, FetchError
 from gensweep.core.registries import DATASETS, Progress, register_download
-from gensweep.data._copies import drop_copies
+from gensweep.data._copies import drop_copies, find_first_of_each
 from gensweep.data._pictures import Colour
+from gensweep.data._punk_attributes import list_attributes, read_attributes
 from gensweep.data._punk_package import (
     PACKAGE,
     PACKAGE_VERSION,
@@ -114,12 +115,17 @@ class CryptoPunks(Data):
         scale = (
             scale_nearest if self.scaling == "nearest" else scale_up_and_down
         )
-        pictures, counts, notes = drop_copies(scale(opaque))
+        scaled = scale(opaque)
+        pictures, counts, notes = drop_copies(scaled)
         return DatasetArrays(
-            rows={"picture": pictures},
+            rows={
+                "picture": pictures,
+                "attributes": read_attributes()[find_first_of_each(scaled)],
+            },
             split=split_rows(len(pictures), self.split_seed),
             notes=notes,
             counts=counts,
+            attributes=list_attributes(),
         )
 
     @classmethod

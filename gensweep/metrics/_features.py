@@ -67,7 +67,7 @@ class FeatureNetwork:
 
 
 def select_networks() -> list[FeatureNetwork]:
-    """Return the networks named in `GENSWEEP_FEATURES`, separated by commas; or the default one.
+    """Return the networks named in `GENSWEEP_FEATURES`, separated by commas; or the default ones.
 
     Raises:
         UnknownNameError: there is no network of that name.
@@ -77,7 +77,7 @@ def select_networks() -> list[FeatureNetwork]:
         name.strip()
         for name in os.environ.get(FEATURES_VARIABLE, "").split(",")
     ]
-    names = [name for name in names if name] or [get_default_name()]
+    names = [name for name in names if name] or list_default_names()
     for name in names:
         if name not in NETWORKS:
             raise UnknownNameError(
@@ -89,11 +89,15 @@ def select_networks() -> list[FeatureNetwork]:
     return networks
 
 
-def get_default_name() -> str:
-    """Return the trained network where its weights are installed, else the random ones."""
-    return (
-        "random_vggs" if find_efficientnet() is None else "efficientnet_lite0"
-    )
+def list_default_names() -> list[str]:
+    """Return the trained network, where its weights are installed, and the random ones.
+
+    One network's word is not enough to say that a model is better than another one.
+    """
+    names = ["random_vggs"]
+    if find_efficientnet() is not None:
+        names.insert(0, "efficientnet_lite0")
+    return names
 
 
 def extract_cached_features(name: str, pictures: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ GROUPS = ("rows", "split", "banks")
 BUILDERS = (
     "data/**/*.py",
     "data/**/*.toml",
+    "data/**/*.npz",
     "core/dataset.py",
     "core/alphabet.py",
 )
@@ -162,6 +163,9 @@ def _write(path: Path, built: DatasetArrays) -> None:
         "lookups": {name: list(pair) for name, pair in built.lookups.items()},
         "notes": list(built.notes),
         "counts": built.counts,
+        "attributes": {
+            name: list(values) for name, values in built.attributes.items()
+        },
     }
     # Last, so that an entry never names an array that is not there.
     write_json(path, entry)
@@ -210,6 +214,10 @@ def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
             str(name): int(count)
             for name, count in entry.get("counts", {}).items()
         }
+        attributes = {
+            str(name): tuple(map(str, values))
+            for name, values in entry.get("attributes", {}).items()
+        }
     except FileNotFoundError:
         return None
     except (
@@ -238,7 +246,13 @@ def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
             )
             return None
         groups[group][name] = array
-    return DatasetArrays(lookups=lookups, notes=notes, counts=counts, **groups)
+    return DatasetArrays(
+        lookups=lookups,
+        notes=notes,
+        counts=counts,
+        attributes=attributes,
+        **groups,
+    )
 
 
 def _map_array(description: dict[str, Any]) -> np.ndarray | None:

@@ -53,6 +53,7 @@ BOOKKEEPING = (
     "gensweep.system.storage",
     "gensweep.system.text",
     "gensweep.train.checkpoint",
+    "gensweep.train.reader_cache",
     "gensweep.train.health",
 )
 KERNELS = (
@@ -64,8 +65,12 @@ KERNELS = (
 )
 MEASURING = (
     "gensweep.metrics",
+    "gensweep.train.attribute_reader",
+    "gensweep.train.attribute_training",
     "gensweep.train.distortion",
     "gensweep.train.glyphs",
+    "gensweep.train.labelled_pictures",
+    "gensweep.train.palette",
     "gensweep.train.reader",
     "gensweep.train.tools",
     "gensweep.train.training_pictures",

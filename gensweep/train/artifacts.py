@@ -20,6 +20,7 @@ from gensweep.prepare.contact_sheet import (
     encode_png,
 )
 from gensweep.system.storage import Content
+from gensweep.train.attribute_table import format_attributes_csv
 from gensweep.train.evaluation import ANSWERS
 from gensweep.train.loop import Training
 from gensweep.train.random_streams import make_generator
@@ -136,8 +137,8 @@ def write_artifacts(
 ) -> None:
     """Write the files that people look at.
 
-    `samples.png`; `answers.csv` if the model answers queries; `interpolation-*.png` if it has a
-    prior.
+    `samples.png`; `answers.csv` if the model answers queries; `attributes.csv` if a reader read
+    the attributes of its samples; `interpolation-*.png` if it has a prior.
     """
     rows = list_answers(training)
     samples = training.make_samples()
@@ -146,6 +147,11 @@ def write_artifacts(
     write("samples.png", render_samples(samples))
     if rows:
         write("answers.csv", format_answers_csv(rows))
+    attributes = format_attributes_csv(
+        training.attributes, training.get_attributes()
+    )
+    if attributes:
+        write("attributes.csv", attributes)
     with training.autocast():
         interpolations = render_interpolations(training.network, training.seed)
     for kind, picture in interpolations.items():

@@ -14,6 +14,7 @@ from gensweep.core.dataset import DatasetArrays
 from gensweep.core.model import Model
 from gensweep.core.registries import DERIVED, list_metrics
 from gensweep.core.soundness import READER_DIGITS
+from gensweep.metrics.attributes import ACCURACIES, PICTURES, SAMPLES, SHARES
 from gensweep.nn.base_network import Noise, Samples
 from gensweep.system.precision import resolve_precision
 from gensweep.system.signals import raise_if_stopped
@@ -24,12 +25,13 @@ from gensweep.train.health import find_warnings
 from gensweep.train.networks import build_network
 from gensweep.train.tools import Tools, derive_outputs
 
-SAMPLES = 16
+SAMPLE_COUNT = 16
 """Samples that are drawn, if nobody says how many."""
 ANSWERS = ("predicted", "read")
 """Outputs that hold a model's answers in characters: as the model says them, or as a reader reads
 them in the pictures that it draws."""
 _ANSWER_TABLE = ("query", "answer", *ANSWERS)
+_ATTRIBUTE_TABLE = (SAMPLES, PICTURES, SHARES, ACCURACIES)
 
 
 class Evaluator:
@@ -50,6 +52,7 @@ class Evaluator:
         history: one dict an epoch: `epoch`, `train/...` and `validation/...`.
         warnings: what the test found odd, a sentence each.
         batches: the dataset's arrays on the device.
+        attributes: what the dataset lists of its pictures, and the names of the values.
     """
 
     def __init__(
@@ -70,8 +73,9 @@ class Evaluator:
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.warnings: list[str] = []
+        self.attributes = prepared.attributes
         self.network = build_network(model, seed, device)
-        self._last_answers: tuple[int, dict[str, Tensor]] | None = None
+        self._last_outputs: tuple[int, dict[str, Tensor]] | None = None
         self._split: dict[str, Tensor] = {}
         for name, rows in prepared.split.items():
             self._split[name] = torch.as_tensor(rows.copy())
@@ -127,15 +131,17 @@ class Evaluator:
             if example_count >= metric.min_examples
         ]
         names = {name for metric in metrics for name in metric.needs}
+        # A reader of attributes is trained for metrics, never for a table alone.
+        tabulated = {*_ANSWER_TABLE, *names.intersection(_ATTRIBUTE_TABLE)}
         if split == "test":
-            names.update(_ANSWER_TABLE)
+            names.update(tabulated)
         outputs = self.compute_outputs(split, names)
         if split == "test":
-            # An answer has a few characters, so those of the whole test set may stay in memory.
-            answers = {
-                name: outputs[name] for name in _ANSWER_TABLE if name in outputs
-            }
-            self._last_answers = (self.epoch, answers)
+            # They are a few numbers an example, so those of the whole test set may stay in memory.
+            self._last_outputs = (
+                self.epoch,
+                {name: outputs[name] for name in tabulated & outputs.keys()},
+            )
             self.warnings = find_warnings(self.model, self.history, outputs)
         values: dict[str, float] = {}
         for metric in metrics:
@@ -220,13 +226,22 @@ class Evaluator:
 
         They are those of the last test, unless the network was trained since.
         """
-        if self._last_answers and self._last_answers[0] == self.epoch:
-            return self._last_answers[1]
+        if self._last_outputs and self._last_outputs[0] == self.epoch:
+            last = self._last_outputs[1]
+            return {name: last[name] for name in _ANSWER_TABLE if name in last}
         return self.compute_outputs("test", _ANSWER_TABLE)
+
+    def get_attributes(self) -> dict[str, Tensor]:
+        """Return what a reader of attributes read in the last test; empty if it read nothing.
+
+        See `gensweep.metrics.attributes` for the outputs.
+        """
+        last = self._last_outputs[1] if self._last_outputs else {}
+        return {name: last[name] for name in _ATTRIBUTE_TABLE if name in last}
 
     @torch.no_grad()
     def make_samples(
-        self, n: int = SAMPLES, seed: int | None = None
+        self, n: int = SAMPLE_COUNT, seed: int | None = None
     ) -> Samples:
         """Return the network's samples on examples of the test set.
 

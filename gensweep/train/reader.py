@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Generator, Iterator
-from functools import partial
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,17 +17,14 @@ from torch.nn import functional as F
 
 from gensweep.core.alphabet import ALPHABET
 from gensweep.core.dataset import DatasetArrays
-from gensweep.core.errors import DataError
 from gensweep.core.training_config import TrainingConfig
 from gensweep.nn.glyph_codec import GLYPH_SIZE
 from gensweep.nn.init import init_weights
-from gensweep.system.cache_dir import make_cache_folder
 from gensweep.system.signals import raise_if_stopped
-from gensweep.system.storage import lock_file, write_atomic
-from gensweep.train import checkpoint
 from gensweep.train.distortion import distort
 from gensweep.train.glyphs import Glyphs, compute_digest, split_glyphs
 from gensweep.train.optimizers import PlayerOptimizer
+from gensweep.train.reader_cache import load_or_train
 
 log = logging.getLogger(__name__)
 EPOCHS = 20
@@ -89,67 +85,29 @@ class Reader(nn.Module):
 
 
 def load_reader(prepared: DatasetArrays) -> Reader:
-    """Return the reader of a dataset's glyphs, from the cache; train it if it is not there.
-
-    If many processes need it at once, one trains and the others wait. A damaged file is replaced. A
-    cache that cannot be written to costs time, and nothing else.
-    """
+    """Return the reader of a dataset's glyphs, from the cache; train it if it is not there."""
     learnt, held_out = split_glyphs(prepared)
-    digest = compute_digest(learnt, held_out)
-    with contextlib.ExitStack() as stack:
-        try:
-            folder = make_cache_folder("readers")
-            path = folder / f"{digest}.pt"
-            reader = _load(path, digest)
-            if reader:
-                return reader
-            stack.enter_context(lock_file(folder / f"{digest}.lock"))
-        except (DataError, OSError) as error:
-            log.warning("the reader is not cached: %s", error)
-            return train(learnt, held_out)
-        # Another process may have trained it while this one waited for the lock.
-        reader = _load(path, digest)
-        if reader:
-            return reader
-        reader = train(learnt, held_out)
-        try:
-            _save(reader, path, digest)
-        except OSError as error:
-            log.warning(
-                "the reader is not cached: %s; free some space, or set GENSWEEP_CACHE",
-                error,
-            )
-        return reader
+    return load_or_train(
+        compute_digest(learnt, held_out),
+        lambda: train(learnt, held_out),
+        _describe,
+        _restore,
+    )
 
 
-def _save(reader: Reader, path: Path, digest: str) -> None:
-    state = {
+def _describe(reader: Reader) -> dict[str, Any]:
+    return {
         "weights": reader.state_dict(),
         "accuracy": reader.accuracy,
         "digits": reader.digits,
     }
-    write_atomic(path, partial(checkpoint.save, point_id=digest, state=state))
 
 
-def _load(path: Path, digest: str) -> Reader | None:
-    """Return a cached reader; None if there is none, or its file is damaged."""
+def _restore(state: dict[str, Any]) -> Reader:
     reader = _create_empty()
-    try:
-        state = checkpoint.load(path, digest, torch.device("cpu"))
-        reader.load_state_dict(state["weights"])
-        reader.accuracy = float(state["accuracy"])
-        reader.digits = int(state["digits"])
-    except FileNotFoundError:
-        return None
-    except (
-        checkpoint.CheckpointError,
-        RuntimeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:
-        log.warning("%s; the reader is trained again", error)
-        return None
+    reader.load_state_dict(state["weights"])
+    reader.accuracy = float(state["accuracy"])
+    reader.digits = int(state["digits"])
     return _freeze(reader)
 
 
@@ -164,7 +122,7 @@ def train(learnt: Glyphs, held_out: Glyphs) -> Reader:
     """
     log.info("training the reader on %s glyphs", f"{len(learnt.codes):,}")
     rng = torch.Generator().manual_seed(0)
-    with _use_one_thread():
+    with use_one_thread():
         reader = _create_empty()
         init_weights(reader, "torch", rng)
         pictures, codes = _to_tensors(learnt)
@@ -209,7 +167,7 @@ def _to_tensors(glyphs: Glyphs) -> tuple[Tensor, Tensor]:
 
 
 @contextlib.contextmanager
-def _use_one_thread() -> Generator[None]:
+def use_one_thread() -> Generator[None]:
     """Compute with one thread of PyTorch's, and with gradients, whatever the caller has set."""
     # More threads would add numbers in another order, so the reader would depend on the machine.
     previous = torch.get_num_threads()

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from gensweep.core.dataset import DatasetArrays
 from gensweep.core.registries import DERIVED
+from gensweep.train.attribute_reader import load_attribute_reader
 from gensweep.train.reader import load_reader
 from gensweep.train.training_pictures import load_training_pictures
 
 TOOLS: dict[str, Callable[[DatasetArrays], torch.nn.Module]] = {
+    "attribute_reader": load_attribute_reader,
     "reader": load_reader,
     "training_pictures": load_training_pictures,
 }

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gensweep.core.dataset import DatasetArrays
+from gensweep.train.palette import (
+    collect_palette,
+    is_pixel_art,
+    measure_palette_shares,
+)
 
 FIELD = "picture"
 THUMBNAIL_SIDE = 16
 """Pixels a side in which distances of pictures are measured."""
-COLOUR_BITS = 6
-"""Bits of a channel by which colours are told apart in a palette: steps of 4 levels of 256."""
-MIN_EQUAL_NEIGHBOURS = 0.5
-PICTURES_LOOKED_AT = 500
-"""Pictures that decide whether a dataset is pixel art."""
 CHUNK_SIZE = 1000
 
 
@@ -37,24 +37,17 @@ class TrainingPictures(nn.Module):
 
     def __init__(self, pictures: np.ndarray) -> None:
         super().__init__()
-        some = pictures[:PICTURES_LOOKED_AT]
-        has_equal_neighbour = (some[..., 1:] == some[..., :-1]).all(axis=1)
-        self.is_pixel_art = bool(
-            has_equal_neighbour.mean() > MIN_EQUAL_NEIGHBOURS
-        )
+        self.is_pixel_art = is_pixel_art(pictures)
         parts = []
-        colours = np.zeros((1 << COLOUR_BITS,) * 3, bool)
         for start in range(0, len(pictures), CHUNK_SIZE):
             chunk = pictures[start : start + CHUNK_SIZE]
             parts.append(_shrink(torch.from_numpy(chunk / np.float32(255))))
-            if self.is_pixel_art:
-                red, green, blue = np.moveaxis(chunk >> (8 - COLOUR_BITS), 1, 0)
-                colours[red, green, blue] = True
         self.register_buffer("thumbnails", torch.cat(parts), persistent=False)
-        near = F.max_pool3d(
-            torch.from_numpy(colours).float()[None], 3, stride=1, padding=1
+        # A photograph has nearly every colour.
+        pixel_art = pictures if self.is_pixel_art else pictures[:0]
+        self.register_buffer(
+            "palette", collect_palette(pixel_art), persistent=False
         )
-        self.register_buffer("palette", near[0] > 0, persistent=False)
 
     def measure_distances(self, pictures: Tensor) -> Tensor:
         """Return the distance of each picture [B, 3, h, w] to the nearest training picture [B].
@@ -71,11 +64,7 @@ class TrainingPictures(nn.Module):
         """
         if not self.is_pixel_art:
             return pictures.new_full((len(pictures),), float("nan"))
-        levels = (pictures * 255).round().clamp(0, 255).long() >> (
-            8 - COLOUR_BITS
-        )
-        red, green, blue = levels.unbind(dim=1)
-        return self.palette[red, green, blue].float().mean(dim=(1, 2))
+        return measure_palette_shares(self.palette, pictures)
 
 
 def load_training_pictures(prepared: DatasetArrays) -> TrainingPictures:

@@ -23,12 +23,13 @@ from gensweep.core.errors import DataError
 from gensweep.core.registries import DATASETS
 from gensweep.data import _punk_sheet
 from gensweep.data._avatars import art, colours
+from gensweep.data._avatars.faces import LAYERS, TRAITS, choose_parts, draw_faces
 from gensweep.data._glyphs import PICTURES_PER_OPERATOR, draw_operators
 from gensweep.data._rijksmuseum.portrait_folder import PortraitFolder
 from gensweep.data._rijksmuseum.responses import Work
 from gensweep.data._split import check_split
 from gensweep.data.arithmetic_pictures import ArithmeticPictures
-from gensweep.data.avatars import LAYERS, TRAITS, Avatars, choose_parts, draw_faces
+from gensweep.data.avatars import Avatars
 from gensweep.prepare.array_cache import hash_array
 from gensweep.prepare.contact_sheet import encode_png
 from gensweep.system.cache_dir import make_cache_folder

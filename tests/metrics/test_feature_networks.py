@@ -30,15 +30,19 @@ def normal(count: int, features: int, seed: int) -> torch.Tensor:
 
 class TestChoice:
     @pytest.mark.parametrize(
-        ("path", "name"), [(None, "random_vggs"), (Path("weights.pth"), "efficientnet_lite0")]
+        ("path", "names"),
+        [
+            (None, ["random_vggs"]),
+            (Path("weights.pth"), ["efficientnet_lite0", "random_vggs"]),
+        ],
     )
-    def test_is_the_trained_network_where_it_is_installed(
-        self, monkeypatch: pytest.MonkeyPatch, path: Path | None, name: str
+    def test_adds_the_trained_network_where_it_is_installed(
+        self, monkeypatch: pytest.MonkeyPatch, path: Path | None, names: list[str]
     ) -> None:
         for module in (_efficientnet, _features):
             monkeypatch.setattr(module, "find_efficientnet", lambda: path)
         monkeypatch.delenv(FEATURES_VARIABLE)
-        assert [network.name for network in select_networks()] == [name]
+        assert [network.name for network in select_networks()] == names
 
     def test_a_package_that_is_not_installed_is_named(
         self, monkeypatch: pytest.MonkeyPatch

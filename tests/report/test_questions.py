@@ -516,6 +516,46 @@ def test_a_clear_winner_wins_and_a_pair_needs_both(tmp_path):
     assert not any("vae" in question for question in questions)
 
 
+KIDS = ("kid_x1000_efficientnet_lite0", "kid_x1000_random_vggs")
+
+
+@pytest.mark.parametrize(
+    ("better", "verdict"),
+    [((True, True), YES), ((False, False), NO), ((True, False), UNDECIDED)],
+)
+def test_one_model_is_better_only_where_both_feature_networks_agree(tmp_path, better, verdict):
+    rng = np.random.default_rng(2)
+    cells = []
+    for dataset in ("avatars", "cryptopunks"):
+        for model in ("gan", "vae"):
+            one = cell(*range(5), model=model, encoder_layers=1, dataset=dataset)
+            cells.append(one)
+            for seed in range(5):
+                wins = [is_better == (model == "gan") for is_better in better]
+                values = [(1 if win else 9) + rng.normal(0, 0.1) for win in wins]
+                write_record(tmp_path, one, seed, **dict(zip(KIDS, values, strict=True)))
+    folder = write_sweep(tmp_path, cells, metrics=dict.fromkeys(KIDS, BOTH))
+    question = "Is gan better than vae by every feature network, on every dataset?"
+    found = ask(folder, question)
+    assert (found.verdict, math.isnan(found.p)) == (verdict, True)
+    for dataset in ("avatars", "cryptopunks"):
+        assert f"efficientnet_lite0 on {dataset}" in found.answer
+    singles = [one for one in answer_questions(load(folder)) if ", by kid_x1000" in one.question]
+    assert len(singles) == 4 and {one.verdict for one in singles} <= {YES, NO}
+
+
+def test_one_feature_network_is_not_enough(tmp_path):
+    cells = [
+        cell(0, 1, 2, model=model, encoder_layers=1, dataset="avatars") for model in ("gan", "vae")
+    ]
+    for one in cells:
+        for seed in range(3):
+            write_record(tmp_path, one, seed, **{KIDS[0]: float(seed)})
+    folder = write_sweep(tmp_path, cells, metrics={KIDS[0]: BOTH})
+    found = ask(folder, "Is gan better than vae by every")
+    assert found.verdict == NOT_ENOUGH and "GENSWEEP_FEATURES" in found.answer
+
+
 # How often they err
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gensweep.core.roles import Role
+from gensweep.report.stats.agreement import build_question
 from gensweep.report.stats.axes import DEPTH
 from gensweep.report.stats.blocks import select_block
 from gensweep.report.stats.contrasts import (
@@ -163,7 +164,7 @@ def _compare_on(
 ) -> Finding:
     """Test whether the first model is better than the second on a dataset, by a metric."""
     first, second = models
-    question = f"Is {first} better than {second} on {dataset}, by {metric}?"
+    question = build_question(models, dataset, metric)
     if metric not in runs.results.metrics:
         return Finding(question, f"The sweep has no metric {metric}.")
     rows = list(_iter_rows(runs, models, dataset, metric))

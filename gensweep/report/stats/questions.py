@@ -18,6 +18,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from gensweep.core.roles import Role
+from gensweep.report.stats.agreement import judge_agreement
 from gensweep.report.stats.axes import DEPTH, TRAINING
 from gensweep.report.stats.axis_questions import AxisQuestions
 from gensweep.report.stats.comparisons import (
@@ -84,9 +85,7 @@ def answer_questions(
     """
     if questions is None:
         return _answer_declared(results)
-    return correct_p_values(
-        list(_iter_findings(Runs(results), Wanted(questions)))
-    )
+    return _answer(Runs(results), Wanted(questions))
 
 
 @lru_cache(maxsize=1)
@@ -95,8 +94,24 @@ def _answer_declared(results: Results) -> list[Finding]:
     questions = None
     if results.sweep.questions is not None:
         questions = [read_question(one) for one in results.sweep.questions]
-    return correct_p_values(
-        list(_iter_findings(Runs(results), Wanted(questions)))
+    return _answer(Runs(results), Wanted(questions))
+
+
+def _answer(runs: Runs, wanted: Wanted) -> list[Finding]:
+    """Return every finding, with p-values that are corrected together."""
+    findings = correct_p_values(list(_iter_findings(runs, wanted)))
+    if _compares_generators(runs, wanted):
+        # It rests on corrected verdicts, and makes no test of its own.
+        agreement = judge_agreement(runs, COMPARED_MODELS, findings)
+        if agreement is not None:
+            findings.append(agreement)
+    return findings
+
+
+def _compares_generators(runs: Runs, wanted: Wanted) -> bool:
+    """Return whether the sweep asks whether the GAN is better than the VAE, and has both."""
+    return wanted.wants("gan_against_vae") and has_both_models(
+        runs, *COMPARED_MODELS
     )
 
 
@@ -113,9 +128,7 @@ def _iter_findings(runs: Runs, wanted: Wanted) -> Iterator[Finding]:
                 )
     if wanted.wants("mse_against_reader"):
         yield from compare_text_metrics(runs)
-    if wanted.wants("gan_against_vae") and has_both_models(
-        runs, *COMPARED_MODELS
-    ):
+    if _compares_generators(runs, wanted):
         yield from compare_models(runs)
 
 
