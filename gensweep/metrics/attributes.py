@@ -23,7 +23,7 @@ SHARES, ACCURACIES = "attribute_shares", "attribute_accuracies"
 
 @register_derived(SAMPLES, ("sample",), tool=TOOL)
 def read_samples(sample: Tensor, reader: Any) -> Tensor:
-    """Whether each sample is a valid face, then the code of each attribute [B, 1 + attributes].
+    """Samples as read: 1 for a valid face, then the code of each attribute [B, 1 + attributes].
 
     The code is -1 for an attribute that the reader cannot read reliably.
     """
@@ -32,13 +32,13 @@ def read_samples(sample: Tensor, reader: Any) -> Tensor:
 
 @register_derived(PICTURES, ("picture",), tool=TOOL)
 def read_pictures(picture: Tensor, reader: Any) -> Tensor:
-    """The same of each held-out picture [B, 1 + attributes]."""
+    """Held-out pictures as read [B, 1 + attributes]."""
     return reader.read(picture)
 
 
 @register_derived("reconstruction_attributes", ("reconstruction",), tool=TOOL)
 def read_reconstructions(reconstruction: Tensor, reader: Any) -> Tensor:
-    """The same of each reconstruction [B, 1 + attributes]."""
+    """Reconstructions as read [B, 1 + attributes]."""
     return reader.read(reconstruction)
 
 
@@ -191,8 +191,9 @@ def compute_reconstructed_attributes(
 def get_attribute_reader_accuracy(outputs: dict[str, Tensor]) -> float | None:
     """Share of the test pictures' attributes that the reader of attributes reads correctly.
 
-    Mean over attributes; below 0.9, the metrics that it measures are left out. It says nothing
-    about the model: what a model draws is blurred, and the reader may be worse at that. Not
+    Mean over all attributes; below 0.8, the metrics that it measures are left out. They use
+    attributes that it reads in nine pictures of ten, see a point's `attributes.csv`. It says
+    nothing about the model: what a model draws is blurred, and the reader may be worse at that. Not
     defined if the dataset lists no attributes.
     """
     accuracies = outputs[ACCURACIES][0]

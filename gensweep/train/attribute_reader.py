@@ -25,7 +25,7 @@ from gensweep.train.reader_cache import load_or_train
 
 SIDE = 32
 """Pixels a side in which pictures are read."""
-FILTERS = 16
+FILTERS = 32
 FEATURES = 256
 MIN_PALETTE_SHARE = 0.9
 """Share of the pixels of a valid face that have a colour of the dataset's pictures."""
@@ -107,9 +107,9 @@ class AttributeReader(nn.Module):
             return pictures.new_zeros((len(pictures), 1), dtype=torch.int16)
         logits, face_logits = self(pictures.float())
         confidences, codes = logits.softmax(-1).max(-1)
-        is_confident = self.measure_confidence(confidences)
+        smallest = self.measure_confidence(confidences)
         palette_shares = measure_palette_shares(self.palette, pictures)
-        is_valid = is_confident >= self.min_confidence
+        is_valid = smallest >= self.min_confidence
         is_valid &= face_logits > 0
         is_valid &= palette_shares >= MIN_PALETTE_SHARE
         codes = codes.masked_fill(~self.is_reliable, UNREAD)

@@ -37,7 +37,7 @@ RECIPE = TrainingConfig(
     warmup=0.2,
     hold=0.2,
 )
-NOISE = 0.04
+NOISE = 0.03
 """The largest standard deviation of the noise on faces."""
 VALID_SHARE = 0.95
 """Share of the validation pictures that are read confidently enough: it sets the limit."""
@@ -138,8 +138,9 @@ def _measure(reader: AttributeReader, labelled: LabelledPictures) -> None:
     expected = torch.from_numpy(labelled.codes[labelled.held_out]).long()
     reader.accuracies.copy_((codes == expected).float().mean(dim=0))
     _, confidences = _read_rows(reader, labelled, labelled.validated)
-    least = reader.measure_confidence(confidences)
-    reader.min_confidence.copy_(torch.quantile(least, 1 - VALID_SHARE))
+    smallest = reader.measure_confidence(confidences)
+    limit = torch.quantile(smallest, 1 - VALID_SHARE)
+    reader.min_confidence.copy_(limit)
     reader.palette.copy_(collect_palette(labelled.pictures[labelled.learnt]))
     values = np.arange(reader.shares.shape[1])
     for attribute, column in enumerate(labelled.codes.T):

@@ -1,4 +1,4 @@
-"""What is seen of each feature of a face: its attributes.
+"""The attributes of faces: what is seen of each of their features.
 
 A part that is hidden by another one, as a mouth by a mask, is no attribute of the picture: nobody
 can read it. So a part counts only if some of its cells are seen.
@@ -32,6 +32,32 @@ COLOURS = {
     "ground": ("ground", "ground", ".B"),
 }
 """Attribute -> the table of its colours, the trait that picks one, and the letters that show it."""
+COLOUR_GROUPS = {
+    "skin": {
+        "light": 3,
+        "tan": 3,
+        "brown": 3,
+        "dark": 3,
+        "green": 1,
+        "blue": 1,
+        "violet": 1,
+    },
+    "hair_colour": {
+        "dark": 4,
+        "brown": 2,
+        "blond": 2,
+        "red": 2,
+        "grey": 2,
+        "pink": 1,
+        "blue": 1,
+        "green": 1,
+        "violet": 1,
+    },
+}
+"""Attribute -> names of its colours, and how many of the table each stands for, in its order.
+
+Neighbours in these tables differ so little that people would not tell them apart.
+"""
 
 
 class VisibleParts(NamedTuple):
@@ -67,10 +93,16 @@ def _list_parts() -> dict[str, VisibleParts]:
 def list_attributes() -> dict[str, tuple[str, ...]]:
     """Return the names of all values of each attribute; the first is that nothing is seen."""
     attributes = {layer: parts.names for layer, parts in _list_parts().items()}
-    tables = read_toml("colours.toml")["tables"]
-    for attribute, (table, _, _) in COLOURS.items():
-        attributes[attribute] = (HIDDEN, *tables[table])
+    for attribute in COLOURS:
+        attributes[attribute] = (HIDDEN, *_group_colours(attribute))
     return attributes
+
+
+def _group_colours(attribute: str) -> dict[str, int]:
+    """Return the names of an attribute's colours, and how many colours each stands for."""
+    table = COLOURS[attribute][0]
+    colours = read_toml("colours.toml")["tables"][table]
+    return COLOUR_GROUPS.get(attribute, dict.fromkeys(colours, 1))
 
 
 def label_faces(count: int, seed: int) -> np.ndarray:
@@ -110,10 +142,12 @@ def _label_colours(chance: Chance) -> list[np.ndarray]:
     slots = compose(chance)
     letters = read_letters()
     columns = []
-    for table, trait, shown_by in COLOURS.values():
+    for attribute, (table, trait, shown_by) in COLOURS.items():
         _, weights = read_table(table)
+        group_sizes = list(_group_colours(attribute).values())
+        group_of_colour = np.repeat(np.arange(len(group_sizes)), group_sizes)
         shown_slots = [letters[letter] for letter in shown_by]
         cells = np.isin(slots, shown_slots).sum(axis=(1, 2))
-        values = pick(chance[trait], weights) + 1
+        values = group_of_colour[pick(chance[trait], weights)] + 1
         columns.append(np.where(cells >= MIN_CELLS, values, 0))
     return columns
