@@ -89,8 +89,8 @@ def compute_valid_faces(outputs: dict[str, Tensor]) -> float | None:
     In a valid face, a reader sees a face, reads every attribute with
     confidence, and finds nine pixels in ten in colours of the dataset's pictures. The limit of
     confidence passes 95% of the validation pictures: `held_out_valid_faces` is what real faces
-    score. Copies of one good face score 1: read it together with `attribute_distance`. Not
-    defined if the dataset lists no attributes.
+    score. Copies of one good face score 1: read it together with `attribute_distance`.
+    Not defined if the dataset lists no attributes.
     """
     return _share_valid(outputs[SAMPLES])
 
@@ -128,8 +128,8 @@ def compute_attribute_distance(outputs: dict[str, Tensor]) -> float | None:
 
     Total variation, half the sum of absolute differences, mean over the
     attributes that the reader reads reliably; a point's `attributes.csv` has each. It falls as
-    samples are added: compare at equal numbers, and with `held_out_attribute_distance`. Not
-    defined if the dataset lists no attributes.
+    samples are added: compare at equal numbers, and with `held_out_attribute_distance`.
+    Not defined if the dataset lists no attributes.
     """
     return _average_distance(outputs[SAMPLES], outputs[SHARES])
 
@@ -192,9 +192,9 @@ def get_attribute_reader_accuracy(outputs: dict[str, Tensor]) -> float | None:
     """Share of the test pictures' attributes that the reader of attributes reads correctly.
 
     Mean over all attributes; below 0.8, the metrics that it measures are left out. They use
-    attributes that it reads in nine pictures of ten, see a point's `attributes.csv`. It says
-    nothing about the model: what a model draws is blurred, and the reader may be worse at that. Not
-    defined if the dataset lists no attributes.
+    those that it reads in nine pictures of ten, see a point's `attributes.csv`. It says
+    nothing about the model: what a model draws is blurred, and the reader may be worse at that.
+    Not defined if the dataset lists no attributes.
     """
     accuracies = outputs[ACCURACIES][0]
     return accuracies.double().mean().item() if len(accuracies) else None
