@@ -113,7 +113,10 @@ def _run(
         print_notes(plan, note, options, console)
     with resume_hint:
         searcher.drop_checkpoints(resources.keep)
-        page = _collect(store.uri(sweep.name), console)
+        wanted = None
+        if options.filters:
+            wanted = [point.id for point in plan.points]
+        page = _collect(store.uri(sweep.name), wanted, console)
     print_changed_plugins(current, console)
     searcher.print_progress()
     bad = list_bad(plan, current.selection_ids, console)
@@ -138,8 +141,11 @@ def _print_upload_hint(
         )
 
 
-def _collect(folder: str, console: Console) -> str:
-    """Write the sweep's files if they are not current, print its tables, and return its page."""
+def _collect(folder: str, wanted: list[str] | None, console: Console) -> str:
+    """Write the sweep's files if they are not current, and return its page.
+
+    Print its tables, too: with the cells of the wanted points, or with all cells.
+    """
     from gensweep.report.collect import is_current, print_tables, write
     from gensweep.report.load import load
     from gensweep.report.page import PAGE
@@ -147,5 +153,5 @@ def _collect(folder: str, console: Console) -> str:
     results = load(folder)
     if not is_current(results):
         write(results)
-    print_tables(results, console)
+    print_tables(results, console, wanted)
     return f"{folder}/{PAGE}"

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -279,8 +279,10 @@ def _as_results_error(path: str) -> Generator[None]:
         raise ResultsError(f"{path} cannot be written: {error}") from error
 
 
-def print_tables(results: Results, console: Any) -> None:
+def print_tables(
+    results: Results, console: Any, wanted: Collection[str] | None = None
+) -> None:
     """Print the tables, as `gensweep.report.tables.terminal.show` does."""
     from gensweep.report.tables.terminal import show
 
-    show(results, console)
+    show(results, console, wanted)

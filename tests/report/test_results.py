@@ -827,6 +827,26 @@ def test_the_terminal_shows_what_matters_and_fits(tmp_path, width):
     )
 
 
+def test_the_terminal_shows_the_cells_of_wanted_points_alone(tmp_path):
+    a, b = cell(0, 1), cell(0, encoder_layers=2)
+    for seed in (0, 1):
+        write_record(tmp_path, a, seed, char_accuracy=0.5 + seed / 10, exact_match=0.1)
+    write_record(tmp_path, b, 0, Status.FAILED)
+    results = load(write_sweep(tmp_path, [a, b]))
+
+    def show(wanted):
+        console = Console(file=io.StringIO(), width=140)
+        print_tables(results, console, wanted)
+        return console.file.getvalue()  # type: ignore[attr-defined]
+
+    text = show([a["points"]["0"]])
+    assert "Shown: 1 of 2 cells" in text
+    assert "2/2" in text and "failed: " not in text
+    text = show([b["points"]["0"]])
+    assert "2/2" not in text and f"failed: {b['points']['0']}" in text
+    assert show(["unknown"]) == show(None) and "Shown:" not in show(None)
+
+
 def test_many_cells_are_cut_in_the_terminal_and_no_number_of_the_report_is_needed(tmp_path):
     cells = [cell(0, hidden=hidden) for hidden in range(1, 51)]
     console = Console(file=io.StringIO(), width=120)

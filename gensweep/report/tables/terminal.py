@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from gensweep.report.remarks import describe_selection
@@ -26,7 +26,11 @@ GAP_CHARACTERS = 3
 _NOTE_STYLE = "dim"
 
 
-def show(results: Results, console: Console) -> None:
+def show(
+    results: Results,
+    console: Console,
+    wanted: Collection[str] | None = None,
+) -> None:
     """Print one table for each model.
 
     It shows the parameters that vary, the seeds that are ok, metrics as far as they fit, and the
@@ -35,19 +39,42 @@ def show(results: Results, console: Console) -> None:
     Args:
         results: the sweep's results.
         console: its width decides how many metrics are shown beside the main one.
+        wanted: ids of points; only cells with one of them are shown. None: all cells.
     """
+    cells = _select_cells(results, wanted)
     counts = ", ".join(
         f"{count} {status}" for status, count in results.counts.items() if count
     )
     points = pluralize(sum(results.counts.values()), "point")
     console.print(f"{results.sweep.name}: {points}: {counts}", style="bold")
     console.print(describe_selection(results), style=_NOTE_STYLE)
+    if len(cells) < len(results.sweep.cells):
+        console.print(
+            f"Shown: {len(cells)} of {pluralize(len(results.sweep.cells), 'cell')}, as the filter "
+            "says; the files and the page have all of them.",
+            style=_NOTE_STYLE,
+        )
     for model in results.models:
-        _show_model(results, model, console)
+        ids = [cell for cell in results.list_cells(model) if cell in cells]
+        if ids:
+            _show_model(results, model, ids, console)
     for note in (results.selection_note, results.code_note):
         if note:
             console.print(note, style=_NOTE_STYLE)
-    _show_problems(results, console)
+    _show_problems(results, cells, console)
+
+
+def _select_cells(results: Results, wanted: Collection[str] | None) -> set[str]:
+    """Return the ids of cells with a wanted point; of all cells if there is none."""
+    if wanted is None:
+        return {cell.id for cell in results.sweep.cells}
+    points = set(wanted)
+    cells = {
+        cell.id
+        for cell in results.sweep.cells
+        if not points.isdisjoint(cell.points.values())
+    }
+    return cells or _select_cells(results, None)
 
 
 def print_table(table: Table, console: Console) -> None:
@@ -61,12 +88,11 @@ def print_table(table: Table, console: Console) -> None:
         console.print(note, style=_NOTE_STYLE)
 
 
-def _show_model(results: Results, model: str, console: Console) -> None:
-    """Print the table of one model, with its notes."""
-    ids, paper_tables = (
-        results.list_cells(model),
-        choose_paper_tables(results, model),
-    )
+def _show_model(
+    results: Results, model: str, ids: list[str], console: Console
+) -> None:
+    """Print the table of some cells of one model, with its notes."""
+    paper_tables = choose_paper_tables(results, model)
     data = build_rows(results, ids, results.varying_of[model], paper_tables)
     choice = get_choice_of_cells(results)
     data = choose_columns(data, choice.metrics, choice.labels)
@@ -93,9 +119,11 @@ def _show_model(results: Results, model: str, console: Console) -> None:
         console.print(note, style=_NOTE_STYLE)
 
 
-def _show_problems(results: Results, console: Console) -> None:
-    """Print the points that diverged, failed or cannot be read."""
+def _show_problems(results: Results, cells: set[str], console: Console) -> None:
+    """Print the points of these cells that diverged, failed or cannot be read."""
     problems = list_problems(results)
+    ids = results.points.loc[results.points["cell"].isin(cells), "id"]
+    problems = problems[problems["id"].isin(set(ids))]
     for point in problems.head(MAX_PROBLEMS_PRINTED).to_dict("records"):
         console.print(
             f"{point['status']}: {point['id']}: {point['reason']}", style=""
