@@ -40,6 +40,11 @@ def open_command(
             f"`gensweep collect {folder} --page report.html` writes its page on this machine"
         )
     page = Path(folder) / PAGE
+    if not Path(folder).is_dir():
+        raise ResultsError(
+            f"there is no sweep {folder!r}{_list_sweeps(results)}; "
+            f"--results ({results}) names another root"
+        )
     if not page.is_file():
         raise ResultsError(
             f"{page} does not exist; `gensweep collect {folder}` writes it"
@@ -47,3 +52,17 @@ def open_command(
     print_line(Console(), str(page))
     # A machine without a browser still has the path.
     webbrowser.open(page.absolute().as_uri())
+
+
+def _list_sweeps(results: str) -> str:
+    """Return which sweeps a local results root has, as a part of an error."""
+    from gensweep.ledger.manifest import SWEEP
+
+    if "://" in results or not Path(results).is_dir():
+        return ""
+    names = sorted(
+        path.parent.name for path in Path(results).glob(f"*/{SWEEP}")
+    )
+    if not names:
+        return ""
+    return f"; {results} has {', '.join(names)}"

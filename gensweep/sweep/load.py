@@ -103,14 +103,23 @@ def _describe_error(error: BaseException) -> str:
         )
 
 
+def _list_files_beside(path: Path) -> list[str]:
+    """Return the Python files in the folder of a path; none if it cannot be read."""
+    try:
+        return sorted(str(file) for file in path.parent.glob("*.py"))
+    except OSError:
+        return []
+
+
 def _check_is_sweep_file(path: Path) -> None:
     """Raise SweepError, with the sweep files nearby, if there is no Python file at the path."""
     if not path.is_file():
-        message = f"{str(path)!r} is not a sweep file"
+        message = f"{str(path)!r} is not a sweep file: there is no such file"
         if path.is_dir():
             message = f"{str(path)!r} is a folder, not a sweep file"
         available = sorted(str(file) for file in Path("sweeps").glob("*.py"))
-        near = difflib.get_close_matches(str(path), available, n=1)
+        candidates = [*available, *_list_files_beside(path)]
+        near = difflib.get_close_matches(str(path), candidates, n=1)
         message += f"; did you mean {near[0]!r}?" if near else "."
         if available:
             message += f" Available: {', '.join(available)}."

@@ -79,7 +79,10 @@ FILES = {
     "helper.py": "LAYERS = 1 / 0\n",
 }
 WRONG_FILES = [
-    ("none.py", "'none.py' is not a sweep file. Available: sweeps/other.py."),
+    (
+        "none.py",
+        "'none.py' is not a sweep file: there is no such file",
+    ),
     (".", "'.' is a folder, not a sweep file."),
     ("broken.py", "broken.py:1: syntax error: '(' was never closed"),
     ("null.py", "null.py"),
