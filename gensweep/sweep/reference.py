@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.core.errors import SweepError, describe_unknown
-from gensweep.core.values import show_value
+from gensweep.core.values import is_number, show_value
 
 _COLUMNS = ("model", "metric", "value", "sd", "n", "source")
 """Columns with a meaning of their own; every other column is a parameter."""
@@ -104,6 +104,8 @@ def read_reference(
             f"{file}: no column {', '.join(missing)}; it has {', '.join(header)}"
         )
     for name in header:
+        if header.count(name) > 1:
+            raise SweepError(f"{file}: two columns are named {name!r}")
         if name not in _COLUMNS and name not in parameters:
             valid = [*_COLUMNS, *parameters]
             raise SweepError(describe_unknown("column", name, valid, str(file)))
@@ -158,7 +160,12 @@ def _parse_row(
     value = _parse_number(line_name, "value", texts["value"])
     runs, sd = 1, None
     if texts.get("n"):
-        runs = int(_parse_number(line_name, "n", texts["n"]))
+        number = _parse_number(line_name, "n", texts["n"])
+        if not number.is_integer():
+            raise SweepError(
+                f"{line_name}: n={texts['n']} is not a whole number of runs"
+            )
+        runs = int(number)
     if runs < 1:
         raise SweepError(
             f"{line_name}: n={texts['n']}: at least one run made the number"
@@ -170,7 +177,7 @@ def _parse_row(
                 f"{line_name}: sd={texts['sd']} needs n of 2 or more, and no minus sign"
             )
     params = {
-        name: _parse_value(text)
+        name: _parse_value(line_name, name, text)
         for name, text in texts.items()
         if name not in _COLUMNS and text
     }
@@ -189,7 +196,7 @@ def _parse_number(line_name: str, name: str, text: str) -> float:
     return number
 
 
-def _parse_value(text: str) -> Any:
+def _parse_value(line_name: str, name: str, text: str) -> Any:
     """Return a parameter's value: a number, true, false, none, or the text."""
     if text.lower() in _NONE:
         return None
@@ -197,6 +204,10 @@ def _parse_value(text: str) -> Any:
         value = json.loads(
             text.lower() if text.lower() in ("true", "false") else text
         )
-        if isinstance(value, (int, float, bool)):
+        if isinstance(value, (int, float)):
+            if not isinstance(value, bool) and not is_number(value):
+                raise SweepError(
+                    f"{line_name}: {name}={text} is not a finite number"
+                )
             return value
     return text

@@ -6,6 +6,7 @@ import decimal
 import inspect
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -193,3 +194,19 @@ def test_a_wrong_value_is_shown_whatever_it_is() -> None:
     assert show_value(Unequal()) == "a Unequal (its repr raises RuntimeError)"
     assert len(show_value("x" * 10**6)) < 300
     assert "ValueError" in show_value(10**5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("metric,value,source,lr\nexact_match,0.5,x,NaN\n", ":2: lr=NaN is not a finite number"),
+        ("metric,value,source,lr\nexact_match,0.5,x,1e999\n", ":2: lr=1e999 is not a finite"),
+        ("metric,value,source,n\nexact_match,0.5,x,2.7\n", ":2: n=2.7 is not a whole number"),
+        ("metric,metric,value,source\nexact_match,loss,0.5,x\n", "two columns are named 'metric'"),
+    ],
+)
+def test_odd_reference_files(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.csv"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message):
+        gs.Sweep(**SHARED, reference=file)
