@@ -449,6 +449,16 @@ def test_the_best_and_the_worst_cell_s_answers_are_side_by_side_on_one_scale(tmp
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
 
 
+def test_one_answer_to_everything_does_not_flatten_the_right_ones(tmp_path):
+    """Ten right answers in ten bars, and 5 to each query: its bar, ten times as high, is cut."""
+    cells = answering(tmp_path, 0.5)
+    rows = [(10 * k + 1, "5") for k in range(10)]
+    with_answers(tmp_path, cells[0], rows, rows)
+    (figure,) = drawn(write_sweep(tmp_path, cells), "predicted_and_true").values()
+    assert figure.axes[0].get_ylim() == pytest.approx((0, 1.05 * 4 * 0.1))
+    assert "Bars end at the frame; the highest is 100.0%." in caption(figure)
+
+
 def test_distances_are_shares_of_all_answers_with_their_interval(tmp_path):
     """Two seeds with 1/2 and 1/4 exact: mean 3/8, half-width t * sqrt(2) / 8 / sqrt(2) = t / 8."""
     cells = answering(tmp_path, 0.5)

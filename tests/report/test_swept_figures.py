@@ -10,7 +10,7 @@ import pytest
 from drawings import drawn, make_data
 from sweep_files import T_1, cell, write_record, write_sweep
 
-from gensweep.report.figures.data import Mark, Plot
+from gensweep.report.figures.data import CustomPlot, Mark, Plot
 
 VALUES = {("adam", 0.001): (0.2, 0.4), ("adam", 0.01): (0.4, 0.6), ("muon", 0.001): (0.5, 0.5)}
 """Optimizer and rate -> accuracy of seeds 0 and 1."""
@@ -104,3 +104,11 @@ def test_all_equal_cells_have_one_colour(tmp_path: Path) -> None:
     assert len({line.get_color() for line in lines}) == 1
     labels = [text.get_text() for text in figure.axes[1].get_yticklabels()]
     assert labels == ["0.5"]
+
+
+def test_a_dark_page_leaves_scales_of_brightness_as_they_are(tmp_path: Path) -> None:
+    folder = sweep(tmp_path, FULL)
+    for name, can_invert in (("parallel_coordinates", False), ("importance", True)):
+        (data,) = make_data(folder, name).values()
+        assert isinstance(data.content, CustomPlot)
+        assert data.content.can_invert == can_invert

@@ -110,7 +110,9 @@ def make_answer_table(
     frame = pd.DataFrame(rows)
     height = 0.75 + _ROW_HEIGHT * (len(frame) + 2 * len(answers_of))
     size = (1.0 + _COLUMN_WIDTH * (len(epochs) + 2), height)
-    return CustomPlot(frame, lambda figure: _draw_table(figure, frame), size)
+    return CustomPlot(
+        frame, lambda figure: _draw_table(figure, frame), size, True
+    )
 
 
 def _draw_table(figure: Figure, frame: pd.DataFrame) -> None:

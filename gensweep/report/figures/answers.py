@@ -56,13 +56,13 @@ _VALUE_LABEL = "answer [integer]"
 _SHARE_LABEL = (
     f"share of the answers\n[fraction per bar of {INTEGERS_PER_BAR} integers]"
 )
-_DISTANCE_LABEL = (
-    "distance of the predicted answer from the right one [integer]"
-)
+_DISTANCE_LABEL = "distance of the answer from the right one [integer]"
 _WITHIN_LABEL = "share of the answers\nwithin this distance [fraction]"
 _DISTRIBUTION_LABELS = (_VALUE_LABEL, _SHARE_LABEL)
 _DISTANCE_LABELS = (_DISTANCE_LABEL, _WITHIN_LABEL)
 _DISTANCE_TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200)
+MAX_BAR_RATIO = 4
+"""Height of the frame at most, in highest bars of right answers."""
 BAR_MARGIN = 0.05
 """Space above the highest bar, as a share of its height."""
 
@@ -143,6 +143,11 @@ def _show_distributions(results: Results, stem: str, model: str) -> FigureData:
     histograms = [_make_histogram(answers_of[one.cell]) for one in drawn]
     # The panels share one scale, so that their bars can be compared.
     top = max(float(np.max(series.y)) for pair in histograms for series in pair)
+    true_top = max(float(np.max(pair[0].y)) for pair in histograms)
+    if top > MAX_BAR_RATIO * true_top:
+        # A model that gives one answer to all would flatten everything else.
+        caption += f" Bars end at the frame; the highest is {top:.1%}."
+        top = MAX_BAR_RATIO * true_top
     x, limits = Axis(_VALUE_LABEL), (0.0, (1 + BAR_MARGIN) * top or 1.0)
     panels = []
     for one, pair in zip(drawn, histograms, strict=True):
@@ -189,9 +194,7 @@ def _describe_counts(answers: Sequence[Answers]) -> str:
     unparsable = np.isnan(predicted)
     beyond = ~unparsable & ~_is_on_bar(predicted)
     sizes = sorted({len(one.true) for one in answers})
-    size_text = f"{sizes[0]}"
-    if len(sizes) > 1:
-        size_text = f"{sizes[0]} to {sizes[-1]}"
+    size_text = " to ".join(map(str, dict.fromkeys([sizes[0], sizes[-1]])))
     seeds = format_seed_count([len(answers)])
     return (
         f"{seeds} of {size_text} answers each, taken together; "

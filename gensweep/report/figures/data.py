@@ -166,11 +166,14 @@ class CustomPlot:
         frame: the numbers that are drawn.
         draw: called with an empty matplotlib figure.
         size: width and height [inches].
+        can_invert: whether a dark page may exchange light and dark; not where
+            brightness has a meaning.
     """
 
     frame: pd.DataFrame
     draw: Callable[[Figure], None]
     size: tuple[float, float] = (6.4, 3.4)
+    can_invert: bool = False
 
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers."""

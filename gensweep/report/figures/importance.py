@@ -92,7 +92,9 @@ def _make_shares(name: str, subject: Subject) -> FigureData:
     ]
     frame = pd.DataFrame(rows, columns=["parameter", "share", "low", "high"])
     size = (5.5, 1.0 + 0.3 * len(shares))
-    plot = CustomPlot(frame, lambda figure: _draw_shares(figure, frame), size)
+    plot = CustomPlot(
+        frame, lambda figure: _draw_shares(figure, frame), size, True
+    )
     return FigureData(name, title, caption, plot, subject.model)
 
 

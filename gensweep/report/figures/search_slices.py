@@ -156,7 +156,9 @@ def _show_importance(stem: str, name: str, search: SearchInfo) -> FigureData:
         message = make_message(text, _IMPORTANCE_LABELS)
         return FigureData(stem, title, text, message, search.model)
     size = (5.5, 1.0 + 0.34 * len(frame))
-    plot = CustomPlot(frame, lambda figure: _draw_shares(figure, frame), size)
+    plot = CustomPlot(
+        frame, lambda figure: _draw_shares(figure, frame), size, True
+    )
     return FigureData(stem, title, caption, plot, search.model)
 
 

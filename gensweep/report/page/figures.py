@@ -12,7 +12,7 @@ from gensweep.core.errors import RecordError
 from gensweep.core.own_data import OWN_DATA
 from gensweep.ledger.ledger import POINTS
 from gensweep.ledger.status import Status
-from gensweep.report.figures.data import Plot
+from gensweep.report.figures.data import CustomPlot, Plot
 from gensweep.report.figures.files import read_picture_file
 from gensweep.report.figures.samples import LAST_SHEET
 from gensweep.report.figures.selection import select_best_and_others
@@ -83,7 +83,7 @@ def embed_figures(collected: Collected) -> list[Picture]:
         data = figure.data
         if data.model in empty_models:
             continue
-        kind = "plot" if isinstance(data.content, Plot) else ""
+        kind = "plot" if _can_invert(data.content) else ""
         picture = Picture(data.name, data.title, data.caption, kind=kind)
         content, kind = figure.svg, "svg+xml"
         if len(figure.png) < len(figure.svg):
@@ -100,6 +100,13 @@ def embed_figures(collected: Collected) -> list[Picture]:
             )
         pictures.append(picture)
     return pictures
+
+
+def _can_invert(content: object) -> bool:
+    """Return whether a dark page may exchange light and dark in a figure."""
+    if isinstance(content, CustomPlot):
+        return content.can_invert
+    return isinstance(content, Plot)
 
 
 def embed_samples(results: Results) -> list[Picture]:
