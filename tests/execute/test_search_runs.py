@@ -1,0 +1,138 @@
+"""Runs of a search: from its first trial to its tables, killed at any moment, and two at once."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import Called, call, command_killed_at, ended, other, records
+from s3_server import BUCKET, KEYS, running
+
+from gensweep.ledger.ledger import Ledger
+from gensweep.ledger.open_store import open_store
+from gensweep.ledger.records import Record
+from gensweep.ledger.search_log import SearchInfo, read_search_log
+from gensweep.ledger.stores import Store
+
+SOURCE = """
+from gensweep import Confirm, Log, Search, Sweep
+
+SWEEP = Sweep("tiny", search=Search(
+    "text_to_text", metric="loss", method={method!r}, trials={trials}, rungs=[1], epochs=2,
+    confirm=Confirm(best=1, seeds=2), hidden=8, train_fraction=0.02,
+    optimizer=["adamw", "muon"], lr=Log(1e-4, 1e-1), muon_lr=Log(5e-3, 1e-1), {more}
+))
+"""
+KILLS = (1, 2, 3, 4, 5, 6, 7) * 3 + (3, 5, 4, 6, 2)
+"""After how many files each run of a series is killed; together less than a search writes."""
+
+
+def write(folder: Path, method: str = "tpe", trials: int = 9) -> str:
+    """Write a sweep file with a tiny search, and return its path."""
+    more = "window=2" if method == "tpe" else ""
+    path = folder / "tiny.py"
+    path.write_text(SOURCE.format(method=method, trials=trials, more=more))
+    return str(path)
+
+
+def run(file: str, root: Any, *options: str) -> Called:
+    """Run the search in this process."""
+    return call(file, "--results", root, "--local", *options)
+
+
+def summarize(root: Any) -> dict[str, Any]:
+    """Everything that must be the same whatever happened: the log, and the numbers of records."""
+    store = open_store(str(root))
+    log = read_search_log(store, "tiny")["tpe"]
+    points = [name for trial in log.trials for level in trial.levels for name in level.points]
+    points += [name for one in log.confirmed for name in one.points]
+    numbers = {name: describe(Ledger(store).read_record(name)) for name in points}
+    return {"log": log.model_dump(), "records": numbers}
+
+
+def describe(record: Record) -> tuple[Any, ...]:
+    """What a record says but for the clock and the machine."""
+    return record.status, record.metrics, record.epochs, record.params
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The search that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert run(write(folder), folder / "results").code == 0
+    return summarize(folder / "results")
+
+
+def test_a_search_ends_with_confirmed_trials_and_is_derived_again(
+    tmp_path: Path, root: Path, trained: Counter[int]
+) -> None:
+    file = write(tmp_path, "random")
+    first = run(file, root)
+    assert first.code == 0, first.error
+    log = read_search_log(Store(root), "tiny")["random"]
+    assert [len(trial.levels) for trial in log.trials].count(2) == 3
+    assert len(log.confirmed) == 1
+    assert set(records(root)) == set(list_points(log))
+    # A trial goes on from its rung: nine first epochs, three second ones, two fresh seeds.
+    assert trained == {0: 9 + 3, 1: 2, 2: 2}
+    assert not list(root.rglob("checkpoint.pt")), "they were needed for the search alone"
+    again = run(file, root)
+    assert again.code == 0
+    assert "Nothing to do" in again.out
+    assert call("search", "verify", file, "--results", root).code == 0
+
+
+def list_points(log: SearchInfo) -> Iterator[str]:
+    for trial in log.trials:
+        for level in trial.levels:
+            yield from level.points
+    for confirmed in log.confirmed:
+        yield from confirmed.points
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_a_search_ends_as_if_nothing_had_happened(
+    tmp_path: Path, root: Path, whole: dict[str, Any]
+) -> None:
+    arguments = [write(tmp_path), "--results", str(root), "--local"]
+    kills = 0
+    for number in KILLS:
+        with other(command_killed_at, arguments, tmp_path, root, number) as process:
+            kills += ended(process) == -signal.SIGKILL
+    assert kills >= 20
+    assert run(arguments[0], root).code == 0
+    assert summarize(root) == whole
+
+
+@pytest.mark.slow
+def test_a_search_grows_in_the_same_results(tmp_path: Path, root: Path) -> None:
+    assert run(write(tmp_path, "random", 9), root).code == 0
+    before = read_search_log(Store(root), "tiny")["random"]
+    assert run(write(tmp_path, "random", 18), root).code == 0
+    after = read_search_log(Store(root), "tiny")["random"]
+    assert after.trials[:9] == before.trials
+    assert len(after.trials) == 18
+    assert call("search", "verify", tmp_path / "tiny.py", "--results", root).code == 0
+
+
+@pytest.mark.s3
+@pytest.mark.filterwarnings("default")
+def test_a_search_keeps_its_results_in_a_bucket(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, Any]
+) -> None:
+    with running() as server:
+        environment = {
+            **KEYS,
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        bucket = f"s3://{BUCKET}/results"
+        assert run(write(tmp_path), bucket).code == 0
+        assert summarize(bucket) == whole
+        assert call("search", "verify", tmp_path / "tiny.py", "--results", bucket).code == 0
