@@ -161,7 +161,7 @@ def _parse_row(
     runs, sd = 1, None
     if texts.get("n"):
         number = _parse_number(line_name, "n", texts["n"])
-        if not number.is_integer():
+        if number != int(number):
             raise SweepError(
                 f"{line_name}: n={texts['n']} is not a whole number of runs"
             )
