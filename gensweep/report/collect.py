@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import re
 from collections import Counter
 from collections.abc import Collection, Generator, Iterator
 from dataclasses import replace
@@ -33,6 +34,8 @@ from gensweep.system.terminal import escape_controls
 log = logging.getLogger(__name__)
 ALWAYS = ("cells", "leaderboard", "statistics", "reference")
 """Tables that every sweep gets."""
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+"""A text that a spreadsheet reads as a number, such as an answer."""
 Named = TypeVar("Named", Table, RenderedFigure)
 COLLECTED = "collected.json"
 """The file with the names of the last collection's files; the next one removes stale ones."""
@@ -182,6 +185,8 @@ def _protect_cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = escape_controls(value)
+    if _NUMBER.fullmatch(text):
+        return text
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
