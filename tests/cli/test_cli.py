@@ -232,7 +232,7 @@ def test_a_sweep_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     write_sweep(tmp_path)
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "tiny").touch()
-    assert "results/tiny cannot be written" in refused("tiny.py", "--local")
+    assert "results/tiny should be a folder, but is not one" in refused("tiny.py", "--local")
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ UNDEFINED = {
     "fid_random_vgg", "kid_x1000_random_vgg", "kid_interval_random_vgg", "mind_random_vgg",
     "density_random_vgg", "coverage_random_vgg", "memorization_ratio", "palette_share",
     "mean_absolute_error", "read_mean_absolute_error",
+    "valid_faces", "held_out_valid_faces", "attribute_distance", "held_out_attribute_distance",
+    "attribute_reader_accuracy", "reconstructed_attributes",
     "exact_match_plus", "exact_match_minus", "exact_match_carries_0", "exact_match_carries_1", "exact_match_carries_2",
 }  # fmt: skip
 """Metrics that say nothing of two examples, or not of any two."""

@@ -15,7 +15,8 @@ from gensweep.report.collect import make_tables, render_csv
 PUBLISHED = Path(__file__).parents[2] / "results"
 SAMPLES = {"layers": 3}
 """Points of a sweep that are trained again; of the others one, since the recipes take ten times as long."""
-SWEEPS = sorted(path.parent.name for path in PUBLISHED.glob("*/sweep.json"))
+SWEEPS = ("best", "budget", "layers", "optimizers", "splits")
+"""The sweeps of the repository; a user's own results may lie beside them."""
 
 
 @pytest.mark.slow
@@ -27,10 +28,6 @@ def test_published_points_reproduce(tmp_path: Path, sweep: str) -> None:
     called = call("verify", root / sweep, "--sample", SAMPLES.get(sweep, 1), "--epochs", 1)
     assert called.code == 0, called.out + called.error
     assert "different:" not in called.out
-
-
-def test_something_is_published() -> None:
-    assert "layers" in SWEEPS
 
 
 @pytest.mark.parametrize("sweep", SWEEPS)
@@ -57,8 +54,9 @@ def list_numbers(text: str) -> set[str]:
 def list_published_numbers() -> set[str]:
     """Return every decimal of a published table."""
     numbers = set()
-    for path in PUBLISHED.glob("*/tables/*.md"):
-        numbers |= list_numbers(path.read_text())
+    for sweep in SWEEPS:
+        for path in (PUBLISHED / sweep / "tables").glob("*.md"):
+            numbers |= list_numbers(path.read_text())
     return numbers
 
 

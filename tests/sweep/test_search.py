@@ -168,18 +168,17 @@ def test_an_iterator_is_read_once() -> None:
 
 
 def test_a_task_has_no_rungs() -> None:
-    MODELS.drop_layer("")
-
-    @task("stubborn", metrics={"score": Range(0, 1, "max")})
-    def train(run: Any, *, lr: float = 0.1) -> dict[str, float]:
-        return {"score": lr}
-
     try:
+
+        @task("stubborn", metrics={"score": Range(0, 1, "max")})
+        def train(run: Any, *, lr: float = 0.1) -> dict[str, float]:
+            return {"score": lr}
+
         assert Search("stubborn", metric="score", trials=3, lr=Log(0.1, 1)).levels == [10]
         with pytest.raises(SweepError, match="stubborn is a task: its function trains all epochs"):
             Search("stubborn", metric="score", trials=9, rungs=[3], lr=Log(0.1, 1))
     finally:
-        MODELS.drop_layer("")
+        del MODELS._entries["stubborn"]
 
 
 def test_the_command_line_says_so_with_exit_status_2(tmp_path: Path) -> None:
