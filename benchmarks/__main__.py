@@ -191,7 +191,9 @@ def names(options: argparse.Namespace) -> list[str]:
 def cases(options: argparse.Namespace) -> list[Case]:
     """What whole processes train, or what a roofline has steps of."""
     models = options.models or (
-        (QUICK_MODEL,) if options.quick and options.what == COMPARE else MODELS
+        (QUICK_MODEL,)
+        if options.quick and options.what == COMPARE
+        else MODELS
     )
     return chosen(
         options.quick,
@@ -224,7 +226,9 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
         gains = packs.measure(
             chosen(options.quick, MODELS), 1.0 if options.quick else 6.0, _say
         )
-        return {PACKS: part("Packs", f"{size}.", here, *packs.get_text(*gains))}
+        return {
+            PACKS: part("Packs", f"{size}.", here, *packs.get_text(*gains))
+        }
     if options.what == MUON:
         steps = muon.measure(
             MUON_STEPS // 4 if options.quick else MUON_STEPS, _say
@@ -232,7 +236,9 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
         lead = f"{size} on one thread, in float32. The plain formula iterates on the matrix itself."
         return {MUON: part("Muon", lead, here, muon.get_costs_table(steps))}
     if options.what == SCALING:
-        return {SCALING: part("Scaling", f"{size}.", here, *_scaling(options))}
+        return {
+            SCALING: part("Scaling", f"{size}.", here, *_scaling(options))
+        }
     rates = roofline.matmul_rates()
     wanted = chosen(options.quick, options.models or MODELS)
     with roofline.workers() as sides:
@@ -244,9 +250,7 @@ def measured(options: argparse.Namespace) -> dict[str, str]:
     for case in cases(options) if options.what == COMPARE else ():
         result = compare.compare(case, options.cores, _say)
         lead = f"{size}, {pluralize(case.rounds, 'round')} on {options.cores} cores. {case.title()}"
-        lead += (
-            f" gensweep computes in {result.precision}, the script in float32."
-        )
+        lead += f" gensweep computes in {result.precision}, the script in float32."
         tables = (
             compare.times_table(result),
             compare.metrics_table(result),
@@ -275,7 +279,10 @@ def _scaling(options: argparse.Namespace) -> tuple[str, ...]:
     nodes, slots = (2, 2) if options.quick else (scaling.NODES, scaling.SLOTS)
     asked = buckets.measure(buckets.SIZES, _say)
     runs = scaling.measure(
-        options.points or (SOME if options.quick else MANY), nodes, slots, _say
+        options.points or (SOME if options.quick else MANY),
+        nodes,
+        slots,
+        _say,
     )
     at_once = pluralize(slots, "trial")
     lead = f"{pluralize(nodes, 'node')} of {at_once} at once, which only keep the books; processor milliseconds."

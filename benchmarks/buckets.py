@@ -33,7 +33,13 @@ SIZES = 100, 1100
 EPOCHS = (1, 11)
 DELAY = 0.03
 """Seconds before an answer: a bucket in the nodes' region takes 10 to 50 ms."""
-DOLLARS = {"PUT": 5e-6, "LIST": 5e-6, "GET": 4e-7, "HEAD": 4e-7, "DELETE": 0.0}
+DOLLARS = {
+    "PUT": 5e-6,
+    "LIST": 5e-6,
+    "GET": 4e-7,
+    "HEAD": 4e-7,
+    "DELETE": 0.0,
+}
 """A request, S3 Standard in us-east-1."""
 LIMITS = {"PUT": 3500, "GET": 5500}
 """Requests a second that S3 answers under a prefix before it splits it: PUT and DELETE, GET, HEAD and LIST."""
@@ -60,7 +66,9 @@ class Asked:
         )
 
 
-def measure(sizes: tuple[int, int], say: Callable[[str], None]) -> list[Asked]:
+def measure(
+    sizes: tuple[int, int], say: Callable[[str], None]
+) -> list[Asked]:
     """Measure everything.
 
     Args:
@@ -69,7 +77,11 @@ def measure(sizes: tuple[int, int], say: Callable[[str], None]) -> list[Asked]:
     """
     found = []
     with _server() as server:
-        for asked in (*_point(server), _beat(server), *_reading(server, sizes)):
+        for asked in (
+            *_point(server),
+            _beat(server),
+            *_reading(server, sizes),
+        ):
             say(f"{asked.what}: {dict(asked.requests)}")
             found.append(asked)
     return found
@@ -163,7 +175,9 @@ def _reading(server: Any, sizes: tuple[int, int]) -> Iterator[Asked]:
     found = {}
     for size in sizes:
         place = f"{server.place}-{size}"
-        wanted = Sweep("many", [Grid("text_to_text", **TRIVIAL)], size).points()
+        wanted = Sweep(
+            "many", [Grid("text_to_text", **TRIVIAL)], size
+        ).points()
         store = open_store(place, persistent=False)
         for point in wanted:
             record = Record(
@@ -223,7 +237,9 @@ def far(found: list[Asked]) -> str:
     )
     trained = points * (once.dollars + epochs * epoch.dollars)
     hour = slots * 3600 / claims.HEARTBEAT_SECONDS * beat.dollars
-    read = sum(epoch.requests.get(kind, 0) for kind in ("GET", "HEAD", "LIST"))
+    read = sum(
+        epoch.requests.get(kind, 0) for kind in ("GET", "HEAD", "LIST")
+    )
     least = slots * max(
         epoch.requests["PUT"] / LIMITS["PUT"], read / LIMITS["GET"]
     )

@@ -115,7 +115,9 @@ class Case:
         )
 
 
-def split_rows(point: Point, prepared: DatasetArrays) -> dict[str, np.ndarray]:
+def split_rows(
+    point: Point, prepared: DatasetArrays
+) -> dict[str, np.ndarray]:
     """Rows of the point's training, validation and test examples."""
     fraction = point.data_config().train_fraction
     return {"train": select_training_rows(prepared.split, fraction)} | {
@@ -217,7 +219,9 @@ def chosen(
                 | ({} if epochs is None else {"epochs": epochs})
                 | {"precision": precision}
             )
-            seeds = case.seeds if points is None else points // len(case.rates)
+            seeds = (
+                case.seeds if points is None else points // len(case.rates)
+            )
             cases.append(
                 replace(
                     case,

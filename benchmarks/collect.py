@@ -67,7 +67,9 @@ def write_records(root: Path, count: int) -> Path:
             ",".join(map(str, [epoch, *row]))
             for epoch, row in enumerate(values.tolist(), 1)
         ]
-        (folder / "history.csv").write_text("\n".join([header, *lines]) + "\n")
+        (folder / "history.csv").write_text(
+            "\n".join([header, *lines]) + "\n"
+        )
         status = {50: Status.FAILED, 99: Status.DIVERGED}.get(
             number % 100, Status.OK
         )
@@ -107,7 +109,9 @@ def collect(folder: Path) -> dict[str, float]:
 def main() -> None:
     """Write the records, collect them in a fresh process, print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=10_000, help="how many")
+    parser.add_argument(
+        "--records", type=int, default=10_000, help="how many"
+    )
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.folder:

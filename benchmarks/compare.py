@@ -75,7 +75,9 @@ class Comparison:
         """Idiomatic over gensweep in each round: above 1, gensweep is faster."""
         return [
             of(theirs) / of(ours)
-            for ours, theirs in zip(self.gensweep, self.idiomatic, strict=True)
+            for ours, theirs in zip(
+                self.gensweep, self.idiomatic, strict=True
+            )
         ]
 
 
@@ -257,5 +259,7 @@ def _values(runs: Sequence[Run], name: str, lr: float) -> list[float]:
 
 
 def _mean(values: Sequence[float]) -> str:
-    deviation = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    deviation = (
+        f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    )
     return f"{statistics.fmean(values):.4g}{deviation}"

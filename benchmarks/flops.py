@@ -37,7 +37,9 @@ def step_flops(model: Model) -> int:
     Left out is what need not be computed: a product with a one-hot vector or with the zero state, an input of the
     decoder projected twice though it is the same at every step.
     """
-    kinds: dict[str, Callable[[Any], int]] = dict.fromkeys(SEQUENCES, _sequence)
+    kinds: dict[str, Callable[[Any], int]] = dict.fromkeys(
+        SEQUENCES, _sequence
+    )
     kinds |= {"cae": _autoencoder, "vae": _autoencoder, "gan": _gan}
     return model.batch_size * kinds[model.name](model)
 
@@ -67,7 +69,9 @@ def _sequence(model: Any) -> int:
     found += [Product((steps - 1) * matrix)]
     found += [Product((2 * steps - 1) * matrix)] * (model.encoder_layers - 1)
     found += [Product(matrix), Product((answers - 1) * matrix)]
-    found += [Product((2 * answers - 1) * matrix)] * (model.decoder_layers - 1)
+    found += [Product((2 * answers - 1) * matrix)] * (
+        model.decoder_layers - 1
+    )
     if model.name == "text_to_image":
         found += _glyph_stages(model, answers, reading=False)
     else:
@@ -114,7 +118,9 @@ def _decoder(model: Any, input_gradient: bool = True) -> list[Product]:
     side = SIZE >> model.decoder_layers
     kernel = 2 * 9 * model.filters
     found = [
-        Product(2 * model.latent_dim * model.filters * side**2, input_gradient)
+        Product(
+            2 * model.latent_dim * model.filters * side**2, input_gradient
+        )
     ]
     found += [
         Product(kernel * model.filters * (side << stage) ** 2)

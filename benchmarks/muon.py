@@ -73,12 +73,15 @@ def measure(steps: int, say: Callable[[str], None]) -> list[Costs]:
     measured = []
     for model in MODELS:
         adam, muon, plain = (
-            _iter_steps(_make(model, name)) for name in ("adam", "muon", "muon")
+            _iter_steps(_make(model, name))
+            for name in ("adam", "muon", "muon")
         )
         costs = Costs(model, [], [], [])
         for step in range(WARM_UP_STEPS + steps):
             times = [_time(adam), _time(muon)]
-            with patch("gensweep.train.muon.factor_orthogonal", factor_plainly):
+            with patch(
+                "gensweep.train.muon.factor_orthogonal", factor_plainly
+            ):
                 times.append(_time(plain))
             if step >= WARM_UP_STEPS:
                 for side, seconds in zip(
@@ -125,7 +128,12 @@ def _compare(some: list[float], others: list[float]) -> str:
 
 def get_costs_table(measured: list[Costs]) -> str:
     """Return median steps in ms, and medians of the ratios of neighbouring steps."""
-    heads = ["a step at batch 64", "Adam, ms", "Muon, ms", "plain formula, ms"]
+    heads = [
+        "a step at batch 64",
+        "Adam, ms",
+        "Muon, ms",
+        "plain formula, ms",
+    ]
     heads += ["Muon / Adam", "plain formula / Adam"]
     rows = []
     for costs in measured:

@@ -130,7 +130,9 @@ def _slope(ended: list[float], cores: int) -> float:
 
 
 def _trivial(points: int) -> list[Point]:
-    return Sweep("trivial", [Grid("text_to_text", **TRIVIAL)], points).points()
+    return Sweep(
+        "trivial", [Grid("text_to_text", **TRIVIAL)], points
+    ).points()
 
 
 def _sweep(folder: Path, points: int) -> list[Any]:
@@ -280,7 +282,8 @@ def costs_table(costs: list[Cost]) -> str:
     rows = []
     for cost in costs:
         kept = (
-            cost.target is None or statistics.median(cost.values) <= cost.target
+            cost.target is None
+            or statistics.median(cost.values) <= cost.target
         )
         target = "" if cost.target is None else f"{cost.target:g}"
         rows.append(

@@ -134,13 +134,16 @@ def _gain(
     full = max(1, trainings[0].steps_per_epoch - 1)
     sides = [_full_steps(side, full) for side in (trainings[0], together)]
     took = [
-        [_median(side, device, seconds / 2) for side in sides] for _ in range(2)
+        [_median(side, device, seconds / 2) for side in sides]
+        for _ in range(2)
     ]
     alone, packed = (min(times) for times in zip(*took, strict=True))
     return Gain(what, lanes, alone, packed)
 
 
-def _idiomatic_steps(case: Case, device: torch.device) -> Callable[[], object]:
+def _idiomatic_steps(
+    case: Case, device: torch.device
+) -> Callable[[], object]:
     from torch.utils.data import DataLoader
 
     script: Any = importlib.import_module(case.script)

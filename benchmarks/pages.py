@@ -57,7 +57,9 @@ class PageError(Exception):
     """The file cannot take what is to be written."""
 
 
-def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]]
+) -> str:
     """A table whose columns line up, the first one to the left and the others to the right.
 
     Raises:
@@ -78,7 +80,10 @@ def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ]
         return f"| {' | '.join(padded)} |"
 
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    rule = [
+        "-" * widths[0],
+        *("-" * (width - 1) + ":" for width in widths[1:]),
+    ]
     return (
         "\n".join([joined(lines[0]), joined(rule), *map(joined, lines[1:])])
         + "\n"
@@ -126,7 +131,9 @@ def check_parts(names: Sequence[str], kind: str, path: Path = FILE) -> None:
     """
     there = parts(path.read_text(encoding="utf-8")) if path.exists() else {}
     if kind == QUICK and (
-        kept := [name for name in names if there.get(name, (QUICK,))[0] == FULL]
+        kept := [
+            name for name in names if there.get(name, (QUICK,))[0] == FULL
+        ]
     ):
         raise PageError(
             f"{path.name} has full results of {', '.join(kept)}; a quick run does not replace them"

@@ -137,7 +137,9 @@ def time_steps(
     took: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(turns):
         for side, process in sides.items():
-            took[side] += process.submit(_some_steps, seconds / turns).result()
+            took[side] += process.submit(
+                _some_steps, seconds / turns
+            ).result()
     *ours, theirs = (statistics.median(took[side]) for side in sides)
     return [
         Step(case, precision, mine, theirs)

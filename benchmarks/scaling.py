@@ -127,12 +127,18 @@ def bookkeeping(
 def _wait_for_all(root: Path) -> None:
     """Until every slot has its worker: Tune gives a free worker trials whose own are still starting, and ends those."""
     (root / "workers" / str(os.getpid())).touch()
-    while len(os.listdir(root / "workers")) < int((root / "slots").read_text()):
+    while len(os.listdir(root / "workers")) < int(
+        (root / "slots").read_text()
+    ):
         time.sleep(0.1)
 
 
 def drive(
-    address: str, points: str, epochs: str, root: str, max_concurrent: str = ""
+    address: str,
+    points: str,
+    epochs: str,
+    root: str,
+    max_concurrent: str = "",
 ) -> None:
     """Be the driver of one run; leaves in ``root/driven.json`` when each outcome was heard, and the seconds spent."""
     from rich.console import Console
@@ -177,7 +183,9 @@ def drive(
         int(peak.split()[1]) * 1024
     )  # getrusage would tell of the process that started this one, too
     (Path(root) / "driven.json").write_text(
-        json.dumps({"heard": heard, "workers": len(workers), "memory": memory})
+        json.dumps(
+            {"heard": heard, "workers": len(workers), "memory": memory}
+        )
     )
     sys.exit(status)
 
@@ -195,7 +203,9 @@ def measure(
     """
     found = []
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        environment = clean_environment(Path(name)) | {"PYTHONPATH": str(ROOT)}
+        environment = clean_environment(Path(name)) | {
+            "PYTHONPATH": str(ROOT)
+        }
         with (
             patch.dict(os.environ, environment),
             _cluster(nodes, slots) as cluster,

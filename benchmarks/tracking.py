@@ -61,7 +61,9 @@ def in_turn(model: str, points: int, folder: Path) -> None:
         for mode, kept in took.items():
             kept.append(
                 seconds(
-                    Point.make(model, MODELS[model], seed), mode, folder / mode
+                    Point.make(model, MODELS[model], seed),
+                    mode,
+                    folder / mode,
                 )
             )
     without, logged = (

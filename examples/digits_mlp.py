@@ -39,7 +39,9 @@ def train(
     )
     pixels, labels = pixels[order].float() / 16, labels[order]
     network = torch.nn.Sequential(
-        torch.nn.Linear(64, width), torch.nn.ReLU(), torch.nn.Linear(width, 10)
+        torch.nn.Linear(64, width),
+        torch.nn.ReLU(),
+        torch.nn.Linear(width, 10),
     )
     optimizer = torch.optim.SGD(network.parameters(), lr, momentum=0.9)
 

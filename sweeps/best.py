@@ -15,7 +15,9 @@ SWEEP = Sweep(
     name="best",
     grids=[
         Grid("text_to_text", batch_size=64, epochs=10, **RECIPE),
-        Grid("image_to_text", batch_size=64, epochs=15, augment=1.0, **RECIPE),
+        Grid(
+            "image_to_text", batch_size=64, epochs=15, augment=1.0, **RECIPE
+        ),
         Grid("text_to_image", batch_size=64, epochs=30, **RECIPE),
     ],
     seeds=3,

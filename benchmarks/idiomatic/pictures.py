@@ -21,7 +21,10 @@ Terms = dict[str, Tensor]
 
 
 def make_encoder(
-    layers: int, filters: int, outputs: int, activation: Callable[[], nn.Module]
+    layers: int,
+    filters: int,
+    outputs: int,
+    activation: Callable[[], nn.Module],
 ) -> nn.Sequential:
     """Pictures [B, 3, 64, 64] to vectors [B, outputs]."""
     stages: list[nn.Module] = []

@@ -22,11 +22,19 @@ class EncoderDecoder(nn.Module):
     """Reads a query [B, 5, inputs], repeats the last state, and gives states [B, 3, hidden]."""
 
     def __init__(
-        self, inputs: int, hidden: int, encoder_layers: int, decoder_layers: int
+        self,
+        inputs: int,
+        hidden: int,
+        encoder_layers: int,
+        decoder_layers: int,
     ) -> None:
         super().__init__()
-        self.encoder = nn.LSTM(inputs, hidden, encoder_layers, batch_first=True)
-        self.decoder = nn.LSTM(hidden, hidden, decoder_layers, batch_first=True)
+        self.encoder = nn.LSTM(
+            inputs, hidden, encoder_layers, batch_first=True
+        )
+        self.decoder = nn.LSTM(
+            hidden, hidden, decoder_layers, batch_first=True
+        )
 
     def forward(self, query: Tensor) -> Tensor:
         _, (state, _) = self.encoder(query)

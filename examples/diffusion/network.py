@@ -29,7 +29,9 @@ class DiffusionNetwork(gs.Network):
         self.time = nn.Linear(2, width)
         self.shift = nn.Linear(width, width)
 
-    def draw(self, batch_size: int, rng: torch.Generator) -> dict[str, Tensor]:
+    def draw(
+        self, batch_size: int, rng: torch.Generator
+    ) -> dict[str, Tensor]:
         """Draw the noise and the time of each example."""
         noise = torch.randn(batch_size, 3, 64, 64, generator=rng)
         return {

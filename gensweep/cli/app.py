@@ -165,7 +165,9 @@ def _configure_logging(verbose: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s %(name)s: %(message)s"))
     if verbose:
-        logging.basicConfig(level=logging.DEBUG, handlers=[handler], force=True)
+        logging.basicConfig(
+            level=logging.DEBUG, handlers=[handler], force=True
+        )
     else:
         logging.basicConfig(
             level=logging.WARNING, handlers=[handler], force=True
@@ -186,7 +188,8 @@ def _call(arguments: list[str], console: Console, verbose: bool) -> int:
     try:
         with exit_on_hangup(), raise_on_signal():
             return (
-                app(arguments, prog_name="gensweep", standalone_mode=False) or 0
+                app(arguments, prog_name="gensweep", standalone_mode=False)
+                or 0
             )
     except Stopped as stopped:
         print_line(

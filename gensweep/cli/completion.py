@@ -72,7 +72,8 @@ def complete_sweep_file(incomplete: str) -> list[str]:
     parent = Path(folder or ("/" if incomplete.startswith("/") else "."))
     prefix = incomplete[: len(incomplete) - len(start)]
     candidates = [
-        f"{prefix}{name}" for name in _list_python(parent, start, folders=True)
+        f"{prefix}{name}"
+        for name in _list_python(parent, start, folders=True)
     ]
     if not folder and "sweeps/".startswith(start):
         names = _list_python(Path("sweeps"), "", folders=False)

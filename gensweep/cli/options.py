@@ -121,7 +121,8 @@ def parse_pairs(option: str, texts: list[str] | None) -> dict[str, list[str]]:
         key, equals, joined = text.partition("=")
         key = key.strip()
         values = [
-            value.strip().replace("\\,", ",") for value in _COMMA.split(joined)
+            value.strip().replace("\\,", ",")
+            for value in _COMMA.split(joined)
         ]
         if not equals or not key or not all(values):
             raise SweepError(f"{option} {text!r} is not KEY=VALUE")

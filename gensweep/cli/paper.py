@@ -134,7 +134,9 @@ def _print_outcome(outcome: Written, out: Path, console: Console) -> None:
     same = len(outcome.same)
     print_line(console, f"Wrote {files} to {out}; {same} were up to date.")
     if outcome.removed:
-        print_line(console, f"Removed from {out}: {', '.join(outcome.removed)}")
+        print_line(
+            console, f"Removed from {out}: {', '.join(outcome.removed)}"
+        )
     if outcome.edited:
         edited = ", ".join(outcome.edited)
         print_line(

@@ -87,7 +87,9 @@ def interpolate_command(
 
     loaded = trained.load_trained(stored, device.value)
     picture = trained.interpolate(loaded, rows, steps, seed)
-    _write_picture(out or Path(f"interpolate-{stored.record.id}.png"), picture)
+    _write_picture(
+        out or Path(f"interpolate-{stored.record.id}.png"), picture
+    )
 
 
 @app.command("answer")
@@ -158,7 +160,9 @@ def evaluate_command(
     if sweep is not None:
         from gensweep.inspect.evaluate_sweep import evaluate_sweep
 
-        raise typer.Exit(evaluate_sweep(sweep, device.value, digits, Console()))
+        raise typer.Exit(
+            evaluate_sweep(sweep, device.value, digits, Console())
+        )
     stored = find_trained_point(point, results)
     from gensweep.inspect import trained
     from gensweep.inspect.evaluate import evaluate, to_json

@@ -51,7 +51,11 @@ def prune_command(
     from gensweep.ledger.ledger import Ledger
     from gensweep.ledger.manifest import read_sweep_file
     from gensweep.ledger.open_store import open_folder
-    from gensweep.ledger.prune import find_sweeps_of, plan_pruning, remove_files
+    from gensweep.ledger.prune import (
+        find_sweeps_of,
+        plan_pruning,
+        remove_files,
+    )
     from gensweep.ledger.stores import as_results_error
 
     if keep not in CHOICES:
@@ -60,7 +64,9 @@ def prune_command(
     store, folder = open_folder(find_sweep_folder(sweep, results))
     with as_results_error(store):
         cells = read_sweep_file(store, folder).cells
-        ids = {point_id for cell in cells for point_id in cell.points.values()}
+        ids = {
+            point_id for cell in cells for point_id in cell.points.values()
+        }
         ledger = Ledger(store)
         plan = plan_pruning(ledger, ids, keep)
         _print_plan(store.uri(folder), plan, console)
@@ -90,7 +96,9 @@ def prune_command(
 def _print_plan(sweep: str, plan: PrunePlan, console: Console) -> None:
     done = pluralize(plan.finished, "point")
     if not plan.files:
-        print_line(console, f"{sweep}: {done} done, which have no such files.")
+        print_line(
+            console, f"{sweep}: {done} done, which have no such files."
+        )
     else:
         print_line(
             console, f"{sweep}: {done} done, with {_describe(plan.files)}."

@@ -66,7 +66,8 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan and exit.")
 ]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="With --dry-run: show the plan as JSON.")
+    bool,
+    typer.Option("--json", help="With --dry-run: show the plan as JSON."),
 ]
 Calibrate = Annotated[
     bool,

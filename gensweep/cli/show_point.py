@@ -63,7 +63,9 @@ def _format_hardware(record: Record) -> dict[str, Any]:
 
 
 def _make_metric_table(record: Record) -> Table:
-    table = Table("metric", "value", "unit", "better", box=None, pad_edge=False)
+    table = Table(
+        "metric", "value", "unit", "better", box=None, pad_edge=False
+    )
     metrics = dict(METRICS.items())
     for name, value in record.metrics.items():
         metric = metrics.get(name.rpartition("/")[2])
@@ -80,5 +82,7 @@ def _list_files(stored: StoredPoint) -> list[str]:
     folder = stored.folder
     paths = folder.rglob("[!.]*")
     return sorted(
-        path.relative_to(folder).as_posix() for path in paths if path.is_file()
+        path.relative_to(folder).as_posix()
+        for path in paths
+        if path.is_file()
     )

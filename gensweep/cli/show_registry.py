@@ -91,7 +91,13 @@ def _get_documentation(config: type[Config]) -> str:
 
 def _make_metric_table() -> Table:
     table = Table(
-        "metric", "unit", "range", "better", "meaning", box=None, pad_edge=False
+        "metric",
+        "unit",
+        "range",
+        "better",
+        "meaning",
+        box=None,
+        pad_edge=False,
     )
     for name, metric in METRICS.items():
         better = BETTER[metric.direction]
@@ -146,7 +152,11 @@ def _make_sweep_table() -> Table:
         except UserError as error:
             # One broken file must not hide the others.
             table.add_row(
-                str(path), "", "", "", Text(escape_controls(str(error)), "red")
+                str(path),
+                "",
+                "",
+                "",
+                Text(escape_controls(str(error)), "red"),
             )
             continue
         cells = list(sweep.cells())

@@ -39,7 +39,8 @@ def slurm_command(
     time: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="Time limit, such as 90 (minutes) or 4:00:00."
+            metavar="TIME",
+            help="Time limit, such as 90 (minutes) or 4:00:00.",
         ),
     ] = None,
     partition: Annotated[
@@ -51,7 +52,9 @@ def slurm_command(
     cpus_per_task: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Cores per node; default: complete nodes."
+            metavar="N",
+            min=1,
+            help="Cores per node; default: complete nodes.",
         ),
     ] = None,
     gpus_per_node: Annotated[

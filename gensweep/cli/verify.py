@@ -46,7 +46,11 @@ def verify_command(
 
     The exit status is 1 if a number differs or no point could be compared, else 0.
     """
-    from gensweep.execute.verify import choose_points, store_comparisons, verify
+    from gensweep.execute.verify import (
+        choose_points,
+        store_comparisons,
+        verify,
+    )
     from gensweep.report.load import load
     from gensweep.report.verified import DIFFERENT, UNCOMPARED
 

@@ -25,7 +25,9 @@ def sync_command(
     results: Root = "results",
     dry: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show what would be uploaded and exit."),
+        typer.Option(
+            "--dry-run", help="Show what would be uploaded and exit."
+        ),
     ] = False,
     wandb_project: Annotated[
         str | None,

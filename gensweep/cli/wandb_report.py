@@ -46,7 +46,8 @@ def wandb_report_command(
     title: Annotated[
         str | None,
         typer.Option(
-            metavar="T", help="Title; default: Sweep and the name of the sweep."
+            metavar="T",
+            help="Title; default: Sweep and the name of the sweep.",
         ),
     ] = None,
     verbose: Verbose = False,

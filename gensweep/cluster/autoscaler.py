@@ -26,7 +26,9 @@ def list_launchable_nodes() -> list[dict[str, float]]:
         max_workers = config["max_workers"]
         nodes: list[dict[str, float]] = []
         for node_type in config["available_node_types"].values():
-            count = min(node_type.get("max_workers", max_workers), max_workers)
+            count = min(
+                node_type.get("max_workers", max_workers), max_workers
+            )
             for _ in range(count):
                 nodes.append(node_type["resources"])
         return nodes[:max_workers]

@@ -93,7 +93,9 @@ def examine_nodes(
     for node, info in answers.items():
         if isinstance(info, GensweepError):
             remedy = f"`ray status`, or {SYNC_CODE_HINT}"
-            findings.append(Finding(node, "answer", FAILED, str(info), remedy))
+            findings.append(
+                Finding(node, "answer", FAILED, str(info), remedy)
+            )
             continue
         try:
             # The node read its clock at some moment between the two times.
@@ -160,7 +162,9 @@ def _remove_new_folders(store: Store) -> Generator[None]:
             store.allow_new_root()
 
 
-def _check_written_files(store: Store, probe: Probe, answers: Answers) -> None:
+def _check_written_files(
+    store: Store, probe: Probe, answers: Answers
+) -> None:
     """Read what the nodes have written; a file that is not here becomes an `error` of its node."""
     infos: dict[str, NodeInfo] = {}
     for info in answers.values():
@@ -175,5 +179,7 @@ def _check_written_files(store: Store, probe: Probe, answers: Answers) -> None:
     contents = store.read_all(infos)
     for info, stored in zip(infos.values(), contents, strict=True):
         if stored != expected:
-            message = f"what it writes to {store.root_uri} cannot be read here"
+            message = (
+                f"what it writes to {store.root_uri} cannot be read here"
+            )
             info["storage"] = {"error": message, "apart": True}

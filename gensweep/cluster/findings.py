@@ -139,7 +139,9 @@ def _judge_code(
 ) -> Finding:
     failed, notes = compare_code(mine, theirs)
     if failed:
-        return Finding(node, "code", FAILED, ", ".join(failed), SYNC_CODE_HINT)
+        return Finding(
+            node, "code", FAILED, ", ".join(failed), SYNC_CODE_HINT
+        )
     if notes:
         return Finding(node, "code", NOTE, ", ".join(notes))
     versions = []
@@ -164,16 +166,17 @@ def _judge_hardware(node: str, hardware: dict[str, Any]) -> Finding:
     # A node with earlier code does not report its compiler.
     if not hardware.get("compiler", True):
         hint = "apt-get install gcc libc6-dev"
-        message += (
-            f"; no C compiler ({hint}), which makes training on the CPU faster"
-        )
+        message += f"; no C compiler ({hint}), which makes training on the CPU faster"
     return Finding(node, "hardware", NOTE, message)
 
 
 def _judge_cache(node: str, files: int, size: int) -> Finding:
     if not files:
         return Finding(
-            node, "cache", NOTE, "empty: the driver prepares each dataset once"
+            node,
+            "cache",
+            NOTE,
+            "empty: the driver prepares each dataset once",
         )
     count = pluralize(files, "file")
     megabytes = size / 1e6
@@ -218,7 +221,9 @@ def judge_storage(node: str, storage: dict[str, Any] | None) -> list[Finding]:
             "reads files of this machine, and this machine reads its files"
         )
         return [Finding(node, "storage", OK, message)]
-    remedy = "give the user that runs Ray there permission to read and write it"
+    remedy = (
+        "give the user that runs Ray there permission to read and write it"
+    )
     if storage["apart"]:
         remedy = _SHARE_HINT
     return [Finding(node, "storage", FAILED, storage["error"], remedy)]

@@ -122,9 +122,7 @@ def _try_root(
             # The driver has stopped waiting, so nobody else will remove the file.
             store.remove(file_name)
     except (FileNotFoundError, NotADirectoryError):
-        message = (
-            f"{root} is not shared: a file of this machine does not exist there"
-        )
+        message = f"{root} is not shared: a file of this machine does not exist there"
         return {"error": message, "apart": True}
     except (OSError, ResultsError) as error:
         return {"error": " ".join(str(error).split()), "apart": False}
@@ -187,7 +185,9 @@ def compare_code(
     if is_known and my_commit != their_commit:
         failed.append(f"commit {their_short}, here {my_short}")
     elif mine["source"] != theirs.get("source"):
-        failed.append(f"other source files than here, of commit {their_short}")
+        failed.append(
+            f"other source files than here, of commit {their_short}"
+        )
     elif not is_known:
         notes.append(
             f"commit {their_short}, here {my_short}; the files are the same"

@@ -133,7 +133,9 @@ class Config(BaseModel):
     def is_active(cls, field: str, values: dict[str, Any]) -> bool:
         """Return whether the field acts in a point with these values."""
         when = cls.get_extras(field).get("when", {})
-        return all(values.get(key) in allowed for key, allowed in when.items())
+        return all(
+            values.get(key) in allowed for key, allowed in when.items()
+        )
 
 
 def get_last_epoch(params: Mapping[str, Any]) -> int:

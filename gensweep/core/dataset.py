@@ -79,7 +79,8 @@ def select_training_rows(
     pool = split["pool"]
     # The validation set is the end of the pool; a fraction near 1 must not reach into it.
     count = min(
-        round(len(pool) * train_fraction), len(pool) - len(split["validation"])
+        round(len(pool) * train_fraction),
+        len(pool) - len(split["validation"]),
     )
     if count < 1:
         raise ValueError(

@@ -190,7 +190,9 @@ def register_metric(
         main_rank=main_rank,
     )
 
-    def add(function: Callable[[dict[str, torch.Tensor]], float | None]) -> Any:
+    def add(
+        function: Callable[[dict[str, torch.Tensor]], float | None],
+    ) -> Any:
         doc = inspect.getdoc(function) or ""
         metric = Metric(
             name=name,
@@ -230,7 +232,9 @@ def register_derived(
     return add
 
 
-def list_metrics(outputs: tuple[str, ...], split: str = "test") -> list[Metric]:
+def list_metrics(
+    outputs: tuple[str, ...], split: str = "test"
+) -> list[Metric]:
     """Return every metric of a model with these outputs that is measured on a split, by name."""
     metrics = []
     for _, metric in METRICS.items():

@@ -8,7 +8,8 @@ from gensweep.core.registries import METRICS
 from gensweep.core.roles import Role
 
 FORMER_NAMES = {
-    name: f"{name}_random_vgg" for name in ("fid", "kid", "density", "coverage")
+    name: f"{name}_random_vgg"
+    for name in ("fid", "kid", "density", "coverage")
 }
 """Names of metrics in former versions, without their feature network -> their names now."""
 FORMER_DOCS = {

@@ -177,7 +177,9 @@ def task(
 def _check_metrics(name: str, metrics: Any) -> dict[str, Range]:
     if not isinstance(metrics, Mapping) or not metrics:
         example = 'metrics={"accuracy": gs.Range(0, 1, "max")}'
-        raise UserError(f"task {name!r}: declare what it returns, as {example}")
+        raise UserError(
+            f"task {name!r}: declare what it returns, as {example}"
+        )
     for metric, range_ in metrics.items():
         if not isinstance(metric, str) or not _METRIC_NAME.fullmatch(metric):
             raise UserError(
@@ -265,7 +267,9 @@ def _is_scalar(annotation: Any) -> bool:
     return annotation in _SCALARS
 
 
-def _check_shown(name: str, shown: Any, config: type[Task]) -> tuple[str, ...]:
+def _check_shown(
+    name: str, shown: Any, config: type[Task]
+) -> tuple[str, ...]:
     is_tuple = isinstance(shown, (tuple, list))
     if not is_tuple or any(key not in config.model_fields for key in shown):
         raise UserError(

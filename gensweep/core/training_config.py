@@ -18,7 +18,9 @@ class TrainingConfig(Config):
         "adam", "muon: matrices by Muon, the rest by AdamW"
     )
     lr: float = param(1e-3, "learning rate of Adam or AdamW", gt=0)
-    beta1: float = param(0.9, "Adam's decay of the gradient's mean", ge=0, lt=1)
+    beta1: float = param(
+        0.9, "Adam's decay of the gradient's mean", ge=0, lt=1
+    )
     beta2: float = param(
         0.999, "Adam's decay of the squared gradient's mean", ge=0, lt=1
     )
@@ -59,7 +61,9 @@ class TrainingConfig(Config):
         when={"schedule": ("warmup_linear",)},
     )
     clip_norm: float | None = param(
-        None, "largest gradient norm a player and step; none: no clipping", gt=0
+        None,
+        "largest gradient norm a player and step; none: no clipping",
+        gt=0,
     )
     init: Literal["torch", "keras"] = param(
         "torch", "initial weights: PyTorch's or Keras' defaults"

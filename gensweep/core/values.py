@@ -36,9 +36,7 @@ def show_value(value: Any, limit: int | None = MAX_SHOWN) -> str:
         text = repr(value)
     except Exception as error:
         # The value is wrong already, so its own error must not hide that.
-        return (
-            f"a {type(value).__name__} (its repr raises {type(error).__name__})"
-        )
+        return f"a {type(value).__name__} (its repr raises {type(error).__name__})"
     if limit is None or len(text) <= limit:
         return text
     return f"{text[:limit]}..."

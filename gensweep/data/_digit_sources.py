@@ -96,7 +96,9 @@ def read_pinned_parts(
     if not turned:
         return parts, ()
     note = f"turned upright, since EMNIST has rows and columns exchanged: {join_first(turned, 3)}"
-    return parts, (f"{note}; rename files whose pictures are upright already",)
+    return parts, (
+        f"{note}; rename files whose pictures are upright already",
+    )
 
 
 def _read_idx_part(

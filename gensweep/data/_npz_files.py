@@ -125,7 +125,9 @@ def _match_layout(
             matches.append(layout)
     # Fewer exact names than names: two names differ in capitals only.
     if len(matches) != 1 or len(exact) != len(names):
-        problem = "matches several layouts" if matches else "matches no layout"
+        problem = (
+            "matches several layouts" if matches else "matches no layout"
+        )
         supported = "; ".join(_format_layout(layout) for layout in LAYOUTS)
         raise DataError(
             f"{path} {problem}: it holds {', '.join(names) or 'nothing'}; "

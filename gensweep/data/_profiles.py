@@ -66,7 +66,9 @@ def _build_transform(profile: bytes, mode: str) -> ImageCmsTransform | None:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         colour_space = source.profile.xcolor_space
         if _MODES.get(colour_space) != mode:
-            log.debug("a profile of %s in a picture of %s", colour_space, mode)
+            log.debug(
+                "a profile of %s in a picture of %s", colour_space, mode
+            )
             return None
         transform = ImageCms.buildTransform(
             source,

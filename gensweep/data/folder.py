@@ -128,7 +128,9 @@ class PictureFiles(Data):
         pictures = np.empty((len(files), 3, SIZE, SIZE), np.uint8)
         count = 0
         unread = []
-        with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(
+            min(MAX_THREADS, os.cpu_count() or 1)
+        ) as pool:
             results = pool.map(
                 self._open_picture,
                 files,
@@ -137,7 +139,9 @@ class PictureFiles(Data):
             pairs = zip(files.values(), results, strict=True)
             for path, result in pairs:
                 if isinstance(result, str):
-                    unread.append(f"{os.path.relpath(path, folder)} ({result})")
+                    unread.append(
+                        f"{os.path.relpath(path, folder)} ({result})"
+                    )
                 else:
                     pictures[count] = result
                     count += 1
@@ -152,7 +156,9 @@ class PictureFiles(Data):
         copies = files.readable - files.different
         if copies:
             remarks.append(f"copies of other pictures left out: {copies}")
-        unread = [f"{name} ({reason})" for name, reason in files.unread.items()]
+        unread = [
+            f"{name} ({reason})" for name, reason in files.unread.items()
+        ]
         if unread:
             number = pluralize(len(unread), "file")
             remarks.append(

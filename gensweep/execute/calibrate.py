@@ -57,7 +57,9 @@ def calibrate(
         )
         seconds = _time_step(training)
         rates.seen[key] = [
-            seconds * training.steps_per_epoch / point.params["train_fraction"]
+            seconds
+            * training.steps_per_epoch
+            / point.params["train_fraction"]
         ]
     return len(unknown)
 

@@ -72,7 +72,9 @@ class Comparison:
                 parts.append(name)
         info = self.compute_info or {}
         computing = ", ".join(
-            str(info[name]) for name in ("precision", "kernels") if name in info
+            str(info[name])
+            for name in ("precision", "kernels")
+            if name in info
         )
         machine = (
             "the machine that trained it"
@@ -151,7 +153,8 @@ def judge_differences(
 
 
 def compute_differences(
-    lines: Sequence[Mapping[str, float]], history: Mapping[str, Iterable[float]]
+    lines: Sequence[Mapping[str, float]],
+    history: Mapping[str, Iterable[float]],
 ) -> dict[str, Difference]:
     """Return the largest difference over some epochs, by column.
 

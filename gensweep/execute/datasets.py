@@ -85,7 +85,9 @@ def publish_datasets(
         cells,
         find_paths(value for params in cells for value in params.values()),
     )
-    of_dataset = list_dataset_parameters(params["dataset"] for params in cells)
+    of_dataset = list_dataset_parameters(
+        params["dataset"] for params in cells
+    )
     folder = f"{sweep.name}/{DATASETS_FOLDER}"
     files = store.list_files(folder)
     lines: dict[
@@ -133,7 +135,9 @@ def _write_sheet(
         store.write(path, content)
 
 
-def _prepare_for_sheet(point: Point, console: Console) -> DatasetArrays | None:
+def _prepare_for_sheet(
+    point: Point, console: Console
+) -> DatasetArrays | None:
     """Return the arrays of a point that is not trained now; None if they are unavailable."""
     try:
         point.data_config().check()

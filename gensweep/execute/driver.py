@@ -52,7 +52,9 @@ def run(sweep: Sweep, options: RunOptions, console: Console) -> int:
     try:
         ending = _run(sweep, options, notifier, console)
     except (Exception, Stopped) as error:
-        notifier.tell_end(about | {"error": f"{type(error).__name__}: {error}"})
+        notifier.tell_end(
+            about | {"error": f"{type(error).__name__}: {error}"}
+        )
         raise
     notifier.tell_end(about | asdict(ending))
     return ending.exit_status

@@ -65,7 +65,9 @@ def dry_run(
     )
     with as_results_error(ledger.store):
         sweep = searcher.peek()
-        plan = plan_run(filter_points(sweep, options.filters), ledger, options)
+        plan = plan_run(
+            filter_points(sweep, options.filters), ledger, options
+        )
     records = read_all_records(ledger, plan.state)
     add_origins(plan, ledger, records, sweep.points())
     report, work = make_plan_report(
@@ -115,7 +117,9 @@ def _describe_replaced_points(
 def _print_status(report: PlanReport, console: Console) -> None:
     counts = dict(report.statuses)
     wanted = pluralize(counts.pop("wanted"), "point")
-    states = ", ".join(f"{count} {status}" for status, count in counts.items())
+    states = ", ".join(
+        f"{count} {status}" for status, count in counts.items()
+    )
     print_line(console, f"Sweep {report.sweep}: {wanted} wanted, {states}.")
     for axes in report.models:
         print_line(console, describe_axes(axes))
@@ -145,7 +149,9 @@ def describe_power(models: Iterable[ModelAxes]) -> Iterator[str]:
 
 def describe_axes(axes: ModelAxes) -> str:
     """Return a model's swept parameters in a line: `cae: lr 0.1, 0.2; 2 cells x 3 seeds`."""
-    parts = [f"{name} {_shorten(values)}" for name, values in axes.axes.items()]
+    parts = [
+        f"{name} {_shorten(values)}" for name, values in axes.axes.items()
+    ]
     size = f"{pluralize(axes.cells, 'cell')} x {pluralize(len(axes.seeds), 'seed')}"
     if axes.points != axes.cells * len(axes.seeds):
         # A filter may choose some seeds of some cells only.
@@ -193,7 +199,9 @@ def _describe_executor(report: PlanReport) -> str:
     return "A run would train with Ray."
 
 
-def _print_time(report: PlanReport, calibrate: bool, console: Console) -> None:
+def _print_time(
+    report: PlanReport, calibrate: bool, console: Console
+) -> None:
     time = report.time
     if time is None:
         return

@@ -100,7 +100,10 @@ class MemoryBudget:
         # The cell decides between equal packs, so that messages do not depend on the order.
         return max(
             packs,
-            key=lambda pack: (self._estimate_bytes(pack), pack.points[0].cell),
+            key=lambda pack: (
+                self._estimate_bytes(pack),
+                pack.points[0].cell,
+            ),
         )
 
     def describe(self, pack: Pack) -> str:

@@ -126,7 +126,9 @@ def _keep_checkpoints_if_needed(run: RunContext) -> RunContext:
     return replace(run, options=replace(run.options, resources=resources))
 
 
-def _start_executor(run: RunContext, stack: contextlib.ExitStack) -> ModuleType:
+def _start_executor(
+    run: RunContext, stack: contextlib.ExitStack
+) -> ModuleType:
     """Start what runs the trials, until the stack is closed; return its module.
 
     The executor checks the resources, so it starts before anything is written.
@@ -153,7 +155,9 @@ def _check_local_root(store: Store, sweep: Sweep) -> None:
         check_store(store, *list_folders(sweep.name))
 
 
-def _train_waves(run: RunContext, wave: Wave, executor: ModuleType) -> Trained:
+def _train_waves(
+    run: RunContext, wave: Wave, executor: ModuleType
+) -> Trained:
     """Train a wave, and all further waves that searches ask for."""
     searcher = run.searcher
     options = run.options
@@ -188,7 +192,9 @@ def _train_waves(run: RunContext, wave: Wave, executor: ModuleType) -> Trained:
             return Trained(sweep, plan, limit)
         searcher.print_progress()
         with_groups = searcher.add_groups(options)
-        wave = prepare_wave(sweep, wanted, run.ledger, with_groups, run.console)
+        wave = prepare_wave(
+            sweep, wanted, run.ledger, with_groups, run.console
+        )
 
 
 def _start_warmup(

@@ -65,7 +65,9 @@ class Notifier:
             self._warn(str(error))
             return
         if done.returncode:
-            lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            lines = (
+                done.stderr.decode("utf-8", "replace").strip().splitlines()
+            )
             detail = f": {lines[-1]}" if lines else ""
             self._warn(f"exit status {done.returncode}{detail}")
 

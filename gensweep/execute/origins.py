@@ -65,7 +65,9 @@ def _find_by_record(
     todo: set[str],
 ) -> Iterable[tuple[str, Origin]]:
     """Yield the checkpoints of points that have a record, each with the key of its course."""
-    wanted = {(course[0].model, course[0].seed) for course in courses.values()}
+    wanted = {
+        (course[0].model, course[0].seed) for course in courses.values()
+    }
     for record in records:
         is_candidate = (
             record.status in (Status.OK, Status.FAILED) and record.epochs > 0
@@ -92,7 +94,9 @@ def _find_by_record(
             yield point.course_key, Origin(record.id, record.epochs)
 
 
-def _choose_useful(course: Course, origins: list[Origin]) -> tuple[Origin, ...]:
+def _choose_useful(
+    course: Course, origins: list[Origin]
+) -> tuple[Origin, ...]:
     """Return the furthest checkpoint for each point of a course, and those of unknown epochs."""
     useful = {origin for origin in origins if origin.epoch is None}
     for point in course:
@@ -109,5 +113,7 @@ def _choose_useful(course: Course, origins: list[Origin]) -> tuple[Origin, ...]:
                 )
             )
     return tuple(
-        sorted(useful, key=lambda origin: (origin.epoch or 0, origin.point_id))
+        sorted(
+            useful, key=lambda origin: (origin.epoch or 0, origin.point_id)
+        )
     )

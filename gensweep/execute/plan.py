@@ -54,7 +54,8 @@ class Plan:
         """Return the packs to train, each of at most ``limit`` lanes, in the plan's order."""
         point_of_cell = {point.cell: point for point in self.todo}
         costs = {
-            cell: estimate_cost(point) for cell, point in point_of_cell.items()
+            cell: estimate_cost(point)
+            for cell, point in point_of_cell.items()
         }
 
         def estimate_pack(pack: Pack) -> float:
@@ -63,7 +64,9 @@ class Plan:
                 epochs = count_epochs(
                     course, self.origins.get(course[0].id, ())
                 )
-                total += costs[course[-1].cell] * epochs / course[-1].last_epoch
+                total += (
+                    costs[course[-1].cell] * epochs / course[-1].last_epoch
+                )
             return total
 
         packs = make_packs(self.todo, limit)
@@ -80,7 +83,8 @@ class Plan:
     def _add_origins(self, pack: Pack) -> Pack:
         ids = [point.id for point in pack.points if point.id in self.origins]
         return Pack(
-            pack.points, {point_id: self.origins[point_id] for point_id in ids}
+            pack.points,
+            {point_id: self.origins[point_id] for point_id in ids},
         )
 
     @property
@@ -175,7 +179,9 @@ def make_plan(
     return Plan(points, state, todo)
 
 
-def plan_run(points: list[Point], ledger: Ledger, options: RunOptions) -> Plan:
+def plan_run(
+    points: list[Point], ledger: Ledger, options: RunOptions
+) -> Plan:
     """Return the plan of a run; raises as `make_plan`."""
     resources = options.resources
     plan = make_plan(

@@ -12,7 +12,11 @@ from gensweep.execute.executor_choice import (
     choose_executor,
 )
 from gensweep.execute.memory_budget import MemoryBudget, make_memory_budget
-from gensweep.execute.plan import Plan, count_parallel_trials, make_local_packs
+from gensweep.execute.plan import (
+    Plan,
+    count_parallel_trials,
+    make_local_packs,
+)
 from gensweep.execute.rates import Rates, collect_rates
 from gensweep.execute.resources import RunOptions
 from gensweep.ledger.ledger import Ledger

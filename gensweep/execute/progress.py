@@ -173,9 +173,7 @@ class Screen:
         seconds = ""
         if "seconds" in result:
             seconds = f" {result['seconds']:.1f}s"
-        line = (
-            f"{count} {self._name(point)} {result['status']}{seconds}  {detail}"
-        )
+        line = f"{count} {self._name(point)} {result['status']}{seconds}  {detail}"
         self._console.print(
             line, soft_wrap=True, style="red" if has_failed else None
         )
@@ -196,7 +194,9 @@ class Screen:
         for point, result in running[:MAX_POINTS_SHOWN]:
             epoch = f"epoch {result['epoch']}/{result['epochs']}"
             table.add_row(
-                self._name(point), epoch, _format_metrics(result, "validation/")
+                self._name(point),
+                epoch,
+                _format_metrics(result, "validation/"),
             )
         if not running and not self.outcomes:
             table.add_row("starting")

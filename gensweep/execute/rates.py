@@ -178,7 +178,9 @@ class Rates:
                     total.unknown += len(course)
                     continue
                 # The shorter points are passed on the way, and a checkpoint saves epochs.
-                epochs = count_epochs(course, pack.origins.get(longest.id, ()))
+                epochs = count_epochs(
+                    course, pack.origins.get(longest.id, ())
+                )
                 known += seconds * epochs / longest.last_epoch
             total.seconds += known
             total.longest = max(total.longest, known)
@@ -207,6 +209,8 @@ def collect_rates(records: Iterable[Record], device: str = "auto") -> Rates:
     here = get_hardware() | {"device": predict_device(device)}
     rates = Rates()
     for record in records:
-        if all(record.hardware.get(key) == here[key] for key in _MACHINE_KEYS):
+        if all(
+            record.hardware.get(key) == here[key] for key in _MACHINE_KEYS
+        ):
             rates.add(record)
     return rates

@@ -75,7 +75,9 @@ def _get_answer(call: Any, is_answered: bool) -> Any:
         return GensweepError(get_last_line(error))
     except Exception as error:
         # The answer of a node with other code may be of a class that is not here.
-        return GensweepError(f"{type(error).__name__}: {get_last_line(error)}")
+        return GensweepError(
+            f"{type(error).__name__}: {get_last_line(error)}"
+        )
 
 
 def _name_nodes(nodes: Sequence[Mapping[str, Any]]) -> dict[str, str]:

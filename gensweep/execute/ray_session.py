@@ -76,7 +76,9 @@ def _start_ray(resources: Resources) -> None:
     options: dict[str, Any] = {}
     if not resources.verbose:
         options |= {"log_to_driver": False, "logging_level": "ERROR"}
-    private: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    private: contextlib.AbstractContextManager[None] = (
+        contextlib.nullcontext()
+    )
     if resources.address is None:
         options |= _prepare_local_start(resources)
         private = keep_private()
@@ -111,7 +113,9 @@ def _prepare_local_start(resources: Resources) -> dict[str, Any]:
     return options
 
 
-def print_without_state_dump(data: dict[str, Any], ignore_prefix: bool) -> None:
+def print_without_state_dump(
+    data: dict[str, Any], ignore_prefix: bool
+) -> None:
     """Print what Ray publishes, except the long state of a raylet that died.
 
     The error message of the run says that it died.

@@ -87,7 +87,9 @@ def execute(
     for point in points.values():
         for key, arrays in prepare_arrays(point).items():
             shared[key] = ray.put(arrays)
-    tuner, scratch = _make_tuner(packs, root, resources, report, limits, shared)
+    tuner, scratch = _make_tuner(
+        packs, root, resources, report, limits, shared
+    )
     try:
         results = tuner.fit()
         # Whatever Tune reports about trials then, none of them failed by itself.

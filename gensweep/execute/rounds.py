@@ -91,12 +91,13 @@ def train_in_rounds(
             for point in todo:
                 # A point that made progress continues in the next round: on a cluster,
                 # machines may come and go.
-                has_progressed = screen.epochs[point.id] > epochs_before.get(
-                    point.id, 0
-                )
+                before = epochs_before.get(point.id, 0)
+                has_progressed = screen.epochs[point.id] > before
                 if point.id in died and not has_progressed:
                     earlier = plan.state.records.get(point.id)
-                    _record_death(ledger, point, died[point.id], earlier, watch)
+                    _record_death(
+                        ledger, point, died[point.id], earlier, watch
+                    )
             if (
                 screen.outcomes.keys() - attempted
                 or screen.epochs != epochs_before
@@ -179,7 +180,9 @@ def _wait_for_free_points(
     has_printed = False
     while True:
         raise_if_stopped()
-        remaining = [point for point in plan.todo if point.id not in attempted]
+        remaining = [
+            point for point in plan.todo if point.id not in attempted
+        ]
         state = ledger.read(
             {point.id: point.expected_record for point in remaining}
         )

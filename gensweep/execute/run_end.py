@@ -21,7 +21,9 @@ def print_limit(
     """Print why points were left out, how many, and how to train them."""
     missing = pluralize(plan.count_statuses()[Status.MISSING], "point")
     command = options.command or "the same command"
-    print_line(console, f"Stopped early: {limit}; {missing} missing.", "yellow")
+    print_line(
+        console, f"Stopped early: {limit}; {missing} missing.", "yellow"
+    )
     print_line(console, f"To continue: {command}")
 
 

@@ -44,7 +44,9 @@ def find_differences(sweep: Sweep, ledger: Ledger) -> list[SearchReport]:
         reports = []
         for search in sweep.searches:
             if search.name in log:
-                reports.append(_check_search(search, log[search.name], ledger))
+                reports.append(
+                    _check_search(search, log[search.name], ledger)
+                )
         return reports
 
 
@@ -84,7 +86,9 @@ def _check_search(
     )
 
 
-def _find_first_difference(derived: SearchInfo, log: SearchInfo) -> str | None:
+def _find_first_difference(
+    derived: SearchInfo, log: SearchInfo
+) -> str | None:
     """Return in words the first difference; None if the log is what the records give."""
     cause = _find_changed_outcome(derived, log)
     for number, logged in enumerate(log.trials[: derived.wanted]):
@@ -153,7 +157,8 @@ def _describe_code(records: Mapping[str, Record]) -> str:
     others = [
         record.id
         for record in records.values()
-        if compare(record.code, record.model, record.params["dataset"]) != SAME
+        if compare(record.code, record.model, record.params["dataset"])
+        != SAME
     ]
     if not others:
         return ""

@@ -10,7 +10,10 @@ from gensweep.core.errors import ClaimedError, LostClaimError, SweepError
 from gensweep.core.keep import CHECKPOINT_TOO, NOTHING
 from gensweep.execute.plan import Plan
 from gensweep.execute.resources import RunOptions
-from gensweep.execute.search_messages import describe_change, describe_progress
+from gensweep.execute.search_messages import (
+    describe_change,
+    describe_progress,
+)
 from gensweep.ledger.claims import Claim, Process
 from gensweep.ledger.ledger import POINTS, Ledger
 from gensweep.ledger.point_files import CHECKPOINT, WEIGHTS
@@ -43,7 +46,9 @@ class Searcher:
         console: where to print.
     """
 
-    def __init__(self, sweep: Sweep, ledger: Ledger, console: Console) -> None:
+    def __init__(
+        self, sweep: Sweep, ledger: Ledger, console: Console
+    ) -> None:
         self._sweep = sweep
         self._ledger = ledger
         self._console = console
@@ -119,7 +124,9 @@ class Searcher:
 
     def keep_only_needed(self, plan: Plan) -> Plan:
         """Return a plan without the points that this run has given up."""
-        todo = [point for point in plan.todo if point.id not in self._given_up]
+        todo = [
+            point for point in plan.todo if point.id not in self._given_up
+        ]
         return Plan(plan.points, plan.state, todo)
 
     def print_progress(self) -> None:
@@ -142,7 +149,9 @@ class Searcher:
                 groups.setdefault(point_id, group)
         resources = options.resources
         tracking = replace(resources.tracking, groups=groups)
-        return replace(options, resources=replace(resources, tracking=tracking))
+        return replace(
+            options, resources=replace(resources, tracking=tracking)
+        )
 
     def drop_checkpoints(self, keep: str) -> None:
         """Remove the states of trainings that only longer trials of a search needed.
@@ -171,7 +180,9 @@ class Searcher:
 
     # --- inside
 
-    def _replay(self, log: Mapping[str, SearchInfo], *, may_ask: bool) -> None:
+    def _replay(
+        self, log: Mapping[str, SearchInfo], *, may_ask: bool
+    ) -> None:
         self.replays = []
         for search in self._sweep.searches:
             info = log.get(search.name)
@@ -214,7 +225,9 @@ class Searcher:
         return self._sweep.add_search_points(unique, selection - confirmed)
 
     def _read_outcomes(self, points: list[Point]) -> Outcomes:
-        return Outcomes(self._ledger.store, self._read(points), self._given_up)
+        return Outcomes(
+            self._ledger.store, self._read(points), self._given_up
+        )
 
     def _read(self, points: Iterable[Point]) -> dict[str, Record]:
         """Return the records of points; those that are ok are read once."""

@@ -30,7 +30,9 @@ is reached, no further pack is started. It returns the ids of points whose worke
 the reason."""
 
 
-def make_trial_config(results: str | Path, resources: Resources) -> TrialConfig:
+def make_trial_config(
+    results: str | Path, resources: Resources
+) -> TrialConfig:
     """Return the settings of every trial of a run."""
     gpus = resources.gpus_per_trial
     if gpus is None:

@@ -59,7 +59,9 @@ def choose_points(results: Results, sample: int) -> list[str]:
     turns = []
     for turn in range(sample):
         turns += [
-            model for model in results.models if turn < len(ids_of_model[model])
+            model
+            for model in results.models
+            if turn < len(ids_of_model[model])
         ]
     quotas = Counter(turns[:sample])
     chosen = []
@@ -110,7 +112,9 @@ def _compare_point(
         return Comparison(record, UNCOMPARED, reason=reason)
     data = point.data_config()
     arrays = array_cache.load_arrays(data)
-    training = Training(point.model_config(), data, point.seed, arrays, device)
+    training = Training(
+        point.model_config(), data, point.seed, arrays, device
+    )
     epochs = min(epochs, len(history["epoch"]))
     compute_info = describe_device(device) | training.compute_info
     is_same_machine = _is_same_machine(record.hardware, compute_info)

@@ -20,7 +20,9 @@ from gensweep.system.precision import (
 from gensweep.train.glyphs import is_reader_cached
 
 
-def compile_kernels_in_background(points: Sequence[Point]) -> threading.Thread:
+def compile_kernels_in_background(
+    points: Sequence[Point],
+) -> threading.Thread:
     """Compile the kernels of these points that are not in the cache, in a thread.
 
     Nobody has to wait for the thread. Which precision `auto` is, only torch knows; here it is

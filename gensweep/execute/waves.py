@@ -12,7 +12,11 @@ from gensweep.execute.limits import Limits
 from gensweep.execute.memory_budget import MemoryBudget, make_memory_budget
 from gensweep.execute.notify import Notifier
 from gensweep.execute.origins import add_origins
-from gensweep.execute.plan import Plan, count_parallel_trials, make_local_packs
+from gensweep.execute.plan import (
+    Plan,
+    count_parallel_trials,
+    make_local_packs,
+)
 from gensweep.execute.plan_messages import print_shared_epochs
 from gensweep.execute.rates import collect_rates, read_all_records
 from gensweep.execute.resources import RunOptions
@@ -73,7 +77,9 @@ def write_wave(wave: Wave, ledger: Ledger, console: Console) -> None:
     write_sweep_json(
         store, sweep, options.command, describe_data(plan.todo, wave.arrays)
     )
-    ledger.clean(plan.state.records.keys() - {point.id for point in plan.todo})
+    ledger.clean(
+        plan.state.records.keys() - {point.id for point in plan.todo}
+    )
     publish_datasets(sweep, plan.points, wave.arrays, store, console)
 
 
@@ -95,7 +101,9 @@ def train_wave(
     packs = wave.packs
     if options.is_on_cluster:
         # Only now is it known what the cluster has.
-        lanes = executor.compute_max_lanes(options.resources, len(plan.courses))
+        lanes = executor.compute_max_lanes(
+            options.resources, len(plan.courses)
+        )
         packs = plan.make_packs(lanes)
     print_shared_epochs(plan, console)
     sweep_json = f"{sweep.name}/{SWEEP}"

@@ -111,7 +111,8 @@ def _build_batch(
         pictures = torch.as_tensor(data.banks[bank][glyphs])
         batch[name] = pictures.float().div(255)[None]
     return {
-        name: value.to(trained.training.device) for name, value in batch.items()
+        name: value.to(trained.training.device)
+        for name, value in batch.items()
     }
 
 

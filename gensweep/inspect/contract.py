@@ -133,13 +133,19 @@ def _check_entry(name: str) -> Iterator[Finding]:
         other_seed = _train(point.with_seed(1), scratch / "seed")
         if other_seed.numbers == base.numbers:
             yield Finding(
-                name, "the seed changes nothing, so seeds show no spread", None
+                name,
+                "the seed changes nothing, so seeds show no spread",
+                None,
             )
         if config.packs:
-            yield from _check_lanes(point, base, other_seed, scratch / "lanes")
+            yield from _check_lanes(
+                point, base, other_seed, scratch / "lanes"
+            )
 
 
-def _train(point: Point, root: Path, stop_after: int | None = None) -> _Outcome:
+def _train(
+    point: Point, root: Path, stop_after: int | None = None
+) -> _Outcome:
     return _train_pack([point], root, stop_after)[point.id]
 
 
@@ -188,7 +194,9 @@ def _check_resumed(point: Point, base: _Outcome, root: Path) -> Finding:
         resumed = _train(point, root)
     else:
         return Finding(
-            point.model, "it caught the end of its process; it must not", False
+            point.model,
+            "it caught the end of its process; it must not",
+            False,
         )
     if resumed.lines and resumed.lines[0]["epoch"] == 1:
         reason = "it keeps no state, or does not restore it: a killed one starts again"

@@ -105,7 +105,9 @@ def _write_evaluation(
         store.write_json(name, result)
     except OSError as error:
         # The root may be read-only; the printed numbers are complete anyway.
-        log.warning("the numbers are printed, but cannot be written: %s", error)
+        log.warning(
+            "the numbers are printed, but cannot be written: %s", error
+        )
         return None
     return store.uri(name)
 
@@ -143,7 +145,9 @@ def _complete_record(
 
 def _check_equal(record: Record, name: str, value: float) -> None:
     recorded = record.metrics[name]
-    if not math.isclose(value, recorded, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+    if not math.isclose(
+        value, recorded, rel_tol=TOLERANCE, abs_tol=TOLERANCE
+    ):
         raise ResultsError(
             f"{record.id}: {name} is {value:.6g} now, {recorded:.6g} in the record: "
             "other data, weights or libraries; nothing was changed"

@@ -62,7 +62,9 @@ def evaluate_sweep(
     )
     if tested and not digits:
         uri = store.uri(folder)
-        print_line(console, f"Tables with new metrics: gensweep collect {uri}")
+        print_line(
+            console, f"Tables with new metrics: gensweep collect {uri}"
+        )
     return 1 if failed else 0
 
 

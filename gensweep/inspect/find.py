@@ -56,7 +56,8 @@ class StoredPoint:
                     "cells"
                 ]
                 if any(
-                    self.record.id in cell["points"].values() for cell in cells
+                    self.record.id in cell["points"].values()
+                    for cell in cells
                 ):
                     sweeps.append(sweep)
             except (
@@ -195,7 +196,9 @@ def _describe_differences(store: Store, ids: list[str]) -> list[str]:
     for point_id in ids[:MAX_IDS_LISTED]:
         description = point_id
         if point_id in params:
-            values = [f"{key}={params[point_id].get(key)}" for key in differing]
+            values = [
+                f"{key}={params[point_id].get(key)}" for key in differing
+            ]
             description += f" ({', '.join(values)})"
         descriptions.append(description)
     return descriptions

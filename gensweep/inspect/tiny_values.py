@@ -55,7 +55,9 @@ def make_tiny_params(name: str) -> dict[str, Any]:
 def list_own_parameters(config: type[Trainable]) -> list[str]:
     """Return the parameters that the user's class or function declares."""
     inherited = (
-        TrainingConfig.model_fields.keys() if config.is_trained_by_loop else ()
+        TrainingConfig.model_fields.keys()
+        if config.is_trained_by_loop
+        else ()
     )
     return [key for key in config.model_fields if key not in inherited]
 

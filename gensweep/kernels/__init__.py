@@ -104,7 +104,9 @@ def to_product_dtype(tensor: Tensor) -> Tensor:
 # --- convolutions
 
 
-def conv(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
+def conv(
+    x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0
+) -> Tensor:
     """Return a 3x3 convolution of stride 2, padding 1, followed by a leaky ReLU.
 
     Args:

@@ -69,7 +69,10 @@ def make_shape(
 
 
 def call_conv(
-    function: str, shape: ConvShape, dtype: torch.dtype, **arrays: Tensor | None
+    function: str,
+    shape: ConvShape,
+    dtype: torch.dtype,
+    **arrays: Tensor | None,
 ) -> None:
     """Call a function of conv.c.
 
@@ -91,14 +94,18 @@ def call_conv(
     }
     for name in _OUTPUTS[function]:
         if name in ready and ready[name] is not arrays[name]:
-            raise ValueError(f"{name} is not laid out as {function} writes it")
+            raise ValueError(
+                f"{name} is not laid out as {function} writes it"
+            )
     library = get_library(dtype)
     # Gradients put pictures side by side in a word, since they sum over pictures.
     in_word = count_in_word(dtype) if function.endswith("_backward") else 0
     _set_packing(shape, library, in_word)
     words = library.gensweep_conv_scratchpad(ctypes.byref(shape))
     # Kernels rely on the zeros of a border, which they never write.
-    ready["scratchpad"] = torch.zeros(words, dtype=torch.float32, device="cpu")
+    ready["scratchpad"] = torch.zeros(
+        words, dtype=torch.float32, device="cpu"
+    )
     addresses = ConvArrays(
         **{name: array.data_ptr() for name, array in ready.items()}
     )
@@ -124,7 +131,9 @@ def _prepare_array(name: str, array: Tensor, dtype: torch.dtype) -> Tensor:
     return array.resolve_neg().contiguous(memory_format=layout)
 
 
-def _set_packing(shape: ConvShape, library: ctypes.CDLL, in_word: int) -> None:
+def _set_packing(
+    shape: ConvShape, library: ctypes.CDLL, in_word: int
+) -> None:
     """Set how much is packed together: a `band` of a picture, or a `group` of small pictures.
 
     Args:
@@ -153,7 +162,9 @@ def pack_down(weight: Tensor, stride: int, dtype: torch.dtype) -> Tensor:
     """
     small, large = weight.shape[:2]
     if small <= FEW_CHANNELS and stride == 1:
-        return _pack_panels(weight.permute(1, 2, 3, 0).flatten(1), large, dtype)
+        return _pack_panels(
+            weight.permute(1, 2, 3, 0).flatten(1), large, dtype
+        )
     return _pack_panels(weight.permute(2, 3, 1, 0), large, dtype)
 
 
@@ -164,7 +175,9 @@ def pack_up(weight: Tensor, dtype: torch.dtype) -> Tensor:
     """
     small, large = weight.shape[:2]
     if large <= FEW_CHANNELS:
-        return _pack_panels(weight.permute(0, 2, 3, 1).flatten(1), small, dtype)
+        return _pack_panels(
+            weight.permute(0, 2, 3, 1).flatten(1), small, dtype
+        )
     order = [1, 2, 0]
     # The pixels of a small picture are padded to complete vectors.
     depth = small + -small % get_vector_floats(dtype)

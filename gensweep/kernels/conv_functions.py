@@ -10,14 +10,16 @@ from gensweep.kernels.conv_stride2 import Conv
 from gensweep.kernels.lane_functions import add_lane
 
 
-def conv(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
+def conv(
+    x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0
+) -> Tensor:
     """Return a 3x3 convolution of stride 2 and a leaky ReLU: [B, C, H, W] to [B, D, H/2, W/2]."""
     pictures = _to_kernels(x, weight)
     if pictures is None:
         return reference.conv(x, weight, bias, slope)
-    return Conv.apply(*add_lane(pictures, weight, bias), "conv", slope).squeeze(
-        0
-    )
+    return Conv.apply(
+        *add_lane(pictures, weight, bias), "conv", slope
+    ).squeeze(0)
 
 
 def conv_transpose(

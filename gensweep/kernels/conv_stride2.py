@@ -112,7 +112,10 @@ class _ConvGradient(OnceDifferentiable):
             }
             if needs_pictures:
                 weights = _pack(weight[lane], source, dtype)
-                arrays |= {"to_pictures": to_pictures[lane], "weights": weights}
+                arrays |= {
+                    "to_pictures": to_pictures[lane],
+                    "weights": weights,
+                }
             if needs_weight:
                 arrays |= {
                     "to_weights": to_weights[lane],
@@ -124,7 +127,11 @@ class _ConvGradient(OnceDifferentiable):
         to_weight = put_channels_second(
             to_weights.permute(0, 4, 1, 2, 3).contiguous()
         )
-        return to_pictures, to_weight.to(weight.dtype), to_bias.to(weight.dtype)
+        return (
+            to_pictures,
+            to_weight.to(weight.dtype),
+            to_bias.to(weight.dtype),
+        )
 
 
 def _make_shape(

@@ -30,7 +30,9 @@ class LaneFunction(torch.autograd.Function):
         )
         if isinstance(outputs, Tensor):
             return outputs.unflatten(0, (size, -1)), 0
-        unstacked = tuple(output.unflatten(0, (size, -1)) for output in outputs)
+        unstacked = tuple(
+            output.unflatten(0, (size, -1)) for output in outputs
+        )
         return unstacked, (0,) * len(outputs)
 
 

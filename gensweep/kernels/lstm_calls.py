@@ -143,7 +143,9 @@ def _call(
             trie.steps, 1, leaf_count, hidden, 0, trie.firsts.data_ptr()
         )
     words = library.gensweep_lstm_scratchpad(ctypes.byref(shape))
-    ready["scratchpad"] = torch.empty(words, dtype=torch.float32, device="cpu")
+    ready["scratchpad"] = torch.empty(
+        words, dtype=torch.float32, device="cpu"
+    )
     addresses = LstmArrays(
         **{name: array.data_ptr() for name, array in ready.items()}
     )

@@ -97,9 +97,9 @@ class _StepsGradient(torch.autograd.Function):
             to_projected = torch.empty_like(gates)
             fill(gradient, weight, gates, cells, cells_tanh, to_projected)
             # Each step multiplies the weight with the states of the step before.
-            return to_projected, _join_steps(to_projected[1:]).mT @ _join_steps(
-                states[:-1]
-            )
+            return to_projected, _join_steps(
+                to_projected[1:]
+            ).mT @ _join_steps(states[:-1])
 
     @staticmethod
     def setup_context(

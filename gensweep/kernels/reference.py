@@ -34,7 +34,9 @@ def get_product_dtype(tensor: Tensor) -> torch.dtype:
 # --- convolutions
 
 
-def conv(x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0) -> Tensor:
+def conv(
+    x: Tensor, weight: Tensor, bias: Tensor, slope: float = 1.0
+) -> Tensor:
     """Return a 3x3 convolution of stride 2 and a leaky ReLU: [B, C, H, W] to [B, D, H/2, W/2]."""
     sums = F.conv2d(x, weight, bias, stride=2, padding=1)
     return _apply_leaky_relu(sums, slope)
@@ -115,7 +117,10 @@ def check_trie(
     if table_rows is not None:
         # The projected inputs are a table, which may have any number of rows.
         rows = len(projected)
-    if projected.shape != (rows, width) or weight.shape != (width, width // 4):
+    if projected.shape != (rows, width) or weight.shape != (
+        width,
+        width // 4,
+    ):
         raise ValueError(
             f"{list(projected.shape)} and {list(weight.shape)} are not [{rows}, 4H] and [4H, H]"
         )

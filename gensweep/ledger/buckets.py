@@ -108,7 +108,9 @@ class Bucket:
         """
 
         def request_info() -> None:
-            info = self._open_files(2, CONNECT_SECONDS).get_file_info(self.name)
+            info = self._open_files(2, CONNECT_SECONDS).get_file_info(
+                self.name
+            )
             # The enum's value of NotFound is 0.
             if not info.type:
                 raise OSError("NOT_FOUND")
@@ -226,7 +228,9 @@ def explain_error(error: Exception) -> str:
     if match:
         code = next(filter(None, match.groups()), "")
     # What follows differs in every request and helps nobody.
-    message = message.partition(" (Request ID")[0].partition(" error_info=")[0]
+    message = message.partition(" (Request ID")[0].partition(" error_info=")[
+        0
+    ]
     if code not in _ADVICE:
         return message
     if message == code:

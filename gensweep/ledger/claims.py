@@ -182,10 +182,14 @@ class Claim:
         self._point = folder.rpartition("/")[2]
         self._name = f"{folder}/{CLAIM}"
         self._lock = f"{folder}/.lock"
-        self._me = Holder(uuid.uuid4().hex, driver, Process.get_current(), 0.0)
+        self._me = Holder(
+            uuid.uuid4().hex, driver, Process.get_current(), 0.0
+        )
         self._stop = threading.Event()
         self._thread = threading.Thread(
-            target=self._renew_until_stopped, daemon=True, name="gensweep-claim"
+            target=self._renew_until_stopped,
+            daemon=True,
+            name="gensweep-claim",
         )
 
     def __enter__(self) -> Claim:

@@ -202,10 +202,13 @@ def _suggest_sweeps(store: Store, folder: str) -> str:
     """Return which sweeps are in the folder or next to it, as a part of an error."""
     for prefix in (f"{folder}/", ""):
         names = sorted(
-            f"{prefix}{name}" for name in store.list_folders(prefix.rstrip("/"))
+            f"{prefix}{name}"
+            for name in store.list_folders(prefix.rstrip("/"))
         )
         sweeps = [
-            store.uri(name) for name in names if store.exists(f"{name}/{SWEEP}")
+            store.uri(name)
+            for name in names
+            if store.exists(f"{name}/{SWEEP}")
         ]
         if sweeps:
             return f"sweeps found: {', '.join(sweeps)}"

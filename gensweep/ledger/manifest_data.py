@@ -48,7 +48,9 @@ def _describe_dataset(
     }
     survey_of_files = get_survey(name)
     if survey_of_files is not None:
-        counts["copies"] += survey_of_files.readable - survey_of_files.different
+        counts["copies"] += (
+            survey_of_files.readable - survey_of_files.different
+        )
         counts["left_out"] += len(survey_of_files.unread)
     defaults = type(data).model_fields
     values = data.model_dump(exclude={"train_fraction", "dataset"})

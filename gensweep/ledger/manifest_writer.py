@@ -140,7 +140,8 @@ def _describe_metrics(models: set[str]) -> dict[str, MetricInfo]:
     # Built-in metrics are in the order of their names, those of a task as it declares them.
     built_in = sorted(described.keys() & METRICS)
     return {
-        name: described[name] for name in dict.fromkeys([*built_in, *described])
+        name: described[name]
+        for name in dict.fromkeys([*built_in, *described])
     }
 
 

@@ -12,7 +12,9 @@ from gensweep.ledger.buckets import SCHEMES
 from gensweep.ledger.stores import Store
 from gensweep.system.redaction import redact_secrets
 
-_MISTYPED_SCHEME = re.compile(rf"({'|'.join(SCHEMES)}):/?(?!/)", re.IGNORECASE)
+_MISTYPED_SCHEME = re.compile(
+    rf"({'|'.join(SCHEMES)}):/?(?!/)", re.IGNORECASE
+)
 """A bucket's scheme without its two slashes."""
 
 

@@ -74,7 +74,9 @@ def plan_pruning(
     return plan
 
 
-def remove_files(ledger: Ledger, files: Sequence[LargeFile]) -> list[LargeFile]:
+def remove_files(
+    ledger: Ledger, files: Sequence[LargeFile]
+) -> list[LargeFile]:
     """Remove large files, and return those that were removed.
 
     A file stays if its point is in training again by now.

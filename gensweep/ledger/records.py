@@ -59,7 +59,9 @@ class Record:
     versions: dict[str, Any] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
-    pack: dict[str, int] = field(default_factory=lambda: {"size": 1, "lane": 0})
+    pack: dict[str, int] = field(
+        default_factory=lambda: {"size": 1, "lane": 0}
+    )
     finished: str = ""
     code: dict[str, Any] | None = None
     schema: int = SCHEMA
@@ -173,7 +175,9 @@ def compute_checksum(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def check_matches(record: Record, wanted: Mapping[str, Any], path: str) -> None:
+def check_matches(
+    record: Record, wanted: Mapping[str, Any], path: str
+) -> None:
     """Check that a record repeats the params, the model and the seed of a point.
 
     Raises:

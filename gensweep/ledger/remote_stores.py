@@ -97,10 +97,10 @@ class RemoteStore(Store):
         with self._fs.open_input_file(self._key(name)) as file:
             size = file.size()
             if size > limit:
-                message = (
-                    f"too large: {size:,} bytes, at most {limit:,} are allowed"
+                message = f"too large: {size:,} bytes, at most {limit:,} are allowed"
+                raise NotRegularFileError(
+                    errno.EFBIG, message, self.uri(name)
                 )
-                raise NotRegularFileError(errno.EFBIG, message, self.uri(name))
             return file.read()
 
     def read_all(
@@ -133,14 +133,18 @@ class RemoteStore(Store):
 
     def list_files(self, folder: str) -> dict[str, Entry]:
         files = self._list(folder, False)
-        return {name: entry for name, entry in files.items() if "/" not in name}
+        return {
+            name: entry for name, entry in files.items() if "/" not in name
+        }
 
     def list_folders(self, folder: str) -> set[str]:
         from pyarrow.fs import FileType
 
         infos = self._infos(folder, False)
         folders = {
-            info.base_name for info in infos if info.type == FileType.Directory
+            info.base_name
+            for info in infos
+            if info.type == FileType.Directory
         }
         if folders:
             return folders
@@ -152,7 +156,9 @@ class RemoteStore(Store):
         from pyarrow.fs import FileType
 
         with self._explaining(name):
-            return self._fs.get_file_info(self._key(name)).type == FileType.File
+            return (
+                self._fs.get_file_info(self._key(name)).type == FileType.File
+            )
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
@@ -219,7 +225,9 @@ class RemoteStore(Store):
         files = {}
         for info in self._infos(folder, deep):
             if info.is_file:
-                files[info.path[start:]] = Entry(info.size, info.mtime_ns or 0)
+                files[info.path[start:]] = Entry(
+                    info.size, info.mtime_ns or 0
+                )
         for name in files:
             # The local copy of such a file could be written outside of its folder.
             if {"", ".", ".."} & set(name.split("/")) or "\\" in name:

@@ -102,15 +102,15 @@ def read_search_log(store: Store, folder: str) -> dict[str, SearchInfo]:
     """
     name = f"{folder}/{SEARCH_LOG}"
     path = store.uri(name)
-    hint = (
-        "it is a cache: remove it, and the next run derives it from the records"
-    )
+    hint = "it is a cache: remove it, and the next run derives it from the records"
     try:
         values = parse_json(store.read(name))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
-        raise ResultsError(f"{path} cannot be read: {error}; {hint}") from None
+        raise ResultsError(
+            f"{path} cannot be read: {error}; {hint}"
+        ) from None
     if not isinstance(values, dict) or not isinstance(
         values.get("schema"), int
     ):

@@ -43,7 +43,9 @@ class Snapshot(RemoteStore):
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         entry = self._entry(name)
         if entry is None:
-            raise FileNotFoundError(f"{self.uri(name)}: there is no such file")
+            raise FileNotFoundError(
+                f"{self.uri(name)}: there is no such file"
+            )
         copy = self.root / name
         if is_current_copy(copy, entry):
             return copy.read_bytes()

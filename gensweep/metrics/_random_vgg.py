@@ -52,7 +52,9 @@ def _build(seed: int, divisor: int) -> nn.Module:
         for width in stage:
             filters = width // divisor
             weights = torch.empty(filters, channels, 3, 3)
-            nn.init.kaiming_normal_(weights, nonlinearity="relu", generator=rng)
+            nn.init.kaiming_normal_(
+                weights, nonlinearity="relu", generator=rng
+            )
             # On `meta` the layer draws no weights, so no global random state changes.
             convolution = nn.Conv2d(
                 channels, filters, 3, padding=1, device="meta"

@@ -22,7 +22,9 @@ def measure_sample_distance(sample: Tensor, training_pictures: Any) -> Tensor:
 
 
 @register_derived("picture_distance", ("picture",), tool=TOOL)
-def measure_picture_distance(picture: Tensor, training_pictures: Any) -> Tensor:
+def measure_picture_distance(
+    picture: Tensor, training_pictures: Any
+) -> Tensor:
     """Distance of each held-out picture to the nearest training picture [B]."""
     return training_pictures.measure_distances(picture)
 

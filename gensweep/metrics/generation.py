@@ -112,7 +112,11 @@ def _document(doc: str, name: str, network: FeatureNetwork) -> str:
 
 
 def _add_metric(
-    name: str, needs: tuple[str, ...], unit: str, direction: str, limits: Range
+    name: str,
+    needs: tuple[str, ...],
+    unit: str,
+    direction: str,
+    limits: Range,
 ) -> Callable[[Any], Any]:
     # What says how sure another metric is does not rank models.
     roles = () if direction == "none" else (Role.GENERATED,)

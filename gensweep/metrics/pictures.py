@@ -59,7 +59,9 @@ def compute_similarity(output: Tensor, target: Tensor) -> Tensor:
     # Rounding can make a variance negative.
     variances = (squares - mean_squares).clamp(min=0)
     luminance = (2 * mean_product + 0.01**2) / (mean_squares + 0.01**2)
-    contrast = (2 * (product - mean_product) + 0.03**2) / (variances + 0.03**2)
+    contrast = (2 * (product - mean_product) + 0.03**2) / (
+        variances + 0.03**2
+    )
     return (luminance * contrast).mean((1, 2, 3))
 
 

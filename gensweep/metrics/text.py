@@ -66,7 +66,9 @@ def compute_exact_match_plus(outputs: dict[str, Tensor]) -> float | None:
 
     Not defined without an addition.
     """
-    return _share_right_where(outputs, lambda _, operator, __: operator == "+")
+    return _share_right_where(
+        outputs, lambda _, operator, __: operator == "+"
+    )
 
 
 @register_metric(
@@ -83,7 +85,9 @@ def compute_exact_match_minus(outputs: dict[str, Tensor]) -> float | None:
 
     Not defined without a subtraction.
     """
-    return _share_right_where(outputs, lambda _, operator, __: operator == "-")
+    return _share_right_where(
+        outputs, lambda _, operator, __: operator == "-"
+    )
 
 
 @register_metric(

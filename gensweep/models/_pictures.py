@@ -69,7 +69,8 @@ class PictureModel(LayeredModel):
     def count_activations(self) -> int:
         """Return how many numbers one example keeps: each stage keeps its sum and activation."""
         down = sum(
-            (SIZE >> stage) ** 2 for stage in range(1, self.encoder_layers + 1)
+            (SIZE >> stage) ** 2
+            for stage in range(1, self.encoder_layers + 1)
         )
         up = sum(
             (SIZE >> stage) ** 2 for stage in range(self.decoder_layers + 1)

@@ -57,4 +57,6 @@ class SequenceModel(LayeredModel):
         """Return how many numbers all LSTM layers keep for one example."""
         encoder_steps = QUERY_LENGTH * self.encoder_layers
         decoder_steps = ANSWER_LENGTH * self.decoder_layers
-        return NUMBERS_PER_UNIT * self.hidden * (encoder_steps + decoder_steps)
+        return (
+            NUMBERS_PER_UNIT * self.hidden * (encoder_steps + decoder_steps)
+        )

@@ -106,7 +106,9 @@ class EfficientNetLite0(nn.Module):
             for index in range(count):
                 step = stride if index == 0 else 1
                 self._blocks.append(
-                    InvertedResidual(channels, outputs, expansion, step, kernel)
+                    InvertedResidual(
+                        channels, outputs, expansion, step, kernel
+                    )
                 )
                 channels = outputs
         self._conv_head = SameConvolution(channels, FEATURES, 1)

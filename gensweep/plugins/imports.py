@@ -100,7 +100,9 @@ class Rewriter(ast.NodeTransformer):
         self._prefix = prefix
 
     def _is_helper(self, module: str | None) -> bool:
-        return module is not None and module.partition(".")[0] in self._helpers
+        return (
+            module is not None and module.partition(".")[0] in self._helpers
+        )
 
     def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
         """Rewrite `import a, b.c, d as e`."""
@@ -125,7 +127,9 @@ class Rewriter(ast.NodeTransformer):
             statements.append(
                 ast.Import([ast.alias(f"{self._prefix}.{top}", top)])
             )
-        return [ast.copy_location(statement, node) for statement in statements]
+        return [
+            ast.copy_location(statement, node) for statement in statements
+        ]
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
         """Rewrite `from a import b`."""

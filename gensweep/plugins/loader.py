@@ -72,7 +72,9 @@ def load_plugin(plugin: Plugin) -> ModuleType:
         BaseException
     ) as error:  # a user's file may raise anything, SystemExit included
         message = f"{type(error).__name__}: {error}"
-        raise UserError(f"{locate_error(error, plugin)}: {message}") from error
+        raise UserError(
+            f"{locate_error(error, plugin)}: {message}"
+        ) from error
     if not count_entries(plugin.key):
         raise UserError(
             f"{plugin.label} registers nothing: it has no @gs.task, @gs.model, @gs.dataset, "

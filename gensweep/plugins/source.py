@@ -144,7 +144,10 @@ def _read_installed(name: str) -> Plugin:
     """
     top = name.partition(".")[0]
     spec = None
-    if all(part.isidentifier() for part in name.split(".")) and top != PACKAGE:
+    if (
+        all(part.isidentifier() for part in name.split("."))
+        and top != PACKAGE
+    ):
         try:
             spec = importlib.util.find_spec(name)
         except (ImportError, ValueError):
@@ -158,7 +161,8 @@ def _read_installed(name: str) -> Plugin:
     levels = name.count(".") + (2 if path.name == "__init__.py" else 1)
     folder = path.parents[levels - 1]
     files = {
-        file: read_file(folder / file, file) for file in list_files(folder, top)
+        file: read_file(folder / file, file)
+        for file in list_files(folder, top)
     }
     return Plugin(
         name, name, tuple(sorted(files.items())), str(path), is_installed=True

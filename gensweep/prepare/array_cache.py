@@ -72,7 +72,9 @@ def _read_or_build(data: DataSource, path: Path) -> DatasetArrays:
                 lock_file(make_cache_folder("prepared") / f"{path.stem}.lock")
             )
         except (DataError, OSError) as error:
-            log.warning("the arrays of %s are not cached: %s", data.name, error)
+            log.warning(
+                "the arrays of %s are not cached: %s", data.name, error
+            )
             return data.prepare()
         # Another process may have built them while this one waited for the lock.
         cached = _read(path, logging.DEBUG)
@@ -207,7 +209,8 @@ def _read(path: Path, level: int = logging.WARNING) -> DatasetArrays | None:
             for name, description in entry["arrays"][group].items():
                 arrays[group, name] = _map_array(description)
         lookups = {
-            name: (pair[0], pair[1]) for name, pair in entry["lookups"].items()
+            name: (pair[0], pair[1])
+            for name, pair in entry["lookups"].items()
         }
         notes = tuple(map(str, entry["notes"]))
         counts = {

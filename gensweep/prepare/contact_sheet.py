@@ -111,7 +111,10 @@ def draw_picture_sheet(
     pen = ImageDraw.Draw(image)
     for index, caption in enumerate(captions):
         row, column = divmod(index, columns)
-        position = MARGIN + column * across, (row + 1) * down - LINE_HEIGHT + 1
+        position = (
+            MARGIN + column * across,
+            (row + 1) * down - LINE_HEIGHT + 1,
+        )
         pen.text(position, caption, fill="black", font=_load_font())
     return image
 

@@ -106,7 +106,9 @@ def _read_cache(path: Path) -> dict[str, tuple[list[int], str]]:
         return {}
 
 
-def _write_cache(path: Path, entries: dict[str, tuple[list[int], str]]) -> None:
+def _write_cache(
+    path: Path, entries: dict[str, tuple[list[int], str]]
+) -> None:
     """Write the cache. A failure costs time at the next run, and nothing else."""
     try:
         make_cache_folder("digests")

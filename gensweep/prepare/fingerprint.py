@@ -58,7 +58,9 @@ class Scheme:
     reading: Callable[[Path], str] = lambda path: ""
 
     def __str__(self) -> str:
-        return self.name if self.default else f"{self.name}:{self.placeholder}"
+        return (
+            self.name if self.default else f"{self.name}:{self.placeholder}"
+        )
 
     def pin_digests(self, digests: Mapping[Path, str]) -> str:
         """Return the pinned text of some files with these digests."""
@@ -219,7 +221,9 @@ def locate(pinned: str) -> Path:
     return path
 
 
-def read_digests(scheme: Scheme, path: Path) -> tuple[dict[Path, str], Survey]:
+def read_digests(
+    scheme: Scheme, path: Path
+) -> tuple[dict[Path, str], Survey]:
     """Return the SHA-256 of every readable file of some data, and a summary.
 
     Raises:

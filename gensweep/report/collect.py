@@ -96,7 +96,9 @@ def make(results: Results) -> Collected:
 def make_tables(results: Results) -> list[Table]:
     """Return the tables of every sweep and those that this one names."""
     tables: list[Table] = []
-    for item in _find_items(TABLES, [*ALWAYS, *results.sweep.tables], results):
+    for item in _find_items(
+        TABLES, [*ALWAYS, *results.sweep.tables], results
+    ):
         choice = results.sweep.table_choices.get(item.name)
         for table in item.make(results):
             table = apply_choice(table, choice)
@@ -245,7 +247,9 @@ def _read_last_files(store: Store, folder: str) -> list[str]:
     return [name for name in files if isinstance(name, str)]
 
 
-def write_page(collected: list[Collected], page: str, reload: int = 0) -> None:
+def write_page(
+    collected: list[Collected], page: str, reload: int = 0
+) -> None:
     """Write one page of several sweeps.
 
     Args:

@@ -96,9 +96,9 @@ def build_histories(results: Results) -> pd.DataFrame:
         if not history or len(history) < 2:
             continue
         wide = pd.DataFrame(history).astype({"epoch": int})
-        part = wide.melt("epoch", var_name="metric", value_name="value").dropna(
-            subset="value"
-        )
+        part = wide.melt(
+            "epoch", var_name="metric", value_name="value"
+        ).dropna(subset="value")
         for name in ("id", "cell", "model", "seed"):
             part[name] = point[name]
         parts.append(part)
@@ -140,7 +140,9 @@ def format_html(results: Results) -> str:
 
 def _describe_counts(results: Results) -> str:
     states = [
-        f"{count} {status}" for status, count in results.counts.items() if count
+        f"{count} {status}"
+        for status, count in results.counts.items()
+        if count
     ]
     return f"{len(results.params)} cells, {len(results.points)} points: {', '.join(states)}"
 
@@ -157,7 +159,8 @@ def _summarize_model(results: Results, model: str) -> list[Any]:
     is_max = results.validation[objective].direction == "max"
     best = cells.loc[means.idxmax() if is_max else means.idxmin()]
     values = [
-        f"{name}={results.names.get_text(name, best[name])}" for name in varying
+        f"{name}={results.names.get_text(name, best[name])}"
+        for name in varying
     ]
     return [
         *start,

@@ -44,7 +44,9 @@ def read_history(
         return None
     except (OSError, ValueError, csv.Error) as error:
         path = store.uri(name)
-        raise RecordError(f"{path}: not a complete history ({error})") from None
+        raise RecordError(
+            f"{path}: not a complete history ({error})"
+        ) from None
 
 
 def _check_history(

@@ -31,7 +31,11 @@ from gensweep.report.points import build_point_frame, collect_metrics
 from gensweep.report.results import Results
 from gensweep.report.searches import keep_results
 from gensweep.report.summary import build_cell_frame
-from gensweep.report.verified import describe_code, match_records, read_verified
+from gensweep.report.verified import (
+    describe_code,
+    match_records,
+    read_verified,
+)
 from gensweep.system.naming import Names
 
 if TYPE_CHECKING:
@@ -107,7 +111,9 @@ def load(folder: str | Path) -> Results:
         validation=validation,
         cells=build_cell_frame(sweep.cells, points, varying, described),
         points=points,
-        unmeasured=explain_missing_values(sweep, records, described, validated),
+        unmeasured=explain_missing_values(
+            sweep, records, described, validated
+        ),
         examples=collect_example_counts(sweep, records),
         warnings=_collect_warnings(records),
         unreadable=unreadable,
@@ -155,7 +161,8 @@ def _collect_warnings(records: Mapping[str, Record]) -> dict[str, list[str]]:
 def _count_statuses(points: pd.DataFrame) -> dict[str, int]:
     statuses = points["status"].tolist()
     return {
-        status: statuses.count(status) for status in (*STATUSES, Status.MISSING)
+        status: statuses.count(status)
+        for status in (*STATUSES, Status.MISSING)
     }
 
 

@@ -35,8 +35,12 @@ def rename_to_current(values: Mapping[str, T]) -> dict[str, T]:
 
     If a metric has a value under its current name and one under a former name, the first counts.
     """
-    renamed = {get_current_name(name): value for name, value in values.items()}
-    current = {name: value for name, value in values.items() if name in renamed}
+    renamed = {
+        get_current_name(name): value for name, value in values.items()
+    }
+    current = {
+        name: value for name, value in values.items() if name in renamed
+    }
     return renamed | current
 
 
@@ -146,7 +150,9 @@ def explain_missing_values(
     reasons: dict[str, dict[str, list[str]]] = {}
     for cell in sweep.cells:
         names = [
-            name for name, info in metrics.items() if cell.model in info.models
+            name
+            for name, info in metrics.items()
+            if cell.model in info.models
         ]
         for point in cell.points.values():
             record = records.get(point)
@@ -166,7 +172,10 @@ def explain_missing_values(
 
 
 def _explain_missing_value(
-    name: str, info: MetricInfo, record: Record, validated: Mapping[str, float]
+    name: str,
+    info: MetricInfo,
+    record: Record,
+    validated: Mapping[str, float],
 ) -> str | None:
     """Return why a point has no value of a metric; None if it has one."""
     bare = name.removeprefix(VALIDATION)

@@ -115,7 +115,9 @@ def is_contender(value: object) -> bool:
     return isinstance(value, Measurement) and value.is_contender
 
 
-def cut_interval(low: float, high: float, bounds: Range) -> tuple[float, float]:
+def cut_interval(
+    low: float, high: float, bounds: Range
+) -> tuple[float, float]:
     """Return the part of an interval that lies within a metric's range; NaN stays NaN."""
     smallest, largest = bounds
     if smallest is not None and low < smallest:
@@ -147,7 +149,12 @@ def list_measurements(
         cells[f"{metric}_{part}"]
         for part in ("mean", "ci95", "std", "ci95_low")
     ]
-    columns += [cells[f"{metric}_ci95_high"], counts, cells["n_ok"], has_metric]
+    columns += [
+        cells[f"{metric}_ci95_high"],
+        counts,
+        cells["n_ok"],
+        has_metric,
+    ]
     values: list[Measurement | NotMeasured | None] = []
     rows = zip(*(column.tolist() for column in columns), reasons, strict=True)
     for mean, ci95, std, low, high, n, seeds, is_own, reason in rows:
@@ -202,6 +209,8 @@ def round_measurement(value: Measurement) -> Digits:
     n = "" if value.n == value.seeds else str(value.n)
     mean = format(value.mean, mean_form)
     if value.is_cut:
-        low, high = (format(end, mean_form) for end in (value.low, value.high))
+        low, high = (
+            format(end, mean_form) for end in (value.low, value.high)
+        )
         return Digits(mean, low=low, high=high, n=n)
     return Digits(mean, format(value.ci95, end_form), n=n)

@@ -76,7 +76,9 @@ def choose_objectives(
     objectives: dict[str, str | None] = {}
     for model in models:
         names = names_of_model[model]
-        candidates = [VALIDATION + name for name in preferred if name in names]
+        candidates = [
+            VALIDATION + name for name in preferred if name in names
+        ]
         measured = _list_validated_metrics(sweep.cells, model, validated)
         default = next(iter(candidates), None)
         objectives[model] = next(

@@ -72,11 +72,14 @@ class PaperTable:
         compared = {
             key: value
             for key, value in params.items()
-            if key not in model.model_fields or not model.is_neutral(key, value)
+            if key not in model.model_fields
+            or not model.is_neutral(key, value)
         }
         deviations = {}
         keys = (
-            (compared.keys() | self.setting.keys()) - set(self.axes) - self.free
+            (compared.keys() | self.setting.keys())
+            - set(self.axes)
+            - self.free
         )
         for key in sorted(keys):
             is_in_both = key in compared and key in self.setting

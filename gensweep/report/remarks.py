@@ -52,7 +52,9 @@ def has_values(results: Results, model: str) -> bool:
     if objective is None:
         return False
     of_model = results.cells["model"] == model
-    return bool(results.cells.loc[of_model, f"{objective}_mean"].notna().any())
+    return bool(
+        results.cells.loc[of_model, f"{objective}_mean"].notna().any()
+    )
 
 
 def explain_missing(

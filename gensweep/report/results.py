@@ -116,7 +116,9 @@ class Results(Notebook):
         return self.metrics | self.validation
 
     @cached_property
-    def measurements(self) -> dict[str, list[Measurement | NotMeasured | None]]:
+    def measurements(
+        self,
+    ) -> dict[str, list[Measurement | NotMeasured | None]]:
         """Metric or objective -> its value of each cell, in the order of `sweep.cells`.
 
         None: the cell's model does not have the metric.
@@ -156,7 +158,9 @@ class Results(Notebook):
         """
         names = self.metrics if model is None else self.list_metrics(model)
         return [
-            name for name in names if set(roles) & set(self.metrics[name].roles)
+            name
+            for name in names
+            if set(roles) & set(self.metrics[name].roles)
         ]
 
     def find_measured_metric(
@@ -178,7 +182,9 @@ class Results(Notebook):
             if name not in names:
                 continue
             values = self.measurements[name]
-            if any(isinstance(values[index], Measurement) for index in indices):
+            if any(
+                isinstance(values[index], Measurement) for index in indices
+            ):
                 return name
         return None
 
@@ -189,7 +195,9 @@ class Results(Notebook):
     def list_metrics(self, model: str) -> list[str]:
         """Return the model's metrics, its main metric first."""
         names = [
-            name for name, info in self.metrics.items() if model in info.models
+            name
+            for name, info in self.metrics.items()
+            if model in info.models
         ]
         preferred = list_main_metrics(self.metrics, self.sweep.objective)
         main = next((name for name in preferred if name in names), None)

@@ -82,7 +82,9 @@ def describe_code(
     parts = []
     others, unknown = codes.count(OTHER), codes.count(UNKNOWN)
     if others:
-        parts.append(f"trained by other code than today's: {others} of {total}")
+        parts.append(
+            f"trained by other code than today's: {others} of {total}"
+        )
     if unknown:
         parts.append(f"trained by unknown code: {unknown} of {total}")
     ids = set(points["id"])

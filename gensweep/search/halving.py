@@ -56,7 +56,8 @@ def choose_best(
     finished = [
         trial
         for trial in trials
-        if len(trial.levels) > level and trial.levels[level].status == Status.OK
+        if len(trial.levels) > level
+        and trial.levels[level].status == Status.OK
     ]
     finished.sort(
         key=lambda trial: (

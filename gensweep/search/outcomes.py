@@ -63,7 +63,12 @@ class Outcomes:
         ]
         statuses = {outcome.status for outcome in outcomes}
         # Worst first: one seed that diverged makes a recipe that diverges.
-        for status in (PENDING, Status.DIVERGED, Status.FAILED, Status.MISSING):
+        for status in (
+            PENDING,
+            Status.DIVERGED,
+            Status.FAILED,
+            Status.MISSING,
+        ):
             if status in statuses:
                 return Outcome(status)
         values = [

@@ -51,7 +51,9 @@ class Replay:
         info: the log's entry, whose trials are continued; None: derive all trials.
     """
 
-    def __init__(self, search: Search, info: SearchInfo | None = None) -> None:
+    def __init__(
+        self, search: Search, info: SearchInfo | None = None
+    ) -> None:
         self.search = search
         self.trials: list[Trial] = []
         self.confirmed: list[Confirmed] = []
@@ -121,11 +123,15 @@ class Replay:
 
     def measure_progress(self) -> Progress:
         """Return how far the search is."""
-        finished = sum(not trial.levels[-1].is_pending for trial in self.trials)
+        finished = sum(
+            not trial.levels[-1].is_pending for trial in self.trials
+        )
         for level in reversed(range(len(self.search.levels))):
             best = choose_best(self.search, self.trials, level, 1)
             if best:
-                return Progress(finished, best[0], best[0].levels[level].value)
+                return Progress(
+                    finished, best[0], best[0].levels[level].value
+                )
         return Progress(finished)
 
     # --- the three steps

@@ -85,7 +85,9 @@ def _suggest(suggester: optuna.Trial, key: str, dimension: Dimension) -> Any:
         )
     is_log = isinstance(dimension, Log)
     return dimension.round(
-        suggester.suggest_float(key, dimension.low, dimension.high, log=is_log)
+        suggester.suggest_float(
+            key, dimension.low, dimension.high, log=is_log
+        )
     )
 
 

@@ -73,6 +73,27 @@ def check_seeds_of(owner: str, seeds: Any) -> list[int]:
     return values
 
 
+def check_grids(sweep: str, grids: Any, *, has_searches: bool) -> list[Grid]:
+    """Return the grids of a sweep as a list.
+
+    Raises:
+        SweepError: there are none, one of them is not a Grid, or two are the same.
+    """
+    if isinstance(grids, Grid):
+        return [grids]
+    checked = list_items(f"sweep {sweep!r}: grids", grids, "a list of grids")
+    if not checked and not has_searches:
+        raise SweepError(f"sweep {sweep!r} has no grids and no search")
+    for grid in checked:
+        if not isinstance(grid, Grid):
+            raise SweepError(
+                f"sweep {sweep!r}: grids contains {show_value(grid)}, which is not a Grid"
+            )
+    if len({repr(grid) for grid in checked}) < len(checked):
+        raise SweepError(f"sweep {sweep!r} has the same grid twice")
+    return checked
+
+
 def check_vary(
     sweep: str, vary: Any, grids: Iterable[Grid], *, has_searches: bool
 ) -> list[str]:
@@ -127,7 +148,9 @@ def check_pack(prefix: str, pack: Any) -> int | str:
     )
 
 
-def check_objective(sweep: str, objective: Any, models: set[str]) -> str | None:
+def check_objective(
+    sweep: str, objective: Any, models: set[str]
+) -> str | None:
     """Return the metric that ranks the cells of a sweep; None where each model uses its default.
 
     Raises:
@@ -174,7 +197,9 @@ def check_name_list(sweep: str, argument: str, names: Any) -> list[str]:
     Raises:
         SweepError: the argument is not a list of texts.
     """
-    items = list_items(f"sweep {sweep!r}: {argument}", names, "a list of names")
+    items = list_items(
+        f"sweep {sweep!r}: {argument}", names, "a list of names"
+    )
     for item in items:
         if not isinstance(item, str):
             raise SweepError(

@@ -30,7 +30,9 @@ def list_axis_values(
         SweepError: the axis is empty, endless, or has a value twice.
     """
     value = unwrap_scalar(value)
-    if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
+    if isinstance(value, (str, bytes, dict)) or not isinstance(
+        value, Iterable
+    ):
         return [value]
     if isinstance(value, (set, frozenset)):
         # A set has no order of its own, so the points would change places between two runs.

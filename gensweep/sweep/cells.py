@@ -68,7 +68,9 @@ def expand_cells(
     cells: dict[str, dict[str, Any]] = {}
     for rows in itertools.product(*dimensions):
         combination = dict(zip(keys, itertools.chain(*rows), strict=True))
-        dataset = str(combination.get("dataset", MODELS[model].default_dataset))
+        dataset = str(
+            combination.get("dataset", MODELS[model].default_dataset)
+        )
         parameters = list_parameters(model, dataset)
         # A parameter of another swept dataset does nothing with this one. A parameter of none of
         # them goes on to `resolve_params`, which reports it.

@@ -105,7 +105,9 @@ def compute_fingerprint(model: str, dataset: str) -> dict[str, Any] | None:
         return None
     if not plugins:
         return digests
-    sources = [{"file": plugin.label, "sha": plugin.key} for plugin in plugins]
+    sources = [
+        {"file": plugin.label, "sha": plugin.key} for plugin in plugins
+    ]
     return digests | {"plugins": sources}
 
 
@@ -161,7 +163,9 @@ def list_changed_parts(
     before = recorded.get("metrics", {})
     now = today.get("metrics", {})
     changed_metrics = [
-        name for name in before.keys() & now.keys() if before[name] != now[name]
+        name
+        for name in before.keys() & now.keys()
+        if before[name] != now[name]
     ]
     return parts + sorted(changed_metrics)
 

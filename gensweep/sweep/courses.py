@@ -32,7 +32,9 @@ def group_courses(points: Iterable[Point]) -> list[Course]:
         groups.setdefault(point.course_key, []).append(point)
     courses = []
     for group in groups.values():
-        courses.append(tuple(sorted(group, key=lambda point: point.last_epoch)))
+        courses.append(
+            tuple(sorted(group, key=lambda point: point.last_epoch))
+        )
     return courses
 
 
@@ -55,7 +57,9 @@ def assign_starts(
     remaining = list(range(len(ends)))
     # The furthest first; of equally far ones the first.
     for start in sorted(range(len(starts)), key=lambda index: -starts[index]):
-        served = [index for index in remaining if ends[index] >= starts[start]]
+        served = [
+            index for index in remaining if ends[index] >= starts[start]
+        ]
         if served:
             trainings.append((served, start))
             remaining = [index for index in remaining if index not in served]

@@ -19,8 +19,9 @@ def list_data_files(folder: Path) -> list[Path]:
     files = []
     for path in sorted(folder.iterdir()):
         if path.is_file():
-            if path.suffix not in _SOURCE_SUFFIXES and not path.name.startswith(
-                "."
+            if (
+                path.suffix not in _SOURCE_SUFFIXES
+                and not path.name.startswith(".")
             ):
                 files.append(path)
         elif (

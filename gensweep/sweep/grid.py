@@ -96,7 +96,9 @@ class Grid:
         texts = [item for item in axis if isinstance(item, str)]
         contents = [get_pinned_text(text) for text in texts]
         repeated = [
-            text for text in texts if contents.count(get_pinned_text(text)) > 1
+            text
+            for text in texts
+            if contents.count(get_pinned_text(text)) > 1
         ]
         if repeated:
             raise SweepError(
@@ -162,5 +164,7 @@ class Grid:
         arguments = [repr(self.model), *map(repr, self._zips)]
         if self._where:
             arguments.append(f"where={self._where!r}")
-        arguments += [f"{key}={axis!r}" for key, axis in self._own_axes.items()]
+        arguments += [
+            f"{key}={axis!r}" for key, axis in self._own_axes.items()
+        ]
         return f"Grid({', '.join(arguments)})"

@@ -133,9 +133,7 @@ def _check_is_sweep_file(path: Path) -> None:
 def _make_module_name(path: Path) -> str:
     """Return the name of a sweep file's module: the same in every process, unique to the file."""
     stem = re.sub(r"\W", "_", path.stem)
-    return (
-        f"gensweep_sweep_{stem}_{zlib.crc32(os.fsencode(path.absolute())):08x}"
-    )
+    return f"gensweep_sweep_{stem}_{zlib.crc32(os.fsencode(path.absolute())):08x}"
 
 
 @contextlib.contextmanager

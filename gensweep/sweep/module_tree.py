@@ -78,7 +78,9 @@ class ModuleTree:
             parent = name.rpartition(".")[0]
         if not path.is_file():
             return None
-        module = Module(data_files=list_data_files(path.parent), package=parent)
+        module = Module(
+            data_files=list_data_files(path.parent), package=parent
+        )
         return self._sort_statements(ast.parse(path.read_bytes()), module)
 
     def _sort_statements(self, tree: ast.Module, module: Module) -> Module:

@@ -63,7 +63,9 @@ def _join_parameters(
 
 def describe_condition(model: str, key: str, params: dict[str, Any]) -> str:
     """Return in words when a parameter acts that does nothing in a point with these values."""
-    owner = get_owner(key, MODELS[model], get_dataset_class(params["dataset"]))
+    owner = get_owner(
+        key, MODELS[model], get_dataset_class(params["dataset"])
+    )
     conditions = []
     for name, values in owner.get_extras(key)["when"].items():
         conditions.append(f"{name}={' or '.join(map(str, values))}")
@@ -164,10 +166,14 @@ def configure(owner: type[C], values: dict[str, Any], prefix: str = "") -> C:
     except ValidationError as error:
         for item in error.errors():
             # A validator can only raise ValueError; the error of the data is its cause.
-            cause = getattr(item.get("ctx", {}).get("error"), "__cause__", None)
+            cause = getattr(
+                item.get("ctx", {}).get("error"), "__cause__", None
+            )
             if isinstance(cause, DataError):
                 raise cause from None
-        raise SweepError(_explain(error, owner, prefix or owner.name)) from None
+        raise SweepError(
+            _explain(error, owner, prefix or owner.name)
+        ) from None
 
 
 def unwrap_scalar(value: Any) -> Any:
@@ -204,7 +210,9 @@ def _explain(error: ValidationError, owner: type[Config], prefix: str) -> str:
     for item in error.errors():
         # The exception that a validator of ours raised; pydantic's own errors have none.
         raised = item.get("ctx", {}).get("error")
-        if not item["loc"]:  # an error of the complete config, not of one field
+        if not item[
+            "loc"
+        ]:  # an error of the complete config, not of one field
             lines.append(f"{prefix}: {raised or item['msg']}")
             continue
         key = str(item["loc"][0])

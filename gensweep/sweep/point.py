@@ -91,7 +91,9 @@ class _Cell:
         ):
             free.add("epochs")
         shared = {
-            key: value for key, value in self._params.items() if key not in free
+            key: value
+            for key, value in self._params.items()
+            if key not in free
         }
         return json.dumps([self._model, shared], sort_keys=True)
 

@@ -108,7 +108,9 @@ def read_reference(
             raise SweepError(f"{file}: two columns are named {name!r}")
         if name not in _COLUMNS and name not in parameters:
             valid = [*_COLUMNS, *parameters]
-            raise SweepError(describe_unknown("column", name, valid, str(file)))
+            raise SweepError(
+                describe_unknown("column", name, valid, str(file))
+            )
     rows = []
     for number, line in enumerate(lines[1:], 2):
         if not any(text.strip() for text in line):
@@ -118,7 +120,9 @@ def read_reference(
             raise SweepError(
                 f"{line_name}: {len(line)} values for {len(header)} columns"
             )
-        texts = dict(zip(header, (text.strip() for text in line), strict=True))
+        texts = dict(
+            zip(header, (text.strip() for text in line), strict=True)
+        )
         rows.append(_parse_row(line_name, texts, models, metrics))
     if not rows:
         raise SweepError(f"{file}: no numbers below the header")

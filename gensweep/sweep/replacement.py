@@ -77,7 +77,9 @@ def replace_in_grids(
     changed: dict[str, Grid] = {}
     for grid in grids:
         known = list_axis_parameters(grid.model, grid.axes | replaced)
-        relevant = {key: value for key, value in values.items() if key in known}
+        relevant = {
+            key: value for key, value in values.items() if key in known
+        }
         selected = [one.select(known) for one in zips]
         new = grid.replace_values(relevant, selected)
         # Grids that differed only in the replaced parameters are now one.
@@ -92,8 +94,12 @@ def replace_in_searches(
     changed = []
     for search in searches:
         known = search.space.list_parameters()
-        relevant = {key: value for key, value in values.items() if key in known}
-        changed.append(search.replace_values(relevant) if relevant else search)
+        relevant = {
+            key: value for key, value in values.items() if key in known
+        }
+        changed.append(
+            search.replace_values(relevant) if relevant else search
+        )
     return changed
 
 

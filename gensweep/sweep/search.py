@@ -91,7 +91,10 @@ class Search:
         )
         check_is_searched(self._prefix, self.space)
         epochs = self._get_epochs()
-        self.levels = [*check_rungs(self._prefix, model, rungs, epochs), epochs]
+        self.levels = [
+            *check_rungs(self._prefix, model, rungs, epochs),
+            epochs,
+        ]
         self.window = check_window(self._prefix, window, method)
         check_seed(f"{self._prefix}: ", seed)
         self.seed = seed

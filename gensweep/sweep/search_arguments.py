@@ -107,7 +107,9 @@ def check_count(
     return value
 
 
-def check_rungs(prefix: str, model: str, rungs: Any, epochs: int) -> list[int]:
+def check_rungs(
+    prefix: str, model: str, rungs: Any, epochs: int
+) -> list[int]:
     """Return the epochs after which trials are compared, without the last level.
 
     Args:

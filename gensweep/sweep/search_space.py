@@ -8,7 +8,11 @@ from typing import Any
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.registries import MODELS, get_dataset_class
 from gensweep.sweep.conditions import Conditions
-from gensweep.sweep.parameters import map_owners, resolve_params, unwrap_scalar
+from gensweep.sweep.parameters import (
+    map_owners,
+    resolve_params,
+    unwrap_scalar,
+)
 from gensweep.sweep.space import (
     Choice,
     Dimension,
@@ -46,7 +50,9 @@ class SearchSpace:
         UnknownNameError: the model is not known.
     """
 
-    def __init__(self, model: str, values: dict[str, Any], prefix: str) -> None:
+    def __init__(
+        self, model: str, values: dict[str, Any], prefix: str
+    ) -> None:
         MODELS[model]
         self.model, self._prefix = model, prefix
         parsed = {
@@ -75,7 +81,8 @@ class SearchSpace:
         self._in_template = [
             key
             for key, dimension in self.dimensions.items()
-            if isinstance(dimension, Choice) or key in self._conditions.deciding
+            if isinstance(dimension, Choice)
+            or key in self._conditions.deciding
         ]
         self._templates: dict[tuple[Any, ...], dict[str, Any]] = {}
 

@@ -70,7 +70,8 @@ class SourceTree:
             module = self._tree.get_module(module_name)
             modules[module_name] = module
             digests.update(
-                self._digest(module, item) for item in module.definitions[name]
+                self._digest(module, item)
+                for item in module.definitions[name]
             )
         for module in modules.values():
             digests.update(
@@ -80,9 +81,9 @@ class SourceTree:
                 digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
             digests.update(map(digest_script, module.scripts))
         # Sorted, so that neither the order of definitions nor their files matter.
-        return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()[
-            :12
-        ]
+        return hashlib.sha256(
+            "\n".join(sorted(digests)).encode()
+        ).hexdigest()[:12]
 
     def list_reached(
         self, roots: Iterable[str], without: Sequence[str] = ()

@@ -10,7 +10,11 @@ from gensweep.core.errors import SweepError
 from gensweep.core.values import show_value
 from gensweep.sweep.axes import list_axis_values
 from gensweep.sweep.parameters import unwrap_scalar
-from gensweep.sweep.range_limits import check_positive, check_width, set_limits
+from gensweep.sweep.range_limits import (
+    check_positive,
+    check_width,
+    set_limits,
+)
 from gensweep.sweep.rounding import count_rounded, round_digits
 
 

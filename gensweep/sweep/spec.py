@@ -12,9 +12,9 @@ from typing import Any
 from gensweep.core.errors import SweepError, describe_unknown
 from gensweep.core.keep import WEIGHTS_ALONE, check_keep
 from gensweep.core.registries import FIGURES
-from gensweep.core.values import show_value
 from gensweep.plugins.loader import list_active_plugins
 from gensweep.sweep.arguments import (
+    check_grids,
     check_name,
     check_name_list,
     check_objective,
@@ -23,7 +23,6 @@ from gensweep.sweep.arguments import (
     check_vary,
     list_metric_names,
 )
-from gensweep.sweep.axes import list_items
 from gensweep.sweep.grid import Grid
 from gensweep.sweep.point import AUTO, Point
 from gensweep.sweep.questions import Question, check_margins, check_questions
@@ -107,7 +106,9 @@ class Sweep:
     ) -> None:
         for key in others:
             raise SweepError(
-                describe_unknown("argument", key, _ARGUMENTS, f"sweep {name!r}")
+                describe_unknown(
+                    "argument", key, _ARGUMENTS, f"sweep {name!r}"
+                )
             )
         self.name = check_name(name)
         self.uses = check_uses(name, uses)
@@ -115,7 +116,9 @@ class Sweep:
         self._asked: tuple[Point, ...] = ()
         self.selection_ids: frozenset[str] = frozenset()
         self.searches = check_searches(name, search)
-        self.grids = _check_grids(name, grids, has_searches=bool(self.searches))
+        self.grids = check_grids(
+            name, grids, has_searches=bool(self.searches)
+        )
         self.seeds = check_seeds(name, seeds)
         self.vary = check_vary(
             name, vary, self.grids, has_searches=bool(self.searches)
@@ -276,24 +279,3 @@ class Sweep:
             # All seeds of a cell share what is computed from its parameters.
             points += [first.with_seed(seed, vary) for seed in self.seeds]
         return points
-
-
-def _check_grids(sweep: str, grids: Any, *, has_searches: bool) -> list[Grid]:
-    """Return the grids of a sweep as a list.
-
-    Raises:
-        SweepError: there are none, one of them is not a Grid, or two are the same.
-    """
-    if isinstance(grids, Grid):
-        return [grids]
-    checked = list_items(f"sweep {sweep!r}: grids", grids, "a list of grids")
-    if not checked and not has_searches:
-        raise SweepError(f"sweep {sweep!r} has no grids and no search")
-    for grid in checked:
-        if not isinstance(grid, Grid):
-            raise SweepError(
-                f"sweep {sweep!r}: grids contains {show_value(grid)}, which is not a Grid"
-            )
-    if len({repr(grid) for grid in checked}) < len(checked):
-        raise SweepError(f"sweep {sweep!r} has the same grid twice")
-    return checked

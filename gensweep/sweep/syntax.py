@@ -58,7 +58,8 @@ def normalize(
     if isinstance(node, list):
         items = [item for item in node if not _is_idle(item, context)]
         parts = [
-            normalize(item, context, in_function=in_function) for item in items
+            normalize(item, context, in_function=in_function)
+            for item in items
         ]
         return f"[{','.join(parts)}]"
     if not isinstance(node, ast.AST):
@@ -79,7 +80,9 @@ def _iter_acting_fields(
     node: ast.AST, context: Context, *, in_function: bool
 ) -> Iterator[tuple[str, object]]:
     """Yield the fields of a node that can change numbers, with their values."""
-    if isinstance(node, ast.Call) and _is_parameter_declaration(node, context):
+    if isinstance(node, ast.Call) and _is_parameter_declaration(
+        node, context
+    ):
         node = ast.Call(
             node.func, node.args[:1], node.keywords
         )  # without its description
@@ -106,7 +109,9 @@ def iter_acting_nodes(
     if isinstance(node, ast.Raise):
         return
     inner = in_function or _is_function(node)
-    for _, value in _iter_acting_fields(node, context, in_function=in_function):
+    for _, value in _iter_acting_fields(
+        node, context, in_function=in_function
+    ):
         items = value if isinstance(value, list) else [value]
         for item in items:
             if isinstance(item, ast.AST) and not _is_idle(item, context):
@@ -153,7 +158,9 @@ def iter_names_bound_within(statement: ast.stmt) -> Iterator[str]:
     for node in ast.walk(statement):
         if isinstance(node, ast.arg):
             yield node.arg
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        elif isinstance(node, ast.Name) and not isinstance(
+            node.ctx, ast.Load
+        ):
             yield node.id
 
 
@@ -257,7 +264,9 @@ def _is_message(statement: ast.AST, context: Context) -> bool:
 
 
 def _is_function(node: ast.AST) -> bool:
-    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    return isinstance(
+        node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    )
 
 
 def _is_idle(item: object, context: Context) -> bool:

@@ -91,12 +91,18 @@ def _check_choice(
                 valid = metrics
                 if name.startswith(VALIDATION):
                     valid = known
-                raise SweepError(describe_unknown("metric", name, valid, owner))
+                raise SweepError(
+                    describe_unknown("metric", name, valid, owner)
+                )
         known |= parameters | set(COLUMNS)
         for name in labels:
             if name not in known:
-                valid = {one for one in known if not one.startswith(VALIDATION)}
-                raise SweepError(describe_unknown("label", name, valid, owner))
+                valid = {
+                    one for one in known if not one.startswith(VALIDATION)
+                }
+                raise SweepError(
+                    describe_unknown("label", name, valid, owner)
+                )
     return TableChoice(choice.name, metrics=chosen, labels=labels)
 
 

@@ -71,10 +71,14 @@ class Zip:
         unique = list({repr(row): row for row in rows}.values())
         return Zip(
             **dict(
-                zip(columns, map(list, zip(*unique, strict=True)), strict=True)
+                zip(
+                    columns, map(list, zip(*unique, strict=True)), strict=True
+                )
             )
         )
 
     def __repr__(self) -> str:
-        columns = [f"{key}={values!r}" for key, values in self.columns.items()]
+        columns = [
+            f"{key}={values!r}" for key, values in self.columns.items()
+        ]
         return f"Zip({', '.join(columns)})"

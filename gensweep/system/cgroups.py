@@ -87,7 +87,11 @@ def _iter_mounts(root: Path) -> Iterator[_Mount]:
         before, _, after = line.partition(" - ")
         fields = before.split()
         kind = after.split()
-        if len(fields) < 5 or not kind or kind[0] not in ("cgroup", "cgroup2"):
+        if (
+            len(fields) < 5
+            or not kind
+            or kind[0] not in ("cgroup", "cgroup2")
+        ):
             continue
         yield _Mount(
             folder=root / fields[4].lstrip("/"),

@@ -86,7 +86,9 @@ def _read_local_file(path: Path, limit: int) -> bytes:
             )
         return path.read_bytes()
     except OSError as error:
-        raise FetchError(f"{path} cannot be read: {error.strerror}") from error
+        raise FetchError(
+            f"{path} cannot be read: {error.strerror}"
+        ) from error
 
 
 def _fetch_once(

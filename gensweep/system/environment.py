@@ -41,7 +41,12 @@ def get_commit() -> str | None:
         return None
     # Without `--exclude=*`, the text would name a tag in place of the commit.
     commit = _run_git(
-        source, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"
+        source,
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
     )
     if not commit:
         return None
@@ -58,7 +63,10 @@ def _run_git(folder: Path, *arguments: str) -> str | None:
     command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS
+            command,
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -146,7 +154,9 @@ def _get_processor_name() -> str:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+        return (
+            Path(path).read_text(encoding="utf-8", errors="replace").strip()
+        )
     except OSError:
         return ""
 

@@ -50,6 +50,8 @@ def is_file_name(text: str) -> bool:
     """Return whether a text can be the name of a file or folder, and is not a path elsewhere."""
     if not text or text.startswith(".") or "/" in text or "\\" in text:
         return False
-    if any(unicodedata.category(char) in INVISIBLE_CATEGORIES for char in text):
+    if any(
+        unicodedata.category(char) in INVISIBLE_CATEGORIES for char in text
+    ):
         return False
     return len(text.encode(errors="replace")) <= _MAX_NAME_BYTES

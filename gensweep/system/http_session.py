@@ -51,7 +51,9 @@ class RateLimiter:
                 return
 
 
-def open_session(workers: int = 1, gate: RateLimiter | None = None) -> Session:
+def open_session(
+    workers: int = 1, gate: RateLimiter | None = None
+) -> Session:
     """Return a session that retries after 429, 5xx and lost connections, and honours Retry-After.
 
     After 429 or 503, all threads of the session pause, not only the one that made the request.

@@ -215,7 +215,9 @@ def _format_numbers(values: Sequence[float]) -> dict[float, str]:
     texts = {value: f"{value:.{MIN_DIGITS}g}" for value in values}
     for digits in range(MIN_DIGITS + 1, MAX_DIGITS + 2):
         counts = Counter(texts.values())
-        ambiguous = [value for value, text in texts.items() if counts[text] > 1]
+        ambiguous = [
+            value for value, text in texts.items() if counts[text] > 1
+        ]
         for value in ambiguous:
             if digits <= MAX_DIGITS:
                 texts[value] = f"{value:.{digits}g}"

@@ -190,7 +190,9 @@ def _open_regular(path: str | Path, flags: int) -> int:
             raise NotRegularFileError(
                 errno.ELOOP, os.strerror(errno.ELOOP), str(path)
             ) from None
-        if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
+        if (
+            error.errno == errno.ENXIO
+        ):  # a pipe that nobody reads, or a socket
             raise NotRegularFileError(
                 errno.EINVAL, "not a regular file", str(path)
             ) from None

@@ -71,7 +71,9 @@ def split_command_line(command: str) -> list[str]:
 
     def unescape(word: re.Match[str]) -> str:
         letters = _ESCAPED_LETTER.sub(
-            lambda letter: chr(int(letter[1], 16)) if letter[1] else letter[2],
+            lambda letter: (
+                chr(int(letter[1], 16)) if letter[1] else letter[2]
+            ),
             word[1],
         )
         # Every letter is one byte of the argument.

@@ -18,7 +18,8 @@ def has_login() -> bool:
         server = urlsplit(os.environ.get("WANDB_BASE_URL") or _DEFAULT_SERVER)
         path = os.environ.get("NETRC") or str(Path.home() / ".netrc")
         return (
-            netrc.netrc(path).authenticators(server.hostname or "") is not None
+            netrc.netrc(path).authenticators(server.hostname or "")
+            is not None
         )
     except (OSError, ValueError, netrc.NetrcParseError, RuntimeError):
         # No such file, a malformed one or a malformed address, or a user without a home.

@@ -136,7 +136,9 @@ def find_pending(
         elif not files:
             pending.untracked += 1
         else:
-            _add_run(pending, point_folder.name, files, store, project, entity)
+            _add_run(
+                pending, point_folder.name, files, store, project, entity
+            )
     return pending
 
 
@@ -149,13 +151,17 @@ def _add_run(
     entity: str | None,
 ) -> None:
     """Count the files of a point, and add those that were not uploaded as a run."""
-    is_marked = [file.with_name(file.name + SYNCED).exists() for file in files]
+    is_marked = [
+        file.with_name(file.name + SYNCED).exists() for file in files
+    ]
     new = files
     if any(is_marked):
         # Files before the last mark are of earlier attempts, which the marked run contains.
         after_last_mark = len(files) - is_marked[::-1].index(True)
         new = files[after_last_mark:]
-    written = tuple(file for file in new if file.stat().st_size > HEADER_BYTES)
+    written = tuple(
+        file for file in new if file.stat().st_size > HEADER_BYTES
+    )
     if written:
         logged_entity, logged_project = _read_target(written[-1])
         pending.runs.append(

@@ -87,7 +87,9 @@ class Tracking:
         """
         mode = mode or os.environ.get("WANDB_MODE") or _choose_default_mode()
         if mode not in _MODE_SPELLINGS:
-            raise UserError(f"WANDB_MODE={mode}: not one of {', '.join(MODES)}")
+            raise UserError(
+                f"WANDB_MODE={mode}: not one of {', '.join(MODES)}"
+            )
         return Tracking(
             mode=_MODE_SPELLINGS[mode],
             project=project

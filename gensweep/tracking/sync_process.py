@@ -100,7 +100,9 @@ class Upload:
                 *self._arguments,
                 *map(str, links),
             ]
-            environment = os.environ | _ENVIRONMENT | {"WANDB_DIR": str(folder)}
+            environment = (
+                os.environ | _ENVIRONMENT | {"WANDB_DIR": str(folder)}
+            )
             # The helper of another process has that process's settings.
             environment.pop("WANDB_SERVICE", None)
             with (folder / "output").open(

@@ -91,7 +91,9 @@ class Tracker:
         mode = DISABLED
         if folder is not None:
             # MODES are ordered from the best to the worst.
-            mode = max(tracking.mode, _ProcessState.best_mode, key=MODES.index)
+            mode = max(
+                tracking.mode, _ProcessState.best_mode, key=MODES.index
+            )
         self._modes = list(_ATTEMPT_MODES[mode])
         self._history: list[dict[str, float]] = []
         self._record: Record | None = None
@@ -137,7 +139,9 @@ class Tracker:
         self._updates.put((list(history), record))
         self._updates.put(None)
         # If W&B is already given up, another lane has waited for it.
-        seconds = 0.0 if _ProcessState.best_mode == DISABLED else CLOSE_SECONDS
+        seconds = (
+            0.0 if _ProcessState.best_mode == DISABLED else CLOSE_SECONDS
+        )
         self._thread.join(seconds)
         if self._thread.is_alive():
             _ProcessState.best_mode = DISABLED
@@ -167,7 +171,9 @@ class Tracker:
                 self._run.finish(exit_code=1)
             except (Exception, SystemExit):
                 log.debug(
-                    "the run of %s was left open", self._point.id, exc_info=True
+                    "the run of %s was left open",
+                    self._point.id,
+                    exc_info=True,
                 )
 
     def _fall_back(self, error: BaseException) -> None:

@@ -113,7 +113,9 @@ def make_table(
     """Return a table to log within `stage_tables`."""
     import wandb
 
-    return wandb.Table(columns=list(columns), data=[list(row) for row in rows])
+    return wandb.Table(
+        columns=list(columns), data=[list(row) for row in rows]
+    )
 
 
 def make_image(path: Path) -> wandb.Image:
@@ -148,7 +150,9 @@ def find_upload_error(file: Path) -> str | None:
     """
     path = file.parent / "logs" / "debug-internal.log"
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(
+            encoding="utf-8", errors="replace"
+        ).splitlines()
         entries = [json.loads(line) for line in lines if '"ERROR' in line]
     except (OSError, ValueError):
         return "the result is unknown, because its log is missing"
@@ -156,7 +160,9 @@ def find_upload_error(file: Path) -> str | None:
         is_error = entry["level"].startswith("ERROR")
         if is_error and not entry["msg"].startswith(_HARMLESS_ERROR_PREFIX):
             return (
-                f"HTTP {entry['status']}" if "status" in entry else entry["msg"]
+                f"HTTP {entry['status']}"
+                if "status" in entry
+                else entry["msg"]
             )
     return None
 

@@ -81,7 +81,9 @@ def _decode(codes: tuple[int, ...]) -> str:
     return decode(codes).rstrip()
 
 
-def with_answers(samples: Samples, rows: list[tuple[str, str, str]]) -> Samples:
+def with_answers(
+    samples: Samples, rows: list[tuple[str, str, str]]
+) -> Samples:
     """Return samples of the first test examples with the drawn answers, as read, in captions."""
     captions = []
     for query, _, predicted in rows[: len(samples.captions)]:
@@ -153,6 +155,8 @@ def write_artifacts(
     if attributes:
         write("attributes.csv", attributes)
     with training.autocast():
-        interpolations = render_interpolations(training.network, training.seed)
+        interpolations = render_interpolations(
+            training.network, training.seed
+        )
     for kind, picture in interpolations.items():
         write(f"interpolation-{kind}.png", picture)

@@ -48,7 +48,9 @@ class Batches:
                 self._pictures.add(field)
         self._dedup_fields = set(dedup_fields)
         codes = {
-            field for field in self._dedup_fields if not self._fields[field][1]
+            field
+            for field in self._dedup_fields
+            if not self._fields[field][1]
         }
         if codes and not kernels.is_available(
             torch.empty(0, dtype=dtype, device=device)

@@ -120,4 +120,6 @@ def _is_intact(path: Path) -> bool:
                 break
             crc = zlib.crc32(chunk, crc)
             remaining -= len(chunk)
-        return remaining == 0 and file.read() == crc.to_bytes(_CRC_BYTES, "big")
+        return remaining == 0 and file.read() == crc.to_bytes(
+            _CRC_BYTES, "big"
+        )

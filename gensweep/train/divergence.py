@@ -17,7 +17,9 @@ def check_finite(values: dict[str, float], when: str) -> dict[str, float]:
     Raises:
         DivergedError: one of them is not finite.
     """
-    wrong = [name for name, value in values.items() if not math.isfinite(value)]
+    wrong = [
+        name for name, value in values.items() if not math.isfinite(value)
+    ]
     if wrong:
         raise DivergedError(f"{', '.join(wrong)} not finite {when}")
     return values

@@ -110,7 +110,9 @@ class Evaluator:
     def product_dtype(self) -> torch.dtype:
         """Return the precision of the network's products."""
         with self.autocast():
-            return kernels.get_product_dtype(torch.empty(0, device=self.device))
+            return kernels.get_product_dtype(
+                torch.empty(0, device=self.device)
+            )
 
     def autocast(self) -> torch.autocast:
         """Return the context for every call of the network; it sets the precision."""
@@ -228,7 +230,9 @@ class Evaluator:
         """
         if self._last_outputs and self._last_outputs[0] == self.epoch:
             last = self._last_outputs[1]
-            return {name: last[name] for name in _ANSWER_TABLE if name in last}
+            return {
+                name: last[name] for name in _ANSWER_TABLE if name in last
+            }
         return self.compute_outputs("test", _ANSWER_TABLE)
 
     def get_attributes(self) -> dict[str, Tensor]:

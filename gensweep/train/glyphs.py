@@ -52,7 +52,9 @@ def split_glyphs(prepared: DatasetArrays) -> tuple[Glyphs, Glyphs]:
         prepared, select_training_rows(prepared.split, MAX_TRAIN_FRACTION)
     )
     test = _list_glyphs(prepared, prepared.split["test"])
-    all_rows = np.concatenate([prepared.split["pool"], prepared.split["test"]])
+    all_rows = np.concatenate(
+        [prepared.split["pool"], prepared.split["test"]]
+    )
     glyphs = _list_glyphs(prepared, all_rows)
     single = set()
     for code in set(glyphs.values()):

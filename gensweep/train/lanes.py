@@ -154,10 +154,14 @@ class Lanes:
                 noise: Noise,
                 player: str = player,
             ):
-                return first.network.loss(player, params | frozen, batch, noise)
+                return first.network.loss(
+                    player, params | frozen, batch, noise
+                )
 
             with first.autocast():
-                losses, terms = vmap(compute_loss)(params, frozen, batch, noise)
+                losses, terms = vmap(compute_loss)(
+                    params, frozen, batch, noise
+                )
             optimizer.step(losses.sum(), params, steps, lanes.start)
             logged |= terms
         return logged

@@ -66,7 +66,9 @@ class Training(Evaluator):
         reader_data: DatasetArrays | None = None,
         share_with: Training | None = None,
     ) -> None:
-        super().__init__(model, seed, prepared, device, reader_data, share_with)
+        super().__init__(
+            model, seed, prepared, device, reader_data, share_with
+        )
         rows = select_training_rows(prepared.split, data.train_fraction)
         self._split["train"] = torch.as_tensor(rows.copy())
         self._redraws = build_redraws(model, prepared, rows)

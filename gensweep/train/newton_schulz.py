@@ -74,7 +74,9 @@ def _factor_long(matrix: Tensor) -> tuple[Tensor, Tensor]:
     gram = _compute_gram(matrix, is_tall)
     # The trace is the sum of squares. To divide X itself would be a pass over all of it.
     squared_norm = gram.trace().clamp(min=EPSILON**2)
-    product = _iterate_on_gram(gram / squared_norm, first) / squared_norm.sqrt()
+    product = (
+        _iterate_on_gram(gram / squared_norm, first) / squared_norm.sqrt()
+    )
     x = matrix @ product if is_tall else product @ matrix
     product = _iterate_on_gram(_compute_gram(x, is_tall), second)
     return (x, product) if is_tall else (product, x)

@@ -219,7 +219,10 @@ class PlayerOptimizer:
         ).unbind()
         is_adam = config.optimizer == "adam"
         adam(
-            [select_lanes(self.parameters[name], lanes) for name in adam_names],
+            [
+                select_lanes(self.parameters[name], lanes)
+                for name in adam_names
+            ],
             [select_lanes(gradients[name], group) for name in adam_names],
             [
                 select_lanes(self.state[name]["mean"], lanes)

@@ -7,7 +7,9 @@ import hashlib
 import torch
 
 
-def make_generator(seed: int, purpose: str, epoch: int = 0) -> torch.Generator:
+def make_generator(
+    seed: int, purpose: str, epoch: int = 0
+) -> torch.Generator:
     """Return a generator for one purpose in one epoch of one seed.
 
     Every stream starts from a hash of what it is for. So nothing has to be saved between epochs,
@@ -17,4 +19,6 @@ def make_generator(seed: int, purpose: str, epoch: int = 0) -> torch.Generator:
         f"gensweep {seed} {purpose} {epoch}".encode()
     ).digest()
     # PyTorch takes seeds of up to 63 bits without a sign.
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.Generator().manual_seed(
+        int.from_bytes(digest[:8], "big") >> 1
+    )

@@ -164,7 +164,9 @@ class Attempt:
         if self.folder:
             write_artifacts(training, self.folder.write)
             if keeps_weights(self.keep):
-                save = partial(checkpoint.save_tensors, training.get_weights())
+                save = partial(
+                    checkpoint.save_tensors, training.get_weights()
+                )
                 self.folder.write(WEIGHTS, save)
         if self.keep == CHECKPOINT_TOO:
             self.save_checkpoint()

@@ -80,7 +80,9 @@ def choose_starts(
     """
     ends = [attempt.point.last_epoch for attempt in attempts]
     groups: list[tuple[list[Attempt], Start | None]] = []
-    for served, index in assign_starts(ends, [start.epoch for start in starts]):
+    for served, index in assign_starts(
+        ends, [start.epoch for start in starts]
+    ):
         start = None if index is None else starts[index]
         groups.append(([attempts[one] for one in served], start))
     return groups
@@ -113,7 +115,8 @@ def _try_to_load(
 ) -> Start | None:
     """Return a point's checkpoint if there is one that fits."""
     owner = next(
-        (attempt for attempt in attempts if attempt.point.id == point_id), None
+        (attempt for attempt in attempts if attempt.point.id == point_id),
+        None,
     )
     reader = owner or attempts[0]
     if reader.folder is None:

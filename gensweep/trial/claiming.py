@@ -52,9 +52,9 @@ def begin_attempt(
             exit_stack.callback(ledger.store.discard, f"{POINTS}/{point.id}")
             claim = _claim(ledger, point, config, exit_stack)
             # Somebody may have finished the point before it was claimed.
-            record = ledger.read({point.id: point.expected_record}).records.get(
-                point.id
-            )
+            record = ledger.read(
+                {point.id: point.expected_record}
+            ).records.get(point.id)
             if record is not None and not config.replaces(record):
                 history = []
                 if config.repeats_history:

@@ -60,5 +60,6 @@ class TrialConfig:
         if not self.retrain_changed:
             return False
         return (
-            compare(record.code, record.model, record.params["dataset"]) != SAME
+            compare(record.code, record.model, record.params["dataset"])
+            != SAME
         )

@@ -72,7 +72,9 @@ class CourseAttempt:
             This attempt; and others, if a checkpoint is beyond the end of some of the points, which
             then need trainings of their own.
         """
-        first = _build_training(self.attempts[-1], prepared, device, share_with)
+        first = _build_training(
+            self.attempts[-1], prepared, device, share_with
+        )
         starts = find_starts(self.attempts, origins, first)
         courses = []
         for attempts, start in choose_starts(self.attempts, starts):
@@ -138,13 +140,16 @@ class CourseAttempt:
         return reports
 
     def _list_active(self) -> list[Attempt]:
-        return [attempt for attempt in self.attempts if attempt.outcome is None]
+        return [
+            attempt for attempt in self.attempts if attempt.outcome is None
+        ]
 
     @property
     def has_reached_a_point(self) -> bool:
         """Return whether some point ends with the last epoch."""
         return any(
-            attempt.point.last_epoch <= self.epoch for attempt in self.attempts
+            attempt.point.last_epoch <= self.epoch
+            for attempt in self.attempts
         )
 
     def finish_next(self) -> None:
@@ -172,7 +177,9 @@ class CourseAttempt:
     def drop_ended(self) -> list[Attempt]:
         """Return the attempts that have an outcome, and go on with the others."""
         ended = [
-            attempt for attempt in self.attempts if attempt.outcome is not None
+            attempt
+            for attempt in self.attempts
+            if attempt.outcome is not None
         ]
         self.attempts = self._list_active()
         if not self.attempts:

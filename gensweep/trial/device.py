@@ -40,7 +40,9 @@ def describe_device(device: torch.device) -> dict[str, str]:
     return description
 
 
-def count_fitting_lanes(point: Point, device: torch.device, gpus: float) -> int:
+def count_fitting_lanes(
+    point: Point, device: torch.device, gpus: float
+) -> int:
     """Return how many lanes like this point's a trial may train together.
 
     Args:
@@ -57,7 +59,8 @@ def count_fitting_lanes(point: Point, device: torch.device, gpus: float) -> int:
     model = point.model_config()
     lanes = 1
     while (
-        lanes < MAX_LANES and model.estimate_training_bytes(lanes + 1) <= budget
+        lanes < MAX_LANES
+        and model.estimate_training_bytes(lanes + 1) <= budget
     ):
         lanes += 1
     return lanes

@@ -26,7 +26,9 @@ def format_history(history: list[dict[str, float]]) -> str:
     return table.getvalue()
 
 
-def build_epoch_report(point: Point, line: dict[str, float]) -> dict[str, Any]:
+def build_epoch_report(
+    point: Point, line: dict[str, float]
+) -> dict[str, Any]:
     """Return the report of an epoch: its line of the history, its point, and the total epochs."""
     epoch = int(line["epoch"])
     return {

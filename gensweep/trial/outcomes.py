@@ -127,7 +127,9 @@ def _write_record(
     attempt.tracker.close(record, attempt.history)
     raise_if_stopped()
     if attempt.folder:
-        attempt.folder.ledger.finish(attempt.folder.claim, record, attempt.keep)
+        attempt.folder.ledger.finish(
+            attempt.folder.claim, record, attempt.keep
+        )
     return record
 
 
@@ -182,7 +184,9 @@ def _write_traceback(folder: PointFolder, error: Exception) -> None:
         folder.write(ERROR, text + _format_output(error))
     except (OSError, LostClaimError) as write_error:
         log.warning(
-            "cannot write the traceback of %s: %s", folder.point_id, write_error
+            "cannot write the traceback of %s: %s",
+            folder.point_id,
+            write_error,
         )
 
 

@@ -76,7 +76,9 @@ def check_result(
         metrics[f"test/{name}"] = number
         limits = declared[name]
         if not limits.contains(number):
-            warnings.append(f"{name} {number:g} is outside its range, {limits}")
+            warnings.append(
+                f"{name} {number:g} is outside its range, {limits}"
+            )
     if not metrics:
         names = ", ".join(declared)
         raise TaskError(
@@ -85,7 +87,9 @@ def check_result(
     return metrics, warnings
 
 
-def _check_names(task: str, result: Any, declared: Mapping[str, Range]) -> None:
+def _check_names(
+    task: str, result: Any, declared: Mapping[str, Range]
+) -> None:
     """Raise TaskError if a result is no dict of exactly the declared metrics."""
     if not isinstance(result, Mapping):
         example = f"{{{next(iter(declared))!r}: ...}}"

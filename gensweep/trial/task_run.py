@@ -174,7 +174,9 @@ class TaskRun(Run):
             number = self.progress.epoch + 1
             yield number
             if self.progress.epoch != number:
-                raise TaskError(f"epoch {number} ended without run.epoch(...)")
+                raise TaskError(
+                    f"epoch {number} ended without run.epoch(...)"
+                )
 
     def epoch(self, metrics: Mapping[str, float], state: Any = None) -> None:
         """Report an epoch: keep its metrics and its state, then go on."""
@@ -182,7 +184,12 @@ class TaskRun(Run):
             raise self._error
         try:
             self._end_epoch(metrics, state)
-        except (LostClaimError, StoreError, TaskError, DivergedError) as error:
+        except (
+            LostClaimError,
+            StoreError,
+            TaskError,
+            DivergedError,
+        ) as error:
             self._error = error
             raise
         except BaseException as error:

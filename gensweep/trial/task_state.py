@@ -127,7 +127,9 @@ def set_generator_states(states: Mapping[str, Any]) -> None:
     np.random.set_state(states["numpy"])  # noqa: NPY002
     torch.set_rng_state(states["torch"].cpu())
     if "cuda" in states:
-        torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
+        torch.cuda.set_rng_state_all(
+            [state.cpu() for state in states["cuda"]]
+        )
 
 
 @contextlib.contextmanager

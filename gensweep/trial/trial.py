@@ -98,7 +98,9 @@ def _run_lanes(
     """Train those points of these courses together that nobody else trains."""
     with contextlib.ExitStack() as exit_stack:
         # A sweep file or the user's process may have changed the default, and with it the numbers.
-        exit_stack.callback(torch.set_default_dtype, torch.get_default_dtype())
+        exit_stack.callback(
+            torch.set_default_dtype, torch.get_default_dtype()
+        )
         torch.set_default_dtype(torch.float32)
         lanes = []
         for course in courses:

@@ -11,7 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gensweep.data._avatars.art import GRID, read_layer, read_letters, read_toml
+from gensweep.data._avatars.art import (
+    GRID,
+    read_layer,
+    read_letters,
+    read_toml,
+)
 from gensweep.data._avatars.colours import Chance, pick, read_table
 from gensweep.data._avatars.faces import (
     LAYERS,
@@ -92,7 +97,9 @@ def _list_parts() -> dict[str, VisibleParts]:
 
 def list_attributes() -> dict[str, tuple[str, ...]]:
     """Return the names of all values of each attribute; the first is that nothing is seen."""
-    attributes = {layer: parts.names for layer, parts in _list_parts().items()}
+    attributes = {
+        layer: parts.names for layer, parts in _list_parts().items()
+    }
     for attribute in COLOURS:
         attributes[attribute] = (HIDDEN, *_group_colours(attribute))
     return attributes

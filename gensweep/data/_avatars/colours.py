@@ -32,7 +32,9 @@ def read_table(name: str) -> tuple[np.ndarray, tuple[int, ...]]:
 def read_fixed() -> dict[str, np.ndarray]:
     """Return the colours, 0 to 255 [3], of the letters that look the same on every face."""
     colours = read_toml("colours.toml")["fixed"]
-    return {letter: parse_colour(colour) for letter, colour in colours.items()}
+    return {
+        letter: parse_colour(colour) for letter, colour in colours.items()
+    }
 
 
 def parse_colour(colour: str) -> np.ndarray:

@@ -17,7 +17,9 @@ CODES_FILE = "codes.npz"
 def list_attributes() -> dict[str, tuple[str, ...]]:
     """Return the names of all values of each attribute."""
     text = (_FOLDER / VALUES_FILE).read_text(encoding="utf-8")
-    return {name: tuple(values) for name, values in tomllib.loads(text).items()}
+    return {
+        name: tuple(values) for name, values in tomllib.loads(text).items()
+    }
 
 
 def read_attributes() -> np.ndarray:

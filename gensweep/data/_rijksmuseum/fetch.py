@@ -154,7 +154,9 @@ class PortraitDownload:
             except FetchError as error:
                 if not known:
                     raise
-                fields = [f"{field}={value}" for field, value in query.items()]
+                fields = [
+                    f"{field}={value}" for field, value in query.items()
+                ]
                 text = "&".join(fields)
                 self.tally.record_failure(f"search {text}", error)
 
@@ -204,7 +206,9 @@ class PortraitDownload:
             error = FetchError(f"a result that is not an object: {item}")
             self.tally.record_failure("search", error)
 
-    def _fetch_objects(self, workers: Workers, numbers: Iterator[str]) -> None:
+    def _fetch_objects(
+        self, workers: Workers, numbers: Iterator[str]
+    ) -> None:
         """Fetch objects, never more than the limit allows, and store each one when it arrives."""
         pending: dict[Future[_Result], str] = {}
         for number in numbers:

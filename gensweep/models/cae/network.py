@@ -13,7 +13,11 @@ from gensweep.nn.base_network import (
     Outputs,
     Samples,
 )
-from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
+from gensweep.nn.picture_codec import (
+    PictureDecoder,
+    PictureEncoder,
+    interleave,
+)
 
 
 class CAENetwork(Network[CAE]):

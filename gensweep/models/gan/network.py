@@ -77,7 +77,9 @@ class GANNetwork(LatentNetwork[GAN]):
         # -log D, not log(1 - D), whose gradient vanishes while the discriminator is right.
         return F.softplus(-generated).mean()
 
-    def _compute_discriminator_loss(self, batch: Batch, noise: Noise) -> Tensor:
+    def _compute_discriminator_loss(
+        self, batch: Batch, noise: Noise
+    ) -> Tensor:
         # Detached, since this step does not change the generator.
         sample = self.sample(noise["discriminator"]).detach()
         real = self._discriminate(batch["picture"])

@@ -95,7 +95,9 @@ class ImageToTextNetwork(Network[ImageToText]):
         changed = None
         if "affine" in noise:
             amounts = noise["affine"] * self.config.augment
-            changed = apply_affine(get_glyphs(batch, "query_pictures"), amounts)
+            changed = apply_affine(
+                get_glyphs(batch, "query_pictures"), amounts
+            )
         logits = self.predict(batch, changed)
         loss = compute_answer_loss(logits, batch["answer"]).mean()
         return loss, {"loss": loss}

@@ -17,7 +17,11 @@ from gensweep.nn.base_network import (
     Outputs,
     Samples,
 )
-from gensweep.nn.picture_codec import PictureDecoder, PictureEncoder, interleave
+from gensweep.nn.picture_codec import (
+    PictureDecoder,
+    PictureEncoder,
+    interleave,
+)
 
 
 class VAENetwork(LatentNetwork[VAE]):
@@ -69,9 +73,9 @@ class VAENetwork(LatentNetwork[VAE]):
             picture,
             self.config.likelihood,
         )
-        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(
-            1
-        )
+        kl = 0.5 * (
+            mean.square() + log_variance.exp() - 1 - log_variance
+        ).sum(1)
         return logits, nll, kl
 
     def forward(

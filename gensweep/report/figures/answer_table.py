@@ -101,7 +101,11 @@ def make_answer_table(
                     answers[index].answer if has_answer else ""
                 )
             rows.append(row)
-        total = {"cell": title, "query": f"right of {len(first)}", "right": ""}
+        total = {
+            "cell": title,
+            "query": f"right of {len(first)}",
+            "right": "",
+        }
         for epoch in epochs:
             answers = by_epoch.get(epoch, [])
             count = sum(answer.is_right for answer in answers)

@@ -15,6 +15,13 @@ from gensweep.report.answer_checks import (
     explain_contradiction,
     list_right_shares,
 )
+from gensweep.report.figures.answer_histograms import (
+    INTEGERS_PER_BAR,
+    MAX_ANSWER,
+    MIN_ANSWER,
+    is_on_bar,
+    make_histogram,
+)
 from gensweep.report.figures.captions import describe_seeds, format_seed_count
 from gensweep.report.figures.data import (
     Axis,
@@ -43,10 +50,6 @@ if TYPE_CHECKING:
     AnswersByCell = dict[str, list[Answers]]
 
 ANSWERS_FILE = "answers.csv"
-MIN_ANSWER, MAX_ANSWER = -99, 198
-"""The range of right answers."""
-INTEGERS_PER_BAR = 10
-"""Width of a bar of the histogram."""
 NO_MODEL = "No model of this sweep answers queries."
 NO_ANSWERS = "No answers to show; the caption says why."
 REMEDY = "; run gensweep evaluate to create it"
@@ -71,7 +74,10 @@ BAR_MARGIN = 0.05
 def make_predicted_and_true(results: Results) -> list[FigureData]:
     """Show histograms of predicted and right answers: best, worst cell (the paper's Figure 11)."""
     return _make_each(
-        results, "predicted_and_true", _show_distributions, _DISTRIBUTION_LABELS
+        results,
+        "predicted_and_true",
+        _show_distributions,
+        _DISTRIBUTION_LABELS,
     )
 
 
@@ -124,7 +130,9 @@ def _read_by_cell(
     return answers_of
 
 
-def _show_distributions(results: Results, stem: str, model: str) -> FigureData:
+def _show_distributions(
+    results: Results, stem: str, model: str
+) -> FigureData:
     cells = select_best_and_others(results, model, count=2)
     missing = MissingFiles(REMEDY)
     answers_of = _read_by_cell(results, cells, missing)
@@ -140,9 +148,11 @@ def _show_distributions(results: Results, stem: str, model: str) -> FigureData:
     for one in drawn:
         caption += f" {one.name}: {_describe_counts(answers_of[one.cell])}."
     caption += _describe_unread(cells, answers_of) + missing.format_caption()
-    histograms = [_make_histogram(answers_of[one.cell]) for one in drawn]
+    histograms = [make_histogram(answers_of[one.cell]) for one in drawn]
     # The panels share one scale, so that their bars can be compared.
-    top = max(float(np.max(series.y)) for pair in histograms for series in pair)
+    top = max(
+        float(np.max(series.y)) for pair in histograms for series in pair
+    )
     true_top = max(float(np.max(pair[0].y)) for pair in histograms)
     if top > MAX_BAR_RATIO * true_top:
         # A model that gives one answer to all would flatten everything else.
@@ -157,42 +167,11 @@ def _show_distributions(results: Results, stem: str, model: str) -> FigureData:
     return FigureData(stem, title, caption, plot, model)
 
 
-def _make_histogram(answers: Sequence[Answers]) -> list[Series]:
-    # Edges lie between integers, so that no answer lies on an edge.
-    edges = (
-        np.arange(MIN_ANSWER, MAX_ANSWER + INTEGERS_PER_BAR, INTEGERS_PER_BAR)
-        - 0.5
-    )
-    true = np.concatenate([one.true for one in answers])
-    predicted = np.concatenate([one.predicted for one in answers])
-    return [
-        Series(
-            "right answers", edges, _compute_shares(true, edges), mark=Mark.BARS
-        ),
-        Series(
-            "predicted answers",
-            edges,
-            _compute_shares(predicted, edges),
-            mark=Mark.STEPS,
-        ),
-    ]
-
-
-def _compute_shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the share of all values that lies in each bar [bars]."""
-    counts, _ = np.histogram(values[_is_on_bar(values)], edges)
-    return counts / len(values)
-
-
-def _is_on_bar(values: np.ndarray) -> np.ndarray:
-    return (values >= MIN_ANSWER) & (values <= MAX_ANSWER)
-
-
 def _describe_counts(answers: Sequence[Answers]) -> str:
     """Return the number of seeds and answers, and the number of answers on no bar."""
     predicted = np.concatenate([one.predicted for one in answers])
     unparsable = np.isnan(predicted)
-    beyond = ~unparsable & ~_is_on_bar(predicted)
+    beyond = ~unparsable & ~is_on_bar(predicted)
     sizes = sorted({len(one.true) for one in answers})
     size_text = " to ".join(map(str, dict.fromkeys([sizes[0], sizes[-1]])))
     seeds = format_seed_count([len(answers)])
@@ -277,8 +256,12 @@ def _make_shares_within(
         within = np.searchsorted(distances, limits, side="right")
         shares.append(within / len(one.true))
     groups = np.tile(np.arange(len(limits)), len(shares))
-    one = summarize(np.concatenate(shares), groups, len(limits), bounds=(0, 1))
-    mean = Series(label, limits, one.mean, n=one.n, mark=Mark.BAND, style=style)
+    one = summarize(
+        np.concatenate(shares), groups, len(limits), bounds=(0, 1)
+    )
+    mean = Series(
+        label, limits, one.mean, n=one.n, mark=Mark.BAND, style=style
+    )
     if has_band:
         mean = replace(mean, low=one.low, high=one.high)
     if not 1 < len(shares) <= MAX_SEEDS_SHOWN:

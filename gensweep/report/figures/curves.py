@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_figure
 from gensweep.ledger.status import Status
-from gensweep.report.figures.captions import describe_method, format_axis_label
+from gensweep.report.figures.captions import (
+    describe_method,
+    format_axis_label,
+)
 from gensweep.report.figures.data import (
     Axis,
     FigureData,

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from gensweep.core.registries import register_figure
 from gensweep.ledger.status import Status
-from gensweep.report.figures.captions import describe_method, format_axis_label
+from gensweep.report.figures.captions import (
+    describe_method,
+    format_axis_label,
+)
 from gensweep.report.figures.data import FigureData
 from gensweep.report.figures.grids import Heatmap, compute_typical_width
 from gensweep.report.figures.settings import select_settings
@@ -108,7 +111,9 @@ def _get_value(results: Results, cell: str, metric: str | None) -> GridValue:
         status: int(row[f"n_{status}"])
         for status in (Status.DIVERGED, Status.FAILED, Status.MISSING)
     }
-    others = tuple((status, count) for status, count in counts.items() if count)
+    others = tuple(
+        (status, count) for status, count in counts.items() if count
+    )
     return Seeds(
         int(row["n_ok"]), int(row["n_ok"]) + sum(counts.values()), others
     )

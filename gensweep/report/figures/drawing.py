@@ -55,7 +55,9 @@ def _draw_plot(plot: Plot) -> Figure:
         _draw_panel(axes, panel)
         if panel.title:
             width = (plot.size[0] - 2) / len(plot.panels)
-            axes.set_title(wrap_title(panel.title, width), loc="left", size=9.0)
+            axes.set_title(
+                wrap_title(panel.title, width), loc="left", size=9.0
+            )
     add_legend(figure, all_axes, plot.legend_title)
     return figure
 
@@ -78,7 +80,9 @@ def _set_scale(axes: Axes, name: Literal["x", "y"], axis: Axis) -> None:
     elif axis.scale != "linear":
         axes.set(**{f"{name}scale": axis.scale})
     if axis.ticks:
-        labels = list(axis.tick_labels) or [f"{tick:g}" for tick in axis.ticks]
+        labels = list(axis.tick_labels) or [
+            f"{tick:g}" for tick in axis.ticks
+        ]
         drawn.set_ticks(axis.ticks, labels=labels)
         axes.minorticks_off()
     if axis.is_whole:

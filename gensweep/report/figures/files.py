@@ -58,16 +58,16 @@ class MissingFiles:
             hidden = len(unique) - _MAX_FILES_NAMED
             if hidden > 0:
                 listed += f" and {hidden} more files"
-            sentences.append(f" {listed}: {self._describe(kind, len(unique))}.")
+            sentences.append(
+                f" {listed}: {self._describe(kind, len(unique))}."
+            )
         return "".join(sentences)
 
     def _describe(self, kind: str, count: int) -> str:
         if kind == DAMAGED:
             return DAMAGED
         owner = "this point" if count == 1 else "these points"
-        return (
-            f"not saved by {owner} (trained by an earlier version){self.remedy}"
-        )
+        return f"not saved by {owner} (trained by an earlier version){self.remedy}"
 
 
 def load_picture(
@@ -133,10 +133,14 @@ def read_picture_file(store: Store, name: str) -> tuple[bytes, np.ndarray]:
         EOFError,
         Image.DecompressionBombError,
     ) as error:
-        raise RecordError(f"{uri}: not a complete picture ({error})") from None
+        raise RecordError(
+            f"{uri}: not a complete picture ({error})"
+        ) from None
     # Pillow accepts a PNG that ends after its pixels, without the last block.
     if not content.endswith(_PNG_END):
-        raise RecordError(f"{uri}: not a complete picture (its end is missing)")
+        raise RecordError(
+            f"{uri}: not a complete picture (its end is missing)"
+        )
     return content, pixels
 
 
@@ -182,8 +186,12 @@ def read_answers(store: Store, name: str) -> Answers:
         raise RecordError(f"{uri}: no answers")
     if np.isnan(true).any():
         raise RecordError(f"{uri}: a right answer is not an integer")
-    texts = [[text.rstrip() for text in columns[name]] for name in COLUMNS[1:]]
-    right = np.array([one == other for one, other in zip(*texts, strict=True)])
+    texts = [
+        [text.rstrip() for text in columns[name]] for name in COLUMNS[1:]
+    ]
+    right = np.array(
+        [one == other for one, other in zip(*texts, strict=True)]
+    )
     return Answers(true, predicted, right)
 
 

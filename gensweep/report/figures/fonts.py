@@ -87,7 +87,9 @@ def _find_coverage(missing: frozenset[str]) -> dict[str, set[int]]:
             if not font.scalable:
                 continue
             code_points = {
-                ord(char) for char in missing if font.get_char_index(ord(char))
+                ord(char)
+                for char in missing
+                if font.get_char_index(ord(char))
             }
         except (OSError, RuntimeError):
             # Removed since matplotlib listed it, or not a font that can be read.

@@ -115,7 +115,10 @@ class ImageGrid:
                 if isinstance(image, str):
                     line["text"] = image
                 else:
-                    line |= {"height": image.shape[0], "width": image.shape[1]}
+                    line |= {
+                        "height": image.shape[0],
+                        "width": image.shape[1],
+                    }
                 lines.append(line)
         return pd.DataFrame(lines)
 

@@ -113,7 +113,13 @@ def _draw_cell(
     row, column = index
     text_colour = "white" if is_dark else "black"
     axes.text(
-        column, row, text, ha="center", va="center", size=7.5, color=text_colour
+        column,
+        row,
+        text,
+        ha="center",
+        va="center",
+        size=7.5,
+        color=text_colour,
     )
     if not has_number:
         # A hatch cannot be mistaken for a shade of the scale, not even in grey.
@@ -138,7 +144,9 @@ def format_grid_value(value: GridValue) -> str:
             lines.append(f"(n={digits.n})")
         return "\n".join(lines)
     if isinstance(value, Seeds) and value.others:
-        return "\n".join(f"{count} {status}" for status, count in value.others)
+        return "\n".join(
+            f"{count} {status}" for status, count in value.others
+        )
     return "not\nmeasured"
 
 

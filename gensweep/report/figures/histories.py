@@ -51,7 +51,14 @@ class Curve:
         """Return the means with their intervals, as a figure shows them."""
         one = self.summary
         return Series(
-            label, self.epochs, one.mean, one.low, one.high, one.n, mark, style
+            label,
+            self.epochs,
+            one.mean,
+            one.low,
+            one.high,
+            one.n,
+            mark,
+            style,
         )
 
     def list_seed_lines(self, label: str, style: int = 0) -> list[Series]:

@@ -102,7 +102,9 @@ def _get_smallest_size(rows: Sequence[Sequence[Image]]) -> tuple[int, int]:
     ]
     if not sizes:
         return MESSAGE_SIZE
-    return min(height for height, _ in sizes), min(width for _, width in sizes)
+    return min(height for height, _ in sizes), min(
+        width for _, width in sizes
+    )
 
 
 def _get_largest(line: Sequence[Image], axis: int, default: int) -> int:

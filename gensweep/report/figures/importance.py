@@ -65,7 +65,9 @@ def _make_each(
     ]
     title = name.replace("_", " ")
     message = make_message("No parameter varies.", _SHARE_LABELS)
-    return figures or [FigureData(name, title, "No parameter varies.", message)]
+    return figures or [
+        FigureData(name, title, "No parameter varies.", message)
+    ]
 
 
 def _make_shares(name: str, subject: Subject) -> FigureData:
@@ -74,7 +76,11 @@ def _make_shares(name: str, subject: Subject) -> FigureData:
     if decomposition is None:
         text = "No full grid of two values is measured, or its cells do not differ."
         return FigureData(
-            name, title, text, make_message(text, _SHARE_LABELS), subject.model
+            name,
+            title,
+            text,
+            make_message(text, _SHARE_LABELS),
+            subject.model,
         )
     count = format_seed_count([len(decomposition.grid.seeds)])
     caption = (
@@ -175,7 +181,9 @@ def _list_steps(by_value: dict[str, list[float]], sign: int) -> list[Series]:
         x = np.repeat(edges, 2)[1:-1]
         label = f"{text} ({len(numbers)} runs)"
         series.append(
-            Series(label, x, np.repeat(shares, 2), mark=Mark.BAND, style=index)
+            Series(
+                label, x, np.repeat(shares, 2), mark=Mark.BAND, style=index
+            )
         )
     return series
 

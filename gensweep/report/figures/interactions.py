@@ -51,7 +51,8 @@ def make_interaction_plot(results: Results) -> list[FigureData]:
         for subject, pair, _ in chosen
     )
     figures = [
-        _show_pair(stem, *one) for stem, one in zip(stems, chosen, strict=True)
+        _show_pair(stem, *one)
+        for stem, one in zip(stems, chosen, strict=True)
     ]
     if figures:
         return figures

@@ -75,7 +75,8 @@ def _show_cells(stem: str, subject: Subject) -> FigureData:
     caption = describe_method(results, cells, metric)
     if not measured:
         message = make_message(
-            "Nothing is measured yet.", ("parameters and main metric", "value")
+            "Nothing is measured yet.",
+            ("parameters and main metric", "value"),
         )
         return FigureData(stem, title, caption, message, subject.model)
     caption += (

@@ -66,7 +66,8 @@ def draw_lines(
     axes = figure.add_subplot()
     low, high = compute_scale(means, scale.min_span)
     colours = ScalarMappable(
-        Normalize(low, high), mpl.colormaps[choose_colour_map(scale.direction)]
+        Normalize(low, high),
+        mpl.colormaps[choose_colour_map(scale.direction)],
     )
     last = np.asarray(colours.norm(means), float)
     heights = np.column_stack([*(one.heights for one in columns), last])

@@ -60,7 +60,10 @@ def make_interpolation(results: Results) -> list[FigureData]:
     content = make_message(text, ("step", "path"))
     return [
         FigureData(
-            "interpolation", "interpolation", describe_nothing(results), content
+            "interpolation",
+            "interpolation",
+            describe_nothing(results),
+            content,
         )
     ]
 
@@ -78,7 +81,8 @@ def _show_strips(results: Results, stem: str, setting: Setting) -> FigureData:
     missing = MissingFiles("; run gensweep evaluate to create it")
     _, point = cells[0].sample
     names = [
-        f"{POINTS}/{point}/interpolation-{path}.png" for path in INTERPOLATIONS
+        f"{POINTS}/{point}/interpolation-{path}.png"
+        for path in INTERPOLATIONS
     ]
     strips = [load_picture(results.store, name, missing) for name in names]
     choice = describe_choice(results, setting.model, setting.cells)
@@ -99,7 +103,9 @@ def _show_strips(results: Results, stem: str, setting: Setting) -> FigureData:
         rows = [_split_ends(one) for one in strips]
         files = [[name] * 3 for name in names]
         labels = [f"{END} 0", "between", f"{END} 1"]
-        content = ImageGrid(rows, INTERPOLATIONS, labels, axis_labels, 2, files)
+        content = ImageGrid(
+            rows, INTERPOLATIONS, labels, axis_labels, 2, files
+        )
     return FigureData(stem, title, caption, content, setting.model)
 
 
@@ -129,7 +135,9 @@ def make_dataset_samples(results: Results) -> list[FigureData]:
         for sheet in results.datasets
     }
     absent = [sheet for sheet, name in files.items() if not name]
-    paths = {sheet: f"{folder}/{name}" for sheet, name in files.items() if name}
+    paths = {
+        sheet: f"{folder}/{name}" for sheet, name in files.items() if name
+    }
     sheets: Sheets = {}
     for sheet, path in list(paths.items())[:MAX_SHEETS_READ]:
         sheets[sheet] = load_picture(results.store, path, missing)
@@ -165,7 +173,9 @@ def make_dataset_samples(results: Results) -> list[FigureData]:
     row_labels = [labels[sheet] for sheet in shown]
     caption += missing.format_caption()
     shown_files = [[paths[sheet]] for sheet in shown]
-    content = ImageGrid(rows, row_labels, [""], axis_labels, files=shown_files)
+    content = ImageGrid(
+        rows, row_labels, [""], axis_labels, files=shown_files
+    )
     return [FigureData("dataset_samples", title, caption, content)]
 
 

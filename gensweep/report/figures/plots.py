@@ -86,7 +86,9 @@ def draw_series(axes: Axes, series: Series) -> None:
         )
 
 
-def _draw_error_bars(axes: Axes, series: Series, look: dict[str, Any]) -> None:
+def _draw_error_bars(
+    axes: Axes, series: Series, look: dict[str, Any]
+) -> None:
     y = np.asarray(series.y, float)
     lengths = None
     if len(series.low):
@@ -111,7 +113,9 @@ def add_legend(
     entries: dict[str, Any] = {}
     for one in all_axes:
         _label_if_empty(one)
-        for handle, text in zip(*one.get_legend_handles_labels(), strict=True):
+        for handle, text in zip(
+            *one.get_legend_handles_labels(), strict=True
+        ):
             entries.setdefault(text, handle)
     if not entries:
         return

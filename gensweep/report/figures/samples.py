@@ -87,9 +87,14 @@ def make_samples_by_epoch(results: Results) -> list[FigureData]:
     return [_show_by_epoch(results, name, one) for name, one in settings]
 
 
-def _show_by_epoch(results: Results, stem: str, setting: Setting) -> FigureData:
+def _show_by_epoch(
+    results: Results, stem: str, setting: Setting
+) -> FigureData:
     cells = select_best_and_others(results, setting.model, setting.cells)
-    title, axis_labels = f"{setting.title}: samples by epoch", ("epoch", "cell")
+    title, axis_labels = (
+        f"{setting.title}: samples by epoch",
+        ("epoch", "cell"),
+    )
     missing = MissingFiles()
     files = [_find_sheets(results, one) for one in cells]
     all_epochs = sorted({epoch for by_epoch in files for epoch in by_epoch})
@@ -238,7 +243,8 @@ def _pick_evenly(values: Sequence[int], count: int) -> list[int]:
     if len(values) <= count:
         return list(values)
     return [
-        values[round(index)] for index in np.linspace(0, len(values) - 1, count)
+        values[round(index)]
+        for index in np.linspace(0, len(values) - 1, count)
     ]
 
 

@@ -77,7 +77,8 @@ def _show_curves(
     panel = Panel(
         series,
         Axis(
-            "cost [epochs trained, over all trials and seeds]", bounds=(0, None)
+            "cost [epochs trained, over all trials and seeds]",
+            bounds=(0, None),
         ),
         Axis(f"{first.metric}\n(selection)", limits=_frame(series, bounds)),
     )
@@ -120,7 +121,9 @@ def _make_curves(
     top = [step for step in steps if step.level == max(reached)]
     values = np.array([step.value for step in top])
     is_max = search.direction == "max"
-    best = np.fmax.accumulate(values) if is_max else np.fmin.accumulate(values)
+    best = (
+        np.fmax.accumulate(values) if is_max else np.fmin.accumulate(values)
+    )
     costs = [step.cost for step in top]
     series = [Series(label, costs, best, mark=Mark.PROGRESS, style=style)]
     units, cost = list_unit_values(search)

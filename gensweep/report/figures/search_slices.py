@@ -101,7 +101,9 @@ def _list_choices(search: SearchInfo, key: str) -> list[str]:
     """Return the values of a parameter with choices, numbers by their size; none for a range."""
     if not search.dimensions[key].startswith("["):
         return []
-    used = [trial.params[key] for trial in search.trials if key in trial.params]
+    used = [
+        trial.params[key] for trial in search.trials if key in trial.params
+    ]
     numbers = sorted(one for one in used if isinstance(one, (int, float)))
     texts = sorted(
         str(one) for one in used if not isinstance(one, (int, float))
@@ -116,9 +118,13 @@ def _make_axis(
     if choices:
         ticks = tuple(float(index) for index in range(len(choices)))
         limits = (-0.5, len(choices) - 0.5)
-        return Axis(key, ticks=ticks, limits=limits, tick_labels=tuple(choices))
+        return Axis(
+            key, ticks=ticks, limits=limits, tick_labels=tuple(choices)
+        )
     dimension = search.dimensions[key]
-    if not dimension.startswith("Log") and not dimension.endswith("log=True)"):
+    if not dimension.startswith("Log") and not dimension.endswith(
+        "log=True)"
+    ):
         return Axis(key)
     positions = [x for one in series for x in one.x]
     ticks = (min(positions), max(positions)) if positions else ()
@@ -150,7 +156,9 @@ def _show_importance(stem: str, name: str, search: SearchInfo) -> FigureData:
         f"parameter without any effect stays below in {CHANCE_QUANTILE:.0%} of cases."
     )
     if search.identity.get("method") == "tpe":
-        caption += " The search prefers good regions, so shares hold for these."
+        caption += (
+            " The search prefers good regions, so shares hold for these."
+        )
     if frame.empty:
         text = f"Fewer than {MIN_TRIALS} trials have a value, or they do not differ."
         message = make_message(text, _IMPORTANCE_LABELS)
@@ -176,7 +184,11 @@ def compute_importances(search: SearchInfo) -> pd.DataFrame:
         values: list[float] = []
         for trial in search.trials:
             value = trial.levels[0].value
-            if key in trial.params and value is not None and np.isfinite(value):
+            if (
+                key in trial.params
+                and value is not None
+                and np.isfinite(value)
+            ):
                 parameters.append(trial.params[key])
                 values.append(value)
         one = compute_share(parameters, values) if values else None
@@ -193,12 +205,16 @@ def _draw_shares(figure: Figure, frame: pd.DataFrame) -> None:
     axes = figure.add_subplot()
     shares = frame[::-1]
     places = np.arange(len(shares))
-    axes.barh(places, shares["share"].to_numpy(), color=COLOURS[0], height=0.6)
+    axes.barh(
+        places, shares["share"].to_numpy(), color=COLOURS[0], height=0.6
+    )
     chance = shares["chance"].to_numpy()
     axes.vlines(
         chance, places - 0.4, places + 0.4, color="black", linewidth=1.4
     )
     axes.set_yticks(places, shares["parameter"].tolist())
     axes.set(
-        xlabel=_IMPORTANCE_LABELS[0], ylabel=_IMPORTANCE_LABELS[1], xlim=(0, 1)
+        xlabel=_IMPORTANCE_LABELS[0],
+        ylabel=_IMPORTANCE_LABELS[1],
+        xlim=(0, 1),
     )

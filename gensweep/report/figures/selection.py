@@ -136,7 +136,8 @@ def _describe_cell(results: Results, cell: str, role: str) -> ShownCell:
     params = results.params[cell]
     names = [name for name in results.varying_of[model] if name in params]
     label = ", ".join(
-        f"{name}={results.names.get_text(name, params[name])}" for name in names
+        f"{name}={results.names.get_text(name, params[name])}"
+        for name in names
     )
     first = points.head(MAX_SEEDS_READ)
     ids = dict(zip(first["seed"], first["id"], strict=True))
@@ -195,9 +196,7 @@ def describe_choice(
     elif objective is not None:
         reason = f" They are in the sweep's order: {objective} would rank them, but {NO_VALUE}."
     ties = _describe_ties(results, model, candidates)
-    return (
-        f"Chosen among {len(candidates)} cells{criterion}.{reason}{ties}{rest}"
-    )
+    return f"Chosen among {len(candidates)} cells{criterion}.{reason}{ties}{rest}"
 
 
 def _describe_ties(
@@ -233,7 +232,9 @@ def describe_nothing(
     ]
     if not counts.any():
         return "Nothing is measured yet: n = 0 seeds."
-    return f"Cells of this sweep have {format_seed_count(counts)} that are ok."
+    return (
+        f"Cells of this sweep have {format_seed_count(counts)} that are ok."
+    )
 
 
 def format_scores(results: Results, cell: str, metrics: Sequence[str]) -> str:

@@ -56,7 +56,9 @@ def name_models(item: str, models: Sequence[str]) -> list[tuple[str, str]]:
     return list(zip(stems, models, strict=True))
 
 
-def split_by_dataset(results: Results, models: Sequence[str]) -> list[Setting]:
+def split_by_dataset(
+    results: Results, models: Sequence[str]
+) -> list[Setting]:
     """Return the cells of some models by dataset, as many settings as one item draws at most."""
     cells_of: dict[tuple[str, str], list[str]] = {}
     for model in models:

@@ -44,7 +44,9 @@ def make_training_history(results: Results) -> list[FigureData]:
     return [_show_training(results, name, one) for name, one in settings]
 
 
-def _show_training(results: Results, stem: str, setting: Setting) -> FigureData:
+def _show_training(
+    results: Results, stem: str, setting: Setting
+) -> FigureData:
     cells = select_best_and_others(
         results, setting.model, setting.cells, count=1
     )

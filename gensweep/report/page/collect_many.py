@@ -180,7 +180,9 @@ def _collect_changed(
         last = collected.get(results.folder)
         if last is None or last.digest != compute_digest(results):
             changed.append(results)
-    is_complete = not any(results.counts[Status.MISSING] for results in loaded)
+    is_complete = not any(
+        results.counts[Status.MISSING] for results in loaded
+    )
     for results in changed:
         one = make(results)
         collected[results.folder] = one

@@ -80,11 +80,13 @@ def group_failures(results: Results) -> list[Kind]:
             kind, reason = _UNREADABLE, results.unreadable[point] or reason
         if kind not in ids_of:
             continue
-        ids_of[kind].setdefault(reason or "no reason was recorded", []).append(
-            point
-        )
+        ids_of[kind].setdefault(
+            reason or "no reason was recorded", []
+        ).append(point)
     return [
-        _make_kind(name, reasons) for name, reasons in ids_of.items() if reasons
+        _make_kind(name, reasons)
+        for name, reasons in ids_of.items()
+        if reasons
     ]
 
 
@@ -109,7 +111,9 @@ def _make_kind(name: str, ids_of: Mapping[str, list[str]]) -> Kind:
     if name == _UNREADABLE:
         verb = "has" if count == 1 else "have"
         heading = f"{pluralize(count, 'point')} {verb} {_HEADINGS[name]}"
-    return Kind(name, heading, count, reasons, hidden, count <= MAX_OPEN_POINTS)
+    return Kind(
+        name, heading, count, reasons, hidden, count <= MAX_OPEN_POINTS
+    )
 
 
 def group_warnings(results: Results) -> Kind | None:
@@ -148,7 +152,8 @@ def describe_gaps(results: Results) -> Iterator[str]:
     if complete == len(requested):
         return
     without = sum(
-        not have and want > 0 for have, want in zip(ok, requested, strict=True)
+        not have and want > 0
+        for have, want in zip(ok, requested, strict=True)
     )
     counts = {
         "every seed": complete,

@@ -65,7 +65,9 @@ def list_unmeasured_models(results: Results) -> list[str]:
 def list_models_with_samples(results: Results) -> list[str]:
     """Return the models that write samples: all but tasks, which read their own data."""
     tasks = set()
-    for model, cell in results.cells[["model", "cell"]].itertuples(index=False):
+    for model, cell in results.cells[["model", "cell"]].itertuples(
+        index=False
+    ):
         if results.params[cell].get("dataset") == OWN_DATA:
             tasks.add(model)
     return [model for model in results.models if model not in tasks]
@@ -137,7 +139,8 @@ def _describe_sample(
     params = results.params[cell]
     names = [name for name in results.varying_of[model] if name in params]
     setting = ", ".join(
-        f"{name}={results.names.get_text(name, params[name])}" for name in names
+        f"{name}={results.names.get_text(name, params[name])}"
+        for name in names
     )
     title = f"{model}, {role} cell"
     if setting:

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gensweep.report.figures.selection import ShownCell, select_best_and_others
+from gensweep.report.figures.selection import (
+    ShownCell,
+    select_best_and_others,
+)
 from gensweep.report.measured import VALIDATION
 from gensweep.report.measurement import Measurement
 from gensweep.report.references import list_published
@@ -156,7 +159,13 @@ def _compare_with_paper(
         if value.has_interval:
             bounds = results.metrics[metric].range
             prediction = compare_with_published(
-                value.mean, value.std, value.n, one.value, one.n, one.sd, bounds
+                value.mean,
+                value.std,
+                value.n,
+                one.value,
+                one.n,
+                one.sd,
+                bounds,
             )
             if prediction is not None:
                 text += f", {prediction.verdict} with these seeds"
@@ -187,7 +196,8 @@ def _describe_setting(results: Results, cell: str) -> str:
     model = results.sweep.cells[results.index_of[cell]].model
     names = [name for name in results.varying_of[model] if name in params]
     return ", ".join(
-        f"{name}={results.names.get_text(name, params[name])}" for name in names
+        f"{name}={results.names.get_text(name, params[name])}"
+        for name in names
     )
 
 

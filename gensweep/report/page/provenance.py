@@ -100,7 +100,9 @@ def collect_origins(results: Results) -> tuple[list[Origin], Times, int]:
 
 def _summarize_times(finished: list[str], durations: list[float]) -> Times:
     moments = sorted(filter(None, finished)) or [""]
-    times = Times(first=format_time(moments[0]), last=format_time(moments[-1]))
+    times = Times(
+        first=format_time(moments[0]), last=format_time(moments[-1])
+    )
     if not durations:
         return times
     ordered = sorted(durations)
@@ -154,7 +156,9 @@ def format_versions(versions: dict[str, Any]) -> str:
 
 def format_machine(hardware: dict[str, Any]) -> str:
     """Return a machine in words: device, processor, cores, memory, system, name."""
-    device = [str(hardware.get(name) or "") for name in ("device", "precision")]
+    device = [
+        str(hardware.get(name) or "") for name in ("device", "precision")
+    ]
     parts = [
         " in ".join(filter(None, device)),
         str(hardware.get("processor") or ""),

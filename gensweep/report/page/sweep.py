@@ -196,7 +196,8 @@ def _describe_examples(results: Results) -> str:
             _, _, sizes = sentence.partition(": ")
             models_with.setdefault(sizes.removesuffix("."), []).append(model)
     return "; ".join(
-        f"{', '.join(models)}: {sizes}" for sizes, models in models_with.items()
+        f"{', '.join(models)}: {sizes}"
+        for sizes, models in models_with.items()
     )
 
 

@@ -99,7 +99,8 @@ def build_views(
     shown = [table for table in tables if table.name not in SHOWN_AS_TEXT]
     # The sort is stable: the sweep's own tables come first, then leaderboards, then all cells.
     ordered = sorted(
-        shown, key=lambda t: (t.name == CELLS, t.name.startswith("leaderboard"))
+        shown,
+        key=lambda t: (t.name == CELLS, t.name.startswith("leaderboard")),
     )
     for table in ordered:
         for caption, data, notes in _iter_parts(table):
@@ -119,7 +120,9 @@ def build_views(
     return views
 
 
-def _iter_parts(table: Table) -> Iterator[tuple[str, TableData, Sequence[str]]]:
+def _iter_parts(
+    table: Table,
+) -> Iterator[tuple[str, TableData, Sequence[str]]]:
     """Yield title, data and notes of the table, or of each of its sections.
 
     The notes stand with the last section.
@@ -181,7 +184,8 @@ def _iter_rows(
     commands: Commands,
 ) -> Iterator[Row]:
     keys = [
-        [_make_sort_key(value) for value in column.values] for column in columns
+        [_make_sort_key(value) for value in column.values]
+        for column in columns
     ]
     metrics = data.metrics
     points_of = _list_points(results)

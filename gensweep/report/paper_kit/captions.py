@@ -20,7 +20,9 @@ BOLD_NOTE = "Bold: not distinguishable from the best (one-sided paired t-tests, 
 CUT_NOTE = "Square brackets: an interval that the range of the metric cuts."
 AUTHORS = "Demmenie, Holterman and Westhoff (2024)"
 PUBLISHED_NOTE = f"Published: {AUTHORS}, from one run per number."
-_PAPER = re.compile(r"\b[Pp]aper: numbers of its (Table \d(?: and Table \d)*)")
+_PAPER = re.compile(
+    r"\b[Pp]aper: numbers of its (Table \d(?: and Table \d)*)"
+)
 
 
 def is_ranking(table: Table) -> bool:

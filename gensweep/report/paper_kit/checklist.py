@@ -100,9 +100,12 @@ def _list_entries(
         "seed and corrected (Bonferroni), and questions are corrected together (Holm).",
     ]
     yield Entry(
-        "Error bars and tests", "NeurIPS 7; ACL C3; AAAI statistics", statistics
+        "Error bars and tests",
+        "NeurIPS 7; ACL C3; AAAI statistics",
+        statistics,
     )
-    yield Entry("Metrics", "AAAI metrics", list(_describe_metrics(all_results)))
+    metrics = list(_describe_metrics(all_results))
+    yield Entry("Metrics", "AAAI metrics", metrics)
     yield from _list_compute(uses)
     machines = list(
         # Without the host: reviews are blind.

@@ -81,7 +81,8 @@ def make_columns(
             )
         else:
             texts = [
-                (_make_cell(column, value, labels),) for value in column.values
+                (_make_cell(column, value, labels),)
+                for value in column.values
             ]
             group = column.group if column.is_about_metric else ""
             yield PaperColumn(
@@ -93,7 +94,9 @@ def _make_pair(value: Any, form: Form) -> tuple[Cell, Cell]:
     """Return a mean and its interval; the second cell is empty without an interval."""
     if not isinstance(value, Measurement):
         text = (
-            "n/a" if isinstance(value, NotMeasured) and value.seeds else NOTHING
+            "n/a"
+            if isinstance(value, NotMeasured) and value.seeds
+            else NOTHING
         )
         return Cell(text, text), Cell("", "")
     mean = form.write(value.mean)

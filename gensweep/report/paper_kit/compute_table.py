@@ -44,7 +44,9 @@ def make_compute_table(
         if layout is not None:
             break
     else:
-        raise AssertionError("texts of the compute table are broken into lines")
+        raise AssertionError(
+            "texts of the compute table are broken into lines"
+        )
     lines = [USES, *write_tabular(paper_columns, layout)]
     # A line above the total.
     lines.insert(lines.index(r"\bottomrule") - 1, r"\midrule")

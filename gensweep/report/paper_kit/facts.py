@@ -75,7 +75,11 @@ def list_sizes(results: Results) -> str:
     parts = []
     for split, name in names.items():
         counts = sorted(
-            {one[split] for one in results.examples.values() if one.get(split)}
+            {
+                one[split]
+                for one in results.examples.values()
+                if one.get(split)
+            }
         )
         if counts:
             ends = dict.fromkeys(
@@ -93,9 +97,7 @@ def describe_runs(results: Results) -> str:
         {seed for cell in results.sweep.cells for seed in cell.points}
     )
     plural = "seed" if counts == "1" else "seeds"
-    text = (
-        f"Each setting was trained with {counts} {plural} ({shorten(seeds)}). "
-    )
+    text = f"Each setting was trained with {counts} {plural} ({shorten(seeds)}). "
     text += describe_seeds(results.sweep.vary)
     done = [
         f"{count} {OUTCOMES[Status(status)]}"
@@ -124,7 +126,9 @@ def describe_numbers() -> str:
     return f"Numbers: {INTERVAL_METHOD[0].lower()}{INTERVAL_METHOD[1:]}."
 
 
-def describe_fixed_settings(results: Results, labels: Labels) -> Iterator[str]:
+def describe_fixed_settings(
+    results: Results, labels: Labels
+) -> Iterator[str]:
     """Yield the parameters with one value: those of all models, then those of each."""
     settings = {
         model: _write_settings(results, model, labels)
@@ -142,7 +146,9 @@ def describe_fixed_settings(results: Results, labels: Labels) -> Iterator[str]:
             yield f"{capitalize(labels.get(model))}: {', '.join(rest)}."
 
 
-def _write_settings(results: Results, model: str, labels: Labels) -> list[str]:
+def _write_settings(
+    results: Results, model: str, labels: Labels
+) -> list[str]:
     """Return the parameters of a model with one value, each as in ``batch size 128``."""
     return [
         f"{labels.get(name)} {results.names.get_text(name, value)}"
@@ -200,7 +206,9 @@ def merge_versions(texts: Iterable[str]) -> str:
             package, _, version = entry.rpartition(" ")
             if package:
                 versions.setdefault(package, {})[version] = None
-    merged = [f"{name} {' or '.join(each)}" for name, each in versions.items()]
+    merged = [
+        f"{name} {' or '.join(each)}" for name, each in versions.items()
+    ]
     return ", ".join(merged)
 
 

@@ -52,7 +52,9 @@ def write_files(
         for name, content in files.items():
             data = content if isinstance(content, bytes) else content.encode()
             hashes[name] = sha256(data).hexdigest()
-            _write_one(folder, name, data, known.get(name), overwrite, outcome)
+            _write_one(
+                folder, name, data, known.get(name), overwrite, outcome
+            )
         for name, earlier in known.items():
             path = folder / name
             # Only what is unchanged since gensweep wrote it is removed.

@@ -58,7 +58,9 @@ def make_kit(all_results: Sequence[Results], options: KitOptions) -> Kit:
         UserError: an option names what no sweep has, or two sweeps have one name.
     """
     check_options(all_results, options)
-    labelled = [(one, make_labels(one, options.labels)) for one in all_results]
+    labelled = [
+        (one, make_labels(one, options.labels)) for one in all_results
+    ]
     kit = Kit()
     tables: list[KitTable] = []
     figures: list[KitFigure] = []
@@ -86,7 +88,9 @@ def make_kit(all_results: Sequence[Results], options: KitOptions) -> Kit:
     lines = [f"{escape(text, breaks=True)}\n" for text in paragraphs]
     kit.files["methods.tex"] = join_lines(["% Written by gensweep.", *lines])
     kit.files["checklist.md"] = write_checklist(labelled, uses)
-    title = f"Results of {join_words([one.sweep.name for one in all_results])}"
+    title = (
+        f"Results of {join_words([one.sweep.name for one in all_results])}"
+    )
     sentences = _write_sentences(macros, _merge(labelled))
     kit.files["main.tex"] = write_document(
         title, tables, figures, sentences, options.font
@@ -94,7 +98,9 @@ def make_kit(all_results: Sequence[Results], options: KitOptions) -> Kit:
     return kit
 
 
-def check_options(all_results: Sequence[Results], options: KitOptions) -> None:
+def check_options(
+    all_results: Sequence[Results], options: KitOptions
+) -> None:
     """Refuse options that name what no sweep has, and two sweeps of one name."""
     counts = Counter(results.sweep.name.casefold() for results in all_results)
     twice = [name for name, count in counts.items() if count > 1]
@@ -151,7 +157,9 @@ def _add_floats(
         kit.files[f"{stem}.pdf"] = figure.pdf
         kit.files[f"{stem}-caption.txt"] = f"{figure.caption}\n"
         label = f"fig:{figure.name}"
-        kit.files[f"{stem}-caption.tex"] = write_caption(figure.caption, label)
+        kit.files[f"{stem}-caption.tex"] = write_caption(
+            figure.caption, label
+        )
 
 
 def _write_sentences(macros: Sequence[Macro], labels: Labels) -> list[str]:

@@ -32,7 +32,11 @@ from gensweep.report.paper_kit.figure_layout import (
     write_labels,
 )
 from gensweep.report.paper_kit.labels import Labels
-from gensweep.report.paper_kit.options import COMPUTER_MODERN, FONTS, KitOptions
+from gensweep.report.paper_kit.options import (
+    COMPUTER_MODERN,
+    FONTS,
+    KitOptions,
+)
 from gensweep.report.paper_kit.stems import make_kit_stems
 
 if TYPE_CHECKING:

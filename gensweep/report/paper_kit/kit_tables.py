@@ -195,7 +195,9 @@ def _select_metrics(
 
 def _list_compact_metrics(data: TableData, results: Results) -> list[str]:
     """Return validation metrics, the main ones of the models, and those that go with them."""
-    shown = [one.name for one in data.metrics if one.name in results.validation]
+    shown = [
+        one.name for one in data.metrics if one.name in results.validation
+    ]
     if "cell" not in data:
         return [one.group for one in data.columns if one.is_about_metric]
     cells = data.get("cell").values

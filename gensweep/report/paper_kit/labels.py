@@ -45,7 +45,9 @@ class Labels:
         chosen: name -> text, of the sweep and of the command line.
     """
 
-    def __init__(self, names: Iterable[str], chosen: Mapping[str, str]) -> None:
+    def __init__(
+        self, names: Iterable[str], chosen: Mapping[str, str]
+    ) -> None:
         self.chosen = dict(chosen)
         self._names = sorted({*names, *chosen}, key=len, reverse=True)
         # A name of one plain word may be an ordinary word of a sentence.

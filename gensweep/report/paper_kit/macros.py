@@ -77,7 +77,9 @@ def _list_counts(results: Results) -> Iterator[Macro]:
     name = results.sweep.name
     seeds = {len(cell.points) for cell in results.sweep.cells}
     texts = [str(count) for count in sorted({min(seeds), max(seeds)})]
-    yield Macro((name, "cells"), str(len(results.params)), "cells of the sweep")
+    yield Macro(
+        (name, "cells"), str(len(results.params)), "cells of the sweep"
+    )
     yield Macro((name, "seeds"), " to ".join(texts), "seeds per cell")
     yield Macro(
         (name, "points"), str(len(results.points)), "points of the sweep"
@@ -100,7 +102,9 @@ def choose_metrics(
     """
     available = results.list_metrics(model)
     objective = results.objectives[model]
-    chosen = [name for name in wanted if name in available or name == objective]
+    chosen = [
+        name for name in wanted if name in available or name == objective
+    ]
     if not chosen:
         compact = results.list_metrics_with(Role.COMPACT, model=model)
         main = results.find_measured_metric(model) or available[:1]
@@ -196,7 +200,9 @@ def _write_parts(value: Measurement) -> dict[str, str]:
         }
     decimals = len(digits.mean.partition("e")[0].partition(".")[2])
     form = f".{decimals}e" if "e" in digits.mean else f".{decimals}f"
-    ends = [format_power(format(end, form)) for end in (value.low, value.high)]
+    ends = [
+        format_power(format(end, form)) for end in (value.low, value.high)
+    ]
     interval = f"[{', '.join(ends)}]"
     full = rf"{mean}\ {interval}"
     if digits.half_width:

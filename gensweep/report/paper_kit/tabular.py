@@ -52,7 +52,9 @@ def find_layout(
 ) -> Layout | None:
     """Return the layout with the largest type that fits a width [pt]; None if none does."""
     for size, points, gap in SIZES:
-        layout = _Measurer(points, typeface).lay_out(columns, width, size, gap)
+        layout = _Measurer(points, typeface).lay_out(
+            columns, width, size, gap
+        )
         if layout is not None:
             return layout
     return None
@@ -144,7 +146,9 @@ class _Measurer:
         return max(widths)
 
 
-def write_tabular(columns: Sequence[PaperColumn], layout: Layout) -> list[str]:
+def write_tabular(
+    columns: Sequence[PaperColumn], layout: Layout
+) -> list[str]:
     """Return the lines of a tabular without its float, caption and label."""
     types = [
         _write_type(column, width)

@@ -12,30 +12,28 @@ from gensweep.report.stats.axes import is_numeric, make_axis
 from gensweep.report.stats.best_questions import ask_best
 from gensweep.report.stats.blocks import Block
 from gensweep.report.stats.contrasts import (
-    NO_SPREAD,
     Contrast,
     compute_slope_weights,
     estimate_contrast,
+)
+from gensweep.report.stats.effects import (
+    add_effect_test,
+    add_share,
+    describe_share,
 )
 from gensweep.report.stats.equivalence import (
     compute_joint_equality_p,
     iter_pairs,
 )
 from gensweep.report.stats.findings import (
-    YES,
     Finding,
     add_test,
     format_number,
-    format_p_placeholder,
     format_test,
-    remove_p_values,
     start_finding,
 )
-from gensweep.report.stats.power import estimate_effect_size
 from gensweep.report.stats.repeated import (
-    RepeatedTest,
     compute_effect_test,
-    describe_test,
     make_main_contrasts,
 )
 from gensweep.report.stats.subject import Subject
@@ -60,7 +58,9 @@ class AxisQuestions:
         numeric, is_pair = is_numeric(values), len(values) == 2
         if is_pair and kinds & {"matters", "best", "slope"}:
             yield (
-                self.ask_slope() if numeric else self.compare(*reversed(values))
+                self.ask_slope()
+                if numeric
+                else self.compare(*reversed(values))
             )
         if not is_pair and "matters" in kinds:
             yield self.ask_main_effect()
@@ -83,9 +83,7 @@ class AxisQuestions:
         contrast = estimate_contrast(
             block.values, axis.unit * compute_slope_weights(x)
         )
-        effect = (
-            f"{subject.metric} changes by {contrast.estimate:+.3g} {axis.step}"
-        )
+        effect = f"{subject.metric} changes by {contrast.estimate:+.3g} {axis.step}"
         name = f"slope of {subject.metric} {axis.step}"
         finding = self._answer(finding, block, contrast, effect, name)
         if not subject.sign:
@@ -131,17 +129,13 @@ class AxisQuestions:
         finding = start_finding(question, block)
         if len(block.levels) < 2:
             values = " and of ".join(texts)
-            reason = (
-                f"No seed has {subject.metric} of {values} with all else equal."
-            )
+            reason = f"No seed has {subject.metric} of {values} with all else equal."
             return subject.explain_not_enough(finding, reason)
         weights = np.array(
             [1.0 if level == (first,) else -1.0 for level in block.levels]
         )
         contrast = estimate_contrast(block.values, weights)
-        name = (
-            f"mean difference of {subject.metric}, {texts[0]} minus {texts[1]}"
-        )
+        name = f"mean difference of {subject.metric}, {texts[0]} minus {texts[1]}"
         effect = (
             f"{subject.metric} of {texts[0]} minus that of {texts[1]} is "
             f"{contrast.estimate:+.3g} on average"
@@ -150,7 +144,11 @@ class AxisQuestions:
         if not subject.sign:
             return subject.explain_no_direction(finding)
         return add_test(
-            finding, contrast, subject.sign, "paired difference", subject.margin
+            finding,
+            contrast,
+            subject.sign,
+            "paired difference",
+            subject.margin,
         )
 
     def _answer(
@@ -198,7 +196,8 @@ class AxisQuestions:
         """Return the sentence on the mean of each level."""
         means = block.values.mean(0)
         texts = [
-            self.subject.get_text(self.axis, value) for (value,) in block.levels
+            self.subject.get_text(self.axis, value)
+            for (value,) in block.levels
         ]
         parts = [
             f"{format_number(mean)} at {text}"
@@ -209,91 +208,3 @@ class AxisQuestions:
             low, high = parts[order[0]], parts[order[-1]]
             return f"Means on the test set, of {len(parts)} values: from {low} to {high}."
         return f"Means on the test set, by {self.axis}: {', '.join(parts)}."
-
-
-def add_share(
-    finding: Finding, subject: Subject, axes: tuple[str, ...], block: Block
-) -> Finding:
-    """Return the finding with the share of variance of an axis or a pair as its effect.
-
-    Args:
-        finding: without an effect.
-        subject: what it is about.
-        axes: one axis, or two.
-        block: its runs; they give the share where the sweep has no full grid.
-    """
-    share = None
-    if subject.decomposition is not None:
-        share = subject.decomposition.find(axes)
-    if share is not None:
-        name = f"share of the variance of {subject.metric} between the cells of a seed"
-        return replace(
-            finding,
-            effect=share.mean,
-            effect_name=name,
-            estimate=share.mean,
-            estimate_name=name,
-            low=share.low,
-            high=share.high,
-        )
-    levels = float(block.values.mean(0).var())
-    total = float(block.values.var())
-    scale = float(np.abs(block.values).max(initial=0.0))
-    # The variance of equal numbers is not exactly zero.
-    if total <= (NO_SPREAD * scale) ** 2:
-        return finding
-    name = (
-        f"eta squared of {subject.metric}, between levels against between seeds"
-    )
-    return replace(finding, effect=levels / total, effect_name=name)
-
-
-def describe_share(finding: Finding, name: str, has_test: bool = True) -> str:
-    """Return the sentence on an effect that is a share of variance.
-
-    Args:
-        finding: with the share as its effect.
-        name: what has the share.
-        has_test: whether its p-values stand in the sentence.
-    """
-    if np.isnan(finding.effect):
-        return "All values are the same."
-    parts = []
-    if not np.isnan(finding.low):
-        parts.append(f"95% CI {finding.low:.0%} to {finding.high:.0%}")
-    if has_test:
-        parts.append(format_p_placeholder())
-    source = "between the cells of a seed"
-    if not finding.estimate_name:
-        source = "between levels and seeds"
-    remark = f" ({'; '.join(parts)})" if parts else ""
-    return f"{name} has {finding.effect:.0%} of the variance {source}{remark}."
-
-
-def add_effect_test(
-    finding: Finding, test: RepeatedTest, margin: float, p_equal: float
-) -> Finding:
-    """Return the finding with a test that has no direction.
-
-    Args:
-        finding: with an answer.
-        test: the test.
-        margin: the difference that does not matter; NaN if none is declared.
-        p_equal: of "no difference is larger than the margin"; NaN without a margin.
-    """
-    if np.isnan(test.p):
-        reason = "The seeds agree exactly: there is no spread to test against."
-        if finding.n < 2:
-            reason = "One seed: no test."
-        return replace(
-            finding, answer=f"{reason} {remove_p_values(finding.answer)}"
-        )
-    return replace(
-        finding,
-        test=describe_test(test),
-        p=test.p,
-        verdict=YES,
-        margin=margin,
-        p_equal=p_equal,
-        size=estimate_effect_size(test.f, test.between, test.within, finding.n),
-    )

@@ -201,7 +201,9 @@ def _add_verdict(
     """
     others = np.delete(p_values, chosen)
     if math.isnan(contrast.p) or np.isnan(others).any():
-        reason = "The seeds agree exactly: there is no spread to test against."
+        reason = (
+            "The seeds agree exactly: there is no spread to test against."
+        )
         if finding.n < 2:
             reason = "One seed: no test."
         return replace(finding, answer=f"{reason} {finding.answer}")

@@ -85,7 +85,9 @@ def _compare_cells_by(
     test = compare_cells(values)
     if test is None:
         reason = _explain_no_test(measured, repeated)
-        answer = f"{span}: no test, because {reason}. {describe_basis(finding)}"
+        answer = (
+            f"{span}: no test, because {reason}. {describe_basis(finding)}"
+        )
         return replace(finding, answer=answer)
     share = format_variance_share(test.eta_squared, test.icc)
     return replace(

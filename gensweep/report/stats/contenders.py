@@ -49,7 +49,9 @@ def compute_exclusion_p(values: np.ndarray, sign: int) -> np.ndarray:
     return p_values
 
 
-def list_contenders(values: np.ndarray, sign: int, level: float) -> np.ndarray:
+def list_contenders(
+    values: np.ndarray, sign: int, level: float
+) -> np.ndarray:
     """Return a mask of the levels that cannot be told from the best [levels].
 
     A level that no seed has is not among them. One that cannot be tested is.

@@ -78,7 +78,13 @@ def estimate_contrast(
     t = estimate / error
     p = min(1.0, 2 * float(stdtr(df, -abs(t))) * chosen_from)
     return Contrast(
-        estimate, estimate - half_width, estimate + half_width, t, df, p, error
+        estimate,
+        estimate - half_width,
+        estimate + half_width,
+        t,
+        df,
+        p,
+        error,
     )
 
 
@@ -134,7 +140,9 @@ def compare_best(
     return BestVsBest(contrast, best_first, best_second, candidates)
 
 
-def _combine_tests(contrast: Contrast, others: Sequence[Contrast]) -> Contrast:
+def _combine_tests(
+    contrast: Contrast, others: Sequence[Contrast]
+) -> Contrast:
     """Return the contrast with the largest p of all, and the interval's end nearest to zero."""
     if np.isnan(contrast.p):
         return contrast

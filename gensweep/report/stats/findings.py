@@ -117,7 +117,9 @@ def add_test(
         high=contrast.high,
     )
     if math.isnan(contrast.p):
-        reason = "The seeds agree exactly: there is no spread to test against."
+        reason = (
+            "The seeds agree exactly: there is no spread to test against."
+        )
         if finding.n < 2:
             reason = "One seed: no test."
         return replace(finding, answer=f"{reason} {finding.answer}")
@@ -146,7 +148,9 @@ def correct_p_values(findings: Sequence[Finding]) -> list[Finding]:
     equality = apply_holm([finding.p_equal for finding in findings])
     tests = sum(not math.isnan(p) for p in corrected)
     decided = []
-    for finding, p, p_equal in zip(findings, corrected, equality, strict=True):
+    for finding, p, p_equal in zip(
+        findings, corrected, equality, strict=True
+    ):
         finding = replace(finding, p_corrected=p, p_equal_corrected=p_equal)
         decided.append(_decide(finding, tests))
     return decided
@@ -201,7 +205,9 @@ def _count_seeds(finding: Finding, tests: int) -> float:
 def _describe_seeds(finding: Finding, seeds: float) -> str:
     """Return the sentence on how many seeds would decide a question."""
     count = (
-        f"More than {MAX_SEEDS}" if math.isinf(seeds) else f"About {seeds:.0f}"
+        f"More than {MAX_SEEDS}"
+        if math.isinf(seeds)
+        else f"About {seeds:.0f}"
     )
     return (
         f"{count} seeds would decide it in {POWER:.0%} of cases if effect and spread are as in "
@@ -257,7 +263,9 @@ def format_variance_share(eta_squared: float, icc: float) -> str:
     return f"{share} (intraclass correlation {icc:.2f}; {_P_PLACEHOLDER})"
 
 
-def describe_basis(finding: Finding, averaged_over: Sequence[str] = ()) -> str:
+def describe_basis(
+    finding: Finding, averaged_over: Sequence[str] = ()
+) -> str:
     """Return the sentence on the points and seeds behind a finding.
 
     Args:

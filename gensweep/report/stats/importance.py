@@ -153,7 +153,9 @@ def decompose(grid: FullGrid) -> Decomposition | None:
     for axis in range(count):
         by_axes[(axis,)] = _mean_square(main[axis])
     for pair in itertools.combinations(range(count), 2):
-        effect = _average_others(centred, pair) - main[pair[0]] - main[pair[1]]
+        effect = (
+            _average_others(centred, pair) - main[pair[0]] - main[pair[1]]
+        )
         by_axes[pair] = _mean_square(effect)
     shares = []
     rest = np.ones(len(total))

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from gensweep.report.stats.axis_questions import (
+from gensweep.report.stats.blocks import Block
+from gensweep.report.stats.contrasts import NO_SPREAD
+from gensweep.report.stats.effects import (
     add_effect_test,
     add_share,
     describe_share,
 )
-from gensweep.report.stats.blocks import Block
-from gensweep.report.stats.contrasts import NO_SPREAD
 from gensweep.report.stats.equivalence import (
     compute_joint_equality_p,
     iter_tetrads,

@@ -59,7 +59,9 @@ def find_contending_cells(
 
     Empty for a group of which no cell can be excluded: there is nothing to tell apart.
     """
-    sign = {"max": 1, "min": -1, "none": 0}[results.described[metric].direction]
+    sign = {"max": 1, "min": -1, "none": 0}[
+        results.described[metric].direction
+    ]
     if not sign:
         return frozenset()
     groups: dict[tuple[str, str], list[str]] = {}

@@ -55,7 +55,9 @@ def compare_cells(cells: Iterable[Sequence[float]]) -> OneWayTest | None:
     """
     from scipy.special import fdtrc
 
-    groups = [np.asarray(values, float) for values in cells if len(values) > 1]
+    groups = [
+        np.asarray(values, float) for values in cells if len(values) > 1
+    ]
     if len(groups) < 2:
         return None
     count = len(groups)
@@ -109,7 +111,9 @@ def _compute_brown_forsythe(
     part = sizes / sizes.sum()
     spread = float(((1 - part) * variances).sum())
     between = (
-        (variances**2).sum() + (part @ variances) ** 2 - 2 * part @ variances**2
+        (variances**2).sum()
+        + (part @ variances) ** 2
+        - 2 * part @ variances**2
     )
     within = (((1 - part) * variances) ** 2 / (sizes - 1)).sum()
     return (

@@ -70,7 +70,9 @@ def compare_with_published(
     theirs, df = std**2 / runs, float(n - 1)
     if sd is not None and runs > 1:
         theirs = sd**2 / runs
-        df = (ours + theirs) ** 2 / (ours**2 / (n - 1) + theirs**2 / (runs - 1))
+        df = (ours + theirs) ** 2 / (
+            ours**2 / (n - 1) + theirs**2 / (runs - 1)
+        )
     half_width = float(stdtrit(df, (1 + CONFIDENCE) / 2)) * math.sqrt(
         ours + theirs
     )

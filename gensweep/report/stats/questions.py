@@ -66,7 +66,9 @@ class Wanted:
     @cached_property
     def comparisons(self) -> list[Compare]:
         """The comparisons of two values."""
-        return [one for one in self.questions or () if isinstance(one, Compare)]
+        return [
+            one for one in self.questions or () if isinstance(one, Compare)
+        ]
 
 
 def answer_questions(

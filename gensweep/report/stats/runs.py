@@ -30,9 +30,9 @@ class Runs:
         self.datasets: dict[str, list[Any]] = {
             model: [] for model in results.models
         }
-        self._cells: dict[tuple[str, Any], list[tuple[str, dict[str, Any]]]] = (
-            defaultdict(list)
-        )
+        self._cells: dict[
+            tuple[str, Any], list[tuple[str, dict[str, Any]]]
+        ] = defaultdict(list)
         for cell in results.sweep.cells:
             dataset = cell.params.get("dataset")
             if (cell.model, dataset) not in self._cells:
@@ -78,7 +78,9 @@ class Runs:
     def explain_absence(self, models: Sequence[str], metric: str) -> str:
         """Return the sentence on a metric that no ok point of these models has, with reasons."""
         cells = [
-            cell for model in models for cell in self.results.list_cells(model)
+            cell
+            for model in models
+            for cell in self.results.list_cells(model)
         ]
         text = f"No ok point has {metric}"
         for sentence in explain_missing(self.results, cells, [metric]):
@@ -90,10 +92,14 @@ class Runs:
         """Return a parameter's values in the model's cells, ok or not, each once."""
         cells = self._cells[model, dataset]
         return list(
-            dict.fromkeys(params[name] for _, params in cells if name in params)
+            dict.fromkeys(
+                params[name] for _, params in cells if name in params
+            )
         )
 
-    def list_other_varying(self, model: str, axes: Sequence[str]) -> list[str]:
+    def list_other_varying(
+        self, model: str, axes: Sequence[str]
+    ) -> list[str]:
         """Return the parameters that vary in the model, without the axes and the dataset."""
         varying = self.results.varying_of[model]
         return [name for name in varying if name not in (*axes, "dataset")]
@@ -123,7 +129,9 @@ class Runs:
         all_answers: set[bool] = set().union(*presence.values())
         return is_decided and len(all_answers) == 2
 
-    def iter_params(self, model: str, dataset: Any) -> Iterator[dict[str, Any]]:
+    def iter_params(
+        self, model: str, dataset: Any
+    ) -> Iterator[dict[str, Any]]:
         """Yield the parameters of each of the model's cells on a dataset."""
         for _, params in self._cells[model, dataset]:
             yield params
@@ -141,7 +149,9 @@ class Runs:
     def list_parameters(self, model: str, dataset: Any) -> set[str]:
         """Return the names of the parameters of the model's cells."""
         return {
-            name for _, params in self._cells[model, dataset] for name in params
+            name
+            for _, params in self._cells[model, dataset]
+            for name in params
         }
 
     def iter_runs(

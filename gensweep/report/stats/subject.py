@@ -97,7 +97,9 @@ class Subject:
         key = (axes, wanted)
         if only is None and key in self._blocks:
             return self._blocks[key]
-        runs = self.runs.list_runs_along(self.model, self.dataset, wanted, axes)
+        runs = self.runs.list_runs_along(
+            self.model, self.dataset, wanted, axes
+        )
         if only is not None:
             return select_block(
                 _make_sortable([run for run in runs if run[2] in only])

@@ -64,7 +64,9 @@ def compute_tuning_curve(
     step_down = np.concatenate([low_shares, [1.0]])
     high = padded[np.searchsorted(step_down, levels) + 1]
     # Of equal size, the median is a value that occurred.
-    median = ordered[np.minimum(np.ceil(levels * count).astype(int), count) - 1]
+    median = ordered[
+        np.minimum(np.ceil(levels * count).astype(int), count) - 1
+    ]
     if larger_is_better:
         return TuningCurve(median, low, high)
     return TuningCurve(-median, -high, -low)

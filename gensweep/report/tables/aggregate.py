@@ -36,7 +36,9 @@ NOTES = (
 def make_aggregate(results: Results) -> list[Table]:
     """Aggregate runs by each value of each swept parameter: IQM, and probability of improvement."""
     rows = [
-        row for subject in list_subjects(results) for row in _iter_rows(subject)
+        row
+        for subject in list_subjects(results)
+        for row in _iter_rows(subject)
     ]
     names = (
         "model", "metric", "parameter", "value", "runs", "IQM", "low", "high",

@@ -34,7 +34,9 @@ def apply_choice(table: Table, choice: TableInfo | None) -> Table:
     sections = None
     if table.sections is not None:
         sections = {
-            labels.get(heading, heading): choose_columns(part, metrics, labels)
+            labels.get(heading, heading): choose_columns(
+                part, metrics, labels
+            )
             for heading, part in table.sections.items()
         }
     # A table without any metric has none that could be missing.

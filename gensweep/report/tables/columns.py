@@ -136,7 +136,9 @@ class TableData:
             names = ", ".join(
                 f"{one.name} {len(one.values)}" for one in self.columns
             )
-            raise ValueError(f"columns have different numbers of rows: {names}")
+            raise ValueError(
+                f"columns have different numbers of rows: {names}"
+            )
 
     def __len__(self) -> int:
         return len(self.columns[0].values) if self.columns else 0
@@ -158,11 +160,15 @@ class TableData:
     @property
     def metrics(self) -> list[Column]:
         """The columns of measurements."""
-        return [column for column in self.columns if column.kind == Kind.METRIC]
+        return [
+            column for column in self.columns if column.kind == Kind.METRIC
+        ]
 
     def select(self, rows: Sequence[int]) -> TableData:
         """Return the table with these rows only, in this order."""
-        return TableData(tuple(column.select(rows) for column in self.columns))
+        return TableData(
+            tuple(column.select(rows) for column in self.columns)
+        )
 
     def head(self, count: int) -> TableData:
         """Return the first rows."""
@@ -236,7 +242,9 @@ def _flatten_metric(column: Column) -> dict[str, Any]:
 
 
 def _get_number(value: Any, field: str) -> float:
-    return getattr(value, field) if isinstance(value, Measurement) else math.nan
+    return (
+        getattr(value, field) if isinstance(value, Measurement) else math.nan
+    )
 
 
 def is_absent(value: Any) -> bool:

@@ -51,7 +51,9 @@ class Group:
         return f"{self.model}, {self.label}"
 
 
-def name_groups(item: str, groups: Sequence[Group]) -> list[tuple[str, Group]]:
+def name_groups(
+    item: str, groups: Sequence[Group]
+) -> list[tuple[str, Group]]:
     """Return each group of a table or figure with the stem of its file.
 
     Args:

@@ -79,7 +79,9 @@ def make_importance(results: Results) -> list[Table]:
     for index, name in enumerate(names):
         values = [row[index] for row in rows]
         if name in ("share", "low", "high"):
-            numbers = [None if math.isnan(value) else value for value in values]
+            numbers = [
+                None if math.isnan(value) else value for value in values
+            ]
             columns.append(Column(name, numbers, Kind.NUMBER, form=".3f"))
         else:
             columns.append(
@@ -88,4 +90,6 @@ def make_importance(results: Results) -> list[Table]:
                 )
             )
     title = f"{results.sweep.name}: which parameters matter"
-    return [Table("importance", title, TableData(tuple(columns)), tuple(notes))]
+    return [
+        Table("importance", title, TableData(tuple(columns)), tuple(notes))
+    ]

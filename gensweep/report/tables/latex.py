@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING
 
 from gensweep.report.summary import INTERVAL_METHOD
 from gensweep.report.tables import COUNTS, Table
-from gensweep.report.tables.columns import Column, Kind, TableData
+from gensweep.report.tables.columns import Column, TableData
 from gensweep.report.tables.latex_cells import format_cell
+from gensweep.report.tables.latex_parts import (
+    GAP_CHARACTERS,
+    MAX_LINE_CHARACTERS,
+    measure_width,
+    split_columns,
+    split_header,
+)
 from gensweep.report.tables.latex_text import escape, join_lines
 from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_legend
@@ -26,10 +33,8 @@ USES = f"% \\usepackage{{{','.join(PACKAGES)}}}"
 _LARGEST_SIZE, _SMALL_GAP = "footnotesize", 2
 _FONT_SIZES = {_LARGEST_SIZE: 1.0, "scriptsize": 7 / 8, "tiny": 5 / 8}
 """Font sizes, relative to the first."""
-MAX_LINE_CHARACTERS, MAX_PAGE_LINES = 80, 40
-"""Size of a page of a 10 point article: characters in a line and lines, of \\footnotesize."""
-_GAP_CHARACTERS = 2
-"""Space between two columns."""
+MAX_PAGE_LINES = 40
+"""Lines of a page of a 10 point article, of \\footnotesize."""
 _MAX_UNBROKEN_CHARACTERS = 22
 """Text columns that are wider than this are broken into paragraphs."""
 _LINE_SHARE, _MIN_PARAGRAPH_SHARE = 0.97, 0.2
@@ -66,7 +71,9 @@ def render_latex(table: Table, results: Results, suffix: str = "") -> str:
             caption = f"{escape(part_title)}.{_describe_numbers(data, part)}"
             lines += [
                 "",
-                *render_environment(part, make_caption(caption, label, number)),
+                *render_environment(
+                    part, make_caption(caption, label, number)
+                ),
             ]
     notes = [*table.notes, *list_legend(table.data, results)]
     return join_lines([*lines, *format_notes(notes)])
@@ -120,56 +127,11 @@ def _describe_numbers(data: TableData, part: Sequence[Column]) -> str:
     return f" {describe_method()}; $n$ = {seeds} seeds."
 
 
-def split_columns(columns: Sequence[Column]) -> list[list[Column]]:
-    """Split columns into parts that fit the page.
-
-    Each part has the parameters and counts, and as many metrics as fit beside them.
-    """
-    keys = [
-        one for one in columns if not one.is_about_metric and not _is_extra(one)
-    ]
-    others = [column for column in columns if column not in keys]
-    # Metrics first; the columns of one metric stay together.
-    others.sort(key=lambda column: not column.is_about_metric)
-    blocks: dict[str, list[Column]] = {}
-    for column in others:
-        block = column.group if column.is_about_metric else column.name
-        blocks.setdefault(block, []).append(column)
-    parts = [list(keys)]
-    remaining = MAX_LINE_CHARACTERS - measure_width(keys)
-    for block in blocks.values():
-        if measure_width(block) > remaining and len(parts[-1]) > len(keys):
-            parts.append(list(keys))
-            remaining = MAX_LINE_CHARACTERS - measure_width(keys)
-        parts[-1] += block
-        remaining -= measure_width(block)
-    return parts
-
-
-def _is_extra(column: Column) -> bool:
-    """Return whether a column may stand in any part: it neither names a cell nor measures it."""
-    return column.name == "seconds" or column.kind == Kind.PAPER
-
-
-def measure_width(columns: Sequence[Column]) -> int:
-    """Return the characters of a line of the table, with the space between columns."""
-    width = 0
-    for column in columns:
-        texts = (*_split_header(column), *column.texts)
-        width += max(map(len, texts)) + _GAP_CHARACTERS
-    return width
-
-
-def _split_header(column: Column) -> list[str]:
-    """Return the lines of a header: its words one below the other, then its unit."""
-    lines = re.split("[_ ]", column.label)
-    if column.shown_unit:
-        lines.append(column.shown_unit)
-    return lines
-
-
 def render_environment(
-    part: Sequence[Column], caption: str, size: str | None = None, gap: int = 4
+    part: Sequence[Column],
+    caption: str,
+    size: str | None = None,
+    gap: int = 4,
 ) -> Iterator[str]:
     """Yield the lines of a `table`, or of a `longtable` if a page is too short.
 
@@ -244,7 +206,7 @@ def _compute_shares(part: Sequence[Column]) -> list[tuple[Column, float]]:
         if not column.is_numeric and column.width > _MAX_UNBROKEN_CHARACTERS:
             paragraphs.append(column)
     others = [column for column in part if column not in paragraphs]
-    characters = measure_width(others) + _GAP_CHARACTERS * len(paragraphs)
+    characters = measure_width(others) + GAP_CHARACTERS * len(paragraphs)
     available = max(
         _MIN_PARAGRAPH_SHARE, _LINE_SHARE - characters / MAX_LINE_CHARACTERS
     )
@@ -273,7 +235,7 @@ def _count_lines(shares: Sequence[tuple[Column, float]]) -> float:
 
 
 def _format_head(part: Sequence[Column]) -> Iterator[str]:
-    headers = [_split_header(column) for column in part]
+    headers = [split_header(column) for column in part]
     height = max(map(len, headers))
     # Short headers stand at the bottom.
     padded = [[""] * (height - len(lines)) + lines for lines in headers]

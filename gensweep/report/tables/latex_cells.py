@@ -39,7 +39,9 @@ def format_cell(column: Column, value: Any) -> str:
     if is_absent(value):
         return NOTHING
     text = format_plain(column, value)
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_number = isinstance(value, (int, float)) and not isinstance(
+        value, bool
+    )
     if not is_number:
         return escape(text)
     if text.replace(".", "").isdigit():

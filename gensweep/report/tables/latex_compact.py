@@ -10,15 +10,17 @@ from gensweep.core.roles import Role
 from gensweep.report.tables import COUNTS, Table
 from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.latex import (
-    MAX_LINE_CHARACTERS,
     USES,
     describe_method,
     format_notes,
     make_caption,
     make_label,
-    measure_width,
     render_environment,
     render_latex,
+)
+from gensweep.report.tables.latex_parts import (
+    MAX_LINE_CHARACTERS,
+    measure_width,
     split_columns,
 )
 from gensweep.report.tables.latex_text import escape, join_lines
@@ -129,7 +131,9 @@ def _select_columns(data: TableData) -> tuple[list[Column], list[str]]:
     """Return the columns, and the settings that are the same in every row, in words."""
     columns = arrange_columns(data, split_counts=True)
     values = [
-        one for one in columns if one.is_about_metric or one.kind == Kind.PAPER
+        one
+        for one in columns
+        if one.is_about_metric or one.kind == Kind.PAPER
     ]
     counts = []
     if not _has_even_seeds(data):
@@ -146,7 +150,9 @@ def _select_columns(data: TableData) -> tuple[list[Column], list[str]]:
         column for column in settings if len(set(column.texts)) > 1
     ] or settings
     fixed = [
-        f"{one.label} {one.texts[0]}" for one in settings if one not in varying
+        f"{one.label} {one.texts[0]}"
+        for one in settings
+        if one not in varying
     ]
     return [*varying, *counts, *values], fixed
 
@@ -154,7 +160,8 @@ def _select_columns(data: TableData) -> tuple[list[Column], list[str]]:
 def _has_even_seeds(data: TableData) -> bool:
     """Return whether every cell has the same number of seeds, and all of them are ok."""
     return (
-        not has_lost_points(data) and len(set(data.get(COUNTS[0]).values)) == 1
+        not has_lost_points(data)
+        and len(set(data.get(COUNTS[0]).values)) == 1
     )
 
 

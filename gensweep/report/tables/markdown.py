@@ -51,7 +51,8 @@ def _format_rows(columns: list[Column]) -> Iterator[str]:
     texts_by_column = []
     for column in columns:
         texts = [
-            escape_markdown(text) for text in (column.full_label, *column.texts)
+            escape_markdown(text)
+            for text in (column.full_label, *column.texts)
         ]
         for number, value in enumerate(column.values, 1):
             if is_contender(value):

@@ -16,7 +16,10 @@ from gensweep.report.tables.groups import (
     select_grids,
 )
 from gensweep.report.tables.rows import build_rows
-from gensweep.report.tables.sources import describe_sources, list_unmatched_rows
+from gensweep.report.tables.sources import (
+    describe_sources,
+    list_unmatched_rows,
+)
 from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
@@ -108,7 +111,9 @@ def make_generative(results: Results) -> list[Table]:
     return tables
 
 
-def _compare_models(results: Results, name: str, members: list[Group]) -> Table:
+def _compare_models(
+    results: Results, name: str, members: list[Group]
+) -> Table:
     """Return a table of the cells of several models.
 
     It also shows parameters that are fixed in each model but differ between models.
@@ -119,7 +124,8 @@ def _compare_models(results: Results, name: str, members: list[Group]) -> Table:
     differing = []
     for key in sorted(shared - {"dataset", *DEPTH_AXES}):
         values = {
-            results.names.get_text(key, group.params[key]) for group in members
+            results.names.get_text(key, group.params[key])
+            for group in members
         }
         if len(values) > 1:
             differing.append(key)

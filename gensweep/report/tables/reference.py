@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from gensweep.core.registries import register_table
 from gensweep.report.measurement import Measurement
-from gensweep.report.references import Published, list_published, list_unmatched
-from gensweep.report.stats.prediction import Prediction, compare_with_published
+from gensweep.report.references import (
+    Published,
+    list_published,
+    list_unmatched,
+)
+from gensweep.report.stats.prediction import (
+    Prediction,
+    compare_with_published,
+)
 from gensweep.report.tables import Table
 from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.rows import build_parameter
@@ -91,7 +98,9 @@ def _build_rows(results: Results, numbers: Sequence[Published]) -> TableData:
     return TableData(tuple(columns))
 
 
-def _get_measurement(results: Results, number: Published) -> Measurement | None:
+def _get_measurement(
+    results: Results, number: Published
+) -> Measurement | None:
     value = results.measurements[number.metric][results.index_of[number.cell]]
     return value if isinstance(value, Measurement) else None
 
@@ -112,7 +121,9 @@ def _predict(
     )
 
 
-def _judge(prediction: Prediction | None, measured: Measurement | None) -> str:
+def _judge(
+    prediction: Prediction | None, measured: Measurement | None
+) -> str:
     if prediction is not None:
         return prediction.verdict
     return NO_SPREAD if measured else "not measured"

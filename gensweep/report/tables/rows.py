@@ -57,7 +57,10 @@ def build_rows(
         *(build_parameter(results, cells, name) for name in parameters),
         *(Column(name, ours[name].tolist(), Kind.COUNT) for name in COUNTS),
         Column(
-            "seconds", ours["seconds"].tolist(), Kind.NUMBER, form=SECONDS_FORM
+            "seconds",
+            ours["seconds"].tolist(),
+            Kind.NUMBER,
+            form=SECONDS_FORM,
         ),
     ]
     # The paper's columns stand directly beside those of the same metric.
@@ -80,12 +83,16 @@ def build_rows(
     for name, values in paper_columns.items():
         if name not in results.metrics:
             columns.append(
-                _build_paper(f"report_{name}", values, header=f"paper's {name}")
+                _build_paper(
+                    f"report_{name}", values, header=f"paper's {name}"
+                )
             )
     return TableData(tuple(columns))
 
 
-def build_metric(results: Results, cells: Sequence[str], metric: str) -> Column:
+def build_metric(
+    results: Results, cells: Sequence[str], metric: str
+) -> Column:
     """Return the measurements of a metric, or of an objective, of some cells.
 
     A metric of generated pictures names their number if all cells have the same:
@@ -131,7 +138,9 @@ def _compare_with_paper(
     """Return the paper's numbers of a metric, and ours minus these."""
     metric = measured.name
     differences = []
-    for value, number in zip(measured.values, published.tolist(), strict=True):
+    for value, number in zip(
+        measured.values, published.tolist(), strict=True
+    ):
         mean = value.mean if isinstance(value, Measurement) else math.nan
         differences.append(mean - number)
     difference = Column(
@@ -176,7 +185,8 @@ def _choose_difference_form(values: Sequence[float]) -> str:
     # A logarithm of 0 is not defined; without it, all differences are 0.
     if largest:
         decimals = min(
-            MAX_DIFFERENCE_DECIMALS, max(0, 2 - math.floor(math.log10(largest)))
+            MAX_DIFFERENCE_DECIMALS,
+            max(0, 2 - math.floor(math.log10(largest))),
         )
     return f"+.{decimals}f"
 

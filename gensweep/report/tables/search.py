@@ -55,7 +55,9 @@ def list_levels(search: SearchInfo) -> list[int]:
 def describe_search(search: SearchInfo) -> list[str]:
     """Return sentences on how a search chose, and on what is missing."""
     better = (
-        "larger is better" if search.direction == "max" else "smaller is better"
+        "larger is better"
+        if search.direction == "max"
+        else "smaller is better"
     )
     samplers = list(dict.fromkeys(trial.sampler for trial in search.trials))
     method = search.identity.get("method", "unknown")
@@ -95,7 +97,9 @@ def _make_table(name: str, title: str, search: SearchInfo) -> Table:
         Column("trial", [trial.number for trial in trials], Kind.COUNT),
         *(
             Column(
-                key, [trial.params.get(key) for trial in trials], Kind.PARAMETER
+                key,
+                [trial.params.get(key) for trial in trials],
+                Kind.PARAMETER,
             )
             for key in search.dimensions
         ),

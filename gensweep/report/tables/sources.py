@@ -89,7 +89,9 @@ def _explain_exclusion(
     """
     deviations = [table.find_deviations(values) for values in params]
     shared = [
-        key for key in deviations[0] if all(key in cell for cell in deviations)
+        key
+        for key in deviations[0]
+        if all(key in cell for cell in deviations)
     ]
     if not shared:
         return f"The paper's Table {table.number} has no cell of this model and setting."

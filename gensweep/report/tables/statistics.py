@@ -100,7 +100,9 @@ def _build_estimates(numbered: Sequence[tuple[int, Finding]]) -> TableData:
             ),
             Column("of", [one.estimate_name for one in findings]),
             _build_number("95% CI low", [one.low for one in findings], ".3g"),
-            _build_number("95% CI high", [one.high for one in findings], ".3g"),
+            _build_number(
+                "95% CI high", [one.high for one in findings], ".3g"
+            ),
             _build_number(
                 "effect size",
                 [one.effect if one else None for one in separate],

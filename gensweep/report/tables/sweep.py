@@ -14,7 +14,10 @@ from gensweep.report.tables import Table
 from gensweep.report.tables.columns import Column, Kind, TableData
 from gensweep.report.tables.notes import has_lost_points
 from gensweep.report.tables.rows import build_rows
-from gensweep.report.tables.sources import choose_paper_tables, describe_sources
+from gensweep.report.tables.sources import (
+    choose_paper_tables,
+    describe_sources,
+)
 from gensweep.system.file_stems import make_file_stems
 
 if TYPE_CHECKING:
@@ -79,7 +82,9 @@ def list_problems(results: Results) -> pd.DataFrame:
 @register_table("leaderboard")
 def make_leaderboard(results: Results) -> list[Table]:
     """Rank each model's cells by their validation values, with test values; unranked cells last."""
-    names = make_file_stems(("leaderboard", model) for model in results.models)
+    names = make_file_stems(
+        ("leaderboard", model) for model in results.models
+    )
     return [
         _rank_cells(results, model, name)
         for model, name in zip(results.models, names, strict=True)

@@ -11,7 +11,10 @@ from gensweep.report.tables.columns import Column
 from gensweep.report.tables.layout import arrange_columns
 from gensweep.report.tables.notes import list_remarks
 from gensweep.report.tables.rows import build_rows
-from gensweep.report.tables.sources import choose_paper_tables, describe_sources
+from gensweep.report.tables.sources import (
+    choose_paper_tables,
+    describe_sources,
+)
 from gensweep.report.tables.sweep import describe_fixed, list_problems
 from gensweep.system.text import pluralize
 
@@ -43,7 +46,9 @@ def show(
     """
     cells = _select_cells(results, wanted)
     counts = ", ".join(
-        f"{count} {status}" for status, count in results.counts.items() if count
+        f"{count} {status}"
+        for status, count in results.counts.items()
+        if count
     )
     points = pluralize(sum(results.counts.values()), "point")
     console.print(f"{results.sweep.name}: {points}: {counts}", style="bold")
@@ -64,7 +69,9 @@ def show(
     _show_problems(results, cells, console)
 
 
-def _select_cells(results: Results, wanted: Collection[str] | None) -> set[str]:
+def _select_cells(
+    results: Results, wanted: Collection[str] | None
+) -> set[str]:
     """Return the ids of cells with a wanted point; of all cells if there is none."""
     if wanted is None:
         return {cell.id for cell in results.sweep.cells}
@@ -119,7 +126,9 @@ def _show_model(
         console.print(note, style=_NOTE_STYLE)
 
 
-def _show_problems(results: Results, cells: set[str], console: Console) -> None:
+def _show_problems(
+    results: Results, cells: set[str], console: Console
+) -> None:
     """Print the points of these cells that diverged, failed or cannot be read."""
     problems = list_problems(results)
     ids = results.points.loc[results.points["cell"].isin(cells), "id"]

@@ -79,7 +79,9 @@ def make_test_set(results: Results) -> list[Table]:
     if varied:
         names = ", ".join(sorted(varied))
         note = f"Not made: {names} varies with the seed, so no two seeds share a test set."
-        return [Table("test_set", _make_title(results), TableData(()), (note,))]
+        return [
+            Table("test_set", _make_title(results), TableData(()), (note,))
+        ]
     cells, unread = _load_cells(results)
     notes = list(NOTES)
     if unread:
@@ -96,7 +98,9 @@ def make_test_set(results: Results) -> list[Table]:
             sections[model] = _build_rows(
                 results, model, of_model, results.varying_of[model]
             )
-    everything = _build_rows(results, "", list(cells.values()), results.varying)
+    everything = _build_rows(
+        results, "", list(cells.values()), results.varying
+    )
     if not cells:
         notes = [
             "No point that is ok has a readable answers.csv.",
@@ -147,7 +151,9 @@ def _build_rows(
 ) -> TableData:
     ids = [one.cell for one in cells]
     shares = [estimate_share(one.right) for one in cells]
-    models = [results.sweep.cells[results.index_of[cell]].model for cell in ids]
+    models = [
+        results.sweep.cells[results.index_of[cell]].model for cell in ids
+    ]
     columns = [
         Column("cell", ids, Kind.ID),
         Column("model", models),
@@ -208,7 +214,9 @@ def _build_mcnemar(
     differences: list[float] = []
     p_values: list[float] = []
     for one in cells:
-        shared = [seed for seed in one.by_seed if best and seed in best.by_seed]
+        shared = [
+            seed for seed in one.by_seed if best and seed in best.by_seed
+        ]
         if (
             best is None
             or one is best
@@ -246,7 +254,9 @@ def _find_best(
         if not math.isnan(means[results.index_of[one.cell]])
     ]
     return max(
-        ranked, key=lambda one: means[results.index_of[one.cell]], default=None
+        ranked,
+        key=lambda one: means[results.index_of[one.cell]],
+        default=None,
     )
 
 

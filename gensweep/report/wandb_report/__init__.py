@@ -82,7 +82,9 @@ def build(
     start = format_description_start(results.sweep.name)
     description = f"{start} {len(results.points)} points, {counts}."
     blocks = build_blocks(wr, results)
-    return wr.Report(project, entity, title, description, blocks, width="fluid")
+    return wr.Report(
+        project, entity, title, description, blocks, width="fluid"
+    )
 
 
 def serialize_report(report: Report, draft: bool = False) -> dict[str, Any]:
@@ -94,7 +96,9 @@ def serialize_report(report: Report, draft: bool = False) -> dict[str, Any]:
         gives them random names.
     """
     # The library has no public method for this.
-    text = report._to_model().model_dump_json(by_alias=True, exclude_none=True)
+    text = report._to_model().model_dump_json(
+        by_alias=True, exclude_none=True
+    )
     model = json.loads(text)
     return {
         "displayName": model["displayName"],

@@ -71,18 +71,24 @@ def _make_tables(results: Results) -> list[Table]:
     for name in names:
         choice = results.sweep.table_choices.get(name)
         tables += [
-            apply_choice(table, choice) for table in TABLES[name].make(results)
+            apply_choice(table, choice)
+            for table in TABLES[name].make(results)
         ]
     return sorted(
         tables,
-        key=lambda t: (t.name in _COLLAPSED, t.name.startswith("leaderboard")),
+        key=lambda t: (
+            t.name in _COLLAPSED,
+            t.name.startswith("leaderboard"),
+        ),
     )
 
 
 def _iter_beginning(wr: Any, results: Results) -> Iterator[Any]:
     """Yield the blocks on the sweep, on every point that is not ok, and on how to repeat it."""
     counts = ", ".join(
-        f"{count} {status}" for status, count in results.counts.items() if count
+        f"{count} {status}"
+        for status, count in results.counts.items()
+        if count
     )
     points = pluralize(len(results.points), "point")
     yield wr.P(f"{results.sweep.name}: {points}: {counts}.")

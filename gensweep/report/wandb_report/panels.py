@@ -38,7 +38,9 @@ def build_run_set(wr: Any, results: Results, model: str) -> tuple[Any, str]:
         results: the sweep's.
         model: whose runs.
     """
-    points = results.points.loc[results.points["model"] == model, "id"].tolist()
+    points = results.points.loc[
+        results.points["model"] == model, "id"
+    ].tolist()
     filters, words = _build_filter(results, model, points)
     tracked = f"{count_tracked(results, points)} of its {len(points)} points"
     words = (
@@ -178,7 +180,9 @@ def _build_swept(
 def _build_media(wr: Any, results: Results, model: str) -> list[Any]:
     """Return panels of samples by epoch and, for a model with a latent space, interpolations."""
     panels = [
-        wr.MediaBrowser(title="Samples", media_keys=["samples"], num_columns=3)
+        wr.MediaBrowser(
+            title="Samples", media_keys=["samples"], num_columns=3
+        )
     ]
     names = _list_interpolations(results, model)
     if names:

@@ -52,7 +52,10 @@ def save(report: Report, beginning: str, draft: bool = False) -> SavedReport:
     try:
         api = _log_in()
         report.entity = (
-            report.entity or api.settings["entity"] or api.default_entity or ""
+            report.entity
+            or api.settings["entity"]
+            or api.default_entity
+            or ""
         )
         if report.entity:
             previous = None
