@@ -16,5 +16,11 @@ SWEEP = Sweep(
     ],
     seeds=3,
     tables=["importance", "test_set"],
-    figures=["importance", "performance_profile", "learning_curves"],
+    figures=[
+        "importance",
+        "interaction_plot",
+        "parallel_coordinates",
+        "performance_profile",
+        "learning_curves",
+    ],
 )
