@@ -22,13 +22,13 @@ from unittest.mock import patch
 
 from benchmarks.compare import ROOT, clean_environment, timed
 from benchmarks.pages import markdown_table
-from gensweep.ledger.claims import Process
 from gensweep.ledger.ledger import Ledger
 from gensweep.ledger.open_store import open_store
 from gensweep.ledger.records import Record
 from gensweep.ledger.status import Status
-from gensweep.sweep.point import Point
-from gensweep.sweep.spec import Grid, Sweep
+from gensweep.sweep.grid import Grid
+from gensweep.sweep.spec import Sweep
+from gensweep.trial.config import TrialConfig
 
 NODES, SLOTS = 16, 1
 EPOCHS = 11
@@ -71,7 +71,8 @@ class Driven:
 
 def bookkeeping(
     config: dict[str, Any],
-    configs: list[Any],
+    packs: list[Any],
+    trial_config: TrialConfig,
     datasets: dict[str, Any],
     plugins: list[Any],
     drivers: dict[str, str | None] | None,
@@ -84,14 +85,11 @@ def bookkeeping(
 
     if drivers is not None:
         check_code(drivers)
-    model, trial = get_cached(configs[0])[config["pack"]]
-    point, root = (
-        Point.make(model, **trial["points"][0]),
-        Path(trial["results"]),
-    )
+    point = get_cached(packs[0])[config["pack"]].points[0]
+    root = Path(trial_config.results)
     _wait_for_all(root)
     ledger, epochs = Ledger(open_store(root)), point.params["epochs"]
-    with ledger.claim(point.id, Process(**trial["driver"])) as claim:
+    with ledger.claim(point.id, trial_config.driver) as claim:
         ledger.write_file(claim, point.id, "nothing.txt", b"nothing")
         for epoch in range(1, epochs + 1):
             tune.report(
@@ -105,7 +103,7 @@ def bookkeeping(
         metrics = {"test/loss": 1.0}
         record = Record(
             point.id,
-            model,
+            point.model,
             point.params,
             point.seed,
             Status.OK,

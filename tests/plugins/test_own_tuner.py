@@ -108,7 +108,10 @@ def test_a_tuner_of_the_user_s_trains_a_task(
     sweep = write_project(tmp_path / "project")
     monkeypatch.chdir(sweep.parent)
     gs.use("walk.py")
-    ray.init(address="local", num_cpus=1, include_dashboard=False, logging_level="ERROR")
+    # Another test of this process may have started Ray, and ends it.
+    is_started = ray.is_initialized()
+    if not is_started:
+        ray.init(address="local", num_cpus=1, include_dashboard=False, logging_level="ERROR")
     try:
         space = {"step": tune.grid_search([1.0, 2.0]), "epochs": 2}
         run_config = tune.RunConfig(storage_path=str(tmp_path / "tune"), verbose=0)
@@ -116,5 +119,6 @@ def test_a_tuner_of_the_user_s_trains_a_task(
         results = tuner.fit()
         heights = [result.metrics["test/height"] for result in results]
     finally:
-        ray.shutdown()
+        if not is_started:
+            ray.shutdown()
     assert heights[1] == pytest.approx(2 * heights[0])
