@@ -133,6 +133,7 @@ def test_a_search_keeps_its_results_in_a_bucket(
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         bucket = f"s3://{BUCKET}/results"
-        assert run(write(tmp_path), bucket).code == 0
+        ended = run(write(tmp_path), bucket)
+        assert ended.code == 0, ended.out + ended.error
         assert summarize(bucket) == whole
         assert call("search", "verify", tmp_path / "tiny.py", "--results", bucket).code == 0
