@@ -124,7 +124,8 @@ def describe_verified(entries: Iterable[Mapping[str, Any]]) -> str:
     compared = reproduced + outcomes[DIFFERENT]
     if not compared:
         return ""
-    text = f"{reproduced} of {pluralize(compared, 'sampled point')} reproduce"
+    verb = "reproduces" if compared == 1 else "reproduce"
+    text = f"{reproduced} of {pluralize(compared, 'sampled point')} {verb}"
     if reproduced:
         text += f" ({outcomes[EQUAL]} digit for digit)"
     return text
