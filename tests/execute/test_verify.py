@@ -182,7 +182,7 @@ def test_what_was_found_of_a_point_does_not_outlive_its_record(sweep: str, root:
     rewrite(
         root, lambda record: replace(record, finished="later") if record.id == retrained else record
     )
-    assert "1 of 1 sampled point reproduce" in load(root / "tiny").code_note
+    assert "1 of 1 sampled point reproduces" in load(root / "tiny").code_note
 
 
 @pytest.mark.parametrize("reason", ["diverged", "undefined"])
