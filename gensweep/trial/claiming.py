@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,6 +25,9 @@ from gensweep.trial.config import TrialConfig
 from gensweep.trial.history import build_epoch_report, read_history
 from gensweep.trial.outcomes import describe_unrecorded, report_end
 from gensweep.trial.point_folder import PointFolder
+
+_CLOUD_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_")
+"""Beginnings of the names of variables that the clients of buckets read."""
 
 
 def begin_attempt(
@@ -134,10 +138,22 @@ def _claim(
 def open_root(root: str | Path) -> Store:
     """Return the results root; a connection to a remote one is reused by this worker."""
     if "://" in str(root):
-        return _connect(str(root))
+        return _connect(str(root), _list_cloud_settings())
     return open_store(root)
 
 
 @lru_cache(maxsize=1)
-def _connect(root: str) -> Store:
+def _connect(root: str, settings: tuple[tuple[str, str], ...]) -> Store:
     return open_store(root, persistent=False)
+
+
+def _list_cloud_settings() -> tuple[tuple[str, str], ...]:
+    """Return the variables that say where a bucket is and who asks.
+
+    A connection holds on to them: new credentials in a process need a new one.
+    """
+    return tuple(
+        (name, value)
+        for name, value in sorted(os.environ.items())
+        if name.startswith(_CLOUD_PREFIXES)
+    )

@@ -532,3 +532,19 @@ def test_one_root_has_one_name(server: Server, tmp_path: Path) -> None:
 def test_a_point_is_found_by_its_uri(bucket: str, tmp_path: Path) -> None:
     train([t2t()], bucket)  # type: ignore[arg-type]
     assert call("show", f"{bucket}/points/{t2t().id}").code == 0
+
+
+def test_a_connection_is_reused_until_the_credentials_change(monkeypatch) -> None:
+    from gensweep.trial import claiming
+
+    opened: list[str] = []
+    monkeypatch.setattr(
+        claiming, "open_store", lambda root, persistent: opened.append(root) or object()
+    )
+    claiming._connect.cache_clear()
+    first = claiming.open_root("s3://bucket/results")
+    assert claiming.open_root("s3://bucket/results") is first
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "renewed")
+    assert claiming.open_root("s3://bucket/results") is not first
+    assert len(opened) == 2
+    claiming._connect.cache_clear()
