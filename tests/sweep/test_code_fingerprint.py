@@ -265,8 +265,8 @@ PICTURES = {"cae", "vae", "gan"}
 EDITS = {
     "a model's network": (
         "models/vae/network.py",
-        "0.5 * (mean",
-        "0.4 * (mean",
+        "kl = 0.5 *",
+        "kl = 0.4 *",
         {"vae"},
         "training",
     ),
