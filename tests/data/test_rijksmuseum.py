@@ -538,7 +538,9 @@ def test_many_failures_in_a_row_end_it_and_keep_what_there_is(museum: Museum, fo
     ):
         fetch(museum)
     assert len(kept(folder)) == len(lines(folder)) == 5
-    assert sum(museum.asked("record").values()) <= 5 + 10 + fetching.WORKERS
+    # Objects finish in any order: a picture that is slow may end a row of up to 9 failures.
+    # A second row of 10 follows, while the other workers fetch one object each.
+    assert sum(museum.asked("record").values()) <= 5 + 9 + 10 + fetching.WORKERS
 
 
 def test_a_few_that_always_fail_do_not_end_the_next_call(museum: Museum, folder: Path) -> None:
