@@ -54,6 +54,7 @@ BOOKKEEPING = (
     "gensweep.system.text",
     "gensweep.train.checkpoint",
     "gensweep.train.reader_cache",
+    "gensweep.train.reader_digest",
     "gensweep.train.health",
 )
 KERNELS = (

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Generator
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gensweep.core.training_config import TrainingConfig
 from gensweep.nn.init import init_weights
 from gensweep.system.signals import raise_if_stopped
 from gensweep.train.attribute_reader import (
@@ -23,20 +20,13 @@ from gensweep.train.attribute_reader import (
 from gensweep.train.labelled_pictures import LabelledPictures
 from gensweep.train.optimizers import PlayerOptimizer
 from gensweep.train.palette import collect_palette
+from gensweep.train.reader_training import RECIPE, use_one_thread
 
 log = logging.getLogger(__name__)
 EPOCHS = 12
 BATCH_SIZE = 96
 NON_FACES = 32
 """Pictures in each batch, beside the faces, that show no face."""
-RECIPE = TrainingConfig(
-    optimizer="adamw",
-    lr=5e-3,
-    weight_decay=0.05,
-    schedule="warmup_linear",
-    warmup=0.2,
-    hold=0.2,
-)
 NOISE = 0.03
 """The largest standard deviation of the noise on faces."""
 VALID_SHARE = 0.95
@@ -165,16 +155,3 @@ def _read_rows(
 def _to_unit(pictures: np.ndarray) -> Tensor:
     """Return pictures in 0..1."""
     return torch.from_numpy(pictures).float().div_(255)
-
-
-@contextlib.contextmanager
-def use_one_thread() -> Generator[None]:
-    """Compute with one thread of PyTorch's, and with gradients, whatever the caller has set."""
-    # More threads would add numbers in another order, so the reader would depend on the machine.
-    previous = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        torch.set_num_threads(previous)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from gensweep.core.alphabet import ALPHABET
 from gensweep.core.dataset import DatasetArrays, select_training_rows
-from gensweep.system.cache_dir import get_cache_root
+from gensweep.train.reader_digest import compute_reader_digest, is_cached
 
 FIELDS = (("query", "query_pictures"), ("answer", "answer_pictures"))
 """Codes, and the pictures that show them."""
@@ -24,11 +22,8 @@ _SOURCES = (
     "train/reader.py",
     "train/distortion.py",
     "train/glyphs.py",
-    "train/optimizers.py",
-    "train/schedules.py",
-    "nn/init.py",
 )
-"""Files whose code decides what a reader learns."""
+"""Files whose code decides what this reader learns."""
 CodeByGlyph = dict[int, int]
 """Index of a glyph in the bank -> code of the character that it shows."""
 
@@ -160,22 +155,15 @@ def _list_glyphs(
 
 def compute_digest(learnt: Glyphs, held_out: Glyphs) -> str:
     """Return a SHA-256 of all that a reader depends on: both sets of glyphs, and the code."""
-    digest = hashlib.sha256()
-    for array in (
+    arrays = (
         learnt.pictures,
         learnt.codes,
         held_out.pictures,
         held_out.codes,
-    ):
-        digest.update(f"{array.shape} {array.dtype.str}\n".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    package = Path(__file__).parents[1]
-    for source in _SOURCES:
-        digest.update((package / source).read_bytes())
-    return digest.hexdigest()
+    )
+    return compute_reader_digest(arrays, _SOURCES)
 
 
 def is_reader_cached(prepared: DatasetArrays) -> bool:
     """Return whether the cache has a file of the dataset's reader."""
-    digest = compute_digest(*split_glyphs(prepared))
-    return (get_cache_root() / "readers" / f"{digest}.pt").exists()
+    return is_cached(compute_digest(*split_glyphs(prepared)))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from gensweep.core.dataset import DatasetArrays
-from gensweep.system.cache_dir import get_cache_root
+from gensweep.train.reader_digest import compute_reader_digest
 
 PICTURES, ATTRIBUTES = "picture", "attributes"
 """Rows of a dataset."""
@@ -18,11 +16,8 @@ _SOURCES = (
     "train/attribute_training.py",
     "train/labelled_pictures.py",
     "train/palette.py",
-    "train/optimizers.py",
-    "train/schedules.py",
-    "nn/init.py",
 )
-"""Files whose code decides what a reader learns."""
+"""Files whose code decides what this reader learns."""
 
 
 @dataclass(frozen=True)
@@ -67,26 +62,13 @@ def select_labelled(prepared: DatasetArrays) -> LabelledPictures | None:
 
 def compute_digest(labelled: LabelledPictures) -> str:
     """Return a SHA-256 of all that a reader depends on: pictures, attributes, rows and code."""
-    digest = hashlib.sha256(repr(labelled.sizes).encode())
-    for array in (
+    arrays = (
         labelled.pictures,
         labelled.codes,
         labelled.learnt,
         labelled.validated,
         labelled.held_out,
-    ):
-        digest.update(f"{array.shape} {array.dtype.str}\n".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    package = Path(__file__).parents[1]
-    for source in _SOURCES:
-        digest.update((package / source).read_bytes())
-    return digest.hexdigest()
-
-
-def is_attribute_reader_cached(prepared: DatasetArrays) -> bool:
-    """Return whether the cache has a file of the dataset's reader, or it needs none."""
-    labelled = select_labelled(prepared)
-    if labelled is None:
-        return True
-    name = f"{compute_digest(labelled)}.pt"
-    return (get_cache_root() / "readers" / name).exists()
+    )
+    return compute_reader_digest(
+        arrays, _SOURCES, header=repr(labelled.sizes)
+    )

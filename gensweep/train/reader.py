@@ -6,9 +6,8 @@ of one dataset are read by one reader, which is trained once and then stays in t
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from torch.nn import functional as F
 
 from gensweep.core.alphabet import ALPHABET
 from gensweep.core.dataset import DatasetArrays
-from gensweep.core.training_config import TrainingConfig
 from gensweep.nn.glyph_codec import GLYPH_SIZE
 from gensweep.nn.init import init_weights
 from gensweep.system.signals import raise_if_stopped
@@ -25,19 +23,12 @@ from gensweep.train.distortion import distort
 from gensweep.train.glyphs import Glyphs, compute_digest, split_glyphs
 from gensweep.train.optimizers import PlayerOptimizer
 from gensweep.train.reader_cache import load_or_train
+from gensweep.train.reader_training import RECIPE, use_one_thread
 
 log = logging.getLogger(__name__)
 EPOCHS = 20
 MAX_STEPS = 500
 BATCH_SIZE = 128
-RECIPE = TrainingConfig(
-    optimizer="adamw",
-    lr=5e-3,
-    weight_decay=0.05,
-    schedule="warmup_linear",
-    warmup=0.2,
-    hold=0.2,
-)
 FILTERS = 16
 FEATURES = 128
 DIGITS = 10
@@ -164,19 +155,6 @@ def _to_tensors(glyphs: Glyphs) -> tuple[Tensor, Tensor]:
     """Return pictures in 0..1 and codes."""
     pictures = torch.tensor(glyphs.pictures).float().div_(255)
     return pictures, torch.tensor(glyphs.codes).long()
-
-
-@contextlib.contextmanager
-def use_one_thread() -> Generator[None]:
-    """Compute with one thread of PyTorch's, and with gradients, whatever the caller has set."""
-    # More threads would add numbers in another order, so the reader would depend on the machine.
-    previous = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        torch.set_num_threads(previous)
 
 
 def _create_empty() -> Reader:

@@ -16,11 +16,11 @@ from gensweep.core.errors import DataError
 from gensweep.system.cache_dir import make_cache_folder
 from gensweep.system.storage import lock_file, write_atomic
 from gensweep.train import checkpoint
+from gensweep.train.reader_digest import FOLDER, get_file_name
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=nn.Module)
 State = dict[str, Any]
-FOLDER = "readers"
 
 
 def load_or_train(
@@ -44,7 +44,7 @@ def load_or_train(
     with contextlib.ExitStack() as stack:
         try:
             folder = make_cache_folder(FOLDER)
-            path = folder / f"{digest}.pt"
+            path = folder / get_file_name(digest)
             reader = _load(path, digest, restore)
             if reader is not None:
                 return reader

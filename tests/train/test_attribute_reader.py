@@ -19,7 +19,8 @@ from gensweep.metrics import attributes as metrics
 from gensweep.train import attribute_reader, attribute_training, evaluation, tools
 from gensweep.train.attribute_reader import AttributeReader, load_attribute_reader
 from gensweep.train.attribute_table import HEADER, format_attributes_csv
-from gensweep.train.labelled_pictures import is_attribute_reader_cached, select_labelled
+from gensweep.train.labelled_pictures import compute_digest, select_labelled
+from gensweep.train.reader_digest import is_cached
 
 COLOURS = np.array([[220, 40, 40], [40, 200, 60], [50, 60, 230]], np.uint8)
 
@@ -108,9 +109,12 @@ class TestReader:
         self, data: DatasetArrays, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(attribute_training, "EPOCHS", 1)
-        assert not is_attribute_reader_cached(data)
+        labelled = select_labelled(data)
+        assert labelled is not None
+        digest = compute_digest(labelled)
+        assert not is_cached(digest)
         first = load_attribute_reader(data)
-        assert is_attribute_reader_cached(data)
+        assert is_cached(digest)
         monkeypatch.setattr(
             attribute_training, "train_reader", lambda labelled: pytest.fail("trained twice")
         )
